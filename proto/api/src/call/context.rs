@@ -1,0 +1,158 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Extensions, HeaderMap};
+
+use super::MethodInfo;
+
+/// What a server knows of a call besides its request.
+///
+/// A call is cancelled by dropping its future: the transport does so when the client goes away or the deadline passes.
+#[derive(Debug, Default)]
+pub struct CallContext {
+    target: Target,
+    /// Metadata of the call: gRPC metadata, or HTTP headers of a REST call.
+    pub headers: HeaderMap,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// Address of the other end; none for calls within the process.
+    pub peer: Option<SocketAddr>,
+    /// How the call came in.
+    pub protocol: Protocol,
+    /// Who calls, once authenticated.
+    pub principal: Option<Arc<Principal>>,
+    /// What a layer wants to hand to later layers and to the service (grants, a resolved namespace, ...).
+    pub extensions: Extensions,
+}
+
+#[derive(Debug)]
+enum Target {
+    Known(&'static MethodInfo),
+    /// The path of a method that no table lists; only raw fallbacks see it.
+    Unknown(String),
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self::Unknown(String::new())
+    }
+}
+
+/// How a call came in.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// HTTP/JSON by the contract's route table.
+    Rest,
+    /// A function call within the process.
+    #[default]
+    InProcess,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// What kind of caller it is.
+    pub kind: PrincipalKind,
+    /// Stable id within its kind: user id, service account id, key id, cell id.
+    pub id: String,
+    /// Account that the caller belongs to; empty for operators and cells.
+    pub account: String,
+    /// How people name it (an e-mail address, a key's name), for audit logs.
+    pub display: String,
+}
+
+/// Kinds of callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A machine identity of an account.
+    ServiceAccount,
+    /// A client certificate that a namespace trusts.
+    Certificate,
+    /// An operator of the cloud.
+    Operator,
+    /// Another piece of the cloud.
+    Internal,
+}
+
+impl CallContext {
+    /// A context for a call of `method` within the process: no metadata, no deadline.
+    pub fn new(method: &'static MethodInfo) -> Self {
+        Self { target: Target::Known(method), ..Self::default() }
+    }
+
+    /// A context for a call of a method that no table lists. `path` is `/service/method`.
+    pub fn unknown(path: &str) -> Self {
+        Self { target: Target::Unknown(path.to_owned()), ..Self::default() }
+    }
+
+    /// The method's table entry; none for a method that no table lists.
+    pub fn info(&self) -> Option<&'static MethodInfo> {
+        match self.target {
+            Target::Known(info) => Some(info),
+            Target::Unknown(_) => None,
+        }
+    }
+
+    /// `/service/method`.
+    pub fn path(&self) -> &str {
+        match &self.target {
+            Target::Known(info) => info.path,
+            Target::Unknown(path) => path,
+        }
+    }
+
+    /// Full name of the service.
+    pub fn service(&self) -> &str {
+        match &self.target {
+            Target::Known(info) => info.service,
+            Target::Unknown(path) => split(path).0,
+        }
+    }
+
+    /// Name of the method within its service.
+    pub fn method(&self) -> &str {
+        match &self.target {
+            Target::Known(info) => info.name,
+            Target::Unknown(path) => split(path).1,
+        }
+    }
+
+    /// A header's value, where it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Time until the deadline: zero once it has passed, none without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.trim_start_matches('/').rsplit_once('/').unwrap_or((path, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unlisted_path_still_has_service_and_method() {
+        let ctx = CallContext::unknown("/a.b.Service/Do");
+        assert_eq!((ctx.service(), ctx.method(), ctx.path()), ("a.b.Service", "Do", "/a.b.Service/Do"));
+        assert!(ctx.info().is_none());
+    }
+
+    #[test]
+    fn a_passed_deadline_leaves_nothing() {
+        let mut ctx = CallContext::unknown("/s/m");
+        assert_eq!(ctx.remaining(), None);
+        ctx.deadline = Some(Instant::now());
+        assert_eq!(ctx.remaining(), Some(Duration::ZERO));
+    }
+}
