@@ -31,6 +31,12 @@ impl Descriptors {
         Ok(found)
     }
 
+    /// The symbols of an encoded set, as another crate's build script wrote it.
+    pub fn read_pool(path: &Path) -> Result<DescriptorPool, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        Ok(DescriptorPool::decode(bytes.as_slice())?)
+    }
+
     /// Symbols of the set, with options resolved.
     pub fn pool(&self) -> &DescriptorPool {
         &self.pool

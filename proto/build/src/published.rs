@@ -120,8 +120,7 @@ fn variable(name: &'static str) -> Result<String, String> {
 /// Every RPC of our set must be in the crate's own set, and the other way round for the services that both have.
 fn verify(protos: &Path, ours: &DescriptorPool) -> Result<(), Error> {
     let path = std::env::var_os(DESCRIPTOR_VARIABLE).ok_or(Error::MissingVariable(DESCRIPTOR_VARIABLE))?;
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.into(), source })?;
-    let theirs = DescriptorPool::decode(bytes.as_slice())?;
+    let theirs = Descriptors::read_pool(Path::new(&path))?;
     let shared: BTreeSet<String> = ours.services().map(|service| service.full_name().to_owned()).collect();
     let (ours, theirs) = (rpcs(ours, &shared), rpcs(&theirs, &shared));
     match ours.symmetric_difference(&theirs).next() {
