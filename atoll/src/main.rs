@@ -1,0 +1,3 @@
+//! The atoll binary.
+
+fn main() {}

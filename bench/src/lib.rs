@@ -1,0 +1,1 @@
+//! Load generator over raw gRPC for any Temporal-compatible address.

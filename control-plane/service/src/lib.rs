@@ -1,0 +1,1 @@
+//! Cloud API, desired state, placement, keys, audit.

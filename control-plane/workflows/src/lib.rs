@@ -1,0 +1,1 @@
+//! The control plane and billing workflows, written with the Temporal Rust SDK.

@@ -1,0 +1,1 @@
+//! Pure metering rules: billable actions and storage deltas of a transition.

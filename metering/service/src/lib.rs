@@ -1,0 +1,1 @@
+//! Ingests usage objects into the hourly cube and serves usage.

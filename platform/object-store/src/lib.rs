@@ -1,0 +1,1 @@
+//! Object store trait, local directory engine, conformance suite.

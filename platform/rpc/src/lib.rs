@@ -1,0 +1,1 @@
+//! Raw-bytes gRPC and REST serving: one choke point for every call.
