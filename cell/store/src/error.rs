@@ -1,0 +1,20 @@
+//! What can go wrong in a store.
+
+use thiserror::Error;
+
+/// A store call failed. Whether it took effect is unknown unless the variant says so.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The engine is away or overloaded; the same call may be repeated.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// No space is left; nothing was written.
+    #[error("store is full: {0}")]
+    Full(String),
+    /// Stored bytes are damaged or missing. A hard stop: needs a person.
+    #[error("store is corrupt: {0}")]
+    Corrupt(String),
+    /// The store's settings cannot keep a promise (for example, commits are not synced).
+    #[error("store is unsafe: {0}")]
+    Unsafe(String),
+}

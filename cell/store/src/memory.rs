@@ -1,0 +1,106 @@
+//! The memory engine: for tests, simulation and a server without a file.
+
+mod shard;
+mod state;
+
+use crate::error::StoreError;
+use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
+use crate::types::*;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) use state::StoreState;
+
+/// A store in this process's memory; gone with it.
+///
+/// Plain data behind one short lock. Bytes are shared with the caller, never copied. Clones are
+/// handles on the same rows, so that a test can drop one owner's handle and go on with another.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<StoreState>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// Handles on this store, one per seam.
+    pub fn stores(&self) -> Stores {
+        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+    }
+}
+
+#[async_trait]
+impl ShardStore for MemoryStore {
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
+        Ok(self.state.lock().open(shard_count, new_incarnation))
+    }
+
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        self.state.lock().acquire(shards)
+    }
+
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        self.state.lock().append(appends)
+    }
+
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        self.state.lock().epochs(shards)
+    }
+
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        self.state.lock().checkpoint(slice)
+    }
+
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
+        self.state.lock().trim(shard)
+    }
+
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        let state = self.state.lock();
+        keys.iter().map(|(shard, key)| Ok(state.shard(*shard)?.load(key))).collect()
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        Ok(self.state.lock().shard(shard)?.history(run, first_event_id, last_event_id, max_bytes))
+    }
+
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        Ok(self.state.lock().shard(shard)?.due(until_ms, limit))
+    }
+
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        Ok(self.state.lock().shard(shard)?.expired(until_ms, limit))
+    }
+
+    async fn outbox(&self, shard: ShardId, projection: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+        Ok(self.state.lock().shard(shard)?.outbox(projection, limit))
+    }
+}
+
+#[async_trait]
+impl MetadataStore for MemoryStore {
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
+        Ok(self.state.lock().list(kind))
+    }
+
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
+        Ok(self.state.lock().put(record))
+    }
+
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
+        self.state.lock().remove(kind, id);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! One shard's rows and its secondary indexes.
+
+use crate::check;
+use crate::error::StoreError;
+use crate::types::*;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Default)]
+pub(crate) struct ShardRows {
+    pub(super) epoch: u64,
+    checkpoint_seq: u64,
+    checkpoint_state: Bytes,
+    log: BTreeMap<u64, LogRow>,
+    entities: BTreeMap<EntityKey, EntityRow>,
+    /// (`wake_at_ms`, key) of every entity that has one.
+    wake: BTreeSet<(i64, EntityKey)>,
+    /// (`delete_at_ms`, key) of every closed entity that has one.
+    expiry: BTreeSet<(i64, EntityKey)>,
+    /// Segments by run, then by first event id.
+    history: BTreeMap<EntityKey, BTreeMap<i64, HistorySegment>>,
+    /// Items by projection, then by key.
+    outbox: BTreeMap<String, BTreeMap<Bytes, Bytes>>,
+}
+
+impl ShardRows {
+    /// The last position that is taken: trimmed positions are, too.
+    fn last_seq(&self) -> u64 {
+        self.log.last_key_value().map_or(0, |(seq, _)| *seq).max(self.checkpoint_seq)
+    }
+
+    pub(super) fn acquire(&mut self, shard: ShardId) -> Result<Acquired, StoreError> {
+        let acquired = Acquired {
+            shard,
+            epoch: Epoch(self.epoch + 1),
+            checkpoint_seq: self.checkpoint_seq,
+            checkpoint_state: self.checkpoint_state.clone(),
+            tail: self.log.range(self.checkpoint_seq + 1..).map(|(_, row)| row.clone()).collect(),
+            last_seq: self.last_seq(),
+        };
+        acquired.check()?;
+        self.epoch += 1;
+        Ok(acquired)
+    }
+
+    /// What `append` would answer; an error where it would leave a gap.
+    pub(super) fn judge(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
+        for row in &append.rows {
+            match self.log.get(&row.seq) {
+                Some(stored) if stored.epoch == row.epoch && stored.batch_id == row.batch_id => {}
+                Some(_) => return Ok(AppendOutcome::Superseded),
+                None if row.seq <= self.checkpoint_seq => return Ok(AppendOutcome::Superseded),
+                None => {}
+            }
+        }
+        match append.rows.first() {
+            Some(first) if first.seq > self.last_seq() + 1 => Err(check::gap(append.shard, first.seq)),
+            _ => Ok(AppendOutcome::Accepted),
+        }
+    }
+
+    /// Inserts the rows of an append that was judged accepted.
+    pub(super) fn insert(&mut self, append: &Append) {
+        for row in &append.rows {
+            self.log.entry(row.seq).or_insert_with(|| row.clone());
+        }
+    }
+
+    pub(super) fn checkpoint(&mut self, slice: &Checkpoint) -> AppendOutcome {
+        if slice.epoch.0 != self.epoch {
+            return AppendOutcome::Superseded;
+        }
+        for key in &slice.deleted {
+            self.remove_entity(key);
+            self.history.remove(key);
+        }
+        for row in &slice.entities {
+            self.put_entity(row);
+        }
+        for segment in &slice.history {
+            let run = self.history.entry(segment.key.clone()).or_default();
+            run.insert(segment.first_event_id, segment.clone());
+        }
+        for (projection, key) in &slice.outbox_done {
+            if let Some(items) = self.outbox.get_mut(projection) {
+                items.remove(key);
+            }
+        }
+        for item in &slice.outbox {
+            let items = self.outbox.entry(item.projection.clone()).or_default();
+            items.insert(item.key.clone(), item.data.clone());
+        }
+        if let Some(advance) = &slice.advance
+            && advance.checkpoint_seq >= self.checkpoint_seq
+        {
+            self.checkpoint_seq = advance.checkpoint_seq;
+            self.checkpoint_state = advance.state.clone();
+        }
+        AppendOutcome::Accepted
+    }
+
+    fn put_entity(&mut self, row: &EntityRow) {
+        self.remove_entity(&row.key);
+        if let Some(at_ms) = row.wake_at_ms {
+            self.wake.insert((at_ms, row.key.clone()));
+        }
+        if let Some(at_ms) = row.delete_at_ms
+            && row.closed
+        {
+            self.expiry.insert((at_ms, row.key.clone()));
+        }
+        self.entities.insert(row.key.clone(), row.clone());
+    }
+
+    fn remove_entity(&mut self, key: &EntityKey) {
+        let Some(old) = self.entities.remove(key) else { return };
+        if let Some(at_ms) = old.wake_at_ms {
+            self.wake.remove(&(at_ms, old.key.clone()));
+        }
+        if let Some(at_ms) = old.delete_at_ms {
+            self.expiry.remove(&(at_ms, old.key));
+        }
+    }
+
+    pub(super) fn trim(&mut self) -> u64 {
+        let before = self.log.len();
+        let kept = self.log.split_off(&(self.checkpoint_seq + 1));
+        self.log.retain(|_, row| row.ownership);
+        self.log.extend(kept);
+        (before - self.log.len()) as u64
+    }
+
+    pub(super) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
+        self.entities.get(key).cloned()
+    }
+
+    pub(super) fn history(&self, run: &EntityKey, first: i64, last: i64, max_bytes: usize) -> Vec<HistorySegment> {
+        let Some(segments) = self.history.get(run) else { return Vec::new() };
+        let mut answer: Vec<HistorySegment> = Vec::new();
+        let mut bytes = 0;
+        for segment in segments.values().filter(|s| s.first_event_id <= last && s.last_event_id >= first) {
+            bytes += segment.events.len();
+            if bytes > max_bytes && !answer.is_empty() {
+                break;
+            }
+            answer.push(segment.clone());
+        }
+        answer
+    }
+
+    pub(super) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
+        self.first_of(&self.wake, until_ms, limit)
+    }
+
+    pub(super) fn expired(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
+        self.first_of(&self.expiry, until_ms, limit)
+    }
+
+    fn first_of(&self, index: &BTreeSet<(i64, EntityKey)>, until_ms: i64, limit: usize) -> Vec<DueRow> {
+        let in_time = index.iter().take_while(|(at_ms, _)| *at_ms <= until_ms).take(limit);
+        let row = |(at_ms, key): &(i64, EntityKey)| DueRow {
+            key: key.clone(),
+            at_ms: *at_ms,
+            billed_bytes: self.entities[key].billed_bytes,
+        };
+        in_time.map(row).collect()
+    }
+
+    pub(super) fn outbox(&self, projection: &str, limit: usize) -> Vec<OutboxRow> {
+        let items = self.outbox.get(projection).into_iter().flatten().take(limit);
+        let row = |(key, data): (&Bytes, &Bytes)| OutboxRow {
+            projection: projection.to_owned(),
+            key: key.clone(),
+            data: data.clone(),
+        };
+        items.map(row).collect()
+    }
+}

@@ -1,0 +1,92 @@
+//! Everything a memory store holds, as one deterministic value.
+
+use super::shard::ShardRows;
+use crate::check;
+use crate::error::StoreError;
+use crate::shard_store::{MetadataRecord, PutOutcome};
+use crate::types::*;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Rows of every shard and the configuration records. Cloning shares the stored bytes.
+#[derive(Clone, Default)]
+pub(crate) struct StoreState {
+    identity: Option<StoreIdentity>,
+    shards: Vec<ShardRows>,
+    metadata: BTreeMap<(String, String), MetadataRecord>,
+}
+
+impl StoreState {
+    pub(crate) fn open(&mut self, shard_count: u32, incarnation: Uuid) -> StoreIdentity {
+        *self.identity.get_or_insert_with(|| {
+            self.shards.resize_with(shard_count as usize, ShardRows::default);
+            StoreIdentity { incarnation, shard_count }
+        })
+    }
+
+    pub(crate) fn shard(&self, shard: ShardId) -> Result<&ShardRows, StoreError> {
+        self.shards.get(shard.0 as usize).ok_or_else(|| check::no_such_shard(shard))
+    }
+
+    fn shard_mut(&mut self, shard: ShardId) -> Result<&mut ShardRows, StoreError> {
+        self.shards.get_mut(shard.0 as usize).ok_or_else(|| check::no_such_shard(shard))
+    }
+
+    pub(crate) fn acquire(&mut self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        for shard in shards {
+            self.shard(*shard)?;
+        }
+        shards.iter().map(|shard| self.shard_mut(*shard)?.acquire(*shard)).collect()
+    }
+
+    pub(crate) fn append(&mut self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(appends.len());
+        let mut written: Vec<ShardId> = Vec::with_capacity(appends.len());
+        for append in appends {
+            append.check()?;
+            if written.contains(&append.shard) {
+                return Err(check::repeated_shard(append.shard));
+            }
+            written.push(append.shard);
+            outcomes.push(self.shard(append.shard)?.judge(append)?);
+        }
+        for (append, outcome) in appends.iter().zip(&outcomes) {
+            if *outcome == AppendOutcome::Accepted {
+                self.shard_mut(append.shard)?.insert(append);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    pub(crate) fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        shards.iter().map(|shard| Ok(Epoch(self.shard(*shard)?.epoch))).collect()
+    }
+
+    pub(crate) fn checkpoint(&mut self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        Ok(self.shard_mut(slice.shard)?.checkpoint(slice))
+    }
+
+    pub(crate) fn trim(&mut self, shard: ShardId) -> Result<u64, StoreError> {
+        Ok(self.shard_mut(shard)?.trim())
+    }
+
+    pub(crate) fn list(&self, kind: &str) -> Vec<MetadataRecord> {
+        let of_kind = self.metadata.range((kind.to_owned(), String::new())..);
+        of_kind.take_while(|((k, _), _)| k == kind).map(|(_, record)| record.clone()).collect()
+    }
+
+    pub(crate) fn put(&mut self, record: &MetadataRecord) -> PutOutcome {
+        let key = (record.kind.clone(), record.id.clone());
+        match self.metadata.get(&key) {
+            Some(stored) if stored.version >= record.version => PutOutcome::Stale(stored.version),
+            _ => {
+                self.metadata.insert(key, record.clone());
+                PutOutcome::Written
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, kind: &str, id: &str) {
+        self.metadata.remove(&(kind.to_owned(), id.to_owned()));
+    }
+}

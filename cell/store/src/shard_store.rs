@@ -1,0 +1,113 @@
+//! The seam between the shard runtime and a storage engine.
+
+use crate::error::StoreError;
+use crate::types::*;
+use async_trait::async_trait;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Durable storage of a cell's shards: logs, snapshots, histories, wake index, outbox.
+///
+/// Calls take many shards at once so that an engine can serve them with one statement. Whatever a
+/// call answered with success survives the loss of the process and of power. A call that returns an
+/// error may or may not have taken effect; every call is safe to repeat with the same arguments.
+#[async_trait]
+pub trait ShardStore: Send + Sync + 'static {
+    /// Creates the cell's identity and `shard_count` empty shards if the store is new, and answers
+    /// the identity that stands there (whose count may differ from the one asked for).
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError>;
+
+    /// Raises each shard's epoch by one and reads its checkpoint and tail. Acquiring is complete
+    /// only when the caller has appended an ownership record at `last_seq + 1`; on a collision it
+    /// acquires again.
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError>;
+
+    /// Inserts log rows; one outcome per append, in order. Never updates a row: a position that
+    /// holds a row with the same epoch and batch id counts as accepted, any other row there (or a
+    /// trimmed position at or below the checkpoint) as superseded. Shards are independent: one
+    /// superseded append leaves the others accepted.
+    ///
+    /// At most one append a shard. An append that breaks its own rules (see [`Append::check`]) or
+    /// would leave a gap behind the log's end is answered with `Corrupt`; then nothing of the call
+    /// is written.
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError>;
+
+    /// The shards' current epochs, read durably: confirms ownership for an answer that ends
+    /// something for its caller.
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError>;
+
+    /// Writes one slice of a checkpoint. Begins with a conditional update of the shard's row by
+    /// epoch: a stale epoch answers `Superseded` and changes nothing. Within the slice, removals
+    /// come before writes. A checkpoint never moves back: a lower `advance` leaves it alone.
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError>;
+
+    /// Deletes log rows up to the shard's checkpoint, except ownership records. Answers how many.
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError>;
+
+    /// Snapshots by key, in order, `None` where there is none.
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError>;
+
+    /// History segments of a run that overlap `[first_event_id, last_event_id]`, in order, as many
+    /// as fit in `max_bytes` (at least one). A run's segments do not overlap each other.
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError>;
+
+    /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
+
+    /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
+
+    /// Unconfirmed items of a shard's projection, in key order, at most `limit`.
+    async fn outbox(&self, shard: ShardId, projection: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError>;
+}
+
+/// A record of the cell's configuration: a namespace, the key set, a search-attribute map.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetadataRecord {
+    /// What it is, for example `namespace`.
+    pub kind: String,
+    /// Names it within its kind.
+    pub id: String,
+    /// Rises with every change.
+    pub version: u64,
+    /// Encoded record, opaque to the store.
+    pub data: bytes::Bytes,
+}
+
+/// What became of a metadata write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PutOutcome {
+    /// Written.
+    Written,
+    /// The stored record has this version, equal to or above the one offered; nothing changed.
+    Stale(u64),
+}
+
+/// Durable storage of a cell's configuration records. Small, read whole at start.
+#[async_trait]
+pub trait MetadataStore: Send + Sync + 'static {
+    /// All records of a kind, ordered by id.
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError>;
+
+    /// Writes the record if its version is above the stored one's.
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError>;
+
+    /// Removes a record; succeeds when it is not there.
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError>;
+}
+
+/// Everything a cell stores, one handle per seam.
+#[derive(Clone)]
+pub struct Stores {
+    /// Logs and entities.
+    pub shards: Arc<dyn ShardStore>,
+    /// Configuration.
+    pub metadata: Arc<dyn MetadataStore>,
+}

@@ -1,0 +1,174 @@
+//! The plain data that crosses the store seam: keys, positions, rows.
+
+pub use atoll_internal_api::entity::{EntityKey, EntityKind};
+use bytes::Bytes;
+use std::fmt;
+use uuid::Uuid;
+
+/// Number of a history shard within its cell, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ShardId(pub u32);
+
+/// Ownership term of a shard. Every acquisition raises it by one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Epoch(pub u64);
+
+/// Position of a record in a shard's log: the row, then the index of the record within the row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Position {
+    /// Log row, from 1.
+    pub seq: u64,
+    /// Record within the row, from 0.
+    pub index: u32,
+}
+
+/// A stored snapshot of one entity, with the columns that queries need without decoding it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EntityRow {
+    /// Names it.
+    pub key: EntityKey,
+    /// Encoded snapshot, opaque to the store.
+    pub snapshot: Bytes,
+    /// Last log position that the snapshot includes; replay skips records up to it.
+    pub position: Position,
+    /// When the entity wants to be woken, Unix milliseconds.
+    pub wake_at_ms: Option<i64>,
+    /// Whether the run is closed.
+    pub closed: bool,
+    /// When retention deletes it, Unix milliseconds.
+    pub delete_at_ms: Option<i64>,
+    /// History bytes billed for it.
+    pub billed_bytes: u64,
+}
+
+/// Consecutive encoded history events of one run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistorySegment {
+    /// The run (kind `WorkflowRun`).
+    pub key: EntityKey,
+    /// Id of the first event in `events`.
+    pub first_event_id: i64,
+    /// Id of the last event in `events`.
+    pub last_event_id: i64,
+    /// The events, each encoded behind its field tag and length (`0x0a`, varint), so that segments
+    /// concatenate to an encoded `History`.
+    pub events: Bytes,
+}
+
+/// One row of a shard's log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogRow {
+    /// Position in the shard's log.
+    pub seq: u64,
+    /// Epoch of the writer.
+    pub epoch: Epoch,
+    /// Names the append that wrote the row; the same on a repeated write.
+    pub batch_id: Uuid,
+    /// Encoded batch, opaque to the store.
+    pub data: Bytes,
+    /// Whether this is an ownership record, which is never trimmed.
+    pub ownership: bool,
+}
+
+/// The rows of one shard in one append, contiguous, all or none accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Append {
+    /// Shard to append to.
+    pub shard: ShardId,
+    /// Rows with consecutive `seq`, all of one epoch and batch.
+    pub rows: Vec<LogRow>,
+}
+
+/// What became of one shard's append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendOutcome {
+    /// Durable, now or by an earlier identical write.
+    Accepted,
+    /// Another row stands at one of the positions: another owner took over.
+    Superseded,
+}
+
+/// A shard as its new owner finds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acquired {
+    /// The shard.
+    pub shard: ShardId,
+    /// The raised epoch, now the caller's.
+    pub epoch: Epoch,
+    /// Rows up to and including this one need no replay (all they changed is in entity rows).
+    pub checkpoint_seq: u64,
+    /// Encoded shard-level state of the last checkpoint, opaque to the store; empty at first.
+    pub checkpoint_state: Bytes,
+    /// Log rows after `checkpoint_seq`, in order.
+    pub tail: Vec<LogRow>,
+    /// Largest `seq` ever taken, 0 when none was: that of the log's last row (ownership records
+    /// included), or `checkpoint_seq` where trimming left nothing above it.
+    pub last_seq: u64,
+}
+
+/// Identity of the cell's store, made once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreIdentity {
+    /// Names this life of the log; a restored backup gets a new one.
+    pub incarnation: Uuid,
+    /// Fixed at creation.
+    pub shard_count: u32,
+}
+
+/// A projection's unconfirmed item, kept so that the trim need not wait for a sink.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxRow {
+    /// Which projection, for example `usage` or `visibility`.
+    pub projection: String,
+    /// Key within shard and projection; writing the same key replaces the row.
+    pub key: Bytes,
+    /// Encoded item, opaque to the store.
+    pub data: Bytes,
+}
+
+/// One slice of a shard's checkpoint, written atomically and only while `epoch` is the shard's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checkpoint {
+    /// The shard.
+    pub shard: ShardId,
+    /// The writer's epoch; anything else in the shard's row refuses the whole slice.
+    pub epoch: Epoch,
+    /// Entities to insert or replace.
+    pub entities: Vec<EntityRow>,
+    /// Entities whose rows go, with all their history.
+    pub deleted: Vec<EntityKey>,
+    /// New history; a segment with the same run and first event id is replaced.
+    pub history: Vec<HistorySegment>,
+    /// Outbox rows to insert or replace.
+    pub outbox: Vec<OutboxRow>,
+    /// Outbox rows (projection, key) to remove.
+    pub outbox_done: Vec<(String, Bytes)>,
+    /// With the last slice: the new checkpoint position and state. Rows up to it may be trimmed.
+    pub advance: Option<CheckpointAdvance>,
+}
+
+/// Moves a shard's checkpoint forward.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckpointAdvance {
+    /// Rows up to and including this one need no replay.
+    pub checkpoint_seq: u64,
+    /// Shard-level state at that position.
+    pub state: Bytes,
+}
+
+/// An entity that is due.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueRow {
+    /// Names it.
+    pub key: EntityKey,
+    /// Its `wake_at_ms` or `delete_at_ms`.
+    pub at_ms: i64,
+    /// Its `billed_bytes`.
+    pub billed_bytes: u64,
+}
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
