@@ -1,0 +1,1 @@
+"""Probes: single calls whose exact answer, or error, an implementation must match."""
