@@ -1,1 +1,30 @@
 //! Raw-bytes gRPC and REST serving: one choke point for every call.
+//!
+//! Owns what every piece of the cloud needs at its edge:
+//!
+//! - [`Dispatcher`]: services and [`Interceptor`]s; every call passes [`Dispatcher::call`], whatever protocol it came by;
+//! - [`Server`]: gRPC, REST, health, reflection and merged HTTP routes on one port, with drain;
+//! - [`RawClient`]: unary calls to another piece;
+//! - [`Clock`], [`config`], [`telemetry`] and [`Metrics`].
+//!
+//! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
+//!
+//! Invariants: a panicking service ends its own call only; nothing waits without a limit; a server runs in any kind of
+//! tokio runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
+
+mod body;
+mod client;
+mod clock;
+pub mod config;
+mod dispatch;
+mod grpc;
+mod metrics;
+mod rest;
+mod server;
+pub mod telemetry;
+
+pub use client::{CallOptions, InvalidAddress, RawClient};
+pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};
+pub use dispatch::{Dispatcher, DispatcherBuilder, DispatcherError, Fallback, Gate, Interceptor};
+pub use metrics::{Metrics, MetricsError};
+pub use server::{Health, Server, ServerConfig, ServerError, ServerHandle};

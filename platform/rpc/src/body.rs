@@ -1,0 +1,55 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+
+/// Why a response body broke off; only bodies of merged routers and streams can.
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Body of a response: the unary answers of the hot path without a box, and everything else.
+pub(crate) enum ResponseBody {
+    /// Nothing: the headers say it all.
+    Empty,
+    /// One gRPC message and the trailers behind it.
+    Unary { frame: Option<Bytes>, trailers: Option<HeaderMap> },
+    /// What a router or a streaming service answers.
+    Other(axum::body::Body),
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Unary { frame, trailers } => Poll::Ready(match frame.take() {
+                Some(data) => Some(Ok(Frame::data(data))),
+                None => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
+            }),
+            Self::Other(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Unary { frame, trailers } => frame.is_none() && trailers.is_none(),
+            Self::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            // An exact size would add a content-length header, which gRPC answers do not have.
+            Self::Unary { .. } => SizeHint::default(),
+            Self::Other(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The choke point: every call, whatever protocol it came by, passes [`Dispatcher::call`].
+
+mod builder;
+mod interceptor;
+mod meters;
+mod run;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
+use prost_reflect::DescriptorPool;
+
+pub use builder::{DispatcherBuilder, DispatcherError};
+pub use interceptor::{Gate, Interceptor};
+use meters::Meters;
+
+/// Takes calls of methods that no registered service lists, as bytes: a gateway forwards them.
+pub trait Fallback: Send + Sync + 'static {
+    /// Answers the call that `ctx` names. Metadata of the answer goes into the reply.
+    fn call<'a>(&'a self, ctx: &'a CallContext, body: Bytes) -> BoxFuture<'a, Result<Reply, Status>>;
+}
+
+/// The services of a piece behind its interceptors. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// By path on the wire.
+    entries: HashMap<&'static str, Entry>,
+    services: Vec<&'static ServiceInfo>,
+    interceptors: Vec<Arc<dyn Interceptor>>,
+    fallback: Option<Arc<dyn Fallback>>,
+    pool: &'static DescriptorPool,
+    /// Calls of methods that no service lists.
+    unknown: Meters,
+}
+
+/// A method, who answers it and what counts it.
+pub(crate) struct Entry {
+    pub(crate) method: &'static MethodInfo,
+    service: Arc<dyn RawService>,
+    meters: Meters,
+}
+
+impl Dispatcher {
+    /// Starts an empty dispatcher. `role` is the `service_name` label of its metrics: `frontend`, `control-plane`, ...
+    pub fn builder(role: &'static str) -> DispatcherBuilder {
+        DispatcherBuilder::new(role)
+    }
+
+    /// The registered services.
+    pub fn services(&self) -> &[&'static ServiceInfo] {
+        &self.inner.services
+    }
+
+    /// The descriptors that JSON and reflection use.
+    pub fn descriptors(&self) -> &'static DescriptorPool {
+        self.inner.pool
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<&Entry> {
+        self.inner.entries.get(path)
+    }
+}

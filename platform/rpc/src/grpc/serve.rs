@@ -1,0 +1,122 @@
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use atoll_api::call::{Bytes, CallContext, Protocol, Reply, Status};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
+use http_body::Body;
+
+use super::gzip::zip;
+use super::metadata::{TIMEOUT, parse_timeout};
+use super::receive::receive;
+use super::status::{ok_trailers, write_status};
+use crate::body::ResponseBody;
+use crate::dispatch::Dispatcher;
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// Serves unary gRPC calls through a dispatcher.
+pub(crate) struct GrpcServer {
+    pub(crate) dispatcher: Dispatcher,
+    /// Largest request message, before and after decompression.
+    pub(crate) max_message_bytes: usize,
+    /// Answers from this size on are compressed for callers that accept it.
+    pub(crate) gzip_min_bytes: usize,
+    /// How long a request's message may take to arrive.
+    pub(crate) body_timeout: Duration,
+}
+
+impl GrpcServer {
+    pub(crate) async fn serve<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        if request.version() != Version::HTTP_2 {
+            let mut response = Response::new(ResponseBody::Empty);
+            *response.status_mut() = http::StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+            return response;
+        }
+        let zip_answer = accepts_gzip(request.headers());
+        match self.answer(request, peer).await {
+            Ok(reply) => self.success(reply, zip_answer),
+            Err(status) => failure(&status),
+        }
+    }
+
+    async fn answer<B>(&self, request: Request<B>, peer: SocketAddr) -> Result<Reply, Status>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        check_encoding(&parts.headers)?;
+        let entry = self.dispatcher.find(parts.uri.path());
+        let mut ctx = match entry {
+            Some(entry) => CallContext::new(entry.method),
+            None => CallContext::unknown(parts.uri.path()),
+        };
+        ctx.deadline = call_deadline(&parts.headers)?;
+        ctx.headers = parts.headers;
+        ctx.peer = Some(peer);
+        ctx.protocol = Protocol::Grpc;
+        let patience = Instant::now() + self.body_timeout;
+        let patience = ctx.deadline.map_or(patience, |deadline| deadline.min(patience));
+        let message = tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes))
+            .await
+            .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))??;
+        self.dispatcher.run(entry, &mut ctx, message).await
+    }
+
+    fn success(&self, mut reply: Reply, zip_answer: bool) -> Response<ResponseBody> {
+        let mut headers = reply.take_headers().unwrap_or_default();
+        headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
+        let zipped = (zip_answer && reply.message().len() >= self.gzip_min_bytes)
+            .then(|| zip(reply.message()))
+            .flatten();
+        if zipped.is_some() {
+            headers.insert(ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let frame = Some(zipped.unwrap_or_else(|| reply.into_frame()));
+        let mut response = Response::new(ResponseBody::Unary { frame, trailers: Some(ok_trailers()) });
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+fn failure(status: &Status) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Empty);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,identity"));
+    write_status(status, headers);
+    response
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.split(',').any(|encoding| encoding.trim() == "gzip"))
+}
+
+/// Refuses encodings other than gzip. Which one a message has is known by its flag; there is only this one.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
+    match headers.get(ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"gzip" | b"identity") => Ok(()),
+        Some(other) => {
+            let other = String::from_utf8_lossy(other);
+            Err(Status::unimplemented(format!(
+                "grpc: Decompressor is not installed for grpc-encoding \"{other}\""
+            )))
+        }
+    }
+}
+
+/// When the caller stops waiting, by its `grpc-timeout`.
+pub(crate) fn call_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
+    let timeout = parse_timeout(value).ok_or_else(|| Status::internal("malformed grpc-timeout"))?;
+    // A timeout beyond what the clock can hold is none.
+    Ok(Instant::now().checked_add(timeout))
+}

@@ -1,0 +1,148 @@
+use std::fmt::Write;
+
+use atoll_api::call::{Code, Status};
+use atoll_api::google::rpc;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use prost::Message;
+
+pub(super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// Longest message in bytes: the rest is cut off, since peers refuse oversized header blocks.
+const MAX_MESSAGE: usize = 4000;
+/// Largest encoded details: beyond it they are left out, for the same reason (many peers stop at 16 KiB).
+const MAX_DETAILS: usize = 8 * 1024;
+
+/// gRPC sends no padding and accepts both.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The trailers of an answer.
+pub(super) fn ok_trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(STATUS, HeaderValue::from_static("0"));
+    trailers
+}
+
+/// Writes a failure into the headers of a response without a message.
+pub(super) fn write_status(status: &Status, headers: &mut HeaderMap) {
+    // A failure that says OK would read as an answer without a message.
+    let code = if status.code == Code::Ok { Code::Unknown } else { status.code };
+    headers.insert(STATUS, HeaderValue::from(code.number()));
+    let message = cut(&status.message);
+    if !message.is_empty() {
+        headers.insert(MESSAGE, escape(message));
+    }
+    if !status.details.is_empty() {
+        let details = status.details.clone();
+        let details =
+            rpc::Status { code: code.number(), message: message.to_owned(), details }.encode_to_vec();
+        if details.len() <= MAX_DETAILS {
+            let text = BASE64.encode(details);
+            headers.insert(DETAILS, HeaderValue::try_from(text).expect("base64 is visible ASCII"));
+        }
+    }
+}
+
+/// Reads how a call ended out of trailers, or out of the headers of a response without a message. None without a status.
+pub(crate) fn read_status(headers: &HeaderMap) -> Option<Result<(), Status>> {
+    let code = headers
+        .get(STATUS)?
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(Code::Unknown.number());
+    if code == Code::Ok.number() {
+        return Some(Ok(()));
+    }
+    let message = headers.get(MESSAGE).map(|value| unescape(value.as_bytes())).unwrap_or_default();
+    let details = headers
+        .get(DETAILS)
+        .and_then(|value| BASE64.decode(value.as_bytes()).ok())
+        .and_then(|bytes| rpc::Status::decode(bytes.as_slice()).ok())
+        .map(|status| status.details)
+        .unwrap_or_default();
+    Some(Err(Status { code: Code::from_number(code), message, details }))
+}
+
+fn cut(message: &str) -> &str {
+    &message[..message.floor_char_boundary(MAX_MESSAGE)]
+}
+
+/// Percent-encodes what is not printable ASCII, and the percent sign.
+fn escape(message: &str) -> HeaderValue {
+    let mut out = String::with_capacity(message.len());
+    for byte in message.bytes() {
+        if (b' '..=b'~').contains(&byte) && byte != b'%' {
+            out.push(byte as char);
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a string");
+        }
+    }
+    HeaderValue::try_from(out).expect("printable ASCII")
+}
+
+fn unescape(value: &[u8]) -> String {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%').then(|| hex(tail)).flatten();
+        out.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;
+
+    use super::*;
+
+    fn round_trip(status: &Status) -> Status {
+        let mut headers = HeaderMap::new();
+        write_status(status, &mut headers);
+        read_status(&headers).unwrap().unwrap_err()
+    }
+
+    #[test]
+    fn code_message_and_details_survive() {
+        let failure = NamespaceNotFoundFailure { namespace: "orders".to_owned() };
+        let status = Status::not_found("100% weg: größer\n").with_detail(&failure);
+        assert_eq!(round_trip(&status), status);
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters_and_huge_details_left_out() {
+        let long = "ü".repeat(3000);
+        let failure = NamespaceNotFoundFailure { namespace: "n".repeat(MAX_DETAILS) };
+        let back = round_trip(&Status::internal(&long).with_detail(&failure));
+        assert_eq!(back.message, "ü".repeat(2000));
+        assert!(back.details.is_empty());
+    }
+
+    #[test]
+    fn a_failure_never_reads_as_success() {
+        assert_eq!(round_trip(&Status::new(Code::Ok, "?")).code, Code::Unknown);
+        assert_eq!(read_status(&ok_trailers()), Some(Ok(())));
+        assert_eq!(read_status(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn stray_percent_signs_are_kept() {
+        assert_eq!(unescape(b"5% off%2"), "5% off%2");
+    }
+}

@@ -1,0 +1,88 @@
+//! Requests from HTTP to protobuf, answers from protobuf to JSON.
+
+use atoll_api::call::{Body, Bytes, Segment, Status};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
+use serde_json::{Map, Value};
+
+use super::fill::{Unfit, put};
+use super::query::decode_segment;
+use super::routes::Binding;
+use super::shorthand;
+
+/// Encodes the request that path variables, query and body make together.
+pub(super) fn request(
+    pool: &DescriptorPool,
+    binding: Binding,
+    variables: &[&str],
+    query: &[(String, String)],
+    body: &[u8],
+    use_shorthand: bool,
+) -> Result<Bytes, Status> {
+    let message = message(pool, binding.method.request)?;
+    let mut object = read_body(binding.route.body, body)?;
+    // A route whose body is the whole request has no fields left for the query.
+    if binding.route.body != Body::Whole {
+        for (path, text) in query {
+            match put(&mut object, &message, path, text) {
+                Ok(()) | Err(Unfit::NoSuchField) => {}
+                Err(Unfit::Invalid(reason)) => return Err(Status::invalid_argument(reason)),
+            }
+        }
+    }
+    let names = binding.route.segments.iter().filter_map(|segment| match segment {
+        Segment::Variable(path) => Some(*path),
+        Segment::Literal(_) => None,
+    });
+    for (path, segment) in names.zip(variables) {
+        let text = decode_segment(segment)
+            .ok_or_else(|| Status::invalid_argument(format!("{path}: malformed percent-encoding")))?;
+        put(&mut object, &message, path, &text).map_err(|unfit| match unfit {
+            Unfit::Invalid(reason) => Status::invalid_argument(reason),
+            Unfit::NoSuchField => Status::internal(format!("route names the unknown field {path}")),
+        })?;
+    }
+    let mut value = Value::Object(object);
+    if use_shorthand {
+        shorthand::expand(&message, &mut value);
+    }
+    let options = DeserializeOptions::new().deny_unknown_fields(false);
+    let message = DynamicMessage::deserialize_with_options(message, value, &options)
+        .map_err(|error| Status::invalid_argument(format!("request does not fit its type: {error}")))?;
+    Ok(message.encode_to_vec().into())
+}
+
+/// The JSON of an answer.
+pub(super) fn answer(
+    pool: &DescriptorPool,
+    binding: Binding,
+    encoded: Bytes,
+    use_shorthand: bool,
+) -> Result<Value, Status> {
+    let descriptor = message(pool, binding.method.response)?;
+    let internal = |error: String| Status::internal(format!("answer has no JSON form: {error}"));
+    let message =
+        DynamicMessage::decode(descriptor.clone(), encoded).map_err(|error| internal(error.to_string()))?;
+    let mut value = serde_json::to_value(&message).map_err(|error| internal(error.to_string()))?;
+    if use_shorthand {
+        shorthand::collapse(&descriptor, &mut value);
+    }
+    Ok(value)
+}
+
+fn read_body(kind: Body, body: &[u8]) -> Result<Map<String, Value>, Status> {
+    if kind == Body::None || body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| Status::invalid_argument(format!("body is not JSON: {error}")))?;
+    match (kind, value) {
+        (Body::Field(field), value) => Ok(Map::from_iter([(field.to_owned(), value)])),
+        (_, Value::Object(object)) => Ok(object),
+        _ => Err(Status::invalid_argument("body is not a JSON object")),
+    }
+}
+
+fn message(pool: &DescriptorPool, name: &str) -> Result<MessageDescriptor, Status> {
+    pool.get_message_by_name(name).ok_or_else(|| Status::internal(format!("no descriptor of {name}")))
+}

@@ -1,0 +1,180 @@
+//! The shorthand of payloads in JSON, in both directions.
+//!
+//! A payload that is plain JSON with no metadata but its encoding stands as that JSON; `null` is a `binary/null` payload
+//! inside lists and maps; an object with `_protoMessageType` is a `json/protobuf` payload; `Payloads` is an array.
+//! Anything else, and any object that has both `metadata` and `data`, is a payload written out.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use serde_json::{Map, Value, json};
+
+const PAYLOAD: &str = "temporal.api.common.v1.Payload";
+const PAYLOADS: &str = "temporal.api.common.v1.Payloads";
+const MESSAGE_TYPE: &str = "_protoMessageType";
+
+/// Writes shorthands out in a request's JSON.
+pub(super) fn expand(message: &MessageDescriptor, value: &mut Value) {
+    walk(message, value, &|kind, value| match kind {
+        PAYLOAD => expand_payload(value),
+        _ => {
+            if let Value::Array(items) = value {
+                items.iter_mut().for_each(expand_payload);
+                *value = json!({ "payloads": items });
+            }
+        }
+    });
+}
+
+/// Uses shorthands in an answer's JSON.
+pub(super) fn collapse(message: &MessageDescriptor, value: &mut Value) {
+    walk(message, value, &|kind, value| match kind {
+        PAYLOAD => collapse_payload(value),
+        _ => {
+            let mut items = match value.get_mut("payloads").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            };
+            items.iter_mut().for_each(collapse_payload);
+            *value = Value::Array(items);
+        }
+    });
+}
+
+/// Applies `change` to every payload and list of payloads in a message's JSON.
+fn walk(message: &MessageDescriptor, value: &mut Value, change: &dyn Fn(&str, &mut Value)) {
+    match message.full_name() {
+        name @ (PAYLOAD | PAYLOADS) => return change(name, value),
+        name if name.starts_with("google.protobuf.") => return,
+        _ => {}
+    }
+    let Value::Object(object) = value else { return };
+    for (key, value) in object {
+        let field = message.get_field_by_json_name(key).or_else(|| message.get_field_by_name(key));
+        if let Some(field) = field {
+            walk_field(&field, value, change);
+        }
+    }
+}
+
+fn walk_field(field: &FieldDescriptor, value: &mut Value, change: &dyn Fn(&str, &mut Value)) {
+    let Kind::Message(message) = field.kind() else { return };
+    if field.is_map() {
+        let Kind::Message(inner) = message.map_entry_value_field().kind() else { return };
+        value.as_object_mut().into_iter().flatten().for_each(|(_, value)| walk(&inner, value, change));
+    } else if field.is_list() {
+        value.as_array_mut().into_iter().flatten().for_each(|value| walk(&message, value, change));
+    } else if !value.is_null() {
+        // For a singular field `null` means that it is not set.
+        walk(&message, value, change);
+    }
+}
+
+fn expand_payload(value: &mut Value) {
+    let (encoding, message_type, data) = match value.take() {
+        Value::Object(object) if is_written_out(&object) => {
+            *value = Value::Object(object);
+            return;
+        }
+        Value::Null => ("binary/null", None, String::new()),
+        Value::Object(mut object) if object.get(MESSAGE_TYPE).is_some_and(Value::is_string) => {
+            let message_type = object.remove(MESSAGE_TYPE).and_then(|kind| kind.as_str().map(str::to_owned));
+            ("json/protobuf", message_type, Value::Object(object).to_string())
+        }
+        plain => ("json/plain", None, plain.to_string()),
+    };
+    let mut metadata = Map::new();
+    metadata.insert("encoding".to_owned(), STANDARD.encode(encoding).into());
+    if let Some(message_type) = message_type {
+        metadata.insert("messageType".to_owned(), STANDARD.encode(message_type).into());
+    }
+    *value = json!({ "metadata": metadata, "data": STANDARD.encode(data) });
+}
+
+fn is_written_out(object: &Map<String, Value>) -> bool {
+    object.contains_key("metadata") && object.contains_key("data")
+}
+
+fn collapse_payload(value: &mut Value) {
+    if let Some(short) = shorthand(value) {
+        *value = short;
+    }
+}
+
+/// The short form of a payload, where there is one that reads back as the same payload.
+fn shorthand(value: &Value) -> Option<Value> {
+    let metadata = value.get("metadata")?.as_object()?;
+    let text = |key: &str| {
+        let bytes = STANDARD.decode(metadata.get(key)?.as_str()?).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    let data = || {
+        let bytes = STANDARD.decode(value.get("data")?.as_str()?).ok()?;
+        serde_json::from_slice::<Value>(&bytes).ok()
+    };
+    match (text("encoding")?.as_str(), metadata.len()) {
+        ("binary/null", 1) => Some(Value::Null),
+        ("json/plain", 1) => data().filter(|value| match value {
+            Value::Null => false,
+            Value::Object(object) => !is_written_out(object) && !object.contains_key(MESSAGE_TYPE),
+            _ => true,
+        }),
+        ("json/protobuf", 2) => {
+            let message_type = text("messageType")?;
+            let Value::Object(mut object) = data()? else { return None };
+            let clash = object.insert(MESSAGE_TYPE.to_owned(), message_type.into()).is_some();
+            (!clash && !is_written_out(&object)).then_some(Value::Object(object))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> MessageDescriptor {
+        let name = "temporal.api.workflowservice.v1.StartWorkflowExecutionRequest";
+        atoll_api::descriptor_pool().get_message_by_name(name).unwrap()
+    }
+
+    fn plain(data: &str) -> Value {
+        json!({ "metadata": { "encoding": STANDARD.encode("json/plain") }, "data": STANDARD.encode(data) })
+    }
+
+    #[test]
+    fn shorthands_expand_and_collapse_back() {
+        let short = json!({
+            "workflowId": "w",
+            "input": ["text", 7, null, { "a": [1] }, { "_protoMessageType": "x.Y", "b": true }],
+            "memo": { "fields": { "note": "hello", "none": null } },
+        });
+        let mut value = short.clone();
+        expand(&start(), &mut value);
+        let payloads = &value["input"]["payloads"];
+        assert_eq!(payloads[0], plain("\"text\""));
+        assert_eq!(payloads[1], plain("7"));
+        assert_eq!(payloads[2]["metadata"]["encoding"], STANDARD.encode("binary/null"));
+        assert_eq!(payloads[4]["metadata"]["messageType"], STANDARD.encode("x.Y"));
+        assert_eq!(value["memo"]["fields"]["note"], plain("\"hello\""));
+        assert_eq!(value["workflowId"], "w");
+        collapse(&start(), &mut value);
+        assert_eq!(value, short);
+    }
+
+    #[test]
+    fn payloads_that_say_more_stay_written_out() {
+        let other =
+            json!({ "metadata": { "encoding": STANDARD.encode("binary/encrypted") }, "data": "AAAA" });
+        let extra =
+            json!({ "metadata": { "encoding": STANDARD.encode("json/plain"), "k": "dg==" }, "data": "MQ==" });
+        let broken = plain("{not json");
+        let ambiguous = plain("{\"metadata\":1,\"data\":2}");
+        let payloads = json!([other, extra, broken, ambiguous]);
+        let mut value = json!({ "input": { "payloads": payloads } });
+        collapse(&start(), &mut value);
+        assert_eq!(value, json!({ "input": payloads }));
+        expand(&start(), &mut value);
+        assert_eq!(value, json!({ "input": { "payloads": payloads } }));
+    }
+}

@@ -1,0 +1,50 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+
+/// How a server listens and what it bears.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Largest request in bytes: a gRPC message, before and after decompression, or a REST body.
+    pub max_message_bytes: usize,
+    /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
+    /// time than serving a small call, and saves traffic only for large answers.
+    pub gzip_min_bytes: usize,
+    /// Connections at a time; further ones wait in the system's queue.
+    pub max_connections: usize,
+    /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
+    pub max_streams_per_connection: u32,
+    /// Seconds in which a connection must show which protocol it speaks, or an HTTP/1 one must send its next request.
+    pub header_timeout_seconds: u64,
+    /// Seconds in which a request's body must arrive.
+    pub body_timeout_seconds: u64,
+    /// Seconds between pings on a quiet HTTP/2 connection. What clients send is never refused as too frequent.
+    pub keepalive_seconds: u64,
+    /// Seconds after which an unanswered ping closes the connection.
+    pub keepalive_timeout_seconds: u64,
+    /// Seconds that running calls get to finish when the server stops.
+    pub drain_seconds: u64,
+    /// Whether gRPC reflection is served.
+    pub reflection: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            max_message_bytes: 4 * 1024 * 1024,
+            gzip_min_bytes: 16 * 1024,
+            max_connections: 20_000,
+            max_streams_per_connection: 20_000,
+            header_timeout_seconds: 30,
+            body_timeout_seconds: 60,
+            keepalive_seconds: 60,
+            keepalive_timeout_seconds: 20,
+            drain_seconds: 10,
+            reflection: true,
+        }
+    }
+}

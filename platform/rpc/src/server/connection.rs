@@ -1,0 +1,97 @@
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::config::ServerConfig;
+use super::core::Core;
+use super::sniff::await_protocol;
+
+/// Largest header block of a request. Tokens and trace headers fit; floods do not.
+const MAX_HEADERS: u32 = 64 * 1024;
+/// What a peer may send ahead per call and per connection: a whole request without waiting for us.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+
+/// The open connections of a server.
+pub(super) struct Connections {
+    core: Arc<Core>,
+    builder: Builder<TokioExecutor>,
+    header_timeout: Duration,
+    graceful: GracefulShutdown,
+    /// Cuts what has not drained in time.
+    cut: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(config: &ServerConfig, core: Arc<Core>) -> Self {
+        let header_timeout = Duration::from_secs(config.header_timeout_seconds);
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).keep_alive(true);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(config.max_streams_per_connection)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_HEADERS)
+            .keep_alive_interval(Duration::from_secs(config.keepalive_seconds))
+            .keep_alive_timeout(Duration::from_secs(config.keepalive_timeout_seconds))
+            .auto_date_header(false);
+        Self {
+            core,
+            builder,
+            header_timeout,
+            graceful: GracefulShutdown::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// Serves a connection in a task of its own. `permit` is given back when it closes.
+    pub(super) fn spawn(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        // Answers are small and must not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, %peer, "connection lost before it was served");
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        let service = service_fn(move |request| {
+            let core = Arc::clone(&core);
+            async move { Ok::<_, Infallible>(core.serve(request, peer).await) }
+        });
+        let (builder, watcher, cut) = (self.builder.clone(), self.graceful.watcher(), self.cut.clone());
+        let header_timeout = self.header_timeout;
+        tokio::spawn(async move {
+            let serving = async {
+                if !await_protocol(&stream, header_timeout).await {
+                    return;
+                }
+                let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+                if let Err(error) = watcher.watch(connection).await {
+                    tracing::debug!(error, %peer, "connection ended");
+                }
+            };
+            tokio::select! {
+                () = serving => {}
+                () = cut.cancelled() => {}
+            }
+            drop(permit);
+        });
+    }
+
+    /// Tells peers to go elsewhere, waits for running calls up to `limit`, then cuts.
+    pub(super) async fn drain(self, limit: Duration) {
+        if tokio::time::timeout(limit, self.graceful.shutdown()).await.is_err() {
+            tracing::info!("calls still running after the drain time were cut");
+        }
+        self.cut.cancel();
+    }
+}

@@ -1,0 +1,71 @@
+use std::time::{Duration, Instant};
+
+use atoll_api::call::Code;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
+use atoll_rpc::{CallOptions, RawClient, Server, ServerConfig, ServerError};
+use tokio_util::sync::CancellationToken;
+
+use crate::fixture::{PATIENCE, client, frontend, serve, serve_with};
+
+#[tokio::test]
+async fn running_calls_finish_and_new_ones_are_turned_away() {
+    let server = serve(frontend()).await;
+    let (client, address) = (client(&server), server.local_addr());
+    let request = wf::PollActivityTaskQueueRequest::default();
+    let running = client.call(workflow_service::POLL_ACTIVITY_TASK_QUEUE, &request, CallOptions::default());
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.shutdown().await;
+    };
+    let (answer, ()) = tokio::join!(running, stop);
+    assert_eq!(answer.unwrap().activity_id, "late");
+
+    let late = RawClient::new(&address.to_string()).unwrap();
+    for client in [client, late] {
+        let method = workflow_service::GET_SYSTEM_INFO;
+        let status =
+            client.call(method, &wf::GetSystemInfoRequest {}, CallOptions::default()).await.unwrap_err();
+        assert_eq!(status.code, Code::Unavailable, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_never_finish_are_cut() {
+    let server = serve_with(frontend(), ServerConfig { drain_seconds: 1, ..Default::default() }).await;
+    let client = client(&server);
+    let request = wf::PollWorkflowTaskQueueRequest::default();
+    let running = client.call(workflow_service::POLL_WORKFLOW_TASK_QUEUE, &request, CallOptions::default());
+    let begun = Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        server.shutdown().await;
+    };
+    let (answer, ()) = tokio::join!(running, stop);
+    assert_eq!(answer.unwrap_err().code, Code::Unavailable);
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn a_client_connects_again_when_its_server_is_back() {
+    let method = workflow_service::GET_SYSTEM_INFO;
+    let request = wf::GetSystemInfoRequest {};
+    let server = serve(frontend()).await;
+    let address = server.local_addr();
+    let client = client(&server);
+    client.call(method, &request, CallOptions::default()).await.unwrap();
+    server.shutdown().await;
+    let status = client.call(method, &request, CallOptions::default()).await.unwrap_err();
+    assert_eq!(status.code, Code::Unavailable, "{status}");
+
+    let _back = serve_with(frontend(), ServerConfig { listen: address, ..Default::default() }).await;
+    client.call(method, &request, CallOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let server = serve(frontend()).await;
+    let config = ServerConfig { listen: server.local_addr(), ..Default::default() };
+    let second = Server::new(config, frontend().build().unwrap()).start(CancellationToken::new()).await;
+    let Err(ServerError::Bind { address, .. }) = second else { panic!("two servers on one port") };
+    assert_eq!(address, server.local_addr());
+}

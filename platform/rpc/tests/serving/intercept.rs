@@ -1,0 +1,123 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use atoll_api::call::{Bytes, CallContext, Code, Principal, PrincipalKind, Protocol, Reply, Status};
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
+use atoll_rpc::{CallOptions, Gate, Interceptor};
+
+use crate::fixture::{client, frontend, http, serve};
+
+/// Lets in who has the key, after looking it up.
+struct Authenticate;
+
+impl Interceptor for Authenticate {
+    fn before<'a>(&'a self, ctx: &'a mut CallContext, _: &'a Bytes) -> Gate<'a> {
+        Gate::Later(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if ctx.header("authorization") != Some("Bearer secret") {
+                return Err(Status::unauthenticated("no key"));
+            }
+            ctx.principal = Some(Arc::new(Principal {
+                kind: PrincipalKind::ServiceAccount,
+                id: "sa-1".to_owned(),
+                account: "abcde".to_owned(),
+                display: String::new(),
+            }));
+            Ok(())
+        }))
+    }
+}
+
+/// Writes down what passes.
+#[derive(Default)]
+struct Audit {
+    lines: Mutex<Vec<String>>,
+}
+
+impl Interceptor for Audit {
+    fn after(&self, ctx: &CallContext, outcome: &mut Result<Reply, Status>) {
+        let who = ctx.principal.as_ref().map_or("-", |principal| &principal.id);
+        let outcome = outcome.as_ref().map_or_else(|status| status.code.name(), |_| "OK");
+        self.lines.lock().unwrap().push(format!("{:?} {} {who} {outcome}", ctx.protocol, ctx.method()));
+    }
+}
+
+#[tokio::test]
+async fn both_protocols_pass_the_same_interceptors() {
+    let audit = Arc::new(Audit::default());
+    let server = serve(frontend().interceptor(audit.clone()).interceptor(Arc::new(Authenticate))).await;
+    let (client, method) = (client(&server), workflow_service::GET_SYSTEM_INFO);
+    let request = wf::GetSystemInfoRequest {};
+    client.call(method, &request, CallOptions::default().bearer("secret")).await.unwrap();
+    let status = client.call(method, &request, CallOptions::default()).await.unwrap_err();
+    assert_eq!(status.code, Code::Unauthenticated);
+    let key = ["authorization: Bearer secret"];
+    assert_eq!(http(server.local_addr(), "GET", "/api/v1/system-info", &key, "").await.status, 200);
+    let refused = http(server.local_addr(), "GET", "/api/v1/system-info", &[], "").await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.head.contains("www-authenticate: bearer"));
+    let expected = [
+        "Grpc GetSystemInfo sa-1 OK",
+        "Grpc GetSystemInfo - UNAUTHENTICATED",
+        "Rest GetSystemInfo sa-1 OK",
+        "Rest GetSystemInfo - UNAUTHENTICATED",
+    ];
+    assert_eq!(*audit.lines.lock().unwrap(), expected);
+}
+
+/// Counts calls that are under way by what it leaves in the context.
+struct Permits(Arc<AtomicUsize>);
+
+#[derive(Clone)]
+struct Permit(Arc<AtomicUsize>);
+
+impl Interceptor for Permits {
+    fn before<'a>(&'a self, ctx: &'a mut CallContext, _: &'a Bytes) -> Gate<'a> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        ctx.extensions.insert(Arc::new(Given(Permit(Arc::clone(&self.0)))));
+        Ok(()).into()
+    }
+}
+
+struct Given(Permit);
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_its_call() {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let server = serve(frontend().interceptor(Arc::new(Permits(Arc::clone(&under_way))))).await;
+    let client = client(&server);
+    let wait = async |count: usize| {
+        let begun = tokio::time::Instant::now();
+        while under_way.load(Ordering::SeqCst) != count {
+            assert!(begun.elapsed() < crate::fixture::PATIENCE, "never {count}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let poll = wf::PollWorkflowTaskQueueRequest::default();
+    let method = workflow_service::POLL_WORKFLOW_TASK_QUEUE;
+    let (call, cancel) = futures::future::abortable(client.call(method, &poll, CallOptions::default()));
+    let watch = async {
+        wait(1).await;
+        cancel.abort();
+    };
+    let (call, ()) = tokio::join!(call, watch);
+    assert!(call.is_err(), "aborted");
+    wait(0).await;
+}
+
+#[tokio::test]
+async fn calls_within_the_process_pass_them_too() {
+    let audit = Arc::new(Audit::default());
+    let dispatcher = frontend().interceptor(audit.clone()).build().unwrap();
+    let method = workflow_service::GET_SYSTEM_INFO;
+    let ctx = CallContext::new(method.info());
+    assert_eq!(ctx.protocol, Protocol::InProcess);
+    dispatcher.invoke(ctx, method, &wf::GetSystemInfoRequest {}).await.unwrap();
+    assert_eq!(*audit.lines.lock().unwrap(), ["InProcess GetSystemInfo - OK"]);
+}

@@ -1,0 +1,9 @@
+//! A server and its clients over real sockets.
+
+mod drain;
+mod fixture;
+mod grpc;
+mod intercept;
+mod rest;
+mod slow;
+mod system;

@@ -1,0 +1,97 @@
+use serde_json::json;
+
+use crate::fixture::{Answer, frontend, http, serve};
+
+async fn call(verb: &str, target: &str, body: &str) -> Answer {
+    call_with(verb, target, &[], body).await
+}
+
+async fn call_with(verb: &str, target: &str, headers: &[&str], body: &str) -> Answer {
+    let server = serve(frontend()).await;
+    http(server.local_addr(), verb, target, headers, body).await
+}
+
+#[tokio::test]
+async fn a_post_joins_path_and_body() {
+    for prefix in ["", "/api/v1"] {
+        let target = format!("{prefix}/namespaces/orders/workflows/w%2F1");
+        let body = r#"{"workflowType": {"name": "T"}, "namespace": "overridden", "input": ["a", {"b": 1}], "later": 1}"#;
+        let answer = call("POST", &target, body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.head.contains("content-type: application/json"));
+        assert_eq!(answer.json()["runId"], "orders/w/1/2");
+        assert_eq!(answer.json()["started"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_get_joins_path_and_query() {
+    let target = "/api/v1/namespaces/orders/workflows?pageSize=7&query=a%20%3D+'b'&unknown.field=1&pretty";
+    let answer = call("GET", target, "").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // `b3Jk...` is base64 of what the service saw.
+    assert_eq!(answer.json()["nextPageToken"], "b3JkZXJzfDd8YSA9ICdiJw==");
+    assert!(answer.body.contains("\n  \"nextPageToken\""), "pretty was asked for: {}", answer.body);
+}
+
+#[tokio::test]
+async fn a_delete_fails_with_status_json() {
+    let answer = call("DELETE", "/api/v1/namespaces/orders/schedules/s1?identity=me", "").await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json(), json!({ "code": 9, "message": "s1 by me", "details": [] }));
+}
+
+#[tokio::test]
+async fn failures_carry_their_details() {
+    let answer = call("GET", "/api/v1/namespaces/nope", "").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.json()["code"], 5);
+    assert_eq!(
+        answer.json()["details"][0],
+        json!({
+            "@type": "type.googleapis.com/temporal.api.errordetails.v1.NamespaceNotFoundFailure",
+            "namespace": "nope"
+        })
+    );
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused() {
+    let cases = [
+        ("GET", "/api/v1/nowhere", "", 404, 5),
+        ("PATCH", "/api/v1/system-info", "", 405, 12),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", "{", 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", "[]", 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", r#"{"workflowType": 7}"#, 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/%ff", "{}", 400, 3),
+        ("GET", "/api/v1/namespaces/orders/workflows?pageSize=many", "", 400, 3),
+        ("GET", "/api/v1/namespaces/orders/schedules", "", 501, 12),
+        ("GET", "/api/v1/namespaces/panic", "", 500, 13),
+    ];
+    for (verb, target, body, status, code) in cases {
+        let answer = call(verb, target, body).await;
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_i64()),
+            (status, Some(code)),
+            "{verb} {target} {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused() {
+    let body = format!("{{\"identity\": \"{}\"}}", "x".repeat(4 * 1024 * 1024));
+    let answer = call("POST", "/api/v1/namespaces/orders/workflows/w", &body).await;
+    assert_eq!((answer.status, answer.json()["code"].as_i64()), (413, Some(8)));
+}
+
+#[tokio::test]
+async fn payload_shorthand_can_be_switched_off() {
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    let short = r#"{"input": ["a"]}"#;
+    let long = r#"{"input": {"payloads": [{"data": "MQ=="}]}}"#;
+    assert_eq!(call("POST", target, short).await.status, 200);
+    let off = ["content-type: application/json+no-payload-shorthand"];
+    assert_eq!(call_with("POST", target, &off, short).await.status, 400);
+    assert_eq!(call_with("POST", target, &off, long).await.json()["runId"], "orders/w/1");
+}
