@@ -1,0 +1,68 @@
+//! Where usage comes from: metering's usage interface, seen as billing needs it.
+
+mod remote;
+mod service;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use billing_core::line::Period;
+use billing_core::usage::MeteredUsage;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use remote::RemoteUsageService;
+pub use service::UsageServiceSource;
+
+/// An hour that a shard has not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingHour {
+    /// The cell.
+    pub cell_id: String,
+    /// The shard.
+    pub shard: u32,
+    /// Start of the hour.
+    pub hour: Timestamp,
+}
+
+impl fmt::Display for MissingHour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cell {}, shard {}, hour {}", self.cell_id, self.shard, self.hour)
+    }
+}
+
+/// How complete a period is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completeness {
+    /// Every hour of every cell is in.
+    pub complete: bool,
+    /// Some of what is missing, earliest first.
+    pub missing: Vec<MissingHour>,
+    /// Every hour of every cell before this instant is in; none when that holds for no hour.
+    pub complete_until: Option<Timestamp>,
+    /// The version of the usage that this was read from; it rises with everything that comes in.
+    pub cube_version: u64,
+}
+
+/// Usage could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UsageSourceError {
+    /// Passing: the caller tries again.
+    #[error("usage is unavailable: {0}")]
+    Unavailable(String),
+    /// What was read makes no sense; trying again will not help.
+    #[error("usage cannot be read: {0}")]
+    Malformed(String),
+}
+
+/// Metered usage.
+#[async_trait]
+pub trait UsageSource: Send + Sync + 'static {
+    /// How complete a period of whole hours is, over all cells.
+    async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError>;
+
+    /// An account's usage in a period of whole hours. Hours that are still open are counted as far as they are known:
+    /// callers ask for completeness before and after.
+    async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError>;
+}

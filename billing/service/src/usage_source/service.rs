@@ -1,0 +1,132 @@
+//! Usage from `atoll.usage.v1`, in this process or over gRPC: whatever implements the service's trait.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use atoll_api::call::{CallContext, Code, Status};
+use atoll_internal_api::usage::v1::{self as pb, UsageService, usage_service};
+use billing_core::line::Period;
+use billing_core::usage::{MeteredUsage, UsageKind, UsageRow};
+use jiff::Timestamp;
+
+use super::{Completeness, MissingHour, UsageSource, UsageSourceError};
+
+/// Rows asked for at once: the most that the service gives.
+const PAGE_ROWS: i32 = 10_000;
+
+/// Pages read for one account and month before giving up: a bound on a server that never ends. 10^8 rows are 1,000
+/// namespaces with every action type in every hour of a month, three times over.
+const MAX_PAGES: u32 = 10_000;
+
+/// A [`UsageSource`] over the usage service.
+pub struct UsageServiceSource {
+    service: Arc<dyn UsageService>,
+}
+
+impl UsageServiceSource {
+    /// Reads from `service`: metering's own in one process, or a client of it that carries billing's credentials.
+    pub fn new(service: Arc<dyn UsageService>) -> Self {
+        Self { service }
+    }
+}
+
+#[async_trait]
+impl UsageSource for UsageServiceSource {
+    async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError> {
+        let ctx = CallContext::new(usage_service::GET_COMPLETENESS.info());
+        let request = pb::GetCompletenessRequest {
+            start_time: Some(to_proto(period.start)),
+            end_time: Some(to_proto(period.end)),
+        };
+        let answer = self.service.get_completeness(&ctx, request).await.map_err(failed)?;
+        let missing = answer
+            .missing
+            .into_iter()
+            .map(|missing| {
+                let hour = missing.hour.ok_or_else(|| malformed("a missing hour without time"))?;
+                Ok(MissingHour { cell_id: missing.cell_id, shard: missing.shard, hour: from_proto(hour)? })
+            })
+            .collect::<Result<_, UsageSourceError>>()?;
+        Ok(Completeness {
+            complete: answer.complete,
+            missing,
+            complete_until: answer.complete_until.map(from_proto).transpose()?,
+            cube_version: answer.cube_version,
+        })
+    }
+
+    async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError> {
+        let mut usage = MeteredUsage::default();
+        let mut page_token = String::new();
+        for _ in 0..MAX_PAGES {
+            let ctx = CallContext::new(usage_service::LIST_USAGE.info());
+            let request = pb::ListUsageRequest {
+                account_id: account_id.to_owned(),
+                namespace: String::new(),
+                start_time: Some(to_proto(period.start)),
+                end_time: Some(to_proto(period.end)),
+                page_size: PAGE_ROWS,
+                page_token,
+            };
+            let page = self.service.list_usage(&ctx, request).await.map_err(failed)?;
+            for row in page.rows {
+                usage.add(read(row, account_id, period)?).map_err(|error| malformed(error.to_string()))?;
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(usage);
+            }
+            page_token = page.next_page_token;
+        }
+        Err(malformed(format!("usage of account {account_id} has more than {MAX_PAGES} pages")))
+    }
+}
+
+/// A row of the account and period that was asked for; anything else must not reach a bill.
+fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<UsageRow, UsageSourceError> {
+    let hour = from_proto(row.hour.ok_or_else(|| malformed("a usage row without hour"))?)?;
+    if row.account_id != account_id || hour < period.start || hour >= period.end {
+        return Err(malformed(format!(
+            "a usage row of account {:?} at {hour} was not asked for",
+            row.account_id
+        )));
+    }
+    let kind = match row.kind.as_str() {
+        "actions" if !row.action_type.is_empty() => UsageKind::Action(row.action_type),
+        "active_storage" => UsageKind::ActiveStorage,
+        "retained_storage" => UsageKind::RetainedStorage,
+        other => return Err(malformed(format!("usage of unknown kind {other:?}"))),
+    };
+    let quantity = row
+        .quantity
+        .parse()
+        .map_err(|_| malformed(format!("usage quantity {:?} is no integer", row.quantity)))?;
+    Ok(UsageRow { namespace: row.namespace, kind, quantity })
+}
+
+fn malformed(problem: impl Into<String>) -> UsageSourceError {
+    UsageSourceError::Malformed(problem.into())
+}
+
+/// What is the caller's fault stays wrong; anything else may pass.
+fn failed(status: Status) -> UsageSourceError {
+    match status.code {
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::OutOfRange
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::Unimplemented => UsageSourceError::Malformed(status.to_string()),
+        _ => UsageSourceError::Unavailable(status.to_string()),
+    }
+}
+
+fn to_proto(instant: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() }
+}
+
+fn from_proto(instant: prost_types::Timestamp) -> Result<Timestamp, UsageSourceError> {
+    Timestamp::new(instant.seconds, instant.nanos).map_err(|error| malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use billing_core::month::Month;
+use billing_core::usage::Meter;
+
+use super::*;
+
+/// Serves these rows, one a page.
+struct Rows(Vec<pb::UsageRow>);
+
+#[async_trait]
+impl UsageService for Rows {
+    async fn list_usage(
+        &self,
+        _ctx: &CallContext,
+        request: pb::ListUsageRequest,
+    ) -> Result<pb::ListUsageResponse, Status> {
+        let at: usize = request.page_token.parse().unwrap_or(0);
+        let next_page_token = if at + 1 < self.0.len() { (at + 1).to_string() } else { String::new() };
+        Ok(pb::ListUsageResponse { rows: self.0.get(at).cloned().into_iter().collect(), next_page_token })
+    }
+
+    async fn get_completeness(
+        &self,
+        _ctx: &CallContext,
+        _request: pb::GetCompletenessRequest,
+    ) -> Result<pb::GetCompletenessResponse, Status> {
+        Err(Status::unavailable("starting"))
+    }
+}
+
+fn month() -> Period {
+    "2026-01".parse::<Month>().unwrap().into()
+}
+
+fn row(kind: &str, action_type: &str, quantity: &str) -> pb::UsageRow {
+    pb::UsageRow {
+        hour: Some(to_proto(month().start)),
+        account_id: "acme1".to_owned(),
+        namespace: "orders.acme1".to_owned(),
+        kind: kind.to_owned(),
+        action_type: action_type.to_owned(),
+        quantity: quantity.to_owned(),
+        ..Default::default()
+    }
+}
+
+async fn read_rows(rows: Vec<pb::UsageRow>) -> Result<MeteredUsage, UsageSourceError> {
+    UsageServiceSource::new(Arc::new(Rows(rows))).usage("acme1", month()).await
+}
+
+#[tokio::test]
+async fn all_pages_are_read() {
+    let most = (u128::from(u64::MAX) * 3).to_string();
+    let rows = vec![
+        row("actions", "start_timer", "2"),
+        row("actions", "start_timer", "3"),
+        row("active_storage", "", &most),
+        row("retained_storage", "", "1"),
+    ];
+    let usage = read_rows(rows).await.unwrap();
+    assert_eq!(usage.total(Meter::Actions), 5);
+    assert_eq!(usage.total(Meter::ActiveStorage), u128::from(u64::MAX) * 3);
+    assert_eq!(usage.rows().count(), 3);
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_reaches_no_bill() {
+    let mut foreign = row("actions", "start_timer", "1");
+    foreign.account_id = "other".to_owned();
+    let mut late = row("actions", "start_timer", "1");
+    late.hour = Some(to_proto(month().end));
+    let wrong = [
+        foreign,
+        late,
+        row("actions", "", "1"),
+        row("egress", "", "1"),
+        row("actions", "start_timer", "1.5"),
+        row("actions", "start_timer", "-1"),
+    ];
+    for row in wrong {
+        assert!(matches!(read_rows(vec![row.clone()]).await, Err(UsageSourceError::Malformed(_))), "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn passing_failures_say_so() {
+    let source = UsageServiceSource::new(Arc::new(Rows(vec![])));
+    let error = source.completeness(month()).await.unwrap_err();
+    assert_eq!(error.to_string(), "usage is unavailable: UNAVAILABLE: starting");
+}
