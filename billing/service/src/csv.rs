@@ -1,0 +1,160 @@
+//! Invoices as CSV: one row per line, in the columns of FOCUS 1.2 where it has one (`x_` where it has not).
+//!
+//! [`with_invoice_csv`] stands in front of the REST routes and takes `GET /billing/invoices/{id}` with `Accept: text/csv` or
+//! `?format=csv`. It makes the same call that REST makes, through the same interceptors, and only writes the answer
+//! differently.
+
+use std::sync::Arc;
+
+use atoll_api::call::{CallContext, Protocol, Status};
+use atoll_internal_api::billing::v1::{self as pb, billing_service};
+use atoll_rpc::Dispatcher;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+const PATH_PREFIX: &str = "/billing/invoices/";
+
+/// Columns of an invoice's CSV. The sum of `BilledCost` is the invoice's total.
+pub const COLUMNS: [&str; 22] = [
+    "InvoiceId",
+    "x_InvoiceNumber",
+    "x_InvoiceStatus",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodStart",
+    "BillingPeriodEnd",
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "SkuId",
+    "ServiceName",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "PricingQuantity",
+    "PricingUnit",
+    "x_PricingUnitSize",
+    "ContractedUnitPrice",
+    "BilledCost",
+];
+
+/// The REST router `rest`, with CSV in front of its invoices.
+pub fn with_invoice_csv(rest: Router, dispatcher: Dispatcher) -> Router {
+    rest.layer(from_fn_with_state(Arc::new(dispatcher), answer))
+}
+
+async fn answer(State(dispatcher): State<Arc<Dispatcher>>, request: Request, next: Next) -> Response {
+    let Some(invoice_id) = wanted(request.method(), request.uri(), request.headers()) else {
+        return next.run(request).await;
+    };
+    let mut ctx = CallContext::new(billing_service::GET_INVOICE.info());
+    ctx.headers = request.headers().clone();
+    ctx.protocol = Protocol::Rest;
+    let call = pb::GetInvoiceRequest { invoice_id: invoice_id.clone() };
+    let answer = dispatcher.invoke(ctx, billing_service::GET_INVOICE, &call).await;
+    match answer.and_then(|answer| write(&answer.invoice.unwrap_or_default())) {
+        Ok(csv) => document(csv, &invoice_id),
+        // Errors look as they do without CSV: the same call, answered by the REST routes.
+        Err(_) => next.run(request).await,
+    }
+}
+
+/// The invoice of a request that wants CSV.
+fn wanted(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let id = uri.path().strip_prefix(PATH_PREFIX)?;
+    let by_query = uri.query().unwrap_or_default().split('&').any(|pair| pair == "format=csv");
+    let by_header = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(prefers_csv);
+    (method == Method::GET && !id.is_empty() && !id.contains('/') && (by_query || by_header))
+        .then(|| id.to_owned())
+}
+
+/// Whether `text/csv` is named before JSON.
+fn prefers_csv(accept: &str) -> bool {
+    let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+    types.find(|name| ["text/csv", "application/json"].contains(name)) == Some("text/csv")
+}
+
+fn document(csv: String, invoice_id: &str) -> Response {
+    let mut response = Response::new(Body::from(csv));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{invoice_id}.csv\"")) {
+        headers.insert(CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+/// An invoice as CSV. INTERNAL when it cannot be written.
+pub fn write(invoice: &pb::Invoice) -> Result<String, Status> {
+    let failed =
+        |error: &dyn std::fmt::Display| Status::internal(format!("invoice cannot be written: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS).map_err(|error| failed(&error))?;
+    for line in &invoice.lines {
+        writer.write_record(row(invoice, line)).map_err(|error| failed(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
+fn row(invoice: &pb::Invoice, line: &pb::InvoiceLine) -> [String; 22] {
+    let month = invoice.month.parse::<billing_core::month::Month>();
+    let (start, end) = month
+        .map_or_else(|_| Default::default(), |month| (month.start().to_string(), month.end().to_string()));
+    let category = match line.kind.as_str() {
+        "plan-fee" | "add-on" => "Purchase",
+        "rounding" => "Adjustment",
+        _ => "Usage",
+    };
+    let class = if line.corrects_month.is_empty() { "" } else { "Correction" };
+    [
+        invoice.id.clone(),
+        invoice.number.clone(),
+        status(invoice).to_owned(),
+        invoice.account_id.clone(),
+        invoice.account_name.clone(),
+        invoice.currency.clone(),
+        start,
+        end,
+        instant(line.period_start),
+        instant(line.period_end),
+        category.to_owned(),
+        class.to_owned(),
+        line.description.clone(),
+        line.code.clone(),
+        "Atoll".to_owned(),
+        line.quantity.clone(),
+        line.unit.clone(),
+        line.pricing_quantity.clone(),
+        line.pricing_unit.clone(),
+        line.pricing_unit_size.clone(),
+        line.unit_price.clone(),
+        line.amount.clone(),
+    ]
+}
+
+fn status(invoice: &pb::Invoice) -> &'static str {
+    match invoice.status() {
+        pb::InvoiceStatus::Unspecified => "",
+        pb::InvoiceStatus::Draft => "draft",
+        pb::InvoiceStatus::Finalized => "finalized",
+        pb::InvoiceStatus::Paid => "paid",
+        pb::InvoiceStatus::Void => "void",
+    }
+}
+
+fn instant(at: Option<prost_types::Timestamp>) -> String {
+    at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok())
+        .map(|at| at.to_string())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+use axum::routing::get;
+use http::{Request, StatusCode};
+use tower::ServiceExt;
+
+use super::*;
+use crate::service::tests::Client;
+
+/// Calls a router whose REST answer is `rest`, as an admin of `acme1`.
+async fn ask(
+    client: &Client,
+    method: Method,
+    uri: &str,
+    accept: &str,
+) -> (StatusCode, Option<HeaderValue>, String) {
+    let rest =
+        Router::new().route("/billing/invoices/{id}", get(|| async { "rest" }).delete(|| async { "rest" }));
+    let router = with_invoice_csv(rest, client.dispatcher.clone());
+    let request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(ACCEPT, accept)
+        .header("x-caller", "acme1")
+        .header("x-admin", "1")
+        .body(Body::empty())
+        .unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    (parts.status, parts.headers.get(CONTENT_TYPE).cloned(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn an_invoice_is_csv_by_header_or_query() {
+    let client = Client::new().await;
+    client.world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 20);
+    client.close("acme1", "2026-01").await.unwrap();
+    let (status, content_type, csv) =
+        ask(&client, Method::GET, "/billing/invoices/inv-acme1-2026-01", "text/csv").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(content_type.unwrap(), "text/csv; charset=utf-8");
+    let rows: Vec<_> = csv.lines().collect();
+    assert_eq!(rows[0], COLUMNS.join(","));
+    assert_eq!(
+        rows[1],
+        "inv-acme1-2026-01,ATOLL-ACME1-202601,finalized,acme1,Account acme1,USD,2026-01-01T00:00:00Z,\
+         2026-02-01T00:00:00Z,2026-01-01T00:00:00Z,2026-02-01T00:00:00Z,Usage,,Actions,actions,Atoll,20,action,0.00002,\
+         1 million Actions,1000000,50,0.001"
+    );
+    assert!(
+        rows[3].contains(",Adjustment,,Rounding to 0.01 USD,rounding,") && rows[3].ends_with(",-0.0011"),
+        "{csv}"
+    );
+    assert_eq!(rows.len(), 4);
+    let by_query = ask(&client, Method::GET, "/billing/invoices/inv-acme1-2026-01?format=csv", "*/*").await;
+    assert_eq!(by_query.2, csv);
+}
+
+#[tokio::test]
+async fn everything_else_is_left_to_rest() {
+    let client = Client::new().await;
+    client.close("acme1", "2026-01").await.unwrap();
+    let path = "/billing/invoices/inv-acme1-2026-01";
+    for (method, uri, accept) in [
+        (Method::GET, path, "application/json"),
+        (Method::GET, path, "application/json, text/csv;q=0.5"),
+        (Method::GET, path, "*/*"),
+        (Method::DELETE, path, "text/csv"),
+        (Method::GET, "/billing/invoices/inv-acme1-2025-12", "text/csv"),
+        (Method::GET, "/billing/invoices/inv-other-2026-01", "text/csv"),
+    ] {
+        assert_eq!(ask(&client, method, uri, accept).await.2, "rest", "{uri} {accept}");
+    }
+}

@@ -1,0 +1,78 @@
+//! Start-up: configuration and dependencies in, a handle out.
+
+use std::sync::Arc;
+
+use atoll_api::call::RawService;
+use atoll_internal_api::billing::v1::billing_service;
+use atoll_rpc::Clock;
+use thiserror::Error;
+
+use crate::accounts::AccountSource;
+use crate::month::{MonthActivities, MonthRunner};
+use crate::rate_cards::{self, RateCardFileError};
+use crate::service::Service;
+use crate::store::{Store, StoreError};
+use crate::usage_source::UsageSource;
+use crate::{CallerRoles, Config};
+
+/// What billing needs from its surroundings.
+pub struct Deps {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Metered usage.
+    pub usage: Arc<dyn UsageSource>,
+    /// Accounts and their terms.
+    pub accounts: Arc<dyn AccountSource>,
+    /// What callers are.
+    pub roles: Arc<dyn CallerRoles>,
+}
+
+/// Why billing does not start. Nothing has been written then.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The rate cards are wrong.
+    #[error(transparent)]
+    RateCards(#[from] RateCardFileError),
+    /// The database is foreign, newer, locked or not durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Billing, ready to serve. Clones share it.
+#[derive(Clone)]
+pub struct Billing {
+    activities: MonthActivities,
+    roles: Arc<dyn CallerRoles>,
+}
+
+/// Loads rate cards and opens the database. Serving starts when the caller registers [`Billing::service`].
+pub async fn build(config: &Config, deps: Deps) -> Result<Billing, StartError> {
+    let catalog = rate_cards::load(config.rate_cards.as_deref())?;
+    let store = Store::open(&config.database).await?;
+    let activities = MonthActivities {
+        store,
+        usage: deps.usage,
+        accounts: deps.accounts,
+        catalog: Arc::new(catalog),
+        clock: deps.clock,
+        correction_months: config.correction_months,
+    };
+    Ok(Billing { activities, roles: deps.roles })
+}
+
+impl Billing {
+    /// The activities of the billing month, for the worker that hosts its workflow.
+    pub fn activities(&self) -> MonthActivities {
+        self.activities.clone()
+    }
+
+    /// `atoll.billing.v1.BillingService` for the dispatcher; months are closed by `runner`.
+    pub fn service(&self, runner: Arc<dyn MonthRunner>) -> Arc<dyn RawService> {
+        billing_service::raw(Arc::new(Service::new(self.activities(), Arc::clone(&self.roles), runner)))
+    }
+
+    /// Closes the database. Call it once nothing calls any more.
+    pub async fn close(&self) {
+        self.activities.store.close().await;
+    }
+}
