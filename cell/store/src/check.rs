@@ -9,6 +9,9 @@ pub const MAX_SHARD: u32 = (1 << 18) - 1;
 /// Largest `seq` an engine must be able to hold: 500 years at a thousand rows a second.
 pub const MAX_SEQ: u64 = (1 << 44) - 1;
 
+/// Largest epoch, metadata version or byte count an engine must be able to hold: SQL integers are signed.
+pub const MAX_COUNT: u64 = i64::MAX as u64;
+
 impl Append {
     /// Refuses an append whose rows are not consecutive or not of one epoch and batch.
     ///
@@ -17,7 +20,10 @@ impl Append {
     pub fn check(&self) -> Result<(), StoreError> {
         let Some(first) = self.rows.first() else { return Ok(()) };
         if first.seq == 0 || self.rows.len() as u64 > MAX_SEQ - first.seq.min(MAX_SEQ) {
-            return Err(StoreError::Corrupt(format!("shard {}: {} is no log position", self.shard, first.seq)));
+            return Err(StoreError::Corrupt(format!(
+                "shard {}: {} is no log position",
+                self.shard, first.seq
+            )));
         }
         for (row, seq) in self.rows.iter().zip(first.seq..) {
             if row.seq != seq {

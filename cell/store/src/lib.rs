@@ -4,6 +4,7 @@
 //! Does not own: what the bytes mean. Log rows, snapshots and outbox items are opaque here.
 
 pub mod check;
+pub mod conformance;
 mod error;
 mod memory;
 mod shard_store;

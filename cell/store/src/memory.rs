@@ -84,7 +84,12 @@ impl ShardStore for MemoryStore {
         Ok(self.state.lock().shard(shard)?.expired(until_ms, limit))
     }
 
-    async fn outbox(&self, shard: ShardId, projection: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         Ok(self.state.lock().shard(shard)?.outbox(projection, limit))
     }
 }

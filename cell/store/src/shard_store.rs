@@ -65,7 +65,12 @@ pub trait ShardStore: Send + Sync + 'static {
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
     /// Unconfirmed items of a shard's projection, in key order, at most `limit`.
-    async fn outbox(&self, shard: ShardId, projection: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError>;
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError>;
 }
 
 /// A record of the cell's configuration: a namespace, the key set, a search-attribute map.

@@ -134,7 +134,13 @@ impl ShardRows {
         self.entities.get(key).cloned()
     }
 
-    pub(super) fn history(&self, run: &EntityKey, first: i64, last: i64, max_bytes: usize) -> Vec<HistorySegment> {
+    pub(super) fn history(
+        &self,
+        run: &EntityKey,
+        first: i64,
+        last: i64,
+        max_bytes: usize,
+    ) -> Vec<HistorySegment> {
         let Some(segments) = self.history.get(run) else { return Vec::new() };
         let mut answer: Vec<HistorySegment> = Vec::new();
         let mut bytes = 0;

@@ -1,0 +1,193 @@
+//! What every engine must pass, as one suite that takes the engine as a parameter.
+//!
+//! An engine's tests implement [`Engine`] and [`Storage`] and call [`run`]. Each case gets an empty
+//! storage of its own and prints its name; a failing case is named in the panic that ends the run.
+//! To add a case: write `pub(super) async fn <promise>(cell: Cell)` in the file of its group and list it below.
+
+mod acquire;
+mod append;
+mod checkpoint;
+mod crash;
+mod due;
+mod entities;
+mod fencing;
+mod fixture;
+mod history;
+mod identity;
+mod metadata;
+mod outbox;
+mod trim;
+
+use crate::error::StoreError;
+use crate::shard_store::Stores;
+use async_trait::async_trait;
+use fixture::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// An engine under test.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Names it in the output.
+    fn name(&self) -> String;
+
+    /// An empty storage that no other case sees.
+    async fn fresh(&self) -> Arc<dyn Storage>;
+}
+
+/// A place that outlives the processes which use it: a file, a database, a piece of memory.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// Starts a process on it. The handles of earlier starts are gone, as after a crash: what they
+    /// were doing is either finished or undone when this answers.
+    async fn start(&self) -> Result<Stores, StoreError>;
+}
+
+type CaseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One promise and the code that tries it.
+struct Case {
+    name: &'static str,
+    run: fn(Cell) -> CaseFuture,
+}
+
+/// What became of one case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaseReport {
+    /// Group and promise, for example `append::repeated_append_is_accepted_once`.
+    pub name: &'static str,
+    /// Why it failed; `None` when it passed.
+    pub failure: Option<String>,
+}
+
+macro_rules! cases {
+    ($($group:ident :: { $($case:ident),* $(,)? })*) => {
+        &[$($(Case {
+            name: concat!(stringify!($group), "::", stringify!($case)),
+            run: |cell| Box::pin($group::$case(cell)),
+        }),*),*]
+    };
+}
+
+const CASES: &[Case] = cases! {
+    identity::{
+        opening_twice_keeps_identity_and_shard_count,
+        restart_keeps_identity_and_shard_count,
+        a_new_store_is_empty,
+    }
+    acquire::{
+        each_acquisition_raises_the_epoch_by_one,
+        epochs_survive_a_restart,
+        shards_are_acquired_independently_and_answered_in_order,
+        the_tail_begins_after_the_checkpoint,
+        an_unknown_shard_is_refused_and_nothing_changes,
+    }
+    append::{
+        accepted_rows_survive_a_restart,
+        repeated_append_is_accepted_once,
+        another_batch_at_a_taken_position_is_superseded,
+        superseded_shard_leaves_its_neighbours_accepted,
+        an_append_is_accepted_whole_or_not_at_all,
+        a_repeat_beside_new_rows_is_accepted,
+        a_gap_is_refused_and_nothing_is_written,
+        malformed_appends_are_refused_and_nothing_is_written,
+        empty_calls_are_answered,
+        rows_of_any_size_come_back_unchanged,
+        many_rows_of_many_shards_in_one_call,
+    }
+    fencing::{
+        a_stale_owner_collides_with_the_ownership_record,
+        a_stale_owner_collides_for_ever_also_after_a_trim,
+        a_stale_repeat_of_a_trimmed_row_is_superseded,
+        of_two_acquirers_one_gets_the_position,
+        the_old_owner_may_append_until_the_ownership_record_stands,
+        unknown_outcome_that_was_committed,
+        unknown_outcome_that_was_not_committed,
+    }
+    checkpoint::{
+        a_stale_checkpoint_changes_nothing,
+        several_slices_make_one_checkpoint,
+        a_repeated_slice_changes_nothing_more,
+        a_checkpoint_never_moves_back,
+        removals_come_before_writes,
+        a_snapshot_may_include_positions_that_the_tail_holds,
+        shards_do_not_see_each_other,
+        an_empty_slice_confirms_the_epoch,
+    }
+    trim::{
+        trim_deletes_up_to_the_checkpoint_only,
+        ownership_records_are_never_trimmed,
+        the_log_goes_on_after_everything_was_trimmed,
+        a_long_log_is_trimmed_whole,
+    }
+    entities::{
+        loads_answer_in_order_with_holes,
+        every_column_comes_back_unchanged,
+        keys_differ_in_every_part,
+        a_replaced_snapshot_is_gone,
+        many_entities_in_one_slice_and_one_load,
+    }
+    history::{
+        segments_come_back_in_order,
+        a_range_answers_the_segments_that_overlap_it,
+        max_bytes_bounds_the_answer_but_for_one_segment,
+        a_segment_with_the_same_first_event_is_replaced,
+        deleting_a_run_deletes_its_history_and_no_other,
+    }
+    due::{
+        due_is_earliest_first_then_by_key,
+        due_keeps_to_limit_and_time,
+        a_changed_or_removed_wake_is_followed,
+        expired_answers_closed_entities_only,
+        negative_and_extreme_times_keep_their_order,
+    }
+    outbox::{
+        items_come_in_key_order_up_to_the_limit,
+        the_same_key_replaces_and_done_removes,
+        projections_do_not_see_each_other,
+    }
+    metadata::{
+        a_record_is_written_when_its_version_rises,
+        records_are_listed_by_id_within_their_kind,
+        removing_is_idempotent_and_forgets_the_version,
+        records_survive_a_restart,
+    }
+    crash::{
+        between_append_and_acknowledgement,
+        between_the_slices_of_a_checkpoint,
+        between_checkpoint_and_trim,
+        during_a_checkpoint_slice,
+        during_recovery,
+    }
+};
+
+/// Runs every case on the engine; panics at the end when one failed, and names those.
+pub async fn run(engine: Arc<dyn Engine>) {
+    let reports = report(engine).await;
+    let failed: Vec<String> = reports
+        .iter()
+        .filter_map(|report| Some(format!("{}: {}", report.name, report.failure.as_ref()?)))
+        .collect();
+    assert!(failed.is_empty(), "{} of {} cases failed:\n{}", failed.len(), reports.len(), failed.join("\n"));
+}
+
+/// Runs every case on the engine and answers what became of each.
+pub async fn report(engine: Arc<dyn Engine>) -> Vec<CaseReport> {
+    let mut reports = Vec::with_capacity(CASES.len());
+    for case in CASES {
+        let cell = Cell::start(engine.fresh().await).await;
+        let failure = tokio::spawn((case.run)(cell)).await.err().map(|error| match error.try_into_panic() {
+            Ok(panic) => message(&*panic),
+            Err(cancelled) => cancelled.to_string(),
+        });
+        let verdict = if failure.is_some() { "FAILED" } else { "ok" };
+        println!("{} {} ... {verdict}", engine.name(), case.name);
+        reports.push(CaseReport { name: case.name, failure });
+    }
+    reports
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".to_owned())
+}

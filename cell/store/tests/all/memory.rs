@@ -1,0 +1,34 @@
+//! The memory engine.
+
+use async_trait::async_trait;
+use cell_store::conformance::{self, Engine, Storage};
+use cell_store::{MemoryStore, StoreError, Stores};
+use std::sync::Arc;
+
+struct Memory;
+
+/// Memory that outlives the handles on it.
+struct Held(MemoryStore);
+
+#[async_trait]
+impl Engine for Memory {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn fresh(&self) -> Arc<dyn Storage> {
+        Arc::new(Held(MemoryStore::new()))
+    }
+}
+
+#[async_trait]
+impl Storage for Held {
+    async fn start(&self) -> Result<Stores, StoreError> {
+        Ok(self.0.stores())
+    }
+}
+
+#[tokio::test]
+async fn conforms() {
+    conformance::run(Arc::new(Memory)).await;
+}
