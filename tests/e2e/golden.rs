@@ -1,0 +1,31 @@
+//! Histories equal the original's, event by event.
+
+use crate::support::process::DevServer;
+use crate::support::python;
+
+/// Scenarios whose features are built. The others of `tests/golden` wait for theirs.
+const BUILT: &[&str] = &[
+    "activity_retry",
+    "signal_while_task_started",
+    "timer",
+    "child_completes",
+    "sticky_timeout",
+    "terminate",
+    "activity_timeouts",
+    "workflow_failure",
+    "task_failed",
+    "unhandled_command",
+    "activity_failure_caught",
+    "child_id_in_use",
+    "task_timeout",
+    "timers_and_cancel",
+    "query",
+];
+
+#[test]
+fn histories_are_those_of_the_original() {
+    let server = DevServer::start(&[]);
+    let mut compare = python::program("compare.py");
+    compare.args(["--address", &server.address, "--only"]).args(BUILT);
+    print!("{}", python::output_of(&mut compare));
+}

@@ -1,0 +1,5 @@
+//! End-to-end tests: the real binary as processes, official clients as users.
+
+mod golden;
+mod start_dev;
+mod support;

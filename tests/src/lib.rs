@@ -1,1 +1,0 @@
-//! End-to-end tests of the whole product, with real clients and real processes.

@@ -1,0 +1,3 @@
+//! House rules that hold for the workspace as a whole.
+
+mod arrows;
