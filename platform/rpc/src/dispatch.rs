@@ -28,8 +28,9 @@ pub struct Dispatcher {
 }
 
 struct Inner {
-    /// By path on the wire.
-    entries: HashMap<&'static str, Entry>,
+    entries: Vec<Entry>,
+    /// Positions in `entries` by path on the wire.
+    paths: HashMap<&'static str, EntryId>,
     services: Vec<&'static ServiceInfo>,
     interceptors: Vec<Arc<dyn Interceptor>>,
     fallback: Option<Arc<dyn Fallback>>,
@@ -38,9 +39,13 @@ struct Inner {
     unknown: Meters,
 }
 
+/// Position of a method in its dispatcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryId(usize);
+
 /// A method, who answers it and what counts it.
-pub(crate) struct Entry {
-    pub(crate) method: &'static MethodInfo,
+struct Entry {
+    method: &'static MethodInfo,
     service: Arc<dyn RawService>,
     meters: Meters,
 }
@@ -61,7 +66,11 @@ impl Dispatcher {
         self.inner.pool
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<&Entry> {
-        self.inner.entries.get(path)
+    pub(crate) fn find(&self, path: &str) -> Option<EntryId> {
+        self.inner.paths.get(path).copied()
+    }
+
+    pub(crate) fn method(&self, entry: EntryId) -> &'static MethodInfo {
+        self.inner.entries[entry.0].method
     }
 }

@@ -5,7 +5,7 @@ use atoll_api::call::{RawService, ServiceInfo};
 use prost_reflect::DescriptorPool;
 
 use super::meters::Meters;
-use super::{Dispatcher, Entry, Fallback, Inner, Interceptor};
+use super::{Dispatcher, Entry, EntryId, Fallback, Inner, Interceptor};
 use crate::rest::Routes;
 
 /// Collects what a [`Dispatcher`] serves.
@@ -69,7 +69,7 @@ impl DispatcherBuilder {
     pub fn build(self) -> Result<Dispatcher, DispatcherError> {
         let pool = self.pool.unwrap_or_else(|| atoll_api::descriptor_pool());
         let mut services: Vec<&'static ServiceInfo> = Vec::new();
-        let mut entries = HashMap::new();
+        let (mut entries, mut paths) = (Vec::new(), HashMap::new());
         for service in self.services {
             let info = service.info();
             if services.iter().any(|other| other.name == info.name) {
@@ -84,13 +84,15 @@ impl DispatcherBuilder {
                     return Err(DispatcherError::UnknownMessage(message));
                 }
                 let meters = Meters::new(self.role, method.name);
-                entries.insert(method.path, Entry { method, service: Arc::clone(&service), meters });
+                paths.insert(method.path, EntryId(entries.len()));
+                entries.push(Entry { method, service: Arc::clone(&service), meters });
             }
         }
         Routes::of(&services)?;
         Ok(Dispatcher {
             inner: Arc::new(Inner {
                 entries,
+                paths,
                 services,
                 interceptors: self.interceptors,
                 fallback: self.fallback,

@@ -7,7 +7,7 @@ use atoll_api::call::{Bytes, CallContext, Method, Protocol, Reply, Status};
 use futures::FutureExt;
 use prost::Message;
 
-use super::{Dispatcher, Entry};
+use super::{Dispatcher, Entry, EntryId};
 
 impl Dispatcher {
     /// Answers the call that `ctx` names.
@@ -38,10 +38,11 @@ impl Dispatcher {
 
     pub(crate) async fn run(
         &self,
-        entry: Option<&Entry>,
+        entry: Option<EntryId>,
         ctx: &mut CallContext,
         body: Bytes,
     ) -> Result<Reply, Status> {
+        let entry = entry.map(|entry| &self.inner.entries[entry.0]);
         let meters = entry.map_or(&self.inner.unknown, |entry| &entry.meters);
         let pending = meters.begin();
         let started = Instant::now();

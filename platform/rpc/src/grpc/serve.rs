@@ -1,7 +1,10 @@
+use std::future::ready;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use atoll_api::call::{Bytes, CallContext, Protocol, Reply, Status};
+use futures::future::Either;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 
@@ -27,7 +30,13 @@ pub(crate) struct GrpcServer {
 }
 
 impl GrpcServer {
-    pub(crate) async fn serve<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<ResponseBody>
+    /// Answers a call. What can be decided at once is done before the future is made: many thousands of these futures
+    /// wait at a time, so that each holds little more than the call's context.
+    pub(crate) fn serve<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<ResponseBody>> + use<B>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
@@ -35,37 +44,45 @@ impl GrpcServer {
         if request.version() != Version::HTTP_2 {
             let mut response = Response::new(ResponseBody::Empty);
             *response.status_mut() = http::StatusCode::HTTP_VERSION_NOT_SUPPORTED;
-            return response;
+            return Either::Left(ready(response));
         }
-        let zip_answer = accepts_gzip(request.headers());
-        match self.answer(request, peer).await {
-            Ok(reply) => self.success(reply, zip_answer),
-            Err(status) => failure(&status),
+        let (parts, body) = request.into_parts();
+        let entry = self.dispatcher.find(parts.uri.path());
+        let mut ctx = match entry {
+            Some(entry) => CallContext::new(self.dispatcher.method(entry)),
+            None => CallContext::unknown(parts.uri.path()),
+        };
+        match check_encoding(&parts.headers).and_then(|()| call_deadline(&parts.headers)) {
+            Ok(deadline) => ctx.deadline = deadline,
+            Err(status) => return Either::Left(ready(failure(&status))),
         }
+        let zip_answer = accepts_gzip(&parts.headers);
+        ctx.headers = parts.headers;
+        ctx.peer = Some(peer);
+        ctx.protocol = Protocol::Grpc;
+        let server = Arc::clone(self);
+        Either::Right(async move {
+            let message = match server.receive(&ctx, body).await {
+                Ok(message) => message,
+                Err(status) => return failure(&status),
+            };
+            match server.dispatcher.run(entry, &mut ctx, message).await {
+                Ok(reply) => server.success(reply, zip_answer),
+                Err(status) => failure(&status),
+            }
+        })
     }
 
-    async fn answer<B>(&self, request: Request<B>, peer: SocketAddr) -> Result<Reply, Status>
+    async fn receive<B>(&self, ctx: &CallContext, body: B) -> Result<Bytes, Status>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let (parts, body) = request.into_parts();
-        check_encoding(&parts.headers)?;
-        let entry = self.dispatcher.find(parts.uri.path());
-        let mut ctx = match entry {
-            Some(entry) => CallContext::new(entry.method),
-            None => CallContext::unknown(parts.uri.path()),
-        };
-        ctx.deadline = call_deadline(&parts.headers)?;
-        ctx.headers = parts.headers;
-        ctx.peer = Some(peer);
-        ctx.protocol = Protocol::Grpc;
         let patience = Instant::now() + self.body_timeout;
         let patience = ctx.deadline.map_or(patience, |deadline| deadline.min(patience));
-        let message = tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes))
+        tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes))
             .await
-            .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))??;
-        self.dispatcher.run(entry, &mut ctx, message).await
+            .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
     }
 
     fn success(&self, mut reply: Reply, zip_answer: bool) -> Response<ResponseBody> {

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -63,10 +64,7 @@ impl Connections {
             return;
         }
         let core = Arc::clone(&self.core);
-        let service = service_fn(move |request| {
-            let core = Arc::clone(&core);
-            async move { Ok::<_, Infallible>(core.serve(request, peer).await) }
-        });
+        let service = service_fn(move |request| core.serve(request, peer).map(Ok::<_, Infallible>));
         let (builder, watcher, cut) = (self.builder.clone(), self.graceful.watcher(), self.cut.clone());
         let header_timeout = self.header_timeout;
         tokio::spawn(async move {

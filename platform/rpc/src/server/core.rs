@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::extract::Request as AxumRequest;
+use futures::future::Either;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -19,9 +20,15 @@ use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::{GrpcServer, is_grpc};
 use crate::rest::RestServer;
 
+/// Services that are not behind the dispatcher.
+enum System<'a> {
+    Health(&'a Health),
+    Reflection(&'a Reflection),
+}
+
 /// Sends each request to the protocol it speaks.
 pub(super) struct Core {
-    grpc: GrpcServer,
+    grpc: Arc<GrpcServer>,
     health: Health,
     reflection: Option<Reflection>,
     /// Merged routes, with REST behind them.
@@ -43,22 +50,44 @@ impl Core {
         });
         let reflection = config.reflection.then(|| Reflection::new(&dispatcher));
         let (max_message_bytes, gzip_min_bytes) = (config.max_message_bytes, config.gzip_min_bytes);
-        let grpc = GrpcServer { dispatcher, max_message_bytes, gzip_min_bytes, body_timeout };
+        let grpc = Arc::new(GrpcServer { dispatcher, max_message_bytes, gzip_min_bytes, body_timeout });
         Ok(Self { grpc, health, reflection, router })
     }
 
-    pub(super) async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        if !content_type.is_some_and(|value| is_grpc(value.as_bytes())) {
-            return Box::pin(self.http(request, peer)).await;
+    /// The future of a unary call is inline, since thousands wait at a time; all others are boxed.
+    pub(super) fn serve(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
+        if self.is_unary(&request) {
+            return Either::Left(self.grpc.serve(request, peer));
         }
-        match request.uri().path() {
-            path if path.starts_with("/grpc.health.v1.Health/") => Box::pin(self.health.serve(request)).await,
-            path if path.starts_with("/grpc.reflection.") => match &self.reflection {
-                Some(reflection) => Box::pin(reflection.serve(request)).await,
-                None => self.grpc.serve(request, peer).await,
-            },
-            _ => self.grpc.serve(request, peer).await,
+        let core = Arc::clone(self);
+        Either::Right(Box::pin(async move { core.serve_other(request, peer).await }))
+    }
+
+    fn is_unary(&self, request: &Request<Incoming>) -> bool {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        content_type.is_some_and(|value| is_grpc(value.as_bytes()))
+            && self.of_system(request.uri().path()).is_none()
+    }
+
+    fn of_system(&self, path: &str) -> Option<System<'_>> {
+        if path.starts_with("/grpc.health.v1.Health/") {
+            Some(System::Health(&self.health))
+        } else if path.starts_with("/grpc.reflection.") {
+            self.reflection.as_ref().map(System::Reflection)
+        } else {
+            None
+        }
+    }
+
+    async fn serve_other(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
+        match self.of_system(request.uri().path()) {
+            Some(System::Health(health)) => health.serve(request).await,
+            Some(System::Reflection(reflection)) => reflection.serve(request).await,
+            None => self.http(request, peer).await,
         }
     }
 

@@ -8,6 +8,7 @@ use axum::routing::get;
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tonic::codec::CompressionEncoding;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -58,7 +59,8 @@ impl Health {
     }
 
     pub(super) async fn serve(&self, request: Request<Incoming>) -> Response<ResponseBody> {
-        let service = HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()));
+        let service = HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+            .accept_compressed(CompressionEncoding::Gzip);
         let Ok(response) = service.oneshot(request).await;
         response.map(|body| ResponseBody::Other(Body::new(body)))
     }

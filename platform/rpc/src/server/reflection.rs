@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use prost_reflect::DescriptorPool;
+use tonic::codec::CompressionEncoding;
 use tonic_reflection::server::Builder;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -33,12 +34,14 @@ impl Reflection {
         let service = if request.uri().path().starts_with("/grpc.reflection.v1alpha.") {
             self.v1alpha.get_or_init(|| {
                 let set = self.pool.encode_to_vec();
-                BoxCloneSyncService::new(self.builder(&set).build_v1alpha().expect(VALID))
+                let server = self.builder(&set).build_v1alpha().expect(VALID);
+                BoxCloneSyncService::new(server.accept_compressed(CompressionEncoding::Gzip))
             })
         } else {
             self.v1.get_or_init(|| {
                 let set = self.pool.encode_to_vec();
-                BoxCloneSyncService::new(self.builder(&set).build_v1().expect(VALID))
+                let server = self.builder(&set).build_v1().expect(VALID);
+                BoxCloneSyncService::new(server.accept_compressed(CompressionEncoding::Gzip))
             })
         };
         let Ok(response) = service.clone().oneshot(request).await;

@@ -121,6 +121,20 @@ async fn gzip_is_taken_and_given_where_it_is_accepted() {
     assert_eq!(headers["grpc-accept-encoding"], "gzip,identity");
 }
 
+/// The SDKs compress these calls too.
+#[tokio::test]
+async fn health_and_reflection_take_gzip() {
+    let server = serve(frontend()).await;
+    let given = [("grpc-encoding", "gzip")];
+    let paths = ["/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"];
+    for path in paths {
+        // `list_services` of reflection, an unknown field to health.
+        let request = frame(1, &gzip(b"\x3a\x00"));
+        let (headers, _, trailers) = exchange(server.local_addr(), path, &given, request).await;
+        assert_eq!(headers.get("grpc-status").or(trailers.get("grpc-status")).unwrap(), "0", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn an_oversized_request_is_refused_with_the_usual_words() {
     let server = serve(frontend()).await;
