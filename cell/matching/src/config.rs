@@ -1,0 +1,61 @@
+//! The limits and windows of matching.
+
+use std::time::Duration;
+
+/// Limits and windows; the defaults are the documented ones of the original server where it has one.
+#[derive(Clone, Debug)]
+pub struct MatchingConfig {
+    /// Task references that one partition keeps. A full backlog refuses, and the shard keeps the task: a
+    /// reference is about 200 bytes, so this bounds a partition near 2 MB.
+    pub backlog_limit: usize,
+    /// The backlog length at or below which a partition that refused tasks asks for them again. Well under
+    /// the limit, so that shards come back with batches and not one by one.
+    pub backlog_refill_below: usize,
+    /// Queries that one partition keeps waiting for a poll. Each has a client that waits, so a longer queue
+    /// only times out later.
+    pub query_limit: usize,
+    /// How long a poll waits when the client set no earlier deadline.
+    pub long_poll: Duration,
+    /// How long before the client's deadline a poll ends empty, so that the answer still arrives.
+    pub deadline_margin: Duration,
+    /// A sticky queue without a poll for this long has no worker: its tasks and queries belong on the normal
+    /// queue.
+    pub sticky_window: Duration,
+    /// A normal queue without a poll for this long answers queries that time out as "no poller".
+    pub query_poller_window: Duration,
+    /// How long a poller is shown after it was last seen.
+    pub poller_ttl: Duration,
+    /// Pollers that one partition remembers; the one seen longest ago makes room. DescribeTaskQueue answers
+    /// in one message, so the list must stay small.
+    pub poller_history_limit: usize,
+    /// A partition without tasks, polls and calls for this long is unloaded.
+    pub idle_unload: Duration,
+    /// How long polls of a worker that said it shuts down are answered at once: longer than a poll can have
+    /// been under way when it said so.
+    pub retired_ttl: Duration,
+    /// Workers remembered as shutting down. Beyond it the oldest is forgotten, and its late poll merely waits
+    /// its time.
+    pub retired_limit: usize,
+    /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait.
+    pub sweep_interval: Duration,
+}
+
+impl Default for MatchingConfig {
+    fn default() -> Self {
+        Self {
+            backlog_limit: 10_000,
+            backlog_refill_below: 5_000,
+            query_limit: 1_000,
+            long_poll: Duration::from_secs(60),
+            deadline_margin: Duration::from_secs(1),
+            sticky_window: Duration::from_secs(10),
+            query_poller_window: Duration::from_secs(20),
+            poller_ttl: Duration::from_secs(300),
+            poller_history_limit: 1_000,
+            idle_unload: Duration::from_secs(300),
+            retired_ttl: Duration::from_secs(70),
+            retired_limit: 10_000,
+            sweep_interval: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The node's partitions, and everything callers do with them.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    future::Future,
+    hash::BuildHasher,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    config::MatchingConfig,
+    describe::TaskQueueStats,
+    key::{QueueKind, TaskQueueKey},
+    meters::Meters,
+    partition::{Partition, Shared},
+    poll::{self, PollOutcome, Poller, WorkerSelector},
+    query::{self, QueryError, QueryGone, QueryRegistry, QueryTask},
+    retired::Retired,
+    room::{Room, Rooms},
+    task::TaskRef,
+};
+
+/// Locks that the map of partitions is spread over. Loading a partition is the only writer, so few suffice.
+const MAP_SHARDS: usize = 32;
+
+/// What became of an offered task. The variants that hold the task did not take it.
+#[derive(Debug, PartialEq)]
+pub enum Offer {
+    /// Handed to a parked poll, which will record its start. If that fails it goes back to the backlog.
+    Matched,
+    /// In the backlog.
+    Queued,
+    /// The backlog is full: keep the task, and offer it again when [`Matching::wants_more`] names the shard.
+    Full(TaskRef),
+    /// Nobody polls this sticky queue: offer the task on the normal queue.
+    StickyWorkerUnavailable(TaskRef),
+    /// The partition is being given up: offer to its new owner.
+    Moved(TaskRef),
+}
+
+type PartitionMap = HashMap<TaskQueueKey, Arc<Partition>>;
+
+/// All task queue partitions of one node.
+///
+/// Everything is in memory: after a crash it starts empty, shards offer what they have to dispatch, and polls
+/// come again.
+pub struct Matching {
+    pub(crate) shared: Arc<Shared>,
+    hasher: RandomState,
+    maps: [RwLock<PartitionMap>; MAP_SHARDS],
+}
+
+impl Matching {
+    /// An empty node. Metrics go to the recorder that is installed at this moment. Spawn
+    /// [`Matching::run_janitor`] once, or memory is never given back.
+    pub fn new(config: MatchingConfig) -> Arc<Self> {
+        let shared = Shared {
+            config,
+            meters: Meters::new(),
+            rooms: Rooms::default(),
+            queries: QueryRegistry::default(),
+            retired: Retired::default(),
+        };
+        Arc::new(Self {
+            shared: Arc::new(shared),
+            hasher: RandomState::new(),
+            maps: std::array::from_fn(|_| RwLock::default()),
+        })
+    }
+
+    /// Offers a task: to a parked poll at once, else to the backlog. Never waits.
+    ///
+    /// Offering the same task twice is harmless, since its second start is refused, but costs a dispatch.
+    pub fn offer(&self, key: &TaskQueueKey, task: TaskRef) -> Offer {
+        match self.partition_for_work(key) {
+            Some(partition) => partition.offer(task),
+            None => Offer::StickyWorkerUnavailable(task),
+        }
+    }
+
+    /// Polls a partition, loading it if need be. The future is `'static`; the poll parks when it is first
+    /// polled.
+    ///
+    /// Ends with work, or empty after the configured long poll or a margin before the poller's deadline,
+    /// whichever comes first. A deadline within the margin takes only what waits already. Dropping the future
+    /// at any point loses no task.
+    pub fn poll(
+        &self,
+        key: &TaskQueueKey,
+        poller: Poller,
+    ) -> impl Future<Output = PollOutcome> + Send + use<> {
+        poll::run(self.load(key), poller)
+    }
+
+    /// Dispatches a query to a poll of the partition and waits for the worker's answer, in the encoding that
+    /// [`Matching::complete_query`] was given. `timeout` should leave the caller time to answer its client.
+    ///
+    /// Never kept: dropping the future withdraws the query. A sticky queue without a worker answers
+    /// [`QueryError::NoPoller`] at once; on a normal queue the query waits for a worker to appear.
+    pub fn dispatch_query(
+        &self,
+        key: &TaskQueueKey,
+        task: QueryTask,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Bytes, QueryError>> + Send + use<> {
+        let partition = self.partition_for_work(key);
+        let shared = self.shared.clone();
+        async move {
+            match partition {
+                Some(partition) => query::run(shared, partition, task, timeout).await,
+                None => Err(QueryError::NoPoller),
+            }
+        }
+    }
+
+    /// Brings a worker's answer to whoever dispatched the query on this node.
+    pub fn complete_query(&self, namespace_id: Uuid, query_id: Uuid, answer: Bytes) -> Result<(), QueryGone> {
+        self.shared.queries.complete(namespace_id, query_id, answer)
+    }
+
+    /// Waits until partitions that refused tasks have room, and says which shards should offer again. Meant
+    /// for one caller in a loop; dropping the future loses nothing.
+    pub async fn wants_more(&self) -> Vec<Room> {
+        self.shared.rooms.next().await
+    }
+
+    /// Ends all parked polls of a worker that shuts down (RPC ShutdownWorker), in every queue of the
+    /// namespace, and answers how many. By instance key, polls that were still on their way end at once too.
+    pub fn end_worker_polls(&self, namespace_id: Uuid, worker: &WorkerSelector) -> usize {
+        if let WorkerSelector::InstanceKey(key) = worker {
+            let limit = self.shared.config.retired_limit;
+            self.shared.retired.add(namespace_id, key.clone(), Instant::now(), limit);
+        }
+        let ended = |partition: Arc<Partition>| {
+            if partition.key.namespace_id == namespace_id { partition.end_worker(worker) } else { 0 }
+        };
+        self.partitions().into_iter().map(ended).sum()
+    }
+
+    /// Gives a partition up because another node has it now, or because its sticky worker has gone. Its polls
+    /// and queries end as moved. Answers the tasks that waited, in order, for the caller to offer elsewhere;
+    /// those on lease are not among them, and are let go if they are given back.
+    pub fn give_up(&self, key: &TaskQueueKey) -> Vec<TaskRef> {
+        let removed = self.map(key).write().remove(key);
+        removed.map(|partition| partition.close()).unwrap_or_default()
+    }
+
+    /// The partitions in memory, in no order.
+    pub fn loaded(&self) -> Vec<TaskQueueKey> {
+        self.partitions().iter().map(|partition| partition.key.clone()).collect()
+    }
+
+    /// What DescribeTaskQueue shows of a partition; none if it is not loaded. `now_ms` is the wall clock, Unix
+    /// milliseconds.
+    pub fn describe(&self, key: &TaskQueueKey, now_ms: i64) -> Option<TaskQueueStats> {
+        self.find(key).map(|partition| TaskQueueStats::of(&partition, now_ms))
+    }
+
+    pub(crate) fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.maps.iter().flat_map(|map| map.read().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// Unloads a partition that nobody uses. Under the map's lock nobody can come by it anew, and who holds it
+    /// already (a call, a poll, a lease) counts as a reference.
+    pub(crate) fn unload_if_idle(&self, key: &TaskQueueKey, now: Instant) {
+        let mut map = self.map(key).write();
+        if map.get(key).is_some_and(|partition| Arc::strong_count(partition) == 1 && partition.is_idle(now)) {
+            map.remove(key);
+        }
+    }
+
+    /// The partition that work goes to. A sticky queue that nobody polls is not worth loading.
+    fn partition_for_work(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
+        match key.kind {
+            QueueKind::Normal => Some(self.load(key)),
+            QueueKind::Sticky => self.find(key),
+        }
+    }
+
+    fn map(&self, key: &TaskQueueKey) -> &RwLock<PartitionMap> {
+        &self.maps[self.hasher.hash_one(key) as usize % MAP_SHARDS]
+    }
+
+    fn find(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
+        self.map(key).read().get(key).cloned()
+    }
+
+    fn load(&self, key: &TaskQueueKey) -> Arc<Partition> {
+        let map = self.map(key);
+        if let Some(partition) = map.read().get(key) {
+            return partition.clone();
+        }
+        let mut map = map.write();
+        let load = || Arc::new(Partition::new(key.clone(), self.shared.clone()));
+        map.entry(key.clone()).or_insert_with(load).clone()
+    }
+}

@@ -1,0 +1,76 @@
+//! The polls of one partition that wait for work.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::sync::oneshot;
+
+use crate::poll::{PollOutcome, Poller, WorkerSelector};
+
+/// One parked poll as the partition sees it; the other end of `reply` is the poll's future.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) reply: oneshot::Sender<PollOutcome>,
+    pub(crate) identity: Arc<str>,
+    instance_key: Option<Arc<str>>,
+}
+
+impl Waiter {
+    fn is(&self, worker: &WorkerSelector) -> bool {
+        match worker {
+            WorkerSelector::Identity(identity) => self.identity == *identity,
+            WorkerSelector::InstanceKey(key) => self.instance_key.as_ref() == Some(key),
+        }
+    }
+}
+
+/// Parked polls in order of arrival, so that work goes round among workers.
+#[derive(Debug, Default)]
+pub(crate) struct Parked {
+    next_id: u64,
+    by_arrival: BTreeMap<u64, Waiter>,
+}
+
+impl Parked {
+    pub(crate) fn len(&self) -> usize {
+        self.by_arrival.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_arrival.is_empty()
+    }
+
+    /// Parks a poll; the id takes it out again.
+    pub(crate) fn park(&mut self, poller: &Poller) -> (u64, oneshot::Receiver<PollOutcome>) {
+        let (reply, outcome) = oneshot::channel();
+        let id = self.next_id;
+        self.next_id += 1;
+        let waiter =
+            Waiter { reply, identity: poller.identity.clone(), instance_key: poller.instance_key.clone() };
+        self.by_arrival.insert(id, waiter);
+        (id, outcome)
+    }
+
+    /// The poll that waits longest.
+    pub(crate) fn pop(&mut self) -> Option<Waiter> {
+        self.by_arrival.pop_first().map(|(_, waiter)| waiter)
+    }
+
+    /// Takes out one poll; none if somebody already did.
+    pub(crate) fn leave(&mut self, id: u64) -> Option<Waiter> {
+        self.by_arrival.remove(&id)
+    }
+
+    /// Takes out all polls of a worker.
+    pub(crate) fn take_worker(&mut self, worker: &WorkerSelector) -> Vec<Waiter> {
+        self.by_arrival.extract_if(.., |_, waiter| waiter.is(worker)).map(|(_, waiter)| waiter).collect()
+    }
+
+    /// Takes out every poll.
+    pub(crate) fn drain(&mut self) -> Vec<Waiter> {
+        std::mem::take(&mut self.by_arrival).into_values().collect()
+    }
+
+    pub(crate) fn any_with_identity(&self, identity: &str) -> bool {
+        self.by_arrival.values().any(|waiter| &*waiter.identity == identity)
+    }
+}

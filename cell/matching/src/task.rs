@@ -1,0 +1,81 @@
+//! What a shard offers: a reference to a scheduled task.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// The priority of a task that names none.
+pub const DEFAULT_PRIORITY: u8 = 3;
+
+/// The last priority: levels are 1 (first) to 5 (last).
+pub const LOWEST_PRIORITY: u8 = 5;
+
+/// A reference to a scheduled, unstarted task in a shard.
+///
+/// It only points: the shard decides when the start is recorded, and refuses a reference that no longer
+/// describes something to start. Holding, losing or repeating one is therefore harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRef {
+    /// The history shard that owns the workflow.
+    pub shard: u32,
+    /// The workflow's namespace.
+    pub namespace_id: Uuid,
+    /// The workflow's id.
+    pub workflow_id: Arc<str>,
+    /// The run the task belongs to.
+    pub run_id: Uuid,
+    /// The event that scheduled the task.
+    pub scheduled_event_id: i64,
+    /// The shard's mark of this very dispatch (attempt or stamp): an older one is refused at start.
+    pub stamp: u32,
+    /// When it was scheduled, Unix milliseconds in shard time. Orders the backlog within a priority.
+    pub scheduled_at_ms: i64,
+    /// 1 (first) to 5 (last). Zero means [`DEFAULT_PRIORITY`]; above five means five.
+    pub priority: u8,
+    /// The key that fair dispatch would share a queue between. Carried, not used for order yet.
+    pub fairness_key: Option<Arc<str>>,
+    /// The weight of that key. Carried, not used for order yet.
+    pub fairness_weight: f32,
+    /// When the shard times the task out if nobody starts it, Unix milliseconds in shard time. A reference
+    /// past it is pruned from the backlog. A sticky queue's task always has one.
+    pub schedule_to_start_deadline_ms: Option<i64>,
+}
+
+impl TaskRef {
+    /// The backlog level, 0 (first) to 4 (last).
+    pub(crate) fn level(&self) -> usize {
+        let priority = if self.priority == 0 { DEFAULT_PRIORITY } else { self.priority };
+        usize::from(priority.min(LOWEST_PRIORITY) - 1)
+    }
+}
+
+#[cfg(test)]
+impl TaskRef {
+    /// A task in shard 0 told apart by its event id.
+    pub(crate) fn sample(event_id: i64, priority: u8, scheduled_at_ms: i64) -> Self {
+        Self {
+            shard: 0,
+            namespace_id: Uuid::nil(),
+            workflow_id: "workflow".into(),
+            run_id: Uuid::nil(),
+            scheduled_event_id: event_id,
+            stamp: 1,
+            scheduled_at_ms,
+            priority,
+            fairness_key: None,
+            fairness_weight: 1.0,
+            schedule_to_start_deadline_ms: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_map_to_levels() {
+        let level = |priority| TaskRef::sample(1, priority, 0).level();
+        assert_eq!([0u8, 1, 3, 5, 200].map(level), [2, 0, 2, 4, 4]);
+    }
+}

@@ -1,0 +1,228 @@
+//! Offers and polls of normal queues.
+
+use std::{future::Future, time::Duration};
+
+use cell_matching::{Matching, MatchingConfig, Offer, PollOutcome, Poller, Room};
+use tokio::time::{Instant, advance};
+
+use crate::support::{begin, deadline_in, lease, matching, normal, park, step, sticky, take, task};
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_poll_gets_the_task_at_once() {
+    let matching = matching();
+    let mut poll = park(&matching, &normal());
+    assert_eq!(matching.offer(&normal(), task(1)), Offer::Matched);
+    let lease = lease(step(&mut poll).expect("woken"));
+    assert!(lease.is_sync_match());
+    assert_eq!(lease.key(), &normal());
+    assert_eq!(lease.accept(), task(1));
+    assert_eq!(matching.offer(&normal(), task(2)), Offer::Queued);
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_are_served_in_turn() {
+    let matching = matching();
+    let mut first = park(&matching, &normal());
+    let mut second = park(&matching, &normal());
+    matching.offer(&normal(), task(1));
+    assert!(step(&mut second).is_none());
+    assert_eq!(lease(step(&mut first).expect("served first")).accept(), task(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backlog_is_ordered_by_priority_and_age() {
+    let matching = matching();
+    for (event, priority, at) in [(1, 5, 1), (2, 3, 9), (3, 3, 4), (4, 1, 20), (5, 3, 4)] {
+        let mut task = task(event);
+        (task.priority, task.scheduled_at_ms) = (priority, at);
+        assert_eq!(matching.offer(&normal(), task), Offer::Queued);
+    }
+    let stats = matching.describe(&normal(), 21).expect("loaded");
+    assert_eq!((stats.backlog_count, stats.backlog_age_ms), (5, 20));
+    assert_eq!((stats.by_priority[2].backlog_count, stats.by_priority[2].backlog_age_ms), (3, 17));
+    let order: Vec<i64> = (0..5).map(|_| take(&matching, &normal()).accept().scheduled_event_id).collect();
+    assert_eq!(order, [4, 3, 5, 2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn queues_are_apart_by_name_type_kind_and_namespace() {
+    let matching = matching();
+    matching.offer(&normal(), task(1));
+    let mut others = vec![normal(), normal(), normal(), sticky()];
+    others[0].name = "other".into();
+    others[1].task_type = cell_matching::TaskType::Activity;
+    others[2].namespace_id = uuid::Uuid::nil();
+    others[3].name = normal().name;
+    for other in others {
+        drop(park(&matching, &other));
+    }
+    assert_eq!(take(&matching, &normal()).accept(), task(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_ends_empty_before_its_deadline() {
+    let matching = matching();
+    let begun = Instant::now();
+    let outcome = matching.poll(&normal(), Poller::new("w")).await;
+    assert!(matches!(outcome, PollOutcome::Empty));
+    assert_eq!(begun.elapsed(), Duration::from_secs(60));
+
+    let begun = Instant::now();
+    let mut poller = Poller::new("w");
+    poller.deadline = deadline_in(10);
+    assert!(matches!(matching.poll(&normal(), poller).await, PollOutcome::Empty));
+    assert_eq!(begun.elapsed(), Duration::from_secs(9));
+    assert_eq!(matching.offer(&normal(), task(1)), Offer::Queued);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_within_the_margin_takes_only_what_waits() {
+    let matching = matching();
+    let poller = || Poller { deadline: deadline_in(1), ..Poller::new("w") };
+    assert!(matches!(matching.poll(&normal(), poller()).await, PollOutcome::Empty));
+    matching.offer(&normal(), task(1));
+    assert_eq!(lease(matching.poll(&normal(), poller()).await).accept(), task(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_goes_away_gives_its_task_to_the_next() {
+    let matching = matching();
+    // Dropped while parked, after the match but before it noticed, and with the lease in hand.
+    drop(park(&matching, &normal()));
+    let matched = park(&matching, &normal());
+    assert_eq!(matching.offer(&normal(), task(1)), Offer::Matched);
+    matching.offer(&normal(), task(2));
+    drop(matched);
+    drop(take(&matching, &normal()));
+    assert_eq!(take(&matching, &normal()).accept(), task(1));
+
+    let held = take(&matching, &normal());
+    let mut next = park(&matching, &normal());
+    held.give_back();
+    assert_eq!(lease(step(&mut next).expect("handed on")).accept(), task(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_match_at_the_very_deadline_is_not_lost() {
+    let matching = matching();
+    let mut poll = park(&matching, &normal());
+    advance(Duration::from_secs(61)).await;
+    // The poll's time is over, but it has not run yet.
+    assert_eq!(matching.offer(&normal(), task(1)), Offer::Matched);
+    assert_eq!(lease(step(&mut poll).expect("has the task")).accept(), task(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discarded_task_is_gone() {
+    let matching = matching();
+    matching.offer(&normal(), task(1));
+    assert_eq!(take(&matching, &normal()).discard(), task(1));
+    assert!(begin(&matching, &normal()).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_backlog_refuses_and_asks_again_when_it_has_room() {
+    let config = MatchingConfig { backlog_limit: 4, backlog_refill_below: 2, ..MatchingConfig::default() };
+    let matching = Matching::new(config);
+    for event in 1..=4 {
+        assert_eq!(matching.offer(&normal(), task(event)), Offer::Queued);
+    }
+    for shard in [9, 3, 9] {
+        let mut refused = task(5);
+        refused.shard = shard;
+        assert_eq!(matching.offer(&normal(), refused.clone()), Offer::Full(refused));
+    }
+    let held = take(&matching, &normal());
+    assert_eq!(matching.offer(&normal(), task(6)), Offer::Queued);
+    // What is given back always fits.
+    held.give_back();
+    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 5);
+
+    let mut wants_more = Box::pin(matching.wants_more());
+    for _ in 0..2 {
+        take(&matching, &normal()).accept();
+        assert!(step(&mut wants_more).is_none());
+    }
+    take(&matching, &normal()).accept();
+    assert_eq!(step(&mut wants_more), Some(vec![Room { key: normal(), shards: vec![3, 9] }]));
+    assert!(step(&mut Box::pin(matching.wants_more())).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_a_partition_up_ends_its_polls_and_answers_its_tasks() {
+    let matching = matching();
+    for event in 1..=3 {
+        matching.offer(&normal(), task(event));
+    }
+    let held = take(&matching, &normal());
+    assert_eq!(matching.give_up(&normal()), [task(2), task(3)]);
+    // The shard offers what is on lease to the new owner; here it is let go.
+    held.give_back();
+    assert!(matching.loaded().is_empty());
+
+    let mut poll = park(&matching, &normal());
+    assert!(matching.give_up(&normal()).is_empty());
+    assert!(matches!(step(&mut poll), Some(PollOutcome::Moved)));
+    assert!(matching.give_up(&normal()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rates_count_what_was_kept() {
+    let matching = matching();
+    for event in 0..30 {
+        matching.offer(&normal(), task(event));
+    }
+    for _ in 0..15 {
+        take(&matching, &normal()).accept();
+    }
+    take(&matching, &normal()).give_back();
+    advance(Duration::from_secs(10)).await;
+    let stats = matching.describe(&normal(), 0).expect("loaded");
+    assert_eq!((stats.tasks_add_rate, stats.tasks_dispatch_rate), (3.0, 1.5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_prune_and_unload() {
+    let matching = matching();
+    let mut timed_out = task(1);
+    timed_out.schedule_to_start_deadline_ms = Some(5_000);
+    matching.offer(&normal(), timed_out);
+    matching.sweep(4_999);
+    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 1);
+    matching.sweep(5_000);
+    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 0);
+
+    advance(Duration::from_secs(299)).await;
+    matching.sweep(5_000);
+    assert_eq!(matching.loaded(), [normal()]);
+    let poll = matching.poll(&normal(), Poller::new("w"));
+    advance(Duration::from_secs(1)).await;
+    matching.sweep(5_000);
+    assert_eq!(matching.loaded(), [normal()], "a poll that has not begun still holds it");
+    drop(poll);
+    matching.sweep(5_000);
+    assert!(matching.loaded().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_janitor_sweeps_and_ends_with_its_matching() {
+    let matching = matching();
+    drop(park(&matching, &normal()));
+    let janitor = tokio::spawn(matching.run_janitor(|| 0));
+    advance(Duration::from_secs(299)).await;
+    assert_eq!(matching.loaded().len(), 1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(matching.loaded().is_empty());
+    drop(matching);
+    tokio::time::timeout(Duration::from_secs(60), janitor).await.expect("the janitor ends").expect("cleanly");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_poll_is_small() {
+    fn size<F: Future>(_: &F) -> usize {
+        size_of::<F>()
+    }
+    let matching = matching();
+    let size = size(&matching.poll(&normal(), Poller::new("w")));
+    assert!(size < 640, "{size} bytes");
+}

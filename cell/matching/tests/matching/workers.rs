@@ -1,0 +1,62 @@
+//! Poller history, and workers that shut down.
+
+use std::time::Duration;
+
+use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, WorkerSelector};
+use tokio::time::advance;
+use uuid::Uuid;
+
+use crate::support::{NAMESPACE, matching, normal, step, sticky};
+
+fn poller(identity: &str, instance: &str) -> Poller {
+    Poller { instance_key: Some(instance.into()), ..Poller::new(identity) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_named_workers_polls_end() {
+    let matching = matching();
+    let mut polls: Vec<_> = [(normal(), "a"), (sticky(), "a"), (normal(), "b")]
+        .into_iter()
+        .map(|(key, instance)| Box::pin(matching.poll(&key, poller("same", instance))))
+        .collect();
+    for poll in &mut polls {
+        assert!(step(poll).is_none());
+    }
+    let worker = WorkerSelector::InstanceKey("a".into());
+    assert_eq!(matching.end_worker_polls(Uuid::nil(), &worker), 0);
+    assert_eq!(matching.end_worker_polls(NAMESPACE, &worker), 2);
+    assert!(matches!(step(&mut polls[0]), Some(PollOutcome::ShutDown)));
+    assert!(matches!(step(&mut polls[1]), Some(PollOutcome::ShutDown)));
+    assert!(step(&mut polls[2]).is_none());
+    let identities = |key| matching.describe(&key, 0).expect("loaded").pollers.len();
+    assert_eq!((identities(normal()), identities(sticky())), (1, 0));
+
+    // A poll that was still on its way ends at once; after a while the key may be anybody's.
+    let mut late = Box::pin(matching.poll(&normal(), poller("same", "a")));
+    assert!(matches!(step(&mut late), Some(PollOutcome::ShutDown)));
+    advance(Duration::from_secs(70)).await;
+    matching.sweep(0);
+    assert!(step(&mut Box::pin(matching.poll(&normal(), poller("same", "a")))).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pollers_are_described_for_five_minutes() {
+    let matching = Matching::new(MatchingConfig { idle_unload: Duration::MAX, ..MatchingConfig::default() });
+    let mut first = poller("one", "1");
+    first.version = Some("deployment:build".into());
+    first.rate_per_second = Some(12.5);
+    drop(step(&mut Box::pin(matching.poll(&normal(), first))));
+    advance(Duration::from_secs(1)).await;
+    drop(step(&mut Box::pin(matching.poll(&normal(), Poller::new("two")))));
+
+    let pollers = matching.describe(&normal(), 50_000).expect("loaded").pollers;
+    assert_eq!(pollers.iter().map(|info| &*info.identity).collect::<Vec<_>>(), ["two", "one"]);
+    assert_eq!(pollers[1].last_access_ms, 49_000);
+    assert_eq!(pollers[1].version.as_deref(), Some("deployment:build"));
+    assert_eq!(pollers[1].rate_per_second, Some(12.5));
+
+    advance(Duration::from_secs(299)).await;
+    matching.sweep(0);
+    let pollers = matching.describe(&normal(), 0).expect("loaded").pollers;
+    assert_eq!(pollers.iter().map(|info| &*info.identity).collect::<Vec<_>>(), ["two"]);
+}
