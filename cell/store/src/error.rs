@@ -14,7 +14,8 @@ pub enum StoreError {
     /// Stored bytes are damaged or missing. A hard stop: needs a person.
     #[error("store is corrupt: {0}")]
     Corrupt(String),
-    /// The store's settings cannot keep a promise (for example, commits are not synced).
+    /// The store cannot be used as it is: its settings cannot keep a promise (for example, commits
+    /// are not synced), or another program or a newer version made it. Nothing was written.
     #[error("store is unsafe: {0}")]
     Unsafe(String),
 }

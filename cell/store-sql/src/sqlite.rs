@@ -1,0 +1,20 @@
+//! The SQLite engine: one file per store, one writer, readers beside it.
+
+mod append;
+mod batched;
+mod checkpoint;
+mod database;
+mod error;
+mod header;
+mod keys;
+mod metadata;
+mod migrate;
+mod options;
+mod read;
+mod shard_store;
+mod statements;
+mod wal;
+mod writer;
+
+pub use options::{SqliteOptions, Synchronous};
+pub use shard_store::SqliteStore;

@@ -1,0 +1,128 @@
+//! Appending to shards' logs: the durable hot path.
+
+use super::database::Database;
+use super::error::is_constraint;
+use super::keys::{self, Statement, position};
+use super::statements::{APPEND, LOG_END, STANDING};
+use super::writer::Failure;
+use AppendOutcome::{Accepted, Superseded};
+use cell_store::{Append, AppendOutcome, LogRow, ShardId, StoreError, check};
+use sqlx::{Connection, SqliteConnection};
+
+type Placed<'a> = (ShardId, &'a LogRow);
+
+/// Writes every row with one statement, which is a transaction of its own: one hop to the writer's thread,
+/// one sync. Only when a row is refused are they looked at one by one.
+pub(super) async fn append(
+    database: &Database,
+    appends: &[Append],
+) -> Result<Vec<AppendOutcome>, StoreError> {
+    let rows = placed(appends)?;
+    if rows.is_empty() {
+        return Ok(vec![Accepted; appends.len()]);
+    }
+    let bytes = rows.iter().map(|(_, row)| row.data.len()).sum();
+    let mut writing = database.writer.hold().await?;
+    if let (text, count) = APPEND.next(rows.len())
+        && count == rows.len()
+    {
+        let inserted = insert(text, &rows)?.execute(writing.statement()?).await;
+        match inserted {
+            Ok(_) => return writing.finish(Ok(vec![Accepted; appends.len()]), rows.len(), bytes),
+            Err(error) if is_constraint(&error) => {}
+            Err(error) => return writing.finish(Err(error.into()), 0, 0),
+        }
+    }
+    let outcomes = one_by_one(writing.transaction()?, appends).await;
+    writing.finish(outcomes, rows.len(), bytes)
+}
+
+/// The rows of all appends, checked, with their shards.
+fn placed(appends: &[Append]) -> Result<Vec<Placed<'_>>, StoreError> {
+    let mut rows = Vec::with_capacity(appends.len());
+    for (index, append) in appends.iter().enumerate() {
+        append.check()?;
+        if appends[..index].iter().any(|other| other.shard == append.shard) {
+            return Err(check::repeated_shard(append.shard));
+        }
+        if append.shard.0 > check::MAX_SHARD {
+            return Err(check::no_such_shard(append.shard));
+        }
+        rows.extend(append.rows.iter().map(|row| (append.shard, row)));
+    }
+    Ok(rows)
+}
+
+fn insert<'q>(text: &'static str, rows: &[Placed<'_>]) -> Result<Statement<'q>, StoreError> {
+    let mut statement = sqlx::query(text);
+    for (shard, row) in rows {
+        statement = statement
+            .bind(position(*shard, row.seq))
+            .bind(keys::integer(row.epoch.0, "epoch")?)
+            .bind(row.ownership)
+            .bind(row.batch_id.as_bytes().to_vec())
+            .bind(row.data.to_vec());
+    }
+    Ok(statement)
+}
+
+/// Decides each shard's append on its own and writes what is accepted, in one transaction.
+async fn one_by_one(
+    connection: &mut SqliteConnection,
+    appends: &[Append],
+) -> Result<Vec<AppendOutcome>, Failure> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut missing = Vec::new();
+    for append in appends {
+        match judge(&mut transaction, append).await? {
+            Some(first_missing) => {
+                outcomes.push(Accepted);
+                missing.extend(append.rows[first_missing..].iter().map(|row| (append.shard, row)));
+            }
+            None => outcomes.push(Superseded),
+        }
+    }
+    for (text, part) in APPEND.parts(&missing) {
+        insert(text, part)?.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// Index of the first row to write of an append that is accepted; `None` where it is superseded.
+async fn judge(connection: &mut SqliteConnection, append: &Append) -> Result<Option<usize>, Failure> {
+    let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return Ok(Some(0)) };
+    let all = keys::positions_after(append.shard, 0);
+    let end = sqlx::query(LOG_END)
+        .bind(*all.start())
+        .bind(*all.end())
+        .bind(append.shard.0)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or_else(|| check::no_such_shard(append.shard))?;
+    let end = keys::unsigned(&end, 0)?.max(keys::seq(keys::number(&end, 1)?));
+    let standing = sqlx::query(STANDING)
+        .bind(position(append.shard, first.seq))
+        .bind(position(append.shard, last.seq))
+        .fetch_all(&mut *connection)
+        .await?;
+    // Rows stand without a hole up to the log's end, but for those that were trimmed.
+    let taken = (end + 1).saturating_sub(first.seq).min(append.rows.len() as u64) as usize;
+    if standing.len() < taken {
+        return Ok(None);
+    }
+    for (stands, row) in standing.iter().zip(&append.rows) {
+        let epoch = keys::unsigned(stands, 1)?;
+        if keys::seq(keys::number(stands, 0)?) != row.seq
+            || epoch != row.epoch.0
+            || keys::uuid(stands, 2)? != row.batch_id
+        {
+            return Ok(None);
+        }
+    }
+    if first.seq > end + 1 {
+        return Err(check::gap(append.shard, first.seq).into());
+    }
+    Ok(Some(taken))
+}

@@ -1,0 +1,204 @@
+//! Acquiring, checkpoints and trimming: transactions of the shard's row.
+
+use super::database::Database;
+use super::keys::{self, bind_key};
+use super::statements::*;
+use super::writer::Failure;
+use cell_store::{
+    Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, LogRow, OutboxRow, ShardId,
+    StoreError, check,
+};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, SqliteConnection};
+
+/// Rows that one transaction of a trim deletes: appends wait no longer than for these.
+const TRIM_ROWS: u32 = 512;
+
+/// Raises the epochs and reads checkpoints and tails in one transaction.
+pub(super) async fn acquire(database: &Database, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+    let mut writing = database.writer.hold().await?;
+    let acquired = acquire_all(writing.transaction()?, shards).await;
+    writing.finish(acquired, shards.len(), 0)
+}
+
+async fn acquire_all(
+    connection: &mut SqliteConnection,
+    shards: &[ShardId],
+) -> Result<Vec<Acquired>, Failure> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut acquired = Vec::with_capacity(shards.len());
+    for shard in shards {
+        acquired.push(acquire_one(&mut transaction, *shard).await?);
+    }
+    transaction.commit().await?;
+    Ok(acquired)
+}
+
+async fn acquire_one(connection: &mut SqliteConnection, shard: ShardId) -> Result<Acquired, Failure> {
+    let raised = sqlx::query(RAISE_EPOCH).bind(shard.0).fetch_all(&mut *connection).await?;
+    let row = raised.first().ok_or_else(|| check::no_such_shard(shard))?;
+    let checkpoint_seq = keys::unsigned(row, 1)?;
+    let after = keys::positions_after(shard, checkpoint_seq);
+    let tail = sqlx::query(TAIL).bind(*after.start()).bind(*after.end()).fetch_all(&mut *connection).await?;
+    let tail = tail.iter().map(log_row).collect::<Result<Vec<LogRow>, StoreError>>()?;
+    let acquired = Acquired {
+        shard,
+        epoch: Epoch(keys::unsigned(row, 0)?),
+        checkpoint_seq,
+        checkpoint_state: keys::blob(row, 2)?.to_vec().into(),
+        last_seq: tail.last().map_or(checkpoint_seq, |row| row.seq),
+        tail,
+    };
+    acquired.check()?;
+    Ok(acquired)
+}
+
+fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
+    Ok(LogRow {
+        seq: keys::seq(keys::number(row, 0)?),
+        epoch: Epoch(keys::unsigned(row, 1)?),
+        ownership: keys::number(row, 2)? != 0,
+        batch_id: keys::uuid(row, 3)?,
+        data: keys::blob(row, 4)?.to_vec().into(),
+    })
+}
+
+/// Writes a slice in one transaction that begins with the fence.
+pub(super) async fn checkpoint(database: &Database, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+    let rows = slice.entities.len() + slice.deleted.len() + slice.history.len() + slice.outbox.len();
+    let bytes = slice.entities.iter().map(|entity| entity.snapshot.len()).sum::<usize>()
+        + slice.history.iter().map(|segment| segment.events.len()).sum::<usize>()
+        + slice.outbox.iter().map(|item| item.data.len()).sum::<usize>();
+    let mut writing = database.writer.hold().await?;
+    let outcome = write_slice(writing.transaction()?, slice).await;
+    writing.finish(outcome, rows, bytes)
+}
+
+async fn write_slice(
+    connection: &mut SqliteConnection,
+    slice: &Checkpoint,
+) -> Result<AppendOutcome, Failure> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let epoch = keys::integer(slice.epoch.0, "epoch")?;
+    let fenced = sqlx::query(FENCE).bind(slice.shard.0).bind(epoch).execute(&mut *transaction).await?;
+    if fenced.rows_affected() == 0 {
+        let exists = sqlx::query(SHARD_EXISTS).bind(slice.shard.0).fetch_one(&mut *transaction).await?;
+        return match keys::number(&exists, 0)? {
+            0 => Err(check::no_such_shard(slice.shard).into()),
+            _ => Ok(transaction.rollback().await.map(|()| AppendOutcome::Superseded)?),
+        };
+    }
+    remove(&mut transaction, slice).await?;
+    put_entities(&mut transaction, slice.shard, &slice.entities).await?;
+    put_history(&mut transaction, slice.shard, &slice.history).await?;
+    put_outbox(&mut transaction, slice.shard, &slice.outbox).await?;
+    if let Some(advance) = &slice.advance {
+        let seq = keys::integer(advance.checkpoint_seq, "checkpoint")?;
+        let statement =
+            sqlx::query(ADVANCE).bind(seq).bind(advance.state.to_vec()).bind(slice.shard.0).bind(seq);
+        statement.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(AppendOutcome::Accepted)
+}
+
+async fn remove(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {
+    for batched in [&DELETE_ENTITIES, &DELETE_HISTORIES] {
+        for (text, part) in batched.parts(&slice.deleted) {
+            let statement = sqlx::query(text);
+            let statement = part.iter().fold(statement, |s, key| bind_key(s, slice.shard, key));
+            statement.execute(&mut *connection).await?;
+        }
+    }
+    for (text, part) in DELETE_OUTBOX.parts(&slice.outbox_done) {
+        let statement = part.iter().fold(sqlx::query(text), |s, (projection, key)| {
+            s.bind(slice.shard.0).bind(projection.clone()).bind(key.to_vec())
+        });
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn put_entities(
+    connection: &mut SqliteConnection,
+    shard: ShardId,
+    entities: &[EntityRow],
+) -> Result<(), Failure> {
+    for (text, part) in PUT_ENTITIES.parts(entities) {
+        let mut statement = sqlx::query(text);
+        for entity in part {
+            statement = bind_key(statement, shard, &entity.key)
+                .bind(keys::integer(entity.position.seq, "position")?)
+                .bind(entity.position.index)
+                .bind(entity.wake_at_ms)
+                .bind(entity.closed)
+                .bind(entity.delete_at_ms)
+                .bind(keys::integer(entity.billed_bytes, "byte count")?)
+                .bind(entity.snapshot.to_vec());
+        }
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn put_history(
+    connection: &mut SqliteConnection,
+    shard: ShardId,
+    segments: &[HistorySegment],
+) -> Result<(), Failure> {
+    for (text, part) in PUT_HISTORY.parts(segments) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, segment| {
+            bind_key(statement, shard, &segment.key)
+                .bind(segment.first_event_id)
+                .bind(segment.last_event_id)
+                .bind(segment.events.to_vec())
+        });
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn put_outbox(
+    connection: &mut SqliteConnection,
+    shard: ShardId,
+    items: &[OutboxRow],
+) -> Result<(), Failure> {
+    for (text, part) in PUT_OUTBOX.parts(items) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, item| {
+            statement
+                .bind(shard.0)
+                .bind(item.projection.clone())
+                .bind(item.key.to_vec())
+                .bind(item.data.to_vec())
+        });
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Deletes in transactions of a bounded number of rows; appends come in between.
+pub(super) async fn trim(database: &Database, shard: ShardId) -> Result<u64, StoreError> {
+    let mut trimmed = 0;
+    loop {
+        let mut writing = database.writer.hold().await?;
+        let deleted = trim_some(writing.statement()?, shard).await;
+        let deleted = writing.finish(deleted, TRIM_ROWS as usize / 8, 0)?;
+        trimmed += deleted;
+        if deleted < u64::from(TRIM_ROWS) {
+            return Ok(trimmed);
+        }
+    }
+}
+
+async fn trim_some(connection: &mut SqliteConnection, shard: ShardId) -> Result<u64, Failure> {
+    let before = keys::position(shard, 0);
+    let statement = sqlx::query(TRIM).bind(before).bind(before).bind(shard.0).bind(TRIM_ROWS);
+    let deleted = statement.execute(&mut *connection).await?.rows_affected();
+    if deleted == 0 {
+        let exists = sqlx::query(SHARD_EXISTS).bind(shard.0).fetch_one(connection).await?;
+        if keys::number(&exists, 0)? == 0 {
+            return Err(check::no_such_shard(shard).into());
+        }
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,46 @@
+//! SQLite's errors as the store's.
+
+use cell_store::StoreError;
+use sqlx::error::DatabaseError;
+use std::io;
+
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CONSTRAINT: i32 = 19;
+const NOT_A_DATABASE: i32 = 26;
+
+/// The primary result code; the stored one is extended.
+fn code(error: &dyn DatabaseError) -> Option<i32> {
+    error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// Whether a row was refused by a key or by a trigger.
+pub(super) fn is_constraint(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(code) == Some(CONSTRAINT)
+}
+
+/// Whether the connection is as good as before the error.
+pub(super) fn is_harmless(error: &sqlx::Error) -> bool {
+    matches!(error.as_database_error().and_then(code), Some(CONSTRAINT | BUSY | LOCKED))
+}
+
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    let text = error.to_string();
+    match error {
+        sqlx::Error::Database(error) => match code(&*error) {
+            Some(FULL) => StoreError::Full(text),
+            Some(CORRUPT | NOT_A_DATABASE) => StoreError::Corrupt(text),
+            _ => StoreError::Unavailable(text),
+        },
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::Full(text),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(text),
+        _ => StoreError::Unavailable(text),
+    }
+}
+
+/// The answer where a stored value cannot be what was written.
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("the database holds an impossible {what}"))
+}

@@ -1,0 +1,147 @@
+//! Reads, beside the writer.
+
+use super::database::Database;
+use super::error::{damaged, store_error};
+use super::keys::{self, bind_key};
+use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX};
+use cell_store::{
+    DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId, StoreError, check,
+};
+use futures::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
+
+pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+    let mut found = Vec::with_capacity(shards.len());
+    for (text, part) in EPOCHS.parts(shards) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, shard| statement.bind(shard.0));
+        for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
+            found.push((keys::unsigned(&row, 0)?, keys::unsigned(&row, 1)?));
+        }
+    }
+    let epoch = |shard: &ShardId| {
+        let of_shard = found.iter().find(|(number, _)| *number == u64::from(shard.0));
+        of_shard.map(|(_, epoch)| Epoch(*epoch)).ok_or_else(|| check::no_such_shard(*shard))
+    };
+    shards.iter().map(epoch).collect()
+}
+
+pub(super) async fn load(
+    database: &Database,
+    wanted: &[(ShardId, EntityKey)],
+) -> Result<Vec<Option<EntityRow>>, StoreError> {
+    let mut answer = vec![None; wanted.len()];
+    let mut first = 0;
+    for (text, part) in LOAD.parts(wanted) {
+        let mut statement = sqlx::query(text);
+        for (number, (shard, key)) in (first as i64..).zip(part) {
+            statement = bind_key(statement.bind(number), *shard, key);
+        }
+        for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
+            let number = keys::unsigned(&row, 0)? as usize;
+            let (_, key) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
+            answer[number] = Some(entity(key, &row)?);
+        }
+        first += part.len();
+    }
+    Ok(answer)
+}
+
+fn entity(key: &EntityKey, row: &SqliteRow) -> Result<EntityRow, StoreError> {
+    let index = u32::try_from(keys::number(row, 2)?).map_err(|_| damaged("position"))?;
+    Ok(EntityRow {
+        key: key.clone(),
+        position: Position { seq: keys::unsigned(row, 1)?, index },
+        wake_at_ms: keys::maybe_number(row, 3)?,
+        closed: keys::number(row, 4)? != 0,
+        delete_at_ms: keys::maybe_number(row, 5)?,
+        billed_bytes: keys::unsigned(row, 6)?,
+        snapshot: keys::blob(row, 7)?.to_vec().into(),
+    })
+}
+
+pub(super) async fn history(
+    database: &Database,
+    shard: ShardId,
+    run: &EntityKey,
+    first_event_id: i64,
+    last_event_id: i64,
+    max_bytes: usize,
+) -> Result<Vec<HistorySegment>, StoreError> {
+    let statement = bind_key(sqlx::query(HISTORY), shard, run).bind(first_event_id).bind(last_event_id);
+    let mut rows = statement.fetch(&database.readers);
+    let mut answer: Vec<HistorySegment> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await.map_err(store_error)? {
+        let events = keys::blob(&row, 2)?;
+        bytes += events.len();
+        if bytes > max_bytes && !answer.is_empty() {
+            break;
+        }
+        answer.push(HistorySegment {
+            key: run.clone(),
+            first_event_id: keys::number(&row, 0)?,
+            last_event_id: keys::number(&row, 1)?,
+            events: events.to_vec().into(),
+        });
+    }
+    Ok(answer)
+}
+
+pub(super) async fn due(
+    database: &Database,
+    shard: ShardId,
+    until_ms: i64,
+    limit: usize,
+) -> Result<Vec<DueRow>, StoreError> {
+    due_rows(database, DUE, shard, until_ms, limit).await
+}
+
+pub(super) async fn expired(
+    database: &Database,
+    shard: ShardId,
+    until_ms: i64,
+    limit: usize,
+) -> Result<Vec<DueRow>, StoreError> {
+    due_rows(database, EXPIRED, shard, until_ms, limit).await
+}
+
+async fn due_rows(
+    database: &Database,
+    text: &'static str,
+    shard: ShardId,
+    until_ms: i64,
+    limit: usize,
+) -> Result<Vec<DueRow>, StoreError> {
+    let statement = sqlx::query(text).bind(shard.0).bind(until_ms).bind(sql_limit(limit));
+    let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
+    let due = |row: &SqliteRow| {
+        Ok(DueRow {
+            key: keys::read_key(row)?,
+            at_ms: keys::number(row, 4)?,
+            billed_bytes: keys::unsigned(row, 5)?,
+        })
+    };
+    rows.iter().map(due).collect()
+}
+
+pub(super) async fn outbox(
+    database: &Database,
+    shard: ShardId,
+    projection: &str,
+    limit: usize,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let statement = sqlx::query(OUTBOX).bind(shard.0).bind(projection.to_owned()).bind(sql_limit(limit));
+    let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
+    let item = |row: &SqliteRow| {
+        Ok(OutboxRow {
+            projection: projection.to_owned(),
+            key: keys::blob(row, 0)?.to_vec().into(),
+            data: keys::blob(row, 1)?.to_vec().into(),
+        })
+    };
+    rows.iter().map(item).collect()
+}
+
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,113 @@
+//! The store's seams on SQLite.
+
+use super::database::Database;
+use super::options::SqliteOptions;
+use super::{append, checkpoint, metadata, migrate, read};
+use async_trait::async_trait;
+use cell_store::{
+    Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
+    MetadataRecord, MetadataStore, OutboxRow, PutOutcome, ShardId, ShardStore, StoreError, StoreIdentity,
+    Stores,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A cell's logs, snapshots and configuration in one SQLite file. Clones share its connections.
+#[derive(Clone)]
+pub struct SqliteStore {
+    database: Arc<Database>,
+}
+
+impl SqliteStore {
+    /// Opens the file or makes it.
+    ///
+    /// Answers `Unsafe`, before anything is written, where commits would not survive the loss of power
+    /// or where the file belongs to another program or a newer version.
+    pub async fn connect(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
+        Ok(SqliteStore { database: Arc::new(Database::open(options, &migrate::CELL).await?) })
+    }
+
+    /// Handles on this store, one per seam.
+    pub fn stores(&self) -> Stores {
+        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+    }
+
+    /// Waits for writes that are under way and closes the file; later calls answer `Unavailable`.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+#[async_trait]
+impl ShardStore for SqliteStore {
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
+        metadata::open(&self.database, shard_count, new_incarnation).await
+    }
+
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        checkpoint::acquire(&self.database, shards).await
+    }
+
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        append::append(&self.database, appends).await
+    }
+
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        read::epochs(&self.database, shards).await
+    }
+
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        checkpoint::checkpoint(&self.database, slice).await
+    }
+
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
+        checkpoint::trim(&self.database, shard).await
+    }
+
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        read::load(&self.database, keys).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        read::history(&self.database, shard, run, first_event_id, last_event_id, max_bytes).await
+    }
+
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        read::due(&self.database, shard, until_ms, limit).await
+    }
+
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        read::expired(&self.database, shard, until_ms, limit).await
+    }
+
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        read::outbox(&self.database, shard, projection, limit).await
+    }
+}
+
+#[async_trait]
+impl MetadataStore for SqliteStore {
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
+        metadata::list(&self.database, kind).await
+    }
+
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
+        metadata::put(&self.database, record).await
+    }
+
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
+        metadata::remove(&self.database, kind, id).await
+    }
+}

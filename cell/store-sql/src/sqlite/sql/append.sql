@@ -1,0 +1,2 @@
+INSERT INTO log (position, epoch, ownership, batch_id, data)
+VALUES {(?, ?, ?, ?, ?)}

@@ -1,0 +1,1 @@
+DELETE FROM entity WHERE (shard, kind, namespace_id, id, run_id) IN (VALUES {(?, ?, ?, ?, ?)})

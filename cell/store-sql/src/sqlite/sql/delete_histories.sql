@@ -1,0 +1,1 @@
+DELETE FROM history WHERE (shard, kind, namespace_id, id, run_id) IN (VALUES {(?, ?, ?, ?, ?)})

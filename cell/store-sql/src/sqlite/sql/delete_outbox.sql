@@ -1,0 +1,1 @@
+DELETE FROM outbox WHERE (shard, projection, item_key) IN (VALUES {(?, ?, ?)})

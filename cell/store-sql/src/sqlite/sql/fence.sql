@@ -1,0 +1,1 @@
+UPDATE shard SET epoch = epoch WHERE shard = ? AND epoch = ?

@@ -1,0 +1,7 @@
+SELECT first_event_id, last_event_id, events FROM history
+WHERE shard = ?1 AND kind = ?2 AND namespace_id = ?3 AND id = ?4 AND run_id = ?5
+  AND first_event_id <= ?7
+  AND first_event_id >= coalesce((SELECT max(first_event_id) FROM history
+      WHERE shard = ?1 AND kind = ?2 AND namespace_id = ?3 AND id = ?4 AND run_id = ?5 AND first_event_id <= ?6), ?6)
+  AND last_event_id >= ?6
+ORDER BY first_event_id

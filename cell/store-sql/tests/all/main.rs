@@ -1,0 +1,6 @@
+//! The SQLite engine against what every engine must pass, and its own promises.
+
+mod conformance;
+mod kill;
+mod refusal;
+mod space;
