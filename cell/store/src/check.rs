@@ -60,11 +60,6 @@ pub fn no_such_shard(shard: ShardId) -> StoreError {
     StoreError::Corrupt(format!("there is no shard {shard} in this store"))
 }
 
-/// The answer to an append that would leave rows out between the log's end and itself.
-pub fn gap(shard: ShardId, seq: u64) -> StoreError {
-    StoreError::Corrupt(format!("shard {shard}: row {seq} would leave a gap behind the log's last row"))
-}
-
 /// The answer to a call that holds two appends for one shard.
 pub fn repeated_shard(shard: ShardId) -> StoreError {
     StoreError::Corrupt(format!("one call holds two appends for shard {shard}"))

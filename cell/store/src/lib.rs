@@ -6,6 +6,7 @@
 pub mod check;
 pub mod conformance;
 mod error;
+pub mod fault;
 mod memory;
 mod shard_store;
 mod types;

@@ -27,9 +27,11 @@ pub trait ShardStore: Send + Sync + 'static {
     /// trimmed position at or below the checkpoint) as superseded. Shards are independent: one
     /// superseded append leaves the others accepted.
     ///
-    /// At most one append a shard. An append that breaks its own rules (see [`Append::check`]) or
-    /// would leave a gap behind the log's end is answered with `Corrupt`; then nothing of the call
-    /// is written.
+    /// An append that would leave a gap behind the log's end is superseded too: what its owner
+    /// believes is not what the log holds (a backup was restored under it).
+    ///
+    /// At most one append a shard. A call that breaks this or holds an append that breaks its own
+    /// rules (see [`Append::check`]) is answered with `Corrupt` and nothing of it is written.
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError>;
 
     /// The shards' current epochs, read durably: confirms ownership for an answer that ends

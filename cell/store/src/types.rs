@@ -84,7 +84,8 @@ pub struct Append {
 pub enum AppendOutcome {
     /// Durable, now or by an earlier identical write.
     Accepted,
-    /// Another row stands at one of the positions: another owner took over.
+    /// Another row stands at one of the positions, or they do not follow the log: the owner must
+    /// drop what it believes and acquire the shard again.
     Superseded,
 }
 

@@ -76,12 +76,13 @@ pub(super) async fn a_repeat_beside_new_rows_is_accepted(cell: Cell) {
     assert_eq!(cell.tail(T).await[1..], new.rows);
 }
 
-pub(super) async fn a_gap_is_refused_and_nothing_is_written(cell: Cell) {
+pub(super) async fn a_gap_is_superseded_and_leaves_its_neighbours_accepted(cell: Cell) {
     let (mut one, mut two) = (cell.own(S).await, cell.own(T).await);
+    let follows = one.batch(1);
     two.next_seq += 1;
-    let refused = cell.shards().append(&[one.batch(1), two.batch(1)]).await;
-    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
-    assert_eq!(cell.tail(S).await.len(), 1);
+    let outcomes = cell.shards().append(&[follows.clone(), two.batch(2)]).await.expect("append");
+    assert_eq!(outcomes, [Accepted, Superseded]);
+    assert_eq!(cell.tail(S).await[1..], follows.rows);
     assert_eq!(cell.tail(T).await.len(), 1);
 }
 

@@ -1,6 +1,5 @@
 //! One shard's rows and its secondary indexes.
 
-use crate::check;
 use crate::error::StoreError;
 use crate::types::*;
 use bytes::Bytes;
@@ -43,19 +42,17 @@ impl ShardRows {
         Ok(acquired)
     }
 
-    /// What `append` would answer; an error where it would leave a gap.
-    pub(super) fn judge(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
-        for row in &append.rows {
-            match self.log.get(&row.seq) {
-                Some(stored) if stored.epoch == row.epoch && stored.batch_id == row.batch_id => {}
-                Some(_) => return Ok(AppendOutcome::Superseded),
-                None if row.seq <= self.checkpoint_seq => return Ok(AppendOutcome::Superseded),
-                None => {}
-            }
-        }
-        match append.rows.first() {
-            Some(first) if first.seq > self.last_seq() + 1 => Err(check::gap(append.shard, first.seq)),
-            _ => Ok(AppendOutcome::Accepted),
+    /// What `append` would answer.
+    pub(super) fn judge(&self, append: &Append) -> AppendOutcome {
+        let stands = |row: &LogRow| match self.log.get(&row.seq) {
+            Some(stored) => stored.epoch == row.epoch && stored.batch_id == row.batch_id,
+            None => row.seq > self.checkpoint_seq,
+        };
+        let follows = append.rows.first().is_none_or(|first| first.seq <= self.last_seq() + 1);
+        if follows && append.rows.iter().all(stands) {
+            AppendOutcome::Accepted
+        } else {
+            AppendOutcome::Superseded
         }
     }
 
@@ -130,11 +127,11 @@ impl ShardRows {
         (before - self.log.len()) as u64
     }
 
-    pub(super) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
+    pub(crate) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
         self.entities.get(key).cloned()
     }
 
-    pub(super) fn history(
+    pub(crate) fn history(
         &self,
         run: &EntityKey,
         first: i64,
@@ -154,11 +151,11 @@ impl ShardRows {
         answer
     }
 
-    pub(super) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
+    pub(crate) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
         self.first_of(&self.wake, until_ms, limit)
     }
 
-    pub(super) fn expired(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
+    pub(crate) fn expired(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
         self.first_of(&self.expiry, until_ms, limit)
     }
 
@@ -172,7 +169,7 @@ impl ShardRows {
         in_time.map(row).collect()
     }
 
-    pub(super) fn outbox(&self, projection: &str, limit: usize) -> Vec<OutboxRow> {
+    pub(crate) fn outbox(&self, projection: &str, limit: usize) -> Vec<OutboxRow> {
         let items = self.outbox.get(projection).into_iter().flatten().take(limit);
         let row = |(key, data): (&Bytes, &Bytes)| OutboxRow {
             projection: projection.to_owned(),

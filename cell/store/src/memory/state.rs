@@ -48,7 +48,7 @@ impl StoreState {
                 return Err(check::repeated_shard(append.shard));
             }
             written.push(append.shard);
-            outcomes.push(self.shard(append.shard)?.judge(append)?);
+            outcomes.push(self.shard(append.shard)?.judge(append));
         }
         for (append, outcome) in appends.iter().zip(&outcomes) {
             if *outcome == AppendOutcome::Accepted {

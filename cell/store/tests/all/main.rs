@@ -1,3 +1,6 @@
-//! The engines of this crate against what every engine must pass.
+//! The engines of this crate against what every engine must pass, and the suite against broken engines.
 
+mod crash;
+mod fault;
 mod memory;
+mod mutants;

@@ -19,23 +19,29 @@ CREATE TABLE shard (
     checkpoint_state BLOB NOT NULL
 ) STRICT;
 
--- position = shard * 2^44 + seq: one tree, in which a shard's rows stand together and in order.
+-- Rows stand in the order of their arrival, all shards together: a commit fills the last pages.
 CREATE TABLE log (
-    position  INTEGER PRIMARY KEY,
+    row_id    INTEGER PRIMARY KEY,
+    position  INTEGER NOT NULL,
     epoch     INTEGER NOT NULL,
     ownership INTEGER NOT NULL,
     batch_id  BLOB NOT NULL,
     data      BLOB NOT NULL
 ) STRICT;
 
--- Refuses what no correct owner writes: a position below the checkpoint (it may have been trimmed),
+-- position = shard * 2^44 + seq.
+CREATE UNIQUE INDEX log_position ON log (position);
+
+-- Refuses what no correct owner writes: a position up to the checkpoint (it may have been trimmed),
 -- a gap behind the log's end, an unknown shard. Refused rows are looked at one by one.
 CREATE TRIGGER log_follows BEFORE INSERT ON log
-WHEN NEW.position <> 1 + coalesce(
-    (SELECT max((NEW.position >> 44 << 44) + shard.checkpoint_seq,
-                coalesce((SELECT max(position) FROM log
-                          WHERE position BETWEEN NEW.position >> 44 << 44 AND (NEW.position >> 44 << 44) + 17592186044415), 0))
-     FROM shard WHERE shard.shard = NEW.position >> 44), -1)
+WHEN NOT coalesce(
+    (SELECT CASE (NEW.position & 17592186044415) - checkpoint_seq
+            WHEN 1 THEN 1
+            ELSE (NEW.position & 17592186044415) > checkpoint_seq
+                 AND EXISTS (SELECT 1 FROM log WHERE position = NEW.position - 1)
+            END
+     FROM shard WHERE shard = NEW.position >> 44), 0)
 BEGIN
     SELECT raise(ABORT, 'the row does not follow the log');
 END;

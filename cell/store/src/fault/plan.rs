@@ -1,0 +1,134 @@
+//! Which call fails, and how.
+
+use super::gate::Gate;
+use crate::error::StoreError;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A call of the store traits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Call {
+    /// `ShardStore::open`.
+    Open,
+    /// `ShardStore::acquire`.
+    Acquire,
+    /// `ShardStore::append`.
+    Append,
+    /// `ShardStore::epochs`.
+    Epochs,
+    /// `ShardStore::checkpoint`.
+    Checkpoint,
+    /// `ShardStore::trim`.
+    Trim,
+    /// `ShardStore::load`.
+    Load,
+    /// `ShardStore::history`.
+    History,
+    /// `ShardStore::due`.
+    Due,
+    /// `ShardStore::expired`.
+    Expired,
+    /// `ShardStore::outbox`.
+    Outbox,
+    /// `MetadataStore::list`.
+    List,
+    /// `MetadataStore::put`.
+    Put,
+    /// `MetadataStore::remove`.
+    Remove,
+}
+
+/// What happens to one call.
+#[derive(Debug)]
+pub enum Fault {
+    /// Nothing: it goes through.
+    None,
+    /// It fails and had no effect.
+    Before(StoreError),
+    /// It takes effect, and fails: an unknown outcome that was committed.
+    After(StoreError),
+    /// An append: the first so many shards' rows take effect, the rest does not, and it fails. Another call: `Before`.
+    Partly(usize),
+    /// It waits at the gate before it does anything.
+    HoldBefore(Gate),
+    /// It takes effect and waits at the gate before it answers.
+    HoldAfter(Gate),
+}
+
+/// How often calls fail on their own, as probabilities from 0 to 1.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct FaultRates {
+    /// Fails without effect.
+    pub before: f64,
+    /// Takes effect and fails.
+    pub after: f64,
+    /// An append takes effect for some of its shards and fails.
+    pub partly: f64,
+}
+
+/// What is planned, and what has happened.
+pub(super) struct Plan {
+    scripted: BTreeMap<Call, VecDeque<Fault>>,
+    rates: FaultRates,
+    random: StdRng,
+    calls: BTreeMap<Call, u64>,
+    injected: u64,
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64) -> Plan {
+        Plan {
+            scripted: BTreeMap::new(),
+            rates: FaultRates::default(),
+            random: StdRng::seed_from_u64(seed),
+            calls: BTreeMap::new(),
+            injected: 0,
+        }
+    }
+
+    pub(super) fn script(&mut self, call: Call, fault: Fault) {
+        self.scripted.entry(call).or_default().push_back(fault);
+    }
+
+    pub(super) fn set_rates(&mut self, rates: FaultRates) {
+        self.rates = rates;
+    }
+
+    pub(super) fn calls(&self, call: Call) -> u64 {
+        self.calls.get(&call).copied().unwrap_or(0)
+    }
+
+    pub(super) fn injected(&self) -> u64 {
+        self.injected
+    }
+
+    /// The fault of a call that begins: the next of its script, else one by chance.
+    pub(super) fn next(&mut self, call: Call, shards: usize) -> Fault {
+        *self.calls.entry(call).or_default() += 1;
+        let scripted = self.scripted.get_mut(&call).and_then(VecDeque::pop_front);
+        let fault = scripted.unwrap_or_else(|| self.by_chance(shards));
+        if matches!(fault, Fault::Before(_) | Fault::After(_) | Fault::Partly(_)) {
+            self.injected += 1;
+        }
+        fault
+    }
+
+    fn by_chance(&mut self, shards: usize) -> Fault {
+        let FaultRates { before, after, partly } = self.rates;
+        let drawn: f64 = self.random.random();
+        if drawn < before {
+            Fault::Before(injected())
+        } else if drawn < before + after {
+            Fault::After(injected())
+        } else if drawn < before + after + partly && shards > 1 {
+            Fault::Partly(self.random.random_range(1..shards))
+        } else {
+            Fault::None
+        }
+    }
+}
+
+pub(super) fn injected() -> StoreError {
+    StoreError::Unavailable("injected fault".to_owned())
+}

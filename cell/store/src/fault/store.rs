@@ -1,0 +1,162 @@
+//! A store before a store.
+
+use super::plan::{Call, Fault, FaultRates, Plan, injected};
+use crate::error::StoreError;
+use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
+use crate::types::*;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Passes calls on to an engine, except where its plan says otherwise. Clones share plan and counters.
+///
+/// The plan is a script per kind of call, taken in order; calls beyond the script fail by chance, drawn from a
+/// seed, so that a run of calls in the same order meets the same faults again.
+#[derive(Clone)]
+pub struct FaultStore {
+    inner: Stores,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl FaultStore {
+    /// Stands before `inner` without any fault planned; `seed` is for those by chance.
+    pub fn new(inner: Stores, seed: u64) -> FaultStore {
+        FaultStore { inner, plan: Arc::new(Mutex::new(Plan::new(seed))) }
+    }
+
+    /// Handles on this store, one per seam.
+    pub fn stores(&self) -> Stores {
+        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+    }
+
+    /// Plans what happens to the next call of this kind that nothing is planned for yet.
+    pub fn script(&self, call: Call, fault: Fault) {
+        self.plan.lock().script(call, fault);
+    }
+
+    /// Sets how often calls beyond the script fail.
+    pub fn set_rates(&self, rates: FaultRates) {
+        self.plan.lock().set_rates(rates);
+    }
+
+    /// How many calls of this kind have begun.
+    pub fn calls(&self, call: Call) -> u64 {
+        self.plan.lock().calls(call)
+    }
+
+    /// How many calls were made to fail.
+    pub fn injected(&self) -> u64 {
+        self.plan.lock().injected()
+    }
+
+    async fn pass<T>(
+        &self,
+        call: Call,
+        inner: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let fault = self.plan.lock().next(call, 0);
+        meet(fault, inner).await
+    }
+}
+
+async fn meet<T>(
+    fault: Fault,
+    inner: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    match fault {
+        Fault::None => inner.await,
+        Fault::Before(error) => Err(error),
+        Fault::Partly(_) => Err(injected()),
+        Fault::After(error) => inner.await.and(Err(error)),
+        Fault::HoldBefore(gate) => {
+            gate.pass().await;
+            inner.await
+        }
+        Fault::HoldAfter(gate) => {
+            let answer = inner.await;
+            gate.pass().await;
+            answer
+        }
+    }
+}
+
+#[async_trait]
+impl ShardStore for FaultStore {
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
+        self.pass(Call::Open, self.inner.shards.open(shard_count, new_incarnation)).await
+    }
+
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        self.pass(Call::Acquire, self.inner.shards.acquire(shards)).await
+    }
+
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let fault = self.plan.lock().next(Call::Append, appends.len());
+        if let Fault::Partly(shards) = fault {
+            self.inner.shards.append(&appends[..shards.min(appends.len())]).await?;
+            return Err(injected());
+        }
+        meet(fault, self.inner.shards.append(appends)).await
+    }
+
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        self.pass(Call::Epochs, self.inner.shards.epochs(shards)).await
+    }
+
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
+    }
+
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
+        self.pass(Call::Trim, self.inner.shards.trim(shard)).await
+    }
+
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        self.pass(Call::Load, self.inner.shards.load(keys)).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        let history = self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes);
+        self.pass(Call::History, history).await
+    }
+
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        self.pass(Call::Due, self.inner.shards.due(shard, until_ms, limit)).await
+    }
+
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        self.pass(Call::Expired, self.inner.shards.expired(shard, until_ms, limit)).await
+    }
+
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        self.pass(Call::Outbox, self.inner.shards.outbox(shard, projection, limit)).await
+    }
+}
+
+#[async_trait]
+impl MetadataStore for FaultStore {
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
+        self.pass(Call::List, self.inner.metadata.list(kind)).await
+    }
+
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
+        self.pass(Call::Put, self.inner.metadata.put(record)).await
+    }
+
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
+        self.pass(Call::Remove, self.inner.metadata.remove(kind, id)).await
+    }
+}

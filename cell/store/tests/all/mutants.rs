@@ -1,0 +1,197 @@
+//! The suite against engines that break one promise each: the case of that promise must notice.
+
+use async_trait::async_trait;
+use cell_store::conformance::{self, Engine, Storage};
+use cell_store::*;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The promise that is broken.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    AppendUpdatesRows,
+    AppendForgetsRepeats,
+    AppendTakesTrimmedPositions,
+    AppendWritesPartOfABatch,
+    CheckpointIgnoresTheEpoch,
+    CheckpointMovesBack,
+    TrimTakesOwnershipRecords,
+    LoadForgetsHoles,
+    HistoryIgnoresBytes,
+    DueIsUnordered,
+    OutboxIgnoresLimit,
+    MetadataIgnoresVersions,
+}
+
+#[derive(Clone)]
+struct Mutant {
+    broken: Broken,
+    inner: MemoryStore,
+}
+
+#[async_trait]
+impl Engine for Mutant {
+    fn name(&self) -> String {
+        format!("{:?}", self.broken)
+    }
+
+    async fn fresh(&self) -> Arc<dyn Storage> {
+        Arc::new(Mutant { broken: self.broken, inner: MemoryStore::new() })
+    }
+}
+
+#[async_trait]
+impl Storage for Mutant {
+    async fn start(&self) -> Result<Stores, StoreError> {
+        Ok(Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) })
+    }
+}
+
+impl Mutant {
+    async fn append_broken(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
+        let outcome = self.inner.append(std::slice::from_ref(append)).await?[0];
+        let superseded = outcome == AppendOutcome::Superseded;
+        Ok(match self.broken {
+            Broken::AppendUpdatesRows if superseded => AppendOutcome::Accepted,
+            Broken::AppendForgetsRepeats if append.rows.len() == 2 => {
+                let again = self.inner.acquire(&[append.shard]).await?.remove(0);
+                if again.last_seq > append.rows[1].seq { AppendOutcome::Superseded } else { outcome }
+            }
+            Broken::AppendTakesTrimmedPositions if superseded && append.rows.len() == 1 => {
+                let found = self.inner.acquire(&[append.shard]).await?.remove(0);
+                if append.rows[0].seq <= found.checkpoint_seq { AppendOutcome::Accepted } else { outcome }
+            }
+            Broken::AppendWritesPartOfABatch if superseded && append.rows.len() == 3 => {
+                let rest = Append { shard: append.shard, rows: append.rows[1..].to_vec() };
+                self.inner.append(&[rest]).await?;
+                outcome
+            }
+            _ => outcome,
+        })
+    }
+}
+
+#[async_trait]
+impl ShardStore for Mutant {
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
+        self.inner.open(shard_count, new_incarnation).await
+    }
+
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        let mut acquired = self.inner.acquire(shards).await?;
+        if matches!(self.broken, Broken::CheckpointMovesBack) {
+            acquired.iter_mut().filter(|a| a.checkpoint_seq == 3).for_each(|a| a.checkpoint_seq = 2);
+        }
+        Ok(acquired)
+    }
+
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        self.inner.append(&[]).await?;
+        let mut outcomes = Vec::new();
+        for append in appends {
+            outcomes.push(self.append_broken(append).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        self.inner.epochs(shards).await
+    }
+
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        let mut slice = slice.clone();
+        if matches!(self.broken, Broken::CheckpointIgnoresTheEpoch) {
+            slice.epoch = self.inner.epochs(&[slice.shard]).await?[0];
+        }
+        self.inner.checkpoint(&slice).await
+    }
+
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
+        let trimmed = self.inner.trim(shard).await?;
+        let ownership = matches!(self.broken, Broken::TrimTakesOwnershipRecords) && trimmed > 0;
+        Ok(trimmed + u64::from(ownership))
+    }
+
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        let mut rows = self.inner.load(keys).await?;
+        if matches!(self.broken, Broken::LoadForgetsHoles) && rows.iter().any(Option::is_some) {
+            rows.sort_by_key(Option::is_none);
+        }
+        Ok(rows)
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        let max_bytes =
+            if matches!(self.broken, Broken::HistoryIgnoresBytes) { usize::MAX } else { max_bytes };
+        self.inner.history(shard, run, first_event_id, last_event_id, max_bytes).await
+    }
+
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        let mut rows = self.inner.due(shard, until_ms, limit).await?;
+        if matches!(self.broken, Broken::DueIsUnordered) {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        self.inner.expired(shard, until_ms, limit).await
+    }
+
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let limit = if matches!(self.broken, Broken::OutboxIgnoresLimit) { usize::MAX } else { limit };
+        self.inner.outbox(shard, projection, limit).await
+    }
+}
+
+#[async_trait]
+impl MetadataStore for Mutant {
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
+        self.inner.list(kind).await
+    }
+
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
+        if matches!(self.broken, Broken::MetadataIgnoresVersions) {
+            self.inner.remove(&record.kind, &record.id).await?;
+        }
+        self.inner.put(record).await
+    }
+
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
+        self.inner.remove(kind, id).await
+    }
+}
+
+#[tokio::test]
+async fn every_broken_promise_is_noticed_by_its_case() {
+    for (broken, case) in [
+        (Broken::AppendUpdatesRows, "append::another_batch_at_a_taken_position_is_superseded"),
+        (Broken::AppendForgetsRepeats, "fencing::unknown_outcome_that_was_committed"),
+        (Broken::AppendTakesTrimmedPositions, "fencing::a_stale_repeat_of_a_trimmed_row_is_superseded"),
+        (Broken::AppendWritesPartOfABatch, "append::an_append_is_accepted_whole_or_not_at_all"),
+        (Broken::CheckpointIgnoresTheEpoch, "checkpoint::a_stale_checkpoint_changes_nothing"),
+        (Broken::CheckpointMovesBack, "checkpoint::a_checkpoint_never_moves_back"),
+        (Broken::TrimTakesOwnershipRecords, "trim::trim_deletes_up_to_the_checkpoint_only"),
+        (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
+        (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
+        (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
+        (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),
+        (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
+    ] {
+        let reports = conformance::report(Arc::new(Mutant { broken, inner: MemoryStore::new() })).await;
+        let noticed = reports.iter().find(|report| report.name == case).expect("the case exists");
+        assert!(noticed.failure.is_some(), "{case} passed on an engine with {broken:?}");
+    }
+}
