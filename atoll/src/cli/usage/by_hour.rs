@@ -1,0 +1,65 @@
+//! Exact quantities by hour, namespace and kind of action.
+
+use anyhow::Context;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{GetAccountRequest, cloud_service};
+use atoll_internal_api::usage::v1::{ListUsageRequest, UsageRow, usage_service};
+
+use super::UsageArgs;
+use crate::client::table::Table;
+use crate::client::target::Credential;
+use crate::client::time::{shown, to_wire};
+use crate::client::{CloudClient, json};
+
+pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
+    let client = CloudClient::connect(&args.client.target, args.credential())?;
+    let (start, end) = args.period(client.target())?;
+    let account_id = match (&args.account, args.credential()) {
+        (Some(account), _) => account.clone(),
+        (None, Credential::Operator) => String::new(),
+        (None, Credential::Account) => own_account(&client).await?,
+    };
+    let mut request = ListUsageRequest {
+        account_id,
+        namespace: args.namespace.clone().unwrap_or_default(),
+        start_time: Some(to_wire(start)),
+        end_time: Some(to_wire(end)),
+        ..Default::default()
+    };
+    let mut rows = Vec::new();
+    loop {
+        let page = client.call(usage_service::LIST_USAGE, &request).await?;
+        rows.extend(page.rows);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    args.client.output.print(|| table(&rows), || json::array(&rows))
+}
+
+/// The account of the key in use.
+pub(crate) async fn own_account(client: &CloudClient) -> anyhow::Result<String> {
+    if let Some(account) = &client.target().account_id {
+        return Ok(account.clone());
+    }
+    let answer = client.call(cloud_service::GET_ACCOUNT, &GetAccountRequest {}).await?;
+    Ok(answer.account.context("the cloud does not say whose the key in use is; pass --account")?.id)
+}
+
+fn table(rows: &[UsageRow]) -> Table {
+    let mut table =
+        Table::new(["HOUR", "NAMESPACE", "KIND", "ACTION", ">QUANTITY", "UNIT", "COMPLETE", "CELL"]);
+    for row in rows {
+        table.row([
+            shown(row.hour.as_ref()),
+            row.namespace.clone(),
+            row.kind.clone(),
+            row.action_type.clone(),
+            row.quantity.clone(),
+            if row.kind == "actions" { "" } else { "byte-ms" }.to_owned(),
+            if row.incomplete { "no" } else { "yes" }.to_owned(),
+            row.cell_id.clone(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,34 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::SystemCellConfig;
+use crate::serve::log::LogConfig;
+
+/// Billing. Variables: `ATOLL_BILLING__*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BillingConfig {
+    /// Where the billing API is served.
+    pub(crate) listen: SocketAddr,
+    /// The SQLite file; made when it is missing.
+    pub(crate) database: PathBuf,
+    /// Rate cards (TOML); without them the public pay-as-you-go prices.
+    #[serde(default)]
+    pub(crate) rate_cards: Option<PathBuf>,
+    /// `host:port` of metering.
+    pub(crate) metering: String,
+    /// `host:port` of the control plane's internal listener, for accounts.
+    pub(crate) control_plane: String,
+    /// Token of the cloud's pieces for one another.
+    pub(crate) internal_token: String,
+    /// How far the clock is shifted, for development only: `40d`.
+    #[serde(default)]
+    pub(crate) time_offset: Option<String>,
+    /// Where the workflow of a month runs.
+    pub(crate) system_cell: SystemCellConfig,
+    /// Logs.
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+}

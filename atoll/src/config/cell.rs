@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::serve::log::LogConfig;
+
+/// One cell. Variables: `ATOLL_CELL__*`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CellConfig {
+    /// Its id.
+    pub(crate) cell_id: String,
+    /// Its region.
+    pub(crate) region: String,
+    /// `sqlite:PATH` or `memory:`.
+    pub(crate) database_url: String,
+    /// Where clients connect.
+    pub(crate) listen: SocketAddr,
+    /// What callers must show.
+    pub(crate) auth: AuthMode,
+    /// Token of the cloud's other pieces; needed with `keys`.
+    pub(crate) internal_token: Option<String>,
+    /// Folder of the object store that usage goes to; without one no usage is exported.
+    pub(crate) objects: Option<PathBuf>,
+    /// Seconds between usage objects.
+    pub(crate) usage_interval_seconds: u64,
+    /// Shards of a new database; without one the database engine's default.
+    pub(crate) shard_count: Option<u32>,
+    /// How far the clock is shifted, for development only: `40d`.
+    pub(crate) time_offset: Option<String>,
+    /// The admin listener; none for a lone cell.
+    pub(crate) admin: Option<AdminConfig>,
+    /// Logs.
+    pub(crate) log: LogConfig,
+    /// Dynamic configuration: known keys are typed, unknown ones give a warning.
+    pub(crate) dynamic: BTreeMap<String, serde_json::Value>,
+    /// Namespaces that exist from the start.
+    pub(crate) namespaces: Vec<NamespaceConfig>,
+}
+
+impl Default for CellConfig {
+    fn default() -> Self {
+        Self {
+            cell_id: "cell".to_owned(),
+            region: "local".to_owned(),
+            database_url: "memory:".to_owned(),
+            listen: (Ipv4Addr::LOCALHOST, 7233).into(),
+            auth: AuthMode::Open,
+            internal_token: None,
+            objects: None,
+            usage_interval_seconds: 60,
+            shard_count: None,
+            time_offset: None,
+            admin: None,
+            log: LogConfig::default(),
+            dynamic: BTreeMap::new(),
+            namespaces: Vec::new(),
+        }
+    }
+}
+
+/// What callers of a cell must show.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuthMode {
+    /// Nothing: a lone cell on one's own machine.
+    #[default]
+    Open,
+    /// An API key that the control plane pushed, or the internal token.
+    Keys,
+}
+
+/// The listener that the control plane talks to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdminConfig {
+    /// Where it listens: loopback, or the cluster's own network.
+    pub(crate) listen: SocketAddr,
+    /// What its callers must show.
+    pub(crate) token: String,
+}
+
+/// A namespace that exists from the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamespaceConfig {
+    /// Its name.
+    pub(crate) name: String,
+    /// The account that its usage belongs to; empty in a lone cell.
+    #[serde(default)]
+    pub(crate) account_id: String,
+    /// Days for which closed runs are kept.
+    #[serde(default = "one_day")]
+    pub(crate) retention_days: u32,
+    /// Types of custom search attributes by name: `Keyword`, `Int`, ...
+    #[serde(default)]
+    pub(crate) search_attributes: BTreeMap<String, String>,
+}
+
+impl NamespaceConfig {
+    /// A namespace of no account.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            account_id: String::new(),
+            retention_days: one_day(),
+            search_attributes: BTreeMap::new(),
+        }
+    }
+}
+
+/// What the original's dev server keeps.
+const fn one_day() -> u32 {
+    1
+}

@@ -1,0 +1,67 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::SystemCellConfig;
+use crate::serve::log::LogConfig;
+
+/// The control plane. Variables: `ATOLL_CONTROL_PLANE__*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ControlPlaneConfig {
+    /// Where the Cloud API, the operator API, usage and billing are served (gRPC and REST).
+    pub(crate) listen: SocketAddr,
+    /// Where the cloud's other pieces call: routes and accounts. Loopback, or the cluster's own network.
+    pub(crate) internal_listen: SocketAddr,
+    /// The SQLite file; made when it is missing.
+    pub(crate) database: PathBuf,
+    /// The region of its cells.
+    pub(crate) region: String,
+    /// What tenants connect to, as namespaces show it.
+    pub(crate) gateway_address: String,
+    /// The operator's key.
+    pub(crate) operator_key: String,
+    /// Token of the cloud's pieces for one another.
+    pub(crate) internal_token: String,
+    /// `host:port` of metering.
+    pub(crate) metering: String,
+    /// `host:port` of billing.
+    pub(crate) billing: String,
+    /// How far the clock is shifted, for development only: `40d`.
+    #[serde(default)]
+    pub(crate) time_offset: Option<String>,
+    /// Where its workflows run.
+    pub(crate) system_cell: SystemCellConfig,
+    /// Logs.
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+    /// The cells that it places namespaces in.
+    pub(crate) cells: Vec<CellEntry>,
+}
+
+/// A cell as the control plane reaches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CellEntry {
+    /// Its id.
+    pub(crate) id: String,
+    /// `host:port` of its frontend, for gateways.
+    pub(crate) frontend: String,
+    /// `host:port` of its admin listener.
+    pub(crate) admin: String,
+    /// What the admin listener asks for.
+    pub(crate) admin_token: String,
+    /// Namespaces that it may hold.
+    #[serde(default = "default_capacity")]
+    pub(crate) capacity: u32,
+}
+
+impl CellEntry {
+    /// Namespaces that a cell may hold when nobody says otherwise.
+    pub(crate) const DEFAULT_CAPACITY: u32 = 1_000;
+}
+
+const fn default_capacity() -> u32 {
+    CellEntry::DEFAULT_CAPACITY
+}

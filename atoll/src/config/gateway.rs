@@ -1,0 +1,23 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::serve::log::LogConfig;
+
+/// The gateway. Variables: `ATOLL_GATEWAY__*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatewayConfig {
+    /// Where tenants connect.
+    pub(crate) listen: SocketAddr,
+    /// `host:port` of the control plane's internal listener.
+    pub(crate) control_plane: String,
+    /// What that listener asks for.
+    pub(crate) internal_token: String,
+    /// File that keeps the routes for the times without a control plane.
+    pub(crate) route_cache: PathBuf,
+    /// Logs.
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+}

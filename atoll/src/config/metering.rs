@@ -1,0 +1,36 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::serve::log::LogConfig;
+
+/// Metering. Variables: `ATOLL_METERING__*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MeteringConfig {
+    /// Where the usage API is served.
+    pub(crate) listen: SocketAddr,
+    /// The SQLite file; made when it is missing.
+    pub(crate) database: PathBuf,
+    /// Folder of the object store that cells write usage to.
+    pub(crate) objects: PathBuf,
+    /// Seconds between looks for new objects.
+    #[serde(default = "default_ingest_interval")]
+    pub(crate) ingest_interval_seconds: u64,
+    /// Token of the cloud's pieces for one another.
+    pub(crate) internal_token: String,
+    /// How far the clock is shifted, for development only: `40d`.
+    #[serde(default)]
+    pub(crate) time_offset: Option<String>,
+    /// Cells whose usage an hour must contain to be complete.
+    pub(crate) cells: Vec<String>,
+    /// Logs.
+    #[serde(default)]
+    pub(crate) log: LogConfig,
+}
+
+/// Cells write every minute.
+const fn default_ingest_interval() -> u64 {
+    15
+}

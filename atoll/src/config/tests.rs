@@ -1,0 +1,98 @@
+use std::net::Ipv4Addr;
+
+use serde::de::DeserializeOwned;
+
+use super::*;
+use crate::serve::log::LogConfig;
+
+fn text_of<T: Serialize>(config: &T) -> String {
+    toml::to_string(config).unwrap()
+}
+
+/// Loads what a file with `text` holds.
+fn load<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    atoll_rpc::config::load_from(Some(file.path()), "ATOLL_TEST", []).map_err(|error| error.to_string())
+}
+
+fn round_trips<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(config: T) {
+    let text = text_of(&config);
+    assert_eq!(load::<T>(&text).as_ref(), Ok(&config), "{text}");
+    let unknown = load::<T>(&format!("no_such_key = 1\n{text}")).unwrap_err();
+    assert!(unknown.contains("no_such_key"), "{unknown}");
+    let unknown = load::<T>(&format!("{text}\n[log2]\nlevel = \"info\"\n")).unwrap_err();
+    assert!(unknown.contains("log2"), "{unknown}");
+}
+
+fn system_cell() -> SystemCellConfig {
+    SystemCellConfig { address: "127.0.0.1:1".to_owned(), namespace: SYSTEM.to_owned() }
+}
+
+#[test]
+fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
+    let listen = (Ipv4Addr::LOCALHOST, 1).into();
+    let text = || "text".to_owned();
+    round_trips(CellConfig {
+        admin: Some(AdminConfig { listen, token: text() }),
+        auth: AuthMode::Keys,
+        namespaces: vec![NamespaceConfig::named("orders")],
+        dynamic: [("frontend.rps".to_owned(), serde_json::json!(5))].into(),
+        ..CellConfig::default()
+    });
+    round_trips(ControlPlaneConfig {
+        listen,
+        internal_listen: listen,
+        database: "db".into(),
+        region: text(),
+        gateway_address: text(),
+        operator_key: text(),
+        internal_token: text(),
+        metering: text(),
+        billing: text(),
+        time_offset: Some("40d".to_owned()),
+        system_cell: system_cell(),
+        log: LogConfig::default(),
+        cells: vec![CellEntry {
+            id: text(),
+            frontend: text(),
+            admin: text(),
+            admin_token: text(),
+            capacity: 3,
+        }],
+    });
+    round_trips(GatewayConfig {
+        listen,
+        control_plane: text(),
+        internal_token: text(),
+        route_cache: "cache".into(),
+        log: LogConfig::default(),
+    });
+    round_trips(MeteringConfig {
+        listen,
+        database: "db".into(),
+        objects: "objects".into(),
+        ingest_interval_seconds: 1,
+        internal_token: text(),
+        time_offset: None,
+        cells: vec![text()],
+        log: LogConfig::default(),
+    });
+    round_trips(BillingConfig {
+        listen,
+        database: "db".into(),
+        rate_cards: None,
+        metering: text(),
+        control_plane: text(),
+        internal_token: text(),
+        time_offset: None,
+        system_cell: system_cell(),
+        log: LogConfig::default(),
+    });
+}
+
+#[test]
+fn a_cell_needs_no_file() {
+    assert_eq!(load::<CellConfig>(""), Ok(CellConfig::default()));
+    assert!(load::<GatewayConfig>("").unwrap_err().contains("missing field"));
+}

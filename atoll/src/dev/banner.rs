@@ -1,0 +1,55 @@
+//! What `atoll dev` says when everything serves.
+
+use std::path::Path;
+
+use super::ready_file::ReadyFile;
+
+/// Addresses, account, key and what to try next.
+pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, is_ephemeral: bool) -> String {
+    let ReadyFile { gateway_address, cloud_address, account_id, api_key, .. } = cloud;
+    let stored = if is_ephemeral {
+        "nowhere: gone at the end".to_owned()
+    } else {
+        cloud.data_dir.display().to_string()
+    };
+    let clock = match &cloud.time_offset {
+        Some(offset) => format!("  Clock        shifted by {offset} (development only)\n"),
+        None => String::new(),
+    };
+    // A client in another folder, or of an ephemeral cloud, has to be told where it is.
+    let export = format!("export ATOLL_READY_FILE={}\n  ", ready_file.display());
+    format!(
+        "Atoll {version} serves.\n\n  \
+           Gateway      {gateway_address} (gRPC: SDKs connect here)\n  \
+           Cloud API    http://{cloud_address} (gRPC and REST)\n  \
+           Account      {account_id}\n  \
+           API key      {api_key}\n  \
+           Stored       {stored}\n\
+         {clock}\n\
+         Try next:\n\n  \
+           {export}\
+           atoll namespace create orders\n  \
+           curl -H \"Authorization: Bearer $ATOLL_API_KEY\" http://{cloud_address}/cloud/namespaces\n  \
+           Python: await Client.connect(\"{gateway_address}\", namespace=\"orders.{account_id}\", api_key=..., tls=False)\n  \
+           atoll usage --by-hour\n\n\
+         Ctrl-C stops it.\n",
+        version = env!("CARGO_PKG_VERSION"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_banner_names_what_a_client_needs_and_a_shifted_clock() {
+        let cloud = ReadyFile { time_offset: Some("40d".to_owned()), ..ReadyFile::sample() };
+        let text = banner(&cloud, Path::new("/data/dev.json"), false);
+        for part in
+            ["127.0.0.1:7233", "127.0.0.1:8233", "x1y2z", "key.secret", "shifted by 40d", "/data/dev.json"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!banner(&ReadyFile::sample(), Path::new("/d"), true).contains("shifted"));
+    }
+}

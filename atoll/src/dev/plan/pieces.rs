@@ -1,0 +1,136 @@
+//! The configuration of each piece.
+
+use super::{Plan, REGION, TENANT_CELLS};
+use crate::cli::dev::DevArgs;
+use crate::config::{
+    AdminConfig, AuthMode, BillingConfig, CellConfig, CellEntry, ControlPlaneConfig, GatewayConfig,
+    MeteringConfig, NamespaceConfig, SYSTEM, SystemCellConfig,
+};
+use crate::dev::data_dir::DataDir;
+use crate::serve::log::LogConfig;
+
+/// Seconds between usage objects, and between looks for them: somebody is watching.
+const USAGE_INTERVAL_SECONDS: u64 = 2;
+const INGEST_INTERVAL_SECONDS: u64 = 1;
+/// Days that the cloud's own workflows are kept.
+const SYSTEM_RETENTION_DAYS: u32 = 30;
+
+impl Plan {
+    pub(super) fn add_pieces(&mut self, args: &DevArgs, data_dir: &DataDir) -> anyhow::Result<()> {
+        let log = LogConfig { level: args.log_level.clone(), format: args.log_format };
+        for cell in TENANT_CELLS.into_iter().chain([SYSTEM]) {
+            let config = self.cell(cell, args, data_dir, &log);
+            let address = config.listen.to_string();
+            self.add(data_dir, &format!("cell-{cell}"), &["cell", "serve"], address, &config)?;
+        }
+        let metering = self.metering(args, data_dir, &log);
+        let address = metering.listen.to_string();
+        self.add(data_dir, "metering", &["metering", "serve"], address, &metering)?;
+        let billing = self.billing(args, data_dir, &log);
+        let address = billing.listen.to_string();
+        self.add(data_dir, "billing", &["billing", "serve"], address, &billing)?;
+        let control_plane = self.control_plane(args, data_dir, &log);
+        let address = control_plane.listen.to_string();
+        self.add(data_dir, "control-plane", &["control-plane", "serve"], address, &control_plane)?;
+        let gateway = self.gateway(data_dir, &log);
+        let address = gateway.listen.to_string();
+        self.add(data_dir, "gateway", &["gateway", "serve"], address, &gateway)
+    }
+
+    fn cell(&self, id: &str, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> CellConfig {
+        let namespaces = if id == SYSTEM {
+            vec![NamespaceConfig {
+                account_id: SYSTEM.to_owned(),
+                retention_days: SYSTEM_RETENTION_DAYS,
+                ..NamespaceConfig::named(SYSTEM)
+            }]
+        } else {
+            Vec::new()
+        };
+        CellConfig {
+            cell_id: id.to_owned(),
+            region: REGION.to_owned(),
+            database_url: format!("sqlite:{}", data_dir.join(format!("cell-{id}.db")).display()),
+            listen: self.ports.get(&format!("cell-{id}")),
+            auth: AuthMode::Keys,
+            internal_token: Some(self.secrets.internal_token.clone()),
+            objects: Some(data_dir.join("objects")),
+            usage_interval_seconds: USAGE_INTERVAL_SECONDS,
+            shard_count: None,
+            time_offset: args.time_offset.clone(),
+            admin: Some(AdminConfig {
+                listen: self.ports.get(&format!("cell-{id}-admin")),
+                token: self.secrets.cells[id].clone(),
+            }),
+            log: log.clone(),
+            namespaces,
+            ..CellConfig::default()
+        }
+    }
+
+    fn system_cell(&self) -> SystemCellConfig {
+        SystemCellConfig { address: self.ports.get("cell-system").to_string(), namespace: SYSTEM.to_owned() }
+    }
+
+    fn metering(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> MeteringConfig {
+        MeteringConfig {
+            listen: self.ports.get("metering"),
+            database: data_dir.join("metering.db"),
+            objects: data_dir.join("objects"),
+            ingest_interval_seconds: INGEST_INTERVAL_SECONDS,
+            internal_token: self.secrets.internal_token.clone(),
+            time_offset: args.time_offset.clone(),
+            cells: TENANT_CELLS.into_iter().chain([SYSTEM]).map(str::to_owned).collect(),
+            log: log.clone(),
+        }
+    }
+
+    fn billing(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> BillingConfig {
+        BillingConfig {
+            listen: self.ports.get("billing"),
+            database: data_dir.join("billing.db"),
+            rate_cards: None,
+            metering: self.ports.get("metering").to_string(),
+            control_plane: self.ports.get("cloud").to_string(),
+            internal_token: self.secrets.internal_token.clone(),
+            time_offset: args.time_offset.clone(),
+            system_cell: self.system_cell(),
+            log: log.clone(),
+        }
+    }
+
+    fn control_plane(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> ControlPlaneConfig {
+        let cells = TENANT_CELLS.into_iter().map(|id| CellEntry {
+            id: id.to_owned(),
+            frontend: self.ports.get(&format!("cell-{id}")).to_string(),
+            admin: self.ports.get(&format!("cell-{id}-admin")).to_string(),
+            admin_token: self.secrets.cells[id].clone(),
+            capacity: CellEntry::DEFAULT_CAPACITY,
+        });
+        ControlPlaneConfig {
+            listen: self.ports.get("cloud"),
+            internal_listen: self.ports.get("control-plane"),
+            database: data_dir.join("control-plane.db"),
+            region: REGION.to_owned(),
+            gateway_address: self.ports.get("gateway").to_string(),
+            operator_key: self.secrets.operator_key.clone(),
+            internal_token: self.secrets.internal_token.clone(),
+            metering: self.ports.get("metering").to_string(),
+            billing: self.ports.get("billing").to_string(),
+            time_offset: args.time_offset.clone(),
+            system_cell: self.system_cell(),
+            log: log.clone(),
+            cells: cells.collect(),
+        }
+    }
+
+    fn gateway(&self, data_dir: &DataDir, log: &LogConfig) -> GatewayConfig {
+        GatewayConfig {
+            listen: self.ports.get("gateway"),
+            control_plane: self.ports.get("control-plane").to_string(),
+            internal_token: self.secrets.internal_token.clone(),
+            route_cache: data_dir.join("routes.bin"),
+            log: log.clone(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What every serving process does: log, say that it is ready, stop when it is told to or when its supervisor is gone.
+
+pub(crate) mod clock;
+pub(crate) mod lifetime;
+pub(crate) mod log;
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use atoll_rpc::ServerConfig;
+use clap::Args;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+
+use lifetime::Lifetime;
+
+/// Seconds that running calls get to finish when a process stops; a supervisor allows little more.
+const DRAIN_SECONDS: u64 = 2;
+
+/// Flags of every process of a cloud.
+#[derive(Debug, Default, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file (TOML); unknown keys are refused
+    #[arg(long, short = 'c')]
+    pub(crate) config: Option<PathBuf>,
+    /// Process id of the supervisor that started this process and that it does not outlive
+    #[arg(long, hide = true)]
+    pub(crate) supervisor: Option<u32>,
+}
+
+impl ServeArgs {
+    /// The configuration from the file and from `<prefix>__*` variables.
+    pub(crate) fn load<T: DeserializeOwned>(&self, prefix: &str) -> anyhow::Result<T> {
+        Ok(atoll_rpc::config::load(self.config.as_deref(), prefix)?)
+    }
+}
+
+/// Runs a process on one thread: pieces are small, and a second thread costs more than it gives (see the cell's budget).
+pub(crate) fn block_on<F>(serve: impl FnOnce(Lifetime) -> F, supervisor: Option<u32>) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { serve(Lifetime::begin(supervisor)?).await })
+}
+
+/// How the servers of all pieces listen.
+pub(crate) fn server_config(listen: SocketAddr) -> ServerConfig {
+    ServerConfig { listen, drain_seconds: DRAIN_SECONDS, ..ServerConfig::default() }
+}

@@ -1,0 +1,54 @@
+//! What `atoll dev` does not start on, leaving everything as it was.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use crate::run::atoll;
+
+/// Every file under a folder, with its content.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(content(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_foreign_newer_or_damaged_data_directory() {
+    for (name, text, message) in [
+        ("holiday.jpg", "", "is not an Atoll data directory"),
+        ("FORMAT", "atoll-data 999\n", "has format 999"),
+        ("FORMAT", "something else\n", "is damaged"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::write(folder.path().join("data").join(name), text).unwrap();
+        let before = content(folder.path());
+        let outcome =
+            atoll(folder.path(), &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.err.contains(message), "{outcome:?}");
+        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+        assert_eq!(content(folder.path()), before);
+    }
+}
+
+#[test]
+fn a_taken_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let outcome = atoll(folder.path(), &["dev", "--gateway-port", &port, "--cloud-port", "0"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.err.contains(&format!("cannot listen on 127.0.0.1:{port} (gateway)")), "{outcome:?}");
+    assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+    assert!(content(folder.path()).is_empty());
+}

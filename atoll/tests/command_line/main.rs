@@ -1,0 +1,5 @@
+//! The binary as a user meets it.
+
+mod bad_input;
+mod dev_refuses;
+mod run;
