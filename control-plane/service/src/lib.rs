@@ -1,1 +1,55 @@
-//! Cloud API, desired state, placement, keys, audit.
+//! The control plane: accounts, namespaces, API keys, cells, and what should be where.
+//!
+//! Owns: desired state in SQL, the published Cloud API and the operator API over it, placement, the routing table, and bringing cells to
+//! what was decided. Does *not* own: workflows themselves (it asks for them through [`OperationStarter`] and gives them their
+//! steps, [`Activities`]), usage (it asks through [`UsageSource`]), nor anything on a cell's hot path: with the control plane
+//! away, cells and gateways go on.
+//!
+//! Invariants:
+//! - one transaction per API call holds the change, its async operation and its audit record;
+//! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is idempotent, and the
+//!   reconciler brings cells to what should be, whatever happened to workflows;
+//! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm;
+//! - secrets of API keys are never stored, only hashes of them;
+//! - an account's callers learn nothing of other accounts, not even whether something exists.
+//!
+//! To add an RPC: a file under `cloud` or `operator`, a line in its `methods!`, a line in `auth/rules.rs`.
+
+mod activities;
+mod auth;
+mod cells;
+mod change;
+mod cloud;
+mod config;
+mod entropy;
+mod error;
+mod keys;
+pub mod model;
+mod names;
+mod operations;
+mod operator;
+mod page;
+pub mod placement;
+mod reconcile;
+mod routing;
+mod start;
+mod store;
+mod time;
+mod usage;
+
+#[cfg(test)]
+mod test_support;
+
+pub use activities::{Activities, StepError};
+pub use cells::{CellClient, CellError, GrpcCellClient};
+pub use cloud::CloudApi;
+pub use config::{CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig};
+pub use entropy::{Entropy, SystemEntropy};
+pub use error::ApiError;
+pub use operations::{NotStarted, OperationStarter, Outbox, OutboxRound};
+pub use operator::OperatorApi;
+pub use reconcile::{CellOutcome, CellReport, ReconcileRound, Reconciler, Repair};
+pub use routing::RouteTable;
+pub use start::{ControlPlane, ControlPlaneHandle, Dependencies, StartError};
+pub use store::{Store, StoreError};
+pub use usage::{GrpcUsageSource, HourlyUsage, UsageKind, UsageSource, UsageUnavailable};

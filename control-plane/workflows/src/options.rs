@@ -5,8 +5,11 @@ use std::time::Duration;
 use temporalio_common::RetryPolicy;
 use temporalio_sdk::{ActivityCloseTimeouts, ActivityOptions};
 
-/// One attempt of a step: a database transaction, or one call to a cell.
-const ATTEMPT: Duration = Duration::from_secs(20);
+/// One attempt of a step: a database transaction, or one call to a cell. It is also how long a step waits whose worker was killed
+/// in its middle.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// One attempt of a step of billing: rating a large account takes its time.
+const BILLING_ATTEMPT: Duration = Duration::from_secs(60);
 /// First pause between attempts; pauses double.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between attempts.
@@ -24,32 +27,32 @@ const BILLING_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// For steps that only touch the control plane's database.
 pub(crate) fn database() -> ActivityOptions {
-    options(INSIST_FOR)
+    options(ATTEMPT, INSIST_FOR)
 }
 
 /// For choosing a cell.
 pub(crate) fn placement() -> ActivityOptions {
-    options(PLACE_FOR)
+    options(ATTEMPT, PLACE_FOR)
 }
 
 /// For calls to a cell that may be given up.
 pub(crate) fn cell() -> ActivityOptions {
-    options(REACH_CELL_FOR)
+    options(ATTEMPT, REACH_CELL_FOR)
 }
 
 /// For calls to a cell that must succeed in the end.
 pub(crate) fn cell_until_done() -> ActivityOptions {
-    options(INSIST_FOR)
+    options(ATTEMPT, INSIST_FOR)
 }
 
 /// For the steps of a billing month.
 pub(crate) fn billing() -> ActivityOptions {
-    options(BILLING_FOR)
+    options(BILLING_ATTEMPT, BILLING_FOR)
 }
 
-fn options(in_all: Duration) -> ActivityOptions {
+fn options(attempt: Duration, in_all: Duration) -> ActivityOptions {
     ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::ScheduleAndStartToClose {
-        start_to_close: ATTEMPT,
+        start_to_close: attempt,
         schedule_to_close: in_all,
     })
     .retry_policy(

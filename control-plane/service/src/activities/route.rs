@@ -1,0 +1,40 @@
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::{Activities, StepError, namespace_of};
+use crate::store::counters::{self, Counter};
+use crate::store::{StoreError, namespaces};
+
+impl Activities {
+    /// Lets gateways route to the namespace.
+    pub async fn publish_route(&self, workflow_id: &str) -> Result<(), StepError> {
+        self.route(workflow_id, true).await
+    }
+
+    /// Takes the namespace's route away.
+    pub async fn withdraw_route(&self, workflow_id: &str) -> Result<(), StepError> {
+        self.route(workflow_id, false).await
+    }
+
+    async fn route(&self, workflow_id: &str, routed: bool) -> Result<(), StepError> {
+        let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
+        let mut transaction = self.store.write().await?;
+        let namespace = namespace_of(&mut transaction, &operation).await?;
+        set_routed(&mut transaction, namespace.uuid, routed).await?;
+        transaction.commit().await?;
+        self.routes.changed();
+        Ok(())
+    }
+}
+
+/// Sets whether a namespace is routed to; the table's version rises where that changes something.
+pub(super) async fn set_routed(
+    connection: &mut SqliteConnection,
+    uuid: Uuid,
+    routed: bool,
+) -> Result<(), StoreError> {
+    if namespaces::set_routed(connection, uuid, routed).await? {
+        counters::raise(connection, Counter::Routes, 0).await?;
+    }
+    Ok(())
+}

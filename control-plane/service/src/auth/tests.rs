@@ -1,0 +1,163 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use atoll_api::call::{CallContext, Code, MethodInfo};
+use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_service};
+use atoll_internal_api::cell::v1::{WatchRoutesRequest, routing_service};
+use atoll_internal_api::operator::v1::{ListCellsRequest, operator_service};
+use jiff::SignedDuration;
+
+use super::rules::RULES;
+use super::*;
+use crate::model::AccountRole;
+use crate::test_support::{INTERNAL_TOKEN, OPERATOR_KEY, TestCloud};
+
+/// A context as the guard makes it, for calling an implementation behind its back.
+fn admitted(method: &'static MethodInfo) -> CallContext {
+    let mut ctx = CallContext::new(method);
+    ctx.extensions.insert(Caller::Operator);
+    ctx
+}
+
+/// Every method that answers anything but UNIMPLEMENTED is in the table, and everything in the table is a method that is implemented.
+#[tokio::test]
+async fn the_table_holds_exactly_what_is_implemented() {
+    let test = TestCloud::new(&["a"]).await;
+    let unguarded = [
+        cloud_service::raw(Arc::new(crate::cloud::CloudApi {
+            store: test.activities.store.clone(),
+            clock: Arc::new(test.clock.clone()),
+            entropy: Arc::new(crate::entropy::SystemEntropy),
+            outbox: Arc::default(),
+            usage: None,
+            gateway_address: String::new(),
+        })),
+        operator_service::raw(Arc::new(crate::operator::OperatorApi {
+            store: test.activities.store.clone(),
+            clock: Arc::new(test.clock.clone()),
+            entropy: Arc::new(crate::entropy::SystemEntropy),
+            reconcile: Arc::default(),
+        })),
+        routing_service::raw(Arc::new(test.activities.routes.clone())),
+    ];
+    let mut implemented = BTreeSet::new();
+    for service in unguarded {
+        for method in service.info().methods {
+            let ctx = admitted(method);
+            let answer =
+                tokio::time::timeout(Duration::from_secs(60), service.call(&ctx, method, Bytes::new()));
+            let answer = answer.await.unwrap();
+            if !answer.is_err_and(|status| status.code == Code::Unimplemented) {
+                implemented.insert((method.service, method.name));
+            }
+        }
+    }
+    let listed: BTreeSet<_> = RULES.iter().map(|rule| (rule.0, rule.1)).collect();
+    assert_eq!(listed, implemented);
+    assert_eq!(listed.len(), RULES.len(), "a method is listed twice");
+}
+
+#[tokio::test]
+async fn only_a_whole_and_living_key_is_let_in() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let request = cloud::GetRegionsRequest {};
+    let call = async |token: &str| test.call(token, cloud_service::GET_REGIONS, &request).await;
+    assert_eq!(call(&account.token).await.unwrap().regions.len(), 1);
+    assert!(call(OPERATOR_KEY).await.is_ok());
+    let (id, _) = account.token.split_once('.').unwrap();
+    for wrong in
+        [id.to_owned(), format!("{id}.wrong"), format!("{}x", account.token), "nobody.secret".to_owned()]
+    {
+        assert_eq!(call(&wrong).await.unwrap_err().code, Code::Unauthenticated, "{wrong}");
+    }
+    let anonymous = CallContext::new(cloud_service::GET_REGIONS.info());
+    let refused = test.cloud.invoke(anonymous, cloud_service::GET_REGIONS, &request).await;
+    assert_eq!(refused.unwrap_err().code, Code::Unauthenticated);
+    test.clock.advance(SignedDuration::from_hours(3 * 366 * 24));
+    assert_eq!(call(&account.token).await.unwrap_err().code, Code::Unauthenticated, "expired");
+}
+
+#[tokio::test]
+async fn what_is_not_built_says_so_by_name_and_only_to_those_who_may_ask() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let request = cloud::CreateUserRequest::default();
+    let status = test.call(&account.token, cloud_service::CREATE_USER, &request).await.unwrap_err();
+    assert_eq!(status.code, Code::Unimplemented);
+    assert!(status.message.contains("CreateUser"), "{}", status.message);
+    let status = test.call("nobody.secret", cloud_service::CREATE_USER, &request).await.unwrap_err();
+    assert_eq!(status.code, Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn the_operator_api_is_for_operators_and_accounts_are_not() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let cells = test.call(&account.token, operator_service::LIST_CELLS, &ListCellsRequest {}).await;
+    assert_eq!(cells.unwrap_err().code, Code::PermissionDenied);
+    assert!(test.call(OPERATOR_KEY, operator_service::LIST_CELLS, &ListCellsRequest {}).await.is_ok());
+    assert_eq!(test.create(OPERATOR_KEY, "orders").await.unwrap_err().code, Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn routes_are_for_other_pieces_of_the_cloud() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    for (token, expected) in [
+        (INTERNAL_TOKEN, None),
+        (account.token.as_str(), Some(Code::Unauthenticated)),
+        (OPERATOR_KEY, Some(Code::Unauthenticated)),
+    ] {
+        let mut ctx = CallContext::new(routing_service::WATCH_ROUTES.info());
+        ctx.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let answer =
+            test.internal.invoke(ctx, routing_service::WATCH_ROUTES, &WatchRoutesRequest::default()).await;
+        assert_eq!(answer.err().map(|status| status.code), expected, "{token}");
+    }
+}
+
+#[test]
+fn each_need_is_met_by_who_has_it_and_by_nobody_else() {
+    let tenant = |account_role| {
+        Caller::Tenant(Tenant {
+            account_id: "acct1".to_owned(),
+            principal_id: "p".to_owned(),
+            kind: PrincipalKind::User,
+            key_id: "k".to_owned(),
+            access: Access {
+                account_role,
+                namespaces: [("mine.acct1".to_owned(), Permission::Write)].into(),
+            },
+        })
+    };
+    let may = |caller: &Caller, needs, namespace| authorize(caller, needs, namespace).is_ok();
+    let (admin, developer, reader, nobody) = (
+        tenant(Some(AccountRole::Admin)),
+        tenant(Some(AccountRole::Developer)),
+        tenant(Some(AccountRole::Read)),
+        tenant(None),
+    );
+    let namespace = Needs::Namespace;
+    let table = [
+        // need, namespace, admin, developer, reader, nobody, operator
+        (Needs::Anyone, "", [true, true, true, true, true]),
+        (Needs::Member, "", [true, true, true, true, false]),
+        (Needs::ReadAccount, "", [true, true, true, false, false]),
+        (Needs::CreateNamespaces, "", [true, true, false, false, false]),
+        (namespace(Permission::Read), "other.acct1", [true, true, true, false, false]),
+        (namespace(Permission::Write), "other.acct1", [true, false, false, false, false]),
+        (namespace(Permission::Write), "mine.acct1", [true, true, true, true, false]),
+        (namespace(Permission::Admin), "mine.acct1", [true, false, false, false, false]),
+        (namespace(Permission::Read), "mine.acct2", [false, false, false, false, false]),
+        (Needs::Operator, "", [false, false, false, false, true]),
+        (Needs::Internal, "", [false, false, false, false, false]),
+    ];
+    for (needs, namespace, expected) in table {
+        let callers = [&admin, &developer, &reader, &nobody, &Caller::Operator];
+        let allowed = callers.map(|caller| may(caller, needs, namespace));
+        assert_eq!(allowed, expected, "{needs:?} on {namespace:?}");
+    }
+    let nameless = authorize(&admin, namespace(Permission::Read), "");
+    assert!(matches!(nameless, Err(ApiError::InvalidArgument(_))));
+}

@@ -1,0 +1,66 @@
+use std::collections::BTreeMap;
+
+use atoll_internal_api::cell::v1::{Grant, KeyRecord, NamespaceSpec};
+
+use crate::model::{Access, AccountRole, KeyGrant, Namespace, Permission};
+use crate::time;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// A namespace as its cell sees it.
+pub(crate) fn namespace_spec(namespace: &Namespace) -> NamespaceSpec {
+    let spec = &namespace.spec;
+    NamespaceSpec {
+        id: namespace.uuid.as_bytes().to_vec().into(),
+        name: namespace.cloud_id.clone(),
+        retention: Some(prost_types::Duration {
+            seconds: i64::from(spec.retention_days) * SECONDS_PER_DAY,
+            nanos: 0,
+        }),
+        account_id: namespace.account_id.clone(),
+        project_id: namespace.project_id.clone(),
+        tags: namespace.tags.clone(),
+        description: String::new(),
+        owner_email: String::new(),
+        // The Cloud API numbers its types as the server's API does.
+        search_attributes: spec.search_attributes.clone(),
+        generation: namespace.generation.cast_unsigned(),
+        delete_protected: spec.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.enable_delete_protection),
+        create_time: Some(time::to_proto(namespace.created_ms)),
+    }
+}
+
+/// A key as cells verify it.
+pub(crate) fn key_record(grant: &KeyGrant) -> KeyRecord {
+    let key = &grant.key;
+    KeyRecord {
+        key_id: key.id.clone(),
+        secret_sha256: key.secret_sha256.to_vec().into(),
+        account_id: key.account_id.clone(),
+        principal: key.principal_id.clone(),
+        grant: Some(cell_grant(&grant.access)),
+        expires_at: Some(time::to_proto(key.expires_ms)),
+        disabled: key.disabled,
+    }
+}
+
+/// Account-wide power over workflows. A developer, like a reader, has it only where granted.
+fn cell_grant(access: &Access) -> Grant {
+    let account_role = match access.account_role {
+        Some(AccountRole::Owner | AccountRole::Admin) => "admin",
+        Some(AccountRole::Developer) => "developer",
+        Some(AccountRole::FinanceAdmin | AccountRole::Read) => "read",
+        Some(AccountRole::MetricsRead) | None => "",
+    };
+    let namespaces: BTreeMap<String, String> =
+        access.namespaces.iter().map(|(id, permission)| (id.clone(), name(*permission).to_owned())).collect();
+    Grant { account_role: account_role.to_owned(), namespaces }
+}
+
+const fn name(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Admin => "admin",
+        Permission::Write => "write",
+        Permission::Read => "read",
+    }
+}

@@ -1,0 +1,113 @@
+//! The published Cloud API, one file per RPC.
+//!
+//! A call that changes something decides in one transaction: the change, its async operation (thereby in the outbox) and its audit record.
+//! To add an RPC: a file here, a line in the implementation below, a line in the table of rules.
+
+mod create_api_key;
+mod create_namespace;
+mod delete_api_key;
+mod delete_namespace;
+mod get_account;
+mod get_api_key;
+mod get_api_keys;
+mod get_async_operation;
+mod get_current_identity;
+mod get_namespace;
+mod get_namespaces;
+mod get_region;
+mod get_regions;
+mod get_usage;
+mod get_user;
+mod get_users;
+mod message;
+mod spec;
+mod update_namespace;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::cloud::cloudservice::v1 as cloud;
+use atoll_rpc::Clock;
+use tokio::sync::Notify;
+
+use crate::auth::tenant;
+use crate::change::Changes;
+use crate::entropy::Entropy;
+use crate::error::ApiError;
+use crate::store::Store;
+use crate::usage::UsageSource;
+
+/// The Cloud API over a database.
+pub struct CloudApi {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// Wakes the outbox.
+    pub(crate) outbox: Arc<Notify>,
+    pub(crate) usage: Option<Arc<dyn UsageSource>>,
+    /// Where SDKs connect to.
+    pub(crate) gateway_address: String,
+}
+
+impl CloudApi {
+    /// What changes are made with.
+    fn changes(&self) -> Changes<'_> {
+        Changes { clock: &*self.clock, entropy: &*self.entropy }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.unix_millis()
+    }
+}
+
+/// Gives each RPC to its file.
+macro_rules! methods {
+    ($($name:ident: $request:ident -> $response:ident;)*) => {
+        #[async_trait]
+        impl cloud::CloudService for CloudApi {
+            $(
+                async fn $name(
+                    &self,
+                    ctx: &CallContext,
+                    request: cloud::$request,
+                ) -> Result<cloud::$response, Status> {
+                    Ok($name::run(self, ctx, request).await?)
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    create_namespace: CreateNamespaceRequest -> CreateNamespaceResponse;
+    update_namespace: UpdateNamespaceRequest -> UpdateNamespaceResponse;
+    delete_namespace: DeleteNamespaceRequest -> DeleteNamespaceResponse;
+    get_namespace: GetNamespaceRequest -> GetNamespaceResponse;
+    get_namespaces: GetNamespacesRequest -> GetNamespacesResponse;
+    get_async_operation: GetAsyncOperationRequest -> GetAsyncOperationResponse;
+    get_regions: GetRegionsRequest -> GetRegionsResponse;
+    get_region: GetRegionRequest -> GetRegionResponse;
+    create_api_key: CreateApiKeyRequest -> CreateApiKeyResponse;
+    get_api_keys: GetApiKeysRequest -> GetApiKeysResponse;
+    get_api_key: GetApiKeyRequest -> GetApiKeyResponse;
+    delete_api_key: DeleteApiKeyRequest -> DeleteApiKeyResponse;
+    get_users: GetUsersRequest -> GetUsersResponse;
+    get_user: GetUserRequest -> GetUserResponse;
+    get_current_identity: GetCurrentIdentityRequest -> GetCurrentIdentityResponse;
+    get_account: GetAccountRequest -> GetAccountResponse;
+    get_usage: GetUsageRequest -> GetUsageResponse;
+}
+
+/// Compares the version that a caller read with the one that is there.
+fn check_version(what: &str, given: &str, current: i64) -> Result<(), ApiError> {
+    if given == current.to_string() {
+        return Ok(());
+    }
+    Err(ApiError::FailedPrecondition(format!(
+        "resource_version of {what} is {current}, not {given:?}: read it again and repeat the change"
+    )))
+}

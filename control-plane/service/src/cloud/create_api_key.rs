@@ -1,0 +1,110 @@
+#![allow(deprecated, reason = "clients still send the fields that newer ones replace")]
+
+use atoll_api::call::CallContext;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
+use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
+
+use super::{CloudApi, message, tenant};
+use crate::change::{Asked, Subject};
+use crate::error::ApiError;
+use crate::keys;
+use crate::model::{ApiKey, OperationKind, Principal, PrincipalKind};
+use crate::names::check_display;
+use crate::store::counters::{self, Counter};
+use crate::store::{api_keys, principals};
+use crate::time;
+
+/// How far ahead a key may expire: two years, as published.
+const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
+/// How long a key lives that names no expiry.
+const DEFAULT_LIFETIME_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+
+/// Makes a key with its owner's access and shows its secret, this once. Administrators make keys for everybody in the account,
+/// others for themselves; without an owner it is the caller's. The Cloud API takes it at once, cells when the operation is fulfilled.
+pub(super) async fn run(
+    api: &CloudApi,
+    ctx: &CallContext,
+    request: CreateApiKeyRequest,
+) -> Result<CreateApiKeyResponse, ApiError> {
+    let tenant = tenant(ctx)?;
+    let asked = Asked {
+        tenant,
+        kind: OperationKind::CreateApiKey,
+        action: "CreateApiKey",
+        id: &request.async_operation_id,
+        request: &request,
+    };
+    let spec =
+        request.spec.clone().ok_or_else(|| ApiError::InvalidArgument("spec is required".to_owned()))?;
+    check_display("display_name", &spec.display_name)?;
+    check_display("description", &spec.description)?;
+    let expires_ms = expiry(&spec, api.now_ms())?;
+    let owner_id = if spec.owner_id.is_empty() { &tenant.principal_id } else { &spec.owner_id };
+    if !tenant.access.is_admin() && *owner_id != tenant.principal_id {
+        return Err(ApiError::foreign());
+    }
+
+    let mut transaction = api.store.write().await?;
+    if api.changes().repeated(&mut transaction, &asked).await?.is_some() {
+        // Its secret went out with the first answer and is not kept.
+        return Err(ApiError::AlreadyExists(format!(
+            "async operation {:?} made its key already, whose token was shown then: delete that key and make another",
+            asked.id
+        )));
+    }
+    let owner = principals::get(&mut transaction, owner_id).await?;
+    let owner = owner.filter(|owner| owner.account_id == tenant.account_id);
+    let owner = owner.ok_or_else(|| ApiError::NotFound(format!("owner {owner_id:?} does not exist")))?;
+    check_owner_type(&spec, &owner)?;
+    let new = keys::mint(&*api.entropy);
+    let subject =
+        Subject { id: new.id.clone(), resource: format!("api-key/{}", new.id), previous_spec: None };
+    let operation = api.changes().operation(&asked, &subject);
+    let key = ApiKey {
+        id: new.id.clone(),
+        account_id: tenant.account_id.clone(),
+        principal_id: owner.id,
+        secret_sha256: new.secret_sha256,
+        display_name: spec.display_name,
+        description: spec.description,
+        expires_ms,
+        disabled: spec.disabled,
+        resource_version: 1,
+        workflow_id: operation.workflow_id.clone(),
+        created_ms: operation.created_ms,
+        modified_ms: None,
+    };
+    api_keys::insert(&mut transaction, &key).await?;
+    counters::raise(&mut transaction, Counter::KeySet, 0).await?;
+    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.commit().await?;
+    api.outbox.notify_one();
+    Ok(CreateApiKeyResponse {
+        key_id: new.id,
+        token: new.token,
+        async_operation: Some(message::operation(&operation)),
+    })
+}
+
+fn expiry(spec: &ApiKeySpec, now_ms: i64) -> Result<i64, ApiError> {
+    let Some(time) = &spec.expiry_time else { return Ok(now_ms + DEFAULT_LIFETIME_MS) };
+    let expires_ms = time::from_proto(time).filter(|ms| *ms > now_ms && *ms <= now_ms + MAX_LIFETIME_MS);
+    expires_ms.ok_or_else(|| {
+        ApiError::InvalidArgument("expiry_time must be in the future, by at most two years".to_owned())
+    })
+}
+
+fn check_owner_type(spec: &ApiKeySpec, owner: &Principal) -> Result<(), ApiError> {
+    let asked = match (OwnerType::try_from(spec.owner_type), spec.owner_type_deprecated.as_str()) {
+        (Ok(OwnerType::User), _) | (Ok(OwnerType::Unspecified), "user") => PrincipalKind::User,
+        (Ok(OwnerType::ServiceAccount), _) | (Ok(OwnerType::Unspecified), "service-account") => {
+            PrincipalKind::ServiceAccount
+        }
+        (Ok(OwnerType::Unspecified), "") => return Ok(()),
+        _ => return Err(ApiError::InvalidArgument("owner_type is unknown".to_owned())),
+    };
+    if asked == owner.kind {
+        return Ok(());
+    }
+    Err(ApiError::InvalidArgument("owner_type is not the type of the owner".to_owned()))
+}

@@ -1,0 +1,98 @@
+use atoll_api::call::CallContext;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateNamespaceRequest, CreateNamespaceResponse};
+use sqlx::sqlite::SqliteConnection;
+
+use super::{CloudApi, message, spec, tenant};
+use crate::auth::Tenant;
+use crate::change::{Asked, Subject};
+use crate::error::ApiError;
+use crate::model::{Namespace, NamespaceState, OperationKind, Permission};
+use crate::names::{check_tags, cloud_id};
+use crate::store::counters::{self, Counter};
+use crate::store::{namespaces, principals, regions};
+
+/// Project of namespaces that name none.
+const DEFAULT_PROJECT: &str = "default";
+
+/// Decides that a namespace should be; its workflow places it. A developer becomes its administrator.
+pub(super) async fn run(
+    api: &CloudApi,
+    ctx: &CallContext,
+    request: CreateNamespaceRequest,
+) -> Result<CreateNamespaceResponse, ApiError> {
+    let tenant = tenant(ctx)?;
+    let asked = Asked {
+        tenant,
+        kind: OperationKind::CreateNamespace,
+        action: "CreateNamespace",
+        id: &request.async_operation_id,
+        request: &request,
+    };
+    let settings =
+        request.spec.clone().ok_or_else(|| ApiError::InvalidArgument("spec is required".to_owned()))?;
+    let settings = spec::checked(settings)?;
+    check_tags(request.tags.iter())?;
+    let cloud_id = cloud_id(&settings.name, &tenant.account_id);
+    let region = spec::region(&settings)?.to_owned();
+
+    let mut transaction = api.store.write().await?;
+    if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {
+        return Ok(response(cloud_id, &operation));
+    }
+    if !regions::list(&mut transaction).await?.iter().any(|known| known.id == region) {
+        return Err(ApiError::InvalidArgument(format!("region {region:?} does not exist")));
+    }
+    if namespaces::live(&mut transaction, &cloud_id).await?.is_some() {
+        return Err(ApiError::AlreadyExists(format!("namespace {cloud_id} exists")));
+    }
+    let uuid = api.entropy.uuid();
+    let subject =
+        Subject { id: uuid.to_string(), resource: format!("namespace/{cloud_id}"), previous_spec: None };
+    let operation = api.changes().operation(&asked, &subject);
+    let namespace = Namespace {
+        uuid,
+        cloud_id: cloud_id.clone(),
+        account_id: tenant.account_id.clone(),
+        project_id: DEFAULT_PROJECT.to_owned(),
+        region,
+        spec: settings,
+        tags: request.tags.clone(),
+        state: NamespaceState::Activating,
+        resource_version: 1,
+        generation: 1,
+        cell_id: None,
+        routed: false,
+        workflow_id: operation.workflow_id.clone(),
+        created_ms: operation.created_ms,
+        modified_ms: None,
+    };
+    namespaces::insert(&mut transaction, &namespace).await?;
+    grant_to_creator(&mut transaction, tenant, &cloud_id, operation.created_ms).await?;
+    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.commit().await?;
+    api.outbox.notify_one();
+    Ok(response(cloud_id, &operation))
+}
+
+/// Who creates a namespace administers it, also without a role that administers all.
+async fn grant_to_creator(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    cloud_id: &str,
+    now_ms: i64,
+) -> Result<(), ApiError> {
+    let Some(principal) = principals::get(connection, &tenant.principal_id).await? else { return Ok(()) };
+    if principal.access.is_admin() {
+        return Ok(());
+    }
+    let mut access = principal.access;
+    access.namespaces.insert(cloud_id.to_owned(), Permission::Admin);
+    principals::set_access(connection, &principal.id, &access, now_ms).await?;
+    // Cells verify grants: the set of keys has changed with them.
+    counters::raise(connection, Counter::KeySet, 0).await?;
+    Ok(())
+}
+
+fn response(namespace: String, operation: &crate::model::Operation) -> CreateNamespaceResponse {
+    CreateNamespaceResponse { namespace, async_operation: Some(message::operation(operation)) }
+}

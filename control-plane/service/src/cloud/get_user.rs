@@ -1,0 +1,22 @@
+use atoll_api::call::CallContext;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{GetUserRequest, GetUserResponse};
+
+use super::{CloudApi, message, tenant};
+use crate::error::ApiError;
+use crate::model::PrincipalKind;
+use crate::store::principals;
+
+/// Shows a user of the account.
+pub(super) async fn run(
+    api: &CloudApi,
+    ctx: &CallContext,
+    request: GetUserRequest,
+) -> Result<GetUserResponse, ApiError> {
+    let tenant = tenant(ctx)?;
+    let mut connection = api.store.read().await?;
+    let user = principals::get(&mut connection, &request.user_id).await?;
+    let user = user.filter(|user| user.account_id == tenant.account_id && user.kind == PrincipalKind::User);
+    let user =
+        user.ok_or_else(|| ApiError::NotFound(format!("user {:?} does not exist", request.user_id)))?;
+    Ok(GetUserResponse { user: Some(message::user(&user)) })
+}

@@ -1,0 +1,172 @@
+use std::path::PathBuf;
+
+use atoll_rpc::ServerConfig;
+use serde::Deserialize;
+
+/// Configuration of a control plane.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// SQLite file of the desired state; made if there is none. Its folder exists.
+    pub database: PathBuf,
+    /// Listener of the Cloud API and the operator API, gRPC and REST.
+    pub cloud: ServerConfig,
+    /// Listener for other pieces of the cloud: routes for gateways. Not for tenants' networks.
+    pub internal: ServerConfig,
+    /// What callers of the internal listener show as bearer token.
+    pub internal_token: String,
+    /// What operators show as bearer token; without one nobody is an operator.
+    pub operator_key: Option<String>,
+    /// Where SDKs connect to, as shown in a namespace's endpoints: `host:port`.
+    pub gateway_address: String,
+    /// Regions that namespaces may be placed in.
+    pub regions: Vec<RegionConfig>,
+    /// Tenant cells.
+    pub cells: Vec<CellConfig>,
+    /// Reconciling with cells.
+    pub reconcile: ReconcileConfig,
+    /// `host:port` of metering's usage service; none answers `GetUsage` with UNAVAILABLE.
+    pub usage_address: Option<String>,
+    /// What to show to the usage service as bearer token.
+    pub usage_token: String,
+}
+
+/// A region.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionConfig {
+    /// Its id: `local`.
+    pub id: String,
+    /// Where it is, for people.
+    #[serde(default)]
+    pub location: String,
+}
+
+/// A cell that tenants' namespaces may be placed in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellConfig {
+    /// Its name.
+    pub id: String,
+    /// A region of [`Config::regions`].
+    pub region: String,
+    /// `host:port` of its frontend, as gateways reach it.
+    pub frontend: String,
+    /// `host:port` of its admin listener, as the control plane reaches it.
+    pub admin: String,
+    /// What its admin listener wants to be shown as bearer token.
+    pub token: String,
+    /// Namespaces it may hold.
+    #[serde(default = "default_capacity")]
+    pub capacity: u32,
+}
+
+const fn default_capacity() -> u32 {
+    1_000
+}
+
+/// How often desired and observed state are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReconcileConfig {
+    /// Milliseconds between rounds. A cell that restarts empty is whole again after one.
+    pub interval_ms: u64,
+    /// Milliseconds that one call to a cell may take.
+    pub call_timeout_ms: u64,
+    /// After how many failed reads in a row a cell counts as dead. One is not enough: a restart takes a moment.
+    pub dead_after: u32,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { interval_ms: 2_000, call_timeout_ms: 5_000, dead_after: 3 }
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A field that has to be filled in is not.
+    #[error("control plane configuration: {0} is missing")]
+    Missing(&'static str),
+    /// A cell stands in a region that is not configured.
+    #[error("control plane configuration: cell {cell} stands in unknown region {region}")]
+    UnknownRegion {
+        /// The cell.
+        cell: String,
+        /// Its region.
+        region: String,
+    },
+    /// Two cells or two regions have one id.
+    #[error("control plane configuration: {0} is there twice")]
+    Duplicate(String),
+}
+
+impl Config {
+    /// Checks what can be checked without looking at the world.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.database.as_os_str().is_empty() {
+            return Err(ConfigError::Missing("database"));
+        }
+        if self.internal_token.is_empty() {
+            return Err(ConfigError::Missing("internal_token"));
+        }
+        if self.operator_key.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::Missing("operator_key"));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let regions = self.regions.iter().map(|region| format!("region {}", region.id));
+        let cells = self.cells.iter().map(|cell| format!("cell {}", cell.id));
+        if let Some(twice) = regions.chain(cells).find(|name| !seen.insert(name.clone())) {
+            return Err(ConfigError::Duplicate(twice));
+        }
+        for cell in &self.cells {
+            if !self.regions.iter().any(|region| region.id == cell.region) {
+                return Err(ConfigError::UnknownRegion {
+                    cell: cell.id.clone(),
+                    region: cell.region.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(id: &str, region: &str) -> CellConfig {
+        CellConfig {
+            id: id.to_owned(),
+            region: region.to_owned(),
+            frontend: "127.0.0.1:1".to_owned(),
+            admin: "127.0.0.1:2".to_owned(),
+            token: "t".to_owned(),
+            capacity: 1,
+        }
+    }
+
+    fn config(cells: Vec<CellConfig>) -> Config {
+        Config {
+            database: "control-plane.sqlite".into(),
+            internal_token: "t".to_owned(),
+            regions: vec![RegionConfig { id: "local".to_owned(), location: String::new() }],
+            cells,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_configuration_must_fit_together() {
+        assert_eq!(config(vec![cell("a", "local"), cell("b", "local")]).check(), Ok(()));
+        assert_eq!(
+            config(vec![cell("a", "local"), cell("a", "local")]).check(),
+            Err(ConfigError::Duplicate("cell a".to_owned()))
+        );
+        assert!(matches!(config(vec![cell("a", "mars")]).check(), Err(ConfigError::UnknownRegion { .. })));
+        assert_eq!(Config::default().check(), Err(ConfigError::Missing("database")));
+        let unguarded = Config { internal_token: String::new(), ..config(Vec::new()) };
+        assert_eq!(unguarded.check(), Err(ConfigError::Missing("internal_token")));
+    }
+}

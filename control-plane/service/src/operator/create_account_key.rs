@@ -1,0 +1,57 @@
+use atoll_internal_api::operator::v1::{CreateAccountKeyRequest, CreateAccountKeyResponse, IssuedKey};
+use sqlx::sqlite::SqliteConnection;
+
+use super::{KEY_LIFETIME_MS, OperatorApi};
+use crate::error::ApiError;
+use crate::keys;
+use crate::model::{ApiKey, Principal};
+use crate::names::check_display;
+use crate::store::counters::{self, Counter};
+use crate::store::{accounts, api_keys, principals};
+use crate::time::to_proto;
+
+/// Makes a key for an account's first administrator.
+pub(super) async fn run(
+    api: &OperatorApi,
+    request: CreateAccountKeyRequest,
+) -> Result<CreateAccountKeyResponse, ApiError> {
+    check_display("display_name", &request.display_name)?;
+    let mut transaction = api.store.write().await?;
+    let missing = || ApiError::NotFound(format!("account {:?} does not exist", request.account_id));
+    accounts::get(&mut transaction, &request.account_id).await?.ok_or_else(missing)?;
+    let owner = principals::first_admin(&mut transaction, &request.account_id).await?.ok_or_else(missing)?;
+    let key = issue(api, &mut transaction, &owner, &request.display_name).await?;
+    let resource = format!("api-key/{}", key.key_id);
+    api.audit(&mut transaction, &request.account_id, "CreateAccountKey", resource).await?;
+    transaction.commit().await?;
+    api.reconcile.notify_one();
+    Ok(CreateAccountKeyResponse { key: Some(key) })
+}
+
+/// Makes a key. The reconciler brings it to the cells, without a workflow: this has to work on a cloud that is just starting.
+pub(super) async fn issue(
+    api: &OperatorApi,
+    connection: &mut SqliteConnection,
+    owner: &Principal,
+    display_name: &str,
+) -> Result<IssuedKey, ApiError> {
+    let new = keys::mint(&*api.entropy);
+    let now_ms = api.clock.unix_millis();
+    let key = ApiKey {
+        id: new.id.clone(),
+        account_id: owner.account_id.clone(),
+        principal_id: owner.id.clone(),
+        secret_sha256: new.secret_sha256,
+        display_name: display_name.to_owned(),
+        description: String::new(),
+        expires_ms: now_ms + KEY_LIFETIME_MS,
+        disabled: false,
+        resource_version: 1,
+        workflow_id: String::new(),
+        created_ms: now_ms,
+        modified_ms: None,
+    };
+    api_keys::insert(connection, &key).await?;
+    counters::raise(connection, Counter::KeySet, 0).await?;
+    Ok(IssuedKey { key_id: new.id, token: new.token, expire_time: Some(to_proto(key.expires_ms)) })
+}

@@ -1,0 +1,28 @@
+use atoll_internal_api::operator::v1::{Cell, DrainCellRequest, DrainCellResponse};
+
+use super::{OperatorApi, message};
+use crate::error::ApiError;
+use crate::store::cells;
+
+/// Stops placing namespaces in a cell; moves nothing.
+pub(super) async fn run(api: &OperatorApi, request: DrainCellRequest) -> Result<DrainCellResponse, ApiError> {
+    let cell = set_draining(api, &request.cell_id, true, "DrainCell").await?;
+    Ok(DrainCellResponse { cell: Some(cell) })
+}
+
+/// Decides whether a cell takes namespaces.
+pub(super) async fn set_draining(
+    api: &OperatorApi,
+    cell_id: &str,
+    draining: bool,
+    action: &str,
+) -> Result<Cell, ApiError> {
+    let missing = || ApiError::NotFound(format!("cell {cell_id:?} does not exist"));
+    let mut transaction = api.store.write().await?;
+    cells::get(&mut transaction, cell_id).await?.ok_or_else(missing)?;
+    cells::set_draining(&mut transaction, cell_id, draining).await?;
+    api.audit(&mut transaction, "", action, format!("cell/{cell_id}")).await?;
+    let cell = cells::get(&mut transaction, cell_id).await?.ok_or_else(missing)?;
+    transaction.commit().await?;
+    Ok(message::cell(&cell))
+}

@@ -1,0 +1,17 @@
+use atoll_internal_api::operator::v1::{GetAccountRequest, GetAccountResponse};
+
+use super::{OperatorApi, message};
+use crate::error::ApiError;
+use crate::store::accounts;
+
+/// Shows one account.
+pub(super) async fn run(
+    api: &OperatorApi,
+    request: GetAccountRequest,
+) -> Result<GetAccountResponse, ApiError> {
+    let mut connection = api.store.read().await?;
+    let account = accounts::get(&mut connection, &request.account_id).await?;
+    let account = account
+        .ok_or_else(|| ApiError::NotFound(format!("account {:?} does not exist", request.account_id)))?;
+    Ok(GetAccountResponse { account: Some(message::account(&account)) })
+}

@@ -1,0 +1,26 @@
+use atoll_internal_api::operator::v1::{ListAuditRecordsRequest, ListAuditRecordsResponse};
+
+use super::{OperatorApi, message};
+use crate::error::ApiError;
+use crate::page::Page;
+use crate::store::audit;
+
+/// Lists what was changed, newest first.
+pub(super) async fn run(
+    api: &OperatorApi,
+    request: ListAuditRecordsRequest,
+) -> Result<ListAuditRecordsResponse, ApiError> {
+    let page = Page::parse(request.page_size, &request.page_token)?;
+    let before = if page.after.is_empty() {
+        i64::MAX
+    } else {
+        page.after.parse().map_err(|_| ApiError::InvalidArgument("page_token is malformed".to_owned()))?
+    };
+    let mut connection = api.store.read().await?;
+    let mut records = audit::page(&mut connection, before, &request.account_id, page.limit()).await?;
+    let next_page_token = page.cut(&mut records, |record| record.id.to_string());
+    Ok(ListAuditRecordsResponse {
+        records: records.iter().map(message::audit_record).collect(),
+        next_page_token,
+    })
+}

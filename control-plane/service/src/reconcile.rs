@@ -1,0 +1,186 @@
+//! Anti-entropy: compares what cells hold with what they should, and repairs the difference.
+//!
+//! A background task without input: each round reads everything again, so that it is right after any crash, and needs nobody to tell it
+//! what happened. It finishes what workflows gave up (a compensation whose cell was away) and heals what no workflow knows of (a
+//! cell that came back from an old backup). It is no workflow itself, because it must run while the system cell is away.
+
+mod plan;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::activities::{Activities, StepError};
+use crate::config::ReconcileConfig;
+use crate::model::{Cell, Health};
+use crate::store::counters::{self, Counter};
+use crate::store::{StoreError, cells, namespaces};
+pub use plan::Repair;
+use plan::plan;
+
+/// Brings cells to what they should hold.
+#[derive(Clone)]
+pub struct Reconciler {
+    activities: Activities,
+    config: ReconcileConfig,
+    wake: Arc<Notify>,
+}
+
+/// What one round found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReconcileRound {
+    /// One report per cell, by id.
+    pub cells: Vec<CellReport>,
+}
+
+/// What a round found in one cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellReport {
+    /// The cell.
+    pub cell_id: String,
+    /// What was found and done.
+    pub outcome: CellOutcome,
+}
+
+/// What a round found in a cell, and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CellOutcome {
+    /// It does not answer.
+    Unreachable {
+        /// Why.
+        problem: String,
+    },
+    /// It answered.
+    Seen {
+        /// What was repaired.
+        repaired: Vec<Repair>,
+        /// What could not be, and why; the next round tries again.
+        failed: Vec<(Repair, String)>,
+        /// Namespaces that this control plane never placed there. They are left alone.
+        unknown: Vec<String>,
+    },
+}
+
+impl Reconciler {
+    /// A reconciler that also runs when `wake` is notified.
+    pub fn new(activities: Activities, config: ReconcileConfig, wake: Arc<Notify>) -> Self {
+        Self { activities, config, wake }
+    }
+
+    /// One round over all cells, side by side: one that hangs delays no other.
+    pub async fn run_once(&self) -> Result<ReconcileRound, StoreError> {
+        let cells = {
+            let mut connection = self.activities.store.read().await?;
+            cells::list(&mut connection).await?
+        };
+        let reports = join_all(cells.iter().map(|cell| self.reconcile(cell))).await;
+        Ok(ReconcileRound { cells: reports.into_iter().collect::<Result<_, _>>()? })
+    }
+
+    /// Rounds until `stop` is cancelled.
+    pub async fn run(self, stop: CancellationToken) {
+        let interval = Duration::from_millis(self.config.interval_ms);
+        loop {
+            if let Err(error) = self.run_once().await {
+                tracing::warn!(%error, "reconciling with cells failed");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(interval) => {}
+            }
+        }
+    }
+
+    async fn reconcile(&self, cell: &Cell) -> Result<CellReport, StoreError> {
+        let outcome = match self.activities.cells.status(cell).await {
+            Err(error) => {
+                let failures = cell.failures.saturating_add(1);
+                let dead = failures >= self.config.dead_after;
+                let health = if dead { Health::Dead } else { cell.health };
+                self.record(cell, health, &[error.to_string()], failures).await?;
+                CellOutcome::Unreachable { problem: error.to_string() }
+            }
+            Ok(observed) => {
+                let health = if observed.healthy { Health::Healthy } else { Health::Dead };
+                self.record(cell, health, &observed.problems, 0).await?;
+                let (desired, key_generation) = self.desired(cell).await?;
+                let plan = plan(&desired, key_generation, &observed);
+                let (mut repaired, mut failed) = (Vec::new(), Vec::new());
+                for repair in plan.repairs {
+                    match self.repair(cell, &repair).await {
+                        Ok(()) => repaired.push(repair),
+                        Err(error) => failed.push((repair, error.to_string())),
+                    }
+                }
+                if !repaired.is_empty() || !failed.is_empty() {
+                    tracing::info!(
+                        cell = cell.id,
+                        ?repaired,
+                        ?failed,
+                        "cell differed from what it should hold"
+                    );
+                }
+                CellOutcome::Seen { repaired, failed, unknown: plan.unknown }
+            }
+        };
+        Ok(CellReport { cell_id: cell.id.clone(), outcome })
+    }
+
+    async fn desired(&self, cell: &Cell) -> Result<(Vec<crate::model::Namespace>, u64), StoreError> {
+        let mut connection = self.activities.store.read().await?;
+        let desired = namespaces::of_cell(&mut connection, &cell.id).await?;
+        Ok((desired, counters::get(&mut connection, Counter::KeySet).await?))
+    }
+
+    async fn repair(&self, cell: &Cell, repair: &Repair) -> Result<(), StepError> {
+        match repair {
+            Repair::ApplyKeySet => self.activities.push_keys_to(cell).await,
+            Repair::ApplyNamespace { uuid, .. } => {
+                // Read again: the namespace may have changed, or be gone, since the plan was made.
+                let namespace = {
+                    let mut connection = self.activities.store.read().await?;
+                    namespaces::get(&mut connection, *uuid).await?
+                };
+                match namespace {
+                    Some(namespace) if namespace.state.wants_cell() => {
+                        self.activities.apply_to(cell, namespace).await
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Repair::RemoveNamespace { uuid, generation, .. } => {
+                Ok(self.activities.cells.remove_namespace(cell, *uuid, *generation).await?)
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        cell: &Cell,
+        health: Health,
+        problems: &[String],
+        failures: u32,
+    ) -> Result<(), StoreError> {
+        if health != cell.health {
+            tracing::info!(
+                cell = cell.id,
+                from = cell.health.name(),
+                to = health.name(),
+                ?problems,
+                "cell health changed"
+            );
+        }
+        let seen_ms = (failures == 0).then(|| self.activities.clock.unix_millis());
+        let sighting = cells::Sighting { cell_id: &cell.id, health, problems, failures, seen_ms };
+        let mut transaction = self.activities.store.write().await?;
+        cells::set_health(&mut transaction, &sighting).await?;
+        Ok(transaction.commit().await?)
+    }
+}

@@ -1,0 +1,101 @@
+use super::CellOutcome;
+use crate::model::Health;
+use crate::store::cells;
+use crate::test_support::TestCloud;
+use crate::test_support::fake_cells::Trouble;
+
+async fn health(test: &TestCloud, cell: &str) -> Health {
+    let mut connection = test.activities.store.read().await.unwrap();
+    cells::get(&mut connection, cell).await.unwrap().unwrap().health
+}
+
+async fn two_namespaces(test: &TestCloud) {
+    let account = test.account("acme").await;
+    for name in ["one", "two"] {
+        test.create(&account.token, name).await.unwrap();
+    }
+    test.carry_out().await;
+}
+
+#[tokio::test]
+async fn a_cell_that_holds_what_it_should_is_left_alone() {
+    let test = TestCloud::new(&["a", "b"]).await;
+    two_namespaces(&test).await;
+    test.reconciler.run_once().await.unwrap();
+    let writes = test.cells.get("a").writes + test.cells.get("b").writes;
+    let round = test.reconciler.run_once().await.unwrap();
+    assert_eq!(round.cells.len(), 2);
+    for report in round.cells {
+        let nothing = CellOutcome::Seen { repaired: vec![], failed: vec![], unknown: vec![] };
+        assert_eq!(report.outcome, nothing, "{}", report.cell_id);
+    }
+    assert_eq!(test.cells.get("a").writes + test.cells.get("b").writes, writes);
+}
+
+#[tokio::test]
+async fn a_cell_that_lost_everything_is_whole_after_one_round() {
+    let test = TestCloud::new(&["a"]).await;
+    two_namespaces(&test).await;
+    let (held, keys) = (test.cells.held("a"), test.cells.get("a").keys);
+    assert_eq!(held.len(), 2);
+    test.cells.change("a", |cell| *cell = Default::default());
+    let round = test.reconciler.run_once().await.unwrap();
+    assert!(
+        matches!(&round.cells[0].outcome, CellOutcome::Seen { repaired, .. } if repaired.len() == 3),
+        "{round:?}"
+    );
+    assert_eq!(test.cells.held("a"), held);
+    assert_eq!(test.cells.get("a").keys, keys);
+}
+
+#[tokio::test]
+async fn a_namespace_from_elsewhere_is_named_and_left_alone() {
+    let test = TestCloud::new(&["a"]).await;
+    let spec = crate::cells::namespace_spec(&crate::test_support::namespace("default", 7));
+    test.cells.change("a", |cell| {
+        cell.namespaces.insert(uuid::Uuid::from_u128(7), spec);
+    });
+    let round = test.reconciler.run_once().await.unwrap();
+    assert!(matches!(&round.cells[0].outcome, CellOutcome::Seen { unknown, .. } if unknown == &["default"]));
+    assert_eq!(test.cells.held("a"), ["default"]);
+}
+
+#[tokio::test]
+async fn one_missed_answer_is_forgiven_and_three_are_not() {
+    let test = TestCloud::new(&["a", "b"]).await;
+    test.cells.trouble("b", Trouble::Down);
+    for expected in [Health::Healthy, Health::Healthy, Health::Dead] {
+        test.reconciler.run_once().await.unwrap();
+        assert_eq!(health(&test, "b").await, expected);
+        assert_eq!(health(&test, "a").await, Health::Healthy);
+    }
+    test.cells.trouble("b", Trouble::None);
+    test.reconciler.run_once().await.unwrap();
+    assert_eq!(health(&test, "b").await, Health::Healthy);
+    // The count starts anew.
+    test.cells.trouble("b", Trouble::Down);
+    test.reconciler.run_once().await.unwrap();
+    assert_eq!(health(&test, "b").await, Health::Healthy);
+    // What says itself that it is not healthy is believed at once.
+    test.cells.trouble("b", Trouble::Unhealthy);
+    test.reconciler.run_once().await.unwrap();
+    assert_eq!(health(&test, "b").await, Health::Dead);
+}
+
+#[tokio::test]
+async fn a_repair_that_fails_is_tried_in_the_next_round() {
+    let test = TestCloud::new(&["a"]).await;
+    two_namespaces(&test).await;
+    test.cells.change("a", |cell| {
+        *cell = Default::default();
+        cell.trouble = Trouble::Refuses;
+    });
+    let round = test.reconciler.run_once().await.unwrap();
+    assert!(
+        matches!(&round.cells[0].outcome, CellOutcome::Seen { failed, .. } if failed.len() == 3),
+        "{round:?}"
+    );
+    test.cells.trouble("a", Trouble::None);
+    test.reconciler.run_once().await.unwrap();
+    assert_eq!(test.cells.held("a").len(), 2);
+}

@@ -1,0 +1,89 @@
+//! The routing table for gateways: which namespace is in which cell, and where that is.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use atoll_api::call::{CallContext, Status};
+use atoll_internal_api::cell::v1::{
+    CellAddress, Route, RoutingService, WatchRoutesRequest, WatchRoutesResponse,
+};
+use sqlx::Connection;
+use tokio::sync::watch;
+
+use crate::error::ApiError;
+use crate::store::counters::{self, Counter};
+use crate::store::{Store, StoreError, cells, namespaces};
+
+/// How long a watch waits when its caller gave no deadline.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+/// How long before its caller's deadline a watch answers.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// The routing table, read from the database and watched. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RouteTable {
+    store: Store,
+    changes: watch::Sender<()>,
+}
+
+impl RouteTable {
+    /// The table of a database.
+    pub fn new(store: Store) -> Self {
+        Self { store, changes: watch::Sender::new(()) }
+    }
+
+    /// Wakes the watchers: the table may have changed.
+    pub fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// The whole table, as of one moment.
+    pub async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
+        let mut connection = self.store.read().await?;
+        let mut snapshot = connection.begin().await?;
+        let version = counters::get(&mut snapshot, Counter::Routes).await?;
+        let cells = cells::list(&mut snapshot).await?;
+        let routes = namespaces::routes(&mut snapshot).await?;
+        Ok(WatchRoutesResponse {
+            version,
+            cells: cells
+                .into_iter()
+                .map(|cell| CellAddress { cell_id: cell.id, frontend: cell.frontend })
+                .collect(),
+            routes: routes.into_iter().map(|(namespace, cell_id)| Route { namespace, cell_id }).collect(),
+        })
+    }
+
+    /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a version that is
+    /// *higher*: the database was restored, and what it holds now counts.
+    pub async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
+        let mut changes = self.changes.subscribe();
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            // Marked as seen before reading, so that a change during the read wakes the wait below.
+            changes.mark_unchanged();
+            let table = self.read().await?;
+            if table.version != known {
+                return Ok(table);
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep_until(deadline) => {
+                    return Ok(WatchRoutesResponse { version: known, ..WatchRoutesResponse::default() });
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl RoutingService for RouteTable {
+    async fn watch_routes(
+        &self,
+        ctx: &CallContext,
+        request: WatchRoutesRequest,
+    ) -> Result<WatchRoutesResponse, Status> {
+        let wait = ctx.remaining().map_or(MAX_WAIT, |left| left.saturating_sub(MARGIN).min(MAX_WAIT));
+        Ok(self.watch(request.after_version, wait).await.map_err(ApiError::from)?)
+    }
+}

@@ -1,0 +1,213 @@
+//! Start-up: configuration and dependencies in, a running control plane out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atoll_api::temporal::api::cloud::cloudservice::v1::cloud_service;
+use atoll_internal_api::cell::v1::routing_service;
+use atoll_internal_api::operator::v1::operator_service;
+use atoll_rpc::{
+    Clock, Dispatcher, DispatcherError, InvalidAddress, Metrics, Server, ServerError, ServerHandle,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::activities::Activities;
+use crate::auth::Guard;
+use crate::cells::{CellClient, GrpcCellClient};
+use crate::cloud::CloudApi;
+use crate::config::{Config, ConfigError};
+use crate::entropy::Entropy;
+use crate::operations::{OperationStarter, Outbox};
+use crate::operator::OperatorApi;
+use crate::reconcile::Reconciler;
+use crate::routing::RouteTable;
+use crate::store::counters::{self, Counter};
+use crate::store::{Store, StoreError, cells, regions};
+use crate::usage::{GrpcUsageSource, UsageSource};
+
+/// What a control plane needs from its process.
+pub struct Dependencies {
+    /// Time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// Starts workflows.
+    pub starter: Arc<dyn OperationStarter>,
+    /// Serves `/metrics` on both listeners.
+    pub metrics: Option<Metrics>,
+}
+
+/// Why a control plane did not start. Nothing was written unless the database itself was made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration does not fit together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database is not ours, newer, or broken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A listener could not be opened.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The services do not fit together.
+    #[error(transparent)]
+    Dispatcher(#[from] DispatcherError),
+    /// The usage service's address.
+    #[error("control plane configuration: usage_address: {0}")]
+    UsageAddress(#[from] InvalidAddress),
+}
+
+/// A control plane that is not serving yet: its database is open. [`activities`](Self::activities) are what its workflows run.
+pub struct ControlPlane {
+    config: Config,
+    dependencies: Dependencies,
+    pub(crate) activities: Activities,
+    pub(crate) outbox_wake: Arc<Notify>,
+    pub(crate) usage: Option<Arc<dyn UsageSource>>,
+}
+
+impl ControlPlane {
+    /// Opens the database and brings its cells and regions to the configuration.
+    pub async fn build(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
+        let timeout = Duration::from_millis(config.reconcile.call_timeout_ms);
+        let cells = Arc::new(GrpcCellClient::new(timeout));
+        Self::build_with(config, dependencies, cells).await
+    }
+
+    /// Like [`build`](Self::build), with another way to reach cells.
+    pub async fn build_with(
+        config: Config,
+        dependencies: Dependencies,
+        cells: Arc<dyn CellClient>,
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        let usage: Option<Arc<dyn UsageSource>> = match &config.usage_address {
+            None => None,
+            Some(address) => Some(Arc::new(GrpcUsageSource::new(address, &config.usage_token)?)),
+        };
+        let store = Store::open(&config.database).await?;
+        register(&store, &config).await?;
+        let activities = Activities {
+            routes: RouteTable::new(store.clone()),
+            store,
+            cells,
+            clock: Arc::clone(&dependencies.clock),
+            reconcile: Arc::default(),
+        };
+        Ok(Self { config, dependencies, activities, outbox_wake: Arc::default(), usage })
+    }
+
+    /// The steps of its operations, for the worker that runs their workflows.
+    pub fn activities(&self) -> Activities {
+        self.activities.clone()
+    }
+
+    /// Serves both listeners and runs the outbox and the reconciler until `stop` is cancelled.
+    pub async fn start(self, stop: CancellationToken) -> Result<ControlPlaneHandle, StartError> {
+        let cloud = self.cloud_dispatcher()?;
+        let internal = self.internal_dispatcher()?;
+        let server = |config: &atoll_rpc::ServerConfig, dispatcher| {
+            let server = Server::new(config.clone(), dispatcher);
+            match &self.dependencies.metrics {
+                Some(metrics) => server.metrics(metrics.clone()),
+                None => server,
+            }
+        };
+        let internal = server(&self.config.internal, internal).start(stop.clone()).await?;
+        let cloud = server(&self.config.cloud, cloud).start(stop.clone()).await?;
+
+        let tasks = TaskTracker::new();
+        let Activities { store, reconcile, .. } = self.activities.clone();
+        let starter = Arc::clone(&self.dependencies.starter);
+        tasks.spawn(Outbox::new(store.clone(), starter, self.outbox_wake).run(stop.clone()));
+        tasks.spawn(Reconciler::new(self.activities, self.config.reconcile, reconcile).run(stop.clone()));
+        tasks.close();
+        Ok(ControlPlaneHandle { cloud, internal, store, tasks, stop })
+    }
+
+    pub(crate) fn cloud_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
+        let Activities { store, clock, reconcile, .. } = &self.activities;
+        let entropy = &self.dependencies.entropy;
+        let cloud = CloudApi {
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            outbox: Arc::clone(&self.outbox_wake),
+            usage: self.usage.clone(),
+            gateway_address: self.config.gateway_address.clone(),
+        };
+        let operator = OperatorApi {
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            reconcile: Arc::clone(reconcile),
+        };
+        let guard = Guard::of_cloud(store.clone(), Arc::clone(clock), self.config.operator_key.as_deref());
+        Dispatcher::builder("control-plane")
+            .descriptors(atoll_internal_api::descriptor_pool())
+            .interceptor(Arc::new(guard))
+            .service(cloud_service::raw(Arc::new(cloud)))
+            .service(operator_service::raw(Arc::new(operator)))
+            .build()
+    }
+
+    pub(crate) fn internal_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
+        let Activities { store, clock, routes, .. } = &self.activities;
+        let guard = Guard::of_internal(store.clone(), Arc::clone(clock), &self.config.internal_token);
+        Dispatcher::builder("control-plane-internal")
+            .descriptors(atoll_internal_api::descriptor_pool())
+            .interceptor(Arc::new(guard))
+            .service(routing_service::raw(Arc::new(routes.clone())))
+            .build()
+    }
+}
+
+/// Writes regions and cells of the configuration. Cells that are not in it any more stay, with the namespaces that they hold.
+async fn register(store: &Store, config: &Config) -> Result<(), StoreError> {
+    let mut transaction = store.write().await?;
+    for region in &config.regions {
+        regions::upsert(&mut transaction, &region.id, &region.location).await?;
+    }
+    let addresses = |cells: Vec<crate::model::Cell>| -> Vec<(String, String)> {
+        cells.into_iter().map(|cell| (cell.id, cell.frontend)).collect()
+    };
+    let before = addresses(cells::list(&mut transaction).await?);
+    for cell in &config.cells {
+        cells::upsert(&mut transaction, cell).await?;
+    }
+    if addresses(cells::list(&mut transaction).await?) != before {
+        counters::raise(&mut transaction, Counter::Routes, 0).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// A running control plane.
+pub struct ControlPlaneHandle {
+    cloud: ServerHandle,
+    internal: ServerHandle,
+    store: Store,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl ControlPlaneHandle {
+    /// Where the Cloud API and the operator API listen.
+    pub fn cloud_address(&self) -> SocketAddr {
+        self.cloud.local_addr()
+    }
+
+    /// Where gateways get their routes.
+    pub fn internal_address(&self) -> SocketAddr {
+        self.internal.local_addr()
+    }
+
+    /// Stops, lets running calls finish, and closes the database.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        tokio::join!(self.cloud.stopped(), self.internal.stopped(), self.tasks.wait());
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use atoll_internal_api::usage::v1::{ListUsageRequest, UsageRow, usage_service};
+use atoll_rpc::{CallOptions, InvalidAddress, RawClient};
+
+use super::{HourlyUsage, UsageKind, UsageSource, UsageUnavailable};
+use crate::time;
+
+/// Rows asked for at once.
+const PAGE_SIZE: i32 = 10_000;
+/// Pages read for one call; more is refused rather than kept in memory.
+const MAX_PAGES: usize = 100;
+/// How long one page may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads usage from metering's usage service.
+#[derive(Debug)]
+pub struct GrpcUsageSource {
+    client: RawClient,
+    token: String,
+}
+
+impl GrpcUsageSource {
+    /// A source at `host:port`, shown `token` as bearer token.
+    pub fn new(address: &str, token: &str) -> Result<Self, InvalidAddress> {
+        Ok(Self { client: RawClient::new(address)?, token: token.to_owned() })
+    }
+}
+
+#[async_trait]
+impl UsageSource for GrpcUsageSource {
+    async fn hourly(
+        &self,
+        account_id: &str,
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<HourlyUsage>, UsageUnavailable> {
+        let mut request = ListUsageRequest {
+            account_id: account_id.to_owned(),
+            start_time: Some(time::to_proto(start_ms)),
+            end_time: Some(time::to_proto(end_ms)),
+            page_size: PAGE_SIZE,
+            ..ListUsageRequest::default()
+        };
+        let mut usage = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let options = CallOptions::timeout(TIMEOUT).bearer(&self.token);
+            let page = self.client.call(usage_service::LIST_USAGE, &request, options).await;
+            let page = page.map_err(|status| UsageUnavailable(status.to_string()))?;
+            for row in &page.rows {
+                usage.extend(hourly(row)?);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(usage);
+            }
+            request.page_token = page.next_page_token;
+        }
+        Err(UsageUnavailable(format!("more than {MAX_PAGES} pages")))
+    }
+}
+
+/// None for kinds that the Cloud API does not publish.
+fn hourly(row: &UsageRow) -> Result<Option<HourlyUsage>, UsageUnavailable> {
+    let malformed = |what: &str| UsageUnavailable(format!("metering sent a malformed {what}"));
+    let kind = match row.kind.as_str() {
+        "actions" => UsageKind::Actions,
+        "active_storage" => UsageKind::ActiveStorage,
+        "retained_storage" => UsageKind::RetainedStorage,
+        _ => return Ok(None),
+    };
+    Ok(Some(HourlyUsage {
+        hour_ms: row.hour.as_ref().and_then(time::from_proto).ok_or_else(|| malformed("hour"))?,
+        namespace: row.namespace.clone(),
+        kind,
+        quantity: row.quantity.parse().map_err(|_| malformed("quantity"))?,
+        incomplete: row.incomplete,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_exactly_or_not_at_all() {
+        let row = UsageRow {
+            hour: Some(time::to_proto(3_600_000)),
+            namespace: "orders.acct1".to_owned(),
+            kind: "active_storage".to_owned(),
+            quantity: u128::MAX.to_string(),
+            incomplete: true,
+            ..UsageRow::default()
+        };
+        let read = hourly(&row).unwrap().unwrap();
+        assert_eq!(
+            (read.hour_ms, read.kind, read.quantity),
+            (3_600_000, UsageKind::ActiveStorage, u128::MAX)
+        );
+        assert_eq!(hourly(&UsageRow { kind: "egress".to_owned(), ..row.clone() }).unwrap(), None);
+        assert!(hourly(&UsageRow { quantity: "1.5".to_owned(), ..row.clone() }).is_err());
+        assert!(hourly(&UsageRow { hour: None, ..row }).is_err());
+    }
+}
