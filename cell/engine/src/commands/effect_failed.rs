@@ -1,0 +1,41 @@
+//! An outbound effect could not be carried out: it waits.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use crate::effect::EffectKey;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+
+/// Backs an outbound effect off: it costs a wake-up, not a loop. The pause doubles with every attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EffectFailed(pub EffectKey);
+
+impl Command for EffectFailed {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.existing());
+        let (initiated_event_id, attempt) = match self.0 {
+            EffectKey::Parent => (0, run.info.notify_attempt),
+            EffectKey::Child(id) => match run.children.get(&id) {
+                Some(child) => (id, child.attempt),
+                None => return Decision::unchanged(()),
+            },
+            // Matching keeps tasks; there is nothing to back off.
+            EffectKey::WorkflowTask | EffectKey::Activity(_) => return Decision::unchanged(()),
+        };
+        let pause = context
+            .limits
+            .effect_backoff_nanos
+            .saturating_mul(1 << attempt.clamp(0, 20))
+            .min(context.limits.effect_backoff_max_nanos);
+        let mut draft = Draft::new(run, context);
+        draft.change(Kind::EffectBackedOff(log::EffectBackedOff {
+            initiated_event_id,
+            attempt: attempt + 1,
+            retry_at_ns: context.now.plus(pause).0.max(1),
+        }));
+        Decision::accept(draft.finish(), ())
+    }
+}

@@ -1,0 +1,146 @@
+//! A child closed: its parent is told.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use bytes::Bytes;
+use prost::Message;
+use uuid::Uuid;
+
+/// A child closed. Repeating it changes nothing; a parent that closed before does not mind.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecordChildClosed {
+    /// Which child.
+    pub initiated_event_id: i64,
+    /// The run that closed.
+    pub child_run_id: Uuid,
+    /// First run of its chain.
+    pub first_run_id: Uuid,
+    /// Its workflow id.
+    pub workflow_id: String,
+    /// Its type.
+    pub workflow_type: String,
+    /// Its closing event, encoded.
+    pub close_event: Bytes,
+}
+
+impl Command for RecordChildClosed {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.open());
+        let Some(child) = run.children.get(&self.initiated_event_id).filter(|child| !child.closing) else {
+            return Decision::unchanged(());
+        };
+        let first_run = Uuid::from_slice(&child.first_run_id).unwrap_or_default();
+        if child.started_event_id != 0 && first_run != self.first_run_id {
+            return Decision::unchanged(());
+        }
+        if child.started_event_id == 0 {
+            // Its start is still on the way; the child tries again.
+            return Decision::reject(crate::rejection::Rejection::Unavailable(
+                "the child's start is not recorded yet".into(),
+            ));
+        }
+        let Ok(close) = HistoryEvent::decode(self.close_event.clone()) else {
+            return Decision::reject(crate::rejection::Rejection::InvalidArgument(
+                "closing event does not decode".into(),
+            ));
+        };
+        let none = Default::default();
+        let initiated = child.initiated.as_ref().unwrap_or(&none);
+        let about = About {
+            namespace: initiated.namespace.clone(),
+            namespace_id: initiated.namespace_id.clone(),
+            execution: WorkflowExecution {
+                workflow_id: self.workflow_id,
+                run_id: self.child_run_id.to_string(),
+            },
+            kind: WorkflowType { name: self.workflow_type },
+            initiated_event_id: child.initiated_event_id,
+            started_event_id: child.started_event_id,
+        };
+        let Some((kind, attributes)) = about.event(close) else { return Decision::unchanged(()) };
+        let mut draft = Draft::new(run, context);
+        draft.outside(kind, attributes);
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}
+
+/// What every event about a child's end says.
+struct About {
+    namespace: String,
+    namespace_id: String,
+    execution: WorkflowExecution,
+    kind: WorkflowType,
+    initiated_event_id: i64,
+    started_event_id: i64,
+}
+
+/// Fills in an event about a child's end.
+macro_rules! about {
+    ($about:ident, $event:ident { $($field:ident: $value:expr),* }) => {
+        history::$event {
+            $($field: $value,)*
+            namespace: $about.namespace,
+            namespace_id: $about.namespace_id,
+            workflow_execution: Some($about.execution),
+            workflow_type: Some($about.kind),
+            initiated_event_id: $about.initiated_event_id,
+            started_event_id: $about.started_event_id,
+        }
+    };
+}
+
+impl About {
+    /// The parent's event for how the child closed; none while the chain goes on.
+    fn event(self, close: HistoryEvent) -> Option<(EventType, Attributes)> {
+        Some(match close.attributes? {
+            Attributes::WorkflowExecutionCompletedEventAttributes(a) => (
+                EventType::ChildWorkflowExecutionCompleted,
+                Attributes::ChildWorkflowExecutionCompletedEventAttributes(about!(
+                    self,
+                    ChildWorkflowExecutionCompletedEventAttributes { result: a.result }
+                )),
+            ),
+            Attributes::WorkflowExecutionFailedEventAttributes(a) => (
+                EventType::ChildWorkflowExecutionFailed,
+                Attributes::ChildWorkflowExecutionFailedEventAttributes(about!(
+                    self,
+                    ChildWorkflowExecutionFailedEventAttributes {
+                        failure: a.failure,
+                        retry_state: a.retry_state
+                    }
+                )),
+            ),
+            Attributes::WorkflowExecutionCanceledEventAttributes(a) => (
+                EventType::ChildWorkflowExecutionCanceled,
+                Attributes::ChildWorkflowExecutionCanceledEventAttributes(about!(
+                    self,
+                    ChildWorkflowExecutionCanceledEventAttributes { details: a.details }
+                )),
+            ),
+            Attributes::WorkflowExecutionTimedOutEventAttributes(a) => (
+                EventType::ChildWorkflowExecutionTimedOut,
+                Attributes::ChildWorkflowExecutionTimedOutEventAttributes(about!(
+                    self,
+                    ChildWorkflowExecutionTimedOutEventAttributes { retry_state: a.retry_state }
+                )),
+            ),
+            Attributes::WorkflowExecutionTerminatedEventAttributes(_) => (
+                EventType::ChildWorkflowExecutionTerminated,
+                Attributes::ChildWorkflowExecutionTerminatedEventAttributes(about!(
+                    self,
+                    ChildWorkflowExecutionTerminatedEventAttributes {}
+                )),
+            ),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Messages about a child's start, to its parent.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use crate::run::Run;
+use atoll_api::temporal::api::common::v1::WorkflowExecution;
+use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause as Cause};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+use atoll_internal_api::state::v1::Child;
+use uuid::Uuid;
+
+/// The child has started. Repeating it changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordChildStarted {
+    /// Which child.
+    pub initiated_event_id: i64,
+    /// Its first run.
+    pub run_id: Uuid,
+}
+
+impl Command for RecordChildStarted {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.open());
+        let Some(child) = unstarted(run, self.initiated_event_id) else { return Decision::unchanged(()) };
+        let mut draft = Draft::new(run, context);
+        start(&mut draft, child, self.run_id);
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}
+
+/// A child that was initiated and whose start is not recorded, nor on its way to be.
+fn unstarted(run: &Run, initiated_event_id: i64) -> Option<&Child> {
+    let child = run.children.get(&initiated_event_id)?;
+    (child.started_event_id == 0 && child.first_run_id.is_empty() && !child.closing).then_some(child)
+}
+
+fn start(draft: &mut Draft<'_>, child: &Child, run_id: Uuid) {
+    let none = Default::default();
+    let initiated = child.initiated.as_ref().unwrap_or(&none);
+    let started = history::ChildWorkflowExecutionStartedEventAttributes {
+        namespace: initiated.namespace.clone(),
+        namespace_id: initiated.namespace_id.clone(),
+        initiated_event_id: child.initiated_event_id,
+        workflow_execution: Some(WorkflowExecution {
+            workflow_id: initiated.workflow_id.clone(),
+            run_id: run_id.to_string(),
+        }),
+        workflow_type: initiated.workflow_type.clone(),
+        header: initiated.header.clone(),
+    };
+    draft.outside(
+        EventType::ChildWorkflowExecutionStarted,
+        Attributes::ChildWorkflowExecutionStartedEventAttributes(started),
+    );
+}
+
+/// The child cannot be started. Repeating it changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordStartChildFailed {
+    /// Which child.
+    pub initiated_event_id: i64,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Command for RecordStartChildFailed {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.open());
+        let Some(child) = unstarted(run, self.initiated_event_id) else { return Decision::unchanged(()) };
+        let none = Default::default();
+        let initiated = child.initiated.as_ref().unwrap_or(&none);
+        let failed = history::StartChildWorkflowExecutionFailedEventAttributes {
+            namespace: initiated.namespace.clone(),
+            namespace_id: initiated.namespace_id.clone(),
+            workflow_id: initiated.workflow_id.clone(),
+            workflow_type: initiated.workflow_type.clone(),
+            cause: self.cause as i32,
+            control: String::new(),
+            initiated_event_id: child.initiated_event_id,
+            workflow_task_completed_event_id: 0,
+        };
+        let mut draft = Draft::new(run, context);
+        draft.outside(
+            EventType::StartChildWorkflowExecutionFailed,
+            Attributes::StartChildWorkflowExecutionFailedEventAttributes(failed),
+        );
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}
+
+/// The child knows: that its start is recorded, or that its parent closed. Repeating it changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordChildReleased {
+    /// Which child.
+    pub initiated_event_id: i64,
+}
+
+impl Command for RecordChildReleased {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.existing());
+        let Some(child) = run.children.get(&self.initiated_event_id) else { return Decision::unchanged(()) };
+        if child.released && !run.closed() {
+            return Decision::unchanged(());
+        }
+        let mut draft = Draft::new(run, context);
+        let initiated_event_id = self.initiated_event_id;
+        draft.change(Kind::ChildReleased(log::ChildReleased { initiated_event_id }));
+        Decision::accept(draft.finish(), ())
+    }
+}

@@ -1,0 +1,165 @@
+//! A worker takes a workflow task.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, Release, View};
+use crate::draft::{Draft, started_attributes};
+use crate::rejection::Rejection;
+use crate::run::Run;
+use crate::time::Time;
+use atoll_api::temporal::api::common::v1::WorkerVersionStamp;
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+use atoll_internal_api::state::v1::WorkflowTask;
+use bytes::Bytes;
+use prost::Message;
+
+/// Records that a worker got the workflow task. A dispatch that became void is refused as obsolete.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RecordWorkflowTaskStarted {
+    /// Scheduled event id of the dispatch.
+    pub scheduled_event_id: i64,
+    /// Stamp of the dispatch.
+    pub stamp: u32,
+    /// Names the poll.
+    pub request_id: String,
+    /// The worker.
+    pub identity: String,
+    /// The worker's version.
+    pub worker_version: Option<WorkerVersionStamp>,
+}
+
+/// What a worker is told of the task it took, besides the history itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StartedWorkflowTask {
+    /// Scheduled event id.
+    pub scheduled_event_id: i64,
+    /// Started event id.
+    pub started_event_id: i64,
+    /// Started event of the last completed task, 0 before the first.
+    pub previous_started_event_id: i64,
+    /// Attempt.
+    pub attempt: i32,
+    /// When it was scheduled.
+    pub scheduled_at: Time,
+    /// When it was started.
+    pub started_at: Time,
+    /// For the token.
+    pub nonce: u64,
+    /// First event that the worker needs: 1, or what follows the last completed task on a sticky queue.
+    pub first_event_id: i64,
+    /// Last event that is in history.
+    pub last_event_id: i64,
+    /// Encoded events behind it that are in no history: those of a transient task.
+    pub transient: Vec<Bytes>,
+    /// Workflow type.
+    pub workflow_type: String,
+    /// The normal task queue.
+    pub task_queue: String,
+}
+
+impl Command for RecordWorkflowTaskStarted {
+    type Reply = StartedWorkflowTask;
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartedWorkflowTask> {
+        let obsolete = || Rejection::TaskObsolete("workflow task is not waiting any more".into());
+        let run = found!(view.run.filter(|run| !run.closed()).ok_or_else(obsolete));
+        let task = found!(run.task.as_ref().ok_or_else(obsolete));
+        let waits = task.started_event_id == 0
+            && task.scheduled_event_id == self.scheduled_event_id
+            && task.stamp == self.stamp;
+        if !waits {
+            return Decision::reject(obsolete());
+        }
+        let nonce = context.ids.next_u64();
+        let mut draft = Draft::new(run, context);
+        let reply =
+            start_task(&mut draft, run, task, &self.request_id, &self.identity, self.worker_version, nonce);
+        Decision { release: Release::PriorDurable, ..Decision::accept(draft.finish(), reply) }
+    }
+}
+
+/// Drafts the start of a waiting task.
+fn start_task(
+    draft: &mut Draft<'_>,
+    run: &Run,
+    task: &WorkflowTask,
+    request_id: &str,
+    identity: &str,
+    worker_version: Option<WorkerVersionStamp>,
+    nonce: u64,
+) -> StartedWorkflowTask {
+    let mut attributes = started_attributes(run, request_id, identity, task.scheduled_event_id);
+    if let Attributes::WorkflowTaskStartedEventAttributes(started) = &mut attributes {
+        {
+            started.worker_version = worker_version;
+        }
+    }
+    let mut transient = Vec::new();
+    let started_event_id = if task.transient {
+        let scheduled = transient_events(run, task, attributes, draft.now);
+        transient.extend(scheduled.iter().map(|event| Bytes::from(event.encode_to_vec())));
+        task.scheduled_event_id + 1
+    } else {
+        draft.event(EventType::WorkflowTaskStarted, attributes)
+    };
+    draft.change(Kind::WorkflowTaskStarted(log::WorkflowTaskStarted {
+        scheduled_event_id: task.scheduled_event_id,
+        started_at_ns: draft.now.0,
+        nonce,
+        request_id: request_id.to_owned(),
+        identity: identity.to_owned(),
+    }));
+    let sticky = !task.sticky_queue.is_empty();
+    StartedWorkflowTask {
+        scheduled_event_id: task.scheduled_event_id,
+        started_event_id,
+        previous_started_event_id: run.previous_started_event_id(),
+        attempt: task.attempt,
+        scheduled_at: Time(task.scheduled_at_ns),
+        started_at: draft.now,
+        nonce,
+        first_event_id: if sticky { run.previous_started_event_id() + 1 } else { 1 },
+        last_event_id: draft.next_event_id() - 1,
+        transient,
+        workflow_type: run.workflow_type().to_owned(),
+        task_queue: run.task_queue().to_owned(),
+    }
+}
+
+/// The scheduled and started events that only this worker sees.
+fn transient_events(run: &Run, task: &WorkflowTask, started: Attributes, now: Time) -> [HistoryEvent; 2] {
+    [
+        HistoryEvent {
+            event_id: task.scheduled_event_id,
+            event_time: Some(Time(task.scheduled_at_ns).to_proto()),
+            event_type: EventType::WorkflowTaskScheduled as i32,
+            attributes: Some(crate::draft::scheduled_attributes(
+                run,
+                None,
+                task.attempt,
+                task.start_to_close_timeout_ns,
+            )),
+            ..Default::default()
+        },
+        HistoryEvent {
+            event_id: task.scheduled_event_id + 1,
+            event_time: Some(now.to_proto()),
+            event_type: EventType::WorkflowTaskStarted as i32,
+            attributes: Some(started),
+            ..Default::default()
+        },
+    ]
+}
+
+/// The events of a transient task that has been started, as readers of the history see them behind it.
+pub(crate) fn transient_tail(run: &Run) -> Vec<Bytes> {
+    let Some(task) = run.task.as_ref().filter(|task| task.transient && task.started_event_id != 0) else {
+        return Vec::new();
+    };
+    let started = started_attributes(run, &task.request_id, &task.identity, task.scheduled_event_id);
+    let events = transient_events(run, task, started, Time(task.started_at_ns));
+    events.iter().map(|event| event.encode_to_vec().into()).collect()
+}

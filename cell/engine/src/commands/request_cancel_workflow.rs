@@ -1,0 +1,48 @@
+//! `RequestCancelWorkflowExecution`, also by a parent that closes.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use atoll_api::temporal::api::common::v1::WorkflowExecution;
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use uuid::Uuid;
+
+/// Records that somebody wants the run to end. A second request, or one for a closed run, changes nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RequestCancelWorkflow {
+    /// Why.
+    pub reason: String,
+    /// Who asks.
+    pub identity: String,
+    /// The chain that is meant, by its first run; nil for any.
+    pub first_execution_run_id: Uuid,
+    /// The workflow that asks, if one does.
+    pub external: Option<WorkflowExecution>,
+}
+
+impl Command for RequestCancelWorkflow {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.existing());
+        found!(super::terminate_workflow::same_chain(run, self.first_execution_run_id));
+        if run.closed() || run.info.cancel_requested {
+            return Decision::unchanged(());
+        }
+        let mut draft = Draft::new(run, context);
+        let requested = history::WorkflowExecutionCancelRequestedEventAttributes {
+            cause: self.reason,
+            identity: self.identity,
+            external_workflow_execution: self.external,
+            ..Default::default()
+        };
+        draft.outside(
+            EventType::WorkflowExecutionCancelRequested,
+            Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested),
+        );
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}

@@ -1,0 +1,170 @@
+//! `RespondWorkflowTaskCompleted`: a worker's answer, command by command.
+
+mod activities;
+mod children;
+mod closing;
+mod properties;
+mod steps;
+mod timers;
+
+use super::find::{TaskRef, found};
+use crate::command::{Command, Context, Decision, Release, View};
+use crate::draft::Draft;
+use crate::rejection::Rejection;
+use crate::run::Run;
+use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
+use atoll_api::temporal::api::common::v1::{MeteringMetadata, WorkerVersionStamp};
+use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::failure::v1::{Failure, ServerFailureInfo};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use atoll_internal_api::usage::v1::ActionType;
+use steps::Steps;
+
+/// A worker has dealt with a workflow task.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RespondWorkflowTaskCompleted {
+    /// The task, as its token names it.
+    pub task: Option<TaskRef>,
+    /// What the workflow wants, in order.
+    pub commands: Vec<WorkflowCommand>,
+    /// The worker.
+    pub identity: String,
+    /// Later tasks go to this queue, if taken within these nanoseconds.
+    pub sticky: Option<(String, i64)>,
+    /// A next task is wanted at once (a heartbeat of a long local activity).
+    pub force_new_task: bool,
+    /// The SDK's own notes.
+    pub sdk_metadata: Option<WorkflowTaskCompletedMetadata>,
+    /// What the SDK has counted for the bill.
+    pub metering_metadata: Option<MeteringMetadata>,
+    /// The worker's version.
+    pub worker_version: Option<WorkerVersionStamp>,
+    /// Name of the namespace, as events of children have it.
+    pub namespace: String,
+}
+
+/// What the answer led to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CompletedWorkflowTask {
+    /// The completed event.
+    pub completed_event_id: i64,
+    /// The run is closed now.
+    pub closed: bool,
+}
+
+/// Most local-activity retries that one task is billed for.
+const LOCAL_RETRIES_LIMIT: u32 = 100;
+
+/// A command cannot be carried out.
+pub(super) enum BadCommand {
+    /// The task fails with this cause and message.
+    FailsTask(Cause, String),
+    /// The answer is refused and the task stays with the worker.
+    Refused(String),
+}
+
+impl Command for RespondWorkflowTaskCompleted {
+    type Reply = CompletedWorkflowTask;
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<CompletedWorkflowTask> {
+        let Some(named) = self.task else {
+            return Decision::reject(Rejection::InvalidArgument("Task token not set on request.".into()));
+        };
+        let (run, task) = found!(view.started_task(named));
+        let mut draft = Draft::new(run, context);
+        draft.write_transient();
+        let completed_event_id = self.complete(&mut draft, run);
+        let mut steps = Steps::new(run, context, completed_event_id, self.namespace.clone());
+        if let Err(bad) = steps.take(&mut draft, &self.commands) {
+            return fail(run, task.attempt, &self.identity, bad, context);
+        }
+        draft.flush_buffer(&steps.dropped_timers);
+        self.count(&mut draft, steps.commands);
+        if draft.closed().is_none() {
+            draft.set_sticky(self.sticky);
+            if steps.wants_task {
+                draft.force_news();
+            }
+            if self.force_new_task || draft.has_news() {
+                draft.ensure_task();
+            }
+        }
+        let closed = draft.closed().is_some();
+        Decision::accept(draft.finish(), CompletedWorkflowTask { completed_event_id, closed })
+    }
+}
+
+impl RespondWorkflowTaskCompleted {
+    fn complete(&self, draft: &mut Draft<'_>, run: &Run) -> i64 {
+        let (scheduled_event_id, started_event_id) =
+            run.task.as_ref().map_or((0, 0), |task| (task.scheduled_event_id, task.started_event_id));
+        let completed = history::WorkflowTaskCompletedEventAttributes {
+            scheduled_event_id,
+            started_event_id,
+            identity: self.identity.clone(),
+            worker_version: self.worker_version.clone(),
+            sdk_metadata: self.sdk_metadata.clone(),
+            metering_metadata: self.metering_metadata.clone(),
+            ..Default::default()
+        };
+        let attributes = Attributes::WorkflowTaskCompletedEventAttributes(completed);
+        let id = draft.event(EventType::WorkflowTaskCompleted, attributes);
+        draft.task_completed();
+        id
+    }
+
+    /// Billable actions that leave no event.
+    fn count(&self, draft: &mut Draft<'_>, commands: usize) {
+        if self.force_new_task && commands == 0 {
+            draft.unrecorded(ActionType::RecordWorkflowHeartbeat, 1);
+        }
+        let retries =
+            self.metering_metadata.as_ref().map_or(0, |m| m.nonfirst_local_activity_execution_attempts);
+        if retries > 0 {
+            draft.unrecorded(ActionType::RetryActivityLocal, u64::from(retries.min(LOCAL_RETRIES_LIMIT)));
+        }
+    }
+}
+
+/// The answer was no good: nothing of it happens. On the first attempt the failed task is in history; a transient one
+/// is left to its timeout.
+fn fail(
+    run: &Run,
+    attempt: i32,
+    identity: &str,
+    bad: BadCommand,
+    context: &Context<'_>,
+) -> Decision<CompletedWorkflowTask> {
+    let (cause, message) = match bad {
+        BadCommand::Refused(message) => return Decision::reject(Rejection::InvalidArgument(message)),
+        BadCommand::FailsTask(cause, message) => (cause, message),
+    };
+    let rejection = Rejection::InvalidArgument(message.clone());
+    if attempt > 1 && cause != Cause::UnhandledCommand {
+        return Decision::reject(rejection);
+    }
+    let mut draft = Draft::new(run, context);
+    draft.write_transient();
+    let (scheduled_event_id, started_event_id) = draft.task_event_ids();
+    let failure = Failure {
+        message,
+        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
+        ..Default::default()
+    };
+    let failed = history::WorkflowTaskFailedEventAttributes {
+        scheduled_event_id,
+        started_event_id,
+        cause: cause as i32,
+        failure: Some(failure),
+        identity: identity.to_owned(),
+        ..Default::default()
+    };
+    draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
+    draft.task_failed(true);
+    draft.flush_buffer(&[]);
+    draft.ensure_task();
+    Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
+}

@@ -1,0 +1,112 @@
+//! START_CHILD_WORKFLOW_EXECUTION.
+
+use super::BadCommand;
+use super::steps::Steps;
+use crate::draft::{Draft, Extras};
+use crate::retry;
+use crate::run::{duration, nanos};
+use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::enums::v1::{
+    EventType, ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause as Cause,
+};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+
+fn bad(text: impl std::fmt::Display) -> BadCommand {
+    let message = format!("BadStartChildExecutionAttributes: {text}");
+    BadCommand::FailsTask(Cause::BadStartChildExecutionAttributes, message)
+}
+
+pub(super) fn start(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::StartChildWorkflowExecutionCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    check(steps, wanted)?;
+    let run = steps.run;
+    let inherited_queue = run.task_queue();
+    let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
+    let run_timeout = nanos(wanted.workflow_run_timeout.as_ref());
+    let asked = nanos(wanted.workflow_task_timeout.as_ref());
+    let task_timeout = if asked > 0 { asked } else { steps.limits.workflow_task_timeout_nanos };
+    let reuse = match wanted.workflow_id_reuse_policy() {
+        WorkflowIdReusePolicy::Unspecified => WorkflowIdReusePolicy::AllowDuplicate,
+        given => given,
+    };
+    let policy = match wanted.parent_close_policy() {
+        ParentClosePolicy::Unspecified => ParentClosePolicy::Terminate,
+        given => given,
+    };
+    let initiated = history::StartChildWorkflowExecutionInitiatedEventAttributes {
+        namespace: steps.namespace.clone(),
+        namespace_id: steps.namespace_id.to_string(),
+        workflow_id: wanted.workflow_id.clone(),
+        workflow_type: wanted.workflow_type.clone(),
+        task_queue: Some(TaskQueue {
+            name: if queue.is_empty() { inherited_queue.to_owned() } else { queue.to_owned() },
+            kind: TaskQueueKind::Normal as i32,
+            normal_name: String::new(),
+        }),
+        input: wanted.input.clone(),
+        workflow_execution_timeout: wanted.workflow_execution_timeout,
+        workflow_run_timeout: Some(duration(run_timeout)),
+        workflow_task_timeout: Some(duration(task_timeout)),
+        parent_close_policy: policy as i32,
+        workflow_task_completed_event_id: steps.completed_event_id,
+        workflow_id_reuse_policy: reuse as i32,
+        retry_policy: wanted.retry_policy.as_ref().map(|policy| retry::completed(Some(policy))),
+        header: wanted.header.clone(),
+        memo: wanted.memo.clone(),
+        search_attributes: wanted.search_attributes.clone(),
+        inherit_build_id: wanted.inherit_build_id,
+        priority: wanted.priority.clone(),
+        ..Default::default()
+    };
+    draft.event_with(
+        EventType::StartChildWorkflowExecutionInitiated,
+        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated),
+        extras,
+    );
+    steps.new_children += 1;
+    Ok(())
+}
+
+fn check(
+    steps: &Steps<'_>,
+    wanted: &command::StartChildWorkflowExecutionCommandAttributes,
+) -> Result<(), BadCommand> {
+    let kind = wanted.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
+    let context =
+        format!("WorkflowId={} WorkflowType={kind} Namespace={}", wanted.workflow_id, wanted.namespace);
+    if wanted.workflow_id.is_empty() {
+        return Err(bad(format_args!("Required field WorkflowId is not set on command. {context}")));
+    }
+    if kind.is_empty() {
+        return Err(bad(format_args!("Required field WorkflowType is not set on command. {context}")));
+    }
+    if wanted.workflow_id.len() > steps.limits.id_length || kind.len() > steps.limits.id_length {
+        return Err(bad(format_args!("WorkflowId or WorkflowType exceeds length limit. {context}")));
+    }
+    if !wanted.namespace.is_empty() && wanted.namespace != steps.namespace {
+        return Err(bad(format_args!("a child runs in its parent's namespace. {context}")));
+    }
+    if !wanted.cron_schedule.is_empty() {
+        return Err(BadCommand::Refused(
+            "cron_schedule of a child is not implemented by this server.".into(),
+        ));
+    }
+    retry::check(wanted.retry_policy.as_ref()).map_err(bad)?;
+    let count = steps.run.children.len() + steps.new_children;
+    if count >= steps.limits.pending_children {
+        return Err(BadCommand::FailsTask(
+            Cause::PendingChildWorkflowsLimitExceeded,
+            format!(
+                "PendingChildWorkflowsLimitExceeded: the number of pending child workflow executions, {count}, has reached the per-workflow limit of {}",
+                steps.limits.pending_children
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Commands that close the workflow.
+
+use super::BadCommand;
+use super::steps::Steps;
+use crate::draft::{Draft, Extras};
+use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::enums::v1::{EventType, RetryState, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+
+pub(super) fn complete(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::CompleteWorkflowExecutionCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    steps.nothing_unseen(draft)?;
+    let completed = history::WorkflowExecutionCompletedEventAttributes {
+        result: wanted.result.clone(),
+        workflow_task_completed_event_id: steps.completed_event_id,
+        ..Default::default()
+    };
+    draft.close_with(
+        EventType::WorkflowExecutionCompleted,
+        Attributes::WorkflowExecutionCompletedEventAttributes(completed),
+        extras,
+    );
+    Ok(())
+}
+
+pub(super) fn fail(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::FailWorkflowExecutionCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    if wanted.failure.is_none() {
+        return Err(BadCommand::FailsTask(
+            Cause::BadFailWorkflowExecutionAttributes,
+            "BadFailWorkflowExecutionAttributes: Failure is not set on FailWorkflowExecutionCommand.".into(),
+        ));
+    }
+    steps.nothing_unseen(draft)?;
+    let failed = history::WorkflowExecutionFailedEventAttributes {
+        failure: wanted.failure.clone(),
+        retry_state: RetryState::RetryPolicyNotSet as i32,
+        workflow_task_completed_event_id: steps.completed_event_id,
+        ..Default::default()
+    };
+    draft.close_with(
+        EventType::WorkflowExecutionFailed,
+        Attributes::WorkflowExecutionFailedEventAttributes(failed),
+        extras,
+    );
+    Ok(())
+}
+
+pub(super) fn cancel(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::CancelWorkflowExecutionCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    steps.nothing_unseen(draft)?;
+    let canceled = history::WorkflowExecutionCanceledEventAttributes {
+        details: wanted.details.clone(),
+        workflow_task_completed_event_id: steps.completed_event_id,
+    };
+    draft.close_with(
+        EventType::WorkflowExecutionCanceled,
+        Attributes::WorkflowExecutionCanceledEventAttributes(canceled),
+        extras,
+    );
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! RECORD_MARKER, UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, MODIFY_WORKFLOW_PROPERTIES.
+
+use super::BadCommand;
+use super::steps::Steps;
+use crate::draft::{Draft, Extras};
+use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+
+pub(super) fn marker(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::RecordMarkerCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    if wanted.marker_name.is_empty() {
+        return Err(BadCommand::FailsTask(
+            Cause::BadRecordMarkerAttributes,
+            "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand.".into(),
+        ));
+    }
+    let recorded = history::MarkerRecordedEventAttributes {
+        marker_name: wanted.marker_name.clone(),
+        details: wanted.details.clone(),
+        workflow_task_completed_event_id: steps.completed_event_id,
+        header: wanted.header.clone(),
+        failure: wanted.failure.clone(),
+    };
+    draft.event_with(EventType::MarkerRecorded, Attributes::MarkerRecordedEventAttributes(recorded), extras);
+    Ok(())
+}
+
+pub(super) fn upsert_search_attributes(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::UpsertWorkflowSearchAttributesCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    if wanted.search_attributes.as_ref().is_none_or(|fields| fields.indexed_fields.is_empty()) {
+        return Err(BadCommand::FailsTask(
+            Cause::BadSearchAttributes,
+            "BadSearchAttributes: IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.".into(),
+        ));
+    }
+    let upserted = history::UpsertWorkflowSearchAttributesEventAttributes {
+        workflow_task_completed_event_id: steps.completed_event_id,
+        search_attributes: wanted.search_attributes.clone(),
+    };
+    draft.event_with(
+        EventType::UpsertWorkflowSearchAttributes,
+        Attributes::UpsertWorkflowSearchAttributesEventAttributes(upserted),
+        extras,
+    );
+    Ok(())
+}
+
+pub(super) fn modify(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::ModifyWorkflowPropertiesCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    if wanted.upserted_memo.is_none() {
+        return Err(BadCommand::FailsTask(
+            Cause::BadModifyWorkflowPropertiesAttributes,
+            "BadModifyWorkflowPropertiesAttributes: UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.".into(),
+        ));
+    }
+    let modified = history::WorkflowPropertiesModifiedEventAttributes {
+        workflow_task_completed_event_id: steps.completed_event_id,
+        upserted_memo: wanted.upserted_memo.clone(),
+    };
+    draft.event_with(
+        EventType::WorkflowPropertiesModified,
+        Attributes::WorkflowPropertiesModifiedEventAttributes(modified),
+        extras,
+    );
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! START_TIMER and CANCEL_TIMER.
+
+use super::BadCommand;
+use super::steps::Steps;
+use crate::draft::{Draft, Extras};
+use crate::run::{duration, nanos};
+use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+
+pub(super) fn start(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::StartTimerCommandAttributes,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    let bad = |text: &str| {
+        BadCommand::FailsTask(Cause::BadStartTimerAttributes, format!("BadStartTimerAttributes: {text}"))
+    };
+    let id = wanted.timer_id.as_str();
+    if id.is_empty() {
+        return Err(bad("TimerId is not set on StartTimerCommand."));
+    }
+    if id.len() > steps.limits.id_length {
+        return Err(bad("TimerId exceeds length limit."));
+    }
+    let timeout = nanos(wanted.start_to_fire_timeout.as_ref());
+    if timeout < 0 {
+        return Err(bad(&format!(
+            "An invalid StartToFireTimeout is set on StartTimerCommand: negative timer duration. TimerId={id}"
+        )));
+    }
+    let running = match steps.timers.get(id) {
+        Some(known) => known.is_some(),
+        None => steps.run.timer_ids.contains_key(id),
+    };
+    if running {
+        let message = format!("StartTimerDuplicateId: a timer with id {id} is running");
+        return Err(BadCommand::FailsTask(Cause::StartTimerDuplicateId, message));
+    }
+    let started = history::TimerStartedEventAttributes {
+        timer_id: id.to_owned(),
+        start_to_fire_timeout: Some(duration(timeout)),
+        workflow_task_completed_event_id: steps.completed_event_id,
+    };
+    let event_id =
+        draft.event_with(EventType::TimerStarted, Attributes::TimerStartedEventAttributes(started), extras);
+    steps.timers.insert(id.to_owned(), Some(event_id));
+    Ok(())
+}
+
+pub(super) fn cancel(
+    steps: &mut Steps<'_>,
+    draft: &mut Draft<'_>,
+    wanted: &command::CancelTimerCommandAttributes,
+) -> Result<(), BadCommand> {
+    let id = wanted.timer_id.as_str();
+    let started_event_id = match steps.timers.get(id) {
+        Some(known) => *known,
+        None => steps.run.timer_ids.get(id).copied(),
+    };
+    let Some(started_event_id) = started_event_id else {
+        let message = format!("BadCancelTimerAttributes: no timer with id {id} is running");
+        return Err(BadCommand::FailsTask(Cause::BadCancelTimerAttributes, message));
+    };
+    if steps.run.timers.get(&started_event_id).is_some_and(|timer| timer.fired) {
+        // It fired while the worker decided to cancel it: for the workflow it never did.
+        steps.dropped_timers.push(started_event_id);
+        draft.change(Kind::BufferedTimerDropped(log::BufferedTimerDropped { started_event_id }));
+    }
+    let canceled = history::TimerCanceledEventAttributes {
+        timer_id: id.to_owned(),
+        started_event_id,
+        workflow_task_completed_event_id: steps.completed_event_id,
+        identity: draft.identity().to_owned(),
+    };
+    draft.event(EventType::TimerCanceled, Attributes::TimerCanceledEventAttributes(canceled));
+    steps.timers.insert(id.to_owned(), None);
+    Ok(())
+}

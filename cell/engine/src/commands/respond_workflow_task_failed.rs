@@ -1,0 +1,50 @@
+//! `RespondWorkflowTaskFailed`: a worker could not deal with a workflow task.
+
+use super::find::{TaskRef, found};
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use atoll_api::temporal::api::common::v1::WorkerVersionStamp;
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+
+/// Ends the task and schedules the next attempt. Only the first failure of a row is in history.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RespondWorkflowTaskFailed {
+    /// The task.
+    pub task: TaskRef,
+    /// `temporal.api.enums.v1.WorkflowTaskFailedCause`.
+    pub cause: i32,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+    /// The worker.
+    pub identity: String,
+    /// The worker's version.
+    pub worker_version: Option<WorkerVersionStamp>,
+}
+
+impl Command for RespondWorkflowTaskFailed {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let (run, task) = found!(view.started_task(self.task));
+        let mut draft = Draft::new(run, context);
+        if !task.transient {
+            let failed = history::WorkflowTaskFailedEventAttributes {
+                scheduled_event_id: task.scheduled_event_id,
+                started_event_id: task.started_event_id,
+                cause: self.cause,
+                failure: self.failure,
+                identity: self.identity,
+                worker_version: self.worker_version,
+                ..Default::default()
+            };
+            draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
+        }
+        draft.task_failed(true);
+        draft.flush_buffer(&[]);
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}

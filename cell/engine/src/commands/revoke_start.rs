@@ -1,0 +1,44 @@
+//! A started task never reached its worker: it waits again.
+
+use super::find::{ActivityRef, TaskRef, found};
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+
+/// Takes back the start of a workflow task whose poller was gone before anything was written to it. Only a transient
+/// task can wait again as it was; a written start is in history and ends by its timeout instead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RevokeWorkflowTaskStart(pub TaskRef);
+
+impl Command for RevokeWorkflowTaskStart {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let (run, task) = found!(view.started_task(self.0));
+        let mut draft = Draft::new(run, context);
+        if task.transient {
+            draft.change(Kind::WorkflowTaskStartRevoked(log::WorkflowTaskStartRevoked {}));
+        } else {
+            super::wake::time_out_started_task(&mut draft);
+        }
+        Decision::accept(draft.finish(), ())
+    }
+}
+
+/// Takes back the start of an activity whose poller was gone before anything was written to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevokeActivityStart(pub ActivityRef);
+
+impl Command for RevokeActivityStart {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let (run, activity) = found!(view.activity(&self.0));
+        let mut draft = Draft::new(run, context);
+        draft.change(Kind::ActivityStartRevoked(log::ActivityStartRevoked {
+            scheduled_event_id: activity.scheduled_event_id,
+        }));
+        Decision::accept(draft.finish(), ())
+    }
+}

@@ -1,0 +1,64 @@
+//! `SignalWorkflowExecution`.
+
+use super::find::found;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::{Draft, Extras};
+use crate::rejection::Rejection;
+use atoll_api::temporal::api::common::v1::{Header, Link, Payloads};
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+
+/// Records a signal. A repetition with the same request id is taken and changes nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SignalWorkflow {
+    /// Name.
+    pub name: String,
+    /// Input.
+    pub input: Option<Payloads>,
+    /// Who asks.
+    pub identity: String,
+    /// Deduplicates repetitions.
+    pub request_id: String,
+    /// Header.
+    pub header: Option<Header>,
+    /// Where the request came from.
+    pub links: Vec<Link>,
+}
+
+impl Command for SignalWorkflow {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let run = found!(view.open());
+        if !self.request_id.is_empty() && run.request_ids.contains(&self.request_id) {
+            return Decision::unchanged(());
+        }
+        if run.info.signal_count >= context.limits.signals {
+            return Decision::reject(Rejection::InvalidArgument(format!(
+                "exceeded workflow execution limit for signal events: {}",
+                context.limits.signals
+            )));
+        }
+        let mut draft = Draft::new(run, context);
+        let signaled = history::WorkflowExecutionSignaledEventAttributes {
+            signal_name: self.name,
+            input: self.input,
+            identity: self.identity,
+            header: self.header,
+            ..Default::default()
+        };
+        draft.outside_with(
+            EventType::WorkflowExecutionSignaled,
+            Attributes::WorkflowExecutionSignaledEventAttributes(signaled),
+            Extras { links: self.links, ..Default::default() },
+        );
+        if !self.request_id.is_empty() {
+            draft.change(Kind::RequestIdSeen(log::RequestIdSeen { request_id: self.request_id }));
+        }
+        draft.ensure_task();
+        Decision::accept(draft.finish(), ())
+    }
+}

@@ -1,0 +1,283 @@
+//! `StartWorkflowExecution`, by a client or by a parent.
+
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::{Draft, Extras};
+use crate::rejection::Rejection;
+use crate::run::{Run, duration, nanos};
+use crate::time::Time;
+use crate::transition::Transition;
+use atoll_api::temporal::api::common::v1::{
+    Header, Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
+};
+use atoll_api::temporal::api::enums::v1::{
+    EventType, TaskQueueKind, WorkflowExecutionStatus as Status, WorkflowIdConflictPolicy as Conflict,
+    WorkflowIdReusePolicy as Reuse,
+};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+use bytes::Bytes;
+use prost_types::Duration;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Starts a run of the addressed workflow id, subject to its id policies.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct StartWorkflow {
+    /// A repetition with the same id answers the same run.
+    pub request_id: String,
+    /// Type.
+    pub workflow_type: Option<WorkflowType>,
+    /// Queue of its tasks.
+    pub task_queue: Option<TaskQueue>,
+    /// Input.
+    pub input: Option<Payloads>,
+    /// Time for the whole chain.
+    pub execution_timeout: Option<Duration>,
+    /// Time for this run.
+    pub run_timeout: Option<Duration>,
+    /// Start-to-close time of workflow tasks.
+    pub task_timeout: Option<Duration>,
+    /// Who asks.
+    pub identity: String,
+    /// `temporal.api.enums.v1.WorkflowIdReusePolicy`: what a closed run of the id means.
+    pub id_reuse_policy: i32,
+    /// `temporal.api.enums.v1.WorkflowIdConflictPolicy`: what a running one means.
+    pub id_conflict_policy: i32,
+    /// Memo.
+    pub memo: Option<Memo>,
+    /// Search attributes.
+    pub search_attributes: Option<SearchAttributes>,
+    /// Header.
+    pub header: Option<Header>,
+    /// Priority of its tasks.
+    pub priority: Option<Priority>,
+    /// Retry policy of the workflow.
+    pub retry_policy: Option<RetryPolicy>,
+    /// Summary and details for people.
+    pub user_metadata: Option<UserMetadata>,
+    /// Where the request came from.
+    pub links: Vec<Link>,
+    /// Set for a child.
+    pub parent: Option<ParentLink>,
+}
+
+/// Who started a child.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ParentLink {
+    /// The parent's namespace.
+    pub namespace: String,
+    /// Its id.
+    pub namespace_id: Uuid,
+    /// The parent.
+    pub execution: WorkflowExecution,
+    /// The event that initiated the child.
+    pub initiated_event_id: i64,
+    /// First ancestor.
+    pub root: WorkflowExecution,
+}
+
+/// What a start answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StartReply {
+    /// The run.
+    pub run_id: Uuid,
+    /// First run of its chain.
+    pub first_execution_run_id: Uuid,
+    /// Whether this request started it, now or when it was first sent.
+    pub started: bool,
+    /// Its status.
+    pub status: Status,
+}
+
+impl Command for StartWorkflow {
+    type Reply = StartReply;
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {
+        let mut transitions = Vec::new();
+        if let Some(current) = view.current {
+            let reply = StartReply {
+                run_id: current.run_id(),
+                first_execution_run_id: current.first_execution_run_id(),
+                started: true,
+                status: current.status(),
+            };
+            if !self.request_id.is_empty() && current.start_request_id() == self.request_id {
+                return Decision::unchanged(reply);
+            }
+            match self.policy(current.status()) {
+                Policy::NewRun => {}
+                Policy::UseExisting => return Decision::unchanged(StartReply { started: false, ..reply }),
+                Policy::TerminateExisting => transitions = terminate(view.run, context),
+                Policy::Refuse(message) => {
+                    return Decision::reject(Rejection::AlreadyStarted {
+                        message: message
+                            .replace("{id}", view.workflow_id)
+                            .replace("{run}", &reply.run_id.to_string()),
+                        run_id: reply.run_id,
+                        start_request_id: current.start_request_id().to_owned(),
+                        first_execution_run_id: reply.first_execution_run_id,
+                    });
+                }
+            }
+        }
+        let run_id = context.ids.next_id();
+        transitions.extend(self.first_step(view, run_id, context));
+        let reply =
+            StartReply { run_id, first_execution_run_id: run_id, started: true, status: Status::Running };
+        Decision::accept(transitions, reply)
+    }
+}
+
+/// What the id policies say about the run that holds the workflow id.
+enum Policy {
+    NewRun,
+    UseExisting,
+    TerminateExisting,
+    Refuse(&'static str),
+}
+
+const RUNNING: &str = "Workflow execution is already running. WorkflowId: {id}, RunId: {run}.";
+const REJECTED: &str = "Workflow execution already finished. WorkflowId: {id}, RunId: {run}. Workflow Id reuse policy: reject duplicate workflow Id.";
+const SUCCEEDED: &str = "Workflow execution already finished successfully. WorkflowId: {id}, RunId: {run}. Workflow Id reuse policy: allow duplicate workflow Id if last run failed.";
+
+impl StartWorkflow {
+    fn policy(&self, status: Status) -> Policy {
+        let reuse = Reuse::try_from(self.id_reuse_policy).unwrap_or(Reuse::Unspecified);
+        let conflict = Conflict::try_from(self.id_conflict_policy).unwrap_or(Conflict::Unspecified);
+        let terminates = reuse == Reuse::TerminateIfRunning;
+        match status {
+            Status::Running | Status::Paused => match conflict {
+                Conflict::UseExisting => Policy::UseExisting,
+                Conflict::TerminateExisting => Policy::TerminateExisting,
+                _ if terminates => Policy::TerminateExisting,
+                Conflict::Unspecified | Conflict::Fail => Policy::Refuse(RUNNING),
+            },
+            Status::Completed if reuse == Reuse::AllowDuplicateFailedOnly => Policy::Refuse(SUCCEEDED),
+            _ if reuse == Reuse::RejectDuplicate => Policy::Refuse(REJECTED),
+            _ => Policy::NewRun,
+        }
+    }
+
+    /// The transitions that bring the run into being.
+    fn first_step(self, view: View<'_>, run_id: Uuid, context: &Context<'_>) -> [Transition; 2] {
+        let key = EntityKey::run(view.namespace_id, Arc::clone(view.workflow_id), run_id);
+        let request_id = self.request_id.clone();
+        let held = self.parent.is_some();
+        let parent_namespace_id = self
+            .parent
+            .as_ref()
+            .map(|parent| Bytes::copy_from_slice(parent.namespace_id.as_bytes()))
+            .unwrap_or_default();
+        let extras = Extras { user_metadata: self.user_metadata.clone(), links: self.links.clone() };
+        let attributes = self.attributes(view.workflow_id, run_id, context);
+        let mut unborn = Run::new(key);
+        unborn.info.started = Some(attributes.clone());
+        unborn.info.first_task_held = held;
+        let mut draft = Draft::new(&unborn, context);
+        draft.event_with(
+            EventType::WorkflowExecutionStarted,
+            Attributes::WorkflowExecutionStartedEventAttributes(attributes),
+            extras,
+        );
+        draft.change(Kind::RunOpened(log::RunOpened {
+            start_request_id: request_id.clone(),
+            first_task_held: held,
+            parent_namespace_id,
+        }));
+        draft.ensure_task();
+        let run = draft.finish().pop().expect("a started event was drafted");
+        let mut current =
+            Transition::of(EntityKey::current_run(view.namespace_id, Arc::clone(view.workflow_id)));
+        let run_bytes = Bytes::copy_from_slice(run_id.as_bytes());
+        let set = log::CurrentRunSet {
+            run_id: run_bytes.clone(),
+            start_request_id: request_id,
+            first_execution_run_id: run_bytes,
+            started_at_ns: context.now.0,
+        };
+        current.changes.push(log::Change { kind: Some(Kind::CurrentRunSet(set)) });
+        [run, current]
+    }
+
+    fn attributes(
+        self,
+        workflow_id: &str,
+        run_id: Uuid,
+        context: &Context<'_>,
+    ) -> history::WorkflowExecutionStartedEventAttributes {
+        let run_timeout = nanos(self.run_timeout.as_ref());
+        let execution_timeout = nanos(self.execution_timeout.as_ref());
+        let task_timeout = self.task_timeout_nanos(context);
+        let task_queue = self.task_queue.map(|queue| TaskQueue {
+            kind: TaskQueueKind::Normal as i32,
+            normal_name: String::new(),
+            ..queue
+        });
+        let run_id = run_id.to_string();
+        let mut attributes = history::WorkflowExecutionStartedEventAttributes {
+            workflow_type: self.workflow_type,
+            task_queue,
+            input: self.input,
+            workflow_execution_timeout: self.execution_timeout,
+            workflow_run_timeout: self.run_timeout.map(|timeout| {
+                let within = execution_timeout > 0 && (run_timeout == 0 || run_timeout > execution_timeout);
+                if within { duration(execution_timeout) } else { timeout }
+            }),
+            workflow_task_timeout: Some(duration(task_timeout)),
+            original_execution_run_id: run_id.clone(),
+            first_execution_run_id: run_id,
+            identity: self.identity,
+            attempt: 1,
+            first_workflow_task_backoff: Some(Duration::default()),
+            memo: self.memo,
+            search_attributes: self.search_attributes,
+            header: self.header,
+            priority: self.priority,
+            retry_policy: self.retry_policy.as_ref().map(|policy| crate::retry::completed(Some(policy))),
+            workflow_id: workflow_id.to_owned(),
+            ..Default::default()
+        };
+        if execution_timeout > 0 {
+            let expires: Time = context.now.plus(execution_timeout);
+            attributes.workflow_execution_expiration_time = Some(expires.to_proto());
+        }
+        if let Some(parent) = self.parent {
+            attributes.parent_workflow_namespace = parent.namespace;
+            attributes.parent_workflow_namespace_id = parent.namespace_id.to_string();
+            attributes.parent_workflow_execution = Some(parent.execution);
+            attributes.parent_initiated_event_id = parent.initiated_event_id;
+            attributes.root_workflow_execution = Some(parent.root);
+        }
+        attributes
+    }
+
+    /// Start-to-close time of workflow tasks: the default where none is asked for, within the limit and the run's time.
+    fn task_timeout_nanos(&self, context: &Context<'_>) -> i64 {
+        let asked = nanos(self.task_timeout.as_ref());
+        let timeout = if asked > 0 { asked } else { context.limits.workflow_task_timeout_nanos };
+        let run_timeout = nanos(self.run_timeout.as_ref());
+        let run_timeout = if run_timeout > 0 { run_timeout } else { i64::MAX };
+        timeout.min(context.limits.workflow_task_timeout_max_nanos).min(run_timeout)
+    }
+}
+
+/// The running run gives way to the new one, in the same record.
+fn terminate(run: Option<&Run>, context: &Context<'_>) -> Vec<Transition> {
+    let Some(run) = run.filter(|run| !run.closed()) else { return Vec::new() };
+    let mut draft = Draft::new(run, context);
+    let attributes = history::WorkflowExecutionTerminatedEventAttributes {
+        reason: "TerminateIfRunning WorkflowIdReusePolicy Policy".into(),
+        identity: crate::texts::HISTORY_SERVICE.into(),
+        ..Default::default()
+    };
+    draft.close_by_force(
+        EventType::WorkflowExecutionTerminated,
+        Attributes::WorkflowExecutionTerminatedEventAttributes(attributes),
+    );
+    draft.finish()
+}

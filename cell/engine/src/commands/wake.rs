@@ -1,0 +1,134 @@
+//! Something may be due: timers, timeouts, retries.
+
+use super::activity_closing;
+use crate::command::{Command, Context, Decision, View};
+use crate::draft::Draft;
+use crate::run::{Due, Run};
+use crate::time::Time;
+use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+
+/// Does the first thing that is due. The run stays due while more is: the caller wakes it again.
+///
+/// Timers that are due together fire in one step. Harmless when nothing is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wake {
+    /// Deadlines that only a worker's call could have met do not fire before this moment: after a takeover workers
+    /// get time to reach the new owner.
+    pub worker_deadlines_from: Time,
+}
+
+impl Command for Wake {
+    type Reply = ();
+
+    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        let Some(run) = view.run else { return Decision::unchanged(()) };
+        let in_grace = context.now < self.worker_deadlines_from;
+        let mut draft = Draft::new(run, context);
+        let mut due = run.deadlines.due(context.now).filter(|(_, due)| !(in_grace && due.is_workers()));
+        let Some((_, first)) = due.next() else { return Decision::unchanged(()) };
+        if let Due::Timer(id) = first {
+            fire(&mut draft, run, id);
+            for (_, next) in due {
+                match next {
+                    Due::Timer(id) => fire(&mut draft, run, id),
+                    _ => break,
+                }
+            }
+            draft.ensure_task();
+        } else {
+            one(&mut draft, run, first);
+        }
+        Decision::accept(draft.finish(), ())
+    }
+}
+
+fn fire(draft: &mut Draft<'_>, run: &Run, started_event_id: i64) {
+    let Some(timer) = run.timers.get(&started_event_id) else { return };
+    let fired = history::TimerFiredEventAttributes { timer_id: timer.timer_id.clone(), started_event_id };
+    draft.outside(EventType::TimerFired, Attributes::TimerFiredEventAttributes(fired));
+}
+
+fn one(draft: &mut Draft<'_>, run: &Run, due: Due) {
+    match due {
+        Due::ExecutionTimeout | Due::RunTimeout => time_out_run(draft),
+        Due::FirstTask => draft.schedule_task(),
+        Due::Timer(_) => unreachable!("timers fire together"),
+        Due::ActivityScheduleToClose(id) => time_out_activity(draft, run, id, TimeoutType::ScheduleToClose),
+        Due::ActivityScheduleToStart(id) => time_out_activity(draft, run, id, TimeoutType::ScheduleToStart),
+        Due::ActivityStartToClose(id) => time_out_activity(draft, run, id, TimeoutType::StartToClose),
+        Due::ActivityHeartbeat(id) => time_out_activity(draft, run, id, TimeoutType::Heartbeat),
+        Due::ActivityRetry(id) => draft.change(Kind::ActivityDispatched(log::ActivityDispatched {
+            scheduled_event_id: id,
+            scheduled_at_ns: draft.now.0,
+        })),
+        Due::TaskScheduleToStart => {
+            let task = run.task.as_ref().expect("a task has the deadline");
+            let timed_out = history::WorkflowTaskTimedOutEventAttributes {
+                scheduled_event_id: task.scheduled_event_id,
+                timeout_type: TimeoutType::ScheduleToStart as i32,
+                ..Default::default()
+            };
+            draft.event(
+                EventType::WorkflowTaskTimedOut,
+                Attributes::WorkflowTaskTimedOutEventAttributes(timed_out),
+            );
+            draft.task_failed(false);
+            draft.ensure_task();
+        }
+        Due::TaskStartToClose => time_out_started_task(draft),
+        Due::ChildRetry(id) => {
+            let attempt = run.children.get(&id).map_or(0, |child| child.attempt);
+            draft.change(Kind::EffectBackedOff(log::EffectBackedOff {
+                initiated_event_id: id,
+                attempt,
+                retry_at_ns: 0,
+            }));
+        }
+        Due::ParentRetry => draft.change(Kind::EffectBackedOff(log::EffectBackedOff {
+            initiated_event_id: 0,
+            attempt: run.info.notify_attempt,
+            retry_at_ns: 0,
+        })),
+    }
+}
+
+/// The worker did not answer in time: the next attempt follows. Only the first timeout of a row is in history.
+pub(super) fn time_out_started_task(draft: &mut Draft<'_>) {
+    let task = draft.run.task.as_ref().expect("a started task has the deadline");
+    if !task.transient {
+        let timed_out = history::WorkflowTaskTimedOutEventAttributes {
+            scheduled_event_id: task.scheduled_event_id,
+            started_event_id: task.started_event_id,
+            timeout_type: TimeoutType::StartToClose as i32,
+            ..Default::default()
+        };
+        draft.event(
+            EventType::WorkflowTaskTimedOut,
+            Attributes::WorkflowTaskTimedOutEventAttributes(timed_out),
+        );
+    }
+    draft.task_failed(true);
+    draft.flush_buffer(&[]);
+    draft.ensure_task();
+}
+
+fn time_out_activity(draft: &mut Draft<'_>, run: &Run, id: i64, kind: TimeoutType) {
+    if let Some(activity) = run.activities.get(&id) {
+        activity_closing::time_out(draft, activity, kind);
+    }
+}
+
+fn time_out_run(draft: &mut Draft<'_>) {
+    let timed_out = history::WorkflowExecutionTimedOutEventAttributes {
+        retry_state: RetryState::RetryPolicyNotSet as i32,
+        ..Default::default()
+    };
+    draft.close_by_force(
+        EventType::WorkflowExecutionTimedOut,
+        Attributes::WorkflowExecutionTimedOutEventAttributes(timed_out),
+    );
+}

@@ -1,0 +1,198 @@
+//! What `DescribeWorkflowExecution` tells of a run.
+
+use crate::run::{Run, duration, nanos};
+use crate::time::Time;
+use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
+use atoll_api::temporal::api::enums::v1::{
+    EventType, PendingActivityState, PendingWorkflowTaskState, TaskQueueKind,
+};
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::{
+    PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPointInfo,
+    ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+};
+use atoll_internal_api::state::v1::Activity;
+use uuid::Uuid;
+
+/// What `DescribeWorkflowExecution` tells of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Description {
+    /// How it was started.
+    pub config: WorkflowExecutionConfig,
+    /// What it is.
+    pub info: WorkflowExecutionInfo,
+    /// Activities that have not ended.
+    pub activities: Vec<PendingActivityInfo>,
+    /// Children that have not ended.
+    pub children: Vec<PendingChildExecutionInfo>,
+    /// The workflow task.
+    pub task: Option<PendingWorkflowTaskInfo>,
+    /// Everything else.
+    pub extended: WorkflowExecutionExtendedInfo,
+}
+
+impl Run {
+    /// What `DescribeWorkflowExecution` tells now.
+    pub fn describe(&self) -> Description {
+        Description {
+            config: self.config(),
+            info: self.execution_info(),
+            activities: self.activities.values().map(|activity| self.pending_activity(activity)).collect(),
+            children: self.pending_children(),
+            task: self.pending_task(),
+            extended: self.extended(),
+        }
+    }
+
+    fn config(&self) -> WorkflowExecutionConfig {
+        let started = self.started();
+        WorkflowExecutionConfig {
+            task_queue: Some(TaskQueue {
+                name: self.task_queue().to_owned(),
+                kind: TaskQueueKind::Normal as i32,
+                normal_name: String::new(),
+            }),
+            workflow_execution_timeout: started.workflow_execution_timeout,
+            workflow_run_timeout: started.workflow_run_timeout,
+            default_workflow_task_timeout: started.workflow_task_timeout,
+            ..Default::default()
+        }
+    }
+
+    fn execution_info(&self) -> WorkflowExecutionInfo {
+        let facts = self.visibility();
+        let started = self.started();
+        let points = (self.info.first_completed_event_id != 0).then(|| ResetPointInfo {
+            run_id: self.run_id().to_string(),
+            first_workflow_task_completed_id: self.info.first_completed_event_id,
+            create_time: Some(Time(self.info.first_completed_at_ns).to_proto()),
+            resettable: true,
+            ..Default::default()
+        });
+        WorkflowExecutionInfo {
+            execution: Some(WorkflowExecution {
+                workflow_id: self.key().id.to_string(),
+                run_id: self.run_id().to_string(),
+            }),
+            r#type: started.workflow_type.clone(),
+            start_time: Some(facts.start_time.to_proto()),
+            close_time: facts.close_time.map(Time::to_proto),
+            status: facts.status as i32,
+            history_length: facts.history_length,
+            parent_namespace_id: started.parent_workflow_namespace_id.clone(),
+            parent_execution: facts.parent,
+            execution_time: Some(facts.execution_time.to_proto()),
+            memo: Some(Memo { fields: facts.memo }),
+            search_attributes: Some(SearchAttributes { indexed_fields: facts.search_attributes }),
+            auto_reset_points: Some(ResetPoints { points: points.into_iter().collect() }),
+            task_queue: facts.task_queue,
+            state_transition_count: facts.state_transition_count,
+            history_size_bytes: facts.history_size_bytes as i64,
+            execution_duration: facts
+                .close_time
+                .map(|close| duration(close.0.saturating_sub(facts.execution_time.0))),
+            root_execution: Some(facts.root),
+            first_run_id: self.first_execution_run_id().to_string(),
+            priority: started.priority.clone(),
+            ..Default::default()
+        }
+    }
+
+    fn pending_activity(&self, activity: &Activity) -> PendingActivityInfo {
+        let none = Default::default();
+        let scheduled = activity.scheduled.as_ref().unwrap_or(&none);
+        let started = activity.started_at_ns != 0;
+        let state = match (started, activity.cancel_requested_event_id != 0) {
+            (_, true) => PendingActivityState::CancelRequested,
+            (true, false) => PendingActivityState::Started,
+            (false, false) => PendingActivityState::Scheduled,
+        };
+        let time = |at: i64| (at != 0).then(|| Time(at).to_proto());
+        let policy = scheduled.retry_policy.as_ref();
+        let schedule_to_close = nanos(scheduled.schedule_to_close_timeout.as_ref());
+        PendingActivityInfo {
+            activity_id: scheduled.activity_id.clone(),
+            activity_type: scheduled.activity_type.clone(),
+            state: state as i32,
+            heartbeat_details: activity.heartbeat_details.clone(),
+            last_heartbeat_time: time(activity.heartbeat_at_ns.max(activity.started_at_ns)),
+            last_started_time: time(activity.started_at_ns),
+            attempt: activity.attempt,
+            maximum_attempts: policy.map_or(0, |policy| policy.maximum_attempts),
+            scheduled_time: time(if activity.dispatch_at_ns != 0 {
+                activity.dispatch_at_ns
+            } else {
+                activity.scheduled_at_ns
+            }),
+            expiration_time: (schedule_to_close > 0)
+                .then(|| Time(activity.first_scheduled_at_ns).plus(schedule_to_close).to_proto()),
+            last_failure: activity.last_failure.clone(),
+            last_worker_identity: if started {
+                activity.identity.clone()
+            } else {
+                activity.last_worker_identity.clone()
+            },
+            priority: scheduled.priority.clone(),
+            ..Default::default()
+        }
+    }
+
+    fn pending_children(&self) -> Vec<PendingChildExecutionInfo> {
+        if self.closed() {
+            return Vec::new();
+        }
+        let of = |child: &atoll_internal_api::state::v1::Child| {
+            let initiated = child.initiated.as_ref()?;
+            let run_id = Uuid::from_slice(&child.first_run_id).map(|id| id.to_string()).unwrap_or_default();
+            Some(PendingChildExecutionInfo {
+                workflow_id: initiated.workflow_id.clone(),
+                run_id,
+                workflow_type_name: initiated
+                    .workflow_type
+                    .as_ref()
+                    .map(|t| t.name.clone())
+                    .unwrap_or_default(),
+                initiated_id: child.initiated_event_id,
+                parent_close_policy: initiated.parent_close_policy,
+            })
+        };
+        self.children.values().filter_map(of).collect()
+    }
+
+    fn pending_task(&self) -> Option<PendingWorkflowTaskInfo> {
+        let task = self.task.as_ref()?;
+        let started = task.started_event_id != 0;
+        Some(PendingWorkflowTaskInfo {
+            state: if started {
+                PendingWorkflowTaskState::Started as i32
+            } else {
+                PendingWorkflowTaskState::Scheduled as i32
+            },
+            scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
+            original_scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
+            started_time: started.then(|| Time(task.started_at_ns).to_proto()),
+            attempt: task.attempt,
+            ..Default::default()
+        })
+    }
+
+    fn extended(&self) -> WorkflowExecutionExtendedInfo {
+        let started = self.started();
+        let run_timeout = nanos(started.workflow_run_timeout.as_ref());
+        let first = RequestIdInfo {
+            event_type: EventType::WorkflowExecutionStarted as i32,
+            event_id: 1,
+            buffered: false,
+        };
+        let request_ids = [(self.info.start_request_id.clone(), first)];
+        WorkflowExecutionExtendedInfo {
+            execution_expiration_time: started.workflow_execution_expiration_time,
+            run_expiration_time: (run_timeout > 0)
+                .then(|| Time(self.info.start_time_ns).plus(run_timeout).to_proto()),
+            cancel_requested: self.info.cancel_requested,
+            original_start_time: Some(Time(self.info.start_time_ns).to_proto()),
+            request_id_infos: request_ids.into_iter().collect(),
+            ..Default::default()
+        }
+    }
+}

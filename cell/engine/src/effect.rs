@@ -1,0 +1,133 @@
+//! What an entity wants from the world right now.
+
+use crate::time::Time;
+use atoll_internal_api::entity::EntityKey;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Something an entity wants done. Derived from state, never stored: live as the difference that a
+/// transition makes, after a crash from the state as a whole. Doing it twice is harmless: every
+/// effect ends in a command whose `decide` refuses a repetition.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Effect {
+    /// Names the effect within its entity; a later effect with the same key replaces it.
+    pub key: EffectKey,
+    /// What to do.
+    pub kind: EffectKind,
+}
+
+/// Names an effect within its entity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EffectKey {
+    /// The pending workflow task.
+    WorkflowTask,
+    /// The pending activity with this scheduled event id.
+    Activity(i64),
+    /// What is to be done for the child with this initiated event id.
+    Child(i64),
+    /// Telling the parent that this run closed.
+    Parent,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum EffectKind {
+    /// Offer the workflow task to matching.
+    DispatchWorkflowTask(WorkflowTaskDispatch),
+    /// Offer the activity task to matching.
+    DispatchActivity(ActivityDispatch),
+    /// Start the child, then tell the parent (`RecordChildStarted` or `RecordStartChildFailed`).
+    StartChild(Box<StartChild>),
+    /// Let the started child schedule its first workflow task, then tell the parent
+    /// (`RecordChildReleased`).
+    ReleaseChild(ChildTarget),
+    /// Terminate or ask to cancel the child because the parent closed, then tell the parent
+    /// (`RecordChildReleased`).
+    CloseChild(ChildTarget, ParentCloseAction),
+    /// Tell the parent how this run closed (`RecordChildClosed` on the parent), then record that it
+    /// knows (`RecordParentNotified` on this run).
+    NotifyParent(ParentTarget),
+}
+
+/// A workflow task that waits for a worker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WorkflowTaskDispatch {
+    /// Scheduled event id; for a transient or speculative task the id it would have.
+    pub scheduled_event_id: i64,
+    /// Changes whenever an earlier dispatch becomes void.
+    pub stamp: u32,
+    /// Queue to offer on.
+    pub task_queue: Arc<str>,
+    /// For a sticky queue: the normal queue to fall back to.
+    pub sticky_normal_queue: Option<Arc<str>>,
+    /// When it was scheduled.
+    pub scheduled_at: Time,
+    /// Priority key 1 (first) to 5, 3 where none was given.
+    pub priority: i32,
+}
+
+/// An activity attempt that waits for a worker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ActivityDispatch {
+    /// Scheduled event id.
+    pub scheduled_event_id: i64,
+    /// Changes whenever an earlier dispatch becomes void (a new attempt, changed options).
+    pub stamp: u32,
+    /// Queue to offer on.
+    pub task_queue: Arc<str>,
+    /// When this attempt was scheduled.
+    pub scheduled_at: Time,
+    /// Priority key 1 (first) to 5, 3 where none was given.
+    pub priority: i32,
+}
+
+/// A child to be started.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StartChild {
+    /// Initiated event id in the parent.
+    pub initiated_event_id: i64,
+    /// Workflow id of the child; same namespace as the parent.
+    pub workflow_id: Arc<str>,
+    /// The start command to run on the child's shard.
+    pub start: crate::commands::StartWorkflow,
+}
+
+/// A started child.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChildTarget {
+    /// Initiated event id in the parent.
+    pub initiated_event_id: i64,
+    /// Workflow id of the child.
+    pub workflow_id: Arc<str>,
+    /// First run of the child's chain.
+    pub first_run_id: Uuid,
+}
+
+/// What a closing parent does to an open child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ParentCloseAction {
+    /// Terminate it.
+    Terminate,
+    /// Ask it to cancel.
+    RequestCancel,
+}
+
+/// The parent of a closed child.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ParentTarget {
+    /// The parent's run.
+    pub parent: EntityKey,
+    /// What to run there.
+    pub closed: crate::commands::RecordChildClosed,
+}
+
+/// The difference that one transition makes.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EffectDelta {
+    /// Effects that are new or replaced.
+    pub wanted: Vec<Effect>,
+    /// Effects that are no longer wanted.
+    pub dropped: Vec<EffectKey>,
+    /// Whether the visibility record changed.
+    pub visibility: bool,
+}

@@ -1,0 +1,33 @@
+//! Fresh ids for pure code.
+
+use uuid::Uuid;
+
+/// A sequence of random-looking ids, all derived from one seed that the shell draws.
+#[derive(Clone, Debug)]
+pub struct IdSource {
+    state: u128,
+}
+
+impl IdSource {
+    /// A sequence that depends on nothing but the seed.
+    pub fn new(seed: u128) -> Self {
+        Self { state: seed }
+    }
+
+    /// The next id, in the layout of a version 4 UUID.
+    pub fn next_id(&mut self) -> Uuid {
+        let high = self.next_u64();
+        let low = self.next_u64();
+        uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(low)).to_be_bytes())
+            .into_uuid()
+    }
+
+    /// The next 64 bits (splitmix64 over the two halves of the seed).
+    pub fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let mut z = (self.state >> 64) as u64 ^ (self.state as u64);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

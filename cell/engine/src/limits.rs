@@ -1,0 +1,61 @@
+//! Limits of one workflow run.
+
+/// Limits of one workflow run. Defaults are the original's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Activities that are pending at a time.
+    pub pending_activities: usize,
+    /// Children that are pending at a time.
+    pub pending_children: usize,
+    /// Signals over the life of a run.
+    pub signals: i64,
+    /// Events that may wait for a started workflow task to end.
+    pub buffered_events: usize,
+    /// Bytes of events that may wait.
+    pub buffered_bytes: usize,
+    /// Length of an id, type or name, bytes.
+    pub id_length: usize,
+    /// History events at which a worker is told to continue as new.
+    pub suggest_continue_events: i64,
+    /// History bytes at which a worker is told to continue as new.
+    pub suggest_continue_bytes: u64,
+    /// History events above which a run is terminated.
+    pub history_events: i64,
+    /// History bytes above which a run is terminated.
+    pub history_bytes: u64,
+    /// One payload field, bytes.
+    pub blob: usize,
+    /// Start-to-close of a workflow task where none was asked for, nanoseconds.
+    pub workflow_task_timeout_nanos: i64,
+    /// Largest start-to-close of a workflow task, nanoseconds.
+    pub workflow_task_timeout_max_nanos: i64,
+    /// Pauses between attempts of an outbound effect start here and double, nanoseconds.
+    pub effect_backoff_nanos: i64,
+    /// Largest pause between attempts of an outbound effect, nanoseconds.
+    pub effect_backoff_max_nanos: i64,
+}
+
+/// A second in nanoseconds.
+pub(crate) const SECOND: i64 = 1_000_000_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pending_activities: 2_000,
+            pending_children: 2_000,
+            signals: 10_000,
+            buffered_events: 100,
+            buffered_bytes: 2 << 20,
+            id_length: 1_000,
+            suggest_continue_events: 4_096,
+            suggest_continue_bytes: 4 << 20,
+            history_events: 51_200,
+            history_bytes: 50 << 20,
+            blob: 2 << 20,
+            workflow_task_timeout_nanos: 10 * SECOND,
+            workflow_task_timeout_max_nanos: 120 * SECOND,
+            effect_backoff_nanos: SECOND / 10,
+            effect_backoff_max_nanos: 60 * SECOND,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A workflow run's mutable state.
+
+mod apply;
+mod deadlines;
+mod effects;
+mod events;
+mod snapshot;
+
+pub(crate) use deadlines::Due;
+pub(crate) use events::closing_status;
+pub use snapshot::RestoreError;
+
+use crate::time::Time;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
+use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::state::v1::{Activity, Child, RunInfo, Sticky, Timer, WorkflowTask};
+use bytes::Bytes;
+use deadlines::Deadlines;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// One run of a workflow: everything that its history and the changes between events made of it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    key: EntityKey,
+    pub(crate) info: RunInfo,
+    pub(crate) task: Option<WorkflowTask>,
+    pub(crate) sticky: Option<Sticky>,
+    pub(crate) activities: BTreeMap<i64, Activity>,
+    pub(crate) activity_ids: HashMap<String, i64>,
+    pub(crate) timers: BTreeMap<i64, Timer>,
+    pub(crate) timer_ids: HashMap<String, i64>,
+    pub(crate) children: BTreeMap<i64, Child>,
+    /// Children that want something done, kept apart so that nothing scans all of them.
+    pub(crate) busy_children: HashSet<i64>,
+    pub(crate) buffered: Vec<Bytes>,
+    pub(crate) request_ids: HashSet<String>,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Run {
+    /// A run before its first event.
+    pub fn new(key: EntityKey) -> Self {
+        Self {
+            key,
+            info: RunInfo { next_event_id: 1, next_attempt: 1, ..Default::default() },
+            task: None,
+            sticky: None,
+            activities: BTreeMap::new(),
+            activity_ids: HashMap::new(),
+            timers: BTreeMap::new(),
+            timer_ids: HashMap::new(),
+            children: BTreeMap::new(),
+            busy_children: HashSet::new(),
+            buffered: Vec::new(),
+            request_ids: HashSet::new(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn key(&self) -> &EntityKey {
+        &self.key
+    }
+
+    /// Its run id.
+    pub fn run_id(&self) -> Uuid {
+        self.key.run_id
+    }
+
+    /// Id of the next event.
+    pub fn next_event_id(&self) -> i64 {
+        self.info.next_event_id
+    }
+
+    /// Whether it is closed.
+    pub fn closed(&self) -> bool {
+        self.info.close_time_ns != 0
+    }
+
+    /// When retention deletes it; none while it is open.
+    pub fn delete_at(&self) -> Option<Time> {
+        (self.info.delete_at_ns != 0).then_some(Time(self.info.delete_at_ns))
+    }
+
+    /// Encoded length of its history: `history_size_bytes`, and what storage is billed by.
+    pub fn billed_bytes(&self) -> u64 {
+        self.info.history_bytes
+    }
+
+    /// Running, or how it closed.
+    pub fn status(&self) -> WorkflowExecutionStatus {
+        WorkflowExecutionStatus::try_from(self.info.status).unwrap_or(WorkflowExecutionStatus::Unspecified)
+    }
+
+    /// Attributes of its first event.
+    pub fn started(&self) -> &WorkflowExecutionStartedEventAttributes {
+        static NONE: std::sync::LazyLock<WorkflowExecutionStartedEventAttributes> =
+            std::sync::LazyLock::new(Default::default);
+        self.info.started.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Request id of the start that made it.
+    pub fn start_request_id(&self) -> &str {
+        &self.info.start_request_id
+    }
+
+    /// First run of its chain.
+    pub fn first_execution_run_id(&self) -> Uuid {
+        Uuid::parse_str(&self.started().first_execution_run_id).unwrap_or(self.key.run_id)
+    }
+
+    /// Encoded closing event, for the parent and for reads of the result.
+    pub fn close_event(&self) -> Option<&Bytes> {
+        self.closed().then_some(&self.info.close_event)
+    }
+
+    /// The workflow task, scheduled or started.
+    pub fn workflow_task(&self) -> Option<&WorkflowTask> {
+        self.task.as_ref()
+    }
+
+    /// Whether a workflow task has completed in this run.
+    pub fn has_completed_task(&self) -> bool {
+        self.info.previous_started_event_id != 0
+    }
+
+    /// Started event of the last completed workflow task, 0 before the first.
+    pub fn previous_started_event_id(&self) -> i64 {
+        self.info.previous_started_event_id
+    }
+
+    /// The sticky queue of the worker that has this run cached.
+    pub fn sticky_queue(&self) -> Option<&str> {
+        self.sticky.as_ref().map(|sticky| sticky.task_queue.as_str())
+    }
+
+    /// The normal task queue.
+    pub fn task_queue(&self) -> &str {
+        self.started().task_queue.as_ref().map_or("", |queue| queue.name.as_str())
+    }
+
+    /// Workflow type.
+    pub fn workflow_type(&self) -> &str {
+        self.started().workflow_type.as_ref().map_or("", |kind| kind.name.as_str())
+    }
+
+    pub(crate) fn task_started(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| task.started_event_id != 0)
+    }
+
+    /// Whether new events have to wait: a workflow task is in a worker's hands.
+    pub(crate) fn buffers(&self) -> bool {
+        self.task_started()
+    }
+
+    /// Whether the first workflow task is still to come: no task is scheduled before it.
+    pub(crate) fn in_first_task_backoff(&self) -> bool {
+        self.info.first_task_at_ns != 0 || self.info.first_task_held
+    }
+
+    pub(crate) fn activity_by_id(&self, activity_id: &str) -> Option<&Activity> {
+        self.activities.get(self.activity_ids.get(activity_id)?)
+    }
+}
+
+/// A duration in nanoseconds, saturating; 0 for none.
+pub(crate) fn nanos(duration: Option<&prost_types::Duration>) -> i64 {
+    duration.map_or(0, |d| d.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(d.nanos)))
+}
+
+/// The published form of nanoseconds.
+pub(crate) fn duration(nanos: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds: nanos / 1_000_000_000, nanos: (nanos % 1_000_000_000) as i32 }
+}

@@ -1,0 +1,128 @@
+//! What is due when: one ordered index over everything in a run that waits for a moment.
+
+use crate::time::Time;
+use std::collections::BTreeSet;
+
+/// Something that happens at a moment unless it is called off.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Due {
+    /// The whole chain's time is over.
+    ExecutionTimeout,
+    /// This run's time is over.
+    RunTimeout,
+    /// The first workflow task may be scheduled.
+    FirstTask,
+    /// User timer, by started event id.
+    Timer(i64),
+    /// Activity: its schedule-to-close time is over.
+    ActivityScheduleToClose(i64),
+    /// Activity: nobody started this attempt in time.
+    ActivityScheduleToStart(i64),
+    /// Activity: this attempt ran too long.
+    ActivityStartToClose(i64),
+    /// Activity: no heartbeat came in time.
+    ActivityHeartbeat(i64),
+    /// Activity: the next attempt may be dispatched.
+    ActivityRetry(i64),
+    /// Workflow task: the sticky worker did not take it in time.
+    TaskScheduleToStart,
+    /// Workflow task: the worker did not answer in time.
+    TaskStartToClose,
+    /// Child, by initiated event id: its outbound effect may be tried again.
+    ChildRetry(i64),
+    /// The parent may be notified again.
+    ParentRetry,
+}
+
+impl Due {
+    /// Whether only a worker's call could have met it: not before the grace after a takeover.
+    pub(crate) fn is_workers(self) -> bool {
+        matches!(
+            self,
+            Self::ActivityHeartbeat(_)
+                | Self::ActivityStartToClose(_)
+                | Self::TaskScheduleToStart
+                | Self::TaskStartToClose
+        )
+    }
+}
+
+/// The index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deadlines(BTreeSet<(Time, Due)>);
+
+impl Deadlines {
+    pub(crate) fn add(&mut self, at: i64, due: Due) {
+        if at > 0 && at < i64::MAX {
+            self.0.insert((Time(at), due));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, at: i64, due: Due) {
+        self.0.remove(&(Time(at), due));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// Everything due at or before `now`, in order of its moment.
+    pub(crate) fn due(&self, now: Time) -> impl Iterator<Item = (Time, Due)> + '_ {
+        self.0.iter().copied().take_while(move |(at, _)| *at <= now)
+    }
+}
+
+/// The moments of an activity, as (moment, what). Moments that do not apply are 0.
+pub(crate) fn of_activity(activity: &atoll_internal_api::state::v1::Activity) -> [(i64, Due); 5] {
+    use super::nanos;
+    let id = activity.scheduled_event_id;
+    if activity.closing {
+        return [(0, Due::ActivityRetry(id)); 5];
+    }
+    let none = Default::default();
+    let scheduled = activity.scheduled.as_ref().unwrap_or(&none);
+    let after = |from: i64, timeout: i64| if timeout > 0 { from.saturating_add(timeout) } else { 0 };
+    let started = activity.started_at_ns;
+    let waiting = started == 0 && activity.dispatch_at_ns == 0;
+    let when = |applies: bool, at: i64| if applies { at } else { 0 };
+    let heartbeat_from = started.max(activity.heartbeat_at_ns);
+    [
+        (
+            after(activity.first_scheduled_at_ns, nanos(scheduled.schedule_to_close_timeout.as_ref())),
+            Due::ActivityScheduleToClose(id),
+        ),
+        (
+            when(
+                waiting,
+                after(activity.scheduled_at_ns, nanos(scheduled.schedule_to_start_timeout.as_ref())),
+            ),
+            Due::ActivityScheduleToStart(id),
+        ),
+        (
+            when(started != 0, after(started, nanos(scheduled.start_to_close_timeout.as_ref()))),
+            Due::ActivityStartToClose(id),
+        ),
+        (
+            when(started != 0, after(heartbeat_from, nanos(scheduled.heartbeat_timeout.as_ref()))),
+            Due::ActivityHeartbeat(id),
+        ),
+        (when(started == 0, activity.dispatch_at_ns), Due::ActivityRetry(id)),
+    ]
+}
+
+/// The moments of a workflow task.
+pub(crate) fn of_task(task: &atoll_internal_api::state::v1::WorkflowTask) -> [(i64, Due); 2] {
+    let started = task.started_event_id != 0;
+    let sticky = !task.sticky_queue.is_empty() && !started && task.sticky_timeout_ns > 0;
+    [
+        (if sticky { task.scheduled_at_ns + task.sticky_timeout_ns } else { 0 }, Due::TaskScheduleToStart),
+        (
+            if started { task.started_at_ns + task.start_to_close_timeout_ns } else { 0 },
+            Due::TaskStartToClose,
+        ),
+    ]
+}

@@ -1,0 +1,325 @@
+//! What each history event does to the state. Folding the events alone gives what a reset needs.
+
+use super::Run;
+use super::apply::Touched;
+use super::{deadlines, nanos};
+use crate::effect::EffectKey;
+use crate::time::Time;
+use crate::transition::NewEvent;
+use atoll_api::temporal::api::enums::v1::{
+    EventType, ParentClosePolicy, TaskQueueKind, TimeoutType, WorkflowExecutionStatus as Status,
+    WorkflowTaskFailedCause as Cause,
+};
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::state::v1::{Activity, Child, Timer, WorkflowTask};
+use deadlines::Due;
+use uuid::Uuid;
+
+impl Run {
+    pub(super) fn apply_event(&mut self, new: &NewEvent, touched: &mut Touched) {
+        let event = &new.event;
+        debug_assert_eq!(event.event_id, self.info.next_event_id, "event ids are contiguous");
+        self.info.next_event_id = event.event_id + 1;
+        self.info.history_bytes += new.encoded.len() as u64;
+        let at = event.event_time.as_ref().map_or(0, |time| Time::from_proto(time).0);
+        let Some(attributes) = &event.attributes else { return };
+        match attributes {
+            Attributes::WorkflowExecutionStartedEventAttributes(started) => {
+                self.on_started(started, at, touched)
+            }
+            Attributes::WorkflowTaskScheduledEventAttributes(a) => {
+                self.on_task_scheduled(event.event_id, a, at, touched)
+            }
+            Attributes::WorkflowTaskStartedEventAttributes(a) => {
+                let mut task = self.task.clone().unwrap_or_default();
+                task.started_event_id = event.event_id;
+                task.started_at_ns = at;
+                task.request_id.clone_from(&a.request_id);
+                task.identity.clone_from(&a.identity);
+                task.history_bytes_at_start = a.history_size_bytes;
+                self.set_task(Some(task), touched);
+            }
+            Attributes::WorkflowTaskCompletedEventAttributes(a) => {
+                self.on_task_completed(event.event_id, a, at, touched)
+            }
+            Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
+                let counts = a.timeout_type == TimeoutType::StartToClose as i32;
+                self.task_ended(counts, touched);
+            }
+            Attributes::WorkflowTaskFailedEventAttributes(a) => {
+                let resets =
+                    [Cause::ResetWorkflow as i32, Cause::FailoverCloseCommand as i32].contains(&a.cause);
+                self.task_ended(!resets, touched);
+            }
+            _ => self.apply_other_event(new, attributes, at, touched),
+        }
+    }
+
+    fn apply_other_event(&mut self, new: &NewEvent, attributes: &Attributes, at: i64, touched: &mut Touched) {
+        let id = new.event.event_id;
+        match attributes {
+            Attributes::ActivityTaskScheduledEventAttributes(a) => {
+                self.on_activity_scheduled(id, a, at, touched)
+            }
+            Attributes::ActivityTaskCancelRequestedEventAttributes(a) => {
+                self.with_activity(a.scheduled_event_id, touched, |activity| {
+                    activity.cancel_requested_event_id = id
+                });
+            }
+            Attributes::ActivityTaskCompletedEventAttributes(a) => {
+                self.remove_activity(a.scheduled_event_id, touched)
+            }
+            Attributes::ActivityTaskFailedEventAttributes(a) => {
+                self.remove_activity(a.scheduled_event_id, touched)
+            }
+            Attributes::ActivityTaskTimedOutEventAttributes(a) => {
+                self.remove_activity(a.scheduled_event_id, touched)
+            }
+            Attributes::ActivityTaskCanceledEventAttributes(a) => {
+                self.remove_activity(a.scheduled_event_id, touched)
+            }
+            Attributes::TimerStartedEventAttributes(a) => {
+                let fires_at_ns = at.saturating_add(nanos(a.start_to_fire_timeout.as_ref()));
+                self.timer_ids.insert(a.timer_id.clone(), id);
+                self.timers.insert(
+                    id,
+                    Timer { started_event_id: id, timer_id: a.timer_id.clone(), fires_at_ns, fired: false },
+                );
+                self.deadlines.add(fires_at_ns, Due::Timer(id));
+            }
+            Attributes::TimerFiredEventAttributes(a) => self.remove_timer(a.started_event_id),
+            Attributes::TimerCanceledEventAttributes(a) => self.remove_timer(a.started_event_id),
+            Attributes::WorkflowExecutionSignaledEventAttributes(_) => self.info.signal_count += 1,
+            Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => {
+                self.info.cancel_requested = true
+            }
+            Attributes::UpsertWorkflowSearchAttributesEventAttributes(a) => {
+                let fields = a.search_attributes.iter().flat_map(|s| &s.indexed_fields);
+                merge(&mut self.info.search_attributes, fields);
+                touched.visibility = true;
+            }
+            Attributes::WorkflowPropertiesModifiedEventAttributes(a) => {
+                merge(&mut self.info.memo, a.upserted_memo.iter().flat_map(|memo| &memo.fields));
+                touched.visibility = true;
+            }
+            Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
+                let child =
+                    Child { initiated_event_id: id, initiated: Some(a.clone()), ..Default::default() };
+                self.children.insert(id, child);
+                self.with_child(id, touched, |_| ());
+            }
+            Attributes::ChildWorkflowExecutionStartedEventAttributes(a) => {
+                let run = a.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
+                self.with_child(a.initiated_event_id, touched, |child| {
+                    child.started_event_id = id;
+                    child.first_run_id = bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes());
+                    (child.attempt, child.retry_at_ns) = (0, 0);
+                });
+            }
+            Attributes::StartChildWorkflowExecutionFailedEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched);
+            }
+            Attributes::ChildWorkflowExecutionCompletedEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched)
+            }
+            Attributes::ChildWorkflowExecutionFailedEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched)
+            }
+            Attributes::ChildWorkflowExecutionCanceledEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched)
+            }
+            Attributes::ChildWorkflowExecutionTimedOutEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched)
+            }
+            Attributes::ChildWorkflowExecutionTerminatedEventAttributes(a) => {
+                self.remove_child(a.initiated_event_id, touched);
+            }
+            _ => {
+                if let Some(status) = closing_status(new.event.event_type()) {
+                    self.on_closed(new, status, at, touched);
+                }
+            }
+        }
+    }
+
+    fn on_started(
+        &mut self,
+        started: &history::WorkflowExecutionStartedEventAttributes,
+        at: i64,
+        touched: &mut Touched,
+    ) {
+        self.info.started = Some(started.clone());
+        self.info.start_time_ns = at;
+        self.info.status = Status::Running as i32;
+        merge(&mut self.info.memo, started.memo.iter().flat_map(|memo| &memo.fields));
+        let fields = started.search_attributes.iter().flat_map(|s| &s.indexed_fields);
+        merge(&mut self.info.search_attributes, fields);
+        self.start_deadlines();
+        touched.visibility = true;
+    }
+
+    fn on_task_scheduled(
+        &mut self,
+        id: i64,
+        scheduled: &history::WorkflowTaskScheduledEventAttributes,
+        at: i64,
+        touched: &mut Touched,
+    ) {
+        if self.info.first_task_at_ns != 0 {
+            self.deadlines.remove(self.info.first_task_at_ns, Due::FirstTask);
+            self.info.first_task_at_ns = 0;
+        }
+        let sticky = scheduled.task_queue.as_ref().filter(|queue| queue.kind == TaskQueueKind::Sticky as i32);
+        self.info.task_stamp += 1;
+        self.info.next_attempt = scheduled.attempt;
+        let task = WorkflowTask {
+            scheduled_event_id: id,
+            attempt: scheduled.attempt,
+            scheduled_at_ns: at,
+            start_to_close_timeout_ns: nanos(scheduled.start_to_close_timeout.as_ref()),
+            sticky_queue: sticky.map(|queue| queue.name.clone()).unwrap_or_default(),
+            sticky_timeout_ns: self.sticky.as_ref().map_or(0, |sticky| sticky.schedule_to_start_timeout_ns),
+            stamp: self.info.task_stamp,
+            ..Default::default()
+        };
+        self.set_task(Some(task), touched);
+    }
+
+    fn on_task_completed(
+        &mut self,
+        id: i64,
+        completed: &history::WorkflowTaskCompletedEventAttributes,
+        at: i64,
+        touched: &mut Touched,
+    ) {
+        if self.info.previous_started_event_id == 0 {
+            self.info.first_completed_event_id = id;
+            self.info.first_completed_at_ns = at;
+            touched.visibility = true;
+        }
+        self.info.previous_started_event_id = completed.started_event_id;
+        self.info.last_completed_event_id = id;
+        self.info.next_attempt = 1;
+        self.set_task(None, touched);
+    }
+
+    /// A task failed or timed out. A sticky one costs its stickiness instead of an attempt.
+    fn task_ended(&mut self, counts: bool, touched: &mut Touched) {
+        let attempt = self.task.as_ref().map_or(1, |task| task.attempt);
+        let sticky = self.task.as_ref().is_some_and(|task| !task.sticky_queue.is_empty());
+        self.info.next_attempt = if counts && !sticky { attempt + 1 } else { 1 };
+        self.sticky = None;
+        self.set_task(None, touched);
+    }
+
+    fn on_activity_scheduled(
+        &mut self,
+        id: i64,
+        scheduled: &history::ActivityTaskScheduledEventAttributes,
+        at: i64,
+        touched: &mut Touched,
+    ) {
+        self.activity_ids.insert(scheduled.activity_id.clone(), id);
+        let activity = Activity {
+            scheduled_event_id: id,
+            scheduled: Some(scheduled.clone()),
+            first_scheduled_at_ns: at,
+            scheduled_at_ns: at,
+            attempt: 1,
+            ..Default::default()
+        };
+        self.activities.insert(id, activity);
+        self.with_activity(id, touched, |_| ());
+    }
+
+    fn remove_activity(&mut self, id: i64, touched: &mut Touched) {
+        if let Some(activity) = self.activities.remove(&id) {
+            deadlines::of_activity(&activity)
+                .into_iter()
+                .for_each(|(at, due)| self.deadlines.remove(at, due));
+            if let Some(scheduled) = &activity.scheduled
+                && self.activity_ids.get(&scheduled.activity_id) == Some(&id)
+            {
+                self.activity_ids.remove(&scheduled.activity_id);
+            }
+            touched.effects.insert(EffectKey::Activity(id));
+        }
+    }
+
+    fn remove_timer(&mut self, id: i64) {
+        if let Some(timer) = self.timers.remove(&id) {
+            self.deadlines.remove(timer.fires_at_ns, Due::Timer(id));
+            if self.timer_ids.get(&timer.timer_id) == Some(&id) {
+                self.timer_ids.remove(&timer.timer_id);
+            }
+        }
+    }
+
+    fn on_closed(&mut self, new: &NewEvent, status: Status, at: i64, touched: &mut Touched) {
+        self.info.status = status as i32;
+        self.info.close_time_ns = at;
+        self.info.close_event = new.encoded.clone();
+        self.deadlines.clear();
+        self.set_task(None, touched);
+        self.deadlines.clear();
+        touched.effects.extend(self.activities.keys().map(|id| EffectKey::Activity(*id)));
+        touched.effects.extend(self.children.keys().map(|id| EffectKey::Child(*id)));
+        self.activities.clear();
+        self.activity_ids.clear();
+        self.timers.clear();
+        self.timer_ids.clear();
+        self.children
+            .retain(|_, child| child.started_event_id != 0 && !child.closing && follows_parent(child));
+        self.busy_children.clear();
+        let told: Vec<i64> = self.children.keys().copied().collect();
+        for id in told {
+            self.with_child(id, touched, |child| {
+                child.close_pending = true;
+                (child.attempt, child.retry_at_ns) = (0, 0);
+            });
+        }
+        touched.effects.insert(EffectKey::Parent);
+        touched.visibility = true;
+    }
+}
+
+/// Whether a child is told that its parent closed.
+fn follows_parent(child: &Child) -> bool {
+    let policy = child.initiated.as_ref().map_or(0, |initiated| initiated.parent_close_policy);
+    policy != ParentClosePolicy::Abandon as i32
+}
+
+/// How a run ends with this event; none for events that end nothing.
+pub(crate) fn closing_status(event_type: EventType) -> Option<Status> {
+    Some(match event_type {
+        EventType::WorkflowExecutionCompleted => Status::Completed,
+        EventType::WorkflowExecutionFailed => Status::Failed,
+        EventType::WorkflowExecutionTimedOut => Status::TimedOut,
+        EventType::WorkflowExecutionCanceled => Status::Canceled,
+        EventType::WorkflowExecutionTerminated => Status::Terminated,
+        EventType::WorkflowExecutionContinuedAsNew => Status::ContinuedAsNew,
+        _ => return None,
+    })
+}
+
+type Fields = std::collections::BTreeMap<String, atoll_api::temporal::api::common::v1::Payload>;
+
+/// Sets fields; a field set to nothing is removed.
+fn merge<'a>(
+    into: &mut Fields,
+    fields: impl Iterator<Item = (&'a String, &'a atoll_api::temporal::api::common::v1::Payload)>,
+) {
+    for (name, value) in fields {
+        if is_nothing(value) {
+            into.remove(name);
+        } else {
+            into.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+fn is_nothing(value: &atoll_api::temporal::api::common::v1::Payload) -> bool {
+    let null = value.metadata.get("encoding").is_some_and(|encoding| encoding.as_ref() == b"binary/null");
+    null || value.data.is_empty() || [&b"null"[..], b"[]"].contains(&value.data.as_ref())
+}

@@ -1,0 +1,140 @@
+//! Snapshots: the whole state as one message, and back.
+
+use super::{Run, deadlines};
+use crate::time::Time;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::state::v1::RunSnapshot;
+use bytes::Bytes;
+use deadlines::Due;
+use prost::Message;
+use thiserror::Error;
+
+/// A stored snapshot cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum RestoreError {
+    /// Not an encoded snapshot.
+    #[error("snapshot does not decode: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// A part that is always there is missing.
+    #[error("snapshot has no {0}")]
+    Missing(&'static str),
+}
+
+impl Run {
+    /// The state as it is stored.
+    pub fn snapshot(&self) -> Bytes {
+        let mut request_ids: Vec<String> = self.request_ids.iter().cloned().collect();
+        request_ids.sort_unstable();
+        RunSnapshot {
+            info: Some(self.info.clone()),
+            workflow_task: self.task.clone(),
+            sticky: self.sticky.clone(),
+            activities: self.activities.values().cloned().collect(),
+            timers: self.timers.values().cloned().collect(),
+            children: self.children.values().cloned().collect(),
+            buffered_events: self.buffered.clone(),
+            request_ids,
+        }
+        .encode_to_vec()
+        .into()
+    }
+
+    /// The run that a snapshot was taken of.
+    pub fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
+        let stored = RunSnapshot::decode(snapshot)?;
+        let mut run = Self::new(key);
+        run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
+        run.task = stored.workflow_task;
+        run.sticky = stored.sticky;
+        run.buffered = stored.buffered_events;
+        run.request_ids = stored.request_ids.into_iter().collect();
+        for activity in stored.activities {
+            let id = activity.scheduled_event_id;
+            if let Some(scheduled) = &activity.scheduled {
+                run.activity_ids.insert(scheduled.activity_id.clone(), id);
+            }
+            run.activities.insert(id, activity);
+        }
+        for timer in stored.timers {
+            run.timer_ids.insert(timer.timer_id.clone(), timer.started_event_id);
+            run.timers.insert(timer.started_event_id, timer);
+        }
+        for child in stored.children {
+            if child.started_event_id == 0 || !child.released || child.close_pending {
+                run.busy_children.insert(child.initiated_event_id);
+            }
+            run.children.insert(child.initiated_event_id, child);
+        }
+        run.deadlines = run.all_deadlines();
+        Ok(run)
+    }
+
+    /// The index of deadlines, made from scratch.
+    pub(crate) fn all_deadlines(&self) -> deadlines::Deadlines {
+        let mut scratch = Self::new(self.key.clone());
+        scratch.info = self.info.clone();
+        let mut all = deadlines::Deadlines::default();
+        if !self.closed() {
+            let first_task = self.info.first_task_at_ns;
+            scratch.start_deadlines();
+            all = scratch.deadlines;
+            // The backoff of the first task may be over.
+            let planned = scratch.info.first_task_at_ns;
+            if planned != first_task {
+                all.remove(planned, Due::FirstTask);
+            }
+            let activities = self.activities.values().flat_map(deadlines::of_activity);
+            activities.for_each(|(at, due)| all.add(at, due));
+            self.task.iter().flat_map(deadlines::of_task).for_each(|(at, due)| all.add(at, due));
+            self.timers
+                .values()
+                .filter(|t| !t.fired)
+                .for_each(|t| all.add(t.fires_at_ns, Due::Timer(t.started_event_id)));
+        }
+        self.children.values().for_each(|c| all.add(c.retry_at_ns, Due::ChildRetry(c.initiated_event_id)));
+        all.add(self.info.notify_retry_at_ns, Due::ParentRetry);
+        all
+    }
+
+    /// What the events alone make of a run: everything that a reset rebuilds. Changes that are not events (who
+    /// started what, heartbeats, retries, stickiness, buffered events, request ids) are left out.
+    pub fn event_state(&self) -> Bytes {
+        let mut run = self.clone();
+        let info = &mut run.info;
+        info.state_transitions = 0;
+        info.start_request_id.clear();
+        info.first_task_held = false;
+        info.parent_namespace_id.clear();
+        info.delete_at_ns = 0;
+        info.parent_notified = false;
+        (info.notify_attempt, info.notify_retry_at_ns, info.task_stamp) = (0, 0, 0);
+        info.next_attempt = 0;
+        run.info.cancel_requested = false;
+        run.sticky = None;
+        run.timers.values_mut().for_each(|timer| timer.fired = false);
+        run.buffered.clear();
+        run.request_ids.clear();
+        run.task = run.task.filter(|task| !task.transient).map(|mut task| {
+            (task.nonce, task.stamp, task.sticky_timeout_ns) = (0, 0, 0);
+            task
+        });
+        for activity in run.activities.values_mut() {
+            *activity = atoll_internal_api::state::v1::Activity {
+                scheduled_event_id: activity.scheduled_event_id,
+                scheduled: activity.scheduled.take(),
+                first_scheduled_at_ns: activity.first_scheduled_at_ns,
+                cancel_requested_event_id: activity.cancel_requested_event_id,
+                ..Default::default()
+            };
+        }
+        for child in run.children.values_mut() {
+            (child.released, child.attempt, child.retry_at_ns, child.closing) = (false, 0, 0, false);
+        }
+        run.snapshot()
+    }
+
+    /// The earliest deadline, from scratch: what `wake` must answer.
+    pub fn recomputed_wake(&self) -> Option<Time> {
+        self.all_deadlines().first()
+    }
+}

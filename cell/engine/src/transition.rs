@@ -1,0 +1,90 @@
+//! A transition: what happened to one entity in one step.
+
+use atoll_api::RawHistory;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::log::v1::{self as log, Change};
+use atoll_internal_api::usage::v1::{Actions, UsageEntry};
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
+use uuid::Uuid;
+
+/// What happened to one entity in one step: new history events, then state changes that are not
+/// events. Applying it is the only way that state changes, live and in recovery.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Transition {
+    /// The entity; one that does not exist yet comes into being.
+    pub entity: EntityKey,
+    /// New events in order of their ids.
+    pub events: Vec<NewEvent>,
+    /// Changes applied after the events.
+    pub changes: Vec<Change>,
+    /// Billable actions that leave no event (heartbeats, delivered retries): input of the metering
+    /// rules, not stored.
+    pub unrecorded: Vec<Actions>,
+    /// Derived by the metering rules before the record is appended.
+    pub usage: Vec<UsageEntry>,
+}
+
+/// A history event, decoded for `apply` and encoded once for the log, the store and every reader.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NewEvent {
+    /// Decoded.
+    pub event: HistoryEvent,
+    /// Encoded, without tag and length.
+    pub encoded: Bytes,
+}
+
+impl Transition {
+    /// A step of `entity` in which nothing has happened yet.
+    pub fn of(entity: EntityKey) -> Self {
+        Self { entity, events: Vec::new(), changes: Vec::new(), unrecorded: Vec::new(), usage: Vec::new() }
+    }
+
+    /// As it is logged. Events are framed once; the bytes are shared by log, history and readers.
+    pub fn to_proto(&self) -> log::Transition {
+        let size = self.events.iter().map(|e| e.encoded.len() + 6).sum();
+        let mut events = BytesMut::with_capacity(size);
+        for event in &self.events {
+            encode_key(1, WireType::LengthDelimited, &mut events);
+            encode_varint(event.encoded.len() as u64, &mut events);
+            events.extend_from_slice(&event.encoded);
+        }
+        log::Transition {
+            entity: Some(log::EntityName {
+                kind: self.entity.kind as u32,
+                namespace_id: Bytes::copy_from_slice(self.entity.namespace_id.as_bytes()),
+                id: self.entity.id.to_string(),
+                run_id: Bytes::copy_from_slice(self.entity.run_id.as_bytes()),
+            }),
+            events: events.freeze(),
+            changes: self.changes.clone(),
+            usage: self.usage.clone(),
+        }
+    }
+
+    /// From the log. Decodes the events, whose bytes are shared with it.
+    pub fn from_proto(logged: &log::Transition) -> Result<Self, prost::DecodeError> {
+        let bad = || prost::DecodeError::new("logged transition has no valid entity name");
+        let name = logged.entity.as_ref().ok_or_else(bad)?;
+        let entity = EntityKey {
+            kind: u8::try_from(name.kind).ok().and_then(EntityKind::from_number).ok_or_else(bad)?,
+            namespace_id: Uuid::from_slice(&name.namespace_id).map_err(|_| bad())?,
+            id: name.id.as_str().into(),
+            run_id: Uuid::from_slice(&name.run_id).map_err(|_| bad())?,
+        };
+        let mut events = Vec::new();
+        for encoded in RawHistory::from_encoded(logged.events.clone()).encoded_events() {
+            let encoded = encoded?;
+            events.push(NewEvent { event: HistoryEvent::decode(encoded.clone())?, encoded });
+        }
+        Ok(Self {
+            entity,
+            events,
+            changes: logged.changes.clone(),
+            unrecorded: Vec::new(),
+            usage: logged.usage.clone(),
+        })
+    }
+}
