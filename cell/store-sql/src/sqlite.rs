@@ -13,7 +13,6 @@ mod options;
 mod read;
 mod shard_store;
 mod statements;
-mod wal;
 mod writer;
 
 pub use options::{SqliteOptions, Synchronous};

@@ -62,7 +62,7 @@ impl ShardStore for MemoryStore {
 
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
         let state = self.state.lock();
-        keys.iter().map(|(shard, key)| Ok(state.shard(*shard)?.load(key))).collect()
+        Ok(keys.iter().map(|(shard, key)| state.rows(*shard).load(key)).collect())
     }
 
     async fn history(
@@ -73,15 +73,15 @@ impl ShardStore for MemoryStore {
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        Ok(self.state.lock().shard(shard)?.history(run, first_event_id, last_event_id, max_bytes))
+        Ok(self.state.lock().rows(shard).history(run, first_event_id, last_event_id, max_bytes))
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        Ok(self.state.lock().shard(shard)?.due(until_ms, limit))
+        Ok(self.state.lock().rows(shard).due(until_ms, limit))
     }
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        Ok(self.state.lock().shard(shard)?.expired(until_ms, limit))
+        Ok(self.state.lock().rows(shard).expired(until_ms, limit))
     }
 
     async fn outbox(
@@ -90,7 +90,7 @@ impl ShardStore for MemoryStore {
         projection: &str,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        Ok(self.state.lock().shard(shard)?.outbox(projection, limit))
+        Ok(self.state.lock().rows(shard).outbox(projection, limit))
     }
 }
 

@@ -21,20 +21,19 @@ pub(super) async fn append(
     if rows.is_empty() {
         return Ok(vec![Accepted; appends.len()]);
     }
-    let bytes = rows.iter().map(|(_, row)| row.data.len()).sum();
     let mut writing = database.writer.hold().await?;
     if let (text, count) = APPEND.next(rows.len())
         && count == rows.len()
     {
         let inserted = insert(text, &rows)?.execute(writing.statement()?).await;
         match inserted {
-            Ok(_) => return writing.finish(Ok(vec![Accepted; appends.len()]), rows.len(), bytes),
+            Ok(_) => return writing.finish(Ok(vec![Accepted; appends.len()])),
             Err(error) if is_constraint(&error) => {}
-            Err(error) => return writing.finish(Err(error.into()), 0, 0),
+            Err(error) => return writing.finish(Err(error.into())),
         }
     }
     let outcomes = one_by_one(writing.transaction()?, appends).await;
-    writing.finish(outcomes, rows.len(), bytes)
+    writing.finish(outcomes)
 }
 
 /// The rows of all appends, checked, with their shards.

@@ -18,7 +18,7 @@ const TRIM_ROWS: u32 = 512;
 pub(super) async fn acquire(database: &Database, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
     let mut writing = database.writer.hold().await?;
     let acquired = acquire_all(writing.transaction()?, shards).await;
-    writing.finish(acquired, shards.len(), 0)
+    writing.finish(acquired)
 }
 
 async fn acquire_all(
@@ -65,13 +65,9 @@ fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
 
 /// Writes a slice in one transaction that begins with the fence.
 pub(super) async fn checkpoint(database: &Database, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
-    let rows = slice.entities.len() + slice.deleted.len() + slice.history.len() + slice.outbox.len();
-    let bytes = slice.entities.iter().map(|entity| entity.snapshot.len()).sum::<usize>()
-        + slice.history.iter().map(|segment| segment.events.len()).sum::<usize>()
-        + slice.outbox.iter().map(|item| item.data.len()).sum::<usize>();
     let mut writing = database.writer.hold().await?;
     let outcome = write_slice(writing.transaction()?, slice).await;
-    writing.finish(outcome, rows, bytes)
+    writing.finish(outcome)
 }
 
 async fn write_slice(
@@ -182,7 +178,7 @@ pub(super) async fn trim(database: &Database, shard: ShardId) -> Result<u64, Sto
     loop {
         let mut writing = database.writer.hold().await?;
         let deleted = trim_some(writing.statement()?, shard).await;
-        let deleted = writing.finish(deleted, TRIM_ROWS as usize / 8, 0)?;
+        let deleted = writing.finish(deleted)?;
         trimmed += deleted;
         if deleted < u64::from(TRIM_ROWS) {
             return Ok(trimmed);

@@ -4,13 +4,11 @@ use super::error::store_error;
 use super::header::{self, Found};
 use super::migrate::{Schema, pragma};
 use super::options::SqliteOptions;
-use super::wal::WalKeeper;
 use super::writer::Writer;
 use cell_store::StoreError;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use std::path::Path;
-use std::sync::Arc;
 
 /// `PRAGMA synchronous` when every commit is synced.
 const FULL: i32 = 2;
@@ -19,7 +17,6 @@ const FULL: i32 = 2;
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: SqlitePool,
-    wal: Arc<WalKeeper>,
 }
 
 impl Database {
@@ -39,14 +36,12 @@ impl Database {
             .max_connections(options.readers.max(1))
             .test_before_acquire(false)
             .connect_lazy_with(options.reading());
-        let wal = WalKeeper::new(&options);
-        Ok(Database { writer: Writer::new(connection, options, wal.clone()), readers, wal })
+        Ok(Database { writer: Writer::new(connection, options), readers })
     }
 
     /// Lets what runs finish and closes the file.
     pub(super) async fn close(&self) {
         self.readers.close().await;
-        self.wal.close().await;
         self.writer.close().await;
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn open(
     }
     let mut writing = database.writer.hold().await?;
     let identity = open_once(writing.transaction()?, shard_count, incarnation).await;
-    writing.finish(identity, 1, 0)
+    writing.finish(identity)
 }
 
 async fn open_once(
@@ -62,7 +62,7 @@ pub(super) async fn list(database: &Database, kind: &str) -> Result<Vec<Metadata
 pub(super) async fn put(database: &Database, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
     let mut writing = database.writer.hold().await?;
     let outcome = put_newer(writing.statement()?, record).await;
-    writing.finish(outcome, 1, record.data.len())
+    writing.finish(outcome)
 }
 
 /// Two statements, each its own transaction: nobody else writes while the connection is held, and a record
@@ -88,5 +88,5 @@ pub(super) async fn remove(database: &Database, kind: &str, id: &str) -> Result<
     let mut writing = database.writer.hold().await?;
     let statement = sqlx::query(METADATA_REMOVE).bind(kind.to_owned()).bind(id.to_owned());
     let removed = statement.execute(writing.statement()?).await.map(|_| ()).map_err(Failure::from);
-    writing.finish(removed, 1, 0)
+    writing.finish(removed)
 }

@@ -30,10 +30,9 @@ pub struct SqliteOptions {
     pub busy_timeout: Duration,
     /// Page cache of each connection, KiB.
     pub cache_kib: u32,
-    /// Size of the write-ahead log, in bytes, from which it is copied into the database beside the writer.
-    pub wal_soft_bytes: u64,
-    /// Size of the write-ahead log, in bytes, from which a commit copies it before it answers.
-    pub wal_hard_bytes: u64,
+    /// Size of the write-ahead log, in bytes, from which a commit copies it into the database. A larger one
+    /// copies pages that change often less often, and makes the rare commit that copies slower.
+    pub wal_bytes: u64,
     /// Most bytes that the database may take; a write beyond answers `Full`.
     pub max_bytes: Option<u64>,
 }
@@ -54,8 +53,7 @@ impl SqliteOptions {
             readers: 2,
             busy_timeout: Duration::from_secs(5),
             cache_kib: 16 * 1024,
-            wal_soft_bytes: 4 << 20,
-            wal_hard_bytes: 32 << 20,
+            wal_bytes: 16 << 20,
             max_bytes: None,
         }
     }
@@ -83,8 +81,8 @@ impl SqliteOptions {
             .create_if_missing(create)
             .page_size(PAGE_BYTES as u32)
             .synchronous(synchronous)
-            .pragma("wal_autocheckpoint", (self.wal_hard_bytes / PAGE_BYTES).to_string())
-            .pragma("journal_size_limit", self.wal_hard_bytes.to_string())
+            .pragma("wal_autocheckpoint", (self.wal_bytes / PAGE_BYTES).to_string())
+            .pragma("journal_size_limit", self.wal_bytes.to_string())
             .pragma("fullfsync", "ON")
             .pragma("checkpoint_fullfsync", "ON");
         if let Some(bytes) = self.max_bytes {

@@ -3,10 +3,8 @@
 use super::database::assert_synced;
 use super::error::{is_harmless, store_error};
 use super::options::SqliteOptions;
-use super::wal::WalKeeper;
 use cell_store::StoreError;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
-use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Hands out the writing connection to one caller at a time, and replaces it where it may have been left in
@@ -14,7 +12,6 @@ use tokio::sync::{Mutex, MutexGuard};
 pub(super) struct Writer {
     slot: Mutex<Slot>,
     options: SqliteOptions,
-    wal: Arc<WalKeeper>,
 }
 
 enum Slot {
@@ -30,7 +27,6 @@ enum Slot {
 /// The writing connection, held.
 pub(super) struct Writing<'a> {
     slot: MutexGuard<'a, Slot>,
-    wal: &'a Arc<WalKeeper>,
 }
 
 /// Why a piece of work on the connection ended.
@@ -55,8 +51,8 @@ impl From<StoreError> for Failure {
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, options: SqliteOptions, wal: Arc<WalKeeper>) -> Writer {
-        Writer { slot: Mutex::new(Slot::Idle(connection)), options, wal }
+    pub(super) fn new(connection: SqliteConnection, options: SqliteOptions) -> Writer {
+        Writer { slot: Mutex::new(Slot::Idle(connection)), options }
     }
 
     /// Waits for its turn. Within it, a connection outside of any transaction.
@@ -75,7 +71,7 @@ impl Writer {
             }
             Slot::Idle(_) | Slot::Busy(_) => {}
         }
-        Ok(Writing { slot, wal: &self.wal })
+        Ok(Writing { slot })
     }
 
     /// Waits for the current write and closes the connection.
@@ -102,36 +98,103 @@ impl Writing<'_> {
 
     /// For a transaction: until [`Writing::finish`] the connection counts as half-way in it.
     pub(super) fn transaction(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        if let Slot::Idle(connection) = std::mem::replace(&mut *self.slot, Slot::Lost) {
-            *self.slot = Slot::Busy(connection);
-        }
+        *self.slot = match std::mem::replace(&mut *self.slot, Slot::Lost) {
+            Slot::Idle(connection) => Slot::Busy(connection),
+            other => other,
+        };
         self.statement()
     }
 
-    /// Ends the hold: what was done stands, about `bytes` in `rows` rows, or it has failed.
-    pub(super) fn finish<T>(
-        mut self,
-        result: Result<T, Failure>,
-        rows: usize,
-        bytes: usize,
-    ) -> Result<T, StoreError> {
+    /// Ends the hold; a failure that may have left the connection half-way costs it.
+    pub(super) fn finish<T>(mut self, result: Result<T, Failure>) -> Result<T, StoreError> {
         let usable = match &result {
             Ok(_) => true,
             Err(Failure::Refused(_)) => true,
             Err(Failure::Sql(error)) => is_harmless(error),
         };
-        if usable && let Slot::Busy(connection) = std::mem::replace(&mut *self.slot, Slot::Lost) {
-            *self.slot = Slot::Idle(connection);
-        } else if !usable && let Slot::Idle(connection) = std::mem::replace(&mut *self.slot, Slot::Lost) {
-            *self.slot = Slot::Busy(connection);
-        }
-        match result {
-            Ok(answer) => {
-                self.wal.grown(rows, bytes);
-                Ok(answer)
-            }
-            Err(Failure::Sql(error)) => Err(store_error(error)),
-            Err(Failure::Refused(error)) => Err(error),
-        }
+        *self.slot = match std::mem::replace(&mut *self.slot, Slot::Lost) {
+            Slot::Idle(connection) | Slot::Busy(connection) if usable => Slot::Idle(connection),
+            Slot::Idle(connection) | Slot::Busy(connection) => Slot::Busy(connection),
+            other => other,
+        };
+        result.map_err(|failure| match failure {
+            Failure::Sql(error) => store_error(error),
+            Failure::Refused(error) => error,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{database::Database, migrate};
+    use sqlx::Row;
+
+    async fn run(writer: &Writer, sql: &'static str) -> Result<(), StoreError> {
+        let mut writing = writer.hold().await?;
+        let done = sqlx::query(sql).execute(writing.statement()?).await.map(drop).map_err(Failure::from);
+        writing.finish(done)
+    }
+
+    /// Begins a transaction on the held connection.
+    async fn begin(writing: &mut Writing<'_>) {
+        let connection = writing.transaction().expect("the connection");
+        sqlx::raw_sql("BEGIN IMMEDIATE; DELETE FROM shard").execute(connection).await.expect("begun");
+    }
+
+    async fn database(directory: &tempfile::TempDir) -> Database {
+        let options = SqliteOptions::new(directory.path().join("cell.db"));
+        let database = Database::open(options, &migrate::CELL).await.expect("a database");
+        run(&database.writer, "INSERT INTO shard VALUES (1, 0, 0, x'')").await.expect("a row");
+        database
+    }
+
+    /// Temporary tables live as long as their connection.
+    const MARK: &str = "CREATE TEMP TABLE mark (x)";
+    const READ_MARK: &str = "SELECT * FROM temp.mark";
+
+    #[tokio::test]
+    async fn the_connection_is_kept_after_success_and_harmless_failure() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let writer = &database(&directory).await.writer;
+        run(writer, MARK).await.expect("the mark");
+        run(writer, "INSERT INTO shard VALUES (1, 0, 0, x'')").await.expect_err("the key is taken");
+        let mut writing = writer.hold().await.expect("the connection");
+        writing.transaction().expect("the connection");
+        writing.finish(Ok(())).expect("success");
+        run(writer, READ_MARK).await.expect("still the same connection");
+    }
+
+    #[tokio::test]
+    async fn the_connection_is_replaced_after_any_other_failure() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let writer = &database(&directory).await.writer;
+        run(writer, MARK).await.expect("the mark");
+        let mut writing = writer.hold().await.expect("the connection");
+        begin(&mut writing).await;
+        writing.finish::<()>(Err(sqlx::Error::WorkerCrashed.into())).expect_err("a failure");
+        run(writer, READ_MARK).await.expect_err("another connection");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_whose_caller_is_gone_is_undone() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let database = database(&directory).await;
+        let mut writing = database.writer.hold().await.expect("the connection");
+        begin(&mut writing).await;
+        drop(writing);
+        let mut writing = database.writer.hold().await.expect("a connection");
+        let connection = writing.statement().expect("a connection");
+        let row = sqlx::query("SELECT count(*) FROM shard").fetch_one(connection).await.expect("a count");
+        assert_eq!(row.get::<i64, _>(0), 1, "nothing of it stands");
+        run_held(writing).await;
+    }
+
+    async fn run_held(mut writing: Writing<'_>) {
+        let connection = writing.statement().expect("a connection");
+        let done = sqlx::query("DELETE FROM shard").execute(connection).await;
+        writing
+            .finish(done.map(drop).map_err(Failure::from))
+            .expect("the next write is not in its transaction");
     }
 }

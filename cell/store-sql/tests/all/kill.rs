@@ -108,7 +108,7 @@ async fn verify(path: &Path, acknowledged: &[u64]) {
 
 async fn open(path: &Path) -> SqliteStore {
     let mut options = SqliteOptions::new(path);
-    options.wal_soft_bytes = 512 << 10;
+    options.wal_bytes = 512 << 10;
     let store = SqliteStore::connect(options).await.expect("a store");
     store.open(SHARDS, Uuid::nil()).await.expect("open");
     store

@@ -2,5 +2,6 @@
 
 mod conformance;
 mod kill;
+mod model;
 mod refusal;
 mod space;

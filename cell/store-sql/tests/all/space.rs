@@ -62,8 +62,7 @@ async fn the_write_ahead_log_stays_bounded() {
     let directory = TempDir::new().expect("a temporary directory");
     let path = directory.path().join("cell.db");
     let mut options = SqliteOptions::new(&path);
-    options.wal_soft_bytes = 256 << 10;
-    options.wal_hard_bytes = 1 << 20;
+    options.wal_bytes = 1 << 20;
     let store = acquired(options).await;
     let mut largest = 0;
     for seq in 1..=800 {

@@ -114,7 +114,7 @@ pub(super) async fn during_recovery(mut cell: Cell) {
         assert!(acquired.tail[2..].iter().all(|row| row.ownership), "nothing but attempts to take over");
         let mut next = Owner { shard: S, epoch: acquired.epoch, next_seq: acquired.last_seq + 1 };
         let record = next.ownership();
-        if abandon(polls, cell.shards().append(&[record.clone()])).await.is_some() {
+        if abandon(polls, cell.shards().append(std::slice::from_ref(&record))).await.is_some() {
             assert_eq!(cell.append(&record).await, Accepted);
         }
     }

@@ -212,7 +212,7 @@ impl ShardStore for CrashHandle {
     }
 
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.read(|state| keys.iter().map(|(shard, key)| Ok(state.shard(*shard)?.load(key))).collect())
+        self.read(|state| Ok(keys.iter().map(|(shard, key)| state.rows(*shard).load(key)).collect()))
     }
 
     async fn history(
@@ -223,15 +223,15 @@ impl ShardStore for CrashHandle {
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        self.read(|state| Ok(state.shard(shard)?.history(run, first_event_id, last_event_id, max_bytes)))
+        self.read(|state| Ok(state.rows(shard).history(run, first_event_id, last_event_id, max_bytes)))
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.read(|state| Ok(state.shard(shard)?.due(until_ms, limit)))
+        self.read(|state| Ok(state.rows(shard).due(until_ms, limit)))
     }
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.read(|state| Ok(state.shard(shard)?.expired(until_ms, limit)))
+        self.read(|state| Ok(state.rows(shard).expired(until_ms, limit)))
     }
 
     async fn outbox(
@@ -240,7 +240,7 @@ impl ShardStore for CrashHandle {
         projection: &str,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        self.read(|state| Ok(state.shard(shard)?.outbox(projection, limit)))
+        self.read(|state| Ok(state.rows(shard).outbox(projection, limit)))
     }
 }
 

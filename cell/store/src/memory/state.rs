@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::shard_store::{MetadataRecord, PutOutcome};
 use crate::types::*;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// Rows of every shard and the configuration records. Cloning shares the stored bytes.
@@ -24,7 +25,13 @@ impl StoreState {
         })
     }
 
-    pub(crate) fn shard(&self, shard: ShardId) -> Result<&ShardRows, StoreError> {
+    /// A shard's rows, to read entities from; of an unknown shard there are none.
+    pub(crate) fn rows(&self, shard: ShardId) -> &ShardRows {
+        static NONE: LazyLock<ShardRows> = LazyLock::new(ShardRows::default);
+        self.shards.get(shard.0 as usize).unwrap_or(&NONE)
+    }
+
+    fn shard(&self, shard: ShardId) -> Result<&ShardRows, StoreError> {
         self.shards.get(shard.0 as usize).ok_or_else(|| check::no_such_shard(shard))
     }
 
@@ -48,10 +55,14 @@ impl StoreState {
                 return Err(check::repeated_shard(append.shard));
             }
             written.push(append.shard);
-            outcomes.push(self.shard(append.shard)?.judge(append));
+            outcomes.push(if append.rows.is_empty() {
+                AppendOutcome::Accepted
+            } else {
+                self.shard(append.shard)?.judge(append)
+            });
         }
         for (append, outcome) in appends.iter().zip(&outcomes) {
-            if *outcome == AppendOutcome::Accepted {
+            if *outcome == AppendOutcome::Accepted && !append.rows.is_empty() {
                 self.shard_mut(append.shard)?.insert(append);
             }
         }

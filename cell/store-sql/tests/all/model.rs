@@ -1,0 +1,277 @@
+//! Random calls, on SQLite and on memory: the answers are the same.
+
+use bytes::Bytes;
+use cell_store::*;
+use cell_store_sql::{SqliteOptions, SqliteStore, Synchronous};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::fmt::Debug;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const SHARDS: u32 = 3;
+
+/// A call; epochs and positions are relative to where the shard stands, so that most calls are close to valid.
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire(Vec<ShardId>),
+    Append(Vec<(ShardId, i64, u64, i64, u8, bool)>),
+    Epochs(Vec<ShardId>),
+    Checkpoint { slice: Box<Checkpoint>, epoch_offset: i64, advance_back: Option<u64> },
+    Trim(ShardId),
+    Load(Vec<(ShardId, EntityKey)>),
+    History { shard: ShardId, run: EntityKey, first: i64, last: i64, max_bytes: usize },
+    Due { shard: ShardId, until_ms: i64, limit: usize },
+    Expired { shard: ShardId, until_ms: i64, limit: usize },
+    Outbox { shard: ShardId, projection: String, limit: usize },
+    Put(MetadataRecord),
+    Remove(String, String),
+    List(String),
+    Reopen,
+}
+
+/// Mostly shards that exist.
+fn shard() -> impl Strategy<Value = ShardId> {
+    prop_oneof![30 => 0..SHARDS, 1 => Just(SHARDS)].prop_map(ShardId)
+}
+
+fn key() -> impl Strategy<Value = EntityKey> {
+    (any::<bool>(), 0u128..2, "[ab\u{0}é]{0,2}", 0u128..3).prop_map(|(current, namespace, id, run)| {
+        EntityKey {
+            kind: if current { EntityKind::CurrentRun } else { EntityKind::WorkflowRun },
+            namespace_id: Uuid::from_u128(namespace),
+            id: id.into(),
+            run_id: Uuid::from_u128(run),
+        }
+    })
+}
+
+fn content() -> impl Strategy<Value = Bytes> {
+    (any::<u8>(), prop_oneof![10 => 0usize..40, 1 => 4_000usize..9_000])
+        .prop_map(|(byte, size)| vec![byte; size].into())
+}
+
+fn entity() -> impl Strategy<Value = EntityRow> {
+    let times = (option::of(-5i64..20), any::<bool>(), option::of(-5i64..20));
+    (key(), content(), (0u64..50, 0u32..3), times, 0u64..1_000).prop_map(
+        |(key, snapshot, (seq, index), (wake_at_ms, closed, delete_at_ms), billed_bytes)| EntityRow {
+            key,
+            snapshot,
+            position: Position { seq, index },
+            wake_at_ms,
+            closed,
+            delete_at_ms,
+            billed_bytes,
+        },
+    )
+}
+
+/// Segments that do not overlap: each begins at a multiple of four.
+fn segment() -> impl Strategy<Value = HistorySegment> {
+    (key(), 0i64..5, 0i64..4, content()).prop_map(|(key, block, length, events)| HistorySegment {
+        key,
+        first_event_id: block * 4 + 1,
+        last_event_id: block * 4 + 1 + length,
+        events,
+    })
+}
+
+fn projection() -> impl Strategy<Value = String> {
+    prop_oneof![Just("usage".to_owned()), Just("visibility".to_owned())]
+}
+
+fn item() -> impl Strategy<Value = OutboxRow> {
+    (projection(), vec(any::<u8>(), 0..2), content()).prop_map(|(projection, key, data)| OutboxRow {
+        projection,
+        key: key.into(),
+        data,
+    })
+}
+
+fn slice() -> impl Strategy<Value = Step> {
+    let done = (projection(), vec(any::<u8>(), 0..2)).prop_map(|(projection, key)| (projection, key.into()));
+    let rows =
+        (vec(entity(), 0..20), vec(key(), 0..4), vec(segment(), 0..6), vec(item(), 0..6), vec(done, 0..4));
+    let offset = prop_oneof![8 => Just(0i64), 1 => Just(-1), 1 => Just(1)];
+    (shard(), rows, offset, option::of(0u64..6), content()).prop_map(
+        |(
+            shard,
+            (mut entities, deleted, mut history, mut outbox, outbox_done),
+            epoch_offset,
+            advance_back,
+            state,
+        )| {
+            entities.sort_by(|a, b| a.key.cmp(&b.key));
+            entities.dedup_by(|a, b| a.key == b.key);
+            history.sort_by(|a, b| (&a.key, a.first_event_id).cmp(&(&b.key, b.first_event_id)));
+            history.dedup_by(|a, b| (&a.key, a.first_event_id) == (&b.key, b.first_event_id));
+            outbox.sort_by(|a, b| (&a.projection, &a.key).cmp(&(&b.projection, &b.key)));
+            outbox.dedup_by(|a, b| (&a.projection, &a.key) == (&b.projection, &b.key));
+            let advance = Some(CheckpointAdvance { checkpoint_seq: 0, state });
+            let epoch = Epoch(0);
+            let slice = Checkpoint { shard, epoch, entities, deleted, history, outbox, outbox_done, advance };
+            Step::Checkpoint { slice: Box::new(slice), epoch_offset, advance_back }
+        },
+    )
+}
+
+fn record() -> impl Strategy<Value = MetadataRecord> {
+    ("[kn]", "[ab]{1,2}", 0u64..6, content()).prop_map(|(kind, id, version, data)| MetadataRecord {
+        kind,
+        id,
+        version,
+        data,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let offset = prop_oneof![12 => Just(0i64), 1 => Just(-1), 1 => Just(-3), 1 => Just(1)];
+    let rows = prop_oneof![20 => 0u64..4, 1 => 60u64..70];
+    let append = (shard(), offset, rows, -1i64..1, 0u8..2, any::<bool>());
+    let limit = prop_oneof![1 => 0usize..3, 3 => Just(usize::MAX)];
+    prop_oneof![
+        4 => vec(shard(), 0..3).prop_map(Step::Acquire),
+        12 => vec(append, 0..4).prop_map(Step::Append),
+        1 => vec(shard(), 0..3).prop_map(Step::Epochs),
+        6 => slice(),
+        3 => shard().prop_map(Step::Trim),
+        3 => vec((shard(), key()), 0..20).prop_map(Step::Load),
+        3 => (shard(), key(), -1i64..22, -1i64..22, 0usize..60).prop_map(|(shard, run, first, last, max_bytes)| {
+            Step::History { shard, run, first, last, max_bytes }
+        }),
+        2 => (shard(), -6i64..21, limit.clone())
+            .prop_map(|(shard, until_ms, limit)| Step::Due { shard, until_ms, limit }),
+        2 => (shard(), -6i64..21, limit.clone())
+            .prop_map(|(shard, until_ms, limit)| Step::Expired { shard, until_ms, limit }),
+        2 => (shard(), projection(), limit)
+            .prop_map(|(shard, projection, limit)| Step::Outbox { shard, projection, limit }),
+        2 => record().prop_map(Step::Put),
+        1 => record().prop_map(|record| Step::Remove(record.kind, record.id)),
+        1 => "[kn]".prop_map(Step::List),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// Fixes what is relative in a step by what the model's shard looks like now.
+async fn settle(model: &MemoryStore, step: &Step, stands: &mut [(u64, u64)]) -> Step {
+    for (shard, at) in stands.iter_mut().enumerate() {
+        let epoch = model.epochs(&[ShardId(shard as u32)]).await.expect("epochs")[0].0;
+        at.0 = epoch;
+    }
+    let mut step = step.clone();
+    if let Step::Checkpoint { slice, epoch_offset, advance_back } = &mut step {
+        let (epoch, last_seq) = stands.get(slice.shard.0 as usize).copied().unwrap_or_default();
+        slice.epoch = Epoch(epoch.saturating_add_signed(*epoch_offset));
+        slice.advance = advance_back.and_then(|back| {
+            let state = slice.advance.as_ref()?.state.clone();
+            Some(CheckpointAdvance { checkpoint_seq: last_seq.saturating_sub(back), state })
+        });
+    }
+    step
+}
+
+fn appends(rows: &[(ShardId, i64, u64, i64, u8, bool)], stands: &[(u64, u64)]) -> Vec<Append> {
+    let append =
+        |(shard, offset, count, epoch_offset, batch, ownership): &(ShardId, i64, u64, i64, u8, bool)| {
+            let (epoch, last_seq) = stands.get(shard.0 as usize).copied().unwrap_or_default();
+            let first = (last_seq + 1).saturating_add_signed(*offset);
+            let epoch = Epoch(epoch.saturating_add_signed(*epoch_offset));
+            let batch_id = Uuid::from_u64_pair(u64::from(*batch), epoch.0);
+            let row = |seq: u64| LogRow {
+                seq,
+                epoch,
+                batch_id,
+                data: vec![seq as u8; (seq % 9) as usize * 100].into(),
+                ownership: *ownership,
+            };
+            Append { shard: *shard, rows: (first..first + count).map(row).collect() }
+        };
+    rows.iter().map(append).collect()
+}
+
+/// What a store answers, as text; of an error only its kind.
+fn shown<T: Debug>(answer: Result<T, StoreError>) -> String {
+    match answer {
+        Ok(answer) => format!("{answer:?}"),
+        Err(error) => format!("{:?}", std::mem::discriminant(&error)),
+    }
+}
+
+async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String {
+    let (shards, metadata) = (&stores.shards, &stores.metadata);
+    match step {
+        Step::Acquire(wanted) => shown(shards.acquire(wanted).await),
+        Step::Append(rows) => shown(shards.append(&appends(rows, stands)).await),
+        Step::Epochs(wanted) => shown(shards.epochs(wanted).await),
+        Step::Checkpoint { slice, .. } => shown(shards.checkpoint(slice).await),
+        Step::Trim(shard) => shown(shards.trim(*shard).await),
+        Step::Load(wanted) => shown(shards.load(wanted).await),
+        Step::History { shard, run, first, last, max_bytes } => {
+            shown(shards.history(*shard, run, *first, *last, *max_bytes).await)
+        }
+        Step::Due { shard, until_ms, limit } => shown(shards.due(*shard, *until_ms, *limit).await),
+        Step::Expired { shard, until_ms, limit } => shown(shards.expired(*shard, *until_ms, *limit).await),
+        Step::Outbox { shard, projection, limit } => shown(shards.outbox(*shard, projection, *limit).await),
+        Step::Put(record) => shown(metadata.put(record).await),
+        Step::Remove(kind, id) => shown(metadata.remove(kind, id).await),
+        Step::List(kind) => shown(metadata.list(kind).await),
+        Step::Reopen => shown(shards.open(9, Uuid::from_u128(9)).await),
+    }
+}
+
+async fn connect(directory: &TempDir) -> SqliteStore {
+    let mut options = SqliteOptions::new(directory.path().join("cell.db"));
+    options.synchronous = Synchronous::Off;
+    options.allow_unsafe = true;
+    options.wal_bytes = 64 << 10;
+    SqliteStore::connect(options).await.expect("a store")
+}
+
+async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let directory = TempDir::new().expect("a temporary directory");
+    let mut sqlite = connect(&directory).await;
+    let model = MemoryStore::new();
+    for store in [sqlite.stores(), model.stores()] {
+        store.shards.open(SHARDS, Uuid::from_u128(5)).await.expect("open");
+    }
+    // (epoch, last seq) of each shard.
+    let mut stands = [(0u64, 0u64); SHARDS as usize];
+    for (index, step) in steps.iter().enumerate() {
+        if let Step::Reopen = step {
+            sqlite.close().await;
+            sqlite = connect(&directory).await;
+        }
+        let step = settle(&model, step, &mut stands).await;
+        let expected = observe(&model.stores(), &step, &stands).await;
+        let observed = observe(&sqlite.stores(), &step, &stands).await;
+        prop_assert_eq!(observed, expected, "step {}: {:?}", index, step);
+        if let Step::Append(rows) = &step {
+            note_ends(&model, &appends(rows, &stands), &mut stands).await;
+        }
+    }
+    let all: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
+    prop_assert_eq!(shown(sqlite.acquire(&all).await), shown(model.acquire(&all).await));
+    Ok(())
+}
+
+/// Where the logs end after appends: asked by repeating them, which changes nothing.
+async fn note_ends(model: &MemoryStore, appends: &[Append], stands: &mut [(u64, u64)]) {
+    let Ok(outcomes) = model.append(appends).await else { return };
+    for (append, outcome) in appends.iter().zip(outcomes) {
+        if let (AppendOutcome::Accepted, Some(last)) = (outcome, append.rows.last()) {
+            let end = &mut stands[append.shard.0 as usize].1;
+            *end = last.seq.max(*end);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_answers_as_memory_does(steps in vec(step(), 1..80)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(compare(steps))?;
+    }
+}
