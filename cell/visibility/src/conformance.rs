@@ -1,0 +1,97 @@
+//! What every visibility engine must pass, as one suite that takes the engine as a parameter.
+//!
+//! An engine's tests call [`run`] with a function that makes an empty store. Cases run one after another, each on a
+//! store of its own; the name of each is printed, and a failing one panics.
+//!
+//! To add a case: write `pub(super) async fn <promise>(store: &dyn VisibilityStore)` in the file of its group and
+//! list it below.
+
+mod counting;
+mod filters;
+mod fixture;
+mod limits;
+mod listing;
+mod random;
+mod writing;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use crate::store::VisibilityStore;
+
+type CaseFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+struct Case {
+    name: &'static str,
+    run: for<'a> fn(&'a dyn VisibilityStore) -> CaseFuture<'a>,
+}
+
+macro_rules! cases {
+    ($($group:ident :: { $($case:ident),* $(,)? })*) => {
+        &[$($(Case {
+            name: concat!(stringify!($group), "::", stringify!($case)),
+            run: |store| Box::pin($group::$case(store)),
+        }),*),*]
+    };
+}
+
+const CASES: &[Case] = cases! {
+    writing::{
+        a_record_comes_back_whole,
+        the_greatest_position_stays,
+        of_several_in_one_call_the_greatest_stays,
+        deleting_is_guarded_by_position,
+        a_deleted_run_may_come_again,
+        namespaces_are_apart,
+        deleting_a_namespace_goes_in_steps,
+        nothing_to_write_is_no_error,
+    }
+    listing::{
+        open_runs_come_first_then_the_last_closed,
+        pages_cover_everything_once,
+        a_full_page_has_a_token_and_another_none,
+        closing_moves_a_record,
+    }
+    counting::{
+        totals_follow_the_filter,
+        groups_by_status,
+        groups_by_division_count_null_first,
+    }
+    filters::{
+        every_operator_of_keywords,
+        keywords_compare_bytewise,
+        lists_compare_by_member,
+        texts_compare_by_word,
+        numbers_compare_by_value,
+        times_and_durations,
+        booleans,
+        nulls_are_unknown,
+        system_attributes,
+        divisions_are_hidden_unless_mentioned,
+        an_attribute_of_another_type_is_null,
+    }
+    limits::{
+        the_largest_filters_are_answered,
+        a_thousand_records_in_one_call,
+        odd_strings_survive,
+    }
+    random::{
+        random_filters_agree_with_the_evaluator,
+    }
+};
+
+/// Runs all cases. `fresh` makes an empty store that no other case sees; `engine` names it in the output.
+///
+/// # Panics
+///
+/// When a case fails.
+pub async fn run<F, S>(engine: &str, mut fresh: F)
+where
+    F: FnMut() -> S,
+    S: Future<Output = Arc<dyn VisibilityStore>>,
+{
+    for case in CASES {
+        println!("{engine}: {}", case.name);
+        let store = fresh().await;
+        (case.run)(store.as_ref()).await;
+    }
+}

@@ -1,0 +1,52 @@
+//! The largest and the oddest that an engine must take.
+
+use super::fixture::{found, listed, upsert, with};
+use crate::{
+    filter::{
+        parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES},
+        predicate::Predicate,
+    },
+    record::VisibilityRecord,
+    store::VisibilityStore,
+    value::Value,
+};
+
+pub(super) async fn the_largest_filters_are_answered(store: &dyn VisibilityStore) {
+    upsert(store, &[with(1, "MyInt", Value::Int(1)), with(2, "MyInt", Value::Int(-2))]).await;
+    let any = (1..=MAX_CONDITIONS).map(|n| format!("MyInt = {n}")).collect::<Vec<_>>().join(" OR ");
+    assert_eq!(found(store, &any).await, [1]);
+    let all = (1..=MAX_CONDITIONS).map(|n| format!("MyInt != {n}")).collect::<Vec<_>>().join(" AND ");
+    assert_eq!(found(store, &all).await, [2]);
+    let values = (1..=MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    assert_eq!(found(store, &format!("MyInt IN ({values})")).await, [1]);
+    let nots = "NOT ".repeat(MAX_DEPTH);
+    assert_eq!(found(store, &format!("{nots}MyInt = 1")).await, [1]);
+}
+
+pub(super) async fn a_thousand_records_in_one_call(store: &dyn VisibilityStore) {
+    let records: Vec<_> =
+        (1..=1_001).map(|number| with(number, "MyInt", Value::Int(number as i64 % 10))).collect();
+    upsert(store, &records).await;
+    assert_eq!(listed(store, &Predicate::all()).await.len(), 1_001);
+    assert_eq!(found(store, "MyInt = 3").await.len(), 100);
+}
+
+pub(super) async fn odd_strings_survive(store: &dyn VisibilityStore) {
+    let odd =
+        ["", " ", "'", "\"", "\\", "%_", "a\nb", "\u{1f980}", "null", "$.x", "a\"b.c[0]", "; DROP TABLE x"];
+    let records: Vec<_> = (1..)
+        .zip(odd)
+        .map(|(number, text)| VisibilityRecord {
+            workflow_id: text.to_owned(),
+            ..with(number, "MyKeyword", Value::Keyword(text.to_owned()))
+        })
+        .collect();
+    upsert(store, &records).await;
+    for (number, text) in (1..).zip(odd) {
+        let quoted = text.replace('\\', "\\\\").replace('\'', "''");
+        for name in ["WorkflowId", "MyKeyword"] {
+            assert_eq!(found(store, &format!("{name} = '{quoted}'")).await, [number], "{text:?}");
+            assert_eq!(found(store, &format!("{name} IN ('{quoted}', 'none')")).await, [number], "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The memory engine: for tests, simulation and the server without a file.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use parking_lot::RwLock;
+use uuid::Uuid;
+
+use crate::{
+    filter::predicate::Predicate,
+    record::VisibilityRecord,
+    schema::Attribute,
+    store::{Count, CountGroup, Deletion, ListRequest, Page, PageToken, VisibilityError, VisibilityStore},
+    value::Value,
+};
+
+/// The default order as a key.
+type Place = (Reverse<i64>, Reverse<i64>, Uuid);
+
+fn place(token: &PageToken) -> Place {
+    (Reverse(token.close_order()), Reverse(token.start_time), token.run_id)
+}
+
+#[derive(Default)]
+struct Namespace {
+    in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
+    by_run: HashMap<Uuid, Place>,
+}
+
+impl Namespace {
+    fn stored(&self, run_id: Uuid) -> Option<&VisibilityRecord> {
+        self.by_run.get(&run_id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
+    }
+
+    fn remove(&mut self, run_id: Uuid) {
+        if let Some(place) = self.by_run.remove(&run_id) {
+            self.in_order.remove(&place);
+        }
+    }
+
+    fn upsert(&mut self, record: &VisibilityRecord) {
+        if self.stored(record.run_id).is_some_and(|stored| stored.position >= record.position) {
+            return;
+        }
+        self.remove(record.run_id);
+        let place = place(&PageToken::of(record));
+        self.by_run.insert(record.run_id, place);
+        self.in_order.insert(place, Arc::new(record.clone()));
+    }
+}
+
+/// Keeps everything in memory: durable as long as the process. Lists and counts evaluate the filter on one record
+/// after another.
+#[derive(Default)]
+pub struct MemoryVisibility {
+    namespaces: RwLock<HashMap<Uuid, Namespace>>,
+}
+
+impl MemoryVisibility {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl VisibilityStore for MemoryVisibility {
+    async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
+        let mut namespaces = self.namespaces.write();
+        for record in records {
+            namespaces.entry(record.namespace_id).or_default().upsert(record);
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
+        let mut namespaces = self.namespaces.write();
+        for Deletion { key, position } in deletions {
+            let Some(namespace) = namespaces.get_mut(&key.namespace_id) else { continue };
+            if namespace.stored(key.run_id).is_some_and(|stored| stored.position <= *position) {
+                namespace.remove(key.run_id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
+        let mut namespaces = self.namespaces.write();
+        let Some(namespace) = namespaces.get_mut(&namespace_id) else { return Ok(0) };
+        let runs: Vec<Uuid> = namespace.by_run.keys().copied().take(limit).collect();
+        for run_id in &runs {
+            namespace.remove(*run_id);
+        }
+        if namespace.by_run.is_empty() {
+            namespaces.remove(&namespace_id);
+        }
+        Ok(runs.len())
+    }
+
+    async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {
+        let namespaces = self.namespaces.read();
+        let Some(namespace) = namespaces.get(&request.namespace_id) else { return Ok(Page::default()) };
+        let from = request.after.map_or(Bound::Unbounded, |token| Bound::Excluded(place(&token)));
+        let records: Vec<VisibilityRecord> = namespace
+            .in_order
+            .range((from, Bound::Unbounded))
+            .map(|(_, record)| record)
+            .filter(|record| request.predicate.matches(record))
+            .take(request.page_size)
+            .map(|record| VisibilityRecord::clone(record))
+            .collect();
+        let full = records.len() == request.page_size;
+        let next = records.last().filter(|_| full).map(PageToken::of);
+        Ok(Page { records, next })
+    }
+
+    async fn count(
+        &self,
+        namespace_id: Uuid,
+        predicate: &Predicate,
+        group_by: Option<&Attribute>,
+    ) -> Result<Count, VisibilityError> {
+        let namespaces = self.namespaces.read();
+        let Some(namespace) = namespaces.get(&namespace_id) else { return Ok(Count::default()) };
+        let mut total = 0;
+        let mut groups: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for record in namespace.in_order.values().filter(|record| predicate.matches(record)) {
+            total += 1;
+            if let Some(attribute) = group_by {
+                *groups.entry(keyword(record, attribute)).or_default() += 1;
+            }
+        }
+        let groups = groups
+            .into_iter()
+            .map(|(value, count)| CountGroup { value: value.map(Value::Keyword), count })
+            .collect();
+        Ok(Count { total, groups })
+    }
+}
+
+fn keyword(record: &VisibilityRecord, attribute: &Attribute) -> Option<String> {
+    match record.value(&attribute.field)?.into_owned() {
+        Value::Keyword(text) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! The seam that storage engines implement.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    filter::predicate::Predicate,
+    record::{RunKey, VisibilityRecord},
+    schema::Attribute,
+    value::Value,
+};
+
+/// Records in one page, and the page size of who names none: the published limit. A page is one answer of at most
+/// 4 MiB on the wire.
+pub const MAX_PAGE: usize = 1_000;
+
+/// The page size to use for a requested one: zero, negative and too large mean [`MAX_PAGE`].
+pub fn page_size(requested: i32) -> usize {
+    usize::try_from(requested).ok().filter(|size| (1..=MAX_PAGE).contains(size)).unwrap_or(MAX_PAGE)
+}
+
+/// Why a visibility store did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VisibilityError {
+    /// The store cannot be reached or is overloaded: try again. Nothing, part or all of a write may have happened,
+    /// and writing the same again is right.
+    #[error("visibility store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read: a person is needed.
+    #[error("visibility store holds a damaged record: {0}")]
+    Corrupt(String),
+}
+
+/// A place in the default order: open runs first by start time descending, then closed ones by close time
+/// descending and start time descending; equal times by run id ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageToken {
+    /// Close time of the last record of the page; none if it was open.
+    pub close_time: Option<i64>,
+    /// Its start time.
+    pub start_time: i64,
+    /// Its run.
+    pub run_id: Uuid,
+}
+
+/// The first byte of an encoded token: another form will have another.
+const TOKEN_FORM: u8 = 1;
+
+impl PageToken {
+    /// The place of a record.
+    pub fn of(record: &VisibilityRecord) -> Self {
+        Self { close_time: record.close_time, start_time: record.start_time, run_id: record.run_id }
+    }
+
+    /// The close time to order by: an open run counts as closing last of all.
+    pub fn close_order(&self) -> i64 {
+        self.close_time.unwrap_or(i64::MAX)
+    }
+
+    /// The opaque bytes of `next_page_token`.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![TOKEN_FORM];
+        bytes.extend(self.close_order().to_be_bytes());
+        bytes.extend(self.start_time.to_be_bytes());
+        bytes.extend(self.run_id.as_bytes());
+        bytes
+    }
+
+    /// Reads `next_page_token`; none if it is not one of ours: INVALID_ARGUMENT.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&form, rest) = bytes.split_first()?;
+        let (close, rest) = rest.split_first_chunk::<8>()?;
+        let (start, run) = rest.split_first_chunk::<8>()?;
+        let close = i64::from_be_bytes(*close);
+        (form == TOKEN_FORM).then_some(Self {
+            close_time: (close != i64::MAX).then_some(close),
+            start_time: i64::from_be_bytes(*start),
+            run_id: Uuid::from_slice(run).ok()?,
+        })
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct ListRequest<'a> {
+    /// The namespace.
+    pub namespace_id: Uuid,
+    /// Which of its records.
+    pub predicate: &'a Predicate,
+    /// How many at most, 1 to [`MAX_PAGE`].
+    pub page_size: usize,
+    /// Only what comes after this place.
+    pub after: Option<PageToken>,
+}
+
+/// Records in the default order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<VisibilityRecord>,
+    /// Where to go on: there exactly when the page is full.
+    pub next: Option<PageToken>,
+}
+
+/// How many records a filter finds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Count {
+    /// All of them.
+    pub total: u64,
+    /// By value of the grouping attribute, ascending, null first; empty without grouping.
+    pub groups: Vec<CountGroup>,
+}
+
+/// The records of one value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CountGroup {
+    /// The value; ExecutionStatus as its name. None counts the records without the attribute.
+    pub value: Option<Value>,
+    /// How many.
+    pub count: u64,
+}
+
+/// The end of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Which record.
+    pub key: RunKey,
+    /// The log position of the deletion.
+    pub position: u64,
+}
+
+/// Stores records and finds them: a projection of the shards' logs that may lag and is written at least once.
+///
+/// A write that was answered is durable and seen by the next read. One call's records may become visible one by
+/// one.
+#[async_trait]
+pub trait VisibilityStore: Send + Sync {
+    /// Writes records. One whose run is stored at the same or a greater position is left out, so repetitions and
+    /// late writers do no harm; of several for one run the greatest position stays. Any number of records: an
+    /// engine splits what its database would refuse.
+    async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError>;
+
+    /// Deletes records, each unless it is stored at a greater position. What is not there is no error. An upsert
+    /// that comes after the deletion is written whatever its position: who replays a log replays its deletions
+    /// too.
+    async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError>;
+
+    /// Deletes up to `limit` records of a namespace and answers how many; below the limit, none is left.
+    async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError>;
+
+    /// One page in the default order (see [`PageToken`]). A record that changes between two pages may appear
+    /// twice or not at all.
+    async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError>;
+
+    /// Counts records, apart by an attribute if asked. The attribute is a Keyword.
+    async fn count(
+        &self,
+        namespace_id: Uuid,
+        predicate: &Predicate,
+        group_by: Option<&Attribute>,
+    ) -> Result<Count, VisibilityError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_go_both_ways_and_nothing_else_is_one() {
+        for close_time in [None, Some(-5), Some(7)] {
+            let token = PageToken { close_time, start_time: 3, run_id: Uuid::from_u128(9) };
+            let bytes = token.encode();
+            assert_eq!(PageToken::decode(&bytes), Some(token));
+            assert_eq!(PageToken::decode(&bytes[..bytes.len() - 1]), None);
+            assert_eq!(PageToken::decode(&[bytes.as_slice(), &[0]].concat()), None);
+            assert_eq!(PageToken::decode(&[&[9], &bytes[1..]].concat()), None);
+        }
+        assert_eq!(PageToken::decode(b""), None);
+    }
+
+    #[test]
+    fn page_sizes_have_a_default_and_a_limit() {
+        assert_eq!([0, -1, 1, 1_000, 1_001].map(page_size), [1_000, 1_000, 1, 1_000, 1_000]);
+    }
+}
