@@ -150,11 +150,6 @@ impl Run {
         self.task.as_ref().is_some_and(|task| task.started_event_id != 0)
     }
 
-    /// Whether new events have to wait: a workflow task is in a worker's hands.
-    pub(crate) fn buffers(&self) -> bool {
-        self.task_started()
-    }
-
     /// Whether the first workflow task is still to come: no task is scheduled before it.
     pub(crate) fn in_first_task_backoff(&self) -> bool {
         self.info.first_task_at_ns != 0 || self.info.first_task_held

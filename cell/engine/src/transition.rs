@@ -88,3 +88,10 @@ impl Transition {
         })
     }
 }
+
+impl Transition {
+    /// Whether the run is closed by it.
+    pub fn closes(&self) -> bool {
+        self.events.iter().any(|new| crate::run::closing_status(new.event.event_type()).is_some())
+    }
+}

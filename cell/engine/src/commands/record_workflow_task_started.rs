@@ -155,7 +155,7 @@ fn transient_events(run: &Run, task: &WorkflowTask, started: Attributes, now: Ti
 }
 
 /// The events of a transient task that has been started, as readers of the history see them behind it.
-pub(crate) fn transient_tail(run: &Run) -> Vec<Bytes> {
+pub fn transient_tail(run: &Run) -> Vec<Bytes> {
     let Some(task) = run.task.as_ref().filter(|task| task.transient && task.started_event_id != 0) else {
         return Vec::new();
     };

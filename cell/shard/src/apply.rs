@@ -1,0 +1,288 @@
+//! Applying a record: the one way that a shard's memory changes, live and in recovery.
+
+use crate::config::ShardConfig;
+use crate::resident::{Entity, Resident, Slot, WorkflowKey};
+use crate::state::{START, ShardState};
+use crate::usage;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::log::v1::record::ShardFact;
+use atoll_internal_api::log::v1::{self as log, Record};
+use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
+use bytes::Bytes;
+use cell_engine::{CurrentRun, EffectDelta, Run, Time, Transition, VisibilityFacts};
+use cell_store::Position;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What applying one transition left behind, besides the changed entity.
+struct Applied {
+    key: EntityKey,
+    delta: EffectDelta,
+    visibility: Option<VisibilityFacts>,
+}
+
+impl ShardState {
+    /// Applies an atomic record and adds it to the open batch. Answers its ordinal.
+    ///
+    /// The engine may panic while applying: the entities of the record are then quarantined and the
+    /// record is not written, so it never happened for anybody else.
+    pub(crate) fn commit(
+        &mut self,
+        config: &ShardConfig,
+        now: Time,
+        mut transitions: Vec<Transition>,
+        usage: Vec<UsageEntry>,
+    ) -> Result<u64, String> {
+        for transition in &mut transitions {
+            usage::derive(self, now, transition);
+        }
+        let protos: Vec<log::Transition> = transitions.iter().map(Transition::to_proto).collect();
+        let mut applied = Vec::with_capacity(transitions.len());
+        for (transition, proto) in transitions.iter().zip(&protos) {
+            match self.apply_transition(transition, &proto.events) {
+                Ok(done) => applied.push(done),
+                Err(panic) => {
+                    transitions.iter().for_each(|t| self.quarantine(&t.entity));
+                    return Err(panic);
+                }
+            }
+        }
+        let record = Record { at_ns: now.0, transitions: protos, usage, shard_fact: None };
+        let ordinal = self.append(config, &record);
+        let position = self.last_position;
+        for done in applied {
+            self.settle(done, position, ordinal);
+        }
+        Ok(ordinal)
+    }
+
+    /// Adds a record that touches no entity: usage without a transition, a sealed hour, deletions.
+    pub(crate) fn commit_fact(
+        &mut self,
+        config: &ShardConfig,
+        now: Time,
+        usage: Vec<UsageEntry>,
+        fact: Option<ShardFact>,
+    ) -> u64 {
+        let record = Record { at_ns: now.0, transitions: Vec::new(), usage, shard_fact: fact };
+        let ordinal = self.append(config, &record);
+        self.note_fact(&record);
+        ordinal
+    }
+
+    fn append(&mut self, config: &ShardConfig, record: &Record) -> u64 {
+        self.applied += 1;
+        let position = self.open.push(record, self.applied, config.row_bytes);
+        self.last_position = position;
+        collect_facts(record, position, &mut self.entry_index, &mut self.open.facts);
+        self.applied
+    }
+
+    /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped.
+    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), prost::DecodeError> {
+        self.advance(Time(record.at_ns));
+        self.applied += 1;
+        self.note_fact(record);
+        for proto in &record.transitions {
+            let transition = Transition::from_proto(proto)?;
+            let deleted = transition.entity.kind == EntityKind::WorkflowRun
+                && self.deleted.contains_key(&transition.entity);
+            if deleted || position <= self.position_of(&transition.entity) {
+                continue;
+            }
+            match self.apply_transition(&transition, &proto.events) {
+                Ok(done) => self.settle(done, position, self.applied),
+                Err(panic) => {
+                    tracing::error!(entity = ?transition.entity, panic, "entity quarantined in recovery");
+                    self.quarantine(&transition.entity);
+                }
+            }
+        }
+        collect_facts(record, position, &mut self.entry_index, &mut self.open.facts);
+        Ok(())
+    }
+
+    fn note_fact(&mut self, record: &Record) {
+        match &record.shard_fact {
+            Some(ShardFact::HourSealed(seal)) => self.sealed_hour_ms = Some(seal.hour_start_ms),
+            Some(ShardFact::RunsDeleted(runs)) => {
+                for key in runs.runs.iter().filter_map(crate::names::key_of) {
+                    self.remove(&key);
+                }
+            }
+            Some(ShardFact::Ownership(_)) | None => {}
+        }
+    }
+
+    fn apply_transition(&mut self, transition: &Transition, events: &Bytes) -> Result<Applied, String> {
+        let key = &transition.entity;
+        match key.kind {
+            EntityKind::CurrentRun => {
+                let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
+                let slot = workflow.current.get_or_insert(Slot::Absent);
+                let (_, delta) = apply_to::<CurrentRun>(slot, transition)?;
+                Ok(Applied { key: key.clone(), delta, visibility: None })
+            }
+            EntityKind::WorkflowRun => {
+                let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
+                if workflow.run(key.run_id).is_none() {
+                    workflow.runs.push((key.run_id, Slot::Absent));
+                }
+                let slot = workflow.run_mut(key.run_id).expect("pushed above");
+                let (run, delta) = apply_to::<Run>(slot, transition)?;
+                if let (Some(first), Some(last)) = (transition.events.first(), transition.events.last()) {
+                    run.history.push(first.event.event_id, last.event.event_id, events.clone());
+                }
+                let visibility = delta.visibility.then(|| run.entity.visibility());
+                Ok(Applied { key: key.clone(), delta, visibility })
+            }
+        }
+    }
+
+    /// Notes where an applied record stands and hands on what it caused.
+    fn settle(&mut self, done: Applied, position: Position, ordinal: u64) {
+        let Applied { key, delta, visibility } = done;
+        self.dirty.insert(key.clone());
+        // A current-run record may come back after its run was deleted.
+        self.deleted.remove(&key);
+        match key.kind {
+            EntityKind::CurrentRun => {
+                let workflow = self.workflows.get_mut(&WorkflowKey::of(&key));
+                if let Some(current) = workflow.and_then(|w| w.current.as_mut()).and_then(Slot::resident_mut)
+                {
+                    touch(current, position, ordinal);
+                }
+            }
+            EntityKind::WorkflowRun => {
+                let workflow = self.workflows.get_mut(&WorkflowKey::of(&key));
+                if let Some(run) = workflow.and_then(|w| w.run_mut(key.run_id)).and_then(Slot::resident_mut) {
+                    touch(run, position, ordinal);
+                    run.used = self.tick;
+                    self.open.watchers.append(&mut run.watchers);
+                    if let Some(at) = run.entity.delete_at() {
+                        self.expiries.insert((at.millis_up(), key.clone()));
+                    }
+                }
+                self.arm(&key);
+            }
+        }
+        if let Some(facts) = visibility {
+            self.open.facts.visibility.push((key.clone(), position, facts));
+        }
+        self.open.effects.extend(delta.wanted.into_iter().map(|effect| (key.clone(), effect)));
+    }
+
+    /// First log row that an entity's stored snapshot does not include.
+    pub(crate) fn first_dirty(&self, key: &EntityKey) -> Option<u64> {
+        let workflow = self.workflows.get(&WorkflowKey::of(key))?;
+        match key.kind {
+            EntityKind::CurrentRun => workflow.current.as_ref()?.resident()?.first_dirty,
+            EntityKind::WorkflowRun => workflow.run(key.run_id)?.resident()?.first_dirty,
+        }
+    }
+
+    fn position_of(&self, key: &EntityKey) -> Position {
+        let workflow = self.workflows.get(&WorkflowKey::of(key));
+        match key.kind {
+            EntityKind::CurrentRun => workflow
+                .and_then(|w| w.current.as_ref())
+                .and_then(Slot::resident)
+                .map_or(START, |resident| resident.position),
+            EntityKind::WorkflowRun => workflow
+                .and_then(|w| w.run(key.run_id))
+                .and_then(Slot::resident)
+                .map_or(START, |resident| resident.position),
+        }
+    }
+
+    /// Keeps an entity's stored bytes and serves it no more until a person has looked.
+    fn quarantine(&mut self, key: &EntityKey) {
+        let since = self.first_dirty(key).unwrap_or(self.open.next_position().seq);
+        let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
+        match key.kind {
+            EntityKind::CurrentRun => workflow.current = Some(Slot::Quarantined),
+            EntityKind::WorkflowRun => match workflow.run_mut(key.run_id) {
+                Some(slot) => *slot = Slot::Quarantined,
+                None => workflow.runs.push((key.run_id, Slot::Quarantined)),
+            },
+        }
+        self.dirty.remove(key);
+        self.quarantined.entry(key.clone()).or_insert(since);
+    }
+
+    /// Removes a deleted run, and the current-run record where it names that run.
+    pub(crate) fn remove(&mut self, key: &EntityKey) {
+        let id = WorkflowKey::of(key);
+        self.deleted.insert(key.clone(), self.applied);
+        self.dirty.remove(key);
+        let Some(workflow) = self.workflows.get_mut(&id) else { return };
+        if key.kind == EntityKind::CurrentRun {
+            workflow.current = Some(Slot::Absent);
+        } else if let Some(at) = workflow.runs.iter().position(|(run, _)| *run == key.run_id) {
+            let (_, slot) = workflow.runs.remove(at);
+            if let Slot::Resident(run) = slot {
+                if let Some(at) = run.armed {
+                    self.wakes.remove(&(at, key.clone()));
+                }
+                if let Some(at) = run.entity.delete_at() {
+                    self.expiries.remove(&(at.millis_up(), key.clone()));
+                }
+            }
+        }
+        self.forget_absent(&id);
+    }
+}
+
+fn apply_to<'a, T: Entity>(
+    slot: &'a mut Slot<T>,
+    transition: &Transition,
+) -> Result<(&'a mut Resident<T>, EffectDelta), String> {
+    if matches!(slot, Slot::Absent) {
+        *slot = Slot::Resident(Box::new(Resident::new(T::create(transition.entity.clone()), START, 0)));
+    }
+    let Slot::Resident(resident) = slot else { return Err("entity is quarantined".into()) };
+    let delta = catch_unwind(AssertUnwindSafe(|| resident.entity.apply(transition)))
+        .map_err(|panic| panic_text(panic.as_ref()))?;
+    Ok((resident, delta))
+}
+
+fn touch<T>(resident: &mut Resident<T>, position: Position, ordinal: u64) {
+    resident.ordinal = ordinal;
+    resident.position = position;
+    resident.first_dirty.get_or_insert(position.seq);
+}
+
+/// The message of a caught panic.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".into())
+}
+
+/// What projections are told of a record.
+fn collect_facts(
+    record: &Record,
+    position: Position,
+    next_index: &mut (u64, u32),
+    facts: &mut crate::sink::DurableBatch,
+) {
+    let entries = record.transitions.iter().flat_map(|t| &t.usage).chain(&record.usage);
+    for entry in entries {
+        if next_index.0 != position.seq {
+            *next_index = (position.seq, 0);
+        }
+        let index = next_index.1;
+        next_index.1 += 1;
+        facts.usage.push(PositionedEntry { seq: position.seq, index, entry: Some(entry.clone()) });
+    }
+    match &record.shard_fact {
+        Some(ShardFact::HourSealed(seal)) => {
+            facts.seals.push(HourSeal { hour_start_ms: seal.hour_start_ms, seq: position.seq });
+        }
+        Some(ShardFact::RunsDeleted(runs)) => {
+            facts.deleted.extend(runs.runs.iter().filter_map(crate::names::key_of));
+        }
+        Some(ShardFact::Ownership(_)) | None => {}
+    }
+}

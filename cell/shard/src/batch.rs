@@ -1,0 +1,130 @@
+//! The open batch of a shard: what has been applied and not yet handed to the store.
+
+use crate::log_row::RowBuilder;
+use crate::sink::DurableBatch;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1::Record;
+use cell_engine::{Effect, Time};
+use cell_store::{Append, Epoch, LogRow, Position, ShardId};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Records applied to memory, encoded into rows, with everything that happens once they are durable.
+pub(crate) struct OpenBatch {
+    rows: Vec<LogRow>,
+    current: Option<RowBuilder>,
+    /// Sequence number of the row that the next record goes to.
+    next_seq: u64,
+    bytes: usize,
+    opened_at: Time,
+    /// Ordinal of the last record in the batch.
+    last_ordinal: u64,
+    /// Effects in the order they came to be wanted.
+    pub(crate) effects: Vec<(EntityKey, Effect)>,
+    /// What projections are told.
+    pub(crate) facts: DurableBatch,
+    /// Long polls on entities that changed.
+    pub(crate) watchers: Vec<oneshot::Sender<()>>,
+}
+
+/// A batch on its way to the store.
+pub(crate) struct InFlight {
+    pub(crate) append: Append,
+    pub(crate) last_ordinal: u64,
+    pub(crate) effects: Vec<(EntityKey, Effect)>,
+    pub(crate) facts: DurableBatch,
+    pub(crate) watchers: Vec<oneshot::Sender<()>>,
+    pub(crate) bytes: usize,
+}
+
+impl OpenBatch {
+    /// An empty batch whose first record goes to row `next_seq`.
+    pub(crate) fn new(next_seq: u64) -> Self {
+        Self {
+            rows: Vec::new(),
+            current: None,
+            next_seq,
+            bytes: 0,
+            opened_at: Time(0),
+            last_ordinal: 0,
+            effects: Vec::new(),
+            facts: DurableBatch::default(),
+            watchers: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.current.is_none()
+    }
+
+    /// Bytes waiting to be written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.current.as_ref().map_or(0, RowBuilder::len)
+    }
+
+    /// When the first record was added; meaningless while empty.
+    pub(crate) fn opened_at(&self) -> Time {
+        self.opened_at
+    }
+
+    /// Where the next record will stand.
+    pub(crate) fn next_position(&self) -> Position {
+        Position { seq: self.next_seq, index: self.current.as_ref().map_or(0, RowBuilder::records) }
+    }
+
+    /// Adds a record; rows are closed at about `row_bytes`.
+    pub(crate) fn push(&mut self, record: &Record, ordinal: u64, row_bytes: usize) -> Position {
+        let at = Time(record.at_ns);
+        if self.is_empty() {
+            self.opened_at = at;
+            self.facts.from_seq = self.next_seq;
+        }
+        let position = self.next_position();
+        let row = self.current.get_or_insert_with(|| RowBuilder::new(at.0));
+        row.push(record);
+        self.facts.to_seq = self.next_seq + 1;
+        self.facts.at = at;
+        self.last_ordinal = ordinal;
+        if row.len() >= row_bytes {
+            self.close_row();
+        }
+        position
+    }
+
+    fn close_row(&mut self) {
+        if let Some(row) = self.current.take() {
+            let data = row.finish();
+            self.bytes += data.len();
+            self.rows.push(LogRow {
+                seq: self.next_seq,
+                epoch: Epoch(0),
+                batch_id: Uuid::nil(),
+                data,
+                ownership: false,
+            });
+            self.next_seq += 1;
+        }
+    }
+
+    /// Takes everything; the batch goes on empty at the next row.
+    pub(crate) fn take(&mut self, shard: ShardId, epoch: Epoch, batch_id: Uuid) -> Option<InFlight> {
+        if self.is_empty() {
+            return None;
+        }
+        self.close_row();
+        let mut full = std::mem::replace(self, Self::new(self.next_seq));
+        for row in &mut full.rows {
+            row.epoch = epoch;
+            row.batch_id = batch_id;
+        }
+        Some(InFlight {
+            append: Append { shard, rows: full.rows },
+            last_ordinal: full.last_ordinal,
+            effects: full.effects,
+            facts: full.facts,
+            watchers: full.watchers,
+            bytes: full.bytes,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Many small reads, one call at a time.
+
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Fetch<K, V> = dyn Fn(Vec<K>) -> BoxFuture<Result<Vec<V>, String>> + Send + Sync;
+type Waiters<V> = Vec<oneshot::Sender<Result<V, String>>>;
+
+/// Collects requests while one fetch is in flight and serves them all with the next: one call a tick,
+/// however many callers. Requests for one key share a slot.
+pub(crate) struct Coalescer<K, V> {
+    state: Mutex<State<K, V>>,
+    fetch: Box<Fetch<K, V>>,
+}
+
+struct State<K, V> {
+    waiting: HashMap<K, Waiters<V>>,
+    running: bool,
+}
+
+impl<K, V> Coalescer<K, V>
+where
+    K: Eq + Hash + Clone + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    /// `fetch` answers one value a key, in order.
+    pub(crate) fn new<F, Fut>(fetch: F) -> Arc<Self>
+    where
+        F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<V>, String>> + Send + 'static,
+    {
+        Arc::new(Self {
+            state: Mutex::new(State { waiting: HashMap::new(), running: false }),
+            fetch: Box::new(move |keys| Box::pin(fetch(keys))),
+        })
+    }
+
+    /// The value of `key`, as of some moment after this call.
+    pub(crate) async fn get(self: &Arc<Self>, key: K) -> Result<V, String> {
+        let (sender, receiver) = oneshot::channel();
+        let start = {
+            let mut state = self.state.lock();
+            state.waiting.entry(key).or_default().push(sender);
+            !std::mem::replace(&mut state.running, true)
+        };
+        if start {
+            tokio::spawn(Arc::clone(self).run());
+        }
+        receiver.await.unwrap_or_else(|_| Err("the fetch was abandoned".into()))
+    }
+
+    async fn run(self: Arc<Self>) {
+        loop {
+            let batch = {
+                let mut state = self.state.lock();
+                if state.waiting.is_empty() {
+                    state.running = false;
+                    return;
+                }
+                std::mem::take(&mut state.waiting)
+            };
+            let (keys, waiters): (Vec<K>, Vec<Waiters<V>>) = batch.into_iter().unzip();
+            match (self.fetch)(keys).await {
+                Ok(values) => {
+                    for (value, waiters) in values.into_iter().zip(waiters) {
+                        answer(waiters, &Ok(value));
+                    }
+                }
+                Err(error) => {
+                    for waiters in waiters {
+                        answer(waiters, &Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn answer<V: Clone>(waiters: Waiters<V>, value: &Result<V, String>) {
+    for waiter in waiters {
+        // A caller that went away does not want it any more.
+        let _ = waiter.send(value.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn callers_share_calls_and_keys() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move { Ok(keys.into_iter().map(|k| k * 2).collect()) }
+        });
+        let got = futures::future::join_all((0..100).map(|i| coalescer.get(i % 10))).await;
+        assert!(got.iter().enumerate().all(|(i, v)| *v == Ok((i as u32 % 10) * 2)));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_error_reaches_every_caller_and_the_next_call_is_fresh() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
+            let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+            async move { if first { Err("away".to_owned()) } else { Ok(keys) } }
+        });
+        let (a, b) = tokio::join!(coalescer.get(1), coalescer.get(2));
+        assert_eq!((a, b), (Err("away".into()), Err("away".into())));
+        assert_eq!(coalescer.get(1).await, Ok(1));
+    }
+}

@@ -1,0 +1,54 @@
+//! Limits and intervals of the shard runtime.
+
+use std::time::Duration;
+
+/// Limits and intervals of the shard runtime. Defaults suit an embedded cell.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Shards of a new cell; an existing cell keeps its own count.
+    pub shard_count: u32,
+    /// Name of this node in ownership records.
+    pub node: String,
+    /// A log row is closed when it passes this many bytes.
+    pub row_bytes: usize,
+    /// An open batch above this many bytes refuses new commands before they are applied.
+    pub batch_bytes: usize,
+    /// An open batch older than this refuses new commands: the store does not keep up.
+    pub batch_age: Duration,
+    /// Log bytes since the last checkpoint that trigger one, per shard.
+    pub tail_bytes: usize,
+    /// Entities encoded under one hold of the shard's lock during a checkpoint.
+    pub slice_entities: usize,
+    /// Workflow ids that a shard keeps in memory beyond those that have work pending.
+    pub resident_workflows: usize,
+    /// How far ahead the wake index is read from the store.
+    pub wake_window: Duration,
+    /// Pause between repetitions of a failed append.
+    pub append_retry: Duration,
+    /// After a takeover, deadlines that only a worker's call can meet do not fire for this long.
+    pub takeover_grace: Duration,
+    /// How often expired runs are looked for.
+    pub retention_interval: Duration,
+    /// Expired runs deleted with one log record.
+    pub retention_batch: usize,
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        Self {
+            shard_count: 8,
+            node: "local".into(),
+            row_bytes: 256 << 10,
+            batch_bytes: 8 << 20,
+            batch_age: Duration::from_secs(5),
+            tail_bytes: 16 << 20,
+            slice_entities: 64,
+            resident_workflows: 20_000,
+            wake_window: Duration::from_secs(120),
+            append_retry: Duration::from_millis(50),
+            takeover_grace: Duration::from_secs(10),
+            retention_interval: Duration::from_secs(30),
+            retention_batch: 256,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Encoded history events that no checkpoint has written yet.
+
+use bytes::{Bytes, BytesMut};
+
+/// The newest events of a run, in chunks as they were appended. Older ones are in the store.
+#[derive(Debug, Default)]
+pub(crate) struct HistoryTail {
+    chunks: Vec<Chunk>,
+    /// Last event id that the store holds.
+    stored_through: i64,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    first: i64,
+    last: i64,
+    /// Each event behind its tag and length.
+    bytes: Bytes,
+}
+
+impl HistoryTail {
+    /// A run whose events up to `stored_through` are in the store.
+    pub(crate) fn after(stored_through: i64) -> Self {
+        Self { chunks: Vec::new(), stored_through }
+    }
+
+    /// Adds freshly appended events.
+    pub(crate) fn push(&mut self, first: i64, last: i64, bytes: Bytes) {
+        debug_assert_eq!(first, self.last() + 1, "event ids are contiguous");
+        self.chunks.push(Chunk { first, last, bytes });
+    }
+
+    /// Last event id of the run.
+    pub(crate) fn last(&self) -> i64 {
+        self.chunks.last().map_or(self.stored_through, |chunk| chunk.last)
+    }
+
+    /// Last event id that has to be read from the store.
+    pub(crate) fn stored_through(&self) -> i64 {
+        self.stored_through
+    }
+
+    /// Appends to `out` the events of `[first, last]` that are here.
+    pub(crate) fn read(&self, first: i64, last: i64, out: &mut Vec<Bytes>) {
+        let start = self.chunks.partition_point(|chunk| chunk.last < first);
+        for chunk in self.chunks[start..].iter().take_while(|chunk| chunk.first <= last) {
+            out.push(cut(&chunk.bytes, chunk.first, chunk.last, first, last));
+        }
+    }
+
+    /// Everything that is not in the store, as one segment (first id, last id, bytes).
+    pub(crate) fn unwritten(&self) -> Option<(i64, i64, Bytes)> {
+        let (first, last) = (self.chunks.first()?.first, self.last());
+        if let [only] = &self.chunks[..] {
+            return Some((first, last, only.bytes.clone()));
+        }
+        let mut all = BytesMut::with_capacity(self.chunks.iter().map(|chunk| chunk.bytes.len()).sum());
+        self.chunks.iter().for_each(|chunk| all.extend_from_slice(&chunk.bytes));
+        Some((first, last, all.freeze()))
+    }
+
+    /// The store holds the events up to `last` now.
+    pub(crate) fn written(&mut self, last: i64) {
+        self.chunks.retain(|chunk| chunk.last > last);
+        self.stored_through = self.stored_through.max(last);
+    }
+}
+
+/// The events `[want_first, want_last]` of a run of events `[first, last]`, without copying.
+pub(crate) fn cut(bytes: &Bytes, first: i64, last: i64, want_first: i64, want_last: i64) -> Bytes {
+    if want_first <= first && last <= want_last {
+        return bytes.clone();
+    }
+    let mut id = first;
+    let mut at = 0;
+    let mut start = if want_first <= first { Some(0) } else { None };
+    while at < bytes.len() && id <= want_last {
+        if id == want_first {
+            start = Some(at);
+        }
+        at += framed_len(&bytes[at..]);
+        id += 1;
+    }
+    start.map_or_else(Bytes::new, |start| bytes.slice(start..at.min(bytes.len())))
+}
+
+/// Length of the first framed event: tag byte, varint length, body.
+fn framed_len(bytes: &[u8]) -> usize {
+    let mut length = 0usize;
+    let mut at = 1;
+    let mut shift = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        at += 1;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+        shift += 7;
+    }
+    at + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(bodies: &[&[u8]]) -> Bytes {
+        let mut out = Vec::new();
+        for body in bodies {
+            out.push(0x0a);
+            prost::encoding::encode_varint(body.len() as u64, &mut out);
+            out.extend_from_slice(body);
+        }
+        out.into()
+    }
+
+    #[test]
+    fn cuts_at_event_boundaries() {
+        let long = vec![7u8; 300];
+        let all = framed(&[b"a", &long, b"", b"dd"]);
+        assert_eq!(cut(&all, 5, 8, 1, 99), all);
+        assert_eq!(cut(&all, 5, 8, 6, 7), framed(&[&long, b""]));
+        assert_eq!(cut(&all, 5, 8, 8, 8), framed(&[b"dd"]));
+        assert_eq!(cut(&all, 5, 8, 1, 5), framed(&[b"a"]));
+    }
+
+    #[test]
+    fn tail_reads_across_chunks_and_forgets_what_is_stored() {
+        let mut tail = HistoryTail::after(2);
+        tail.push(3, 4, framed(&[b"c", b"d"]));
+        tail.push(5, 5, framed(&[b"e"]));
+        let mut out = Vec::new();
+        tail.read(4, 5, &mut out);
+        assert_eq!(out.concat(), framed(&[b"d", b"e"]));
+        assert_eq!(tail.unwritten(), Some((3, 5, framed(&[b"c", b"d", b"e"]))));
+        tail.written(4);
+        assert_eq!((tail.stored_through(), tail.last()), (4, 5));
+        assert_eq!(tail.unwritten(), Some((5, 5, framed(&[b"e"]))));
+    }
+}

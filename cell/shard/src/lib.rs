@@ -1,0 +1,48 @@
+//! Shard runtime: log, commit, effects, recovery, checkpoints, wake-ups, projections.
+//!
+//! Owns: turning pure decisions of `cell-engine` into durable, ordered, fenced records over a
+//! `cell_store::ShardStore`, and everything that follows from a record being durable.
+//! Does not own: what a command means (`cell-engine`), how bytes are stored (`cell-store`), what is
+//! billable (`metering-rules`), where effects go (the node that assembles a cell).
+//!
+//! Invariants:
+//! - a shard's memory changes only by applying a record, live and in replay (`apply`);
+//! - no lock is held across an await; a request never waits for anything but a load and its commit;
+//! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for
+//!   workflow-task starts, whose loss is harmless;
+//! - a batch's effects belong to the batch: a caller that goes away changes nothing;
+//! - shard time never runs backwards, also across owners.
+
+mod apply;
+mod batch;
+mod checkpoint;
+mod clock;
+mod coalesce;
+mod committer;
+mod config;
+mod error;
+mod hash;
+mod history;
+mod history_tail;
+mod hours;
+mod log_row;
+mod names;
+mod recovery;
+mod resident;
+mod runtime;
+mod shard;
+mod sink;
+mod state;
+mod usage;
+mod wake;
+
+pub use clock::Clock;
+pub use config::ShardConfig;
+pub use error::ShardError;
+pub use hash::shard_of;
+pub use history::HistoryPage;
+pub use hours::HOUR_MS;
+pub use log_row::RowError;
+pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
+pub use sink::{DurableBatch, EffectSink, Projection};
+pub use state::Target;

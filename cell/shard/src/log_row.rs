@@ -1,0 +1,133 @@
+//! One row of a shard's log: a CRC32C, then an encoded `LogBatch`.
+
+use atoll_internal_api::log::v1::{LogBatch, Record};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
+use thiserror::Error;
+
+/// The format that this code writes, and the newest it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A stored row cannot be used. Always a hard stop: the log is the truth.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum RowError {
+    /// Shorter than a checksum.
+    #[error("row of {0} bytes is too short")]
+    Short(usize),
+    /// The bytes are not what was written.
+    #[error("checksum is {found:08x}, expected {expected:08x}")]
+    Checksum {
+        /// Stored in the row.
+        expected: u32,
+        /// Computed from its bytes.
+        found: u32,
+    },
+    /// Not an encoded batch.
+    #[error("row does not decode: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// Written by newer code.
+    #[error("row has format {0}, this code reads up to {FORMAT}")]
+    Format(u32),
+}
+
+/// A row that is still open: records are encoded into it as they are applied.
+#[derive(Debug)]
+pub(crate) struct RowBuilder {
+    bytes: BytesMut,
+    records: u32,
+}
+
+impl RowBuilder {
+    /// A row opened at this shard time (Unix nanoseconds).
+    pub(crate) fn new(opened_at_ns: i64) -> Self {
+        let mut bytes = BytesMut::with_capacity(4096);
+        bytes.put_u32(0);
+        let header = LogBatch { format: FORMAT, opened_at_ns, records: Vec::new() };
+        header.encode(&mut bytes).expect("BytesMut grows");
+        Self { bytes, records: 0 }
+    }
+
+    /// Adds a record and answers its index in the row.
+    pub(crate) fn push(&mut self, record: &Record) -> u32 {
+        encode_key(3, WireType::LengthDelimited, &mut self.bytes);
+        encode_varint(record.encoded_len() as u64, &mut self.bytes);
+        record.encode(&mut self.bytes).expect("BytesMut grows");
+        self.records += 1;
+        self.records - 1
+    }
+
+    /// Records so far.
+    pub(crate) fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The finished row.
+    pub(crate) fn finish(mut self) -> Bytes {
+        let crc = crc32c(&self.bytes[4..]);
+        self.bytes[..4].copy_from_slice(&crc.to_be_bytes());
+        self.bytes.freeze()
+    }
+}
+
+/// Decodes a stored row; payload bytes are shared with it.
+pub(crate) fn decode(mut row: Bytes) -> Result<LogBatch, RowError> {
+    if row.len() < 4 {
+        return Err(RowError::Short(row.len()));
+    }
+    let expected = row.get_u32();
+    let found = crc32c(&row);
+    if expected != found {
+        return Err(RowError::Checksum { expected, found });
+    }
+    let batch = LogBatch::decode(row)?;
+    if batch.format > FORMAT {
+        return Err(RowError::Format(batch.format));
+    }
+    Ok(batch)
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at_ns: i64) -> Record {
+        Record { at_ns, ..Default::default() }
+    }
+
+    #[test]
+    fn rows_round_trip() {
+        let mut row = RowBuilder::new(7);
+        assert_eq!((row.push(&record(8)), row.push(&record(9))), (0, 1));
+        let batch = decode(row.finish()).unwrap();
+        assert_eq!(batch.opened_at_ns, 7);
+        assert_eq!(batch.records, [record(8), record(9)]);
+    }
+
+    #[test]
+    fn damage_and_newer_formats_are_refused() {
+        let mut row = RowBuilder::new(7);
+        row.push(&record(8));
+        let good = row.finish();
+        for at in 0..good.len() {
+            let mut bad = good.to_vec();
+            bad[at] ^= 1;
+            assert!(decode(bad.into()).is_err(), "flipped bit in byte {at}");
+        }
+        assert_eq!(decode(Bytes::from_static(b"abc")), Err(RowError::Short(3)));
+        let newer = LogBatch { format: FORMAT + 1, ..Default::default() }.encode_to_vec();
+        let mut bytes = BytesMut::new();
+        bytes.put_u32(crc32c(&newer));
+        bytes.put_slice(&newer);
+        assert_eq!(decode(bytes.freeze()), Err(RowError::Format(FORMAT + 1)));
+    }
+}

@@ -1,0 +1,249 @@
+//! Taking shards over: raise the epoch, read checkpoint and tail, log the ownership, replay, serve.
+
+use crate::batch::OpenBatch;
+use crate::error::ShardError;
+use crate::log_row::{RowBuilder, decode};
+use crate::names::key_of;
+use crate::resident::{Slot, WorkflowKey};
+use crate::runtime::ShardRuntime;
+use crate::sink::DurableBatch;
+use crate::state::{Phase, ShardState};
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::log::v1::record::ShardFact;
+use atoll_internal_api::log::v1::{LogBatch, Ownership, Record, ShardCheckpoint};
+use cell_engine::{Effect, IdSource, Time};
+use cell_store::{Acquired, Append, AppendOutcome, LogRow, Position, ShardId, StoreError};
+use prost::Message;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// Stored entities loaded with one read during recovery.
+const LOAD_BATCH: usize = 512;
+
+impl ShardRuntime {
+    /// Takes every shard over; serving begins shard by shard as each is replayed.
+    pub(crate) async fn acquire_all(self: &Arc<Self>) -> Result<(), ShardError> {
+        let ids: Vec<ShardId> = self.shards.iter().map(|shard| shard.id).collect();
+        self.acquire(&ids).await
+    }
+
+    /// Takes these shards over. On a collision with another taker the shard is read again.
+    pub async fn acquire(self: &Arc<Self>, ids: &[ShardId]) -> Result<(), ShardError> {
+        let mut left = ids.to_vec();
+        while !left.is_empty() {
+            let acquired = self.store.acquire(&left).await?;
+            let claims: Vec<Append> = acquired.iter().map(|a| self.claim(a)).collect();
+            let outcomes = loop {
+                match self.store.append(&claims).await {
+                    Ok(outcomes) => break outcomes,
+                    Err(StoreError::Unavailable(error)) => {
+                        tracing::warn!(error, "ownership record not written yet");
+                        tokio::time::sleep(self.config.append_retry).await;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            left.clear();
+            for (found, outcome) in acquired.into_iter().zip(outcomes) {
+                match outcome {
+                    AppendOutcome::Accepted => self.take_over(found).await?,
+                    AppendOutcome::Superseded => left.push(found.shard),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The ownership record, behind everything that stands in the log.
+    fn claim(&self, acquired: &Acquired) -> Append {
+        let now = self.clock.now().0;
+        let mut row = RowBuilder::new(now);
+        let ownership = Ownership { epoch: acquired.epoch.0, node: self.config.node.clone() };
+        row.push(&Record {
+            at_ns: now,
+            shard_fact: Some(ShardFact::Ownership(ownership)),
+            ..Default::default()
+        });
+        Append {
+            shard: acquired.shard,
+            rows: vec![LogRow {
+                seq: acquired.last_seq + 1,
+                epoch: acquired.epoch,
+                batch_id: IdSource::new(self.draw()).next_id(),
+                data: row.finish(),
+                ownership: true,
+            }],
+        }
+    }
+
+    async fn take_over(self: &Arc<Self>, acquired: Acquired) -> Result<(), ShardError> {
+        let id = acquired.shard;
+        let tail = decode_tail(&acquired)?;
+        let mut state = ShardState::new(id);
+        state.epoch = acquired.epoch;
+        state.checkpoint_seq = acquired.checkpoint_seq;
+        state.resident_complete = acquired.checkpoint_seq == 0;
+        state.generation = self.shards[id.0 as usize].state.lock().generation + 1;
+        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone())
+            .map_err(|e| StoreError::Corrupt(format!("checkpoint state of shard {id}: {e}")))?;
+        state.time = Time(checkpoint.time_ns);
+        state.sealed_hour_ms = checkpoint.sealed_hour_ms;
+        let deleted = deleted_in(&tail);
+        self.load_for_replay(&mut state, &tail, &deleted).await?;
+        replay(&mut state, &acquired, &tail, deleted)?;
+        let now = state.advance(self.clock.now());
+        state.acquired_at = now;
+        state.taken_over = acquired.last_seq > 0;
+        let effects = derive_effects(&state);
+        let facts = std::mem::take(&mut state.open.facts);
+        let next_seq = acquired.last_seq + 2;
+        state.open = OpenBatch::new(next_seq);
+        state.durable = state.applied;
+        state.durable_seq = next_seq - 1;
+        state.phase = Phase::Serving;
+        self.begin(id, state, effects, facts, &acquired).await
+    }
+
+    /// Loads what the tail changes and what has effects, in batches.
+    async fn load_for_replay(
+        &self,
+        state: &mut ShardState,
+        tail: &[(u64, LogBatch)],
+        deleted: &HashSet<EntityKey>,
+    ) -> Result<(), ShardError> {
+        if state.resident_complete {
+            return Ok(());
+        }
+        let mut keys: Vec<EntityKey> = tail
+            .iter()
+            .flat_map(|(_, batch)| &batch.records)
+            .flat_map(|record| &record.transitions)
+            .filter_map(|t| t.entity.as_ref().and_then(key_of))
+            .collect();
+        let busy = self.store.due(state.id, 0, usize::MAX).await?;
+        keys.extend(busy.into_iter().map(|row| row.key));
+        let runs: Vec<EntityKey> = keys
+            .iter()
+            .filter(|key| key.kind == EntityKind::WorkflowRun)
+            .map(|key| EntityKey::current_run(key.namespace_id, Arc::clone(&key.id)))
+            .collect();
+        keys.extend(runs);
+        keys.sort();
+        keys.dedup();
+        keys.retain(|key| !deleted.contains(key));
+        for chunk in keys.chunks(LOAD_BATCH) {
+            let wanted: Vec<(ShardId, EntityKey)> = chunk.iter().map(|key| (state.id, key.clone())).collect();
+            let rows = self.store.load(&wanted).await?;
+            for (key, row) in chunk.iter().zip(rows) {
+                state.insert_loaded(key, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts serving: projections first, so that none misses a batch; then effects.
+    async fn begin(
+        &self,
+        id: ShardId,
+        state: ShardState,
+        effects: Vec<(EntityKey, Effect)>,
+        facts: DurableBatch,
+        acquired: &Acquired,
+    ) -> Result<(), ShardError> {
+        let facts = Arc::new(DurableBatch {
+            from_seq: acquired.checkpoint_seq + 1,
+            to_seq: acquired.last_seq + 2,
+            at: state.time,
+            ..facts
+        });
+        for projection in &self.projections {
+            let outbox = self.store.outbox(id, projection.name(), usize::MAX).await?;
+            projection.restore(id, outbox);
+            projection.durable(id, &facts);
+        }
+        let shard = &self.shards[id.0 as usize];
+        *shard.state.lock() = state;
+        shard.wake_changed.notify_one();
+        if !effects.is_empty() {
+            self.effects.deliver(id, effects);
+        }
+        Ok(())
+    }
+}
+
+fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> {
+    acquired
+        .tail
+        .iter()
+        .map(|row| {
+            decode(row.data.clone())
+                .map(|batch| (row.seq, batch))
+                .map_err(|e| StoreError::Corrupt(format!("shard {} row {}: {e}", acquired.shard, row.seq)))
+        })
+        .collect()
+}
+
+/// Runs that the tail deletes: nothing that the tail says of them before that matters.
+fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
+    tail.iter()
+        .flat_map(|(_, batch)| &batch.records)
+        .filter_map(|record| match &record.shard_fact {
+            Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
+            _ => None,
+        })
+        .flat_map(|deleted| deleted.runs.iter().filter_map(key_of))
+        .filter(|key| key.kind == EntityKind::WorkflowRun)
+        .collect()
+}
+
+fn replay(
+    state: &mut ShardState,
+    acquired: &Acquired,
+    tail: &[(u64, LogBatch)],
+    deleted: HashSet<EntityKey>,
+) -> Result<(), StoreError> {
+    state.deleted = deleted.into_iter().map(|key| (key, 0)).collect();
+    for (seq, batch) in tail {
+        for (index, record) in batch.records.iter().enumerate() {
+            let position = Position { seq: *seq, index: index as u32 };
+            state.replay(position, record).map_err(|e| {
+                StoreError::Corrupt(format!("shard {} record {position:?}: {e}", acquired.shard))
+            })?;
+        }
+    }
+    project_tail(state, tail);
+    state.tail_bytes = acquired.tail.iter().map(|row| row.data.len()).sum();
+    Ok(())
+}
+
+/// Every run that the tail touches is projected again as it is now: its snapshot may include changes
+/// that no projection confirmed.
+fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
+    let touched: BTreeSet<EntityKey> = tail
+        .iter()
+        .flat_map(|(_, batch)| &batch.records)
+        .flat_map(|record| &record.transitions)
+        .filter_map(|t| t.entity.as_ref().and_then(key_of))
+        .filter(|key| key.kind == EntityKind::WorkflowRun)
+        .collect();
+    state.open.facts.visibility.clear();
+    for key in touched {
+        let run = state.workflows.get(&WorkflowKey::of(&key)).and_then(|w| w.run(key.run_id));
+        if let Some(run) = run.and_then(Slot::resident) {
+            let facts = (key, run.position, run.entity.visibility());
+            state.open.facts.visibility.push(facts);
+        }
+    }
+}
+
+fn derive_effects(state: &ShardState) -> Vec<(EntityKey, Effect)> {
+    let mut effects = Vec::new();
+    for (WorkflowKey { namespace_id, id }, workflow) in &state.workflows {
+        for (run_id, slot) in &workflow.runs {
+            let Some(run) = slot.resident() else { continue };
+            let key = EntityKey::run(*namespace_id, Arc::clone(id), *run_id);
+            effects.extend(run.entity.effects().map(|effect| (key.clone(), effect)));
+        }
+    }
+    effects
+}

@@ -1,0 +1,206 @@
+//! Entities in memory.
+
+use crate::history_tail::HistoryTail;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use bytes::Bytes;
+use cell_engine::{CurrentRun, Effect, EffectDelta, RestoreError, Run, Time, Transition};
+use cell_store::{EntityRow, Position};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Names a workflow id within its shard.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct WorkflowKey {
+    pub(crate) namespace_id: Uuid,
+    pub(crate) id: Arc<str>,
+}
+
+impl WorkflowKey {
+    pub(crate) fn of(key: &EntityKey) -> Self {
+        Self { namespace_id: key.namespace_id, id: Arc::clone(&key.id) }
+    }
+}
+
+/// Everything in memory of one workflow id.
+#[derive(Default)]
+pub(crate) struct Workflow {
+    /// The current-run record; `None` while nobody has looked in the store.
+    pub(crate) current: Option<Slot<CurrentRun>>,
+    /// Runs that somebody asked for, newest last. Few: usually one.
+    pub(crate) runs: Vec<(Uuid, Slot<Run>)>,
+}
+
+impl Workflow {
+    pub(crate) fn run(&self, run_id: Uuid) -> Option<&Slot<Run>> {
+        self.runs.iter().rev().find(|(id, _)| *id == run_id).map(|(_, slot)| slot)
+    }
+
+    pub(crate) fn run_mut(&mut self, run_id: Uuid) -> Option<&mut Slot<Run>> {
+        self.runs.iter_mut().rev().find(|(id, _)| *id == run_id).map(|(_, slot)| slot)
+    }
+}
+
+/// What is known of an entity.
+pub(crate) enum Slot<T> {
+    /// It does not exist.
+    Absent,
+    /// Here it is.
+    Resident(Box<Resident<T>>),
+    /// The engine failed on it; its stored bytes are left as they are.
+    Quarantined,
+}
+
+impl<T> Slot<T> {
+    /// Whether it is known not to exist.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    pub(crate) fn resident(&self) -> Option<&Resident<T>> {
+        match self {
+            Self::Resident(resident) => Some(resident),
+            Self::Absent | Self::Quarantined => None,
+        }
+    }
+
+    pub(crate) fn resident_mut(&mut self) -> Option<&mut Resident<T>> {
+        match self {
+            Self::Resident(resident) => Some(resident),
+            Self::Absent | Self::Quarantined => None,
+        }
+    }
+}
+
+/// An entity with what the shard remembers about it.
+pub(crate) struct Resident<T> {
+    pub(crate) entity: T,
+    /// Ordinal of the last record that changed it: answers about it wait for that one.
+    pub(crate) ordinal: u64,
+    /// Position of that record.
+    pub(crate) position: Position,
+    /// First log row that the stored snapshot does not include.
+    pub(crate) first_dirty: Option<u64>,
+    /// When the wake index fires for it, Unix milliseconds.
+    pub(crate) armed: Option<i64>,
+    /// Newest events.
+    pub(crate) history: HistoryTail,
+    /// Long polls to be told of the next change, once it is durable.
+    pub(crate) watchers: Vec<oneshot::Sender<()>>,
+    /// Shard tick of the last use, for eviction.
+    pub(crate) used: u64,
+}
+
+impl<T> Resident<T> {
+    pub(crate) fn new(entity: T, position: Position, stored_through: i64) -> Self {
+        Self {
+            entity,
+            ordinal: 0,
+            position,
+            first_dirty: None,
+            armed: None,
+            history: HistoryTail::after(stored_through),
+            watchers: Vec::new(),
+            used: 0,
+        }
+    }
+}
+
+/// What the shard needs of every kind of entity.
+pub(crate) trait Entity: Sized {
+    const KIND: EntityKind;
+    fn create(key: EntityKey) -> Self;
+    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError>;
+    fn apply(&mut self, transition: &Transition) -> EffectDelta;
+    fn snapshot(&self) -> Bytes;
+    fn wake(&self) -> Option<Time>;
+    fn effects(&self) -> Vec<Effect>;
+    /// Last event id that a snapshot taken now includes.
+    fn last_event_id(&self) -> i64;
+    fn closed(&self) -> bool;
+    fn delete_at(&self) -> Option<Time>;
+    fn billed_bytes(&self) -> u64;
+
+    /// The row that a checkpoint writes. An entity with effects is stored as due at once, so that a
+    /// new owner loads it and derives them again; it expires only when nothing is left to do.
+    fn row(&self, key: EntityKey, position: Position) -> EntityRow {
+        let busy = !self.effects().is_empty();
+        EntityRow {
+            key,
+            snapshot: self.snapshot(),
+            position,
+            wake_at_ms: if busy { Some(0) } else { self.wake().map(Time::millis_up) },
+            closed: self.closed(),
+            delete_at_ms: if busy { None } else { self.delete_at().map(Time::millis_up) },
+            billed_bytes: self.billed_bytes(),
+        }
+    }
+}
+
+impl Entity for CurrentRun {
+    const KIND: EntityKind = EntityKind::CurrentRun;
+    fn create(key: EntityKey) -> Self {
+        Self::new(key)
+    }
+    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
+        Self::restore(key, snapshot)
+    }
+    fn apply(&mut self, transition: &Transition) -> EffectDelta {
+        self.apply(transition)
+    }
+    fn snapshot(&self) -> Bytes {
+        self.snapshot()
+    }
+    fn wake(&self) -> Option<Time> {
+        None
+    }
+    fn effects(&self) -> Vec<Effect> {
+        Vec::new()
+    }
+    fn last_event_id(&self) -> i64 {
+        0
+    }
+    fn closed(&self) -> bool {
+        false
+    }
+    fn delete_at(&self) -> Option<Time> {
+        None
+    }
+    fn billed_bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Entity for Run {
+    const KIND: EntityKind = EntityKind::WorkflowRun;
+    fn create(key: EntityKey) -> Self {
+        Self::new(key)
+    }
+    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
+        Self::restore(key, snapshot)
+    }
+    fn apply(&mut self, transition: &Transition) -> EffectDelta {
+        self.apply(transition)
+    }
+    fn snapshot(&self) -> Bytes {
+        self.snapshot()
+    }
+    fn wake(&self) -> Option<Time> {
+        self.wake()
+    }
+    fn effects(&self) -> Vec<Effect> {
+        self.effects().collect()
+    }
+    fn last_event_id(&self) -> i64 {
+        self.next_event_id() - 1
+    }
+    fn closed(&self) -> bool {
+        self.closed()
+    }
+    fn delete_at(&self) -> Option<Time> {
+        self.delete_at()
+    }
+    fn billed_bytes(&self) -> u64 {
+        self.billed_bytes()
+    }
+}

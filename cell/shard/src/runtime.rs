@@ -1,0 +1,351 @@
+//! The shard runtime: what frontends and effects call.
+
+use crate::clock::Clock;
+use crate::coalesce::Coalescer;
+use crate::config::ShardConfig;
+use crate::error::ShardError;
+use crate::hash::shard_of;
+use crate::shard::Shard;
+use crate::sink::{EffectSink, Projection};
+use crate::state::{Phase, Resolved, ShardState, Target};
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::usage::v1::UsageEntry;
+use cell_engine::{Command, Context, Decision, IdSource, Limits, NamespaceConfig, Release, View};
+use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
+use parking_lot::MutexGuard;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// Where the runtime looks up namespaces. Must answer at once.
+pub trait Namespaces: Send + Sync + 'static {
+    /// The namespace as configured now; `None` when the cell does not know it.
+    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>>;
+}
+
+/// What the runtime is built from.
+pub struct ShardDeps {
+    /// Storage.
+    pub store: Arc<dyn ShardStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Namespaces.
+    pub namespaces: Arc<dyn Namespaces>,
+    /// Takes effects.
+    pub effects: Arc<dyn EffectSink>,
+    /// Follow the log.
+    pub projections: Vec<Arc<dyn Projection>>,
+    /// Seed of every id that the runtime makes.
+    pub seed: u128,
+}
+
+/// A reply, what it waits for, and whether ownership has to be confirmed first.
+type Decided<R> = (Result<R, cell_engine::Rejection>, Option<oneshot::Receiver<()>>, bool);
+
+/// All shards of a cell that this node owns.
+pub struct ShardRuntime {
+    pub(crate) config: ShardConfig,
+    pub(crate) store: Arc<dyn ShardStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) namespaces: Arc<dyn Namespaces>,
+    pub(crate) effects: Arc<dyn EffectSink>,
+    pub(crate) projections: Vec<Arc<dyn Projection>>,
+    pub(crate) limits: Limits,
+    pub(crate) shards: Vec<Arc<Shard>>,
+    pub(crate) identity: StoreIdentity,
+    /// Something waits to be written.
+    pub(crate) dirty: Notify,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
+    epochs: Arc<Coalescer<ShardId, Epoch>>,
+    seed: u128,
+    drawn: AtomicU64,
+}
+
+impl ShardRuntime {
+    /// Opens the store, acquires every shard, replays its tail and starts serving.
+    pub async fn open(config: ShardConfig, deps: ShardDeps) -> Result<Arc<Self>, ShardError> {
+        let incarnation = IdSource::new(deps.seed ^ u128::MAX).next_id();
+        let identity = deps.store.open(config.shard_count, incarnation).await?;
+        let store = Arc::clone(&deps.store);
+        let loads = Coalescer::new(move |keys: Vec<(ShardId, EntityKey)>| {
+            let store = Arc::clone(&store);
+            async move { store.load(&keys).await.map_err(|e| e.to_string()) }
+        });
+        let store = Arc::clone(&deps.store);
+        let epochs = Coalescer::new(move |shards: Vec<ShardId>| {
+            let store = Arc::clone(&store);
+            async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
+        });
+        let runtime = Arc::new(Self {
+            config,
+            store: deps.store,
+            clock: deps.clock,
+            namespaces: deps.namespaces,
+            effects: deps.effects,
+            projections: deps.projections,
+            limits: Limits::default(),
+            shards: (0..identity.shard_count).map(|id| Arc::new(Shard::new(ShardId(id)))).collect(),
+            identity,
+            dirty: Notify::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            loads,
+            epochs,
+            seed: deps.seed,
+            drawn: AtomicU64::new(0),
+        });
+        runtime.acquire_all().await?;
+        runtime.start_tasks();
+        Ok(runtime)
+    }
+
+    /// Identity of the store: log incarnation and shard count.
+    pub fn identity(&self) -> StoreIdentity {
+        self.identity
+    }
+
+    /// Where a workflow id lives.
+    pub fn shard_of(&self, namespace_id: Uuid, workflow_id: &str) -> ShardId {
+        shard_of(namespace_id, workflow_id, self.identity.shard_count)
+    }
+
+    /// Shards that are being served.
+    pub fn serving(&self) -> usize {
+        self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving).count()
+    }
+
+    /// Runs in memory that are not closed: what a person asks first of a cell.
+    pub fn open_runs(&self) -> u64 {
+        let open = |shard: &Arc<Shard>| {
+            let state = shard.state.lock();
+            let runs = state.workflows.values().flat_map(|workflow| &workflow.runs);
+            runs.filter(|(_, slot)| slot.resident().is_some_and(|run| !run.entity.closed())).count() as u64
+        };
+        self.shards.iter().map(open).sum()
+    }
+
+    /// Decides a command on its target, applies it, and answers once that is durable.
+    ///
+    /// A caller that goes away changes nothing about what was applied. An error other than
+    /// `Rejected` leaves open whether the command took effect; commands with request ids may be
+    /// repeated.
+    pub async fn execute<C: Command>(&self, target: &Target, command: C) -> Result<C::Reply, ShardError> {
+        let (answer, wait, confirm) = self.decide(target, command).await?;
+        let shard = self.shard(target);
+        self.released(shard, wait).await?;
+        if confirm {
+            self.confirm_ownership(shard).await?;
+        }
+        answer.map_err(ShardError::Rejected)
+    }
+
+    /// As `execute`, without waiting for durability: for the runtime's own commands, whose effects
+    /// go out with the batch anyway.
+    pub(crate) async fn execute_unawaited<C: Command>(
+        &self,
+        target: &Target,
+        command: C,
+    ) -> Result<C::Reply, ShardError> {
+        let (answer, _, _) = self.decide(target, command).await?;
+        answer.map_err(ShardError::Rejected)
+    }
+
+    /// Decides and applies. Answers the reply, what it has to wait for, and whether it ends
+    /// something for the caller, so that ownership has to be confirmed.
+    async fn decide<C: Command>(&self, target: &Target, command: C) -> Result<Decided<C::Reply>, ShardError> {
+        let shard = self.shard(target);
+        let namespace = self
+            .namespaces
+            .namespace(target.namespace_id)
+            .ok_or(ShardError::UnknownNamespace(target.namespace_id))?;
+        let (mut state, run_id) = self.ready(shard, target).await?;
+        self.admit(&state)?;
+        let now = state.advance(self.clock.now());
+        let mut ids = IdSource::new(self.draw());
+        let mut context = Context { now, ids: &mut ids, limits: &self.limits, namespace: &namespace };
+        let view = state.view(target, run_id);
+        let decision = catch_unwind(AssertUnwindSafe(|| command.decide(view, &mut context)))
+            .map_err(|panic| {
+                let panic = crate::apply::panic_text(panic.as_ref());
+                tracing::error!(workflow_id = %target.workflow_id, panic, "panic while deciding; nothing changed");
+                ShardError::Panicked
+            })?;
+        let prior = state.target_ordinal(target, run_id);
+        let Decision { transitions, answer, release } = decision;
+        let changed = !transitions.is_empty();
+        let ordinal = if changed {
+            let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
+                tracing::error!(workflow_id = %target.workflow_id, panic, "panic while applying; quarantined");
+                ShardError::Quarantined(target.workflow_id.to_string())
+            })?;
+            self.wrote(shard, &state);
+            if release == Release::PriorDurable { prior } else { ordinal }
+        } else {
+            state.forget_absent(&target.workflow());
+            prior
+        };
+        let ends_something = answer.is_err() && !changed;
+        Ok((answer, state.wait_for(ordinal), ends_something))
+    }
+
+    /// Reads something about a target; what it saw is durable when this returns.
+    pub async fn read<R>(&self, target: &Target, look: impl FnOnce(View<'_>) -> R) -> Result<R, ShardError> {
+        let shard = self.shard(target);
+        let (seen, wait, found) = {
+            let (mut state, run_id) = self.ready(shard, target).await?;
+            let view = state.view(target, run_id);
+            let found = view.run.is_some();
+            let seen = look(view);
+            let ordinal = state.target_ordinal(target, run_id);
+            state.forget_absent(&target.workflow());
+            (seen, state.wait_for(ordinal), found)
+        };
+        self.released(shard, wait).await?;
+        if !found {
+            self.confirm_ownership(shard).await?;
+        }
+        Ok(seen)
+    }
+
+    /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
+    /// customer's favour.
+    pub fn record_usage(&self, target: &Target, usage: impl FnOnce(cell_engine::Time) -> UsageEntry) {
+        let shard = self.shard(target);
+        let mut state = shard.state.lock();
+        if state.phase == Phase::Serving {
+            let now = state.advance(self.clock.now());
+            state.commit_fact(&self.config, now, vec![usage(now)], None);
+            self.wrote(shard, &state);
+        }
+    }
+
+    /// A receiver that fires when the target's run has changed durably, or at once with an error
+    /// when the shard is lost. `still` decides under the lock whether waiting makes sense.
+    pub async fn watch(
+        &self,
+        target: &Target,
+        still: impl FnOnce(View<'_>) -> bool,
+    ) -> Result<Option<oneshot::Receiver<()>>, ShardError> {
+        let shard = self.shard(target);
+        let (mut state, run_id) = self.ready(shard, target).await?;
+        let waits = still(state.view(target, run_id));
+        let run = state
+            .workflows
+            .get_mut(&target.workflow())
+            .and_then(|w| run_id.and_then(|id| w.run_mut(id)))
+            .and_then(crate::resident::Slot::resident_mut);
+        Ok(run.filter(|_| waits).map(|run| {
+            let (sender, receiver) = oneshot::channel();
+            run.watchers.retain(|watcher| !watcher.is_closed());
+            run.watchers.push(sender);
+            receiver
+        }))
+    }
+
+    pub(crate) fn shard(&self, target: &Target) -> &Arc<Shard> {
+        &self.shards[self.shard_of(target.namespace_id, &target.workflow_id).0 as usize]
+    }
+
+    /// Locks the shard with the target in memory.
+    pub(crate) async fn ready<'a>(
+        &self,
+        shard: &'a Shard,
+        target: &Target,
+    ) -> Result<(MutexGuard<'a, ShardState>, Option<Uuid>), ShardError> {
+        const LOADS: usize = 8;
+        for _ in 0..LOADS {
+            let (key, generation) = {
+                let state = shard.state.lock();
+                if state.phase != Phase::Serving {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                match state.resolve(target) {
+                    Resolved::Ready(run_id) => return Ok((state, run_id)),
+                    Resolved::Quarantined => {
+                        return Err(ShardError::Quarantined(target.workflow_id.to_string()));
+                    }
+                    Resolved::Missing(key) => (key, state.generation),
+                }
+            };
+            let row =
+                self.loads.get((shard.id, key.clone())).await.map_err(cell_store::StoreError::Unavailable)?;
+            let mut state = shard.state.lock();
+            if state.generation == generation {
+                state.insert_loaded(&key, row)?;
+            }
+        }
+        Err(ShardError::Overloaded(shard.id))
+    }
+
+    /// Refuses before anything is applied when the store does not keep up.
+    fn admit(&self, state: &ShardState) -> Result<(), ShardError> {
+        if state.open.is_empty() {
+            return Ok(());
+        }
+        let age = self.clock.now().0.saturating_sub(state.open.opened_at().0);
+        let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
+        if too_old || state.open.bytes() > self.config.batch_bytes {
+            return Err(ShardError::Overloaded(state.id));
+        }
+        Ok(())
+    }
+
+    /// Tells the committer that a shard has something to write.
+    pub(crate) fn wrote(&self, shard: &Shard, state: &ShardState) {
+        shard.pending.store(true, Ordering::Release);
+        self.dirty.notify_one();
+        let first = state.wakes.first().map(|(at, _)| *at);
+        if first.is_some_and(|at| at < shard.sleeps_until.load(Ordering::Relaxed)) {
+            shard.wake_changed.notify_one();
+        }
+    }
+
+    async fn released(&self, shard: &Shard, wait: Option<oneshot::Receiver<()>>) -> Result<(), ShardError> {
+        match wait {
+            Some(durable) => durable.await.map_err(|_| ShardError::NotOwner(shard.id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Answers that end something for their caller leave only from the owner: one epoch read a tick.
+    async fn confirm_ownership(&self, shard: &Shard) -> Result<(), ShardError> {
+        let stored = self.epochs.get(shard.id).await.map_err(cell_store::StoreError::Unavailable)?;
+        let ours = shard.state.lock().epoch;
+        if stored == ours { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
+    }
+
+    /// A seed that no other command gets.
+    pub(crate) fn draw(&self) -> u128 {
+        let n = u128::from(self.drawn.fetch_add(1, Ordering::Relaxed));
+        self.seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    }
+
+    fn start_tasks(self: &Arc<Self>) {
+        self.tasks.spawn(Arc::clone(self).commit_loop());
+        self.tasks.spawn(Arc::clone(self).hours_loop());
+        for shard in &self.shards {
+            self.tasks.spawn(Arc::clone(self).wake_loop(Arc::clone(shard)));
+            self.tasks.spawn(Arc::clone(self).checkpoint_loop(Arc::clone(shard)));
+        }
+    }
+
+    /// Stops serving: writes what is open, takes a last checkpoint, ends every task.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.flush().await;
+        for shard in &self.shards {
+            if let Err(error) = self.checkpoint(shard).await {
+                tracing::warn!(shard = shard.id.0, %error, "no checkpoint at shutdown; the next start replays more");
+            }
+            shard.state.lock().lose();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! One shard: its data behind a lock, and what its tasks share.
+
+use crate::state::ShardState;
+use cell_store::ShardId;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use tokio::sync::Notify;
+
+/// One shard of the cell.
+pub(crate) struct Shard {
+    pub(crate) id: ShardId,
+    /// Held for the length of one transition, never across an await.
+    pub(crate) state: Mutex<ShardState>,
+    /// The open batch has something in it.
+    pub(crate) pending: AtomicBool,
+    /// The earliest wake-up came closer.
+    pub(crate) wake_changed: Notify,
+    /// What the shard's wake task sleeps towards, Unix milliseconds.
+    pub(crate) sleeps_until: AtomicI64,
+    /// One checkpoint at a time.
+    pub(crate) checkpointing: tokio::sync::Mutex<()>,
+    /// The tail has grown enough for a checkpoint.
+    pub(crate) checkpoint_due: Notify,
+}
+
+impl Shard {
+    pub(crate) fn new(id: ShardId) -> Self {
+        Self {
+            id,
+            state: Mutex::new(ShardState::new(id)),
+            pending: AtomicBool::new(false),
+            wake_changed: Notify::new(),
+            sleeps_until: AtomicI64::new(i64::MAX),
+            checkpointing: tokio::sync::Mutex::new(()),
+            checkpoint_due: Notify::new(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Wake-ups: timers, retries and timeouts are all "woken at t".
+
+use crate::error::ShardError;
+use crate::resident::{Slot, WorkflowKey};
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use crate::state::{Phase, Target};
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::Time;
+use cell_engine::commands::Wake;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Longest sleep towards a wake-up: bounds the harm of a wall clock that jumps.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
+/// A run that was woken and still is due (a deadline in its takeover grace) is looked at again after this.
+const STILL_DUE_MS: i64 = 250;
+/// Due rows read from the store at once.
+const SCAN_LIMIT: usize = 10_000;
+
+impl ShardRuntime {
+    /// Wakes what is due on one shard until the runtime stops.
+    pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
+        let mut scanned_until = i64::MIN;
+        loop {
+            let now = self.clock.now().millis();
+            if let Err(error) = self.scan_ahead(&shard, now, &mut scanned_until).await {
+                tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
+            }
+            self.wake_due(&shard, now).await;
+            let next = shard.state.lock().wakes.first().map_or(i64::MAX, |(at, _)| *at);
+            shard.sleeps_until.store(next, Ordering::Relaxed);
+            let pause = u64::try_from(next.saturating_sub(self.clock.now().millis())).unwrap_or(0);
+            tokio::select! {
+                () = tokio::time::sleep(MAX_SLEEP.min(Duration::from_millis(pause))) => {}
+                () = shard.wake_changed.notified() => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Wakes everything that is due now; answers how many runs were woken.
+    pub async fn wake_all_due(&self) -> usize {
+        let now = self.clock.now().millis();
+        let mut woken = 0;
+        for shard in &self.shards {
+            woken += self.wake_due(shard, now).await;
+        }
+        woken
+    }
+
+    /// Takes the stored wake-ups of the coming window into memory.
+    async fn scan_ahead(&self, shard: &Shard, now: i64, scanned_until: &mut i64) -> Result<(), ShardError> {
+        let window = i64::try_from(self.config.wake_window.as_millis()).unwrap_or(i64::MAX);
+        if *scanned_until > now.saturating_add(window / 2) || shard.state.lock().resident_complete {
+            return Ok(());
+        }
+        let until = now.saturating_add(window);
+        let due = self.store.due(shard.id, until, SCAN_LIMIT).await?;
+        let full = due.len() == SCAN_LIMIT;
+        let mut state = shard.state.lock();
+        for row in due {
+            let resident = state
+                .workflows
+                .get(&WorkflowKey::of(&row.key))
+                .and_then(|w| w.run(row.key.run_id))
+                .is_some_and(|slot| !slot.is_absent());
+            if !resident && !state.deleted.contains_key(&row.key) {
+                state.wakes.insert((row.at_ms, row.key));
+            }
+        }
+        *scanned_until = if full { now } else { until };
+        Ok(())
+    }
+
+    async fn wake_due(&self, shard: &Shard, now: i64) -> usize {
+        let due = take_due(shard, now);
+        for key in &due {
+            self.wake_one(shard, key).await;
+        }
+        due.len()
+    }
+
+    async fn wake_one(&self, shard: &Shard, key: &EntityKey) {
+        let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
+        let worker_deadlines_from = {
+            let state = shard.state.lock();
+            if state.phase != Phase::Serving {
+                return;
+            }
+            let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
+            if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
+        };
+        match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
+            Ok(())
+            | Err(ShardError::Rejected(_) | ShardError::Quarantined(_) | ShardError::UnknownNamespace(_)) => {
+            }
+            Err(error) => {
+                tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
+            }
+        }
+        let mut state = shard.state.lock();
+        let unarmed = state
+            .workflows
+            .get(&WorkflowKey::of(key))
+            .and_then(|w| w.run(key.run_id))
+            .and_then(Slot::resident)
+            .is_some_and(|run| run.armed.is_none());
+        if unarmed {
+            let earliest = self.clock.now().millis() + STILL_DUE_MS;
+            state.arm_from(key, earliest);
+        }
+    }
+}
+
+/// Removes what is due from the index.
+fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
+    let mut state = shard.state.lock();
+    let mut due = Vec::new();
+    while state.wakes.first().is_some_and(|(at, _)| *at <= now) {
+        let (_, key) = state.wakes.pop_first().expect("looked at above");
+        let run = state.workflows.get_mut(&WorkflowKey::of(&key)).and_then(|w| w.run_mut(key.run_id));
+        if let Some(run) = run.and_then(Slot::resident_mut) {
+            run.armed = None;
+        }
+        due.push(key);
+    }
+    due
+}
