@@ -3,6 +3,8 @@
 pub(crate) mod billing;
 pub(crate) mod cell;
 pub(crate) mod control_plane;
+mod edge;
 pub(crate) mod gateway;
 pub(crate) mod metering;
 pub(crate) mod stores;
+mod worker;

@@ -1,6 +1,75 @@
-use crate::config::BillingConfig;
-use crate::serve::lifetime::Lifetime;
+//! Billing as a process: the API, and the worker of the month's workflow.
 
-pub(crate) async fn serve(_config: BillingConfig, _life: Lifetime) -> anyhow::Result<()> {
-    anyhow::bail!("billing is not part of this build")
+mod directory;
+mod runner;
+mod steps;
+
+use std::sync::Arc;
+
+use atoll_rpc::{Dispatcher, Metrics, RawClient, Server};
+use billing::Deps;
+use billing::access::PrincipalRoles;
+use billing::accounts::PayAsYouGoAccounts;
+use billing::usage_source::{RemoteUsageService, UsageServiceSource};
+use durable_workflows::{Activities, WorkerConfig, WorkflowClient};
+
+use super::edge::caller::is_account_admin;
+use super::edge::guard::InternalGuard;
+use super::worker::{Worker, system_cell};
+use crate::config::BillingConfig;
+use crate::serve::clock::clock;
+use crate::serve::lifetime::Lifetime;
+use crate::serve::server_config;
+use directory::OperatorDirectory;
+use runner::DurableMonths;
+use steps::MonthSteps;
+
+/// Task queue of the month's workflow and its activities.
+const TASK_QUEUE: &str = "billing";
+
+/// Serves until `life` ends.
+pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Result<()> {
+    let metrics = Metrics::install()?;
+    let service_config = billing::Config {
+        rate_cards: config.rate_cards.clone(),
+        ..billing::Config::new(config.database.clone())
+    };
+    let billing = billing::build(&service_config, deps(&config)?).await?;
+
+    let cell = system_cell(&config.system_cell, &config.internal_token);
+    let months = DurableMonths::new(WorkflowClient::new(cell.clone(), TASK_QUEUE, "billing"));
+    let dispatcher = Dispatcher::builder("billing")
+        .descriptors(atoll_internal_api::descriptor_pool())
+        .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))
+        .service(billing.service(Arc::new(months)))
+        .build()?;
+    let server = Server::new(server_config(config.listen), dispatcher).metrics(metrics);
+    let server = server.start(life.stop.clone()).await?;
+
+    let activities = Activities {
+        billing_months: Some(Arc::new(MonthSteps::new(billing.activities()))),
+        ..Activities::default()
+    };
+    let worker_config =
+        WorkerConfig { cell, task_queue: TASK_QUEUE.to_owned(), identity: "billing".to_owned() };
+    let worker = Worker::start(worker_config, activities, &life.stop);
+
+    let address = server.local_addr().to_string();
+    life.ready(&[("billing", address.clone())], &format!("Billing serves on {address}."))?;
+    let outcome = worker.until_stopped(&life.stop).await;
+    server.shutdown().await;
+    billing.close().await;
+    outcome
+}
+
+fn deps(config: &BillingConfig) -> anyhow::Result<Deps> {
+    let metering = RawClient::new(&config.metering)?;
+    let usage = RemoteUsageService::new(metering, config.internal_token.clone());
+    let directory = OperatorDirectory::new(&config.control_plane, &config.operator_key)?;
+    Ok(Deps {
+        clock: clock(config.time_offset.as_deref())?,
+        usage: Arc::new(UsageServiceSource::new(Arc::new(usage))),
+        accounts: Arc::new(PayAsYouGoAccounts::new(Arc::new(directory))),
+        roles: Arc::new(PrincipalRoles::new(is_account_admin)),
+    })
 }

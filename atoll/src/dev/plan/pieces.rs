@@ -92,6 +92,7 @@ impl Plan {
             rate_cards: None,
             metering: self.ports.get("metering").to_string(),
             control_plane: self.ports.get("cloud").to_string(),
+            operator_key: self.secrets.operator_key.clone(),
             internal_token: self.secrets.internal_token.clone(),
             time_offset: args.time_offset.clone(),
             system_cell: self.system_cell(),

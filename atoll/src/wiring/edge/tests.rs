@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use atoll_api::call::{Bytes, CallContext, Code, Principal, PrincipalKind, Status};
+use atoll_internal_api::cell::v1::Grant;
+use atoll_internal_api::usage::v1::{
+    ListUsageRequest, ListUsageResponse, UsageRow, UsageService, usage_service,
+};
+use atoll_rpc::{CallOptions, Dispatcher, Gate, Interceptor, RawClient, Server, ServerConfig, ServerHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::caller::{CALLER_HEADER, is_account_admin};
+use super::forward::ForwardService;
+use super::guard::InternalGuard;
+
+const TOKEN: &str = "internal.secret";
+
+/// Answers with who calls.
+struct WhoCalls;
+
+#[async_trait]
+impl UsageService for WhoCalls {
+    async fn list_usage(&self, ctx: &CallContext, _: ListUsageRequest) -> Result<ListUsageResponse, Status> {
+        let principal = ctx.principal.as_ref().ok_or_else(|| Status::internal("nobody"))?;
+        let row = UsageRow {
+            kind: format!("{:?}", principal.kind),
+            account_id: principal.account.clone(),
+            incomplete: is_account_admin(ctx),
+            ..Default::default()
+        };
+        Ok(ListUsageResponse { rows: vec![row], next_page_token: String::new() })
+    }
+}
+
+/// Authenticates a key `account:role`.
+struct Keys;
+
+impl Interceptor for Keys {
+    fn before<'a>(&'a self, ctx: &'a mut CallContext, _: &'a Bytes) -> Gate<'a> {
+        let key = ctx.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        if let Some((account, role)) = key.and_then(|key| key.split_once(':')) {
+            let (account, role) = (account.to_owned(), role.to_owned());
+            ctx.principal = Some(Arc::new(Principal {
+                kind: PrincipalKind::User,
+                id: "u".to_owned(),
+                account,
+                display: "ü".to_owned(),
+            }));
+            ctx.extensions.insert(Grant { account_role: role, ..Default::default() });
+        }
+        Gate::Now(Ok(()))
+    }
+}
+
+async fn serve(builder: atoll_rpc::DispatcherBuilder) -> ServerHandle {
+    let dispatcher = builder.descriptors(atoll_internal_api::descriptor_pool()).build().unwrap();
+    Server::new(ServerConfig::default(), dispatcher).start(CancellationToken::new()).await.unwrap()
+}
+
+/// Kind of principal, account, and whether it is an admin, as the service behind saw it.
+async fn asked(
+    address: &str,
+    key: Option<&str>,
+    forged: Option<&str>,
+) -> Result<(String, String, bool), Code> {
+    let mut options = CallOptions::default();
+    if let Some(key) = key {
+        options = options.bearer(key);
+    }
+    if let Some(forged) = forged {
+        options = options.header(CALLER_HEADER, forged);
+    }
+    let client = RawClient::new(address).unwrap();
+    let answer = client.call(usage_service::LIST_USAGE, &ListUsageRequest::default(), options).await;
+    let row = answer.map_err(|status| status.code)?.rows.remove(0);
+    Ok((row.kind, row.account_id, row.incomplete))
+}
+
+#[tokio::test]
+async fn the_caller_travels_with_the_call_and_cannot_be_forged() {
+    let behind = serve(
+        Dispatcher::builder("metering")
+            .interceptor(Arc::new(InternalGuard::new(TOKEN)))
+            .service(usage_service::raw(Arc::new(WhoCalls))),
+    )
+    .await;
+    let inside = behind.local_addr().to_string();
+    let forward = ForwardService::new(&usage_service::SERVICE, &inside, TOKEN).unwrap();
+    let edge =
+        serve(Dispatcher::builder("control-plane").interceptor(Arc::new(Keys)).service(Arc::new(forward)))
+            .await;
+    let outside = edge.local_addr().to_string();
+
+    let user = |account: &str, is_admin| Ok(("User".to_owned(), account.to_owned(), is_admin));
+    assert_eq!(asked(&outside, Some("acme1:admin"), None).await, user("acme1", true));
+    assert_eq!(asked(&outside, Some("acme1:read"), None).await, user("acme1", false));
+    assert_eq!(asked(&outside, None, None).await, Err(Code::Unauthenticated));
+
+    // What a client says about itself is replaced at the edge, and not listened to without the token.
+    let forged = "eyJraW5kIjoib3BlcmF0b3IifQ==";
+    assert_eq!(asked(&outside, Some("acme1:read"), Some(forged)).await, user("acme1", false));
+    assert_eq!(asked(&inside, Some("acme1:admin"), None).await, Err(Code::Unauthenticated));
+    assert_eq!(asked(&inside, None, Some(forged)).await, Err(Code::Unauthenticated));
+
+    // A piece of the cloud that speaks for itself.
+    let internal = Ok(("Internal".to_owned(), String::new(), false));
+    assert_eq!(asked(&inside, Some(TOKEN), None).await, internal);
+    assert_eq!(asked(&inside, Some(TOKEN), Some("nonsense")).await, Err(Code::InvalidArgument));
+
+    edge.shutdown().await;
+    behind.shutdown().await;
+    assert_eq!(asked(&inside, Some(TOKEN), None).await, Err(Code::Unavailable));
+}
