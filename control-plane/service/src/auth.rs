@@ -3,6 +3,8 @@
 //! One interceptor in front of every service: it finds the caller by the bearer token, looks the method up in the table of rules, and
 //! refuses. What a rule cannot say (whose key is deleted?) the method itself checks with [`Tenant`].
 //!
+//! What a tenant may do is handed on as `cell.v1.Grant` beside the principal, for services that stand beside ours on one listener.
+//!
 //! Accounts are isolated: whatever a caller names of another account, existing or not, the answer is the same.
 
 mod rules;
@@ -15,6 +17,7 @@ use atoll_api::call::{
 };
 use atoll_rpc::{Clock, Gate, Interceptor};
 
+use crate::cells::cell_grant;
 use crate::error::ApiError;
 use crate::keys;
 use crate::model::{Access, KeyGrant, Permission, Principal, PrincipalKind};
@@ -69,22 +72,30 @@ pub(crate) struct Guard {
     operator: Option<[u8; 32]>,
     /// SHA-256 of what other pieces of the cloud show.
     internal: Option<[u8; 32]>,
+    /// Services that decide themselves what a known caller may do.
+    neighbours: Vec<&'static str>,
 }
 
 impl Guard {
-    /// A guard that knows operators and tenants.
-    pub(crate) fn of_cloud(store: Store, clock: Arc<dyn Clock>, operator_key: Option<&str>) -> Self {
-        Self { store, clock, operator: operator_key.map(keys::hash), internal: None }
+    /// A guard that knows operators and tenants. Calls of `neighbours`, by full name, it only authenticates.
+    pub(crate) fn of_cloud(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        operator_key: Option<&str>,
+        neighbours: Vec<&'static str>,
+    ) -> Self {
+        Self { store, clock, operator: operator_key.map(keys::hash), internal: None, neighbours }
     }
 
     /// A guard that knows other pieces of the cloud only.
     pub(crate) fn of_internal(store: Store, clock: Arc<dyn Clock>, token: &str) -> Self {
-        Self { store, clock, operator: None, internal: Some(keys::hash(token)) }
+        Self { store, clock, operator: None, internal: Some(keys::hash(token)), neighbours: Vec::new() }
     }
 
     async fn admit(&self, ctx: &mut CallContext, body: &Bytes) -> Result<(), Status> {
         let caller = self.caller(ctx).await?;
-        let Some(needs) = needs(ctx.path()) else {
+        let neighbour = self.neighbours.contains(&ctx.service()).then_some(Needs::Anyone);
+        let Some(needs) = neighbour.or_else(|| needs(ctx.path())) else {
             let text = format!("method {} of {} is not implemented", ctx.method(), ctx.service());
             return Err(Status::unimplemented(text));
         };
@@ -92,6 +103,9 @@ impl Guard {
             ctx.info().and_then(|info| info.namespace_field).and_then(|field| string_field(body, field));
         authorize(&caller, needs, namespace.unwrap_or(""))?;
         ctx.principal = Some(Arc::new(call_principal(&caller)));
+        if let Caller::Tenant(tenant) = &caller {
+            ctx.extensions.insert(cell_grant(&tenant.access));
+        }
         ctx.extensions.insert(caller);
         Ok(())
     }
@@ -147,6 +161,7 @@ fn authorize(caller: &Caller, needs: Needs, namespace: &str) -> Result<(), ApiEr
     let allowed = match (caller, needs) {
         (_, Needs::Anyone)
         | (Caller::Operator, Needs::Operator)
+        | (Caller::Operator | Caller::Internal, Needs::OperatorOrInternal)
         | (Caller::Internal, Needs::Internal)
         | (Caller::Tenant(_), Needs::Member) => true,
         (Caller::Tenant(tenant), Needs::CreateNamespaces) => tenant.access.may_create_namespaces(),

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_api::call::RawService;
 use atoll_api::temporal::api::cloud::cloudservice::v1::cloud_service;
 use atoll_internal_api::cell::v1::routing_service;
 use atoll_internal_api::operator::v1::operator_service;
 use atoll_rpc::{
-    Clock, Dispatcher, DispatcherError, InvalidAddress, Metrics, Server, ServerError, ServerHandle,
+    Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerError,
+    ServerHandle,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,9 @@ pub struct Dependencies {
     pub starter: Arc<dyn OperationStarter>,
     /// Serves `/metrics` on both listeners.
     pub metrics: Option<Metrics>,
+    /// Services of other pieces, served beside the Cloud API. Their callers are authenticated here; what those may do they decide
+    /// themselves, by the call's principal and, for tenants, the `cell.v1.Grant` in its extensions.
+    pub services: Vec<Arc<dyn RawService>>,
 }
 
 /// Why a control plane did not start. Nothing was written unless the database itself was made.
@@ -129,7 +134,7 @@ impl ControlPlane {
     }
 
     pub(crate) fn cloud_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
-        let Activities { store, clock, reconcile, .. } = &self.activities;
+        let Activities { store, clock, .. } = &self.activities;
         let entropy = &self.dependencies.entropy;
         let cloud = CloudApi {
             store: store.clone(),
@@ -139,19 +144,25 @@ impl ControlPlane {
             usage: self.usage.clone(),
             gateway_address: self.config.gateway_address.clone(),
         };
-        let operator = OperatorApi {
-            store: store.clone(),
-            clock: Arc::clone(clock),
-            entropy: Arc::clone(entropy),
-            reconcile: Arc::clone(reconcile),
-        };
-        let guard = Guard::of_cloud(store.clone(), Arc::clone(clock), self.config.operator_key.as_deref());
-        Dispatcher::builder("control-plane")
+        let neighbours = self.dependencies.services.iter().map(|service| service.info().name).collect();
+        let operator_key = self.config.operator_key.as_deref();
+        let guard = Guard::of_cloud(store.clone(), Arc::clone(clock), operator_key, neighbours);
+        let builder = Dispatcher::builder("control-plane")
             .descriptors(atoll_internal_api::descriptor_pool())
             .interceptor(Arc::new(guard))
             .service(cloud_service::raw(Arc::new(cloud)))
-            .service(operator_service::raw(Arc::new(operator)))
-            .build()
+            .service(operator_service::raw(Arc::new(self.operator())));
+        self.dependencies.services.iter().cloned().fold(builder, DispatcherBuilder::service).build()
+    }
+
+    fn operator(&self) -> OperatorApi {
+        let Activities { store, clock, reconcile, .. } = &self.activities;
+        OperatorApi {
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(&self.dependencies.entropy),
+            reconcile: Arc::clone(reconcile),
+        }
     }
 
     pub(crate) fn internal_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
@@ -161,6 +172,8 @@ impl ControlPlane {
             .descriptors(atoll_internal_api::descriptor_pool())
             .interceptor(Arc::new(guard))
             .service(routing_service::raw(Arc::new(routes.clone())))
+            // Of this, other pieces of the cloud may only ask for accounts.
+            .service(operator_service::raw(Arc::new(self.operator())))
             .build()
     }
 }

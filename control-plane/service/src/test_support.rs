@@ -5,7 +5,7 @@ mod fake_starter;
 
 use std::sync::Arc;
 
-use atoll_api::call::{CallContext, Method, Status};
+use atoll_api::call::{CallContext, Method, RawService, Status};
 use atoll_api::temporal::api::cloud::cloudservice::v1 as cloud;
 use atoll_api::temporal::api::cloud::cloudservice::v1::cloud_service;
 use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
@@ -59,9 +59,29 @@ impl TestCloud {
     }
 
     pub(crate) async fn with_usage(cells: &[&str], usage: Option<Arc<dyn UsageSource>>) -> Self {
+        Self::made(cells, usage, Vec::new()).await
+    }
+
+    /// A cloud that serves others' services too.
+    pub(crate) async fn with_services(cells: &[&str], services: Vec<Arc<dyn RawService>>) -> Self {
+        Self::made(cells, None, services).await
+    }
+
+    async fn made(
+        cells: &[&str],
+        usage: Option<Arc<dyn UsageSource>>,
+        services: Vec<Arc<dyn RawService>>,
+    ) -> Self {
         let clock = ManualClock::new("2026-03-15T10:00:00Z".parse().unwrap());
-        let test =
-            Self::open(TempDir::new().unwrap(), clock, Arc::new(FakeCells::new(cells)), cells, usage).await;
+        let test = Self::open(
+            TempDir::new().unwrap(),
+            clock,
+            Arc::new(FakeCells::new(cells)),
+            cells,
+            usage,
+            services,
+        )
+        .await;
         test.reconciler.run_once().await.unwrap();
         test
     }
@@ -71,7 +91,7 @@ impl TestCloud {
         let names = self.cells.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.activities.store.close().await;
-        Self::open(self.folder, self.clock, self.cells, &names, None).await
+        Self::open(self.folder, self.clock, self.cells, &names, None, Vec::new()).await
     }
 
     async fn open(
@@ -80,6 +100,7 @@ impl TestCloud {
         cells: Arc<FakeCells>,
         names: &[&str],
         usage: Option<Arc<dyn UsageSource>>,
+        services: Vec<Arc<dyn RawService>>,
     ) -> Self {
         let starter = Arc::new(FakeStarter::default());
         let config = config(&folder, names);
@@ -88,6 +109,7 @@ impl TestCloud {
             entropy: Arc::new(SystemEntropy),
             starter: starter.clone(),
             metrics: None,
+            services,
         };
         let mut plane = ControlPlane::build_with(config, dependencies, cells.clone()).await.unwrap();
         plane.usage = usage;

@@ -140,8 +140,10 @@ fn options(
     task_queue: &str,
     activities: &Activities,
 ) -> Result<WorkerOptions, temporalio_sdk::WorkflowRegistrationError> {
-    let mut options =
-        WorkerOptions::new(task_queue).max_cached_workflows(CACHED_WORKFLOWS).graceful_shutdown_period(GRACE);
+    let mut options = WorkerOptions::new(task_queue)
+        .max_cached_workflows(CACHED_WORKFLOWS)
+        .sticky_queue_schedule_to_start_timeout(STICKY_FOR)
+        .graceful_shutdown_period(GRACE);
     if let Some(namespaces) = &activities.namespaces {
         options = options
             .register_activities(NamespaceSteps(Arc::clone(namespaces)))

@@ -17,6 +17,8 @@ pub(crate) enum Needs {
     Namespace(Permission),
     /// An operator of the cloud.
     Operator,
+    /// An operator, or another piece of the cloud.
+    OperatorOrInternal,
     /// Another piece of the cloud.
     Internal,
 }
@@ -48,7 +50,7 @@ pub(super) const RULES: &[(&str, &str, Needs)] = &[
     (CLOUD, "GetUsage", Needs::ReadAccount),
     (OPERATOR, "CreateAccount", Needs::Operator),
     (OPERATOR, "CreateAccountKey", Needs::Operator),
-    (OPERATOR, "GetAccount", Needs::Operator),
+    (OPERATOR, "GetAccount", Needs::OperatorOrInternal),
     (OPERATOR, "ListAccounts", Needs::Operator),
     (OPERATOR, "ListCells", Needs::Operator),
     (OPERATOR, "DrainCell", Needs::Operator),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use atoll_api::call::{CallContext, Code, MethodInfo};
 use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_service};
-use atoll_internal_api::cell::v1::{WatchRoutesRequest, routing_service};
+use atoll_internal_api::cell::v1::{Grant, WatchRoutesRequest, routing_service};
 use atoll_internal_api::operator::v1::{ListCellsRequest, operator_service};
 use jiff::SignedDuration;
 
@@ -11,6 +11,38 @@ use super::rules::RULES;
 use super::*;
 use crate::model::AccountRole;
 use crate::test_support::{INTERNAL_TOKEN, OPERATOR_KEY, TestCloud};
+
+/// A service of another piece that stands beside ours: it says who the guard let in, and with what.
+struct Neighbour;
+
+impl atoll_api::call::RawService for Neighbour {
+    fn info(&self) -> &'static atoll_api::call::ServiceInfo {
+        &atoll_internal_api::usage::v1::usage_service::SERVICE
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        _method: &'static MethodInfo,
+        _body: Bytes,
+    ) -> BoxFuture<'a, Result<atoll_api::call::Reply, Status>> {
+        let principal = ctx.principal.as_ref().map(|principal| principal.account.clone()).unwrap_or_default();
+        let grant = ctx.extensions.get::<Grant>().map(|grant| grant.account_role.clone()).unwrap_or_default();
+        Box::pin(std::future::ready(Err(Status::aborted(format!("{principal}:{grant}")))))
+    }
+}
+
+#[tokio::test]
+async fn a_service_beside_ours_sees_who_calls_and_decides_itself() {
+    use atoll_internal_api::usage::v1::{ListUsageRequest, usage_service};
+    let test = TestCloud::with_services(&["a"], vec![Arc::new(Neighbour)]).await;
+    let account = test.account("acme").await;
+    let request = ListUsageRequest::default();
+    let answer = async |token: &str| test.call(token, usage_service::LIST_USAGE, &request).await.unwrap_err();
+    assert_eq!(answer(&account.token).await.message, format!("{}:admin", account.id));
+    assert_eq!(answer(OPERATOR_KEY).await.message, ":");
+    assert_eq!(answer("nobody.secret").await.code, Code::Unauthenticated);
+}
 
 /// A context as the guard makes it, for calling an implementation behind its back.
 fn admitted(method: &'static MethodInfo) -> CallContext {
@@ -151,6 +183,7 @@ fn each_need_is_met_by_who_has_it_and_by_nobody_else() {
         (namespace(Permission::Admin), "mine.acct1", [true, false, false, false, false]),
         (namespace(Permission::Read), "mine.acct2", [false, false, false, false, false]),
         (Needs::Operator, "", [false, false, false, false, true]),
+        (Needs::OperatorOrInternal, "", [false, false, false, false, true]),
         (Needs::Internal, "", [false, false, false, false, false]),
     ];
     for (needs, namespace, expected) in table {
@@ -158,6 +191,10 @@ fn each_need_is_met_by_who_has_it_and_by_nobody_else() {
         let allowed = callers.map(|caller| may(caller, needs, namespace));
         assert_eq!(allowed, expected, "{needs:?} on {namespace:?}");
     }
+    assert!(
+        may(&Caller::Internal, Needs::Internal, "") && may(&Caller::Internal, Needs::OperatorOrInternal, "")
+    );
+    assert!(!may(&Caller::Internal, Needs::Operator, "") && !may(&Caller::Internal, Needs::Member, ""));
     let nameless = authorize(&admin, namespace(Permission::Read), "");
     assert!(matches!(nameless, Err(ApiError::InvalidArgument(_))));
 }

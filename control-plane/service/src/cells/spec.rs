@@ -44,8 +44,8 @@ pub(crate) fn key_record(grant: &KeyGrant) -> KeyRecord {
     }
 }
 
-/// Account-wide power over workflows. A developer, like a reader, has it only where granted.
-fn cell_grant(access: &Access) -> Grant {
+/// What a principal may do, as the other pieces of the cloud are told.
+pub(crate) fn cell_grant(access: &Access) -> Grant {
     let account_role = match access.account_role {
         Some(AccountRole::Owner | AccountRole::Admin) => "admin",
         Some(AccountRole::Developer) => "developer",
