@@ -12,4 +12,4 @@
 
 pub mod sqlite;
 
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{SqliteOptions, SqliteStore, SqliteVisibility, Synchronous};

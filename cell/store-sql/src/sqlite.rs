@@ -13,7 +13,9 @@ mod options;
 mod read;
 mod shard_store;
 mod statements;
+mod visibility;
 mod writer;
 
 pub use options::{SqliteOptions, Synchronous};
 pub use shard_store::SqliteStore;
+pub use visibility::SqliteVisibility;

@@ -1,6 +1,6 @@
 //! Keys and numbers as columns.
 
-use super::error::damaged;
+use super::error::{damaged, store_error};
 use cell_store::{EntityKey, EntityKind, ShardId, StoreError};
 use sqlx::Sqlite;
 use sqlx::query::Query;
@@ -57,11 +57,11 @@ pub(super) fn read_key(row: &SqliteRow) -> Result<EntityKey, StoreError> {
 }
 
 pub(super) fn number(row: &SqliteRow, column: usize) -> Result<i64, StoreError> {
-    row.try_get_unchecked(column).map_err(super::error::store_error)
+    row.try_get_unchecked(column).map_err(store_error)
 }
 
 pub(super) fn maybe_number(row: &SqliteRow, column: usize) -> Result<Option<i64>, StoreError> {
-    let absent = row.try_get_raw(column).map_err(super::error::store_error)?.is_null();
+    let absent = row.try_get_raw(column).map_err(store_error)?.is_null();
     if absent { Ok(None) } else { number(row, column).map(Some) }
 }
 
@@ -70,9 +70,22 @@ pub(super) fn unsigned(row: &SqliteRow, column: usize) -> Result<u64, StoreError
 }
 
 pub(super) fn blob(row: &SqliteRow, column: usize) -> Result<&[u8], StoreError> {
-    row.try_get_unchecked(column).map_err(super::error::store_error)
+    row.try_get_unchecked(column).map_err(store_error)
 }
 
 pub(super) fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid, StoreError> {
     Uuid::from_slice(blob(row, column)?).map_err(|_| damaged("id"))
+}
+
+pub(super) fn real(row: &SqliteRow, column: usize) -> Result<f64, StoreError> {
+    row.try_get_unchecked(column).map_err(store_error)
+}
+
+pub(super) fn text(row: &SqliteRow, column: usize) -> Result<&str, StoreError> {
+    std::str::from_utf8(blob(row, column)?).map_err(|_| damaged("text"))
+}
+
+pub(super) fn maybe_text(row: &SqliteRow, column: usize) -> Result<Option<&str>, StoreError> {
+    let absent = row.try_get_raw(column).map_err(store_error)?.is_null();
+    if absent { Ok(None) } else { text(row, column).map(Some) }
 }

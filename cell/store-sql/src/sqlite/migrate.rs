@@ -26,6 +26,13 @@ pub(super) const CELL: Schema = Schema {
     migrations: &[Migration { name: "cell", sql: include_str!("schema/0001_cell.sql") }],
 };
 
+/// Visibility records of a cell.
+pub(super) const VISIBILITY: Schema = Schema {
+    what: "visibility",
+    application_id: i32::from_be_bytes(*b"Atov"),
+    migrations: &[Migration { name: "visibility", sql: include_str!("schema/0001_visibility.sql") }],
+};
+
 impl Schema {
     /// The newest version, which this program writes.
     pub(super) fn version(&self) -> i32 {

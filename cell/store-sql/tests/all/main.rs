@@ -5,3 +5,4 @@ mod kill;
 mod model;
 mod refusal;
 mod space;
+mod visibility;

@@ -1,0 +1,59 @@
+-- Visibility records of one cell.
+
+CREATE TABLE migration (
+    version INTEGER PRIMARY KEY,
+    name    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE record (
+    row_id                 INTEGER PRIMARY KEY,
+    namespace_id           BLOB NOT NULL,
+    run_id                 TEXT NOT NULL,
+    position               INTEGER NOT NULL,
+    -- The default order, ascending: bitwise complements of close time (the greatest while open) and start time.
+    close_rank             INTEGER NOT NULL,
+    start_rank             INTEGER NOT NULL,
+    workflow_id            TEXT NOT NULL,
+    workflow_type          TEXT NOT NULL,
+    task_queue             TEXT NOT NULL,
+    status                 TEXT NOT NULL,
+    start_time             INTEGER NOT NULL,
+    execution_time         INTEGER NOT NULL,
+    close_time             INTEGER,
+    history_length         INTEGER,
+    history_size_bytes     INTEGER,
+    state_transition_count INTEGER,
+    execution_duration     INTEGER,
+    parent_workflow_id     TEXT,
+    parent_run_id          TEXT,
+    root_workflow_id       TEXT,
+    root_run_id            TEXT,
+    division               TEXT,
+    memo                   BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX record_run ON record (namespace_id, run_id);
+CREATE INDEX record_order ON record (namespace_id, close_rank, start_rank, run_id);
+CREATE INDEX record_workflow ON record (namespace_id, workflow_id);
+
+-- Search attributes: a row of ordinal 0 for each, and more for further members of a list and the words of a text.
+CREATE TABLE attribute (
+    row_id       INTEGER NOT NULL,
+    name         TEXT NOT NULL,
+    ordinal      INTEGER NOT NULL,
+    namespace_id BLOB NOT NULL,
+    -- The number of its type.
+    kind         INTEGER NOT NULL,
+    -- What filters compare: null in a text's first row.
+    value        ANY,
+    -- The whole text, in a text's first row.
+    text         TEXT,
+    PRIMARY KEY (row_id, name, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attribute_value ON attribute (namespace_id, name, kind, value) WHERE value IS NOT NULL;
+
+CREATE TRIGGER record_deleted AFTER DELETE ON record
+BEGIN
+    DELETE FROM attribute WHERE row_id = OLD.row_id;
+END;
