@@ -2,6 +2,7 @@
 
 mod account;
 mod apikey;
+mod bench;
 mod billing;
 mod cell;
 mod control_plane;
@@ -72,6 +73,8 @@ enum Command {
     /// Invoices
     #[command(subcommand)]
     Invoice(invoice::InvoiceCommand),
+    /// Put a load of workflows on a Temporal-compatible server and report what it did
+    Bench(bench::BenchCommand),
 }
 
 /// Arguments that do not fit together, or a missing address or key: exit code 2.
@@ -103,6 +106,7 @@ impl Cli {
             Command::Operation(command) => block_on(command.run()),
             Command::Usage(args) => block_on(args.run()),
             Command::Invoice(command) => block_on(command.run()),
+            Command::Bench(command) => block_on(command.run()),
         }
     }
 }

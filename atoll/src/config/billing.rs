@@ -19,10 +19,8 @@ pub(crate) struct BillingConfig {
     pub(crate) rate_cards: Option<PathBuf>,
     /// `host:port` of metering.
     pub(crate) metering: String,
-    /// `host:port` of the operator API, for accounts.
+    /// `host:port` of the control plane's internal listener, for accounts.
     pub(crate) control_plane: String,
-    /// The operator's key.
-    pub(crate) operator_key: String,
     /// Token of the cloud's pieces for one another.
     pub(crate) internal_token: String,
     /// How far the clock is shifted, for development only: `40d`.

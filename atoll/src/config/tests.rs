@@ -84,7 +84,6 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         rate_cards: None,
         metering: text(),
         control_plane: text(),
-        operator_key: text(),
         internal_token: text(),
         time_offset: None,
         system_cell: system_cell(),

@@ -20,7 +20,7 @@ use crate::config::BillingConfig;
 use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
 use crate::serve::server_config;
-use directory::OperatorDirectory;
+use directory::ControlPlaneAccounts;
 use runner::DurableMonths;
 use steps::MonthSteps;
 
@@ -65,7 +65,7 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
 fn deps(config: &BillingConfig) -> anyhow::Result<Deps> {
     let metering = RawClient::new(&config.metering)?;
     let usage = RemoteUsageService::new(metering, config.internal_token.clone());
-    let directory = OperatorDirectory::new(&config.control_plane, &config.operator_key)?;
+    let directory = ControlPlaneAccounts::new(&config.control_plane, &config.internal_token)?;
     Ok(Deps {
         clock: clock(config.time_offset.as_deref())?,
         usage: Arc::new(UsageServiceSource::new(Arc::new(usage))),

@@ -1,6 +1,25 @@
+//! The gateway as a process.
+
+use atoll_rpc::Metrics;
+use gateway::{Config, Gateway};
+
 use crate::config::GatewayConfig;
 use crate::serve::lifetime::Lifetime;
+use crate::serve::server_config;
 
-pub(crate) async fn serve(_config: GatewayConfig, _life: Lifetime) -> anyhow::Result<()> {
-    anyhow::bail!("the gateway is not part of this build")
+/// Serves until `life` ends.
+pub(crate) async fn serve(config: GatewayConfig, life: Lifetime) -> anyhow::Result<()> {
+    let gateway = Gateway::build(Config {
+        server: server_config(config.listen),
+        control_plane: config.control_plane,
+        token: config.internal_token,
+        cache: Some(config.route_cache),
+        ..Config::default()
+    })?;
+    let serving = gateway.start(Some(Metrics::install()?), life.stop.clone()).await?;
+    let address = serving.local_addr().to_string();
+    life.ready(&[("gateway", address.clone())], &format!("Gateway serves on {address}."))?;
+    life.stop.cancelled().await;
+    serving.shutdown().await;
+    Ok(())
 }

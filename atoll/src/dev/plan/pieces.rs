@@ -91,8 +91,7 @@ impl Plan {
             database: data_dir.join("billing.db"),
             rate_cards: None,
             metering: self.ports.get("metering").to_string(),
-            control_plane: self.ports.get("cloud").to_string(),
-            operator_key: self.secrets.operator_key.clone(),
+            control_plane: self.ports.get("control-plane").to_string(),
             internal_token: self.secrets.internal_token.clone(),
             time_offset: args.time_offset.clone(),
             system_cell: self.system_cell(),
@@ -130,7 +129,7 @@ impl Plan {
             listen: self.ports.get("gateway"),
             control_plane: self.ports.get("control-plane").to_string(),
             internal_token: self.secrets.internal_token.clone(),
-            route_cache: data_dir.join("routes.bin"),
+            route_cache: data_dir.join("routes.json"),
             log: log.clone(),
         }
     }

@@ -10,24 +10,24 @@ use billing::accounts::{AccountDirectory, AccountsUnavailable, DirectoryEntry};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks the operator API.
-pub(super) struct OperatorDirectory {
+/// Asks on the control plane's internal listener.
+pub(super) struct ControlPlaneAccounts {
     client: RawClient,
-    key: String,
+    token: String,
 }
 
-impl OperatorDirectory {
-    /// Asks the control plane at `address` with an operator's key.
-    pub(super) fn new(address: &str, key: &str) -> Result<Self, InvalidAddress> {
-        Ok(Self { client: RawClient::new(address)?, key: key.to_owned() })
+impl ControlPlaneAccounts {
+    /// Asks the control plane at `address` with the internal token.
+    pub(super) fn new(address: &str, token: &str) -> Result<Self, InvalidAddress> {
+        Ok(Self { client: RawClient::new(address)?, token: token.to_owned() })
     }
 }
 
 #[async_trait]
-impl AccountDirectory for OperatorDirectory {
+impl AccountDirectory for ControlPlaneAccounts {
     async fn find(&self, account_id: &str) -> Result<Option<DirectoryEntry>, AccountsUnavailable> {
         let request = GetAccountRequest { account_id: account_id.to_owned() };
-        let options = CallOptions::timeout(CALL_TIMEOUT).bearer(&self.key);
+        let options = CallOptions::timeout(CALL_TIMEOUT).bearer(&self.token);
         match self.client.call(operator_service::GET_ACCOUNT, &request, options).await {
             Ok(answer) => Ok(answer.account.map(|account| DirectoryEntry { name: account.name })),
             Err(status) if matches!(status.code, Code::NotFound | Code::InvalidArgument) => Ok(None),
