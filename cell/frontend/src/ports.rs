@@ -1,0 +1,269 @@
+//! What the frontend needs from the rest of a cell.
+//!
+//! The node implements these over shards and matching, in this process or in another one. Requests
+//! arrive validated, with the namespace resolved; answers are durable.
+
+use crate::namespaces::Namespace;
+use async_trait::async_trait;
+use atoll_api::call::Status;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+/// Workflow executions.
+#[async_trait]
+pub trait Workflows: Send + Sync + 'static {
+    /// `StartWorkflowExecution`; the request id is set.
+    async fn start(
+        &self,
+        namespace: &Namespace,
+        request: wf::StartWorkflowExecutionRequest,
+    ) -> Result<wf::StartWorkflowExecutionResponse, Status>;
+
+    /// `SignalWorkflowExecution`; the request id is set.
+    async fn signal(
+        &self,
+        namespace: &Namespace,
+        request: wf::SignalWorkflowExecutionRequest,
+    ) -> Result<wf::SignalWorkflowExecutionResponse, Status>;
+
+    /// `RequestCancelWorkflowExecution`; the request id is set.
+    async fn request_cancel(
+        &self,
+        namespace: &Namespace,
+        request: wf::RequestCancelWorkflowExecutionRequest,
+    ) -> Result<wf::RequestCancelWorkflowExecutionResponse, Status>;
+
+    /// `TerminateWorkflowExecution`.
+    async fn terminate(
+        &self,
+        namespace: &Namespace,
+        request: wf::TerminateWorkflowExecutionRequest,
+    ) -> Result<wf::TerminateWorkflowExecutionResponse, Status>;
+
+    /// `DescribeWorkflowExecution`.
+    async fn describe(
+        &self,
+        namespace: &Namespace,
+        request: wf::DescribeWorkflowExecutionRequest,
+    ) -> Result<wf::DescribeWorkflowExecutionResponse, Status>;
+
+    /// `QueryWorkflow`; waits until the deadline for a worker's answer.
+    async fn query(
+        &self,
+        namespace: &Namespace,
+        request: wf::QueryWorkflowRequest,
+        deadline: Instant,
+    ) -> Result<wf::QueryWorkflowResponse, Status>;
+
+    /// `ResetStickyTaskQueue`.
+    async fn reset_sticky(
+        &self,
+        namespace: &Namespace,
+        request: wf::ResetStickyTaskQueueRequest,
+    ) -> Result<wf::ResetStickyTaskQueueResponse, Status>;
+
+    /// The run that a history read is about and what it holds now. An empty run id names the
+    /// current run. NOT_FOUND when there is none.
+    async fn history_state(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Option<Uuid>,
+    ) -> Result<HistoryState, Status>;
+
+    /// Events `[first, last]` of a run, as far as one page goes: encoded chunks and the last event
+    /// id in them.
+    async fn history_page(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        first: i64,
+        last: i64,
+    ) -> Result<(atoll_api::RawHistory, i64), Status>;
+
+    /// Like [`history_page`](Self::history_page), but ends after `batches` batches at the latest: the events of one
+    /// transaction, which are never split. Where batches are not known, every event counts as one.
+    async fn history_batches(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        first: i64,
+        last: i64,
+        batches: usize,
+    ) -> Result<(atoll_api::RawHistory, i64), Status> {
+        let most = i64::try_from(batches.max(1)).unwrap_or(i64::MAX);
+        let last = last.min(first.saturating_add(most - 1));
+        self.history_page(namespace, workflow_id, run_id, first, last).await
+    }
+
+    /// Returns when the run has events after `last_event_id` or is closed, or at the deadline.
+    async fn wait_for_history(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        last_event_id: i64,
+        deadline: Instant,
+    ) -> Result<HistoryState, Status>;
+}
+
+/// What a run's history holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryState {
+    /// The run.
+    pub run_id: Uuid,
+    /// Last event id in history.
+    pub last_event_id: i64,
+    /// Whether the run is closed (its last event is the closing one).
+    pub closed: bool,
+    /// Encoded events of a transient workflow task, which stand behind the history for SDKs only.
+    pub transient: Vec<bytes::Bytes>,
+}
+
+/// Workflow tasks and queries, from the worker's side.
+#[async_trait]
+pub trait WorkflowTasks: Send + Sync + 'static {
+    /// `PollWorkflowTaskQueue`; an empty answer at the deadline. Dropping the future loses no task.
+    async fn poll(
+        &self,
+        namespace: &Namespace,
+        request: wf::PollWorkflowTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status>;
+
+    /// `RespondWorkflowTaskCompleted`.
+    async fn complete(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondWorkflowTaskCompletedRequest,
+    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status>;
+
+    /// `RespondWorkflowTaskFailed`.
+    async fn fail(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondWorkflowTaskFailedRequest,
+    ) -> Result<wf::RespondWorkflowTaskFailedResponse, Status>;
+
+    /// `RespondQueryTaskCompleted`.
+    async fn complete_query(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondQueryTaskCompletedRequest,
+    ) -> Result<wf::RespondQueryTaskCompletedResponse, Status>;
+}
+
+/// Activity tasks, from the worker's side.
+#[async_trait]
+pub trait ActivityTasks: Send + Sync + 'static {
+    /// `PollActivityTaskQueue`; an empty answer at the deadline. Dropping the future loses no task.
+    async fn poll(
+        &self,
+        namespace: &Namespace,
+        request: wf::PollActivityTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollActivityTaskQueueResponse, Status>;
+
+    /// `RecordActivityTaskHeartbeat`.
+    async fn heartbeat(
+        &self,
+        namespace: &Namespace,
+        request: wf::RecordActivityTaskHeartbeatRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatResponse, Status>;
+
+    /// `RecordActivityTaskHeartbeatById`.
+    async fn heartbeat_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RecordActivityTaskHeartbeatByIdRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatByIdResponse, Status>;
+
+    /// `RespondActivityTaskCompleted`.
+    async fn complete(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCompletedRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedResponse, Status>;
+
+    /// `RespondActivityTaskCompletedById`.
+    async fn complete_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCompletedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedByIdResponse, Status>;
+
+    /// `RespondActivityTaskFailed`.
+    async fn fail(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskFailedRequest,
+    ) -> Result<wf::RespondActivityTaskFailedResponse, Status>;
+
+    /// `RespondActivityTaskFailedById`.
+    async fn fail_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskFailedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskFailedByIdResponse, Status>;
+
+    /// `RespondActivityTaskCanceled`.
+    async fn cancel(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCanceledRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledResponse, Status>;
+
+    /// `RespondActivityTaskCanceledById`.
+    async fn cancel_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCanceledByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledByIdResponse, Status>;
+}
+
+/// Task queues and workers.
+#[async_trait]
+pub trait TaskQueues: Send + Sync + 'static {
+    /// `DescribeTaskQueue`.
+    async fn describe(
+        &self,
+        namespace: &Namespace,
+        request: wf::DescribeTaskQueueRequest,
+    ) -> Result<wf::DescribeTaskQueueResponse, Status>;
+
+    /// `ShutdownWorker`: ends the worker's polls and gives up its sticky queue.
+    async fn shutdown_worker(
+        &self,
+        namespace: &Namespace,
+        request: wf::ShutdownWorkerRequest,
+    ) -> Result<wf::ShutdownWorkerResponse, Status>;
+}
+
+/// Writes namespaces that tenants manage through the cell itself. Only a lone cell has it: under a
+/// control plane the cell's namespaces change through `CellAdmin` alone.
+#[async_trait]
+pub trait NamespaceWriter: Send + Sync + 'static {
+    /// Creates or replaces a namespace record; `version` rises by one with every change.
+    async fn write(&self, namespace: Arc<Namespace>) -> Result<(), Status>;
+}
+
+/// The ports, as the frontend holds them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Workflow executions.
+    pub workflows: Arc<dyn Workflows>,
+    /// Workflow tasks.
+    pub workflow_tasks: Arc<dyn WorkflowTasks>,
+    /// Activity tasks.
+    pub activity_tasks: Arc<dyn ActivityTasks>,
+    /// Task queues.
+    pub task_queues: Arc<dyn TaskQueues>,
+    /// Lists and counts.
+    pub visibility: Arc<dyn cell_visibility::VisibilityStore>,
+    /// Present in a lone cell.
+    pub namespace_writer: Option<Arc<dyn NamespaceWriter>>,
+}
