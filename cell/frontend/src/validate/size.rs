@@ -1,0 +1,47 @@
+use crate::frontend::Frontend;
+use atoll_api::call::Status;
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
+use prost::Message;
+
+/// Bytes of a user metadata summary.
+const SUMMARY_BYTES: usize = 400;
+/// Bytes of user metadata details.
+const DETAILS_BYTES: usize = 20_000;
+
+impl Frontend {
+    /// Whether a payload field is larger than what is stored.
+    pub(crate) fn is_too_large<M: Message>(&self, payload: Option<&M>) -> bool {
+        payload.is_some_and(|payload| payload.encoded_len() > self.config.blob_bytes)
+    }
+
+    /// A payload field that must not be too large.
+    pub(crate) fn check_blob<M: Message>(&self, payload: Option<&M>) -> Result<(), Status> {
+        if self.is_too_large(payload) {
+            return Err(Status::invalid_argument("Blob data size exceeds limit."));
+        }
+        Ok(())
+    }
+
+    /// A memo that must not be too large.
+    pub(crate) fn check_memo<M: Message>(&self, memo: Option<&M>) -> Result<(), Status> {
+        if memo.is_some_and(|memo| memo.encoded_len() > self.config.memo_bytes) {
+            return Err(Status::invalid_argument("Memo size exceeds limit."));
+        }
+        Ok(())
+    }
+}
+
+/// What people wrote about a workflow.
+pub(crate) fn check_user_metadata(metadata: Option<&UserMetadata>) -> Result<(), Status> {
+    let Some(metadata) = metadata else { return Ok(()) };
+    let fields =
+        [("Summary", &metadata.summary, SUMMARY_BYTES), ("Details", &metadata.details, DETAILS_BYTES)];
+    for (name, payload, limit) in fields {
+        if payload.as_ref().is_some_and(|payload| payload.data.len() > limit) {
+            return Err(Status::invalid_argument(format!(
+                "UserMetadata {name} exceeds allowed size of {limit}."
+            )));
+        }
+    }
+    Ok(())
+}
