@@ -1,0 +1,53 @@
+//! The published cell RPCs: validation, keys, limits, one file per RPC.
+//!
+//! Owns what a caller of a cell meets first:
+//!
+//! - [`Frontend`], which implements the published `WorkflowService` and `OperatorService`: a thin list of delegations
+//!   to the files of `rpcs/`;
+//! - [`auth`]: API keys and what they allow, as interceptors of the dispatcher;
+//! - quotas per namespace and the [`DynamicConfig`] keys that set them;
+//! - [`HistoryToken`], the page token of history reads, also made by whoever answers polls with long histories.
+//!
+//! Does not own: workflow state, matching and storage. It reaches them through the traits of [`ports`], which arrive
+//! with validated requests and a resolved namespace, and whose errors are passed on as they are.
+//!
+//! Invariants: nothing is changed before a request is valid; a task token opens only what belongs to the namespace that
+//! the request names; every method of the published services is in the authorization table; a long poll answers empty
+//! before its caller's deadline.
+//!
+//! To add an RPC: a file in `rpcs/`, a line in `workflow_service.rs`; the authorization table has it already.
+
+pub mod auth;
+mod client_version;
+mod cluster;
+mod dynamic_config;
+mod errors;
+mod features;
+mod frontend;
+mod history_token;
+mod ids;
+mod long_poll;
+pub mod namespaces;
+mod operator_service;
+pub mod ports;
+mod quota;
+mod rpcs;
+mod schema;
+mod task_token;
+mod validate;
+mod visibility;
+mod workflow_service;
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;
+
+pub use auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
+pub use client_version::CheckClientVersion;
+pub use cluster::{COMPATIBLE_SERVER_VERSION, ClusterInfo};
+pub use dynamic_config::{DynamicConfig, DynamicConfigError, ParsedDynamicConfig};
+pub use features::Features;
+pub use frontend::{Deps, Frontend};
+pub use history_token::HistoryToken;
+pub use namespaces::{Namespace, NamespaceRegistry};

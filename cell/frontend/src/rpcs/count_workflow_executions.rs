@@ -1,0 +1,42 @@
+use crate::errors;
+use crate::frontend::Frontend;
+use crate::schema;
+use crate::visibility;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::count_workflow_executions_response::AggregationGroup;
+use atoll_api::temporal::api::workflowservice::v1::{
+    CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse,
+};
+use cell_visibility::{CountGroup, Scope, compile_count, encode_value};
+
+/// How many workflows a filter finds, apart by an attribute of few values if asked.
+pub(crate) async fn call(
+    frontend: &Frontend,
+    _ctx: &CallContext,
+    request: CountWorkflowExecutionsRequest,
+) -> Result<CountWorkflowExecutionsResponse, Status> {
+    let namespace = frontend.admit_visibility(&request.namespace)?;
+    let query = compile_count(&request.query, &schema::of(&namespace), Scope::Default)
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    if query.group_by.is_some() && !frontend.features.count_group_by_execution_status {
+        return Err(errors::unsupported("GROUP BY"));
+    }
+    let found = frontend
+        .ports
+        .visibility
+        .count(namespace.id, &query.predicate, query.group_by.as_ref())
+        .await
+        .map_err(visibility::status)?;
+    let group = |group: CountGroup| AggregationGroup {
+        group_values: vec![group.value.as_ref().map(encode_value).unwrap_or_default()],
+        count: signed(group.count),
+    };
+    Ok(CountWorkflowExecutionsResponse {
+        count: signed(found.total),
+        groups: found.groups.into_iter().map(group).collect(),
+    })
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,17 @@
+use crate::frontend::Frontend;
+use crate::validate::execution;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::{
+    DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+};
+
+/// What a workflow is doing.
+pub(crate) async fn call(
+    frontend: &Frontend,
+    _ctx: &CallContext,
+    request: DescribeWorkflowExecutionRequest,
+) -> Result<DescribeWorkflowExecutionResponse, Status> {
+    let namespace = frontend.admit(&request.namespace)?;
+    execution::check(request.execution.as_ref())?;
+    frontend.ports.workflows.describe(&namespace, request).await
+}

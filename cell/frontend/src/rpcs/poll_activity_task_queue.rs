@@ -1,0 +1,25 @@
+use crate::frontend::Frontend;
+use crate::long_poll;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::{
+    PollActivityTaskQueueRequest, PollActivityTaskQueueResponse,
+};
+
+/// Waits for an activity task. A client that goes away loses nothing for others.
+#[allow(deprecated, reason = "workers of older SDKs still send their version this way")]
+pub(crate) async fn call(
+    frontend: &Frontend,
+    ctx: &CallContext,
+    mut request: PollActivityTaskQueueRequest,
+) -> Result<PollActivityTaskQueueResponse, Status> {
+    let namespace = frontend.admit(&request.namespace)?;
+    let deadline = long_poll::task_poll_deadline(ctx, frontend.config.task_poll)?;
+    frontend.check_length("Identity", &request.identity)?;
+    frontend.settle_task_queue(&mut request.task_queue)?;
+    frontend.check_poller_version(
+        request.worker_version_capabilities.as_ref(),
+        request.deployment_options.as_ref(),
+    )?;
+    let _permit = frontend.long_poll_permit(&namespace)?;
+    frontend.ports.activity_tasks.poll(&namespace, request, deadline).await
+}

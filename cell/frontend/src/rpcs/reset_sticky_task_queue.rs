@@ -1,0 +1,17 @@
+use crate::frontend::Frontend;
+use crate::validate::execution;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::{
+    ResetStickyTaskQueueRequest, ResetStickyTaskQueueResponse,
+};
+
+/// Lets any worker of the queue take the workflow's next task.
+pub(crate) async fn call(
+    frontend: &Frontend,
+    _ctx: &CallContext,
+    request: ResetStickyTaskQueueRequest,
+) -> Result<ResetStickyTaskQueueResponse, Status> {
+    let namespace = frontend.admit(&request.namespace)?;
+    execution::check(request.execution.as_ref())?;
+    frontend.ports.workflows.reset_sticky(&namespace, request).await
+}

@@ -1,0 +1,32 @@
+use crate::frontend::Frontend;
+use crate::validate::{execution, oversize};
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::{
+    RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedByIdResponse,
+    RespondActivityTaskFailedByIdRequest,
+};
+
+/// Takes the result of an activity that is named by ids, also before any worker has started it.
+pub(crate) async fn call(
+    frontend: &Frontend,
+    _ctx: &CallContext,
+    request: RespondActivityTaskCompletedByIdRequest,
+) -> Result<RespondActivityTaskCompletedByIdResponse, Status> {
+    let namespace = frontend.admit(&request.namespace)?;
+    execution::check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
+    frontend.check_length("Identity", &request.identity)?;
+    if frontend.is_too_large(request.result.as_ref()) {
+        let failed = RespondActivityTaskFailedByIdRequest {
+            namespace: request.namespace,
+            workflow_id: request.workflow_id,
+            run_id: request.run_id,
+            activity_id: request.activity_id,
+            failure: Some(oversize::failure(oversize::RESULT)),
+            identity: request.identity,
+            ..RespondActivityTaskFailedByIdRequest::default()
+        };
+        frontend.ports.activity_tasks.fail_by_id(&namespace, failed).await?;
+        return Ok(RespondActivityTaskCompletedByIdResponse {});
+    }
+    frontend.ports.activity_tasks.complete_by_id(&namespace, request).await
+}

@@ -1,0 +1,17 @@
+use crate::frontend::Frontend;
+use atoll_api::call::{CallContext, Status};
+use atoll_api::temporal::api::workflowservice::v1::{
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse,
+};
+use atoll_internal_api::cell::v1::WorkflowTaskToken;
+
+/// Takes the commands of a worker.
+pub(crate) async fn call(
+    frontend: &Frontend,
+    _ctx: &CallContext,
+    request: RespondWorkflowTaskCompletedRequest,
+) -> Result<RespondWorkflowTaskCompletedResponse, Status> {
+    let namespace = frontend.admit_task::<WorkflowTaskToken>(&request.namespace, &request.task_token)?;
+    frontend.check_length("Identity", &request.identity)?;
+    frontend.ports.workflow_tasks.complete(&namespace, request).await
+}

@@ -1,0 +1,55 @@
+//! Visibility records as clients see them.
+
+use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::{Memo, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::workflow::v1::WorkflowExecutionInfo;
+use cell_visibility::{ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes};
+use prost::Message;
+use prost_types::{Duration, Timestamp};
+
+const NANOS: i64 = 1_000_000_000;
+
+/// A row of a list.
+pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, Status> {
+    let memo = Memo::decode(record.memo.clone()).map_err(|_| Status::data_loss("a memo is damaged"))?;
+    let reference = |it: &ExecutionRef| WorkflowExecution {
+        workflow_id: it.workflow_id.clone(),
+        run_id: it.run_id.to_string(),
+    };
+    let execution =
+        WorkflowExecution { workflow_id: record.workflow_id.clone(), run_id: record.run_id.to_string() };
+    Ok(WorkflowExecutionInfo {
+        root_execution: Some(record.root.as_ref().map_or_else(|| execution.clone(), reference)),
+        execution: Some(execution),
+        r#type: Some(WorkflowType { name: record.workflow_type.clone() }),
+        start_time: Some(timestamp(record.start_time)),
+        execution_time: Some(timestamp(record.execution_time)),
+        close_time: record.close_time.map(timestamp),
+        execution_duration: record.execution_duration.map(duration),
+        status: record.status.number(),
+        history_length: record.history_length.unwrap_or_default(),
+        history_size_bytes: record.history_size_bytes.unwrap_or_default(),
+        state_transition_count: record.state_transition_count.unwrap_or_default(),
+        parent_execution: record.parent.as_ref().map(reference),
+        memo: Some(memo),
+        search_attributes: Some(encode_search_attributes(&record.search_attributes)),
+        task_queue: record.task_queue.clone(),
+        ..WorkflowExecutionInfo::default()
+    })
+}
+
+/// What a client is told when the store does not answer.
+pub(crate) fn status(error: VisibilityError) -> Status {
+    match error {
+        VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
+        VisibilityError::Corrupt(_) => Status::data_loss(error.to_string()),
+    }
+}
+
+fn timestamp(nanos: i64) -> Timestamp {
+    Timestamp { seconds: nanos.div_euclid(NANOS), nanos: nanos.rem_euclid(NANOS) as i32 }
+}
+
+fn duration(nanos: i64) -> Duration {
+    Duration { seconds: nanos / NANOS, nanos: (nanos % NANOS) as i32 }
+}
