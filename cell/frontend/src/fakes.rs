@@ -1,0 +1,396 @@
+//! A cell that remembers what it was asked, for the tests of this crate.
+
+use crate::cluster::ClusterInfo;
+use crate::dynamic_config::DynamicConfig;
+use crate::features::Features;
+use crate::frontend::{Deps, Frontend};
+use crate::namespaces::{Namespace, NamespaceRegistry};
+use crate::ports::{
+    ActivityTasks, HistoryState, NamespaceWriter, Ports, TaskQueues, WorkflowTasks, Workflows,
+};
+use async_trait::async_trait;
+use atoll_api::RawHistory;
+use atoll_api::call::{CallContext, Method, RawService, Status};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::operatorservice::v1::operator_service;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
+use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_rpc::ManualClock;
+use prost::Message;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub(crate) const NAMESPACE_ID: Uuid = Uuid::from_u128(0xd0);
+pub(crate) const RUN_ID: Uuid = Uuid::from_u128(0x11);
+
+/// One run with a history that tests extend, and a list of the calls that came through.
+pub(crate) struct FakeCell {
+    pub(crate) calls: Mutex<Vec<&'static str>>,
+    pub(crate) run: watch::Sender<FakeRun>,
+    /// The last start that came through.
+    pub(crate) started: Mutex<Option<wf::StartWorkflowExecutionRequest>>,
+    pub(crate) failed: Mutex<Option<wf::RespondActivityTaskFailedRequest>>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeRun {
+    /// Events by batches.
+    pub(crate) batches: Vec<Vec<HistoryEvent>>,
+    pub(crate) closed: bool,
+    pub(crate) transient: Vec<HistoryEvent>,
+}
+
+impl FakeRun {
+    fn state(&self) -> HistoryState {
+        HistoryState {
+            run_id: RUN_ID,
+            last_event_id: self.batches.iter().map(Vec::len).sum::<usize>() as i64,
+            closed: self.closed,
+            transient: self.transient.iter().map(|event| event.encode_to_vec().into()).collect(),
+        }
+    }
+}
+
+impl FakeCell {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            calls: Mutex::default(),
+            run: watch::Sender::default(),
+            started: Mutex::default(),
+            failed: Mutex::default(),
+        })
+    }
+
+    fn called<T: Default>(&self, name: &'static str) -> Result<T, Status> {
+        self.calls.lock().unwrap().push(name);
+        Ok(T::default())
+    }
+
+    /// A frontend over this cell with the namespace `default`.
+    pub(crate) fn frontend(self: &Arc<Self>, change: impl FnOnce(&mut Deps)) -> Arc<Frontend> {
+        let namespaces = NamespaceRegistry::default();
+        namespaces.put(namespace(NAMESPACE_ID, "default", ""));
+        let ports = Ports {
+            workflows: Arc::clone(self) as _,
+            workflow_tasks: Arc::clone(self) as _,
+            activity_tasks: Arc::clone(self) as _,
+            task_queues: Arc::clone(self) as _,
+            visibility: Arc::new(cell_visibility::MemoryVisibility::default()),
+            namespace_writer: Some(Arc::clone(self) as _),
+        };
+        let mut deps = Deps {
+            ports,
+            namespaces: Arc::new(namespaces),
+            config: Arc::new(DynamicConfig::default()),
+            features: Features::default(),
+            cluster: ClusterInfo::lone("cell", "127.0.0.1:7233"),
+            clock: Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH)),
+        };
+        change(&mut deps);
+        Arc::new(Frontend::new(deps))
+    }
+}
+
+pub(crate) fn namespace(id: Uuid, name: &str, account: &str) -> Arc<Namespace> {
+    let spec = NamespaceSpec {
+        id: id.as_bytes().to_vec().into(),
+        name: name.to_owned(),
+        account_id: account.to_owned(),
+        retention: Some(prost_types::Duration { seconds: 86_400, nanos: 0 }),
+        ..NamespaceSpec::default()
+    };
+    Arc::new(Namespace { id, name: name.into(), spec })
+}
+
+/// Calls a method as the dispatcher does, with ten seconds to answer.
+pub(crate) async fn invoke<Request: Message, Response: Message + Default>(
+    frontend: &Arc<Frontend>,
+    method: Method<Request, Response>,
+    request: &Request,
+) -> Result<Response, Status> {
+    let mut ctx = CallContext::new(method.info());
+    ctx.deadline = Some(Instant::now() + Duration::from_secs(10));
+    invoke_in(frontend, ctx, method, request).await
+}
+
+/// Like [`invoke`], in a context of the caller's.
+pub(crate) async fn invoke_in<Request: Message, Response: Message + Default>(
+    frontend: &Arc<Frontend>,
+    ctx: CallContext,
+    method: Method<Request, Response>,
+    request: &Request,
+) -> Result<Response, Status> {
+    let raw = raw(frontend, method.info().service);
+    let reply = raw.call(&ctx, method.info(), request.encode_to_vec().into()).await?;
+    Ok(Response::decode(reply.into_message()).unwrap())
+}
+
+/// The service of that name, as the dispatcher registers it.
+pub(crate) fn raw(frontend: &Arc<Frontend>, service: &str) -> Arc<dyn RawService> {
+    if service == workflow_service::SERVICE.name {
+        workflow_service::raw(Arc::clone(frontend) as _)
+    } else {
+        operator_service::raw(Arc::clone(frontend) as _)
+    }
+}
+
+#[async_trait]
+impl Workflows for FakeCell {
+    async fn start(
+        &self,
+        _: &Namespace,
+        request: wf::StartWorkflowExecutionRequest,
+    ) -> Result<wf::StartWorkflowExecutionResponse, Status> {
+        *self.started.lock().unwrap() = Some(request);
+        self.called("start")
+    }
+
+    async fn signal(
+        &self,
+        _: &Namespace,
+        _: wf::SignalWorkflowExecutionRequest,
+    ) -> Result<wf::SignalWorkflowExecutionResponse, Status> {
+        self.called("signal")
+    }
+
+    async fn request_cancel(
+        &self,
+        _: &Namespace,
+        _: wf::RequestCancelWorkflowExecutionRequest,
+    ) -> Result<wf::RequestCancelWorkflowExecutionResponse, Status> {
+        self.called("request_cancel")
+    }
+
+    async fn terminate(
+        &self,
+        _: &Namespace,
+        _: wf::TerminateWorkflowExecutionRequest,
+    ) -> Result<wf::TerminateWorkflowExecutionResponse, Status> {
+        self.called("terminate")
+    }
+
+    async fn describe(
+        &self,
+        _: &Namespace,
+        _: wf::DescribeWorkflowExecutionRequest,
+    ) -> Result<wf::DescribeWorkflowExecutionResponse, Status> {
+        self.called("describe")
+    }
+
+    async fn query(
+        &self,
+        _: &Namespace,
+        _: wf::QueryWorkflowRequest,
+        _: Instant,
+    ) -> Result<wf::QueryWorkflowResponse, Status> {
+        self.called("query")
+    }
+
+    async fn reset_sticky(
+        &self,
+        _: &Namespace,
+        _: wf::ResetStickyTaskQueueRequest,
+    ) -> Result<wf::ResetStickyTaskQueueResponse, Status> {
+        self.called("reset_sticky")
+    }
+
+    async fn history_state(
+        &self,
+        _: &Namespace,
+        _: &str,
+        run_id: Option<Uuid>,
+    ) -> Result<HistoryState, Status> {
+        assert!(run_id.is_none_or(|run_id| run_id == RUN_ID));
+        Ok(self.run.borrow().state())
+    }
+
+    async fn history_page(
+        &self,
+        _: &Namespace,
+        _: &str,
+        _: Uuid,
+        first: i64,
+        last: i64,
+    ) -> Result<(RawHistory, i64), Status> {
+        let run = self.run.borrow();
+        let events: Vec<_> =
+            run.batches.iter().flatten().filter(|it| (first..=last).contains(&it.event_id)).collect();
+        let end = events.last().map_or(0, |event| event.event_id);
+        Ok((RawHistory::from_events(events), end))
+    }
+
+    async fn history_batches(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        first: i64,
+        last: i64,
+        batches: usize,
+    ) -> Result<(RawHistory, i64), Status> {
+        let ends: Vec<i64> = {
+            let run = self.run.borrow();
+            run.batches.iter().filter_map(|batch| Some(batch.last()?.event_id)).collect()
+        };
+        let end = ends.into_iter().filter(|end| *end >= first).take(batches).last().unwrap_or(last);
+        self.history_page(namespace, workflow_id, run_id, first, last.min(end)).await
+    }
+
+    async fn wait_for_history(
+        &self,
+        _: &Namespace,
+        _: &str,
+        _: Uuid,
+        last_event_id: i64,
+        deadline: Instant,
+    ) -> Result<HistoryState, Status> {
+        let mut watched = self.run.subscribe();
+        let news = watched.wait_for(|run| run.closed || run.state().last_event_id > last_event_id);
+        let news = tokio::time::timeout_at(deadline.into(), news).await;
+        drop(news);
+        Ok(self.run.borrow().state())
+    }
+}
+
+#[async_trait]
+impl WorkflowTasks for FakeCell {
+    async fn poll(
+        &self,
+        _: &Namespace,
+        _: wf::PollWorkflowTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+        tokio::time::sleep_until(deadline.into()).await;
+        self.called("poll_workflow_task")
+    }
+
+    async fn complete(
+        &self,
+        _: &Namespace,
+        _: wf::RespondWorkflowTaskCompletedRequest,
+    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
+        self.called("complete_workflow_task")
+    }
+
+    async fn fail(
+        &self,
+        _: &Namespace,
+        _: wf::RespondWorkflowTaskFailedRequest,
+    ) -> Result<wf::RespondWorkflowTaskFailedResponse, Status> {
+        self.called("fail_workflow_task")
+    }
+
+    async fn complete_query(
+        &self,
+        _: &Namespace,
+        _: wf::RespondQueryTaskCompletedRequest,
+    ) -> Result<wf::RespondQueryTaskCompletedResponse, Status> {
+        self.called("complete_query")
+    }
+}
+
+#[async_trait]
+impl ActivityTasks for FakeCell {
+    async fn poll(
+        &self,
+        _: &Namespace,
+        _: wf::PollActivityTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
+        tokio::time::sleep_until(deadline.into()).await;
+        self.called("poll_activity_task")
+    }
+
+    async fn heartbeat(
+        &self,
+        _: &Namespace,
+        _: wf::RecordActivityTaskHeartbeatRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatResponse, Status> {
+        self.called("heartbeat")
+    }
+
+    async fn heartbeat_by_id(
+        &self,
+        _: &Namespace,
+        _: wf::RecordActivityTaskHeartbeatByIdRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatByIdResponse, Status> {
+        self.called("heartbeat_by_id")
+    }
+
+    async fn complete(
+        &self,
+        _: &Namespace,
+        _: wf::RespondActivityTaskCompletedRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedResponse, Status> {
+        self.called("complete_activity")
+    }
+
+    async fn complete_by_id(
+        &self,
+        _: &Namespace,
+        _: wf::RespondActivityTaskCompletedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedByIdResponse, Status> {
+        self.called("complete_activity_by_id")
+    }
+
+    async fn fail(
+        &self,
+        _: &Namespace,
+        request: wf::RespondActivityTaskFailedRequest,
+    ) -> Result<wf::RespondActivityTaskFailedResponse, Status> {
+        *self.failed.lock().unwrap() = Some(request);
+        self.called("fail_activity")
+    }
+
+    async fn fail_by_id(
+        &self,
+        _: &Namespace,
+        _: wf::RespondActivityTaskFailedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskFailedByIdResponse, Status> {
+        self.called("fail_activity_by_id")
+    }
+
+    async fn cancel(
+        &self,
+        _: &Namespace,
+        _: wf::RespondActivityTaskCanceledRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledResponse, Status> {
+        self.called("cancel_activity")
+    }
+
+    async fn cancel_by_id(
+        &self,
+        _: &Namespace,
+        _: wf::RespondActivityTaskCanceledByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledByIdResponse, Status> {
+        self.called("cancel_activity_by_id")
+    }
+}
+
+#[async_trait]
+impl TaskQueues for FakeCell {
+    async fn describe(
+        &self,
+        _: &Namespace,
+        _: wf::DescribeTaskQueueRequest,
+    ) -> Result<wf::DescribeTaskQueueResponse, Status> {
+        self.called("describe_task_queue")
+    }
+
+    async fn shutdown_worker(
+        &self,
+        _: &Namespace,
+        _: wf::ShutdownWorkerRequest,
+    ) -> Result<wf::ShutdownWorkerResponse, Status> {
+        self.called("shutdown_worker")
+    }
+}
+
+#[async_trait]
+impl NamespaceWriter for FakeCell {
+    async fn write(&self, _: Arc<Namespace>) -> Result<(), Status> {
+        self.called("write_namespace")
+    }
+}

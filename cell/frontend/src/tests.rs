@@ -1,0 +1,10 @@
+//! Tests of whole calls, through the generated services and over a cell that only remembers.
+
+mod history;
+mod namespaces;
+mod polls;
+mod probe;
+mod start;
+mod surface;
+mod tasks;
+mod visibility;

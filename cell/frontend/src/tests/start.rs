@@ -1,0 +1,265 @@
+use crate::fakes::{FakeCell, invoke};
+use crate::features::Features;
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::common::v1::{
+    Callback, Link, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowType, link,
+};
+use atoll_api::temporal::api::enums::v1::{
+    WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
+};
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::{OnConflictOptions, VersioningOverride};
+use atoll_api::temporal::api::workflowservice::v1::{
+    StartWorkflowExecutionRequest as Start, workflow_service,
+};
+use prost_types::Duration;
+use uuid::Uuid;
+
+fn valid() -> Start {
+    Start {
+        namespace: "default".to_owned(),
+        workflow_id: "w".to_owned(),
+        workflow_type: Some(WorkflowType { name: "T".to_owned() }),
+        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
+        ..Start::default()
+    }
+}
+
+fn json(data: &str) -> Payload {
+    let metadata = [("encoding".to_owned(), "json/plain".into())].into();
+    Payload { metadata, data: data.to_owned().into(), ..Payload::default() }
+}
+
+fn attributes(name: &str, data: &str) -> Option<SearchAttributes> {
+    Some(SearchAttributes { indexed_fields: [(name.to_owned(), json(data))].into() })
+}
+
+fn job(id: &str) -> Link {
+    Link { variant: Some(link::Variant::BatchJob(link::BatchJob { job_id: id.to_owned() })) }
+}
+
+const fn seconds(seconds: i64) -> Option<Duration> {
+    Some(Duration { seconds, nanos: 0 })
+}
+
+/// Starts that the original refuses, with what it says.
+#[allow(deprecated, reason = "clients still send the policy that is deprecated")]
+fn invalid() -> Vec<(Start, &'static str)> {
+    let long = || "x".repeat(1_001);
+    let large = || "x".repeat(2 * 1024 * 1024);
+    let event = |namespace: &str, workflow: &str| Link {
+        variant: Some(link::Variant::WorkflowEvent(link::WorkflowEvent {
+            namespace: namespace.to_owned(),
+            workflow_id: workflow.to_owned(),
+            ..link::WorkflowEvent::default()
+        })),
+    };
+    let policies = |reuse: Reuse, conflict: Conflict| Start {
+        workflow_id_reuse_policy: reuse as i32,
+        workflow_id_conflict_policy: conflict as i32,
+        ..valid()
+    };
+    let timeout = Some(Duration { seconds: 1, nanos: -5 });
+    vec![
+        (Start { workflow_id: String::new(), ..valid() }, "WorkflowId is not set on request."),
+        (Start { workflow_id: "é".repeat(501), ..valid() }, "WorkflowId length exceeds limit."),
+        (Start { workflow_type: None, ..valid() }, "WorkflowType is not set on request."),
+        (
+            Start { workflow_type: Some(WorkflowType { name: long() }), ..valid() },
+            "WorkflowType length exceeds limit.",
+        ),
+        (Start { task_queue: None, ..valid() }, "taskQueue is not set"),
+        (Start { request_id: long(), ..valid() }, "RequestId length exceeds limit."),
+        (
+            Start { workflow_execution_timeout: seconds(-1), ..valid() },
+            "An invalid WorkflowExecutionTimeoutSeconds is set on request. cause: negative duration",
+        ),
+        (
+            Start { workflow_run_timeout: seconds(-1), ..valid() },
+            "An invalid WorkflowRunTimeoutSeconds is set on request. cause: negative duration",
+        ),
+        (
+            Start { workflow_task_timeout: timeout, ..valid() },
+            "An invalid WorkflowTaskTimeoutSeconds is set on request. cause: duration has seconds and nanos with \
+             different signs",
+        ),
+        (
+            Start { workflow_start_delay: seconds(-1), ..valid() },
+            "An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration",
+        ),
+        (
+            Start { workflow_start_delay: seconds(1), cron_schedule: "* * * * *".to_owned(), ..valid() },
+            "CronSchedule and WorkflowStartDelay may not be used together.",
+        ),
+        (Start { cron_schedule: "every now and then".to_owned(), ..valid() }, "invalid CronSchedule."),
+        (
+            policies(Reuse::TerminateIfRunning, Conflict::Fail),
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together \
+             with a WorkflowIDConflictPolicy",
+        ),
+        (
+            policies(Reuse::RejectDuplicate, Conflict::TerminateExisting),
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with \
+             WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
+        ),
+        (
+            Start {
+                on_conflict_options: Some(OnConflictOptions {
+                    attach_completion_callbacks: true,
+                    ..OnConflictOptions::default()
+                }),
+                ..valid()
+            },
+            "attaching request ID is required for attaching completion callbacks",
+        ),
+        (
+            Start { search_attributes: attributes("NoSuch", "1"), ..valid() },
+            "Namespace default has no mapping defined for search attribute NoSuch",
+        ),
+        (
+            Start { search_attributes: attributes("BuildIds", "5"), ..valid() },
+            "invalid value for search attribute BuildIds of type KeywordList: 5",
+        ),
+        (
+            Start { search_attributes: attributes("WorkflowId", "1"), ..valid() },
+            "WorkflowId attribute can't be set in SearchAttributes",
+        ),
+        (
+            Start { memo: Some(Memo { fields: [("a".to_owned(), json(&large()))].into() }), ..valid() },
+            "Memo size exceeds limit.",
+        ),
+        (
+            Start { input: Some(Payloads { payloads: vec![json(&large())] }), ..valid() },
+            "Blob data size exceeds limit.",
+        ),
+        (
+            Start { priority: Some(Priority { priority_key: -1, ..Priority::default() }), ..valid() },
+            "PriorityKey can't be negative",
+        ),
+        (
+            Start {
+                priority: Some(Priority { fairness_key: "x".repeat(65), ..Priority::default() }),
+                ..valid()
+            },
+            "FairnessKey length exceeds limit",
+        ),
+        (
+            Start { priority: Some(Priority { fairness_weight: -1.0, ..Priority::default() }), ..valid() },
+            "FairnessWeight can't be negative",
+        ),
+        (
+            Start { completion_callbacks: vec![Callback::default(); 33], ..valid() },
+            "cannot attach more than 32 callbacks to a workflow",
+        ),
+        (
+            Start { links: vec![job("x"); 11], ..valid() },
+            "cannot attach more than 10 links per request, got 11",
+        ),
+        (
+            Start { links: vec![job(&"x".repeat(4_001))], ..valid() },
+            "link exceeds allowed size of 4000, got 4007",
+        ),
+        (Start { links: vec![Link::default()], ..valid() }, "unsupported link variant"),
+        (Start { links: vec![job("")], ..valid() }, "batch job link must not have an empty job ID"),
+        (
+            Start { links: vec![event("", "w")], ..valid() },
+            "workflow event link must not have an empty namespace field",
+        ),
+        (
+            Start { links: vec![event("n", "")], ..valid() },
+            "workflow event link must not have an empty workflow ID field",
+        ),
+        (
+            Start { links: vec![event("n", "w")], ..valid() },
+            "workflow event link must not have an empty run ID field",
+        ),
+        (
+            Start {
+                user_metadata: Some(UserMetadata { summary: Some(json(&"x".repeat(401))), details: None }),
+                ..valid()
+            },
+            "UserMetadata Summary exceeds allowed size of 400.",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn an_invalid_start_is_refused_and_leaves_no_trace() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    for (request, message) in invalid() {
+        let refused = invoke(&frontend, workflow_service::START_WORKFLOW_EXECUTION, &request).await;
+        assert_eq!(refused, Err(Status::invalid_argument(message)));
+    }
+    assert!(cell.calls.lock().unwrap().is_empty());
+}
+
+fn not_built() -> Vec<(Start, &'static str)> {
+    vec![
+        (Start { cron_schedule: "* * * * *".to_owned(), ..valid() }, "cron_schedule"),
+        (Start { workflow_start_delay: seconds(1), ..valid() }, "workflow_start_delay"),
+        (Start { retry_policy: Some(RetryPolicy::default()), ..valid() }, "retry_policy"),
+        (
+            Start {
+                on_conflict_options: Some(OnConflictOptions {
+                    attach_links: true,
+                    ..OnConflictOptions::default()
+                }),
+                ..valid()
+            },
+            "on_conflict_options",
+        ),
+        (Start { completion_callbacks: vec![Callback::default()], ..valid() }, "completion_callbacks"),
+        (
+            Start { versioning_override: Some(VersioningOverride::default()), ..valid() },
+            "versioning_override",
+        ),
+        (Start { time_skipping_config: Some(Default::default()), ..valid() }, "time_skipping_config"),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_not_built_is_refused_by_name_and_passes_once_it_is() {
+    let cell = FakeCell::new();
+    let none = cell.frontend(|_| {});
+    let all = cell.frontend(|deps| {
+        deps.features = Features {
+            cron: true,
+            start_delay: true,
+            workflow_retry: true,
+            on_conflict_options: true,
+            completion_callbacks: true,
+            worker_deployments: true,
+            time_skipping: true,
+            ..Features::default()
+        };
+    });
+    for (request, field) in not_built() {
+        let refused = invoke(&none, workflow_service::START_WORKFLOW_EXECUTION, &request).await.unwrap_err();
+        assert_eq!(
+            (refused.code, refused.message),
+            (Code::Unimplemented, format!("{field} is not supported"))
+        );
+        let accepted = invoke(&all, workflow_service::START_WORKFLOW_EXECUTION, &request).await;
+        assert!(accepted.is_ok(), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_arrives_completed() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|deps| deps.features.workflow_retry = true);
+    let request = Start {
+        retry_policy: Some(RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() }),
+        workflow_run_timeout: seconds(i64::MAX),
+        request_eager_execution: true,
+        ..valid()
+    };
+    invoke(&frontend, workflow_service::START_WORKFLOW_EXECUTION, &request).await.unwrap();
+    let arrived = cell.started.lock().unwrap().take().unwrap();
+    assert!(Uuid::try_parse(&arrived.request_id).is_ok());
+    assert_eq!(arrived.retry_policy.unwrap().maximum_interval, seconds(100));
+    assert_eq!(arrived.workflow_run_timeout, seconds(100 * 365 * 24 * 3_600));
+    assert_eq!(arrived.task_queue.unwrap().kind, 1);
+}

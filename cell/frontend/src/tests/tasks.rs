@@ -1,0 +1,143 @@
+use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, namespace};
+use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::{Payload, Payloads};
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use atoll_api::temporal::api::workflowservice::v1::workflow_service;
+use atoll_internal_api::cell::v1::{ActivityTaskToken, QueryTaskToken, WorkflowTaskToken};
+use bytes::Bytes;
+use prost::Message;
+use uuid::Uuid;
+
+fn bytes(id: Uuid) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}
+
+fn activity_token() -> Bytes {
+    let token = ActivityTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..ActivityTaskToken::default()
+    };
+    token.encode_to_vec().into()
+}
+
+fn large() -> Option<Payloads> {
+    let payload = Payload { data: vec![0; 2 * 1024 * 1024].into(), ..Payload::default() };
+    Some(Payloads { payloads: vec![payload] })
+}
+
+#[tokio::test]
+async fn a_token_opens_nothing_in_another_namespace() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|deps| deps.namespaces.put(namespace(Uuid::from_u128(2), "other", "")));
+    let mut request = wf::RespondActivityTaskCompletedRequest {
+        namespace: "other".to_owned(),
+        task_token: activity_token(),
+        ..Default::default()
+    };
+    let method = workflow_service::RESPOND_ACTIVITY_TASK_COMPLETED;
+    let refused = invoke(&frontend, method, &request).await;
+    let text = "Operation requested with a token from a different namespace.";
+    assert_eq!(refused, Err(Status::invalid_argument(text)));
+    assert!(cell.calls.lock().unwrap().is_empty());
+    for name in ["default", ""] {
+        request.namespace = name.to_owned();
+        assert!(invoke(&frontend, method, &request).await.is_ok(), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_kinds_of_tokens_are_checked_alike() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let task = WorkflowTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..WorkflowTaskToken::default()
+    };
+    let completed = wf::RespondWorkflowTaskCompletedRequest {
+        task_token: task.encode_to_vec().into(),
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &completed).await.unwrap();
+    let query = QueryTaskToken { namespace_id: bytes(NAMESPACE_ID), query_id: bytes(RUN_ID) };
+    let answered = wf::RespondQueryTaskCompletedRequest {
+        task_token: query.encode_to_vec().into(),
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_QUERY_TASK_COMPLETED, &answered).await.unwrap();
+    assert_eq!(cell.calls.lock().unwrap().as_slice(), ["complete_workflow_task", "complete_query"]);
+
+    let stunted = QueryTaskToken { namespace_id: bytes(NAMESPACE_ID), query_id: Bytes::from_static(b"q") };
+    let answered = wf::RespondQueryTaskCompletedRequest {
+        task_token: stunted.encode_to_vec().into(),
+        ..Default::default()
+    };
+    let refused = invoke(&frontend, workflow_service::RESPOND_QUERY_TASK_COMPLETED, &answered).await;
+    assert_eq!(refused, Err(Status::invalid_argument("Error deserializing task token.")));
+}
+
+#[tokio::test]
+async fn answers_that_are_too_large_fail_the_activity() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let failure = |cell: &FakeCell| cell.failed.lock().unwrap().take().unwrap().failure.unwrap().message;
+
+    let completed = wf::RespondActivityTaskCompletedRequest {
+        task_token: activity_token(),
+        result: large(),
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_COMPLETED, &completed).await.unwrap();
+    assert_eq!(failure(&cell), "Complete result exceeds size limit.");
+
+    let canceled = wf::RespondActivityTaskCanceledRequest {
+        task_token: activity_token(),
+        details: large(),
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_CANCELED, &canceled).await.unwrap();
+    assert_eq!(failure(&cell), "Cancel details exceed size limit.");
+
+    let heartbeat = wf::RecordActivityTaskHeartbeatRequest {
+        task_token: activity_token(),
+        details: large(),
+        ..Default::default()
+    };
+    let answer =
+        invoke(&frontend, workflow_service::RECORD_ACTIVITY_TASK_HEARTBEAT, &heartbeat).await.unwrap();
+    assert!(answer.cancel_requested);
+    assert_eq!(failure(&cell), "Heartbeat details exceed size limit.");
+    assert_eq!(cell.calls.lock().unwrap().as_slice(), ["fail_activity"; 3]);
+}
+
+#[tokio::test]
+async fn a_failure_that_is_too_large_is_cut_and_its_worker_told() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let info = ApplicationFailureInfo { details: large(), ..ApplicationFailureInfo::default() };
+    let mut request = wf::RespondActivityTaskFailedRequest {
+        task_token: activity_token(),
+        failure: Some(Failure {
+            message: "why".to_owned(),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+            ..Failure::default()
+        }),
+        last_heartbeat_details: large(),
+        ..Default::default()
+    };
+    let method = workflow_service::RESPOND_ACTIVITY_TASK_FAILED;
+    let told = invoke(&frontend, method, &request).await.unwrap().failures;
+    let texts: Vec<_> = told.iter().map(|failure| failure.message.as_str()).collect();
+    assert_eq!(texts, ["Heartbeat details exceed size limit.", "Failure exceeds size limit."]);
+    let stored = cell.failed.lock().unwrap().take().unwrap();
+    assert_eq!((stored.failure.unwrap().message, stored.last_heartbeat_details), ("why".to_owned(), None));
+
+    request.failure = Some(Failure::default());
+    let refused = invoke(&frontend, method, &request).await;
+    assert_eq!(refused, Err(Status::invalid_argument("Failure must have ApplicationFailureInfo.")));
+    request.failure = None;
+    assert!(invoke(&frontend, method, &request).await.is_ok());
+}
