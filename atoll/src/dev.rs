@@ -82,7 +82,7 @@ async fn serve(
     let mut states = supervisor.states();
     let first = plan.describe(args, data_dir, &bootstrap, &states.borrow_and_update());
     first.write(&path)?;
-    print(banner::banner(&first, &path, args.ephemeral))?;
+    print(banner::banner(&first, &path, &program(), args.ephemeral))?;
     loop {
         states.changed().await?;
         let described = plan.describe(args, data_dir, &bootstrap, &states.borrow_and_update());
@@ -90,6 +90,11 @@ async fn serve(
             tracing::warn!(error = format!("{error:#}"), "ready file is out of date");
         }
     }
+}
+
+/// How the user started us, so that what is printed can be copied.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "atoll".to_owned())
 }
 
 /// A ready file says that a cloud is running: it goes when the cloud does.

@@ -10,7 +10,7 @@ use crate::dev::ready_file::ReadyFile;
 use crate::serve::clock::clock;
 
 /// Where the ready file of `atoll dev` stands when nobody says otherwise.
-const DEFAULT_READY_FILE: &str = "./atoll-data/dev.json";
+pub(crate) const DEFAULT_READY_FILE: &str = "./atoll-data/dev.json";
 
 /// Flags that lead to a cloud.
 #[derive(Debug, Default, Clone, Args)]

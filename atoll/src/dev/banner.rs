@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::ready_file::ReadyFile;
+use crate::client::target::DEFAULT_READY_FILE;
 
-/// Addresses, account, key and what to try next.
-pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, is_ephemeral: bool) -> String {
+/// Addresses, account, key and what to try next. `program` is how the user started us.
+pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, program: &str, is_ephemeral: bool) -> String {
     let ReadyFile { gateway_address, cloud_address, account_id, api_key, .. } = cloud;
     let stored = if is_ephemeral {
         "nowhere: gone at the end".to_owned()
@@ -16,8 +17,12 @@ pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, is_ephemeral: bool) -
         Some(offset) => format!("  Clock        shifted by {offset} (development only)\n"),
         None => String::new(),
     };
-    // A client in another folder, or of an ephemeral cloud, has to be told where it is.
-    let export = format!("export ATOLL_READY_FILE={}\n  ", ready_file.display());
+    let export = if is_default(ready_file) {
+        String::new()
+    } else {
+        let path = std::path::absolute(ready_file).unwrap_or_else(|_| ready_file.to_owned());
+        format!("export ATOLL_READY_FILE={}\n  ", path.display())
+    };
     format!(
         "Atoll {version} serves.\n\n  \
            Gateway      {gateway_address} (gRPC: SDKs connect here)\n  \
@@ -28,13 +33,18 @@ pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, is_ephemeral: bool) -
          {clock}\n\
          Try next:\n\n  \
            {export}\
-           atoll namespace create orders\n  \
-           curl -H \"Authorization: Bearer $ATOLL_API_KEY\" http://{cloud_address}/cloud/namespaces\n  \
-           Python: await Client.connect(\"{gateway_address}\", namespace=\"orders.{account_id}\", api_key=..., tls=False)\n  \
-           atoll usage --by-hour\n\n\
+           {program} namespace create orders\n  \
+           curl -H \"Authorization: Bearer {api_key}\" http://{cloud_address}/cloud/namespaces\n  \
+           Python: await Client.connect(\"{gateway_address}\", namespace=\"orders.{account_id}\", api_key=\"{api_key}\", tls=False)\n  \
+           {program} usage --by-hour\n\n\
          Ctrl-C stops it.\n",
         version = env!("CARGO_PKG_VERSION"),
     )
+}
+
+/// Whether a client command that is started here finds the file by itself.
+fn is_default(ready_file: &Path) -> bool {
+    Path::new(DEFAULT_READY_FILE).canonicalize().is_ok_and(|default| default == ready_file)
 }
 
 #[cfg(test)]
@@ -44,12 +54,18 @@ mod tests {
     #[test]
     fn the_banner_names_what_a_client_needs_and_a_shifted_clock() {
         let cloud = ReadyFile { time_offset: Some("40d".to_owned()), ..ReadyFile::sample() };
-        let text = banner(&cloud, Path::new("/data/dev.json"), false);
-        for part in
-            ["127.0.0.1:7233", "127.0.0.1:8233", "x1y2z", "key.secret", "shifted by 40d", "/data/dev.json"]
-        {
+        let text = banner(&cloud, Path::new("/data/dev.json"), "bin/atoll", false);
+        for part in [
+            "127.0.0.1:7233",
+            "127.0.0.1:8233",
+            "x1y2z",
+            "key.secret",
+            "bin/atoll namespace create",
+            "shifted by 40d",
+            "/data/dev.json",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(!banner(&ReadyFile::sample(), Path::new("/d"), true).contains("shifted"));
+        assert!(!banner(&ReadyFile::sample(), Path::new("/d"), "atoll", true).contains("shifted"));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn clock(offset: Option<&str>) -> anyhow::Result<Arc<dyn Clock>> {
         None => Ok(Arc::new(SystemClock)),
         Some(text) => {
             let offset = parse_offset(text).map_err(anyhow::Error::msg)?;
-            tracing::warn!(offset = text, "the clock is shifted: for development only");
+            tracing::info!(offset = text, "the clock is shifted: for development only");
             Ok(Arc::new(OffsetClock::new(Arc::new(SystemClock), offset)))
         }
     }

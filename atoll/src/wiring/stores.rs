@@ -1,13 +1,19 @@
-//! Database addresses.
+//! A cell's databases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use cell_store::{MemoryStore, Stores};
+use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
+use cell_visibility::{MemoryVisibility, VisibilityStore};
 
 /// What a cell stores in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Database {
     /// This process's memory: gone when it stops.
     Memory,
-    /// A SQLite file; made when it is missing.
+    /// A SQLite file; made when it is missing. Visibility is in a file beside it.
     Sqlite(PathBuf),
 }
 
@@ -25,6 +31,58 @@ impl Database {
     }
 }
 
+/// Open databases.
+pub(crate) struct OpenStores {
+    /// Logs, entities, configuration.
+    pub(crate) stores: Stores,
+    /// Lists and counts.
+    pub(crate) visibility: Arc<dyn VisibilityStore>,
+    files: Option<(SqliteStore, Arc<SqliteVisibility>)>,
+}
+
+impl OpenStores {
+    /// Opens a database, making it where it is missing.
+    pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
+        let Database::Sqlite(path) = database else {
+            return Ok(Self {
+                stores: MemoryStore::new().stores(),
+                visibility: Arc::new(MemoryVisibility::new()),
+                files: None,
+            });
+        };
+        let named = || format!("database {}", path.display());
+        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(named)?;
+        let beside = visibility_path(path);
+        let named = || format!("database {}", beside.display());
+        let visibility =
+            Arc::new(SqliteVisibility::connect(SqliteOptions::new(&beside)).await.with_context(named)?);
+        Ok(Self {
+            stores: store.stores(),
+            visibility: Arc::clone(&visibility) as Arc<dyn VisibilityStore>,
+            files: Some((store, visibility)),
+        })
+    }
+
+    /// Waits for writes and closes the files.
+    pub(crate) async fn close(self) {
+        if let Some((store, visibility)) = self.files {
+            store.close().await;
+            visibility.close().await;
+        }
+    }
+}
+
+/// `cell.db` has its visibility in `cell-visibility.db`.
+fn visibility_path(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-visibility");
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +98,23 @@ mod tests {
         for bad in ["", "a.db", "sqlite:", "sqlite://", "postgres://h/db", "memory"] {
             assert!(Database::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn visibility_stands_beside() {
+        assert_eq!(visibility_path(Path::new("/x/cell-a.db")), Path::new("/x/cell-a-visibility.db"));
+        assert_eq!(visibility_path(Path::new("data")), Path::new("data-visibility"));
+    }
+
+    #[tokio::test]
+    async fn a_foreign_file_is_named_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("letter.txt");
+        std::fs::write(&path, "dear all, this is not a database").unwrap();
+        let opened = OpenStores::open(&Database::Sqlite(path.clone())).await;
+        let error = format!("{:#}", opened.err().expect("refused"));
+        assert!(error.contains("letter.txt"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear all, this is not a database");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
