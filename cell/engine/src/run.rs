@@ -131,6 +131,11 @@ impl Run {
         self.info.previous_started_event_id
     }
 
+    /// The last completed workflow task's event, 0 before the first.
+    pub fn last_completed_event_id(&self) -> i64 {
+        self.info.last_completed_event_id
+    }
+
     /// The sticky queue of the worker that has this run cached.
     pub fn sticky_queue(&self) -> Option<&str> {
         self.sticky.as_ref().map(|sticky| sticky.task_queue.as_str())

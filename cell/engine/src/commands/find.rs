@@ -36,7 +36,7 @@ pub enum ActivityRef {
 
 impl<'a> View<'a> {
     /// The addressed run, open or closed.
-    pub(crate) fn existing(self) -> Result<&'a Run, Rejection> {
+    pub fn existing(self) -> Result<&'a Run, Rejection> {
         self.run.ok_or_else(|| match self.current {
             None => Rejection::NotFound(texts::no_workflow(self.workflow_id)),
             Some(_) => Rejection::NotFound(texts::no_run(self.workflow_id, Uuid::nil())),

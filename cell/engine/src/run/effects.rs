@@ -95,6 +95,7 @@ impl Run {
                 initiated_event_id: id,
                 workflow_id: initiated.workflow_id.as_str().into(),
                 start: self.child_start(child),
+                abandon: initiated.parent_close_policy() == ParentClosePolicy::Abandon,
             }))
         } else if !child.released {
             EffectKind::ReleaseChild(target())

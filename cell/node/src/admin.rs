@@ -1,0 +1,104 @@
+//! `CellAdmin`: what the control plane asks of this cell, on a listener of its own.
+
+use crate::namespaces::CellRecords;
+use async_trait::async_trait;
+use atoll_api::call::{CallContext, Status};
+use atoll_internal_api::cell::v1::{self as cell, CellAdmin};
+use bytes::Bytes;
+use cell_frontend::auth::KeySet;
+use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
+use cell_shard::ShardRuntime;
+use cell_store::{PutOutcome, StoreError};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Serves `CellAdmin`. Every call is idempotent; an older generation changes nothing and succeeds.
+pub(crate) struct Admin {
+    pub(crate) cell_id: String,
+    pub(crate) records: Arc<CellRecords>,
+    pub(crate) registry: Arc<NamespaceRegistry>,
+    pub(crate) keys: Arc<KeySet>,
+    pub(crate) shards: Arc<ShardRuntime>,
+}
+
+#[async_trait]
+impl CellAdmin for Admin {
+    async fn apply_namespace(
+        &self,
+        _ctx: &CallContext,
+        request: cell::ApplyNamespaceRequest,
+    ) -> Result<cell::ApplyNamespaceResponse, Status> {
+        let spec = request.spec.ok_or_else(|| Status::invalid_argument("spec is not set"))?;
+        if spec.name.is_empty() || Uuid::from_slice(&spec.id).is_err() {
+            return Err(Status::invalid_argument("a namespace needs a name and a 16-byte id"));
+        }
+        let generation = self.records.put_namespace(spec).await.map_err(store_status)?;
+        Ok(cell::ApplyNamespaceResponse { generation })
+    }
+
+    async fn remove_namespace(
+        &self,
+        _ctx: &CallContext,
+        request: cell::RemoveNamespaceRequest,
+    ) -> Result<cell::RemoveNamespaceResponse, Status> {
+        let id = Uuid::from_slice(&request.id).map_err(|_| Status::invalid_argument("id is not 16 bytes"))?;
+        self.records.remove_namespace(id, request.generation).await.map_err(store_status)?;
+        Ok(cell::RemoveNamespaceResponse {})
+    }
+
+    async fn apply_key_set(
+        &self,
+        _ctx: &CallContext,
+        request: cell::ApplyKeySetRequest,
+    ) -> Result<cell::ApplyKeySetResponse, Status> {
+        let generation = request.generation;
+        match self.records.put_key_set(&request).await.map_err(store_status)? {
+            PutOutcome::Written => {
+                self.keys.replace(request);
+                Ok(cell::ApplyKeySetResponse { generation })
+            }
+            PutOutcome::Stale(held) => Ok(cell::ApplyKeySetResponse { generation: held }),
+        }
+    }
+
+    async fn get_status(
+        &self,
+        _ctx: &CallContext,
+        _request: cell::GetStatusRequest,
+    ) -> Result<cell::GetStatusResponse, Status> {
+        let identity = self.shards.identity();
+        let owned = self.shards.serving() as u32;
+        let mut problems = Vec::new();
+        if owned < identity.shard_count {
+            problems.push(format!("{owned} of {} shards are served", identity.shard_count));
+        }
+        Ok(cell::GetStatusResponse {
+            cell_id: self.cell_id.clone(),
+            incarnation: Bytes::copy_from_slice(identity.incarnation.as_bytes()),
+            shard_count: identity.shard_count,
+            shards_owned: owned,
+            key_set_generation: self.keys.generation(),
+            namespaces: self.registry.all().iter().map(|namespace| status_of(namespace)).collect(),
+            healthy: problems.is_empty(),
+            problems,
+            open_runs: self.shards.open_runs(),
+        })
+    }
+}
+
+fn status_of(namespace: &Namespace) -> cell::NamespaceStatus {
+    cell::NamespaceStatus {
+        id: Bytes::copy_from_slice(namespace.id.as_bytes()),
+        name: namespace.name.to_string(),
+        generation: namespace.spec.generation,
+    }
+}
+
+/// How a store failure looks from outside.
+pub(crate) fn store_status(error: StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) => Status::unavailable(error.to_string()),
+        StoreError::Full(_) => Status::resource_exhausted(error.to_string()),
+        StoreError::Corrupt(_) | StoreError::Unsafe(_) => Status::internal(error.to_string()),
+    }
+}

@@ -1,0 +1,57 @@
+//! What a cell is told when it starts.
+
+use atoll_internal_api::cell::v1::NamespaceSpec;
+use cell_frontend::DynamicConfig;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a cell is told when it starts.
+#[derive(Clone, Debug)]
+pub struct CellConfig {
+    /// Stable name of the cell.
+    pub cell_id: String,
+    /// Region it stands in.
+    pub region: String,
+    /// Where the frontend listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// `CellAdmin`: where it listens, and the token its callers bring. None for a lone cell.
+    pub admin: Option<AdminConfig>,
+    /// Who may call.
+    pub access: Access,
+    /// Namespaces that exist from the start.
+    pub namespaces: Vec<NamespaceSpec>,
+    /// Whether tenants manage namespaces through the cell itself: a lone cell.
+    pub manages_namespaces: bool,
+    /// Limits and switches.
+    pub dynamic: Arc<DynamicConfig>,
+    /// How often usage objects are written.
+    pub usage_interval: Duration,
+    /// Shards and their limits.
+    pub shards: cell_shard::ShardConfig,
+    /// Kind of the store, for `GetClusterInfo`.
+    pub store_kind: &'static str,
+    /// How long calls in flight may take to end at shutdown.
+    pub drain: Duration,
+}
+
+/// The listener that the control plane calls.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Where it listens; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Bearer token of every call.
+    pub token: String,
+}
+
+/// Who may call the frontend.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Anybody: a lone cell on a developer's machine, or one behind a closed network.
+    Open,
+    /// Holders of API keys that the control plane pushed, and of this internal token.
+    Keys {
+        /// Token of the cloud's own pieces.
+        internal_token: Option<String>,
+    },
+}

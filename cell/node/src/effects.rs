@@ -1,0 +1,89 @@
+//! Carries out effects: tasks go to matching, messages to other entities.
+
+mod children;
+mod tasks;
+
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::commands::EffectFailed;
+use cell_engine::{Effect, EffectKind};
+use cell_matching::{Matching, TaskQueueKey, TaskRef};
+use cell_shard::{EffectSink, ShardRuntime, Target};
+use cell_store::ShardId;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock, Weak};
+use tokio_util::task::TaskTracker;
+
+/// Where the shards' effects go.
+pub(crate) struct Effects {
+    matching: Arc<Matching>,
+    /// Set once the runtime is open; effects of its recovery wait for it.
+    shards: OnceLock<Weak<ShardRuntime>>,
+    early: Mutex<Vec<(ShardId, Vec<(EntityKey, Effect)>)>>,
+    /// Tasks that a full partition refused, in order.
+    refused: Mutex<HashMap<TaskQueueKey, VecDeque<TaskRef>>>,
+    messages: TaskTracker,
+}
+
+impl Effects {
+    pub(crate) fn new(matching: Arc<Matching>) -> Arc<Self> {
+        Arc::new(Self {
+            matching,
+            shards: OnceLock::new(),
+            early: Mutex::new(Vec::new()),
+            refused: Mutex::new(HashMap::new()),
+            messages: TaskTracker::new(),
+        })
+    }
+
+    /// Starts carrying out messages.
+    pub(crate) fn connect(self: &Arc<Self>, shards: &Arc<ShardRuntime>) {
+        let early = {
+            let mut early = self.early.lock();
+            let _ = self.shards.set(Arc::downgrade(shards));
+            std::mem::take(&mut *early)
+        };
+        for (shard, effects) in early {
+            self.carry_out(shard, effects);
+        }
+    }
+
+    fn runtime(&self) -> Option<Arc<ShardRuntime>> {
+        self.shards.get()?.upgrade()
+    }
+
+    fn carry_out(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
+        for (entity, effect) in effects {
+            match effect.kind {
+                EffectKind::DispatchWorkflowTask(task) => self.dispatch_workflow_task(shard, &entity, task),
+                EffectKind::DispatchActivity(activity) => self.dispatch_activity(shard, &entity, activity),
+                kind => {
+                    let Some(shards) = self.runtime() else { return };
+                    let key = effect.key;
+                    self.messages.spawn(async move {
+                        let source =
+                            Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
+                        if let Err(error) = children::deliver(&shards, &source, &entity, kind).await {
+                            tracing::debug!(workflow_id = %entity.id, %error, "message backs off");
+                            // Should this fail too, the effect is derived again when the shard is.
+                            let _ = shards.execute(&source, EffectFailed(key)).await;
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl EffectSink for Effects {
+    fn deliver(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
+        if self.shards.get().is_none() {
+            let mut early = self.early.lock();
+            if self.shards.get().is_none() {
+                early.push((shard, effects));
+                return;
+            }
+        }
+        self.carry_out(shard, effects);
+    }
+}

@@ -1,0 +1,132 @@
+//! Messages between parents and children. Every one may arrive twice.
+
+use atoll_api::temporal::api::common::v1::WorkflowExecution;
+use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::commands::{
+    RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed, ReleaseFirstWorkflowTask,
+    RequestCancelWorkflow, TerminateWorkflow,
+};
+use cell_engine::{ChildTarget, EffectKind, ParentCloseAction, ParentTarget, Rejection, StartChild};
+use cell_shard::{ShardError, ShardRuntime, Target};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Why and by whom a child is closed when its parent closes, as the original writes it.
+const REASON: &str = "by parent close policy";
+const IDENTITY: &str = "history-service";
+
+/// Delivers one message of `source`. An error means that it is to be tried again later.
+pub(super) async fn deliver(
+    shards: &ShardRuntime,
+    source: &Target,
+    entity: &EntityKey,
+    kind: EffectKind,
+) -> Result<(), ShardError> {
+    match kind {
+        EffectKind::StartChild(child) => start(shards, source, *child).await,
+        EffectKind::ReleaseChild(child) => release(shards, source, child).await,
+        EffectKind::CloseChild(child, action) => close(shards, source, entity, child, action).await,
+        EffectKind::NotifyParent(parent) => notify(shards, source, parent).await,
+        EffectKind::DispatchWorkflowTask(_) | EffectKind::DispatchActivity(_) => Ok(()),
+    }
+}
+
+async fn start(shards: &ShardRuntime, parent: &Target, child: StartChild) -> Result<(), ShardError> {
+    let target = Target::current(parent.namespace_id, Arc::clone(&child.workflow_id));
+    let initiated_event_id = child.initiated_event_id;
+    match shards.execute(&target, child.start).await {
+        Ok(started) => {
+            let record = RecordChildStarted { initiated_event_id, run_id: started.run_id };
+            if gone(shards.execute(parent, record).await)? {
+                orphaned(shards, parent.namespace_id, &child.workflow_id, started.run_id, child.abandon).await?;
+            }
+            Ok(())
+        }
+        Err(ShardError::Rejected(Rejection::AlreadyStarted { .. })) => {
+            let cause = Cause::WorkflowAlreadyExists;
+            gone(shards.execute(parent, RecordStartChildFailed { initiated_event_id, cause }).await)?;
+            Ok(())
+        }
+        Err(ShardError::UnknownNamespace(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The parent closed before it could record the child's start: its close policy applies at once.
+async fn orphaned(
+    shards: &ShardRuntime,
+    namespace_id: Uuid,
+    workflow_id: &Arc<str>,
+    run_id: Uuid,
+    abandon: bool,
+) -> Result<(), ShardError> {
+    let child = Target::run(namespace_id, Arc::clone(workflow_id), run_id);
+    if abandon {
+        gone(shards.execute(&child, ReleaseFirstWorkflowTask).await)?;
+    } else {
+        gone(shards.execute(&child, terminate(run_id)).await)?;
+    }
+    Ok(())
+}
+
+async fn release(shards: &ShardRuntime, parent: &Target, child: ChildTarget) -> Result<(), ShardError> {
+    let target = Target::run(parent.namespace_id, child.workflow_id, child.first_run_id);
+    gone(shards.execute(&target, ReleaseFirstWorkflowTask).await)?;
+    let initiated_event_id = child.initiated_event_id;
+    gone(shards.execute(parent, RecordChildReleased { initiated_event_id }).await)?;
+    Ok(())
+}
+
+async fn close(
+    shards: &ShardRuntime,
+    parent: &Target,
+    entity: &EntityKey,
+    child: ChildTarget,
+    action: ParentCloseAction,
+) -> Result<(), ShardError> {
+    // Successors of the child's first run are the same child.
+    let target = Target::current(parent.namespace_id, Arc::clone(&child.workflow_id));
+    match action {
+        ParentCloseAction::Terminate => gone(shards.execute(&target, terminate(child.first_run_id)).await)?,
+        ParentCloseAction::RequestCancel => {
+            let external =
+                WorkflowExecution { workflow_id: entity.id.to_string(), run_id: entity.run_id.to_string() };
+            let request = RequestCancelWorkflow {
+                reason: REASON.into(),
+                identity: IDENTITY.into(),
+                first_execution_run_id: child.first_run_id,
+                external: Some(external),
+            };
+            gone(shards.execute(&target, request).await)?
+        }
+    };
+    let initiated_event_id = child.initiated_event_id;
+    gone(shards.execute(parent, RecordChildReleased { initiated_event_id }).await)?;
+    Ok(())
+}
+
+async fn notify(shards: &ShardRuntime, child: &Target, parent: ParentTarget) -> Result<(), ShardError> {
+    let target = Target::run(parent.parent.namespace_id, parent.parent.id, parent.parent.run_id);
+    gone(shards.execute(&target, parent.closed).await)?;
+    gone(shards.execute(child, RecordParentNotified).await)?;
+    Ok(())
+}
+
+fn terminate(first_execution_run_id: Uuid) -> TerminateWorkflow {
+    TerminateWorkflow {
+        reason: REASON.into(),
+        identity: IDENTITY.into(),
+        first_execution_run_id,
+        ..Default::default()
+    }
+}
+
+/// Whether the addressed run is closed or does not exist: the message has nobody to reach, which is an answer.
+fn gone<R>(outcome: Result<R, ShardError>) -> Result<bool, ShardError> {
+    match outcome {
+        Ok(_) => Ok(false),
+        Err(ShardError::Rejected(Rejection::NotFound(_)) | ShardError::UnknownNamespace(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,103 @@
+//! The cell's namespaces and keys: durable records, and the snapshots that calls read.
+
+use atoll_internal_api::cell::v1::{ApplyKeySetRequest, NamespaceSpec};
+use cell_engine::NamespaceConfig;
+use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
+use cell_shard::Namespaces;
+use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
+use prost::Message;
+use std::sync::Arc;
+use uuid::Uuid;
+
+const NAMESPACE: &str = "namespace";
+const KEY_SET: &str = "key_set";
+
+/// Reads and writes the cell's configuration records. A record is durable before it takes effect.
+pub(crate) struct CellRecords {
+    store: Arc<dyn MetadataStore>,
+    registry: Arc<NamespaceRegistry>,
+}
+
+impl CellRecords {
+    /// Loads every namespace into the registry.
+    pub(crate) async fn load(
+        store: Arc<dyn MetadataStore>,
+        registry: Arc<NamespaceRegistry>,
+    ) -> Result<Self, StoreError> {
+        for record in store.list(NAMESPACE).await? {
+            let spec = NamespaceSpec::decode(record.data)
+                .map_err(|e| StoreError::Corrupt(format!("namespace record {}: {e}", record.id)))?;
+            registry.put(Arc::new(namespace_of(spec)?));
+        }
+        Ok(Self { store, registry })
+    }
+
+    /// Applies a namespace; an older generation changes nothing. Answers the generation in force.
+    pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<u64, StoreError> {
+        let namespace = namespace_of(spec)?;
+        let generation = namespace.spec.generation;
+        let record = MetadataRecord {
+            kind: NAMESPACE.into(),
+            id: namespace.id.to_string(),
+            version: generation,
+            data: namespace.spec.encode_to_vec().into(),
+        };
+        match self.store.put(&record).await? {
+            PutOutcome::Written => {
+                self.registry.put(Arc::new(namespace));
+                Ok(generation)
+            }
+            PutOutcome::Stale(held) => Ok(held),
+        }
+    }
+
+    /// Removes a namespace unless the cell holds a newer generation of it.
+    pub(crate) async fn remove_namespace(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
+        if self.registry.by_id(id).is_some_and(|held| held.spec.generation > generation) {
+            return Ok(());
+        }
+        self.store.remove(NAMESPACE, &id.to_string()).await?;
+        self.registry.remove(id);
+        Ok(())
+    }
+
+    /// The stored key set, empty at first.
+    pub(crate) async fn key_set(&self) -> Result<ApplyKeySetRequest, StoreError> {
+        let Some(record) = self.store.list(KEY_SET).await?.into_iter().next() else {
+            return Ok(ApplyKeySetRequest::default());
+        };
+        ApplyKeySetRequest::decode(record.data).map_err(|e| StoreError::Corrupt(format!("key set: {e}")))
+    }
+
+    /// Stores a key set; an older generation changes nothing. Answers whether it is in force.
+    pub(crate) async fn put_key_set(&self, keys: &ApplyKeySetRequest) -> Result<PutOutcome, StoreError> {
+        let record = MetadataRecord {
+            kind: KEY_SET.into(),
+            id: KEY_SET.into(),
+            version: keys.generation,
+            data: keys.encode_to_vec().into(),
+        };
+        self.store.put(&record).await
+    }
+}
+
+fn namespace_of(spec: NamespaceSpec) -> Result<Namespace, StoreError> {
+    let id = Uuid::from_slice(&spec.id)
+        .map_err(|_| StoreError::Corrupt(format!("namespace {} has no 16-byte id", spec.name)))?;
+    Ok(Namespace { id, name: spec.name.as_str().into(), spec })
+}
+
+/// What shards see of the registry.
+pub(crate) struct ShardNamespaces(pub(crate) Arc<NamespaceRegistry>);
+
+impl Namespaces for ShardNamespaces {
+    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
+        self.0.by_id(id).map(|namespace| {
+            Arc::new(NamespaceConfig {
+                id,
+                name: Arc::clone(&namespace.name),
+                retention_nanos: namespace.retention_nanos(),
+            })
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! Assembling a cell: parse, open stores, recover shards, serve, drain.
+
+use crate::admin::Admin;
+use crate::clock::ShardClock;
+use crate::config::{Access, CellConfig};
+use crate::core::Core;
+use crate::effects::Effects;
+use crate::namespaces::{CellRecords, ShardNamespaces};
+use crate::ports::{NodeActivityTasks, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter};
+use crate::projections::{UsageExporter, VisibilityProjection};
+use crate::queries::PendingQueries;
+use crate::token::RequireToken;
+use atoll_api::temporal::api::operatorservice::v1::operator_service;
+use atoll_api::temporal::api::workflowservice::v1::workflow_service;
+use atoll_internal_api::cell::v1::cell_admin;
+use atoll_internal_api::usage::v1::CellManifest;
+use atoll_object_store::ObjectStore;
+use atoll_rpc::{Dispatcher, Metrics, Server, ServerConfig, ServerHandle};
+use bytes::Bytes;
+use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
+use cell_frontend::namespaces::NamespaceRegistry;
+use cell_frontend::ports::{NamespaceWriter, Ports};
+use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend};
+use cell_matching::{Matching, MatchingConfig};
+use cell_shard::{EffectSink, HOUR_MS, Projection, ShardDeps, ShardError, ShardRuntime};
+use cell_store::{StoreError, Stores};
+use cell_visibility::VisibilityStore;
+use prost::Message;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a cell is built from.
+pub struct CellDeps {
+    /// Logs, entities, configuration.
+    pub stores: Stores,
+    /// Lists and counts.
+    pub visibility: Arc<dyn VisibilityStore>,
+    /// Where usage goes; without one usage is not exported.
+    pub objects: Option<Arc<dyn ObjectStore>>,
+    /// Time of day.
+    pub clock: Arc<dyn atoll_rpc::Clock>,
+    /// The process's metrics, served by the frontend's listener.
+    pub metrics: Option<Metrics>,
+}
+
+/// Why a cell did not start.
+#[derive(Debug, Error)]
+pub enum CellError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The shards did not recover.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// The services do not fit together.
+    #[error(transparent)]
+    Dispatcher(#[from] atoll_rpc::DispatcherError),
+    /// A listener did not start.
+    #[error(transparent)]
+    Server(#[from] atoll_rpc::ServerError),
+    /// The cell's manifest was not written.
+    #[error("object store: {0}")]
+    Objects(String),
+}
+
+/// A running cell.
+pub struct CellHandle {
+    frontend: ServerHandle,
+    admin: Option<ServerHandle>,
+    shards: Arc<ShardRuntime>,
+    stop_background: CancellationToken,
+    background: TaskTracker,
+}
+
+impl CellHandle {
+    /// Where the frontend listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.frontend.local_addr()
+    }
+
+    /// Where `CellAdmin` listens.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(ServerHandle::local_addr)
+    }
+
+    /// Drains: no new calls, those in flight end, the shards write what is open and a last checkpoint.
+    pub async fn shutdown(self) {
+        self.frontend.shutdown().await;
+        if let Some(admin) = self.admin {
+            admin.shutdown().await;
+        }
+        self.shards.shutdown().await;
+        self.stop_background.cancel();
+        self.background.close();
+        self.background.wait().await;
+    }
+}
+
+/// Starts a cell: when this returns, it serves.
+pub async fn start(config: CellConfig, deps: CellDeps) -> Result<CellHandle, CellError> {
+    let registry = Arc::new(NamespaceRegistry::default());
+    let records = Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
+    for spec in &config.namespaces {
+        records.put_namespace(spec.clone()).await?;
+    }
+    let stop = CancellationToken::new();
+    let background = TaskTracker::new();
+    let parts = open(&config, &deps, &registry, &stop, &background).await?;
+    let keys = Arc::new(KeySet::default());
+    keys.replace(records.key_set().await?);
+    let frontend = serve_frontend(&config, &deps, &registry, &records, &keys, &parts, &background).await?;
+    let admin = serve_admin(&config, &registry, &records, &keys, &parts).await?;
+    Ok(CellHandle { frontend, admin, shards: parts.shards, stop_background: stop, background })
+}
+
+/// Shards and matching, recovered and connected.
+struct Parts {
+    shards: Arc<ShardRuntime>,
+    matching: Arc<Matching>,
+    clock: Arc<dyn cell_shard::Clock>,
+}
+
+async fn open(
+    config: &CellConfig,
+    deps: &CellDeps,
+    registry: &Arc<NamespaceRegistry>,
+    stop: &CancellationToken,
+    background: &TaskTracker,
+) -> Result<Parts, CellError> {
+    let matching = Matching::new(MatchingConfig::default());
+    let effects = Effects::new(Arc::clone(&matching));
+    let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
+    let visibility = VisibilityProjection::new(Arc::clone(&deps.visibility), Arc::clone(registry));
+    let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
+    if let Some(objects) = &deps.objects {
+        let identity = deps.stores.shards.open(config.shards.shard_count, random_id()).await?;
+        write_manifest(config, objects, identity, clock.now().millis()).await?;
+        let exporter = UsageExporter::new(
+            config.cell_id.clone(),
+            identity,
+            Arc::clone(objects),
+            Arc::clone(registry),
+            config.usage_interval,
+        );
+        background.spawn(Arc::clone(&exporter).run(stop.clone()));
+        projections.push(exporter);
+    }
+    let shards = ShardRuntime::open(
+        config.shards.clone(),
+        ShardDeps {
+            store: Arc::clone(&deps.stores.shards),
+            clock: Arc::clone(&clock),
+            namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
+            effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
+            projections,
+            seed: random_id().as_u128(),
+        },
+    )
+    .await?;
+    effects.connect(&shards);
+    visibility.project_restored(&shards).await;
+    background.spawn(visibility.run(stop.clone()));
+    background.spawn(effects.refill(stop.clone()));
+    let janitor_clock = Arc::clone(&clock);
+    let janitor = matching.run_janitor(move || janitor_clock.now().millis());
+    let stopped = stop.clone();
+    background.spawn(async move {
+        tokio::select! {
+            () = janitor => {}
+            () = stopped.cancelled() => {}
+        }
+    });
+    Ok(Parts { shards, matching, clock })
+}
+
+async fn serve_frontend(
+    config: &CellConfig,
+    deps: &CellDeps,
+    registry: &Arc<NamespaceRegistry>,
+    records: &Arc<CellRecords>,
+    keys: &Arc<KeySet>,
+    parts: &Parts,
+    background: &TaskTracker,
+) -> Result<ServerHandle, CellError> {
+    let core = Arc::new(Core {
+        shards: Arc::clone(&parts.shards),
+        matching: Arc::clone(&parts.matching),
+        queries: PendingQueries::default(),
+        tasks: background.clone(),
+    });
+    let writer = config
+        .manages_namespaces
+        .then(|| Arc::new(RecordWriter(Arc::clone(records))) as Arc<dyn NamespaceWriter>);
+    let cluster = cluster(config, parts);
+    let frontend = Arc::new(Frontend::new(Deps {
+        ports: Ports {
+            workflows: Arc::new(NodeWorkflows(Arc::clone(&core))),
+            workflow_tasks: Arc::new(NodeWorkflowTasks(Arc::clone(&core))),
+            activity_tasks: Arc::new(NodeActivityTasks(Arc::clone(&core))),
+            task_queues: Arc::new(NodeTaskQueues { core: Arc::clone(&core), clock: Arc::clone(&parts.clock) }),
+            visibility: Arc::clone(&deps.visibility),
+            namespace_writer: writer,
+        },
+        namespaces: Arc::clone(registry),
+        config: Arc::clone(&config.dynamic),
+        features: Features { upsert_memo: true, ..Features::default() },
+        cluster: cluster.clone(),
+        clock: Arc::clone(&deps.clock),
+    }));
+    let (mode, internal) = match &config.access {
+        Access::Open => (AuthMode::Open, None),
+        Access::Keys { internal_token } => (
+            AuthMode::Keys(Arc::clone(keys)),
+            internal_token.as_ref().map(|token| InternalToken::new("cloud", token)),
+        ),
+    };
+    let dispatcher = Dispatcher::builder("frontend")
+        .interceptor(Arc::new(CheckClientVersion::new(&cluster, config.dynamic.check_client_versions)))
+        .interceptor(Arc::new(Authenticate::new(mode.clone(), internal, Arc::clone(&deps.clock))))
+        .interceptor(Arc::new(Authorize::new(&mode, Arc::clone(registry))))
+        .service(workflow_service::raw(Arc::clone(&frontend) as _))
+        .service(operator_service::raw(frontend as _))
+        .build()?;
+    let mut server =
+        Server::new(server_config(config, config.listen), dispatcher);
+    if let Some(metrics) = &deps.metrics {
+        server = server.metrics(metrics.clone());
+    }
+    Ok(server.start(CancellationToken::new()).await?)
+}
+
+async fn serve_admin(
+    config: &CellConfig,
+    registry: &Arc<NamespaceRegistry>,
+    records: &Arc<CellRecords>,
+    keys: &Arc<KeySet>,
+    parts: &Parts,
+) -> Result<Option<ServerHandle>, CellError> {
+    let Some(admin) = &config.admin else { return Ok(None) };
+    let service = Admin {
+        cell_id: config.cell_id.clone(),
+        records: Arc::clone(records),
+        registry: Arc::clone(registry),
+        keys: Arc::clone(keys),
+        shards: Arc::clone(&parts.shards),
+    };
+    let dispatcher = Dispatcher::builder("cell_admin")
+        .descriptors(atoll_internal_api::descriptor_pool())
+        .interceptor(Arc::new(RequireToken::new(&admin.token)))
+        .service(cell_admin::raw(Arc::new(service)))
+        .build()?;
+    Ok(Some(Server::new(server_config(config, admin.listen), dispatcher).start(CancellationToken::new()).await?))
+}
+
+fn server_config(config: &CellConfig, listen: SocketAddr) -> ServerConfig {
+    ServerConfig { listen, drain_seconds: config.drain.as_secs(), ..Default::default() }
+}
+
+fn cluster(config: &CellConfig, parts: &Parts) -> ClusterInfo {
+    let identity = parts.shards.identity();
+    ClusterInfo {
+        cluster_name: config.cell_id.clone(),
+        history_shard_count: identity.shard_count,
+        persistence_store: config.store_kind.to_owned(),
+        visibility_store: config.store_kind.to_owned(),
+        ..ClusterInfo::lone(identity.incarnation.to_string(), config.listen.to_string())
+    }
+}
+
+/// Says once what the hours of this cell's log must contain.
+async fn write_manifest(
+    config: &CellConfig,
+    objects: &Arc<dyn ObjectStore>,
+    identity: cell_store::StoreIdentity,
+    now_ms: i64,
+) -> Result<(), CellError> {
+    let manifest = CellManifest {
+        cell_id: config.cell_id.clone(),
+        incarnation: Bytes::copy_from_slice(identity.incarnation.as_bytes()),
+        shard_count: identity.shard_count,
+        first_hour_start_ms: now_ms - now_ms.rem_euclid(HOUR_MS),
+        region: config.region.clone(),
+    };
+    let key = usage_object::manifest_key(&config.cell_id, identity.incarnation);
+    objects
+        .put_if_absent(&key, manifest.encode_to_vec().into())
+        .await
+        .map(drop)
+        .map_err(|error| CellError::Objects(error.to_string()))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the node is the shell that pure code gets its ids from")]
+fn random_id() -> uuid::Uuid {
+    uuid::Uuid::new_v4()
+}

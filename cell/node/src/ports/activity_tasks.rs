@@ -1,0 +1,332 @@
+//! Activity tasks, from the worker's side.
+
+use super::workflow_tasks::{execution, version};
+use crate::core::Core;
+use crate::status::status;
+use async_trait::async_trait;
+use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::{Payloads, WorkerVersionStamp, WorkflowType};
+use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use atoll_internal_api::cell::v1::ActivityTaskToken;
+use bytes::Bytes;
+use cell_engine::Rejection;
+use cell_engine::commands::{
+    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCanceled, RespondActivityCompleted,
+    RespondActivityFailed, RevokeActivityStart, StartedActivity,
+};
+use cell_frontend::namespaces::Namespace;
+use cell_frontend::ports::ActivityTasks;
+use cell_matching::{PollOutcome, Poller, TaskLease, TaskQueueKey, TaskType};
+use cell_shard::{ShardError, Target};
+use prost::Message;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// A shard that cannot record a start now gets this pause before its task is offered again.
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The `ActivityTasks` port.
+pub(crate) struct NodeActivityTasks(pub(crate) Arc<Core>);
+
+#[async_trait]
+impl ActivityTasks for NodeActivityTasks {
+    async fn poll(
+        &self,
+        namespace: &Namespace,
+        request: wf::PollActivityTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
+        let queue = request.task_queue.clone().unwrap_or_default();
+        let key = TaskQueueKey::normal(namespace.id, queue.name.as_str(), TaskType::Activity);
+        let mut poller = Poller::new(request.identity.as_str());
+        poller.deadline = Some(deadline.into());
+        if !request.worker_instance_key.is_empty() {
+            poller.instance_key = Some(request.worker_instance_key.as_str().into());
+        }
+        poller.rate_per_second = request.task_queue_metadata.as_ref().and_then(|m| m.max_tasks_per_second);
+        loop {
+            match self.0.matching.poll(&key, poller.clone()).await {
+                PollOutcome::Task(lease) => {
+                    if let Some(answer) = self.take(namespace, lease, &request).await {
+                        return Ok(answer);
+                    }
+                }
+                // Queries go to workflow queues only.
+                PollOutcome::Query(lease) => lease.give_back(),
+                PollOutcome::Empty | PollOutcome::ShutDown => {
+                    return Ok(wf::PollActivityTaskQueueResponse::default());
+                }
+                PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
+            }
+        }
+    }
+
+    async fn heartbeat(
+        &self,
+        _namespace: &Namespace,
+        request: wf::RecordActivityTaskHeartbeatRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatResponse, Status> {
+        let (target, activity) = named(&request.task_token)?;
+        let cancel_requested = self.record_heartbeat(&target, activity, request.details).await?;
+        Ok(wf::RecordActivityTaskHeartbeatResponse { cancel_requested, ..Default::default() })
+    }
+
+    async fn heartbeat_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RecordActivityTaskHeartbeatByIdRequest,
+    ) -> Result<wf::RecordActivityTaskHeartbeatByIdResponse, Status> {
+        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
+        let activity = ActivityRef::Id(request.activity_id);
+        let cancel_requested = self.record_heartbeat(&target, activity, request.details).await?;
+        Ok(wf::RecordActivityTaskHeartbeatByIdResponse { cancel_requested, ..Default::default() })
+    }
+
+    async fn complete(
+        &self,
+        _namespace: &Namespace,
+        request: wf::RespondActivityTaskCompletedRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedResponse, Status> {
+        let (target, activity) = named(&request.task_token)?;
+        self.record_completion(&target, activity, request.result, request.identity).await?;
+        Ok(wf::RespondActivityTaskCompletedResponse::default())
+    }
+
+    async fn complete_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCompletedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCompletedByIdResponse, Status> {
+        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
+        let activity = ActivityRef::Id(request.activity_id);
+        self.record_completion(&target, activity, request.result, request.identity).await?;
+        Ok(wf::RespondActivityTaskCompletedByIdResponse::default())
+    }
+
+    async fn fail(
+        &self,
+        _namespace: &Namespace,
+        request: wf::RespondActivityTaskFailedRequest,
+    ) -> Result<wf::RespondActivityTaskFailedResponse, Status> {
+        let (target, activity) = named(&request.task_token)?;
+        let heartbeat = request.last_heartbeat_details;
+        self.record_failure(&target, activity, request.failure, request.identity, heartbeat).await?;
+        Ok(wf::RespondActivityTaskFailedResponse::default())
+    }
+
+    async fn fail_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskFailedByIdRequest,
+    ) -> Result<wf::RespondActivityTaskFailedByIdResponse, Status> {
+        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
+        let activity = ActivityRef::Id(request.activity_id);
+        let heartbeat = request.last_heartbeat_details;
+        self.record_failure(&target, activity, request.failure, request.identity, heartbeat).await?;
+        Ok(wf::RespondActivityTaskFailedByIdResponse::default())
+    }
+
+    async fn cancel(
+        &self,
+        _namespace: &Namespace,
+        request: wf::RespondActivityTaskCanceledRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledResponse, Status> {
+        let (target, activity) = named(&request.task_token)?;
+        self.record_cancellation(&target, activity, request.details, request.identity).await?;
+        Ok(wf::RespondActivityTaskCanceledResponse::default())
+    }
+
+    async fn cancel_by_id(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondActivityTaskCanceledByIdRequest,
+    ) -> Result<wf::RespondActivityTaskCanceledByIdResponse, Status> {
+        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
+        let activity = ActivityRef::Id(request.activity_id);
+        self.record_cancellation(&target, activity, request.details, request.identity).await?;
+        Ok(wf::RespondActivityTaskCanceledByIdResponse::default())
+    }
+}
+
+impl NodeActivityTasks {
+    /// Records the start of a matched task, durably before the worker sees it. `None` when it was void: poll on.
+    async fn take(
+        &self,
+        namespace: &Namespace,
+        lease: TaskLease,
+        request: &wf::PollActivityTaskQueueRequest,
+    ) -> Option<wf::PollActivityTaskQueueResponse> {
+        let task = lease.task().clone();
+        let target = Target::run(task.namespace_id, Arc::clone(&task.workflow_id), task.run_id);
+        let command = RecordActivityStarted {
+            scheduled_event_id: task.scheduled_event_id,
+            stamp: task.stamp,
+            request_id: self.0.new_id().to_string(),
+            identity: request.identity.clone(),
+            worker_version: stamp(request),
+        };
+        // The start is recorded by a task of its own: should this poll be dropped while it waits for the commit, the
+        // start is revoked instead of being lost until its timeout.
+        let core = Arc::clone(&self.0);
+        let at = target.clone();
+        let recorded = tokio::spawn(async move { core.shards.execute(&at, command).await });
+        let mut revoke = Revoke { core: &self.0, recorded: Some(recorded), target: &target, task: task.scheduled_event_id };
+        match revoke.recorded().await {
+            Ok(started) => {
+                lease.accept();
+                Some(answer(namespace, &target, task.scheduled_event_id, started))
+            }
+            Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
+            | Err(ShardError::UnknownNamespace(_) | ShardError::Quarantined(_)) => {
+                lease.discard();
+                None
+            }
+            Err(error) => {
+                tracing::debug!(%error, "activity start not recorded; the task waits again");
+                tokio::time::sleep(BUSY_PAUSE).await;
+                lease.give_back();
+                None
+            }
+        }
+    }
+
+    async fn record_heartbeat(
+        &self,
+        target: &Target,
+        activity: ActivityRef,
+        details: Option<Payloads>,
+    ) -> Result<bool, Status> {
+        let command = RecordActivityHeartbeat { activity, details };
+        let reply = self.0.shards.execute(target, command).await.map_err(|e| status(e, target))?;
+        Ok(reply.cancel_requested)
+    }
+
+    async fn record_completion(
+        &self,
+        target: &Target,
+        activity: ActivityRef,
+        result: Option<Payloads>,
+        identity: String,
+    ) -> Result<(), Status> {
+        let command = RespondActivityCompleted { activity, result, identity };
+        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+    }
+
+    async fn record_failure(
+        &self,
+        target: &Target,
+        activity: ActivityRef,
+        failure: Option<Failure>,
+        identity: String,
+        last_heartbeat_details: Option<Payloads>,
+    ) -> Result<(), Status> {
+        let command = RespondActivityFailed { activity, failure, identity, last_heartbeat_details };
+        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+    }
+
+    async fn record_cancellation(
+        &self,
+        target: &Target,
+        activity: ActivityRef,
+        details: Option<Payloads>,
+        identity: String,
+    ) -> Result<(), Status> {
+        let command = RespondActivityCanceled { activity, details, identity };
+        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+    }
+}
+
+type Recorded = tokio::task::JoinHandle<Result<StartedActivity, ShardError>>;
+
+/// Gives a started activity back when its poller goes away before it got the task.
+struct Revoke<'a> {
+    core: &'a Arc<Core>,
+    recorded: Option<Recorded>,
+    target: &'a Target,
+    task: i64,
+}
+
+impl Revoke<'_> {
+    async fn recorded(&mut self) -> Result<StartedActivity, ShardError> {
+        let Some(recorded) = &mut self.recorded else { return Err(ShardError::Panicked) };
+        let outcome = recorded.await.unwrap_or(Err(ShardError::Panicked));
+        self.recorded = None;
+        outcome
+    }
+}
+
+impl Drop for Revoke<'_> {
+    fn drop(&mut self) {
+        let Some(recorded) = self.recorded.take() else { return };
+        let (core, target, scheduled_event_id) = (Arc::clone(self.core), self.target.clone(), self.task);
+        self.core.tasks.spawn(async move {
+            if let Ok(Ok(started)) = recorded.await {
+                let start =
+                    ActivityRef::Token { scheduled_event_id, attempt: started.attempt, nonce: started.nonce };
+                // Should this fail, the activity's own timeout gives it back.
+                let _ = core.shards.execute(&target, RevokeActivityStart(start)).await;
+            }
+        });
+    }
+}
+
+fn answer(
+    namespace: &Namespace,
+    target: &Target,
+    scheduled_event_id: i64,
+    started: StartedActivity,
+) -> wf::PollActivityTaskQueueResponse {
+    let run_id = target.run_id.unwrap_or_default();
+    let scheduled = started.scheduled;
+    let token = ActivityTaskToken {
+        namespace_id: Bytes::copy_from_slice(target.namespace_id.as_bytes()),
+        workflow_id: target.workflow_id.to_string(),
+        run_id: Bytes::copy_from_slice(run_id.as_bytes()),
+        scheduled_event_id,
+        activity_id: scheduled.activity_id.clone(),
+        attempt: started.attempt,
+        start_nonce: started.nonce,
+    };
+    wf::PollActivityTaskQueueResponse {
+        task_token: token.encode_to_vec().into(),
+        workflow_namespace: namespace.name.to_string(),
+        workflow_type: Some(WorkflowType { name: started.workflow_type }),
+        workflow_execution: Some(execution(target)),
+        activity_type: scheduled.activity_type,
+        activity_id: scheduled.activity_id,
+        header: scheduled.header,
+        input: scheduled.input,
+        heartbeat_details: started.heartbeat_details,
+        scheduled_time: Some(started.first_scheduled_at.to_proto()),
+        current_attempt_scheduled_time: Some(started.scheduled_at.to_proto()),
+        started_time: Some(started.started_at.to_proto()),
+        attempt: started.attempt,
+        schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
+        start_to_close_timeout: scheduled.start_to_close_timeout,
+        heartbeat_timeout: scheduled.heartbeat_timeout,
+        retry_policy: scheduled.retry_policy,
+        priority: scheduled.priority,
+        ..Default::default()
+    }
+}
+
+/// What an activity task's token names.
+fn named(token: &Bytes) -> Result<(Target, ActivityRef), Status> {
+    let bad = || Status::invalid_argument("Error deserializing task token.");
+    let token = ActivityTaskToken::decode(token.clone()).map_err(|_| bad())?;
+    let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad());
+    let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
+    let activity = ActivityRef::Token {
+        scheduled_event_id: token.scheduled_event_id,
+        attempt: token.attempt,
+        nonce: token.start_nonce,
+    };
+    Ok((target, activity))
+}
+
+#[allow(deprecated, reason = "SDKs still send worker_version_capabilities")]
+fn stamp(request: &wf::PollActivityTaskQueueRequest) -> Option<WorkerVersionStamp> {
+    request.worker_version_capabilities.as_ref().and_then(version)
+}

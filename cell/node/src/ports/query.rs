@@ -1,0 +1,218 @@
+//! `QueryWorkflow`: on an idle or closed run directly, on a busy one with its next workflow task.
+
+use crate::core::Core;
+use crate::status::{not_ready, status};
+use atoll_api::call::Status;
+use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
+use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
+use atoll_api::temporal::api::query::v1::{QueryRejected, WorkflowQueryResult};
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use bytes::Bytes;
+use cell_engine::{Rejection, Run};
+use cell_frontend::namespaces::Namespace;
+use cell_matching::{QueryError, QueryTask, TaskQueueKey, TaskType};
+use cell_shard::{ShardError, Target};
+use prost::Message;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The query that SDKs ask of themselves; it is not billed.
+const FREE_QUERY: &str = "__temporal_workflow_metadata";
+/// How long the sticky worker has before the query goes to the normal queue.
+const STICKY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a query needs to know of its run.
+struct Seen {
+    run_id: Uuid,
+    status: WorkflowExecutionStatus,
+    closed: bool,
+    has_completed_task: bool,
+    task_pending: bool,
+    sticky: Option<String>,
+    queue: String,
+}
+
+impl Seen {
+    fn of(run: &Run) -> Self {
+        Self {
+            run_id: run.run_id(),
+            status: run.status(),
+            closed: run.closed(),
+            has_completed_task: run.has_completed_task(),
+            task_pending: run.workflow_task().is_some(),
+            sticky: run.sticky_queue().map(str::to_owned),
+            queue: run.task_queue().to_owned(),
+        }
+    }
+}
+
+/// Asks the run, again after every change that could give an answer, until the deadline.
+pub(super) async fn run(
+    core: &Core,
+    namespace: &Namespace,
+    request: wf::QueryWorkflowRequest,
+    deadline: Instant,
+) -> Result<wf::QueryWorkflowResponse, Status> {
+    let execution = request.execution.clone().unwrap_or_default();
+    let mut target = Core::target(namespace.id, &execution.workflow_id, &execution.run_id);
+    loop {
+        let seen = core
+            .shards
+            .read(&target, |view| view.existing().map(Seen::of))
+            .await
+            .and_then(|found| found.map_err(ShardError::Rejected))
+            .map_err(|e| status(e, &target))?;
+        // What is asked now is asked of this run, whatever becomes current later.
+        target.run_id = Some(seen.run_id);
+        if rejects(request.query_reject_condition(), &seen) {
+            let query_rejected = Some(QueryRejected { status: seen.status as i32 });
+            return Ok(wf::QueryWorkflowResponse { query_rejected, ..Default::default() });
+        }
+        if seen.closed && !seen.has_completed_task {
+            return Err(not_ready("Workflow execution closed before WorkflowTaskStarted event"));
+        }
+        let answer = if seen.closed || (seen.has_completed_task && !seen.task_pending) {
+            Some(directly(core, &target, &seen, &request, deadline).await?)
+        } else {
+            with_a_task(core, &target, &seen, &request, deadline).await?
+        };
+        if let Some(answer) = answer {
+            if request.query.as_ref().is_some_and(|query| query.query_type != FREE_QUERY) {
+                let namespace_id = namespace.id;
+                core.shards.record_usage(&target, |now| metering_rules::query(namespace_id, now.millis()));
+            }
+            return answered(answer);
+        }
+        if Instant::now() >= deadline {
+            return Err(Status::deadline_exceeded("query timed out before a worker answered"));
+        }
+    }
+}
+
+fn rejects(condition: QueryRejectCondition, seen: &Seen) -> bool {
+    match condition {
+        QueryRejectCondition::NotOpen => seen.closed,
+        QueryRejectCondition::NotCompletedCleanly => {
+            seen.closed && seen.status != WorkflowExecutionStatus::Completed
+        }
+        QueryRejectCondition::None | QueryRejectCondition::Unspecified => false,
+    }
+}
+
+/// Through matching: first to the worker that has the run cached, then to any.
+async fn directly(
+    core: &Core,
+    target: &Target,
+    seen: &Seen,
+    request: &wf::QueryWorkflowRequest,
+    deadline: Instant,
+) -> Result<WorkflowQueryResult, Status> {
+    if let Some(sticky) = &seen.sticky {
+        let key = TaskQueueKey::sticky(target.namespace_id, sticky.as_str());
+        let patience = deadline.saturating_duration_since(Instant::now()).min(STICKY_PATIENCE);
+        match dispatch(core, &key, target, seen, request, patience).await {
+            Err(QueryError::NoPoller | QueryError::Timeout | QueryError::Moved) => {}
+            outcome => return outcome.map_err(|e| query_status(&e)).and_then(decoded),
+        }
+    }
+    let key = TaskQueueKey::normal(target.namespace_id, seen.queue.as_str(), TaskType::Workflow);
+    let patience = deadline.saturating_duration_since(Instant::now());
+    let outcome = dispatch(core, &key, target, seen, request, patience).await;
+    outcome.map_err(|e| query_status(&e)).and_then(decoded)
+}
+
+async fn dispatch(
+    core: &Core,
+    key: &TaskQueueKey,
+    target: &Target,
+    seen: &Seen,
+    request: &wf::QueryWorkflowRequest,
+    patience: Duration,
+) -> Result<Bytes, QueryError> {
+    let task = QueryTask {
+        query_id: core.new_id(),
+        namespace_id: target.namespace_id,
+        shard: core.shards.shard_of(target.namespace_id, &target.workflow_id).0,
+        workflow_id: target.workflow_id.clone(),
+        run_id: seen.run_id,
+        payload: request.query.clone().unwrap_or_default().encode_to_vec().into(),
+    };
+    core.matching.dispatch_query(key, task, patience).await
+}
+
+fn query_status(error: &QueryError) -> Status {
+    match error {
+        QueryError::NoPoller => Status::failed_precondition(error.to_string()),
+        QueryError::Timeout => Status::deadline_exceeded(error.to_string()),
+        QueryError::TooMany => Status::resource_exhausted(error.to_string()),
+        QueryError::Moved | QueryError::DuplicateId => Status::unavailable(error.to_string()),
+    }
+}
+
+/// What a worker sent to `RespondQueryTaskCompleted`.
+fn decoded(answer: Bytes) -> Result<WorkflowQueryResult, Status> {
+    let answer = wf::RespondQueryTaskCompletedRequest::decode(answer)
+        .map_err(|error| Status::internal(format!("query answer does not decode: {error}")))?;
+    Ok(WorkflowQueryResult {
+        result_type: answer.completed_type,
+        answer: answer.query_result,
+        error_message: answer.error_message,
+        failure: answer.failure,
+    })
+}
+
+/// With the workflow task that is pending. `None` when the run changed without an answer: look again.
+async fn with_a_task(
+    core: &Core,
+    target: &Target,
+    seen: &Seen,
+    request: &wf::QueryWorkflowRequest,
+    deadline: Instant,
+) -> Result<Option<WorkflowQueryResult>, Status> {
+    let id = core.new_id().to_string();
+    let query = request.query.clone().unwrap_or_default();
+    let Some(mut answer) = core.queries.add(seen.run_id, &id, query) else {
+        return Err(status(
+            ShardError::Rejected(Rejection::ResourceExhausted("too many queries wait for this workflow".into())),
+            target,
+        ));
+    };
+    loop {
+        let busy = |view: cell_engine::View<'_>| {
+            view.run.is_some_and(|run| !run.closed() && (run.workflow_task().is_some() || !run.has_completed_task()))
+        };
+        let watched = core.shards.watch(target, busy).await.map_err(|e| status(e, target));
+        let changed = match watched {
+            Ok(changed) => changed,
+            Err(error) => {
+                core.queries.withdraw(seen.run_id, &id);
+                return Err(error);
+            }
+        };
+        let Some(changed) = changed else {
+            // The task is gone. Either the answer is on its way, or the query goes directly.
+            if core.queries.withdraw(seen.run_id, &id) {
+                return Ok(None);
+            }
+            return Ok(tokio::time::timeout_at(deadline, &mut answer).await.ok().and_then(Result::ok));
+        };
+        tokio::select! {
+            biased;
+            answered = &mut answer => return Ok(answered.ok()),
+            _ = changed => {}
+            () = tokio::time::sleep_until(deadline) => {
+                core.queries.withdraw(seen.run_id, &id);
+                return Err(Status::deadline_exceeded("query timed out before a worker answered"));
+            }
+        }
+    }
+}
+
+fn answered(answer: WorkflowQueryResult) -> Result<wf::QueryWorkflowResponse, Status> {
+    if answer.result_type == QueryResultType::Failed as i32 {
+        let failure = QueryFailedFailure { failure: answer.failure };
+        return Err(Status::invalid_argument(answer.error_message).with_detail(&failure));
+    }
+    Ok(wf::QueryWorkflowResponse { query_result: answer.answer, ..Default::default() })
+}

@@ -1,0 +1,382 @@
+//! Workflow tasks and queries, from the worker's side.
+
+use crate::core::Core;
+use crate::status::status;
+use async_trait::async_trait;
+use atoll_api::RawHistory;
+use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::{WorkerVersionCapabilities, WorkerVersionStamp, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::enums::v1::TaskQueueKind;
+use atoll_api::temporal::api::query::v1::WorkflowQuery;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
+use bytes::Bytes;
+use cell_engine::Rejection;
+use cell_engine::commands::{
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed, RevokeWorkflowTaskStart,
+    StartedWorkflowTask, TaskRef as StartedTask,
+};
+use cell_frontend::HistoryToken;
+use cell_frontend::namespaces::Namespace;
+use cell_frontend::ports::WorkflowTasks;
+use cell_matching::{PollOutcome, Poller, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
+use cell_shard::{ShardError, Target};
+use prost::Message;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Events that a poll answers with at once; the worker reads the rest page by page.
+const EVENTS_WITH_TASK: i64 = 256;
+/// A shard that cannot record a start now gets this pause before its task is offered again.
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The `WorkflowTasks` port.
+pub(crate) struct NodeWorkflowTasks(pub(crate) Arc<Core>);
+
+#[async_trait]
+impl WorkflowTasks for NodeWorkflowTasks {
+    async fn poll(
+        &self,
+        namespace: &Namespace,
+        request: wf::PollWorkflowTaskQueueRequest,
+        deadline: Instant,
+    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+        let queue = request.task_queue.clone().unwrap_or_default();
+        let key = match queue.kind() {
+            TaskQueueKind::Sticky => TaskQueueKey::sticky(namespace.id, queue.name.as_str()),
+            _ => TaskQueueKey::normal(namespace.id, queue.name.as_str(), TaskType::Workflow),
+        };
+        let mut poller = Poller::new(request.identity.as_str());
+        poller.deadline = Some(deadline.into());
+        if !request.worker_instance_key.is_empty() {
+            poller.instance_key = Some(request.worker_instance_key.as_str().into());
+        }
+        loop {
+            match self.0.matching.poll(&key, poller.clone()).await {
+                PollOutcome::Task(lease) => {
+                    if let Some(answer) = self.take(lease, &request).await? {
+                        return Ok(answer);
+                    }
+                }
+                PollOutcome::Query(lease) => {
+                    let sticky = lease.key().kind == QueueKind::Sticky;
+                    let query = lease.query().clone();
+                    if let Some(answer) = self.query_task(&query, sticky).await? {
+                        lease.accept();
+                        return Ok(answer);
+                    }
+                }
+                PollOutcome::Empty | PollOutcome::ShutDown => {
+                    return Ok(wf::PollWorkflowTaskQueueResponse::default());
+                }
+                PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
+            }
+        }
+    }
+
+    async fn complete(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondWorkflowTaskCompletedRequest,
+    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
+        let (target, task) = named(&request.task_token)?;
+        let run_id = target.run_id.unwrap_or_default();
+        let results = request.query_results.clone();
+        let queries = &self.0.queries;
+        queries.answering(run_id, results.keys(), true);
+        let command = completion(namespace, task, request);
+        match self.0.shards.execute(&target, command).await {
+            Ok(_) => queries.answer(run_id, results),
+            Err(error) => {
+                queries.answering(run_id, results.keys(), false);
+                return Err(status(error, &target));
+            }
+        }
+        Ok(wf::RespondWorkflowTaskCompletedResponse::default())
+    }
+
+    async fn fail(
+        &self,
+        _namespace: &Namespace,
+        request: wf::RespondWorkflowTaskFailedRequest,
+    ) -> Result<wf::RespondWorkflowTaskFailedResponse, Status> {
+        let (target, task) = named(&request.task_token)?;
+        #[allow(deprecated, reason = "SDKs still send worker_version")]
+        let command = RespondWorkflowTaskFailed {
+            task,
+            cause: request.cause,
+            failure: request.failure,
+            identity: request.identity,
+            worker_version: request.worker_version,
+        };
+        self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
+        Ok(wf::RespondWorkflowTaskFailedResponse::default())
+    }
+
+    async fn complete_query(
+        &self,
+        namespace: &Namespace,
+        request: wf::RespondQueryTaskCompletedRequest,
+    ) -> Result<wf::RespondQueryTaskCompletedResponse, Status> {
+        let token = QueryTaskToken::decode(request.task_token.clone()).map_err(|_| bad_token())?;
+        let query_id = Uuid::from_slice(&token.query_id).map_err(|_| bad_token())?;
+        let answer = Bytes::from(request.encode_to_vec());
+        self.0
+            .matching
+            .complete_query(namespace.id, query_id, answer)
+            .map_err(|gone| crate::status::not_found(gone.to_string()))?;
+        Ok(wf::RespondQueryTaskCompletedResponse::default())
+    }
+}
+
+impl NodeWorkflowTasks {
+    /// Records the start of a matched task. `None` when it was void: poll on.
+    async fn take(
+        &self,
+        lease: TaskLease,
+        request: &wf::PollWorkflowTaskQueueRequest,
+    ) -> Result<Option<wf::PollWorkflowTaskQueueResponse>, Status> {
+        let task = lease.task().clone();
+        let target = Target::run(task.namespace_id, Arc::clone(&task.workflow_id), task.run_id);
+        let command = RecordWorkflowTaskStarted {
+            scheduled_event_id: task.scheduled_event_id,
+            stamp: task.stamp,
+            request_id: self.0.new_id().to_string(),
+            identity: request.identity.clone(),
+            worker_version: stamp(request),
+        };
+        match self.0.shards.execute(&target, command).await {
+            Ok(started) => {
+                lease.accept();
+                let revoke = Revoke::new(&self.0, &target, &started);
+                let answer = self.answer(&target, started).await?;
+                revoke.delivered();
+                Ok(Some(answer))
+            }
+            Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
+            | Err(ShardError::UnknownNamespace(_) | ShardError::Quarantined(_)) => {
+                lease.discard();
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "workflow task start not recorded; the task waits again");
+                tokio::time::sleep(BUSY_PAUSE).await;
+                lease.give_back();
+                Ok(None)
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        target: &Target,
+        started: StartedWorkflowTask,
+    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+        let run_id = target.run_id.unwrap_or_default();
+        let (mut history, token) =
+            self.history(target, started.first_event_id, started.last_event_id, !started.transient.is_empty()).await?;
+        if token.is_empty() {
+            started.transient.iter().for_each(|event| history.push_event(event.clone()));
+        }
+        let token_bytes = WorkflowTaskToken {
+            namespace_id: Bytes::copy_from_slice(target.namespace_id.as_bytes()),
+            workflow_id: target.workflow_id.to_string(),
+            run_id: Bytes::copy_from_slice(run_id.as_bytes()),
+            scheduled_event_id: started.scheduled_event_id,
+            started_event_id: started.started_event_id,
+            attempt: started.attempt,
+            start_nonce: started.nonce,
+        };
+        Ok(wf::PollWorkflowTaskQueueResponse {
+            task_token: token_bytes.encode_to_vec().into(),
+            workflow_execution: Some(execution(target)),
+            workflow_type: Some(WorkflowType { name: started.workflow_type }),
+            previous_started_event_id: started.previous_started_event_id,
+            started_event_id: started.started_event_id,
+            attempt: started.attempt,
+            history: Some(history),
+            next_page_token: token,
+            workflow_execution_task_queue: Some(normal_queue(started.task_queue)),
+            scheduled_time: Some(started.scheduled_at.to_proto()),
+            started_time: Some(started.started_at.to_proto()),
+            queries: self.0.queries.carried(run_id),
+            ..Default::default()
+        })
+    }
+
+    /// The first page of a history, and the token of the next.
+    async fn history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+        transient: bool,
+    ) -> Result<(RawHistory, Bytes), Status> {
+        let mut history = RawHistory::default();
+        let until = last.min(first + EVENTS_WITH_TASK - 1);
+        let mut next = first;
+        while next <= until {
+            let page = self
+                .0
+                .shards
+                .history(target, next, until)
+                .await
+                .map_err(|e| status(e, target))?
+                .filter(|page| page.last_event_id >= next)
+                .ok_or_else(|| Status::unavailable("history is not readable now"))?;
+            page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
+            next = page.last_event_id + 1;
+        }
+        let token = HistoryToken {
+            run_id: target.run_id.unwrap_or_default(),
+            next_event_id: next,
+            last_event_id: last,
+            closed: false,
+            transient,
+        };
+        Ok((history, if next <= last { token.encode() } else { Bytes::new() }))
+    }
+
+    /// A query as a task of its own. `None` when its run is gone: whoever asks will find that out.
+    async fn query_task(
+        &self,
+        query: &QueryTask,
+        sticky: bool,
+    ) -> Result<Option<wf::PollWorkflowTaskQueueResponse>, Status> {
+        let target = Target::run(query.namespace_id, Arc::clone(&query.workflow_id), query.run_id);
+        let seen = self
+            .0
+            .shards
+            .read(&target, |view| {
+                view.run.map(|run| {
+                    let last = if run.closed() { run.next_event_id() - 1 } else { run.last_completed_event_id() };
+                    (last, run.previous_started_event_id(), run.workflow_type().to_owned(), run.task_queue().to_owned())
+                })
+            })
+            .await
+            .map_err(|e| status(e, &target))?;
+        let Some((last, previous_started_event_id, workflow_type, queue)) = seen else { return Ok(None) };
+        // The worker that has the run cached needs no history.
+        let (history, next_page_token) =
+            if sticky { (RawHistory::default(), Bytes::new()) } else { self.history(&target, 1, last, false).await? };
+        let token = QueryTaskToken {
+            namespace_id: Bytes::copy_from_slice(query.namespace_id.as_bytes()),
+            query_id: Bytes::copy_from_slice(query.query_id.as_bytes()),
+        };
+        Ok(Some(wf::PollWorkflowTaskQueueResponse {
+            task_token: token.encode_to_vec().into(),
+            workflow_execution: Some(execution(&target)),
+            workflow_type: Some(WorkflowType { name: workflow_type }),
+            previous_started_event_id,
+            attempt: 1,
+            history: Some(history),
+            next_page_token,
+            query: WorkflowQuery::decode(query.payload.clone()).ok(),
+            workflow_execution_task_queue: Some(normal_queue(queue)),
+            ..Default::default()
+        }))
+    }
+}
+
+/// Gives a started task back when its poller goes away before the answer is ready.
+struct Revoke<'a> {
+    core: &'a Arc<Core>,
+    target: &'a Target,
+    task: StartedTask,
+    delivered: bool,
+}
+
+impl<'a> Revoke<'a> {
+    fn new(core: &'a Arc<Core>, target: &'a Target, started: &StartedWorkflowTask) -> Self {
+        let task = StartedTask {
+            scheduled_event_id: started.scheduled_event_id,
+            attempt: started.attempt,
+            nonce: started.nonce,
+        };
+        Self { core, target, task, delivered: false }
+    }
+
+    fn delivered(mut self) {
+        self.delivered = true;
+    }
+}
+
+impl Drop for Revoke<'_> {
+    fn drop(&mut self) {
+        if !self.delivered {
+            let (core, target, task) = (Arc::clone(self.core), self.target.clone(), self.task);
+            self.core.tasks.spawn(async move {
+                // Should this fail, the task's own timeout gives it back.
+                let _ = core.shards.execute(&target, RevokeWorkflowTaskStart(task)).await;
+            });
+        }
+    }
+}
+
+fn bad_token() -> Status {
+    Status::invalid_argument("Error deserializing task token.")
+}
+
+/// What a workflow task's token names.
+fn named(token: &Bytes) -> Result<(Target, StartedTask), Status> {
+    let token = WorkflowTaskToken::decode(token.clone()).map_err(|_| bad_token())?;
+    let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad_token());
+    let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
+    let task = StartedTask {
+        scheduled_event_id: token.scheduled_event_id,
+        attempt: token.attempt,
+        nonce: token.start_nonce,
+    };
+    Ok((target, task))
+}
+
+fn completion(
+    namespace: &Namespace,
+    task: StartedTask,
+    request: wf::RespondWorkflowTaskCompletedRequest,
+) -> RespondWorkflowTaskCompleted {
+    let sticky = request.sticky_attributes.and_then(|sticky| {
+        let queue = sticky.worker_task_queue?.name;
+        let timeout = sticky.schedule_to_start_timeout.unwrap_or_default();
+        let nanos = timeout.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(timeout.nanos));
+        (!queue.is_empty()).then_some((queue, nanos))
+    });
+    #[allow(deprecated, reason = "SDKs still send worker_version_stamp")]
+    RespondWorkflowTaskCompleted {
+        task: Some(task),
+        commands: request.commands,
+        identity: request.identity,
+        sticky,
+        force_new_task: request.force_create_new_workflow_task,
+        sdk_metadata: request.sdk_metadata,
+        metering_metadata: request.metering_metadata,
+        worker_version: request.worker_version_stamp,
+        namespace: namespace.name.to_string(),
+    }
+}
+
+/// The worker's version as events show it.
+#[allow(deprecated, reason = "SDKs still send worker_version_capabilities")]
+fn stamp(request: &wf::PollWorkflowTaskQueueRequest) -> Option<WorkerVersionStamp> {
+    request.worker_version_capabilities.as_ref().and_then(version)
+}
+
+pub(super) fn version(capabilities: &WorkerVersionCapabilities) -> Option<WorkerVersionStamp> {
+    (!capabilities.build_id.is_empty()).then(|| WorkerVersionStamp {
+        build_id: capabilities.build_id.clone(),
+        use_versioning: capabilities.use_versioning,
+    })
+}
+
+pub(super) fn execution(target: &Target) -> WorkflowExecution {
+    WorkflowExecution {
+        workflow_id: target.workflow_id.to_string(),
+        run_id: target.run_id.unwrap_or_default().to_string(),
+    }
+}
+
+fn normal_queue(name: String) -> TaskQueue {
+    TaskQueue { name, kind: TaskQueueKind::Normal as i32, normal_name: String::new() }
+}

@@ -1,0 +1,272 @@
+//! Brings runs to the visibility store.
+
+use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
+use atoll_internal_api::entity::EntityKey;
+use bytes::Bytes;
+use cell_engine::VisibilityFacts;
+use cell_frontend::namespaces::NamespaceRegistry;
+use cell_shard::{DurableBatch, Projection, ShardRuntime, Target};
+use cell_store::{OutboxRow, Position, ShardId};
+use cell_visibility::{
+    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord, VisibilityStore,
+    decode_search_attributes,
+};
+use parking_lot::Mutex;
+use prost::Message;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Name in the outbox.
+const NAME: &str = "visibility";
+/// Records written at once.
+const BATCH: usize = 500;
+/// Pause after a failed write.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Runs whose record in the visibility store is behind.
+pub(crate) struct VisibilityProjection {
+    store: Arc<dyn VisibilityStore>,
+    namespaces: Arc<NamespaceRegistry>,
+    state: Mutex<HashMap<ShardId, Pending>>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Pending {
+    /// Newest change of each run that is not written yet.
+    changes: BTreeMap<EntityKey, Change>,
+    /// Runs that were in the outbox: their present state is to be written.
+    restored: Vec<EntityKey>,
+    /// Runs in the outbox now.
+    outbox: BTreeMap<EntityKey, Bytes>,
+    confirmed: Vec<Bytes>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Upsert(Position, Box<VisibilityFacts>),
+    Delete(Position),
+}
+
+impl VisibilityProjection {
+    pub(crate) fn new(store: Arc<dyn VisibilityStore>, namespaces: Arc<NamespaceRegistry>) -> Arc<Self> {
+        Arc::new(Self { store, namespaces, state: Mutex::new(HashMap::new()), arrived: Notify::new() })
+    }
+
+    /// Projects runs of the outbox as they are now. Called once the shards serve.
+    pub(crate) async fn project_restored(&self, shards: &ShardRuntime) {
+        let restored: Vec<(ShardId, EntityKey)> = self
+            .state
+            .lock()
+            .iter_mut()
+            .flat_map(|(shard, pending)| pending.restored.drain(..).map(|key| (*shard, key)).collect::<Vec<_>>())
+            .collect();
+        for (shard, key) in restored {
+            let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
+            if let Ok(Some(facts)) = shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await {
+                let mut state = self.state.lock();
+                let changes = &mut state.entry(shard).or_default().changes;
+                changes.entry(key).or_insert(Change::Upsert(Position { seq: 1, index: 0 }, Box::new(facts)));
+            }
+        }
+        self.arrived.notify_one();
+    }
+
+    /// Writes changes as they come, until `stop`, then what is left.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let stopping = tokio::select! {
+                () = self.arrived.notified() => false,
+                () = stop.cancelled() => true,
+            };
+            while !self.write_some().await {
+                if stopping {
+                    return;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Writes everything that waits; false when the store failed.
+    async fn write_some(&self) -> bool {
+        loop {
+            let batch = self.take_batch();
+            if batch.is_empty() {
+                return true;
+            }
+            let upserts: Vec<VisibilityRecord> =
+                batch.iter().filter_map(|(_, key, change)| self.record(key, change)).collect();
+            let deletions: Vec<Deletion> = batch.iter().filter_map(|(_, key, change)| deletion(key, change)).collect();
+            let written = async {
+                self.store.upsert(&upserts).await?;
+                self.store.delete(&deletions).await
+            };
+            if let Err(error) = written.await {
+                tracing::warn!(%error, "visibility not written; trying again");
+                return false;
+            }
+            self.confirm(batch);
+        }
+    }
+
+    fn take_batch(&self) -> Vec<(ShardId, EntityKey, Change)> {
+        let state = self.state.lock();
+        state
+            .iter()
+            .flat_map(|(shard, pending)| pending.changes.iter().map(move |(key, change)| (*shard, key, change)))
+            .take(BATCH)
+            .map(|(shard, key, change)| (shard, key.clone(), change.clone()))
+            .collect()
+    }
+
+    /// Forgets what was written, unless it changed meanwhile.
+    fn confirm(&self, batch: Vec<(ShardId, EntityKey, Change)>) {
+        let mut state = self.state.lock();
+        for (shard, key, written) in batch {
+            let Some(pending) = state.get_mut(&shard) else { continue };
+            if pending.changes.get(&key).is_some_and(|change| change.position() == written.position()) {
+                pending.changes.remove(&key);
+                if let Some(outbox_key) = pending.outbox.remove(&key) {
+                    pending.confirmed.push(outbox_key);
+                }
+            }
+        }
+    }
+
+    fn record(&self, key: &EntityKey, change: &Change) -> Option<VisibilityRecord> {
+        let Change::Upsert(position, facts) = change else { return None };
+        let schema = self.schema(key.namespace_id);
+        let attributes = SearchAttributes { indexed_fields: facts.search_attributes.clone() };
+        let memo = Memo { fields: facts.memo.clone() };
+        let close = facts.close_time.map(|time| time.0);
+        Some(VisibilityRecord {
+            namespace_id: key.namespace_id,
+            workflow_id: key.id.to_string(),
+            run_id: key.run_id,
+            workflow_type: facts.workflow_type.clone(),
+            task_queue: facts.task_queue.clone(),
+            start_time: facts.start_time.0,
+            execution_time: facts.execution_time.0,
+            close_time: close,
+            status: ExecutionStatus::from_number(facts.status as i32)?,
+            history_length: close.map(|_| facts.history_length),
+            history_size_bytes: close.map(|_| facts.history_size_bytes as i64),
+            state_transition_count: close.map(|_| facts.state_transition_count),
+            execution_duration: close.map(|close| close.saturating_sub(facts.execution_time.0)),
+            parent: facts.parent.as_ref().and_then(reference),
+            root: reference(&facts.root),
+            division: None,
+            memo: if memo.fields.is_empty() { Bytes::new() } else { memo.encode_to_vec().into() },
+            search_attributes: decode_search_attributes(&attributes, &schema),
+            position: ordinal(*position),
+        })
+    }
+
+    fn schema(&self, namespace_id: Uuid) -> Schema {
+        let namespace = self.namespaces.by_id(namespace_id);
+        let custom = namespace.iter().flat_map(|namespace| &namespace.spec.search_attributes);
+        Schema::with_custom(
+            custom.filter_map(|(name, number)| Some((name.clone(), AttributeType::from_number(*number)?))),
+        )
+    }
+}
+
+impl Change {
+    fn position(&self) -> Position {
+        match self {
+            Self::Upsert(position, _) | Self::Delete(position) => *position,
+        }
+    }
+}
+
+fn deletion(key: &EntityKey, change: &Change) -> Option<Deletion> {
+    let Change::Delete(position) = change else { return None };
+    let key = RunKey { namespace_id: key.namespace_id, run_id: key.run_id };
+    Some(Deletion { key, position: ordinal(*position) })
+}
+
+/// A log position as one number that grows with it.
+fn ordinal(position: Position) -> u64 {
+    const INDEX_BITS: u32 = 20;
+    (position.seq << INDEX_BITS) | u64::from(position.index.min((1 << INDEX_BITS) - 1))
+}
+
+fn reference(execution: &WorkflowExecution) -> Option<ExecutionRef> {
+    let run_id = Uuid::parse_str(&execution.run_id).ok()?;
+    Some(ExecutionRef { workflow_id: execution.workflow_id.clone(), run_id })
+}
+
+impl Projection for VisibilityProjection {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn restore(&self, shard: ShardId, outbox: Vec<OutboxRow>) {
+        let mut pending = Pending::default();
+        for row in outbox {
+            if let Some(key) = decode_key(&row.key) {
+                pending.outbox.insert(key.clone(), row.key);
+                pending.restored.push(key);
+            }
+        }
+        self.state.lock().insert(shard, pending);
+    }
+
+    fn durable(&self, shard: ShardId, batch: &Arc<DurableBatch>) {
+        if batch.visibility.is_empty() && batch.deleted.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let changes = &mut state.entry(shard).or_default().changes;
+        for (key, position, facts) in &batch.visibility {
+            changes.insert(key.clone(), Change::Upsert(*position, Box::new(facts.clone())));
+        }
+        for key in &batch.deleted {
+            let position = Position { seq: batch.to_seq, index: 0 };
+            changes.insert(key.clone(), Change::Delete(position));
+        }
+        self.arrived.notify_one();
+    }
+
+    fn unconfirmed(&self, shard: ShardId, through_seq: u64) -> Vec<OutboxRow> {
+        let mut state = self.state.lock();
+        let Some(pending) = state.get_mut(&shard) else { return Vec::new() };
+        let behind: Vec<EntityKey> = pending
+            .changes
+            .iter()
+            .filter(|(key, change)| change.position().seq <= through_seq && !pending.outbox.contains_key(*key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        behind
+            .into_iter()
+            .map(|entity| {
+                let key = encode_key(&entity);
+                pending.outbox.insert(entity, key.clone());
+                OutboxRow { projection: NAME.into(), key, data: Bytes::new() }
+            })
+            .collect()
+    }
+
+    fn confirmed_outbox(&self, shard: ShardId) -> Vec<Bytes> {
+        self.state.lock().get_mut(&shard).map(|p| std::mem::take(&mut p.confirmed)).unwrap_or_default()
+    }
+}
+
+/// Namespace, run, then the workflow id.
+fn encode_key(key: &EntityKey) -> Bytes {
+    [key.namespace_id.as_bytes().as_slice(), key.run_id.as_bytes(), key.id.as_bytes()].concat().into()
+}
+
+fn decode_key(bytes: &Bytes) -> Option<EntityKey> {
+    let namespace_id = Uuid::from_slice(bytes.get(..16)?).ok()?;
+    let run_id = Uuid::from_slice(bytes.get(16..32)?).ok()?;
+    Some(EntityKey::run(namespace_id, std::str::from_utf8(&bytes[32..]).ok()?, run_id))
+}

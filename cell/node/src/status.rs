@@ -1,0 +1,67 @@
+//! How refusals of the engine and the shards look on the wire: the one table.
+
+use atoll_api::call::Status;
+use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
+use atoll_api::temporal::api::errordetails::v1::{
+    NotFoundFailure, ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+};
+use cell_engine::Rejection;
+use cell_shard::{ShardError, Target};
+use cell_store::StoreError;
+use uuid::Uuid;
+
+/// The status of a failed call about `target`.
+pub(crate) fn status(error: ShardError, target: &Target) -> Status {
+    match error {
+        ShardError::Rejected(rejection) => rejected(rejection, target),
+        ShardError::NotOwner(_) => Status::unavailable(error.to_string()),
+        ShardError::Overloaded(_) => exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded),
+        ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(error.to_string()),
+        ShardError::Store(StoreError::Full(_)) => {
+            exhausted(error.to_string(), ResourceExhaustedCause::PersistenceLimit)
+        }
+        ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(error.to_string()),
+        ShardError::Store(_) => Status::internal(error.to_string()),
+        ShardError::UnknownNamespace(id) => not_found(format!("Namespace {id} is not found.")),
+    }
+}
+
+fn rejected(rejection: Rejection, target: &Target) -> Status {
+    match rejection {
+        Rejection::NotFound(text) => {
+            // The engine does not know which run was asked for where there is none.
+            let run_id = target.run_id.unwrap_or_default().to_string();
+            not_found(text.replace(&Uuid::nil().to_string(), &run_id))
+        }
+        Rejection::AlreadyStarted { message, run_id, start_request_id, .. } => {
+            Status::already_exists(message).with_detail(&WorkflowExecutionAlreadyStartedFailure {
+                start_request_id,
+                run_id: run_id.to_string(),
+                ..Default::default()
+            })
+        }
+        Rejection::InvalidArgument(text) => Status::invalid_argument(text),
+        Rejection::FailedPrecondition(text) => Status::failed_precondition(text),
+        Rejection::WorkflowNotReady(text) => not_ready(&text),
+        Rejection::ResourceExhausted(text) => exhausted(text, ResourceExhaustedCause::BusyWorkflow),
+        Rejection::Unavailable(text) => Status::unavailable(text),
+        Rejection::TaskObsolete(text) => not_found(text),
+    }
+}
+
+/// NOT_FOUND with the detail that SDKs look for.
+pub(crate) fn not_found(text: impl Into<String>) -> Status {
+    Status::not_found(text).with_detail(&NotFoundFailure::default())
+}
+
+/// The workflow cannot answer queries yet, or any more.
+pub(crate) fn not_ready(text: &str) -> Status {
+    Status::failed_precondition(text).with_detail(&WorkflowNotReadyFailure {})
+}
+
+fn exhausted(text: String, cause: ResourceExhaustedCause) -> Status {
+    Status::resource_exhausted(text).with_detail(&ResourceExhaustedFailure {
+        cause: cause as i32,
+        scope: ResourceExhaustedScope::System as i32,
+    })
+}
