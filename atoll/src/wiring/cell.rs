@@ -1,21 +1,144 @@
-use std::net::SocketAddr;
+//! A cell as a process, or as all of a lone development server.
 
-use crate::config::CellConfig;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use atoll_api::temporal::api::enums::v1::IndexedValueType;
+use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_rpc::Metrics;
+use cell_frontend::DynamicConfig;
+use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
+
+use super::stores::{Database, OpenStores};
+use crate::config::{AuthMode, CellConfig, NamespaceConfig};
+use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
 
-pub(crate) struct RunningCell(SocketAddr);
+/// How long calls in flight may take to end.
+const DRAIN: Duration = Duration::from_secs(3);
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// A cell that serves, with the databases under it.
+pub(crate) struct RunningCell {
+    cell: CellHandle,
+    stores: OpenStores,
+}
 
 impl RunningCell {
+    /// Where its clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.0
+        self.cell.local_addr()
     }
-    pub(crate) async fn stop(self) {}
+
+    /// Where the control plane connects.
+    fn admin_address(&self) -> Option<SocketAddr> {
+        self.cell.admin_addr()
+    }
+
+    /// Drains, takes a last checkpoint, closes the databases.
+    pub(crate) async fn stop(self) {
+        self.cell.shutdown().await;
+        self.stores.close().await;
+    }
 }
 
-pub(crate) async fn start(_config: &CellConfig) -> anyhow::Result<RunningCell> {
-    anyhow::bail!("the cell is not part of this build")
+/// Opens the databases and starts the cell: when this returns, it serves.
+pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
+    let database = Database::parse(&config.database_url).map_err(anyhow::Error::msg)?;
+    let metrics = Metrics::install()?;
+    let stores = OpenStores::open(&database).await?;
+    let node_config = node_config(config, &database)?;
+    let deps = CellDeps {
+        stores: stores.stores.clone(),
+        visibility: Arc::clone(&stores.visibility),
+        objects: super::objects::open(config.objects.as_deref())?,
+        clock: clock(config.time_offset.as_deref())?,
+        metrics: Some(metrics),
+    };
+    let cell = cell_node::start(node_config, deps).await.context("the cell does not start")?;
+    Ok(RunningCell { cell, stores })
 }
 
-pub(crate) async fn serve(config: CellConfig, _life: Lifetime) -> anyhow::Result<()> {
-    start(&config).await.map(drop)
+/// Serves until `life` ends.
+pub(crate) async fn serve(config: CellConfig, life: Lifetime) -> anyhow::Result<()> {
+    let cell = start(&config).await?;
+    let address = cell.address().to_string();
+    let mut addresses = vec![("frontend", address.clone())];
+    if let Some(admin) = cell.admin_address() {
+        addresses.push(("admin", admin.to_string()));
+    }
+    life.ready(&addresses, &format!("Cell {} serves on {address}.", config.cell_id))?;
+    life.stop.cancelled().await;
+    cell.stop().await;
+    Ok(())
+}
+
+fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_node::CellConfig> {
+    let settings = config.dynamic.iter().map(|(key, value)| format!("{key}={value}"));
+    let parsed = DynamicConfig::parse(settings.collect::<Vec<_>>())?;
+    for warning in &parsed.warnings {
+        tracing::warn!("{warning}");
+    }
+    let access = match config.auth {
+        AuthMode::Open => Access::Open,
+        AuthMode::Keys if config.internal_token.is_none() => bail!("internal_token is needed with auth = keys"),
+        AuthMode::Keys => Access::Keys { internal_token: config.internal_token.clone() },
+    };
+    let mut shards = cell_shard::ShardConfig { node: config.cell_id.clone(), ..Default::default() };
+    if let Some(count) = config.shard_count {
+        shards.shard_count = count;
+    }
+    Ok(cell_node::CellConfig {
+        cell_id: config.cell_id.clone(),
+        region: config.region.clone(),
+        listen: config.listen,
+        admin: config
+            .admin
+            .as_ref()
+            .map(|admin| AdminConfig { listen: admin.listen, token: admin.token.clone() }),
+        access,
+        namespaces: config.namespaces.iter().map(namespace).collect::<anyhow::Result<_>>()?,
+        manages_namespaces: config.admin.is_none(),
+        dynamic: Arc::new(parsed.config),
+        usage_interval: Duration::from_secs(config.usage_interval_seconds.max(1)),
+        shards,
+        store_kind: match database {
+            Database::Memory => "memory",
+            Database::Sqlite(_) => "sqlite",
+        },
+        drain: DRAIN,
+    })
+}
+
+/// A namespace that exists from the start; the cell gives it an id when it is new.
+fn namespace(config: &NamespaceConfig) -> anyhow::Result<NamespaceSpec> {
+    let typed = |(name, kind): (&String, &String)| {
+        let value = IndexedValueType::from_str_name(&format!("INDEXED_VALUE_TYPE_{}", screaming(kind)))
+            .with_context(|| format!("search attribute {name}: {kind} is no type"))?;
+        Ok((name.clone(), value as i32))
+    };
+    Ok(NamespaceSpec {
+        name: config.name.clone(),
+        retention: Some(prost_types::Duration {
+            seconds: i64::from(config.retention_days) * SECONDS_PER_DAY,
+            nanos: 0,
+        }),
+        account_id: config.account_id.clone(),
+        search_attributes: config.search_attributes.iter().map(typed).collect::<anyhow::Result<_>>()?,
+        ..Default::default()
+    })
+}
+
+/// `KEYWORD_LIST` for `KeywordList`.
+fn screaming(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    for (at, letter) in name.char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_uppercase());
+    }
+    out
 }

@@ -69,6 +69,7 @@ impl Gateway {
         metrics: Option<Metrics>,
         stop: CancellationToken,
     ) -> Result<GatewayHandle, StartError> {
+        let stop = stop.child_token();
         let builder = Dispatcher::builder("gateway");
         let dispatcher =
             self.services().into_iter().fold(builder, |builder, service| builder.service(service));

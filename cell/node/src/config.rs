@@ -19,7 +19,7 @@ pub struct CellConfig {
     pub admin: Option<AdminConfig>,
     /// Who may call.
     pub access: Access,
-    /// Namespaces that exist from the start.
+    /// Namespaces that exist from the start. A name that the cell does not hold yet gets a new id.
     pub namespaces: Vec<NamespaceSpec>,
     /// Whether tenants manage namespaces through the cell itself: a lone cell.
     pub manages_namespaces: bool,

@@ -12,7 +12,7 @@ use crate::queries::PendingQueries;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
-use atoll_internal_api::cell::v1::cell_admin;
+use atoll_internal_api::cell::v1::{NamespaceSpec, cell_admin};
 use atoll_internal_api::usage::v1::CellManifest;
 use atoll_object_store::ObjectStore;
 use atoll_rpc::{Dispatcher, Metrics, Server, ServerConfig, ServerHandle};
@@ -104,7 +104,11 @@ pub async fn start(config: CellConfig, deps: CellDeps) -> Result<CellHandle, Cel
     let registry = Arc::new(NamespaceRegistry::default());
     let records = Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
     for spec in &config.namespaces {
-        records.put_namespace(spec.clone()).await?;
+        if registry.by_name(&spec.name).is_none() {
+            let id = Bytes::copy_from_slice(random_id().as_bytes());
+            let create_time = Some(cell_shard::Clock::now(&ShardClock(Arc::clone(&deps.clock))).to_proto());
+            records.put_namespace(NamespaceSpec { id, generation: 1, create_time, ..spec.clone() }).await?;
+        }
     }
     let stop = CancellationToken::new();
     let background = TaskTracker::new();

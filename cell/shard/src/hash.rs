@@ -34,5 +34,5 @@ mod tests {
         assert!((0..100).all(|i| shard_of(ns, &i.to_string(), 8).0 < 8));
     }
 
-    const FROZEN: [u32; 5] = [0, 0, 0, 0, 0];
+    const FROZEN: [u32; 5] = [15, 23, 40, 59, 28];
 }

@@ -1,7 +1,7 @@
 //! Entities in memory.
 
 use crate::history_tail::HistoryTail;
-use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::{CurrentRun, Effect, EffectDelta, RestoreError, Run, Time, Transition};
 use cell_store::{EntityRow, Position};
@@ -108,7 +108,6 @@ impl<T> Resident<T> {
 
 /// What the shard needs of every kind of entity.
 pub(crate) trait Entity: Sized {
-    const KIND: EntityKind;
     fn create(key: EntityKey) -> Self;
     fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError>;
     fn apply(&mut self, transition: &Transition) -> EffectDelta;
@@ -138,7 +137,6 @@ pub(crate) trait Entity: Sized {
 }
 
 impl Entity for CurrentRun {
-    const KIND: EntityKind = EntityKind::CurrentRun;
     fn create(key: EntityKey) -> Self {
         Self::new(key)
     }
@@ -172,7 +170,6 @@ impl Entity for CurrentRun {
 }
 
 impl Entity for Run {
-    const KIND: EntityKind = EntityKind::WorkflowRun;
     fn create(key: EntityKey) -> Self {
         Self::new(key)
     }
