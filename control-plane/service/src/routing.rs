@@ -9,6 +9,7 @@ use atoll_internal_api::cell::v1::{
 };
 use sqlx::Connection;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 use crate::store::counters::{self, Counter};
@@ -24,12 +25,18 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub struct RouteTable {
     store: Store,
     changes: watch::Sender<()>,
+    stop: CancellationToken,
 }
 
 impl RouteTable {
     /// The table of a database.
     pub fn new(store: Store) -> Self {
-        Self { store, changes: watch::Sender::new(()) }
+        Self { store, changes: watch::Sender::new(()), stop: CancellationToken::new() }
+    }
+
+    /// The same table, whose watches end when `stop` is cancelled: a server that drains does not wait for them.
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, ..self.clone() }
     }
 
     /// Wakes the watchers: the table may have changed.
@@ -68,12 +75,15 @@ impl RouteTable {
             }
             tokio::select! {
                 _ = changes.changed() => {}
-                () = tokio::time::sleep_until(deadline) => {
-                    return Ok(WatchRoutesResponse { version: known, ..WatchRoutesResponse::default() });
-                }
+                () = tokio::time::sleep_until(deadline) => return Ok(unchanged(known)),
+                () = self.stop.cancelled() => return Ok(unchanged(known)),
             }
         }
     }
+}
+
+fn unchanged(version: u64) -> WatchRoutesResponse {
+    WatchRoutesResponse { version, ..WatchRoutesResponse::default() }
 }
 
 #[async_trait]

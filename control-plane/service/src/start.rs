@@ -112,8 +112,11 @@ impl ControlPlane {
 
     /// Serves both listeners and runs the outbox and the reconciler until `stop` is cancelled.
     pub async fn start(self, stop: CancellationToken) -> Result<ControlPlaneHandle, StartError> {
+        let stop = stop.child_token();
+        // Where the second listener cannot be opened, the first one goes too.
+        let unless_started = stop.clone().drop_guard();
         let cloud = self.cloud_dispatcher()?;
-        let internal = self.internal_dispatcher()?;
+        let internal = self.internal_dispatcher(&stop)?;
         let server = |config: &atoll_rpc::ServerConfig, dispatcher| {
             let server = Server::new(config.clone(), dispatcher);
             match &self.dependencies.metrics {
@@ -130,6 +133,7 @@ impl ControlPlane {
         tasks.spawn(Outbox::new(store.clone(), starter, self.outbox_wake).run(stop.clone()));
         tasks.spawn(Reconciler::new(self.activities, self.config.reconcile, reconcile).run(stop.clone()));
         tasks.close();
+        unless_started.disarm();
         Ok(ControlPlaneHandle { cloud, internal, store, tasks, stop })
     }
 
@@ -165,13 +169,16 @@ impl ControlPlane {
         }
     }
 
-    pub(crate) fn internal_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
+    pub(crate) fn internal_dispatcher(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Dispatcher, DispatcherError> {
         let Activities { store, clock, routes, .. } = &self.activities;
         let guard = Guard::of_internal(store.clone(), Arc::clone(clock), &self.config.internal_token);
         Dispatcher::builder("control-plane-internal")
             .descriptors(atoll_internal_api::descriptor_pool())
             .interceptor(Arc::new(guard))
-            .service(routing_service::raw(Arc::new(routes.clone())))
+            .service(routing_service::raw(Arc::new(routes.until(stop.clone()))))
             // Of this, other pieces of the cloud may only ask for accounts.
             .service(operator_service::raw(Arc::new(self.operator())))
             .build()

@@ -117,7 +117,8 @@ impl TestCloud {
         let wake = activities.reconcile.clone();
         let outbox = Outbox::new(activities.store.clone(), starter.clone(), plane.outbox_wake.clone());
         let reconciler = Reconciler::new(activities.clone(), ReconcileConfig::default(), wake);
-        let (cloud, internal) = (plane.cloud_dispatcher().unwrap(), plane.internal_dispatcher().unwrap());
+        let (cloud, internal) =
+            (plane.cloud_dispatcher().unwrap(), plane.internal_dispatcher(&Default::default()).unwrap());
         Self { folder, clock, cells, starter, activities, outbox, reconciler, cloud, internal }
     }
 

@@ -5,7 +5,6 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
-use jiff::SignedDuration;
 
 use crate::keys;
 use crate::model::{Access, AccountRole, Permission, Principal, PrincipalKind};
@@ -232,5 +231,13 @@ async fn a_watch_of_the_routes_wakes_with_a_change() {
     assert_eq!((changed.cells.len(), changed.routes.len()), (1, 1));
     // A gateway that knows a higher version saw a database that was since restored.
     assert_eq!(table.watch(version + 100, Duration::ZERO).await.unwrap(), changed);
-    test.clock.advance(SignedDuration::from_secs(1));
+
+    // A server that drains ends its watches, long before their time.
+    let stop = tokio_util::sync::CancellationToken::new();
+    let ending = table.until(stop.clone());
+    let watch =
+        tokio::spawn(async move { ending.watch(changed.version, Duration::from_secs(3_600)).await.unwrap() });
+    stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(30), watch).await.unwrap().unwrap();
+    assert!(ended.cells.is_empty());
 }
