@@ -16,6 +16,11 @@ pub(crate) use metering::MeteringConfig;
 
 use serde::{Deserialize, Serialize};
 
+/// Seconds that calls in flight get to end when a process stops.
+const fn default_drain() -> u64 {
+    10
+}
+
 /// Where durable workflows of the cloud run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,9 +14,6 @@ use std::net::SocketAddr;
 
 use lifetime::Lifetime;
 
-/// Seconds that running calls get to finish when a process stops; a supervisor allows little more.
-const DRAIN_SECONDS: u64 = 2;
-
 /// Flags of every process of a cloud.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct ServeArgs {
@@ -45,6 +42,6 @@ where
 }
 
 /// How the servers of all pieces listen.
-pub(crate) fn server_config(listen: SocketAddr) -> ServerConfig {
-    ServerConfig { listen, drain_seconds: DRAIN_SECONDS, ..ServerConfig::default() }
+pub(crate) fn server_config(listen: SocketAddr, drain_seconds: u64) -> ServerConfig {
+    ServerConfig { listen, drain_seconds, ..ServerConfig::default() }
 }

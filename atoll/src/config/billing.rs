@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::SystemCellConfig;
+use super::{SystemCellConfig, default_drain};
 use crate::serve::log::LogConfig;
 
 /// Billing. Variables: `ATOLL_BILLING__*`.
@@ -28,6 +28,9 @@ pub(crate) struct BillingConfig {
     pub(crate) time_offset: Option<String>,
     /// Where the workflow of a month runs.
     pub(crate) system_cell: SystemCellConfig,
+    /// Seconds that calls in flight get to end when the process stops.
+    #[serde(default = "default_drain")]
+    pub(crate) drain_seconds: u64,
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::default_drain;
 use crate::serve::log::LogConfig;
 
 /// One cell. Variables: `ATOLL_CELL__*`.
@@ -30,6 +31,8 @@ pub(crate) struct CellConfig {
     pub(crate) shard_count: Option<u32>,
     /// How far the clock is shifted, for development only: `40d`.
     pub(crate) time_offset: Option<String>,
+    /// Seconds that calls in flight get to end when the process stops.
+    pub(crate) drain_seconds: u64,
     /// The admin listener; none for a lone cell.
     pub(crate) admin: Option<AdminConfig>,
     /// Logs.
@@ -53,6 +56,7 @@ impl Default for CellConfig {
             usage_interval_seconds: 60,
             shard_count: None,
             time_offset: None,
+            drain_seconds: default_drain(),
             admin: None,
             log: LogConfig::default(),
             dynamic: BTreeMap::new(),

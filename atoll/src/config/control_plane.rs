@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::SystemCellConfig;
+use super::{SystemCellConfig, default_drain};
 use crate::serve::log::LogConfig;
 
 /// The control plane. Variables: `ATOLL_CONTROL_PLANE__*`.
@@ -33,6 +33,9 @@ pub(crate) struct ControlPlaneConfig {
     pub(crate) time_offset: Option<String>,
     /// Where its workflows run.
     pub(crate) system_cell: SystemCellConfig,
+    /// Seconds that calls in flight get to end when the process stops.
+    #[serde(default = "default_drain")]
+    pub(crate) drain_seconds: u64,
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::default_drain;
 use crate::serve::log::LogConfig;
 
 /// The gateway. Variables: `ATOLL_GATEWAY__*`.
@@ -17,6 +18,9 @@ pub(crate) struct GatewayConfig {
     pub(crate) internal_token: String,
     /// File that keeps the routes for the times without a control plane.
     pub(crate) route_cache: PathBuf,
+    /// Seconds that calls in flight get to end when the process stops.
+    #[serde(default = "default_drain")]
+    pub(crate) drain_seconds: u64,
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,

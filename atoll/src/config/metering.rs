@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::default_drain;
 use crate::serve::log::LogConfig;
 
 /// Metering. Variables: `ATOLL_METERING__*`.
@@ -25,6 +26,9 @@ pub(crate) struct MeteringConfig {
     pub(crate) time_offset: Option<String>,
     /// Cells whose usage an hour must contain to be complete.
     pub(crate) cells: Vec<String>,
+    /// Seconds that calls in flight get to end when the process stops.
+    #[serde(default = "default_drain")]
+    pub(crate) drain_seconds: u64,
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,

@@ -52,6 +52,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         billing: text(),
         time_offset: Some("40d".to_owned()),
         system_cell: system_cell(),
+        drain_seconds: 1,
         log: LogConfig::default(),
         cells: vec![CellEntry {
             id: text(),
@@ -66,6 +67,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         control_plane: text(),
         internal_token: text(),
         route_cache: "cache".into(),
+        drain_seconds: 1,
         log: LogConfig::default(),
     });
     round_trips(MeteringConfig {
@@ -76,6 +78,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         internal_token: text(),
         time_offset: None,
         cells: vec![text()],
+        drain_seconds: 1,
         log: LogConfig::default(),
     });
     round_trips(BillingConfig {
@@ -87,6 +90,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         internal_token: text(),
         time_offset: None,
         system_cell: system_cell(),
+        drain_seconds: 1,
         log: LogConfig::default(),
     });
 }

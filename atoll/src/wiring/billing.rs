@@ -43,7 +43,7 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
         .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))
         .service(billing.service(Arc::new(months)))
         .build()?;
-    let server = Server::new(server_config(config.listen), dispatcher).metrics(metrics);
+    let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
     let server = server.start(life.stop.clone()).await?;
 
     let activities = Activities {

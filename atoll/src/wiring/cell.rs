@@ -16,8 +16,6 @@ use crate::config::{AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
 
-/// How long calls in flight may take to end.
-const DRAIN: Duration = Duration::from_secs(3);
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A cell that serves, with the databases under it.
@@ -83,7 +81,9 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
     }
     let access = match config.auth {
         AuthMode::Open => Access::Open,
-        AuthMode::Keys if config.internal_token.is_none() => bail!("internal_token is needed with auth = keys"),
+        AuthMode::Keys if config.internal_token.is_none() => {
+            bail!("internal_token is needed with auth = keys")
+        }
         AuthMode::Keys => Access::Keys { internal_token: config.internal_token.clone() },
     };
     let mut shards = cell_shard::ShardConfig { node: config.cell_id.clone(), ..Default::default() };
@@ -108,7 +108,7 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
             Database::Memory => "memory",
             Database::Sqlite(_) => "sqlite",
         },
-        drain: DRAIN,
+        drain: Duration::from_secs(config.drain_seconds),
     })
 }
 

@@ -75,8 +75,8 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
     });
     Config {
         database: config.database.clone(),
-        cloud: server_config(config.listen),
-        internal: server_config(config.internal_listen),
+        cloud: server_config(config.listen, config.drain_seconds),
+        internal: server_config(config.internal_listen, config.drain_seconds),
         internal_token: config.internal_token.clone(),
         operator_key: Some(config.operator_key.clone()),
         gateway_address: config.gateway_address.clone(),

@@ -10,7 +10,7 @@ use crate::serve::server_config;
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: GatewayConfig, life: Lifetime) -> anyhow::Result<()> {
     let gateway = Gateway::build(Config {
-        server: server_config(config.listen),
+        server: server_config(config.listen, config.drain_seconds),
         control_plane: config.control_plane,
         token: config.internal_token,
         cache: Some(config.route_cache),

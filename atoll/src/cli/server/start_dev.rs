@@ -18,6 +18,9 @@ use settings::{parse_dynamic, parse_pragma, parse_search_attribute};
 /// The namespace that always exists.
 const DEFAULT_NAMESPACE: &str = "default";
 
+/// Seconds that calls in flight get to end: Ctrl-C is answered at once.
+const DRAIN_SECONDS: u64 = 1;
+
 /// Runs a development server. Without --db-filename everything is gone when it stops.
 #[derive(Debug, Args)]
 pub(crate) struct StartDevArgs {
@@ -105,6 +108,7 @@ impl StartDevArgs {
             log: LogConfig { level: self.log_level.clone(), format: self.log_format },
             dynamic: self.dynamic_config_values.iter().cloned().collect(),
             namespaces,
+            drain_seconds: DRAIN_SECONDS,
             ..CellConfig::default()
         }
     }

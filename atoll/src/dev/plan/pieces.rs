@@ -12,6 +12,8 @@ use crate::serve::log::LogConfig;
 /// Seconds between usage objects, and between looks for them: somebody is watching.
 const USAGE_INTERVAL_SECONDS: u64 = 2;
 const INGEST_INTERVAL_SECONDS: u64 = 1;
+/// Seconds that calls in flight get to end; less than the supervisor's patience.
+const DRAIN_SECONDS: u64 = 1;
 /// Days that the cloud's own workflows are kept.
 const SYSTEM_RETENTION_DAYS: u32 = 30;
 
@@ -62,6 +64,7 @@ impl Plan {
                 listen: self.ports.get(&format!("cell-{id}-admin")),
                 token: self.secrets.cells[id].clone(),
             }),
+            drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
             namespaces,
             ..CellConfig::default()
@@ -81,6 +84,7 @@ impl Plan {
             internal_token: self.secrets.internal_token.clone(),
             time_offset: args.time_offset.clone(),
             cells: TENANT_CELLS.into_iter().chain([SYSTEM]).map(str::to_owned).collect(),
+            drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
         }
     }
@@ -95,6 +99,7 @@ impl Plan {
             internal_token: self.secrets.internal_token.clone(),
             time_offset: args.time_offset.clone(),
             system_cell: self.system_cell(),
+            drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
         }
     }
@@ -119,6 +124,7 @@ impl Plan {
             billing: self.ports.get("billing").to_string(),
             time_offset: args.time_offset.clone(),
             system_cell: self.system_cell(),
+            drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
             cells: cells.collect(),
         }
@@ -130,6 +136,7 @@ impl Plan {
             control_plane: self.ports.get("control-plane").to_string(),
             internal_token: self.secrets.internal_token.clone(),
             route_cache: data_dir.join("routes.json"),
+            drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
         }
     }
