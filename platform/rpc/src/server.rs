@@ -34,7 +34,10 @@ pub struct Server {
     dispatcher: Dispatcher,
     router: Router,
     metrics: Option<Metrics>,
+    map_router: Option<MapRouter>,
 }
+
+type MapRouter = Box<dyn FnOnce(Router) -> Router + Send>;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +58,20 @@ pub enum ServerError {
 impl Server {
     /// A server of `dispatcher`'s services, with health and, if configured, reflection.
     pub fn new(config: ServerConfig, dispatcher: Dispatcher) -> Self {
-        Self { config, dispatcher, router: Router::new(), metrics: None }
+        Self { config, dispatcher, router: Router::new(), metrics: None, map_router: None }
     }
 
     /// Adds HTTP routes beside the REST ones, over which they win. They must not have a fallback, and authenticate
     /// themselves: only calls pass the dispatcher's interceptors. `ConnectInfo<SocketAddr>` tells them the peer.
     pub fn merge(mut self, router: Router) -> Self {
         self.router = self.router.merge(router);
+        self
+    }
+
+    /// Wraps everything that is served over plain HTTP, REST included: for layers that answer some of its requests in
+    /// another format. gRPC does not pass it.
+    pub fn map_router(mut self, map: impl FnOnce(Router) -> Router + Send + 'static) -> Self {
+        self.map_router = Some(Box::new(map));
         self
     }
 
@@ -107,7 +117,8 @@ impl Server {
             tasks.spawn(upkeep(metrics, stop.clone()));
         }
         let health = Health::new(self.dispatcher.services());
-        let core = Core::new(&self.config, self.dispatcher, self.router, health.clone())?;
+        let map = self.map_router.take();
+        let core = Core::new(&self.config, self.dispatcher, self.router, map, health.clone())?;
         let connections = Connections::new(&self.config, Arc::new(core));
         let accepting = accept(listener, connections, self.config, health.clone(), stop.clone());
         let task = tokio::spawn(accepting);

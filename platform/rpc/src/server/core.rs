@@ -40,6 +40,7 @@ impl Core {
         config: &ServerConfig,
         dispatcher: Dispatcher,
         router: Router,
+        map: Option<Box<dyn FnOnce(Router) -> Router + Send>>,
         health: Health,
     ) -> Result<Self, DispatcherError> {
         let body_timeout = Duration::from_secs(config.body_timeout_seconds);
@@ -48,6 +49,10 @@ impl Core {
             let rest = Arc::clone(&rest);
             async move { rest.serve(request).await }
         });
+        let router = match map {
+            Some(map) => map(router),
+            None => router,
+        };
         let reflection = config.reflection.then(|| Reflection::new(&dispatcher));
         let (max_message_bytes, gzip_min_bytes) = (config.max_message_bytes, config.gzip_min_bytes);
         let grpc = Arc::new(GrpcServer { dispatcher, max_message_bytes, gzip_min_bytes, body_timeout });

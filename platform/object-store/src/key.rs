@@ -1,0 +1,20 @@
+//! What may be a key.
+
+use crate::error::ObjectStoreError;
+
+/// Longest key, bytes: what S3 allows.
+const LONGEST: usize = 1024;
+
+/// Refuses keys that are no path of plain segments: nothing may lead out of the store.
+pub(crate) fn check(key: &str) -> Result<(), ObjectStoreError> {
+    let plain = |segment: &str| {
+        !segment.is_empty()
+            && !segment.starts_with('.')
+            && segment.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
+    };
+    if key.len() <= LONGEST && key.split('/').all(plain) {
+        Ok(())
+    } else {
+        Err(ObjectStoreError::InvalidKey(key.to_owned()))
+    }
+}

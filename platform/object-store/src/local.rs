@@ -1,0 +1,135 @@
+//! A local directory as object store: one file an object.
+
+use crate::error::ObjectStoreError;
+use crate::key::check;
+use crate::store::ObjectStore;
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Objects as files below a directory. A write goes to a temporary file, is synced and then renamed.
+#[derive(Clone)]
+pub struct LocalObjectStore {
+    root: PathBuf,
+    written: Arc<AtomicU64>,
+}
+
+impl LocalObjectStore {
+    /// A store below `root`, which is made where it is missing.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, ObjectStoreError> {
+        let root = root.into();
+        fs::create_dir_all(&root)?;
+        Ok(Self { root, written: Arc::default() })
+    }
+
+    fn path(&self, key: &str) -> Result<PathBuf, ObjectStoreError> {
+        check(key)?;
+        Ok(self.root.join(key))
+    }
+
+    async fn write(&self, key: &str, bytes: Bytes, replace: bool) -> Result<bool, ObjectStoreError> {
+        let path = self.path(key)?;
+        // Hidden, so that no key names it; unique among the processes that share the directory.
+        let count = self.written.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_file_name(format!(".{}.{count}.tmp", std::process::id()));
+        blocking(move || write(&path, &temporary, &bytes, replace)).await
+    }
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> io::Result<R> + Send + 'static,
+) -> Result<R, ObjectStoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| io::Error::other(error.to_string()))??)
+}
+
+fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool) -> io::Result<bool> {
+    let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
+    fs::create_dir_all(folder)?;
+    let mut file = File::create(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let placed = if replace {
+        fs::rename(temporary, path).map(|()| true)
+    } else {
+        let linked = match fs::hard_link(temporary, path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        };
+        fs::remove_file(temporary)?;
+        linked
+    }?;
+    File::open(folder)?.sync_all()?;
+    Ok(placed)
+}
+
+/// Keys below `folder`, all of them.
+fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            walk(root, &entry.path(), keys)?;
+        } else if let Some(key) = entry.path().strip_prefix(root).ok().and_then(Path::to_str)
+            && check(key).is_ok()
+        {
+            keys.push(key.to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl ObjectStore for LocalObjectStore {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectStoreError> {
+        self.write(key, bytes, true).await.map(drop)
+    }
+
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+        self.write(key, bytes, false).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+        let path = self.path(key)?;
+        blocking(move || match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+        let root = self.root.clone();
+        // Only the folder that the prefix leads to is walked.
+        let folder = prefix.rfind('/').map_or_else(|| root.clone(), |end| root.join(&prefix[..end]));
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        blocking(move || {
+            let mut keys = Vec::new();
+            walk(&root, &folder, &mut keys)?;
+            keys.retain(|key| key.starts_with(&prefix) && after.as_ref().is_none_or(|after| key > after));
+            keys.sort_unstable();
+            keys.truncate(limit);
+            Ok(keys)
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectStoreError> {
+        let path = self.path(key)?;
+        blocking(move || match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await
+    }
+}

@@ -1,0 +1,62 @@
+//! Objects in memory, for tests.
+
+use crate::error::ObjectStoreError;
+use crate::key::check;
+use crate::store::ObjectStore;
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Objects in memory. Clones share them.
+#[derive(Clone, Default)]
+pub struct MemoryObjectStore {
+    objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
+}
+
+impl MemoryObjectStore {
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryObjectStore {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectStoreError> {
+        check(key)?;
+        self.objects().insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+        check(key)?;
+        let mut objects = self.objects();
+        let absent = !objects.contains_key(key);
+        if absent {
+            objects.insert(key.to_owned(), bytes);
+        }
+        Ok(absent)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+        check(key)?;
+        Ok(self.objects().get(key).cloned())
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after.to_owned()),
+            _ => Bound::Included(prefix.to_owned()),
+        };
+        let objects = self.objects();
+        let keys = objects.range((from, Bound::Unbounded)).map(|(key, _)| key.clone());
+        Ok(keys.take_while(|key| key.starts_with(prefix)).take(limit).collect())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectStoreError> {
+        check(key)?;
+        self.objects().remove(key);
+        Ok(())
+    }
+}
