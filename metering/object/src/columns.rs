@@ -1,0 +1,43 @@
+//! The columns of an entry.
+
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::TypePtr;
+use std::sync::{Arc, LazyLock};
+
+/// Metadata key of the encoded object without its entries, as hexadecimal text.
+pub(crate) const HEADER: &str = "atoll.usage.header";
+/// Metadata key of the format version.
+pub(crate) const FORMAT: &str = "atoll.usage.format";
+/// The version that this code writes, and the newest that it reads.
+pub(crate) const FORMAT_VERSION: &str = "1";
+
+/// Columns in file order. Who a namespace belongs to is repeated in every row, for people and their query engines.
+pub(crate) static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
+    let schema = "message usage {
+        REQUIRED INT64 seq;
+        REQUIRED INT32 index;
+        REQUIRED INT64 at_ms;
+        REQUIRED BYTE_ARRAY namespace_id (UTF8);
+        REQUIRED BYTE_ARRAY namespace (UTF8);
+        REQUIRED BYTE_ARRAY account_id (UTF8);
+        REQUIRED BYTE_ARRAY project_id (UTF8);
+        OPTIONAL BYTE_ARRAY action_type (UTF8);
+        OPTIONAL INT64 count;
+        OPTIONAL BYTE_ARRAY storage_class (UTF8);
+        OPTIONAL INT64 bytes_delta;
+    }";
+    Arc::new(parse_message_type(schema).expect("the schema is constant and valid"))
+});
+
+/// `action_type` of an action, without prefix and in lower case.
+pub(crate) fn short(name: &str, prefix: &str) -> String {
+    name.trim_start_matches(prefix).to_ascii_lowercase()
+}
+
+/// The enum name behind a short one.
+pub(crate) fn long(name: &str, prefix: &str) -> String {
+    format!("{prefix}{}", name.to_ascii_uppercase())
+}
+
+pub(crate) const ACTION: &str = "ACTION_TYPE_";
+pub(crate) const STORAGE: &str = "STORAGE_CLASS_";

@@ -1,0 +1,77 @@
+//! What goes into an object comes out of it; nothing comes out of a damaged one.
+
+use atoll_internal_api::usage::v1::usage_entry::Kind;
+use atoll_internal_api::usage::v1::{
+    Actions, Attribution, HourSeal, PositionedEntry, StorageDelta, UsageEntry, UsageObject,
+};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+fn entries() -> impl Strategy<Value = Vec<PositionedEntry>> {
+    let kind = prop_oneof![
+        (1..=25i32, any::<u32>())
+            .prop_map(|(r#type, count)| Kind::Actions(Actions { r#type, count: u64::from(count) })),
+        (1..=2i32, any::<i64>()).prop_map(|(class, bytes)| Kind::Storage(StorageDelta { class, bytes })),
+    ];
+    let entry = (any::<u32>(), any::<u16>(), any::<i64>(), any::<[u8; 16]>(), kind).prop_map(
+        |(seq, index, at_ms, id, kind)| PositionedEntry {
+            seq: u64::from(seq),
+            index: u32::from(index),
+            entry: Some(UsageEntry { namespace_id: Bytes::copy_from_slice(&id), at_ms, kind: Some(kind) }),
+        },
+    );
+    proptest::collection::vec(entry, 0..50)
+}
+
+fn object(entries: Vec<PositionedEntry>) -> UsageObject {
+    let namespace_id = entries
+        .first()
+        .and_then(|e| e.entry.as_ref())
+        .map_or_else(|| Bytes::from_static(&[7; 16]), |entry| entry.namespace_id.clone());
+    UsageObject {
+        cell_id: "a".into(),
+        incarnation: Bytes::from_static(&[1; 16]),
+        shard: 3,
+        from_seq: 5,
+        to_seq: 9,
+        seals: vec![HourSeal { hour_start_ms: 3_600_000, seq: 8 }],
+        attributions: vec![Attribution {
+            namespace_id,
+            namespace: "orders.acme1".into(),
+            account_id: "acme1".into(),
+            tags: [("team".to_owned(), "blue".to_owned())].into_iter().collect(),
+            ..Default::default()
+        }],
+        written_at_ms: 77,
+        entries,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn objects_round_trip(entries in entries()) {
+        let object = object(entries);
+        let file = usage_object::encode(&object).unwrap();
+        prop_assert_eq!(usage_object::decode(file).unwrap(), object);
+    }
+}
+
+#[test]
+fn damaged_and_foreign_files_are_refused() {
+    let file = usage_object::encode(&object(Vec::new())).unwrap();
+    assert!(usage_object::decode(file.slice(..file.len() / 2)).is_err());
+    assert!(usage_object::decode(Bytes::from_static(b"")).is_err());
+    assert!(usage_object::decode(Bytes::from_static(b"PAR1 this is no parquet file PAR1")).is_err());
+}
+
+#[test]
+fn keys_sort_by_the_rows_they_cover() {
+    let mut early = object(Vec::new());
+    early.from_seq = 9;
+    early.to_seq = 10;
+    let late = UsageObject { from_seq: 10, to_seq: 200, ..early.clone() };
+    let (early, late) = (usage_object::key(&early).unwrap(), usage_object::key(&late).unwrap());
+    assert!(early < late);
+    assert_eq!(usage_object::parse_key(&late), Some((10, 200)));
+}
