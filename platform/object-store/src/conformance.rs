@@ -47,4 +47,8 @@ async fn bad_keys(store: &dyn ObjectStore) {
         let refused = store.put(key, Bytes::new()).await;
         assert!(matches!(refused, Err(ObjectStoreError::InvalidKey(_))), "{key:?} must be refused");
     }
+    for prefix in ["../", "/", "a/../", "a//"] {
+        let refused = store.list(prefix, None, 1).await;
+        assert!(matches!(refused, Err(ObjectStoreError::InvalidKey(_))), "prefix {prefix:?} must be refused");
+    }
 }

@@ -18,3 +18,12 @@ pub(crate) fn check(key: &str) -> Result<(), ObjectStoreError> {
         Err(ObjectStoreError::InvalidKey(key.to_owned()))
     }
 }
+
+/// Refuses prefixes that no key can begin with; the empty prefix is the whole store.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), ObjectStoreError> {
+    match prefix.strip_suffix('/') {
+        Some(folder) => check(folder),
+        None if prefix.is_empty() => Ok(()),
+        None => check(prefix),
+    }
+}

@@ -1,7 +1,7 @@
 //! A local directory as object store: one file an object.
 
 use crate::error::ObjectStoreError;
-use crate::key::check;
+use crate::key::{check, check_prefix};
 use crate::store::ObjectStore;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ async fn blocking<R: Send + 'static>(
 
 fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool) -> io::Result<bool> {
     let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
+    create_durable(folder)?;
     let mut file = File::create(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -66,6 +66,19 @@ fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool) -> io::Res
     }?;
     File::open(folder)?.sync_all()?;
     Ok(placed)
+}
+
+/// Creates a folder and its missing parents. A folder lasts once the folder that names it is synced.
+fn create_durable(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().ok_or(ErrorKind::InvalidInput)?;
+    create_durable(parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => File::open(parent)?.sync_all(),
+    }
 }
 
 /// Keys below `folder`, all of them.
@@ -109,6 +122,7 @@ impl ObjectStore for LocalObjectStore {
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+        check_prefix(prefix)?;
         let root = self.root.clone();
         // Only the folder that the prefix leads to is walked.
         let folder = prefix.rfind('/').map_or_else(|| root.clone(), |end| root.join(&prefix[..end]));

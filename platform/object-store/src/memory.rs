@@ -1,7 +1,7 @@
 //! Objects in memory, for tests.
 
 use crate::error::ObjectStoreError;
-use crate::key::check;
+use crate::key::{check, check_prefix};
 use crate::store::ObjectStore;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -45,6 +45,7 @@ impl ObjectStore for MemoryObjectStore {
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+        check_prefix(prefix)?;
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after.to_owned()),
             _ => Bound::Included(prefix.to_owned()),
