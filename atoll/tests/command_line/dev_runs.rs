@@ -104,15 +104,15 @@ fn a_cloud_says_what_it_is_stops_when_told_and_comes_back_the_same() {
     }
     let names: BTreeSet<&str> =
         cloud.ready["processes"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["billing", "cell-a", "cell-b", "cell-system", "control-plane", "gateway", "metering"];
+    let expected = ["billing", "cell-a", "cell-b", "cell-system", "control-plane", "gateway", "metering"];
     assert_eq!(names, expected.into());
     assert_eq!(pids(&cloud.ready).len(), expected.len());
 
     let listed = atoll(folder.path(), &["account", "list", "--ready-file", "data/dev.json"]);
     assert_eq!(listed.code, 0, "{listed:?}");
     assert!(listed.out.contains(cloud.ready["account_id"].as_str().unwrap()), "{listed:?}");
-    let second = atoll(folder.path(), &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"]);
+    let second =
+        atoll(folder.path(), &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"]);
     assert_eq!(second.code, 1, "{second:?}");
     assert!(second.err.contains("is in use by another process"), "{second:?}");
 

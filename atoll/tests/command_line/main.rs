@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod dev_refuses;
+mod dev_runs;
 mod run;
