@@ -21,9 +21,6 @@ pub(crate) struct MeteringConfig {
     pub(crate) ingest_interval_seconds: u64,
     /// Token of the cloud's pieces for one another.
     pub(crate) internal_token: String,
-    /// How far the clock is shifted, for development only: `40d`.
-    #[serde(default)]
-    pub(crate) time_offset: Option<String>,
     /// Cells whose usage an hour must contain to be complete.
     pub(crate) cells: Vec<String>,
     /// Seconds that calls in flight get to end when the process stops.

@@ -76,7 +76,6 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         objects: "objects".into(),
         ingest_interval_seconds: 1,
         internal_token: text(),
-        time_offset: None,
         cells: vec![text()],
         drain_seconds: 1,
         log: LogConfig::default(),

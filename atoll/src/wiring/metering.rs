@@ -1,32 +1,45 @@
-//! Metering as a process.
+//! Metering as a process: the usage API, and the loop that takes usage objects in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use atoll_internal_api::usage::v1::{UsageService, usage_service};
+use anyhow::Context;
 use atoll_rpc::{Dispatcher, Metrics, Server};
+use metering::{Config, Deps, Metering};
 
 use super::edge::guard::InternalGuard;
+use super::objects;
 use crate::config::MeteringConfig;
 use crate::serve::lifetime::Lifetime;
 use crate::serve::server_config;
 
-/// Answers UNIMPLEMENTED to every method: ingest is not built yet.
-struct NotBuilt;
-
-impl UsageService for NotBuilt {}
-
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Result<()> {
     let metrics = Metrics::install()?;
+    let metering_config = Config {
+        database: config.database.clone(),
+        cells: config.cells.clone(),
+        interval: Duration::from_secs(config.ingest_interval_seconds.max(1)),
+    };
+    let deps = Deps { objects: objects::folder(&config.objects)? };
+    let metering = Metering::build(metering_config, deps)
+        .await
+        .with_context(|| format!("database {}", config.database.display()))?;
     let dispatcher = Dispatcher::builder("metering")
         .descriptors(atoll_internal_api::descriptor_pool())
         .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))
-        .service(usage_service::raw(Arc::new(NotBuilt)))
+        .service(metering.service())
         .build()?;
     let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
     let server = server.start(life.stop.clone()).await?;
+    let taking_in = tokio::spawn(metering.clone().run(life.stop.clone()));
+
     let address = server.local_addr().to_string();
     life.ready(&[("metering", address.clone())], &format!("Metering serves on {address}."))?;
+    // It ends only when told to: anything else is a defect, and the supervisor starts the process again.
+    let outcome = taking_in.await.context("taking usage in");
+    life.stop.cancel();
     server.stopped().await;
-    Ok(())
+    metering.close().await;
+    outcome
 }

@@ -7,8 +7,12 @@ use anyhow::Context;
 use atoll_object_store::{LocalObjectStore, ObjectStore};
 
 /// The folder as an object store; none where none is configured.
-pub(crate) fn open(folder: Option<&Path>) -> anyhow::Result<Option<Arc<dyn ObjectStore>>> {
-    let Some(folder) = folder else { return Ok(None) };
-    let store = LocalObjectStore::open(folder).with_context(|| format!("objects {}", folder.display()))?;
-    Ok(Some(Arc::new(store)))
+pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Option<Arc<dyn ObjectStore>>> {
+    path.map(folder).transpose()
+}
+
+/// The folder as an object store.
+pub(crate) fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let store = LocalObjectStore::open(path).with_context(|| format!("objects {}", path.display()))?;
+    Ok(Arc::new(store))
 }

@@ -1,0 +1,102 @@
+//! The exact usage of one shard: actions by hour, and storage integrated over shard time. Pure.
+//!
+//! Storage is linear: a delta of `b` bytes at time `t` adds `b * (end - t)` to the hour that ends at `end`, and `b` to what
+//! stands from then on. So an open hour keeps two sums for each namespace and class ([`OpenHour`]), in which the order of
+//! deltas does not matter, and a seal turns them and the bytes that stood before into the hour's integral.
+//!
+//! An hour of storage belongs wholly to whoever owned the namespace when the hour was sealed; an action to its owner when
+//! it was written.
+
+mod apply;
+mod open;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::cube::{CubeKey, Kind, Owner};
+
+pub(crate) use apply::{Applied, NotUsage, check};
+
+/// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is below 2^125.
+pub(crate) type Quantity = i128;
+
+/// One namespace's bytes of one class.
+pub(crate) type StorageKey = (Uuid, Kind);
+
+/// What changed in one open hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct OpenHour {
+    /// Sum of the deltas.
+    pub(crate) bytes: Quantity,
+    /// Sum of each delta times the milliseconds from it to the end of the hour.
+    pub(crate) moment: Quantity,
+}
+
+/// An owner with the generation of the namespace record that it was taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownOwner {
+    /// Who.
+    pub(crate) owner: Owner,
+    /// Generation.
+    pub(crate) generation: u64,
+}
+
+/// What metering knows of one shard of one log incarnation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    /// Cell.
+    pub(crate) cell_id: String,
+    /// Log rows before this one are in.
+    pub(crate) watermark: u64,
+    /// End of the last sealed hour.
+    pub(crate) sealed_until_ms: Option<i64>,
+    /// Shard time up to which objects have spoken.
+    pub(crate) written_at_ms: i64,
+    /// Owners by namespace.
+    pub(crate) owners: BTreeMap<Uuid, KnownOwner>,
+    /// Bytes that stand at the start of the first unsealed hour; no zeros.
+    pub(crate) standing: BTreeMap<StorageKey, Quantity>,
+    /// Changes in unsealed hours, by start of the hour.
+    pub(crate) open: BTreeMap<(i64, StorageKey), OpenHour>,
+    /// What the cube gains.
+    pub(crate) gains: BTreeMap<CubeKey, Quantity>,
+}
+
+/// The first row of a log: there is no row 0.
+pub(crate) const FIRST_ROW: u64 = 1;
+
+impl Ledger {
+    /// A shard that nothing is known of.
+    pub(crate) fn new(cell_id: &str) -> Self {
+        Self {
+            cell_id: cell_id.to_owned(),
+            watermark: FIRST_ROW,
+            sealed_until_ms: None,
+            written_at_ms: 0,
+            owners: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            open: BTreeMap::new(),
+            gains: BTreeMap::new(),
+        }
+    }
+
+    fn owner(&self, namespace_id: Uuid) -> Owner {
+        self.owners.get(&namespace_id).map(|known| known.owner.clone()).unwrap_or_default()
+    }
+
+    fn gain(&mut self, key: CubeKey, quantity: Quantity) {
+        if quantity != 0 {
+            *self.gains.entry(key).or_default() += quantity;
+        }
+    }
+
+    /// Namespaces and classes that have bytes, or changes in the hour.
+    fn present_in(&self, hour_ms: i64) -> BTreeSet<StorageKey> {
+        let changed = self.open.range((hour_ms, LEAST)..).take_while(|((hour, _), _)| *hour == hour_ms);
+        self.standing.keys().copied().chain(changed.map(|((_, key), _)| *key)).collect()
+    }
+}
+
+/// The least storage key, for ranges.
+const LEAST: StorageKey = (Uuid::nil(), Kind::Actions);

@@ -1,0 +1,259 @@
+//! Taking an object's entries and seals into a ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
+use atoll_internal_api::usage::v1::{ActionType, Attribution, UsageEntry, UsageObject};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{KnownOwner, Ledger, OpenHour, Quantity, StorageKey};
+use crate::cube::{CubeKey, Kind, Owner};
+use crate::hour::{HOUR_MS, start_of};
+
+/// What came of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It was taken in.
+    Taken {
+        /// Entries that were new.
+        entries: usize,
+        /// Entries of hours that were sealed before: counted, and a fault of the cell.
+        late: usize,
+        /// Entries of namespaces that no object named the owner of: counted for nobody, and a fault of the cell.
+        unowned: usize,
+    },
+    /// Everything in it was in already.
+    Known,
+    /// Rows before it are missing.
+    Gap,
+}
+
+/// An object that no cell would have written. Nothing of it is taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum NotUsage {
+    /// A namespace id that is no UUID.
+    #[error("a namespace id of {0} bytes")]
+    NamespaceId(usize),
+    /// An entry or a seal outside the rows that the object covers.
+    #[error("row {seq} is outside of rows {from}..{to}")]
+    Row {
+        /// The row.
+        seq: u64,
+        /// First row covered.
+        from: u64,
+        /// One past the last row covered.
+        to: u64,
+    },
+    /// An entry without a kind, or of one that this version does not know.
+    #[error("the entry at row {0} is of no known kind")]
+    Kind(u64),
+    /// A seal of something that is no hour.
+    #[error("a seal of {0} ms, which is no whole hour")]
+    Seal(i64),
+}
+
+/// Refuses an object that cannot be taken in whole.
+pub(crate) fn check(object: &UsageObject) -> Result<(), NotUsage> {
+    let covered = object.from_seq..object.to_seq;
+    let row = |seq: u64| {
+        let outside = NotUsage::Row { seq, from: object.from_seq, to: object.to_seq };
+        covered.contains(&seq).then_some(()).ok_or(outside)
+    };
+    for positioned in &object.entries {
+        row(positioned.seq)?;
+        let entry = positioned.entry.as_ref().ok_or(NotUsage::Kind(positioned.seq))?;
+        namespace_id(&entry.namespace_id)?;
+        amount(entry).ok_or(NotUsage::Kind(positioned.seq))?;
+    }
+    for attribution in &object.attributions {
+        namespace_id(&attribution.namespace_id)?;
+    }
+    for seal in &object.seals {
+        row(seal.seq)?;
+        if seal.hour_start_ms != start_of(seal.hour_start_ms) {
+            return Err(NotUsage::Seal(seal.hour_start_ms));
+        }
+    }
+    Ok(())
+}
+
+fn namespace_id(bytes: &[u8]) -> Result<Uuid, NotUsage> {
+    Uuid::from_slice(bytes).map_err(|_| NotUsage::NamespaceId(bytes.len()))
+}
+
+enum Amount {
+    Actions(ActionType, u64),
+    Storage(Kind, i64),
+}
+
+fn amount(entry: &UsageEntry) -> Option<Amount> {
+    match entry.kind.as_ref()? {
+        EntryKind::Actions(actions) => match actions.r#type() {
+            ActionType::Unspecified => None,
+            known => Some(Amount::Actions(known, actions.count)),
+        },
+        EntryKind::Storage(delta) => Kind::of_class(delta.class()).map(|kind| Amount::Storage(kind, delta.bytes)),
+    }
+}
+
+/// A fact of the log, in the order of the log: within a row entries come before seals.
+enum Fact<'a> {
+    Entry(Uuid, &'a UsageEntry),
+    Seal(i64),
+}
+
+impl Ledger {
+    /// Takes in what is new of an object: `from_seq <= watermark < to_seq` adds the entries at or after the watermark and
+    /// moves it to `to_seq`. Nothing changes on an error, a gap, or an object that is known.
+    pub(crate) fn apply(&mut self, object: &UsageObject) -> Result<Applied, NotUsage> {
+        check(object)?;
+        if object.to_seq <= self.watermark {
+            return Ok(Applied::Known);
+        }
+        if object.from_seq > self.watermark {
+            return Ok(Applied::Gap);
+        }
+        let facts = self.new_facts(object)?;
+        let mut named = owners(object)?;
+        self.name_the_silent(&facts, &mut named);
+        let (mut entries, mut late, mut unowned) = (0, 0, 0);
+        for fact in facts.into_values() {
+            match fact {
+                Fact::Entry(namespace_id, entry) => {
+                    if let Some(owner) = named.remove(&namespace_id) {
+                        self.name(namespace_id, owner);
+                    }
+                    entries += 1;
+                    unowned += usize::from(!self.owners.contains_key(&namespace_id));
+                    late += usize::from(self.sealed_until_ms.is_some_and(|sealed| entry.at_ms < sealed));
+                    self.add(namespace_id, entry);
+                }
+                Fact::Seal(hour_ms) => self.seal(hour_ms),
+            }
+        }
+        self.watermark = object.to_seq;
+        self.written_at_ms = self.written_at_ms.max(object.written_at_ms);
+        Ok(Applied::Taken { entries, late, unowned })
+    }
+
+    fn new_facts<'a>(&self, object: &'a UsageObject) -> Result<BTreeMap<(u64, u64), Fact<'a>>, NotUsage> {
+        let mut facts = BTreeMap::new();
+        for positioned in object.entries.iter().filter(|entry| entry.seq >= self.watermark) {
+            let Some(entry) = &positioned.entry else { continue };
+            let fact = Fact::Entry(namespace_id(&entry.namespace_id)?, entry);
+            facts.insert((positioned.seq, u64::from(positioned.index)), fact);
+        }
+        // A row may hold several seals; the later hour implies the earlier ones.
+        let seals = object.seals.iter().filter(|seal| seal.seq >= self.watermark);
+        for (order, seal) in (u64::from(u32::MAX) + 1..).zip(seals) {
+            facts.insert((seal.seq, order), Fact::Seal(seal.hour_start_ms));
+        }
+        Ok(facts)
+    }
+
+    /// Owners of namespaces without a new entry count from the start of the object, the others' from their first entry:
+    /// so the cut between objects does not matter.
+    fn name_the_silent(&mut self, facts: &BTreeMap<(u64, u64), Fact<'_>>, named: &mut BTreeMap<Uuid, KnownOwner>) {
+        let heard: BTreeSet<Uuid> = facts
+            .values()
+            .filter_map(|fact| match fact {
+                Fact::Entry(namespace_id, _) => Some(*namespace_id),
+                Fact::Seal(_) => None,
+            })
+            .collect();
+        let silent: Vec<Uuid> = named.keys().filter(|id| !heard.contains(id)).copied().collect();
+        for namespace_id in silent {
+            if let Some(owner) = named.remove(&namespace_id) {
+                self.name(namespace_id, owner);
+            }
+        }
+    }
+
+    fn name(&mut self, namespace_id: Uuid, new: KnownOwner) {
+        // A former owner of the shard may write late: what it knew is older.
+        if self.owners.get(&namespace_id).is_none_or(|known| known.generation <= new.generation) {
+            self.owners.insert(namespace_id, new);
+        }
+    }
+
+    fn add(&mut self, namespace_id: Uuid, entry: &UsageEntry) {
+        match amount(entry) {
+            Some(Amount::Actions(action, count)) => {
+                let owner = self.owner(namespace_id);
+                let hour = start_of(entry.at_ms);
+                let key = CubeKey::actions(&self.cell_id, hour, namespace_id, &owner, action);
+                self.gain(key, Quantity::from(count));
+            }
+            Some(Amount::Storage(kind, bytes)) => {
+                self.change((namespace_id, kind), entry.at_ms, Quantity::from(bytes));
+            }
+            None => {}
+        }
+    }
+
+    fn change(&mut self, key: StorageKey, at_ms: i64, bytes: Quantity) {
+        let mut hour = start_of(at_ms);
+        let until_end = Quantity::from(hour + HOUR_MS - at_ms);
+        let Some(sealed) = self.sealed_until_ms.filter(|sealed| hour < *sealed) else {
+            let open = self.open.entry((hour, key)).or_default();
+            open.bytes += bytes;
+            open.moment += bytes * until_end;
+            return;
+        };
+        // Too late for its hour: the rows of the sealed hours are corrected, and it stands from then on.
+        let owner = self.owner(key.0);
+        let mut length = until_end;
+        while hour < sealed {
+            let row = CubeKey::storage(&self.cell_id, hour, key.0, &owner, key.1);
+            self.gain(row, bytes * length);
+            length = Quantity::from(HOUR_MS);
+            hour += HOUR_MS;
+        }
+        self.stand(key, bytes);
+    }
+
+    fn stand(&mut self, key: StorageKey, bytes: Quantity) {
+        let standing = self.standing.entry(key).or_default();
+        *standing += bytes;
+        if *standing == 0 {
+            self.standing.remove(&key);
+        }
+    }
+
+    /// Closes every hour up to and including this one. A repeated seal changes nothing.
+    fn seal(&mut self, hour_ms: i64) {
+        let end = hour_ms + HOUR_MS;
+        let first_change = self.open.keys().next().map(|(hour, _)| *hour);
+        let mut hour = self.sealed_until_ms.or(first_change).unwrap_or(end);
+        while hour < end {
+            self.close(hour);
+            hour += HOUR_MS;
+        }
+        self.sealed_until_ms = Some(self.sealed_until_ms.map_or(end, |sealed| sealed.max(end)));
+    }
+
+    fn close(&mut self, hour_ms: i64) {
+        for key in self.present_in(hour_ms) {
+            let OpenHour { bytes, moment } = self.open.remove(&(hour_ms, key)).unwrap_or_default();
+            let stood = self.standing.get(&key).copied().unwrap_or_default();
+            let row = CubeKey::storage(&self.cell_id, hour_ms, key.0, &self.owner(key.0), key.1);
+            self.gain(row, stood * Quantity::from(HOUR_MS) + moment);
+            self.stand(key, bytes);
+        }
+    }
+}
+
+fn owners(object: &UsageObject) -> Result<BTreeMap<Uuid, KnownOwner>, NotUsage> {
+    let known = |attribution: &Attribution| KnownOwner {
+        owner: Owner {
+            namespace: attribution.namespace.clone(),
+            account_id: attribution.account_id.clone(),
+            project_id: attribution.project_id.clone(),
+            tags: serde_json::to_string(&attribution.tags).expect("a map of texts is JSON"),
+        },
+        generation: attribution.generation,
+    };
+    let attributions = object.attributions.iter();
+    attributions.map(|one| Ok((namespace_id(&one.namespace_id)?, known(one)))).collect()
+}
