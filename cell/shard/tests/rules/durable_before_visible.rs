@@ -1,0 +1,117 @@
+//! No answer leaves before everything it rests on is durable.
+
+use crate::fixture::*;
+use cell_engine::Rejection;
+use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault, Gate};
+use futures::FutureExt;
+
+/// A cell with one run whose signal "s" was applied and is held before the store.
+async fn held(applied: &str) -> (Cell, Gate, Running<()>) {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut first = cell.begin_run("w", signal_once(applied));
+    assert!((&mut first).now_or_never().is_none(), "an answer before its record is durable");
+    gate.arrived().await;
+    (cell, gate, first)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer() {
+    let (_cell, gate, mut first) = held("s").await;
+    assert!((&mut first).now_or_never().is_none());
+    gate.release();
+    first.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicates_no_op() {
+    let (cell, gate, first) = held("s").await;
+    let mut duplicate = cell.begin_run("w", signal_once("s"));
+    assert!((&mut duplicate).now_or_never().is_none(), "acknowledged what may still be lost");
+    gate.release();
+    duplicate.await.unwrap();
+    first.await.unwrap();
+    assert_eq!(cell.signals("w").await, ["s"]);
+    let mut later = cell.begin_run("w", signal_once("s"));
+    assert!((&mut later).now_or_never().is_some(), "nothing is pending: it costs nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection() {
+    let (cell, gate, _first) = held("s").await;
+    let mut rejected = cell.begin_run("w", start());
+    assert!((&mut rejected).now_or_never().is_none(), "a rejection rests on what it saw");
+    gate.release();
+    let rejection = rejected.await.unwrap_err();
+    assert!(matches!(rejection, ShardError::Rejected(Rejection::AlreadyStarted { .. })), "{rejection}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_of_state_and_history() {
+    let (cell, gate, _first) = held("s").await;
+    let target = current("w");
+    let mut read = Box::pin(cell.runtime.read(&target, |view| view.run.unwrap().next_event_id()));
+    let mut history = Box::pin(cell.history("w", 1, i64::MAX));
+    assert!((&mut read).now_or_never().is_none());
+    assert!((&mut history).now_or_never().is_none());
+    gate.release();
+    assert_eq!(read.await.unwrap(), 4);
+    assert_eq!(signals_of(&history.await), ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_poll() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    let mut watch = cell.runtime.watch(&current("w"), |_| true).await.unwrap().expect("waits");
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut first = cell.begin_run("w", signal("s"));
+    assert!((&mut first).now_or_never().is_none());
+    gate.arrived().await;
+    assert!(watch.try_recv().is_err(), "woken by what may still be lost");
+    gate.release();
+    watch.await.expect("woken, not dropped");
+    first.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_start_of_a_workflow_task_waits_for_what_is_before_it_only() {
+    let (cell, gate, first) = held("s").await;
+    let mut task = cell.begin_run("w", take_first_task());
+    assert!((&mut task).now_or_never().is_none(), "the signal before it is not durable");
+    let next = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(next.clone()));
+    gate.release();
+    let task = task.await.unwrap();
+    next.arrived().await;
+    assert_eq!(task.scheduled_event_id, 2);
+    // Its own record is still held; what follows it waits.
+    let mut after = cell.begin_run("w", answer(&task, vec![]));
+    assert!((&mut after).now_or_never().is_none());
+    next.release();
+    after.await.unwrap();
+    first.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_changes_nothing() {
+    let (cell, gate, first) = held("s").await;
+    let second = {
+        let mut second = cell.begin_run(&id_on(0, 0), start());
+        assert!((&mut second).now_or_never().is_none());
+        second
+    };
+    drop(first);
+    drop(second);
+    gate.release();
+    let id = id_on(0, 0);
+    cell.out.until(|out| out.effects.iter().any(|(_, key, _)| *key.id == *id)).await;
+    assert_eq!(cell.signals("w").await, ["s"]);
+    let again = cell.from_log_alone().await;
+    assert_eq!(again.signals("w").await, ["s"]);
+    assert_eq!(again.history(&id, 1, i64::MAX).await.len(), 2);
+}

@@ -1,0 +1,208 @@
+//! A cell under test: runtime, store with faults, clock, and recorders of everything that leaves.
+
+mod commands;
+mod ledger;
+mod recorders;
+mod spy;
+
+pub(crate) use commands::*;
+pub(crate) use ledger::Ledger;
+pub(crate) use recorders::{ManualClock, Recorder};
+
+use cell_engine::{Command, NamespaceConfig};
+use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
+use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
+use cell_store::{MemoryStore, ShardId, Stores};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0xa70);
+pub(crate) const SHARDS: u32 = 4;
+pub(crate) const SECOND: i64 = 1_000_000_000;
+/// How long closed runs are kept.
+pub(crate) const RETENTION: i64 = 24 * 3_600 * SECOND;
+/// Half past some hour.
+pub(crate) const START: i64 = 1_800_000_000 * SECOND + 1_800 * SECOND;
+
+/// One life of a cell's process.
+pub(crate) struct Cell {
+    pub(crate) runtime: Arc<ShardRuntime>,
+    pub(crate) store: FaultStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) out: Arc<Recorder>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) config: ShardConfig,
+    base: Base,
+    life: u128,
+}
+
+/// What outlives the process.
+#[derive(Clone)]
+pub(crate) enum Base {
+    Memory(MemoryStore),
+    Disk(CrashDisk),
+}
+
+impl Base {
+    fn stores(&self) -> Stores {
+        match self {
+            Base::Memory(store) => store.stores(),
+            Base::Disk(disk) => disk.start().stores(),
+        }
+    }
+}
+
+/// The limits of tests: loops that act on their own stay out of the way.
+pub(crate) fn config() -> ShardConfig {
+    ShardConfig { shard_count: SHARDS, takeover_grace: Duration::ZERO, ..ShardConfig::default() }
+}
+
+impl Cell {
+    /// A new cell in memory, serving.
+    pub(crate) async fn new() -> Cell {
+        Cell::with(config()).await
+    }
+
+    /// As `new`, with other limits.
+    pub(crate) async fn with(config: ShardConfig) -> Cell {
+        Cell::begin(config, Base::Memory(MemoryStore::new())).await
+    }
+
+    /// A new cell on a disk that can crash.
+    pub(crate) async fn on_disk(config: ShardConfig) -> (Cell, CrashDisk) {
+        let disk = CrashDisk::new(SyncMode::BeforeAnswer);
+        (Cell::begin(config, Base::Disk(disk.clone())).await, disk)
+    }
+
+    async fn begin(config: ShardConfig, base: Base) -> Cell {
+        let cell =
+            Cell::open(config, base, Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()), 1).await;
+        cell.out.until(|out| out.seals.len() == SHARDS as usize).await;
+        cell
+    }
+
+    async fn open(
+        config: ShardConfig,
+        base: Base,
+        clock: Arc<ManualClock>,
+        ledger: Arc<Ledger>,
+        life: u128,
+    ) -> Cell {
+        let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
+        let out = Arc::new(Recorder::default());
+        let deps = ShardDeps {
+            store: store.stores().shards,
+            clock: Arc::clone(&clock) as _,
+            namespaces: Arc::new(OneNamespace(Arc::new(NamespaceConfig {
+                id: NAMESPACE,
+                name: "tests".into(),
+                retention_nanos: RETENTION,
+            }))),
+            effects: Arc::clone(&out) as _,
+            projections: vec![Arc::clone(&out) as _],
+            seed: 0x5eed << 64 | life,
+        };
+        let runtime = ShardRuntime::open(config.clone(), deps).await.expect("the cell opens");
+        Cell { runtime, store, clock, out, ledger, config, base, life }
+    }
+
+    /// A second process over the same storage, with recorders of its own. This one is not told.
+    pub(crate) async fn another(&self) -> Cell {
+        let (config, base) = (self.config.clone(), self.base.clone());
+        Cell::open(config, base, Arc::clone(&self.clock), Arc::clone(&self.ledger), self.life + 1).await
+    }
+
+    /// A second process over other storage that takes the same log: rows only, no checkpoint.
+    pub(crate) async fn from_log_alone(&self) -> Cell {
+        let stores = self.ledger.replica().await;
+        let base = Base::Memory(stores);
+        let (clock, ledger) = (Arc::clone(&self.clock), Arc::new(Ledger::default()));
+        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1).await
+    }
+
+    /// Runs a command on the current run of a workflow id.
+    pub(crate) async fn run<C: Command>(&self, id: &str, command: C) -> Result<C::Reply, ShardError> {
+        self.runtime.execute(&current(id), command).await
+    }
+
+    /// A command that is decided when first polled and waits only for its commit, if its target is in memory.
+    pub(crate) fn begin_run<C: Command + 'static>(&self, id: &str, command: C) -> Running<C::Reply> {
+        let (runtime, target) = (Arc::clone(&self.runtime), current(id));
+        Box::pin(async move { runtime.execute(&target, command).await })
+    }
+
+    /// Snapshots of the current-run record and run of each id, as they are in memory.
+    pub(crate) async fn snapshots(&self, ids: &[String]) -> Vec<(String, Snapshots)> {
+        let mut all = Vec::new();
+        for id in ids {
+            let target = current(id);
+            let seen = self.runtime.read(&target, |view| {
+                (view.current.map(|current| current.snapshot()), view.run.map(|run| run.snapshot()))
+            });
+            all.push((id.clone(), seen.await.expect("readable")));
+        }
+        all
+    }
+
+    /// The signals that the current run has taken.
+    pub(crate) async fn signals(&self, id: &str) -> Vec<String> {
+        signals_of(&self.history(id, 1, i64::MAX).await)
+    }
+
+    /// Events of the current run, page by page.
+    pub(crate) async fn history(
+        &self,
+        id: &str,
+        first: i64,
+        last: i64,
+    ) -> Vec<atoll_api::temporal::api::history::v1::HistoryEvent> {
+        let mut events = Vec::new();
+        let mut next = first;
+        loop {
+            let page = self.runtime.history(&current(id), next, last).await.expect("readable");
+            let Some(page) = page else { return events };
+            if page.last_event_id < next {
+                return events;
+            }
+            next = page.last_event_id + 1;
+            let encoded = atoll_api::RawHistory::from_encoded(page.chunks.concat().into());
+            events.extend(encoded.events().map(|event| event.expect("decodes")));
+        }
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.ledger.assert_sound();
+        }
+    }
+}
+
+pub(crate) type Running<R> = Pin<Box<dyn Future<Output = Result<R, ShardError>> + Send>>;
+/// Of the current-run record, and of the run.
+pub(crate) type Snapshots = (Option<bytes::Bytes>, Option<bytes::Bytes>);
+
+/// The current run of a workflow id.
+pub(crate) fn current(id: &str) -> Target {
+    Target::current(NAMESPACE, id)
+}
+
+/// The `n`th workflow id that lives on a shard.
+pub(crate) fn id_on(shard: u32, n: usize) -> String {
+    (0..)
+        .map(|i| format!("w{i}"))
+        .filter(|id| cell_shard::shard_of(NAMESPACE, id, SHARDS) == ShardId(shard))
+        .nth(n)
+        .expect("ids are plenty")
+}
+
+struct OneNamespace(Arc<NamespaceConfig>);
+
+impl Namespaces for OneNamespace {
+    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
+        (id == self.0.id).then(|| Arc::clone(&self.0))
+    }
+}
