@@ -172,7 +172,6 @@ impl Run {
             original_scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
             started_time: started.then(|| Time(task.started_at_ns).to_proto()),
             attempt: task.attempt,
-            ..Default::default()
         })
     }
 

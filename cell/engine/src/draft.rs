@@ -88,11 +88,6 @@ impl<'a> Draft<'a> {
         self.closed
     }
 
-    /// Who holds the started workflow task.
-    pub(crate) fn identity(&self) -> &str {
-        self.run.task.as_ref().map_or("", |task| task.identity.as_str())
-    }
-
     /// The workflow has something to see.
     pub(crate) fn force_news(&mut self) {
         self.news = true;

@@ -7,7 +7,8 @@ use crate::effect::EffectKey;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
-/// Backs an outbound effect off: it costs a wake-up, not a loop. The pause doubles with every attempt.
+/// Backs an outbound effect off: it costs a wake-up, not a loop. The pause doubles with every attempt. An effect that
+/// is not wanted any more has nothing to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EffectFailed(pub EffectKey);
 
@@ -16,15 +17,16 @@ impl Command for EffectFailed {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
-        let (initiated_event_id, attempt) = match self.0 {
-            EffectKey::Parent => (0, run.info.notify_attempt),
-            EffectKey::Child(id) => match run.children.get(&id) {
-                Some(child) => (id, child.attempt),
-                None => return Decision::unchanged(()),
-            },
+        let wanted = match self.0 {
+            EffectKey::Parent => run.parent_effect().map(|_| (0, run.info.notify_attempt)),
+            EffectKey::Child(id) => {
+                let child = run.children.get(&id).filter(|child| run.child_effect(child).is_some());
+                child.map(|child| (id, child.attempt))
+            }
             // Matching keeps tasks; there is nothing to back off.
-            EffectKey::WorkflowTask | EffectKey::Activity(_) => return Decision::unchanged(()),
+            EffectKey::WorkflowTask | EffectKey::Activity(_) => None,
         };
+        let Some((initiated_event_id, attempt)) = wanted else { return Decision::unchanged(()) };
         let pause = context
             .limits
             .effect_backoff_nanos

@@ -77,7 +77,7 @@ impl Command for RespondWorkflowTaskCompleted {
         let mut draft = Draft::new(run, context);
         draft.write_transient();
         let completed_event_id = self.complete(&mut draft, run);
-        let mut steps = Steps::new(run, context, completed_event_id, self.namespace.clone());
+        let mut steps = Steps::new(run, context, completed_event_id, self.namespace.clone(), &self.identity);
         if let Err(bad) = steps.take(&mut draft, &self.commands) {
             return fail(run, task.attempt, &self.identity, bad, context);
         }
@@ -107,7 +107,7 @@ impl RespondWorkflowTaskCompleted {
             identity: self.identity.clone(),
             worker_version: self.worker_version.clone(),
             sdk_metadata: self.sdk_metadata.clone(),
-            metering_metadata: self.metering_metadata.clone(),
+            metering_metadata: self.metering_metadata,
             ..Default::default()
         };
         let attributes = Attributes::WorkflowTaskCompletedEventAttributes(completed);

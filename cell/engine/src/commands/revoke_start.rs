@@ -7,7 +7,8 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
 /// Takes back the start of a workflow task whose poller was gone before anything was written to it. Only a transient
-/// task can wait again as it was; a written start is in history and ends by its timeout instead.
+/// task can wait again as it was, and only while nothing has happened meanwhile; a written start is in history and ends
+/// by its timeout instead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RevokeWorkflowTaskStart(pub TaskRef);
 
@@ -17,7 +18,7 @@ impl Command for RevokeWorkflowTaskStart {
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let (run, task) = found!(view.started_task(self.0));
         let mut draft = Draft::new(run, context);
-        if task.transient {
+        if task.transient && !draft.has_buffered(0) {
             draft.change(Kind::WorkflowTaskStartRevoked(log::WorkflowTaskStartRevoked {}));
         } else {
             super::wake::time_out_started_task(&mut draft);

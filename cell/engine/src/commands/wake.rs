@@ -104,7 +104,6 @@ pub(super) fn time_out_started_task(draft: &mut Draft<'_>) {
             scheduled_event_id: task.scheduled_event_id,
             started_event_id: task.started_event_id,
             timeout_type: TimeoutType::StartToClose as i32,
-            ..Default::default()
         };
         draft.event(
             EventType::WorkflowTaskTimedOut,

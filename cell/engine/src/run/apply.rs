@@ -141,7 +141,15 @@ impl Run {
             }
             Some(Ended::Child(id)) => self.with_child(id, touched, |child| child.closing = true),
             Some(Ended::Cancel) => self.info.cancel_requested = true,
-            None => {}
+            None => self.buffer_child_start(&event, touched),
+        }
+    }
+
+    /// A child whose start waits is not started twice meanwhile.
+    fn buffer_child_start(&mut self, event: &HistoryEvent, touched: &mut Touched) {
+        if let Some(Attributes::ChildWorkflowExecutionStartedEventAttributes(a)) = &event.attributes {
+            let run_id = super::events::child_run_id(a);
+            self.with_child(a.initiated_event_id, touched, |child| child.first_run_id = run_id);
         }
     }
 

@@ -88,9 +88,10 @@ impl Run {
                 _ => ParentCloseAction::Terminate,
             };
             EffectKind::CloseChild(target(), action)
-        } else if self.closed() {
-            return None;
-        } else if child.started_event_id == 0 {
+        } else if child.first_run_id.is_empty() {
+            if self.closed() {
+                return None;
+            }
             EffectKind::StartChild(Box::new(StartChild {
                 initiated_event_id: id,
                 workflow_id: initiated.workflow_id.as_str().into(),

@@ -110,10 +110,9 @@ impl Run {
                 self.with_child(id, touched, |_| ());
             }
             Attributes::ChildWorkflowExecutionStartedEventAttributes(a) => {
-                let run = a.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
                 self.with_child(a.initiated_event_id, touched, |child| {
                     child.started_event_id = id;
-                    child.first_run_id = bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes());
+                    child.first_run_id = child_run_id(a);
                     (child.attempt, child.retry_at_ns) = (0, 0);
                 });
             }
@@ -270,18 +269,25 @@ impl Run {
         self.timers.clear();
         self.timer_ids.clear();
         self.children
-            .retain(|_, child| child.started_event_id != 0 && !child.closing && follows_parent(child));
+            .retain(|_, child| child.started_event_id != 0 && (follows_parent(child) || !child.released));
         self.busy_children.clear();
         let told: Vec<i64> = self.children.keys().copied().collect();
         for id in told {
             self.with_child(id, touched, |child| {
-                child.close_pending = true;
+                // A child that outlives its parent still waits to be let go.
+                child.close_pending = follows_parent(child);
                 (child.attempt, child.retry_at_ns) = (0, 0);
             });
         }
         touched.effects.insert(EffectKey::Parent);
         touched.visibility = true;
     }
+}
+
+/// The first run of a child that has started.
+pub(super) fn child_run_id(started: &history::ChildWorkflowExecutionStartedEventAttributes) -> bytes::Bytes {
+    let run = started.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
+    bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes())
 }
 
 /// Whether a child is told that its parent closed.

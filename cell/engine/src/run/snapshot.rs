@@ -1,7 +1,9 @@
 //! Snapshots: the whole state as one message, and back.
 
+use super::apply::{Ended, buffered_end};
 use super::{Run, deadlines};
 use crate::time::Time;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::RunSnapshot;
 use bytes::Bytes;
@@ -109,7 +111,10 @@ impl Run {
         info.parent_notified = false;
         (info.notify_attempt, info.notify_retry_at_ns, info.task_stamp) = (0, 0, 0);
         info.next_attempt = 0;
-        run.info.cancel_requested = false;
+        let waits = |encoded: &Bytes| {
+            HistoryEvent::decode(encoded.clone()).is_ok_and(|e| buffered_end(&e) == Some(Ended::Cancel))
+        };
+        info.cancel_requested &= !run.buffered.iter().any(waits);
         run.sticky = None;
         run.timers.values_mut().for_each(|timer| timer.fired = false);
         run.buffered.clear();
@@ -127,7 +132,14 @@ impl Run {
                 ..Default::default()
             };
         }
+        if run.closed() {
+            // Who was told of it is no event, and no reset asks.
+            run.children.clear();
+        }
         for child in run.children.values_mut() {
+            if child.started_event_id == 0 {
+                child.first_run_id.clear();
+            }
             (child.released, child.attempt, child.retry_at_ns, child.closing) = (false, 0, 0, false);
         }
         run.snapshot()

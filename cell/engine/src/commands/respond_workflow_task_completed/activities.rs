@@ -48,7 +48,7 @@ pub(super) fn schedule(
             "ScheduleActivityDuplicateId".into(),
         ));
     }
-    let count = steps.run.activities.len() + steps.activities.len();
+    let count = steps.pending_activities;
     if count >= steps.limits.pending_activities {
         return Err(BadCommand::FailsTask(
             Cause::PendingActivitiesLimitExceeded,
@@ -78,11 +78,11 @@ pub(super) fn schedule(
         retry_policy: Some(retry::completed(wanted.retry_policy.as_ref())),
         use_workflow_build_id: wanted.use_workflow_build_id,
         priority: wanted.priority.clone(),
-        ..Default::default()
     };
     let attributes = Attributes::ActivityTaskScheduledEventAttributes(scheduled);
     let event_id = draft.event_with(EventType::ActivityTaskScheduled, attributes, extras);
     steps.activities.insert(id.to_owned(), Some(event_id));
+    steps.pending_activities += 1;
     Ok(())
 }
 
@@ -145,13 +145,6 @@ pub(super) fn request_cancel(
     let fresh = steps.activities.values().any(|id| *id == Some(scheduled_event_id));
     let pending = steps.run.activities.get(&scheduled_event_id);
     if !fresh && pending.is_none() {
-        // It was scheduled once and has ended since: nothing is left to cancel.
-        if scheduled_event_id > 0
-            && scheduled_event_id < steps.completed_event_id
-            && was_scheduled(steps, scheduled_event_id)
-        {
-            return Ok(());
-        }
         return Err(BadCommand::FailsTask(
             Cause::BadRequestCancelActivityAttributes,
             format!(
@@ -171,12 +164,14 @@ pub(super) fn request_cancel(
         EventType::ActivityTaskCancelRequested,
         Attributes::ActivityTaskCancelRequestedEventAttributes(requested),
     );
-    let started = pending.is_some_and(|activity| activity.started_at_ns != 0);
-    if !started {
+    // One whose end waits in the buffer is left to that end.
+    let waits = pending.is_none_or(|activity| activity.started_at_ns == 0 && !activity.closing);
+    if waits {
         let canceled = history::ActivityTaskCanceledEventAttributes {
             details: Some(json_payload("\"ACTIVITY_ID_NOT_STARTED\"")),
             latest_cancel_requested_event_id: requested_event_id,
             scheduled_event_id,
+            identity: steps.identity.to_owned(),
             ..Default::default()
         };
         draft.event(
@@ -193,12 +188,8 @@ pub(super) fn request_cancel(
         if let Some(id) = id {
             steps.activities.insert(id, None);
         }
+        steps.pending_activities -= 1;
         steps.wants_task = true;
     }
     Ok(())
-}
-
-/// Ids of ended activities are not kept: anything before the present answer may have been one.
-fn was_scheduled(steps: &Steps<'_>, _scheduled_event_id: i64) -> bool {
-    steps.run.has_completed_task() && !steps.run.activities.is_empty()
 }

@@ -16,9 +16,13 @@ pub(super) struct Steps<'a> {
     pub(super) limits: &'a Limits,
     pub(super) namespace_id: uuid::Uuid,
     pub(super) namespace: String,
+    /// The worker that answers.
+    pub(super) identity: &'a str,
     pub(super) completed_event_id: i64,
     /// Activities scheduled by this answer, by id; `None` where this answer ended a pending one.
     pub(super) activities: HashMap<String, Option<i64>>,
+    /// Activities that are pending at this point.
+    pub(super) pending_activities: usize,
     /// Activities that this answer asked to cancel.
     pub(super) canceled: HashSet<i64>,
     /// Timers started by this answer, by id; `None` where it canceled a running one.
@@ -39,14 +43,17 @@ impl<'a> Steps<'a> {
         context: &Context<'a>,
         completed_event_id: i64,
         namespace: String,
+        identity: &'a str,
     ) -> Self {
         Self {
             run,
             limits: context.limits,
             namespace_id: context.namespace.id,
             namespace,
+            identity,
             completed_event_id,
             activities: HashMap::new(),
+            pending_activities: run.activities.len(),
             canceled: HashSet::new(),
             timers: HashMap::new(),
             dropped_timers: Vec::new(),

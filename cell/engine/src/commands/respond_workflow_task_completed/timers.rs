@@ -75,7 +75,7 @@ pub(super) fn cancel(
         timer_id: id.to_owned(),
         started_event_id,
         workflow_task_completed_event_id: steps.completed_event_id,
-        identity: draft.identity().to_owned(),
+        identity: steps.identity.to_owned(),
     };
     draft.event(EventType::TimerCanceled, Attributes::TimerCanceledEventAttributes(canceled));
     steps.timers.insert(id.to_owned(), None);

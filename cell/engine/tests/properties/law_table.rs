@@ -1,0 +1,126 @@
+//! Which event may follow which: the table of successors.
+
+use atoll_api::temporal::api::enums::v1::EventType as E;
+
+/// What must be true of the history so far. Ids are those that the event's attributes name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Needs {
+    /// Nothing has happened.
+    Nothing,
+    /// No workflow task is scheduled or started.
+    NoTask,
+    /// The named workflow task is scheduled and not started.
+    TaskScheduled,
+    /// The named workflow task is started.
+    TaskStarted,
+    /// Either of the two, as the started id says.
+    TaskScheduledOrStarted,
+    /// No workflow task is in a worker's hands: events from outside wait until it ends.
+    NoTaskStarted,
+    /// The named workflow task completion is the last one, and only its own consequences came since.
+    InCompletion,
+    /// No open activity has this activity id.
+    NewActivityId,
+    /// The named activity is open.
+    ActivityOpen,
+    /// The named activity is open and has no started event.
+    ActivityNotStarted,
+    /// The started event that is named is the activity's; 0 where it has none.
+    ActivityStartMatches,
+    /// As before, and it has one.
+    ActivityStarted,
+    /// No cancel was requested of the activity.
+    ActivityNotCanceled,
+    /// The cancel request that is named is the activity's.
+    ActivityCancelMatches,
+    /// No open timer has this timer id.
+    NewTimerId,
+    /// The named timer is open and has the id that the event says.
+    TimerOpen,
+    /// The named child is initiated and has not started.
+    ChildInitiated,
+    /// The named child has started, with the started event that is named.
+    ChildStarted,
+}
+
+/// What the event makes of the history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Does {
+    Nothing,
+    SchedulesTask,
+    StartsTask,
+    CompletesTask,
+    EndsTask,
+    OpensActivity,
+    StartsActivity,
+    RequestsActivityCancel,
+    ClosesActivity,
+    OpensTimer,
+    ClosesTimer,
+    OpensChild,
+    StartsChild,
+    ClosesChild,
+    ClosesRun,
+}
+
+/// One row: nothing at all may follow an event that closes the run, and ids are contiguous, besides.
+pub(crate) struct Law {
+    pub(crate) event: E,
+    pub(crate) needs: &'static [Needs],
+    pub(crate) does: Does,
+}
+
+const fn law(event: E, needs: &'static [Needs], does: Does) -> Law {
+    Law { event, needs, does }
+}
+
+use Does as D;
+use Needs as N;
+
+const CHILD_CLOSES: &[Needs] = &[N::NoTaskStarted, N::ChildStarted];
+
+/// Every event that a history may hold. An event that is not listed is illegal.
+pub(crate) const TABLE: &[Law] = &[
+    law(E::WorkflowExecutionStarted, &[N::Nothing], D::Nothing),
+    law(E::WorkflowTaskScheduled, &[N::NoTask], D::SchedulesTask),
+    law(E::WorkflowTaskStarted, &[N::TaskScheduled], D::StartsTask),
+    law(E::WorkflowTaskCompleted, &[N::TaskStarted], D::CompletesTask),
+    law(E::WorkflowTaskFailed, &[N::TaskStarted], D::EndsTask),
+    law(E::WorkflowTaskTimedOut, &[N::TaskScheduledOrStarted], D::EndsTask),
+    law(E::ActivityTaskScheduled, &[N::InCompletion, N::NewActivityId], D::OpensActivity),
+    law(
+        E::ActivityTaskCancelRequested,
+        &[N::InCompletion, N::ActivityOpen, N::ActivityNotCanceled],
+        D::RequestsActivityCancel,
+    ),
+    law(E::ActivityTaskStarted, &[N::NoTaskStarted, N::ActivityNotStarted], D::StartsActivity),
+    law(E::ActivityTaskCompleted, &[N::NoTaskStarted, N::ActivityStarted], D::ClosesActivity),
+    law(E::ActivityTaskFailed, &[N::NoTaskStarted, N::ActivityStarted], D::ClosesActivity),
+    law(E::ActivityTaskTimedOut, &[N::NoTaskStarted, N::ActivityStartMatches], D::ClosesActivity),
+    law(
+        E::ActivityTaskCanceled,
+        &[N::NoTaskStarted, N::ActivityStartMatches, N::ActivityCancelMatches],
+        D::ClosesActivity,
+    ),
+    law(E::TimerStarted, &[N::InCompletion, N::NewTimerId], D::OpensTimer),
+    law(E::TimerCanceled, &[N::InCompletion, N::TimerOpen], D::ClosesTimer),
+    law(E::TimerFired, &[N::NoTaskStarted, N::TimerOpen], D::ClosesTimer),
+    law(E::MarkerRecorded, &[N::InCompletion], D::Nothing),
+    law(E::UpsertWorkflowSearchAttributes, &[N::InCompletion], D::Nothing),
+    law(E::WorkflowPropertiesModified, &[N::InCompletion], D::Nothing),
+    law(E::WorkflowExecutionSignaled, &[N::NoTaskStarted], D::Nothing),
+    law(E::WorkflowExecutionCancelRequested, &[N::NoTaskStarted], D::Nothing),
+    law(E::StartChildWorkflowExecutionInitiated, &[N::InCompletion], D::OpensChild),
+    law(E::StartChildWorkflowExecutionFailed, &[N::NoTaskStarted, N::ChildInitiated], D::ClosesChild),
+    law(E::ChildWorkflowExecutionStarted, &[N::NoTaskStarted, N::ChildInitiated], D::StartsChild),
+    law(E::ChildWorkflowExecutionCompleted, CHILD_CLOSES, D::ClosesChild),
+    law(E::ChildWorkflowExecutionFailed, CHILD_CLOSES, D::ClosesChild),
+    law(E::ChildWorkflowExecutionCanceled, CHILD_CLOSES, D::ClosesChild),
+    law(E::ChildWorkflowExecutionTimedOut, CHILD_CLOSES, D::ClosesChild),
+    law(E::ChildWorkflowExecutionTerminated, CHILD_CLOSES, D::ClosesChild),
+    law(E::WorkflowExecutionCompleted, &[N::InCompletion, N::NoTask], D::ClosesRun),
+    law(E::WorkflowExecutionFailed, &[N::InCompletion, N::NoTask], D::ClosesRun),
+    law(E::WorkflowExecutionCanceled, &[N::InCompletion, N::NoTask], D::ClosesRun),
+    law(E::WorkflowExecutionTerminated, &[N::NoTaskStarted], D::ClosesRun),
+    law(E::WorkflowExecutionTimedOut, &[N::NoTaskStarted], D::ClosesRun),
+];

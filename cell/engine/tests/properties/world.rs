@@ -1,0 +1,434 @@
+//! The simulated cell: one workflow id, its runs, a clock, and the tokens that workers hold.
+
+use crate::step::{ActivityToken, Pick, Step, Token};
+use crate::tracked::{Tracked, through_the_log};
+use atoll_api::temporal::api::common::v1::{Payloads, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause};
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::state::v1::RunSnapshot;
+use cell_engine::commands::*;
+use cell_engine::{
+    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, IdSource, Limits, NamespaceConfig,
+    Rejection, Time, View,
+};
+use prost::Message;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Everything there is.
+pub(crate) struct World {
+    namespace: NamespaceConfig,
+    limits: Limits,
+    workflow_id: Arc<str>,
+    current: Option<(CurrentRun, CurrentRun)>,
+    runs: Vec<Tracked>,
+    now: Time,
+    ids: IdSource,
+    tasks: Vec<TaskRef>,
+    activities: Vec<ActivityRef>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            namespace: NamespaceConfig {
+                id: Uuid::from_u128(1),
+                name: "default".into(),
+                retention_nanos: 3_600_000_000_000,
+            },
+            // Small enough to be met.
+            limits: Limits { pending_activities: 6, pending_children: 5, signals: 30, ..Limits::default() },
+            workflow_id: "w".into(),
+            current: None,
+            runs: Vec::new(),
+            now: Time(1_700_000_000_000_000_000),
+            ids: IdSource::new(seed.into()),
+            tasks: Vec::new(),
+            activities: Vec::new(),
+        }
+    }
+
+    /// Types of all events so far.
+    pub(crate) fn event_types(&self) -> BTreeSet<EventType> {
+        self.runs.iter().flat_map(|run| run.seen.iter().copied()).collect()
+    }
+
+    /// Decides, twice to see that deciding is pure, and applies.
+    fn ask<C: Command + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+        let before = self.snapshots();
+        let ids = self.ids.clone();
+        let again = self.decide(command.clone());
+        self.ids = ids;
+        let decision = self.decide(command);
+        assert_eq!(again.transitions, decision.transitions, "deciding is pure");
+        for transition in &decision.transitions {
+            match transition.entity.kind {
+                EntityKind::CurrentRun => self.apply_current(transition),
+                EntityKind::WorkflowRun => {
+                    let known = self.runs.iter().position(|t| *t.run.key() == transition.entity);
+                    let at = known.unwrap_or_else(|| {
+                        self.runs.push(Tracked::new(&transition.entity));
+                        self.runs.len() - 1
+                    });
+                    self.runs[at].apply(transition);
+                }
+            }
+        }
+        if decision.transitions.is_empty() {
+            assert_eq!(before, self.snapshots(), "nothing was decided and nothing changed");
+        }
+        if let (Some((current, _)), Some(tracked)) = (&self.current, self.runs.last()) {
+            assert_eq!(current.run_id(), tracked.run.run_id(), "the last run is the current one");
+            assert_eq!(current.status(), tracked.run.status(), "the record knows how the current run is");
+        }
+        decision.answer
+    }
+
+    fn decide<C: Command>(&mut self, command: C) -> Decision<C::Reply> {
+        let view = View {
+            namespace_id: self.namespace.id,
+            workflow_id: &self.workflow_id,
+            current: self.current.as_ref().map(|(live, _)| live),
+            run: self.runs.last().map(|tracked| &tracked.run),
+        };
+        let mut context =
+            Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
+        command.decide(view, &mut context)
+    }
+
+    fn apply_current(&mut self, transition: &cell_engine::Transition) {
+        let fresh = || CurrentRun::new(transition.entity.clone());
+        let (live, replayed) = self.current.get_or_insert_with(|| (fresh(), fresh()));
+        live.apply(transition);
+        replayed.apply(&through_the_log(transition));
+        assert_eq!(live, replayed, "folding the log equals live state");
+        let restored = CurrentRun::restore(live.key().clone(), live.snapshot()).expect("restores");
+        assert_eq!(restored, *live, "snapshots round-trip");
+    }
+
+    fn snapshots(&self) -> Vec<bytes::Bytes> {
+        let current = self.current.iter().map(|(live, _)| live.snapshot());
+        current.chain(self.runs.iter().map(|tracked| tracked.run.snapshot())).collect()
+    }
+
+    fn state(&self) -> RunSnapshot {
+        let snapshot = self.runs.last().map(|tracked| tracked.run.snapshot()).unwrap_or_default();
+        RunSnapshot::decode(snapshot).expect("decodes")
+    }
+
+    /// Takes one step. Answers are looked at only where they hand something out: refusals are part of life.
+    pub(crate) fn step(&mut self, step: Step) {
+        match step {
+            Step::Start { request, reuse, conflict, child, run_timeout_s } => {
+                let start = self.start(request, reuse, conflict, child, run_timeout_s);
+                self.ask(start).ok();
+            }
+            Step::Poll { stale } => self.poll(stale),
+            Step::Complete { token, answers, sticky, force_new } => {
+                let completed_event_id = self.completed_event_id();
+                let pending: Vec<i64> =
+                    self.state().activities.iter().map(|a| a.scheduled_event_id).collect();
+                let commands = answers.iter().map(|a| a.command(&pending, completed_event_id)).collect();
+                let answer = RespondWorkflowTaskCompleted {
+                    task: self.task(token),
+                    commands,
+                    identity: "worker".into(),
+                    sticky: (sticky > 0).then(|| ("sticky".into(), i64::from(sticky) * 2_000_000_000)),
+                    force_new_task: force_new,
+                    namespace: "default".into(),
+                    ..Default::default()
+                };
+                self.ask(answer).ok();
+            }
+            Step::FailTask { token } => {
+                let Some(task) = self.task(token) else { return };
+                let identity = "worker".into();
+                self.ask(RespondWorkflowTaskFailed {
+                    task,
+                    cause: 23,
+                    failure: None,
+                    identity,
+                    worker_version: None,
+                })
+                .ok();
+            }
+            Step::RevokeTask { token } => {
+                if let Some(task) = self.task(token) {
+                    self.ask(RevokeWorkflowTaskStart(task)).ok();
+                }
+            }
+            Step::Signal { request } => self.signal(request),
+            Step::RequestCancel => drop(self.ask(RequestCancelWorkflow::default())),
+            Step::Terminate => drop(self.ask(TerminateWorkflow::default())),
+            Step::ResetSticky => drop(self.ask(ResetStickyTaskQueue)),
+            Step::Pass { ms, grace } => {
+                self.now = self.now.plus(i64::from(ms) * 1_000_000);
+                let worker_deadlines_from = if grace { self.now.plus(1) } else { Time(0) };
+                self.ask(Wake { worker_deadlines_from }).ok();
+            }
+            Step::PassToWake => self.pass_to_wake(),
+            Step::ReleaseFirstTask => drop(self.ask(ReleaseFirstWorkflowTask)),
+            Step::ParentNotified => self.notify_parent(),
+            other => self.step_of_activity(other),
+        }
+    }
+
+    fn step_of_activity(&mut self, step: Step) {
+        let identity = || "activity-worker".to_owned();
+        match step {
+            Step::TakeActivity { pick, stale } => self.take_activity(pick, stale),
+            Step::CompleteActivity { token } => {
+                let activity = self.activity(token);
+                self.ask(RespondActivityCompleted { activity, result: None, identity: identity() }).ok();
+            }
+            Step::FailActivity { token, failure, heartbeat } => {
+                let failed = RespondActivityFailed {
+                    activity: self.activity(token),
+                    failure: failure_of(failure),
+                    identity: identity(),
+                    last_heartbeat_details: heartbeat.then(Payloads::default),
+                };
+                self.ask(failed).ok();
+            }
+            Step::CancelActivity { token } => {
+                let activity = self.activity(token);
+                self.ask(RespondActivityCanceled { activity, details: None, identity: identity() }).ok();
+            }
+            Step::Heartbeat { token } => {
+                let activity = self.activity(token);
+                self.ask(RecordActivityHeartbeat { activity, details: Some(Payloads::default()) }).ok();
+            }
+            Step::RevokeActivity { token } => {
+                let activity = self.activity(token);
+                self.ask(RevokeActivityStart(activity)).ok();
+            }
+            other => self.step_of_child(other),
+        }
+    }
+
+    fn step_of_child(&mut self, step: Step) {
+        match step {
+            Step::ChildStarted { child } => {
+                let initiated_event_id = self.child(child);
+                self.ask(RecordChildStarted { initiated_event_id, run_id: Uuid::from_u128(77) }).ok();
+            }
+            Step::ChildFailed { child } => {
+                let initiated_event_id = self.child(child);
+                let cause = StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists;
+                self.ask(RecordStartChildFailed { initiated_event_id, cause }).ok();
+            }
+            Step::ChildReleased { child } => {
+                let initiated_event_id = self.child(child);
+                self.ask(RecordChildReleased { initiated_event_id }).ok();
+            }
+            Step::ChildClosed { child, how, other_run } => {
+                let run_id = Uuid::from_u128(if other_run { 78 } else { 77 });
+                let closed = RecordChildClosed {
+                    initiated_event_id: self.child(child),
+                    child_run_id: run_id,
+                    first_run_id: run_id,
+                    workflow_id: "child".into(),
+                    workflow_type: "child".into(),
+                    close_event: close_event(how),
+                };
+                self.ask(closed).ok();
+            }
+            Step::EffectFailed { child } => {
+                let key = child.map_or(EffectKey::Parent, |child| EffectKey::Child(self.child(child)));
+                self.ask(EffectFailed(key)).ok();
+            }
+            other => unreachable!("{other:?} is taken elsewhere"),
+        }
+    }
+
+    fn start(&self, request: u8, reuse: u8, conflict: u8, child: bool, run_timeout_s: u8) -> StartWorkflow {
+        let execution =
+            || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(5).to_string() };
+        StartWorkflow {
+            request_id: format!("start-{request}"),
+            workflow_type: Some(WorkflowType { name: "type".into() }),
+            task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+            run_timeout: (run_timeout_s > 0)
+                .then(|| prost_types::Duration { seconds: run_timeout_s.into(), nanos: 0 }),
+            execution_timeout: (run_timeout_s > 30).then(|| prost_types::Duration { seconds: 40, nanos: 0 }),
+            id_reuse_policy: reuse.into(),
+            id_conflict_policy: conflict.into(),
+            parent: child.then(|| ParentLink {
+                namespace: "default".into(),
+                namespace_id: self.namespace.id,
+                execution: execution(),
+                initiated_event_id: 5,
+                root: execution(),
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn signal(&mut self, request: u8) {
+        // The first few request ids come again and again; 0 is none.
+        let request_id = if request == 0 { String::new() } else { format!("signal-{request}") };
+        let known = self.state().request_ids.contains(&request_id);
+        let events = self.runs.last().map(|tracked| tracked.run.next_event_id());
+        let answer = self.ask(SignalWorkflow { name: "s".into(), request_id, ..Default::default() });
+        if known && answer.is_ok() {
+            assert_eq!(events, self.runs.last().map(|tracked| tracked.run.next_event_id()), "a repetition");
+        }
+    }
+
+    fn poll(&mut self, stale: bool) {
+        let effects = self.runs.last().into_iter().flat_map(|tracked| tracked.run.effects());
+        let offered = effects.into_iter().find_map(|effect| match effect.kind {
+            EffectKind::DispatchWorkflowTask(task) => Some((task.scheduled_event_id, task.stamp)),
+            _ => None,
+        });
+        let (scheduled_event_id, stamp) = offered.unwrap_or((2, 1));
+        let poll = RecordWorkflowTaskStarted {
+            scheduled_event_id,
+            stamp: if stale { stamp.wrapping_sub(1) } else { stamp },
+            request_id: "poll".into(),
+            identity: "worker".into(),
+            worker_version: None,
+        };
+        let answer = self.ask(poll);
+        assert_eq!(answer.is_ok(), offered.is_some() && !stale, "what is offered can be taken, once");
+        if let Ok(task) = answer {
+            let tail = transient_tail(&self.runs.last().expect("it answered").run);
+            assert_eq!(task.transient, tail, "readers see the worker's transient events");
+            let (scheduled_event_id, attempt, nonce) = (task.scheduled_event_id, task.attempt, task.nonce);
+            self.tasks.push(TaskRef { scheduled_event_id, attempt, nonce });
+        }
+    }
+
+    fn take_activity(&mut self, pick: u8, stale: bool) {
+        let effects = self.runs.last().into_iter().flat_map(|tracked| tracked.run.effects());
+        let offered: Vec<(i64, u32)> = effects
+            .filter_map(|effect| match effect.kind {
+                EffectKind::DispatchActivity(task) => Some((task.scheduled_event_id, task.stamp)),
+                _ => None,
+            })
+            .collect();
+        let Some((scheduled_event_id, stamp)) = picked(&offered, pick) else { return };
+        let take = RecordActivityStarted {
+            scheduled_event_id,
+            stamp: if stale { stamp.wrapping_add(1) } else { stamp },
+            identity: "activity-worker".into(),
+            ..Default::default()
+        };
+        let answer = self.ask(take);
+        assert_eq!(answer.is_ok(), !stale, "what is offered can be taken, once");
+        if let Ok(started) = answer {
+            let (attempt, nonce) = (started.attempt, started.nonce);
+            self.activities.push(ActivityRef::Token { scheduled_event_id, attempt, nonce });
+        }
+    }
+
+    /// Everything due is done in a bounded number of wakes.
+    fn pass_to_wake(&mut self) {
+        let Some(wake) = self.runs.last().and_then(|tracked| tracked.run.wake()) else { return };
+        self.now = self.now.max(wake);
+        for _ in 0..100 {
+            let run = &self.runs.last().expect("it wakes").run;
+            if run.wake().is_none_or(|wake| wake > self.now) {
+                return;
+            }
+            let before = run.snapshot();
+            self.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+            assert_ne!(
+                before,
+                self.runs.last().expect("it wakes").run.snapshot(),
+                "a due wake does something"
+            );
+        }
+        panic!("wakes without end");
+    }
+
+    /// The message is sent when the run asks for it, and now and then once more.
+    fn notify_parent(&mut self) {
+        let Some(tracked) = self.runs.last().filter(|tracked| tracked.run.closed()) else { return };
+        if let Some(parent) = tracked.run.effects().find(|effect| effect.key == EffectKey::Parent) {
+            let EffectKind::NotifyParent(target) = parent.kind else { panic!("another effect has the key") };
+            assert_eq!(target.parent, EntityKey::run(self.namespace.id, "p", Uuid::from_u128(5)));
+        }
+        self.ask(RecordParentNotified).expect("the run is there");
+    }
+
+    fn completed_event_id(&self) -> i64 {
+        let Some(tracked) = self.runs.last() else { return 4 };
+        let transient = tracked.run.workflow_task().is_some_and(|task| task.transient);
+        tracked.run.next_event_id() + if transient { 2 } else { 0 }
+    }
+
+    fn task(&self, token: Token) -> Option<TaskRef> {
+        match token {
+            Token::Newest => self.tasks.last().copied(),
+            Token::Any(pick) => picked(&self.tasks, pick),
+        }
+    }
+
+    fn activity(&self, token: ActivityToken) -> ActivityRef {
+        let found = match token {
+            ActivityToken::Started(pick) => {
+                let started: Vec<ActivityRef> = self
+                    .state()
+                    .activities
+                    .iter()
+                    .filter(|activity| activity.started_at_ns != 0)
+                    .map(|activity| ActivityRef::Token {
+                        scheduled_event_id: activity.scheduled_event_id,
+                        attempt: activity.attempt,
+                        nonce: activity.nonce,
+                    })
+                    .collect();
+                picked(&started, pick)
+            }
+            ActivityToken::Any(pick) => picked(&self.activities, pick),
+            ActivityToken::Id(_) => None,
+        };
+        let ActivityToken::Id(id) = token else {
+            return found.unwrap_or(ActivityRef::Token { scheduled_event_id: 5, attempt: 1, nonce: 0 });
+        };
+        ActivityRef::Id(format!("a{id}"))
+    }
+
+    fn child(&self, child: Pick) -> i64 {
+        match child {
+            Pick::There(pick) => {
+                let children: Vec<i64> = self.state().children.iter().map(|c| c.initiated_event_id).collect();
+                picked(&children, pick).unwrap_or(1)
+            }
+            Pick::Event(id) => id,
+        }
+    }
+}
+
+fn picked<T: Clone>(from: &[T], pick: u8) -> Option<T> {
+    from.get(usize::from(pick) % from.len().max(1)).cloned()
+}
+
+fn failure_of(pick: u8) -> Option<Failure> {
+    let info = ApplicationFailureInfo { non_retryable: pick % 4 == 0, ..Default::default() };
+    (pick % 4 != 3).then(|| Failure {
+        message: "boom".into(),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+        ..Default::default()
+    })
+}
+
+fn close_event(how: u8) -> bytes::Bytes {
+    let attributes = match how {
+        0 => Attributes::WorkflowExecutionFailedEventAttributes(Default::default()),
+        1 => Attributes::WorkflowExecutionCanceledEventAttributes(Default::default()),
+        2 => Attributes::WorkflowExecutionTimedOutEventAttributes(Default::default()),
+        3 => Attributes::WorkflowExecutionTerminatedEventAttributes(Default::default()),
+        4 => Attributes::MarkerRecordedEventAttributes(Default::default()),
+        5 => return bytes::Bytes::from_static(b"\xff"),
+        _ => Attributes::WorkflowExecutionCompletedEventAttributes(Default::default()),
+    };
+    HistoryEvent { attributes: Some(attributes), ..Default::default() }.encode_to_vec().into()
+}
