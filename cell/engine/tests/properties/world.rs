@@ -256,7 +256,8 @@ impl World {
             task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
             run_timeout: (run_timeout_s > 0)
                 .then(|| prost_types::Duration { seconds: run_timeout_s.into(), nanos: 0 }),
-            execution_timeout: (run_timeout_s > 30).then(|| prost_types::Duration { seconds: 40, nanos: 0 }),
+            execution_timeout: (run_timeout_s > 30)
+                .then_some(prost_types::Duration { seconds: 40, nanos: 0 }),
             id_reuse_policy: reuse.into(),
             id_conflict_policy: conflict.into(),
             parent: child.then(|| ParentLink {
@@ -412,7 +413,7 @@ fn picked<T: Clone>(from: &[T], pick: u8) -> Option<T> {
 }
 
 fn failure_of(pick: u8) -> Option<Failure> {
-    let info = ApplicationFailureInfo { non_retryable: pick % 4 == 0, ..Default::default() };
+    let info = ApplicationFailureInfo { non_retryable: pick.is_multiple_of(4), ..Default::default() };
     (pick % 4 != 3).then(|| Failure {
         message: "boom".into(),
         failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),

@@ -1,0 +1,76 @@
+//! Messages between parents and children.
+
+use crate::life::{Life, command};
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
+use cell_engine::commands::*;
+use cell_engine::{EffectKey, EffectKind};
+use uuid::Uuid;
+
+const CHILD: i64 = 5;
+
+fn child(policy: ParentClosePolicy) -> Command {
+    let start = wanted::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: "child".into(),
+        workflow_type: Some(WorkflowType { name: "child".into() }),
+        parent_close_policy: policy as i32,
+        ..Default::default()
+    };
+    let attributes = Wanted::StartChildWorkflowExecutionCommandAttributes(start);
+    command(CommandType::StartChildWorkflowExecution, attributes)
+}
+
+fn started() -> RecordChildStarted {
+    RecordChildStarted { initiated_event_id: CHILD, run_id: Uuid::from_u128(7) }
+}
+
+#[test]
+fn a_child_starts_once_also_while_its_start_waits() {
+    let mut life = Life::started();
+    life.run_task(vec![child(ParentClosePolicy::Terminate)]);
+    life.signal();
+    let task = life.take_task();
+    life.news();
+    life.ask(started()).expect("the parent is open");
+    life.ask(started()).expect("a repetition");
+    let wanted = life.effects();
+    assert!(
+        matches!(wanted[0].kind, EffectKind::ReleaseChild(_)),
+        "it need not wait for the worker: {wanted:?}"
+    );
+    life.complete(task, Vec::new()).expect("nothing is asked");
+    assert_eq!(
+        life.news(),
+        [E::WorkflowTaskCompleted, E::ChildWorkflowExecutionStarted, E::WorkflowTaskScheduled]
+    );
+}
+
+#[test]
+fn a_child_that_outlives_its_parent_is_still_let_go() {
+    let mut life = Life::started();
+    life.run_task(vec![child(ParentClosePolicy::Abandon)]);
+    life.ask(started()).expect("the parent is open");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    let wanted = life.effects();
+    assert!(matches!(wanted[0].kind, EffectKind::ReleaseChild(_)), "its first task is held: {wanted:?}");
+    life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("the parent is there");
+    assert_eq!(life.effects(), []);
+}
+
+#[test]
+fn what_is_not_wanted_is_not_backed_off() {
+    let mut life = Life::child();
+    life.ask(EffectFailed(EffectKey::Parent)).expect("a late failure of something");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    let keys: Vec<EffectKey> = life.effects().iter().map(|effect| effect.key).collect();
+    assert_eq!(keys, [EffectKey::Parent], "the parent is told at once");
+    life.ask(EffectFailed(EffectKey::Parent)).expect("it is wanted");
+    assert_eq!(life.effects(), [], "it waits");
+    life.wake();
+    assert_eq!(life.effects().len(), 1, "and goes out again");
+    life.ask(RecordParentNotified).expect("it is there");
+    assert_eq!((life.effects(), life.run().wake()), (Vec::new(), None));
+}

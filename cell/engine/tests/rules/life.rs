@@ -1,0 +1,169 @@
+//! A workflow that a test leads through its life.
+
+use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::entity::EntityKind;
+use cell_engine::commands::*;
+use cell_engine::{
+    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run, Time, View,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// One workflow id with one run, and its history.
+pub(crate) struct Life {
+    run: Option<Run>,
+    current: Option<CurrentRun>,
+    workflow_id: Arc<str>,
+    namespace: NamespaceConfig,
+    limits: Limits,
+    ids: IdSource,
+    pub(crate) now: Time,
+    pub(crate) history: Vec<HistoryEvent>,
+    /// Where the last `news` ended.
+    told: usize,
+}
+
+impl Life {
+    /// A workflow that was just started.
+    pub(crate) fn started() -> Self {
+        Self::started_as(None)
+    }
+
+    /// A child that was just started.
+    pub(crate) fn child() -> Self {
+        let execution =
+            || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(9).to_string() };
+        Self::started_as(Some(ParentLink {
+            namespace: "default".into(),
+            namespace_id: Uuid::from_u128(1),
+            execution: execution(),
+            initiated_event_id: 5,
+            root: execution(),
+        }))
+    }
+
+    fn started_as(parent: Option<ParentLink>) -> Self {
+        let mut life = Self {
+            run: None,
+            current: None,
+            workflow_id: "w".into(),
+            namespace: NamespaceConfig {
+                id: Uuid::from_u128(1),
+                name: "default".into(),
+                retention_nanos: 1_000_000_000,
+            },
+            limits: Limits::default(),
+            ids: IdSource::new(3),
+            now: Time(1_700_000_000_000_000_000),
+            history: Vec::new(),
+            told: 0,
+        };
+        let start = StartWorkflow {
+            workflow_type: Some(WorkflowType { name: "type".into() }),
+            task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+            parent,
+            ..Default::default()
+        };
+        life.ask(start).expect("a first start");
+        life
+    }
+
+    /// Decides and applies.
+    pub(crate) fn ask<C: Command>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+        let view = View {
+            namespace_id: self.namespace.id,
+            workflow_id: &self.workflow_id,
+            current: self.current.as_ref(),
+            run: self.run.as_ref(),
+        };
+        let mut context =
+            Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
+        let decision = command.decide(view, &mut context);
+        for transition in &decision.transitions {
+            let key = transition.entity.clone();
+            match key.kind {
+                EntityKind::CurrentRun => {
+                    self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition)
+                }
+                EntityKind::WorkflowRun => self.run.get_or_insert_with(|| Run::new(key)).apply(transition),
+            };
+            self.history.extend(transition.events.iter().map(|new| new.event.clone()));
+        }
+        decision.answer
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        self.run.as_ref().expect("it was started")
+    }
+
+    pub(crate) fn effects(&self) -> Vec<Effect> {
+        self.run().effects().collect()
+    }
+
+    /// Types of the events since this was last asked.
+    pub(crate) fn news(&mut self) -> Vec<EventType> {
+        let news = self.history[self.told..].iter().map(HistoryEvent::event_type).collect();
+        self.told = self.history.len();
+        news
+    }
+
+    pub(crate) fn last(&self) -> &HistoryEvent {
+        self.history.last().expect("it was started")
+    }
+
+    /// A worker takes the workflow task.
+    pub(crate) fn take_task(&mut self) -> TaskRef {
+        let task = self.run().workflow_task().expect("a workflow task waits");
+        let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
+        let poll = RecordWorkflowTaskStarted {
+            scheduled_event_id,
+            stamp,
+            identity: "poller".into(),
+            ..Default::default()
+        };
+        let started = self.ask(poll).expect("it is offered");
+        TaskRef { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
+    }
+
+    /// The worker answers.
+    pub(crate) fn complete(
+        &mut self,
+        task: TaskRef,
+        commands: Vec<WorkflowCommand>,
+    ) -> Result<(), Rejection> {
+        let answer = RespondWorkflowTaskCompleted {
+            task: Some(task),
+            commands,
+            identity: "answerer".into(),
+            namespace: "default".into(),
+            ..Default::default()
+        };
+        self.ask(answer).map(drop)
+    }
+
+    /// The worker takes the workflow task and answers it; the news so far are forgotten.
+    pub(crate) fn run_task(&mut self, commands: Vec<WorkflowCommand>) {
+        let task = self.take_task();
+        self.complete(task, commands).expect("good commands");
+        self.told = self.history.len();
+    }
+
+    pub(crate) fn signal(&mut self) {
+        self.ask(SignalWorkflow { name: "s".into(), ..Default::default() }).expect("it is open");
+    }
+
+    /// The next deadline passes.
+    pub(crate) fn wake(&mut self) {
+        self.now = self.run().wake().expect("something is to come");
+        self.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+    }
+}
+
+pub(crate) fn command(kind: CommandType, attributes: Wanted) -> WorkflowCommand {
+    WorkflowCommand { command_type: kind as i32, attributes: Some(attributes), ..Default::default() }
+}

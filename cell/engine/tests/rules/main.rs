@@ -1,0 +1,8 @@
+//! Rules that are easily got wrong, one test each.
+
+#![allow(deprecated, reason = "fields that newer SDKs have stopped sending are still in use")]
+
+mod activities;
+mod children;
+mod life;
+mod tasks;

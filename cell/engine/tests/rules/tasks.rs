@@ -1,0 +1,138 @@
+//! Workflow tasks, timers, and what waits while a task is in a worker's hands.
+
+use crate::life::{Life, command};
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use cell_engine::commands::*;
+use cell_engine::{EffectKind, Rejection};
+
+fn timer(id: &str) -> Command {
+    let start_to_fire_timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let timer = wanted::StartTimerCommandAttributes { timer_id: id.into(), start_to_fire_timeout };
+    command(CommandType::StartTimer, Wanted::StartTimerCommandAttributes(timer))
+}
+
+fn cancel_timer(id: &str) -> Command {
+    let timer = wanted::CancelTimerCommandAttributes { timer_id: id.into() };
+    command(CommandType::CancelTimer, Wanted::CancelTimerCommandAttributes(timer))
+}
+
+fn complete() -> Command {
+    let attributes = Wanted::CompleteWorkflowExecutionCommandAttributes(Default::default());
+    command(CommandType::CompleteWorkflowExecution, attributes)
+}
+
+fn fail(life: &mut Life) {
+    let task = life.take_task();
+    let failed = RespondWorkflowTaskFailed {
+        task,
+        cause: Cause::WorkflowWorkerUnhandledFailure as i32,
+        failure: None,
+        identity: "worker".into(),
+        worker_version: None,
+    };
+    life.ask(failed).expect("it is started");
+}
+
+#[test]
+fn a_timer_that_fired_during_the_task_that_cancels_it_never_fired() {
+    let mut life = Life::started();
+    life.run_task(vec![timer("t")]);
+    life.signal();
+    let task = life.take_task();
+    life.wake();
+    life.news();
+    life.complete(task, vec![cancel_timer("t"), complete()]).expect("nothing is left unseen");
+    assert_eq!(life.news(), [E::WorkflowTaskCompleted, E::TimerCanceled, E::WorkflowExecutionCompleted]);
+}
+
+#[test]
+fn a_timer_id_may_be_used_again_after_it_was_canceled() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.complete(task, vec![timer("t"), cancel_timer("t"), timer("t")]).expect("one at a time");
+    let task_failed = life.history.iter().any(|event| event.event_type() == E::WorkflowTaskFailed);
+    assert!(!task_failed && life.last().event_type() == E::TimerStarted);
+}
+
+#[test]
+fn a_workflow_does_not_close_over_what_it_has_not_seen() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.signal();
+    life.news();
+    let refused = life.complete(task, vec![complete()]);
+    assert_eq!(refused, Err(Rejection::InvalidArgument("UnhandledCommand".into())));
+    assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
+    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((1, false)));
+}
+
+#[test]
+fn further_attempts_are_not_in_history_until_something_happens() {
+    let mut life = Life::started();
+    fail(&mut life);
+    life.news();
+    fail(&mut life);
+    assert_eq!(life.news(), []);
+    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((3, true)));
+    life.signal();
+    assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
+    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((1, false)));
+}
+
+#[test]
+fn a_transient_task_is_written_when_it_completes() {
+    let mut life = Life::started();
+    fail(&mut life);
+    let task = life.take_task();
+    life.news();
+    life.complete(task, Vec::new()).expect("it is started");
+    let written = [E::WorkflowTaskScheduled, E::WorkflowTaskStarted, E::WorkflowTaskCompleted];
+    assert_eq!(life.news(), written);
+}
+
+#[test]
+fn a_revoked_transient_start_does_not_leave_a_signal_behind() {
+    let mut life = Life::started();
+    fail(&mut life);
+    let task = life.take_task();
+    life.signal();
+    life.news();
+    life.ask(RevokeWorkflowTaskStart(task)).expect("it is started");
+    assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
+}
+
+#[test]
+fn a_sticky_worker_that_is_gone_costs_its_stickiness() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let sticky = Some(("own".into(), 5_000_000_000));
+    life.ask(RespondWorkflowTaskCompleted { task: Some(task), sticky, ..Default::default() }).expect("good");
+    life.signal();
+    life.news();
+    let EffectKind::DispatchWorkflowTask(offered) = &life.effects()[0].kind else { panic!("a task waits") };
+    assert_eq!(&*offered.task_queue, "own");
+    life.wake();
+    assert_eq!(life.news(), [E::WorkflowTaskTimedOut, E::WorkflowTaskScheduled]);
+    let Some(A::WorkflowTaskScheduledEventAttributes(next)) = &life.last().attributes else {
+        panic!("scheduled")
+    };
+    let queue = next.task_queue.as_ref().expect("it has a queue");
+    assert_eq!((next.attempt, queue.name.as_str(), queue.kind), (1, "queue", TaskQueueKind::Normal as i32));
+    assert_eq!(life.run().sticky_queue(), None);
+}
+
+#[test]
+fn a_terminated_workflow_keeps_what_waited() {
+    let mut life = Life::started();
+    life.take_task();
+    life.signal();
+    life.news();
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    let end = [E::WorkflowTaskFailed, E::WorkflowExecutionSignaled, E::WorkflowExecutionTerminated];
+    assert_eq!(life.news(), end);
+    assert_eq!(life.effects(), []);
+}
