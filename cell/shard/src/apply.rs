@@ -2,7 +2,7 @@
 
 use crate::config::ShardConfig;
 use crate::resident::{Entity, Resident, Slot, WorkflowKey};
-use crate::state::{START, ShardState};
+use crate::state::{Deleted, START, ShardState};
 use crate::usage;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::record::ShardFact;
@@ -41,7 +41,8 @@ impl ShardState {
             match self.apply_transition(transition, &proto.events) {
                 Ok(done) => applied.push(done),
                 Err(panic) => {
-                    transitions.iter().for_each(|t| self.quarantine(&t.entity));
+                    let next = self.open.next_position().seq;
+                    transitions.iter().for_each(|t| self.quarantine(&t.entity, next));
                     return Err(panic);
                 }
             }
@@ -93,7 +94,7 @@ impl ShardState {
                 Ok(done) => self.settle(done, position, self.applied),
                 Err(panic) => {
                     tracing::error!(entity = ?transition.entity, panic, "entity quarantined in recovery");
-                    self.quarantine(&transition.entity);
+                    self.quarantine(&transition.entity, position.seq);
                 }
             }
         }
@@ -142,13 +143,15 @@ impl ShardState {
     fn settle(&mut self, done: Applied, position: Position, ordinal: u64) {
         let Applied { key, delta, visibility } = done;
         self.dirty.insert(key.clone());
-        // A current-run record may come back after its run was deleted.
-        self.deleted.remove(&key);
+        // A current-run record may come back after its run was deleted. What it was before is needed
+        // in the log until its new snapshot is stored: the deletion may still be lost.
+        let first_dirty = self.deleted.remove(&key).and_then(|gone| gone.first_dirty);
         match key.kind {
             EntityKind::CurrentRun => {
                 let workflow = self.workflows.get_mut(&WorkflowKey::of(&key));
                 if let Some(current) = workflow.and_then(|w| w.current.as_mut()).and_then(Slot::resident_mut)
                 {
+                    current.first_dirty = current.first_dirty.or(first_dirty);
                     touch(current, position, ordinal);
                 }
             }
@@ -158,11 +161,17 @@ impl ShardState {
                     touch(run, position, ordinal);
                     run.used = self.tick;
                     self.open.watchers.append(&mut run.watchers);
-                    if let Some(at) = run.entity.delete_at() {
-                        self.expiries.insert((at.millis_up(), key.clone()));
+                    let expires = run.entity.delete_at().map(Time::millis_up);
+                    if run.expires != expires {
+                        if let Some(old) = run.expires {
+                            self.expiries.remove(&(old, key.clone()));
+                        }
+                        self.expiries.extend(expires.map(|at| (at, key.clone())));
+                        run.expires = expires;
                     }
                 }
                 self.arm(&key);
+                self.open.transitions += 1;
             }
         }
         if let Some(facts) = visibility {
@@ -195,8 +204,10 @@ impl ShardState {
     }
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
-    fn quarantine(&mut self, key: &EntityKey) {
-        let since = self.first_dirty(key).unwrap_or(self.open.next_position().seq);
+    /// `since` is the log row that its stored snapshot does not include, if it was clean.
+    fn quarantine(&mut self, key: &EntityKey, since: u64) {
+        let since = self.first_dirty(key).unwrap_or(since);
+        self.disarm(key);
         let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
         match key.kind {
             EntityKind::CurrentRun => workflow.current = Some(Slot::Quarantined),
@@ -212,23 +223,30 @@ impl ShardState {
     /// Removes a deleted run, and the current-run record where it names that run.
     pub(crate) fn remove(&mut self, key: &EntityKey) {
         let id = WorkflowKey::of(key);
-        self.deleted.insert(key.clone(), self.applied);
+        let gone = Deleted { ordinal: self.applied, first_dirty: self.first_dirty(key) };
+        self.deleted.insert(key.clone(), gone);
         self.dirty.remove(key);
+        self.quarantined.remove(key);
+        self.disarm(key);
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
         if key.kind == EntityKind::CurrentRun {
             workflow.current = Some(Slot::Absent);
         } else if let Some(at) = workflow.runs.iter().position(|(run, _)| *run == key.run_id) {
-            let (_, slot) = workflow.runs.remove(at);
-            if let Slot::Resident(run) = slot {
-                if let Some(at) = run.armed {
-                    self.wakes.remove(&(at, key.clone()));
-                }
-                if let Some(at) = run.entity.delete_at() {
-                    self.expiries.remove(&(at.millis_up(), key.clone()));
-                }
-            }
+            workflow.runs.remove(at);
         }
         self.forget_absent(&id);
+    }
+
+    /// Takes a run that is about to go out of the indexes of what is due.
+    fn disarm(&mut self, key: &EntityKey) {
+        let workflow = self.workflows.get(&WorkflowKey::of(key));
+        let Some(run) = workflow.and_then(|w| w.run(key.run_id)).and_then(Slot::resident) else { return };
+        if let Some(at) = run.armed {
+            self.wakes.remove(&(at, key.clone()));
+        }
+        if let Some(at) = run.expires {
+            self.expiries.remove(&(at, key.clone()));
+        }
     }
 }
 

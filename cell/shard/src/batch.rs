@@ -25,6 +25,8 @@ pub(crate) struct OpenBatch {
     pub(crate) facts: DurableBatch,
     /// Long polls on entities that changed.
     pub(crate) watchers: Vec<oneshot::Sender<()>>,
+    /// Transitions of runs.
+    pub(crate) transitions: usize,
 }
 
 /// A batch on its way to the store.
@@ -35,6 +37,8 @@ pub(crate) struct InFlight {
     pub(crate) facts: DurableBatch,
     pub(crate) watchers: Vec<oneshot::Sender<()>>,
     pub(crate) bytes: usize,
+    /// Transitions of runs.
+    pub(crate) transitions: usize,
 }
 
 impl OpenBatch {
@@ -50,6 +54,7 @@ impl OpenBatch {
             effects: Vec::new(),
             facts: DurableBatch::default(),
             watchers: Vec::new(),
+            transitions: 0,
         }
     }
 
@@ -124,6 +129,7 @@ impl OpenBatch {
             effects: full.effects,
             facts: full.facts,
             watchers: full.watchers,
+            transitions: full.transitions,
             bytes: full.bytes,
         })
     }

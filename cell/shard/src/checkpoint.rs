@@ -8,7 +8,7 @@ use crate::error::ShardError;
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::state::{Phase, ShardState};
+use crate::state::{Deleted, Phase, ShardState};
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_store::{AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position};
@@ -62,6 +62,9 @@ impl ShardRuntime {
             if !slice.entities.is_empty() {
                 self.write_slice(shard, &slice).await?;
                 let mut state = shard.state.lock();
+                if !state.serves(slice.epoch) {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
                 written.iter().for_each(|entity| mark_clean(&mut state, entity));
             }
             match last {
@@ -79,16 +82,19 @@ impl ShardRuntime {
         let (mut slice, deleted) = {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
-            let checkpoint = ShardCheckpoint { time_ns: state.time.0, sealed_hour_ms: state.sealed_hour_ms };
+            let checkpoint = ShardCheckpoint {
+                time_ns: state.time.0,
+                sealed_hour_ms: state.durable_sealed_hour_ms,
+            };
             // A deletion may be acted on only once its record is durable.
-            let deleted: Vec<EntityKey> = state
+            let deleted: Vec<(EntityKey, Deleted)> = state
                 .deleted
                 .iter()
-                .filter(|(_, ordinal)| **ordinal <= state.durable)
-                .map(|(key, _)| key.clone())
+                .filter(|(_, gone)| gone.ordinal <= state.durable)
+                .map(|(key, gone)| (key.clone(), *gone))
                 .collect();
             let mut slice = empty(&state);
-            slice.deleted = deleted.clone();
+            slice.deleted = deleted.iter().map(|(key, _)| key.clone()).collect();
             slice.advance =
                 Some(CheckpointAdvance { checkpoint_seq: through, state: checkpoint.encode_to_vec().into() });
             (slice, deleted)
@@ -104,10 +110,17 @@ impl ShardRuntime {
         self.write_slice(shard, &slice).await?;
         {
             let mut state = shard.state.lock();
+            if !state.serves(slice.epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
             state.checkpoint_seq = state.checkpoint_seq.max(through);
-            deleted.iter().for_each(|key| {
-                state.deleted.remove(key);
-            });
+            for (key, gone) in &deleted {
+                if state.deleted.get(key) == Some(gone) {
+                    state.deleted.remove(key);
+                }
+            }
+            // A load that read one of these rows before they went must not bring it back.
+            state.generation += u64::from(!deleted.is_empty());
         }
         self.store.trim(shard.id).await?;
         Ok(())
@@ -117,7 +130,11 @@ impl ShardRuntime {
         match self.store.checkpoint(slice).await? {
             AppendOutcome::Accepted => Ok(()),
             AppendOutcome::Superseded => {
-                shard.state.lock().lose();
+                let mut state = shard.state.lock();
+                if state.serves(slice.epoch) {
+                    tracing::warn!(shard = shard.id.0, "another owner took the shard: giving it up");
+                    state.lose();
+                }
                 Err(ShardError::NotOwner(shard.id))
             }
         }
@@ -165,10 +182,10 @@ fn evict_one(state: &mut ShardState, key: &WorkflowKey) {
     let Some(workflow) = state.workflows.remove(key) else { return };
     for (run_id, slot) in workflow.runs {
         if let Slot::Resident(run) = slot
-            && let Some(at) = run.entity.delete_at()
+            && let Some(at) = run.expires
         {
             let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), run_id);
-            state.expiries.remove(&(at.millis_up(), run_key));
+            state.expiries.remove(&(at, run_key));
         }
     }
 }
@@ -249,13 +266,14 @@ fn settle<T>(resident: &mut crate::resident::Resident<T>, written: &Written) -> 
     unchanged
 }
 
-/// The last durable row that no dirty or quarantined entity still needs.
+/// The last durable row that no dirty, quarantined or not yet durably deleted entity still needs.
 fn checkpoint_position(state: &ShardState) -> u64 {
     state
         .dirty
         .iter()
         .filter_map(|key| state.first_dirty(key))
         .chain(state.quarantined.values().copied())
+        .chain(state.deleted.values().filter(|gone| gone.ordinal > state.durable).filter_map(|g| g.first_dirty))
         .map(|first| first.saturating_sub(1))
         .fold(state.durable_seq, u64::min)
 }

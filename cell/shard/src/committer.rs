@@ -8,9 +8,13 @@ use crate::batch::InFlight;
 use crate::runtime::ShardRuntime;
 use crate::state::Phase;
 use cell_engine::IdSource;
-use cell_store::{Append, AppendOutcome};
+use cell_store::{Append, AppendOutcome, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// How often a failing append is repeated once the runtime is to stop: nobody was told that it is in.
+const TRIES_AFTER_STOP: u32 = 20;
 
 impl ShardRuntime {
     /// Writes batches until the runtime stops.
@@ -45,50 +49,120 @@ impl ShardRuntime {
                     return None;
                 }
                 let epoch = state.epoch;
-                state.open.take(shard.id, epoch, batch_id)
+                let batch = state.open.take(shard.id, epoch, batch_id)?;
+                state.in_flight_bytes = batch.bytes;
+                Some(batch)
             })
             .collect()
     }
 
-    /// Appends until the store has said of every batch whether it is in. An unknown outcome is
-    /// resolved by writing the identical rows again.
+    /// Appends the batches and does what follows from each one's outcome.
     async fn write(&self, mut batches: Vec<InFlight>) {
         let appends: Vec<Append> = batches
             .iter_mut()
             .map(|batch| Append { shard: batch.append.shard, rows: std::mem::take(&mut batch.append.rows) })
             .collect();
-        let outcomes = loop {
-            match self.store.append(&appends).await {
-                Ok(outcomes) => break outcomes,
-                Err(error) => {
-                    tracing::warn!(%error, "append failed, writing the same rows again");
-                    metrics::counter!("atoll_shard_append_retries").increment(1);
-                    tokio::time::sleep(self.config.append_retry).await;
+        match self.append(&appends).await {
+            Ok(outcomes) => {
+                for ((batch, append), outcome) in batches.into_iter().zip(&appends).zip(outcomes) {
+                    self.conclude(batch, append, outcome);
                 }
             }
-        };
-        for ((batch, append), outcome) in batches.into_iter().zip(&appends).zip(outcomes) {
-            match outcome {
-                AppendOutcome::Accepted => self.hand_on(batch, append),
-                AppendOutcome::Superseded => {
-                    tracing::warn!(shard = append.shard.0, "another owner took the shard: giving it up");
-                    self.shards[append.shard.0 as usize].state.lock().lose();
+            // One shard's rows stand for a call in which nothing was written: find out which.
+            Err(StoreError::Corrupt(_)) if appends.len() > 1 => {
+                for (batch, append) in batches.into_iter().zip(&appends) {
+                    let answer = self.append(std::slice::from_ref(append)).await;
+                    match answer.map(|outcomes| outcomes.first().copied()) {
+                        Ok(Some(outcome)) => self.conclude(batch, append, outcome),
+                        Ok(None) => {}
+                        Err(error) => self.stop_shard(append, &error),
+                    }
                 }
+            }
+            Err(error) => appends.iter().for_each(|append| self.stop_shard(append, &error)),
+        }
+    }
+
+    /// Appends until the store has said of every batch whether it is in. An unknown outcome is
+    /// resolved by writing the identical rows again. Answers an error only where that is useless.
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut left_after_stop = TRIES_AFTER_STOP;
+        loop {
+            self.metrics.requests.increment(1);
+            let began = Instant::now();
+            let answer = self.store.append(appends).await;
+            self.metrics.latency.record(began.elapsed());
+            let error = match answer {
+                Ok(outcomes) => {
+                    self.full.store(false, Ordering::Relaxed);
+                    return Ok(outcomes);
+                }
+                Err(error) => error,
+            };
+            self.metrics.errors.increment(1);
+            match &error {
+                StoreError::Corrupt(_) | StoreError::Unsafe(_) => return Err(error),
+                StoreError::Full(_) => self.full.store(true, Ordering::Relaxed),
+                StoreError::Unavailable(_) => self.full.store(false, Ordering::Relaxed),
+            }
+            if self.stop.is_cancelled() {
+                if left_after_stop == 0 {
+                    return Err(error);
+                }
+                left_after_stop -= 1;
+            }
+            tracing::warn!(%error, "append failed, writing the same rows again");
+            tokio::time::sleep(self.config.append_retry).await;
+        }
+    }
+
+    fn conclude(&self, batch: InFlight, append: &Append, outcome: AppendOutcome) {
+        match outcome {
+            AppendOutcome::Accepted => self.hand_on(batch, append),
+            AppendOutcome::Superseded => {
+                tracing::warn!(shard = append.shard.0, "another owner took the shard: giving it up");
+                self.give_up(append);
             }
         }
     }
 
-    /// A batch is durable: answers leave, effects and facts go out.
+    fn stop_shard(&self, append: &Append, error: &StoreError) {
+        tracing::error!(shard = append.shard.0, %error, "the log cannot be written: shard stopped");
+        self.give_up(append);
+    }
+
+    /// Drops the shard's memory, unless it has been acquired again since.
+    fn give_up(&self, append: &Append) {
+        let mut state = self.shards[append.shard.0 as usize].state.lock();
+        if append.rows.first().is_some_and(|row| state.serves(row.epoch)) {
+            state.lose();
+        }
+    }
+
+    /// A batch is durable: projections hear of it, answers leave, effects go out.
     fn hand_on(&self, batch: InFlight, append: &Append) {
         let shard = &self.shards[append.shard.0 as usize];
-        let last_seq = append.rows.last().map_or(0, |row| row.seq);
+        let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return };
+        if !shard.state.lock().serves(first.epoch) {
+            return;
+        }
+        // Before the shard counts the rows as durable: a checkpoint asks projections for everything up to there.
+        let facts = Arc::new(batch.facts);
+        for projection in &self.projections {
+            projection.durable(append.shard, &facts);
+        }
         let (answers, checkpoint) = {
             let mut state = shard.state.lock();
-            if state.phase == Phase::Lost {
+            if !state.serves(first.epoch) {
                 return;
             }
+            state.in_flight_bytes = 0;
             state.tail_bytes += batch.bytes;
-            (state.durable_to(batch.last_ordinal, last_seq), state.tail_bytes >= self.config.tail_bytes)
+            shard.metrics.tail_bytes.set(state.tail_bytes as f64);
+            if let Some(seal) = facts.seals.last() {
+                state.durable_sealed_hour_ms = Some(seal.hour_start_ms);
+            }
+            (state.durable_to(batch.last_ordinal, last.seq), state.tail_bytes >= self.config.tail_bytes)
         };
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
@@ -100,10 +174,8 @@ impl ShardRuntime {
         if !batch.effects.is_empty() {
             self.effects.deliver(append.shard, batch.effects);
         }
-        let facts = Arc::new(batch.facts);
-        for projection in &self.projections {
-            projection.durable(append.shard, &facts);
-        }
+        shard.metrics.batch_bytes.record(batch.bytes as f64);
+        shard.metrics.transitions.record_many(1.0, batch.transitions);
         if checkpoint {
             shard.checkpoint_due.notify_one();
         }

@@ -89,10 +89,15 @@ impl ShardRuntime {
     async fn expire(&self, shard: &Shard, before_ms: i64) -> Result<(), ShardError> {
         loop {
             let resident = expired_resident(&shard.state.lock(), before_ms, self.config.retention_batch);
-            let stored = if shard.state.lock().resident_complete {
+            let (complete, deleted) = {
+                let state = shard.state.lock();
+                (state.resident_complete, state.deleted.len())
+            };
+            // Rows of what is deleted already stay until the next checkpoint: look past them.
+            let stored = if complete {
                 Vec::new()
             } else {
-                self.store.expired(shard.id, before_ms - 1, self.config.retention_batch).await?
+                self.store.expired(shard.id, before_ms - 1, self.config.retention_batch + deleted).await?
             };
             let mut due: Vec<EntityKey> = resident;
             due.extend(stored.into_iter().map(|row| row.key));
@@ -102,7 +107,12 @@ impl ShardRuntime {
             for key in &due {
                 // Brings the run and the current-run record into memory.
                 let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
-                drop(self.ready(shard, &target).await?);
+                match self.ready(shard, &target).await {
+                    Ok(locked) => drop(locked),
+                    // Kept aside for a person; the others go on.
+                    Err(ShardError::Quarantined(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
             if self.delete(shard, &due, before_ms) == 0 {
                 return Ok(());
@@ -153,6 +163,12 @@ fn expired_resident(state: &ShardState, before_ms: i64, limit: usize) -> Vec<Ent
         .expiries
         .iter()
         .take_while(|(at, _)| *at < before_ms)
+        // What a closed run still wants done keeps it.
+        .filter(|(_, key)| {
+            let workflow = state.workflows.get(&WorkflowKey::of(key));
+            let run = workflow.and_then(|w| w.run(key.run_id)).and_then(Slot::resident);
+            run.is_some_and(|run| run.entity.effects().next().is_none())
+        })
         .take(limit)
         .map(|(_, key)| key.clone())
         .collect()

@@ -26,6 +26,7 @@ mod history;
 mod history_tail;
 mod hours;
 mod log_row;
+mod metrics;
 mod names;
 mod recovery;
 mod resident;

@@ -7,7 +7,7 @@ use crate::names::key_of;
 use crate::resident::{Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::sink::DurableBatch;
-use crate::state::{Phase, ShardState};
+use crate::state::{Deleted, Phase, ShardState};
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, Ownership, Record, ShardCheckpoint};
@@ -32,7 +32,8 @@ impl ShardRuntime {
         let mut left = ids.to_vec();
         while !left.is_empty() {
             let acquired = self.store.acquire(&left).await?;
-            let claims: Vec<Append> = acquired.iter().map(|a| self.claim(a)).collect();
+            let found: Vec<Found> = acquired.into_iter().map(Found::read).collect::<Result<_, _>>()?;
+            let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
             let outcomes = loop {
                 match self.store.append(&claims).await {
                     Ok(outcomes) => break outcomes,
@@ -44,10 +45,10 @@ impl ShardRuntime {
                 }
             };
             left.clear();
-            for (found, outcome) in acquired.into_iter().zip(outcomes) {
+            for (found, outcome) in found.into_iter().zip(outcomes) {
                 match outcome {
                     AppendOutcome::Accepted => self.take_over(found).await?,
-                    AppendOutcome::Superseded => left.push(found.shard),
+                    AppendOutcome::Superseded => left.push(found.acquired.shard),
                 }
             }
         }
@@ -55,8 +56,9 @@ impl ShardRuntime {
     }
 
     /// The ownership record, behind everything that stands in the log.
-    fn claim(&self, acquired: &Acquired) -> Append {
-        let now = self.clock.now().0;
+    fn claim(&self, found: &Found) -> Append {
+        let acquired = &found.acquired;
+        let now = self.clock.now().max(found.time()).0;
         let mut row = RowBuilder::new(now);
         let ownership = Ownership { epoch: acquired.epoch.0, node: self.config.node.clone() };
         row.push(&Record {
@@ -76,16 +78,15 @@ impl ShardRuntime {
         }
     }
 
-    async fn take_over(self: &Arc<Self>, acquired: Acquired) -> Result<(), ShardError> {
+    async fn take_over(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
+        let Found { acquired, checkpoint, tail } = found;
         let id = acquired.shard;
-        let tail = decode_tail(&acquired)?;
         let mut state = ShardState::new(id);
         state.epoch = acquired.epoch;
         state.checkpoint_seq = acquired.checkpoint_seq;
-        state.resident_complete = acquired.checkpoint_seq == 0;
+        // Also a log without a checkpoint may have left rows of a checkpoint that was not finished.
+        state.resident_complete = acquired.last_seq == 0;
         state.generation = self.shards[id.0 as usize].state.lock().generation + 1;
-        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone())
-            .map_err(|e| StoreError::Corrupt(format!("checkpoint state of shard {id}: {e}")))?;
         state.time = Time(checkpoint.time_ns);
         state.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deleted = deleted_in(&tail);
@@ -100,6 +101,7 @@ impl ShardRuntime {
         state.open = OpenBatch::new(next_seq);
         state.durable = state.applied;
         state.durable_seq = next_seq - 1;
+        state.durable_sealed_hour_ms = state.sealed_hour_ms;
         state.phase = Phase::Serving;
         self.begin(id, state, effects, facts, &acquired).await
     }
@@ -171,7 +173,34 @@ impl ShardRuntime {
     }
 }
 
+/// A shard as it was found, decoded.
+struct Found {
+    acquired: Acquired,
+    checkpoint: ShardCheckpoint,
+    tail: Vec<(u64, LogBatch)>,
+}
+
+impl Found {
+    fn read(acquired: Acquired) -> Result<Self, StoreError> {
+        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone()).map_err(|e| {
+            StoreError::Corrupt(format!("checkpoint state of shard {}: {e}", acquired.shard))
+        })?;
+        let tail = decode_tail(&acquired)?;
+        Ok(Self { acquired, checkpoint, tail })
+    }
+
+    /// Shard time as the log has it.
+    fn time(&self) -> Time {
+        let records = self.tail.iter().flat_map(|(_, batch)| &batch.records);
+        Time(records.map(|record| record.at_ns).fold(self.checkpoint.time_ns, i64::max))
+    }
+}
+
 fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> {
+    let expected = acquired.checkpoint_seq + 1..=acquired.last_seq;
+    if !acquired.tail.iter().map(|row| row.seq).eq(expected) {
+        return Err(StoreError::Corrupt(format!("the log of shard {} has a gap", acquired.shard)));
+    }
     acquired
         .tail
         .iter()
@@ -202,7 +231,7 @@ fn replay(
     tail: &[(u64, LogBatch)],
     deleted: HashSet<EntityKey>,
 ) -> Result<(), StoreError> {
-    state.deleted = deleted.into_iter().map(|key| (key, 0)).collect();
+    state.deleted = deleted.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None })).collect();
     for (seq, batch) in tail {
         for (index, record) in batch.records.iter().enumerate() {
             let position = Position { seq: *seq, index: index as u32 };

@@ -83,6 +83,8 @@ pub(crate) struct Resident<T> {
     pub(crate) first_dirty: Option<u64>,
     /// When the wake index fires for it, Unix milliseconds.
     pub(crate) armed: Option<i64>,
+    /// Where it stands in the index of deletions, Unix milliseconds.
+    pub(crate) expires: Option<i64>,
     /// Newest events.
     pub(crate) history: HistoryTail,
     /// Long polls to be told of the next change, once it is durable.
@@ -99,6 +101,7 @@ impl<T> Resident<T> {
             position,
             first_dirty: None,
             armed: None,
+            expires: None,
             history: HistoryTail::after(stored_through),
             watchers: Vec::new(),
             used: 0,

@@ -5,6 +5,7 @@ use crate::coalesce::Coalescer;
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::hash::shard_of;
+use crate::metrics::AppendMetrics;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, Resolved, ShardState, Target};
@@ -15,7 +16,7 @@ use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,6 +62,9 @@ pub struct ShardRuntime {
     pub(crate) dirty: Notify,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// The store has no space left: nothing new is taken until an append succeeds.
+    pub(crate) full: AtomicBool,
+    pub(crate) metrics: AppendMetrics,
     loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
     epochs: Arc<Coalescer<ShardId, Epoch>>,
     seed: u128,
@@ -95,6 +99,8 @@ impl ShardRuntime {
             dirty: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            full: AtomicBool::new(false),
+            metrics: AppendMetrics::new(),
             loads,
             epochs,
             seed: deps.seed,
@@ -165,7 +171,7 @@ impl ShardRuntime {
             .namespace(target.namespace_id)
             .ok_or(ShardError::UnknownNamespace(target.namespace_id))?;
         let (mut state, run_id) = self.ready(shard, target).await?;
-        self.admit(&state)?;
+        self.admit(shard, &state)?;
         let now = state.advance(self.clock.now());
         let mut ids = IdSource::new(self.draw());
         let mut context = Context { now, ids: &mut ids, limits: &self.limits, namespace: &namespace };
@@ -182,6 +188,7 @@ impl ShardRuntime {
         let ordinal = if changed {
             let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
                 tracing::error!(workflow_id = %target.workflow_id, panic, "panic while applying; quarantined");
+                shard.metrics.quarantined.increment(1);
                 ShardError::Quarantined(target.workflow_id.to_string())
             })?;
             self.wrote(shard, &state);
@@ -284,13 +291,12 @@ impl ShardRuntime {
     }
 
     /// Refuses before anything is applied when the store does not keep up.
-    fn admit(&self, state: &ShardState) -> Result<(), ShardError> {
-        if state.open.is_empty() {
-            return Ok(());
-        }
+    fn admit(&self, shard: &Shard, state: &ShardState) -> Result<(), ShardError> {
         let age = self.clock.now().0.saturating_sub(state.open.opened_at().0);
-        let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
-        if too_old || state.open.bytes() > self.config.batch_bytes {
+        let too_old = !state.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
+        let too_large = state.open.bytes() + state.in_flight_bytes > self.config.batch_bytes;
+        if too_old || too_large || self.full.load(Ordering::Relaxed) {
+            shard.metrics.overloaded.increment(1);
             return Err(ShardError::Overloaded(state.id));
         }
         Ok(())

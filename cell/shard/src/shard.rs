@@ -1,5 +1,6 @@
 //! One shard: its data behind a lock, and what its tasks share.
 
+use crate::metrics::ShardMetrics;
 use crate::state::ShardState;
 use cell_store::ShardId;
 use parking_lot::Mutex;
@@ -21,6 +22,7 @@ pub(crate) struct Shard {
     pub(crate) checkpointing: tokio::sync::Mutex<()>,
     /// The tail has grown enough for a checkpoint.
     pub(crate) checkpoint_due: Notify,
+    pub(crate) metrics: ShardMetrics,
 }
 
 impl Shard {
@@ -33,6 +35,7 @@ impl Shard {
             sleeps_until: AtomicI64::new(i64::MAX),
             checkpointing: tokio::sync::Mutex::new(()),
             checkpoint_due: Notify::new(),
+            metrics: ShardMetrics::new(id),
         }
     }
 }

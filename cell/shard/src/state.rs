@@ -32,8 +32,8 @@ pub(crate) struct ShardState {
     pub(crate) workflows: HashMap<WorkflowKey, Workflow>,
     /// Whether the store holds nothing that is not in memory: a miss then needs no read.
     pub(crate) resident_complete: bool,
-    /// Deleted entities whose rows a checkpoint has yet to remove, with the ordinal of the deletion.
-    pub(crate) deleted: HashMap<EntityKey, u64>,
+    /// Deleted entities whose rows a checkpoint has yet to remove.
+    pub(crate) deleted: HashMap<EntityKey, Deleted>,
     /// Entities that changed since their last stored snapshot.
     pub(crate) dirty: BTreeSet<EntityKey>,
     /// Shard time: the largest moment used so far.
@@ -61,6 +61,10 @@ pub(crate) struct ShardState {
     pub(crate) checkpoint_seq: u64,
     /// Start of the last sealed hour, Unix milliseconds.
     pub(crate) sealed_hour_ms: Option<i64>,
+    /// The same, as far as it is durable: what a checkpoint may say.
+    pub(crate) durable_sealed_hour_ms: Option<i64>,
+    /// Bytes on their way to the store.
+    pub(crate) in_flight_bytes: usize,
     /// Rises with every command: the clock of eviction.
     pub(crate) tick: u64,
     /// Where the last record of the open batch stands.
@@ -70,6 +74,15 @@ pub(crate) struct ShardState {
     /// Entities that the engine failed on, with the first log row that their stored snapshot does not
     /// include: the trim stops there, so that nothing of them is lost.
     pub(crate) quarantined: HashMap<EntityKey, u64>,
+}
+
+/// An entity that was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Deleted {
+    /// Ordinal of the deletion.
+    pub(crate) ordinal: u64,
+    /// First log row that its stored snapshot does not include: needed until the deletion is durable.
+    pub(crate) first_dirty: Option<u64>,
 }
 
 /// What a command addresses.
@@ -131,6 +144,8 @@ impl ShardState {
             tail_bytes: 0,
             checkpoint_seq: 0,
             sealed_hour_ms: None,
+            durable_sealed_hour_ms: None,
+            in_flight_bytes: 0,
             tick: 0,
             last_position: START,
             entry_index: (0, 0),
@@ -278,6 +293,11 @@ impl ShardState {
         let at = self.waiters.partition_point(|(waits_for, _)| *waits_for <= ordinal);
         self.waiters.insert(at, (ordinal, sender));
         Some(receiver)
+    }
+
+    /// Whether this owner, in this term, still serves the shard.
+    pub(crate) fn serves(&self, epoch: Epoch) -> bool {
+        self.phase == Phase::Serving && self.epoch == epoch
     }
 
     /// Records up to `ordinal`, rows up to `seq` are durable: takes out the answers that may leave.

@@ -23,8 +23,14 @@ impl ShardRuntime {
     /// Wakes what is due on one shard until the runtime stops.
     pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
         let mut scanned_until = i64::MIN;
+        let mut term = shard.state.lock().epoch;
         loop {
             let now = self.clock.now().millis();
+            let epoch = shard.state.lock().epoch;
+            if std::mem::replace(&mut term, epoch) != epoch {
+                // What an earlier term had read went with its memory.
+                scanned_until = i64::MIN;
+            }
             if let Err(error) = self.scan_ahead(&shard, now, &mut scanned_until).await {
                 tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
             }
@@ -92,24 +98,26 @@ impl ShardRuntime {
             let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
             if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
         };
-        match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
+        let postponed = match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
             Ok(())
             | Err(ShardError::Rejected(_) | ShardError::Quarantined(_) | ShardError::UnknownNamespace(_)) => {
+                false
             }
             Err(error) => {
                 tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
+                true
             }
-        }
+        };
         let mut state = shard.state.lock();
-        let unarmed = state
-            .workflows
-            .get(&WorkflowKey::of(key))
-            .and_then(|w| w.run(key.run_id))
-            .and_then(Slot::resident)
-            .is_some_and(|run| run.armed.is_none());
-        if unarmed {
-            let earliest = self.clock.now().millis() + STILL_DUE_MS;
-            state.arm_from(key, earliest);
+        let earliest = self.clock.now().millis() + STILL_DUE_MS;
+        let slot = state.workflows.get(&WorkflowKey::of(key)).and_then(|w| w.run(key.run_id));
+        match slot {
+            Some(Slot::Resident(run)) if run.armed.is_none() => state.arm_from(key, earliest),
+            // It could not be loaded: the index has to bring it back.
+            None if postponed && state.phase == Phase::Serving => {
+                state.wakes.insert((earliest, key.clone()));
+            }
+            _ => {}
         }
     }
 }
