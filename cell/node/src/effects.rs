@@ -14,12 +14,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock, Weak};
 use tokio_util::task::TaskTracker;
 
+/// Effects of one shard, in order.
+type Delivery = Vec<(EntityKey, Effect)>;
+
 /// Where the shards' effects go.
 pub(crate) struct Effects {
     matching: Arc<Matching>,
     /// Set once the runtime is open; effects of its recovery wait for it.
     shards: OnceLock<Weak<ShardRuntime>>,
-    early: Mutex<Vec<(ShardId, Vec<(EntityKey, Effect)>)>>,
+    early: Mutex<Vec<(ShardId, Delivery)>>,
     /// Tasks that a full partition refused, in order.
     refused: Mutex<HashMap<TaskQueueKey, VecDeque<TaskRef>>>,
     messages: TaskTracker,
@@ -52,7 +55,7 @@ impl Effects {
         self.shards.get()?.upgrade()
     }
 
-    fn carry_out(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
+    fn carry_out(&self, shard: ShardId, effects: Delivery) {
         for (entity, effect) in effects {
             match effect.kind {
                 EffectKind::DispatchWorkflowTask(task) => self.dispatch_workflow_task(shard, &entity, task),
@@ -61,8 +64,7 @@ impl Effects {
                     let Some(shards) = self.runtime() else { return };
                     let key = effect.key;
                     self.messages.spawn(async move {
-                        let source =
-                            Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
+                        let source = Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
                         if let Err(error) = children::deliver(&shards, &source, &entity, kind).await {
                             tracing::debug!(workflow_id = %entity.id, %error, "message backs off");
                             // Should this fail too, the effect is derived again when the shard is.
@@ -76,7 +78,7 @@ impl Effects {
 }
 
 impl EffectSink for Effects {
-    fn deliver(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
+    fn deliver(&self, shard: ShardId, effects: Delivery) {
         if self.shards.get().is_none() {
             let mut early = self.early.lock();
             if self.shards.get().is_none() {

@@ -102,7 +102,8 @@ impl CellHandle {
 /// Starts a cell: when this returns, it serves.
 pub async fn start(config: CellConfig, deps: CellDeps) -> Result<CellHandle, CellError> {
     let registry = Arc::new(NamespaceRegistry::default());
-    let records = Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
+    let records =
+        Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
     for spec in &config.namespaces {
         if registry.by_name(&spec.name).is_none() {
             let id = Bytes::copy_from_slice(random_id().as_bytes());
@@ -204,7 +205,10 @@ async fn serve_frontend(
             workflows: Arc::new(NodeWorkflows(Arc::clone(&core))),
             workflow_tasks: Arc::new(NodeWorkflowTasks(Arc::clone(&core))),
             activity_tasks: Arc::new(NodeActivityTasks(Arc::clone(&core))),
-            task_queues: Arc::new(NodeTaskQueues { core: Arc::clone(&core), clock: Arc::clone(&parts.clock) }),
+            task_queues: Arc::new(NodeTaskQueues {
+                core: Arc::clone(&core),
+                clock: Arc::clone(&parts.clock),
+            }),
             visibility: Arc::clone(&deps.visibility),
             namespace_writer: writer,
         },
@@ -228,8 +232,7 @@ async fn serve_frontend(
         .service(workflow_service::raw(Arc::clone(&frontend) as _))
         .service(operator_service::raw(frontend as _))
         .build()?;
-    let mut server =
-        Server::new(server_config(config, config.listen), dispatcher);
+    let mut server = Server::new(server_config(config, config.listen), dispatcher);
     if let Some(metrics) = &deps.metrics {
         server = server.metrics(metrics.clone());
     }
@@ -256,7 +259,9 @@ async fn serve_admin(
         .interceptor(Arc::new(RequireToken::new(&admin.token)))
         .service(cell_admin::raw(Arc::new(service)))
         .build()?;
-    Ok(Some(Server::new(server_config(config, admin.listen), dispatcher).start(CancellationToken::new()).await?))
+    Ok(Some(
+        Server::new(server_config(config, admin.listen), dispatcher).start(CancellationToken::new()).await?,
+    ))
 }
 
 fn server_config(config: &CellConfig, listen: SocketAddr) -> ServerConfig {

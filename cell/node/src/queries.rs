@@ -63,7 +63,12 @@ impl PendingQueries {
     }
 
     /// The worker has answered these: they are told once the task's completion is durable.
-    pub(crate) fn answering(&self, run_id: Uuid, ids: impl Iterator<Item = impl AsRef<str>>, answering: bool) {
+    pub(crate) fn answering(
+        &self,
+        run_id: Uuid,
+        ids: impl Iterator<Item = impl AsRef<str>>,
+        answering: bool,
+    ) {
         if let Some(waiting) = self.runs.lock().get_mut(&run_id) {
             for id in ids {
                 if let Some(pending) = waiting.get_mut(id.as_ref()) {

@@ -3,7 +3,8 @@
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
 use atoll_api::temporal::api::errordetails::v1::{
-    NotFoundFailure, ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+    NotFoundFailure, ResourceExhaustedFailure, WorkflowExecutionAlreadyStartedFailure,
+    WorkflowNotReadyFailure,
 };
 use cell_engine::Rejection;
 use cell_shard::{ShardError, Target};

@@ -37,7 +37,8 @@ fn header(reader: &SerializedFileReader<Bytes>) -> Result<UsageObject, UsageObje
         return Err(form(format!("format {version} is newer than {FORMAT_VERSION}")));
     }
     let bytes = unhexadecimal(value(HEADER)?).ok_or_else(|| form("the header is not hexadecimal"))?;
-    UsageObject::decode(Bytes::from(bytes)).map_err(|error| form(format!("the header does not decode: {error}")))
+    UsageObject::decode(Bytes::from(bytes))
+        .map_err(|error| form(format!("the header does not decode: {error}")))
 }
 
 fn entry(row: &Row) -> Result<PositionedEntry, UsageObjectError> {
@@ -45,7 +46,8 @@ fn entry(row: &Row) -> Result<PositionedEntry, UsageObjectError> {
         Uuid::parse_str(row.get_string(3)?).map_err(|_| form("a namespace id is not a UUID"))?;
     let kind = if row.is_null_at(7)? {
         let name = long(row.get_string(9)?, STORAGE);
-        let class = StorageClass::from_str_name(&name).ok_or_else(|| form(format!("storage class {name}")))?;
+        let class =
+            StorageClass::from_str_name(&name).ok_or_else(|| form(format!("storage class {name}")))?;
         Kind::Storage(StorageDelta { class: class as i32, bytes: row.get_long(10)? })
     } else {
         let name = long(row.get_string(7)?, ACTION);
@@ -69,7 +71,8 @@ trait NullAt {
 
 impl NullAt for Row {
     fn is_null_at(&self, column: usize) -> Result<bool, UsageObjectError> {
-        let (_, field) = self.get_column_iter().nth(column).ok_or_else(|| form("a row has too few columns"))?;
+        let (_, field) =
+            self.get_column_iter().nth(column).ok_or_else(|| form("a row has too few columns"))?;
         Ok(matches!(field, parquet::record::Field::Null))
     }
 }

@@ -3,7 +3,9 @@
 use crate::UsageObjectError;
 use crate::columns::{ACTION, FORMAT, FORMAT_VERSION, HEADER, SCHEMA, STORAGE, short};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
-use atoll_internal_api::usage::v1::{ActionType, Attribution, PositionedEntry, StorageClass, UsageEntry, UsageObject};
+use atoll_internal_api::usage::v1::{
+    ActionType, Attribution, PositionedEntry, StorageClass, UsageEntry, UsageObject,
+};
 use bytes::Bytes;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
@@ -15,7 +17,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use uuid::Uuid;
-
 
 /// The object as a Parquet file.
 pub fn encode(object: &UsageObject) -> Result<Bytes, UsageObjectError> {
@@ -116,8 +117,9 @@ fn column<T: DataType, W: std::io::Write + Send>(
     values: &[T::T],
     levels: Option<&[i16]>,
 ) -> Result<(), UsageObjectError> {
-    let mut column =
-        group.next_column()?.ok_or_else(|| UsageObjectError::Form("the schema has too few columns".into()))?;
+    let mut column = group
+        .next_column()?
+        .ok_or_else(|| UsageObjectError::Form("the schema has too few columns".into()))?;
     column.typed::<T>().write_batch(values, levels, None)?;
     column.close()?;
     Ok(())

@@ -36,7 +36,11 @@ async fn listing(store: &dyn ObjectStore) {
     for key in ["l/2", "l/10", "l/1/x", "lx/1", "m"] {
         store.put(key, Bytes::from_static(b"x")).await.unwrap();
     }
-    assert_eq!(store.list("l/", None, 10).await.unwrap(), ["l/1/x", "l/10", "l/2"], "byte order, prefix only");
+    assert_eq!(
+        store.list("l/", None, 10).await.unwrap(),
+        ["l/1/x", "l/10", "l/2"],
+        "byte order, prefix only"
+    );
     assert_eq!(store.list("l", None, 10).await.unwrap(), ["l/1/x", "l/10", "l/2", "lx/1"]);
     assert_eq!(store.list("l/", Some("l/1/x"), 1).await.unwrap(), ["l/10"], "after and limit");
     assert!(store.list("nothing/", None, 10).await.unwrap().is_empty());

@@ -121,7 +121,12 @@ impl ObjectStore for LocalObjectStore {
         .await
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectStoreError> {
         check_prefix(prefix)?;
         let root = self.root.clone();
         // Only the folder that the prefix leads to is walked.

@@ -44,7 +44,12 @@ impl ObjectStore for MemoryObjectStore {
         Ok(self.objects().get(key).cloned())
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError> {
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectStoreError> {
         check_prefix(prefix)?;
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after.to_owned()),

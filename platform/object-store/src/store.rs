@@ -17,7 +17,12 @@ pub trait ObjectStore: Send + Sync + 'static {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError>;
 
     /// Keys that begin with `prefix` and come after `after`, in byte order, at most `limit`.
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectStoreError>;
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectStoreError>;
 
     /// Removes an object; succeeds when it is not there.
     async fn delete(&self, key: &str) -> Result<(), ObjectStoreError>;

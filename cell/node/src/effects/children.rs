@@ -4,8 +4,8 @@ use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{
-    RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed, ReleaseFirstWorkflowTask,
-    RequestCancelWorkflow, TerminateWorkflow,
+    RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed,
+    ReleaseFirstWorkflowTask, RequestCancelWorkflow, TerminateWorkflow,
 };
 use cell_engine::{ChildTarget, EffectKind, ParentCloseAction, ParentTarget, Rejection, StartChild};
 use cell_shard::{ShardError, ShardRuntime, Target};
@@ -39,7 +39,8 @@ async fn start(shards: &ShardRuntime, parent: &Target, child: StartChild) -> Res
         Ok(started) => {
             let record = RecordChildStarted { initiated_event_id, run_id: started.run_id };
             if gone(shards.execute(parent, record).await)? {
-                orphaned(shards, parent.namespace_id, &child.workflow_id, started.run_id, child.abandon).await?;
+                orphaned(shards, parent.namespace_id, &child.workflow_id, started.run_id, child.abandon)
+                    .await?;
             }
             Ok(())
         }
@@ -93,7 +94,8 @@ async fn close(
             let external =
                 WorkflowExecution { workflow_id: entity.id.to_string(), run_id: entity.run_id.to_string() };
             let request = RequestCancelWorkflow {
-                reason: REASON.into(),
+                // The original names no cause here.
+                reason: String::new(),
                 identity: IDENTITY.into(),
                 first_execution_run_id: child.first_run_id,
                 external: Some(external),

@@ -18,13 +18,18 @@ impl Effects {
             ..reference(shard, run)
         };
         match &task.sticky_normal_queue {
-            None => self.offer(TaskQueueKey::normal(run.namespace_id, task.task_queue, TaskType::Workflow), reference),
+            None => self.offer(
+                TaskQueueKey::normal(run.namespace_id, task.task_queue, TaskType::Workflow),
+                reference,
+            ),
             Some(normal) => {
                 let sticky = TaskQueueKey::sticky(run.namespace_id, task.task_queue);
-                if let Offer::StickyWorkerUnavailable(reference) | Offer::Full(reference) | Offer::Moved(reference) =
-                    self.matching.offer(&sticky, reference)
+                if let Offer::StickyWorkerUnavailable(reference)
+                | Offer::Full(reference)
+                | Offer::Moved(reference) = self.matching.offer(&sticky, reference)
                 {
-                    let normal = TaskQueueKey::normal(run.namespace_id, Arc::clone(normal), TaskType::Workflow);
+                    let normal =
+                        TaskQueueKey::normal(run.namespace_id, Arc::clone(normal), TaskType::Workflow);
                     self.offer(normal, reference);
                 }
             }
@@ -39,7 +44,10 @@ impl Effects {
             priority: priority(activity.priority),
             ..reference(shard, run)
         };
-        self.offer(TaskQueueKey::normal(run.namespace_id, activity.task_queue, TaskType::Activity), reference);
+        self.offer(
+            TaskQueueKey::normal(run.namespace_id, activity.task_queue, TaskType::Activity),
+            reference,
+        );
     }
 
     /// Offers a task; one that a full partition refuses is kept until there is room.

@@ -12,8 +12,8 @@ use atoll_internal_api::cell::v1::ActivityTaskToken;
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCanceled, RespondActivityCompleted,
-    RespondActivityFailed, RevokeActivityStart, StartedActivity,
+    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCanceled,
+    RespondActivityCompleted, RespondActivityFailed, RevokeActivityStart, StartedActivity,
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::ActivityTasks;
@@ -172,7 +172,12 @@ impl NodeActivityTasks {
         let core = Arc::clone(&self.0);
         let at = target.clone();
         let recorded = tokio::spawn(async move { core.shards.execute(&at, command).await });
-        let mut revoke = Revoke { core: &self.0, recorded: Some(recorded), target: &target, task: task.scheduled_event_id };
+        let mut revoke = Revoke {
+            core: &self.0,
+            recorded: Some(recorded),
+            target: &target,
+            task: task.scheduled_event_id,
+        };
         match revoke.recorded().await {
             Ok(started) => {
                 lease.accept();

@@ -16,6 +16,10 @@ impl NamespaceWriter for RecordWriter {
     async fn write(&self, namespace: Arc<Namespace>) -> Result<(), Status> {
         let wanted = namespace.spec.generation;
         let held = self.0.put_namespace(namespace.spec.clone()).await.map_err(store_status)?;
-        if held == wanted { Ok(()) } else { Err(Status::unavailable("the namespace was changed at the same time")) }
+        if held == wanted {
+            Ok(())
+        } else {
+            Err(Status::unavailable("the namespace was changed at the same time"))
+        }
     }
 }

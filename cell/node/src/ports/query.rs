@@ -174,13 +174,17 @@ async fn with_a_task(
     let query = request.query.clone().unwrap_or_default();
     let Some(mut answer) = core.queries.add(seen.run_id, &id, query) else {
         return Err(status(
-            ShardError::Rejected(Rejection::ResourceExhausted("too many queries wait for this workflow".into())),
+            ShardError::Rejected(Rejection::ResourceExhausted(
+                "too many queries wait for this workflow".into(),
+            )),
             target,
         ));
     };
     loop {
         let busy = |view: cell_engine::View<'_>| {
-            view.run.is_some_and(|run| !run.closed() && (run.workflow_task().is_some() || !run.has_completed_task()))
+            view.run.is_some_and(|run| {
+                !run.closed() && (run.workflow_task().is_some() || !run.has_completed_task())
+            })
         };
         let watched = core.shards.watch(target, busy).await.map_err(|e| status(e, target));
         let changed = match watched {

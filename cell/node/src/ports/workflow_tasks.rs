@@ -5,7 +5,9 @@ use crate::status::status;
 use async_trait::async_trait;
 use atoll_api::RawHistory;
 use atoll_api::call::Status;
-use atoll_api::temporal::api::common::v1::{WorkerVersionCapabilities, WorkerVersionStamp, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{
+    WorkerVersionCapabilities, WorkerVersionStamp, WorkflowExecution, WorkflowType,
+};
 use atoll_api::temporal::api::enums::v1::TaskQueueKind;
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -14,8 +16,8 @@ use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed, RevokeWorkflowTaskStart,
-    StartedWorkflowTask, TaskRef as StartedTask,
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed,
+    RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
@@ -175,8 +177,9 @@ impl NodeWorkflowTasks {
         started: StartedWorkflowTask,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
         let run_id = target.run_id.unwrap_or_default();
-        let (mut history, token) =
-            self.history(target, started.first_event_id, started.last_event_id, !started.transient.is_empty()).await?;
+        let (mut history, token) = self
+            .history(target, started.first_event_id, started.last_event_id, !started.transient.is_empty())
+            .await?;
         if token.is_empty() {
             started.transient.iter().for_each(|event| history.push_event(event.clone()));
         }
@@ -251,16 +254,25 @@ impl NodeWorkflowTasks {
             .shards
             .read(&target, |view| {
                 view.run.map(|run| {
-                    let last = if run.closed() { run.next_event_id() - 1 } else { run.last_completed_event_id() };
-                    (last, run.previous_started_event_id(), run.workflow_type().to_owned(), run.task_queue().to_owned())
+                    let last =
+                        if run.closed() { run.next_event_id() - 1 } else { run.last_completed_event_id() };
+                    (
+                        last,
+                        run.previous_started_event_id(),
+                        run.workflow_type().to_owned(),
+                        run.task_queue().to_owned(),
+                    )
                 })
             })
             .await
             .map_err(|e| status(e, &target))?;
         let Some((last, previous_started_event_id, workflow_type, queue)) = seen else { return Ok(None) };
         // The worker that has the run cached needs no history.
-        let (history, next_page_token) =
-            if sticky { (RawHistory::default(), Bytes::new()) } else { self.history(&target, 1, last, false).await? };
+        let (history, next_page_token) = if sticky {
+            (RawHistory::default(), Bytes::new())
+        } else {
+            self.history(&target, 1, last, false).await?
+        };
         let token = QueryTaskToken {
             namespace_id: Bytes::copy_from_slice(query.namespace_id.as_bytes()),
             query_id: Bytes::copy_from_slice(query.query_id.as_bytes()),

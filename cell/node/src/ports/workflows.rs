@@ -12,7 +12,8 @@ use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::commands::{
-    RequestCancelWorkflow, ResetStickyTaskQueue, SignalWorkflow, StartWorkflow, TerminateWorkflow, transient_tail,
+    RequestCancelWorkflow, ResetStickyTaskQueue, SignalWorkflow, StartWorkflow, TerminateWorkflow,
+    transient_tail,
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{HistoryState, Workflows};
@@ -181,13 +182,10 @@ impl Workflows for NodeWorkflows {
         last: i64,
     ) -> Result<(RawHistory, i64), Status> {
         let target = Target::run(namespace.id, workflow_id, run_id);
-        let page = self
-            .0
-            .shards
-            .history(&target, first, last)
-            .await
-            .map_err(|e| status(e, &target))?
-            .ok_or_else(|| crate::status::not_found(format!("workflow not found for ID: {workflow_id}")))?;
+        let page =
+            self.0.shards.history(&target, first, last).await.map_err(|e| status(e, &target))?.ok_or_else(
+                || crate::status::not_found(format!("workflow not found for ID: {workflow_id}")),
+            )?;
         let mut history = RawHistory::default();
         page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
         Ok((history, page.last_event_id))

@@ -124,8 +124,11 @@ impl UsageExporter {
 
     /// Who the namespaces belong to now. Entries of a namespace that is gone keep its id alone.
     fn attributions(&self, entries: &[PositionedEntry]) -> Vec<Attribution> {
-        let ids: BTreeSet<&[u8]> =
-            entries.iter().filter_map(|e| e.entry.as_ref()).map(|entry| entry.namespace_id.as_ref()).collect();
+        let ids: BTreeSet<&[u8]> = entries
+            .iter()
+            .filter_map(|e| e.entry.as_ref())
+            .map(|entry| entry.namespace_id.as_ref())
+            .collect();
         ids.into_iter()
             .filter_map(|id| self.namespaces.by_id(Uuid::from_slice(id).ok()?))
             .map(|namespace| Attribution {
@@ -219,7 +222,11 @@ impl Projection for UsageExporter {
             ..Default::default()
         };
         pending.outbox.insert(start, end);
-        vec![OutboxRow { projection: NAME.into(), key: outbox_key(start), data: object.encode_to_vec().into() }]
+        vec![OutboxRow {
+            projection: NAME.into(),
+            key: outbox_key(start),
+            data: object.encode_to_vec().into(),
+        }]
     }
 
     fn confirmed_outbox(&self, shard: ShardId) -> Vec<Bytes> {

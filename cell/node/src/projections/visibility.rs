@@ -8,8 +8,8 @@ use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, ShardRuntime, Target};
 use cell_store::{OutboxRow, Position, ShardId};
 use cell_visibility::{
-    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord, VisibilityStore,
-    decode_search_attributes,
+    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord,
+    VisibilityStore, decode_search_attributes,
 };
 use parking_lot::Mutex;
 use prost::Message;
@@ -63,11 +63,15 @@ impl VisibilityProjection {
             .state
             .lock()
             .iter_mut()
-            .flat_map(|(shard, pending)| pending.restored.drain(..).map(|key| (*shard, key)).collect::<Vec<_>>())
+            .flat_map(|(shard, pending)| {
+                pending.restored.drain(..).map(|key| (*shard, key)).collect::<Vec<_>>()
+            })
             .collect();
         for (shard, key) in restored {
             let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
-            if let Ok(Some(facts)) = shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await {
+            if let Ok(Some(facts)) =
+                shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await
+            {
                 let mut state = self.state.lock();
                 let changes = &mut state.entry(shard).or_default().changes;
                 changes.entry(key).or_insert(Change::Upsert(Position { seq: 1, index: 0 }, Box::new(facts)));
@@ -104,7 +108,8 @@ impl VisibilityProjection {
             }
             let upserts: Vec<VisibilityRecord> =
                 batch.iter().filter_map(|(_, key, change)| self.record(key, change)).collect();
-            let deletions: Vec<Deletion> = batch.iter().filter_map(|(_, key, change)| deletion(key, change)).collect();
+            let deletions: Vec<Deletion> =
+                batch.iter().filter_map(|(_, key, change)| deletion(key, change)).collect();
             let written = async {
                 self.store.upsert(&upserts).await?;
                 self.store.delete(&deletions).await
@@ -121,7 +126,9 @@ impl VisibilityProjection {
         let state = self.state.lock();
         state
             .iter()
-            .flat_map(|(shard, pending)| pending.changes.iter().map(move |(key, change)| (*shard, key, change)))
+            .flat_map(|(shard, pending)| {
+                pending.changes.iter().map(move |(key, change)| (*shard, key, change))
+            })
             .take(BATCH)
             .map(|(shard, key, change)| (shard, key.clone(), change.clone()))
             .collect()
@@ -242,7 +249,9 @@ impl Projection for VisibilityProjection {
         let behind: Vec<EntityKey> = pending
             .changes
             .iter()
-            .filter(|(key, change)| change.position().seq <= through_seq && !pending.outbox.contains_key(*key))
+            .filter(|(key, change)| {
+                change.position().seq <= through_seq && !pending.outbox.contains_key(*key)
+            })
             .map(|(key, _)| key.clone())
             .collect();
         behind
