@@ -1,157 +1,161 @@
-//! Which hours are complete: those that every shard that must seal them has sealed.
+//! Which hours are complete. Pure.
+//!
+//! A manifest says from which hour on a log incarnation must seal, and how many shards do. An hour of a cell is complete
+//! when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask for nothing.
+//! An incarnation is in force until the first hour of the next one.
 
-use crate::hours::HOUR_MS;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Most missing shard hours that an answer names.
-pub(crate) const MISSING_SHOWN: usize = 100;
+use uuid::Uuid;
 
-/// One incarnation of a cell's log, with what its shards have sealed.
+use crate::hour::HOUR_MS;
+
+/// What the hours of a cell must contain, from one hour on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Incarnation {
+pub(crate) struct Manifest {
+    /// Cell.
     pub(crate) cell_id: String,
-    /// First hour that it must seal.
+    /// Log incarnation.
+    pub(crate) incarnation: Uuid,
+    /// Shards that seal.
+    pub(crate) shard_count: u32,
+    /// First hour that they must seal.
     pub(crate) first_hour_ms: i64,
-    /// For each shard, the end of the last hour that it sealed.
-    pub(crate) sealed_until_ms: Vec<Option<i64>>,
+    /// Region, for people.
+    pub(crate) region: String,
 }
 
-/// A shard that has not sealed an hour, or not delivered the seal.
+/// How far a shard is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShardProgress {
+    /// Row in the database.
+    pub(crate) shard_id: i64,
+    /// Cell.
+    pub(crate) cell_id: String,
+    /// Log incarnation.
+    pub(crate) incarnation: Uuid,
+    /// Number within the cell.
+    pub(crate) shard: u32,
+    /// Log rows before this one are in.
+    pub(crate) watermark: u64,
+    /// End of the last sealed hour.
+    pub(crate) sealed_until_ms: Option<i64>,
+    /// Shard time up to which objects have spoken.
+    pub(crate) written_at_ms: i64,
+}
+
+/// How far everything is in, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    /// By cell and first hour.
+    pub(crate) manifests: Vec<Manifest>,
+    /// Shards that an object was taken in of.
+    pub(crate) shards: Vec<ShardProgress>,
+    /// Objects taken in so far.
+    pub(crate) cube_version: u64,
+}
+
+/// A shard's hour that is not in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Missing {
+    /// Start of the hour.
     pub(crate) hour_ms: i64,
+    /// Cell.
     pub(crate) cell_id: String,
+    /// Shard.
     pub(crate) shard: u32,
 }
 
-/// What every hour must contain.
-#[derive(Debug, Default)]
-pub(crate) struct Coverage {
-    /// By cell and in order of their first hours: each is responsible until the next begins.
-    cells: BTreeMap<String, Vec<Incarnation>>,
-    /// Cells that must exist and never said anything.
-    unknown: Vec<String>,
+/// Hours that one incarnation of a cell must seal.
+#[derive(Debug)]
+struct Term {
+    first_hour_ms: i64,
+    /// First hour of the next incarnation.
+    end_ms: i64,
+    /// End of the last sealed hour of every shard.
+    sealed_until_ms: Vec<i64>,
 }
 
-impl Coverage {
-    /// From everything that is known, and the cells that must exist.
-    pub(crate) fn new(mut incarnations: Vec<Incarnation>, expected: &[String]) -> Self {
-        incarnations.sort_by_key(|incarnation| incarnation.first_hour_ms);
-        let mut cells: BTreeMap<String, Vec<Incarnation>> = BTreeMap::new();
-        for incarnation in incarnations {
-            cells.entry(incarnation.cell_id.clone()).or_default().push(incarnation);
+impl Term {
+    fn complete_until(&self) -> i64 {
+        self.sealed_until_ms.iter().copied().min().unwrap_or(self.first_hour_ms)
+    }
+}
+
+/// What is complete, by cell.
+#[derive(Debug)]
+pub(crate) struct Completeness {
+    /// Terms in order of time; none for an expected cell that has said nothing yet.
+    cells: BTreeMap<String, Vec<Term>>,
+}
+
+impl Completeness {
+    /// Of all cells that have a manifest, and those that are expected to.
+    pub(crate) fn of(progress: &Progress, expected_cells: &[String]) -> Self {
+        let sealed: BTreeMap<(&str, Uuid, u32), i64> = progress
+            .shards
+            .iter()
+            .filter_map(|s| Some(((s.cell_id.as_str(), s.incarnation, s.shard), s.sealed_until_ms?)))
+            .collect();
+        let mut cells: BTreeMap<String, Vec<Term>> =
+            expected_cells.iter().map(|cell| (cell.clone(), Vec::new())).collect();
+        for manifest in &progress.manifests {
+            let terms = cells.entry(manifest.cell_id.clone()).or_default();
+            if let Some(last) = terms.last_mut() {
+                last.end_ms = manifest.first_hour_ms;
+            }
+            let first_hour_ms = manifest.first_hour_ms;
+            let until = |shard| {
+                let key = (manifest.cell_id.as_str(), manifest.incarnation, shard);
+                sealed.get(&key).copied().unwrap_or(first_hour_ms).max(first_hour_ms)
+            };
+            let sealed_until_ms = (0..manifest.shard_count).map(until).collect();
+            terms.push(Term { first_hour_ms, end_ms: i64::MAX, sealed_until_ms });
         }
-        let unknown = expected.iter().filter(|cell| !cells.contains_key(*cell)).cloned().collect();
-        Self { cells, unknown }
+        Self { cells }
     }
 
-    /// The first shard hours in `[start, end)` that are missing, by hour, cell and shard. A cell that never said
-    /// anything misses the whole period, named by its shard 0.
-    pub(crate) fn missing(&self, start_ms: i64, end_ms: i64) -> Vec<Missing> {
-        let known = self.cells.values().flat_map(|cell| duties(cell)).map(|duty| {
-            (duty.incarnation.cell_id.as_str(), duty.shard, duty.next_ms.max(start_ms), duty.end_ms.min(end_ms))
-        });
-        let unknown = self.unknown.iter().map(|cell| (cell.as_str(), 0, start_ms, end_ms));
+    /// Whether every shard of the cell has sealed the hour.
+    pub(crate) fn is_complete(&self, cell_id: &str, hour_ms: i64) -> bool {
+        let Some(terms) = self.cells.get(cell_id).filter(|terms| !terms.is_empty()) else { return false };
+        let in_force = terms.iter().rev().find(|term| term.first_hour_ms <= hour_ms);
+        in_force.is_none_or(|term| hour_ms < term.complete_until())
+    }
+
+    /// Every hour of every cell before this is complete; none where a cell has said nothing yet, or there is no cell.
+    pub(crate) fn complete_until(&self) -> Option<i64> {
+        let of_cell = |terms: &Vec<Term>| {
+            let unfinished = terms.iter().find(|term| term.complete_until() < term.end_ms);
+            unfinished.map(Term::complete_until)
+        };
+        self.cells.values().map(of_cell).min().flatten()
+    }
+
+    /// What is missing of hours from `from_ms` on and before `to_ms`: earliest first, at most `limit`.
+    pub(crate) fn missing(&self, from_ms: i64, to_ms: i64, limit: usize) -> Vec<Missing> {
+        // Every hour before is complete, so that each step of the loop finds something.
+        let mut hour = self.complete_until().unwrap_or(from_ms).max(from_ms);
         let mut missing = Vec::new();
-        for (cell_id, shard, from_ms, to_ms) in known.chain(unknown) {
-            let hours = (0..MISSING_SHOWN as i64).map(|index| from_ms.saturating_add(index * HOUR_MS));
-            missing.extend(
-                hours
-                    .take_while(|hour_ms| *hour_ms < to_ms)
-                    .map(|hour_ms| Missing { hour_ms, cell_id: cell_id.to_owned(), shard }),
-            );
+        while hour < to_ms && missing.len() < limit {
+            let of_hour: BTreeSet<Missing> =
+                self.cells.iter().flat_map(|(cell, terms)| missing_of(cell, terms, hour)).collect();
+            missing.extend(of_hour);
+            hour += HOUR_MS;
         }
-        missing.sort();
-        missing.truncate(MISSING_SHOWN);
+        missing.truncate(limit);
         missing
     }
-
-    /// Every hour of the cell that starts before this is complete.
-    pub(crate) fn complete_until(&self, cell_id: &str) -> Option<i64> {
-        let cell = self.cells.get(cell_id)?;
-        duties(cell).filter(|duty| duty.next_ms < duty.end_ms).map(|duty| duty.next_ms).min()
-    }
-
-    /// Every hour of every cell that starts before this is complete; none when no hour is.
-    pub(crate) fn all_complete_until(&self) -> Option<i64> {
-        if !self.unknown.is_empty() {
-            return None;
-        }
-        let until = self.cells.keys().filter_map(|cell| self.complete_until(cell)).min()?;
-        let first = self.cells.values().flatten().map(|incarnation| incarnation.first_hour_ms).min()?;
-        (until > first).then_some(until)
-    }
 }
 
-/// The hours `[first, end_ms)` of a shard; those before `next_ms` are sealed.
-struct Duty<'a> {
-    incarnation: &'a Incarnation,
-    shard: u32,
-    next_ms: i64,
-    end_ms: i64,
-}
-
-fn duties(cell: &[Incarnation]) -> impl Iterator<Item = Duty<'_>> {
-    cell.iter().enumerate().flat_map(|(index, incarnation)| {
-        let end_ms = cell.get(index + 1).map_or(i64::MAX, |next| next.first_hour_ms);
-        incarnation.sealed_until_ms.iter().zip(0..).map(move |(sealed, shard)| Duty {
-            incarnation,
-            shard,
-            next_ms: sealed.unwrap_or(i64::MIN).max(incarnation.first_hour_ms),
-            end_ms,
-        })
-    })
+fn missing_of(cell_id: &str, terms: &[Term], hour_ms: i64) -> Vec<Missing> {
+    let of_shard = |shard: u32| Missing { hour_ms, cell_id: cell_id.to_owned(), shard };
+    if terms.is_empty() {
+        return vec![of_shard(0)];
+    }
+    let Some(term) = terms.iter().rev().find(|term| term.first_hour_ms <= hour_ms) else { return Vec::new() };
+    let unsealed = (0u32..).zip(&term.sealed_until_ms).filter(|(_, until)| **until <= hour_ms);
+    unsealed.map(|(shard, _)| of_shard(shard)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const H: i64 = HOUR_MS;
-
-    fn incarnation(cell: &str, first: i64, sealed: &[Option<i64>]) -> Incarnation {
-        let sealed_until_ms = sealed.iter().map(|hours| hours.map(|hours| hours * H)).collect();
-        Incarnation { cell_id: cell.into(), first_hour_ms: first * H, sealed_until_ms }
-    }
-
-    fn missing(coverage: &Coverage, start: i64, end: i64) -> Vec<(i64, String, u32)> {
-        coverage.missing(start * H, end * H).into_iter().map(|m| (m.hour_ms / H, m.cell_id, m.shard)).collect()
-    }
-
-    #[test]
-    fn an_hour_is_complete_when_every_shard_of_every_cell_sealed_it() {
-        let a = incarnation("a", 10, &[Some(12), Some(13)]);
-        let b = incarnation("b", 11, &[Some(14)]);
-        let coverage = Coverage::new(vec![a, b], &["a".into()]);
-        assert_eq!(missing(&coverage, 0, 12), []);
-        assert_eq!(missing(&coverage, 12, 14), [(12, "a".into(), 0), (13, "a".into(), 0), (13, "a".into(), 1)]);
-        assert_eq!(coverage.complete_until("a"), Some(12 * H));
-        assert_eq!(coverage.complete_until("b"), Some(14 * H));
-        assert_eq!(coverage.all_complete_until(), Some(12 * H));
-    }
-
-    #[test]
-    fn a_shard_that_never_sealed_misses_everything_from_the_first_hour() {
-        let coverage = Coverage::new(vec![incarnation("a", 10, &[Some(12), None])], &[]);
-        assert_eq!(missing(&coverage, 9, 11), [(10, "a".into(), 1)]);
-        assert_eq!(coverage.all_complete_until(), None);
-        assert_eq!(coverage.missing(0, i64::MAX).len(), MISSING_SHOWN);
-    }
-
-    #[test]
-    fn a_cell_that_must_exist_and_says_nothing_is_missing() {
-        let coverage = Coverage::new(vec![incarnation("a", 10, &[Some(12)])], &["z".into()]);
-        assert_eq!(missing(&coverage, 10, 11), [(10, "z".into(), 0)]);
-        assert_eq!(coverage.all_complete_until(), None);
-    }
-
-    #[test]
-    fn an_incarnation_is_responsible_until_the_next_begins() {
-        let old = incarnation("a", 10, &[Some(12)]);
-        let new = incarnation("a", 12, &[Some(15)]);
-        let coverage = Coverage::new(vec![new, old], &[]);
-        assert_eq!(missing(&coverage, 10, 15), []);
-        assert_eq!(coverage.complete_until("a"), Some(15 * H));
-        assert_eq!(coverage.complete_until("b"), None);
-    }
-}
+mod tests;

@@ -1,30 +1,22 @@
 //! Configuration.
 
-use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Metering's section of the configuration. Unknown keys are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What metering is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The SQLite file; made when it is missing.
     pub database: PathBuf,
-    /// Milliseconds between looks for new objects.
-    #[serde(default = "default_poll_interval_ms")]
-    pub poll_interval_ms: u64,
-    /// Cells without whose manifest no hour is complete. Cells that are not listed count from their manifest on.
-    #[serde(default)]
+    /// Cells that hours must contain, also before their first sign of life. Cells that wrote a manifest always count.
     pub cells: Vec<String>,
+    /// Pause between looks for new objects.
+    pub interval: Duration,
 }
 
-impl Config {
-    /// The defaults, with the database at `database`.
-    pub fn new(database: impl Into<PathBuf>) -> Self {
-        Self { database: database.into(), poll_interval_ms: default_poll_interval_ms(), cells: Vec::new() }
-    }
-}
+/// Every so many looks, all objects of a shard are listed and not just those behind its watermark: finds what a former
+/// owner of the shard wrote late. The first look of a process does so too.
+pub(crate) const FULL_LOOK_EVERY: u32 = 10;
 
-/// Cells write every minute.
-const fn default_poll_interval_ms() -> u64 {
-    15_000
-}
+/// An hour that is still open this long after its end is an alert: marketplaces want usage within the hour.
+pub(crate) const ALERT_AFTER: Duration = Duration::from_secs(3_600);

@@ -84,12 +84,24 @@ pub(crate) struct CubeKey {
 
 impl CubeKey {
     /// The row of a namespace's action type in an hour.
-    pub(crate) fn actions(cell_id: &str, hour_ms: i64, namespace_id: Uuid, owner: &Owner, action: ActionType) -> Self {
+    pub(crate) fn actions(
+        cell_id: &str,
+        hour_ms: i64,
+        namespace_id: Uuid,
+        owner: &Owner,
+        action: ActionType,
+    ) -> Self {
         Self::new(cell_id, hour_ms, namespace_id, owner, Kind::Actions, action_name(action))
     }
 
     /// The row of a namespace's storage in an hour.
-    pub(crate) fn storage(cell_id: &str, hour_ms: i64, namespace_id: Uuid, owner: &Owner, kind: Kind) -> Self {
+    pub(crate) fn storage(
+        cell_id: &str,
+        hour_ms: i64,
+        namespace_id: Uuid,
+        owner: &Owner,
+        kind: Kind,
+    ) -> Self {
         Self::new(cell_id, hour_ms, namespace_id, owner, kind, String::new())
     }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::cube::{CubeKey, Kind, Owner};
 
-pub(crate) use apply::{Applied, NotUsage, check};
+pub(crate) use apply::{Applied, NotUsage};
 
 /// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is below 2^125.
 pub(crate) type Quantity = i128;

@@ -1,27 +1,34 @@
 //! Ingests usage objects into the hourly cube and serves usage.
 //!
-//! Owns: watermarks of cells' shards, the hourly cube, storage integrals, completeness of hours, `atoll.usage.v1`. Does
-//! not own: what is billable (`metering-rules`), prices, the objects themselves.
+//! Owns: how far each shard's log is taken in (watermarks), the hourly cube, storage integrals, completeness of hours, the
+//! usage interface `atoll.usage.v1`. Does not own: what is billable (`metering-rules`), prices, the bytes of objects
+//! (`usage-object`), and the published `GetUsage`: the control plane sums it up from `ListUsage`.
 //!
 //! Invariants:
-//! - one object is one transaction, and the watermark moves in it: any order, repetition or overlap of objects, and any
-//!   crash between, gives the same cube;
-//! - quantities are integers: action counts and byte-milliseconds;
-//! - an hour that a shard sealed is never edited by that shard again.
 //!
-//! Where things are: [`shard_usage`] is the arithmetic and [`completeness`] the rule for hours, both pure; `store` is the
-//! database; `ingest` reads objects; `service` answers calls.
+//! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, and a crash at
+//!   any moment, give the same cube;
+//! - quantities are exact integers: counts, and byte-milliseconds;
+//! - what a sealed hour holds is final, unless a cell breaks its promise; then it is corrected, counted and logged.
+//!
+//! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas, what
+//! stands in it, and its manifest's first hour is the hour of the restore.
+//!
+//! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, both pure; `store` is the
+//! database; `ingest` finds and reads objects; `service` answers calls.
 
+mod access;
 mod completeness;
 mod config;
-mod hours;
+mod cube;
+mod hour;
 mod ingest;
+mod ledger;
 mod service;
-mod shard_usage;
 mod start;
 mod store;
 
+pub use access::{METHOD_NEEDS, Need};
 pub use config::Config;
-pub use ingest::{IngestError, Progress};
-pub use start::{Deps, Metering, StartError};
+pub use start::{Deps, Metering};
 pub use store::StoreError;

@@ -1,122 +1,148 @@
-//! SQLite storage: cells, watermarks, the cube, what stands.
+//! SQLite storage: manifests, ledgers of shards, the cube.
+//!
+//! One file, in WAL mode, with one writing connection and a few reading ones. `synchronous=FULL` is asserted when a
+//! connection is made. An object is taken in by one transaction: after a crash it is in as a whole or not at all, and
+//! taking it in again changes nothing.
+//!
+//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a new
+//! file in `migrations/`.
 
+mod columns;
+mod cube;
+mod error;
+mod ledgers;
+mod manifests;
+mod migrate;
 mod statements;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
-use thiserror::Error;
 
-pub(crate) use statements::sql;
+use atoll_internal_api::usage::v1::UsageObject;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::completeness::Progress;
+use crate::cube::CubeKey;
+use crate::ledger::{Applied, Ledger, NotUsage, Quantity};
+
+pub(crate) use cube::Selection;
+pub use error::StoreError;
+pub(crate) use ledgers::ShardName;
+
+/// Reading connections: a page of usage takes milliseconds, and there are few readers.
 const READERS: u32 = 4;
-/// Marks a file as ours: "AtMe".
-const APPLICATION_ID: i64 = 0x4174_4d65;
-/// The schema that this code knows.
-const SCHEMA_VERSION: i64 = 1;
+
+/// How long a connection waits for another process's lock before the call fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// `PRAGMA synchronous` of a durable connection (FULL).
 const SYNCHRONOUS_FULL: i64 = 2;
 
-/// What can go wrong with storage.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// SQLite failed: disk, lock or corruption.
-    #[error("metering database: {0}")]
-    Sql(#[from] sqlx::Error),
-    /// The file belongs to another program or a newer version.
-    #[error("not a metering database of version {SCHEMA_VERSION} (application {application:#x}, version {version})")]
-    Foreign {
-        /// What the file is marked with.
-        application: i64,
-        /// Its schema version.
-        version: i64,
-    },
-    /// The connection would not be durable.
-    #[error("the metering database is not durable: synchronous is {0}")]
-    NotDurable(i64),
-    /// A stored value cannot be read back.
-    #[error("the metering database holds a malformed {0}")]
-    Malformed(&'static str),
+/// The database. Clones share its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
 }
 
-/// The database. Clones share its connections.
-#[derive(Clone)]
-pub(crate) struct Store {
-    pub(crate) writer: SqlitePool,
-    pub(crate) readers: SqlitePool,
+/// A page of the cube with what was true at that moment.
+pub(crate) struct CubePage {
+    /// Rows in order.
+    pub(crate) rows: Vec<(CubeKey, Quantity)>,
+    /// Ledgers of the shards that have not sealed all of the hours asked for.
+    pub(crate) open: Vec<Ledger>,
+    /// How far shards are in.
+    pub(crate) progress: Progress,
 }
 
 impl Store {
-    /// Opens the file, making it where it is missing. A foreign or newer one is refused before anything is written.
+    /// Opens the file, creating and migrating it as needed. Errors when it is foreign, newer or would not be durable; then
+    /// nothing has been written.
     pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        // The journal mode is stored in the file: only once the file is known to be ours may it be set.
         let mut first: SqliteConnection = sqlx::ConnectOptions::connect(&options).await?;
-        prepare(&mut first).await?;
-        sqlx::Connection::close(first).await?;
+        migrate::migrate(&mut first).await?;
+        first.close().await?;
+
         let options = options.journal_mode(SqliteJournalMode::Wal);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let synchronous: i64 = pragma(&mut *writer.acquire().await?, "PRAGMA synchronous").await?;
-        if synchronous != SYNCHRONOUS_FULL {
-            return Err(StoreError::NotDurable(synchronous));
-        }
+        assert_durable(&mut *writer.acquire().await?).await?;
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
 
-    /// Closes every connection.
+    /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
-}
 
-async fn pragma(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, sqlx::Error> {
-    sqlx::query(sql).fetch_one(connection).await?.try_get(0)
-}
-
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let application = pragma(connection, "PRAGMA application_id").await?;
-    let version = pragma(connection, "PRAGMA user_version").await?;
-    let tables = pragma(connection, "SELECT COUNT(*) FROM sqlite_master").await?;
-    match (application, version, tables) {
-        (0, 0, 0) => {
-            connection.execute(sql::SCHEMA).await?;
-            Ok(())
+    /// Takes an object in, in one transaction. What it may not contain is told as the inner error; nothing changes then.
+    pub(crate) async fn take_in(
+        &self,
+        name: &ShardName,
+        object: &UsageObject,
+    ) -> Result<Result<Applied, NotUsage>, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let before = ledgers::load(&mut transaction, name).await?;
+        let mut after = before.clone();
+        let applied = after.apply(object);
+        if let Ok(Applied::Taken { .. }) = applied {
+            ledgers::save(&mut transaction, name, &before, &after).await?;
+            transaction.commit().await?;
         }
-        (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(()),
-        _ => Err(StoreError::Foreign { application, version }),
+        Ok(applied)
+    }
+
+    /// How far every shard is in.
+    pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        progress(&mut snapshot).await
+    }
+
+    /// A page of the cube, with all that is needed to add the hours that are open, as of one moment.
+    pub(crate) async fn page(&self, selection: &Selection) -> Result<CubePage, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        let rows = cube::list(&mut snapshot, selection).await?;
+        let progress = progress(&mut snapshot).await?;
+        let full = rows.len() >= selection.limit;
+        let last_hour = rows.last().filter(|_| full).map_or(selection.before_ms, |(key, _)| key.hour_ms);
+        let mut open = Vec::new();
+        for shard in &progress.shards {
+            if shard.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour) {
+                open.push(ledgers::load_known(&mut snapshot, shard).await?);
+            }
+        }
+        Ok(CubePage { rows, open, progress })
+    }
+}
+
+async fn progress(snapshot: &mut SqliteConnection) -> Result<Progress, StoreError> {
+    let manifests = manifests::manifests(snapshot).await?;
+    let shards = manifests::shards(snapshot).await?;
+    Ok(Progress { manifests, shards, cube_version: cube::version(snapshot).await? })
+}
+
+async fn assert_durable(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&mut *connection).await?.try_get(0)?;
+    if synchronous != SYNCHRONOUS_FULL {
+        return Err(StoreError::NotDurable { setting: "synchronous", found: synchronous.to_string() });
+    }
+    let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(connection).await?.try_get(0)?;
+    if journal == "wal" {
+        Ok(())
+    } else {
+        Err(StoreError::NotDurable { setting: "journal_mode", found: journal })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn every_statement_prepares() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("m.db")).await.unwrap();
-        let mut connection = store.writer.acquire().await.unwrap();
-        for statement in sql::ALL {
-            connection.prepare((*statement).into()).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_foreign_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("foreign.db");
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-        let mut other: SqliteConnection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        other.execute("CREATE TABLE t (x)").await.unwrap();
-        drop(other);
-        assert!(matches!(Store::open(&path).await, Err(StoreError::Foreign { .. })));
-    }
-}
+mod tests;

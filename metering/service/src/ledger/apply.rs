@@ -54,7 +54,7 @@ pub(crate) enum NotUsage {
 }
 
 /// Refuses an object that cannot be taken in whole.
-pub(crate) fn check(object: &UsageObject) -> Result<(), NotUsage> {
+fn check(object: &UsageObject) -> Result<(), NotUsage> {
     let covered = object.from_seq..object.to_seq;
     let row = |seq: u64| {
         let outside = NotUsage::Row { seq, from: object.from_seq, to: object.to_seq };
@@ -93,7 +93,9 @@ fn amount(entry: &UsageEntry) -> Option<Amount> {
             ActionType::Unspecified => None,
             known => Some(Amount::Actions(known, actions.count)),
         },
-        EntryKind::Storage(delta) => Kind::of_class(delta.class()).map(|kind| Amount::Storage(kind, delta.bytes)),
+        EntryKind::Storage(delta) => {
+            Kind::of_class(delta.class()).map(|kind| Amount::Storage(kind, delta.bytes))
+        }
     }
 }
 
@@ -154,7 +156,11 @@ impl Ledger {
 
     /// Owners of namespaces without a new entry count from the start of the object, the others' from their first entry:
     /// so the cut between objects does not matter.
-    fn name_the_silent(&mut self, facts: &BTreeMap<(u64, u64), Fact<'_>>, named: &mut BTreeMap<Uuid, KnownOwner>) {
+    fn name_the_silent(
+        &mut self,
+        facts: &BTreeMap<(u64, u64), Fact<'_>>,
+        named: &mut BTreeMap<Uuid, KnownOwner>,
+    ) {
         let heard: BTreeSet<Uuid> = facts
             .values()
             .filter_map(|fact| match fact {

@@ -1,32 +1,31 @@
-//! The SQL, one statement a file.
+//! Every statement, by the name of its file. A test prepares each against the migrated schema.
 
-/// Statements by name.
-pub(crate) mod sql {
-    macro_rules! statements {
-        ($($name:ident = $file:literal;)*) => {
-            $(pub(crate) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)*
-            /// Every statement but the schema, for the test that prepares them.
-            #[cfg(test)]
-            pub(crate) const ALL: &[&str] = &[$($name),*];
-        };
-    }
+macro_rules! statements {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+    };
+}
 
-    /// The tables.
-    pub(crate) const SCHEMA: &str = include_str!("sql/schema.sql");
-
-    statements! {
-        CELL_PUT = "cell_put";
-        CELL_LIST = "cell_list";
-        SHARD_GET = "shard_get";
-        SHARD_PUT = "shard_put";
-        SHARD_LIST = "shard_list";
-        STANDING_OF_SHARD = "standing_of_shard";
-        STANDING_PUT = "standing_put";
-        STANDING_OPEN = "standing_open";
-        CUBE_GET = "cube_get";
-        CUBE_PUT = "cube_put";
-        CUBE_LIST = "cube_list";
-        VERSION_GET = "version_get";
-        VERSION_RAISE = "version_raise";
-    }
+statements! {
+    INSERT_MANIFEST = "insert_manifest.sql";
+    SELECT_MANIFESTS = "select_manifests.sql";
+    SELECT_SHARDS = "select_shards.sql";
+    SELECT_SHARD = "select_shard.sql";
+    UPSERT_SHARD = "upsert_shard.sql";
+    SELECT_OWNERS = "select_owners.sql";
+    UPSERT_OWNER = "upsert_owner.sql";
+    SELECT_STANDING = "select_standing.sql";
+    UPSERT_STANDING = "upsert_standing.sql";
+    DELETE_STANDING = "delete_standing.sql";
+    SELECT_OPEN_HOURS = "select_open_hours.sql";
+    UPSERT_OPEN_HOUR = "upsert_open_hour.sql";
+    DELETE_OPEN_HOUR = "delete_open_hour.sql";
+    SELECT_CUBE_ROW = "select_cube_row.sql";
+    UPSERT_CUBE_ROW = "upsert_cube_row.sql";
+    LIST_CUBE = "list_cube.sql";
+    LIST_ACCOUNT_CUBE = "list_account_cube.sql";
+    SELECT_CUBE_VERSION = "select_cube_version.sql";
+    RAISE_CUBE_VERSION = "raise_cube_version.sql";
 }

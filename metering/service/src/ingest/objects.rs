@@ -1,0 +1,155 @@
+//! Reading manifests and usage objects.
+
+use atoll_internal_api::usage::v1::{CellManifest, UsageObject};
+use prost::Message;
+use uuid::Uuid;
+
+use super::{Ingest, IngestError, Memory, meters};
+use crate::completeness::{Manifest, Progress};
+use crate::hour::start_of;
+use crate::ledger::{Applied, FIRST_ROW};
+use crate::store::ShardName;
+
+/// Keys listed at once: what S3 gives.
+const PAGE: usize = 1_000;
+
+/// Most shards that a manifest may name: a broken one must not make every look endless.
+const MOST_SHARDS: u32 = 65_536;
+
+impl Ingest {
+    /// Takes up manifests that are new.
+    pub(super) async fn read_manifests(&self, memory: &mut Memory) -> Result<(), IngestError> {
+        let mut after: Option<String> = None;
+        loop {
+            let keys = self.objects.list(usage_object::manifest_prefix(), after.as_deref(), PAGE).await?;
+            for key in keys.iter().filter(|key| key.ends_with("/manifest")) {
+                if memory.manifests.contains(key) || memory.refused.contains(key) {
+                    continue;
+                }
+                let Some(bytes) = self.objects.get(key).await? else { continue };
+                match manifest(key, &CellManifest::decode(bytes).unwrap_or_default()) {
+                    Some(manifest) => {
+                        self.store.insert_manifest(&manifest).await?;
+                        memory.manifests.insert(key.clone());
+                    }
+                    None => refuse(memory, key, "not a cell manifest of that name"),
+                }
+            }
+            match keys.into_iter().next_back() {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes in what a shard has written since the last look, in order.
+    pub(super) async fn take_in_shard(
+        &self,
+        name: &ShardName,
+        progress: &Progress,
+        everything: bool,
+        memory: &mut Memory,
+    ) -> Result<(), IngestError> {
+        let known = progress.shards.iter().find(|shard| {
+            shard.cell_id == name.cell_id
+                && shard.incarnation == name.incarnation
+                && shard.shard == name.shard
+        });
+        let mut watermark = known.map_or(FIRST_ROW, |shard| shard.watermark);
+        let gap = self.walk(name, &mut watermark, everything, memory).await?;
+        // What closes a gap may have been written with an earlier first row.
+        let gap = if gap && !everything { self.walk(name, &mut watermark, true, memory).await? } else { gap };
+        meters::gap(name, gap);
+        if gap && memory.gaps.insert((name.clone(), watermark)) {
+            let ShardName { cell_id, shard, .. } = name;
+            tracing::warn!(cell_id, shard, row = watermark, "usage of log rows is missing; waiting for it");
+        }
+        Ok(())
+    }
+
+    /// Whether rows are missing before an object that is there.
+    async fn walk(
+        &self,
+        name: &ShardName,
+        watermark: &mut u64,
+        everything: bool,
+        memory: &mut Memory,
+    ) -> Result<bool, IngestError> {
+        let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
+        // Behind every key of the row before the watermark: `.` comes after the `-` between rows.
+        let mut after = (!everything).then(|| format!("{prefix}{:020}.", *watermark - 1));
+        loop {
+            let keys = self.objects.list(&prefix, after.as_deref(), PAGE).await?;
+            let Some(last) = keys.last().cloned() else { return Ok(false) };
+            for key in keys {
+                let Some((from, to)) = usage_object::parse_key(&key) else {
+                    refuse(memory, &key, "not the name of a usage object");
+                    continue;
+                };
+                if to <= *watermark || memory.refused.contains(&key) {
+                    continue;
+                }
+                if from > *watermark {
+                    return Ok(true);
+                }
+                if self.take_in(name, &key, memory).await? {
+                    *watermark = to;
+                }
+            }
+            after = Some(last);
+        }
+    }
+
+    /// Whether the object is in now. One that is no usage is reported, and its rows stay missing.
+    async fn take_in(&self, name: &ShardName, key: &str, memory: &mut Memory) -> Result<bool, IngestError> {
+        let Some(bytes) = self.objects.get(key).await? else { return Ok(false) };
+        let object = match usage_object::decode(bytes) {
+            Ok(object) if is_named(&object, key) => object,
+            Ok(_) => {
+                refuse(memory, key, "holds another object than its name says");
+                return Ok(false);
+            }
+            Err(error) => {
+                refuse(memory, key, &error.to_string());
+                return Ok(false);
+            }
+        };
+        match self.store.take_in(name, &object).await? {
+            Ok(applied) => {
+                meters::applied(name, key, applied);
+                Ok(applied != Applied::Gap)
+            }
+            Err(error) => {
+                refuse(memory, key, &error.to_string());
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn is_named(object: &UsageObject, key: &str) -> bool {
+    usage_object::key(object).is_ok_and(|name| name == key)
+}
+
+/// The manifest under this key; none where it is not one.
+fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
+    let incarnation = Uuid::from_slice(&manifest.incarnation).ok()?;
+    let first_hour_ms = manifest.first_hour_start_ms;
+    let valid = usage_object::manifest_key(&manifest.cell_id, incarnation) == key
+        && (1..=MOST_SHARDS).contains(&manifest.shard_count)
+        && first_hour_ms == start_of(first_hour_ms);
+    valid.then(|| Manifest {
+        cell_id: manifest.cell_id.clone(),
+        incarnation,
+        shard_count: manifest.shard_count,
+        first_hour_ms,
+        region: manifest.region.clone(),
+    })
+}
+
+fn refuse(memory: &mut Memory, key: &str, problem: &str) {
+    if memory.refused.insert(key.to_owned()) {
+        metrics::counter!(meters::REFUSED).increment(1);
+        tracing::error!(key, problem, "an object of usage is refused; what it should say is missing");
+    }
+}

@@ -1,0 +1,45 @@
+//! `GetCompleteness`: whether a period can be billed, and what is missing.
+
+use atoll_api::call::Status;
+use atoll_internal_api::usage::v1::{GetCompletenessRequest, GetCompletenessResponse, MissingHour};
+
+use super::period::{period, to_proto};
+use super::{Usage, unavailable};
+use crate::completeness::{Completeness, Missing};
+use crate::hour::start_of;
+
+/// Most missing hours that are named.
+const MOST_MISSING: usize = 100;
+
+impl Usage {
+    /// UNAVAILABLE as long as this process has not looked for usage of the period: nothing is called complete because
+    /// nobody looked.
+    pub(super) async fn completeness(
+        &self,
+        request: GetCompletenessRequest,
+    ) -> Result<GetCompletenessResponse, Status> {
+        let (start, end) = period(request.start_time, request.end_time)?;
+        // Read before the database: what is read after a look holds what the look found.
+        let looked =
+            self.looked.at_ms().ok_or_else(|| Status::unavailable("usage has not been looked for yet"))?;
+        let progress = self.store.progress().await.map_err(unavailable)?;
+        let completeness = Completeness::of(&progress, &self.cells);
+        let missing = completeness.missing(start, end, MOST_MISSING);
+        let looked_until = start_of(looked);
+        if missing.is_empty() && end > looked_until {
+            return Err(Status::unavailable("usage of the end of the period has not been looked for yet"));
+        }
+        let complete_until = completeness.complete_until().map(|until| until.min(looked_until));
+        Ok(GetCompletenessResponse {
+            complete: missing.is_empty() && complete_until.is_some(),
+            missing: missing.into_iter().map(shown).collect(),
+            complete_until: complete_until.map(to_proto),
+            cube_version: progress.cube_version,
+        })
+    }
+}
+
+fn shown(missing: Missing) -> MissingHour {
+    let Missing { hour_ms, cell_id, shard } = missing;
+    MissingHour { cell_id, shard, hour: Some(to_proto(hour_ms)) }
+}

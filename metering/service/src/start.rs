@@ -1,0 +1,82 @@
+//! Start-up: configuration and dependencies in, a handle out.
+
+use std::sync::Arc;
+
+use atoll_api::call::RawService;
+use atoll_internal_api::usage::v1::{UsageService, usage_service};
+use atoll_object_store::ObjectStore;
+use atoll_rpc::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::ingest::{Ingest, Looked};
+use crate::service::Usage;
+use crate::store::{Store, StoreError};
+
+/// What metering is built from.
+pub struct Deps {
+    /// Where cells put their usage.
+    pub objects: Arc<dyn ObjectStore>,
+}
+
+/// Metering, ready to serve and to run. Clones share it.
+#[derive(Clone)]
+pub struct Metering {
+    store: Store,
+    objects: Arc<dyn ObjectStore>,
+    clock: Option<Arc<dyn Clock>>,
+    config: Config,
+    looked: Looked,
+}
+
+impl Metering {
+    /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused, and
+    /// nothing has been written then. The object store may be away.
+    pub async fn build(config: Config, deps: Deps) -> Result<Self, StoreError> {
+        let store = Store::open(&config.database).await?;
+        Ok(Self { store, objects: deps.objects, clock: None, config, looked: Looked::never() })
+    }
+
+    /// Tells the time, which must be that of the cells. With it, hours that are open too long are alerts, and an hour counts
+    /// as complete only if it was looked for after its end: a cell that came into being meanwhile is not overlooked.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// `atoll.usage.v1.UsageService` for the dispatcher.
+    pub fn service(&self) -> Arc<dyn RawService> {
+        usage_service::raw(Arc::new(self.api()))
+    }
+
+    /// The same, for callers in this process.
+    pub fn usage(&self) -> Arc<dyn UsageService> {
+        Arc::new(self.api())
+    }
+
+    fn api(&self) -> Usage {
+        Usage { store: self.store.clone(), cells: self.config.cells.clone(), looked: self.looked.clone() }
+    }
+
+    /// Takes objects in until `stop`; then ends with the shard it is at. Dropped in between, it leaves the object that it
+    /// was taking in out, and the next run takes it.
+    pub async fn run(self, stop: CancellationToken) {
+        self.ingest().run(stop).await;
+    }
+
+    pub(crate) fn ingest(&self) -> Ingest {
+        Ingest {
+            store: self.store.clone(),
+            objects: Arc::clone(&self.objects),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            looked: self.looked.clone(),
+        }
+    }
+
+    /// Closes the database. Call it once nothing calls any more.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,2 @@
+UPDATE cube_version
+SET version = version + 1

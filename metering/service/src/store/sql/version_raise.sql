@@ -1,1 +1,0 @@
-UPDATE version SET number = number + 1
