@@ -7,8 +7,10 @@ mod spy;
 
 pub(crate) use commands::*;
 pub(crate) use ledger::Ledger;
-pub(crate) use recorders::{ManualClock, Recorder};
+pub(crate) use recorders::{ManualClock, Recorder, outbox_key};
 
+use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
+use cell_engine::commands::RecordWorkflowTaskStarted;
 use cell_engine::{Command, NamespaceConfig};
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
@@ -131,6 +133,21 @@ impl Cell {
     pub(crate) fn begin_run<C: Command + 'static>(&self, id: &str, command: C) -> Running<C::Reply> {
         let (runtime, target) = (Arc::clone(&self.runtime), current(id));
         Box::pin(async move { runtime.execute(&target, command).await })
+    }
+
+    /// Works off the workflow task of a run, if one waits and the store lets it.
+    pub(crate) async fn work(&self, id: &str, commands: Vec<WorkflowCommand>) {
+        let target = current(id);
+        let waiting = self.runtime.read(&target, |view| {
+            let task = view.run.and_then(|run| run.workflow_task());
+            task.filter(|task| task.started_event_id == 0).map(|task| (task.scheduled_event_id, task.stamp))
+        });
+        let Ok(Some((scheduled_event_id, stamp))) = waiting.await else { return };
+        let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..take_first_task() };
+        if let Ok(task) = self.run(id, take).await {
+            // A lost answer leaves the task with a worker that is gone.
+            let _ = self.run(id, answer(&task, commands)).await;
+        }
     }
 
     /// Snapshots of the current-run record and run of each id, as they are in memory.

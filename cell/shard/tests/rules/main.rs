@@ -4,4 +4,7 @@ mod fixture;
 
 mod durable_before_visible;
 mod effects;
+mod fencing;
 mod group_commit;
+mod recovery;
+mod unknown_outcome;

@@ -1,0 +1,92 @@
+//! Who was superseded drops what it has, for ever; its other shards go on.
+
+use crate::fixture::*;
+use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
+use futures::FutureExt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Another owner takes one shard: epoch, then the ownership record.
+async fn take(store: &Arc<dyn ShardStore>, ledger: &Ledger, shard: ShardId) {
+    let found = store.acquire(&[shard]).await.unwrap().remove(0);
+    let data = ledger.rows(shard)[0].data.clone();
+    let batch_id = Uuid::from_u128(77);
+    let row = LogRow { seq: found.last_seq + 1, epoch: found.epoch, batch_id, data, ownership: true };
+    let outcome = store.append(&[Append { shard, rows: vec![row] }]).await.unwrap();
+    assert_eq!(outcome, [AppendOutcome::Accepted]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_shard_fails_its_waiters_and_its_neighbours_go_on() {
+    let cell = Cell::new().await;
+    let (a, b) = (id_on(0, 0), id_on(1, 0));
+    for id in [&a, &b] {
+        cell.run(id, start()).await.unwrap();
+    }
+    let mut watch = cell.runtime.watch(&current(&a), |_| true).await.unwrap().expect("waits");
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut running = [cell.begin_run(&a, signal("held")), cell.begin_run(&b, signal("held"))];
+    assert!(running.iter_mut().all(|running| running.now_or_never().is_none()));
+    gate.arrived().await;
+    let mut more = [cell.begin_run(&a, signal("open")), cell.begin_run(&b, signal("open"))];
+    assert!(more.iter_mut().all(|running| running.now_or_never().is_none()));
+    take(&cell.store.stores().shards, &cell.ledger, ShardId(0)).await;
+    gate.release();
+
+    let [a1, b1] = running;
+    let [a2, b2] = more;
+    for lost in [a1.await, a2.await] {
+        assert!(matches!(lost, Err(ShardError::NotOwner(ShardId(0)))), "{lost:?}");
+    }
+    b1.await.unwrap();
+    b2.await.unwrap();
+    assert!(watch.try_recv().is_err(), "dropped, not fired");
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    assert!(matches!(cell.run(&a, signal("late")).await, Err(ShardError::NotOwner(_))));
+    cell.run(&b, signal("late")).await.unwrap();
+    assert_eq!(cell.signals(&b).await, ["held", "open", "late"]);
+
+    cell.runtime.acquire(&[ShardId(0)]).await.unwrap();
+    assert_eq!(cell.runtime.serving(), SHARDS as usize);
+    assert_eq!(cell.signals(&a).await, Vec::<String>::new(), "what was not durable is gone");
+    cell.run(&a, signal("again")).await.unwrap();
+    assert_eq!(cell.signals(&a).await, ["again"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_older_of_two_runtimes_collides_for_ever() {
+    let old = Cell::new().await;
+    let ids: Vec<String> = (0..SHARDS).map(|shard| id_on(shard, 0)).collect();
+    for id in &ids {
+        old.run(id, start()).await.unwrap();
+    }
+    let new = old.another().await;
+    // The new owner goes on for long and trims everything that it may.
+    for round in 0..5 {
+        for id in &ids {
+            new.run(id, signal(&round.to_string())).await.unwrap();
+        }
+        new.runtime.checkpoint_all().await.unwrap();
+    }
+    assert_eq!(old.runtime.serving(), SHARDS as usize, "nobody has told it yet");
+    let refused = old.run(&ids[0], start()).await;
+    assert!(matches!(refused, Err(ShardError::NotOwner(_))), "a rejection by who is no owner: {refused:?}");
+    let absent = current(&id_on(1, 5));
+    let read = old.runtime.read(&absent, |view| view.run.is_none()).await;
+    assert!(matches!(read, Err(ShardError::NotOwner(_))), "absence told by who is no owner: {read:?}");
+    assert!(old.runtime.checkpoint_all().await.is_err(), "a stale checkpoint");
+    for _ in 0..3 {
+        for id in &ids {
+            let lost = old.run(id, signal("stale")).await;
+            assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
+        }
+    }
+    assert_eq!(old.runtime.serving(), 0);
+    for id in &ids {
+        new.run(id, signal("last")).await.unwrap();
+        assert_eq!(new.signals(id).await, ["0", "1", "2", "3", "4", "last"]);
+    }
+}

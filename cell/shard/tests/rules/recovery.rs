@@ -1,0 +1,174 @@
+//! Whatever was acknowledged is there after a crash at any point, and what it wants is derived again.
+
+use crate::fixture::*;
+use cell_shard::ShardConfig;
+use cell_store::fault::{FaultRates, Gate};
+use futures::FutureExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+
+/// Small limits: rows split, checkpoints and evictions happen all the time.
+fn small() -> ShardConfig {
+    ShardConfig { row_bytes: 400, tail_bytes: 3_000, slice_entities: 2, resident_workflows: 1, ..config() }
+}
+
+/// Signals by workflow id.
+type Signals = BTreeMap<String, Vec<String>>;
+
+struct Trial {
+    random: StdRng,
+    ids: Vec<String>,
+    issued: Signals,
+    acknowledged: Signals,
+    pending: Vec<(String, String, Running<()>)>,
+    next: u32,
+}
+
+impl Trial {
+    fn new(seed: u64) -> Trial {
+        Trial {
+            random: StdRng::seed_from_u64(seed),
+            ids: (0..12).map(|n| format!("w{n}")).collect(),
+            issued: Signals::new(),
+            acknowledged: Signals::new(),
+            pending: Vec::new(),
+            next: 0,
+        }
+    }
+
+    async fn step(&mut self, cell: &Cell) {
+        let id = self.ids.choose(&mut self.random).expect("some").clone();
+        match self.random.random_range(0..12) {
+            0..=6 => self.signal(cell, id),
+            7..=8 => cell.work(&id, vec![]).await,
+            9 => drop(cell.runtime.checkpoint_all().await),
+            _ => {
+                for (id, name, running) in std::mem::take(&mut self.pending) {
+                    if running.await.is_ok() {
+                        self.acknowledged.entry(id).or_default().push(name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn signal(&mut self, cell: &Cell, id: String) {
+        let name = self.next.to_string();
+        self.next += 1;
+        let mut running = cell.begin_run(&id, signal(&name));
+        self.issued.entry(id.clone()).or_default().push(name.clone());
+        match (&mut running).now_or_never() {
+            None => self.pending.push((id, name, running)),
+            Some(Ok(())) => self.acknowledged.entry(id).or_default().push(name),
+            Some(Err(_)) => {}
+        }
+    }
+
+    /// Ends the process between two moments of some write; what was acknowledged till then counts.
+    async fn crash(&mut self, disk: &cell_store::fault::CrashDisk) {
+        for (id, name, mut running) in std::mem::take(&mut self.pending) {
+            if let Some(Ok(())) = (&mut running).now_or_never() {
+                self.acknowledged.entry(id).or_default().push(name);
+            }
+        }
+        disk.crash(self.random.random_range(0..2));
+    }
+
+    async fn check(&self, cell: &Cell) {
+        for id in &self.ids {
+            let found = cell.signals(id).await;
+            let acknowledged = self.acknowledged.get(id).cloned().unwrap_or_default();
+            let missing: Vec<_> = acknowledged.iter().filter(|name| !found.contains(name)).collect();
+            assert!(missing.is_empty(), "{id} lost {missing:?} of {acknowledged:?}, has {found:?}");
+            let mut distinct = found.clone();
+            distinct.sort();
+            distinct.dedup();
+            assert_eq!(distinct.len(), found.len(), "{id} has a signal twice: {found:?}");
+            let issued = self.issued.get(id).cloned().unwrap_or_default();
+            assert!(found.iter().all(|name| issued.contains(name)));
+            let target = current(id);
+            let wanted = cell.runtime.read(&target, |view| {
+                view.run.map_or(vec![], |run| run.effects().map(|effect| (run.key().clone(), effect)).collect())
+            });
+            for (key, effect) in wanted.await.unwrap() {
+                let derived = cell.out.look(|out| out.effects.iter().any(|(_, k, e)| *k == key && *e == effect));
+                assert!(derived, "{id} wants {effect:?}, and nobody was told");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_survives_crashes_at_any_point() {
+    let (mut acknowledged, mut lost) = (0, 0);
+    for seed in 0..40 {
+        let mut trial = Trial::new(seed);
+        let (mut cell, disk) = Cell::on_disk(small()).await;
+        for id in trial.ids.clone() {
+            cell.run(&id, start()).await.unwrap();
+        }
+        for _ in 0..4 {
+            cell.store.set_rates(FaultRates { before: 0.05, after: 0.05, partly: 0.1 });
+            for _ in 0..trial.random.random_range(5..40) {
+                trial.step(&cell).await;
+            }
+            let gate = Gate::new();
+            disk.hold_next_sync(gate.clone());
+            for _ in 0..trial.random.random_range(1..6) {
+                let id = trial.ids.choose(&mut trial.random).expect("some").clone();
+                trial.signal(&cell, id);
+            }
+            for _ in 0..trial.random.random_range(0..4) {
+                tokio::task::yield_now().await;
+            }
+            trial.crash(&disk).await;
+            gate.open();
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            cell = cell.another().await;
+            trial.check(&cell).await;
+        }
+        let issued: usize = trial.issued.values().map(Vec::len).sum();
+        let kept: usize = trial.acknowledged.values().map(Vec::len).sum();
+        acknowledged += kept;
+        lost += issued - kept;
+        let alone = cell.from_log_alone().await;
+        assert_eq!(alone.snapshots(&trial.ids).await, cell.snapshots(&trial.ids).await, "seed {seed}");
+        for id in &trial.ids {
+            assert_eq!(alone.history(id, 1, i64::MAX).await, cell.history(id, 1, i64::MAX).await, "{seed} {id}");
+        }
+    }
+    assert!(acknowledged > 500 && lost > 40, "{acknowledged} acknowledged, {lost} not: the trial proves little");
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_checkpoint_and_tail_as_from_the_log_alone() {
+    for checkpoints in [1, 3, 7] {
+        let cell = Cell::with(ShardConfig { slice_entities: 3, ..config() }).await;
+        let ids: Vec<String> = (0..20).map(|n| format!("w{n}")).collect();
+        for (n, id) in ids.iter().enumerate() {
+            cell.run(id, start()).await.unwrap();
+            if n % 3 == 0 {
+                cell.work(id, vec![timer("t", 60), activity("a", 30)]).await;
+            }
+        }
+        for round in 0..checkpoints {
+            for id in ids.iter().skip(round % 2).step_by(2) {
+                cell.run(id, signal_once(&round.to_string())).await.unwrap();
+            }
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        for id in ids.iter().step_by(3) {
+            cell.run(id, signal("tail")).await.unwrap();
+            cell.clock.step(SECOND);
+        }
+        let tailed = cell.another().await;
+        let alone = cell.from_log_alone().await;
+        let expected = cell.snapshots(&ids).await;
+        assert_eq!(tailed.snapshots(&ids).await, expected);
+        assert_eq!(alone.snapshots(&ids).await, expected);
+    }
+}
