@@ -82,10 +82,8 @@ impl ShardRuntime {
         let (mut slice, deleted) = {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
-            let checkpoint = ShardCheckpoint {
-                time_ns: state.time.0,
-                sealed_hour_ms: state.durable_sealed_hour_ms,
-            };
+            let checkpoint =
+                ShardCheckpoint { time_ns: state.time.0, sealed_hour_ms: state.durable_sealed_hour_ms };
             // A deletion may be acted on only once its record is durable.
             let deleted: Vec<(EntityKey, Deleted)> = state
                 .deleted
@@ -273,7 +271,9 @@ fn checkpoint_position(state: &ShardState) -> u64 {
         .iter()
         .filter_map(|key| state.first_dirty(key))
         .chain(state.quarantined.values().copied())
-        .chain(state.deleted.values().filter(|gone| gone.ordinal > state.durable).filter_map(|g| g.first_dirty))
+        .chain(
+            state.deleted.values().filter(|gone| gone.ordinal > state.durable).filter_map(|g| g.first_dirty),
+        )
         .map(|first| first.saturating_sub(1))
         .fold(state.durable_seq, u64::min)
 }

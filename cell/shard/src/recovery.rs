@@ -182,9 +182,8 @@ struct Found {
 
 impl Found {
     fn read(acquired: Acquired) -> Result<Self, StoreError> {
-        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone()).map_err(|e| {
-            StoreError::Corrupt(format!("checkpoint state of shard {}: {e}", acquired.shard))
-        })?;
+        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone())
+            .map_err(|e| StoreError::Corrupt(format!("checkpoint state of shard {}: {e}", acquired.shard)))?;
         let tail = decode_tail(&acquired)?;
         Ok(Self { acquired, checkpoint, tail })
     }

@@ -24,7 +24,8 @@ async fn after_durability_and_in_order() {
         done.unwrap();
     }
     cell.out.until(|out| out.effects.len() == 12).await;
-    let order: Vec<String> = cell.out.look(|out| out.effects.iter().map(|(_, key, _)| key.id.to_string()).collect());
+    let order: Vec<String> =
+        cell.out.look(|out| out.effects.iter().map(|(_, key, _)| key.id.to_string()).collect());
     assert_eq!(order, (0..12).map(|n| id_on(0, n)).collect::<Vec<_>>());
     assert!(cell.out.look(|out| {
         out.effects.iter().all(|(_, _, effect)| matches!(effect.kind, EffectKind::DispatchWorkflowTask(_)))
@@ -39,6 +40,7 @@ async fn a_later_change_derives_the_effect_anew_after_a_restart() {
     cell.run("started", take_first_task()).await.unwrap();
     cell.run("started", signal("durable by now")).await.unwrap();
     let again = cell.another().await;
-    let derived: Vec<String> = again.out.look(|out| out.effects.iter().map(|(_, key, _)| key.id.to_string()).collect());
+    let derived: Vec<String> =
+        again.out.look(|out| out.effects.iter().map(|(_, key, _)| key.id.to_string()).collect());
     assert_eq!(derived, ["dispatch"], "what waits for a worker, and not what one has");
 }

@@ -32,7 +32,8 @@ async fn commands_during_an_append_go_with_the_next_one() {
     let calls = cell.ledger.calls();
     assert_eq!(calls.len() - before, 2, "one append for the first, one for all the others");
     let last = calls.last().unwrap();
-    let mut rows: Vec<(ShardId, usize)> = last.iter().map(|append| (append.shard, append.rows.len())).collect();
+    let mut rows: Vec<(ShardId, usize)> =
+        last.iter().map(|append| (append.shard, append.rows.len())).collect();
     rows.sort();
     assert_eq!(rows, [(ShardId(0), 1), (ShardId(1), 1)]);
     assert_eq!(cell.signals(&a).await, ["first", "0", "2", "6"]);

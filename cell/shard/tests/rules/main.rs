@@ -2,9 +2,16 @@
 
 mod fixture;
 
+mod checkpoint;
 mod durable_before_visible;
 mod effects;
 mod fencing;
 mod group_commit;
+mod hours;
+mod outbox;
+mod overload;
+mod panics;
 mod recovery;
+mod retention;
+mod time;
 mod unknown_outcome;

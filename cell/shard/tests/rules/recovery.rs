@@ -90,10 +90,12 @@ impl Trial {
             assert!(found.iter().all(|name| issued.contains(name)));
             let target = current(id);
             let wanted = cell.runtime.read(&target, |view| {
-                view.run.map_or(vec![], |run| run.effects().map(|effect| (run.key().clone(), effect)).collect())
+                view.run
+                    .map_or(vec![], |run| run.effects().map(|effect| (run.key().clone(), effect)).collect())
             });
             for (key, effect) in wanted.await.unwrap() {
-                let derived = cell.out.look(|out| out.effects.iter().any(|(_, k, e)| *k == key && *e == effect));
+                let derived =
+                    cell.out.look(|out| out.effects.iter().any(|(_, k, e)| *k == key && *e == effect));
                 assert!(derived, "{id} wants {effect:?}, and nobody was told");
             }
         }
@@ -138,10 +140,17 @@ async fn what_was_acknowledged_survives_crashes_at_any_point() {
         let alone = cell.from_log_alone().await;
         assert_eq!(alone.snapshots(&trial.ids).await, cell.snapshots(&trial.ids).await, "seed {seed}");
         for id in &trial.ids {
-            assert_eq!(alone.history(id, 1, i64::MAX).await, cell.history(id, 1, i64::MAX).await, "{seed} {id}");
+            assert_eq!(
+                alone.history(id, 1, i64::MAX).await,
+                cell.history(id, 1, i64::MAX).await,
+                "{seed} {id}"
+            );
         }
     }
-    assert!(acknowledged > 500 && lost > 40, "{acknowledged} acknowledged, {lost} not: the trial proves little");
+    assert!(
+        acknowledged > 500 && lost > 40,
+        "{acknowledged} acknowledged, {lost} not: the trial proves little"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,139 @@
+//! Checkpoints write what is durable, the trim stops where something is still needed, and what was let
+//! go of comes back as it was. The ledger of every cell checks each slice and each trim.
+
+use crate::fixture::*;
+use cell_shard::ShardConfig;
+use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{ShardId, StoreError};
+use futures::FutureExt;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_durable_is_skipped_and_holds_the_trim() {
+    let (cell, disk) = Cell::on_disk(config()).await;
+    let (hot, cold) = (id_on(0, 0), id_on(0, 1));
+    cell.run(&hot, start()).await.unwrap();
+    let first_of_hot = cell.ledger.rows(ShardId(0)).last().unwrap().seq;
+    cell.run(&cold, start()).await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut running = cell.begin_run(&hot, signal("undurable"));
+    assert!((&mut running).now_or_never().is_none());
+    gate.arrived().await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.ledger.advanced(ShardId(0)), first_of_hot - 1, "stops before the first unwritten row");
+    disk.crash(0);
+    gate.release();
+    let again = cell.another().await;
+    assert_eq!(again.history(&hot, 1, i64::MAX).await.len(), 2);
+    assert_eq!(again.history(&cold, 1, i64::MAX).await.len(), 2);
+    again.runtime.checkpoint_all().await.unwrap();
+    let last = again.ledger.rows(ShardId(0)).last().unwrap().seq;
+    assert_eq!(again.ledger.advanced(ShardId(0)), last, "nothing is dirty: the whole log may go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_while_its_snapshot_is_written_stays_dirty() {
+    let (cell, disk) = Cell::on_disk(config()).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
+    let mut checkpoint = Box::pin(cell.runtime.checkpoint_all());
+    assert!((&mut checkpoint).now_or_never().is_none());
+    gate.arrived().await;
+    cell.run(&id, signal("meanwhile")).await.unwrap();
+    gate.release();
+    checkpoint.await.unwrap();
+    disk.crash(0);
+    let again = cell.another().await;
+    assert_eq!(again.signals(&id).await, ["meanwhile"]);
+    assert_eq!(again.snapshots(std::slice::from_ref(&id)).await, cell.snapshots(&[id]).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicted_workflows_come_back_as_they_were() {
+    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let ids: Vec<String> = (0..12).map(|n| format!("w{n}")).collect();
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+        cell.work(id, vec![timer("t", 600)]).await;
+    }
+    let before = cell.snapshots(&ids).await;
+    assert_eq!(cell.runtime.open_runs(), 12);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.open_runs(), 0, "clean and idle: all of them go");
+    assert_eq!(cell.snapshots(&ids).await, before);
+    cell.runtime.checkpoint_all().await.unwrap();
+    let loads = cell.store.calls(Call::Load);
+    let all: Vec<_> = ids.iter().map(|id| cell.begin_run(id, signal("s"))).collect();
+    for done in futures::future::join_all(all).await {
+        done.unwrap();
+    }
+    // The current-run record, then the run; misses of one moment share a read.
+    assert!(cell.store.calls(Call::Load) - loads <= 6, "{} loads", cell.store.calls(Call::Load) - loads);
+    for id in &ids {
+        assert_eq!(cell.signals(id).await, ["s"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_evicted_run_is_woken() {
+    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 60)]).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.open_runs(), 0);
+    let effects = cell.out.look(|out| out.effects.len());
+    cell.clock.step(61 * SECOND);
+    // The first read fails: the wake-up must not be lost.
+    cell.store.script(Call::Load, Fault::Before(StoreError::Unavailable("away".into())));
+    cell.runtime.wake_all_due().await;
+    cell.clock.step(SECOND);
+    cell.runtime.wake_all_due().await;
+    cell.out.until(|out| out.effects.len() > effects).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_is_read_across_store_and_memory() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    for n in 0..9 {
+        cell.run("w", signal(&n.to_string())).await.unwrap();
+        if n % 3 == 2 && n < 8 {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+    }
+    let all = cell.history("w", 1, i64::MAX).await;
+    let ids: Vec<i64> = all.iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, (1..=11).collect::<Vec<_>>());
+    for first in 1..=11 {
+        for last in first..=11 {
+            let part = cell.history("w", first, last).await;
+            assert_eq!(part, all[first as usize - 1..last as usize], "{first}..={last}");
+        }
+    }
+    assert_eq!(cell.another().await.history("w", 1, i64::MAX).await, all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slices_of_unfinished_checkpoints_do_not_double_history() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    for n in 0..2 {
+        cell.run("w", signal(&n.to_string())).await.unwrap();
+        // The slice of the run's shard is written; its checkpoint never advances.
+        let shard = cell.runtime.shard_of(NAMESPACE, "w");
+        cell.ledger.refuse_advances(true);
+        cell.runtime.checkpoint_all().await.unwrap_err();
+        for _ in 0..SHARDS {
+            drop(cell.runtime.checkpoint_all().await);
+        }
+        cell.ledger.refuse_advances(false);
+        assert_eq!(cell.ledger.advanced(shard), 0);
+    }
+    let again = cell.another().await;
+    again.run("w", signal("2")).await.unwrap();
+    again.runtime.checkpoint_all().await.unwrap();
+    let ids: Vec<i64> = again.history("w", 1, i64::MAX).await.iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,138 @@
+//! A store that does not keep up, is full or is broken: refused before anything is applied, or stopped.
+
+use crate::fixture::*;
+use cell_shard::{ShardConfig, ShardError};
+use cell_store::StoreError;
+use cell_store::fault::{Call, Fault, Gate};
+use futures::FutureExt;
+
+fn is_overloaded(answer: Option<Result<(), ShardError>>) -> bool {
+    matches!(answer, Some(Err(ShardError::Overloaded(_))))
+}
+
+/// A cell with one run whose first signal is held before the store.
+async fn held(config: ShardConfig) -> (Cell, String, Gate, Running<()>) {
+    let cell = Cell::with(config).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut first = cell.begin_run(&id, signal("first"));
+    assert!((&mut first).now_or_never().is_none());
+    gate.arrived().await;
+    (cell, id, gate, first)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_batch_refuses_before_apply() {
+    let (cell, id, gate, first) = held(ShardConfig { batch_bytes: 3_000, ..config() }).await;
+    let mut taken = Vec::new();
+    let refused = (0..1_000).find(|n| {
+        let mut running = cell.begin_run(&id, signal(&n.to_string()));
+        let answer = (&mut running).now_or_never();
+        let overloaded = is_overloaded(answer);
+        taken.push(running);
+        overloaded
+    });
+    let refused = refused.expect("a bound");
+    assert!(refused > 3, "{refused}");
+    taken.pop();
+    gate.release();
+    first.await.unwrap();
+    for done in futures::future::join_all(taken).await {
+        done.unwrap();
+    }
+    assert_eq!(cell.signals(&id).await.len(), refused + 1, "what was refused never happened");
+    cell.run(&id, signal("room again")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_counts() {
+    let (cell, id, gate, first) = held(ShardConfig { batch_bytes: 50, ..config() }).await;
+    let refused = cell.begin_run(&id, signal("refused")).now_or_never();
+    assert!(is_overloaded(refused), "the batch in flight alone is above the bound");
+    gate.release();
+    first.await.unwrap();
+    cell.run(&id, signal("second")).await.unwrap();
+    assert_eq!(cell.signals(&id).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_batch_refuses() {
+    let (cell, id, gate, first) = held(config()).await;
+    let mut second = cell.begin_run(&id, signal("second"));
+    assert!((&mut second).now_or_never().is_none());
+    cell.clock.step(6 * SECOND);
+    assert!(is_overloaded(cell.begin_run(&id, signal("refused")).now_or_never()));
+    gate.release();
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(cell.signals(&id).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_refuses_new_commands_and_keeps_trying() {
+    let cell = Cell::new().await;
+    let ids = [id_on(0, 0), id_on(1, 0)];
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+    }
+    let gate = Gate::new();
+    for fault in [Fault::Before(StoreError::Full("disk".into())), Fault::HoldBefore(gate.clone())] {
+        cell.store.script(Call::Append, fault);
+    }
+    let mut first = cell.begin_run(&ids[0], signal("first"));
+    assert!((&mut first).now_or_never().is_none());
+    gate.arrived().await;
+    for id in &ids {
+        assert!(is_overloaded(cell.begin_run(id, signal("refused")).now_or_never()));
+    }
+    gate.release();
+    first.await.unwrap();
+    for id in &ids {
+        cell.run(id, signal("room")).await.unwrap();
+    }
+    assert_eq!(cell.signals(&ids[0]).await, ["first", "room"]);
+    assert_eq!(cell.signals(&ids[1]).await, ["room"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_cannot_be_written_stops_its_shard_only() {
+    let (cell, a, gate, first) = held(config()).await;
+    let b = id_on(1, 0);
+    let mut both =
+        [cell.begin_run(&a, signal("s")).boxed(), cell.begin_run(&b, start()).map(|r| r.map(drop)).boxed()];
+    assert!(both.iter_mut().all(|running| running.now_or_never().is_none()));
+    let corrupt = || StoreError::Corrupt("not what it should be".into());
+    // The call for both, then the first shard's alone.
+    cell.store.script(Call::Append, Fault::Before(corrupt()));
+    cell.store.script(Call::Append, Fault::Before(corrupt()));
+    gate.release();
+    first.await.unwrap();
+    let [a_lost, b_done] = both;
+    assert!(matches!(a_lost.await, Err(ShardError::NotOwner(_))));
+    b_done.await.unwrap();
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    assert!(matches!(cell.run(&a, signal("late")).await, Err(ShardError::NotOwner(_))));
+    cell.run(&b, signal("late")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_keeps_no_promise_stops_every_shard_of_the_append() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.store.script(Call::Append, Fault::Before(StoreError::Unsafe("commits are not synced".into())));
+    assert!(matches!(cell.run(&id, start()).await, Err(ShardError::NotOwner(_))));
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_though_the_store_is_away() {
+    let (cell, disk) = Cell::on_disk(config()).await;
+    cell.run("w", start()).await.unwrap();
+    disk.crash(0);
+    let mut running = cell.begin_run("w", signal("s"));
+    assert!((&mut running).now_or_never().is_none());
+    cell.runtime.shutdown().await;
+    assert!(matches!(running.await, Err(ShardError::NotOwner(_))), "nobody was told that it is in");
+}

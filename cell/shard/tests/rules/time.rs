@@ -1,0 +1,67 @@
+//! Shard time, wake-ups, and the grace after a takeover.
+
+use crate::fixture::*;
+use atoll_api::temporal::api::enums::v1::EventType;
+use cell_shard::ShardConfig;
+use std::time::Duration;
+
+async fn has(cell: &Cell, kind: EventType) -> bool {
+    cell.history("w", 1, i64::MAX).await.iter().any(|event| event.event_type() == kind)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_fires_when_it_is_due_also_with_a_new_owner() {
+    let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 60)]).await;
+    cell.clock.step(59 * SECOND);
+    cell.runtime.wake_all_due().await;
+    assert!(!has(&cell, EventType::TimerFired).await);
+    let again = cell.another().await;
+    again.clock.step(SECOND);
+    again.runtime.wake_all_due().await;
+    assert!(has(&again, EventType::TimerFired).await, "no worker could have met it: no grace");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_of_workers_wait_for_the_grace_after_a_takeover() {
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with(ShardConfig { takeover_grace: grace, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.run("w", take_first_task()).await.unwrap();
+    cell.run("w", signal("s")).await.unwrap();
+    cell.clock.step(60 * SECOND);
+    let again = cell.another().await;
+    for _ in 0..9 {
+        again.clock.step(SECOND);
+        again.runtime.wake_all_due().await;
+        assert!(!has(&again, EventType::WorkflowTaskTimedOut).await, "the worker may still answer");
+    }
+    again.clock.step(SECOND);
+    again.runtime.wake_all_due().await;
+    assert!(has(&again, EventType::WorkflowTaskTimedOut).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn never_runs_backwards_within_a_life_nor_across() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    cell.clock.step(100 * SECOND);
+    cell.run("w", signal("0")).await.unwrap();
+    cell.clock.step(-7_200 * SECOND);
+    cell.run("w", signal("1")).await.unwrap();
+    let again = cell.another().await;
+    again.run("w", signal("2")).await.unwrap();
+    again.runtime.checkpoint_all().await.unwrap();
+    // Nothing in the tail says what time it is any more: the checkpoint does.
+    let last = again.another().await;
+    last.run("w", signal("3")).await.unwrap();
+    let times: Vec<i64> = last
+        .history("w", 1, i64::MAX)
+        .await
+        .iter()
+        .map(|event| cell_engine::Time::from_proto(event.event_time.as_ref().unwrap()).0)
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(*times.last().unwrap(), START + 100 * SECOND);
+}
