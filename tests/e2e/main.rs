@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary as processes, official clients as users.
 
+mod dev;
 mod golden;
 mod start_dev;
 mod support;

@@ -7,18 +7,20 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Tells *hung* from *works*; nothing here is a measurement.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at something that is awaited.
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// A lone development server.
-pub struct DevServer {
+pub(crate) struct DevServer {
     child: Child,
     /// `host:port` of its frontend.
-    pub address: String,
+    pub(crate) address: String,
 }
 
 impl DevServer {
     /// Starts `atoll server start-dev` on a free port and waits until it answers.
-    pub fn start(extra: &[&str]) -> Self {
+    pub(crate) fn start(extra: &[&str]) -> Self {
         let port = free_port();
         let mut child = Command::new(atoll())
             .args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", &port.to_string()])
@@ -32,17 +34,6 @@ impl DevServer {
         let address = format!("127.0.0.1:{port}");
         wait_for_port(&address, &mut child);
         Self { child, address }
-    }
-
-    /// Process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Ends the process as a crash would.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("the process is ours");
-        self.child.wait().expect("the process was ours");
     }
 }
 
@@ -64,12 +55,12 @@ fn drain(stdout: impl std::io::Read + Send + 'static) {
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("loopback").port()
 }
 
 /// Waits until something listens, or fails when the process has ended.
-pub fn wait_for_port(address: &str, child: &mut Child) {
+pub(crate) fn wait_for_port(address: &str, child: &mut Child) {
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
         if let Some(status) = child.try_wait().expect("the process is ours") {

@@ -8,13 +8,14 @@ use std::sync::OnceLock;
 
 /// The environment's interpreter. Made once per checkout and kept below the build folder; made anew when the
 /// requirements change. Fails loudly when Python cannot be had.
-pub fn interpreter() -> &'static Path {
+pub(crate) fn interpreter() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(make)
 }
 
 fn make() -> PathBuf {
-    let requirements = fs::read_to_string(tests_dir().join("python/requirements.txt")).expect("requirements.txt");
+    let requirements =
+        fs::read_to_string(tests_dir().join("python/requirements.txt")).expect("requirements.txt");
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     fs::create_dir_all(&root).expect("build folder is writable");
     // Test binaries of one run may come here at the same time.
@@ -35,9 +36,9 @@ fn make() -> PathBuf {
         let made = venv("/usr/bin/python3").expect("python3 was just installed");
         assert!(made.status.success(), "venv failed: {}", String::from_utf8_lossy(&made.stderr));
     }
-    run(Command::new(&python).args(["-m", "pip", "install", "-q", "--no-input", "-r"]).arg(
-        tests_dir().join("python/requirements.txt"),
-    ));
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "-q", "--no-input", "-r"])
+        .arg(tests_dir().join("python/requirements.txt")));
     fs::write(&stamp, &requirements).expect("build folder is writable");
     python
 }
@@ -48,7 +49,7 @@ fn run(command: &mut Command) {
 }
 
 /// One of the programs in `tests/python`, ready to run.
-pub fn program(name: &str) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(interpreter());
     command.arg(name).current_dir(tests_dir().join("python")).stdin(Stdio::null());
     command.env_remove("TEMPORAL_ADDRESS").env_remove("TEMPORAL_NAMESPACE").env_remove("TEMPORAL_API_KEY");
@@ -56,7 +57,7 @@ pub fn program(name: &str) -> Command {
 }
 
 /// Runs a program to its end and answers what it printed; fails with all its output when it fails.
-pub fn output_of(command: &mut Command) -> String {
+pub(crate) fn output_of(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("Python starts");
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?} ended with {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}");

@@ -1,0 +1,9 @@
+//! `atoll dev`: a tenant's whole story on a whole cloud.
+
+mod billing;
+mod crash;
+mod isolation;
+mod keys;
+mod namespaces;
+mod stop;
+mod usage;

@@ -1,0 +1,233 @@
+//! A whole cloud, `atoll dev`, in a folder of its own.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::{PATIENCE, PAUSE};
+use super::{atoll, eventually};
+
+/// What a stop may take here; the contract is 5 s on a machine that does nothing else.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// A running cloud.
+pub(crate) struct Cloud {
+    folder: TempDir,
+    supervisor: Child,
+    ready: Value,
+}
+
+impl Cloud {
+    /// Starts one on free ports and waits until it serves.
+    pub(crate) fn start() -> Self {
+        let _alone = alone();
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let supervisor = spawn(&folder, &[]);
+        let mut cloud = Self { folder, supervisor, ready: Value::Null };
+        cloud.wait_until_ready();
+        cloud
+    }
+
+    /// Stops it as a user does and starts it again on the same data.
+    pub(crate) fn restart(&mut self, extra: &[&str]) {
+        let _alone = alone();
+        self.stop();
+        self.supervisor = spawn(&self.folder, extra);
+        self.wait_until_ready();
+    }
+
+    /// Ends the whole process group at once, as a power cut would, and starts the cloud again on the same data.
+    pub(crate) fn crash_and_restart(&mut self, meanwhile: impl FnOnce()) {
+        let _alone = alone();
+        self.crash();
+        meanwhile();
+        self.supervisor = spawn(&self.folder, &[]);
+        self.wait_until_ready();
+    }
+
+    /// Sends SIGTERM and waits until the supervisor has ended; answers how long that took.
+    pub(crate) fn stop(&mut self) -> Duration {
+        let began = Instant::now();
+        signal(self.supervisor.id(), Signal::TERM);
+        while self.supervisor.try_wait().expect("the process is ours").is_none() {
+            assert!(began.elapsed() < STOP_LIMIT, "the cloud does not stop");
+            std::thread::sleep(PAUSE);
+        }
+        began.elapsed()
+    }
+
+    /// Kills the whole process group and waits until nothing of it is left.
+    fn crash(&mut self) {
+        let pids = self.pids();
+        let group = Pid::from_raw(self.supervisor.id().cast_signed()).expect("a process id");
+        kill_process_group(group, Signal::KILL).expect("the group is ours");
+        self.supervisor.wait().expect("the process is ours");
+        for pid in pids {
+            eventually("the end of a killed process", || gone(pid));
+        }
+    }
+
+    /// Holds one of its processes; it goes on when the answer is dropped.
+    #[must_use]
+    pub(crate) fn pause(&self, name: &str) -> Paused {
+        let pid = self.ready["processes"][name]["pid"].as_u64().expect("a process of the cloud");
+        let paused = Paused(u32::try_from(pid).expect("a process id"));
+        signal(paused.0, Signal::STOP);
+        eventually("a process that stands still", || match state(paused.0) {
+            Some('T') => Ok(()),
+            other => Err(format!("{name} is {other:?}")),
+        });
+        paused
+    }
+
+    /// Ids of all its processes but the supervisor.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let processes = self.ready["processes"].as_object().expect("processes");
+        let pids: Vec<u32> = processes
+            .values()
+            .map(|process| u32::try_from(process["pid"].as_u64().expect("it runs")).expect("a process id"))
+            .collect();
+        assert_eq!(pids.len(), 7, "{processes:?}");
+        pids
+    }
+
+    /// A text field of the ready file.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap_or_else(|| panic!("no {name} in the ready file"))
+    }
+
+    /// Where the ready file stands while the cloud runs.
+    pub(crate) fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("data/dev.json")
+    }
+
+    /// Runs a command of the binary against this cloud.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(atoll());
+        for variable in ["ATOLL_ADDRESS", "ATOLL_API_KEY", "ATOLL_OPERATOR_KEY"] {
+            command.env_remove(variable);
+        }
+        command.env("ATOLL_READY_FILE", self.ready_file()).args(arguments).stdin(Stdio::null());
+        command.output().expect("the binary starts")
+    }
+
+    /// What a command prints.
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        self.attempt(arguments).unwrap_or_else(|error| panic!("atoll {arguments:?}: {error}"))
+    }
+
+    /// What a command answers as JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let printed = self.text(&[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {printed}"))
+    }
+
+    /// What a command prints, or what it says when it fails.
+    pub(crate) fn attempt(&self, arguments: &[&str]) -> Result<String, String> {
+        let Output { status, stdout, stderr } = self.run(arguments);
+        let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        if status.success() { Ok(out.into_owned()) } else { Err(format!("{status}: {err}{out}")) }
+    }
+
+    /// Makes a namespace with the command line, which speaks gRPC; answers its id.
+    pub(crate) fn create_namespace(&self, name: &str) -> String {
+        let made = self.json(&["namespace", "create", name]);
+        assert_eq!(made["asyncOperation"]["state"], "STATE_FULFILLED", "{made}");
+        made["namespace"].as_str().expect("an id").to_owned()
+    }
+
+    fn wait_until_ready(&mut self) {
+        let began = Instant::now();
+        loop {
+            // A file that a crash left behind names another supervisor.
+            if let Ok(content) = std::fs::read(self.ready_file()) {
+                let ready: Value = serde_json::from_slice(&content).expect("the ready file is whole");
+                if ready["supervisor_pid"] == self.supervisor.id() {
+                    self.ready = ready;
+                    return;
+                }
+            }
+            if let Some(status) = self.supervisor.try_wait().expect("the process is ours") {
+                panic!("the cloud ended with {status} before it served");
+            }
+            assert!(began.elapsed() < PATIENCE, "the cloud is never ready");
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if self.supervisor.try_wait().is_ok_and(|ended| ended.is_none()) {
+            signal(self.supervisor.id(), Signal::TERM);
+            let give_up = Instant::now() + STOP_LIMIT;
+            while self.supervisor.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < give_up {
+                std::thread::sleep(PAUSE);
+            }
+            // Its children end with it. Already gone is as good.
+            let _ = self.supervisor.kill();
+            let _ = self.supervisor.wait();
+        }
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            println!("--- what the cloud said\n{log}");
+        }
+    }
+}
+
+/// A process that is held.
+pub(crate) struct Paused(u32);
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        signal(self.0, Signal::CONT);
+    }
+}
+
+/// While this is held, no other cloud of these tests picks ports, so that none takes those of one that is down.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spawn(folder: &TempDir, extra: &[&str]) -> Child {
+    let log = File::options().create(true).append(true).open(folder.path().join("log")).expect("log file");
+    Command::new(atoll())
+        .arg("dev")
+        .arg("--data-dir")
+        .arg(folder.path().join("data"))
+        .args(["--gateway-port", "0", "--cloud-port", "0"])
+        .args(extra)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .expect("the binary starts")
+}
+
+fn signal(pid: u32, signal: Signal) {
+    // Already gone is as good.
+    let _ = kill_process(Pid::from_raw(pid.cast_signed()).expect("a process id"), signal);
+}
+
+/// Whether a process has ended, also when nobody has taken note of its end yet.
+pub(crate) fn gone(pid: u32) -> Result<(), String> {
+    match state(pid) {
+        None | Some('Z' | 'X') => Ok(()),
+        Some(state) => Err(format!("process {pid} is in state {state}")),
+    }
+}
+
+/// The state letter of a process.
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
