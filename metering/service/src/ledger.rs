@@ -100,3 +100,6 @@ impl Ledger {
 
 /// The least storage key, for ranges.
 const LEAST: StorageKey = (Uuid::nil(), Kind::Actions);
+
+#[cfg(test)]
+mod tests;

@@ -49,3 +49,15 @@ fn unavailable(error: StoreError) -> Status {
     tracing::error!(%error, "usage cannot be read");
     Status::unavailable("usage cannot be read at the moment")
 }
+
+/// Every row that a listing of everything would give, without zeros.
+#[cfg(test)]
+pub(crate) async fn all_rows(store: &Store) -> Vec<(crate::cube::CubeKey, crate::ledger::Quantity)> {
+    let (account_id, namespace) = (None, String::new());
+    let after = page_token::before(0);
+    let selection =
+        crate::store::Selection { account_id, namespace, after, before_ms: i64::MAX, limit: 1 << 20 };
+    let page = store.page(&selection).await.unwrap();
+    let rows = list_usage::with_open_hours(page.rows, &page.open, &selection);
+    rows.into_iter().filter(|(_, quantity)| *quantity != 0).collect()
+}

@@ -1,6 +1,6 @@
 //! One look at the object store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,8 @@ pub(crate) struct Memory {
     looks: u32,
     /// Manifests that were read.
     pub(super) manifests: BTreeSet<String>,
+    /// First row of the last object that was taken in: a shard that was recovered begins its next object in or behind it.
+    pub(super) last_from: BTreeMap<ShardName, u64>,
     /// Keys that are no usage, reported once.
     pub(super) refused: BTreeSet<String>,
     /// Gaps by the row that is missing, reported once.

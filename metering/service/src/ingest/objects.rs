@@ -1,6 +1,7 @@
 //! Reading manifests and usage objects.
 
 use atoll_internal_api::usage::v1::{CellManifest, UsageObject};
+use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
@@ -76,8 +77,9 @@ impl Ingest {
         memory: &mut Memory,
     ) -> Result<bool, IngestError> {
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
-        // Behind every key of the row before the watermark: `.` comes after the `-` between rows.
-        let mut after = (!everything).then(|| format!("{prefix}{:020}.", *watermark - 1));
+        let from = memory.last_from.get(name).copied().unwrap_or(*watermark);
+        // Behind every key that begins with an earlier row: `.` comes after the `-` between rows.
+        let mut after = (!everything).then(|| format!("{prefix}{:020}.", from.saturating_sub(1)));
         loop {
             let keys = self.objects.list(&prefix, after.as_deref(), PAGE).await?;
             let Some(last) = keys.last().cloned() else { return Ok(false) };
@@ -94,6 +96,7 @@ impl Ingest {
                 }
                 if self.take_in(name, &key, memory).await? {
                     *watermark = to;
+                    memory.last_from.insert(name.clone(), from);
                 }
             }
             after = Some(last);
@@ -103,14 +106,14 @@ impl Ingest {
     /// Whether the object is in now. One that is no usage is reported, and its rows stay missing.
     async fn take_in(&self, name: &ShardName, key: &str, memory: &mut Memory) -> Result<bool, IngestError> {
         let Some(bytes) = self.objects.get(key).await? else { return Ok(false) };
-        let object = match usage_object::decode(bytes) {
+        let object = match read(bytes).await {
             Ok(object) if is_named(&object, key) => object,
             Ok(_) => {
                 refuse(memory, key, "holds another object than its name says");
                 return Ok(false);
             }
-            Err(error) => {
-                refuse(memory, key, &error.to_string());
+            Err(problem) => {
+                refuse(memory, key, &problem);
                 return Ok(false);
             }
         };
@@ -124,6 +127,14 @@ impl Ingest {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Decoding takes time, and a file that is damaged in an unforeseen way may make the reader panic.
+async fn read(bytes: Bytes) -> Result<UsageObject, String> {
+    match tokio::task::spawn_blocking(move || usage_object::decode(bytes)).await {
+        Ok(decoded) => decoded.map_err(|error| error.to_string()),
+        Err(panicked) => Err(panicked.to_string()),
     }
 }
 

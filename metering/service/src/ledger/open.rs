@@ -1,6 +1,6 @@
 //! What an open hour holds so far.
 
-use super::{Ledger, Quantity};
+use super::{LEAST, Ledger, Quantity};
 use crate::cube::CubeKey;
 use crate::hour::{HOUR_MS, start_of};
 
@@ -10,8 +10,12 @@ impl Ledger {
     pub(crate) fn open_storage(&self, from_ms: i64, to_ms: i64) -> Vec<(CubeKey, Quantity)> {
         let mut rows = Vec::new();
         let first_change = self.open.keys().next().map(|(hour, _)| *hour);
-        let Some(mut hour) = self.sealed_until_ms.or(first_change) else { return rows };
+        let Some(first) = self.sealed_until_ms.or(first_change) else { return rows };
+        let mut hour = first.max(start_of(from_ms));
         let mut standing = self.standing.clone();
+        for ((_, key), change) in self.open.range(..(hour, LEAST)) {
+            *standing.entry(*key).or_default() += change.bytes;
+        }
         while hour < to_ms && hour <= start_of(self.written_at_ms) {
             let end = hour + HOUR_MS;
             let told = self.written_at_ms.min(end);
@@ -24,7 +28,7 @@ impl Ledger {
                 let changed = change.moment - change.bytes * Quantity::from(end - told);
                 let integral = stood * Quantity::from(told - hour) + changed;
                 standing.insert(key, stood + change.bytes);
-                if hour >= from_ms && integral != 0 {
+                if integral != 0 {
                     let row = CubeKey::storage(&self.cell_id, hour, key.0, &self.owner(key.0), key.1);
                     rows.push((row, integral));
                 }

@@ -55,7 +55,7 @@ impl Usage {
 }
 
 /// Adds what ledgers of open hours hold, as far as the page reaches.
-fn with_open_hours(
+pub(super) fn with_open_hours(
     rows: Vec<(CubeKey, Quantity)>,
     open: &[Ledger],
     selection: &Selection,

@@ -1,0 +1,165 @@
+//! Looks at an object store: what is found, what is waited for, what is refused.
+
+use std::sync::Arc;
+
+use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
+use atoll_internal_api::usage::v1::{
+    ActionType, Actions, CellManifest, HourSeal, PositionedEntry, UsageEntry, UsageObject,
+};
+use atoll_object_store::{MemoryObjectStore, ObjectStore};
+use bytes::Bytes;
+use prost::Message;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::ingest::Memory;
+use crate::service::all_rows;
+use crate::test_support::{INCARNATION, namespace};
+use crate::{Config, Deps, Metering};
+
+/// Metering over objects in memory.
+pub(super) struct World {
+    pub(super) metering: Metering,
+    pub(super) objects: Arc<MemoryObjectStore>,
+    memory: Memory,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(super) async fn new(cells: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Arc::new(MemoryObjectStore::default());
+        let config = Config {
+            database: folder.path().join("metering.db"),
+            cells: cells.iter().map(|&cell| cell.to_owned()).collect(),
+            interval: std::time::Duration::from_secs(1),
+        };
+        let deps = Deps { objects: Arc::clone(&objects) as Arc<dyn ObjectStore> };
+        let metering = Metering::build(config, deps).await.unwrap();
+        Self { metering, objects, memory: Memory::default(), _folder: folder }
+    }
+
+    pub(super) async fn look(&mut self) {
+        self.metering.ingest().look(&mut self.memory, &CancellationToken::new()).await;
+    }
+
+    pub(super) async fn put_manifest(&self, cell_id: &str, shard_count: u32) {
+        let manifest = CellManifest {
+            cell_id: cell_id.to_owned(),
+            incarnation: Bytes::copy_from_slice(INCARNATION.as_bytes()),
+            shard_count,
+            ..CellManifest::default()
+        };
+        let key = usage_object::manifest_key(cell_id, INCARNATION);
+        self.objects.put(&key, manifest.encode_to_vec().into()).await.unwrap();
+    }
+
+    pub(super) async fn put(&self, object: &UsageObject) {
+        let key = usage_object::key(object).unwrap();
+        self.objects.put(&key, usage_object::encode(object).unwrap()).await.unwrap();
+    }
+
+    /// Actions in the cube.
+    async fn total(&self) -> i128 {
+        all_rows(&self.metering.ingest().store).await.iter().map(|(_, quantity)| quantity).sum()
+    }
+}
+
+/// One started timer in each of the rows `[from, to)` of shard 0.
+pub(super) fn timers(cell_id: &str, from: u64, to: u64) -> UsageObject {
+    let actions = Actions { r#type: ActionType::StartTimer as i32, count: 1 };
+    let entry = UsageEntry {
+        namespace_id: Bytes::copy_from_slice(namespace(1).as_bytes()),
+        at_ms: 5,
+        kind: Some(EntryKind::Actions(actions)),
+    };
+    UsageObject {
+        cell_id: cell_id.to_owned(),
+        incarnation: Bytes::copy_from_slice(INCARNATION.as_bytes()),
+        from_seq: from,
+        to_seq: to,
+        entries: (from..to)
+            .map(|seq| PositionedEntry { seq, index: 0, entry: Some(entry.clone()) })
+            .collect(),
+        written_at_ms: 5,
+        ..UsageObject::default()
+    }
+}
+
+#[tokio::test]
+async fn objects_are_taken_in_once_and_rows_that_are_missing_are_waited_for() {
+    let mut world = World::new(&[]).await;
+    world.put(&timers("a", 1, 4)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 0, "no manifest names the shard");
+    world.put_manifest("a", 2).await;
+    world.put(&timers("a", 6, 9)).await;
+    world.look().await;
+    world.look().await;
+    assert_eq!(world.total().await, 3, "rows 4 and 5 are missing");
+    world.put(&timers("a", 4, 6)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 8);
+}
+
+#[tokio::test]
+async fn a_recovered_writer_may_overlap_what_is_in() {
+    let mut world = World::new(&[]).await;
+    world.put_manifest("a", 1).await;
+    world.put(&timers("a", 1, 10)).await;
+    world.look().await;
+    world.put(&timers("a", 5, 15)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 14);
+    // It begins before the last object that was taken in: a listing of everything finds it, at the latest when a gap shows.
+    world.put(&timers("a", 2, 20)).await;
+    world.put(&timers("a", 20, 21)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 20);
+}
+
+#[tokio::test]
+async fn what_is_no_usage_holds_up_its_shard_alone_until_its_rows_come_another_way() {
+    let mut world = World::new(&[]).await;
+    world.put_manifest("a", 1).await;
+    world.put_manifest("b", 1).await;
+    let key = usage_object::key(&timers("a", 1, 4)).unwrap();
+    world.objects.put(&key, Bytes::from_static(b"PAR1 damaged PAR1")).await.unwrap();
+    let misplaced = usage_object::encode(&timers("c", 1, 4)).unwrap();
+    let stranger = usage_object::key(&timers("a", 1, 5)).unwrap();
+    world.objects.put(&stranger, misplaced).await.unwrap();
+    world.objects.put("cells/c/not-a-uuid/manifest", Bytes::from_static(b"\x0a\x01c")).await.unwrap();
+    world.put(&timers("a", 4, 6)).await;
+    world.put(&timers("b", 1, 3)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 2, "those of cell b");
+    world.put(&timers("a", 1, 6)).await;
+    world.look().await;
+    assert_eq!(world.total().await, 7);
+}
+
+#[tokio::test]
+async fn an_object_that_breaks_its_own_range_is_refused_whole() {
+    let mut world = World::new(&[]).await;
+    world.put_manifest("a", 1).await;
+    let mut broken = timers("a", 1, 4);
+    broken.entries[2].seq = 4;
+    world.put(&broken).await;
+    world.look().await;
+    assert_eq!(world.total().await, 0);
+    let mut sealed = timers("a", 1, 5);
+    sealed.seals.push(HourSeal { hour_start_ms: 1, seq: 2 });
+    world.put(&sealed).await;
+    world.look().await;
+    assert_eq!(world.total().await, 0, "no hour begins at 1 ms");
+}
+
+#[tokio::test]
+async fn it_runs_until_it_is_stopped() {
+    let world = World::new(&[]).await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(world.metering.clone().run(stop.clone()));
+    stop.cancel();
+    running.await.unwrap();
+    world.metering.close().await;
+}
