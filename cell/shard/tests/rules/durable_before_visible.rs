@@ -111,7 +111,7 @@ async fn a_caller_that_goes_away_changes_nothing() {
     let id = id_on(0, 0);
     cell.out.until(|out| out.effects.iter().any(|(_, key, _)| *key.id == *id)).await;
     assert_eq!(cell.signals("w").await, ["s"]);
-    let again = cell.from_log_alone().await;
+    let again = cell.rebuilt().await;
     assert_eq!(again.signals("w").await, ["s"]);
     assert_eq!(again.history(&id, 1, i64::MAX).await.len(), 2);
 }

@@ -117,7 +117,7 @@ impl Cell {
     }
 
     /// A second process over other storage that takes the same log: rows only, no checkpoint.
-    pub(crate) async fn from_log_alone(&self) -> Cell {
+    pub(crate) async fn rebuilt(&self) -> Cell {
         let stores = self.ledger.replica().await;
         let base = Base::Memory(stores);
         let (clock, ledger) = (Arc::clone(&self.clock), Arc::new(Ledger::default()));

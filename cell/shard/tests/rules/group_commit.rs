@@ -62,7 +62,7 @@ async fn a_large_batch_splits_into_rows_of_one_append() {
     let rows = &calls.last().unwrap()[0].rows;
     assert!(rows.len() > 2, "{} rows", rows.len());
     assert!(rows.iter().all(|row| row.batch_id == rows[0].batch_id));
-    let again = cell.from_log_alone().await;
+    let again = cell.rebuilt().await;
     assert_eq!(again.signals(&id).await, cell.signals(&id).await);
     assert_eq!(again.signals(&id).await.len(), 21);
 }

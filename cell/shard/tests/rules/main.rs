@@ -3,6 +3,7 @@
 mod fixture;
 
 mod checkpoint;
+mod counted;
 mod durable_before_visible;
 mod effects;
 mod fencing;

@@ -137,7 +137,7 @@ async fn what_was_acknowledged_survives_crashes_at_any_point() {
         let kept: usize = trial.acknowledged.values().map(Vec::len).sum();
         acknowledged += kept;
         lost += issued - kept;
-        let alone = cell.from_log_alone().await;
+        let alone = cell.rebuilt().await;
         assert_eq!(alone.snapshots(&trial.ids).await, cell.snapshots(&trial.ids).await, "seed {seed}");
         for id in &trial.ids {
             assert_eq!(
@@ -175,7 +175,7 @@ async fn from_checkpoint_and_tail_as_from_the_log_alone() {
             cell.clock.step(SECOND);
         }
         let tailed = cell.another().await;
-        let alone = cell.from_log_alone().await;
+        let alone = cell.rebuilt().await;
         let expected = cell.snapshots(&ids).await;
         assert_eq!(tailed.snapshots(&ids).await, expected);
         assert_eq!(alone.snapshots(&ids).await, expected);

@@ -22,7 +22,7 @@ async fn repeated_with_identical_rows() {
     assert_eq!(calls.len(), 3);
     assert!(calls.iter().all(|call| *call == calls[0]), "the same rows, ids and all");
     assert_eq!(cell.signals("w").await, ["s"]);
-    assert_eq!(cell.from_log_alone().await.signals("w").await, ["s"]);
+    assert_eq!(cell.rebuilt().await.signals("w").await, ["s"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +66,7 @@ async fn a_store_that_fails_half_of_the_time_loses_and_repeats_nothing() {
     }
     assert!(cell.store.injected() > 5);
     let all: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let again = cell.from_log_alone().await;
+    let again = cell.rebuilt().await;
     for id in &ids {
         assert_eq!(again.signals(id).await, all);
     }
