@@ -10,10 +10,13 @@ use atoll_internal_api::usage::v1::ActionType as T;
 use metering_rules::{action_of, recount};
 use std::collections::BTreeSet;
 
+/// What an event is, the event, what it costs.
+type Case = (&'static str, HistoryEvent, Option<(T, u64)>);
+
 #[test]
 fn cases() {
     let change = "TemporalChangeVersion";
-    let cases: Vec<(&str, HistoryEvent, Option<(T, u64)>)> = vec![
+    let cases: [Case; 27] = [
         ("a client's start", started(false, None), Some((T::StartWorkflow, 1))),
         ("a child's start, which its parent paid", started(true, None), None),
         ("the run after continue-as-new, which that paid", started(false, Some(By::Workflow)), None),

@@ -18,11 +18,14 @@ fn deltas(entries: &[UsageEntry]) -> Vec<(i32, i64)> {
     entries.iter().filter_map(storage).collect()
 }
 
+/// What a transition is, what the run held, new bytes, whether it closes the run, deltas.
+type Case = (&'static str, StorageBefore, u64, bool, &'static [(i32, i64)]);
+
 #[test]
 fn cases() {
     let open = |billed_bytes| StorageBefore { billed_bytes, closed: false };
     let closed = |billed_bytes| StorageBefore { billed_bytes, closed: true };
-    let cases: [(&str, StorageBefore, u64, bool, &[(i32, i64)]); 7] = [
+    let cases: [Case; 7] = [
         ("a first transition", open(0), 300, false, &[(ACTIVE, 300)]),
         ("a later one", open(300), 50, false, &[(ACTIVE, 50)]),
         ("one without events", open(300), 0, false, &[]),
@@ -55,14 +58,14 @@ fn cases() {
 #[test]
 fn a_deletion_takes_retained_bytes_away_at_its_own_moment() {
     let entry = retained_removed(NAMESPACE, 390, 77);
-    assert_eq!((entry.at_ms, deltas(&[entry.clone()])), (77, vec![(RETAINED, -390)]));
+    assert_eq!((entry.at_ms, deltas(std::slice::from_ref(&entry))), (77, vec![(RETAINED, -390)]));
     assert_eq!(entry.namespace_id, NAMESPACE.as_bytes().as_slice());
 }
 
 #[test]
 fn a_query_is_one_action_and_no_storage() {
     let entry = query(NAMESPACE, 77);
-    assert_eq!(deltas(&[entry.clone()]), []);
+    assert_eq!(deltas(std::slice::from_ref(&entry)), []);
     let Some(Kind::Actions(actions)) = entry.kind else { panic!("a query is an action") };
     assert_eq!((actions.r#type().as_str_name(), actions.count), ("ACTION_TYPE_QUERY_WORKFLOW", 1));
 }
