@@ -1,11 +1,15 @@
 //! The columns of an entry.
 
+use atoll_internal_api::usage::v1::UsageObject;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
+use prost::Message;
 use std::sync::{Arc, LazyLock};
 
 /// Metadata key of the encoded object without its entries, as hexadecimal text.
 pub(crate) const HEADER: &str = "atoll.usage.header";
+/// Metadata key of the checksum of the whole object, as hexadecimal text. Pages carry none of their own.
+pub(crate) const CHECKSUM: &str = "atoll.usage.crc32c";
 /// Metadata key of the format version.
 pub(crate) const FORMAT: &str = "atoll.usage.format";
 /// The version that this code writes, and the newest that it reads.
@@ -41,3 +45,8 @@ pub(crate) fn long(name: &str, prefix: &str) -> String {
 
 pub(crate) const ACTION: &str = "ACTION_TYPE_";
 pub(crate) const STORAGE: &str = "STORAGE_CLASS_";
+
+/// CRC-32C of the object as a message: what was written is what is read, whatever the file went through.
+pub(crate) fn checksum(object: &UsageObject) -> String {
+    format!("{:08x}", crc32c::crc32c(&object.encode_to_vec()))
+}

@@ -1,7 +1,7 @@
 //! Reading an object.
 
 use crate::UsageObjectError;
-use crate::columns::{ACTION, FORMAT, FORMAT_VERSION, HEADER, STORAGE, long};
+use crate::columns::{ACTION, CHECKSUM, FORMAT, FORMAT_VERSION, HEADER, STORAGE, checksum, long};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{
     ActionType, Actions, PositionedEntry, StorageClass, StorageDelta, UsageEntry, UsageObject,
@@ -19,6 +19,9 @@ pub fn decode(file: Bytes) -> Result<UsageObject, UsageObjectError> {
     for row in reader.get_row_iter(None)? {
         object.entries.push(entry(&row?)?);
     }
+    if value(&reader, CHECKSUM)? != checksum(&object) {
+        return Err(form("the checksum does not match: the file is damaged"));
+    }
     Ok(object)
 }
 
@@ -26,17 +29,18 @@ fn form(what: impl Into<String>) -> UsageObjectError {
     UsageObjectError::Form(what.into())
 }
 
-fn header(reader: &SerializedFileReader<Bytes>) -> Result<UsageObject, UsageObjectError> {
+fn value<'a>(reader: &'a SerializedFileReader<Bytes>, key: &str) -> Result<&'a str, UsageObjectError> {
     let pairs = reader.metadata().file_metadata().key_value_metadata();
-    let value = |key: &str| {
-        let pair = pairs.into_iter().flatten().find(|pair| pair.key == key);
-        pair.and_then(|pair| pair.value.as_deref()).ok_or_else(|| form(format!("no {key} in the metadata")))
-    };
-    let version = value(FORMAT)?;
+    let pair = pairs.into_iter().flatten().find(|pair| pair.key == key);
+    pair.and_then(|pair| pair.value.as_deref()).ok_or_else(|| form(format!("no {key} in the metadata")))
+}
+
+fn header(reader: &SerializedFileReader<Bytes>) -> Result<UsageObject, UsageObjectError> {
+    let version = value(reader, FORMAT)?;
     if version != FORMAT_VERSION {
-        return Err(form(format!("format {version} is newer than {FORMAT_VERSION}")));
+        return Err(form(format!("format {version} is not {FORMAT_VERSION}")));
     }
-    let bytes = unhexadecimal(value(HEADER)?).ok_or_else(|| form("the header is not hexadecimal"))?;
+    let bytes = unhexadecimal(value(reader, HEADER)?).ok_or_else(|| form("the header is not hexadecimal"))?;
     UsageObject::decode(Bytes::from(bytes))
         .map_err(|error| form(format!("the header does not decode: {error}")))
 }

@@ -1,7 +1,7 @@
 //! Writing an object.
 
 use crate::UsageObjectError;
-use crate::columns::{ACTION, FORMAT, FORMAT_VERSION, HEADER, SCHEMA, STORAGE, short};
+use crate::columns::{ACTION, CHECKSUM, FORMAT, FORMAT_VERSION, HEADER, SCHEMA, STORAGE, checksum, short};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{
     ActionType, Attribution, PositionedEntry, StorageClass, UsageEntry, UsageObject,
@@ -24,6 +24,7 @@ pub fn encode(object: &UsageObject) -> Result<Bytes, UsageObjectError> {
     let metadata = vec![
         KeyValue::new(FORMAT.to_owned(), FORMAT_VERSION.to_owned()),
         KeyValue::new(HEADER.to_owned(), hexadecimal(&header.encode_to_vec())),
+        KeyValue::new(CHECKSUM.to_owned(), checksum(object)),
     ];
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

@@ -75,3 +75,29 @@ fn keys_sort_by_the_rows_they_cover() {
     assert!(early < late);
     assert_eq!(usage_object::parse_key(&late), Some((10, 200)));
 }
+
+#[test]
+fn no_changed_byte_gives_another_object() {
+    let entry = |seq, kind| PositionedEntry {
+        seq,
+        index: 0,
+        entry: Some(UsageEntry { namespace_id: Bytes::from_static(&[7; 16]), at_ms: 5, kind: Some(kind) }),
+    };
+    let object = object(vec![
+        entry(5, Kind::Actions(Actions { r#type: 10, count: 3 })),
+        entry(6, Kind::Storage(StorageDelta { class: 1, bytes: 4_096 })),
+    ]);
+    let file = usage_object::encode(&object).unwrap();
+    let mut refused = 0;
+    for at in 0..file.len() {
+        let mut damaged = file.to_vec();
+        damaged[at] ^= 0x10;
+        // A reader that gives up by a panic gives no object either: callers decode on a thread of their own.
+        let read = std::panic::catch_unwind(|| usage_object::decode(damaged.into()));
+        match read {
+            Ok(Ok(read)) => assert_eq!(read, object, "byte {at}"),
+            _ => refused += 1,
+        }
+    }
+    assert!(refused > file.len() / 4, "{refused} of {}", file.len());
+}
