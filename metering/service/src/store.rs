@@ -94,6 +94,7 @@ impl Store {
         let mut transaction = self.writer.begin().await?;
         let before = ledgers::load(&mut transaction, name).await?;
         let mut after = before.clone();
+        ledgers::find_owners(&mut transaction, &mut after, object).await?;
         let applied = after.apply(object);
         if let Ok(Applied::Taken { .. }) = applied {
             ledgers::save(&mut transaction, name, &before, &after).await?;

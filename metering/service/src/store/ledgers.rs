@@ -1,7 +1,9 @@
 //! Ledgers of shards: loaded whole, written back as the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use atoll_internal_api::usage::v1::UsageObject;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
@@ -41,14 +43,7 @@ pub(super) async fn load_known(
     ledger.written_at_ms = progress.written_at_ms;
     let id = progress.shard_id;
     for row in sqlx::query(statements::SELECT_OWNERS).bind(id).fetch_all(&mut *connection).await? {
-        let owner = Owner {
-            namespace: row.try_get("namespace")?,
-            account_id: row.try_get("account_id")?,
-            project_id: row.try_get("project_id")?,
-            tags: row.try_get("tags")?,
-        };
-        let known = KnownOwner { owner, generation: unsigned(&row, "generation")? };
-        ledger.owners.insert(uuid(&row, "namespace_id")?, known);
+        ledger.owners.insert(uuid(&row, "namespace_id")?, known_owner(&row)?);
     }
     for row in sqlx::query(statements::SELECT_STANDING).bind(id).fetch_all(&mut *connection).await? {
         ledger.standing.insert((uuid(&row, "namespace_id")?, kind(&row)?), quantity(&row, "bytes")?);
@@ -58,6 +53,43 @@ pub(super) async fn load_known(
         ledger.open.insert((row.try_get("hour_ms")?, (uuid(&row, "namespace_id")?, kind(&row)?)), open);
     }
     Ok(ledger)
+}
+
+fn known_owner(row: &SqliteRow) -> Result<KnownOwner, StoreError> {
+    let owner = Owner {
+        namespace: row.try_get("namespace")?,
+        account_id: row.try_get("account_id")?,
+        project_id: row.try_get("project_id")?,
+        tags: row.try_get("tags")?,
+    };
+    Ok(KnownOwner { owner, generation: unsigned(row, "generation")? })
+}
+
+/// Fills in owners that neither the object nor the shard names, by what other shards of the cell have said: better on
+/// the right bill by an older record than on nobody's.
+pub(super) async fn find_owners(
+    connection: &mut SqliteConnection,
+    ledger: &mut Ledger,
+    object: &UsageObject,
+) -> Result<(), StoreError> {
+    let used: BTreeSet<&[u8]> =
+        object.entries.iter().filter_map(|e| e.entry.as_ref()).map(|e| e.namespace_id.as_ref()).collect();
+    let named: BTreeSet<&[u8]> = object.attributions.iter().map(|one| one.namespace_id.as_ref()).collect();
+    for id in used.difference(&named) {
+        let Ok(namespace_id) = Uuid::from_slice(id) else { continue };
+        if ledger.owners.contains_key(&namespace_id) {
+            continue;
+        }
+        let row = sqlx::query(statements::SELECT_OWNER_IN_CELL)
+            .bind(&ledger.cell_id)
+            .bind(*id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = row {
+            ledger.owners.insert(namespace_id, known_owner(&row)?);
+        }
+    }
+    Ok(())
 }
 
 /// Writes what differs between a ledger as it was loaded and as it is now, and adds its gains to the cube.

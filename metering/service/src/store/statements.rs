@@ -15,6 +15,7 @@ statements! {
     SELECT_SHARD = "select_shard.sql";
     UPSERT_SHARD = "upsert_shard.sql";
     SELECT_OWNERS = "select_owners.sql";
+    SELECT_OWNER_IN_CELL = "select_owner_in_cell.sql";
     UPSERT_OWNER = "upsert_owner.sql";
     SELECT_STANDING = "select_standing.sql";
     UPSERT_STANDING = "upsert_standing.sql";

@@ -103,6 +103,17 @@ async fn an_open_hour_is_shown_as_far_as_it_is_told_and_final_once_it_is_sealed(
 }
 
 #[tokio::test]
+async fn an_owner_that_one_shard_names_is_known_to_the_others() {
+    let mut world = World::new(&[]).await;
+    world.put_manifest("a", 2).await;
+    world.put(&UsageObject { attributions: vec![owner()], ..timers("a", 1, 3) }).await;
+    world.put(&UsageObject { shard: 1, ..timers("a", 1, 5) }).await;
+    world.look().await;
+    let request = ListUsageRequest { account_id: "acme1".to_owned(), ..hours(0, 1) };
+    assert_eq!(short(&list(&world, request).await.unwrap().0), [(0, "actions", "6", true)]);
+}
+
+#[tokio::test]
 async fn pages_of_one_row_give_the_same_rows_as_one_page() {
     let mut world = World::new(&[]).await;
     world.put_manifest("a", 1).await;
