@@ -29,6 +29,7 @@ pub(crate) static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
         OPTIONAL INT64 count;
         OPTIONAL BYTE_ARRAY storage_class (UTF8);
         OPTIONAL INT64 bytes_delta;
+        REQUIRED BYTE_ARRAY tags (UTF8);
     }";
     Arc::new(parse_message_type(schema).expect("the schema is constant and valid"))
 });

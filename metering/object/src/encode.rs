@@ -69,12 +69,23 @@ impl Columns<'_> {
         optional::<ByteArrayType, _>(group, self.of(|_, usage| action(usage).map(|(name, _)| name)))?;
         optional::<Int64Type, _>(group, self.of(|_, usage| action(usage).map(|(_, count)| count)))?;
         optional::<ByteArrayType, _>(group, self.of(|_, usage| storage(usage).map(|(name, _)| name)))?;
-        optional::<Int64Type, _>(group, self.of(|_, usage| storage(usage).map(|(_, bytes)| bytes)))
+        optional::<Int64Type, _>(group, self.of(|_, usage| storage(usage).map(|(_, bytes)| bytes)))?;
+        required::<ByteArrayType, _>(group, self.tags())
     }
 
     fn of<T>(&self, value: impl Fn(&PositionedEntry, &UsageEntry) -> T) -> Vec<T> {
         let none = UsageEntry::default();
         self.object.entries.iter().map(|entry| value(entry, entry.entry.as_ref().unwrap_or(&none))).collect()
+    }
+
+    /// JSON objects with sorted keys; `{}` where nobody said who the namespace belongs to.
+    fn tags(&self) -> Vec<ByteArray> {
+        let json = |who: &Attribution| serde_json::to_string(&who.tags).expect("a map of texts is JSON");
+        let texts: BTreeMap<&[u8], String> = self.who.iter().map(|(id, who)| (*id, json(who))).collect();
+        self.of(|_, usage| {
+            let text = texts.get(usage.namespace_id.as_ref()).map_or("{}", String::as_str);
+            ByteArray::from(text.as_bytes().to_vec())
+        })
     }
 
     fn attributed(&self, value: impl Fn(&Attribution) -> &String) -> Vec<ByteArray> {

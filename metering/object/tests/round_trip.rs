@@ -101,3 +101,25 @@ fn no_changed_byte_gives_another_object() {
     }
     assert!(refused > file.len() / 4, "{refused} of {}", file.len());
 }
+
+#[test]
+fn query_engines_see_who_used_what() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let usage = |id: [u8; 16]| UsageEntry {
+        namespace_id: Bytes::copy_from_slice(&id),
+        at_ms: 5,
+        kind: Some(Kind::Actions(Actions { r#type: 10, count: 3 })),
+    };
+    let of = |seq, id| PositionedEntry { seq, index: 0, entry: Some(usage(id)) };
+    let file = usage_object::encode(&object(vec![of(5, [7; 16]), of(6, [8; 16])])).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    let shown: Vec<String> = rows.map(|row| row.unwrap().to_string()).collect();
+    let known = r#"namespace: "orders.acme1", account_id: "acme1", project_id: "", action_type: "schedule_activity", count: 3"#;
+    assert!(shown[0].contains(known) && shown[0].contains(r#"tags: "{"team":"blue"}""#), "{}", shown[0]);
+    assert!(
+        shown[1].contains(r#"namespace: "", account_id: """#) && shown[1].contains(r#"tags: "{}""#),
+        "{}",
+        shown[1]
+    );
+}
