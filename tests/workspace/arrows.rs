@@ -14,7 +14,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("usage-object", &["atoll-internal-api"]),
     (
         "metering",
-        &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-object-store", "metering-rules", "usage-object"],
+        &[
+            "atoll-api",
+            "atoll-internal-api",
+            "atoll-rpc",
+            "atoll-object-store",
+            "metering-rules",
+            "usage-object",
+        ],
     ),
     ("cell-engine", &["atoll-api", "atoll-internal-api"]),
     ("cell-store", &["atoll-internal-api"]),
@@ -49,8 +56,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only one crate of ours may link (the binary links everything).
-const BEHIND_ONE_CRATE: &[(&str, &str)] =
-    &[("temporalio-sdk", "durable-workflows"), ("temporalio-client", "durable-workflows"), ("parquet", "usage-object")];
+const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
+    ("temporalio-sdk", "durable-workflows"),
+    ("temporalio-client", "durable-workflows"),
+    ("parquet", "usage-object"),
+];
 
 /// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies.
 const PURE: &[&str] = &["cell-engine", "metering-rules", "billing-core"];
@@ -84,7 +94,8 @@ fn crates_use_only_what_the_map_allows() {
         if name == "atoll" {
             continue;
         }
-        let allowed = listed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the map of arrows"));
+        let allowed =
+            listed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the map of arrows"));
         for used in uses.iter().filter(|used| ours.contains(used.as_str())) {
             assert!(allowed.contains(used.as_str()), "{name} must not use {used}");
         }
@@ -108,7 +119,10 @@ fn pure_crates_stay_pure() {
 fn heavy_crates_stand_behind_one_crate() {
     for (name, uses) in dependencies() {
         for (heavy, owner) in BEHIND_ONE_CRATE {
-            assert!(!uses.contains(*heavy) || name == *owner, "{name} must not use {heavy}, only {owner} does");
+            assert!(
+                !uses.contains(*heavy) || name == *owner,
+                "{name} must not use {heavy}, only {owner} does"
+            );
         }
     }
 }
