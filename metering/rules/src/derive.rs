@@ -17,7 +17,7 @@ pub struct Step<'a, E> {
     pub at_ms: i64,
     /// New events in order.
     pub events: E,
-    /// Billable actions that leave no event, and requests that are one action of their own type (see `REPLACES`).
+    /// Billable actions that leave no event.
     pub unrecorded: &'a [Actions],
     /// What storage the run held before.
     pub before: StorageBefore,
@@ -36,15 +36,6 @@ pub struct StorageBefore {
     pub closed: bool,
 }
 
-/// Requests that are one action however many events they leave: the engine states the action, and it replaces one of each
-/// that the step's events show. Source: the published list counts signal-with-start once "whether or not it starts a
-/// workflow", and gives update-with-start and options changed by a start their own types.
-const REPLACES: [(ActionType, &[ActionType]); 3] = [
-    (ActionType::SignalWorkflowWithStart, &[ActionType::StartWorkflow, ActionType::SignalWorkflow]),
-    (ActionType::StartWorkflowMultiOperation, &[ActionType::StartWorkflow]),
-    (ActionType::UpdateWorkflowOptionsViaStart, &[ActionType::UpdateWorkflowOptions]),
-];
-
 /// The usage entries of a step: at most one an action type, and what storage changes.
 pub fn derive<'e>(step: Step<'_, impl Iterator<Item = &'e HistoryEvent>>) -> Vec<UsageEntry> {
     let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
@@ -60,15 +51,8 @@ pub fn derive<'e>(step: Step<'_, impl Iterator<Item = &'e HistoryEvent>>) -> Vec
         *counts.entry(action as i32).or_default() += count;
     }
     for unrecorded in step.unrecorded {
-        let replaced = REPLACES.iter().find(|(action, _)| *action as i32 == unrecorded.r#type);
-        for action in replaced.map_or(&[][..], |(_, replaced)| replaced) {
-            if let Some(count) = counts.get_mut(&(*action as i32)) {
-                *count = count.saturating_sub(unrecorded.count);
-            }
-        }
         *counts.entry(unrecorded.r#type).or_default() += unrecorded.count;
     }
-    counts.retain(|_, count| *count > 0);
     let namespace_id = Bytes::copy_from_slice(step.namespace_id.as_bytes());
     let entry = |kind| UsageEntry { namespace_id: namespace_id.clone(), at_ms: step.at_ms, kind: Some(kind) };
     let mut entries: Vec<UsageEntry> =
