@@ -12,10 +12,8 @@ mod actions;
 mod derive;
 mod names;
 mod recount;
-mod stated;
 
 pub use actions::action_of;
 pub use derive::{Step, StorageBefore, derive, query, retained_removed};
 pub use names::{action_name, action_named};
 pub use recount::{Totals, recount};
-pub use stated::state;

@@ -10,8 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Totals = BTreeMap<ActionType, u64>;
 
 /// The billable actions that a whole history shows. Delivered retries show as the attempt of the started event that
-/// is written at an activity's end; retries of activities that were still pending at the run's end are not in it. Add what else calls
-/// leave by [`state`](crate::state).
+/// is written at an activity's end; retries of activities that were still pending at the run's end are not in it.
 pub fn recount<'a>(events: impl IntoIterator<Item = &'a HistoryEvent>) -> Totals {
     let mut totals = Totals::new();
     let mut marked = BTreeSet::new();
