@@ -37,7 +37,9 @@ pub use reset_sticky_task_queue::ResetStickyTaskQueue;
 pub use respond_activity_canceled::RespondActivityCanceled;
 pub use respond_activity_completed::RespondActivityCompleted;
 pub use respond_activity_failed::RespondActivityFailed;
-pub use respond_workflow_task_completed::{CompletedWorkflowTask, RespondWorkflowTaskCompleted};
+pub use respond_workflow_task_completed::{
+    CompleteAndTakeNext, CompletedWorkflowTask, RespondWorkflowTaskCompleted,
+};
 pub use respond_workflow_task_failed::RespondWorkflowTaskFailed;
 pub use revoke_start::{RevokeActivityStart, RevokeWorkflowTaskStart};
 pub use signal_workflow::SignalWorkflow;

@@ -29,6 +29,8 @@ pub struct Limits {
     pub workflow_task_timeout_nanos: i64,
     /// Largest start-to-close of a workflow task, nanoseconds.
     pub workflow_task_timeout_max_nanos: i64,
+    /// How long a worker may go on asking for one more workflow task while it has nothing to answer, nanoseconds.
+    pub workflow_task_heartbeats_nanos: i64,
     /// Pauses between attempts of an outbound effect start here and double, nanoseconds.
     pub effect_backoff_nanos: i64,
     /// Largest pause between attempts of an outbound effect, nanoseconds.
@@ -54,6 +56,7 @@ impl Default for Limits {
             blob: 2 << 20,
             workflow_task_timeout_nanos: 10 * SECOND,
             workflow_task_timeout_max_nanos: 120 * SECOND,
+            workflow_task_heartbeats_nanos: 1_800 * SECOND,
             effect_backoff_nanos: SECOND / 10,
             effect_backoff_max_nanos: 60 * SECOND,
         }

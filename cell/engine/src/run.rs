@@ -1,6 +1,9 @@
 //! A workflow run's mutable state.
 
+mod activities;
 mod apply;
+mod buffer;
+mod children;
 mod deadlines;
 mod effects;
 mod events;
@@ -158,6 +161,10 @@ impl Run {
     /// Whether the first workflow task is still to come: no task is scheduled before it.
     pub(crate) fn in_first_task_backoff(&self) -> bool {
         self.info.first_task_at_ns != 0 || self.info.first_task_held
+    }
+
+    pub(crate) fn timer_by_id(&self, timer_id: &str) -> Option<&Timer> {
+        self.timers.get(self.timer_ids.get(timer_id)?)
     }
 
     pub(crate) fn activity_by_id(&self, activity_id: &str) -> Option<&Activity> {

@@ -13,24 +13,19 @@ use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::Activity;
 
 /// Ends an activity with this event. The started event, which is kept back while attempts may follow each other, is
-/// written just before it. `started_at_all` is false for an activity that no worker ever got.
+/// written just before it. `answered_by` is who answers for an activity that no worker has started.
 pub(super) fn end(
     draft: &mut Draft<'_>,
     activity: &Activity,
     kind: EventType,
     attributes: Attributes,
-    started_at_all: bool,
-    fallback_identity: &str,
+    answered_by: Option<&str>,
 ) {
-    if started_at_all {
-        let identity = if activity.identity.is_empty() {
-            fallback_identity.to_owned()
-        } else {
-            activity.identity.clone()
-        };
+    let started_by = if activity.started_at_ns != 0 { Some(activity.identity.as_str()) } else { answered_by };
+    if let Some(identity) = started_by {
         let started = history::ActivityTaskStartedEventAttributes {
             scheduled_event_id: activity.scheduled_event_id,
-            identity,
+            identity: identity.to_owned(),
             request_id: activity.request_id.clone(),
             attempt: activity.attempt,
             last_failure: activity.last_failure.clone(),
@@ -73,7 +68,7 @@ pub(super) fn retry(
 }
 
 /// The failure that says a time was over.
-pub(super) fn timeout_failure(activity: &Activity, kind: TimeoutType) -> Failure {
+fn timeout_failure(activity: &Activity, kind: TimeoutType) -> Failure {
     let name = match kind {
         TimeoutType::StartToClose => "StartToClose",
         TimeoutType::ScheduleToStart => "ScheduleToStart",
@@ -84,6 +79,7 @@ pub(super) fn timeout_failure(activity: &Activity, kind: TimeoutType) -> Failure
     Failure {
         message: format!("activity {name} timeout"),
         source: "Server".into(),
+        cause: activity.last_failure.clone().map(Box::new),
         failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
             timeout_type: kind as i32,
             last_heartbeat_details: activity.heartbeat_details.clone(),
@@ -95,37 +91,27 @@ pub(super) fn timeout_failure(activity: &Activity, kind: TimeoutType) -> Failure
 /// A time of the activity is over: it is retried, or ends.
 pub(super) fn time_out(draft: &mut Draft<'_>, activity: &Activity, kind: TimeoutType) {
     let mut failure = timeout_failure(activity, kind);
-    let mut retry_state = match kind {
-        TimeoutType::StartToClose | TimeoutType::Heartbeat => match retry(draft, activity, Some(&failure)) {
-            Ok(()) => return,
-            Err(state) => state,
-        },
-        TimeoutType::ScheduleToClose => RetryState::Timeout,
+    let retry_state = match kind {
+        TimeoutType::StartToClose | TimeoutType::Heartbeat => {
+            // The attempt's own failure has no cause: earlier ones are the business of the closing event alone.
+            let attempt = Failure { cause: None, ..failure.clone() };
+            match retry(draft, activity, Some(&attempt)) {
+                Ok(()) => return,
+                Err(state) => state,
+            }
+        }
         _ => RetryState::NonRetryableFailure,
     };
-    if retry_state == RetryState::Timeout && kind != TimeoutType::ScheduleToClose {
-        // No time is left for another attempt: the whole activity is out of time, because of this failure.
-        let cause = failure;
+    if retry_state == RetryState::Timeout {
+        // No time is left for another attempt: the whole activity is out of time.
         failure = timeout_failure(activity, TimeoutType::ScheduleToClose);
-        failure.message = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying".into();
-        failure.cause = Some(Box::new(cause));
-    } else if kind == TimeoutType::ScheduleToClose {
-        failure.cause = activity.last_failure.clone().map(Box::new);
-        retry_state = RetryState::Timeout;
     }
-    let started = activity.started_at_ns != 0;
     let timed_out = history::ActivityTaskTimedOutEventAttributes {
         failure: Some(failure),
         scheduled_event_id: activity.scheduled_event_id,
         retry_state: retry_state as i32,
         ..Default::default()
     };
-    end(
-        draft,
-        activity,
-        EventType::ActivityTaskTimedOut,
-        Attributes::ActivityTaskTimedOutEventAttributes(timed_out),
-        started || activity.attempt > 1,
-        &activity.last_worker_identity,
-    );
+    let attributes = Attributes::ActivityTaskTimedOutEventAttributes(timed_out);
+    end(draft, activity, EventType::ActivityTaskTimedOut, attributes, None);
 }

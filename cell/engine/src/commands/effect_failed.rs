@@ -17,16 +17,15 @@ impl Command for EffectFailed {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
-        let wanted = match self.0 {
-            EffectKey::Parent => run.parent_effect().map(|_| (0, run.info.notify_attempt)),
-            EffectKey::Child(id) => {
-                let child = run.children.get(&id).filter(|child| run.child_effect(child).is_some());
-                child.map(|child| (id, child.attempt))
-            }
+        if run.effect(self.0).is_none() {
+            return Decision::unchanged(());
+        }
+        let (initiated_event_id, attempt) = match self.0 {
+            EffectKey::Parent => (0, run.info.notify_attempt),
+            EffectKey::Child(id) => (id, run.children.get(&id).map_or(0, |child| child.attempt)),
             // Matching keeps tasks; there is nothing to back off.
-            EffectKey::WorkflowTask | EffectKey::Activity(_) => None,
+            EffectKey::WorkflowTask | EffectKey::Activity(_) => return Decision::unchanged(()),
         };
-        let Some((initiated_event_id, attempt)) = wanted else { return Decision::unchanged(()) };
         let pause = context
             .limits
             .effect_backoff_nanos

@@ -61,8 +61,20 @@ impl<'a> View<'a> {
         if same { Ok((run, task)) } else { Err(gone()) }
     }
 
-    /// The activity that a worker speaks of. By token it must be started; by id it need not be.
+    /// The started activity that a worker speaks of.
     pub(crate) fn activity(self, named: &ActivityRef) -> Result<(&'a Run, &'a Activity), Rejection> {
+        let (run, activity) = self.activity_or_waiting(named)?;
+        if activity.started_at_ns == 0 {
+            return Err(Rejection::NotFound(texts::ACTIVITY_GONE.into()));
+        }
+        Ok((run, activity))
+    }
+
+    /// As `activity`; one named by its id need not be started.
+    pub(crate) fn activity_or_waiting(
+        self,
+        named: &ActivityRef,
+    ) -> Result<(&'a Run, &'a Activity), Rejection> {
         let run = self.open()?;
         let gone = || Rejection::NotFound(texts::ACTIVITY_GONE.into());
         let activity = match named {

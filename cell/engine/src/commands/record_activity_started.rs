@@ -4,11 +4,13 @@ use super::find::found;
 use crate::command::{Command, Context, Decision, View};
 use crate::draft::Draft;
 use crate::rejection::Rejection;
+use crate::run::Run;
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::{Payloads, WorkerVersionStamp};
 use atoll_api::temporal::api::history::v1::ActivityTaskScheduledEventAttributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
+use atoll_internal_api::state::v1::Activity;
 use atoll_internal_api::usage::v1::ActionType;
 
 /// Records that a worker got an attempt of an activity. A dispatch that became void is refused as obsolete.
@@ -54,23 +56,20 @@ impl Command for RecordActivityStarted {
         let obsolete = || Rejection::TaskObsolete("activity task is not waiting any more".into());
         let run = found!(view.run.filter(|run| !run.closed()).ok_or_else(obsolete));
         let activity = found!(run.activities.get(&self.scheduled_event_id).ok_or_else(obsolete));
-        let waits = activity.started_at_ns == 0
-            && activity.dispatch_at_ns == 0
-            && !activity.closing
-            && activity.stamp == self.stamp;
+        let same = activity.stamp == self.stamp && !activity.closing;
+        if same
+            && activity.started_at_ns != 0
+            && !self.request_id.is_empty()
+            && activity.request_id == self.request_id
+        {
+            // The same poll again: its answer may have been lost.
+            return Decision::unchanged(answer(run, activity, activity.nonce, Time(activity.started_at_ns)));
+        }
+        let waits = activity.started_at_ns == 0 && activity.dispatch_at_ns == 0 && same;
         if !waits {
             return Decision::reject(obsolete());
         }
-        let reply = StartedActivity {
-            scheduled: activity.scheduled.clone().unwrap_or_default(),
-            attempt: activity.attempt,
-            nonce: context.ids.next_u64(),
-            first_scheduled_at: Time(activity.first_scheduled_at_ns),
-            scheduled_at: Time(activity.scheduled_at_ns),
-            started_at: context.now,
-            heartbeat_details: activity.heartbeat_details.clone(),
-            workflow_type: run.workflow_type().to_owned(),
-        };
+        let reply = answer(run, activity, context.ids.next_u64(), context.now);
         let mut draft = Draft::new(run, context);
         draft.change(Kind::ActivityStarted(log::ActivityStarted {
             scheduled_event_id: self.scheduled_event_id,
@@ -80,9 +79,23 @@ impl Command for RecordActivityStarted {
             identity: self.identity,
             worker_version: self.worker_version,
         }));
-        if activity.attempt > 1 {
+        // An attempt that was given back and is delivered again is one retry.
+        if activity.attempt > 1 && activity.delivered_attempt != activity.attempt {
             draft.unrecorded(ActionType::RetryActivity, 1);
         }
         Decision::accept(draft.finish(), reply)
+    }
+}
+
+fn answer(run: &Run, activity: &Activity, nonce: u64, started_at: Time) -> StartedActivity {
+    StartedActivity {
+        scheduled: activity.scheduled.clone().unwrap_or_default(),
+        attempt: activity.attempt,
+        nonce,
+        first_scheduled_at: Time(activity.first_scheduled_at_ns),
+        scheduled_at: Time(activity.scheduled_at_ns),
+        started_at,
+        heartbeat_details: activity.heartbeat_details.clone(),
+        workflow_type: run.workflow_type().to_owned(),
     }
 }

@@ -37,15 +37,14 @@ impl Command for RecordChildClosed {
         let Some(child) = run.children.get(&self.initiated_event_id).filter(|child| !child.closing) else {
             return Decision::unchanged(());
         };
-        let first_run = Uuid::from_slice(&child.first_run_id).unwrap_or_default();
-        if child.started_event_id != 0 && first_run != self.first_run_id {
-            return Decision::unchanged(());
-        }
-        if child.started_event_id == 0 {
+        if child.first_run_id.is_empty() {
             // Its start is still on the way; the child tries again.
             return Decision::reject(crate::rejection::Rejection::Unavailable(
                 "the child's start is not recorded yet".into(),
             ));
+        }
+        if Uuid::from_slice(&child.first_run_id) != Ok(self.first_run_id) {
+            return Decision::unchanged(());
         }
         let Ok(close) = HistoryEvent::decode(self.close_event.clone()) else {
             return Decision::reject(crate::rejection::Rejection::InvalidArgument(

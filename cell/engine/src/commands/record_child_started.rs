@@ -3,6 +3,7 @@
 use super::find::found;
 use crate::command::{Command, Context, Decision, View};
 use crate::draft::Draft;
+use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause as Cause};
@@ -11,9 +12,11 @@ use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::Child;
+use bytes::Bytes;
 use uuid::Uuid;
 
-/// The child has started. Repeating it changes nothing.
+/// The child has started. Repeating it changes nothing. A parent that closed meanwhile takes it in, so that the child
+/// can be told what follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecordChildStarted {
     /// Which child.
@@ -26,11 +29,25 @@ impl Command for RecordChildStarted {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
-        let run = found!(view.open());
-        let Some(child) = unstarted(run, self.initiated_event_id) else { return Decision::unchanged(()) };
+        let run = found!(view.existing());
+        let child = match unstarted(run, self.initiated_event_id) {
+            Some(child) => child,
+            // A closed run that knows nothing of the child any more leaves it to the caller.
+            None if run.closed() && !run.children.contains_key(&self.initiated_event_id) => {
+                return Decision::reject(Rejection::NotFound(crate::texts::COMPLETED.into()));
+            }
+            None => return Decision::unchanged(()),
+        };
         let mut draft = Draft::new(run, context);
-        start(&mut draft, child, self.run_id);
-        draft.ensure_task();
+        if run.closed() {
+            draft.change(Kind::ChildStartLearned(log::ChildStartLearned {
+                initiated_event_id: self.initiated_event_id,
+                first_run_id: Bytes::copy_from_slice(self.run_id.as_bytes()),
+            }));
+        } else {
+            start(&mut draft, child, self.run_id);
+            draft.ensure_task();
+        }
         Decision::accept(draft.finish(), ())
     }
 }
@@ -38,7 +55,7 @@ impl Command for RecordChildStarted {
 /// A child that was initiated and whose start is not recorded, nor on its way to be.
 fn unstarted(run: &Run, initiated_event_id: i64) -> Option<&Child> {
     let child = run.children.get(&initiated_event_id)?;
-    (child.started_event_id == 0 && child.first_run_id.is_empty() && !child.closing).then_some(child)
+    (child.first_run_id.is_empty() && !child.closing).then_some(child)
 }
 
 fn start(draft: &mut Draft<'_>, child: &Child, run_id: Uuid) {
@@ -74,8 +91,11 @@ impl Command for RecordStartChildFailed {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
-        let run = found!(view.open());
+        let run = found!(view.existing());
         let Some(child) = unstarted(run, self.initiated_event_id) else { return Decision::unchanged(()) };
+        if run.closed() {
+            return drop_child(run, self.initiated_event_id, context);
+        }
         let none = Default::default();
         let initiated = child.initiated.as_ref().unwrap_or(&none);
         let failed = history::StartChildWorkflowExecutionFailedEventAttributes {
@@ -110,13 +130,30 @@ impl Command for RecordChildReleased {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
-        let Some(child) = run.children.get(&self.initiated_event_id) else { return Decision::unchanged(()) };
-        if child.released && !run.closed() {
+        let initiated_event_id = self.initiated_event_id;
+        let Some(child) =
+            run.children.get(&initiated_event_id).filter(|child| !child.first_run_id.is_empty())
+        else {
             return Decision::unchanged(());
+        };
+        // A child that was not yet let go when its parent closed may have been let go just now: it is not yet known
+        // that it was closed. Closing it twice is harmless, forgetting it is not.
+        let lets_go = !child.released && (child.close_pending || !run.closed());
+        if !lets_go {
+            return match run.closed() {
+                true => drop_child(run, initiated_event_id, context),
+                false => Decision::unchanged(()),
+            };
         }
         let mut draft = Draft::new(run, context);
-        let initiated_event_id = self.initiated_event_id;
         draft.change(Kind::ChildReleased(log::ChildReleased { initiated_event_id }));
         Decision::accept(draft.finish(), ())
     }
+}
+
+/// Nothing is left to do for a child of a closed run.
+fn drop_child(run: &Run, initiated_event_id: i64, context: &Context<'_>) -> Decision<()> {
+    let mut draft = Draft::new(run, context);
+    draft.change(Kind::ChildDropped(log::ChildDropped { initiated_event_id }));
+    Decision::accept(draft.finish(), ())
 }

@@ -2,7 +2,7 @@
 
 use super::find::found;
 use crate::command::{Command, Context, Decision, Release, View};
-use crate::draft::{Draft, started_attributes};
+use crate::draft::{Draft, Worker, continue_as_new_reasons, started_attributes};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use crate::time::Time;
@@ -67,66 +67,101 @@ impl Command for RecordWorkflowTaskStarted {
         let obsolete = || Rejection::TaskObsolete("workflow task is not waiting any more".into());
         let run = found!(view.run.filter(|run| !run.closed()).ok_or_else(obsolete));
         let task = found!(run.task.as_ref().ok_or_else(obsolete));
-        let waits = task.started_event_id == 0
-            && task.scheduled_event_id == self.scheduled_event_id
-            && task.stamp == self.stamp;
+        let same = task.stamp == self.stamp;
+        if same
+            && task.started_event_id != 0
+            && !self.request_id.is_empty()
+            && task.request_id == self.request_id
+        {
+            return Decision::unchanged(repeated(run, task));
+        }
+        let waits = same && task.started_event_id == 0 && task.scheduled_event_id == self.scheduled_event_id;
         if !waits {
             return Decision::reject(obsolete());
         }
         let nonce = context.ids.next_u64();
         let mut draft = Draft::new(run, context);
-        let reply =
-            start_task(&mut draft, run, task, &self.request_id, &self.identity, self.worker_version, nonce);
+        let reply = self.start(&mut draft, run, task, nonce);
         Decision { release: Release::PriorDurable, ..Decision::accept(draft.finish(), reply) }
     }
 }
 
-/// Drafts the start of a waiting task.
-fn start_task(
-    draft: &mut Draft<'_>,
-    run: &Run,
-    task: &WorkflowTask,
-    request_id: &str,
-    identity: &str,
-    worker_version: Option<WorkerVersionStamp>,
-    nonce: u64,
-) -> StartedWorkflowTask {
-    let mut attributes = started_attributes(run, request_id, identity, task.scheduled_event_id);
-    if let Attributes::WorkflowTaskStartedEventAttributes(started) = &mut attributes {
-        {
-            started.worker_version = worker_version;
+impl RecordWorkflowTaskStarted {
+    /// Drafts the start of a waiting task. A transient one that something has happened behind is a mere retry no more:
+    /// it is written, as a first attempt.
+    fn start(self, draft: &mut Draft<'_>, run: &Run, task: &WorkflowTask, nonce: u64) -> StartedWorkflowTask {
+        let becomes_written = task.transient && task.scheduled_event_id != run.next_event_id();
+        let (scheduled_event_id, attempt, scheduled_at) = if becomes_written {
+            (draft.write_scheduled(), 1, draft.now)
+        } else {
+            (task.scheduled_event_id, task.attempt, Time(task.scheduled_at_ns))
+        };
+        let bytes = draft.history_bytes();
+        let reasons = continue_as_new_reasons(scheduled_event_id, bytes, draft.limits);
+        let worker = Worker {
+            request_id: &self.request_id,
+            identity: &self.identity,
+            version: self.worker_version.as_ref(),
+            reasons: &reasons,
+        };
+        let attributes = started_attributes(&worker, scheduled_event_id, bytes);
+        let written = !task.transient || becomes_written;
+        let (started_event_id, transient) = if written {
+            (draft.event(EventType::WorkflowTaskStarted, attributes), Vec::new())
+        } else {
+            (scheduled_event_id + 1, encoded(&transient_events(run, task, attributes, draft.now)))
+        };
+        draft.change(Kind::WorkflowTaskStarted(log::WorkflowTaskStarted {
+            scheduled_event_id,
+            started_at_ns: draft.now.0,
+            nonce,
+            request_id: self.request_id,
+            identity: self.identity,
+            worker_version: self.worker_version.filter(|_| !written),
+            continue_as_new_reasons: if written { Vec::new() } else { reasons },
+        }));
+        StartedWorkflowTask {
+            scheduled_event_id,
+            started_event_id,
+            previous_started_event_id: run.previous_started_event_id(),
+            attempt,
+            scheduled_at,
+            started_at: draft.now,
+            nonce,
+            first_event_id: first_needed(run, task),
+            last_event_id: draft.next_event_id() - 1,
+            transient,
+            workflow_type: run.workflow_type().to_owned(),
+            task_queue: run.task_queue().to_owned(),
         }
     }
-    let mut transient = Vec::new();
-    let started_event_id = if task.transient {
-        let scheduled = transient_events(run, task, attributes, draft.now);
-        transient.extend(scheduled.iter().map(|event| Bytes::from(event.encode_to_vec())));
-        task.scheduled_event_id + 1
-    } else {
-        draft.event(EventType::WorkflowTaskStarted, attributes)
-    };
-    draft.change(Kind::WorkflowTaskStarted(log::WorkflowTaskStarted {
-        scheduled_event_id: task.scheduled_event_id,
-        started_at_ns: draft.now.0,
-        nonce,
-        request_id: request_id.to_owned(),
-        identity: identity.to_owned(),
-    }));
-    let sticky = !task.sticky_queue.is_empty();
+}
+
+/// The same poll again: its answer may have been lost.
+fn repeated(run: &Run, task: &WorkflowTask) -> StartedWorkflowTask {
     StartedWorkflowTask {
         scheduled_event_id: task.scheduled_event_id,
-        started_event_id,
+        started_event_id: task.started_event_id,
         previous_started_event_id: run.previous_started_event_id(),
         attempt: task.attempt,
         scheduled_at: Time(task.scheduled_at_ns),
-        started_at: draft.now,
-        nonce,
-        first_event_id: if sticky { run.previous_started_event_id() + 1 } else { 1 },
-        last_event_id: draft.next_event_id() - 1,
-        transient,
+        started_at: Time(task.started_at_ns),
+        nonce: task.nonce,
+        first_event_id: first_needed(run, task),
+        last_event_id: run.next_event_id() - 1,
+        transient: transient_tail(run),
         workflow_type: run.workflow_type().to_owned(),
         task_queue: run.task_queue().to_owned(),
     }
+}
+
+/// First event that the worker needs: all of them, or on its own queue what it has not seen.
+fn first_needed(run: &Run, task: &WorkflowTask) -> i64 {
+    if task.sticky_queue.is_empty() { 1 } else { run.previous_started_event_id() + 1 }
+}
+
+fn encoded(events: &[HistoryEvent]) -> Vec<Bytes> {
+    events.iter().map(|event| event.encode_to_vec().into()).collect()
 }
 
 /// The scheduled and started events that only this worker sees.
@@ -159,7 +194,6 @@ pub fn transient_tail(run: &Run) -> Vec<Bytes> {
     let Some(task) = run.task.as_ref().filter(|task| task.transient && task.started_event_id != 0) else {
         return Vec::new();
     };
-    let started = started_attributes(run, &task.request_id, &task.identity, task.scheduled_event_id);
-    let events = transient_events(run, task, started, Time(task.started_at_ns));
-    events.iter().map(|event| event.encode_to_vec().into()).collect()
+    let started = started_attributes(&Worker::of(task), task.scheduled_event_id, run.billed_bytes());
+    encoded(&transient_events(run, task, started, Time(task.started_at_ns)))
 }

@@ -34,11 +34,11 @@ impl Command for RespondActivityCanceled {
             details: self.details,
             latest_cancel_requested_event_id: activity.cancel_requested_event_id,
             scheduled_event_id: activity.scheduled_event_id,
-            identity: self.identity.clone(),
+            identity: self.identity,
             ..Default::default()
         };
         let attributes = Attributes::ActivityTaskCanceledEventAttributes(canceled);
-        end(&mut draft, activity, EventType::ActivityTaskCanceled, attributes, true, &self.identity);
+        end(&mut draft, activity, EventType::ActivityTaskCanceled, attributes, None);
         Decision::accept(draft.finish(), ())
     }
 }

@@ -24,7 +24,7 @@ impl Command for RespondActivityCompleted {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
-        let (run, activity) = found!(view.activity(&self.activity));
+        let (run, activity) = found!(view.activity_or_waiting(&self.activity));
         let mut draft = Draft::new(run, context);
         let completed = history::ActivityTaskCompletedEventAttributes {
             result: self.result,
@@ -33,7 +33,7 @@ impl Command for RespondActivityCompleted {
             ..Default::default()
         };
         let attributes = Attributes::ActivityTaskCompletedEventAttributes(completed);
-        end(&mut draft, activity, EventType::ActivityTaskCompleted, attributes, true, &self.identity);
+        end(&mut draft, activity, EventType::ActivityTaskCompleted, attributes, Some(&self.identity));
         Decision::accept(draft.finish(), ())
     }
 }

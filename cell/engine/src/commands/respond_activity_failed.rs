@@ -44,13 +44,13 @@ impl Command for RespondActivityFailed {
         let failed = history::ActivityTaskFailedEventAttributes {
             failure: self.failure,
             scheduled_event_id: activity.scheduled_event_id,
-            identity: self.identity.clone(),
+            identity: self.identity,
             retry_state: retry_state as i32,
             ..Default::default()
         };
         let attributes = Attributes::ActivityTaskFailedEventAttributes(failed);
         let mut ended = Draft::new(run, context);
-        end(&mut ended, activity, EventType::ActivityTaskFailed, attributes, true, &self.identity);
+        end(&mut ended, activity, EventType::ActivityTaskFailed, attributes, None);
         Decision::accept(ended.finish(), ())
     }
 }

@@ -5,9 +5,13 @@ mod children;
 mod closing;
 mod properties;
 mod steps;
+mod take_next;
 mod timers;
 
+pub use take_next::CompleteAndTakeNext;
+
 use super::find::{TaskRef, found};
+use super::record_workflow_task_started::StartedWorkflowTask;
 use crate::command::{Command, Context, Decision, Release, View};
 use crate::draft::Draft;
 use crate::rejection::Rejection;
@@ -20,8 +24,12 @@ use atoll_api::temporal::api::failure::v1::{Failure, ServerFailureInfo};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::log::v1::change::Kind;
+use atoll_internal_api::state::v1::WorkflowTask;
 use atoll_internal_api::usage::v1::ActionType;
-use steps::Steps;
+use std::collections::HashMap;
+use steps::{Activities, Steps};
 
 /// A worker has dealt with a workflow task.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -70,40 +78,71 @@ impl Command for RespondWorkflowTaskCompleted {
     type Reply = CompletedWorkflowTask;
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<CompletedWorkflowTask> {
+        let Decision { transitions, answer, release } = self.respond(view, context, false);
+        Decision { transitions, answer: answer.map(|(completed, _)| completed), release }
+    }
+}
+
+type Outcome = (CompletedWorkflowTask, Option<StartedWorkflowTask>);
+
+impl RespondWorkflowTaskCompleted {
+    /// Takes the answer; with `take_next` the task that follows at once is started in the same step.
+    fn respond(mut self, view: View<'_>, context: &mut Context<'_>, take_next: bool) -> Decision<Outcome> {
         let Some(named) = self.task else {
             return Decision::reject(Rejection::InvalidArgument("Task token not set on request.".into()));
         };
         let (run, task) = found!(view.started_task(named));
+        let heartbeat = self.force_new_task && self.commands.is_empty();
+        let heartbeats_end =
+            task.original_scheduled_at_ns.saturating_add(context.limits.workflow_task_heartbeats_nanos);
+        if heartbeat && context.now.0 > heartbeats_end {
+            return heartbeats_over(run, context);
+        }
         let mut draft = Draft::new(run, context);
         draft.write_transient();
-        let completed_event_id = self.complete(&mut draft, run);
-        let mut steps = Steps::new(run, context, completed_event_id, self.namespace.clone(), &self.identity);
+        let completed_event_id = self.complete(&mut draft, task);
+        let mut steps = Steps {
+            run,
+            limits: context.limits,
+            namespace_id: context.namespace.id,
+            namespace: &self.namespace,
+            identity: &self.identity,
+            completed_event_id,
+            activities: Activities::default(),
+            timers: HashMap::new(),
+            dropped_timers: Vec::new(),
+            new_children: 0,
+        };
         if let Err(bad) = steps.take(&mut draft, &self.commands) {
-            return fail(run, task.attempt, &self.identity, bad, context);
+            return fail(run, task, &self.identity, bad, context);
         }
-        draft.flush_buffer(&steps.dropped_timers);
-        self.count(&mut draft, steps.commands);
+        let dropped = steps.dropped_timers;
+        draft.flush_buffer(&dropped);
+        self.count(&mut draft, heartbeat);
+        let mut next = None;
         if draft.closed().is_none() {
-            draft.set_sticky(self.sticky);
-            if steps.wants_task {
-                draft.force_news();
-            }
+            draft.set_sticky(self.sticky.take());
             if self.force_new_task || draft.has_news() {
                 draft.ensure_task();
             }
+            if take_next {
+                let nonce = context.ids.next_u64();
+                next = take_next::start_next(&self, &mut draft, task, completed_event_id, nonce);
+            }
+            if heartbeat {
+                draft.change(Kind::WorkflowTaskHeartbeat(log::WorkflowTaskHeartbeat {
+                    original_scheduled_at_ns: task.original_scheduled_at_ns,
+                }));
+            }
         }
         let closed = draft.closed().is_some();
-        Decision::accept(draft.finish(), CompletedWorkflowTask { completed_event_id, closed })
+        Decision::accept(draft.finish(), (CompletedWorkflowTask { completed_event_id, closed }, next))
     }
-}
 
-impl RespondWorkflowTaskCompleted {
-    fn complete(&self, draft: &mut Draft<'_>, run: &Run) -> i64 {
-        let (scheduled_event_id, started_event_id) =
-            run.task.as_ref().map_or((0, 0), |task| (task.scheduled_event_id, task.started_event_id));
+    fn complete(&self, draft: &mut Draft<'_>, task: &WorkflowTask) -> i64 {
         let completed = history::WorkflowTaskCompletedEventAttributes {
-            scheduled_event_id,
-            started_event_id,
+            scheduled_event_id: task.scheduled_event_id,
+            started_event_id: task.started_event_id,
             identity: self.identity.clone(),
             worker_version: self.worker_version.clone(),
             sdk_metadata: self.sdk_metadata.clone(),
@@ -117,8 +156,8 @@ impl RespondWorkflowTaskCompleted {
     }
 
     /// Billable actions that leave no event.
-    fn count(&self, draft: &mut Draft<'_>, commands: usize) {
-        if self.force_new_task && commands == 0 {
+    fn count(&self, draft: &mut Draft<'_>, heartbeat: bool) {
+        if heartbeat {
             draft.unrecorded(ActionType::RecordWorkflowHeartbeat, 1);
         }
         let retries =
@@ -130,41 +169,49 @@ impl RespondWorkflowTaskCompleted {
 }
 
 /// The answer was no good: nothing of it happens. On the first attempt the failed task is in history; a transient one
-/// is left to its timeout.
+/// is left to its timeout, unless the workflow has something to see first.
 fn fail(
     run: &Run,
-    attempt: i32,
+    task: &WorkflowTask,
     identity: &str,
     bad: BadCommand,
     context: &Context<'_>,
-) -> Decision<CompletedWorkflowTask> {
+) -> Decision<Outcome> {
     let (cause, message) = match bad {
         BadCommand::Refused(message) => return Decision::reject(Rejection::InvalidArgument(message)),
         BadCommand::FailsTask(cause, message) => (cause, message),
     };
     let rejection = Rejection::InvalidArgument(message.clone());
-    if attempt > 1 && cause != Cause::UnhandledCommand {
+    if task.transient && cause != Cause::UnhandledCommand {
         return Decision::reject(rejection);
     }
     let mut draft = Draft::new(run, context);
-    draft.write_transient();
-    let (scheduled_event_id, started_event_id) = draft.task_event_ids();
-    let failure = Failure {
-        message,
-        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
-        ..Default::default()
-    };
-    let failed = history::WorkflowTaskFailedEventAttributes {
-        scheduled_event_id,
-        started_event_id,
-        cause: cause as i32,
-        failure: Some(failure),
-        identity: identity.to_owned(),
-        ..Default::default()
-    };
-    draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
+    if !task.transient {
+        let failure = Failure {
+            message,
+            failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
+            ..Default::default()
+        };
+        let failed = history::WorkflowTaskFailedEventAttributes {
+            scheduled_event_id: task.scheduled_event_id,
+            started_event_id: task.started_event_id,
+            cause: cause as i32,
+            failure: Some(failure),
+            identity: identity.to_owned(),
+            ..Default::default()
+        };
+        draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
+    }
     draft.task_failed(true);
     draft.flush_buffer(&[]);
     draft.ensure_task();
+    Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
+}
+
+/// A worker has asked for one more task too often without anything to show for it.
+fn heartbeats_over(run: &Run, context: &Context<'_>) -> Decision<Outcome> {
+    let mut draft = Draft::new(run, context);
+    super::wake::time_out_started_task(&mut draft);
+    let rejection = Rejection::NotFound("workflow task heartbeat timeout".into());
     Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
 }

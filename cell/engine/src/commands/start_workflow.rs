@@ -210,9 +210,9 @@ impl StartWorkflow {
         run_id: Uuid,
         context: &Context<'_>,
     ) -> history::WorkflowExecutionStartedEventAttributes {
-        let run_timeout = nanos(self.run_timeout.as_ref());
         let execution_timeout = nanos(self.execution_timeout.as_ref());
-        let task_timeout = self.task_timeout_nanos(context);
+        let run_timeout = shorter(nanos(self.run_timeout.as_ref()), execution_timeout);
+        let task_timeout = self.task_timeout_nanos(run_timeout, context);
         let task_queue = self.task_queue.map(|queue| TaskQueue {
             kind: TaskQueueKind::Normal as i32,
             normal_name: String::new(),
@@ -224,10 +224,11 @@ impl StartWorkflow {
             task_queue,
             input: self.input,
             workflow_execution_timeout: self.execution_timeout,
-            workflow_run_timeout: self.run_timeout.map(|timeout| {
-                let within = execution_timeout > 0 && (run_timeout == 0 || run_timeout > execution_timeout);
-                if within { duration(execution_timeout) } else { timeout }
-            }),
+            workflow_run_timeout: if run_timeout == 0 && execution_timeout == 0 {
+                self.run_timeout
+            } else {
+                Some(duration(run_timeout))
+            },
             workflow_task_timeout: Some(duration(task_timeout)),
             original_execution_run_id: run_id.clone(),
             first_execution_run_id: run_id,
@@ -257,13 +258,16 @@ impl StartWorkflow {
     }
 
     /// Start-to-close time of workflow tasks: the default where none is asked for, within the limit and the run's time.
-    fn task_timeout_nanos(&self, context: &Context<'_>) -> i64 {
+    fn task_timeout_nanos(&self, run_timeout: i64, context: &Context<'_>) -> i64 {
         let asked = nanos(self.task_timeout.as_ref());
         let timeout = if asked > 0 { asked } else { context.limits.workflow_task_timeout_nanos };
-        let run_timeout = nanos(self.run_timeout.as_ref());
-        let run_timeout = if run_timeout > 0 { run_timeout } else { i64::MAX };
-        timeout.min(context.limits.workflow_task_timeout_max_nanos).min(run_timeout)
+        shorter(timeout.min(context.limits.workflow_task_timeout_max_nanos), run_timeout)
     }
+}
+
+/// The shorter of two times, of which 0 is none at all.
+fn shorter(a: i64, b: i64) -> i64 {
+    if a == 0 || b == 0 { a.max(b) } else { a.min(b) }
 }
 
 /// The running run gives way to the new one, in the same record.
@@ -278,6 +282,7 @@ fn terminate(run: Option<&Run>, context: &Context<'_>) -> Vec<Transition> {
     draft.close_by_force(
         EventType::WorkflowExecutionTerminated,
         Attributes::WorkflowExecutionTerminatedEventAttributes(attributes),
+        Extras::default(),
     );
     draft.finish()
 }

@@ -2,7 +2,7 @@
 
 use super::find::found;
 use crate::command::{Command, Context, Decision, View};
-use crate::draft::Draft;
+use crate::draft::{Draft, Extras};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::common::v1::{Link, Payloads};
@@ -41,6 +41,7 @@ impl Command for TerminateWorkflow {
         draft.close_by_force(
             EventType::WorkflowExecutionTerminated,
             Attributes::WorkflowExecutionTerminatedEventAttributes(terminated),
+            Extras { links: self.links, ..Default::default() },
         );
         Decision::accept(draft.finish(), ())
     }

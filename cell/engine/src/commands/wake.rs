@@ -2,7 +2,7 @@
 
 use super::activity_closing;
 use crate::command::{Command, Context, Decision, View};
-use crate::draft::Draft;
+use crate::draft::{Draft, Extras};
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
@@ -129,5 +129,6 @@ fn time_out_run(draft: &mut Draft<'_>) {
     draft.close_by_force(
         EventType::WorkflowExecutionTimedOut,
         Attributes::WorkflowExecutionTimedOutEventAttributes(timed_out),
+        Extras::default(),
     );
 }

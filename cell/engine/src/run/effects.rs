@@ -70,10 +70,12 @@ impl Run {
         })
     }
 
+    /// What is to be done for a child. A closed run keeps only children for which something is.
     pub(crate) fn child_effect(&self, child: &Child) -> Option<Effect> {
         if child.retry_at_ns != 0 || child.closing {
             return None;
         }
+        let start_known = !child.first_run_id.is_empty();
         let initiated = child.initiated.as_ref()?;
         let id = child.initiated_event_id;
         let target = || ChildTarget {
@@ -88,10 +90,7 @@ impl Run {
                 _ => ParentCloseAction::Terminate,
             };
             EffectKind::CloseChild(target(), action)
-        } else if child.first_run_id.is_empty() {
-            if self.closed() {
-                return None;
-            }
+        } else if !start_known {
             EffectKind::StartChild(Box::new(StartChild {
                 initiated_event_id: id,
                 workflow_id: initiated.workflow_id.as_str().into(),

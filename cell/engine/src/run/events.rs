@@ -2,18 +2,18 @@
 
 use super::Run;
 use super::apply::Touched;
-use super::{deadlines, nanos};
+use super::deadlines::Due;
+use super::nanos;
 use crate::effect::EffectKey;
 use crate::time::Time;
 use crate::transition::NewEvent;
 use atoll_api::temporal::api::enums::v1::{
-    EventType, ParentClosePolicy, TaskQueueKind, TimeoutType, WorkflowExecutionStatus as Status,
+    EventType, TaskQueueKind, TimeoutType, WorkflowExecutionStatus as Status,
     WorkflowTaskFailedCause as Cause,
 };
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
-use atoll_internal_api::state::v1::{Activity, Child, Timer, WorkflowTask};
-use deadlines::Due;
+use atoll_internal_api::state::v1::{Timer, WorkflowTask};
 use uuid::Uuid;
 
 impl Run {
@@ -64,7 +64,9 @@ impl Run {
             }
             Attributes::ActivityTaskCancelRequestedEventAttributes(a) => {
                 self.with_activity(a.scheduled_event_id, touched, |activity| {
-                    activity.cancel_requested_event_id = id
+                    if activity.cancel_requested_event_id == 0 {
+                        activity.cancel_requested_event_id = id;
+                    }
                 });
             }
             Attributes::ActivityTaskCompletedEventAttributes(a) => {
@@ -104,15 +106,13 @@ impl Run {
                 touched.visibility = true;
             }
             Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
-                let child =
-                    Child { initiated_event_id: id, initiated: Some(a.clone()), ..Default::default() };
-                self.children.insert(id, child);
-                self.with_child(id, touched, |_| ());
+                self.on_child_initiated(id, a, touched);
             }
             Attributes::ChildWorkflowExecutionStartedEventAttributes(a) => {
+                let run = a.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
                 self.with_child(a.initiated_event_id, touched, |child| {
                     child.started_event_id = id;
-                    child.first_run_id = child_run_id(a);
+                    child.first_run_id = bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes());
                     (child.attempt, child.retry_at_ns) = (0, 0);
                 });
             }
@@ -151,7 +151,7 @@ impl Run {
         self.info.started = Some(started.clone());
         self.info.start_time_ns = at;
         self.info.status = Status::Running as i32;
-        merge(&mut self.info.memo, started.memo.iter().flat_map(|memo| &memo.fields));
+        self.info.memo = started.memo.clone().unwrap_or_default().fields;
         let fields = started.search_attributes.iter().flat_map(|s| &s.indexed_fields);
         merge(&mut self.info.search_attributes, fields);
         self.start_deadlines();
@@ -176,6 +176,7 @@ impl Run {
             scheduled_event_id: id,
             attempt: scheduled.attempt,
             scheduled_at_ns: at,
+            original_scheduled_at_ns: at,
             start_to_close_timeout_ns: nanos(scheduled.start_to_close_timeout.as_ref()),
             sticky_queue: sticky.map(|queue| queue.name.clone()).unwrap_or_default(),
             sticky_timeout_ns: self.sticky.as_ref().map_or(0, |sticky| sticky.schedule_to_start_timeout_ns),
@@ -212,40 +213,6 @@ impl Run {
         self.set_task(None, touched);
     }
 
-    fn on_activity_scheduled(
-        &mut self,
-        id: i64,
-        scheduled: &history::ActivityTaskScheduledEventAttributes,
-        at: i64,
-        touched: &mut Touched,
-    ) {
-        self.activity_ids.insert(scheduled.activity_id.clone(), id);
-        let activity = Activity {
-            scheduled_event_id: id,
-            scheduled: Some(scheduled.clone()),
-            first_scheduled_at_ns: at,
-            scheduled_at_ns: at,
-            attempt: 1,
-            ..Default::default()
-        };
-        self.activities.insert(id, activity);
-        self.with_activity(id, touched, |_| ());
-    }
-
-    fn remove_activity(&mut self, id: i64, touched: &mut Touched) {
-        if let Some(activity) = self.activities.remove(&id) {
-            deadlines::of_activity(&activity)
-                .into_iter()
-                .for_each(|(at, due)| self.deadlines.remove(at, due));
-            if let Some(scheduled) = &activity.scheduled
-                && self.activity_ids.get(&scheduled.activity_id) == Some(&id)
-            {
-                self.activity_ids.remove(&scheduled.activity_id);
-            }
-            touched.effects.insert(EffectKey::Activity(id));
-        }
-    }
-
     fn remove_timer(&mut self, id: i64) {
         if let Some(timer) = self.timers.remove(&id) {
             self.deadlines.remove(timer.fires_at_ns, Due::Timer(id));
@@ -259,41 +226,17 @@ impl Run {
         self.info.status = status as i32;
         self.info.close_time_ns = at;
         self.info.close_event = new.encoded.clone();
-        self.deadlines.clear();
         self.set_task(None, touched);
         self.deadlines.clear();
         touched.effects.extend(self.activities.keys().map(|id| EffectKey::Activity(*id)));
-        touched.effects.extend(self.children.keys().map(|id| EffectKey::Child(*id)));
         self.activities.clear();
         self.activity_ids.clear();
         self.timers.clear();
         self.timer_ids.clear();
-        self.children
-            .retain(|_, child| child.started_event_id != 0 && (follows_parent(child) || !child.released));
-        self.busy_children.clear();
-        let told: Vec<i64> = self.children.keys().copied().collect();
-        for id in told {
-            self.with_child(id, touched, |child| {
-                // A child that outlives its parent still waits to be let go.
-                child.close_pending = follows_parent(child);
-                (child.attempt, child.retry_at_ns) = (0, 0);
-            });
-        }
+        self.close_children(touched);
         touched.effects.insert(EffectKey::Parent);
         touched.visibility = true;
     }
-}
-
-/// The first run of a child that has started.
-pub(super) fn child_run_id(started: &history::ChildWorkflowExecutionStartedEventAttributes) -> bytes::Bytes {
-    let run = started.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
-    bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes())
-}
-
-/// Whether a child is told that its parent closed.
-fn follows_parent(child: &Child) -> bool {
-    let policy = child.initiated.as_ref().map_or(0, |initiated| initiated.parent_close_policy);
-    policy != ParentClosePolicy::Abandon as i32
 }
 
 /// How a run ends with this event; none for events that end nothing.
@@ -325,7 +268,11 @@ fn merge<'a>(
     }
 }
 
+/// A field set to null or to an empty list is unset.
 fn is_nothing(value: &atoll_api::temporal::api::common::v1::Payload) -> bool {
-    let null = value.metadata.get("encoding").is_some_and(|encoding| encoding.as_ref() == b"binary/null");
-    null || value.data.is_empty() || [&b"null"[..], b"[]"].contains(&value.data.as_ref())
+    match value.metadata.get("encoding").map(|encoding| encoding.as_ref()) {
+        Some(b"binary/null") => true,
+        Some(b"json/plain") => [&b"null"[..], b"[]"].contains(&value.data.as_ref()),
+        _ => false,
+    }
 }

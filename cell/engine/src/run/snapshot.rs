@@ -1,9 +1,8 @@
 //! Snapshots: the whole state as one message, and back.
 
-use super::apply::{Ended, buffered_end};
+use super::buffer::waits_to_cancel;
 use super::{Run, deadlines};
 use crate::time::Time;
-use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::RunSnapshot;
 use bytes::Bytes;
@@ -62,7 +61,7 @@ impl Run {
             run.timers.insert(timer.started_event_id, timer);
         }
         for child in stored.children {
-            if child.started_event_id == 0 || !child.released || child.close_pending {
+            if super::children::is_busy(&child) {
                 run.busy_children.insert(child.initiated_event_id);
             }
             run.children.insert(child.initiated_event_id, child);
@@ -111,16 +110,13 @@ impl Run {
         info.parent_notified = false;
         (info.notify_attempt, info.notify_retry_at_ns, info.task_stamp) = (0, 0, 0);
         info.next_attempt = 0;
-        let waits = |encoded: &Bytes| {
-            HistoryEvent::decode(encoded.clone()).is_ok_and(|e| buffered_end(&e) == Some(Ended::Cancel))
-        };
-        info.cancel_requested &= !run.buffered.iter().any(waits);
+        info.cancel_requested &= !run.buffered.iter().any(waits_to_cancel);
         run.sticky = None;
         run.timers.values_mut().for_each(|timer| timer.fired = false);
         run.buffered.clear();
         run.request_ids.clear();
         run.task = run.task.filter(|task| !task.transient).map(|mut task| {
-            (task.nonce, task.stamp, task.sticky_timeout_ns) = (0, 0, 0);
+            (task.nonce, task.stamp, task.sticky_timeout_ns, task.original_scheduled_at_ns) = (0, 0, 0, 0);
             task
         });
         for activity in run.activities.values_mut() {
@@ -137,10 +133,10 @@ impl Run {
             run.children.clear();
         }
         for child in run.children.values_mut() {
+            (child.released, child.attempt, child.retry_at_ns, child.closing) = (false, 0, 0, false);
             if child.started_event_id == 0 {
                 child.first_run_id.clear();
             }
-            (child.released, child.attempt, child.retry_at_ns, child.closing) = (false, 0, 0, false);
         }
         run.snapshot()
     }

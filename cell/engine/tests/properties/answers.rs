@@ -74,7 +74,7 @@ pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Upsert { field, value }),
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Memo { field, value }),
         2 => Just(Answer::Complete),
-        1 => any::<bool>().prop_map(|with| Answer::Fail { with }),
+        2 => prop::bool::weighted(0.8).prop_map(|with| Answer::Fail { with }),
         1 => Just(Answer::Cancel),
         1 => (0u8..8).prop_map(|how| Answer::Broken { how }),
     ]

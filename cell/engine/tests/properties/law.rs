@@ -4,7 +4,7 @@ use crate::law_table::{Does, Needs, TABLE};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An open activity, timer or child.
 #[derive(Clone, Default, Debug)]
@@ -24,6 +24,9 @@ pub(crate) struct Judge {
     completed: i64,
     /// Only consequences of the last completion came since.
     in_completion: bool,
+    /// Activities and timers whose id was given to newer ones: they have ended, and the event that says so waits until
+    /// the answer that gave their id away is complete.
+    passing: BTreeSet<i64>,
     activities: BTreeMap<i64, Open>,
     timers: BTreeMap<i64, Open>,
     children: BTreeMap<i64, Open>,
@@ -60,17 +63,13 @@ impl Judge {
         }
         self.last = event.event_id;
         self.note(law.does, event.event_id, named);
-        self.in_completion = law.needs.contains(&Needs::InCompletion)
-            || law.does == Does::CompletesTask
-            // An activity that nobody started is canceled in the same breath as it is asked for.
-            || (kind == E::ActivityTaskCanceled && self.in_completion);
+        self.in_completion = law.needs.contains(&Needs::InCompletion) || law.does == Does::CompletesTask;
         Ok(())
     }
 
     fn holds(&self, need: Needs, named: &Named) -> bool {
         let activity = self.activities.get(&named.subject);
         let child = self.children.get(&named.subject);
-        let is_open = |all: &BTreeMap<i64, Open>| all.values().any(|open| open.name == named.name);
         let scheduled = self.task != (0, 0) && self.task == (named.subject, 0);
         let started = self.task.1 != 0 && self.task == (named.subject, named.started);
         match need {
@@ -87,16 +86,14 @@ impl Judge {
             }
             Needs::NoTaskStarted => self.last != 0 && self.task.1 == 0,
             Needs::InCompletion => self.in_completion && named.completed == self.completed,
-            Needs::NewActivityId => !is_open(&self.activities),
             Needs::ActivityOpen => activity.is_some(),
             Needs::ActivityNotStarted => activity.is_some_and(|a| a.started == 0),
             Needs::ActivityStartMatches => activity.is_some_and(|a| a.started == named.started),
             Needs::ActivityStarted => activity.is_some_and(|a| a.started != 0 && a.started == named.started),
-            Needs::ActivityNotCanceled => activity.is_some_and(|a| a.cancel == 0),
             Needs::ActivityCancelMatches => {
                 activity.is_some_and(|a| a.cancel != 0 && a.cancel == named.cancel)
             }
-            Needs::NewTimerId => !is_open(&self.timers),
+            Needs::NothingPassing => self.passing.is_empty(),
             Needs::TimerOpen => self.timers.get(&named.subject).is_some_and(|timer| timer.name == named.name),
             Needs::ChildInitiated => child.is_some_and(|c| c.started == 0),
             Needs::ChildStarted => child.is_some_and(|c| c.started != 0 && c.started == named.started),
@@ -111,18 +108,40 @@ impl Judge {
             Does::StartsTask => self.task.1 = id,
             Does::CompletesTask => (self.task, self.completed) = ((0, 0), id),
             Does::EndsTask => self.task = (0, 0),
-            Does::OpensActivity => drop(self.activities.insert(id, open)),
+            Does::OpensActivity => {
+                self.passing.extend(holders(&self.activities, &open.name));
+                self.activities.insert(id, open);
+            }
             Does::StartsActivity => self.activities.entry(named.subject).or_default().started = id,
-            Does::RequestsActivityCancel => self.activities.entry(named.subject).or_default().cancel = id,
-            Does::ClosesActivity => drop(self.activities.remove(&named.subject)),
-            Does::OpensTimer => drop(self.timers.insert(id, open)),
-            Does::ClosesTimer => drop(self.timers.remove(&named.subject)),
+            Does::RequestsActivityCancel => {
+                let activity = self.activities.entry(named.subject).or_default();
+                if activity.cancel == 0 {
+                    activity.cancel = id;
+                }
+            }
+            Does::ClosesActivity => {
+                self.passing.remove(&named.subject);
+                self.activities.remove(&named.subject);
+            }
+            Does::OpensTimer => {
+                self.passing.extend(holders(&self.timers, &open.name));
+                self.timers.insert(id, open);
+            }
+            Does::ClosesTimer => {
+                self.passing.remove(&named.subject);
+                self.timers.remove(&named.subject);
+            }
             Does::OpensChild => drop(self.children.insert(id, open)),
             Does::StartsChild => self.children.entry(named.subject).or_default().started = id,
             Does::ClosesChild => drop(self.children.remove(&named.subject)),
             Does::ClosesRun => self.closed = true,
         }
     }
+}
+
+/// Which open ones have this id.
+fn holders<'a>(all: &'a BTreeMap<i64, Open>, name: &'a str) -> impl Iterator<Item = i64> + 'a {
+    all.iter().filter(move |(_, open)| open.name == name).map(|(id, _)| *id)
 }
 
 /// Reads fields of an attributes message into `Named`.

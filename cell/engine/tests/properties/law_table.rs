@@ -19,8 +19,6 @@ pub(crate) enum Needs {
     NoTaskStarted,
     /// The named workflow task completion is the last one, and only its own consequences came since.
     InCompletion,
-    /// No open activity has this activity id.
-    NewActivityId,
     /// The named activity is open.
     ActivityOpen,
     /// The named activity is open and has no started event.
@@ -29,12 +27,10 @@ pub(crate) enum Needs {
     ActivityStartMatches,
     /// As before, and it has one.
     ActivityStarted,
-    /// No cancel was requested of the activity.
-    ActivityNotCanceled,
-    /// The cancel request that is named is the activity's.
+    /// The cancel request that is named is the activity's first.
     ActivityCancelMatches,
-    /// No open timer has this timer id.
-    NewTimerId,
+    /// No open activity or timer lost its id to a newer one: see `Judge::passing`.
+    NothingPassing,
     /// The named timer is open and has the id that the event says.
     TimerOpen,
     /// The named child is initiated and has not started.
@@ -82,17 +78,13 @@ const CHILD_CLOSES: &[Needs] = &[N::NoTaskStarted, N::ChildStarted];
 /// Every event that a history may hold. An event that is not listed is illegal.
 pub(crate) const TABLE: &[Law] = &[
     law(E::WorkflowExecutionStarted, &[N::Nothing], D::Nothing),
-    law(E::WorkflowTaskScheduled, &[N::NoTask], D::SchedulesTask),
+    law(E::WorkflowTaskScheduled, &[N::NoTask, N::NothingPassing], D::SchedulesTask),
     law(E::WorkflowTaskStarted, &[N::TaskScheduled], D::StartsTask),
     law(E::WorkflowTaskCompleted, &[N::TaskStarted], D::CompletesTask),
     law(E::WorkflowTaskFailed, &[N::TaskStarted], D::EndsTask),
     law(E::WorkflowTaskTimedOut, &[N::TaskScheduledOrStarted], D::EndsTask),
-    law(E::ActivityTaskScheduled, &[N::InCompletion, N::NewActivityId], D::OpensActivity),
-    law(
-        E::ActivityTaskCancelRequested,
-        &[N::InCompletion, N::ActivityOpen, N::ActivityNotCanceled],
-        D::RequestsActivityCancel,
-    ),
+    law(E::ActivityTaskScheduled, &[N::InCompletion], D::OpensActivity),
+    law(E::ActivityTaskCancelRequested, &[N::InCompletion, N::ActivityOpen], D::RequestsActivityCancel),
     law(E::ActivityTaskStarted, &[N::NoTaskStarted, N::ActivityNotStarted], D::StartsActivity),
     law(E::ActivityTaskCompleted, &[N::NoTaskStarted, N::ActivityStarted], D::ClosesActivity),
     law(E::ActivityTaskFailed, &[N::NoTaskStarted, N::ActivityStarted], D::ClosesActivity),
@@ -102,7 +94,7 @@ pub(crate) const TABLE: &[Law] = &[
         &[N::NoTaskStarted, N::ActivityStartMatches, N::ActivityCancelMatches],
         D::ClosesActivity,
     ),
-    law(E::TimerStarted, &[N::InCompletion, N::NewTimerId], D::OpensTimer),
+    law(E::TimerStarted, &[N::InCompletion], D::OpensTimer),
     law(E::TimerCanceled, &[N::InCompletion, N::TimerOpen], D::ClosesTimer),
     law(E::TimerFired, &[N::NoTaskStarted, N::TimerOpen], D::ClosesTimer),
     law(E::MarkerRecorded, &[N::InCompletion], D::Nothing),

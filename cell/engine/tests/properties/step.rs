@@ -22,6 +22,7 @@ pub(crate) enum Step {
         answers: Vec<Answer>,
         sticky: u8,
         force_new: bool,
+        take_next: bool,
     },
     FailTask {
         token: Token,
@@ -167,6 +168,13 @@ fn start() -> impl Strategy<Value = Step> {
 
 fn completion() -> impl Strategy<Value = Step> {
     let answers = prop::collection::vec(any_answer(), 0..5);
-    (token(), answers, 0u8..3, prop::bool::weighted(0.2))
-        .prop_map(|(token, answers, sticky, force_new)| Step::Complete { token, answers, sticky, force_new })
+    (token(), answers, 0u8..3, prop::bool::weighted(0.2), prop::bool::weighted(0.2)).prop_map(
+        |(token, answers, sticky, force_new, take_next)| Step::Complete {
+            token,
+            answers,
+            sticky,
+            force_new,
+            take_next,
+        },
+    )
 }

@@ -43,7 +43,15 @@ impl World {
                 retention_nanos: 3_600_000_000_000,
             },
             // Small enough to be met.
-            limits: Limits { pending_activities: 6, pending_children: 5, signals: 30, ..Limits::default() },
+            limits: Limits {
+                pending_activities: 6,
+                pending_children: 5,
+                signals: 30,
+                buffered_events: 4,
+                suggest_continue_events: 60,
+                workflow_task_heartbeats_nanos: 8_000_000_000,
+                ..Limits::default()
+            },
             workflow_id: "w".into(),
             current: None,
             runs: Vec::new(),
@@ -130,7 +138,7 @@ impl World {
                 self.ask(start).ok();
             }
             Step::Poll { stale } => self.poll(stale),
-            Step::Complete { token, answers, sticky, force_new } => {
+            Step::Complete { token, answers, sticky, force_new, take_next } => {
                 let completed_event_id = self.completed_event_id();
                 let pending: Vec<i64> =
                     self.state().activities.iter().map(|a| a.scheduled_event_id).collect();
@@ -144,7 +152,11 @@ impl World {
                     namespace: "default".into(),
                     ..Default::default()
                 };
-                self.ask(answer).ok();
+                if take_next {
+                    self.complete_and_take_next(answer);
+                } else {
+                    self.ask(answer).ok();
+                }
             }
             Step::FailTask { token } => {
                 let Some(task) = self.task(token) else { return };
@@ -292,18 +304,39 @@ impl World {
         let poll = RecordWorkflowTaskStarted {
             scheduled_event_id,
             stamp: if stale { stamp.wrapping_sub(1) } else { stamp },
-            request_id: "poll".into(),
+            request_id: format!("poll-{}", self.tasks.len()),
             identity: "worker".into(),
             worker_version: None,
         };
-        let answer = self.ask(poll);
+        let answer = self.ask(poll.clone());
         assert_eq!(answer.is_ok(), offered.is_some() && !stale, "what is offered can be taken, once");
         if let Ok(task) = answer {
             let tail = transient_tail(&self.runs.last().expect("it answered").run);
             assert_eq!(task.transient, tail, "readers see the worker's transient events");
+            let last = self.runs.last().expect("it answered").run.workflow_task().expect("it is started");
+            let again = RecordWorkflowTaskStarted { stamp: last.stamp, ..poll };
+            let before = self.snapshots();
+            let repeated = self.ask(again).expect("the same poll again");
+            let first_needed = task.first_event_id;
+            assert_eq!((repeated.nonce, repeated.first_event_id), (task.nonce, first_needed));
+            assert_eq!(before, self.snapshots(), "a repeated poll changes nothing");
             let (scheduled_event_id, attempt, nonce) = (task.scheduled_event_id, task.attempt, task.nonce);
             self.tasks.push(TaskRef { scheduled_event_id, attempt, nonce });
         }
+    }
+
+    fn complete_and_take_next(&mut self, answer: RespondWorkflowTaskCompleted) {
+        let Ok((completed, next)) = self.ask(CompleteAndTakeNext(answer)) else { return };
+        let run = &self.runs.last().expect("it answered").run;
+        let Some(next) = next else {
+            return assert!(run.workflow_task().is_none(), "what is scheduled at once is taken at once");
+        };
+        let task = run.workflow_task().expect("it was taken");
+        let ids = (next.scheduled_event_id, next.started_event_id, next.nonce);
+        assert_eq!(ids, (task.scheduled_event_id, task.started_event_id, task.nonce));
+        assert_eq!(next.first_event_id, completed.completed_event_id);
+        assert_eq!(next.last_event_id, run.next_event_id() - 1);
+        self.tasks.push(TaskRef { scheduled_event_id: ids.0, attempt: next.attempt, nonce: next.nonce });
     }
 
     fn take_activity(&mut self, pick: u8, stale: bool) {

@@ -37,7 +37,9 @@ fn an_activity_id_is_used_once_at_a_time_also_within_one_answer() {
     let task = life.take_task();
     life.news();
     let refused = life.complete(task, vec![activity("a"), activity("a")]);
-    assert_eq!(refused, Err(Rejection::InvalidArgument("ScheduleActivityDuplicateId".into())));
+    assert_eq!(refused, Err(Rejection::InvalidArgument(
+        "ScheduleActivityDuplicateId: invalid history builder state for action: add-activitytask-scheduled-event, ActivityID: a".into()
+    )));
     assert_eq!(life.news(), [E::WorkflowTaskFailed], "nothing of the answer happens");
     let Some(A::WorkflowTaskFailedEventAttributes(failed)) = &life.last().attributes else {
         panic!("failed")

@@ -127,7 +127,8 @@ impl Life {
             ..Default::default()
         };
         let started = self.ask(poll).expect("it is offered");
-        TaskRef { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
+        let StartedWorkflowTask { scheduled_event_id, attempt, nonce, .. } = started;
+        TaskRef { scheduled_event_id, attempt, nonce }
     }
 
     /// The worker answers.

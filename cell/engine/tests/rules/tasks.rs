@@ -79,7 +79,10 @@ fn further_attempts_are_not_in_history_until_something_happens() {
     assert_eq!(life.news(), []);
     assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((3, true)));
     life.signal();
-    assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
+    life.signal();
+    assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowExecutionSignaled]);
+    life.take_task();
+    assert_eq!(life.news(), [E::WorkflowTaskScheduled, E::WorkflowTaskStarted]);
     assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((1, false)));
 }
 

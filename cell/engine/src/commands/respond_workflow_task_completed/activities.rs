@@ -25,10 +25,14 @@ pub(super) fn schedule(
     let kind = wanted.activity_type.as_ref().map_or("", |kind| kind.name.as_str());
     let id = wanted.activity_id.as_str();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
-    if queue.is_empty() {
-        return Err(BadCommand::Refused("missing task queue name".into()));
-    }
     let context = format!("ActivityId={id} ActivityType={kind}");
+    if queue.is_empty() {
+        let what =
+            if wanted.task_queue.is_none() { "taskQueue is not set." } else { "missing task queue name." };
+        return Err(BadCommand::Refused(format!(
+            "invalid TaskQueue on ScheduleActivityTaskCommand: {what} {context}"
+        )));
+    }
     if id.is_empty() {
         return Err(bad(format_args!("ActivityId is not set on ScheduleActivityTaskCommand. {context}")));
     }
@@ -38,26 +42,7 @@ pub(super) fn schedule(
     if id.len() > steps.limits.id_length || kind.len() > steps.limits.id_length {
         return Err(bad(format_args!("ActivityId or ActivityType exceeds length limit. {context}")));
     }
-    let pending = match steps.activities.get(id) {
-        Some(known) => known.is_some(),
-        None => steps.run.activity_by_id(id).is_some(),
-    };
-    if pending {
-        return Err(BadCommand::FailsTask(
-            Cause::ScheduleActivityDuplicateId,
-            "ScheduleActivityDuplicateId".into(),
-        ));
-    }
-    let count = steps.pending_activities;
-    if count >= steps.limits.pending_activities {
-        return Err(BadCommand::FailsTask(
-            Cause::PendingActivitiesLimitExceeded,
-            format!(
-                "PendingActivitiesLimitExceeded: the number of pending activities, {count}, has reached the per-workflow limit of {}",
-                steps.limits.pending_activities
-            ),
-        ));
-    }
+    room(steps, id)?;
     retry::check(wanted.retry_policy.as_ref()).map_err(|text| bad(format_args!("{text} {context}")))?;
     let timeouts = timeouts(steps, wanted).map_err(|text| bad(format_args!("{text} {context}")))?;
     let scheduled = history::ActivityTaskScheduledEventAttributes {
@@ -81,8 +66,36 @@ pub(super) fn schedule(
     };
     let attributes = Attributes::ActivityTaskScheduledEventAttributes(scheduled);
     let event_id = draft.event_with(EventType::ActivityTaskScheduled, attributes, extras);
-    steps.activities.insert(id.to_owned(), Some(event_id));
-    steps.pending_activities += 1;
+    steps.activities.by_id.insert(id.to_owned(), Some(event_id));
+    steps.activities.scheduled.insert(event_id, id.to_owned());
+    Ok(())
+}
+
+/// An id can be used again once its activity has ended, and there is a limit to pending ones.
+fn room(steps: &Steps<'_>, id: &str) -> Result<(), BadCommand> {
+    let pending = match steps.activities.by_id.get(id) {
+        Some(known) => known.is_some(),
+        None => steps.run.activity_by_id(id).is_some_and(|activity| !activity.closing),
+    };
+    if pending {
+        return Err(BadCommand::FailsTask(
+            Cause::ScheduleActivityDuplicateId,
+            format!(
+                "ScheduleActivityDuplicateId: invalid history builder state for action: add-activitytask-scheduled-event, ActivityID: {id}"
+            ),
+        ));
+    }
+    let scheduled = steps.run.activities.len() + steps.activities.scheduled.len();
+    let count = scheduled - steps.activities.canceled.len();
+    if count >= steps.limits.pending_activities {
+        return Err(BadCommand::FailsTask(
+            Cause::PendingActivitiesLimitExceeded,
+            format!(
+                "PendingActivitiesLimitExceeded: the number of pending activities, {count}, has reached the per-workflow limit of {}",
+                steps.limits.pending_activities
+            ),
+        ));
+    }
     Ok(())
 }
 
@@ -126,7 +139,9 @@ fn timeouts(
             heartbeat,
         }
     } else {
-        return Err("A valid StartToClose or ScheduleToCloseTimeout is not set on command.");
+        return Err(
+            "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand.",
+        );
     };
     if run_timeout > 0 {
         timeouts.schedule_to_start = within(timeouts.schedule_to_start, run_timeout);
@@ -142,20 +157,14 @@ pub(super) fn request_cancel(
     wanted: &command::RequestCancelActivityTaskCommandAttributes,
 ) -> Result<(), BadCommand> {
     let scheduled_event_id = wanted.scheduled_event_id;
-    let fresh = steps.activities.values().any(|id| *id == Some(scheduled_event_id));
-    let pending = steps.run.activities.get(&scheduled_event_id);
-    if !fresh && pending.is_none() {
-        return Err(BadCommand::FailsTask(
+    let state = state(steps, scheduled_event_id).ok_or_else(|| {
+        BadCommand::FailsTask(
             Cause::BadRequestCancelActivityAttributes,
             format!(
-                "BadRequestCancelActivityAttributes: invalid history builder state for action: add-activitytask-cancel-requested-event. ScheduledEventID: {scheduled_event_id}"
+                "BadRequestCancelActivityAttributes: invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: {scheduled_event_id}"
             ),
-        ));
-    }
-    if !steps.canceled.insert(scheduled_event_id) || pending.is_some_and(|a| a.cancel_requested_event_id != 0)
-    {
-        return Ok(());
-    }
+        )
+    })?;
     let requested = history::ActivityTaskCancelRequestedEventAttributes {
         scheduled_event_id,
         workflow_task_completed_event_id: steps.completed_event_id,
@@ -164,32 +173,63 @@ pub(super) fn request_cancel(
         EventType::ActivityTaskCancelRequested,
         Attributes::ActivityTaskCancelRequestedEventAttributes(requested),
     );
-    // One whose end waits in the buffer is left to that end.
-    let waits = pending.is_none_or(|activity| activity.started_at_ns == 0 && !activity.closing);
-    if waits {
-        let canceled = history::ActivityTaskCanceledEventAttributes {
-            details: Some(json_payload("\"ACTIVITY_ID_NOT_STARTED\"")),
-            latest_cancel_requested_event_id: requested_event_id,
-            scheduled_event_id,
-            identity: steps.identity.to_owned(),
-            ..Default::default()
-        };
-        draft.event(
-            EventType::ActivityTaskCanceled,
-            Attributes::ActivityTaskCanceledEventAttributes(canceled),
-        );
-        let id = pending
-            .and_then(|activity| activity.scheduled.as_ref())
-            .map(|scheduled| scheduled.activity_id.clone())
-            .or_else(|| {
-                let found = steps.activities.iter().find(|(_, event)| **event == Some(scheduled_event_id));
-                found.map(|(id, _)| id.clone())
-            });
-        if let Some(id) = id {
-            steps.activities.insert(id, None);
+    match state {
+        State::Started => {
+            steps.activities.asked.insert(scheduled_event_id);
         }
-        steps.pending_activities -= 1;
-        steps.wants_task = true;
+        State::Waiting(id) => {
+            cancel_waiting(steps, draft, scheduled_event_id, requested_event_id);
+            steps.activities.canceled.insert(scheduled_event_id);
+            steps.activities.by_id.insert(id, None);
+        }
+        State::EndedUnseen => {}
     }
     Ok(())
+}
+
+/// An activity that can be asked to cancel.
+enum State {
+    /// A worker has it.
+    Started,
+    /// No worker has it. Its id.
+    Waiting(String),
+    /// It has ended, which the workflow has not seen yet: the request is noted and changes nothing.
+    EndedUnseen,
+}
+
+/// None where the activity is unknown, or was asked to cancel before.
+fn state(steps: &Steps<'_>, scheduled_event_id: i64) -> Option<State> {
+    if steps.activities.canceled.contains(&scheduled_event_id) {
+        return Some(State::EndedUnseen);
+    }
+    if let Some(id) = steps.activities.scheduled.get(&scheduled_event_id) {
+        return Some(State::Waiting(id.clone()));
+    }
+    let activity = steps.run.activities.get(&scheduled_event_id)?;
+    if activity.closing {
+        return Some(State::EndedUnseen);
+    }
+    if activity.started_at_ns == 0 {
+        return activity.scheduled.as_ref().map(|scheduled| State::Waiting(scheduled.activity_id.clone()));
+    }
+    let asked =
+        activity.cancel_requested_event_id != 0 || steps.activities.asked.contains(&scheduled_event_id);
+    (!asked).then_some(State::Started)
+}
+
+/// Nobody has to be asked: the activity ends here. The workflow sees it with its next task.
+fn cancel_waiting(
+    steps: &Steps<'_>,
+    draft: &mut Draft<'_>,
+    scheduled_event_id: i64,
+    latest_cancel_requested_event_id: i64,
+) {
+    let canceled = history::ActivityTaskCanceledEventAttributes {
+        details: Some(json_payload("\"ACTIVITY_ID_NOT_STARTED\"")),
+        latest_cancel_requested_event_id,
+        scheduled_event_id,
+        identity: steps.identity.to_owned(),
+        ..Default::default()
+    };
+    draft.outside(EventType::ActivityTaskCanceled, Attributes::ActivityTaskCanceledEventAttributes(canceled));
 }

@@ -40,7 +40,7 @@ pub(super) fn start(
         given => given,
     };
     let initiated = history::StartChildWorkflowExecutionInitiatedEventAttributes {
-        namespace: steps.namespace.clone(),
+        namespace: steps.namespace.to_owned(),
         namespace_id: steps.namespace_id.to_string(),
         workflow_id: wanted.workflow_id.clone(),
         workflow_type: wanted.workflow_type.clone(),
@@ -78,13 +78,18 @@ fn check(
     wanted: &command::StartChildWorkflowExecutionCommandAttributes,
 ) -> Result<(), BadCommand> {
     let kind = wanted.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
-    let context =
-        format!("WorkflowId={} WorkflowType={kind} Namespace={}", wanted.workflow_id, wanted.namespace);
+    let namespace = if wanted.namespace.is_empty() { steps.namespace } else { wanted.namespace.as_str() };
+    let context = format!("WorkflowId={} WorkflowType={kind} Namespace={namespace}", wanted.workflow_id);
     if wanted.workflow_id.is_empty() {
-        return Err(bad(format_args!("Required field WorkflowId is not set on command. {context}")));
+        return Err(bad(format_args!(
+            "Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. WorkflowType={kind} Namespace={namespace}"
+        )));
     }
     if kind.is_empty() {
-        return Err(bad(format_args!("Required field WorkflowType is not set on command. {context}")));
+        return Err(bad(format_args!(
+            "Required field WorkflowType is not set on StartChildWorkflowExecutionCommand. WorkflowId={} Namespace={namespace}",
+            wanted.workflow_id
+        )));
     }
     if wanted.workflow_id.len() > steps.limits.id_length || kind.len() > steps.limits.id_length {
         return Err(bad(format_args!("WorkflowId or WorkflowType exceeds length limit. {context}")));

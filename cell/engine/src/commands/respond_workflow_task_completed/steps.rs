@@ -1,7 +1,6 @@
 //! The commands of one answer, in order. Each sees what the ones before it did.
 
 use super::{BadCommand, activities, children, closing, properties, timers};
-use crate::command::Context;
 use crate::draft::{Draft, Extras};
 use crate::limits::Limits;
 use crate::run::Run;
@@ -15,66 +14,37 @@ pub(super) struct Steps<'a> {
     pub(super) run: &'a Run,
     pub(super) limits: &'a Limits,
     pub(super) namespace_id: uuid::Uuid,
-    pub(super) namespace: String,
+    pub(super) namespace: &'a str,
     /// The worker that answers.
     pub(super) identity: &'a str,
     pub(super) completed_event_id: i64,
-    /// Activities scheduled by this answer, by id; `None` where this answer ended a pending one.
-    pub(super) activities: HashMap<String, Option<i64>>,
-    /// Activities that are pending at this point.
-    pub(super) pending_activities: usize,
-    /// Activities that this answer asked to cancel.
-    pub(super) canceled: HashSet<i64>,
+    pub(super) activities: Activities,
     /// Timers started by this answer, by id; `None` where it canceled a running one.
     pub(super) timers: HashMap<String, Option<i64>>,
     /// Timers that were canceled while their FIRED event waits in the buffer.
     pub(super) dropped_timers: Vec<i64>,
     /// Children initiated by this answer.
     pub(super) new_children: usize,
-    /// Something happened that the workflow has to see.
-    pub(super) wants_task: bool,
-    /// Commands taken.
-    pub(super) commands: usize,
+}
+
+/// What one answer did to activities.
+#[derive(Default)]
+pub(super) struct Activities {
+    /// Pending ones by id; `None` where this answer ended the one that was pending.
+    pub(super) by_id: HashMap<String, Option<i64>>,
+    /// Ids of those that it scheduled.
+    pub(super) scheduled: HashMap<i64, String>,
+    /// Started ones that it asked to cancel.
+    pub(super) asked: HashSet<i64>,
+    /// Those that it canceled before they were started.
+    pub(super) canceled: HashSet<i64>,
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(
-        run: &'a Run,
-        context: &Context<'a>,
-        completed_event_id: i64,
-        namespace: String,
-        identity: &'a str,
-    ) -> Self {
-        Self {
-            run,
-            limits: context.limits,
-            namespace_id: context.namespace.id,
-            namespace,
-            identity,
-            completed_event_id,
-            activities: HashMap::new(),
-            pending_activities: run.activities.len(),
-            canceled: HashSet::new(),
-            timers: HashMap::new(),
-            dropped_timers: Vec::new(),
-            new_children: 0,
-            wants_task: false,
-            commands: 0,
-        }
-    }
-
     /// Takes all commands; the first bad one ends it.
     pub(super) fn take(&mut self, draft: &mut Draft<'_>, commands: &[Command]) -> Result<(), BadCommand> {
-        for command in commands {
-            if draft.closed().is_some() {
-                return Err(BadCommand::Refused(
-                    "Invalid command sequence: a command follows the one that closes the workflow".into(),
-                ));
-            }
-            self.one(draft, command)?;
-            self.commands += 1;
-        }
-        Ok(())
+        check_sequence(commands)?;
+        commands.iter().try_for_each(|command| self.one(draft, command))
     }
 
     fn one(&mut self, draft: &mut Draft<'_>, command: &Command) -> Result<(), BadCommand> {
@@ -136,52 +106,89 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The cause that the original names for a command of this type.
-fn cause_of(kind: CommandType) -> Option<(Cause, &'static str)> {
+/// The cause with which a command of this type fails the task when its attributes are missing.
+fn cause_of(kind: CommandType) -> Option<Cause> {
     Some(match kind {
-        CommandType::ScheduleActivityTask => (
-            Cause::BadScheduleActivityAttributes,
-            "BadScheduleActivityAttributes: ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand.",
-        ),
-        CommandType::RequestCancelActivityTask => (
-            Cause::BadRequestCancelActivityAttributes,
-            "BadRequestCancelActivityAttributes: RequestCancelActivityTaskCommandAttributes is not set on RequestCancelActivityTaskCommand.",
-        ),
-        CommandType::StartTimer => (
-            Cause::BadStartTimerAttributes,
-            "BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand.",
-        ),
-        CommandType::CancelTimer => (
-            Cause::BadCancelTimerAttributes,
-            "BadCancelTimerAttributes: CancelTimerCommandAttributes is not set on CancelTimerCommand.",
-        ),
-        CommandType::CompleteWorkflowExecution => (
-            Cause::BadCompleteWorkflowExecutionAttributes,
-            "BadCompleteWorkflowExecutionAttributes: CompleteWorkflowExecutionCommandAttributes is not set on CompleteWorkflowExecutionCommand.",
-        ),
-        CommandType::FailWorkflowExecution => (
-            Cause::BadFailWorkflowExecutionAttributes,
-            "BadFailWorkflowExecutionAttributes: FailWorkflowExecutionCommandAttributes is not set on FailWorkflowExecutionCommand.",
-        ),
-        CommandType::RecordMarker => (
-            Cause::BadRecordMarkerAttributes,
-            "BadRecordMarkerAttributes: RecordMarkerCommandAttributes is not set on RecordMarkerCommand.",
-        ),
-        CommandType::StartChildWorkflowExecution => (
-            Cause::BadStartChildExecutionAttributes,
-            "BadStartChildExecutionAttributes: StartChildWorkflowExecutionCommandAttributes is not set on StartChildWorkflowExecutionCommand.",
-        ),
+        CommandType::ScheduleActivityTask => Cause::BadScheduleActivityAttributes,
+        CommandType::RequestCancelActivityTask => Cause::BadRequestCancelActivityAttributes,
+        CommandType::StartTimer => Cause::BadStartTimerAttributes,
+        CommandType::CancelTimer => Cause::BadCancelTimerAttributes,
+        CommandType::CompleteWorkflowExecution => Cause::BadCompleteWorkflowExecutionAttributes,
+        CommandType::FailWorkflowExecution => Cause::BadFailWorkflowExecutionAttributes,
+        CommandType::CancelWorkflowExecution => Cause::BadCancelWorkflowExecutionAttributes,
+        CommandType::RecordMarker => Cause::BadRecordMarkerAttributes,
+        CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
+        CommandType::UpsertWorkflowSearchAttributes => Cause::BadSearchAttributes,
+        CommandType::ModifyWorkflowProperties => Cause::BadModifyWorkflowPropertiesAttributes,
         _ => return None,
     })
 }
 
+/// A command that closes the workflow is the last one.
+fn check_sequence(commands: &[Command]) -> Result<(), BadCommand> {
+    use CommandType as C;
+    let closes = |command: &Command| {
+        matches!(
+            command.command_type(),
+            C::CompleteWorkflowExecution
+                | C::FailWorkflowExecution
+                | C::CancelWorkflowExecution
+                | C::ContinueAsNewWorkflowExecution
+        )
+    };
+    let Some(at) = commands.iter().position(closes).filter(|at| at + 1 < commands.len()) else {
+        return Ok(());
+    };
+    let names: Vec<String> = commands.iter().map(|command| name(command.command_type())).collect();
+    Err(BadCommand::Refused(format!(
+        "invalid command sequence: [{}], command {} must be the last command.",
+        names.join(", "),
+        names[at]
+    )))
+}
+
+/// A command type as people know it: `StartTimer`.
+fn name(kind: CommandType) -> String {
+    let words = kind.as_str_name().trim_start_matches("COMMAND_TYPE_").split('_');
+    words
+        .map(|word| {
+            let (first, rest) = word.split_at(1.min(word.len()));
+            first.to_owned() + &rest.to_ascii_lowercase()
+        })
+        .collect()
+}
+
 fn no_attributes(kind: CommandType) -> BadCommand {
     match cause_of(kind) {
-        Some((cause, message)) => BadCommand::FailsTask(cause, message.into()),
-        None => BadCommand::Refused(format!("Unknown command type: {}", kind.as_str_name())),
+        Some(cause) => {
+            let (cause_name, kind) = (cause_name(cause), name(kind));
+            BadCommand::FailsTask(
+                cause,
+                format!("{cause_name}: {kind}CommandAttributes is not set on {kind}Command."),
+            )
+        }
+        None => BadCommand::Refused(format!("unknown command type: {}", name(kind))),
     }
 }
 
+/// A cause as messages name it: `BadStartTimerAttributes`.
+fn cause_name(cause: Cause) -> String {
+    let words = cause.as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").split('_');
+    words.map(|word| word[..1].to_owned() + &word[1..].to_ascii_lowercase()).collect()
+}
+
 fn not_built(kind: CommandType) -> BadCommand {
-    BadCommand::Refused(format!("Command {} is not implemented by this server.", kind.as_str_name()))
+    BadCommand::Refused(format!("Command {} is not implemented by this server.", name(kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_messages() {
+        assert_eq!(name(CommandType::Unspecified), "Unspecified");
+        assert_eq!(name(CommandType::RequestCancelActivityTask), "RequestCancelActivityTask");
+        assert_eq!(cause_name(Cause::BadStartTimerAttributes), "BadStartTimerAttributes");
+    }
 }

@@ -3,13 +3,11 @@
 use super::BadCommand;
 use super::steps::Steps;
 use crate::draft::{Draft, Extras};
-use crate::run::{duration, nanos};
+use crate::run::nanos;
 use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
-use atoll_internal_api::log::v1 as log;
-use atoll_internal_api::log::v1::change::Kind;
 
 pub(super) fn start(
     steps: &mut Steps<'_>,
@@ -35,15 +33,18 @@ pub(super) fn start(
     }
     let running = match steps.timers.get(id) {
         Some(known) => known.is_some(),
-        None => steps.run.timer_ids.contains_key(id),
+        // One that has fired, which the workflow has not seen yet, does not hold its id.
+        None => steps.run.timer_by_id(id).is_some_and(|timer| !timer.fired),
     };
     if running {
-        let message = format!("StartTimerDuplicateId: a timer with id {id} is running");
+        let message = format!(
+            "StartTimerDuplicateId: invalid history builder state for action: add-timer-started-event, TimerID: {id}"
+        );
         return Err(BadCommand::FailsTask(Cause::StartTimerDuplicateId, message));
     }
     let started = history::TimerStartedEventAttributes {
         timer_id: id.to_owned(),
-        start_to_fire_timeout: Some(duration(timeout)),
+        start_to_fire_timeout: wanted.start_to_fire_timeout,
         workflow_task_completed_event_id: steps.completed_event_id,
     };
     let event_id =
@@ -60,16 +61,17 @@ pub(super) fn cancel(
     let id = wanted.timer_id.as_str();
     let started_event_id = match steps.timers.get(id) {
         Some(known) => *known,
-        None => steps.run.timer_ids.get(id).copied(),
+        None => steps.run.timer_by_id(id).map(|timer| timer.started_event_id),
     };
     let Some(started_event_id) = started_event_id else {
-        let message = format!("BadCancelTimerAttributes: no timer with id {id} is running");
+        let message = format!(
+            "BadCancelTimerAttributes: invalid history builder state for action: add-timer-canceled-event, TimerID: {id}"
+        );
         return Err(BadCommand::FailsTask(Cause::BadCancelTimerAttributes, message));
     };
     if steps.run.timers.get(&started_event_id).is_some_and(|timer| timer.fired) {
         // It fired while the worker decided to cancel it: for the workflow it never did.
         steps.dropped_timers.push(started_event_id);
-        draft.change(Kind::BufferedTimerDropped(log::BufferedTimerDropped { started_event_id }));
     }
     let canceled = history::TimerCanceledEventAttributes {
         timer_id: id.to_owned(),
