@@ -7,12 +7,15 @@ use anyhow::Result;
 use clap::Args;
 use std::time::Duration;
 
+/// Where a frontend listens when nobody says otherwise.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7233";
+
 /// Put a load of workflows on a Temporal-compatible server and report what it did.
 #[derive(Args, Clone, Debug)]
 pub struct BenchArgs {
-    /// Address of the frontend, `host:port`.
-    #[arg(long, default_value = "127.0.0.1:7233")]
-    pub address: String,
+    /// Address of the frontend, `host:port` [default: 127.0.0.1:7233].
+    #[arg(long)]
+    pub address: Option<String>,
     /// Namespace, which must exist.
     #[arg(long, short, default_value = "default")]
     pub namespace: String,
@@ -55,7 +58,7 @@ impl BenchArgs {
     /// Runs the load in this runtime.
     pub async fn run(self) -> Result<Report> {
         crate::load::run(BenchConfig {
-            address: self.address,
+            address: self.address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()),
             namespace: self.namespace,
             api_key: self.api_key,
             workflows: self.workflows,

@@ -8,6 +8,7 @@
 //! (docs/PERFORMANCE.md).
 
 mod args;
+mod calls;
 mod client;
 mod codec;
 mod cpu;
@@ -16,7 +17,7 @@ mod report;
 mod verify;
 mod worker;
 
-pub use args::BenchArgs;
+pub use args::{BenchArgs, DEFAULT_ADDRESS};
 pub use cpu::WatchedProcess;
 pub use load::{BenchConfig, run};
 pub use report::Report;

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::cpu::{WatchedProcess, tree_seconds};
 use crate::report::{Quantiles, Report};
-use crate::{verify, worker};
+use crate::{calls, verify, worker};
 use anyhow::{Result, bail};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) task_queue: String,
     pub(crate) stop: CancellationToken,
+    /// Set when the server refuses what the load consists of.
+    broken: CancellationToken,
     permits: Semaphore,
     state: Mutex<State>,
     progress: tokio::sync::Notify,
@@ -62,6 +64,8 @@ struct State {
     start: Histogram<u64>,
     result: Histogram<u64>,
     errors: BTreeMap<String, u64>,
+    /// Why the run cannot succeed.
+    refusal: Option<String>,
 }
 
 impl Shared {
@@ -83,15 +87,24 @@ impl Shared {
         }
     }
 
-    /// Counts a failed call and gives the server a moment.
-    pub(crate) async fn failed(&self, method: &str, status: &tonic::Status) {
-        let what = format!("{method}: {:?}: {}", status.code(), status.message());
-        *self.state().errors.entry(what).or_default() += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    /// Counts a failed call.
+    pub(crate) fn count_error(&self, method: &str, status: &tonic::Status) {
+        *self.state().errors.entry(calls::refusal(method, status)).or_default() += 1;
+    }
+
+    /// Ends the run: it cannot succeed. The first reason is the one that is told.
+    pub(crate) fn fail(&self, why: String) {
+        self.state().refusal.get_or_insert(why);
+        self.broken.cancel();
+    }
+
+    fn refusal(&self) -> String {
+        self.state().refusal.clone().unwrap_or_default()
     }
 }
 
-/// Runs the load and reports. Fails when it cannot connect, or when workflows stop completing.
+/// Runs the load and reports. Fails when it cannot connect, when the server refuses the load (wrong key, no such namespace),
+/// or when workflows stop completing.
 pub async fn run(config: BenchConfig) -> Result<Report> {
     let client =
         Client::connect(&config.address, &config.namespace, config.api_key.as_deref(), config.connections)
@@ -103,6 +116,7 @@ pub async fn run(config: BenchConfig) -> Result<Report> {
         task_queue: format!("atoll-bench-{run_id}"),
         client,
         stop: CancellationToken::new(),
+        broken: CancellationToken::new(),
         permits: Semaphore::new(permits),
         state: Mutex::new(State {
             open: HashMap::new(),
@@ -111,6 +125,7 @@ pub async fn run(config: BenchConfig) -> Result<Report> {
             start: Histogram::new(3)?,
             result: Histogram::new(3)?,
             errors: BTreeMap::new(),
+            refusal: None,
         }),
         progress: tokio::sync::Notify::new(),
         config,
@@ -153,10 +168,10 @@ async fn drive(shared: &Arc<Shared>, run_id: &str) -> Result<()> {
         if let Some(clock) = &mut clock {
             clock.tick().await;
         }
-        let permit = tokio::time::timeout(shared.config.stall, shared.permits.acquire()).await;
-        match permit {
-            Ok(permit) => permit?.forget(),
-            Err(_) => bail!("no workflow has completed for {:?}", shared.config.stall),
+        tokio::select! {
+            permit = shared.permits.acquire() => permit?.forget(),
+            () = shared.broken.cancelled() => bail!(shared.refusal()),
+            () = tokio::time::sleep(shared.config.stall) => stalled(shared)?,
         }
         let workflow_id = format!("bench-{run_id}-{index}");
         starts.spawn(start(Arc::clone(shared), workflow_id, index as usize));
@@ -171,10 +186,16 @@ async fn drive(shared: &Arc<Shared>, run_id: &str) -> Result<()> {
                 return Ok(());
             }
         }
-        if tokio::time::timeout(shared.config.stall, progress).await.is_err() {
-            bail!("no workflow has completed for {:?}", shared.config.stall);
+        tokio::select! {
+            () = progress => {}
+            () = shared.broken.cancelled() => bail!(shared.refusal()),
+            () = tokio::time::sleep(shared.config.stall) => stalled(shared)?,
         }
     }
+}
+
+fn stalled(shared: &Shared) -> Result<()> {
+    bail!("no workflow has completed for {:?}", shared.config.stall)
 }
 
 /// Starts one workflow; repeats with the same request id until the server has it.
@@ -191,13 +212,9 @@ async fn start(shared: Arc<Shared>, workflow_id: String, lane: usize) {
     };
     let sent = Instant::now();
     shared.state().open.insert(workflow_id, sent);
-    while !shared.stop.is_cancelled() {
-        let call =
-            shared.client.call(lane, &rpc::START_WORKFLOW_EXECUTION, &request, Duration::from_secs(10));
-        match call.await {
-            Ok(_) => return record(&mut shared.state().start, sent),
-            Err(status) => shared.failed("StartWorkflowExecution", &status).await,
-        }
+    let timeout = Duration::from_secs(10);
+    if shared.insist(lane, &rpc::START_WORKFLOW_EXECUTION, &request, timeout).await.is_some() {
+        record(&mut shared.state().start, sent);
     }
 }
 
@@ -216,8 +233,10 @@ fn report(
     after: &[Option<f64>],
 ) -> Report {
     let state = shared.state();
-    let thousands = (state.completed as f64 / 1000.0).max(f64::MIN_POSITIVE);
+    let thousands = state.completed as f64 / 1000.0;
     let cpu = watched.iter().zip(before.iter().zip(after)).filter_map(|(process, (before, after))| {
+        // Nothing completed: there is no workflow to divide by.
+        (state.completed > 0).then_some(())?;
         Some((process.name.clone(), ((*after)? - (*before)?) / thousands))
     });
     Report {

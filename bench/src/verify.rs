@@ -10,24 +10,29 @@ use std::time::Duration;
 pub(crate) async fn completed(shared: &Shared, workflow_ids: &[String]) -> u64 {
     let mut verified = 0;
     for workflow_id in workflow_ids {
-        let request = wf::GetWorkflowExecutionHistoryRequest {
-            namespace: shared.config.namespace.clone(),
-            execution: Some(WorkflowExecution { workflow_id: workflow_id.clone(), run_id: String::new() }),
-            history_event_filter_type: HistoryEventFilterType::CloseEvent as i32,
-            ..Default::default()
-        };
-        let call =
-            shared.client.call(0, &rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, Duration::from_secs(10));
-        match call.await {
-            Ok(response) => {
-                let last = response.history.as_ref().and_then(|history| history.events().last());
-                let event_type = last.and_then(Result::ok).map(|event| event.event_type);
-                if event_type == Some(EventType::WorkflowExecutionCompleted as i32) {
-                    verified += 1;
-                }
-            }
-            Err(status) => shared.failed("GetWorkflowExecutionHistory", &status).await,
-        }
+        verified += u64::from(is_completed(shared, workflow_id).await);
     }
     verified
+}
+
+/// Whether the newest event of a workflow says that it completed.
+pub(crate) async fn is_completed(shared: &Shared, workflow_id: &str) -> bool {
+    let request = wf::GetWorkflowExecutionHistoryRequest {
+        namespace: shared.config.namespace.clone(),
+        execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: String::new() }),
+        history_event_filter_type: HistoryEventFilterType::CloseEvent as i32,
+        ..Default::default()
+    };
+    let call = shared.client.call(0, &rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, Duration::from_secs(10));
+    match call.await {
+        Ok(response) => {
+            let last = response.history.as_ref().and_then(|history| history.events().last());
+            let event_type = last.and_then(Result::ok).map(|event| event.event_type);
+            event_type == Some(EventType::WorkflowExecutionCompleted as i32)
+        }
+        Err(status) => {
+            shared.count_error("GetWorkflowExecutionHistory", &status);
+            false
+        }
+    }
 }

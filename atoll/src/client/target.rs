@@ -62,13 +62,7 @@ impl TargetArgs {
         let api_key = self.api_key.clone().or_else(|| variable("ATOLL_API_KEY"));
         let operator_key = self.operator_key.clone().or_else(|| variable("ATOLL_OPERATOR_KEY"));
         let named = self.ready_file.clone().or_else(|| variable("ATOLL_READY_FILE").map(PathBuf::from));
-        let ready = match &named {
-            Some(path) => Some(ReadyFile::read(path)?),
-            None if Path::new(DEFAULT_READY_FILE).exists() => {
-                Some(ReadyFile::read(Path::new(DEFAULT_READY_FILE))?)
-            }
-            None => None,
-        };
+        let ready = find_ready_file(named.as_deref())?;
         let Some(address) = address.or_else(|| ready.as_ref().map(|ready| ready.cloud_address.clone()))
         else {
             return Err(UsageError::new(format!(
@@ -89,6 +83,23 @@ impl TargetArgs {
             operator_key: operator_key.or(ready_operator_key),
             account_id,
         })
+    }
+}
+
+/// The ready file of the `dev` that runs here: the one that `ATOLL_READY_FILE` names, or the one in the default place.
+pub(crate) fn running_dev() -> anyhow::Result<Option<ReadyFile>> {
+    let named = std::env::var_os("ATOLL_READY_FILE").filter(|value| !value.is_empty()).map(PathBuf::from);
+    find_ready_file(named.as_deref())
+}
+
+/// A named ready file must be there; the one in the default place need not.
+fn find_ready_file(named: Option<&Path>) -> anyhow::Result<Option<ReadyFile>> {
+    match named {
+        Some(path) => ReadyFile::read(path).map(Some),
+        None if Path::new(DEFAULT_READY_FILE).exists() => {
+            ReadyFile::read(Path::new(DEFAULT_READY_FILE)).map(Some)
+        }
+        None => Ok(None),
     }
 }
 
