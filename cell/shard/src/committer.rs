@@ -5,6 +5,7 @@
 //! whether or not the caller is still there.
 
 use crate::batch::InFlight;
+use crate::outage::Outage;
 use crate::runtime::ShardRuntime;
 use crate::state::Phase;
 use cell_engine::IdSource;
@@ -87,6 +88,7 @@ impl ShardRuntime {
     /// resolved by writing the identical rows again. Answers an error only where that is useless.
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let mut left_after_stop = TRIES_AFTER_STOP;
+        let mut outage = Outage::default();
         loop {
             self.metrics.requests.increment(1);
             let began = Instant::now();
@@ -95,6 +97,7 @@ impl ShardRuntime {
             let error = match answer {
                 Ok(outcomes) => {
                     self.full.store(false, Ordering::Relaxed);
+                    outage.over(Instant::now());
                     return Ok(outcomes);
                 }
                 Err(error) => error,
@@ -111,7 +114,7 @@ impl ShardRuntime {
                 }
                 left_after_stop -= 1;
             }
-            tracing::warn!(%error, "append failed, writing the same rows again");
+            outage.failed(&error, Instant::now());
             tokio::time::sleep(self.config.append_retry).await;
         }
     }

@@ -28,6 +28,7 @@ mod hours;
 mod log_row;
 mod metrics;
 mod names;
+mod outage;
 mod recovery;
 mod resident;
 mod runtime;
