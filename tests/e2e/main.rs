@@ -2,5 +2,6 @@
 
 mod dev;
 mod golden;
+mod readme;
 mod start_dev;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -103,9 +103,23 @@ impl Cloud {
         self.ready[name].as_str().unwrap_or_else(|| panic!("no {name} in the ready file"))
     }
 
+    /// The folder that it was started in; its data stands where `dev` puts it when nobody says otherwise.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it printed when it began to serve.
+    pub(crate) fn banner(&self) -> String {
+        eventually("the banner", || {
+            let printed =
+                std::fs::read_to_string(self.folder().join("out")).map_err(|error| error.to_string())?;
+            if printed.ends_with("stops it.\n") { Ok(printed) } else { Err(printed) }
+        })
+    }
+
     /// Where the ready file stands while the cloud runs.
     pub(crate) fn ready_file(&self) -> PathBuf {
-        self.folder.path().join("data/dev.json")
+        self.folder().join("atoll-data/dev.json")
     }
 
     /// Runs a command of the binary against this cloud.
@@ -199,14 +213,14 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn spawn(folder: &TempDir, extra: &[&str]) -> Child {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).expect("log file");
+    let out = File::create(folder.path().join("out")).expect("output file");
     Command::new(atoll())
         .arg("dev")
-        .arg("--data-dir")
-        .arg(folder.path().join("data"))
+        .current_dir(folder.path())
         .args(["--gateway-port", "0", "--cloud-port", "0"])
         .args(extra)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(out)
         .stderr(log)
         .process_group(0)
         .spawn()
