@@ -27,9 +27,6 @@ use prost::Message;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Task ids are opaque; the original's start here.
-const FIRST_TASK_ID: i64 = 1_048_576;
-
 /// What an event carries besides its attributes.
 #[derive(Default)]
 pub(crate) struct Extras {
@@ -152,7 +149,7 @@ impl<'a> Draft<'a> {
         let id = self.next_event_id;
         self.next_event_id += 1;
         event.event_id = id;
-        event.task_id = FIRST_TASK_ID + id;
+        event.task_id = crate::batches::task_id(self.run.next_event_id());
         match &mut event.attributes {
             Some(Attributes::ActivityTaskStartedEventAttributes(a)) => {
                 self.started.insert(a.scheduled_event_id, id);

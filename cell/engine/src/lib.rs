@@ -14,6 +14,7 @@
 
 #![allow(deprecated, reason = "fields that newer SDKs have stopped sending are still in use")]
 
+mod batches;
 mod command;
 pub mod commands;
 mod current_run;
@@ -30,6 +31,7 @@ mod time;
 mod transition;
 mod visibility;
 
+pub use batches::begins_batch;
 pub use command::{Command, Context, Decision, NamespaceConfig, Release, View};
 pub use current_run::CurrentRun;
 pub use describe::Description;

@@ -238,6 +238,25 @@ impl Workflows for FakeCell {
         self.history_page(namespace, workflow_id, run_id, first, last.min(end)).await
     }
 
+    async fn history_batches_before(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        newest: i64,
+        batches: usize,
+    ) -> Result<(RawHistory, i64), Status> {
+        let firsts: Vec<i64> = {
+            let run = self.run.borrow();
+            run.batches.iter().filter_map(|batch| Some(batch.first()?.event_id)).collect()
+        };
+        let first = firsts.into_iter().rev().filter(|first| *first <= newest).take(batches).last();
+        let first = first.filter(|_| newest <= self.run.borrow().state().last_event_id);
+        let first = first.unwrap_or(newest + 1);
+        let (history, _) = self.history_page(namespace, workflow_id, run_id, first, newest).await?;
+        Ok((history, first))
+    }
+
     async fn wait_for_history(
         &self,
         _: &Namespace,

@@ -85,7 +85,7 @@ pub trait Workflows: Send + Sync + 'static {
     ) -> Result<(atoll_api::RawHistory, i64), Status>;
 
     /// Like [`history_page`](Self::history_page), but ends after `batches` batches at the latest: the events of one
-    /// transaction, which are never split. Where batches are not known, every event counts as one.
+    /// transaction, which are never split.
     async fn history_batches(
         &self,
         namespace: &Namespace,
@@ -94,11 +94,18 @@ pub trait Workflows: Send + Sync + 'static {
         first: i64,
         last: i64,
         batches: usize,
-    ) -> Result<(atoll_api::RawHistory, i64), Status> {
-        let most = i64::try_from(batches.max(1)).unwrap_or(i64::MAX);
-        let last = last.min(first.saturating_add(most - 1));
-        self.history_page(namespace, workflow_id, run_id, first, last).await
-    }
+    ) -> Result<(atoll_api::RawHistory, i64), Status>;
+
+    /// The last `batches` whole batches that end at event `newest`, or fewer, in history's order, with the first event
+    /// in them; `newest + 1` when there is none.
+    async fn history_batches_before(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        newest: i64,
+        batches: usize,
+    ) -> Result<(atoll_api::RawHistory, i64), Status>;
 
     /// Returns when the run has events after `last_event_id` or is closed, or at the deadline.
     async fn wait_for_history(

@@ -1,6 +1,7 @@
 //! The frontend's ports, over the shards and matching of this node.
 
 mod activity_tasks;
+mod history;
 mod namespace_writer;
 mod query;
 mod task_queues;

@@ -34,17 +34,11 @@ pub(crate) async fn call(
             (token.run_id, token.last_event_id)
         }
     };
-    let page = i64::try_from(page_size(frontend, request.maximum_page_size)).unwrap_or(i64::MAX);
-    let oldest = newest.saturating_sub(page - 1).max(1);
-    let mut forward = RawHistory::default();
-    let mut first = oldest;
-    while first <= newest {
-        let (chunk, last) = workflows.history_page(&namespace, workflow_id, run_id, first, newest).await?;
-        if last < first {
-            return Err(no_progress(frontend, &namespace, workflow_id, run_id, first).await);
-        }
-        forward.append(chunk);
-        first = last + 1;
+    let batches = page_size(frontend, request.maximum_page_size);
+    let (forward, oldest) =
+        workflows.history_batches_before(&namespace, workflow_id, run_id, newest, batches).await?;
+    if oldest > newest && newest > 0 {
+        return Err(no_progress(frontend, &namespace, workflow_id, run_id, newest).await);
     }
     let next =
         HistoryToken { run_id, next_event_id: 1, last_event_id: oldest - 1, closed: false, transient: false };

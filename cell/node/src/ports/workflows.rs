@@ -1,6 +1,6 @@
 //! Workflow executions.
 
-use super::query;
+use super::{history, query};
 use crate::core::Core;
 use crate::status::status;
 use async_trait::async_trait;
@@ -182,13 +182,32 @@ impl Workflows for NodeWorkflows {
         last: i64,
     ) -> Result<(RawHistory, i64), Status> {
         let target = Target::run(namespace.id, workflow_id, run_id);
-        let page =
-            self.0.shards.history(&target, first, last).await.map_err(|e| status(e, &target))?.ok_or_else(
-                || crate::status::not_found(format!("workflow not found for ID: {workflow_id}")),
-            )?;
-        let mut history = RawHistory::default();
-        page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
-        Ok((history, page.last_event_id))
+        history::page(&self.0, &target, first, last).await
+    }
+
+    async fn history_batches(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        first: i64,
+        last: i64,
+        batches: usize,
+    ) -> Result<(RawHistory, i64), Status> {
+        let target = Target::run(namespace.id, workflow_id, run_id);
+        history::batches(&self.0, &target, first, last, batches).await
+    }
+
+    async fn history_batches_before(
+        &self,
+        namespace: &Namespace,
+        workflow_id: &str,
+        run_id: Uuid,
+        newest: i64,
+        batches: usize,
+    ) -> Result<(RawHistory, i64), Status> {
+        let target = Target::run(namespace.id, workflow_id, run_id);
+        history::batches_before(&self.0, &target, newest, batches).await
     }
 
     async fn wait_for_history(
