@@ -1,5 +1,9 @@
 //! The cell's namespaces and keys: durable records, and the snapshots that calls read.
 
+mod reconcile;
+
+pub(crate) use reconcile::{Fresh, reconcile};
+
 use atoll_internal_api::cell::v1::{ApplyKeySetRequest, NamespaceSpec};
 use cell_engine::NamespaceConfig;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};

@@ -5,14 +5,14 @@ use crate::clock::ShardClock;
 use crate::config::{Access, CellConfig};
 use crate::core::Core;
 use crate::effects::Effects;
-use crate::namespaces::{CellRecords, ShardNamespaces};
+use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::ports::{NodeActivityTasks, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter};
 use crate::projections::{UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
-use atoll_internal_api::cell::v1::{NamespaceSpec, cell_admin};
+use atoll_internal_api::cell::v1::cell_admin;
 use atoll_internal_api::usage::v1::CellManifest;
 use atoll_object_store::ObjectStore;
 use atoll_rpc::{Dispatcher, Metrics, Server, ServerConfig, ServerHandle};
@@ -61,6 +61,16 @@ pub enum CellError {
     /// A listener did not start.
     #[error(transparent)]
     Server(#[from] atoll_rpc::ServerError),
+    /// A configured search attribute cannot be what it is configured to be.
+    #[error("search attribute {name} of namespace {namespace}: {why}")]
+    SearchAttribute {
+        /// The namespace.
+        namespace: String,
+        /// The search attribute.
+        name: String,
+        /// What stands against it.
+        why: String,
+    },
     /// The cell's manifest was not written.
     #[error("object store: {0}")]
     Objects(String),
@@ -86,6 +96,19 @@ impl CellHandle {
         self.admin.as_ref().map(ServerHandle::local_addr)
     }
 
+    /// Does at once what has come due by the cell's clock: wake-ups, seals of ended hours, deletions. They come by
+    /// themselves too, up to half a minute after a clock that jumps.
+    pub async fn catch_up(&self) -> Result<(), CellError> {
+        self.shards.turn_hours_all().await?;
+        self.shards.wake_all_due().await;
+        Ok(())
+    }
+
+    /// Writes what changed to the shards' rows and trims their logs, as a shard does when its log has grown.
+    pub async fn checkpoint(&self) -> Result<(), CellError> {
+        Ok(self.shards.checkpoint_all().await?)
+    }
+
     /// Drains: no new calls, those in flight end, the shards write what is open and a last checkpoint.
     pub async fn shutdown(self) {
         self.frontend.shutdown().await;
@@ -104,12 +127,10 @@ pub async fn start(config: CellConfig, deps: CellDeps) -> Result<CellHandle, Cel
     let registry = Arc::new(NamespaceRegistry::default());
     let records =
         Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
-    for spec in &config.namespaces {
-        if registry.by_name(&spec.name).is_none() {
-            let id = Bytes::copy_from_slice(random_id().as_bytes());
-            let create_time = Some(cell_shard::Clock::now(&ShardClock(Arc::clone(&deps.clock))).to_proto());
-            records.put_namespace(NamespaceSpec { id, generation: 1, create_time, ..spec.clone() }).await?;
-        }
+    let clock = ShardClock(Arc::clone(&deps.clock));
+    for wanted in &config.namespaces {
+        let fresh = || Fresh { id: random_id(), create_time: cell_shard::Clock::now(&clock).to_proto() };
+        reconcile(&records, &registry, wanted, fresh).await?;
     }
     let stop = CancellationToken::new();
     let background = TaskTracker::new();

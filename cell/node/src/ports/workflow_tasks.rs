@@ -16,7 +16,7 @@ use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed,
+    CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed,
     RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
@@ -86,17 +86,32 @@ impl WorkflowTasks for NodeWorkflowTasks {
         let (target, task) = named(&request.task_token)?;
         let run_id = target.run_id.unwrap_or_default();
         let results = request.query_results.clone();
+        let take_next = request.return_new_workflow_task;
         let queries = &self.0.queries;
         queries.answering(run_id, results.keys(), true);
         let command = completion(namespace, task, request);
-        match self.0.shards.execute(&target, command).await {
-            Ok(_) => queries.answer(run_id, results),
+        let outcome = if take_next {
+            self.0.shards.execute(&target, CompleteAndTakeNext(command)).await.map(|(_, next)| next)
+        } else {
+            self.0.shards.execute(&target, command).await.map(|_| None)
+        };
+        let next = match outcome {
+            Ok(next) => next,
             Err(error) => {
                 queries.answering(run_id, results.keys(), false);
                 return Err(status(error, &target));
             }
+        };
+        queries.answer(run_id, results);
+        let Some(started) = next else { return Ok(wf::RespondWorkflowTaskCompletedResponse::default()) };
+        let revoke = Revoke::new(&self.0, &target, &started);
+        // The completion stands whatever becomes of the next task: should its history not be readable now, the task is
+        // given back and a poll gets it.
+        let workflow_task = self.answer(&target, started).await.ok();
+        if workflow_task.is_some() {
+            revoke.delivered();
         }
-        Ok(wf::RespondWorkflowTaskCompletedResponse::default())
+        Ok(wf::RespondWorkflowTaskCompletedResponse { workflow_task, ..Default::default() })
     }
 
     async fn fail(
@@ -149,7 +164,10 @@ impl NodeWorkflowTasks {
             identity: request.identity.clone(),
             worker_version: stamp(request),
         };
-        match self.0.shards.execute(&target, command).await {
+        let taking = Taking { core: &self.0, target: &target, command: Some(command.clone()) };
+        let outcome = self.0.shards.execute(&target, command).await;
+        taking.done();
+        match outcome {
             Ok(started) => {
                 lease.accept();
                 let revoke = Revoke::new(&self.0, &target, &started);
@@ -289,6 +307,32 @@ impl NodeWorkflowTasks {
             workflow_execution_task_queue: Some(normal_queue(queue)),
             ..Default::default()
         }))
+    }
+}
+
+/// Finds out what became of a start whose poller went away while it was being recorded, and gives the task back.
+struct Taking<'a> {
+    core: &'a Arc<Core>,
+    target: &'a Target,
+    command: Option<RecordWorkflowTaskStarted>,
+}
+
+impl Taking<'_> {
+    fn done(mut self) {
+        self.command = None;
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        let Some(command) = self.command.take() else { return };
+        let (core, target) = (Arc::clone(self.core), self.target.clone());
+        self.core.tasks.spawn(async move {
+            // The request id makes this the same start, not a second one.
+            if let Ok(started) = core.shards.execute(&target, command).await {
+                drop(Revoke::new(&core, &target, &started));
+            }
+        });
     }
 }
 
