@@ -1,0 +1,146 @@
+//! What the control plane asks of a cell.
+
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, SHARDS, Site, named};
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
+use atoll_rpc::CallOptions;
+use bytes::Bytes;
+use cell_node::Access;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+fn spec(name: &str, id: u128, generation: u64) -> NamespaceSpec {
+    NamespaceSpec { id: Bytes::copy_from_slice(Uuid::from_u128(id).as_bytes()), generation, ..named(name) }
+}
+
+async fn apply(cell: &Cell, spec: NamespaceSpec) -> Result<u64, Status> {
+    let request = admin::ApplyNamespaceRequest { spec: Some(spec) };
+    Ok(cell.admin(cell_admin::APPLY_NAMESPACE, request).await?.generation)
+}
+
+async fn description(cell: &Cell, name: &str) -> Result<String, Status> {
+    let request = wf::DescribeNamespaceRequest { namespace: name.to_owned(), ..Default::default() };
+    let described = cell.call(rpc::DESCRIBE_NAMESPACE, request).await?;
+    Ok(described.namespace_info.expect("info").description)
+}
+
+#[tokio::test]
+async fn an_older_generation_changes_nothing_and_succeeds() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let described = |text: &str, generation| NamespaceSpec {
+            description: text.to_owned(),
+            ..spec("orders.acct1", 7, generation)
+        };
+        assert_eq!(apply(&cell, described("third", 3)).await, Ok(3));
+        assert_eq!(apply(&cell, described("second", 2)).await, Ok(3));
+        assert_eq!(description(&cell, "orders.acct1").await.unwrap(), "third");
+        assert_eq!(apply(&cell, described("fourth", 4)).await, Ok(4));
+
+        let cell = cell.crash().await.start().await;
+        assert_eq!(description(&cell, "orders.acct1").await.unwrap(), "fourth");
+        assert_eq!(apply(&cell, described("third", 3)).await, Ok(4));
+        let remove = |generation| admin::RemoveNamespaceRequest { id: described("", 0).id, generation };
+        cell.admin(cell_admin::REMOVE_NAMESPACE, remove(3)).await.unwrap();
+        assert_eq!(description(&cell, "orders.acct1").await.unwrap(), "fourth");
+        cell.admin(cell_admin::REMOVE_NAMESPACE, remove(5)).await.unwrap();
+        cell.admin(cell_admin::REMOVE_NAMESPACE, remove(5)).await.unwrap();
+        let gone = description(&cell, "orders.acct1").await.unwrap_err();
+        assert_eq!(gone.code, Code::NotFound);
+        let cell = cell.crash().await.start().await;
+        assert_eq!(description(&cell, "orders.acct1").await.unwrap_err().code, Code::NotFound);
+        cell.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_without_name_or_id_is_refused() {
+    let cell = Cell::on(Engine::memory()).await;
+    for bad in [spec("", 7, 1), NamespaceSpec { id: Bytes::from_static(b"short"), ..spec("n", 7, 1) }] {
+        assert_eq!(apply(&cell, bad).await.unwrap_err().code, Code::InvalidArgument);
+    }
+    let nothing = admin::ApplyNamespaceRequest { spec: None };
+    let refused = cell.admin(cell_admin::APPLY_NAMESPACE, nothing).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidArgument);
+    let status = admin::GetStatusRequest {};
+    for token in ["", "wrong", "admin-token2"] {
+        let refused = cell.admin_as(token, cell_admin::GET_STATUS, status).await.unwrap_err();
+        assert_eq!(refused.code, Code::Unauthenticated, "{token:?}");
+    }
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn a_cell_says_how_it_is() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        apply(&cell, spec("orders.acct1", 7, 3)).await.unwrap();
+        Driver::new(&cell, "one").start().await;
+        let two = Driver::new(&cell, "two");
+        two.start().await;
+        two.step(vec![crate::fixture::done()]).await;
+        let status = cell.admin(cell_admin::GET_STATUS, admin::GetStatusRequest {}).await.unwrap();
+        assert_eq!((status.cell_id.as_str(), status.healthy, status.open_runs), ("cell-t", true, 1));
+        assert_eq!((status.shard_count, status.shards_owned), (SHARDS, SHARDS));
+        assert!(status.problems.is_empty());
+        assert_eq!(status.incarnation.len(), 16);
+        let held: Vec<(String, u64)> =
+            status.namespaces.iter().map(|held| (held.name.clone(), held.generation)).collect();
+        assert_eq!(held, [("default".to_owned(), 1), ("orders.acct1".to_owned(), 3)]);
+        let incarnation = status.incarnation;
+        let cell = cell.crash().await.start().await;
+        let status = cell.admin(cell_admin::GET_STATUS, admin::GetStatusRequest {}).await.unwrap();
+        assert_eq!((status.incarnation, status.open_runs), (incarnation, 1));
+        cell.crash().await;
+    }
+}
+
+fn key(id: &str, namespace: &str, role: &str) -> admin::KeyRecord {
+    let namespaces = [(namespace.to_owned(), role.to_owned())].into_iter().collect();
+    admin::KeyRecord {
+        key_id: id.to_owned(),
+        secret_sha256: Sha256::digest(b"secret").to_vec().into(),
+        account_id: "acct1".to_owned(),
+        principal: id.to_owned(),
+        grant: Some(admin::Grant { account_role: String::new(), namespaces }),
+        ..Default::default()
+    }
+}
+
+async fn may_count(cell: &Cell, token: &str) -> Option<Code> {
+    let request =
+        wf::CountWorkflowExecutionsRequest { namespace: "orders.acct1".to_owned(), query: String::new() };
+    let options = CallOptions::timeout(PATIENCE).bearer(token);
+    let outcome = cell.call_with(rpc::COUNT_WORKFLOW_EXECUTIONS, request, options).await;
+    outcome.err().map(|refused| refused.code)
+}
+
+#[tokio::test]
+async fn pushed_keys_open_the_cell_and_stay_pushed() {
+    for engine in Engine::all() {
+        let mut site = Site::new(engine);
+        site.config.access = Access::Keys { internal_token: Some("internal".to_owned()) };
+        let cell = site.start().await;
+        apply(&cell, spec("orders.acct1", 7, 1)).await.unwrap();
+        let push = async |cell: &Cell, generation, keys: Vec<admin::KeyRecord>| {
+            let request = admin::ApplyKeySetRequest { generation, keys };
+            cell.admin(cell_admin::APPLY_KEY_SET, request).await.expect("pushed").generation
+        };
+        assert_eq!(may_count(&cell, "a.secret").await, Some(Code::Unauthenticated));
+        assert_eq!(push(&cell, 2, vec![key("a", "orders.acct1", "read")]).await, 2);
+        assert_eq!(may_count(&cell, "a.secret").await, None);
+        assert_eq!(may_count(&cell, "a.wrong").await, Some(Code::Unauthenticated));
+        assert_eq!(push(&cell, 1, vec![]).await, 2, "an older set changes nothing");
+        assert_eq!(may_count(&cell, "a.secret").await, None);
+
+        let cell = cell.crash().await.start().await;
+        assert_eq!(may_count(&cell, "a.secret").await, None, "keys are durable");
+        assert_eq!(may_count(&cell, "internal").await, None);
+        assert_eq!(push(&cell, 3, vec![key("a", "books.acct1", "read")]).await, 3);
+        assert_eq!(may_count(&cell, "a.secret").await, Some(Code::PermissionDenied));
+        let status = cell.admin(cell_admin::GET_STATUS, admin::GetStatusRequest {}).await.unwrap();
+        assert_eq!(status.key_set_generation, 3);
+        cell.crash().await;
+    }
+}

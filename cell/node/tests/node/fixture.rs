@@ -1,0 +1,221 @@
+//! A whole cell in this process: its own runtime, so that it can be killed; its stores and clock, so that it can be
+//! started again and moved in time. Calls go through its listener.
+
+mod driver;
+mod engine;
+
+pub(crate) use driver::{Driver, done, events, execution, failure, payloads, seconds, timer};
+pub(crate) use engine::Engine;
+
+use atoll_api::call::{Method, Status};
+use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_internal_api::usage::v1::UsageObject;
+use atoll_object_store::{MemoryObjectStore, ObjectStore};
+use atoll_rpc::{CallOptions, ManualClock, RawClient};
+use cell_frontend::DynamicConfig;
+use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellHandle};
+use cell_shard::ShardConfig;
+use jiff::{SignedDuration, Timestamp};
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells *hung* from *works*.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Token of `CellAdmin`.
+pub(crate) const ADMIN_TOKEN: &str = "admin-token";
+/// Shards of a cell: few, so that two workflow ids soon lie in two of them.
+pub(crate) const SHARDS: u32 = 4;
+
+/// What a cell is made of, whether it runs or not.
+pub(crate) struct Site {
+    engine: Engine,
+    pub(crate) objects: Arc<MemoryObjectStore>,
+    pub(crate) clock: ManualClock,
+    pub(crate) config: CellConfig,
+}
+
+/// A running cell.
+pub(crate) struct Cell {
+    pub(crate) site: Site,
+    handle: Arc<CellHandle>,
+    runtime: tokio::runtime::Runtime,
+    client: RawClient,
+    admin: RawClient,
+}
+
+impl Site {
+    pub(crate) fn new(engine: Engine) -> Self {
+        let start: Timestamp = "2026-03-01T10:20:00Z".parse().expect("a time");
+        Self {
+            engine,
+            objects: Arc::new(MemoryObjectStore::default()),
+            clock: ManualClock::new(start),
+            config: config(),
+        }
+    }
+
+    /// Starts the cell; it serves when this returns.
+    pub(crate) async fn start(self) -> Cell {
+        self.try_start().await.map_err(|(_, error)| error).expect("the cell starts")
+    }
+
+    /// As `start`, or gives back what it was to be made of, with the reason.
+    pub(crate) async fn try_start(self) -> Result<Cell, (Self, String)> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (stores, visibility) = runtime.spawn(self.engine.clone().open()).await.expect("stores open");
+        let deps = CellDeps {
+            stores,
+            visibility,
+            objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
+            clock: Arc::new(self.clock.clone()),
+            metrics: None,
+        };
+        let config = self.config.clone();
+        let started = runtime.spawn(async move { cell_node::start(config, deps).await });
+        let handle = match started.await.expect("no panic") {
+            Ok(handle) => Arc::new(handle),
+            Err(error) => {
+                kill(runtime).await;
+                return Err((self, error.to_string()));
+            }
+        };
+        let client = RawClient::new(&handle.local_addr().to_string()).expect("an address");
+        let admin_addr = handle.admin_addr().expect("the cell has an admin listener");
+        let admin = RawClient::new(&admin_addr.to_string()).expect("an address");
+        Ok(Cell { site: self, handle, runtime, client, admin })
+    }
+}
+
+impl Cell {
+    /// A cell with namespace `default` that anybody may call.
+    pub(crate) async fn on(engine: Engine) -> Self {
+        Site::new(engine).start().await
+    }
+
+    /// Ends every thread and task of the cell where it stands, and starts it again from what is stored.
+    pub(crate) async fn crash(self) -> Site {
+        drop(self.handle);
+        kill(self.runtime).await;
+        self.site
+    }
+
+    /// Calls the frontend.
+    pub(crate) async fn call<Q: Message, A: Message + Default>(
+        &self,
+        method: Method<Q, A>,
+        request: Q,
+    ) -> Result<A, Status> {
+        self.call_with(method, request, CallOptions::timeout(PATIENCE)).await
+    }
+
+    /// Calls the frontend with metadata and a deadline.
+    pub(crate) async fn call_with<Q: Message, A: Message + Default>(
+        &self,
+        method: Method<Q, A>,
+        request: Q,
+        options: CallOptions,
+    ) -> Result<A, Status> {
+        self.client.call(method, &request, options).await
+    }
+
+    /// Calls `CellAdmin`.
+    pub(crate) async fn admin<Q: Message, A: Message + Default>(
+        &self,
+        method: Method<Q, A>,
+        request: Q,
+    ) -> Result<A, Status> {
+        let options = CallOptions::timeout(PATIENCE).bearer(ADMIN_TOKEN);
+        self.admin.call(method, &request, options).await
+    }
+
+    /// As `admin`, with another token or none.
+    pub(crate) async fn admin_as<Q: Message, A: Message + Default>(
+        &self,
+        token: &str,
+        method: Method<Q, A>,
+        request: Q,
+    ) -> Result<A, Status> {
+        self.admin.call(method, &request, CallOptions::timeout(PATIENCE).bearer(token)).await
+    }
+
+    /// Moves the cell's clock, and does what is due then.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.site.clock.advance(SignedDuration::try_from(by).expect("a short while"));
+        let handle = Arc::clone(&self.handle);
+        let caught_up = self.runtime.spawn(async move { handle.catch_up().await });
+        caught_up.await.expect("no panic").expect("the cell catches up");
+    }
+
+    /// Takes a checkpoint of every shard.
+    pub(crate) async fn checkpoint(&self) {
+        let handle = Arc::clone(&self.handle);
+        let done = self.runtime.spawn(async move { handle.checkpoint().await });
+        done.await.expect("no panic").expect("a checkpoint");
+    }
+
+    /// The usage objects that are written, of all shards, in the order of their rows.
+    pub(crate) async fn usage(&self) -> Vec<UsageObject> {
+        // In one look: between two, ranges that overlap could hide each other.
+        let keys = self.site.objects.list("usage/", None, usize::MAX).await.expect("a list");
+        let mut objects = Vec::new();
+        for key in keys {
+            let bytes = self.site.objects.get(&key).await.expect("readable").expect("listed");
+            objects.push(usage_object::decode(bytes).expect("a usage object"));
+        }
+        objects.sort_by_key(|object| (object.shard, object.from_seq));
+        objects
+    }
+
+    /// Looks again and again until there is something to see.
+    pub(crate) async fn until<R>(what: &str, mut look: impl AsyncFnMut() -> Option<R>) -> R {
+        let seen = async {
+            loop {
+                if let Some(seen) = look().await {
+                    return seen;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("never: {what}"))
+    }
+}
+
+/// A namespace without an id: the cell gives it one.
+pub(crate) fn named(name: &str) -> NamespaceSpec {
+    NamespaceSpec {
+        name: name.to_owned(),
+        retention: Some(prost_types::Duration { seconds: 86_400, nanos: 0 }),
+        account_id: "acct1".to_owned(),
+        search_attributes: [("Customer".to_owned(), 2)].into_iter().collect(),
+        ..Default::default()
+    }
+}
+
+fn config() -> CellConfig {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    CellConfig {
+        cell_id: "cell-t".to_owned(),
+        region: "local".to_owned(),
+        listen: any,
+        admin: Some(AdminConfig { listen: any, token: ADMIN_TOKEN.to_owned() }),
+        access: Access::Open,
+        namespaces: vec![named("default")],
+        manages_namespaces: true,
+        // Tests look at lists again and again until they see what they wait for.
+        dynamic: Arc::new(DynamicConfig { namespace_visibility_rps: 10_000.0, ..DynamicConfig::default() }),
+        usage_interval: Duration::from_millis(20),
+        shards: ShardConfig { shard_count: SHARDS, takeover_grace: Duration::ZERO, ..Default::default() },
+        store_kind: "test",
+        drain: Duration::from_secs(1),
+    }
+}
+
+/// Ends a runtime where it stands, and waits until nothing of it is left.
+async fn kill(runtime: tokio::runtime::Runtime) {
+    tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("it ends");
+}

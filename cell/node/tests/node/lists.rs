@@ -1,0 +1,98 @@
+//! Lists and counts follow what happens to runs, also across a crash.
+
+use crate::fixture::{Cell, Driver, Engine, done, payloads};
+use atoll_api::call::Code;
+use atoll_api::temporal::api::common::v1::SearchAttributes;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+
+async fn count(cell: &Cell, query: &str) -> i64 {
+    let request =
+        wf::CountWorkflowExecutionsRequest { namespace: "default".to_owned(), query: query.to_owned() };
+    cell.call(rpc::COUNT_WORKFLOW_EXECUTIONS, request).await.expect("counted").count
+}
+
+async fn becomes(cell: &Cell, query: &str, expected: i64) {
+    let mut last = -1;
+    let counted = Cell::until(query, async || {
+        last = count(cell, query).await;
+        (last == expected).then_some(last)
+    });
+    assert_eq!(counted.await, expected);
+}
+
+async fn list(cell: &Cell, query: &str, page_size: i32) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut request = wf::ListWorkflowExecutionsRequest {
+        namespace: "default".to_owned(),
+        query: query.to_owned(),
+        page_size,
+        ..Default::default()
+    };
+    loop {
+        let page = cell.call(rpc::LIST_WORKFLOW_EXECUTIONS, request.clone()).await.expect("listed");
+        ids.extend(page.executions.into_iter().map(|info| info.execution.expect("an id").workflow_id));
+        if page.next_page_token.is_empty() {
+            ids.sort();
+            return ids;
+        }
+        request.next_page_token = page.next_page_token;
+    }
+}
+
+#[tokio::test]
+async fn runs_are_listed_as_they_are_also_after_a_crash() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        for n in 0..6 {
+            let driver = Driver::new(&cell, &format!("listed-{n}"));
+            let mut request = driver.start_request();
+            let customer = payloads(if n < 2 { "acme" } else { "other" }).unwrap().payloads.remove(0);
+            let indexed_fields = [("Customer".to_owned(), customer)].into_iter().collect();
+            request.search_attributes = Some(SearchAttributes { indexed_fields });
+            driver.start_with(request).await;
+            if n % 2 == 0 {
+                driver.step(vec![done()]).await;
+            }
+        }
+        becomes(&cell, "ExecutionStatus = 'Running'", 3).await;
+        becomes(&cell, "ExecutionStatus = 'Completed'", 3).await;
+        assert_eq!(list(&cell, "Customer = 'acme'", 1).await, ["listed-0", "listed-1"]);
+        assert_eq!(list(&cell, "", 4).await.len(), 6);
+
+        // The newest changes may not have reached the visibility store; a checkpoint keeps note of them.
+        Driver::new(&cell, "listed-1").step(vec![done()]).await;
+        cell.checkpoint().await;
+        Driver::new(&cell, "listed-3").step(vec![done()]).await;
+        let cell = cell.crash().await.start().await;
+        becomes(&cell, "ExecutionStatus = 'Completed'", 5).await;
+        assert_eq!(list(&cell, "ExecutionStatus = 'Running'", 10).await, ["listed-5"]);
+        cell.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn closed_runs_leave_the_list_when_retention_ends() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let driver = Driver::new(&cell, "expiring");
+        driver.start().await;
+        driver.step(vec![done()]).await;
+        let open = Driver::new(&cell, "staying");
+        open.start().await;
+        becomes(&cell, "", 2).await;
+        cell.advance(std::time::Duration::from_secs(86_400 + 1)).await;
+        becomes(&cell, "", 1).await;
+        let request = wf::DescribeWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            execution: crate::fixture::execution("expiring", ""),
+        };
+        let gone = cell.call(rpc::DESCRIBE_WORKFLOW_EXECUTION, request).await.unwrap_err();
+        assert_eq!(gone.code, Code::NotFound);
+        let cell = cell.crash().await.start().await;
+        becomes(&cell, "", 1).await;
+        let info = Driver::new(&cell, "staying").describe().await.workflow_execution_info.unwrap();
+        assert_eq!(info.status(), WorkflowExecutionStatus::Running);
+        cell.crash().await;
+    }
+}

@@ -1,0 +1,25 @@
+//! A whole cell, driven through its services as clients and the control plane drive it, on every storage engine.
+
+mod admin;
+mod attacks;
+mod children;
+mod configured;
+mod fixture;
+mod history;
+mod life;
+mod lists;
+mod next_task;
+mod queries;
+mod usage;
+mod workers;
+
+use fixture::{Cell, Engine};
+
+/// Runs a story on a fresh cell of every engine.
+async fn on_each_engine(story: impl AsyncFn(&Cell)) {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        story(&cell).await;
+        cell.crash().await;
+    }
+}

@@ -1,0 +1,79 @@
+//! Answers that bring the next workflow task along, and answers that only ask for one.
+
+use crate::fixture::{Driver, done, events};
+use crate::on_each_engine;
+use atoll_api::temporal::api::enums::v1::EventType::*;
+use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
+
+#[tokio::test]
+async fn the_next_task_comes_with_the_answer() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "inline");
+        driver.start().await;
+        let first = driver.poll().await;
+        let mut request = driver.completion(&first, vec![]);
+        request.return_new_workflow_task = true;
+        request.force_create_new_workflow_task = true;
+        let answer = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.unwrap();
+        let next = answer.workflow_task.expect("the next task");
+        assert_eq!((next.attempt, next.previous_started_event_id, next.started_event_id), (1, 3, 6));
+        assert_eq!(
+            (&next.workflow_execution, &next.workflow_type),
+            (&first.workflow_execution, &first.workflow_type)
+        );
+        assert_eq!(next.workflow_execution_task_queue, first.workflow_execution_task_queue);
+        assert!(next.scheduled_time.is_some() && next.started_time.is_some());
+        let shown: Vec<_> =
+            events(next.history.clone()).iter().map(|event| (event.event_id, event.event_type())).collect();
+        assert_eq!(shown, [(4, WorkflowTaskCompleted), (5, WorkflowTaskScheduled), (6, WorkflowTaskStarted)]);
+
+        // Nothing follows: no task, and none is left behind for a poll.
+        let mut request = driver.completion(&next, vec![]);
+        request.return_new_workflow_task = true;
+        let answer = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.unwrap();
+        assert_eq!(answer, Default::default());
+        assert_eq!(driver.describe().await.pending_workflow_task, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_forced_goes_to_whoever_polls() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "forced");
+        driver.start().await;
+        let first = driver.poll().await;
+        let mut request = driver.completion(&first, vec![]);
+        request.force_create_new_workflow_task = true;
+        let answer = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.unwrap();
+        assert_eq!(answer, Default::default());
+        let next = driver.poll().await;
+        assert_eq!(events(next.history.clone()).len(), 6, "another worker needs it all");
+        let mut request = driver.completion(&next, vec![done()]);
+        request.return_new_workflow_task = true;
+        let answer = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.unwrap();
+        assert_eq!(answer, Default::default(), "the run is over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_buffered_is_in_the_next_task() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "buffered");
+        driver.start().await;
+        let first = driver.poll().await;
+        driver.signal("meanwhile").await;
+        let mut request = driver.completion(&first, vec![]);
+        request.return_new_workflow_task = true;
+        let answer = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.unwrap();
+        let next = answer.workflow_task.expect("the next task");
+        let shown: Vec<_> = events(next.history.clone()).iter().map(|event| event.event_type()).collect();
+        assert_eq!(
+            shown,
+            [WorkflowTaskCompleted, WorkflowExecutionSignaled, WorkflowTaskScheduled, WorkflowTaskStarted]
+        );
+        driver.complete(&next, vec![done()]).await;
+    })
+    .await;
+}

@@ -1,0 +1,117 @@
+//! Queries of idle, busy and closed runs.
+
+use crate::fixture::{Driver, done, events, payloads};
+use crate::on_each_engine;
+use atoll_api::call::Code;
+use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
+use atoll_api::temporal::api::errordetails::v1::{QueryFailedFailure, WorkflowNotReadyFailure};
+use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+
+/// Answers the query task that comes next, and says how many events it showed.
+async fn answer(driver: &Driver<'_>, result: QueryResultType) -> usize {
+    let task = driver.poll().await;
+    assert_eq!(task.query.as_ref().expect("a query task").query_type, "state");
+    assert_eq!((task.started_event_id, task.attempt), (0, 1));
+    let failed = result == QueryResultType::Failed;
+    let request = wf::RespondQueryTaskCompletedRequest {
+        namespace: "default".to_owned(),
+        task_token: task.task_token.clone(),
+        completed_type: result as i32,
+        query_result: payloads("seen"),
+        error_message: if failed { "no such query".to_owned() } else { String::new() },
+        ..Default::default()
+    };
+    driver.cell.call(rpc::RESPOND_QUERY_TASK_COMPLETED, request.clone()).await.expect("answered");
+    let twice = driver.cell.call(rpc::RESPOND_QUERY_TASK_COMPLETED, request).await.unwrap_err();
+    assert_eq!(twice.code, Code::NotFound);
+    events(task.history).len()
+}
+
+#[tokio::test]
+async fn an_idle_and_a_closed_run_are_asked_directly() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "asked");
+        driver.start().await;
+        driver.step(vec![]).await;
+        let (idle, shown) = tokio::join!(driver.query("state"), answer(&driver, QueryResultType::Answered));
+        assert_eq!((idle.unwrap().query_result, shown), (payloads("seen"), 4));
+        let (failed, _) = tokio::join!(driver.query("state"), answer(&driver, QueryResultType::Failed));
+        let failed = failed.unwrap_err();
+        assert_eq!((failed.code, failed.message.as_str()), (Code::InvalidArgument, "no such query"));
+        assert!(failed.detail::<QueryFailedFailure>().is_some());
+
+        driver.signal("go").await;
+        driver.step(vec![done()]).await;
+        let before = driver.event_types().await.len();
+        let (closed, shown) = tokio::join!(driver.query("state"), answer(&driver, QueryResultType::Answered));
+        assert_eq!((closed.unwrap().query_result, shown), (payloads("seen"), before));
+        assert_eq!(driver.event_types().await.len(), before, "queries leave no event");
+
+        let picky = wf::QueryWorkflowRequest {
+            namespace: "default".to_owned(),
+            execution: crate::fixture::execution("asked", ""),
+            query: Some(WorkflowQuery { query_type: "state".to_owned(), ..Default::default() }),
+            query_reject_condition: QueryRejectCondition::NotOpen as i32,
+        };
+        let rejected = cell.call(rpc::QUERY_WORKFLOW, picky).await.unwrap().query_rejected.expect("rejected");
+        assert_eq!(rejected.status(), WorkflowExecutionStatus::Completed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_busy_run_answers_with_its_workflow_task() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "busy");
+        driver.start().await;
+        driver.step(vec![]).await;
+        driver.signal("go").await;
+        let worker = async {
+            loop {
+                let task = driver.poll().await;
+                assert_eq!(task.query, None, "a busy run is not asked directly");
+                let mut request = driver.completion(&task, vec![]);
+                let Some(id) = task.queries.keys().next().cloned() else {
+                    // The query has not arrived yet: it finds the run just as busy with the next task.
+                    request.force_create_new_workflow_task = true;
+                    cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.expect("completed");
+                    continue;
+                };
+                let result = WorkflowQueryResult {
+                    result_type: QueryResultType::Answered as i32,
+                    answer: payloads("with the task"),
+                    ..Default::default()
+                };
+                request.query_results = [(id, result)].into_iter().collect();
+                return cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request).await.expect("completed");
+            }
+        };
+        let (answered, _) = tokio::join!(driver.query("state"), worker);
+        assert_eq!(answered.unwrap().query_result, payloads("with the task"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_closed_before_its_first_task_cannot_answer() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "unborn");
+        driver.start().await;
+        let terminate = wf::TerminateWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_execution: crate::fixture::execution("unborn", ""),
+            ..Default::default()
+        };
+        cell.call(rpc::TERMINATE_WORKFLOW_EXECUTION, terminate).await.unwrap();
+        let refused = driver.query("state").await.unwrap_err();
+        assert_eq!(refused.code, Code::FailedPrecondition);
+        assert!(refused.detail::<WorkflowNotReadyFailure>().is_some());
+        let nobody = Driver::new(cell, "nobody").query("state").await.unwrap_err();
+        assert_eq!(
+            (nobody.code, nobody.message.as_str()),
+            (Code::NotFound, "workflow not found for ID: nobody")
+        );
+    })
+    .await;
+}
