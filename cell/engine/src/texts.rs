@@ -1,6 +1,7 @@
 //! Texts that the original answers with; clients and people compare them.
 
 pub(crate) const COMPLETED: &str = "workflow execution already completed";
+pub(crate) const OTHER_CHAIN: &str = "workflow execution not found";
 pub(crate) const TASK_NOT_FOUND: &str = "Workflow task not found.";
 pub(crate) const ACTIVITY_GONE: &str =
     "invalid activityID or activity already timed out or invoking workflow is completed";

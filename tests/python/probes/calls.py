@@ -33,9 +33,16 @@ async def call(client: Client, method: str, timeout: float = 20, **fields) -> Me
     kind = request_class(method)
     if "namespace" in kind.DESCRIPTOR.fields_by_name:
         fields.setdefault("namespace", client.namespace)
-    is_operator = not hasattr(workflow, kind.__name__)
+    return await call_message(client, method, kind(**fields), timeout)
+
+
+async def call_message(
+    client: Client, method: str, request: Message, timeout: float = 20
+) -> Message:
+    """Call an RPC of the workflow or operator service with a request as it is."""
+    is_operator = not hasattr(workflow, type(request).__name__)
     service = client.operator_service if is_operator else client.workflow_service
-    return await getattr(service, method)(kind(**fields), timeout=timedelta(seconds=timeout))
+    return await getattr(service, method)(request, timeout=timedelta(seconds=timeout))
 
 
 async def record(client: Client, method: str, **fields) -> dict:

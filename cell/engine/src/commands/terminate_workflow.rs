@@ -52,6 +52,6 @@ pub(super) fn same_chain(run: &Run, first_execution_run_id: Uuid) -> Result<(), 
     if first_execution_run_id.is_nil() || run.first_execution_run_id() == first_execution_run_id {
         Ok(())
     } else {
-        Err(Rejection::NotFound(crate::texts::no_workflow(&run.key().id)))
+        Err(Rejection::NotFound(crate::texts::OTHER_CHAIN.into()))
     }
 }

@@ -83,7 +83,7 @@ impl Workflows for NodeWorkflows {
         let command = RequestCancelWorkflow {
             reason: request.reason,
             identity: request.identity,
-            first_execution_run_id: Uuid::parse_str(&request.first_execution_run_id).unwrap_or_default(),
+            first_execution_run_id: chain(&request.first_execution_run_id)?,
             external: None,
         };
         self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
@@ -100,7 +100,7 @@ impl Workflows for NodeWorkflows {
             reason: request.reason,
             details: request.details,
             identity: request.identity,
-            first_execution_run_id: Uuid::parse_str(&request.first_execution_run_id).unwrap_or_default(),
+            first_execution_run_id: chain(&request.first_execution_run_id)?,
             links: request.links,
         };
         self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
@@ -233,6 +233,15 @@ impl Workflows for NodeWorkflows {
                 return Ok(state);
             }
         }
+    }
+}
+
+/// The chain that a request is about, by its first run; nil where it names none. A text that is no run id names a chain
+/// that does not exist.
+fn chain(first_execution_run_id: &str) -> Result<Uuid, Status> {
+    match first_execution_run_id {
+        "" => Ok(Uuid::nil()),
+        id => Uuid::parse_str(id).map_err(|_| crate::status::not_found("workflow execution not found")),
     }
 }
 

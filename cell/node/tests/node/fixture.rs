@@ -12,6 +12,7 @@ use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_internal_api::usage::v1::UsageObject;
 use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use atoll_rpc::{CallOptions, ManualClock, RawClient};
+use bytes::Bytes;
 use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellHandle};
 use cell_shard::ShardConfig;
@@ -121,6 +122,11 @@ impl Cell {
         options: CallOptions,
     ) -> Result<A, Status> {
         self.client.call(method, &request, options).await
+    }
+
+    /// Calls a method of the frontend by its path.
+    pub(crate) async fn call_raw(&self, path: &str, request: Bytes) -> Result<(), Status> {
+        self.client.call_raw(path, CallOptions::timeout(PATIENCE), request).await.map(drop)
     }
 
     /// Calls `CellAdmin`.

@@ -27,7 +27,7 @@ pub enum FilterError {
         limit: usize,
     },
     /// No attribute has that name.
-    #[error("invalid query: invalid search attribute: column name '{0}' is not a valid search attribute")]
+    #[error("invalid query: invalid expression: column name '{0}' is not a valid search attribute")]
     UnknownAttribute(String),
     /// The operator does not go with the attribute's type.
     #[error(
@@ -53,8 +53,11 @@ pub enum FilterError {
         /// The attribute as the filter names it.
         attribute: String,
     },
+    /// The text is no time.
+    #[error("invalid query: invalid expression: unable to parse datetime {0}")]
+    Datetime(String),
     /// No status has that name or number.
-    #[error("invalid query: invalid expression: invalid ExecutionStatus value: {0}")]
+    #[error("invalid query: invalid expression: invalid ExecutionStatus value {0}")]
     Status(String),
 }
 

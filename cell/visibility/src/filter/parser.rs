@@ -69,8 +69,8 @@ impl<'a> Parser<'a> {
             }
         }
         match self.peek_keyword() {
-            Some(Keyword::Order) => Err(FilterError::NotSupported("'ORDER BY' clause".to_owned())),
-            Some(Keyword::Limit) => Err(FilterError::NotSupported("'LIMIT' clause".to_owned())),
+            Some(Keyword::Order) => Err(FilterError::NotSupported("'order by' clause".to_owned())),
+            Some(Keyword::Limit) => Err(FilterError::NotSupported("'limit' clause".to_owned())),
             _ if self.at < self.tokens.len() => Err(self.unexpected("expected AND, OR or the end")),
             _ => Ok(Query { filter, group_by }),
         }

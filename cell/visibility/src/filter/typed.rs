@@ -42,10 +42,13 @@ pub(crate) fn typed_value(name: &str, resolved: &Resolved, literal: &Literal) ->
         Field::System(SystemField::ExecutionDuration) => duration(literal),
         _ => plain(*value_type, resolved.prefix, literal),
     };
-    value.ok_or_else(|| FilterError::Value {
-        value: literal.to_string(),
-        value_type: *value_type,
-        attribute: name.to_owned(),
+    value.ok_or_else(|| match (value_type, literal) {
+        (AttributeType::Datetime, Literal::String(_)) => FilterError::Datetime(literal.to_string()),
+        _ => FilterError::Value {
+            value: literal.to_string(),
+            value_type: *value_type,
+            attribute: name.to_owned(),
+        },
     })
 }
 

@@ -73,9 +73,9 @@ fn malformed_filters_say_where() {
 #[test]
 fn sql_beyond_the_language_is_named() {
     let prefix = "invalid query: operation is not supported: ";
-    assert_eq!(refusal("ORDER BY StartTime"), format!("{prefix}'ORDER BY' clause"));
-    assert_eq!(refusal("WorkflowId = 'a' order by StartTime desc"), format!("{prefix}'ORDER BY' clause"));
-    assert_eq!(refusal("WorkflowId = 'a' LIMIT 5"), format!("{prefix}'LIMIT' clause"));
+    assert_eq!(refusal("ORDER BY StartTime"), format!("{prefix}'order by' clause"));
+    assert_eq!(refusal("WorkflowId = 'a' order by StartTime desc"), format!("{prefix}'order by' clause"));
+    assert_eq!(refusal("WorkflowId = 'a' LIMIT 5"), format!("{prefix}'limit' clause"));
     assert_eq!(refusal("WorkflowId LIKE 'a%'"), format!("{prefix}'LIKE' operator"));
     assert_eq!(refusal("GROUP BY ExecutionStatus"), format!("{prefix}'GROUP BY' clause in a list"));
     for text in ["GROUP BY WorkflowType", "GROUP BY MyKeyword", "GROUP BY ExecutionStatus, WorkflowType"] {
@@ -90,7 +90,7 @@ fn sql_beyond_the_language_is_named() {
 #[test]
 fn names_operators_and_values_are_checked() {
     for (filter, message) in [
-        ("Nope = 1", "invalid search attribute: column name 'Nope' is not a valid search attribute"),
+        ("Nope = 1", "invalid expression: column name 'Nope' is not a valid search attribute"),
         (
             "MyText STARTS_WITH 'a'",
             "invalid expression: operator 'STARTS_WITH' not supported for Text type search attribute 'MyText'",
@@ -103,8 +103,8 @@ fn names_operators_and_values_are_checked() {
             "MyInt = 'five'",
             "invalid expression: invalid value for search attribute MyInt of type Int: 'five'",
         ),
-        ("ExecutionStatus = 'Runing'", "invalid expression: invalid ExecutionStatus value: 'Runing'"),
-        ("ExecutionStatus = 99", "invalid expression: invalid ExecutionStatus value: 99"),
+        ("ExecutionStatus = 'Runing'", "invalid expression: invalid ExecutionStatus value 'Runing'"),
+        ("ExecutionStatus = 99", "invalid expression: invalid ExecutionStatus value 99"),
     ] {
         assert_eq!(refusal(filter), format!("invalid query: {message}"));
     }
