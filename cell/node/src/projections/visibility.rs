@@ -39,10 +39,10 @@ pub(crate) struct VisibilityProjection {
 struct Pending {
     /// Newest change of each run that is not written yet.
     changes: BTreeMap<EntityKey, Change>,
-    /// Runs that were in the outbox: their present state is to be written.
-    restored: Vec<EntityKey>,
-    /// Runs in the outbox now.
-    outbox: BTreeMap<EntityKey, Bytes>,
+    /// Runs that were in the outbox, as of a position: their present state is to be written.
+    restored: Vec<(EntityKey, Position)>,
+    /// Runs in the outbox now, as of which position, with their rows' keys.
+    outbox: BTreeMap<EntityKey, (Position, Bytes)>,
     confirmed: Vec<Bytes>,
 }
 
@@ -59,23 +59,28 @@ impl VisibilityProjection {
 
     /// Projects runs of the outbox as they are now. Called once the shards serve.
     pub(crate) async fn project_restored(&self, shards: &ShardRuntime) {
-        let restored: Vec<(ShardId, EntityKey)> = self
+        let restored: Vec<(ShardId, EntityKey, Position)> = self
             .state
             .lock()
             .iter_mut()
             .flat_map(|(shard, pending)| {
-                pending.restored.drain(..).map(|key| (*shard, key)).collect::<Vec<_>>()
+                pending.restored.drain(..).map(|(key, at)| (*shard, key, at)).collect::<Vec<_>>()
             })
             .collect();
-        for (shard, key) in restored {
+        for (shard, key, at) in restored {
             let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
-            if let Ok(Some(facts)) =
-                shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await
-            {
-                let mut state = self.state.lock();
-                let changes = &mut state.entry(shard).or_default().changes;
-                changes.entry(key).or_insert(Change::Upsert(Position { seq: 1, index: 0 }, Box::new(facts)));
-            }
+            let change = match shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await {
+                Ok(Some(facts)) => Change::Upsert(at, Box::new(facts)),
+                // What was not told of it was its deletion.
+                Ok(None) => Change::Delete(at),
+                Err(error) => {
+                    // Its row stays in the outbox for the next start.
+                    tracing::warn!(workflow_id = %key.id, %error, "a run's visibility is not restored");
+                    continue;
+                }
+            };
+            // A change that the log's tail told already is newer.
+            self.state.lock().entry(shard).or_default().changes.entry(key).or_insert(change);
         }
         self.arrived.notify_one();
     }
@@ -141,7 +146,7 @@ impl VisibilityProjection {
             let Some(pending) = state.get_mut(&shard) else { continue };
             if pending.changes.get(&key).is_some_and(|change| change.position() == written.position()) {
                 pending.changes.remove(&key);
-                if let Some(outbox_key) = pending.outbox.remove(&key) {
+                if let Some((_, outbox_key)) = pending.outbox.remove(&key) {
                     pending.confirmed.push(outbox_key);
                 }
             }
@@ -219,10 +224,12 @@ impl Projection for VisibilityProjection {
     fn restore(&self, shard: ShardId, outbox: Vec<OutboxRow>) {
         let mut pending = Pending::default();
         for row in outbox {
-            if let Some(key) = decode_key(&row.key) {
-                pending.outbox.insert(key.clone(), row.key);
-                pending.restored.push(key);
-            }
+            let Some((key, at)) = decode_key(&row.key).zip(decode_position(&row.data)) else {
+                tracing::error!(shard = shard.0, "outbox row of visibility does not decode");
+                continue;
+            };
+            pending.outbox.insert(key.clone(), (at, row.key));
+            pending.restored.push((key, at));
         }
         self.state.lock().insert(shard, pending);
     }
@@ -237,7 +244,8 @@ impl Projection for VisibilityProjection {
             changes.insert(key.clone(), Change::Upsert(*position, Box::new(facts.clone())));
         }
         for key in &batch.deleted {
-            let position = Position { seq: batch.to_seq, index: 0 };
+            // The last row of the batch: a checkpoint up to there must note it. Behind whatever else the row holds.
+            let position = Position { seq: batch.to_seq.saturating_sub(1), index: u32::MAX };
             changes.insert(key.clone(), Change::Delete(position));
         }
         self.arrived.notify_one();
@@ -246,20 +254,21 @@ impl Projection for VisibilityProjection {
     fn unconfirmed(&self, shard: ShardId, through_seq: u64) -> Vec<OutboxRow> {
         let mut state = self.state.lock();
         let Some(pending) = state.get_mut(&shard) else { return Vec::new() };
-        let behind: Vec<EntityKey> = pending
+        let behind: Vec<(EntityKey, Position)> = pending
             .changes
             .iter()
-            .filter(|(key, change)| {
-                change.position().seq <= through_seq && !pending.outbox.contains_key(*key)
+            .map(|(key, change)| (key, change.position()))
+            .filter(|(key, at)| {
+                at.seq <= through_seq && pending.outbox.get(*key).is_none_or(|(told, _)| told < at)
             })
-            .map(|(key, _)| key.clone())
+            .map(|(key, at)| (key.clone(), at))
             .collect();
         behind
             .into_iter()
-            .map(|entity| {
+            .map(|(entity, at)| {
                 let key = encode_key(&entity);
-                pending.outbox.insert(entity, key.clone());
-                OutboxRow { projection: NAME.into(), key, data: Bytes::new() }
+                pending.outbox.insert(entity, (at, key.clone()));
+                OutboxRow { projection: NAME.into(), key, data: encode_position(at) }
             })
             .collect()
     }
@@ -267,6 +276,16 @@ impl Projection for VisibilityProjection {
     fn confirmed_outbox(&self, shard: ShardId) -> Vec<Bytes> {
         self.state.lock().get_mut(&shard).map(|p| std::mem::take(&mut p.confirmed)).unwrap_or_default()
     }
+}
+
+/// The position as of which a run is in the outbox: what is written of it later must not look older.
+fn encode_position(at: Position) -> Bytes {
+    [at.seq.to_be_bytes().as_slice(), &at.index.to_be_bytes()].concat().into()
+}
+
+fn decode_position(bytes: &Bytes) -> Option<Position> {
+    let (seq, index) = bytes.split_first_chunk::<8>()?;
+    Some(Position { seq: u64::from_be_bytes(*seq), index: u32::from_be_bytes(index.try_into().ok()?) })
 }
 
 /// Namespace, run, then the workflow id.

@@ -3,9 +3,11 @@
 
 mod driver;
 mod engine;
+mod gate;
 
 pub(crate) use driver::{Driver, done, events, execution, failure, payloads, seconds, timer};
 pub(crate) use engine::Engine;
+use gate::Gate;
 
 use atoll_api::call::{Method, Status};
 use atoll_internal_api::cell::v1::NamespaceSpec;
@@ -19,6 +21,7 @@ use cell_shard::ShardConfig;
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Tells *hung* from *works*.
@@ -34,6 +37,8 @@ pub(crate) struct Site {
     pub(crate) objects: Arc<MemoryObjectStore>,
     pub(crate) clock: ManualClock,
     pub(crate) config: CellConfig,
+    /// While this is set, the visibility store takes no writes.
+    pub(crate) visibility_away: Arc<AtomicBool>,
 }
 
 /// A running cell.
@@ -53,6 +58,7 @@ impl Site {
             objects: Arc::new(MemoryObjectStore::default()),
             clock: ManualClock::new(start),
             config: config(),
+            visibility_away: Arc::default(),
         }
     }
 
@@ -71,7 +77,7 @@ impl Site {
         let (stores, visibility) = runtime.spawn(self.engine.clone().open()).await.expect("stores open");
         let deps = CellDeps {
             stores,
-            visibility,
+            visibility: Arc::new(Gate { inner: visibility, closed: Arc::clone(&self.visibility_away) }),
             objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
             clock: Arc::new(self.clock.clone()),
             metrics: None,

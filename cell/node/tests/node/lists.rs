@@ -5,6 +5,7 @@ use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use std::sync::atomic::Ordering;
 
 async fn count(cell: &Cell, query: &str) -> i64 {
     let request =
@@ -93,6 +94,36 @@ async fn closed_runs_leave_the_list_when_retention_ends() {
         becomes(&cell, "", 1).await;
         let info = Driver::new(&cell, "staying").describe().await.workflow_execution_info.unwrap();
         assert_eq!(info.status(), WorkflowExecutionStatus::Running);
+        cell.crash().await;
+    }
+}
+
+/// A checkpoint passes while the visibility store is away, and the cell dies before it is back.
+#[tokio::test]
+async fn what_the_visibility_store_missed_is_told_after_a_crash() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        for id in ["closing", "expiring", "staying"] {
+            Driver::new(&cell, id).start().await;
+        }
+        Driver::new(&cell, "expiring").step(vec![done()]).await;
+        becomes(&cell, "ExecutionStatus = 'Running'", 2).await;
+        becomes(&cell, "ExecutionStatus = 'Completed'", 1).await;
+
+        cell.site.visibility_away.store(true, Ordering::SeqCst);
+        cell.advance(std::time::Duration::from_secs(86_400 + 1)).await;
+        Driver::new(&cell, "closing").step(vec![done()]).await;
+        // Twice: the second finds nothing new, and must not lose what the first noted.
+        cell.checkpoint().await;
+        cell.checkpoint().await;
+        assert_eq!(count(&cell, "ExecutionStatus = 'Completed'").await, 1, "the store has missed all that");
+
+        let site = cell.crash().await;
+        site.visibility_away.store(false, Ordering::SeqCst);
+        let cell = site.start().await;
+        becomes(&cell, "WorkflowId = 'closing' AND ExecutionStatus = 'Completed'", 1).await;
+        becomes(&cell, "WorkflowId = 'expiring'", 0).await;
+        assert_eq!(list(&cell, "ExecutionStatus = 'Running'", 10).await, ["staying"]);
         cell.crash().await;
     }
 }
