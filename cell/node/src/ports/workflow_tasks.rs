@@ -1,5 +1,7 @@
 //! Workflow tasks and queries, from the worker's side.
 
+mod guards;
+
 use crate::core::Core;
 use crate::status::status;
 use async_trait::async_trait;
@@ -17,13 +19,14 @@ use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
     CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed,
-    RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
+    StartedWorkflowTask, TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::WorkflowTasks;
 use cell_matching::{PollOutcome, Poller, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::{ShardError, Target};
+use guards::{Revoke, Taking};
 use prost::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -164,7 +167,7 @@ impl NodeWorkflowTasks {
             identity: request.identity.clone(),
             worker_version: stamp(request),
         };
-        let taking = Taking { core: &self.0, target: &target, command: Some(command.clone()) };
+        let taking = Taking::new(&self.0, &target, &command);
         let outcome = self.0.shards.execute(&target, command).await;
         taking.done();
         match outcome {
@@ -307,67 +310,6 @@ impl NodeWorkflowTasks {
             workflow_execution_task_queue: Some(normal_queue(queue)),
             ..Default::default()
         }))
-    }
-}
-
-/// Finds out what became of a start whose poller went away while it was being recorded, and gives the task back.
-struct Taking<'a> {
-    core: &'a Arc<Core>,
-    target: &'a Target,
-    command: Option<RecordWorkflowTaskStarted>,
-}
-
-impl Taking<'_> {
-    fn done(mut self) {
-        self.command = None;
-    }
-}
-
-impl Drop for Taking<'_> {
-    fn drop(&mut self) {
-        let Some(command) = self.command.take() else { return };
-        let (core, target) = (Arc::clone(self.core), self.target.clone());
-        self.core.tasks.spawn(async move {
-            // The request id makes this the same start, not a second one.
-            if let Ok(started) = core.shards.execute(&target, command).await {
-                drop(Revoke::new(&core, &target, &started));
-            }
-        });
-    }
-}
-
-/// Gives a started task back when its poller goes away before the answer is ready.
-struct Revoke<'a> {
-    core: &'a Arc<Core>,
-    target: &'a Target,
-    task: StartedTask,
-    delivered: bool,
-}
-
-impl<'a> Revoke<'a> {
-    fn new(core: &'a Arc<Core>, target: &'a Target, started: &StartedWorkflowTask) -> Self {
-        let task = StartedTask {
-            scheduled_event_id: started.scheduled_event_id,
-            attempt: started.attempt,
-            nonce: started.nonce,
-        };
-        Self { core, target, task, delivered: false }
-    }
-
-    fn delivered(mut self) {
-        self.delivered = true;
-    }
-}
-
-impl Drop for Revoke<'_> {
-    fn drop(&mut self) {
-        if !self.delivered {
-            let (core, target, task) = (Arc::clone(self.core), self.target.clone(), self.task);
-            self.core.tasks.spawn(async move {
-                // Should this fail, the task's own timeout gives it back.
-                let _ = core.shards.execute(&target, RevokeWorkflowTaskStart(task)).await;
-            });
-        }
     }
 }
 

@@ -201,3 +201,33 @@ async fn usage_belongs_to_whom_the_namespace_belonged_then() {
     assert_eq!(actions(&cell.usage().await), [(ActionType::StartWorkflow, 3)].into());
     cell.crash().await;
 }
+
+/// Nothing reaches the object store before the crash, and the log is trimmed: the outbox alone holds the usage.
+#[tokio::test]
+async fn usage_that_no_object_holds_survives_checkpoints_and_crashes() {
+    for engine in Engine::all() {
+        let mut site = Site::new(engine);
+        site.config.usage_interval = Duration::from_secs(3_600);
+        let cell = site.start().await;
+        // The seals of the hour before the first make the exporter write once.
+        Cell::until("every shard has begun", async || {
+            (seals(&cell.usage().await).values().sum::<u32>() == SHARDS).then_some(())
+        })
+        .await;
+        let before = cell.usage().await;
+        work(&cell, "one").await;
+        cell.checkpoint().await;
+        work(&cell, "two").await;
+        cell.checkpoint().await;
+        work(&cell, "three").await;
+        assert_eq!(cell.usage().await, before, "nothing is exported");
+        let mut site = cell.crash().await;
+        site.config.usage_interval = Duration::from_millis(20);
+        let cell = site.start().await;
+        Cell::until("all actions are exported", async || {
+            (actions(&cell.usage().await) == expected(3)).then_some(())
+        })
+        .await;
+        cell.crash().await;
+    }
+}
