@@ -135,6 +135,7 @@ async fn nothing_of_an_attack_is_left_behind() {
         send(&cell, case, "attacked").await.expect_err(name);
     }
     assert_eq!(running.history().await, before);
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
     let cell = cell.crash().await.start().await;
     assert_eq!(Driver::new(&cell, "attacked").history().await, before);
     let status = cell.admin(cell_admin::GET_STATUS, GetStatusRequest {}).await.expect("a status");

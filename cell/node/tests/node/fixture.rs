@@ -4,10 +4,12 @@
 mod driver;
 mod engine;
 mod gate;
+mod log;
 
 pub(crate) use driver::{Driver, done, events, execution, failure, payloads, seconds, timer};
 pub(crate) use engine::Engine;
 use gate::Gate;
+use log::Log;
 
 use atoll_api::call::{Method, Status};
 use atoll_internal_api::cell::v1::NamespaceSpec;
@@ -39,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) config: CellConfig,
     /// While this is set, the visibility store takes no writes.
     pub(crate) visibility_away: Arc<AtomicBool>,
+    /// Warnings and errors of the cell.
+    pub(crate) log: Log,
 }
 
 /// A running cell.
@@ -59,6 +63,7 @@ impl Site {
             clock: ManualClock::new(start),
             config: config(),
             visibility_away: Arc::default(),
+            log: Log::default(),
         }
     }
 
@@ -69,8 +74,10 @@ impl Site {
 
     /// As `start`, or gives back what it was to be made of, with the reason.
     pub(crate) async fn try_start(self) -> Result<Cell, (Self, String)> {
+        let log = self.log.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .on_thread_start(move || log.follow_thread())
             .enable_all()
             .build()
             .expect("a runtime");

@@ -20,6 +20,7 @@ async fn on_each_engine(story: impl AsyncFn(&Cell)) {
     for engine in Engine::all() {
         let cell = Cell::on(engine).await;
         story(&cell).await;
+        assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
         cell.crash().await;
     }
 }
