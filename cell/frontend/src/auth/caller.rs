@@ -5,7 +5,9 @@ use atoll_internal_api::cell::v1::KeyRecord;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The account role that includes every namespace of the account.
+/// The account role that includes every namespace of the account. The others (`developer`, `read`) concern the account's
+/// own resources and give nothing within a namespace: a developer is made administrator of each namespace that it creates,
+/// by a grant like any other.
 const ACCOUNT_ADMIN: &str = "admin";
 
 /// Who calls, with what was granted. Travels in the call's extensions.
