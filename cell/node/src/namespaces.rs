@@ -9,17 +9,23 @@ use cell_engine::NamespaceConfig;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::Namespaces;
 use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
+use parking_lot::Mutex;
 use prost::Message;
+use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
 const NAMESPACE: &str = "namespace";
+/// What is left of a removed namespace: its id and the generation it went with. Ids are never used again.
+const REMOVED: &str = "removed_namespace";
 const KEY_SET: &str = "key_set";
 
 /// Reads and writes the cell's configuration records. A record is durable before it takes effect.
 pub(crate) struct CellRecords {
     store: Arc<dyn MetadataStore>,
     registry: Arc<NamespaceRegistry>,
+    /// Removed namespaces with the generations they went with: a late call must not bring one back.
+    removed: Mutex<HashMap<Uuid, u64>>,
 }
 
 impl CellRecords {
@@ -28,18 +34,35 @@ impl CellRecords {
         store: Arc<dyn MetadataStore>,
         registry: Arc<NamespaceRegistry>,
     ) -> Result<Self, StoreError> {
+        let mut removed = HashMap::new();
+        for record in store.list(REMOVED).await? {
+            let id = Uuid::parse_str(&record.id)
+                .map_err(|e| StoreError::Corrupt(format!("removed namespace {}: {e}", record.id)))?;
+            removed.insert(id, record.version);
+        }
         for record in store.list(NAMESPACE).await? {
+            let went = |id| removed.get(&id).is_some_and(|generation| *generation >= record.version);
+            if Uuid::parse_str(&record.id).is_ok_and(went) {
+                // The cell died while it removed it.
+                store.remove(NAMESPACE, &record.id).await?;
+                continue;
+            }
             let spec = NamespaceSpec::decode(record.data)
                 .map_err(|e| StoreError::Corrupt(format!("namespace record {}: {e}", record.id)))?;
             registry.put(Arc::new(namespace_of(spec)?));
         }
-        Ok(Self { store, registry })
+        Ok(Self { store, registry, removed: Mutex::new(removed) })
     }
 
     /// Applies a namespace; an older generation changes nothing. Answers the generation in force.
     pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<u64, StoreError> {
         let namespace = namespace_of(spec)?;
         let generation = namespace.spec.generation;
+        if let Some(went) = self.removed.lock().get(&namespace.id).copied()
+            && generation <= went
+        {
+            return Ok(went);
+        }
         let record = MetadataRecord {
             kind: NAMESPACE.into(),
             id: namespace.id.to_string(),
@@ -55,11 +78,22 @@ impl CellRecords {
         }
     }
 
-    /// Removes a namespace unless the cell holds a newer generation of it.
+    /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too late.
     pub(crate) async fn remove_namespace(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
         if self.registry.by_id(id).is_some_and(|held| held.spec.generation > generation) {
             return Ok(());
         }
+        let record = MetadataRecord {
+            kind: REMOVED.into(),
+            id: id.to_string(),
+            version: generation,
+            data: bytes::Bytes::new(),
+        };
+        let went = match self.store.put(&record).await? {
+            PutOutcome::Written => generation,
+            PutOutcome::Stale(before) => before,
+        };
+        self.removed.lock().insert(id, went);
         self.store.remove(NAMESPACE, &id.to_string()).await?;
         self.registry.remove(id);
         Ok(())

@@ -48,7 +48,11 @@ async fn an_older_generation_changes_nothing_and_succeeds() {
         cell.admin(cell_admin::REMOVE_NAMESPACE, remove(5)).await.unwrap();
         let gone = description(&cell, "orders.acct1").await.unwrap_err();
         assert_eq!(gone.code, Code::NotFound);
+        // A call from before the removal arrives after it.
+        assert_eq!(apply(&cell, described("fourth", 4)).await, Ok(5));
+        assert_eq!(description(&cell, "orders.acct1").await.unwrap_err().code, Code::NotFound);
         let cell = cell.crash().await.start().await;
+        assert_eq!(apply(&cell, described("fifth", 5)).await, Ok(5));
         assert_eq!(description(&cell, "orders.acct1").await.unwrap_err().code, Code::NotFound);
         cell.crash().await;
     }
