@@ -13,6 +13,7 @@ const BUILT: &[&str] = &[
     "terminate",
     "activity_timeouts",
     "workflow_failure",
+    "workflow_retry",
     "task_failed",
     "unhandled_command",
     "activity_failure_caught",

@@ -69,6 +69,7 @@ impl Run {
             resettable: true,
             ..Default::default()
         });
+        let earlier = started.prev_auto_reset_points.iter().flat_map(|earlier| earlier.points.clone());
         WorkflowExecutionInfo {
             execution: Some(WorkflowExecution {
                 workflow_id: self.key().id.to_string(),
@@ -84,7 +85,7 @@ impl Run {
             execution_time: Some(facts.execution_time.to_proto()),
             memo: Some(Memo { fields: facts.memo }),
             search_attributes: Some(SearchAttributes { indexed_fields: facts.search_attributes }),
-            auto_reset_points: Some(ResetPoints { points: points.into_iter().collect() }),
+            auto_reset_points: Some(ResetPoints { points: earlier.chain(points).collect() }),
             task_queue: facts.task_queue,
             state_transition_count: facts.state_transition_count,
             history_size_bytes: facts.history_size_bytes as i64,
@@ -169,7 +170,7 @@ impl Run {
                 PendingWorkflowTaskState::Scheduled as i32
             },
             scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
-            original_scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
+            original_scheduled_time: Some(Time(task.original_scheduled_at_ns).to_proto()),
             started_time: started.then(|| Time(task.started_at_ns).to_proto()),
             attempt: task.attempt,
         })

@@ -3,9 +3,14 @@
 //! A draft reads the run and collects what changes; nothing is changed until the transition is applied. It knows what
 //! it added itself, so that the commands of one completed workflow task see each other.
 
+mod birth;
+mod length;
+mod successor;
 mod task;
 mod waiting;
 
+pub(crate) use birth::Birth;
+pub(crate) use successor::Retried;
 pub(crate) use task::{Worker, continue_as_new_reasons, scheduled_attributes, started_attributes};
 
 use crate::command::Context;
@@ -61,15 +66,29 @@ pub(crate) struct Draft<'a> {
     started: HashMap<i64, i64>,
     retention_nanos: i64,
     task_timeout: i64,
+    /// Spreads what many runs would else do at the same moment.
+    dice: u64,
+    /// The run that follows this one.
+    successor: Option<Birth>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(run: &'a Run, context: &Context<'a>) -> Self {
+        Self {
+            retention_nanos: context.namespace.retention_nanos,
+            // What the source answers next, which stays its next answer: nobody compares it with an id.
+            dice: context.ids.clone().next_u64(),
+            ..Self::at(run, context.now, context.limits)
+        }
+    }
+
+    /// As `new`, for a run that neither closes nor has a workflow task yet.
+    fn at(run: &'a Run, now: Time, limits: &'a Limits) -> Self {
         let asked = crate::run::nanos(run.started().workflow_task_timeout.as_ref());
         Self {
             run,
-            now: context.now,
-            limits: context.limits,
+            now,
+            limits,
             transition: Transition::of(run.key().clone()),
             next_event_id: run.next_event_id(),
             task_started: run.task_started(),
@@ -81,8 +100,10 @@ impl<'a> Draft<'a> {
             closed: None,
             waiting: Vec::new(),
             started: HashMap::new(),
-            retention_nanos: context.namespace.retention_nanos,
-            task_timeout: asked.min(context.limits.workflow_task_timeout_max_nanos),
+            retention_nanos: 0,
+            task_timeout: asked.min(limits.workflow_task_timeout_max_nanos),
+            dice: 0,
+            successor: None,
         }
     }
 
@@ -183,11 +204,15 @@ impl<'a> Draft<'a> {
         self.close_with(kind, attributes, extras);
     }
 
-    /// The transitions of the step: the run's, and the current-run record's where the run closed.
+    /// The transitions of the step: the run's; where the run closed, also its successor's and the current-run
+    /// record's.
     pub(crate) fn finish(mut self) -> Vec<Transition> {
         self.settle_waiting();
         let mut transitions = Vec::with_capacity(2);
-        if let Some(status) = self.closed {
+        if let Some(successor) = self.successor {
+            transitions.push(self.transition);
+            transitions.extend(successor.transitions(self.now, self.limits));
+        } else if let Some(status) = self.closed {
             let key = self.run.key();
             let mut current = Transition::of(EntityKey::current_run(key.namespace_id, Arc::clone(&key.id)));
             let run_id = Bytes::copy_from_slice(key.run_id.as_bytes());

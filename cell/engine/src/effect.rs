@@ -90,8 +90,6 @@ pub struct StartChild {
     pub workflow_id: Arc<str>,
     /// The start command to run on the child's shard.
     pub start: crate::commands::StartWorkflow,
-    /// The child outlives its parent.
-    pub abandon: bool,
 }
 
 /// A started child.

@@ -106,8 +106,8 @@ fn retryable(policy: &RetryPolicy, failure: Option<&Failure>) -> bool {
 }
 
 /// Start-to-close time of a workflow task's attempt: from the fourth on a growing pause is added, so that a worker
-/// which keeps failing is asked less and less often.
-pub(crate) fn task_timeout(timeout: i64, attempt: i32) -> i64 {
+/// which keeps failing is asked less and less often. The last fifth of the pause is left to the dice.
+pub(crate) fn task_timeout(timeout: i64, attempt: i32, dice: u64) -> i64 {
     const FREE_ATTEMPTS: i32 = 3;
     const FIRST_PAUSE: i64 = 5 * SECOND;
     const LONGEST_PAUSE: i64 = 600 * SECOND;
@@ -115,7 +115,9 @@ pub(crate) fn task_timeout(timeout: i64, attempt: i32) -> i64 {
         return timeout;
     }
     let doublings = (attempt - FREE_ATTEMPTS - 1).min(16) as u32;
-    timeout.saturating_add((FIRST_PAUSE << doublings).min(LONGEST_PAUSE))
+    let pause = (FIRST_PAUSE << doublings).min(LONGEST_PAUSE);
+    let jitter = pause / 5;
+    timeout.saturating_add(pause - jitter + (dice % jitter as u64) as i64)
 }
 
 #[cfg(test)]
@@ -155,7 +157,16 @@ mod tests {
 
     #[test]
     fn a_failing_worker_is_asked_less_often() {
-        let seconds: Vec<i64> = (1..8).map(|n| task_timeout(10 * SECOND, n) / SECOND).collect();
-        assert_eq!(seconds, [10, 10, 10, 15, 20, 30, 50]);
+        let seconds =
+            |dice| -> Vec<i64> { (1..8).map(|n| task_timeout(10 * SECOND, n, dice) / SECOND).collect() };
+        assert_eq!(seconds(0), [10, 10, 10, 14, 18, 26, 42]);
+        let shortest: Vec<i64> = (1..30).map(|n| task_timeout(10 * SECOND, n, 0)).collect();
+        for dice in [1, 12_345_678_901_234, u64::MAX] {
+            for (n, shortest) in (1..30).zip(&shortest) {
+                let timeout = task_timeout(10 * SECOND, n, dice);
+                let longest = 10 * SECOND + (shortest - 10 * SECOND) / 4 * 5;
+                assert!((*shortest..=longest).contains(&timeout), "attempt {n}: {timeout}");
+            }
+        }
     }
 }

@@ -7,8 +7,6 @@ pub struct Features {
     pub cron: bool,
     /// `workflow_start_delay` of a start.
     pub start_delay: bool,
-    /// `retry_policy` of a start: a failed run is followed by another attempt.
-    pub workflow_retry: bool,
     /// `on_conflict_options` of a start: attaching to the run that is there.
     pub on_conflict_options: bool,
     /// `completion_callbacks` of a start.
@@ -40,7 +38,6 @@ impl Default for Features {
         Self {
             cron: false,
             start_delay: false,
-            workflow_retry: false,
             on_conflict_options: false,
             completion_callbacks: false,
             worker_deployments: false,

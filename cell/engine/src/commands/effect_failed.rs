@@ -37,6 +37,6 @@ impl Command for EffectFailed {
             attempt: attempt + 1,
             retry_at_ns: context.now.plus(pause).0.max(1),
         }));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

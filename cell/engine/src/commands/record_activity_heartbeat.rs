@@ -40,6 +40,6 @@ impl Command for RecordActivityHeartbeat {
             if by_id { ActionType::RecordActivityHeartbeatById } else { ActionType::RecordActivityHeartbeat };
         draft.unrecorded(action, 1);
         let reply = HeartbeatReply { cancel_requested: activity.cancel_requested_event_id != 0 };
-        Decision::accept(draft.finish(), reply)
+        draft.accept(reply)
     }
 }

@@ -83,7 +83,7 @@ impl Command for RecordActivityStarted {
         if activity.attempt > 1 && activity.delivered_attempt != activity.attempt {
             draft.unrecorded(ActionType::RetryActivity, 1);
         }
-        Decision::accept(draft.finish(), reply)
+        draft.accept(reply)
     }
 }
 

@@ -68,7 +68,7 @@ impl Command for RecordChildClosed {
         let mut draft = Draft::new(run, context);
         draft.outside(kind, attributes);
         draft.ensure_task();
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 

@@ -48,7 +48,7 @@ impl Command for RecordChildStarted {
             start(&mut draft, child, self.run_id);
             draft.ensure_task();
         }
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 
@@ -114,7 +114,7 @@ impl Command for RecordStartChildFailed {
             Attributes::StartChildWorkflowExecutionFailedEventAttributes(failed),
         );
         draft.ensure_task();
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 
@@ -147,7 +147,7 @@ impl Command for RecordChildReleased {
         }
         let mut draft = Draft::new(run, context);
         draft.change(Kind::ChildReleased(log::ChildReleased { initiated_event_id }));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 
@@ -155,5 +155,5 @@ impl Command for RecordChildReleased {
 fn drop_child(run: &Run, initiated_event_id: i64, context: &Context<'_>) -> Decision<()> {
     let mut draft = Draft::new(run, context);
     draft.change(Kind::ChildDropped(log::ChildDropped { initiated_event_id }));
-    Decision::accept(draft.finish(), ())
+    draft.accept(())
 }

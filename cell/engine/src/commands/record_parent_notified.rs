@@ -20,6 +20,6 @@ impl Command for RecordParentNotified {
         }
         let mut draft = Draft::new(run, context);
         draft.change(Kind::ParentNotified(log::ParentNotified {}));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

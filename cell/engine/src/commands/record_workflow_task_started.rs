@@ -82,7 +82,12 @@ impl Command for RecordWorkflowTaskStarted {
         let nonce = context.ids.next_u64();
         let mut draft = Draft::new(run, context);
         let reply = self.start(&mut draft, run, task, nonce);
-        Decision { release: Release::PriorDurable, ..Decision::accept(draft.finish(), reply) }
+        let decision = draft.accept(reply);
+        match decision.answer {
+            Ok(_) => Decision { release: Release::PriorDurable, ..decision },
+            // The run was terminated instead: nothing waits any more.
+            Err(_) => Decision { answer: Err(obsolete()), ..decision },
+        }
     }
 }
 

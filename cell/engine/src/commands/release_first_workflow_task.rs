@@ -23,6 +23,6 @@ impl Command for ReleaseFirstWorkflowTask {
             draft.schedule_task();
         }
         draft.change(Kind::FirstTaskReleased(log::FirstTaskReleased {}));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

@@ -43,6 +43,6 @@ impl Command for RequestCancelWorkflow {
             Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested),
         );
         draft.ensure_task();
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

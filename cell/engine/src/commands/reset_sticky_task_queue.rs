@@ -19,6 +19,6 @@ impl Command for ResetStickyTaskQueue {
         if run.sticky.is_some() {
             draft.change(Kind::StickyCleared(log::StickyCleared {}));
         }
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

@@ -39,6 +39,6 @@ impl Command for RespondActivityCanceled {
         };
         let attributes = Attributes::ActivityTaskCanceledEventAttributes(canceled);
         end(&mut draft, activity, EventType::ActivityTaskCanceled, attributes, None);
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

@@ -34,6 +34,6 @@ impl Command for RespondActivityCompleted {
         };
         let attributes = Attributes::ActivityTaskCompletedEventAttributes(completed);
         end(&mut draft, activity, EventType::ActivityTaskCompleted, attributes, Some(&self.identity));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

@@ -39,7 +39,7 @@ impl Command for RespondActivityFailed {
             }));
         }
         let Err(retry_state) = retry(&mut draft, activity, self.failure.as_ref()) else {
-            return Decision::accept(draft.finish(), ());
+            return draft.accept(());
         };
         let failed = history::ActivityTaskFailedEventAttributes {
             failure: self.failure,

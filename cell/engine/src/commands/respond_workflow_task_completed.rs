@@ -4,6 +4,7 @@ mod activities;
 mod children;
 mod closing;
 mod properties;
+mod sizes;
 mod steps;
 mod take_next;
 mod timers;
@@ -13,7 +14,7 @@ pub use take_next::CompleteAndTakeNext;
 use super::find::{TaskRef, found};
 use super::record_workflow_task_started::StartedWorkflowTask;
 use crate::command::{Command, Context, Decision, Release, View};
-use crate::draft::Draft;
+use crate::draft::{Draft, Extras};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
@@ -70,6 +71,8 @@ const LOCAL_RETRIES_LIMIT: u32 = 100;
 pub(super) enum BadCommand {
     /// The task fails with this cause and message.
     FailsTask(Cause, String),
+    /// The task fails with this cause and message, and the run is terminated for the same reason.
+    Terminates(Cause, String),
     /// The answer is refused and the task stays with the worker.
     Refused(String),
 }
@@ -98,6 +101,7 @@ impl RespondWorkflowTaskCompleted {
         if heartbeat && context.now.0 > heartbeats_end {
             return heartbeats_over(run, context);
         }
+        let successor_id = context.ids.next_id();
         let mut draft = Draft::new(run, context);
         draft.write_transient();
         let completed_event_id = self.complete(&mut draft, task);
@@ -108,6 +112,7 @@ impl RespondWorkflowTaskCompleted {
             namespace: &self.namespace,
             identity: &self.identity,
             completed_event_id,
+            successor_id,
             activities: Activities::default(),
             timers: HashMap::new(),
             dropped_timers: Vec::new(),
@@ -136,7 +141,7 @@ impl RespondWorkflowTaskCompleted {
             }
         }
         let closed = draft.closed().is_some();
-        Decision::accept(draft.finish(), (CompletedWorkflowTask { completed_event_id, closed }, next))
+        draft.accept((CompletedWorkflowTask { completed_event_id, closed }, next))
     }
 
     fn complete(&self, draft: &mut Draft<'_>, task: &WorkflowTask) -> i64 {
@@ -177,9 +182,10 @@ fn fail(
     bad: BadCommand,
     context: &Context<'_>,
 ) -> Decision<Outcome> {
-    let (cause, message) = match bad {
+    let (cause, message, terminates) = match bad {
         BadCommand::Refused(message) => return Decision::reject(Rejection::InvalidArgument(message)),
-        BadCommand::FailsTask(cause, message) => (cause, message),
+        BadCommand::FailsTask(cause, message) => (cause, message, false),
+        BadCommand::Terminates(cause, message) => (cause, message, true),
     };
     let rejection = Rejection::InvalidArgument(message.clone());
     if task.transient && cause != Cause::UnhandledCommand {
@@ -187,25 +193,39 @@ fn fail(
     }
     let mut draft = Draft::new(run, context);
     if !task.transient {
-        let failure = Failure {
-            message,
-            failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
-            ..Default::default()
-        };
-        let failed = history::WorkflowTaskFailedEventAttributes {
-            scheduled_event_id: task.scheduled_event_id,
-            started_event_id: task.started_event_id,
-            cause: cause as i32,
-            failure: Some(failure),
-            identity: identity.to_owned(),
-            ..Default::default()
-        };
-        draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
+        write_failed(&mut draft, task, identity, cause, message.clone());
     }
     draft.task_failed(true);
     draft.flush_buffer(&[]);
-    draft.ensure_task();
+    if terminates {
+        let terminated = history::WorkflowExecutionTerminatedEventAttributes {
+            reason: message,
+            identity: crate::texts::HISTORY_SERVICE.into(),
+            ..Default::default()
+        };
+        let attributes = Attributes::WorkflowExecutionTerminatedEventAttributes(terminated);
+        draft.close_with(EventType::WorkflowExecutionTerminated, attributes, Extras::default());
+    } else {
+        draft.ensure_task();
+    }
     Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
+}
+
+fn write_failed(draft: &mut Draft<'_>, task: &WorkflowTask, identity: &str, cause: Cause, message: String) {
+    let failure = Failure {
+        message,
+        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
+        ..Default::default()
+    };
+    let failed = history::WorkflowTaskFailedEventAttributes {
+        scheduled_event_id: task.scheduled_event_id,
+        started_event_id: task.started_event_id,
+        cause: cause as i32,
+        failure: Some(failure),
+        identity: identity.to_owned(),
+        ..Default::default()
+    };
+    draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
 }
 
 /// A worker has asked for one more task too often without anything to show for it.

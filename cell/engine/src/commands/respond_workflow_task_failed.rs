@@ -45,6 +45,6 @@ impl Command for RespondWorkflowTaskFailed {
         draft.task_failed(true);
         draft.flush_buffer(&[]);
         draft.ensure_task();
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

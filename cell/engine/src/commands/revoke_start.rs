@@ -23,7 +23,7 @@ impl Command for RevokeWorkflowTaskStart {
         } else {
             super::wake::time_out_started_task(&mut draft);
         }
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 
@@ -40,6 +40,6 @@ impl Command for RevokeActivityStart {
         draft.change(Kind::ActivityStartRevoked(log::ActivityStartRevoked {
             scheduled_event_id: activity.scheduled_event_id,
         }));
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

@@ -59,6 +59,6 @@ impl Command for SignalWorkflow {
             draft.change(Kind::RequestIdSeen(log::RequestIdSeen { request_id: self.request_id }));
         }
         draft.ensure_task();
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }

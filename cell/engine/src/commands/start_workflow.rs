@@ -1,7 +1,7 @@
 //! `StartWorkflowExecution`, by a client or by a parent.
 
 use crate::command::{Command, Context, Decision, View};
-use crate::draft::{Draft, Extras};
+use crate::draft::{Birth, Draft, Extras};
 use crate::rejection::Rejection;
 use crate::run::{Run, duration, nanos};
 use crate::time::Time;
@@ -19,7 +19,6 @@ use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
-use atoll_internal_api::log::v1::change::Kind;
 use bytes::Bytes;
 use prost_types::Duration;
 use std::sync::Arc;
@@ -107,7 +106,8 @@ impl Command for StartWorkflow {
                 status: current.status(),
             };
             if !self.request_id.is_empty() && current.start_request_id() == self.request_id {
-                return Decision::unchanged(reply);
+                // What this request began is the first run, whatever has followed it.
+                return Decision::unchanged(StartReply { run_id: reply.first_execution_run_id, ..reply });
             }
             match self.policy(current.status()) {
                 Policy::NewRun => {}
@@ -166,42 +166,19 @@ impl StartWorkflow {
     /// The transitions that bring the run into being.
     fn first_step(self, view: View<'_>, run_id: Uuid, context: &Context<'_>) -> [Transition; 2] {
         let key = EntityKey::run(view.namespace_id, Arc::clone(view.workflow_id), run_id);
-        let request_id = self.request_id.clone();
-        let held = self.parent.is_some();
-        let parent_namespace_id = self
-            .parent
-            .as_ref()
-            .map(|parent| Bytes::copy_from_slice(parent.namespace_id.as_bytes()))
-            .unwrap_or_default();
+        let opened = log::RunOpened {
+            start_request_id: self.request_id.clone(),
+            first_task_held: self.parent.is_some(),
+            parent_namespace_id: self
+                .parent
+                .as_ref()
+                .map(|parent| Bytes::copy_from_slice(parent.namespace_id.as_bytes()))
+                .unwrap_or_default(),
+        };
         let extras = Extras { user_metadata: self.user_metadata.clone(), links: self.links.clone() };
         let attributes = self.attributes(view.workflow_id, run_id, context);
-        let mut unborn = Run::new(key);
-        unborn.info.started = Some(attributes.clone());
-        unborn.info.first_task_held = held;
-        let mut draft = Draft::new(&unborn, context);
-        draft.event_with(
-            EventType::WorkflowExecutionStarted,
-            Attributes::WorkflowExecutionStartedEventAttributes(attributes),
-            extras,
-        );
-        draft.change(Kind::RunOpened(log::RunOpened {
-            start_request_id: request_id.clone(),
-            first_task_held: held,
-            parent_namespace_id,
-        }));
-        draft.ensure_task();
-        let run = draft.finish().pop().expect("a started event was drafted");
-        let mut current =
-            Transition::of(EntityKey::current_run(view.namespace_id, Arc::clone(view.workflow_id)));
-        let run_bytes = Bytes::copy_from_slice(run_id.as_bytes());
-        let set = log::CurrentRunSet {
-            run_id: run_bytes.clone(),
-            start_request_id: request_id,
-            first_execution_run_id: run_bytes,
-            started_at_ns: context.now.0,
-        };
-        current.changes.push(log::Change { kind: Some(Kind::CurrentRunSet(set)) });
-        [run, current]
+        let birth = Birth { key, attributes, extras, opened, first_run_id: run_id };
+        birth.transitions(context.now, context.limits)
     }
 
     fn attributes(

@@ -43,7 +43,7 @@ impl Command for TerminateWorkflow {
             Attributes::WorkflowExecutionTerminatedEventAttributes(terminated),
             Extras { links: self.links, ..Default::default() },
         );
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 

@@ -2,14 +2,17 @@
 
 use super::activity_closing;
 use crate::command::{Command, Context, Decision, View};
-use crate::draft::{Draft, Extras};
+use crate::draft::{Draft, Extras, Retried};
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::failure::v1::{Failure, TimeoutFailureInfo};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
+use uuid::Uuid;
 
 /// Does the first thing that is due. The run stays due while more is: the caller wakes it again.
 ///
@@ -26,6 +29,7 @@ impl Command for Wake {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let Some(run) = view.run else { return Decision::unchanged(()) };
+        let successor_id = context.ids.next_id();
         let in_grace = context.now < self.worker_deadlines_from;
         let mut draft = Draft::new(run, context);
         let mut due = run.deadlines.due(context.now).filter(|(_, due)| !(in_grace && due.is_workers()));
@@ -40,9 +44,9 @@ impl Command for Wake {
             }
             draft.ensure_task();
         } else {
-            one(&mut draft, run, first);
+            one(&mut draft, run, first, successor_id);
         }
-        Decision::accept(draft.finish(), ())
+        draft.accept(())
     }
 }
 
@@ -52,9 +56,10 @@ fn fire(draft: &mut Draft<'_>, run: &Run, started_event_id: i64) {
     draft.outside(EventType::TimerFired, Attributes::TimerFiredEventAttributes(fired));
 }
 
-fn one(draft: &mut Draft<'_>, run: &Run, due: Due) {
+fn one(draft: &mut Draft<'_>, run: &Run, due: Due, successor_id: Uuid) {
     match due {
-        Due::ExecutionTimeout | Due::RunTimeout => time_out_run(draft),
+        Due::ExecutionTimeout => time_out_chain(draft),
+        Due::RunTimeout => time_out_run(draft, successor_id),
         Due::FirstTask => draft.schedule_task(),
         Due::Timer(_) => unreachable!("timers fire together"),
         Due::ActivityScheduleToClose(id) => time_out_activity(draft, run, id, TimeoutType::ScheduleToClose),
@@ -121,10 +126,32 @@ fn time_out_activity(draft: &mut Draft<'_>, run: &Run, id: i64, kind: TimeoutTyp
     }
 }
 
-fn time_out_run(draft: &mut Draft<'_>) {
-    let timed_out = history::WorkflowExecutionTimedOutEventAttributes {
-        retry_state: RetryState::RetryPolicyNotSet as i32,
+/// The chain's time is over: no attempt follows.
+fn time_out_chain(draft: &mut Draft<'_>) {
+    let retry_state = match draft.run.started().retry_policy {
+        Some(_) => RetryState::Timeout,
+        None => RetryState::RetryPolicyNotSet,
+    };
+    close_timed_out(draft, Retried { state: retry_state, new_execution_run_id: String::new() });
+}
+
+/// The run's time is over: the next attempt follows, if the workflow is retried.
+fn time_out_run(draft: &mut Draft<'_>, successor_id: Uuid) {
+    let info = TimeoutFailureInfo { timeout_type: TimeoutType::StartToClose as i32, ..Default::default() };
+    let failure = Failure {
+        message: "workflow timeout".into(),
+        source: "Server".into(),
+        failure_info: Some(FailureInfo::TimeoutFailureInfo(info)),
         ..Default::default()
+    };
+    let retried = draft.retry_run(&failure, successor_id);
+    close_timed_out(draft, retried);
+}
+
+fn close_timed_out(draft: &mut Draft<'_>, retried: Retried) {
+    let timed_out = history::WorkflowExecutionTimedOutEventAttributes {
+        retry_state: retried.state as i32,
+        new_execution_run_id: retried.new_execution_run_id,
     };
     draft.close_by_force(
         EventType::WorkflowExecutionTimedOut,

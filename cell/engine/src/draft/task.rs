@@ -108,7 +108,7 @@ impl Draft<'_> {
         self.change(Kind::TransientTaskScheduled(log::TransientTaskScheduled {
             attempt,
             scheduled_at_ns: self.now.0,
-            start_to_close_timeout_ns: crate::retry::task_timeout(self.task_timeout, attempt),
+            start_to_close_timeout_ns: crate::retry::task_timeout(self.task_timeout, attempt, self.dice),
         }));
     }
 

@@ -95,7 +95,6 @@ impl Run {
                 initiated_event_id: id,
                 workflow_id: initiated.workflow_id.as_str().into(),
                 start: self.child_start(child),
-                abandon: initiated.parent_close_policy() == ParentClosePolicy::Abandon,
             }))
         } else if !child.released {
             EffectKind::ReleaseChild(target())
@@ -140,7 +139,9 @@ impl Run {
     }
 
     pub(crate) fn parent_effect(&self) -> Option<Effect> {
-        if !self.closed() || self.info.parent_notified || self.info.notify_retry_at_ns != 0 {
+        // The parent is told how the last run of the chain ended.
+        let goes_on = !self.info.successor_run_id.is_empty();
+        if !self.closed() || goes_on || self.info.parent_notified || self.info.notify_retry_at_ns != 0 {
             return None;
         }
         let started = self.started();

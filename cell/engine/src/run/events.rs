@@ -11,8 +11,8 @@ use atoll_api::temporal::api::enums::v1::{
     EventType, TaskQueueKind, TimeoutType, WorkflowExecutionStatus as Status,
     WorkflowTaskFailedCause as Cause,
 };
-use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_api::temporal::api::history::v1::{self as history, HistoryEvent};
 use atoll_internal_api::state::v1::{Timer, WorkflowTask};
 use uuid::Uuid;
 
@@ -226,6 +226,7 @@ impl Run {
         self.info.status = status as i32;
         self.info.close_time_ns = at;
         self.info.close_event = new.encoded.clone();
+        self.info.successor_run_id = successor(&new.event).to_owned();
         self.set_task(None, touched);
         self.deadlines.clear();
         touched.effects.extend(self.activities.keys().map(|id| EffectKey::Activity(*id)));
@@ -250,6 +251,15 @@ pub(crate) fn closing_status(event_type: EventType) -> Option<Status> {
         EventType::WorkflowExecutionContinuedAsNew => Status::ContinuedAsNew,
         _ => return None,
     })
+}
+
+/// The run that follows one that closes with this event; empty for none.
+fn successor(close: &HistoryEvent) -> &str {
+    match &close.attributes {
+        Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => &a.new_execution_run_id,
+        Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => &a.new_execution_run_id,
+        _ => "",
+    }
 }
 
 type Fields = std::collections::BTreeMap<String, atoll_api::temporal::api::common::v1::Payload>;

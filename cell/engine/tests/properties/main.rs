@@ -32,14 +32,16 @@ fn lives_reach_every_kind_of_event() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let lives = prop::collection::vec(step::any_step(), 120);
-    let mut seen = std::collections::BTreeSet::new();
+    let (mut seen, mut retries) = (std::collections::BTreeSet::new(), 0);
     for seed in 0..200 {
         let mut world = World::new(seed);
         for step in lives.new_tree(&mut runner).expect("no filter refuses").current() {
             world.step(step);
         }
         seen.extend(world.event_types());
+        retries += world.retries();
     }
+    assert!(retries >= 10, "{retries} runs were retried");
     let unreached: Vec<_> =
         law_table::TABLE.iter().map(|law| law.event).filter(|e| !seen.contains(e)).collect();
     assert!(unreached.is_empty(), "never happened: {unreached:?}");

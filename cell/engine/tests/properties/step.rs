@@ -12,6 +12,8 @@ pub(crate) enum Step {
         conflict: u8,
         child: bool,
         run_timeout_s: u8,
+        /// 0 is no retry policy.
+        attempts: u8,
     },
     /// A worker takes the workflow task that is offered, or one that was never offered.
     Poll {
@@ -155,15 +157,15 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn start() -> impl Strategy<Value = Step> {
-    (0u8..6, 0u8..5, 0u8..4, prop::bool::weighted(0.3), prop_oneof![3 => Just(0u8), 1 => 5u8..60]).prop_map(
-        |(request, reuse, conflict, child, run_timeout_s)| Step::Start {
+    (0u8..6, 0u8..5, 0u8..4, prop::bool::weighted(0.3), prop_oneof![3 => Just(0u8), 1 => 5u8..60], 0u8..4)
+        .prop_map(|(request, reuse, conflict, child, run_timeout_s, attempts)| Step::Start {
             request,
             reuse,
             conflict,
             child,
             run_timeout_s,
-        },
-    )
+            attempts,
+        })
 }
 
 fn completion() -> impl Strategy<Value = Step> {

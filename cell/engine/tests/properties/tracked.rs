@@ -2,6 +2,8 @@
 
 use crate::law::Judge;
 use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
 use cell_engine::{Effect, EffectKey, Run, Transition};
@@ -65,6 +67,17 @@ impl Tracked {
         self.replayed.apply(&logged);
         self.folded.apply(&Transition { changes: Vec::new(), ..logged });
         self.check();
+    }
+
+    /// The run that its closing event names as its successor.
+    pub(crate) fn successor(&self) -> Option<String> {
+        let close = HistoryEvent::decode(self.run.close_event()?.clone()).expect("decodes");
+        let named = match close.attributes {
+            Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => a.new_execution_run_id,
+            Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => a.new_execution_run_id,
+            _ => String::new(),
+        };
+        (!named.is_empty()).then_some(named)
     }
 
     fn check(&self) {

@@ -2,7 +2,7 @@
 
 use crate::step::{ActivityToken, Pick, Step, Token};
 use crate::tracked::{Tracked, through_the_log};
-use atoll_api::temporal::api::common::v1::{Payloads, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
@@ -49,6 +49,7 @@ impl World {
                 signals: 30,
                 buffered_events: 4,
                 suggest_continue_events: 60,
+                history_events: 90,
                 workflow_task_heartbeats_nanos: 8_000_000_000,
                 ..Limits::default()
             },
@@ -65,6 +66,11 @@ impl World {
     /// Types of all events so far.
     pub(crate) fn event_types(&self) -> BTreeSet<EventType> {
         self.runs.iter().flat_map(|run| run.seen.iter().copied()).collect()
+    }
+
+    /// Runs that followed another by its retry policy.
+    pub(crate) fn retries(&self) -> usize {
+        self.runs.iter().filter(|tracked| tracked.successor().is_some()).count()
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
@@ -95,7 +101,25 @@ impl World {
             assert_eq!(current.run_id(), tracked.run.run_id(), "the last run is the current one");
             assert_eq!(current.status(), tracked.run.status(), "the record knows how the current run is");
         }
+        self.check_chains();
         decision.answer
+    }
+
+    /// A run that names a successor has one, which knows it, and leaves the rest to it.
+    fn check_chains(&self) {
+        for (at, tracked) in self.runs.iter().enumerate() {
+            let Some(successor) = tracked.successor() else { continue };
+            let next = &self.runs.get(at + 1).expect("one record makes both").run;
+            assert_eq!(next.run_id().to_string(), successor);
+            assert_eq!(next.started().continued_execution_run_id, tracked.run.run_id().to_string());
+            assert_eq!(next.started().attempt, tracked.run.started().attempt + 1);
+            assert_eq!(next.first_execution_run_id(), tracked.run.first_execution_run_id());
+            assert_eq!(next.start_request_id(), tracked.run.start_request_id());
+            assert!(
+                tracked.run.effects().all(|effect| effect.key != EffectKey::Parent),
+                "the last run tells the parent"
+            );
+        }
     }
 
     fn decide<C: Command>(&mut self, command: C) -> Decision<C::Reply> {
@@ -133,8 +157,12 @@ impl World {
     /// Takes one step. Answers are looked at only where they hand something out: refusals are part of life.
     pub(crate) fn step(&mut self, step: Step) {
         match step {
-            Step::Start { request, reuse, conflict, child, run_timeout_s } => {
-                let start = self.start(request, reuse, conflict, child, run_timeout_s);
+            Step::Start { request, reuse, conflict, child, run_timeout_s, attempts } => {
+                let start = StartWorkflow {
+                    retry_policy: (attempts > 0)
+                        .then(|| RetryPolicy { maximum_attempts: attempts.into(), ..Default::default() }),
+                    ..self.start(request, reuse, conflict, child, run_timeout_s)
+                };
                 self.ask(start).ok();
             }
             Step::Poll { stale } => self.poll(stale),

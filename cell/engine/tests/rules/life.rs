@@ -2,7 +2,7 @@
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
-use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{RetryPolicy, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -17,10 +17,12 @@ use uuid::Uuid;
 /// One workflow id with one run, and its history.
 pub(crate) struct Life {
     run: Option<Run>,
+    /// Runs before it in its chain.
+    pub(crate) earlier: Vec<Run>,
     current: Option<CurrentRun>,
     workflow_id: Arc<str>,
     namespace: NamespaceConfig,
-    limits: Limits,
+    pub(crate) limits: Limits,
     ids: IdSource,
     pub(crate) now: Time,
     pub(crate) history: Vec<HistoryEvent>,
@@ -31,25 +33,37 @@ pub(crate) struct Life {
 impl Life {
     /// A workflow that was just started.
     pub(crate) fn started() -> Self {
-        Self::started_as(None)
+        Self::started_as(None, None)
+    }
+
+    /// A workflow that was just started and is retried.
+    pub(crate) fn retried(policy: RetryPolicy) -> Self {
+        Self::started_as(None, Some(policy))
     }
 
     /// A child that was just started.
     pub(crate) fn child() -> Self {
+        Self::child_retried(None)
+    }
+
+    /// A child that was just started and is retried.
+    pub(crate) fn child_retried(policy: Option<RetryPolicy>) -> Self {
         let execution =
             || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(9).to_string() };
-        Self::started_as(Some(ParentLink {
+        let parent = ParentLink {
             namespace: "default".into(),
             namespace_id: Uuid::from_u128(1),
             execution: execution(),
             initiated_event_id: 5,
             root: execution(),
-        }))
+        };
+        Self::started_as(Some(parent), policy)
     }
 
-    fn started_as(parent: Option<ParentLink>) -> Self {
+    fn started_as(parent: Option<ParentLink>, retry_policy: Option<RetryPolicy>) -> Self {
         let mut life = Self {
             run: None,
+            earlier: Vec::new(),
             current: None,
             workflow_id: "w".into(),
             namespace: NamespaceConfig {
@@ -66,6 +80,9 @@ impl Life {
         let start = StartWorkflow {
             workflow_type: Some(WorkflowType { name: "type".into() }),
             task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+            request_id: "start".into(),
+            run_timeout: retry_policy.is_some().then_some(prost_types::Duration { seconds: 60, nanos: 0 }),
+            retry_policy,
             parent,
             ..Default::default()
         };
@@ -90,7 +107,12 @@ impl Life {
                 EntityKind::CurrentRun => {
                     self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition)
                 }
-                EntityKind::WorkflowRun => self.run.get_or_insert_with(|| Run::new(key)).apply(transition),
+                EntityKind::WorkflowRun => {
+                    if self.run.as_ref().is_some_and(|run| *run.key() != key) {
+                        self.earlier.extend(self.run.take());
+                    }
+                    self.run.get_or_insert_with(|| Run::new(key)).apply(transition)
+                }
             };
             self.history.extend(transition.events.iter().map(|new| new.event.clone()));
         }

@@ -5,4 +5,6 @@
 mod activities;
 mod children;
 mod life;
+mod limits;
+mod retries;
 mod tasks;

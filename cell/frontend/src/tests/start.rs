@@ -199,7 +199,6 @@ fn not_built() -> Vec<(Start, &'static str)> {
     vec![
         (Start { cron_schedule: "* * * * *".to_owned(), ..valid() }, "cron_schedule"),
         (Start { workflow_start_delay: seconds(1), ..valid() }, "workflow_start_delay"),
-        (Start { retry_policy: Some(RetryPolicy::default()), ..valid() }, "retry_policy"),
         (
             Start {
                 on_conflict_options: Some(OnConflictOptions {
@@ -227,7 +226,6 @@ async fn what_is_not_built_is_refused_by_name_and_passes_once_it_is() {
         deps.features = Features {
             cron: true,
             start_delay: true,
-            workflow_retry: true,
             on_conflict_options: true,
             completion_callbacks: true,
             worker_deployments: true,
@@ -249,7 +247,7 @@ async fn what_is_not_built_is_refused_by_name_and_passes_once_it_is() {
 #[tokio::test]
 async fn a_start_arrives_completed() {
     let cell = FakeCell::new();
-    let frontend = cell.frontend(|deps| deps.features.workflow_retry = true);
+    let frontend = cell.frontend(|_| {});
     let request = Start {
         retry_policy: Some(RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() }),
         workflow_run_timeout: seconds(i64::MAX),

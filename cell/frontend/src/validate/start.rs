@@ -133,7 +133,6 @@ fn check_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Sta
 /// Valid, but not built: refused by name.
 fn check_features(features: &Features, request: &StartWorkflowExecutionRequest) -> Result<(), Status> {
     let delayed = duration::nanos(request.workflow_start_delay.as_ref()).is_some();
-    let retried = request.retry_policy.as_ref().is_some_and(|policy| policy.maximum_attempts != 1);
     let attached = request
         .on_conflict_options
         .as_ref()
@@ -141,7 +140,6 @@ fn check_features(features: &Features, request: &StartWorkflowExecutionRequest) 
     let wanted = [
         ("cron_schedule", !request.cron_schedule.is_empty(), features.cron),
         ("workflow_start_delay", delayed, features.start_delay),
-        ("retry_policy", retried, features.workflow_retry),
         ("on_conflict_options", attached, features.on_conflict_options),
         ("completion_callbacks", !request.completion_callbacks.is_empty(), features.completion_callbacks),
         ("versioning_override", request.versioning_override.is_some(), features.worker_deployments),

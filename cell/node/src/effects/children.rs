@@ -37,37 +37,33 @@ async fn start(shards: &ShardRuntime, parent: &Target, child: StartChild) -> Res
     let initiated_event_id = child.initiated_event_id;
     match shards.execute(&target, child.start).await {
         Ok(started) => {
-            let record = RecordChildStarted { initiated_event_id, run_id: started.run_id };
-            if gone(shards.execute(parent, record).await)? {
-                orphaned(shards, parent.namespace_id, &child.workflow_id, started.run_id, child.abandon)
-                    .await?;
-            }
+            // A parent that closed meanwhile and is still to tell the child so takes this in; one that has nothing to
+            // tell any more has told everything.
+            gone(
+                shards
+                    .execute(parent, RecordChildStarted { initiated_event_id, run_id: started.run_id })
+                    .await,
+            )?;
             Ok(())
         }
         Err(ShardError::Rejected(Rejection::AlreadyStarted { .. })) => {
-            let cause = Cause::WorkflowAlreadyExists;
-            gone(shards.execute(parent, RecordStartChildFailed { initiated_event_id, cause }).await)?;
-            Ok(())
+            failed(shards, parent, initiated_event_id, Cause::WorkflowAlreadyExists).await
         }
-        Err(ShardError::UnknownNamespace(_)) => Ok(()),
+        Err(ShardError::UnknownNamespace(_)) => {
+            failed(shards, parent, initiated_event_id, Cause::NamespaceNotFound).await
+        }
         Err(error) => Err(error),
     }
 }
 
-/// The parent closed before it could record the child's start: its close policy applies at once.
-async fn orphaned(
+/// The child cannot be started: its parent is told why.
+async fn failed(
     shards: &ShardRuntime,
-    namespace_id: Uuid,
-    workflow_id: &Arc<str>,
-    run_id: Uuid,
-    abandon: bool,
+    parent: &Target,
+    initiated_event_id: i64,
+    cause: Cause,
 ) -> Result<(), ShardError> {
-    let child = Target::run(namespace_id, Arc::clone(workflow_id), run_id);
-    if abandon {
-        gone(shards.execute(&child, ReleaseFirstWorkflowTask).await)?;
-    } else {
-        gone(shards.execute(&child, terminate(run_id)).await)?;
-    }
+    gone(shards.execute(parent, RecordStartChildFailed { initiated_event_id, cause }).await)?;
     Ok(())
 }
 
@@ -89,7 +85,9 @@ async fn close(
     // Successors of the child's first run are the same child.
     let target = Target::current(parent.namespace_id, Arc::clone(&child.workflow_id));
     match action {
-        ParentCloseAction::Terminate => gone(shards.execute(&target, terminate(child.first_run_id)).await)?,
+        ParentCloseAction::Terminate => {
+            gone(shards.execute(&target, terminate(child.first_run_id)).await)?;
+        }
         ParentCloseAction::RequestCancel => {
             let external =
                 WorkflowExecution { workflow_id: entity.id.to_string(), run_id: entity.run_id.to_string() };
@@ -100,9 +98,12 @@ async fn close(
                 first_execution_run_id: child.first_run_id,
                 external: Some(external),
             };
-            gone(shards.execute(&target, request).await)?
+            gone(shards.execute(&target, request).await)?;
+            // It has to see the request, also where the parent closed before it could let the child go.
+            let first = Target::run(parent.namespace_id, child.workflow_id, child.first_run_id);
+            gone(shards.execute(&first, ReleaseFirstWorkflowTask).await)?;
         }
-    };
+    }
     let initiated_event_id = child.initiated_event_id;
     gone(shards.execute(parent, RecordChildReleased { initiated_event_id }).await)?;
     Ok(())

@@ -1,7 +1,7 @@
 //! SCHEDULE_ACTIVITY_TASK and REQUEST_CANCEL_ACTIVITY_TASK.
 
-use super::BadCommand;
 use super::steps::Steps;
+use super::{BadCommand, sizes};
 use crate::draft::{Draft, Extras, json_payload};
 use crate::retry;
 use crate::run::{duration, nanos};
@@ -45,6 +45,12 @@ pub(super) fn schedule(
     room(steps, id)?;
     retry::check(wanted.retry_policy.as_ref()).map_err(|text| bad(format_args!("{text} {context}")))?;
     let timeouts = timeouts(steps, wanted).map_err(|text| bad(format_args!("{text} {context}")))?;
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadScheduleActivityAttributes,
+        "ScheduleActivityTaskCommandAttributes.Input",
+        wanted.input.as_ref(),
+    )?;
     let scheduled = history::ActivityTaskScheduledEventAttributes {
         activity_id: id.to_owned(),
         activity_type: wanted.activity_type.clone(),

@@ -1,7 +1,7 @@
 //! START_CHILD_WORKFLOW_EXECUTION.
 
-use super::BadCommand;
 use super::steps::Steps;
+use super::{BadCommand, sizes};
 use crate::draft::{Draft, Extras};
 use crate::retry;
 use crate::run::{duration, nanos};
@@ -103,6 +103,10 @@ fn check(
         ));
     }
     retry::check(wanted.retry_policy.as_ref()).map_err(bad)?;
+    let (limit, cause) = (steps.limits.blob, Cause::BadStartChildExecutionAttributes);
+    let name = |field: &str| format!("StartChildWorkflowExecutionCommandAttributes.{field}");
+    sizes::check(limit, cause, &name(" Input"), wanted.input.as_ref())?;
+    sizes::check(limit, cause, &name("Memo"), wanted.memo.as_ref())?;
     let count = steps.run.children.len() + steps.new_children;
     if count >= steps.limits.pending_children {
         return Err(BadCommand::FailsTask(

@@ -1,10 +1,10 @@
 //! Commands that close the workflow.
 
-use super::BadCommand;
 use super::steps::Steps;
+use super::{BadCommand, sizes};
 use crate::draft::{Draft, Extras};
 use atoll_api::temporal::api::command::v1 as command;
-use atoll_api::temporal::api::enums::v1::{EventType, RetryState, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 
@@ -15,6 +15,13 @@ pub(super) fn complete(
     extras: Extras,
 ) -> Result<(), BadCommand> {
     steps.nothing_unseen(draft)?;
+    sizes::check(
+        steps.limits.blob,
+        // The original's cause, though nothing is scheduled.
+        Cause::BadScheduleActivityAttributes,
+        "CompleteWorkflowExecutionCommandAttributes.Result",
+        wanted.result.as_ref(),
+    )?;
     let completed = history::WorkflowExecutionCompletedEventAttributes {
         result: wanted.result.clone(),
         workflow_task_completed_event_id: steps.completed_event_id,
@@ -34,18 +41,25 @@ pub(super) fn fail(
     wanted: &command::FailWorkflowExecutionCommandAttributes,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    if wanted.failure.is_none() {
+    let Some(failure) = &wanted.failure else {
         return Err(BadCommand::FailsTask(
             Cause::BadFailWorkflowExecutionAttributes,
             "BadFailWorkflowExecutionAttributes: Failure is not set on FailWorkflowExecutionCommand.".into(),
         ));
-    }
+    };
     steps.nothing_unseen(draft)?;
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadFailWorkflowExecutionAttributes,
+        "FailWorkflowExecutionCommandAttributes.Failure",
+        Some(failure),
+    )?;
+    let retried = draft.retry_run(failure, steps.successor_id);
     let failed = history::WorkflowExecutionFailedEventAttributes {
-        failure: wanted.failure.clone(),
-        retry_state: RetryState::RetryPolicyNotSet as i32,
+        failure: Some(failure.clone()),
+        retry_state: retried.state as i32,
         workflow_task_completed_event_id: steps.completed_event_id,
-        ..Default::default()
+        new_execution_run_id: retried.new_execution_run_id,
     };
     draft.close_with(
         EventType::WorkflowExecutionFailed,

@@ -1,7 +1,7 @@
 //! RECORD_MARKER, UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, MODIFY_WORKFLOW_PROPERTIES.
 
-use super::BadCommand;
 use super::steps::Steps;
+use super::{BadCommand, sizes};
 use crate::draft::{Draft, Extras};
 use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
@@ -20,6 +20,12 @@ pub(super) fn marker(
             "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand.".into(),
         ));
     }
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadRecordMarkerAttributes,
+        "RecordMarkerCommandAttributes.Details",
+        Some(wanted),
+    )?;
     let recorded = history::MarkerRecordedEventAttributes {
         marker_name: wanted.marker_name.clone(),
         details: wanted.details.clone(),
@@ -43,6 +49,12 @@ pub(super) fn upsert_search_attributes(
             "BadSearchAttributes: IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.".into(),
         ));
     }
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadSearchAttributes,
+        "UpsertWorkflowSearchAttributesCommandAttributes",
+        wanted.search_attributes.as_ref(),
+    )?;
     let upserted = history::UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: steps.completed_event_id,
         search_attributes: wanted.search_attributes.clone(),
@@ -67,6 +79,12 @@ pub(super) fn modify(
             "BadModifyWorkflowPropertiesAttributes: UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.".into(),
         ));
     }
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadModifyWorkflowPropertiesAttributes,
+        "ModifyWorkflowPropertiesCommandAttributes",
+        wanted.upserted_memo.as_ref(),
+    )?;
     let modified = history::WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: steps.completed_event_id,
         upserted_memo: wanted.upserted_memo.clone(),

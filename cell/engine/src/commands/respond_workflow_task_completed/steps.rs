@@ -18,6 +18,8 @@ pub(super) struct Steps<'a> {
     /// The worker that answers.
     pub(super) identity: &'a str,
     pub(super) completed_event_id: i64,
+    /// Fresh: the run of the next attempt, should the workflow fail and be retried.
+    pub(super) successor_id: uuid::Uuid,
     pub(super) activities: Activities,
     /// Timers started by this answer, by id; `None` where it canceled a running one.
     pub(super) timers: HashMap<String, Option<i64>>,
@@ -172,7 +174,7 @@ fn no_attributes(kind: CommandType) -> BadCommand {
 }
 
 /// A cause as messages name it: `BadStartTimerAttributes`.
-fn cause_name(cause: Cause) -> String {
+pub(super) fn cause_name(cause: Cause) -> String {
     let words = cause.as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").split('_');
     words.map(|word| word[..1].to_owned() + &word[1..].to_ascii_lowercase()).collect()
 }

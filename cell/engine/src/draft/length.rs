@@ -1,0 +1,53 @@
+//! The longest history a run may have.
+
+use super::{Draft, Extras};
+use crate::command::{Decision, Release};
+use crate::rejection::Rejection;
+use crate::transition::Transition;
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+
+const TOO_MANY_EVENTS: &str = "Workflow history count exceeds limit.";
+const TOO_MANY_BYTES: &str = "Workflow history size exceeds limit.";
+
+impl Draft<'_> {
+    /// The step's decision. One that would make the history too long does not happen: the run is terminated instead,
+    /// and the caller is told why.
+    pub(crate) fn accept<R>(self, reply: R) -> Decision<R> {
+        match self.too_long() {
+            None => Decision::accept(self.finish(), reply),
+            Some(reason) => Decision {
+                transitions: self.terminated_instead(reason),
+                answer: Err(Rejection::InvalidArgument(reason.into())),
+                release: Release::Durable,
+            },
+        }
+    }
+
+    /// What happens in place of the step.
+    fn terminated_instead(self, reason: &str) -> Vec<Transition> {
+        let retention_nanos = self.retention_nanos;
+        let mut draft = Self { retention_nanos, ..Self::at(self.run, self.now, self.limits) };
+        let fields = history::WorkflowExecutionTerminatedEventAttributes {
+            reason: reason.into(),
+            identity: crate::texts::HISTORY_SERVICE.into(),
+            ..Default::default()
+        };
+        let attributes = Attributes::WorkflowExecutionTerminatedEventAttributes(fields);
+        draft.close_by_force(EventType::WorkflowExecutionTerminated, attributes, Extras::default());
+        draft.finish()
+    }
+
+    fn too_long(&self) -> Option<&'static str> {
+        if self.closed.is_some() || self.transition.events.is_empty() {
+            None
+        } else if self.next_event_id - 1 > self.limits.history_events {
+            Some(TOO_MANY_EVENTS)
+        } else if self.history_bytes() > self.limits.history_bytes {
+            Some(TOO_MANY_BYTES)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The run that follows one that failed or ran out of time, as its retry policy says, in the same record.
+
+use super::birth::Birth;
+use super::{Draft, Extras};
+use crate::retry;
+use crate::run::duration;
+use crate::time::Time;
+use atoll_api::temporal::api::enums::v1::{ContinueAsNewInitiator, EventType, RetryState};
+use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+use atoll_api::temporal::api::workflow::v1::{ResetPointInfo, ResetPoints};
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1 as log;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Points of a chain that an automatic reset may go to; older ones are forgotten.
+const RESET_POINTS_LIMIT: usize = 20;
+
+/// What the closing event of a run says of its retries.
+pub(crate) struct Retried {
+    /// Whether another attempt follows, and why not.
+    pub(crate) state: RetryState,
+    /// The run of that attempt; empty where none follows.
+    pub(crate) new_execution_run_id: String,
+}
+
+impl Draft<'_> {
+    /// Lets another attempt of the workflow follow the run, which is about to close with this failure. Its first
+    /// workflow task waits as long as the policy says. `run_id` is fresh and is not used where none follows.
+    pub(crate) fn retry_run(&mut self, failure: &Failure, run_id: Uuid) -> Retried {
+        let pause = match self.pause_before_retry(failure) {
+            Ok(pause) => pause,
+            Err(state) => return Retried { state, new_execution_run_id: String::new() },
+        };
+        let run = self.run;
+        let key = EntityKey::run(run.key().namespace_id, Arc::clone(&run.key().id), run_id);
+        let birth = Birth {
+            key,
+            attributes: self.next_attempt(failure, run_id, pause),
+            extras: Extras::default(),
+            opened: log::RunOpened {
+                // A repeated start finds the chain that it began, however far that has come.
+                start_request_id: run.start_request_id().to_owned(),
+                first_task_held: false,
+                parent_namespace_id: run.info.parent_namespace_id.clone(),
+            },
+            first_run_id: run.first_execution_run_id(),
+        };
+        self.successor = Some(birth);
+        Retried { state: RetryState::InProgress, new_execution_run_id: run_id.to_string() }
+    }
+
+    fn pause_before_retry(&self, failure: &Failure) -> Result<i64, RetryState> {
+        let started = self.run.started();
+        let policy = started.retry_policy.as_ref().ok_or(RetryState::RetryPolicyNotSet)?;
+        let expires_at =
+            started.workflow_execution_expiration_time.as_ref().map_or(0, |at| Time::from_proto(at).0);
+        retry::next_pause(policy, Some(failure), started.attempt, self.now, expires_at)
+    }
+
+    /// First event of the next attempt: that of this one, but for what makes it the next.
+    fn next_attempt(
+        &self,
+        failure: &Failure,
+        run_id: Uuid,
+        pause: i64,
+    ) -> WorkflowExecutionStartedEventAttributes {
+        let started = self.run.started();
+        WorkflowExecutionStartedEventAttributes {
+            attempt: started.attempt + 1,
+            continued_execution_run_id: self.run.run_id().to_string(),
+            continued_failure: Some(failure.clone()),
+            initiator: ContinueAsNewInitiator::Retry as i32,
+            original_execution_run_id: run_id.to_string(),
+            first_workflow_task_backoff: Some(duration(pause)),
+            prev_auto_reset_points: Some(self.reset_points()),
+            identity: String::new(),
+            ..started.clone()
+        }
+    }
+
+    /// Where an automatic reset may go: the points of earlier runs, and that of this one.
+    fn reset_points(&self) -> ResetPoints {
+        let earlier = self.run.started().prev_auto_reset_points.clone().unwrap_or_default();
+        let mut points = earlier.points;
+        if let Some((first_workflow_task_completed_id, create_time)) = self.first_completed() {
+            points.push(ResetPointInfo {
+                run_id: self.run.run_id().to_string(),
+                first_workflow_task_completed_id,
+                create_time: Some(create_time.to_proto()),
+                expire_time: Some(self.now.plus(self.retention_nanos).to_proto()),
+                resettable: true,
+                ..Default::default()
+            });
+        }
+        let surplus = points.len().saturating_sub(RESET_POINTS_LIMIT);
+        points.drain(..surplus);
+        ResetPoints { points }
+    }
+
+    /// The first workflow task that was completed, perhaps in this very step.
+    fn first_completed(&self) -> Option<(i64, Time)> {
+        let info = &self.run.info;
+        if info.first_completed_event_id != 0 {
+            return Some((info.first_completed_event_id, Time(info.first_completed_at_ns)));
+        }
+        let events = self.transition.events.iter().map(|new| &new.event);
+        let completed = events.into_iter().find(|e| e.event_type() == EventType::WorkflowTaskCompleted)?;
+        Some((completed.event_id, self.now))
+    }
+}

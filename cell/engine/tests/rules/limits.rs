@@ -1,0 +1,106 @@
+//! Histories and payloads that grow too large.
+
+use crate::life::{Life, command};
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads};
+use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::enums::v1::{
+    CommandType, SuggestContinueAsNewReason as Reason, WorkflowTaskFailedCause as Cause,
+};
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use cell_engine::Rejection;
+use cell_engine::commands::*;
+
+fn signal() -> SignalWorkflow {
+    SignalWorkflow { name: "s".into(), ..Default::default() }
+}
+
+fn reason(life: &Life) -> (String, String) {
+    match &life.last().attributes {
+        Some(A::WorkflowExecutionTerminatedEventAttributes(a)) => (a.reason.clone(), a.identity.clone()),
+        other => panic!("not terminated: {other:?}"),
+    }
+}
+
+#[test]
+fn a_history_of_too_many_events_ends_the_run() {
+    let mut life = Life::started();
+    life.limits.history_events = 4;
+    life.signal();
+    life.signal();
+    let refused = life.ask(signal()).expect_err("one too many");
+    assert_eq!(refused, Rejection::InvalidArgument("Workflow history count exceeds limit.".into()));
+    assert_eq!(reason(&life), ("Workflow history count exceeds limit.".into(), "history-service".into()));
+    assert_eq!(life.last().event_id, 5, "the signal itself did not happen");
+    assert!(life.run().closed() && life.run().delete_at().is_some());
+}
+
+#[test]
+fn a_history_of_too_many_bytes_ends_the_run_also_while_a_worker_is_at_it() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.limits.history_bytes = life.run().billed_bytes() + 1;
+    life.news();
+    let refused = life.complete(task, Vec::new()).expect_err("no room for the answer");
+    assert_eq!(refused, Rejection::InvalidArgument("Workflow history size exceeds limit.".into()));
+    assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionTerminated]);
+}
+
+#[test]
+fn a_worker_is_told_in_time_that_a_history_grows_long() {
+    let mut life = Life::started();
+    life.limits.suggest_continue_events = 3;
+    life.signal();
+    life.take_task();
+    let Some(A::WorkflowTaskStartedEventAttributes(started)) = &life.last().attributes else {
+        panic!("{:?}", life.last())
+    };
+    assert!(!started.suggest_continue_as_new, "scheduled as the second event");
+    life.limits.suggest_continue_bytes = 1;
+    life.now = life.now.plus(20_000_000_000);
+    life.ask(Wake { worker_deadlines_from: life.now.plus(-1) }).expect("the task's time is over");
+    life.signal();
+    life.take_task();
+    let Some(A::WorkflowTaskStartedEventAttributes(started)) = &life.last().attributes else {
+        panic!("{:?}", life.last())
+    };
+    let reasons = [Reason::HistorySizeTooLarge as i32, Reason::TooManyHistoryEvents as i32];
+    assert_eq!(started.suggest_continue_as_new_reasons, reasons);
+}
+
+fn large() -> Payloads {
+    Payloads { payloads: vec![Payload { data: vec![0; 2_000].into(), ..Default::default() }] }
+}
+
+fn activity(input: Payloads) -> Command {
+    let scheduled = wanted::ScheduleActivityTaskCommandAttributes {
+        activity_id: "a".into(),
+        activity_type: Some(ActivityType { name: "a".into() }),
+        task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+        start_to_close_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        input: Some(input),
+        ..Default::default()
+    };
+    command(CommandType::ScheduleActivityTask, Wanted::ScheduleActivityTaskCommandAttributes(scheduled))
+}
+
+#[test]
+fn a_payload_that_is_too_large_fails_the_task_and_ends_the_run() {
+    let mut life = Life::started();
+    life.limits.blob = 1_000;
+    let task = life.take_task();
+    life.news();
+    let refused = life.complete(task, vec![activity(large())]).expect_err("too large");
+    let text =
+        "BadScheduleActivityAttributes: ScheduleActivityTaskCommandAttributes.Input exceeds size limit.";
+    assert_eq!(refused, Rejection::InvalidArgument(text.into()));
+    assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionTerminated]);
+    assert_eq!(reason(&life), (text.into(), "history-service".into()));
+    let failed = life.history.iter().find_map(|event| match &event.attributes {
+        Some(A::WorkflowTaskFailedEventAttributes(a)) => Some((a.cause(), a.identity.clone())),
+        _ => None,
+    });
+    assert_eq!(failed, Some((Cause::BadScheduleActivityAttributes, "answerer".into())));
+}

@@ -1,0 +1,146 @@
+//! Workflows that are retried: a chain of runs.
+
+use crate::life::{Life, command};
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::common::v1::RetryPolicy;
+use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::enums::v1::{CommandType, ContinueAsNewInitiator, RetryState, TimeoutType};
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use cell_engine::commands::*;
+use cell_engine::{EffectKind, Time};
+use prost_types::Duration;
+
+const SECOND: i64 = 1_000_000_000;
+
+fn policy(maximum_attempts: i32) -> RetryPolicy {
+    RetryPolicy { maximum_attempts, ..Default::default() }
+}
+
+fn failure(kind: &str, non_retryable: bool) -> Failure {
+    let info = ApplicationFailureInfo { r#type: kind.into(), non_retryable, ..Default::default() };
+    Failure {
+        message: "no".into(),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+        ..Default::default()
+    }
+}
+
+fn fail(failure: Failure) -> Command {
+    let failed = wanted::FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
+    command(CommandType::FailWorkflowExecution, Wanted::FailWorkflowExecutionCommandAttributes(failed))
+}
+
+/// The retry state and successor that the closing event of the last closed run names.
+fn closed_with(life: &Life) -> (RetryState, String) {
+    let closes = life.history.iter().rev().find_map(|event| match &event.attributes {
+        Some(A::WorkflowExecutionFailedEventAttributes(a)) => {
+            Some((a.retry_state(), a.new_execution_run_id.clone()))
+        }
+        Some(A::WorkflowExecutionTimedOutEventAttributes(a)) => {
+            Some((a.retry_state(), a.new_execution_run_id.clone()))
+        }
+        _ => None,
+    });
+    closes.expect("a run has closed")
+}
+
+fn started(life: &Life) -> WorkflowExecutionStartedEventAttributes {
+    life.run().started().clone()
+}
+
+#[test]
+fn a_failed_run_is_followed_by_the_next_attempt_after_a_pause() {
+    let mut life = Life::retried(policy(2));
+    let first = life.run().run_id();
+    life.run_task(vec![fail(failure("Scripted", false))]);
+    let [closed] = life.earlier.as_slice() else { panic!("one run has closed") };
+    assert!(closed.closed() && closed.delete_at().is_some());
+    assert_eq!(closed.effects().count(), 0);
+    let second = life.run().run_id();
+    assert_eq!(closed_with(&life), (RetryState::InProgress, second.to_string()));
+    let next = started(&life);
+    assert_eq!((next.attempt, next.initiator()), (2, ContinueAsNewInitiator::Retry));
+    assert_eq!(next.continued_execution_run_id, first.to_string());
+    assert_eq!(next.first_execution_run_id, first.to_string());
+    assert_eq!(next.original_execution_run_id, second.to_string());
+    assert_eq!(next.continued_failure, Some(failure("Scripted", false)));
+    assert_eq!(next.first_workflow_task_backoff, Some(Duration { seconds: 1, nanos: 0 }));
+    let points = next.prev_auto_reset_points.expect("always there").points;
+    assert_eq!(
+        points[0].first_workflow_task_completed_id, 4,
+        "the task that was completed by the failing step"
+    );
+    assert!(life.run().workflow_task().is_none(), "its first task waits");
+    life.signal();
+    assert!(life.run().workflow_task().is_none(), "also for a signal");
+    let began = life.now;
+    life.wake();
+    assert_eq!(life.now, began.plus(SECOND));
+    life.run_task(vec![fail(failure("Scripted", false))]);
+    assert_eq!(closed_with(&life), (RetryState::MaximumAttemptsReached, String::new()));
+    assert_eq!(life.earlier.len(), 1, "no third run");
+}
+
+#[test]
+fn what_is_not_retried_says_why() {
+    let mut life = Life::retried(RetryPolicy { non_retryable_error_types: vec!["Bad".into()], ..policy(0) });
+    life.run_task(vec![fail(failure("Bad", false))]);
+    assert_eq!(closed_with(&life).0, RetryState::NonRetryableFailure);
+    let mut life = Life::retried(policy(0));
+    life.run_task(vec![fail(failure("any", true))]);
+    assert_eq!(closed_with(&life).0, RetryState::NonRetryableFailure);
+    let mut life = Life::started();
+    life.run_task(vec![fail(failure("any", false))]);
+    assert_eq!(closed_with(&life).0, RetryState::RetryPolicyNotSet);
+}
+
+#[test]
+fn a_run_that_is_out_of_time_is_retried() {
+    let mut life = Life::retried(policy(2));
+    let task = life.take_task();
+    life.signal();
+    life.now = life.now.plus(60 * SECOND);
+    // The task's own time was over before; the run's is next.
+    while life.earlier.is_empty() {
+        life.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+    }
+    assert_eq!(closed_with(&life).0, RetryState::InProgress);
+    let failure = started(&life).continued_failure.expect("the run was out of time");
+    assert_eq!(failure.message, "workflow timeout");
+    let Some(FailureInfo::TimeoutFailureInfo(info)) = failure.failure_info else { panic!("{failure:?}") };
+    assert_eq!(info.timeout_type(), TimeoutType::StartToClose);
+    life.complete(task, Vec::new()).expect_err("that run is closed");
+}
+
+#[test]
+fn a_parent_is_told_of_the_last_run_only() {
+    let mut life = Life::child_retried(Some(policy(2)));
+    life.ask(ReleaseFirstWorkflowTask).expect("it is there");
+    let first = life.run().run_id();
+    life.run_task(vec![fail(failure("first", false))]);
+    assert_eq!(life.earlier[0].effects().count(), 0, "the chain goes on");
+    life.wake();
+    life.run_task(vec![fail(failure("last", false))]);
+    let wanted = life.effects();
+    let EffectKind::NotifyParent(told) = &wanted[0].kind else { panic!("{wanted:?}") };
+    assert_eq!((told.closed.first_run_id, told.closed.child_run_id), (first, life.run().run_id()));
+}
+
+#[test]
+fn a_repeated_start_finds_the_chain_that_it_began() {
+    let mut life = Life::retried(policy(3));
+    let first = life.run().run_id();
+    life.run_task(vec![fail(failure("any", false))]);
+    let again = StartWorkflow { request_id: "start".into(), ..Default::default() };
+    let answer = life.ask(again).expect("the same request");
+    assert_eq!((answer.run_id, answer.first_execution_run_id, answer.started), (first, first, true));
+    let other = StartWorkflow { request_id: "other".into(), ..Default::default() };
+    life.ask(other).expect_err("the chain runs");
+    let terminate = TerminateWorkflow { first_execution_run_id: first, ..Default::default() };
+    life.ask(terminate).expect("whoever means the chain means its current run");
+    assert_eq!(life.last().event_type(), E::WorkflowExecutionTerminated);
+}
