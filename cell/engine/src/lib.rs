@@ -39,6 +39,8 @@ pub use effect::*;
 pub use ids::IdSource;
 pub use limits::Limits;
 pub use rejection::Rejection;
+#[cfg(debug_assertions)]
+pub use run::visited_items;
 pub use run::{RestoreError, Run};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};

@@ -7,10 +7,13 @@ mod children;
 mod deadlines;
 mod effects;
 mod events;
+mod pending;
 mod snapshot;
 
 pub(crate) use deadlines::Due;
 pub(crate) use events::closing_status;
+#[cfg(debug_assertions)]
+pub use pending::visited_items;
 pub use snapshot::RestoreError;
 
 use crate::time::Time;
@@ -20,7 +23,8 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::{Activity, Child, RunInfo, Sticky, Timer, WorkflowTask};
 use bytes::Bytes;
 use deadlines::Deadlines;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use pending::Pending;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// One run of a workflow: everything that its history and the changes between events made of it.
@@ -30,11 +34,11 @@ pub struct Run {
     pub(crate) info: RunInfo,
     pub(crate) task: Option<WorkflowTask>,
     pub(crate) sticky: Option<Sticky>,
-    pub(crate) activities: BTreeMap<i64, Activity>,
+    pub(crate) activities: Pending<Activity>,
     pub(crate) activity_ids: HashMap<String, i64>,
-    pub(crate) timers: BTreeMap<i64, Timer>,
+    pub(crate) timers: Pending<Timer>,
     pub(crate) timer_ids: HashMap<String, i64>,
-    pub(crate) children: BTreeMap<i64, Child>,
+    pub(crate) children: Pending<Child>,
     /// Children that want something done, kept apart so that nothing scans all of them.
     pub(crate) busy_children: HashSet<i64>,
     pub(crate) buffered: Vec<Bytes>,
@@ -50,11 +54,11 @@ impl Run {
             info: RunInfo { next_event_id: 1, next_attempt: 1, ..Default::default() },
             task: None,
             sticky: None,
-            activities: BTreeMap::new(),
+            activities: Pending::default(),
             activity_ids: HashMap::new(),
-            timers: BTreeMap::new(),
+            timers: Pending::default(),
             timer_ids: HashMap::new(),
-            children: BTreeMap::new(),
+            children: Pending::default(),
             busy_children: HashSet::new(),
             buffered: Vec::new(),
             request_ids: HashSet::new(),

@@ -1,15 +1,19 @@
-//! What a step costs does not depend on what else is pending: allocations are counted.
+//! What a step costs does not depend on what else is pending: allocations and pending items that are looked at are
+//! counted.
 
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as command, Command as WorkflowCommand};
 use atoll_api::temporal::api::common::v1::{ActivityType, WorkflowType};
-use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
     Command, Context, CurrentRun, EffectKind, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View,
 };
+use prost::Message;
 use prost_types::Duration;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -52,7 +56,22 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// A run with a few activities or with many.
+/// Allocations, allocated bytes, and pending items that were looked at (0 in release builds).
+type Cost = [u64; 3];
+
+fn cost_so_far() -> Cost {
+    let (allocations, bytes) = COUNTED.get();
+    #[cfg(debug_assertions)]
+    let visited = cell_engine::visited_items();
+    #[cfg(not(debug_assertions))]
+    let visited = 0;
+    [allocations, bytes, visited]
+}
+
+/// INITIATED event of the first child: the second command of the first answer.
+const FIRST_CHILD: i64 = 6;
+
+/// A run with a few things pending or with many.
 struct Bench {
     run: Option<Run>,
     current: Option<CurrentRun>,
@@ -64,8 +83,9 @@ struct Bench {
 }
 
 impl Bench {
-    /// A run in which this many activities are pending, one of them started, with a timer, and no workflow task.
-    fn with_pending(activities: usize) -> Self {
+    /// A run in which this many activities, timers and children are pending and as many request ids are known, without
+    /// a workflow task. The first timer fires before all others.
+    fn with_pending(pending: usize) -> Self {
         let mut cell = Self {
             run: None,
             current: None,
@@ -75,7 +95,12 @@ impl Bench {
                 name: "default".into(),
                 retention_nanos: 1_000_000_000,
             },
-            limits: Limits { pending_activities: 10_000, ..Limits::default() },
+            limits: Limits {
+                pending_activities: 10_000,
+                pending_children: 10_000,
+                signals: 100_000,
+                ..Limits::default()
+            },
             ids: IdSource::new(3),
             now: Time(1_700_000_000_000_000_000),
         };
@@ -86,16 +111,26 @@ impl Bench {
         };
         cell.step(start);
         let task = cell.take_task();
-        let mut commands: Vec<WorkflowCommand> =
-            (0..activities).map(|n| activity(&format!("a{n}"))).collect();
-        commands.push(timer());
+        let mut commands = vec![timer("t", 1), child("c")];
+        for n in 0..pending {
+            commands.extend([
+                activity(&format!("a{n}")),
+                timer(&format!("t{n}"), 3_600),
+                child(&format!("c{n}")),
+            ]);
+        }
         cell.complete(task, commands);
+        for n in 0..pending {
+            cell.step(signal(&format!("request-{n}")));
+        }
+        let task = cell.take_task();
+        cell.complete(task, Vec::new());
         cell
     }
 
     /// Decides and applies; panics where the step is refused. Answers what it cost.
-    fn step<C: Command>(&mut self, command: C) -> (C::Reply, (u64, u64)) {
-        let before = COUNTED.get();
+    fn step<C: Command>(&mut self, command: C) -> (C::Reply, Cost) {
+        let before = cost_so_far();
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.workflow_id,
@@ -109,8 +144,8 @@ impl Bench {
         let answer = decision.answer.unwrap_or_else(|rejection| panic!("refused: {rejection}"));
         let wake = self.run.as_ref().and_then(Run::wake);
         std::hint::black_box(wake);
-        let after = COUNTED.get();
-        (answer, (after.0 - before.0, after.1 - before.1))
+        let after = cost_so_far();
+        (answer, std::array::from_fn(|n| after[n] - before[n]))
     }
 
     fn apply(&mut self, transition: &Transition) {
@@ -135,12 +170,12 @@ impl Bench {
         TaskRef { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
     }
 
-    fn complete(&mut self, task: TaskRef, commands: Vec<WorkflowCommand>) -> (u64, u64) {
+    fn complete(&mut self, task: TaskRef, commands: Vec<WorkflowCommand>) -> Cost {
         self.step(RespondWorkflowTaskCompleted { task: Some(task), commands, ..Default::default() }).1
     }
 
     /// Takes the activity that was scheduled last; answers its token and the cost.
-    fn take_activity(&mut self) -> (ActivityRef, (u64, u64)) {
+    fn take_activity(&mut self) -> (ActivityRef, Cost) {
         let offered = self.run().effects().filter_map(|effect| match effect.kind {
             EffectKind::DispatchActivity(offered) => Some((offered.scheduled_event_id, offered.stamp)),
             _ => None,
@@ -150,10 +185,6 @@ impl Bench {
             self.step(RecordActivityStarted { scheduled_event_id, stamp, ..Default::default() });
         (ActivityRef::Token { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }, cost)
     }
-}
-
-fn second() -> Option<Duration> {
-    Some(Duration { seconds: 1, nanos: 0 })
 }
 
 fn activity(id: &str) -> WorkflowCommand {
@@ -172,9 +203,9 @@ fn activity(id: &str) -> WorkflowCommand {
     }
 }
 
-fn timer() -> WorkflowCommand {
-    let timer =
-        command::StartTimerCommandAttributes { timer_id: "t".into(), start_to_fire_timeout: second() };
+fn timer(id: &str, seconds: i64) -> WorkflowCommand {
+    let start_to_fire_timeout = Some(Duration { seconds, nanos: 0 });
+    let timer = command::StartTimerCommandAttributes { timer_id: id.into(), start_to_fire_timeout };
     WorkflowCommand {
         command_type: CommandType::StartTimer as i32,
         attributes: Some(Wanted::StartTimerCommandAttributes(timer)),
@@ -182,35 +213,94 @@ fn timer() -> WorkflowCommand {
     }
 }
 
-/// Each kind of step and what it cost: allocations and bytes.
-fn costs(pending: usize) -> Vec<(&'static str, (u64, u64))> {
-    let mut cell = Bench::with_pending(pending);
-    let (_, signal) = cell.step(SignalWorkflow { name: "s".into(), ..Default::default() });
+fn child(id: &str) -> WorkflowCommand {
+    let child = command::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: id.into(),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        ..Default::default()
+    };
+    WorkflowCommand {
+        command_type: CommandType::StartChildWorkflowExecution as i32,
+        attributes: Some(Wanted::StartChildWorkflowExecutionCommandAttributes(child)),
+        ..Default::default()
+    }
+}
+
+fn signal(request_id: &str) -> SignalWorkflow {
+    SignalWorkflow { name: "s".into(), request_id: request_id.into(), ..Default::default() }
+}
+
+/// Steps of workflow tasks, timers and signals.
+fn task_costs(cell: &mut Bench) -> Vec<(&'static str, Cost)> {
+    let (_, signaled) = cell.step(signal("one more"));
+    let (_, repeated) = cell.step(signal("one more"));
     let task = cell.take_task();
-    let task_completion = cell.complete(task, vec![activity("one more")]);
+    let (_, buffered) = cell.step(signal("another"));
+    let commands = vec![activity("one more"), timer("another", 7_200), child("another")];
+    let task_completion = cell.complete(task, commands);
+    cell.now = cell.run().wake().expect("the timer is there");
+    let timer_fire = cell.step(Wake { worker_deadlines_from: Time(0) }).1;
+    let task = cell.take_task();
+    cell.complete(task, Vec::new());
+    vec![
+        ("signal", signaled),
+        ("repeated signal", repeated),
+        ("signal that waits", buffered),
+        ("workflow task completion", task_completion),
+        ("timer fire", timer_fire),
+    ]
+}
+
+/// Steps of activities.
+fn activity_costs(cell: &mut Bench) -> Vec<(&'static str, Cost)> {
     let (token, activity_start) = cell.take_activity();
     let heartbeat = cell.step(RecordActivityHeartbeat { activity: token.clone(), details: None }).1;
     let identity = String::new();
     let answer = RespondActivityCompleted { activity: token, result: None, identity: identity.clone() };
     let activity_completion = cell.step(answer).1;
     let task = cell.take_task();
-    cell.complete(task, Vec::new());
+    cell.complete(task, vec![activity("last")]);
     let (token, _) = cell.take_activity();
     let failed =
         RespondActivityFailed { activity: token, failure: None, identity, last_heartbeat_details: None };
     let activity_retry = cell.step(failed).1;
-    cell.now = cell.run().wake().expect("the timer is there");
-    let timer_fire = cell.step(Wake { worker_deadlines_from: Time(0) }).1;
-    assert!(cell.run().workflow_task().is_some(), "the timer fired");
     vec![
-        ("signal", signal),
-        ("workflow task completion", task_completion),
         ("activity start", activity_start),
         ("heartbeat", heartbeat),
         ("activity completion", activity_completion),
         ("activity retry", activity_retry),
-        ("timer fire", timer_fire),
     ]
+}
+
+/// Messages about the first child.
+fn child_costs(cell: &mut Bench) -> Vec<(&'static str, Cost)> {
+    let (initiated_event_id, run_id) = (FIRST_CHILD, Uuid::from_u128(7));
+    let child_start = cell.step(RecordChildStarted { initiated_event_id, run_id }).1;
+    let child_release = cell.step(RecordChildReleased { initiated_event_id }).1;
+    let completed = HistoryEvent {
+        event_type: EventType::WorkflowExecutionCompleted as i32,
+        attributes: Some(Attributes::WorkflowExecutionCompletedEventAttributes(Default::default())),
+        ..Default::default()
+    };
+    let closed = RecordChildClosed {
+        initiated_event_id,
+        child_run_id: run_id,
+        first_run_id: run_id,
+        workflow_id: "c".into(),
+        workflow_type: "type".into(),
+        close_event: completed.encode_to_vec().into(),
+    };
+    let child_close = cell.step(closed).1;
+    vec![("child start", child_start), ("child release", child_release), ("child close", child_close)]
+}
+
+/// Each kind of step and what it cost.
+fn costs(pending: usize) -> Vec<(&'static str, Cost)> {
+    let mut cell = Bench::with_pending(pending);
+    let mut costs = task_costs(&mut cell);
+    costs.extend(activity_costs(&mut cell));
+    costs.extend(child_costs(&mut cell));
+    costs
 }
 
 #[test]
@@ -219,11 +309,21 @@ fn a_step_costs_the_same_however_much_is_pending() {
     let (few, many) = (costs(1), costs(2_000));
     let mut dearer = Vec::new();
     for ((name, few), (_, many)) in few.into_iter().zip(many) {
-        println!("{name}: {} allocations, {} bytes at 1; {} and {} at 2,000", few.0, few.1, many.0, many.1);
-        assert!(few.0 > 0, "{name} is counted");
-        if many.0 * 10 >= few.0 * 12 || many.1 * 10 >= few.1 * 12 {
+        println!("{name}: {few:?} at 1, {many:?} at 2,000 (allocations, bytes, items looked at)");
+        if few.iter().zip(many).any(|(few, many)| many * 10 > few * 12) {
             dearer.push(name);
         }
     }
-    assert!(dearer.is_empty(), "these cost more with 2,000 pending activities: {dearer:?}");
+    assert!(dearer.is_empty(), "these cost more with 2,000 pending: {dearer:?}");
+}
+
+#[test]
+fn what_a_step_looks_at_is_counted() {
+    let mut cell = Bench::with_pending(1);
+    let (_, [allocations, bytes, items]) = cell.step(TerminateWorkflow::default());
+    assert!(allocations > 0 && bytes > 0);
+    let mut cell = Bench::with_pending(100);
+    let (_, [_, _, more]) = cell.step(TerminateWorkflow::default());
+    // Closing a run ends everything that is pending.
+    assert!(!cfg!(debug_assertions) || more > items + 99, "{items} and {more}");
 }

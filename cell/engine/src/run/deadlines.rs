@@ -1,5 +1,6 @@
 //! What is due when: one ordered index over everything in a run that waits for a moment.
 
+use super::pending::visit;
 use crate::time::Time;
 use std::collections::BTreeSet;
 
@@ -72,7 +73,7 @@ impl Deadlines {
 
     /// Everything due at or before `now`, in order of its moment.
     pub(crate) fn due(&self, now: Time) -> impl Iterator<Item = (Time, Due)> + '_ {
-        self.0.iter().copied().take_while(move |(at, _)| *at <= now)
+        self.0.iter().copied().inspect(|_| visit()).take_while(move |(at, _)| *at <= now)
     }
 }
 
