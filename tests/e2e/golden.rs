@@ -21,6 +21,15 @@ const BUILT: &[&str] = &[
     "task_timeout",
     "timers_and_cancel",
     "query",
+    "run_timeout",
+    "child_terminated_by_parent",
+    "task_failed_repeatedly",
+    "terminate_during_task",
+    "activity_canceled_running",
+    "activity_canceled_unstarted",
+    "signal_before_transient_start",
+    "signal_during_transient",
+    "workflow_canceled",
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use cell_engine::commands::*;
-use cell_engine::{EffectKey, EffectKind};
+use cell_engine::{Effect, EffectKey, EffectKind, ParentCloseAction, Run};
 use uuid::Uuid;
 
 const CHILD: i64 = 5;
@@ -73,4 +73,32 @@ fn what_is_not_wanted_is_not_backed_off() {
     assert_eq!(life.effects().len(), 1, "and goes out again");
     life.ask(RecordParentNotified).expect("it is there");
     assert_eq!((life.effects(), life.run().wake()), (Vec::new(), None));
+}
+
+#[test]
+fn a_parent_that_closes_while_a_child_starts_still_applies_its_policy() {
+    for (policy, action) in [
+        (ParentClosePolicy::Terminate, ParentCloseAction::Terminate),
+        (ParentClosePolicy::RequestCancel, ParentCloseAction::RequestCancel),
+    ] {
+        let mut life = Life::started();
+        life.run_task(vec![child(policy)]);
+        life.ask(TerminateWorkflow::default()).expect("it is open");
+        // The start may have been carried out, and the message that says so lost with the process.
+        let restored = Run::restore(life.run().key().clone(), life.run().snapshot()).expect("restores");
+        let wanted: Vec<Effect> = restored.effects().collect();
+        assert!(matches!(wanted[0].kind, EffectKind::StartChild(_)), "asked again, it finds out: {wanted:?}");
+        life.ask(started()).expect("the child is still to be told");
+        let restored = Run::restore(life.run().key().clone(), life.run().snapshot()).expect("restores");
+        let wanted: Vec<Effect> = restored.effects().collect();
+        let [Effect { kind: EffectKind::CloseChild(target, told), .. }] = &wanted[..] else {
+            panic!("{wanted:?}")
+        };
+        assert_eq!((target.first_run_id, *told), (Uuid::from_u128(7), action));
+        for _ in 0..2 {
+            life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("the parent is there");
+        }
+        assert_eq!(life.effects(), [], "nothing is left to do");
+        life.ask(started()).expect_err("a late repetition has nobody to tell");
+    }
 }
