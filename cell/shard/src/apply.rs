@@ -1,6 +1,7 @@
 //! Applying a record: the one way that a shard's memory changes, live and in recovery.
 
 use crate::config::ShardConfig;
+use crate::guard::{EngineCall, guarded};
 use crate::resident::{Entity, Resident, Slot, WorkflowKey};
 use crate::state::{Deleted, START, ShardState};
 use crate::usage;
@@ -11,13 +12,15 @@ use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
 use bytes::Bytes;
 use cell_engine::{CurrentRun, EffectDelta, Run, Time, Transition, VisibilityFacts};
 use cell_store::Position;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What applying one transition left behind, besides the changed entity.
 struct Applied {
     key: EntityKey,
     delta: EffectDelta,
     visibility: Option<VisibilityFacts>,
+    /// When it wants to be woken, and when retention deletes it, Unix milliseconds.
+    wake: Option<i64>,
+    expires: Option<i64>,
 }
 
 impl ShardState {
@@ -32,21 +35,10 @@ impl ShardState {
         mut transitions: Vec<Transition>,
         usage: Vec<UsageEntry>,
     ) -> Result<u64, String> {
-        for transition in &mut transitions {
-            usage::derive(self, now, transition);
-        }
-        let protos: Vec<log::Transition> = transitions.iter().map(Transition::to_proto).collect();
-        let mut applied = Vec::with_capacity(transitions.len());
-        for (transition, proto) in transitions.iter().zip(&protos) {
-            match self.apply_transition(transition, &proto.events) {
-                Ok(done) => applied.push(done),
-                Err(panic) => {
-                    let next = self.open.next_position().seq;
-                    transitions.iter().for_each(|t| self.quarantine(&t.entity, next));
-                    return Err(panic);
-                }
-            }
-        }
+        let done = self.apply_all(now, &mut transitions);
+        let (protos, applied) = done.inspect_err(|_| {
+            transitions.iter().for_each(|t| self.quarantine(&t.entity, None));
+        })?;
         let record = Record { at_ns: now.0, transitions: protos, usage, shard_fact: None };
         let ordinal = self.append(config, &record);
         let position = self.last_position;
@@ -54,6 +46,26 @@ impl ShardState {
             self.settle(done, position, ordinal);
         }
         Ok(ordinal)
+    }
+
+    /// Applies the transitions of one record; an error leaves their entities unfit for use.
+    fn apply_all(
+        &mut self,
+        now: Time,
+        transitions: &mut [Transition],
+    ) -> Result<(Vec<log::Transition>, Vec<Applied>), String> {
+        let mut protos = Vec::with_capacity(transitions.len());
+        for transition in &mut *transitions {
+            let key = transition.entity.clone();
+            protos.push(guarded(EngineCall::Usage, &key, || {
+                usage::derive(self, now, transition);
+                transition.to_proto()
+            })?);
+        }
+        let steps = transitions.iter().zip(&protos);
+        let applied = steps.map(|(step, proto)| self.apply_transition(step, &proto.events));
+        let applied = applied.collect::<Result<_, _>>()?;
+        Ok((protos, applied))
     }
 
     /// Adds a record that touches no entity: usage without a transition, a sealed hour, deletions.
@@ -92,10 +104,7 @@ impl ShardState {
             }
             match self.apply_transition(&transition, &proto.events) {
                 Ok(done) => self.settle(done, position, self.applied),
-                Err(panic) => {
-                    tracing::error!(entity = ?transition.entity, panic, "entity quarantined in recovery");
-                    self.quarantine(&transition.entity, position.seq);
-                }
+                Err(_) => self.quarantine(&transition.entity, Some(position.seq)),
             }
         }
         collect_facts(record, position, &mut self.entry_index, &mut self.open.facts);
@@ -121,7 +130,7 @@ impl ShardState {
                 let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
                 let slot = workflow.current.get_or_insert(Slot::Absent);
                 let (_, delta) = apply_to::<CurrentRun>(slot, transition)?;
-                Ok(Applied { key: key.clone(), delta, visibility: None })
+                Ok(Applied { key: key.clone(), delta, visibility: None, wake: None, expires: None })
             }
             EntityKind::WorkflowRun => {
                 let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
@@ -133,15 +142,24 @@ impl ShardState {
                 if let (Some(first), Some(last)) = (transition.events.first(), transition.events.last()) {
                     run.history.push(first.event.event_id, last.event.event_id, events.clone());
                 }
-                let visibility = delta.visibility.then(|| run.entity.visibility());
-                Ok(Applied { key: key.clone(), delta, visibility })
+                let entity = &run.entity;
+                let visibility =
+                    delta.visibility.then(|| guarded(EngineCall::Visibility, key, || entity.visibility()));
+                let (wake, expires) = guarded(EngineCall::Wake, key, || (entity.wake(), entity.delete_at()))?;
+                Ok(Applied {
+                    key: key.clone(),
+                    delta,
+                    visibility: visibility.transpose()?,
+                    wake: wake.map(Time::millis_up),
+                    expires: expires.map(Time::millis_up),
+                })
             }
         }
     }
 
     /// Notes where an applied record stands and hands on what it caused.
     fn settle(&mut self, done: Applied, position: Position, ordinal: u64) {
-        let Applied { key, delta, visibility } = done;
+        let Applied { key, delta, visibility, wake, expires } = done;
         self.dirty.insert(key.clone());
         // A current-run record may come back after its run was deleted. What it was before is needed
         // in the log until its new snapshot is stored: the deletion may still be lost.
@@ -161,7 +179,6 @@ impl ShardState {
                     touch(run, position, ordinal);
                     run.used = self.tick;
                     self.open.watchers.append(&mut run.watchers);
-                    let expires = run.entity.delete_at().map(Time::millis_up);
                     if run.expires != expires {
                         if let Some(old) = run.expires {
                             self.expiries.remove(&(old, key.clone()));
@@ -170,7 +187,7 @@ impl ShardState {
                         run.expires = expires;
                     }
                 }
-                self.arm(&key);
+                self.arm_at(&key, wake);
                 self.open.transitions += 1;
             }
         }
@@ -204,9 +221,9 @@ impl ShardState {
     }
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
-    /// `since` is the log row that its stored snapshot does not include, if it was clean.
-    fn quarantine(&mut self, key: &EntityKey, since: u64) {
-        let since = self.first_dirty(key).unwrap_or(since);
+    /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>) {
+        let since = self.first_dirty(key).or(since);
         self.disarm(key);
         let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
         match key.kind {
@@ -217,7 +234,9 @@ impl ShardState {
             },
         }
         self.dirty.remove(key);
-        self.quarantined.entry(key.clone()).or_insert(since);
+        if let Some(since) = since {
+            self.quarantined.entry(key.clone()).or_insert(since);
+        }
     }
 
     /// Removes a deleted run, and the current-run record where it names that run.
@@ -258,8 +277,7 @@ fn apply_to<'a, T: Entity>(
         *slot = Slot::Resident(Box::new(Resident::new(T::create(transition.entity.clone()), START, 0)));
     }
     let Slot::Resident(resident) = slot else { return Err("entity is quarantined".into()) };
-    let delta = catch_unwind(AssertUnwindSafe(|| resident.entity.apply(transition)))
-        .map_err(|panic| panic_text(panic.as_ref()))?;
+    let delta = guarded(EngineCall::Apply, &transition.entity, || resident.entity.apply(transition))?;
     Ok((resident, delta))
 }
 
@@ -267,15 +285,6 @@ fn touch<T>(resident: &mut Resident<T>, position: Position, ordinal: u64) {
     resident.ordinal = ordinal;
     resident.position = position;
     resident.first_dirty.get_or_insert(position.seq);
-}
-
-/// The message of a caught panic.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "panic".into())
 }
 
 /// What projections are told of a record.

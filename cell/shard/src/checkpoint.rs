@@ -4,8 +4,10 @@
 //! An entity that changes faster than that stays dirty and holds the trim back to its first
 //! unwritten row; replay skips what a snapshot already includes.
 
+use crate::config::ShardConfig;
 use crate::error::ShardError;
-use crate::resident::{Entity, Slot, WorkflowKey};
+use crate::guard::{EngineCall, guarded};
+use crate::resident::{Entity, Slot, Workflow, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Deleted, Phase, ShardState};
@@ -14,6 +16,7 @@ use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_store::{AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position};
 use prost::Message;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What a slice wrote, to be marked clean when nothing changed meanwhile.
 struct Written {
@@ -21,6 +24,17 @@ struct Written {
     position: Position,
     last_event: i64,
 }
+
+/// One write of a checkpoint.
+struct Slice {
+    checkpoint: Checkpoint,
+    written: Vec<Written>,
+    /// Where to go on; `None` after the last.
+    last: Option<EntityKey>,
+}
+
+/// Workflow ids that are let go of under one hold of the shard's lock.
+const EVICTED_AT_ONCE: usize = 1_024;
 
 impl ShardRuntime {
     /// Takes a checkpoint whenever the tail of the shard has grown enough.
@@ -46,23 +60,21 @@ impl ShardRuntime {
 
     pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
+        shard.state.lock().tail.attempted();
         let mut after = None;
         loop {
-            let (slice, written, last) = {
+            let Slice { checkpoint, written, last } = {
                 let mut state = shard.state.lock();
                 if state.phase != Phase::Serving {
+                    shard.note_tail(&state);
                     return Ok(());
                 }
-                let (slice, written, last) = next_slice(&state, after.as_ref(), self.config.slice_entities);
-                if last.is_none() {
-                    state.tail_bytes = 0;
-                }
-                (slice, written, last)
+                next_slice(&mut state, after.as_ref(), &self.config)
             };
-            if !slice.entities.is_empty() {
-                self.write_slice(shard, &slice).await?;
+            if !checkpoint.entities.is_empty() {
+                self.write_slice(shard, &checkpoint).await?;
                 let mut state = shard.state.lock();
-                if !state.serves(slice.epoch) {
+                if !state.serves(checkpoint.epoch) {
                     return Err(ShardError::NotOwner(shard.id));
                 }
                 written.iter().for_each(|entity| mark_clean(&mut state, entity));
@@ -112,6 +124,8 @@ impl ShardRuntime {
                 return Err(ShardError::NotOwner(shard.id));
             }
             state.checkpoint_seq = state.checkpoint_seq.max(through);
+            state.tail.checkpointed(through);
+            shard.note_tail(&state);
             for (key, gone) in &deleted {
                 if state.deleted.get(key) == Some(gone) {
                     state.deleted.remove(key);
@@ -138,37 +152,76 @@ impl ShardRuntime {
         }
     }
 
-    /// Lets go of clean, idle workflow ids above the limit, longest unused first.
+    /// Lets go of clean, idle workflow ids above the limit, longest unused first, a few at a time under the lock.
     fn evict(&self, shard: &Shard) {
-        let mut state = shard.state.lock();
-        let excess = state.workflows.len().saturating_sub(self.config.resident_workflows);
-        if excess == 0 {
-            return;
+        let idle = {
+            let mut state = shard.state.lock();
+            let excess = state.workflows.len().saturating_sub(self.config.resident_workflows);
+            if excess == 0 {
+                return;
+            }
+            longest_idle(&mut state, excess)
+        };
+        for some in idle.chunks(EVICTED_AT_ONCE) {
+            let mut state = shard.state.lock();
+            if state.phase != Phase::Serving {
+                return;
+            }
+            for key in some {
+                // Somebody may have come back to it meanwhile.
+                let workflow = state.workflows.get(key);
+                if workflow.is_some_and(|workflow| matches!(idle_since(key, workflow), Ok(Some(_)))) {
+                    evict_one(&mut state, key);
+                }
+            }
+            state.resident_complete = false;
+            state.generation += 1;
         }
-        let mut idle: Vec<(u64, WorkflowKey)> = state
-            .workflows
-            .iter()
-            .filter_map(|(key, workflow)| {
-                let clean = workflow.current.as_ref().and_then(Slot::resident).is_none_or(is_clean);
-                let mut used = 0;
-                let idle = workflow.runs.iter().all(|(_, slot)| match slot {
-                    Slot::Absent => true,
-                    Slot::Quarantined => false,
-                    Slot::Resident(run) => {
-                        used = used.max(run.used);
-                        is_clean(run) && run.watchers.is_empty() && run.entity.effects().next().is_none()
-                    }
-                });
-                (clean && idle).then(|| (used, key.clone()))
-            })
-            .collect();
-        idle.sort_unstable();
-        for (_, key) in idle.into_iter().take(excess) {
-            evict_one(&mut state, &key);
-        }
-        state.resident_complete = false;
-        state.generation += 1;
     }
+}
+
+/// Up to `limit` workflow ids that may go, longest unused first.
+fn longest_idle(state: &mut ShardState, limit: usize) -> Vec<WorkflowKey> {
+    let mut idle = Vec::new();
+    let mut failed = Vec::new();
+    for (key, workflow) in &state.workflows {
+        match idle_since(key, workflow) {
+            Ok(Some(used)) => idle.push((used, key.clone())),
+            Ok(None) => {}
+            Err(run) => failed.push(run),
+        }
+    }
+    failed.iter().for_each(|run| state.quarantine(run, None));
+    if idle.len() > limit {
+        idle.select_nth_unstable(limit);
+        idle.truncate(limit);
+    }
+    idle.into_iter().map(|(_, key)| key).collect()
+}
+
+/// When a workflow id was last used, if everything of it is clean and idle; the run that the engine fails on.
+fn idle_since(key: &WorkflowKey, workflow: &Workflow) -> Result<Option<u64>, EntityKey> {
+    if !workflow.current.as_ref().and_then(Slot::resident).is_none_or(is_clean) {
+        return Ok(None);
+    }
+    let mut used = 0;
+    for (run_id, slot) in &workflow.runs {
+        let run = match slot {
+            Slot::Absent => continue,
+            Slot::Quarantined => return Ok(None),
+            Slot::Resident(run) => run,
+        };
+        if !is_clean(run) || !run.watchers.is_empty() {
+            return Ok(None);
+        }
+        let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), *run_id);
+        match guarded(EngineCall::Effects, &run_key, || run.entity.effects().next().is_some()) {
+            Ok(true) => return Ok(None),
+            Ok(false) => used = used.max(run.used),
+            Err(_) => return Err(run_key),
+        }
+    }
+    Ok(Some(used))
 }
 
 fn is_clean<T>(resident: &crate::resident::Resident<T>) -> bool {
@@ -188,30 +241,35 @@ fn evict_one(state: &mut ShardState, key: &WorkflowKey) {
     }
 }
 
-/// Up to `limit` durable dirty entities after `after`, and where to go on.
-fn next_slice(
-    state: &ShardState,
-    after: Option<&EntityKey>,
-    limit: usize,
-) -> (Checkpoint, Vec<Written>, Option<EntityKey>) {
+/// Durable dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
+/// is kept aside.
+fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardConfig) -> Slice {
     use std::ops::Bound::{Excluded, Unbounded};
     let from = after.map_or(Unbounded, Excluded);
-    let keys: Vec<EntityKey> =
-        state.dirty.range::<EntityKey, _>((from, Unbounded)).take(limit).cloned().collect();
-    let mut slice = empty(state);
-    let mut written = Vec::with_capacity(keys.len());
-    for key in &keys {
-        let Some((row, segment)) = snapshot(state, key) else { continue };
-        written.push(Written {
-            key: key.clone(),
-            position: row.position,
-            last_event: segment.as_ref().map_or(0, |segment| segment.last_event_id),
-        });
-        slice.entities.push(row);
-        slice.history.extend(segment);
+    let began = Instant::now();
+    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), last: None };
+    let mut failed = Vec::new();
+    for (index, key) in state.dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
+        match guarded(EngineCall::Snapshot, key, || snapshot(state, key)) {
+            Ok(Some((row, segment))) => {
+                slice.written.push(Written {
+                    key: key.clone(),
+                    position: row.position,
+                    last_event: segment.as_ref().map_or(0, |segment| segment.last_event_id),
+                });
+                slice.checkpoint.entities.push(row);
+                slice.checkpoint.history.extend(segment);
+            }
+            Ok(None) => {}
+            Err(_) => failed.push(key.clone()),
+        }
+        if index + 1 >= config.slice_entities || began.elapsed() >= config.slice_time {
+            slice.last = Some(key.clone());
+            break;
+        }
     }
-    let last = if keys.len() == limit { keys.last().cloned() } else { None };
-    (slice, written, last)
+    failed.iter().for_each(|key| state.quarantine(key, None));
+    slice
 }
 
 /// The row and unwritten history of an entity whose last change is durable.

@@ -7,6 +7,7 @@
 use crate::batch::InFlight;
 use crate::outage::Outage;
 use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
 use crate::state::Phase;
 use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
@@ -160,12 +161,12 @@ impl ShardRuntime {
                 return;
             }
             state.in_flight_bytes = 0;
-            state.tail_bytes += batch.bytes;
-            shard.metrics.tail_bytes.set(state.tail_bytes as f64);
+            append.rows.iter().for_each(|row| state.tail.push(row.seq, row.data.len()));
+            shard.note_tail(&state);
             if let Some(seal) = facts.seals.last() {
                 state.durable_sealed_hour_ms = Some(seal.hour_start_ms);
             }
-            (state.durable_to(batch.last_ordinal, last.seq), state.tail_bytes >= self.config.tail_bytes)
+            (state.durable_to(batch.last_ordinal, last.seq), state.tail.exceeds(self.config.tail_bytes))
         };
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
@@ -180,6 +181,21 @@ impl ShardRuntime {
         shard.metrics.batch_bytes.record(batch.bytes as f64);
         shard.metrics.transitions.record_many(1.0, batch.transitions);
         if checkpoint {
+            shard.checkpoint_due.notify_one();
+        } else {
+            self.bound_node_tail();
+        }
+    }
+
+    /// Has the shard with the longest tail take a checkpoint when all of them together are too long.
+    fn bound_node_tail(&self) {
+        let length = |shard: &Arc<Shard>| shard.tail_bytes.load(Ordering::Relaxed);
+        if self.shards.iter().map(length).sum::<usize>() < self.config.node_tail_bytes {
+            return;
+        }
+        let longest = self.shards.iter().max_by_key(|shard| length(shard));
+        // One that could not be shortened of late counts again once it has grown.
+        if let Some(shard) = longest.filter(|shard| shard.state.lock().tail.exceeds(length(shard))) {
             shard.checkpoint_due.notify_one();
         }
     }

@@ -17,6 +17,10 @@ pub struct ShardConfig {
     pub batch_age: Duration,
     /// Log bytes since the last checkpoint that trigger one, per shard.
     pub tail_bytes: usize,
+    /// The same over all shards of the node: the one with the longest tail takes a checkpoint.
+    pub node_tail_bytes: usize,
+    /// Longest hold of the shard's lock for a slice of a checkpoint, but for its last entity.
+    pub slice_time: Duration,
     /// Entities encoded under one hold of the shard's lock during a checkpoint.
     pub slice_entities: usize,
     /// Workflow ids that a shard keeps in memory beyond those that have work pending.
@@ -42,6 +46,8 @@ impl Default for ShardConfig {
             batch_bytes: 8 << 20,
             batch_age: Duration::from_secs(5),
             tail_bytes: 16 << 20,
+            node_tail_bytes: 64 << 20,
+            slice_time: Duration::from_millis(5),
             slice_entities: 64,
             resident_workflows: 20_000,
             wake_window: Duration::from_secs(120),

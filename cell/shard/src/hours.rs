@@ -5,6 +5,7 @@
 //! until the moment its deletion was due.
 
 use crate::error::ShardError;
+use crate::guard::{EngineCall, guarded};
 use crate::names::name_of;
 use crate::resident::{Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
@@ -14,6 +15,7 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{HourSealed, RunsDeleted};
 use atoll_internal_api::usage::v1::UsageEntry;
+use cell_engine::Run;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,13 +131,19 @@ impl ShardRuntime {
         let now = state.advance(self.clock.now());
         let unsealed_from = state.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
         let mut runs = Vec::new();
+        let mut failed = Vec::new();
         let mut usage: Vec<UsageEntry> = Vec::new();
         for key in due {
             let Some(workflow) = state.workflows.get(&WorkflowKey::of(key)) else { continue };
             let Some(run) = workflow.run(key.run_id).and_then(Slot::resident) else { continue };
             let Some(at) = run.entity.delete_at().map(|at| at.millis_up()) else { continue };
-            if !run.entity.closed() || at >= before_ms || run.entity.effects().next().is_some() {
-                continue;
+            match wants_something(key, &run.entity) {
+                Ok(wants) if wants || !run.entity.closed() || at >= before_ms => continue,
+                Ok(_) => {}
+                Err(_) => {
+                    failed.push(key);
+                    continue;
+                }
             }
             let ends = at.min(now.millis()).max(unsealed_from);
             usage.push(metering_rules::retained_removed(key.namespace_id, run.entity.billed_bytes(), ends));
@@ -145,6 +153,7 @@ impl ShardRuntime {
                 runs.push(name_of(&EntityKey::current_run(key.namespace_id, Arc::clone(&key.id))));
             }
         }
+        failed.into_iter().for_each(|key| state.quarantine(key, None));
         let deleted = usage.len();
         if deleted > 0 {
             let fact = ShardFact::RunsDeleted(RunsDeleted { runs });
@@ -167,9 +176,15 @@ fn expired_resident(state: &ShardState, before_ms: i64, limit: usize) -> Vec<Ent
         .filter(|(_, key)| {
             let workflow = state.workflows.get(&WorkflowKey::of(key));
             let run = workflow.and_then(|w| w.run(key.run_id)).and_then(Slot::resident);
-            run.is_some_and(|run| run.entity.effects().next().is_none())
+            // One that cannot say is looked at again, and kept aside, by who would delete it.
+            run.is_some_and(|run| !wants_something(key, &run.entity).unwrap_or(false))
         })
         .take(limit)
         .map(|(_, key)| key.clone())
         .collect()
+}
+
+/// Whether a closed run still wants something done.
+fn wants_something(key: &EntityKey, run: &Run) -> Result<bool, String> {
+    guarded(EngineCall::Effects, key, || run.effects().next().is_some())
 }

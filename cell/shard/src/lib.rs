@@ -21,6 +21,7 @@ mod coalesce;
 mod committer;
 mod config;
 mod error;
+mod guard;
 mod hash;
 mod history;
 mod history_tail;
@@ -35,6 +36,7 @@ mod runtime;
 mod shard;
 mod sink;
 mod state;
+mod tail;
 mod usage;
 mod wake;
 

@@ -2,9 +2,10 @@
 
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
+use crate::guard::{EngineCall, guarded};
 use crate::log_row::{RowBuilder, decode};
 use crate::names::key_of;
-use crate::resident::{Slot, WorkflowKey};
+use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::sink::DurableBatch;
 use crate::state::{Deleted, Phase, ShardState};
@@ -95,7 +96,7 @@ impl ShardRuntime {
         let now = state.advance(self.clock.now());
         state.acquired_at = now;
         state.taken_over = acquired.last_seq > 0;
-        let effects = derive_effects(&state);
+        let effects = derive_effects(&mut state);
         let facts = std::mem::take(&mut state.open.facts);
         let next_seq = acquired.last_seq + 2;
         state.open = OpenBatch::new(next_seq);
@@ -164,7 +165,11 @@ impl ShardRuntime {
             projection.durable(id, &facts);
         }
         let shard = &self.shards[id.0 as usize];
-        *shard.state.lock() = state;
+        {
+            let mut serving = shard.state.lock();
+            *serving = state;
+            shard.note_tail(&serving);
+        }
         shard.wake_changed.notify_one();
         if !effects.is_empty() {
             self.effects.deliver(id, effects);
@@ -240,7 +245,7 @@ fn replay(
         }
     }
     project_tail(state, tail);
-    state.tail_bytes = acquired.tail.iter().map(|row| row.data.len()).sum();
+    acquired.tail.iter().for_each(|row| state.tail.push(row.seq, row.data.len()));
     Ok(())
 }
 
@@ -257,21 +262,30 @@ fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
     state.open.facts.visibility.clear();
     for key in touched {
         let run = state.workflows.get(&WorkflowKey::of(&key)).and_then(|w| w.run(key.run_id));
-        if let Some(run) = run.and_then(Slot::resident) {
-            let facts = (key, run.position, run.entity.visibility());
-            state.open.facts.visibility.push(facts);
+        let Some(run) = run.and_then(Slot::resident) else { continue };
+        match guarded(EngineCall::Visibility, &key, || run.entity.visibility()) {
+            Ok(facts) => {
+                let facts = (key, run.position, facts);
+                state.open.facts.visibility.push(facts);
+            }
+            Err(_) => state.quarantine(&key, None),
         }
     }
 }
 
-fn derive_effects(state: &ShardState) -> Vec<(EntityKey, Effect)> {
+fn derive_effects(state: &mut ShardState) -> Vec<(EntityKey, Effect)> {
     let mut effects = Vec::new();
+    let mut failed = Vec::new();
     for (WorkflowKey { namespace_id, id }, workflow) in &state.workflows {
         for (run_id, slot) in &workflow.runs {
             let Some(run) = slot.resident() else { continue };
             let key = EntityKey::run(*namespace_id, Arc::clone(id), *run_id);
-            effects.extend(run.entity.effects().map(|effect| (key.clone(), effect)));
+            match guarded(EngineCall::Effects, &key, || Entity::effects(&run.entity)) {
+                Ok(wanted) => effects.extend(wanted.into_iter().map(|effect| (key.clone(), effect))),
+                Err(_) => failed.push(key),
+            }
         }
     }
+    failed.iter().for_each(|key| state.quarantine(key, None));
     effects
 }

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::coalesce::Coalescer;
 use crate::config::ShardConfig;
 use crate::error::ShardError;
+use crate::guard::caught;
 use crate::hash::shard_of;
 use crate::metrics::AppendMetrics;
 use crate::shard::Shard;
@@ -14,7 +15,6 @@ use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{Command, Context, Decision, IdSource, Limits, NamespaceConfig, Release, View};
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Notify, oneshot};
@@ -136,6 +136,16 @@ impl ShardRuntime {
         self.shards.iter().map(open).sum()
     }
 
+    /// Log bytes that the next owners of this node's shards would replay.
+    pub fn tail_bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.state.lock().tail.bytes()).sum()
+    }
+
+    /// Workflow ids in memory.
+    pub fn resident_workflows(&self) -> usize {
+        self.shards.iter().map(|shard| shard.state.lock().workflows.len()).sum()
+    }
+
     /// Decides a command on its target, applies it, and answers once that is durable.
     ///
     /// A caller that goes away changes nothing about what was applied. An error other than
@@ -176,9 +186,8 @@ impl ShardRuntime {
         let mut ids = IdSource::new(self.draw());
         let mut context = Context { now, ids: &mut ids, limits: &self.limits, namespace: &namespace };
         let view = state.view(target, run_id);
-        let decision = catch_unwind(AssertUnwindSafe(|| command.decide(view, &mut context)))
+        let decision = caught(|| command.decide(view, &mut context))
             .map_err(|panic| {
-                let panic = crate::apply::panic_text(panic.as_ref());
                 tracing::error!(workflow_id = %target.workflow_id, panic, "panic while deciding; nothing changed");
                 ShardError::Panicked
             })?;
@@ -187,14 +196,13 @@ impl ShardRuntime {
         let changed = !transitions.is_empty();
         let ordinal = if changed {
             let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
-                tracing::error!(workflow_id = %target.workflow_id, panic, "panic while applying; quarantined");
+                tracing::error!(workflow_id = %target.workflow_id, panic, "the command never happened");
                 shard.metrics.quarantined.increment(1);
                 ShardError::Quarantined(target.workflow_id.to_string())
             })?;
             self.wrote(shard, &state);
             if release == Release::PriorDurable { prior } else { ordinal }
         } else {
-            state.forget_absent(&target.workflow());
             prior
         };
         let ends_something = answer.is_err() && !changed;
@@ -208,9 +216,8 @@ impl ShardRuntime {
             let (mut state, run_id) = self.ready(shard, target).await?;
             let view = state.view(target, run_id);
             let found = view.run.is_some();
-            let seen = look(view);
+            let seen = caught(|| look(view)).map_err(|panic| unreadable(target, &panic))?;
             let ordinal = state.target_ordinal(target, run_id);
-            state.forget_absent(&target.workflow());
             (seen, state.wait_for(ordinal), found)
         };
         self.released(shard, wait).await?;
@@ -241,7 +248,8 @@ impl ShardRuntime {
     ) -> Result<Option<oneshot::Receiver<()>>, ShardError> {
         let shard = self.shard(target);
         let (mut state, run_id) = self.ready(shard, target).await?;
-        let waits = still(state.view(target, run_id));
+        let view = state.view(target, run_id);
+        let waits = caught(|| still(view)).map_err(|panic| unreadable(target, &panic))?;
         let run = state
             .workflows
             .get_mut(&target.workflow())
@@ -354,4 +362,10 @@ impl ShardRuntime {
             shard.state.lock().lose();
         }
     }
+}
+
+/// A look at an entity failed; nothing changed.
+fn unreadable(target: &Target, panic: &str) -> ShardError {
+    tracing::error!(workflow_id = %target.workflow_id, panic, "panic while reading; nothing changed");
+    ShardError::Panicked
 }

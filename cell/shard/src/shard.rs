@@ -4,7 +4,7 @@ use crate::metrics::ShardMetrics;
 use crate::state::ShardState;
 use cell_store::ShardId;
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// One shard of the cell.
@@ -18,6 +18,8 @@ pub(crate) struct Shard {
     pub(crate) wake_changed: Notify,
     /// What the shard's wake task sleeps towards, Unix milliseconds.
     pub(crate) sleeps_until: AtomicI64,
+    /// Bytes of the tail, for who looks at all shards.
+    pub(crate) tail_bytes: AtomicUsize,
     /// One checkpoint at a time.
     pub(crate) checkpointing: tokio::sync::Mutex<()>,
     /// The tail has grown enough for a checkpoint.
@@ -33,9 +35,17 @@ impl Shard {
             pending: AtomicBool::new(false),
             wake_changed: Notify::new(),
             sleeps_until: AtomicI64::new(i64::MAX),
+            tail_bytes: AtomicUsize::new(0),
             checkpointing: tokio::sync::Mutex::new(()),
             checkpoint_due: Notify::new(),
             metrics: ShardMetrics::new(id),
         }
+    }
+
+    /// Notes how long the tail is now.
+    pub(crate) fn note_tail(&self, state: &ShardState) {
+        let bytes = state.tail.bytes();
+        self.tail_bytes.store(bytes, Ordering::Relaxed);
+        self.metrics.tail_bytes.set(bytes as f64);
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
+use crate::guard::{EngineCall, guarded};
 use crate::resident::{Entity, Resident, Slot, Workflow, WorkflowKey};
+use crate::tail::Tail;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use cell_engine::{CurrentRun, Run, Time, View};
 use cell_store::{EntityRow, Epoch, Position, ShardId};
@@ -55,8 +57,8 @@ pub(crate) struct ShardState {
     pub(crate) wakes: BTreeSet<(i64, EntityKey)>,
     /// Closed resident runs by deletion time, Unix milliseconds.
     pub(crate) expiries: BTreeSet<(i64, EntityKey)>,
-    /// Log bytes since the last checkpoint.
-    pub(crate) tail_bytes: usize,
+    /// Durable rows since the last checkpoint.
+    pub(crate) tail: Tail,
     /// Rows up to this one need no replay.
     pub(crate) checkpoint_seq: u64,
     /// Start of the last sealed hour, Unix milliseconds.
@@ -74,6 +76,8 @@ pub(crate) struct ShardState {
     /// Entities that the engine failed on, with the first log row that their stored snapshot does not
     /// include: the trim stops there, so that nothing of them is lost.
     pub(crate) quarantined: HashMap<EntityKey, u64>,
+    /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
+    asked_in_vain: VecDeque<EntityKey>,
 }
 
 /// An entity that was deleted.
@@ -141,7 +145,7 @@ impl ShardState {
             waiters: VecDeque::new(),
             wakes: BTreeSet::new(),
             expiries: BTreeSet::new(),
-            tail_bytes: 0,
+            tail: Tail::default(),
             checkpoint_seq: 0,
             sealed_hour_ms: None,
             durable_sealed_hour_ms: None,
@@ -150,6 +154,7 @@ impl ShardState {
             last_position: START,
             entry_index: (0, 0),
             quarantined: HashMap::new(),
+            asked_in_vain: VecDeque::new(),
         }
     }
 
@@ -228,31 +233,51 @@ impl ShardState {
         row: Option<EntityRow>,
     ) -> Result<(), ShardError> {
         let row = if self.deleted.contains_key(key) { None } else { row };
+        let absent = row.is_none();
         let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
         match key.kind {
-            EntityKind::CurrentRun => {
-                if workflow.current.is_none() {
-                    workflow.current = Some(restore::<CurrentRun>(key, row));
-                }
+            EntityKind::CurrentRun if workflow.current.is_none() => {
+                workflow.current = Some(restore::<CurrentRun>(key, row));
             }
-            EntityKind::WorkflowRun => {
-                if workflow.run(key.run_id).is_none() {
-                    workflow.runs.push((key.run_id, restore::<Run>(key, row)));
-                    self.arm(key);
-                }
+            EntityKind::WorkflowRun if workflow.run(key.run_id).is_none() => {
+                workflow.runs.push((key.run_id, restore::<Run>(key, row)));
+                self.arm(key);
+            }
+            EntityKind::CurrentRun | EntityKind::WorkflowRun => return Ok(()),
+        }
+        if absent {
+            self.asked_in_vain.push_back(key.clone());
+            if self.asked_in_vain.len() > ABSENT_LIMIT
+                && let Some(oldest) = self.asked_in_vain.pop_front()
+            {
+                self.forget(&oldest);
             }
         }
         Ok(())
     }
 
-    /// Drops what is known of a workflow id when that is only that it does not exist.
-    pub(crate) fn forget_absent(&mut self, key: &WorkflowKey) {
-        if let Some(workflow) = self.workflows.get(key) {
-            let nothing = workflow.runs.iter().all(|(_, slot)| matches!(slot, Slot::Absent))
-                && matches!(workflow.current, None | Some(Slot::Absent));
-            if nothing {
-                self.workflows.remove(key);
+    /// Drops what is known of an entity when that is only that it does not exist.
+    fn forget(&mut self, key: &EntityKey) {
+        let Some(workflow) = self.workflows.get_mut(&WorkflowKey::of(key)) else { return };
+        match key.kind {
+            EntityKind::CurrentRun => {
+                workflow.current.take_if(|slot| slot.is_absent());
             }
+            EntityKind::WorkflowRun => {
+                workflow.runs.retain(|(run_id, slot)| *run_id != key.run_id || !slot.is_absent());
+            }
+        }
+        if workflow.runs.is_empty() && workflow.current.is_none() {
+            self.workflows.remove(&WorkflowKey::of(key));
+        }
+    }
+
+    /// Drops what is known of a workflow id as far as that is only what does not exist.
+    pub(crate) fn forget_absent(&mut self, key: &WorkflowKey) {
+        let Some(workflow) = self.workflows.get_mut(key) else { return };
+        workflow.runs.retain(|(_, slot)| !slot.is_absent());
+        if workflow.runs.is_empty() && workflow.current.as_ref().is_none_or(Slot::is_absent) {
+            self.workflows.remove(key);
         }
     }
 
@@ -263,15 +288,18 @@ impl ShardState {
 
     /// As `arm`, but not before this moment (Unix milliseconds).
     pub(crate) fn arm_from(&mut self, key: &EntityKey, earliest: i64) {
-        let Some(run) = self
-            .workflows
-            .get_mut(&WorkflowKey::of(key))
-            .and_then(|w| w.run_mut(key.run_id))
-            .and_then(Slot::resident_mut)
-        else {
-            return;
-        };
-        let wake = run.entity.wake().map(|at| at.millis_up().max(earliest));
+        let run = self.workflows.get(&WorkflowKey::of(key)).and_then(|w| w.run(key.run_id));
+        let Some(run) = run.and_then(Slot::resident) else { return };
+        match guarded(EngineCall::Wake, key, || run.entity.wake()) {
+            Ok(wake) => self.arm_at(key, wake.map(|at| at.millis_up().max(earliest))),
+            Err(_) => self.quarantine(key, None),
+        }
+    }
+
+    /// Puts a resident run into the wake index at this moment (Unix milliseconds), or takes it out.
+    pub(crate) fn arm_at(&mut self, key: &EntityKey, wake: Option<i64>) {
+        let run = self.workflows.get_mut(&WorkflowKey::of(key)).and_then(|w| w.run_mut(key.run_id));
+        let Some(run) = run.and_then(Slot::resident_mut) else { return };
         if run.armed != wake {
             if let Some(old) = run.armed {
                 self.wakes.remove(&(old, key.clone()));
@@ -320,17 +348,25 @@ impl ShardState {
 
 fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>) -> Slot<T> {
     let Some(row) = row else { return Slot::Absent };
-    match T::restore(key.clone(), row.snapshot) {
-        Ok(entity) => {
+    let restored = guarded(EngineCall::Restore, key, || {
+        T::restore(key.clone(), row.snapshot).map(|entity| {
             let stored_through = entity.last_event_id();
-            Slot::Resident(Box::new(Resident::new(entity, row.position, stored_through)))
-        }
-        Err(error) => {
+            Resident::new(entity, row.position, stored_through)
+        })
+    });
+    match restored {
+        Ok(Ok(resident)) => Slot::Resident(Box::new(resident)),
+        Err(_) => Slot::Quarantined,
+        Ok(Err(error)) => {
             tracing::error!(?key, %error, "stored snapshot does not decode: entity quarantined");
             Slot::Quarantined
         }
     }
 }
+
+/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same
+/// time share a read.
+const ABSENT_LIMIT: usize = 4_096;
 
 /// Position before every record.
 pub(crate) const START: Position = Position { seq: 0, index: 0 };

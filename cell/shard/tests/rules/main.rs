@@ -13,6 +13,8 @@ mod outbox;
 mod overload;
 mod panics;
 mod recovery;
+mod residency;
 mod retention;
+mod tail;
 mod time;
 mod unknown_outcome;

@@ -1,0 +1,36 @@
+//! What a shard keeps in memory.
+
+use crate::fixture::*;
+use cell_shard::Target;
+use cell_store::fault::Call;
+use uuid::Uuid;
+
+/// Ids asked for in vain that all shards together may remember.
+const BOUND: usize = 4_096 * SHARDS as usize;
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_exist_is_not_remembered_for_ever() {
+    let first = Cell::new().await;
+    first.run("w", start()).await.unwrap();
+    first.runtime.checkpoint_all().await.unwrap();
+    let cell = first.another().await;
+    for n in 0..3 * BOUND / 2 {
+        let id = format!("unknown {n}");
+        match n % 3 {
+            0 => drop(cell.runtime.watch(&current(&id), |_| true).await.unwrap()),
+            1 => drop(cell.runtime.history(&current(&id), 1, 9).await.unwrap()),
+            _ => cell.runtime.read(&current(&id), |_| ()).await.unwrap(),
+        }
+    }
+    assert!(cell.runtime.resident_workflows() <= BOUND + 1, "{}", cell.runtime.resident_workflows());
+    // Nor are unknown runs of a workflow that does exist.
+    for n in 1..10_000 {
+        let unknown = Target::run(NAMESPACE, "w", Uuid::from_u128(n));
+        assert!(!cell.runtime.read(&unknown, |view| view.run.is_some()).await.unwrap());
+    }
+    let loads = cell.store.calls(Call::Load);
+    cell.runtime.read(&Target::run(NAMESPACE, "w", Uuid::from_u128(1)), |_| ()).await.unwrap();
+    assert_eq!(cell.store.calls(Call::Load) - loads, 1, "forgotten: read again");
+    cell.run("w", signal("s")).await.unwrap();
+    assert_eq!(cell.signals("w").await, ["s"]);
+}

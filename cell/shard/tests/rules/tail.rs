@@ -1,0 +1,98 @@
+//! How long the log may grow before a checkpoint, and how much of a checkpoint goes in one piece.
+
+use crate::fixture::*;
+use cell_shard::ShardConfig;
+use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{ShardId, StoreError};
+use futures::FutureExt;
+
+/// Lets the runtime's own tasks go on until something is so.
+async fn until(so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if so() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_tail_of_the_node_is_shortened() {
+    let cell = Cell::with(ShardConfig { node_tail_bytes: 8_000, ..config() }).await;
+    let (long, short) = (id_on(2, 0), id_on(0, 0));
+    cell.run(&short, start()).await.unwrap();
+    cell.run(&long, start()).await.unwrap();
+    while cell.ledger.advanced(ShardId(2)) == 0 {
+        assert!(cell.runtime.tail_bytes() < 12_000, "nobody shortens it");
+        cell.run(&long, signal("s")).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    until(|| cell.runtime.tail_bytes() < 4_000).await;
+    assert_eq!(cell.ledger.advanced(ShardId(0)), 0, "the others are left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_checkpoint_takes_nothing_off_the_tail_and_is_tried_again() {
+    let cell = Cell::with(ShardConfig { tail_bytes: 4_000, ..config() }).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.store.script(Call::Checkpoint, Fault::Before(StoreError::Unavailable("away".into())));
+    let before = cell.runtime.tail_bytes();
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    assert_eq!(cell.runtime.tail_bytes(), before);
+    // The slice is written, the position is not.
+    cell.ledger.refuse_advances(true);
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    assert_eq!(cell.runtime.tail_bytes(), before);
+    while cell.runtime.tail_bytes() < 5_000 {
+        cell.run(&id, signal("s")).await.unwrap();
+    }
+    cell.ledger.refuse_advances(false);
+    for _ in 0..10 {
+        cell.run(&id, signal("s")).await.unwrap();
+    }
+    until(|| cell.ledger.advanced(ShardId(0)) > 0).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.tail_bytes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_checkpoint_could_not_pass_still_counts() {
+    let cell = Cell::new().await;
+    let (hot, cold) = (id_on(0, 0), id_on(0, 1));
+    cell.run(&cold, start()).await.unwrap();
+    cell.run(&hot, start()).await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut running = cell.begin_run(&hot, signal("undurable"));
+    assert!((&mut running).now_or_never().is_none());
+    gate.arrived().await;
+    let before = cell.runtime.tail_bytes();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let left = cell.ledger.rows(ShardId(0)).last().unwrap().data.len();
+    assert!(left < before);
+    assert_eq!(cell.runtime.tail_bytes(), left, "the row of the hot one");
+    gate.release();
+    running.await.unwrap();
+    assert!(cell.runtime.tail_bytes() > left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_ends_when_its_time_is_over() {
+    let calls = async |slice_time| {
+        let cell = Cell::with(ShardConfig { slice_time, ..config() }).await;
+        for n in 0..10 {
+            cell.run(&id_on(0, n), start()).await.unwrap();
+        }
+        let before = cell.store.calls(Call::Checkpoint);
+        cell.runtime.checkpoint_all().await.unwrap();
+        let again = cell.another().await;
+        assert_eq!(again.history(&id_on(0, 9), 1, i64::MAX).await.len(), 2);
+        cell.store.calls(Call::Checkpoint) - before
+    };
+    let last_slices = u64::from(SHARDS);
+    assert_eq!(calls(std::time::Duration::from_secs(60)).await, last_slices + 1);
+    // A run and its current-run record for each workflow.
+    assert_eq!(calls(std::time::Duration::ZERO).await, last_slices + 20);
+}
