@@ -342,6 +342,7 @@ fn empty(state: &ShardState) -> Checkpoint {
         epoch: state.epoch,
         entities: Vec::new(),
         deleted: Vec::new(),
+        waiting: Vec::new(),
         history: Vec::new(),
         outbox: Vec::new(),
         outbox_done: Vec::new(),

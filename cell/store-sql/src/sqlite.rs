@@ -14,6 +14,7 @@ mod read;
 mod shard_store;
 mod statements;
 mod visibility;
+mod waiting;
 mod writer;
 
 pub use options::{SqliteOptions, Synchronous};

@@ -17,6 +17,7 @@ mod identity;
 mod metadata;
 mod outbox;
 mod trim;
+mod waiting;
 
 use crate::error::StoreError;
 use crate::shard_store::Stores;
@@ -140,6 +141,13 @@ const CASES: &[Case] = cases! {
         a_changed_or_removed_wake_is_followed,
         expired_answers_closed_entities_only,
         negative_and_extreme_times_keep_their_order,
+    }
+    waiting::{
+        tasks_of_all_shards_come_in_one_order,
+        queues_do_not_see_each_other,
+        rows_are_replaced_with_their_run_and_go_with_it,
+        a_stale_checkpoint_leaves_them_alone,
+        the_same_run_name_in_two_shards_is_two_runs,
     }
     outbox::{
         items_come_in_key_order_up_to_the_limit,

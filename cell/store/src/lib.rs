@@ -10,8 +10,10 @@ pub mod fault;
 mod memory;
 mod shard_store;
 mod types;
+mod waiting;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 pub use types::*;
+pub use waiting::{WaitingKey, WaitingKind, WaitingQueue, WaitingRow};

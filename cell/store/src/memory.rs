@@ -2,10 +2,12 @@
 
 mod shard;
 mod state;
+mod waiting;
 
 use crate::error::StoreError;
 use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 use crate::types::*;
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -82,6 +84,24 @@ impl ShardStore for MemoryStore {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         Ok(self.state.lock().rows(shard).expired(until_ms, limit))
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        Ok(self.state.lock().waiting(queue, after, limit))
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        Ok(self.state.lock().waiting_count(queue, after, limit))
     }
 
     async fn outbox(

@@ -2,11 +2,12 @@
 
 use crate::error::StoreError;
 use crate::types::*;
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Durable storage of a cell's shards: logs, snapshots, histories, wake index, outbox.
+/// Durable storage of a cell's shards: logs, snapshots, histories, wake index, waiting tasks, outbox.
 ///
 /// Calls take many shards at once so that an engine can serve them with one statement. Whatever a
 /// call answered with success survives the loss of the process and of power. A call that returns an
@@ -65,6 +66,22 @@ pub trait ShardStore: Send + Sync + 'static {
 
     /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
+
+    /// Waiting tasks of a queue over all shards, behind `after` in the order of their keys, at most `limit`.
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError>;
+
+    /// How many tasks of a queue stand behind `after`; counts no further than `limit`.
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError>;
 
     /// Unconfirmed items of a shard's projection, in key order, at most `limit`.
     async fn outbox(

@@ -1,5 +1,6 @@
 //! The plain data that crosses the store seam: keys, positions, rows.
 
+use crate::waiting::WaitingRow;
 pub use atoll_internal_api::entity::{EntityKey, EntityKind};
 use bytes::Bytes;
 use std::fmt;
@@ -138,6 +139,9 @@ pub struct Checkpoint {
     pub entities: Vec<EntityRow>,
     /// Entities whose rows go, with all their history.
     pub deleted: Vec<EntityKey>,
+    /// Tasks that wait, of runs in `entities`. The rows that stood for any run in `entities` or `deleted` go
+    /// first: a run's rows are replaced whenever it is written.
+    pub waiting: Vec<WaitingRow>,
     /// New history; a segment with the same run and first event id is replaced.
     pub history: Vec<HistorySegment>,
     /// Outbox rows to insert or replace.

@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::keys::{self, bind_key};
 use super::statements::*;
+use super::waiting;
 use super::writer::Failure;
 use cell_store::{
     Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, LogRow, OutboxRow, ShardId,
@@ -86,6 +87,7 @@ async fn write_slice(
     }
     remove(&mut transaction, slice).await?;
     put_entities(&mut transaction, slice.shard, &slice.entities).await?;
+    waiting::replace(&mut transaction, slice).await?;
     put_history(&mut transaction, slice.shard, &slice.history).await?;
     put_outbox(&mut transaction, slice.shard, &slice.outbox).await?;
     if let Some(advance) = &slice.advance {

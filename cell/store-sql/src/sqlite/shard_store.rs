@@ -2,12 +2,12 @@
 
 use super::database::Database;
 use super::options::SqliteOptions;
-use super::{append, checkpoint, metadata, migrate, read};
+use super::{append, checkpoint, metadata, migrate, read, waiting};
 use async_trait::async_trait;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
     MetadataRecord, MetadataStore, OutboxRow, PutOutcome, ShardId, ShardStore, StoreError, StoreIdentity,
-    Stores,
+    Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -85,6 +85,24 @@ impl ShardStore for SqliteStore {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         read::expired(&self.database, shard, until_ms, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        waiting::waiting(&self.database, queue, after, limit).await
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        waiting::count(&self.database, queue, after, limit).await
     }
 
     async fn outbox(

@@ -28,6 +28,8 @@ statements! {
         HISTORY = "sql/history.sql",
         DUE = "sql/due.sql",
         EXPIRED = "sql/expired.sql",
+        WAITING = "sql/waiting.sql",
+        WAITING_COUNT = "sql/waiting_count.sql",
         OUTBOX = "sql/outbox.sql",
         IDENTITY = "sql/identity.sql",
         PUT_IDENTITY = "sql/put_identity.sql",
@@ -44,6 +46,8 @@ statements! {
         DELETE_ENTITIES = "sql/delete_entities.sql",
         DELETE_HISTORIES = "sql/delete_histories.sql",
         PUT_HISTORY = "sql/put_history.sql",
+        PUT_WAITING = "sql/put_waiting.sql",
+        DELETE_WAITING = "sql/delete_waiting.sql",
         PUT_OUTBOX = "sql/put_outbox.sql",
         DELETE_OUTBOX = "sql/delete_outbox.sql",
         LOAD = "sql/load.sql",
@@ -102,7 +106,7 @@ pub(super) mod tests {
         let options = SqliteOptions::new(directory.path().join("cell.db"));
         let store = SqliteStore::connect(options.clone()).await.expect("a store");
         prepare_all(&options, SINGLE, BATCHED).await;
-        let tables = ["log", "entity", "history", "outbox", "metadata", "shard"];
+        let tables = ["log", "entity", "waiting", "history", "outbox", "metadata", "shard"];
         refuse_scans(&options, SINGLE, BATCHED, &tables).await;
         store.close().await;
     }

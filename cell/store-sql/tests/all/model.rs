@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::fmt::Debug;
+use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -24,6 +25,7 @@ enum Step {
     History { shard: ShardId, run: EntityKey, first: i64, last: i64, max_bytes: usize },
     Due { shard: ShardId, until_ms: i64, limit: usize },
     Expired { shard: ShardId, until_ms: i64, limit: usize },
+    Waiting { namespace_id: Uuid, kind: WaitingKind, limit: usize },
     Outbox { shard: ShardId, projection: String, limit: usize },
     Put(MetadataRecord),
     Remove(String, String),
@@ -110,10 +112,43 @@ fn slice() -> impl Strategy<Value = Step> {
             outbox.dedup_by(|a, b| (&a.projection, &a.key) == (&b.projection, &b.key));
             let advance = Some(CheckpointAdvance { checkpoint_seq: 0, state });
             let epoch = Epoch(0);
-            let slice = Checkpoint { shard, epoch, entities, deleted, history, outbox, outbox_done, advance };
+            let waiting = entities.iter().flat_map(|row| waiting_of(shard, row)).collect();
+            let slice = Checkpoint {
+                shard,
+                epoch,
+                entities,
+                deleted,
+                waiting,
+                history,
+                outbox,
+                outbox_done,
+                advance,
+            };
             Step::Checkpoint { slice: Box::new(slice), epoch_offset, advance_back }
         },
     )
+}
+
+/// Tasks of a run, as many as its bytes say.
+fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
+    let tasks = if row.key.kind == EntityKind::WorkflowRun { row.billed_bytes % 3 } else { 0 };
+    let task = |n: u64| WaitingRow {
+        queue: WaitingQueue {
+            namespace_id: row.key.namespace_id,
+            kind: if n == 0 { WaitingKind::Workflow } else { WaitingKind::Activity },
+            name: "q".into(),
+        },
+        key: WaitingKey {
+            priority: (row.billed_bytes % 5) as u8 + 1,
+            scheduled_at_ms: row.wake_at_ms.unwrap_or(0),
+            shard,
+            workflow_id: Arc::clone(&row.key.id),
+            run_id: row.key.run_id,
+            scheduled_event_id: n as i64,
+        },
+        stamp: row.position.index,
+    };
+    (0..tasks).map(task).collect()
 }
 
 fn record() -> impl Strategy<Value = MetadataRecord> {
@@ -146,6 +181,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(shard, until_ms, limit)| Step::Expired { shard, until_ms, limit }),
         2 => (shard(), projection(), limit)
             .prop_map(|(shard, projection, limit)| Step::Outbox { shard, projection, limit }),
+        3 => (0u128..2, any::<bool>(), 0usize..6).prop_map(|(namespace, activity, limit)| Step::Waiting {
+            namespace_id: Uuid::from_u128(namespace),
+            kind: if activity { WaitingKind::Activity } else { WaitingKind::Workflow },
+            limit,
+        }),
         2 => record().prop_map(Step::Put),
         1 => record().prop_map(|record| Step::Remove(record.kind, record.id)),
         1 => "[kn]".prop_map(Step::List),
@@ -212,6 +252,14 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
         }
         Step::Due { shard, until_ms, limit } => shown(shards.due(*shard, *until_ms, *limit).await),
         Step::Expired { shard, until_ms, limit } => shown(shards.expired(*shard, *until_ms, *limit).await),
+        Step::Waiting { namespace_id, kind, limit } => {
+            let queue = WaitingQueue { namespace_id: *namespace_id, kind: *kind, name: "q".into() };
+            let first = shards.waiting(&queue, None, *limit).await;
+            let after = first.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
+            let rest = shards.waiting(&queue, after.as_ref(), usize::MAX).await;
+            let left = shards.waiting_count(&queue, after.as_ref(), 9).await;
+            format!("{} {} {}", shown(first), shown(rest), shown(left))
+        }
         Step::Outbox { shard, projection, limit } => shown(shards.outbox(*shard, projection, *limit).await),
         Step::Put(record) => shown(metadata.put(record).await),
         Step::Remove(kind, id) => shown(metadata.remove(kind, id).await),

@@ -130,6 +130,7 @@ impl Owner {
             epoch: self.epoch,
             entities: Vec::new(),
             deleted: Vec::new(),
+            waiting: Vec::new(),
             history: Vec::new(),
             outbox: Vec::new(),
             outbox_done: Vec::new(),

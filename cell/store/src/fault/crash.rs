@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::memory::StoreState;
 use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 use crate::types::*;
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -232,6 +233,24 @@ impl ShardStore for CrashHandle {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         self.read(|state| Ok(state.rows(shard).expired(until_ms, limit)))
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        self.read(|state| Ok(state.waiting(queue, after, limit)))
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        self.read(|state| Ok(state.waiting_count(queue, after, limit)))
     }
 
     async fn outbox(

@@ -29,6 +29,8 @@ pub enum Call {
     Due,
     /// `ShardStore::expired`.
     Expired,
+    /// `ShardStore::waiting` and `waiting_count`.
+    Waiting,
     /// `ShardStore::outbox`.
     Outbox,
     /// `MetadataStore::list`.

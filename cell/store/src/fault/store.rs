@@ -4,6 +4,7 @@ use super::plan::{Call, Fault, FaultRates, Plan, injected};
 use crate::error::StoreError;
 use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 use crate::types::*;
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -134,6 +135,24 @@ impl ShardStore for FaultStore {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         self.pass(Call::Expired, self.inner.shards.expired(shard, until_ms, limit)).await
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        self.pass(Call::Waiting, self.inner.shards.waiting(queue, after, limit)).await
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        self.pass(Call::Waiting, self.inner.shards.waiting_count(queue, after, limit)).await
     }
 
     async fn outbox(

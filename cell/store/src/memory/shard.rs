@@ -1,5 +1,6 @@
 //! One shard's rows and its secondary indexes.
 
+use super::waiting::WaitingTasks;
 use crate::error::StoreError;
 use crate::types::*;
 use bytes::Bytes;
@@ -18,6 +19,7 @@ pub(crate) struct ShardRows {
     expiry: BTreeSet<(i64, EntityKey)>,
     /// Segments by run, then by first event id.
     history: BTreeMap<EntityKey, BTreeMap<i64, HistorySegment>>,
+    pub(crate) waiting: WaitingTasks,
     /// Items by projection, then by key.
     outbox: BTreeMap<String, BTreeMap<Bytes, Bytes>>,
 }
@@ -70,10 +72,13 @@ impl ShardRows {
         for key in &slice.deleted {
             self.remove_entity(key);
             self.history.remove(key);
+            self.waiting.remove(key);
         }
         for row in &slice.entities {
+            self.waiting.remove(&row.key);
             self.put_entity(row);
         }
+        slice.waiting.iter().for_each(|row| self.waiting.insert(row));
         for segment in &slice.history {
             let run = self.history.entry(segment.key.clone()).or_default();
             run.insert(segment.first_event_id, segment.clone());

@@ -5,6 +5,7 @@ use crate::check;
 use crate::error::StoreError;
 use crate::shard_store::{MetadataRecord, PutOutcome};
 use crate::types::*;
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -79,6 +80,29 @@ impl StoreState {
 
     pub(crate) fn trim(&mut self, shard: ShardId) -> Result<u64, StoreError> {
         Ok(self.shard_mut(shard)?.trim())
+    }
+
+    /// Waiting tasks of every shard, in one order.
+    pub(crate) fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Vec<WaitingRow> {
+        let of_shards = self.shards.iter().flat_map(|shard| shard.waiting.after(queue, after).take(limit));
+        let mut rows: Vec<WaitingRow> = of_shards.cloned().collect();
+        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        rows.truncate(limit);
+        rows
+    }
+
+    pub(crate) fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> u64 {
+        self.shards.iter().flat_map(|shard| shard.waiting.after(queue, after)).take(limit).count() as u64
     }
 
     pub(crate) fn list(&self, kind: &str) -> Vec<MetadataRecord> {

@@ -19,6 +19,8 @@ enum Broken {
     LoadForgetsHoles,
     HistoryIgnoresBytes,
     DueIsUnordered,
+    WaitingIsByShard,
+    CheckpointKeepsWaitingRows,
     OutboxIgnoresLimit,
     MetadataIgnoresVersions,
 }
@@ -103,6 +105,9 @@ impl ShardStore for Mutant {
         if matches!(self.broken, Broken::CheckpointIgnoresTheEpoch) {
             slice.epoch = self.inner.epochs(&[slice.shard]).await?[0];
         }
+        if matches!(self.broken, Broken::CheckpointKeepsWaitingRows) && slice.waiting.is_empty() {
+            slice.entities.clear();
+        }
         self.inner.checkpoint(&slice).await
     }
 
@@ -143,6 +148,28 @@ impl ShardStore for Mutant {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         self.inner.expired(shard, until_ms, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        let mut rows = self.inner.waiting(queue, after, limit).await?;
+        if matches!(self.broken, Broken::WaitingIsByShard) {
+            rows.sort_by_key(|row| row.key.shard);
+        }
+        Ok(rows)
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        self.inner.waiting_count(queue, after, limit).await
     }
 
     async fn outbox(
@@ -187,6 +214,8 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
+        (Broken::WaitingIsByShard, "waiting::tasks_of_all_shards_come_in_one_order"),
+        (Broken::CheckpointKeepsWaitingRows, "waiting::rows_are_replaced_with_their_run_and_go_with_it"),
         (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),
         (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
     ] {

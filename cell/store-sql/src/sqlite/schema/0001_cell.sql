@@ -80,6 +80,23 @@ CREATE TABLE history (
 
 CREATE UNIQUE INDEX history_key ON history (shard, kind, namespace_id, id, run_id, first_event_id);
 
+-- Tasks that waited for a worker when their run was last written, in the order of each queue.
+CREATE TABLE waiting (
+    namespace_id       BLOB NOT NULL,
+    task_kind          INTEGER NOT NULL,
+    queue              BLOB NOT NULL,
+    priority           INTEGER NOT NULL,
+    scheduled_at_ms    INTEGER NOT NULL,
+    shard              INTEGER NOT NULL,
+    id                 BLOB NOT NULL,
+    run_id             BLOB NOT NULL,
+    scheduled_event_id INTEGER NOT NULL,
+    stamp              INTEGER NOT NULL,
+    PRIMARY KEY (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, id, run_id, scheduled_event_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX waiting_run ON waiting (shard, namespace_id, id, run_id);
+
 CREATE TABLE outbox (
     shard      INTEGER NOT NULL,
     projection TEXT NOT NULL,

@@ -1,0 +1,1 @@
+DELETE FROM waiting WHERE (shard, namespace_id, id, run_id) IN (VALUES {(?, ?, ?, ?)})
