@@ -7,13 +7,16 @@
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
-use crate::resident::{Entity, Slot, Workflow, WorkflowKey};
+use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Deleted, Phase, ShardState};
+use crate::waiting;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::ShardCheckpoint;
-use cell_store::{AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position};
+use cell_store::{
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, WaitingRow,
+};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,12 +32,11 @@ struct Written {
 struct Slice {
     checkpoint: Checkpoint,
     written: Vec<Written>,
+    /// Runs whose last change is not durable yet.
+    skipped: Vec<EntityKey>,
     /// Where to go on; `None` after the last.
     last: Option<EntityKey>,
 }
-
-/// Workflow ids that are let go of under one hold of the shard's lock.
-const EVICTED_AT_ONCE: usize = 1_024;
 
 impl ShardRuntime {
     /// Takes a checkpoint whenever the tail of the shard has grown enough.
@@ -58,19 +60,22 @@ impl ShardRuntime {
         Ok(())
     }
 
-    pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
+    /// Answers the runs that could not be written because their last change is not durable yet.
+    pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<Vec<EntityKey>, ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         shard.state.lock().tail.attempted();
         let mut after = None;
+        let mut skipped = Vec::new();
         loop {
-            let Slice { checkpoint, written, last } = {
+            let Slice { checkpoint, written, skipped: some, last } = {
                 let mut state = shard.state.lock();
                 if state.phase != Phase::Serving {
                     shard.note_tail(&state);
-                    return Ok(());
+                    return Ok(skipped);
                 }
                 next_slice(&mut state, after.as_ref(), &self.config)
             };
+            skipped.extend(some);
             if !checkpoint.entities.is_empty() {
                 self.write_slice(shard, &checkpoint).await?;
                 let mut state = shard.state.lock();
@@ -86,7 +91,7 @@ impl ShardRuntime {
         }
         self.advance_checkpoint(shard).await?;
         self.evict(shard);
-        Ok(())
+        Ok(skipped)
     }
 
     /// The last slice: deletions, outbox, the new position; then the trim.
@@ -151,94 +156,6 @@ impl ShardRuntime {
             }
         }
     }
-
-    /// Lets go of clean, idle workflow ids above the limit, longest unused first, a few at a time under the lock.
-    fn evict(&self, shard: &Shard) {
-        let idle = {
-            let mut state = shard.state.lock();
-            let excess = state.workflows.len().saturating_sub(self.config.resident_workflows);
-            if excess == 0 {
-                return;
-            }
-            longest_idle(&mut state, excess)
-        };
-        for some in idle.chunks(EVICTED_AT_ONCE) {
-            let mut state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return;
-            }
-            for key in some {
-                // Somebody may have come back to it meanwhile.
-                let workflow = state.workflows.get(key);
-                if workflow.is_some_and(|workflow| matches!(idle_since(key, workflow), Ok(Some(_)))) {
-                    evict_one(&mut state, key);
-                }
-            }
-            state.resident_complete = false;
-            state.generation += 1;
-        }
-    }
-}
-
-/// Up to `limit` workflow ids that may go, longest unused first.
-fn longest_idle(state: &mut ShardState, limit: usize) -> Vec<WorkflowKey> {
-    let mut idle = Vec::new();
-    let mut failed = Vec::new();
-    for (key, workflow) in &state.workflows {
-        match idle_since(key, workflow) {
-            Ok(Some(used)) => idle.push((used, key.clone())),
-            Ok(None) => {}
-            Err(run) => failed.push(run),
-        }
-    }
-    failed.iter().for_each(|run| state.quarantine(run, None));
-    if idle.len() > limit {
-        idle.select_nth_unstable(limit);
-        idle.truncate(limit);
-    }
-    idle.into_iter().map(|(_, key)| key).collect()
-}
-
-/// When a workflow id was last used, if everything of it is clean and idle; the run that the engine fails on.
-fn idle_since(key: &WorkflowKey, workflow: &Workflow) -> Result<Option<u64>, EntityKey> {
-    if !workflow.current.as_ref().and_then(Slot::resident).is_none_or(is_clean) {
-        return Ok(None);
-    }
-    let mut used = 0;
-    for (run_id, slot) in &workflow.runs {
-        let run = match slot {
-            Slot::Absent => continue,
-            Slot::Quarantined => return Ok(None),
-            Slot::Resident(run) => run,
-        };
-        if !is_clean(run) || !run.watchers.is_empty() {
-            return Ok(None);
-        }
-        let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), *run_id);
-        match guarded(EngineCall::Effects, &run_key, || run.entity.effects().next().is_some()) {
-            Ok(true) => return Ok(None),
-            Ok(false) => used = used.max(run.used),
-            Err(_) => return Err(run_key),
-        }
-    }
-    Ok(Some(used))
-}
-
-fn is_clean<T>(resident: &crate::resident::Resident<T>) -> bool {
-    resident.first_dirty.is_none()
-}
-
-/// Drops a workflow id; its wake-ups stay in the index and load it again when they are due.
-fn evict_one(state: &mut ShardState, key: &WorkflowKey) {
-    let Some(workflow) = state.workflows.remove(key) else { return };
-    for (run_id, slot) in workflow.runs {
-        if let Slot::Resident(run) = slot
-            && let Some(at) = run.expires
-        {
-            let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), run_id);
-            state.expiries.remove(&(at, run_key));
-        }
-    }
 }
 
 /// Durable dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
@@ -247,19 +164,21 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
     use std::ops::Bound::{Excluded, Unbounded};
     let from = after.map_or(Unbounded, Excluded);
     let began = Instant::now();
-    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), last: None };
+    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), skipped: Vec::new(), last: None };
     let mut failed = Vec::new();
     for (index, key) in state.dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
         match guarded(EngineCall::Snapshot, key, || snapshot(state, key)) {
-            Ok(Some((row, segment))) => {
+            Ok(Some(Snapshot { row, waiting, segment })) => {
                 slice.written.push(Written {
                     key: key.clone(),
                     position: row.position,
                     last_event: segment.as_ref().map_or(0, |segment| segment.last_event_id),
                 });
                 slice.checkpoint.entities.push(row);
+                slice.checkpoint.waiting.extend(waiting);
                 slice.checkpoint.history.extend(segment);
             }
+            Ok(None) if key.kind == EntityKind::WorkflowRun => slice.skipped.push(key.clone()),
             Ok(None) => {}
             Err(_) => failed.push(key.clone()),
         }
@@ -272,14 +191,24 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
     slice
 }
 
-/// The row and unwritten history of an entity whose last change is durable.
-fn snapshot(state: &ShardState, key: &EntityKey) -> Option<(EntityRow, Option<HistorySegment>)> {
+/// An entity as a slice writes it.
+struct Snapshot {
+    row: EntityRow,
+    waiting: Vec<WaitingRow>,
+    segment: Option<HistorySegment>,
+}
+
+/// An entity whose last change is durable, with its waiting tasks and unwritten history.
+fn snapshot(state: &ShardState, key: &EntityKey) -> Option<Snapshot> {
     let workflow = state.workflows.get(&WorkflowKey::of(key))?;
     match key.kind {
         EntityKind::CurrentRun => {
             let current = workflow.current.as_ref()?.resident()?;
-            (current.ordinal <= state.durable)
-                .then(|| (current.entity.row(key.clone(), current.position), None))
+            (current.ordinal <= state.durable).then(|| Snapshot {
+                row: current.entity.row(key.clone(), current.position, &[]),
+                waiting: Vec::new(),
+                segment: None,
+            })
         }
         EntityKind::WorkflowRun => {
             let run = workflow.run(key.run_id)?.resident()?;
@@ -292,7 +221,9 @@ fn snapshot(state: &ShardState, key: &EntityKey) -> Option<(EntityRow, Option<Hi
                 last_event_id: last,
                 events,
             });
-            Some((run.entity.row(key.clone(), run.position), segment))
+            let effects = Entity::effects(&run.entity);
+            let row = run.entity.row(key.clone(), run.position, &effects);
+            Some(Snapshot { row, waiting: waiting::rows(state.id, key, &effects), segment })
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::batch::InFlight;
 use crate::outage::Outage;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::state::Phase;
+use crate::state::{Phase, ShardState};
 use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
 use std::sync::Arc;
@@ -166,7 +166,8 @@ impl ShardRuntime {
             if let Some(seal) = facts.seals.last() {
                 state.durable_sealed_hour_ms = Some(seal.hour_start_ms);
             }
-            (state.durable_to(batch.last_ordinal, last.seq), state.tail.exceeds(self.config.tail_bytes))
+            let checkpoint = state.tail.exceeds(self.config.tail_bytes) || self.crowded(&state);
+            (state.durable_to(batch.last_ordinal, last.seq), checkpoint)
         };
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
@@ -185,6 +186,13 @@ impl ShardRuntime {
         } else {
             self.bound_node_tail();
         }
+    }
+
+    /// Whether there are more workflow ids in memory than there should be, and enough was written since the last
+    /// checkpoint that one is worth it: only what is written can be let go of.
+    fn crowded(&self, state: &ShardState) -> bool {
+        state.workflows.len() > self.config.resident_workflows
+            && state.tail.exceeds(self.config.tail_bytes / 8)
     }
 
     /// Has the shard with the longest tail take a checkpoint when all of them together are too long.

@@ -23,7 +23,8 @@ pub struct ShardConfig {
     pub slice_time: Duration,
     /// Entities encoded under one hold of the shard's lock during a checkpoint.
     pub slice_entities: usize,
-    /// Workflow ids that a shard keeps in memory beyond those that have work pending.
+    /// Workflow ids that a shard keeps in memory beyond those that have messages pending or changed since the last
+    /// checkpoint; above it, an eighth of `tail_bytes` triggers one.
     pub resident_workflows: usize,
     /// How far ahead the wake index is read from the store.
     pub wake_window: Duration,

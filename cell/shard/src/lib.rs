@@ -21,6 +21,7 @@ mod coalesce;
 mod committer;
 mod config;
 mod error;
+mod evict;
 mod guard;
 mod hash;
 mod history;
@@ -38,6 +39,7 @@ mod sink;
 mod state;
 mod tail;
 mod usage;
+mod waiting;
 mod wake;
 
 pub use clock::Clock;

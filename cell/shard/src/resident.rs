@@ -1,6 +1,7 @@
 //! Entities in memory.
 
 use crate::history_tail::HistoryTail;
+use crate::waiting::is_stored;
 use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::{CurrentRun, Effect, EffectDelta, RestoreError, Run, Time, Transition};
@@ -123,17 +124,18 @@ pub(crate) trait Entity: Sized {
     fn delete_at(&self) -> Option<Time>;
     fn billed_bytes(&self) -> u64;
 
-    /// The row that a checkpoint writes. An entity with effects is stored as due at once, so that a
-    /// new owner loads it and derives them again; it expires only when nothing is left to do.
-    fn row(&self, key: EntityKey, position: Position) -> EntityRow {
-        let busy = !self.effects().is_empty();
+    /// The row that a checkpoint writes, with the entity's effects. One with effects that stand nowhere else
+    /// is stored as due at once, so that a new owner loads it and derives them again; it expires only when
+    /// nothing is left to do.
+    fn row(&self, key: EntityKey, position: Position, effects: &[Effect]) -> EntityRow {
+        let busy = !effects.iter().all(is_stored);
         EntityRow {
             key,
             snapshot: self.snapshot(),
             position,
             wake_at_ms: if busy { Some(0) } else { self.wake().map(Time::millis_up) },
             closed: self.closed(),
-            delete_at_ms: if busy { None } else { self.delete_at().map(Time::millis_up) },
+            delete_at_ms: if !effects.is_empty() { None } else { self.delete_at().map(Time::millis_up) },
             billed_bytes: self.billed_bytes(),
         }
     }

@@ -14,7 +14,7 @@ use cell_engine::commands::RecordWorkflowTaskStarted;
 use cell_engine::{Command, NamespaceConfig};
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
-use cell_store::{MemoryStore, ShardId, Stores};
+use cell_store::{MemoryStore, ShardId, Stores, WaitingKind, WaitingQueue, WaitingRow};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +150,11 @@ impl Cell {
         }
     }
 
+    /// The workflow tasks that stand in the store's table.
+    pub(crate) async fn waiting(&self) -> Vec<WaitingRow> {
+        self.runtime.waiting(&queue(WaitingKind::Workflow), None, usize::MAX).await.expect("readable")
+    }
+
     /// Snapshots of the current-run record and run of each id, as they are in memory.
     pub(crate) async fn snapshots(&self, ids: &[String]) -> Vec<(String, Snapshots)> {
         let mut all = Vec::new();
@@ -205,6 +210,11 @@ pub(crate) type Snapshots = (Option<bytes::Bytes>, Option<bytes::Bytes>);
 /// The current run of a workflow id.
 pub(crate) fn current(id: &str) -> Target {
     Target::current(NAMESPACE, id)
+}
+
+/// The queue of all tests.
+pub(crate) fn queue(kind: WaitingKind) -> WaitingQueue {
+    WaitingQueue { namespace_id: NAMESPACE, kind, name: "queue".into() }
 }
 
 /// The `n`th workflow id that lives on a shard.

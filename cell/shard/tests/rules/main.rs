@@ -18,3 +18,4 @@ mod retention;
 mod tail;
 mod time;
 mod unknown_outcome;
+mod waiting;

@@ -1,0 +1,129 @@
+//! Tasks that wait for a worker: which of a run's effects stand in the store's table, and reading it.
+//!
+//! A dispatch on a normal queue that still waits when its run is written gets a row. A run that wants nothing
+//! else need not be in memory: whoever holds the queue's partition reads the row when it has room, and the start
+//! brings the run back. A task on a sticky queue has no row: its worker takes it within seconds, or the run's
+//! deadline moves it to the normal queue.
+
+use crate::error::ShardError;
+use crate::guard::{EngineCall, guarded};
+use crate::resident::{Entity, Slot, WorkflowKey};
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Effect, EffectKind};
+use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow};
+use std::sync::Arc;
+
+/// Whether the effect stands in the table once its run is written.
+pub(crate) fn is_stored(effect: &Effect) -> bool {
+    match &effect.kind {
+        EffectKind::DispatchWorkflowTask(task) => task.sticky_normal_queue.is_none(),
+        EffectKind::DispatchActivity(_) => true,
+        EffectKind::StartChild(_)
+        | EffectKind::ReleaseChild(_)
+        | EffectKind::CloseChild(..)
+        | EffectKind::NotifyParent(_) => false,
+    }
+}
+
+/// The rows of a run that wants `effects`.
+pub(crate) fn rows(shard: ShardId, run: &EntityKey, effects: &[Effect]) -> Vec<WaitingRow> {
+    effects.iter().filter(|effect| is_stored(effect)).filter_map(|effect| row(shard, run, effect)).collect()
+}
+
+fn row(shard: ShardId, run: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
+    let (kind, name, priority, scheduled_at, scheduled_event_id, stamp) = match &effect.kind {
+        EffectKind::DispatchWorkflowTask(task) => (
+            WaitingKind::Workflow,
+            &task.task_queue,
+            task.priority,
+            task.scheduled_at,
+            task.scheduled_event_id,
+            task.stamp,
+        ),
+        EffectKind::DispatchActivity(activity) => (
+            WaitingKind::Activity,
+            &activity.task_queue,
+            activity.priority,
+            activity.scheduled_at,
+            activity.scheduled_event_id,
+            activity.stamp,
+        ),
+        _ => return None,
+    };
+    Some(WaitingRow {
+        queue: WaitingQueue { namespace_id: run.namespace_id, kind, name: Arc::clone(name) },
+        key: WaitingKey {
+            priority: priority.clamp(1, 5) as u8,
+            scheduled_at_ms: scheduled_at.millis(),
+            shard,
+            workflow_id: Arc::clone(&run.id),
+            run_id: run.run_id,
+            scheduled_event_id,
+        },
+        stamp,
+    })
+}
+
+impl ShardRuntime {
+    /// Waiting tasks of a queue behind `after`, in order, at most `limit`. A task that came to wait since its
+    /// shard's last checkpoint may not be among them; one that was started since may be.
+    pub async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, ShardError> {
+        Ok(self.store.waiting(queue, after, limit).await?)
+    }
+
+    /// How many tasks `waiting` would answer without a limit; counts no further than `limit`.
+    pub async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, ShardError> {
+        Ok(self.store.waiting_count(queue, after, limit).await?)
+    }
+
+    /// Writes down what waits in these shards: every dispatch that was delivered before this call is in the
+    /// table when it returns, or is void, or has been delivered again because its run changes faster than it
+    /// is written. An error leaves that open; repeat the call.
+    pub async fn store_waiting(&self, shards: &[ShardId]) -> Result<(), ShardError> {
+        for id in shards {
+            let Some(shard) = self.shards.get(id.0 as usize) else { continue };
+            for run in self.checkpoint(shard).await? {
+                self.deliver_again(shard, &run).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the dispatches of a run on again, once what they rest on is durable.
+    async fn deliver_again(&self, shard: &Shard, key: &EntityKey) -> Result<(), ShardError> {
+        let (effects, durable) = {
+            let mut state = shard.state.lock();
+            let workflow = state.workflows.get(&WorkflowKey::of(key));
+            let Some(run) = workflow.and_then(|w| w.run(key.run_id)).and_then(Slot::resident) else {
+                return Ok(());
+            };
+            let ordinal = run.ordinal;
+            let Ok(mut effects) = guarded(EngineCall::Effects, key, || Entity::effects(&run.entity)) else {
+                state.quarantine(key, None);
+                return Ok(());
+            };
+            effects.retain(is_stored);
+            (effects, state.wait_for(ordinal))
+        };
+        if effects.is_empty() {
+            return Ok(());
+        }
+        if let Some(durable) = durable {
+            durable.await.map_err(|_| ShardError::NotOwner(shard.id))?;
+        }
+        self.effects.deliver(shard.id, effects.into_iter().map(|effect| (key.clone(), effect)).collect());
+        Ok(())
+    }
+}
