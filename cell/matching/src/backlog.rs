@@ -1,10 +1,13 @@
 //! The waiting tasks of one partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio::time::Instant;
 
-use crate::task::{LOWEST_PRIORITY, TaskRef};
+use crate::{
+    place::Place,
+    task::{Identity, LOWEST_PRIORITY, TaskRef},
+};
 
 /// A task with its place in the order, kept while it is leased so that giving it back restores the order. Boxed
 /// from the offer on: it moves often, and an outcome that holds it lies in every parked poll.
@@ -23,25 +26,33 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     levels: [BTreeMap<(i64, u64), Box<Entry>>; LOWEST_PRIORITY as usize],
-    len: usize,
+    known: HashSet<Identity>,
 }
 
 impl Backlog {
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.known.len()
     }
 
+    /// Whether this very dispatch waits here.
+    pub(crate) fn contains(&self, task: &TaskRef) -> bool {
+        self.known.contains(&task.identity())
+    }
+
+    /// Puts a task in its place, unless it is there already.
     pub(crate) fn insert(&mut self, entry: Box<Entry>) {
+        if !self.known.insert(entry.task.identity()) {
+            return;
+        }
         let place = (entry.task.scheduled_at_ms, entry.seq);
         self.levels[entry.task.level()].insert(place, entry);
-        self.len += 1;
     }
 
     /// Takes the task that is due first.
     pub(crate) fn pop(&mut self) -> Option<Box<Entry>> {
         let level = self.levels.iter_mut().find(|level| !level.is_empty())?;
         let (_, entry) = level.pop_first()?;
-        self.len -= 1;
+        self.known.remove(&entry.task.identity());
         Some(entry)
     }
 
@@ -57,19 +68,52 @@ impl Backlog {
 
     /// Removes the references that their shard has timed out, and answers how many.
     pub(crate) fn prune(&mut self, now_ms: i64) -> usize {
-        let before = self.len;
+        let before = self.len();
+        let known = &mut self.known;
         for level in &mut self.levels {
             level.retain(|_, entry| {
-                entry.task.schedule_to_start_deadline_ms.is_none_or(|deadline| deadline > now_ms)
+                let waits = entry.task.schedule_to_start_deadline_ms.is_none_or(|deadline| deadline > now_ms);
+                if !waits {
+                    known.remove(&entry.task.identity());
+                }
+                waits
             });
         }
-        self.len = self.levels.iter().map(BTreeMap::len).sum();
-        before - self.len
+        before - self.len()
+    }
+
+    /// Takes out the last task if it belongs behind a place.
+    pub(crate) fn pop_behind(&mut self, place: &Place) -> Option<TaskRef> {
+        let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;
+        let last = level.last_entry()?;
+        if last.get().task.place() <= *place {
+            return None;
+        }
+        let task = last.remove().task;
+        self.known.remove(&task.identity());
+        Some(task)
+    }
+
+    /// Takes out the tasks behind a place.
+    pub(crate) fn split_off(&mut self, last: &Place) -> Vec<TaskRef> {
+        let known = &mut self.known;
+        let mut behind = Vec::new();
+        for level in &mut self.levels[usize::from(last.priority) - 1..] {
+            level.retain(|_, entry| {
+                let stays = entry.task.place() <= *last;
+                if !stays {
+                    known.remove(&entry.task.identity());
+                    behind.push(entry.task.clone());
+                }
+                stays
+            });
+        }
+        behind
     }
 
     /// Empties it, in order.
     pub(crate) fn drain(&mut self) -> Vec<TaskRef> {
-        self.len = 0;
+        self.known.clear();
         self.levels
             .iter_mut()
             .flat_map(|level| std::mem::take(level).into_values().map(|entry| entry.task))
@@ -112,6 +156,31 @@ mod tests {
         let first = backlog.pop().unwrap();
         backlog.insert(first);
         assert_eq!(event_ids(&mut backlog), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_dispatch_is_in_it_once() {
+        let mut backlog = Backlog::default();
+        for seq in 0..3 {
+            backlog.insert(entry(seq, TaskRef::sample(1, 3, 7)));
+        }
+        assert_eq!(backlog.len(), 1);
+        backlog.insert(entry(4, TaskRef { stamp: 2, ..TaskRef::sample(1, 3, 7) }));
+        assert_eq!(event_ids(&mut backlog), [1, 1], "another dispatch is another task");
+        backlog.insert(entry(5, TaskRef::sample(1, 3, 7)));
+        assert_eq!(event_ids(&mut backlog), [1]);
+    }
+
+    #[test]
+    fn split_off_keeps_the_head() {
+        let mut backlog = Backlog::default();
+        let all = [(1, 1, 90), (2, 3, 5), (3, 3, 7), (4, 3, 7), (5, 5, 1)];
+        for (seq, (event, priority, at)) in all.into_iter().enumerate() {
+            backlog.insert(entry(seq as u64, TaskRef::sample(event, priority, at)));
+        }
+        let behind = backlog.split_off(&TaskRef::sample(3, 3, 7).place());
+        assert_eq!(behind.iter().map(|task| task.scheduled_event_id).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(event_ids(&mut backlog), [1, 2, 3]);
     }
 
     #[test]

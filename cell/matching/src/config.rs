@@ -5,11 +5,12 @@ use std::time::Duration;
 /// Limits and windows; the defaults are the documented ones of the original server where it has one.
 #[derive(Clone, Debug)]
 pub struct MatchingConfig {
-    /// Task references that one partition keeps. A full backlog refuses, and the shard keeps the task: a
-    /// reference is about 200 bytes, so this bounds a partition near 2 MB.
+    /// Task references that one partition keeps. A full backlog refuses, and the shard's store keeps the task: a
+    /// reference is about 250 bytes, so this bounds a partition near 2.5 MB; the rows that come in at once may
+    /// exceed it by what was offered meanwhile.
     pub backlog_limit: usize,
-    /// The backlog length at or below which a partition that refused tasks asks for them again. Well under
-    /// the limit, so that shards come back with batches and not one by one.
+    /// The backlog length at or below which a partition reads the tasks that it does not hold, as many as lie
+    /// between this and the limit. Well under the limit, so that they come in batches and not one by one.
     pub backlog_refill_below: usize,
     /// Queries that one partition keeps waiting for a poll. Each has a client that waits, so a longer queue
     /// only times out later.

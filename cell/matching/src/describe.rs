@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::{history::PollerInfo, partition::Partition, task::LOWEST_PRIORITY};
+use crate::{history::PollerInfo, partition::Partition, place::Place, task::LOWEST_PRIORITY};
 
 /// The backlog of one priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,11 @@ pub struct PriorityStats {
 /// One partition at a moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskQueueStats {
-    /// Waiting tasks of all priorities. Tasks that shards keep because the backlog was full are not counted.
+    /// Waiting tasks of all priorities that are in memory.
     pub backlog_count: usize,
+    /// Behind which place there are tasks in the store that are not counted here, from the first where there is
+    /// none, and how many were refused of late; none when all are here.
+    pub beyond: Option<(Option<Place>, u64)>,
     /// Age of the oldest waiting task, milliseconds; zero without tasks.
     pub backlog_age_ms: i64,
     /// Tasks taken in per second, over the last 30 seconds.
@@ -45,6 +48,7 @@ impl TaskQueueStats {
         }
         Self {
             backlog_count: inner.backlog.len(),
+            beyond: inner.beyond.missing(),
             backlog_age_ms: age(inner.backlog.oldest_ms()),
             tasks_add_rate: inner.added.per_second(now),
             tasks_dispatch_rate: inner.dispatched.per_second(now),

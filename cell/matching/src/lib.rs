@@ -11,7 +11,8 @@
 //! # How a task travels
 //!
 //! 1. A shard calls [`Matching::offer`]. A parked poll gets the task at once (sync match: one lock of the
-//!    partition, one wake-up), otherwise it waits in the backlog, or is refused as [`Offer::Full`].
+//!    partition, one wake-up), otherwise it waits in the backlog, or is refused as [`Offer::Full`]:
+//!    the shard's store keeps it then, and the partition asks for it in its turn ([`Matching::wants_more`]).
 //! 2. A poll ends with a [`TaskLease`]. The task is out of the backlog, and not yet gone.
 //! 3. Whoever polled records the start with the shard, then [accepts](TaskLease::accept) (started),
 //!    [discards](TaskLease::discard) (stale) or gives back (busy, or the client went away) the lease.
@@ -33,6 +34,7 @@
 //! schedule-to-start) takes the wall clock in milliseconds as a parameter.
 
 mod backlog;
+mod beyond;
 mod config;
 mod describe;
 mod history;
@@ -43,11 +45,12 @@ mod matching;
 mod meters;
 mod parked;
 mod partition;
+mod place;
 mod poll;
+mod pull;
 mod query;
 mod rate;
 mod retired;
-mod room;
 mod task;
 
 pub use config::MatchingConfig;
@@ -56,7 +59,8 @@ pub use history::PollerInfo;
 pub use key::{QueueKind, TaskQueueKey, TaskType};
 pub use lease::{QueryLease, TaskLease};
 pub use matching::{Matching, Offer};
+pub use place::Place;
 pub use poll::{PollOutcome, Poller, WorkerSelector};
+pub use pull::Pull;
 pub use query::{QueryError, QueryGone, QueryTask};
-pub use room::Room;
 pub use task::{DEFAULT_PRIORITY, LOWEST_PRIORITY, TaskRef};

@@ -20,9 +20,9 @@ use crate::{
     meters::Meters,
     partition::{Partition, Shared},
     poll::{self, PollOutcome, Poller, WorkerSelector},
+    pull::{Pull, Pulls},
     query::{self, QueryError, QueryGone, QueryRegistry, QueryTask},
     retired::Retired,
-    room::{Room, Rooms},
     task::TaskRef,
 };
 
@@ -36,7 +36,8 @@ pub enum Offer {
     Matched,
     /// In the backlog.
     Queued,
-    /// The backlog is full: keep the task, and offer it again when [`Matching::wants_more`] names the shard.
+    /// There is no room, or what comes before it is not all here: the partition asks for it in its turn
+    /// ([`Matching::wants_more`]). A sticky queue does not: offer the task on the normal queue.
     Full(TaskRef),
     /// Nobody polls this sticky queue: offer the task on the normal queue.
     StickyWorkerUnavailable(TaskRef),
@@ -63,7 +64,7 @@ impl Matching {
         let shared = Shared {
             config,
             meters: Meters::new(),
-            rooms: Rooms::default(),
+            pulls: Pulls::default(),
             queries: QueryRegistry::default(),
             retired: Retired::default(),
         };
@@ -124,10 +125,11 @@ impl Matching {
         self.shared.queries.complete(namespace_id, query_id, answer)
     }
 
-    /// Waits until partitions that refused tasks have room, and says which shards should offer again. Meant
-    /// for one caller in a loop; dropping the future loses nothing.
-    pub async fn wants_more(&self) -> Vec<Room> {
-        self.shared.rooms.next().await
+    /// Waits until partitions have room for tasks that they do not hold, which every one does that was just
+    /// loaded, and says what each wants to read. Meant for one caller in a loop; dropping the future loses
+    /// nothing.
+    pub async fn wants_more(&self) -> Vec<Pull> {
+        self.shared.pulls.next().await
     }
 
     /// Ends all parked polls of a worker that shuts down (RPC ShutdownWorker), in every queue of the
@@ -197,7 +199,7 @@ impl Matching {
             return partition.clone();
         }
         let mut map = map.write();
-        let load = || Arc::new(Partition::new(key.clone(), self.shared.clone()));
+        let load = || Partition::load(key.clone(), self.shared.clone());
         map.entry(key.clone()).or_insert_with(load).clone()
     }
 }

@@ -1,16 +1,13 @@
 //! One partition: where offers and polls meet.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     backlog::{Backlog, Entry},
+    beyond::{Beyond, Wanted},
     config::MatchingConfig,
     history::PollerHistory,
     key::{QueueKind, TaskQueueKey},
@@ -19,10 +16,10 @@ use crate::{
     meters::{Meters, TypeMeters},
     parked::{Parked, Waiter},
     poll::{PollOutcome, Poller, WorkerSelector},
+    pull::{Pull, Pulls},
     query::{QueryError, QueryRegistry, QuerySlot},
     rate::RateWindow,
     retired::Retired,
-    room::Rooms,
     task::TaskRef,
 };
 
@@ -30,7 +27,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: MatchingConfig,
     pub(crate) meters: Meters,
-    pub(crate) rooms: Rooms,
+    pub(crate) pulls: Pulls,
     pub(crate) queries: QueryRegistry,
     pub(crate) retired: Retired,
 }
@@ -51,8 +48,8 @@ pub(crate) struct Inner {
     pub(crate) backlog: Backlog,
     /// Queries that no poll took yet, by arrival.
     pub(crate) queries: BTreeMap<u64, Arc<QuerySlot>>,
-    /// Shards that were refused and not yet told that there is room.
-    refused: BTreeSet<u32>,
+    /// Waiting tasks that are not here.
+    pub(crate) beyond: Beyond,
     pub(crate) pollers: PollerHistory,
     /// When a poll was last seen to begin, or to end with its client still there.
     last_poll: Option<Instant>,
@@ -72,7 +69,9 @@ pub(crate) enum Arrival {
 }
 
 impl Partition {
-    pub(crate) fn new(key: TaskQueueKey, shared: Arc<Shared>) -> Self {
+    /// A partition that was not in memory before. A normal one asks for the tasks that wait for it; of a sticky
+    /// one none are stored.
+    pub(crate) fn load(key: TaskQueueKey, shared: Arc<Shared>) -> Arc<Self> {
         let now = Instant::now();
         let inner = Inner {
             closed: false,
@@ -80,14 +79,17 @@ impl Partition {
             parked: Parked::default(),
             backlog: Backlog::default(),
             queries: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            beyond: if key.kind == QueueKind::Sticky { Beyond::default() } else { Beyond::unknown() },
             pollers: PollerHistory::default(),
             last_poll: None,
             last_used: now,
             added: RateWindow::new(now),
             dispatched: RateWindow::new(now),
         };
-        Self { key, shared, inner: Mutex::new(inner) }
+        let partition = Arc::new(Self { key, shared, inner: Mutex::new(inner) });
+        let wanted = partition.lock().wanted(partition.config());
+        partition.ask(wanted);
+        partition
     }
 
     pub(crate) fn config(&self) -> &MatchingConfig {
@@ -114,9 +116,16 @@ impl Partition {
         if sticky && !inner.poll_seen(now, self.config().sticky_window) {
             return Offer::StickyWorkerUnavailable(task);
         }
-        if inner.parked.is_empty() && inner.backlog.len() >= self.config().backlog_limit {
-            inner.refused.insert(task.shard);
-            return Offer::Full(task);
+        if inner.parked.is_empty() {
+            if inner.backlog.contains(&task) {
+                return Offer::Queued;
+            }
+            if !inner.makes_room(&task, sticky, self.config()) {
+                let wanted = inner.wanted(self.config());
+                drop(inner);
+                self.ask(wanted);
+                return Offer::Full(task);
+            }
         }
         if !inner.poll_seen(now, self.config().query_poller_window) {
             self.meters().no_poller_tasks.increment(1);
@@ -247,9 +256,9 @@ impl Partition {
         } else {
             Arrival::Nothing
         };
-        let room = inner.room(self.config());
+        let wanted = inner.wanted(self.config());
         drop(inner);
-        self.signal(room);
+        self.ask(wanted);
         arrival
     }
 
@@ -308,7 +317,7 @@ impl Partition {
     }
 
     /// Forgets what is past its time, and says whether the partition may be unloaded.
-    pub(crate) fn sweep(&self, now: Instant, now_ms: i64) -> Swept {
+    pub(crate) fn sweep(self: &Arc<Self>, now: Instant, now_ms: i64) -> Swept {
         let mut inner = self.inner.lock();
         inner.backlog.prune(now_ms);
         inner.pollers.prune(now, self.config().poller_ttl);
@@ -317,9 +326,9 @@ impl Partition {
             oldest_ms: inner.backlog.oldest_ms(),
             idle: inner.idle(now, self.config().idle_unload),
         };
-        let room = inner.room(self.config());
+        let wanted = inner.wanted(self.config());
         drop(inner);
-        self.signal(room);
+        self.ask(wanted);
         swept
     }
 
@@ -328,9 +337,47 @@ impl Partition {
         self.inner.lock().idle(now, self.config().idle_unload)
     }
 
-    fn signal(&self, room: Option<BTreeSet<u32>>) {
-        if let Some(shards) = room {
-            self.shared.rooms.signal(&self.key, shards);
+    /// Takes in the rows that it asked for, in order; as many as `limit` mean that there may be more.
+    pub(crate) fn pulled(self: &Arc<Self>, rows: Vec<TaskRef>, limit: usize) {
+        let now = Instant::now();
+        let cut = rows.last().filter(|_| rows.len() >= limit).map(TaskRef::place);
+        for task in rows {
+            let mut inner = self.inner.lock();
+            if inner.closed {
+                return;
+            }
+            if !inner.backlog.contains(&task) {
+                self.meters().tasks_added.increment(1);
+                inner.added.add(now);
+                let seq = inner.sequence();
+                self.place(inner, Box::new(Entry { seq, arrived: now, task }), now);
+            }
+        }
+        let mut inner = self.inner.lock();
+        if let Some(cut) = &cut {
+            // What was offered meanwhile and belongs behind rows that are not here goes back to the store.
+            for task in inner.backlog.split_off(cut) {
+                inner.beyond.refuse(task.place(), task.shard);
+            }
+        }
+        inner.beyond.read(cut);
+        let wanted = inner.wanted(self.config());
+        drop(inner);
+        self.ask(wanted);
+    }
+
+    /// What it asked for could not be read.
+    pub(crate) fn not_pulled(self: &Arc<Self>, wanted: Wanted) {
+        let mut inner = self.inner.lock();
+        inner.beyond.unread(wanted.shards);
+        let wanted = inner.wanted(self.config());
+        drop(inner);
+        self.ask(wanted);
+    }
+
+    fn ask(self: &Arc<Self>, wanted: Option<Wanted>) {
+        if let Some(wanted) = wanted {
+            self.shared.pulls.ask(Pull::new(self, wanted));
         }
     }
 }
@@ -359,9 +406,29 @@ impl Inner {
         !self.parked.is_empty() || self.last_poll.is_some_and(|at| now.saturating_duration_since(at) < window)
     }
 
-    fn room(&mut self, config: &MatchingConfig) -> Option<BTreeSet<u32>> {
-        let wanted = !self.refused.is_empty() && self.backlog.len() <= config.backlog_refill_below;
-        wanted.then(|| std::mem::take(&mut self.refused))
+    /// Whether a new task may go to the backlog. In a full one the last task makes room for one that comes before
+    /// it: the store keeps that then.
+    fn makes_room(&mut self, task: &TaskRef, sticky: bool, config: &MatchingConfig) -> bool {
+        let full = self.backlog.len() >= config.backlog_limit;
+        if sticky {
+            return !full;
+        }
+        let place = task.place();
+        if self.beyond.admits(&place) {
+            if !full {
+                return true;
+            }
+            if let Some(last) = self.backlog.pop_behind(&place) {
+                self.beyond.refuse(last.place(), last.shard);
+                return true;
+            }
+        }
+        self.beyond.refuse(place, task.shard);
+        false
+    }
+
+    fn wanted(&mut self, config: &MatchingConfig) -> Option<Wanted> {
+        if self.closed { None } else { self.beyond.wanted(self.backlog.len(), config) }
     }
 
     fn idle(&self, now: Instant, after: Duration) -> bool {

@@ -4,6 +4,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::place::Place;
+
+/// Shard, run, scheduled event and stamp: two references with the same are the same dispatch.
+pub(crate) type Identity = (u32, Uuid, i64, u32);
+
 /// The priority of a task that names none.
 pub const DEFAULT_PRIORITY: u8 = 3;
 
@@ -42,6 +47,23 @@ pub struct TaskRef {
 }
 
 impl TaskRef {
+    /// Its place in the order of its queue.
+    pub fn place(&self) -> Place {
+        Place {
+            priority: self.level() as u8 + 1,
+            scheduled_at_ms: self.scheduled_at_ms,
+            shard: self.shard,
+            workflow_id: Arc::clone(&self.workflow_id),
+            run_id: self.run_id,
+            scheduled_event_id: self.scheduled_event_id,
+        }
+    }
+
+    /// What tells it from every other dispatch.
+    pub(crate) fn identity(&self) -> Identity {
+        (self.shard, self.run_id, self.scheduled_event_id, self.stamp)
+    }
+
     /// The backlog level, 0 (first) to 4 (last).
     pub(crate) fn level(&self) -> usize {
         let priority = if self.priority == 0 { DEFAULT_PRIORITY } else { self.priority };

@@ -6,12 +6,12 @@ mod tasks;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::EffectFailed;
 use cell_engine::{Effect, EffectKind};
-use cell_matching::{Matching, TaskQueueKey, TaskRef};
+use cell_matching::Matching;
 use cell_shard::{EffectSink, ShardRuntime, Target};
 use cell_store::ShardId;
 use parking_lot::Mutex;
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock, Weak};
+pub(crate) use tasks::{key_of, queue_of};
 use tokio_util::task::TaskTracker;
 
 /// Effects of one shard, in order.
@@ -23,8 +23,6 @@ pub(crate) struct Effects {
     /// Set once the runtime is open; effects of its recovery wait for it.
     shards: OnceLock<Weak<ShardRuntime>>,
     early: Mutex<Vec<(ShardId, Delivery)>>,
-    /// Tasks that a full partition refused, in order.
-    refused: Mutex<HashMap<TaskQueueKey, VecDeque<TaskRef>>>,
     messages: TaskTracker,
 }
 
@@ -34,7 +32,6 @@ impl Effects {
             matching,
             shards: OnceLock::new(),
             early: Mutex::new(Vec::new()),
-            refused: Mutex::new(HashMap::new()),
             messages: TaskTracker::new(),
         })
     }

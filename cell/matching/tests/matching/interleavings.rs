@@ -10,7 +10,7 @@ use tokio::time::advance;
 use crate::support::{BoxedPoll, begin, normal, query, step, task};
 
 /// Small enough that random runs fill it.
-const BACKLOG: usize = 6;
+const BACKLOG: usize = 1_000;
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -1,6 +1,7 @@
 //! Matching through its public interface, on paused time unless a test says otherwise.
 
 mod interleavings;
+mod pulls;
 mod queries;
 mod sticky;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use cell_matching::{Matching, MatchingConfig, Offer, PollOutcome, Poller, Room};
+use cell_matching::{Offer, PollOutcome, Poller};
 use tokio::time::{Instant, advance};
 
 use crate::support::{begin, deadline_in, lease, matching, normal, park, step, sticky, take, task};
@@ -118,34 +118,6 @@ async fn a_discarded_task_is_gone() {
     matching.offer(&normal(), task(1));
     assert_eq!(take(&matching, &normal()).discard(), task(1));
     assert!(begin(&matching, &normal()).is_err());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_backlog_refuses_and_asks_again_when_it_has_room() {
-    let config = MatchingConfig { backlog_limit: 4, backlog_refill_below: 2, ..MatchingConfig::default() };
-    let matching = Matching::new(config);
-    for event in 1..=4 {
-        assert_eq!(matching.offer(&normal(), task(event)), Offer::Queued);
-    }
-    for shard in [9, 3, 9] {
-        let mut refused = task(5);
-        refused.shard = shard;
-        assert_eq!(matching.offer(&normal(), refused.clone()), Offer::Full(refused));
-    }
-    let held = take(&matching, &normal());
-    assert_eq!(matching.offer(&normal(), task(6)), Offer::Queued);
-    // What is given back always fits.
-    held.give_back();
-    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 5);
-
-    let mut wants_more = Box::pin(matching.wants_more());
-    for _ in 0..2 {
-        take(&matching, &normal()).accept();
-        assert!(step(&mut wants_more).is_none());
-    }
-    take(&matching, &normal()).accept();
-    assert_eq!(step(&mut wants_more), Some(vec![Room { key: normal(), shards: vec![3, 9] }]));
-    assert!(step(&mut Box::pin(matching.wants_more())).is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,17 @@
-//! Offering tasks to matching.
+//! Offering tasks to matching, and bringing it those that the store keeps.
 
 use super::Effects;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{ActivityDispatch, WorkflowTaskDispatch};
-use cell_matching::{Offer, TaskQueueKey, TaskRef, TaskType};
-use cell_store::ShardId;
+use cell_matching::{Offer, Place, Pull, TaskQueueKey, TaskRef, TaskType};
+use cell_shard::ShardError;
+use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// A store that could not be read is asked again after this.
+const READ_AGAIN: Duration = Duration::from_millis(200);
 
 impl Effects {
     pub(super) fn dispatch_workflow_task(&self, shard: ShardId, run: &EntityKey, task: WorkflowTaskDispatch) {
@@ -19,7 +24,7 @@ impl Effects {
         };
         match &task.sticky_normal_queue {
             None => self.offer(
-                TaskQueueKey::normal(run.namespace_id, task.task_queue, TaskType::Workflow),
+                &TaskQueueKey::normal(run.namespace_id, task.task_queue, TaskType::Workflow),
                 reference,
             ),
             Some(normal) => {
@@ -30,7 +35,7 @@ impl Effects {
                 {
                     let normal =
                         TaskQueueKey::normal(run.namespace_id, Arc::clone(normal), TaskType::Workflow);
-                    self.offer(normal, reference);
+                    self.offer(&normal, reference);
                 }
             }
         }
@@ -44,48 +49,83 @@ impl Effects {
             priority: priority(activity.priority),
             ..reference(shard, run)
         };
-        self.offer(
-            TaskQueueKey::normal(run.namespace_id, activity.task_queue, TaskType::Activity),
-            reference,
-        );
+        let queue = TaskQueueKey::normal(run.namespace_id, activity.task_queue, TaskType::Activity);
+        self.offer(&queue, reference);
     }
 
-    /// Offers a task; one that a full partition refuses is kept until there is room.
-    fn offer(&self, key: TaskQueueKey, task: TaskRef) {
-        let mut refused = self.refused.lock();
-        if let Some(waiting) = refused.get_mut(&key) {
-            // Behind those that came before.
-            waiting.push_back(task);
-            return;
-        }
-        if let Offer::Full(task) | Offer::StickyWorkerUnavailable(task) | Offer::Moved(task) =
-            self.matching.offer(&key, task)
-        {
-            refused.entry(key).or_default().push_back(task);
+    /// Offers a task on a normal queue. One that a full partition refuses is in its turn read from the store.
+    fn offer(&self, queue: &TaskQueueKey, task: TaskRef) {
+        if let Offer::Moved(task) = self.matching.offer(queue, task) {
+            // The partition was given up in this moment: the next offer loads it anew.
+            self.matching.offer(queue, task);
         }
     }
 
-    /// Offers refused tasks again whenever a partition has room, until `stop`.
+    /// Brings partitions the tasks that they have room for, until `stop`.
     pub(crate) async fn refill(self: Arc<Self>, stop: CancellationToken) {
         loop {
-            let rooms = tokio::select! {
-                rooms = self.matching.wants_more() => rooms,
+            let pulls = tokio::select! {
+                pulls = self.matching.wants_more() => pulls,
                 () = stop.cancelled() => return,
             };
-            for room in rooms {
-                let mut refused = self.refused.lock();
-                let Some(mut waiting) = refused.remove(&room.key) else { continue };
-                while let Some(task) = waiting.pop_front() {
-                    if let Offer::Full(task) | Offer::Moved(task) | Offer::StickyWorkerUnavailable(task) =
-                        self.matching.offer(&room.key, task)
-                    {
-                        waiting.push_front(task);
-                        refused.insert(room.key, waiting);
-                        break;
-                    }
-                }
+            for pull in pulls {
+                let (effects, stop) = (Arc::clone(&self), stop.clone());
+                self.messages.spawn(async move { stop.run_until_cancelled(effects.bring(pull)).await });
             }
         }
+    }
+
+    async fn bring(&self, pull: Pull) {
+        match self.read_waiting(&pull).await {
+            Ok(tasks) => pull.complete(tasks),
+            Err(error) => {
+                tracing::debug!(queue = %pull.key().name, %error, "waiting tasks not read; trying again");
+                tokio::time::sleep(READ_AGAIN).await;
+                // The partition asks again.
+                drop(pull);
+            }
+        }
+    }
+
+    async fn read_waiting(&self, pull: &Pull) -> Result<Vec<TaskRef>, ShardError> {
+        let Some(shards) = self.runtime() else { return Ok(Vec::new()) };
+        let refused: Vec<ShardId> = pull.shards().map(ShardId).collect();
+        shards.store_waiting(&refused).await?;
+        let after = pull.after().map(key_of);
+        let rows = shards.waiting(&queue_of(pull.key()), after.as_ref(), pull.limit()).await?;
+        Ok(rows.into_iter().map(task_of).collect())
+    }
+}
+
+/// The name of a queue in the table of waiting tasks.
+pub(crate) fn queue_of(key: &TaskQueueKey) -> WaitingQueue {
+    let kind = match key.task_type {
+        TaskType::Workflow => WaitingKind::Workflow,
+        TaskType::Activity => WaitingKind::Activity,
+    };
+    WaitingQueue { namespace_id: key.namespace_id, kind, name: Arc::clone(&key.name) }
+}
+
+/// A place of a queue as it stands in the table.
+pub(crate) fn key_of(place: &Place) -> WaitingKey {
+    WaitingKey {
+        priority: place.priority,
+        scheduled_at_ms: place.scheduled_at_ms,
+        shard: ShardId(place.shard),
+        workflow_id: Arc::clone(&place.workflow_id),
+        run_id: place.run_id,
+        scheduled_event_id: place.scheduled_event_id,
+    }
+}
+
+fn task_of(row: WaitingRow) -> TaskRef {
+    let run = EntityKey::run(row.queue.namespace_id, row.key.workflow_id, row.key.run_id);
+    TaskRef {
+        scheduled_event_id: row.key.scheduled_event_id,
+        stamp: row.stamp,
+        scheduled_at_ms: row.key.scheduled_at_ms,
+        priority: row.key.priority,
+        ..reference(row.key.shard, &run)
     }
 }
 
@@ -105,6 +145,7 @@ fn reference(shard: ShardId, run: &EntityKey) -> TaskRef {
     }
 }
 
+/// The same as in the table.
 fn priority(key: i32) -> u8 {
-    u8::try_from(key).unwrap_or(cell_matching::DEFAULT_PRIORITY)
+    key.clamp(1, i32::from(cell_matching::LOWEST_PRIORITY)) as u8
 }

@@ -1,6 +1,7 @@
 //! Task queues and workers.
 
 use crate::core::Core;
+use crate::effects::{key_of, queue_of};
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::{TaskQueueKind, TaskQueueType};
@@ -9,7 +10,7 @@ use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::Time;
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::TaskQueues;
-use cell_matching::{TaskQueueKey, TaskType, WorkerSelector};
+use cell_matching::{QueueKind, TaskQueueKey, TaskType, WorkerSelector};
 use cell_shard::Clock;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ impl TaskQueues for NodeTaskQueues {
             rate_per_second: poller.rate_per_second.unwrap_or(DEFAULT_RATE),
             ..Default::default()
         });
-        let backlog = stats.as_ref().map_or(0, |stats| stats.backlog_count as i64);
+        let backlog = self.backlog_count(&key, stats.as_ref()).await;
         #[allow(deprecated, reason = "clients still read the status")]
         Ok(wf::DescribeTaskQueueResponse {
             pollers: pollers.collect(),
@@ -82,6 +83,27 @@ impl TaskQueues for NodeTaskQueues {
         Ok(wf::ShutdownWorkerResponse::default())
     }
 }
+
+impl NodeTaskQueues {
+    /// Waiting tasks in memory and behind those in the store. Approximate: a row may be of a task that was started
+    /// since, a refused task may have none yet, and beyond a limit nobody counts.
+    async fn backlog_count(&self, key: &TaskQueueKey, stats: Option<&cell_matching::TaskQueueStats>) -> i64 {
+        let here = stats.map_or(0, |stats| stats.backlog_count as u64);
+        let beyond = match stats {
+            _ if key.kind == QueueKind::Sticky => None,
+            // Nobody has used it of late: what waits is in the store.
+            None => Some((None, 0)),
+            Some(stats) => stats.beyond.clone(),
+        };
+        let Some((behind, refused)) = beyond else { return here as i64 };
+        let behind = behind.as_ref().map(key_of);
+        let rows = self.core.shards.waiting_count(&queue_of(key), behind.as_ref(), COUNTED_ROWS).await;
+        (here + rows.unwrap_or(0).max(refused)) as i64
+    }
+}
+
+/// Rows that one call counts at most: a few tens of milliseconds.
+const COUNTED_ROWS: usize = 1_000_000;
 
 /// What a queue without a limit of its own shows.
 const DEFAULT_RATE: f64 = 100_000.0;
