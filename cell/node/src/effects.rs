@@ -86,3 +86,6 @@ impl EffectSink for Effects {
         self.carry_out(shard, effects);
     }
 }
+
+#[cfg(test)]
+mod tests;

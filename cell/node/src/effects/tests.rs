@@ -1,0 +1,155 @@
+//! A queue that nobody polls: what waits is in the store and not in memory, and a worker gets it in order.
+
+use super::Effects;
+use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use cell_engine::commands::{RecordWorkflowTaskStarted, StartWorkflow};
+use cell_engine::{NamespaceConfig, Rejection, Time};
+use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, TaskQueueKey, TaskType};
+use cell_shard::{Clock, Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
+use cell_store_sql::{SqliteOptions, SqliteStore, Synchronous};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const NAMESPACE: Uuid = Uuid::from_u128(1);
+const WORKFLOWS: usize = 50_000;
+/// Workflows that start in the same millisecond.
+const AT_ONCE: usize = 250;
+/// Workflow ids that a shard keeps.
+const RESIDENT: usize = 500;
+const SHARDS: usize = 8;
+
+struct World(AtomicI64);
+
+impl Clock for World {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Namespaces for World {
+    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
+        Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
+    }
+}
+
+/// Shards and matching of one process.
+struct Node {
+    shards: Arc<ShardRuntime>,
+    matching: Arc<Matching>,
+    stop: CancellationToken,
+}
+
+impl Node {
+    async fn open(store: &SqliteStore, world: &Arc<World>, seed: u128) -> Node {
+        let matching = Matching::new(MatchingConfig::default());
+        let effects = Effects::new(Arc::clone(&matching));
+        let deps = ShardDeps {
+            store: store.stores().shards,
+            clock: Arc::clone(world) as _,
+            namespaces: Arc::clone(world) as _,
+            effects: Arc::clone(&effects) as _,
+            projections: Vec::new(),
+            seed,
+        };
+        let config = ShardConfig {
+            shard_count: SHARDS as u32,
+            resident_workflows: RESIDENT,
+            tail_bytes: 2 << 20,
+            ..ShardConfig::default()
+        };
+        let shards = ShardRuntime::open(config, deps).await.expect("opens");
+        effects.connect(&shards);
+        let stop = CancellationToken::new();
+        tokio::spawn(effects.refill(stop.clone()));
+        Node { shards, matching, stop }
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.shards.shutdown().await;
+    }
+
+    /// Takes so many tasks one after the other and records their starts; each task's time, in the order taken.
+    async fn drain(&self, count: usize, started: &mut HashSet<String>) -> Vec<i64> {
+        let key = TaskQueueKey::normal(NAMESPACE, "queue", TaskType::Workflow);
+        let mut times = Vec::new();
+        while times.len() < count {
+            let mut leases = Vec::new();
+            while leases.len() < AT_ONCE.min(count - times.len()) {
+                match self.matching.poll(&key, Poller::new("worker")).await {
+                    PollOutcome::Task(lease) => leases.push(lease),
+                    other => panic!("{other:?} after {} tasks", times.len()),
+                }
+            }
+            let starts = stream::iter(leases).map(|lease| async move {
+                let task = lease.task().clone();
+                let target = Target::run(NAMESPACE, Arc::clone(&task.workflow_id), task.run_id);
+                let command = RecordWorkflowTaskStarted {
+                    scheduled_event_id: task.scheduled_event_id,
+                    stamp: task.stamp,
+                    ..Default::default()
+                };
+                match self.shards.execute(&target, command).await {
+                    Ok(_) => Some(lease.accept()),
+                    Err(ShardError::Rejected(Rejection::TaskObsolete(_))) => {
+                        lease.discard();
+                        None
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            });
+            let taken: Vec<_> = starts.buffered(AT_ONCE).collect().await;
+            for task in taken.into_iter().flatten() {
+                times.push(task.scheduled_at_ms);
+                assert!(started.insert(task.workflow_id.to_string()), "{} twice", task.workflow_id);
+            }
+        }
+        times
+    }
+}
+
+#[tokio::test]
+async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let mut options = SqliteOptions::new(directory.path().join("cell.db"));
+    (options.synchronous, options.allow_unsafe) = (Synchronous::Off, true);
+    let store = SqliteStore::connect(options).await.expect("a store");
+    let world = Arc::new(World(AtomicI64::new(1_800_000_000_000_000_000)));
+    let node = Node::open(&store, &world, 1).await;
+    let (mut most, ids) = (0, (0..WORKFLOWS).collect::<Vec<_>>());
+    for some in ids.chunks(AT_ONCE) {
+        world.0.fetch_add(1_000_000, Ordering::SeqCst);
+        let starts = stream::iter(some).map(|n| {
+            let start = StartWorkflow {
+                workflow_type: Some(WorkflowType { name: "type".into() }),
+                task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+                ..Default::default()
+            };
+            let target = Target::current(NAMESPACE, format!("w{n}"));
+            let shards = Arc::clone(&node.shards);
+            async move { shards.execute(&target, start).await }
+        });
+        starts.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await.expect("they start");
+        most = most.max(node.shards.resident_workflows());
+    }
+    assert!(most < WORKFLOWS / 2, "{most} in memory at once");
+    node.shards.checkpoint_all().await.expect("a checkpoint");
+    assert!(node.shards.resident_workflows() <= SHARDS * RESIDENT);
+
+    let mut started = HashSet::new();
+    let first = node.drain(WORKFLOWS / 2, &mut started).await;
+    assert!(first.is_sorted(), "out of order");
+    node.close().await;
+
+    let node = Node::open(&store, &world, 2).await;
+    assert!(node.shards.resident_workflows() <= SHARDS, "{} loaded", node.shards.resident_workflows());
+    let second = node.drain(WORKFLOWS / 2, &mut started).await;
+    assert!(second.is_sorted() && first.last() <= second.first(), "out of order");
+    assert_eq!(started.len(), WORKFLOWS);
+    node.close().await;
+}
