@@ -89,19 +89,21 @@ async fn a_child_that_does_not_stop_is_killed_and_groups_stop_alone() {
     supervisor.stop(|_| true).await;
 }
 
-/// This test binary as another process that runs one of the two below.
-fn this_binary(role: &str) -> (PathBuf, Vec<std::ffi::OsString>) {
-    let test = format!("{}::{role}", module_path!().split_once("::").expect("within the crate").1);
-    let arguments = ["--ignored", "--exact", "--nocapture", &test].map(Into::into).into();
-    (std::env::current_exe().unwrap(), arguments)
-}
+/// Says to a process of this test binary which part of the test below it plays.
+const ROLE: &str = "ATOLL_TEST_ROLE";
 
 /// Standard error is inherited down the tree: its reader meets the end when the last process of the tree is gone.
 #[test]
 fn a_killed_supervisor_leaves_no_child() {
-    let (program, arguments) = this_binary("supervisor_process");
-    let mut supervisor = Command::new(program)
-        .args(arguments)
+    match std::env::var(ROLE).as_deref() {
+        Err(_) => {}
+        Ok("supervisor") => return supervisor_process(),
+        Ok("deaf child") => return deaf_child_process(),
+        Ok(other) => panic!("{ROLE}={other:?}"),
+    }
+    let mut supervisor = Command::new(std::env::current_exe().unwrap())
+        .args(this_test())
+        .env(ROLE, "supervisor")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -115,13 +117,21 @@ fn a_killed_supervisor_leaves_no_child() {
     supervisor.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
 }
 
-#[test]
-#[ignore = "a process of the test above"]
+/// Arguments with which this test binary runs the test above alone.
+fn this_test() -> [String; 3] {
+    let module = module_path!().split_once("::").expect("within the crate").1;
+    let test = format!("{module}::a_killed_supervisor_leaves_no_child");
+    ["--exact".to_owned(), "--nocapture".to_owned(), test]
+}
+
 fn supervisor_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (program, arguments) = this_binary("deaf_child_process");
-        let deaf = ChildSpec { program, arguments, ..shell("deaf", "") };
+        // `exec` keeps the process, so that its parent is this one.
+        let mut arguments = vec!["-c".into(), format!("{ROLE}='deaf child' exec \"$0\" \"$@\"").into()];
+        arguments.push(std::env::current_exe().unwrap().into());
+        arguments.extend(this_test().map(Into::into));
+        let deaf = ChildSpec { arguments, ..shell("deaf", "") };
         let supervisor = Supervisor::start(vec![deaf, shell("b", &format!("{READY}; read end"))], QUICK);
         supervisor.all_serving().await.unwrap();
         println!("children serve");
@@ -130,8 +140,6 @@ fn supervisor_process() {
 }
 
 /// Stops for nothing but the parent-death signal.
-#[test]
-#[ignore = "a process of the test above"]
 fn deaf_child_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
