@@ -1,25 +1,9 @@
 //! What `atoll dev` does not start on, leaving everything as it was.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 
+use crate::content::content;
 use crate::run::atoll;
-
-/// Every file under a folder, with its content.
-fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(content(&path));
-        } else {
-            let bytes = std::fs::read(&path).unwrap();
-            found.insert(path, bytes);
-        }
-    }
-    found
-}
 
 #[test]
 fn a_foreign_newer_or_damaged_data_directory() {

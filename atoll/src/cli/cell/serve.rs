@@ -62,6 +62,10 @@ impl CellServeArgs {
         let supervisor = self.serve.supervisor;
         let config = self.over(self.serve.load("ATOLL_CELL")?);
         config.log.init()?;
+        serve::probe_port(config.listen)?;
+        if let Some(admin) = &config.admin {
+            serve::probe_port(admin.listen)?;
+        }
         serve::block_on(|life| wiring::cell::serve(config, life), supervisor)
     }
 
