@@ -8,6 +8,7 @@ mod alerts;
 mod look;
 mod meters;
 mod objects;
+mod refused;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::refused::Refused;
 use super::{Ingest, IngestError, TIMELESS, alerts, meters};
 use crate::completeness::{Manifest, Progress};
 use crate::config::FULL_LOOK_EVERY;
@@ -12,13 +13,16 @@ use crate::store::ShardName;
 /// What is remembered between looks. Losing it costs repeated log lines and one full listing.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    looks: u32,
+    /// Looks that have begun.
+    pub(super) looks: u32,
     /// Manifests that were read.
     pub(super) manifests: BTreeSet<String>,
     /// First row of the last object that was taken in: a shard that was recovered begins its next object in or behind it.
     pub(super) last_from: BTreeMap<ShardName, u64>,
-    /// Keys that are no usage, reported once.
-    pub(super) refused: BTreeSet<String>,
+    /// Keys under which no object can stand, reported once.
+    pub(super) strangers: BTreeSet<String>,
+    /// Objects that are damaged or not what their name says.
+    pub(crate) refused: Refused,
     /// Gaps by the row that is missing, reported once.
     pub(super) gaps: BTreeSet<(ShardName, u64)>,
     /// Hours that an alert was given for.
@@ -52,6 +56,7 @@ impl Ingest {
             }
             None => {}
         }
+        meters::refused_now(memory.refused.count());
         match self.store.progress().await {
             Ok(progress) => self.report(&progress, memory),
             Err(error) => tracing::warn!(%error, "progress of metering cannot be read"),

@@ -7,8 +7,8 @@ use crate::store::ShardName;
 
 /// Looks that failed, in part or as a whole.
 pub(super) const FAILED_LOOKS: &str = "metering_failed_looks_total";
-/// Objects that are damaged or foreign.
-pub(super) const REFUSED: &str = "metering_objects_refused_total";
+const REFUSALS: &str = "metering_objects_refused_total";
+const REFUSED_NOW: &str = "metering_objects_refused";
 const TAKEN: &str = "metering_objects_ingested_total";
 const ENTRIES: &str = "metering_entries_ingested_total";
 const LATE: &str = "metering_late_entries_total";
@@ -34,6 +34,16 @@ pub(super) fn applied(name: &ShardName, key: &str, applied: Applied) {
             "usage of namespaces whose owner no object names; it is on nobody's bill"
         );
     }
+}
+
+/// Counts a reading of an object that is damaged or foreign.
+pub(super) fn refusal() {
+    metrics::counter!(REFUSALS).increment(1);
+}
+
+/// Objects that are wanted and cannot be read now. Above 0 is an alert: usage is missing until they are whole again.
+pub(super) fn refused_now(count: usize) {
+    metrics::gauge!(REFUSED_NOW).set(count as f64);
 }
 
 /// Whether the shard waits for rows that are missing.

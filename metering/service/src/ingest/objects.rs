@@ -1,5 +1,7 @@
 //! Reading manifests and usage objects.
 
+use std::collections::BTreeSet;
+
 use atoll_internal_api::usage::v1::{CellManifest, UsageObject};
 use bytes::Bytes;
 use prost::Message;
@@ -24,13 +26,14 @@ impl Ingest {
         loop {
             let keys = self.objects.list(usage_object::manifest_prefix(), after.as_deref(), PAGE).await?;
             for key in keys.iter().filter(|key| key.ends_with("/manifest")) {
-                if memory.manifests.contains(key) || memory.refused.contains(key) {
+                if memory.manifests.contains(key) || memory.refused.is_left_alone(key, memory.looks) {
                     continue;
                 }
                 let Some(bytes) = self.objects.get(key).await? else { continue };
                 match manifest(key, &CellManifest::decode(bytes).unwrap_or_default()) {
                     Some(manifest) => {
                         self.store.insert_manifest(&manifest).await?;
+                        memory.refused.forget(key);
                         memory.manifests.insert(key.clone());
                     }
                     None => refuse(memory, key, "not a cell manifest of that name"),
@@ -79,20 +82,34 @@ impl Ingest {
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
         let from = memory.last_from.get(name).copied().unwrap_or(*watermark);
         // Behind every key that begins with an earlier row: `.` comes after the `-` between rows.
+        let mut seen = BTreeSet::new();
         let mut after = (!everything).then(|| format!("{prefix}{:020}.", from.saturating_sub(1)));
         loop {
             let keys = self.objects.list(&prefix, after.as_deref(), PAGE).await?;
-            let Some(last) = keys.last().cloned() else { return Ok(false) };
+            let Some(last) = keys.last().cloned() else {
+                if everything {
+                    memory.refused.keep_seen(&prefix, &seen);
+                }
+                return Ok(false);
+            };
             for key in keys {
+                if memory.refused.holds(&key) {
+                    seen.insert(key.clone());
+                }
                 let Some((from, to)) = usage_object::parse_key(&key) else {
-                    refuse(memory, &key, "not the name of a usage object");
+                    stranger(memory, key);
                     continue;
                 };
-                if to <= *watermark || memory.refused.contains(&key) {
+                if to <= *watermark {
+                    // Its rows came another way.
+                    memory.refused.forget(&key);
                     continue;
                 }
                 if from > *watermark {
                     return Ok(true);
+                }
+                if memory.refused.is_left_alone(&key, memory.looks) {
+                    continue;
                 }
                 if self.take_in(name, &key, memory).await? {
                     *watermark = to;
@@ -119,6 +136,7 @@ impl Ingest {
         };
         match self.store.take_in(name, &object).await? {
             Ok(applied) => {
+                memory.refused.forget(key);
                 meters::applied(name, key, applied);
                 Ok(applied != Applied::Gap)
             }
@@ -158,9 +176,21 @@ fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
     })
 }
 
+/// It is read again later: whoever keeps the objects may restore it.
 fn refuse(memory: &mut Memory, key: &str, problem: &str) {
-    if memory.refused.insert(key.to_owned()) {
-        metrics::counter!(meters::REFUSED).increment(1);
-        tracing::error!(key, problem, "an object of usage is refused; what it should say is missing");
+    meters::refusal();
+    let looks = memory.refused.refuse(key, memory.looks);
+    tracing::error!(
+        key,
+        problem,
+        again_in_looks = looks,
+        "an object of usage is refused; what it should say is missing"
+    );
+}
+
+fn stranger(memory: &mut Memory, key: String) {
+    if !memory.strangers.contains(&key) {
+        tracing::error!(key, "not the name of a usage object; it is left alone");
+        memory.strangers.insert(key);
     }
 }

@@ -139,6 +139,30 @@ async fn what_is_no_usage_holds_up_its_shard_alone_until_its_rows_come_another_w
 }
 
 #[tokio::test]
+async fn a_damaged_object_is_read_again_once_it_is_restored() {
+    let mut world = World::new(&[]).await;
+    let manifest = usage_object::manifest_key("a", INCARNATION);
+    world.objects.put(&manifest, Bytes::from_static(b"damaged")).await.unwrap();
+    world.look().await;
+    assert_eq!(world.memory.refused.count(), 1, "the manifest");
+    world.put_manifest("a", 1).await;
+    let object = timers("a", 1, 4);
+    let key = usage_object::key(&object).unwrap();
+    world.objects.put(&key, Bytes::from_static(b"PAR1 damaged PAR1")).await.unwrap();
+    world.put(&timers("a", 4, 6)).await;
+    for _ in 0..2 {
+        world.look().await;
+    }
+    assert_eq!((world.total().await, world.memory.refused.count()), (0, 1), "the object");
+    world.put(&object).await;
+    // It was read in the second and third look; now it has to wait for two.
+    world.look().await;
+    assert_eq!(world.total().await, 0, "not read at every look");
+    world.look().await;
+    assert_eq!((world.total().await, world.memory.refused.count()), (5, 0));
+}
+
+#[tokio::test]
 async fn an_object_that_breaks_its_own_range_is_refused_whole() {
     let mut world = World::new(&[]).await;
     world.put_manifest("a", 1).await;
