@@ -2,11 +2,13 @@
 //!
 //! [`with_invoice_csv`] stands in front of the REST routes and takes `GET /billing/invoices/{id}` with `Accept: text/csv` or
 //! `?format=csv`. It makes the same call that REST makes, through the same interceptors, and only writes the answer
-//! differently.
+//! differently. A format that invoices do not have is refused.
+
+mod negotiate;
 
 use std::sync::Arc;
 
-use atoll_api::call::{CallContext, Protocol, Status};
+use atoll_api::call::{CallContext, Code, Protocol, Status};
 use atoll_internal_api::billing::v1::{self as pb, billing_service};
 use atoll_rpc::Dispatcher;
 use axum::Router;
@@ -14,8 +16,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use negotiate::Format;
 
 const PATH_PREFIX: &str = "/billing/invoices/";
 
@@ -50,10 +54,15 @@ pub fn with_invoice_csv(rest: Router, dispatcher: Dispatcher) -> Router {
     rest.layer(from_fn_with_state(Arc::new(dispatcher), answer))
 }
 
-async fn answer(State(dispatcher): State<Arc<Dispatcher>>, request: Request, next: Next) -> Response {
-    let Some(invoice_id) = wanted(request.method(), request.uri(), request.headers()) else {
-        return next.run(request).await;
-    };
+async fn answer(State(dispatcher): State<Arc<Dispatcher>>, mut request: Request, next: Next) -> Response {
+    let Some(invoice_id) = asked_for(request.method(), request.uri()) else { return next.run(request).await };
+    let format = negotiate::format(request.uri().query().unwrap_or_default(), request.headers());
+    *request.uri_mut() = without_format(request.uri());
+    match format {
+        Ok(Format::Csv) => {}
+        Ok(Format::Json) => return next.run(request).await,
+        Err((status, text)) => return refusal(status, &text),
+    }
     let mut ctx = CallContext::new(billing_service::GET_INVOICE.info());
     ctx.headers = request.headers().clone();
     ctx.protocol = Protocol::Rest;
@@ -66,25 +75,35 @@ async fn answer(State(dispatcher): State<Arc<Dispatcher>>, request: Request, nex
     }
 }
 
-/// The invoice of a request that wants CSV.
-fn wanted(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+/// The invoice that a request is about.
+fn asked_for(method: &Method, uri: &Uri) -> Option<String> {
     let id = uri.path().strip_prefix(PATH_PREFIX)?;
-    let by_query = uri.query().unwrap_or_default().split('&').any(|pair| pair == "format=csv");
-    let by_header = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(prefers_csv);
-    (method == Method::GET && !id.is_empty() && !id.contains('/') && (by_query || by_header))
-        .then(|| id.to_owned())
+    (method == Method::GET && !id.is_empty() && !id.contains('/')).then(|| id.to_owned())
 }
 
-/// Whether `text/csv` is named before JSON.
-fn prefers_csv(accept: &str) -> bool {
-    let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
-    types.find(|name| ["text/csv", "application/json"].contains(name)) == Some("text/csv")
+/// What REST is asked: it takes parameters of a query for fields of the request.
+fn without_format(uri: &Uri) -> Uri {
+    let query = negotiate::without_format(uri.query().unwrap_or_default());
+    let path = if query.is_empty() { uri.path().to_owned() } else { format!("{}?{query}", uri.path()) };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(path).ok().or(parts.path_and_query);
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// A refusal as REST writes them.
+fn refusal(status: StatusCode, text: &str) -> Response {
+    let body = serde_json::json!({ "code": Code::InvalidArgument.number(), "message": text, "details": [] });
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 fn document(csv: String, invoice_id: &str) -> Response {
     let mut response = Response::new(Body::from(csv));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{invoice_id}.csv\"")) {
         headers.insert(CONTENT_DISPOSITION, name);
     }

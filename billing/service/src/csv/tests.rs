@@ -1,9 +1,15 @@
 use axum::routing::get;
-use http::{Request, StatusCode};
+use http::Request;
+use http::header::ACCEPT;
 use tower::ServiceExt;
 
 use super::*;
 use crate::service::tests::Client;
+
+/// What REST gets to see of the query.
+async fn rest_of(uri: Uri) -> String {
+    format!("rest{}", uri.query().unwrap_or_default())
+}
 
 /// Calls a router whose REST answer is `rest`, as an admin of `acme1`.
 async fn ask(
@@ -12,8 +18,7 @@ async fn ask(
     uri: &str,
     accept: &str,
 ) -> (StatusCode, Option<HeaderValue>, String) {
-    let rest =
-        Router::new().route("/billing/invoices/{id}", get(|| async { "rest" }).delete(|| async { "rest" }));
+    let rest = Router::new().route("/billing/invoices/{id}", get(rest_of).delete(rest_of));
     let router = with_invoice_csv(rest, client.dispatcher.clone());
     let request = Request::builder()
         .method(method)
@@ -70,4 +75,30 @@ async fn everything_else_is_left_to_rest() {
     ] {
         assert_eq!(ask(&client, method, uri, accept).await.2, "rest", "{uri} {accept}");
     }
+}
+
+#[tokio::test]
+async fn a_format_that_invoices_do_not_have_is_refused() {
+    let client = Client::new().await;
+    let path = "/billing/invoices/inv-acme1-2026-01";
+    for (uri, accept, expected) in [
+        (path.to_owned(), "application/pdf", StatusCode::NOT_ACCEPTABLE),
+        (format!("{path}?format=pdf"), "*/*", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, content_type, body) = ask(&client, Method::GET, &uri, accept).await;
+        assert_eq!((status, content_type.unwrap().as_bytes()), (expected, &b"application/json"[..]), "{uri}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["code"], 3, "{body}");
+        assert!(body["message"].as_str().unwrap().contains("csv"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn rest_does_not_see_the_format() {
+    let client = Client::new().await;
+    for uri in ["/billing/invoices/none?format=csv", "/billing/invoices/none?format=json"] {
+        assert_eq!(ask(&client, Method::GET, uri, "*/*").await.2, "rest");
+    }
+    let uri = "/billing/invoices/none?pretty&format=csv";
+    assert_eq!(ask(&client, Method::GET, uri, "*/*").await.2, "restpretty");
 }
