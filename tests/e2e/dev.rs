@@ -5,5 +5,6 @@ mod crash;
 mod isolation;
 mod keys;
 mod namespaces;
+mod operations;
 mod stop;
 mod usage;

@@ -23,6 +23,9 @@ pub(crate) struct MeteringConfig {
     pub(crate) internal_token: String,
     /// Cells whose usage an hour must contain to be complete.
     pub(crate) cells: Vec<String>,
+    /// How far the clock is shifted, for development only: `40d`. It must be that of the cells.
+    #[serde(default)]
+    pub(crate) time_offset: Option<String>,
     /// Seconds that calls in flight get to end when the process stops.
     #[serde(default = "default_drain")]
     pub(crate) drain_seconds: u64,

@@ -77,6 +77,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         ingest_interval_seconds: 1,
         internal_token: text(),
         cells: vec![text()],
+        time_offset: Some("40d".to_owned()),
         drain_seconds: 1,
         log: LogConfig::default(),
     });

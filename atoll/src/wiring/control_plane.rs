@@ -34,6 +34,7 @@ pub(crate) async fn serve(config: ControlPlaneConfig, life: Lifetime) -> anyhow:
         entropy: Arc::new(SystemEntropy),
         starter: Arc::new(DurableOperations::new(workflows)),
         services: neighbours(&config)?,
+        cloud_router: Some(Arc::new(billing::csv::with_invoice_csv)),
         metrics: Some(Metrics::install()?),
     };
     let plane = ControlPlane::build(plane_config(&config), dependencies).await?;

@@ -10,6 +10,7 @@ use metering::{Config, Deps, Metering};
 use super::edge::guard::InternalGuard;
 use super::objects;
 use crate::config::MeteringConfig;
+use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
 use crate::serve::server_config;
 
@@ -24,7 +25,8 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
     let deps = Deps { objects: objects::folder(&config.objects)? };
     let metering = Metering::build(metering_config, deps)
         .await
-        .with_context(|| format!("database {}", config.database.display()))?;
+        .with_context(|| format!("database {}", config.database.display()))?
+        .with_clock(clock(config.time_offset.as_deref())?);
     let dispatcher = Dispatcher::builder("metering")
         .descriptors(atoll_internal_api::descriptor_pool())
         .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))

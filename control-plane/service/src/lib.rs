@@ -50,6 +50,6 @@ pub use operations::{NotStarted, OperationStarter, Outbox, OutboxRound};
 pub use operator::OperatorApi;
 pub use reconcile::{CellOutcome, CellReport, ReconcileRound, Reconciler, Repair};
 pub use routing::RouteTable;
-pub use start::{ControlPlane, ControlPlaneHandle, Dependencies, StartError};
+pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};
 pub use store::{Store, StoreError};
 pub use usage::{GrpcUsageSource, HourlyUsage, UsageKind, UsageSource, UsageUnavailable};

@@ -12,6 +12,7 @@ use atoll_rpc::{
     Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerError,
     ServerHandle,
 };
+use axum::Router;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,7 +44,13 @@ pub struct Dependencies {
     /// Services of other pieces, served beside the Cloud API. Their callers are authenticated here; what those may do they decide
     /// themselves, by the call's principal and, for tenants, the `cell.v1.Grant` in its extensions.
     pub services: Vec<Arc<dyn RawService>>,
+    /// What stands in front of the Cloud API's plain HTTP.
+    pub cloud_router: Option<CloudRouter>,
 }
+
+/// Wraps everything that the Cloud API's port serves over plain HTTP, REST included, for formats other than JSON. The dispatcher is
+/// that of the port: calls made by it are authenticated like any other. gRPC does not pass here.
+pub type CloudRouter = Arc<dyn Fn(Router, Dispatcher) -> Router + Send + Sync>;
 
 /// Why a control plane did not start. Nothing was written unless the database itself was made.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +132,11 @@ impl ControlPlane {
             }
         };
         let internal = server(&self.config.internal, internal).start(stop.clone()).await?;
-        let cloud = server(&self.config.cloud, cloud).start(stop.clone()).await?;
+        let mut cloud_server = server(&self.config.cloud, cloud.clone());
+        if let Some(wrap) = self.dependencies.cloud_router.clone() {
+            cloud_server = cloud_server.map_router(move |rest| wrap(rest, cloud));
+        }
+        let cloud = cloud_server.start(stop.clone()).await?;
 
         let tasks = TaskTracker::new();
         let Activities { store, reconcile, .. } = self.activities.clone();

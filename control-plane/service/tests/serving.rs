@@ -149,6 +149,7 @@ impl World {
             starter: starter.clone(),
             metrics: None,
             services: Vec::new(),
+            cloud_router: None,
         };
         let plane = ControlPlane::build(config, dependencies).await.unwrap();
         starter.0.set(plane.activities()).map_err(|_| "set twice").unwrap();
@@ -245,6 +246,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
         starter: Arc::new(InlineStarter::default()),
         metrics: None,
         services: Vec::new(),
+        cloud_router: None,
     };
     let plane = ControlPlane::build(config, dependencies).await.unwrap();
     let error = plane.start(CancellationToken::new()).await.err().unwrap().to_string();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::cloud::Cloud;
-use crate::support::{eventually, story};
+use crate::support::{eventually, http, story};
 
 #[test]
 fn a_finished_month_becomes_one_invoice_that_says_how_it_was_reckoned() {
@@ -49,6 +49,53 @@ fn a_finished_month_becomes_one_invoice_that_says_how_it_was_reckoned() {
     assert!(header.ends_with(",BilledCost"), "{header}");
     let billed: Vec<&str> = csv.map(|line| line.rsplit(',').next().expect("a last column")).collect();
     assert_eq!(billed, amounts, "one row for each charge");
+    over_rest(&cloud, id, &invoice);
+}
+
+/// REST gives the same invoice, as JSON and as CSV.
+fn over_rest(cloud: &Cloud, id: &str, invoice: &Value) {
+    let (address, key) = (cloud.field("cloud_address"), cloud.field("api_key"));
+    let path = format!("/billing/invoices/{id}");
+    let (status, json) = http::call(address, "GET", &path, Some(key), None);
+    assert_eq!((status, &json["invoice"]), (200, invoice));
+    let (status, listed) = http::call(
+        address,
+        "GET",
+        &format!("/billing/accounts/{}/invoices", cloud.field("account_id")),
+        Some(key),
+        None,
+    );
+    assert_eq!((status, listed["invoices"][0]["id"].as_str()), (200, Some(id)), "{listed}");
+
+    let printed = cloud.text(&["invoice", "show", id, "--format", "csv"]);
+    let (status, head, csv) = http::get_as(address, &path, key, "text/csv");
+    assert_eq!((status, &csv), (200, &printed));
+    assert!(head.to_ascii_lowercase().contains("content-type: text/csv"), "{head}");
+    assert_eq!(http::get_as(address, &format!("{path}?format=csv"), key, "*/*").2, printed);
+
+    let header: Vec<&str> = csv.lines().next().expect("a header").split(',').collect();
+    let lines = invoice["lines"].as_array().expect("lines");
+    assert_eq!(csv.lines().count(), 1 + lines.len());
+    for (row, line) in csv.lines().skip(1).zip(lines) {
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(cells.len(), header.len(), "no text of this invoice has a comma: {row}");
+        for (column, field) in
+            [("ConsumedQuantity", "quantity"), ("ContractedUnitPrice", "unitPrice"), ("BilledCost", "amount")]
+        {
+            let index = header.iter().position(|name| *name == column).expect("a column");
+            assert_eq!(cells[index], line[field], "{column} of {line}");
+        }
+    }
+
+    assert_eq!(http::get_as(address, &path, key, "application/pdf").0, 406);
+    assert_eq!(http::get_as(address, &format!("{path}?format=pdf"), key, "*/*").0, 400);
+    assert_eq!(http::get_as(address, &path, "unknown.key", "text/csv").0, 401);
+    let none = http::get_as(address, "/billing/invoices/inv-none-2026-01", key, "text/csv");
+    assert!((400..500).contains(&none.0), "{none:?}");
+    let other = cloud.json(&["account", "create", "other"]);
+    let other = other["adminKey"]["token"].as_str().expect("a key");
+    assert_eq!(http::get_as(address, &path, other, "text/csv").0, 403);
+    assert_eq!(http::get_as(address, &path, other, "*/*").0, 403);
 }
 
 /// The month after one, as `YYYY-MM`.

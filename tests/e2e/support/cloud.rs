@@ -87,6 +87,24 @@ impl Cloud {
         paused
     }
 
+    /// Kills one of its processes and waits until the supervisor has started it again.
+    pub(crate) fn kill(&self, name: &str) {
+        let killed = self.pid(name).unwrap_or_else(|| panic!("{name} runs"));
+        signal(killed, Signal::KILL);
+        eventually("a process that is started again", || match self.pid(name) {
+            Some(pid) if pid != killed => Ok(()),
+            other => Err(format!("{name} is {other:?}, was {killed}")),
+        });
+    }
+
+    /// The process id that the ready file now gives; none while it is being started again.
+    fn pid(&self, name: &str) -> Option<u32> {
+        // The file is replaced whole.
+        let content = std::fs::read(self.ready_file()).expect("the cloud runs");
+        let ready: Value = serde_json::from_slice(&content).expect("the ready file is whole");
+        ready["processes"][name]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    }
+
     /// Ids of all its processes but the supervisor.
     pub(crate) fn pids(&self) -> Vec<u32> {
         let processes = self.ready["processes"].as_object().expect("processes");

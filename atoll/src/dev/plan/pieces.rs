@@ -25,7 +25,7 @@ impl Plan {
             let address = config.listen.to_string();
             self.add(data_dir, &format!("cell-{cell}"), &["cell", "serve"], address, &config)?;
         }
-        let metering = self.metering(data_dir, &log);
+        let metering = self.metering(args, data_dir, &log);
         let address = metering.listen.to_string();
         self.add(data_dir, "metering", &["metering", "serve"], address, &metering)?;
         let billing = self.billing(args, data_dir, &log);
@@ -75,7 +75,7 @@ impl Plan {
         SystemCellConfig { address: self.ports.get("cell-system").to_string(), namespace: SYSTEM.to_owned() }
     }
 
-    fn metering(&self, data_dir: &DataDir, log: &LogConfig) -> MeteringConfig {
+    fn metering(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> MeteringConfig {
         MeteringConfig {
             listen: self.ports.get("metering"),
             database: data_dir.join("metering.db"),
@@ -83,6 +83,7 @@ impl Plan {
             ingest_interval_seconds: INGEST_INTERVAL_SECONDS,
             internal_token: self.secrets.internal_token.clone(),
             cells: TENANT_CELLS.into_iter().chain([SYSTEM]).map(str::to_owned).collect(),
+            time_offset: args.time_offset.clone(),
             drain_seconds: DRAIN_SECONDS,
             log: log.clone(),
         }
