@@ -43,7 +43,7 @@ fn over_rest(cloud: &Cloud, namespace: &str, rows: &[Value]) {
     let first = rows[0]["hour"].as_str().expect("an hour");
     let day = format!("{}T00:00:00Z", &first[..10]);
     let start: Timestamp = day.parse().expect("a time");
-    let end = start.checked_add(SignedDuration::from_hours(48)).expect("a time").to_string();
+    let end = start.checked_add(SignedDuration::from_hours(24)).expect("a time").to_string();
     let period = ["--start", &day, "--end", &end];
 
     // Storage accrues between two calls, Actions do not.
