@@ -110,6 +110,7 @@ impl TestCloud {
             starter: starter.clone(),
             metrics: None,
             services,
+            cloud_router: None,
         };
         let mut plane = ControlPlane::build_with(config, dependencies, cells.clone()).await.unwrap();
         plane.usage = usage;
