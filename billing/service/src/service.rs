@@ -32,6 +32,8 @@ impl Service {
         roles: Arc<dyn CallerRoles>,
         runner: Arc<dyn MonthRunner>,
     ) -> Self {
+        // Shown as 0 before the first.
+        close_month::months_closed().increment(0);
         Self { activities, roles, runner }
     }
 }

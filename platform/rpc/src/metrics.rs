@@ -35,6 +35,9 @@ impl Metrics {
                 .set_buckets(&LATENCY_BUCKETS)
                 .and_then(PrometheusBuilder::install_recorder)
                 .map_err(|error| MetricsError(error.to_string()))
+                .inspect(|_| {
+                    metrics::gauge!("atoll_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0)
+                })
         });
         installed.clone().map(|handle| Self { handle })
     }
