@@ -5,6 +5,7 @@ mod crash;
 mod isolation;
 mod keys;
 mod namespaces;
+mod observability;
 mod operations;
 mod stop;
 mod usage;

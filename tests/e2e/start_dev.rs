@@ -1,5 +1,7 @@
 //! `atoll server start-dev`: a drop-in for the original's development server.
 
+mod flags;
+
 use crate::support::process::DevServer;
 use crate::support::{atoll, python};
 

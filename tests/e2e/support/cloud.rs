@@ -116,6 +116,13 @@ impl Cloud {
         pids
     }
 
+    /// All its processes but the supervisor, with the address of each.
+    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
+        let processes = self.ready["processes"].as_object().expect("processes");
+        let address = |process: &Value| process["address"].as_str().expect("an address").to_owned();
+        processes.iter().map(|(name, process)| (name.clone(), address(process))).collect()
+    }
+
     /// A text field of the ready file.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap_or_else(|| panic!("no {name} in the ready file"))

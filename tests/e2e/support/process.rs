@@ -6,6 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
+
 /// Tells *hung* from *works*; nothing here is a measurement.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is awaited.
@@ -14,6 +16,8 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 /// A lone development server.
 pub(crate) struct DevServer {
     child: Child,
+    /// What it says on standard error.
+    log: NamedTempFile,
     /// `host:port` of its frontend.
     pub(crate) address: String,
 }
@@ -22,18 +26,29 @@ impl DevServer {
     /// Starts `atoll server start-dev` on a free port and waits until it answers.
     pub(crate) fn start(extra: &[&str]) -> Self {
         let port = free_port();
+        let log = NamedTempFile::new().expect("log file");
         let mut child = Command::new(atoll())
             .args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--log-level", "warn"])
             .args(extra)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log.reopen().expect("log file"))
             .spawn()
             .expect("the binary starts");
         drain(child.stdout.take().expect("piped"));
         let address = format!("127.0.0.1:{port}");
         wait_for_port(&address, &mut child);
-        Self { child, address }
+        Self { child, log, address }
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
+    /// What it has said on standard error.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("readable")
     }
 }
 
@@ -42,6 +57,9 @@ impl Drop for DevServer {
         // Already gone is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("--- what the server said\n{}", self.log());
+        }
     }
 }
 
