@@ -76,6 +76,16 @@ impl Beyond {
         Some(Wanted { after, shards: std::mem::take(&mut self.shards), limit })
     }
 
+    /// Behind which place the backlog may hold nothing, now that what was wanted is in and there may be more behind
+    /// `cut`: what was refused meanwhile is missing too, and comes before what was taken in after it.
+    pub(crate) fn bound(&self, cut: Option<Place>) -> Option<Place> {
+        let refused = self.refused_since.clone().flatten();
+        match (cut, refused) {
+            (Some(cut), Some(refused)) => Some(cut.min(refused)),
+            (cut, refused) => cut.or(refused),
+        }
+    }
+
     /// What was wanted is in; behind `cut` there may be more.
     pub(crate) fn read(&mut self, cut: Option<Place>) {
         self.pulling = false;

@@ -354,9 +354,9 @@ impl Partition {
             }
         }
         let mut inner = self.inner.lock();
-        if let Some(cut) = &cut {
-            // What was offered meanwhile and belongs behind rows that are not here goes back to the store.
-            for task in inner.backlog.split_off(cut) {
+        if let Some(bound) = inner.beyond.bound(cut.clone()) {
+            // What belongs behind tasks that are not here goes back to the store.
+            for task in inner.backlog.split_off(&bound) {
                 inner.beyond.refuse(task.place(), task.shard);
             }
         }
