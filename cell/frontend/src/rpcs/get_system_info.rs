@@ -15,6 +15,7 @@ pub(crate) async fn call(
         internal_error_differentiation: true,
         activity_failure_include_heartbeat: true,
         encoded_failure_attributes: true,
+        // Workers then say their build id, which events record; a poll for versioned tasks is refused.
         build_id_based_versioning: true,
         sdk_metadata: true,
         supports_schedules: features.schedules,
