@@ -1,7 +1,10 @@
 //! Limits and switches that operators and SDK test suites set by the original's keys.
 
 mod keys;
+mod run_limits;
 mod value;
+
+pub use run_limits::RunLimits;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,6 +54,8 @@ pub struct DynamicConfig {
     pub task_poll: Duration,
     /// `history.longPollExpirationInterval`: how long a history read waits for an event at most.
     pub history_poll: Duration,
+    /// What the engine holds runs to.
+    pub run_limits: RunLimits,
     /// All values that were given, by key in lower case, for the other pieces of a cell.
     pub given: BTreeMap<String, serde_json::Value>,
 }
@@ -78,6 +83,7 @@ impl Default for DynamicConfig {
             end_polls_on_shutdown: false,
             task_poll: Duration::from_secs(60),
             history_poll: Duration::from_secs(20),
+            run_limits: RunLimits::default(),
             given: BTreeMap::new(),
         }
     }

@@ -46,7 +46,7 @@ mod tests;
 pub use auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 pub use client_version::CheckClientVersion;
 pub use cluster::{COMPATIBLE_SERVER_VERSION, ClusterInfo};
-pub use dynamic_config::{DynamicConfig, DynamicConfigError, ParsedDynamicConfig};
+pub use dynamic_config::{DynamicConfig, DynamicConfigError, ParsedDynamicConfig, RunLimits};
 pub use features::Features;
 pub use frontend::{Deps, Frontend};
 pub use history_token::HistoryToken;

@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod core;
 mod effects;
+mod limits;
 mod namespaces;
 mod node;
 mod ports;

@@ -22,7 +22,7 @@ use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
 use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend};
 use cell_matching::{Matching, MatchingConfig};
-use cell_shard::{EffectSink, HOUR_MS, Projection, ShardDeps, ShardError, ShardRuntime};
+use cell_shard::{EffectSink, HOUR_MS, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
 use cell_store::{StoreError, Stores};
 use cell_visibility::VisibilityStore;
 use prost::Message;
@@ -175,7 +175,7 @@ async fn open(
         projections.push(exporter);
     }
     let shards = ShardRuntime::open(
-        config.shards.clone(),
+        ShardConfig { limits: crate::limits::of(&config.dynamic), ..config.shards.clone() },
         ShardDeps {
             store: Arc::clone(&deps.stores.shards),
             clock: Arc::clone(&clock),

@@ -1,10 +1,13 @@
 //! Limits and intervals of the shard runtime.
 
+use cell_engine::Limits;
 use std::time::Duration;
 
 /// Limits and intervals of the shard runtime. Defaults suit an embedded cell.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
+    /// What every run is held to.
+    pub limits: Limits,
     /// Shards of a new cell; an existing cell keeps its own count.
     pub shard_count: u32,
     /// Name of this node in ownership records.
@@ -41,6 +44,7 @@ pub struct ShardConfig {
 impl Default for ShardConfig {
     fn default() -> Self {
         Self {
+            limits: Limits::default(),
             shard_count: 8,
             node: "local".into(),
             row_bytes: 256 << 10,

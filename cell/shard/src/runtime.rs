@@ -12,7 +12,7 @@ use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, Resolved, ShardState, Target};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
-use cell_engine::{Command, Context, Decision, IdSource, Limits, NamespaceConfig, Release, View};
+use cell_engine::{Command, Context, Decision, IdSource, NamespaceConfig, Release, View};
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -55,7 +55,6 @@ pub struct ShardRuntime {
     pub(crate) namespaces: Arc<dyn Namespaces>,
     pub(crate) effects: Arc<dyn EffectSink>,
     pub(crate) projections: Vec<Arc<dyn Projection>>,
-    pub(crate) limits: Limits,
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) identity: StoreIdentity,
     /// Something waits to be written.
@@ -93,7 +92,6 @@ impl ShardRuntime {
             namespaces: deps.namespaces,
             effects: deps.effects,
             projections: deps.projections,
-            limits: Limits::default(),
             shards: (0..identity.shard_count).map(|id| Arc::new(Shard::new(ShardId(id)))).collect(),
             identity,
             dirty: Notify::new(),
@@ -184,7 +182,7 @@ impl ShardRuntime {
         self.admit(shard, &state)?;
         let now = state.advance(self.clock.now());
         let mut ids = IdSource::new(self.draw());
-        let mut context = Context { now, ids: &mut ids, limits: &self.limits, namespace: &namespace };
+        let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let view = state.view(target, run_id);
         let decision = caught(|| command.decide(view, &mut context))
             .map_err(|panic| {

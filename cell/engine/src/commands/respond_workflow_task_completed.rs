@@ -101,7 +101,7 @@ impl RespondWorkflowTaskCompleted {
         if heartbeat && context.now.0 > heartbeats_end {
             return heartbeats_over(run, context);
         }
-        let successor_id = context.ids.next_id();
+        let successor_id = context.ids.next_run_id(context.now);
         let mut draft = Draft::new(run, context);
         draft.write_transient();
         let completed_event_id = self.complete(&mut draft, task);

@@ -125,7 +125,7 @@ impl Command for StartWorkflow {
                 }
             }
         }
-        let run_id = context.ids.next_id();
+        let run_id = context.ids.next_run_id(context.now);
         transitions.extend(self.first_step(view, run_id, context));
         let reply =
             StartReply { run_id, first_execution_run_id: run_id, started: true, status: Status::Running };

@@ -29,7 +29,7 @@ impl Command for Wake {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let Some(run) = view.run else { return Decision::unchanged(()) };
-        let successor_id = context.ids.next_id();
+        let successor_id = context.ids.next_run_id(context.now);
         let in_grace = context.now < self.worker_deadlines_from;
         let mut draft = Draft::new(run, context);
         let mut due = run.deadlines.due(context.now).filter(|(_, due)| !(in_grace && due.is_workers()));

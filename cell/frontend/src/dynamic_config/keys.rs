@@ -34,7 +34,7 @@ pub(super) fn set(
         "frontend.enablecancelworkerpollsonshutdown" => config.end_polls_on_shutdown = boolean(key, value)?,
         "matching.longpollexpirationinterval" => config.task_poll = duration(key, value)?,
         "history.longpollexpirationinterval" => config.history_poll = duration(key, value)?,
-        _ => return Ok(false),
+        _ => return config.run_limits.set(key, name, value),
     }
     Ok(true)
 }

@@ -1,0 +1,48 @@
+//! Limits of one workflow run, which the engine holds runs to.
+
+use super::DynamicConfigError;
+use super::value::count;
+use serde_json::Value;
+
+/// What was set of a run's limits; the engine's default holds for the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunLimits {
+    /// `limit.numPendingActivities.error`: activities pending at a time.
+    pub pending_activities: Option<usize>,
+    /// `limit.numPendingChildExecutions.error`: children pending at a time.
+    pub pending_children: Option<usize>,
+    /// `history.maximumSignalsPerExecution`.
+    pub signals: Option<usize>,
+    /// `history.maximumBufferedEventsBatch`: events that wait for a workflow task to end.
+    pub buffered_events: Option<usize>,
+    /// `history.maximumBufferedEventsSizeInBytes`.
+    pub buffered_bytes: Option<usize>,
+    /// `limit.historyCount.suggestContinueAsNew`: events at which a worker is told to continue as new.
+    pub suggest_continue_events: Option<usize>,
+    /// `limit.historySize.suggestContinueAsNew`: bytes at which a worker is told to continue as new.
+    pub suggest_continue_bytes: Option<usize>,
+    /// `limit.historyCount.error`: events above which a run is terminated.
+    pub history_events: Option<usize>,
+    /// `limit.historySize.error`: bytes above which a run is terminated.
+    pub history_bytes: Option<usize>,
+}
+
+impl RunLimits {
+    /// Sets the limit that `name` (lower case) stands for; false if there is none.
+    pub(super) fn set(&mut self, key: &str, name: &str, value: &Value) -> Result<bool, DynamicConfigError> {
+        let limit = match name {
+            "limit.numpendingactivities.error" => &mut self.pending_activities,
+            "limit.numpendingchildexecutions.error" => &mut self.pending_children,
+            "history.maximumsignalsperexecution" => &mut self.signals,
+            "history.maximumbufferedeventsbatch" => &mut self.buffered_events,
+            "history.maximumbufferedeventssizeinbytes" => &mut self.buffered_bytes,
+            "limit.historycount.suggestcontinueasnew" => &mut self.suggest_continue_events,
+            "limit.historysize.suggestcontinueasnew" => &mut self.suggest_continue_bytes,
+            "limit.historycount.error" => &mut self.history_events,
+            "limit.historysize.error" => &mut self.history_bytes,
+            _ => return Ok(false),
+        };
+        *limit = Some(count(key, value)?);
+        Ok(true)
+    }
+}

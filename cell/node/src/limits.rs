@@ -1,0 +1,43 @@
+//! A run's limits: the engine's defaults, changed by what was configured.
+
+use cell_engine::Limits;
+use cell_frontend::DynamicConfig;
+
+/// The limits that the engine holds runs to.
+pub(crate) fn of(config: &DynamicConfig) -> Limits {
+    let (set, default) = (&config.run_limits, Limits::default());
+    let count = |set: Option<usize>, default: i64| {
+        set.map_or(default, |count| i64::try_from(count).unwrap_or(i64::MAX))
+    };
+    Limits {
+        pending_activities: set.pending_activities.unwrap_or(default.pending_activities),
+        pending_children: set.pending_children.unwrap_or(default.pending_children),
+        signals: count(set.signals, default.signals),
+        buffered_events: set.buffered_events.unwrap_or(default.buffered_events),
+        buffered_bytes: set.buffered_bytes.unwrap_or(default.buffered_bytes),
+        id_length: config.id_length,
+        suggest_continue_events: count(set.suggest_continue_events, default.suggest_continue_events),
+        suggest_continue_bytes: set
+            .suggest_continue_bytes
+            .map_or(default.suggest_continue_bytes, |bytes| bytes as u64),
+        history_events: count(set.history_events, default.history_events),
+        history_bytes: set.history_bytes.map_or(default.history_bytes, |bytes| bytes as u64),
+        blob: config.blob_bytes,
+        ..default
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_changes_and_the_rest_stays() {
+        let settings = ["limit.historyCount.suggestContinueAsNew=50", "limit.maxIDLength=20"];
+        let config = DynamicConfig::parse(settings).expect("they are known");
+        assert!(config.warnings.is_empty());
+        let expected = Limits { suggest_continue_events: 50, id_length: 20, ..Limits::default() };
+        assert_eq!(of(&config.config), expected);
+        assert_eq!(of(&DynamicConfig::default()), Limits::default());
+    }
+}
