@@ -2,6 +2,7 @@
 
 use crate::config::ShardConfig;
 use crate::guard::{EngineCall, guarded};
+use crate::names::deleted_keys;
 use crate::resident::{Entity, Resident, Slot, WorkflowKey};
 use crate::state::{Deleted, START, ShardState};
 use crate::usage;
@@ -115,9 +116,7 @@ impl ShardState {
         match &record.shard_fact {
             Some(ShardFact::HourSealed(seal)) => self.sealed_hour_ms = Some(seal.hour_start_ms),
             Some(ShardFact::RunsDeleted(runs)) => {
-                for key in runs.runs.iter().filter_map(crate::names::key_of) {
-                    self.remove(&key);
-                }
+                deleted_keys(runs).for_each(|key| self.remove(&key));
             }
             Some(ShardFact::Ownership(_)) | None => {}
         }
@@ -308,7 +307,7 @@ fn collect_facts(
             facts.seals.push(HourSeal { hour_start_ms: seal.hour_start_ms, seq: position.seq });
         }
         Some(ShardFact::RunsDeleted(runs)) => {
-            facts.deleted.extend(runs.runs.iter().filter_map(crate::names::key_of));
+            facts.deleted.extend(deleted_keys(runs));
         }
         Some(ShardFact::Ownership(_)) | None => {}
     }

@@ -33,6 +33,7 @@ mod names;
 mod outage;
 mod recovery;
 mod resident;
+mod retention;
 mod runtime;
 mod shard;
 mod sink;

@@ -1,7 +1,7 @@
 //! Entity names as they stand in the log.
 
 use atoll_internal_api::entity::{EntityKey, EntityKind};
-use atoll_internal_api::log::v1::EntityName;
+use atoll_internal_api::log::v1::{EntityName, RunsDeleted};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -23,4 +23,10 @@ pub(crate) fn key_of(name: &EntityName) -> Option<EntityKey> {
         id: name.id.as_str().into(),
         run_id: Uuid::from_slice(&name.run_id).ok()?,
     })
+}
+
+/// The runs that a deletion lists, then the current-run records that go with them.
+pub(crate) fn deleted_keys(deleted: &RunsDeleted) -> impl Iterator<Item = EntityKey> {
+    let runs = deleted.runs.iter().filter_map(|deleted| deleted.run.as_ref());
+    runs.chain(&deleted.current_runs).filter_map(key_of)
 }

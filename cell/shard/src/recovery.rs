@@ -4,7 +4,7 @@ use crate::batch::OpenBatch;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::log_row::{RowBuilder, decode};
-use crate::names::key_of;
+use crate::names::{deleted_keys, key_of};
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::sink::DurableBatch;
@@ -216,7 +216,8 @@ fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> 
         .collect()
 }
 
-/// Runs that the tail deletes: nothing that the tail says of them before that matters.
+/// Runs that the tail deletes: nothing that the tail says of them before that matters. A current-run record is
+/// none of them: its id may be in use again further on in the tail, so replay removes it where the tail does.
 fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
     tail.iter()
         .flat_map(|(_, batch)| &batch.records)
@@ -224,7 +225,7 @@ fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
             Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
             _ => None,
         })
-        .flat_map(|deleted| deleted.runs.iter().filter_map(key_of))
+        .flat_map(deleted_keys)
         .filter(|key| key.kind == EntityKind::WorkflowRun)
         .collect()
 }

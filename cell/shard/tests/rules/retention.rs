@@ -1,13 +1,17 @@
 //! Retention deletes closed runs, bills them until they were due, and they stay gone.
 
 use crate::fixture::*;
+use atoll_internal_api::entity::EntityKind;
+use atoll_internal_api::log::v1::RunsDeleted;
+use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::commands::{ParentLink, RecordParentNotified, StartWorkflow};
-use cell_shard::{HOUR_MS, ShardConfig};
+use cell_shard::{HOUR_MS, ShardConfig, Target};
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{EntityKey, ShardId};
+use cell_store::{Checkpoint, EntityKey, EntityRow, ShardId};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 const HOUR: i64 = HOUR_MS * 1_000_000;
 
@@ -29,6 +33,48 @@ async fn due(cell: &Cell, id: &str) -> (i64, i64) {
         (run.delete_at().unwrap().millis_up(), run.billed_bytes() as i64)
     });
     seen.await.unwrap()
+}
+
+/// Nothing stays in memory behind a checkpoint.
+fn forgetful() -> ShardConfig {
+    ShardConfig { resident_workflows: 0, ..config() }
+}
+
+/// What a shard's log says of deletions.
+fn deletions(cell: &Cell) -> Vec<RunsDeleted> {
+    let records = cell.ledger.records(ShardId(0)).into_iter();
+    let deleted = records.filter_map(|record| match record.shard_fact {
+        Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
+        _ => None,
+    });
+    deleted.collect()
+}
+
+/// The current run of an id, if there is one.
+async fn run_id(cell: &Cell, id: &str) -> Option<Uuid> {
+    let target = current(id);
+    cell.runtime.read(&target, |view| view.run.map(|run| run.run_id())).await.unwrap()
+}
+
+/// Makes the stored row of a run say that the run was closed and due long ago, with one byte.
+async fn falsify_row(cell: &Cell, id: &str) {
+    let shard = ShardId(0);
+    let store = cell.store.stores().shards;
+    let key = EntityKey::run(NAMESPACE, id, run_id(cell, id).await.unwrap());
+    let row = store.load(&[(shard, key)]).await.unwrap().remove(0).expect("stored");
+    let row = EntityRow { closed: true, delete_at_ms: Some(1), billed_bytes: 1, ..row };
+    let slice = Checkpoint {
+        shard,
+        epoch: store.epochs(&[shard]).await.unwrap()[0],
+        entities: vec![row],
+        deleted: vec![],
+        waiting: vec![],
+        history: vec![],
+        outbox: vec![],
+        outbox_done: vec![],
+        advance: None,
+    };
+    store.checkpoint(&slice).await.unwrap();
 }
 
 async fn closed(cell: &Cell, id: &str) -> (i64, i64) {
@@ -99,6 +145,10 @@ async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_h
     cell.clock.step(RETENTION + 5 * HOUR);
     cell.runtime.turn_hours_all().await.unwrap();
     assert_eq!(removals(&cell, ShardId(0)), [], "its parent does not know yet");
+    cell.runtime.checkpoint_all().await.unwrap();
+    let cell = cell.another().await;
+    cell.runtime.turn_hours_all().await.unwrap();
+    assert_eq!(removals(&cell, ShardId(0)), [], "nor after a takeover");
     cell.run(&id, RecordParentNotified).await.unwrap();
     cell.runtime.turn_hours_all().await.unwrap();
     assert_gone(&cell, &id).await;
@@ -154,6 +204,145 @@ async fn a_deletion_that_is_not_durable_does_not_let_its_run_be_trimmed() {
         assert_eq!(due(&next, &id).await, (due_ms, bytes), "the run is still there");
         next.runtime.turn_hours_all().await.unwrap();
         assert_gone(&next, &id).await;
+        assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stored_runs_go_without_being_loaded() {
+    let cell = Cell::with(forgetful()).await;
+    let mut expected = Vec::new();
+    for n in 0..3 {
+        cell.clock.step(SECOND);
+        let (due_ms, bytes) = closed(&cell, &id_on(0, n)).await;
+        expected.push((due_ms, -bytes));
+    }
+    let reused = id_on(0, 2);
+    cell.run(&reused, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_workflows(), 0);
+    cell.clock.step(RETENTION + SECOND);
+    cell.ledger.take_loads();
+    cell.runtime.turn_hours_all().await.unwrap();
+    let loads = cell.ledger.take_loads();
+    assert_eq!(loads.len(), 3, "one current-run record for each id: {loads:?}");
+    assert!(loads.iter().all(|key| key.kind == EntityKind::CurrentRun), "{loads:?}");
+    for n in 0..2 {
+        assert_gone(&cell, &id_on(0, n)).await;
+    }
+    assert_eq!(cell.history(&reused, 1, i64::MAX).await.len(), 2);
+    cell.out.until(|out| out.deleted().len() == 5).await;
+    let deletions = deletions(&cell);
+    assert_eq!(deletions.len(), 1, "one record");
+    assert_eq!(deletions[0].current_runs.len(), 2, "not the one of the id in use");
+    let mut logged: Vec<_> =
+        deletions[0].runs.iter().map(|run| (run.delete_at_ms, -(run.billed_bytes as i64))).collect();
+    logged.sort();
+    assert_eq!(logged, expected);
+    let mut removed = removals(&cell, ShardId(0));
+    removed.sort();
+    assert_eq!(removed, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_on_either_side_of_the_checkpoint_bills_a_stored_run_once() {
+    for checkpointed in [false, true] {
+        let (cell, disk) = Cell::on_disk(forgetful()).await;
+        let id = id_on(0, 0);
+        let (due_ms, bytes) = closed(&cell, &id).await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.clock.step(RETENTION + SECOND);
+        cell.runtime.turn_hours_all().await.unwrap();
+        cell.out.until(|out| !out.deleted().is_empty()).await;
+        if checkpointed {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        disk.crash(0);
+        let next = cell.another().await;
+        assert_gone(&next, &id).await;
+        next.clock.step(2 * HOUR);
+        next.runtime.turn_hours_all().await.unwrap();
+        next.runtime.checkpoint_all().await.unwrap();
+        next.runtime.turn_hours_all().await.unwrap();
+        assert_gone(&next.another().await, &id).await;
+        assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)], "checkpointed: {checkpointed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_decides_over_rows_that_are_old() {
+    // Old rows fill whole batches in front of the run that is really due.
+    let cell = Cell::with(ShardConfig { retention_batch: 1, ..config() }).await;
+    let (stored, clean, dirty) = (id_on(0, 0), id_on(0, 1), id_on(0, 2));
+    let (stored_due, stored_bytes) = closed(&cell, &stored).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    let cell = cell.another().await;
+    cell.clock.step(HOUR);
+    let (clean_due, clean_bytes) = closed(&cell, &clean).await;
+    cell.run(&dirty, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(SECOND);
+    cell.run(&dirty, terminate()).await.unwrap();
+    let (dirty_due, dirty_bytes) = due(&cell, &dirty).await;
+    for id in [&clean, &dirty] {
+        falsify_row(&cell, id).await;
+    }
+    cell.clock.step(RETENTION - HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    cell.out.until(|out| out.deleted().len() == 2).await;
+    assert_eq!(removals(&cell, ShardId(0)), [(stored_due, -stored_bytes)]);
+    cell.clock.step(2 * HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    cell.out.until(|out| out.deleted().len() == 6).await;
+    let mut removed = removals(&cell, ShardId(0));
+    removed.sort();
+    let all = [(stored_due, -stored_bytes), (clean_due, -clean_bytes), (dirty_due, -dirty_bytes)];
+    assert_eq!(removed, all);
+    for id in [&stored, &clean, &dirty] {
+        assert_gone(&cell, id).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let left = cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap();
+    assert_eq!(left, []);
+    assert_gone(&cell.another().await, &dirty).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_in_use_again_keeps_its_new_run_over_a_crash() {
+    for (before, sliced) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (cell, disk) = Cell::on_disk(forgetful()).await;
+        let id = id_on(0, 0);
+        let (due_ms, bytes) = closed(&cell, &id).await;
+        let old = run_id(&cell, &id).await.unwrap();
+        cell.runtime.checkpoint_all().await.unwrap();
+        if before {
+            cell.run(&id, start()).await.unwrap();
+        }
+        cell.clock.step(RETENTION + SECOND);
+        cell.runtime.turn_hours_all().await.unwrap();
+        cell.out.until(|out| !out.deleted().is_empty()).await;
+        if !before {
+            cell.run(&id, start()).await.unwrap();
+        }
+        let new = run_id(&cell, &id).await;
+        assert!(new.is_some_and(|new| new != old));
+        if sliced {
+            // The new records are stored, and the log still begins before the deletion.
+            cell.ledger.refuse_advances(true);
+            assert!(cell.runtime.checkpoint_all().await.is_err());
+            cell.ledger.refuse_advances(false);
+        }
+        disk.crash(0);
+        let mut next = cell.another().await;
+        for _ in 0..2 {
+            assert_eq!(run_id(&next, &id).await, new, "before {before}, sliced {sliced}");
+            assert_eq!(next.history(&id, 1, i64::MAX).await.len(), 2);
+            let target = Target::run(NAMESPACE, id.as_str(), old);
+            assert!(next.runtime.history(&target, 1, i64::MAX).await.unwrap().is_none());
+            next.runtime.checkpoint_all().await.unwrap();
+            next = next.another().await;
+        }
+        assert_eq!(deletions(&next)[0].current_runs.is_empty(), before);
         assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)]);
     }
 }
