@@ -56,7 +56,7 @@ async fn supervise(args: &DevArgs, data_dir: &DataDir) -> anyhow::Result<()> {
     let life = Lifetime::begin(None)?;
     // Checked here too, so that a wrong one is one message and not seven.
     clock(args.time_offset.as_deref())?;
-    let plan = Plan::settle(args, data_dir)?;
+    let mut plan = Plan::settle(args, data_dir)?;
     let mut supervisor = Supervisor::start(plan.children()?, BACKOFF);
     let outcome = tokio::select! {
         outcome = serve(args, data_dir, &plan, &supervisor) => outcome,

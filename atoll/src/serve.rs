@@ -47,10 +47,14 @@ fn one_line(error: &ConfigError) -> anyhow::Error {
     }
 }
 
-/// Fails where a listener could not be bound now. Called before databases are made or changed: a process that cannot serve
+/// Fails where a listener could not be bound now, unless it was handed down to this process. Called before databases are made or changed: a process that cannot serve
 /// leaves them as they were. A port that is taken later is still an error, only a less tidy one.
 pub(crate) fn probe_port(listen: SocketAddr) -> anyhow::Result<()> {
-    TcpListener::bind(listen).map(drop).with_context(|| format!("cannot listen on {listen}"))
+    let probe = || match atoll_rpc::inherited_listener(listen)? {
+        Some(_) => Ok(()),
+        None => TcpListener::bind(listen).map(drop),
+    };
+    probe().with_context(|| format!("cannot listen on {listen}"))
 }
 
 /// Runs a process on one thread: pieces are small, and a second thread costs more than it gives (see the cell's budget).

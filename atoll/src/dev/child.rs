@@ -1,10 +1,14 @@
 //! One run of one child process, from its start to its end.
 
 use std::ffi::OsString;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use atoll_rpc::INHERITED_LISTENERS;
+use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::serve::lifetime::Announcement;
 
 /// How to start a child.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct ChildSpec {
     /// What people call it.
     pub(crate) name: String,
@@ -22,6 +26,8 @@ pub(crate) struct ChildSpec {
     pub(crate) arguments: Vec<OsString>,
     /// How long it gets to stop by itself before it is killed.
     pub(crate) stop_patience: Duration,
+    /// Sockets that each run gets, already listening. They stay open here: who connects between two runs waits for the next.
+    pub(crate) listeners: Vec<TcpListener>,
 }
 
 /// How a run ended.
@@ -73,18 +79,29 @@ struct Running {
 
 impl Running {
     fn start(spec: &ChildSpec) -> std::io::Result<Self> {
-        let mut child = Command::new(&spec.program)
-            .args(&spec.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut command = Command::new(&spec.program);
+        command.args(&spec.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = spawn_with(&mut command, &spec.listeners)?;
         let pid = child.id().unwrap_or_default();
         // Taken out, because waiting for a child closes its input.
         let input = child.stdin.take();
         let output = Output(child.stdout.take().map(|output| BufReader::new(output).lines()));
         Ok(Self { child, pid, input, output })
     }
+}
+
+/// Starts a child that inherits `listeners`. The program's only thread starts one child after the other, so that none gets
+/// another's sockets.
+fn spawn_with(command: &mut Command, listeners: &[TcpListener]) -> std::io::Result<Child> {
+    let numbers: Vec<String> = listeners.iter().map(|listener| listener.as_raw_fd().to_string()).collect();
+    command.env(INHERITED_LISTENERS, numbers.join(","));
+    let set_all = |flags| {
+        listeners.iter().try_for_each(|listener| Ok::<_, std::io::Error>(fcntl_setfd(listener, flags)?))
+    };
+    set_all(FdFlags::empty())?;
+    let child = command.spawn();
+    set_all(FdFlags::CLOEXEC)?;
+    child
 }
 
 /// What a child writes to standard output.

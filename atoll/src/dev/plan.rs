@@ -1,7 +1,7 @@
 //! Which processes make a dev cloud, and with which configuration.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ struct Piece {
     /// `cell serve`, as words.
     command: &'static [&'static str],
     config: PathBuf,
-    /// `host:port` that it serves, with health and metrics.
-    address: String,
+    /// Where it listens. The first serves health and metrics.
+    listens: Vec<SocketAddr>,
 }
 
 /// Whether a piece of that name is a cell.
@@ -95,20 +95,22 @@ impl Plan {
         data_dir: &DataDir,
         name: &str,
         command: &'static [&'static str],
-        address: String,
+        listens: Vec<SocketAddr>,
         config: &C,
     ) -> anyhow::Result<()> {
         let path = data_dir.join("config").join(format!("{name}.toml"));
         write_private(&path, toml::to_string(config)?.as_bytes())
             .with_context(|| format!("configuration {}", path.display()))?;
-        self.pieces.push(Piece { name: name.to_owned(), command, config: path, address });
+        self.pieces.push(Piece { name: name.to_owned(), command, config: path, listens });
         Ok(())
     }
 
-    /// How to start the processes: all at once, because each waits for what it needs.
-    pub(super) fn children(&self) -> anyhow::Result<Vec<ChildSpec>> {
+    /// How to start the processes: all at once, because each waits for what it needs. Hands the listening sockets over, and so
+    /// is asked once.
+    pub(super) fn children(&mut self) -> anyhow::Result<Vec<ChildSpec>> {
         let program = std::env::current_exe().context("own executable")?;
-        let children = self.pieces.iter().map(|piece| {
+        let Self { pieces, ports, .. } = self;
+        let children = pieces.iter().map(|piece| {
             let mut arguments: Vec<_> = piece.command.iter().map(Into::into).collect();
             arguments.extend(["--config".into(), piece.config.clone().into_os_string()]);
             arguments.extend(["--supervisor".into(), own_pid().to_string().into()]);
@@ -117,6 +119,7 @@ impl Plan {
                 program: program.clone(),
                 arguments,
                 stop_patience: STOP_PATIENCE,
+                listeners: ports.take_listeners(&piece.listens),
             }
         });
         Ok(children.collect())
@@ -153,7 +156,7 @@ impl Plan {
                     Some(State::Serving { pid }) => Some(*pid),
                     _ => None,
                 };
-                (piece.name.clone(), ProcessEntry { pid, address: piece.address.clone() })
+                (piece.name.clone(), ProcessEntry { pid, address: piece.listens[0].to_string() })
             })
             .collect();
         ReadyFile {

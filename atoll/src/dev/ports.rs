@@ -10,8 +10,8 @@ use rand::Rng;
 
 use super::ready_file::write_private;
 
-/// Where free ports are looked for: below what systems hand out to outgoing connections, so that a piece which restarts
-/// finds its port free.
+/// Where free ports are looked for: below what systems hand out to outgoing connections, so that a cloud which restarts
+/// finds its ports free.
 const FREE_PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// A port to have: what it is for, where it listens, and its number where the user chose one.
@@ -25,17 +25,20 @@ pub(crate) struct Wanted {
     pub(crate) port: Option<u16>,
 }
 
-/// Numbers by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ports(BTreeMap<String, SocketAddr>);
+/// Addresses by name, and the sockets that listen on them: a port that is settled stays ours.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    addresses: BTreeMap<&'static str, SocketAddr>,
+    /// Those that are not handed over yet.
+    listeners: BTreeMap<&'static str, TcpListener>,
+}
 
 impl Ports {
     /// Settles all ports and keeps free ones in `file`. A chosen port that is taken is an error, and nothing is written then.
     pub(crate) fn settle(file: &Path, wanted: &[Wanted]) -> anyhow::Result<Self> {
         let kept = read(file)?;
-        // Held until all are settled: none is given out twice.
-        let mut listeners = Vec::new();
-        let mut settled = BTreeMap::new();
+        let mut listeners = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
         let chosen: BTreeSet<u16> = wanted.iter().filter_map(|wanted| wanted.port).collect();
         for wanted in wanted {
             let listener = match wanted.port {
@@ -43,19 +46,28 @@ impl Ports {
                     .with_context(|| format!("cannot listen on {}:{port} ({})", wanted.ip, wanted.name))?,
                 None => free(wanted.ip, kept.get(wanted.name).copied(), &chosen)?,
             };
-            settled.insert(wanted.name.to_owned(), listener.local_addr()?);
-            listeners.push(listener);
+            addresses.insert(wanted.name, listener.local_addr()?);
+            listeners.insert(wanted.name, listener);
         }
         let numbers: BTreeMap<&str, u16> =
-            settled.iter().map(|(name, address)| (name.as_str(), address.port())).collect();
+            addresses.iter().map(|(name, address)| (*name, address.port())).collect();
         write_private(file, (serde_json::to_string_pretty(&numbers)? + "\n").as_bytes())
             .with_context(|| format!("ports {}", file.display()))?;
-        Ok(Self(settled))
+        Ok(Self { addresses, listeners })
     }
 
     /// The address of a name that was wanted.
     pub(crate) fn get(&self, name: &str) -> SocketAddr {
-        *self.0.get(name).unwrap_or_else(|| panic!("port {name} was not wanted"))
+        *self.addresses.get(name).unwrap_or_else(|| panic!("port {name} was not wanted"))
+    }
+
+    /// Hands over the sockets that listen on `addresses`, each once.
+    pub(crate) fn take_listeners(&mut self, addresses: &[SocketAddr]) -> Vec<TcpListener> {
+        let Self { addresses: by_name, listeners } = self;
+        listeners
+            .extract_if(.., |name, _| addresses.contains(&by_name[name]))
+            .map(|(_, listener)| listener)
+            .collect()
     }
 }
 
@@ -95,7 +107,9 @@ mod tests {
         let both = [wanted("gateway", None), wanted("cloud", None)];
         let first = Ports::settle(&file, &both).unwrap();
         assert_ne!(first.get("gateway"), first.get("cloud"));
-        assert_eq!(Ports::settle(&file, &both).unwrap(), first);
+        let addresses = first.addresses.clone();
+        drop(first);
+        assert_eq!(Ports::settle(&file, &both).unwrap().addresses, addresses);
     }
 
     #[test]
@@ -103,9 +117,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ports.json");
         let first = Ports::settle(&file, &[wanted("gateway", None)]).unwrap();
-        let _taken = TcpListener::bind(first.get("gateway")).unwrap();
+        // The first one still listens.
         let second = Ports::settle(&file, &[wanted("gateway", None)]).unwrap();
         assert_ne!(second.get("gateway"), first.get("gateway"));
+    }
+
+    #[test]
+    fn settled_ports_are_listening_until_handed_over_and_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let both = [wanted("gateway", None), wanted("cloud", None)];
+        let mut ports = Ports::settle(&directory.path().join("ports.json"), &both).unwrap();
+        let [gateway, cloud] = ["gateway", "cloud"].map(|name| ports.get(name));
+        let taken = ports.take_listeners(&[gateway]);
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].local_addr().unwrap(), gateway);
+        assert!(ports.take_listeners(&[gateway]).is_empty(), "handed over already");
+        drop(taken);
+        std::net::TcpStream::connect(gateway).unwrap_err();
+        std::net::TcpStream::connect(cloud).unwrap();
     }
 
     #[test]

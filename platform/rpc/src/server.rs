@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::{Dispatcher, DispatcherError};
+use crate::inherited::inherited_listener;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 pub use config::ServerConfig;
 use connection::Connections;
@@ -81,10 +82,14 @@ impl Server {
         self
     }
 
-    /// Binds and serves in the current runtime, of whatever kind, until `stop` is cancelled; then drains.
+    /// Binds, unless a socket with the address was handed down to this process (see [`inherited_listener`]), and serves in the
+    /// current runtime, of whatever kind, until `stop` is cancelled; then drains.
     pub async fn start(self, stop: CancellationToken) -> Result<ServerHandle, ServerError> {
         let address = self.config.listen;
         let bind_error = |source| ServerError::Bind { address, source };
+        if let Some(listener) = inherited_listener(address).map_err(bind_error)? {
+            return self.start_on(listener, stop);
+        }
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         self.serve(listener, stop).map_err(|error| match error {
             Failure::Io(source) => bind_error(source),

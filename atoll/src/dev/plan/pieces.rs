@@ -22,21 +22,22 @@ impl Plan {
         let log = LogConfig { level: args.log_level.clone(), format: args.log_format };
         for cell in TENANT_CELLS.into_iter().chain([SYSTEM]) {
             let config = self.cell(cell, args, data_dir, &log);
-            let address = config.listen.to_string();
-            self.add(data_dir, &format!("cell-{cell}"), &["cell", "serve"], address, &config)?;
+            let listens =
+                [config.listen].into_iter().chain(config.admin.as_ref().map(|admin| admin.listen)).collect();
+            self.add(data_dir, &format!("cell-{cell}"), &["cell", "serve"], listens, &config)?;
         }
         let metering = self.metering(args, data_dir, &log);
-        let address = metering.listen.to_string();
-        self.add(data_dir, "metering", &["metering", "serve"], address, &metering)?;
+        let listens = vec![metering.listen];
+        self.add(data_dir, "metering", &["metering", "serve"], listens, &metering)?;
         let billing = self.billing(args, data_dir, &log);
-        let address = billing.listen.to_string();
-        self.add(data_dir, "billing", &["billing", "serve"], address, &billing)?;
+        let listens = vec![billing.listen];
+        self.add(data_dir, "billing", &["billing", "serve"], listens, &billing)?;
         let control_plane = self.control_plane(args, data_dir, &log);
-        let address = control_plane.listen.to_string();
-        self.add(data_dir, "control-plane", &["control-plane", "serve"], address, &control_plane)?;
+        let listens = vec![control_plane.listen, control_plane.internal_listen];
+        self.add(data_dir, "control-plane", &["control-plane", "serve"], listens, &control_plane)?;
         let gateway = self.gateway(data_dir, &log);
-        let address = gateway.listen.to_string();
-        self.add(data_dir, "gateway", &["gateway", "serve"], address, &gateway)
+        let listens = vec![gateway.listen];
+        self.add(data_dir, "gateway", &["gateway", "serve"], listens, &gateway)
     }
 
     fn cell(&self, id: &str, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> CellConfig {

@@ -22,6 +22,7 @@ fn shell(name: &str, script: &str) -> ChildSpec {
         program: PathBuf::from("/bin/sh"),
         arguments: vec!["-c".into(), script.into()],
         stop_patience: HUNG,
+        listeners: Vec::new(),
     }
 }
 
@@ -55,6 +56,27 @@ async fn a_child_that_dies_is_started_again() {
     serving_pid(&supervisor, "a", Some(second)).await;
     supervisor.stop(|_| true).await;
     assert_eq!(supervisor.states().borrow()["a"], State::Stopped);
+}
+
+#[tokio::test]
+async fn who_connects_while_a_child_is_down_waits_for_the_next() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Neither run accepts: connections wait in the socket that all runs and the supervisor share.
+    let script = format!("test -S /dev/fd/${{ATOLL_INHERITED_LISTENERS:?}} && {READY}; read end");
+    let child = ChildSpec { listeners: vec![listener], ..shell("a", &script) };
+    let mut supervisor = Supervisor::start(vec![child], QUICK);
+    supervisor.all_serving().await.unwrap();
+    let first = serving_pid(&supervisor, "a", None).await;
+    kill(first);
+    let mut states = supervisor.states();
+    let down = states.wait_for(|states| states["a"] == State::Starting);
+    drop(tokio::time::timeout(HUNG, down).await.expect("does not hang").unwrap());
+    let waiting = tokio::net::TcpStream::connect(address).await.unwrap();
+    serving_pid(&supervisor, "a", Some(first)).await;
+    drop(waiting);
+    supervisor.stop(|_| true).await;
+    tokio::net::TcpStream::connect(address).await.unwrap_err();
 }
 
 #[tokio::test]
