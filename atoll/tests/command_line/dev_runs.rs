@@ -1,6 +1,6 @@
 //! A whole cloud from its start to its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
+use crate::content::content;
 use crate::run::atoll;
 
 /// Generous: tells hung from works.
@@ -92,6 +93,15 @@ fn identity(ready: &Value) -> Value {
     fields.map(|field| ready[field].clone()).into_iter().collect()
 }
 
+/// The files that a running cloud does not write to, with their content.
+fn settled(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = content(&data.join("config"));
+    for name in ["FORMAT", "LOCK", "ports.json", "secrets.json", "dev.json"] {
+        files.insert(data.join(name), std::fs::read(data.join(name)).unwrap());
+    }
+    files
+}
+
 #[test]
 fn a_cloud_says_what_it_is_stops_when_told_and_comes_back_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,10 +121,16 @@ fn a_cloud_says_what_it_is_stops_when_told_and_comes_back_the_same() {
     let listed = atoll(folder.path(), &["account", "list", "--ready-file", "data/dev.json"]);
     assert_eq!(listed.code, 0, "{listed:?}");
     assert!(listed.out.contains(cloud.ready["account_id"].as_str().unwrap()), "{listed:?}");
+    let settled_before = settled(&folder.path().join("data"));
     let second =
         atoll(folder.path(), &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"]);
     assert_eq!(second.code, 1, "{second:?}");
     assert!(second.err.contains("is in use by another process"), "{second:?}");
+    assert_eq!(second.err.lines().count(), 1, "{second:?}");
+    assert!(
+        settled(&folder.path().join("data")) == settled_before,
+        "the second one changed the first one's files"
+    );
 
     let (before, processes, ready_file) =
         (identity(&cloud.ready), pids(&cloud.ready), cloud.ready_file.clone());
