@@ -8,15 +8,19 @@ use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 use atoll_rpc::CallOptions;
 
 use crate::cells::{Cell, Cells};
+use crate::freshness::Freshness;
 use crate::table::RoutingTable;
 
 /// Metadata in which clients repeat the namespace.
 const NAMESPACE_HEADER: &str = "temporal-namespace";
+/// How many cells are asked at the most where any cell will do.
+const ANY_CELL_ATTEMPTS: usize = 3;
 
 /// The routing table in use, with connections to its cells. Cheap to clone; replaced as a whole.
 #[derive(Debug, Clone)]
 pub struct SharedTable {
     current: Arc<ArcSwap<Routing>>,
+    freshness: Freshness,
     connections_per_cell: usize,
 }
 
@@ -29,7 +33,12 @@ struct Routing {
 impl SharedTable {
     /// An empty table; `connections_per_cell` are opened as calls need them.
     pub fn new(connections_per_cell: usize) -> Self {
-        Self { current: Arc::default(), connections_per_cell }
+        Self { current: Arc::default(), freshness: Freshness::default(), connections_per_cell }
+    }
+
+    /// Where calls ask whether this table is the current one.
+    pub(crate) fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// Routes by another table from now on. Calls that are under way stay where they are.
@@ -38,6 +47,12 @@ impl SharedTable {
         metrics::gauge!("gateway_routes").set(table.routes.len() as f64);
         metrics::gauge!("gateway_routes_version").set(table.version as f64);
         self.current.store(Arc::new(Routing { table, cells }));
+    }
+}
+
+impl Routing {
+    fn cell_of(&self, namespace: &str) -> Option<Arc<Cell>> {
+        self.table.cell_of(namespace).and_then(|id| self.cells.get(id)).cloned()
     }
 }
 
@@ -64,15 +79,35 @@ impl Forwarder {
             return any_cell(&routing.cells, ctx, method, &body).await;
         }
         let namespace = namespace(ctx, method, &body)?;
-        let cell = match routing.table.cell_of(namespace).and_then(|id| routing.cells.get(id)) {
-            Some(cell) => Arc::clone(cell),
-            None => {
-                metrics::counter!("gateway_unrouted_calls_total").increment(1);
-                routing.cells.by_preference().first().map(|cell| Arc::clone(cell)).ok_or_else(no_cells)?
+        match routing.cell_of(namespace) {
+            Some(cell) => {
+                drop(routing);
+                send(&cell, ctx, method, body).await
             }
-        };
-        drop(routing);
-        send(&cell, ctx, method, body).await
+            None => self.forward_unrouted(namespace, ctx, method, &body).await,
+        }
+    }
+
+    /// Forwards a call of a namespace that the table lacks: it may have been created a moment ago.
+    async fn forward_unrouted(
+        &self,
+        namespace: &str,
+        ctx: &CallContext,
+        method: &'static MethodInfo,
+        body: &Bytes,
+    ) -> Result<Reply, Status> {
+        let current = self.table.freshness.is_current().await;
+        let routing = self.table.current.load_full();
+        if let Some(cell) = routing.cell_of(namespace) {
+            return send(&cell, ctx, method, body.clone()).await;
+        }
+        metrics::counter!("gateway_unrouted_calls_total").increment(1);
+        match any_cell(&routing.cells, ctx, method, body).await {
+            Err(status) if status.code == Code::NotFound && !current => Err(Status::unavailable(
+                "the gateway does not know this namespace, and the control plane does not answer",
+            )),
+            answer => answer,
+        }
     }
 }
 
@@ -108,21 +143,26 @@ fn namespace<'a>(ctx: &CallContext, method: &MethodInfo, body: &'a Bytes) -> Res
     }
 }
 
-/// Asks one cell after the other until one answers. Only for calls that change nothing.
+/// Asks one cell after the other until one has an answer that another one would not better. A cell that came back a moment ago may not
+/// have the newest keys, so that a key is unknown only if several cells say so: they refused the call before it did anything. After
+/// UNAVAILABLE nobody knows, and only a call that changes nothing is sent to another cell.
 async fn any_cell(
     cells: &Cells,
     ctx: &CallContext,
     method: &'static MethodInfo,
     body: &Bytes,
 ) -> Result<Reply, Status> {
-    let mut last = no_cells();
-    for cell in cells.by_preference() {
+    let reads = std::ptr::eq(method, workflow_service::GET_SYSTEM_INFO.info());
+    let mut refusal = None;
+    for cell in cells.by_preference().into_iter().take(ANY_CELL_ATTEMPTS) {
         match send(cell, ctx, method, body.clone()).await {
-            Err(status) if status.code == Code::Unavailable => last = status,
+            // What a cell says of the key tells more than that another one is away.
+            Err(status) if status.code == Code::Unauthenticated => refusal = Some(status),
+            Err(status) if status.code == Code::Unavailable && reads => refusal = refusal.or(Some(status)),
             answer => return answer,
         }
     }
-    Err(last)
+    Err(refusal.unwrap_or_else(no_cells))
 }
 
 async fn send(

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use crate::table::RoutingTable;
 
 /// How long one watch may take; the control plane answers a little earlier.
 const WATCH: Duration = Duration::from_secs(30);
+/// How long one look at the current table may take.
+const LOOK: Duration = Duration::from_secs(2);
+/// Pause between two looks that calls asked for, so that calls for unknown namespaces do not load the control plane.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 /// First pause after a failed watch; pauses double up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause after a failed watch.
@@ -25,17 +30,29 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Follows the table until `stop` is cancelled.
+    /// Follows the table until `stop` is cancelled, and looks at once when a call asks whether the table is current.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            never = self.follow() => match never {},
+        }
+    }
+
+    async fn follow(&self) -> Infallible {
         // Version 0 asks for the whole table: after a start or a broken watch nobody knows whether the same version is the same
         // table, because the control plane's database may have been replaced.
         let mut known = 0;
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = tokio::select! {
-                () = stop.cancelled() => return,
-                answer = self.ask(known) => answer,
+            let question = self.table.freshness().open_question();
+            let answer = match question {
+                Some(_) => self.ask(known, true).await,
+                None => tokio::select! {
+                    answer = self.ask(known, false) => answer,
+                    () = self.table.freshness().asked() => continue,
+                },
             };
+            let failed = answer.is_err();
             match answer {
                 Ok(answer) => {
                     pause = FIRST_PAUSE;
@@ -47,19 +64,26 @@ impl Watch {
                 Err(status) => {
                     tracing::info!(%status, "routing table cannot be read; the last one stays in use");
                     known = 0;
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(pause) => {}
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
+            }
+            if let Some(question) = question {
+                self.table.freshness().answer(question, !failed);
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
+            if failed {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.table.freshness().asked() => {}
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
 
-    async fn ask(&self, known: u64) -> Result<WatchRoutesResponse, Status> {
-        let request = WatchRoutesRequest { after_version: known };
-        let options = CallOptions::timeout(WATCH).bearer(&self.token);
+    /// The table where it is another than `known`: with `now` at once, else when it changes.
+    async fn ask(&self, known: u64, now: bool) -> Result<WatchRoutesResponse, Status> {
+        let request = WatchRoutesRequest { after_version: known, now };
+        let options = CallOptions::timeout(if now { LOOK } else { WATCH }).bearer(&self.token);
         self.client.call(routing_service::WATCH_ROUTES, &request, options).await
     }
 

@@ -69,6 +69,9 @@ impl RawService for TestCell {
                 let _gone = OnDrop(self.seen.clone());
                 std::future::pending::<()>().await;
             }
+            if ctx.header("authorization") == Some(&*format!("Bearer not-in-{}", self.name)) {
+                return Err(Status::unauthenticated("no such key"));
+            }
             if method.name == "GetSystemInfo" {
                 let info =
                     wf::GetSystemInfoResponse { server_version: self.name.to_owned(), capabilities: None };
@@ -98,6 +101,9 @@ impl RoutingService for TestRouting {
     ) -> Result<WatchRoutesResponse, Status> {
         assert_eq!(ctx.header("authorization"), Some("Bearer internal"));
         let mut table = self.0.clone();
+        if request.now {
+            return Ok(table.borrow().clone());
+        }
         let table = table.wait_for(|table| table.version != request.after_version).await;
         Ok(table.map_err(|_| Status::unavailable("over"))?.clone())
     }
@@ -191,6 +197,20 @@ impl World {
         tokio::time::timeout(PATIENCE, routed).await.unwrap();
     }
 
+    /// Waits until the gateway routes this namespace no longer: cell a, which lacks it, is then asked in place of cell b, which has it.
+    async fn until_gone(&self, namespace: &str) {
+        let gone = async {
+            while describe(&self.client, namespace).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    }
+
+    fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        ["a", "b"].into_iter().zip(self.cells.lock().unwrap().iter().map(ServerHandle::local_addr)).collect()
+    }
+
     async fn stop_cell(&self, index: usize) {
         let cell = self.cells.lock().unwrap().remove(index);
         cell.shutdown().await;
@@ -267,6 +287,39 @@ async fn a_stopped_cell_is_unavailable_and_the_other_works() {
 }
 
 #[tokio::test]
+async fn a_namespace_is_reached_as_soon_as_the_control_plane_routes_it() {
+    let world = World::new().await;
+    let cells = world.addresses();
+    for version in 2..20 {
+        world.routes.send_replace(table(version, &cells, &[]));
+        world.until_gone("two.acct1").await;
+        world.routes.send_replace(table(version + 100, &cells, &[("two.acct1", "b")]));
+        assert_eq!(describe(&world.client, "two.acct1").await.unwrap(), "b");
+    }
+}
+
+#[tokio::test]
+async fn with_the_control_plane_away_nobody_knows_that_a_namespace_is_not_there() {
+    let world = World::new().await;
+    world.control_plane.shutdown().await;
+    assert_eq!(describe(&world.client, "one.acct1").await.unwrap(), "a");
+    assert_eq!(describe(&world.client, "nowhere.acct1").await.unwrap_err().code, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_key_that_one_cell_lacks_is_asked_for_at_another() {
+    let world = World::new().await;
+    let info = async |key: &str| {
+        let options = CallOptions::timeout(PATIENCE).bearer(key);
+        world.client.call(workflow_service::GET_SYSTEM_INFO, &GetSystemInfoRequest {}, options).await
+    };
+    assert_eq!(info("not-in-a").await.unwrap().server_version, "b");
+    assert_eq!(info("not-in-b").await.unwrap().server_version, "a");
+    world.stop_cell(1).await;
+    assert_eq!(info("not-in-a").await.unwrap_err().code, Code::Unauthenticated);
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_takes_its_long_poll_with_it() {
     let mut world = World::new().await;
     let request = PollWorkflowTaskQueueRequest { namespace: "two.acct1".to_owned(), ..Default::default() };
@@ -292,10 +345,7 @@ async fn a_client_that_goes_away_takes_its_long_poll_with_it() {
 #[tokio::test]
 async fn a_changed_table_moves_calls_and_is_kept_for_when_the_control_plane_is_away() {
     let world = World::new().await;
-    let mut cells: Vec<_> = Vec::new();
-    for (id, cell) in ["a", "b"].iter().zip(world.cells.lock().unwrap().iter()) {
-        cells.push((*id, cell.local_addr()));
-    }
+    let cells = world.addresses();
     // Cell b answers NOT_FOUND for this namespace: which proves that the call went there.
     world.routes.send_replace(table(2, &cells, &[("one.acct1", "b"), ("two.acct1", "b")]));
     let moved = async {

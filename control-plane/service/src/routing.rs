@@ -61,17 +61,20 @@ impl RouteTable {
         })
     }
 
+    async fn version(&self) -> Result<u64, StoreError> {
+        counters::get(&mut *self.store.read().await?, Counter::Routes).await
+    }
+
     /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a version that is
-    /// *higher*: the database was restored, and what it holds now counts.
+    /// *higher*: the database was restored, and what it holds now counts. While nothing changes, only the version is read.
     pub async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
         let mut changes = self.changes.subscribe();
         let deadline = tokio::time::Instant::now() + wait;
         loop {
             // Marked as seen before reading, so that a change during the read wakes the wait below.
             changes.mark_unchanged();
-            let table = self.read().await?;
-            if table.version != known {
-                return Ok(table);
+            if self.version().await? != known {
+                return self.read().await;
             }
             tokio::select! {
                 _ = changes.changed() => {}
@@ -93,7 +96,10 @@ impl RoutingService for RouteTable {
         ctx: &CallContext,
         request: WatchRoutesRequest,
     ) -> Result<WatchRoutesResponse, Status> {
-        let wait = ctx.remaining().map_or(MAX_WAIT, |left| left.saturating_sub(MARGIN).min(MAX_WAIT));
+        let wait = match request.now {
+            true => Duration::ZERO,
+            false => ctx.remaining().map_or(MAX_WAIT, |left| left.saturating_sub(MARGIN).min(MAX_WAIT)),
+        };
         Ok(self.watch(request.after_version, wait).await.map_err(ApiError::from)?)
     }
 }
