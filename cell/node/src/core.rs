@@ -1,8 +1,11 @@
 //! What the ports of a cell share.
 
 use crate::queries::PendingQueries;
+use crate::status::status;
+use atoll_api::call::Status;
+use cell_engine::{Command, Run};
 use cell_matching::Matching;
-use cell_shard::{ShardRuntime, Target};
+use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -26,5 +29,16 @@ impl Core {
     /// What a request addresses: the named run, or the current one.
     pub(crate) fn target(namespace_id: Uuid, workflow_id: &str, run_id: &str) -> Target {
         Target { namespace_id, workflow_id: workflow_id.into(), run_id: Uuid::parse_str(run_id).ok() }
+    }
+
+    /// Executes a command for a call: what went wrong comes as the call's status.
+    pub(crate) async fn execute<C: Command>(&self, target: &Target, command: C) -> Result<C::Reply, Status> {
+        self.shards.execute(target, command).await.map_err(|error| status(error, target))
+    }
+
+    /// Looks at a run for a call; NOT_FOUND where there is none.
+    pub(crate) async fn look<R>(&self, target: &Target, look: impl FnOnce(&Run) -> R) -> Result<R, Status> {
+        let found = self.shards.read(target, |view| view.existing().map(look)).await;
+        found.and_then(|found| found.map_err(ShardError::Rejected)).map_err(|error| status(error, target))
     }
 }

@@ -2,7 +2,6 @@
 
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
-use crate::status::status;
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::{Payloads, WorkerVersionStamp, WorkflowType};
@@ -204,7 +203,7 @@ impl NodeActivityTasks {
         details: Option<Payloads>,
     ) -> Result<bool, Status> {
         let command = RecordActivityHeartbeat { activity, details };
-        let reply = self.0.shards.execute(target, command).await.map_err(|e| status(e, target))?;
+        let reply = self.0.execute(target, command).await?;
         Ok(reply.cancel_requested)
     }
 
@@ -216,7 +215,7 @@ impl NodeActivityTasks {
         identity: String,
     ) -> Result<(), Status> {
         let command = RespondActivityCompleted { activity, result, identity };
-        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+        self.0.execute(target, command).await
     }
 
     async fn record_failure(
@@ -228,7 +227,7 @@ impl NodeActivityTasks {
         last_heartbeat_details: Option<Payloads>,
     ) -> Result<(), Status> {
         let command = RespondActivityFailed { activity, failure, identity, last_heartbeat_details };
-        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+        self.0.execute(target, command).await
     }
 
     async fn record_cancellation(
@@ -239,7 +238,7 @@ impl NodeActivityTasks {
         identity: String,
     ) -> Result<(), Status> {
         let command = RespondActivityCanceled { activity, details, identity };
-        self.0.shards.execute(target, command).await.map_err(|e| status(e, target))
+        self.0.execute(target, command).await
     }
 }
 

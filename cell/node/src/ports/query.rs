@@ -57,12 +57,7 @@ pub(super) async fn run(
     let execution = request.execution.clone().unwrap_or_default();
     let mut target = Core::target(namespace.id, &execution.workflow_id, &execution.run_id);
     loop {
-        let seen = core
-            .shards
-            .read(&target, |view| view.existing().map(Seen::of))
-            .await
-            .and_then(|found| found.map_err(ShardError::Rejected))
-            .map_err(|e| status(e, &target))?;
+        let seen = core.look(&target, Seen::of).await?;
         // What is asked now is asked of this run, whatever becomes current later.
         target.run_id = Some(seen.run_id);
         if rejects(request.query_reject_condition(), &seen) {

@@ -11,13 +11,14 @@ use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
 use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
+use cell_engine::Run;
 use cell_engine::commands::{
     RequestCancelWorkflow, ResetStickyTaskQueue, SignalWorkflow, StartWorkflow, TerminateWorkflow,
     transient_tail,
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{HistoryState, Workflows};
-use cell_shard::{ShardError, Target};
+use cell_shard::Target;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -34,8 +35,7 @@ impl Workflows for NodeWorkflows {
     ) -> Result<wf::StartWorkflowExecutionResponse, Status> {
         let target = Target::current(namespace.id, request.workflow_id.as_str());
         let workflow_id = request.workflow_id.clone();
-        let started =
-            self.0.shards.execute(&target, start_command(request)).await.map_err(|e| status(e, &target))?;
+        let started = self.0.execute(&target, start_command(request)).await?;
         let run_id = started.run_id.to_string();
         let event = WorkflowEvent {
             namespace: namespace.name.to_string(),
@@ -70,7 +70,7 @@ impl Workflows for NodeWorkflows {
             header: request.header,
             links: request.links,
         };
-        self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
+        self.0.execute(&target, command).await?;
         Ok(wf::SignalWorkflowExecutionResponse::default())
     }
 
@@ -86,7 +86,7 @@ impl Workflows for NodeWorkflows {
             first_execution_run_id: chain(&request.first_execution_run_id)?,
             external: None,
         };
-        self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
+        self.0.execute(&target, command).await?;
         Ok(wf::RequestCancelWorkflowExecutionResponse::default())
     }
 
@@ -103,7 +103,7 @@ impl Workflows for NodeWorkflows {
             first_execution_run_id: chain(&request.first_execution_run_id)?,
             links: request.links,
         };
-        self.0.shards.execute(&target, command).await.map_err(|e| status(e, &target))?;
+        self.0.execute(&target, command).await?;
         Ok(wf::TerminateWorkflowExecutionResponse::default())
     }
 
@@ -113,13 +113,7 @@ impl Workflows for NodeWorkflows {
         request: wf::DescribeWorkflowExecutionRequest,
     ) -> Result<wf::DescribeWorkflowExecutionResponse, Status> {
         let target = addressed(namespace, request.execution.as_ref());
-        let described = self
-            .0
-            .shards
-            .read(&target, |view| view.existing().map(cell_engine::Run::describe))
-            .await
-            .and_then(|found| found.map_err(ShardError::Rejected))
-            .map_err(|e| status(e, &target))?;
+        let described = self.0.look(&target, Run::describe).await?;
         Ok(wf::DescribeWorkflowExecutionResponse {
             execution_config: Some(described.config),
             workflow_execution_info: Some(described.info),
@@ -146,7 +140,7 @@ impl Workflows for NodeWorkflows {
         request: wf::ResetStickyTaskQueueRequest,
     ) -> Result<wf::ResetStickyTaskQueueResponse, Status> {
         let target = addressed(namespace, request.execution.as_ref());
-        self.0.shards.execute(&target, ResetStickyTaskQueue).await.map_err(|e| status(e, &target))?;
+        self.0.execute(&target, ResetStickyTaskQueue).await?;
         Ok(wf::ResetStickyTaskQueueResponse::default())
     }
 
@@ -157,20 +151,13 @@ impl Workflows for NodeWorkflows {
         run_id: Option<Uuid>,
     ) -> Result<HistoryState, Status> {
         let target = Target { namespace_id: namespace.id, workflow_id: workflow_id.into(), run_id };
-        let state = |view: cell_engine::View<'_>| {
-            view.existing().map(|run| HistoryState {
-                run_id: run.run_id(),
-                last_event_id: run.next_event_id() - 1,
-                closed: run.closed(),
-                transient: transient_tail(run),
-            })
+        let state = |run: &Run| HistoryState {
+            run_id: run.run_id(),
+            last_event_id: run.next_event_id() - 1,
+            closed: run.closed(),
+            transient: transient_tail(run),
         };
-        self.0
-            .shards
-            .read(&target, state)
-            .await
-            .and_then(|found| found.map_err(ShardError::Rejected))
-            .map_err(|e| status(e, &target))
+        self.0.look(&target, state).await
     }
 
     async fn history_page(
