@@ -6,6 +6,7 @@ mod child;
 mod data_dir;
 mod plan;
 mod ports;
+mod preflight;
 pub(crate) mod ready_file;
 mod secrets;
 mod supervise;
@@ -39,8 +40,9 @@ pub(crate) fn run(args: &DevArgs) -> anyhow::Result<()> {
     let (path, _removed_at_the_end) = data_path(args)?;
     DataDir::probe(&path)?;
     Plan::probe_ports(args)?;
-    let data_dir = DataDir::open(&path)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(preflight::databases(&path))?;
+    let data_dir = DataDir::open(&path)?;
     runtime.block_on(supervise(args, &data_dir))
 }
 

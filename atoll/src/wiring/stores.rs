@@ -1,5 +1,7 @@
 //! A cell's databases.
 
+mod lock;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use anyhow::Context;
 use cell_store::{MemoryStore, Stores};
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
 use cell_visibility::{MemoryVisibility, VisibilityStore};
+use lock::DatabaseLock;
 
 /// What a cell stores in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +40,20 @@ pub(crate) struct OpenStores {
     pub(crate) stores: Stores,
     /// Lists and counts.
     pub(crate) visibility: Arc<dyn VisibilityStore>,
-    files: Option<(SqliteStore, Arc<SqliteVisibility>)>,
+    files: Option<Files>,
+}
+
+/// What is open of a cell's files.
+struct Files {
+    store: SqliteStore,
+    visibility: Arc<SqliteVisibility>,
+    /// Given up last: see [`DatabaseLock`].
+    lock: DatabaseLock,
 }
 
 impl OpenStores {
-    /// Opens a database, making it where it is missing.
+    /// Opens a database, making it where it is missing. What another process uses, what is not ours and what is damaged is
+    /// refused, and then everything is left as it was.
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
         let Database::Sqlite(path) = database else {
             return Ok(Self {
@@ -50,26 +62,46 @@ impl OpenStores {
                 files: None,
             });
         };
-        let named = || format!("database {}", path.display());
-        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(named)?;
         let beside = visibility_path(path);
+        let named = || format!("database {}", path.display());
+        let existing = DatabaseLock::of_existing(path).await.with_context(named)?;
+        inspect(path).await?;
+        let lock = match existing {
+            Some(lock) => lock,
+            None => DatabaseLock::of_new(path).await.with_context(named)?,
+        };
+        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(named)?;
         let named = || format!("database {}", beside.display());
         let visibility =
             Arc::new(SqliteVisibility::connect(SqliteOptions::new(&beside)).await.with_context(named)?);
         Ok(Self {
             stores: store.stores(),
             visibility: Arc::clone(&visibility) as Arc<dyn VisibilityStore>,
-            files: Some((store, visibility)),
+            files: Some(Files { store, visibility, lock }),
         })
     }
 
     /// Waits for writes and closes the files.
     pub(crate) async fn close(self) {
-        if let Some((store, visibility)) = self.files {
+        if let Some(Files { store, visibility, lock }) = self.files {
             store.close().await;
             visibility.close().await;
+            drop(lock);
         }
     }
+}
+
+/// Refuses files of a cell that it could not start on: their headers, and the logs of all shards. Writes nothing; files that
+/// are missing are fine.
+pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
+    let options = SqliteOptions::new(path);
+    SqliteStore::inspect(&options, &mut cell_shard::verify)
+        .await
+        .with_context(|| format!("database {}", path.display()))?;
+    let beside = visibility_path(path);
+    SqliteVisibility::inspect(&SqliteOptions::new(&beside))
+        .await
+        .with_context(|| format!("database {}", beside.display()))
 }
 
 /// `cell.db` has its visibility in `cell-visibility.db`.

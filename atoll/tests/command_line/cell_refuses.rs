@@ -1,28 +1,10 @@
 //! What a cell does not start on, leaving everything as it was.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::content::content;
-use crate::run::atoll;
-
-/// Runs `atoll` in a folder where it must fail with one line that holds `message`, and change nothing.
-fn refused(folder: &Path, arguments: &[&str], message: &str) {
-    let before = content(folder);
-    let outcome = atoll(folder, arguments);
-    assert_eq!(outcome.code, 1, "{arguments:?}: {outcome:?}");
-    assert!(outcome.err.contains(message), "{arguments:?}: {outcome:?}");
-    assert_eq!(outcome.err.lines().count(), 1, "{arguments:?}: {outcome:?}");
-    assert_eq!(outcome.out, "", "{arguments:?}");
-    let after = content(folder);
-    let names = [before.keys().collect::<Vec<_>>(), after.keys().collect()];
-    assert_eq!(names[0], names[1], "{arguments:?} made or removed something");
-    assert!(before == after, "{arguments:?} changed the content of something");
-}
+use crate::refused::refused;
+use crate::running_cell::{CELL, RunningCell};
 
 #[test]
 fn a_database_that_is_none() {
@@ -43,30 +25,13 @@ fn a_database_of_another_owner_a_newer_version_or_with_a_damaged_header() {
     // Offsets and sizes as the file format of SQLite has them.
     for (at, bytes) in [(68, &b"else"[..]), (60, &999_i32.to_be_bytes()), (0, b"NotLite")] {
         let folder = tempfile::tempdir().unwrap();
-        make_database(folder.path());
+        RunningCell::start(folder.path(), &CELL).stop();
         let path = folder.path().join("cell.db");
         let mut content = std::fs::read(&path).unwrap();
         content[at..at + bytes.len()].copy_from_slice(bytes);
         std::fs::write(&path, content).unwrap();
-        let cell = ["cell", "serve", "--port", "0", "--database-url", "sqlite:cell.db"];
-        refused(folder.path(), &cell, "cell.db");
+        refused(folder.path(), &CELL, "cell.db");
     }
-}
-
-/// Starts a cell on `cell.db` for the first time and stops it as a user does.
-fn make_database(folder: &Path) {
-    let mut cell = Command::new(env!("CARGO_BIN_EXE_atoll"))
-        .args(["cell", "serve", "--port", "0", "--database-url", "sqlite:cell.db"])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(cell.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("serves on"), "{line}");
-    kill_process(Pid::from_raw(cell.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
-    assert!(cell.wait().unwrap().success());
 }
 
 #[test]
@@ -94,4 +59,24 @@ fn a_wrong_configuration_file() {
     for piece in ["cell", "gateway", "control-plane", "metering", "billing"] {
         refused(folder.path(), &[piece, "serve", "--config", "wrong.toml"], "no_such_key");
     }
+}
+
+#[test]
+fn a_visibility_database_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cell-visibility.db"), "dear all, this is not a database").unwrap();
+    refused(folder.path(), &CELL, "database cell-visibility.db");
+}
+
+#[test]
+fn a_database_that_another_process_uses_and_none_that_a_killed_one_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = ["server", "start-dev", "--port", "0", "--db-filename", "cell.db"];
+    for [first, second] in [[&CELL[..], &dev[..]], [&dev, &CELL], [&CELL, &CELL]] {
+        let running = RunningCell::start(folder.path(), first);
+        refused(folder.path(), second, "database cell.db: in use by another process");
+        running.kill();
+        RunningCell::start(folder.path(), second).stop();
+    }
+    assert_eq!(content(folder.path()).len(), 2, "a database, its visibility, and nothing else is left");
 }

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use crate::content::content;
+use crate::refused::refused;
 use crate::run::atoll;
 
 #[test]
@@ -35,4 +36,20 @@ fn a_taken_port() {
     assert!(outcome.err.contains(&format!("cannot listen on 127.0.0.1:{port} (gateway)")), "{outcome:?}");
     assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
     assert!(content(folder.path()).is_empty());
+}
+
+#[test]
+fn a_database_that_is_none() {
+    for name in ["cell-a.db", "cell-system-visibility.db", "metering.db", "billing.db", "control-plane.db"] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("FORMAT"), "atoll-data 1\n").unwrap();
+        std::fs::write(data.join(name), "dear all, this is not a database").unwrap();
+        refused(
+            folder.path(),
+            &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"],
+            &format!("database data/{name}"),
+        );
+    }
 }

@@ -3,6 +3,9 @@
 mod bad_input;
 mod cell_refuses;
 mod content;
+mod damaged_log;
 mod dev_refuses;
 mod dev_runs;
+mod refused;
 mod run;
+mod running_cell;

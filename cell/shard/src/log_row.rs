@@ -1,6 +1,8 @@
 //! One row of a shard's log: a CRC32C, then an encoded `LogBatch`.
 
-use atoll_internal_api::log::v1::{LogBatch, Record};
+use crate::names::key_of;
+use atoll_internal_api::log::v1::record::ShardFact;
+use atoll_internal_api::log::v1::{EntityName, LogBatch, Record};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -29,6 +31,9 @@ pub enum RowError {
     /// Written by newer code.
     #[error("row has format {0}, this code reads up to {FORMAT}")]
     Format(u32),
+    /// Says something that this code does not know: passing over it would lose what it says.
+    #[error("record {0} is of an unknown kind")]
+    UnknownKind(usize),
 }
 
 /// A row that is still open: records are encoded into it as they are applied.
@@ -89,7 +94,28 @@ pub(crate) fn decode(mut row: Bytes) -> Result<LogBatch, RowError> {
     if batch.format > FORMAT {
         return Err(RowError::Format(batch.format));
     }
-    Ok(batch)
+    match batch.records.iter().position(|record| !is_known(record)) {
+        None => Ok(batch),
+        Some(index) => Err(RowError::UnknownKind(index)),
+    }
+}
+
+/// Whether everything that the record says is known. A kind that is not known decodes to nothing.
+fn is_known(record: &Record) -> bool {
+    let is_name = |name: &EntityName| key_of(name).is_some();
+    let fact = match &record.shard_fact {
+        None => !record.transitions.is_empty() || !record.usage.is_empty(),
+        Some(ShardFact::Ownership(_) | ShardFact::HourSealed(_)) => true,
+        Some(ShardFact::RunsDeleted(deleted)) => {
+            let runs = deleted.runs.iter().all(|deleted| deleted.run.as_ref().is_some_and(is_name));
+            runs && deleted.current_runs.iter().all(is_name)
+        }
+    };
+    let transitions = record.transitions.iter().all(|transition| {
+        transition.entity.as_ref().is_some_and(is_name)
+            && transition.changes.iter().all(|change| change.kind.is_some())
+    });
+    fact && transitions
 }
 
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -99,9 +125,19 @@ fn crc32c(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use atoll_internal_api::log::v1::{Change, HourSealed, RunsDeleted, Transition};
 
     fn record(at_ns: i64) -> Record {
-        Record { at_ns, ..Default::default() }
+        let seal = HourSealed { hour_start_ms: at_ns };
+        Record { at_ns, shard_fact: Some(ShardFact::HourSealed(seal)), ..Default::default() }
+    }
+
+    fn row(records: &[Record]) -> Bytes {
+        let mut row = RowBuilder::new(7);
+        for record in records {
+            row.push(record);
+        }
+        row.finish()
     }
 
     #[test]
@@ -129,5 +165,31 @@ mod tests {
         bytes.put_u32(crc32c(&newer));
         bytes.put_slice(&newer);
         assert_eq!(decode(bytes.freeze()), Err(RowError::Format(FORMAT + 1)));
+    }
+
+    #[test]
+    fn what_this_code_does_not_know_is_refused_with_its_place() {
+        let name = |kind| EntityName {
+            kind,
+            namespace_id: Bytes::from_static(&[1; 16]),
+            id: "w".to_owned(),
+            run_id: Bytes::from_static(&[2; 16]),
+        };
+        let step = |kind, changes| Record {
+            transitions: vec![Transition { entity: Some(name(kind)), changes, ..Default::default() }],
+            ..Default::default()
+        };
+        let deletion = RunsDeleted { runs: vec![], current_runs: vec![name(77)] };
+        let unknown = [
+            // A shard fact with a number of its own reads as no fact at all.
+            Record { at_ns: 8, ..Default::default() },
+            step(77, vec![]),
+            step(1, vec![Change { kind: None }]),
+            Record { shard_fact: Some(ShardFact::RunsDeleted(deletion)), ..Default::default() },
+        ];
+        decode(row(&[step(1, vec![])])).expect("known");
+        for bad in unknown {
+            assert_eq!(decode(row(&[record(8), bad.clone()])), Err(RowError::UnknownKind(1)), "{bad:?}");
+        }
     }
 }

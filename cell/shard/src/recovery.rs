@@ -2,8 +2,9 @@
 
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
+use crate::found::Found;
 use crate::guard::{EngineCall, guarded};
-use crate::log_row::{RowBuilder, decode};
+use crate::log_row::RowBuilder;
 use crate::names::{deleted_keys, key_of};
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
@@ -11,10 +12,9 @@ use crate::sink::DurableBatch;
 use crate::state::{Deleted, Phase, ShardState};
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::record::ShardFact;
-use atoll_internal_api::log::v1::{LogBatch, Ownership, Record, ShardCheckpoint};
+use atoll_internal_api::log::v1::{LogBatch, Ownership, Record};
 use cell_engine::{Effect, IdSource, Time};
 use cell_store::{Acquired, Append, AppendOutcome, LogRow, Position, ShardId, StoreError};
-use prost::Message;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -176,44 +176,6 @@ impl ShardRuntime {
         }
         Ok(())
     }
-}
-
-/// A shard as it was found, decoded.
-struct Found {
-    acquired: Acquired,
-    checkpoint: ShardCheckpoint,
-    tail: Vec<(u64, LogBatch)>,
-}
-
-impl Found {
-    fn read(acquired: Acquired) -> Result<Self, StoreError> {
-        let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone())
-            .map_err(|e| StoreError::Corrupt(format!("checkpoint state of shard {}: {e}", acquired.shard)))?;
-        let tail = decode_tail(&acquired)?;
-        Ok(Self { acquired, checkpoint, tail })
-    }
-
-    /// Shard time as the log has it.
-    fn time(&self) -> Time {
-        let records = self.tail.iter().flat_map(|(_, batch)| &batch.records);
-        Time(records.map(|record| record.at_ns).fold(self.checkpoint.time_ns, i64::max))
-    }
-}
-
-fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> {
-    let expected = acquired.checkpoint_seq + 1..=acquired.last_seq;
-    if !acquired.tail.iter().map(|row| row.seq).eq(expected) {
-        return Err(StoreError::Corrupt(format!("the log of shard {} has a gap", acquired.shard)));
-    }
-    acquired
-        .tail
-        .iter()
-        .map(|row| {
-            decode(row.data.clone())
-                .map(|batch| (row.seq, batch))
-                .map_err(|e| StoreError::Corrupt(format!("shard {} row {}: {e}", acquired.shard, row.seq)))
-        })
-        .collect()
 }
 
 /// Runs that the tail deletes: nothing that the tail says of them before that matters. A current-run record is

@@ -6,6 +6,7 @@ mod checkpoint;
 mod database;
 mod error;
 mod header;
+mod inspect;
 mod keys;
 mod metadata;
 mod migrate;

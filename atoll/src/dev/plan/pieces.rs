@@ -1,6 +1,8 @@
 //! The configuration of each piece.
 
-use super::{Plan, REGION, TENANT_CELLS};
+use super::{
+    BILLING_DATABASE, CONTROL_PLANE_DATABASE, METERING_DATABASE, Plan, REGION, TENANT_CELLS, cell_database,
+};
 use crate::cli::dev::DevArgs;
 use crate::config::{
     AdminConfig, AuthMode, BillingConfig, CellConfig, CellEntry, ControlPlaneConfig, GatewayConfig,
@@ -53,7 +55,7 @@ impl Plan {
         CellConfig {
             cell_id: id.to_owned(),
             region: REGION.to_owned(),
-            database_url: format!("sqlite:{}", data_dir.join(format!("cell-{id}.db")).display()),
+            database_url: format!("sqlite:{}", data_dir.join(cell_database(id)).display()),
             listen: self.ports.get(&format!("cell-{id}")),
             auth: AuthMode::Keys,
             internal_token: Some(self.secrets.internal_token.clone()),
@@ -79,7 +81,7 @@ impl Plan {
     fn metering(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> MeteringConfig {
         MeteringConfig {
             listen: self.ports.get("metering"),
-            database: data_dir.join("metering.db"),
+            database: data_dir.join(METERING_DATABASE),
             objects: data_dir.join("objects"),
             ingest_interval_seconds: INGEST_INTERVAL_SECONDS,
             internal_token: self.secrets.internal_token.clone(),
@@ -93,7 +95,7 @@ impl Plan {
     fn billing(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> BillingConfig {
         BillingConfig {
             listen: self.ports.get("billing"),
-            database: data_dir.join("billing.db"),
+            database: data_dir.join(BILLING_DATABASE),
             rate_cards: None,
             metering: self.ports.get("metering").to_string(),
             control_plane: self.ports.get("control-plane").to_string(),
@@ -116,7 +118,7 @@ impl Plan {
         ControlPlaneConfig {
             listen: self.ports.get("cloud"),
             internal_listen: self.ports.get("control-plane"),
-            database: data_dir.join("control-plane.db"),
+            database: data_dir.join(CONTROL_PLANE_DATABASE),
             region: REGION.to_owned(),
             gateway_address: self.ports.get("gateway").to_string(),
             operator_key: self.secrets.operator_key.clone(),

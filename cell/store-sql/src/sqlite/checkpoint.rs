@@ -38,9 +38,19 @@ async fn acquire_all(
 async fn acquire_one(connection: &mut SqliteConnection, shard: ShardId) -> Result<Acquired, Failure> {
     let raised = sqlx::query(RAISE_EPOCH).bind(shard.0).fetch_all(&mut *connection).await?;
     let row = raised.first().ok_or_else(|| check::no_such_shard(shard))?;
+    found(connection, shard, row).await
+}
+
+/// A shard as it stands: `row` holds its epoch, its checkpoint's position and state.
+pub(super) async fn found(
+    connection: &mut SqliteConnection,
+    shard: ShardId,
+    row: &SqliteRow,
+) -> Result<Acquired, Failure> {
     let checkpoint_seq = keys::unsigned(row, 1)?;
     let after = keys::positions_after(shard, checkpoint_seq);
-    let tail = sqlx::query(TAIL).bind(*after.start()).bind(*after.end()).fetch_all(&mut *connection).await?;
+    let tail = sqlx::query(TAIL).bind(*after.start()).bind(*after.end());
+    let tail = tail.fetch_all(&mut *connection).await?;
     let tail = tail.iter().map(log_row).collect::<Result<Vec<LogRow>, StoreError>>()?;
     let acquired = Acquired {
         shard,

@@ -95,4 +95,10 @@ impl SqliteOptions {
     pub(super) fn reading(&self) -> SqliteConnectOptions {
         self.connection().pragma("query_only", "ON")
     }
+
+    /// A connection that cannot write. `alone` says that no write-ahead log stands beside the file: it is then read without
+    /// locks and without SQLite's index of the log, so that no file is made.
+    pub(super) fn looking(&self, alone: bool) -> SqliteConnectOptions {
+        self.reading().read_only(true).immutable(alone)
+    }
 }

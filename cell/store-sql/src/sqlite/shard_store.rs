@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::options::SqliteOptions;
-use super::{append, checkpoint, metadata, migrate, read, waiting};
+use super::{append, checkpoint, inspect, metadata, migrate, read, waiting};
 use async_trait::async_trait;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
@@ -25,6 +25,19 @@ impl SqliteStore {
     /// or where the file belongs to another program or a newer version.
     pub async fn connect(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
         Ok(SqliteStore { database: Arc::new(Database::open(options, &migrate::CELL).await?) })
+    }
+
+    /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, shows every shard as
+    /// [`ShardStore::acquire`] would find it, with the epoch that it has, and ends with the first error that `judge`
+    /// answers. A file that is missing or was never finished shows nothing.
+    ///
+    /// Writes nothing: at most SQLite's index (`-shm`) of a write-ahead log that a crash left is made or rebuilt. Call it while
+    /// no other process writes.
+    pub async fn inspect(
+        options: &SqliteOptions,
+        judge: &mut (dyn FnMut(Acquired) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        inspect::cell(options, judge).await
     }
 
     /// Handles on this store, one per seam.

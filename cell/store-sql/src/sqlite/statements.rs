@@ -31,6 +31,7 @@ statements! {
         WAITING = "sql/waiting.sql",
         WAITING_COUNT = "sql/waiting_count.sql",
         OUTBOX = "sql/outbox.sql",
+        STANDING_SHARDS = "sql/standing_shards.sql",
         IDENTITY = "sql/identity.sql",
         PUT_IDENTITY = "sql/put_identity.sql",
         PUT_SHARDS = "sql/put_shards.sql",
@@ -107,7 +108,9 @@ pub(super) mod tests {
         let store = SqliteStore::connect(options.clone()).await.expect("a store");
         prepare_all(&options, SINGLE, BATCHED).await;
         let tables = ["log", "entity", "waiting", "history", "outbox", "metadata", "shard"];
-        refuse_scans(&options, SINGLE, BATCHED, &tables).await;
+        // A look at a database reads every shard.
+        let by_index: Vec<&str> = SINGLE.iter().copied().filter(|text| *text != STANDING_SHARDS).collect();
+        refuse_scans(&options, &by_index, BATCHED, &tables).await;
         store.close().await;
     }
 }

@@ -50,6 +50,15 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> StoreError {
+        match failure {
+            Failure::Sql(error) => store_error(error),
+            Failure::Refused(error) => error,
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn new(connection: SqliteConnection, options: SqliteOptions) -> Writer {
         Writer { slot: Mutex::new(Slot::Idle(connection)), options }
@@ -117,10 +126,7 @@ impl Writing<'_> {
             Slot::Idle(connection) | Slot::Busy(connection) => Slot::Busy(connection),
             other => other,
         };
-        result.map_err(|failure| match failure {
-            Failure::Sql(error) => store_error(error),
-            Failure::Refused(error) => error,
-        })
+        result.map_err(StoreError::from)
     }
 }
 
