@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("atoll-internal-api", &["atoll-api"]),
     ("atoll-rpc", &["atoll-api"]),
     ("atoll-object-store", &[]),
+    ("atoll-sqlite", &[]),
     ("metering-rules", &["atoll-api", "atoll-internal-api"]),
     ("usage-object", &["atoll-internal-api"]),
     (
@@ -19,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "atoll-internal-api",
             "atoll-rpc",
             "atoll-object-store",
+            "atoll-sqlite",
             "metering-rules",
             "usage-object",
         ],
@@ -48,10 +50,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("gateway", &["atoll-api", "atoll-internal-api", "atoll-rpc"]),
-    ("control-plane", &["atoll-api", "atoll-internal-api", "atoll-rpc"]),
+    ("control-plane", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-sqlite"]),
     ("durable-workflows", &["atoll-internal-api"]),
     ("billing-core", &[]),
-    ("billing", &["atoll-api", "atoll-internal-api", "atoll-rpc", "billing-core"]),
+    ("billing", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-sqlite", "billing-core"]),
     ("atoll-bench", &["atoll-api"]),
 ];
 

@@ -1,0 +1,70 @@
+//! Files that are refused, and stay as they are.
+
+use super::*;
+
+async fn refusal(file: &Path) -> String {
+    let message = Database::open(file, &BOOKS).await.expect_err("it is refused").to_string();
+    assert!(message.starts_with(&format!("books database {}: ", file.display())), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
+}
+
+#[tokio::test]
+async fn files_that_are_no_database() {
+    let folder = Folder::new();
+    for text in ["short".to_owned(), "a letter to someone\n".repeat(500)] {
+        std::fs::write(folder.file(), text).unwrap();
+        let before = folder.contents();
+        assert!(refusal(&folder.file()).await.ends_with("is no SQLite database"));
+        assert_eq!(folder.contents(), before);
+    }
+}
+
+#[tokio::test]
+async fn databases_of_other_programs_and_newer_versions() {
+    for (script, why) in [
+        ("CREATE TABLE t (x)", "belongs to another program (application_id 0x0)"),
+        ("PRAGMA application_id = 7", "belongs to another program (application_id 0x7)"),
+        ("PRAGMA journal_mode = WAL; CREATE TABLE t (x)", "belongs to another program (application_id 0x0)"),
+        (
+            // ATtt
+            "PRAGMA application_id = 1096053876; PRAGMA user_version = 99",
+            "has schema version 99, this version knows 1",
+        ),
+    ] {
+        let folder = Folder::new();
+        run_raw(&folder.file(), script).await;
+        let before = folder.contents();
+        let message = refusal(&folder.file()).await;
+        assert!(message.ends_with(why), "{message}");
+        assert_eq!(folder.contents(), before, "{script}");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_version_that_stands_in_the_write_ahead_log_only() {
+    let folder = Folder::new();
+    let database = open(&folder.file()).await;
+    run_raw(&folder.file(), "PRAGMA user_version = 98").await;
+    let killed = folder.as_after_a_kill();
+    database.close().await;
+    let before = killed.contents();
+    assert!(refusal(&killed.file()).await.contains("schema version 98"));
+    let mut after = killed.contents();
+    // The index of the log, which SQLite makes anew from it.
+    after.retain(|(name, _)| name != "books.db-shm");
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_have_a_write_ahead_log() {
+    assert!(refusal(Path::new(":memory:")).await.ends_with("would not be durable: journal_mode is memory"));
+}
+
+#[tokio::test]
+async fn a_path_where_no_file_can_be() {
+    let folder = Folder::new();
+    assert!(refusal(&folder.0.path().join("missing/books.db")).await.contains("unable to open"));
+    assert!(refusal(folder.0.path()).await.contains("cannot be read"));
+    assert!(folder.contents().is_empty());
+}
