@@ -23,10 +23,8 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
         interval: Duration::from_secs(config.ingest_interval_seconds.max(1)),
     };
     let deps = Deps { objects: objects::folder(&config.objects)? };
-    let metering = Metering::build(metering_config, deps)
-        .await
-        .with_context(|| format!("database {}", config.database.display()))?
-        .with_clock(clock(config.time_offset.as_deref())?);
+    let metering =
+        Metering::build(metering_config, deps).await?.with_clock(clock(config.time_offset.as_deref())?);
     let dispatcher = Dispatcher::builder("metering")
         .descriptors(atoll_internal_api::descriptor_pool())
         .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))

@@ -24,7 +24,7 @@ pub mod month;
 mod rate_cards;
 mod service;
 mod start;
-pub mod store;
+mod store;
 #[cfg(test)]
 mod test_support;
 pub mod usage_source;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use atoll_api::call::RawService;
 use atoll_internal_api::billing::v1::billing_service;
 use atoll_rpc::Clock;
+use atoll_sqlite::OpenError;
 use thiserror::Error;
 
 use crate::accounts::AccountSource;
 use crate::month::{MonthActivities, MonthRunner};
 use crate::rate_cards::{self, RateCardFileError};
 use crate::service::Service;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::usage_source::UsageSource;
 use crate::{CallerRoles, Config};
 
@@ -35,7 +36,7 @@ pub enum StartError {
     RateCards(#[from] RateCardFileError),
     /// The database is foreign, newer, locked or not durable.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Database(#[from] OpenError),
 }
 
 /// Billing, ready to serve. Clones share it.

@@ -51,5 +51,5 @@ pub use operator::OperatorApi;
 pub use reconcile::{CellOutcome, CellReport, ReconcileRound, Reconciler, Repair};
 pub use routing::RouteTable;
 pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};
-pub use store::{Store, StoreError};
+pub use store::StoreError;
 pub use usage::{GrpcUsageSource, HourlyUsage, UsageKind, UsageSource, UsageUnavailable};

@@ -12,6 +12,7 @@ use atoll_rpc::{
     Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerError,
     ServerHandle,
 };
+use atoll_sqlite::OpenError;
 use axum::Router;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,10 @@ pub enum StartError {
     /// The configuration does not fit together.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The database is not ours, newer, or broken.
+    /// The database is not ours, newer, locked or not durable.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database could not take the configured cells and regions.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A listener could not be opened.

@@ -31,7 +31,6 @@ mod store;
 pub use access::{METHOD_NEEDS, Need};
 pub use config::Config;
 pub use start::{Deps, Metering};
-pub use store::StoreError;
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

@@ -6,12 +6,13 @@ use atoll_api::call::RawService;
 use atoll_internal_api::usage::v1::{UsageService, usage_service};
 use atoll_object_store::ObjectStore;
 use atoll_rpc::Clock;
+use atoll_sqlite::OpenError;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::ingest::{Ingest, Looked};
 use crate::service::Usage;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// What metering is built from.
 pub struct Deps {
@@ -32,7 +33,7 @@ pub struct Metering {
 impl Metering {
     /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused, and
     /// nothing has been written then. The object store may be away.
-    pub async fn build(config: Config, deps: Deps) -> Result<Self, StoreError> {
+    pub async fn build(config: Config, deps: Deps) -> Result<Self, OpenError> {
         let store = Store::open(&config.database).await?;
         Ok(Self { store, objects: deps.objects, clock: None, config, looked: Looked::never() })
     }

@@ -132,7 +132,7 @@ impl From<StoreError> for MonthError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Sql(_) => Self::Unavailable { problem: error.to_string() },
-            _ => Self::Internal { problem: error.to_string() },
+            StoreError::Malformed { .. } => Self::Internal { problem: error.to_string() },
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct InvoiceRecord {
 
 /// What became of a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DraftWrite {
+pub(crate) enum DraftWrite {
     /// It is the month's draft now.
     Written,
     /// The month has an issued invoice already; nothing changed.
@@ -35,7 +35,7 @@ pub enum DraftWrite {
 
 /// What became of a finalization.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FinalizeWrite {
+pub(crate) enum FinalizeWrite {
     /// The invoice is issued, now or before.
     Issued(Box<InvoiceRecord>),
     /// The draft is another one than was meant, or gone; nothing changed.
@@ -46,7 +46,7 @@ pub enum FinalizeWrite {
 
 /// An issued month as corrections see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuedMonth {
+pub(crate) struct IssuedMonth {
     /// The month.
     pub month: Month,
     /// The run that its invoice was computed from.
@@ -57,13 +57,13 @@ pub struct IssuedMonth {
 
 impl Store {
     /// The invoice with its lines, if there is one.
-    pub async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRecord>, StoreError> {
-        let mut snapshot = self.readers.begin().await?;
+    pub(crate) async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRecord>, StoreError> {
+        let mut snapshot = self.database.snapshot().await?;
         load(&mut snapshot, id).await
     }
 
     /// An account's invoices of months before `before`, newest first, without lines.
-    pub async fn invoices(
+    pub(crate) async fn invoices(
         &self,
         account_id: &str,
         before: Option<Month>,
@@ -71,34 +71,35 @@ impl Store {
     ) -> Result<Vec<InvoiceRecord>, StoreError> {
         // Text compares as months do; `~` sorts after every digit.
         let before = before.map_or_else(|| "~".to_owned(), |month| month.to_string());
+        let mut connection = self.database.read().await?;
         let rows = sqlx::query(statements::LIST_INVOICES)
             .bind(account_id)
             .bind(before)
             .bind(i64::from(limit))
-            .fetch_all(&self.readers)
+            .fetch_all(&mut *connection)
             .await?;
         rows.iter().map(read::header).collect()
     }
 
     /// The account's issued months in `[from, before)`, with every line charged for each so far.
-    pub async fn issued_months(
+    pub(crate) async fn issued_months(
         &self,
         account_id: &str,
         from: Month,
         before: Month,
     ) -> Result<Vec<IssuedMonth>, StoreError> {
-        let mut snapshot = self.readers.begin().await?;
+        let mut snapshot = self.database.snapshot().await?;
         issued_months(&mut snapshot, account_id, from, before).await
     }
 
     /// Makes `content` the month's draft, replacing an earlier one. Repeating it changes nothing.
-    pub async fn write_draft(
+    pub(crate) async fn write_draft(
         &self,
         content: &InvoiceContent,
         run_id: &str,
         now: Timestamp,
     ) -> Result<DraftWrite, StoreError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.database.write().await?;
         if let Some(stored) = load(&mut transaction, &content.id).await?
             && stored.status != InvoiceStatus::Draft
         {
@@ -112,14 +113,14 @@ impl Store {
 
     /// Issues the draft with this hash and books it, in one transaction. Again, it gives the issued invoice and
     /// books nothing. `corrected` is what the draft took the months that it corrects to have been charged.
-    pub async fn finalize(
+    pub(crate) async fn finalize(
         &self,
         id: &InvoiceId,
         content_hash: &str,
         corrected: &[IssuedMonth],
         now: Timestamp,
     ) -> Result<FinalizeWrite, StoreError> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.database.write().await?;
         let Some(stored) = load(&mut transaction, id).await? else { return Ok(FinalizeWrite::OtherDraft) };
         if stored.status != InvoiceStatus::Draft {
             return Ok(FinalizeWrite::Issued(Box::new(stored)));
@@ -291,6 +292,7 @@ mod tests {
         world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
         world.close("2026-01").await.unwrap();
         let store = world.billing.activities().store;
+        let mut connection = store.database.write().await.unwrap();
         for (sql, message) in [
             ("UPDATE invoices SET total_nanos = '0'", "finalized invoices never change"),
             ("UPDATE invoices SET status = 'draft'", "finalized invoices never change"),
@@ -300,9 +302,9 @@ mod tests {
             ("DELETE FROM postings", "the journal is append-only"),
             ("UPDATE journal_entries SET account_id = 'x'", "the journal is append-only"),
         ] {
-            let error = sqlx::raw_sql(sql).execute(&store.writer).await.unwrap_err().to_string();
+            let error = sqlx::raw_sql(sql).execute(&mut *connection).await.unwrap_err().to_string();
             assert!(error.contains(message), "{sql}: {error}");
         }
-        sqlx::raw_sql("UPDATE invoices SET status = 'paid'").execute(&store.writer).await.unwrap();
+        sqlx::raw_sql("UPDATE invoices SET status = 'paid'").execute(&mut *connection).await.unwrap();
     }
 }

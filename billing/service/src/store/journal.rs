@@ -1,23 +1,13 @@
 //! The journal: entries are added in the transaction of what they book.
 
 use billing_core::ledger::JournalEntry;
-use billing_core::money::{Currency, Money};
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::read::parsed;
-use super::{Store, StoreError, milliseconds, statements};
+use super::{StoreError, milliseconds, statements};
 
-/// A posting as it was booked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookedPosting {
-    /// The entry.
-    pub entry_id: String,
-    /// The ledger account (`receivable`, `revenue:actions`).
-    pub ledger_account: String,
-    /// Debit when positive, credit when negative.
-    pub amount: Money,
-}
+#[cfg(test)]
+mod booked;
 
 /// Adds an entry within the caller's transaction. Booking the same cause twice is an error of the caller and fails.
 pub(super) async fn insert_entry(
@@ -44,21 +34,4 @@ pub(super) async fn insert_entry(
             .await?;
     }
     Ok(())
-}
-
-impl Store {
-    /// Everything booked for an account, oldest first.
-    pub async fn postings(&self, account_id: &str) -> Result<Vec<BookedPosting>, StoreError> {
-        let rows = sqlx::query(statements::SELECT_POSTINGS).bind(account_id).fetch_all(&self.readers).await?;
-        rows.iter()
-            .map(|row| {
-                let currency: Currency = parsed(row, "currency")?;
-                Ok(BookedPosting {
-                    entry_id: row.try_get("entry_id")?,
-                    ledger_account: row.try_get("ledger_account")?,
-                    amount: Money::from_nanos(currency, parsed(row, "amount_nanos")?),
-                })
-            })
-            .collect()
-    }
 }

@@ -25,5 +25,4 @@ statements! {
     SELECT_NAMESPACE_COSTS = "select_namespace_costs.sql";
     INSERT_ENTRY = "insert_entry.sql";
     INSERT_POSTING = "insert_posting.sql";
-    SELECT_POSTINGS = "select_postings.sql";
 }

@@ -5,28 +5,6 @@ pub enum StoreError {
     /// failed: then nobody knows.
     #[error("control plane database: {0}")]
     Sql(#[from] sqlx::Error),
-    /// The file belongs to another program.
-    #[error("not a control plane database (application_id {application_id:#x})")]
-    Foreign {
-        /// What the file is marked with.
-        application_id: i64,
-    },
-    /// The file was written by a newer version.
-    #[error("the control plane database has schema version {version}, this version knows {known}")]
-    Newer {
-        /// The file's version.
-        version: i64,
-        /// The newest version known here.
-        known: usize,
-    },
-    /// The connection would not be durable.
-    #[error("the control plane database is not durable: {setting} is {found}")]
-    NotDurable {
-        /// The setting.
-        setting: &'static str,
-        /// Its value.
-        found: String,
-    },
     /// A stored value cannot be read back.
     #[error("the control plane database holds a malformed {what}: {problem}")]
     Malformed {

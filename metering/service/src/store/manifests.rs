@@ -11,15 +11,16 @@ use crate::completeness::{Manifest, ShardProgress};
 impl Store {
     /// Keeps a manifest. One that is known changes nothing.
     pub(crate) async fn insert_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        let mut transaction = self.database.write().await?;
         sqlx::query(statements::INSERT_MANIFEST)
             .bind(&manifest.cell_id)
             .bind(manifest.incarnation.as_bytes().as_slice())
             .bind(i64::from(manifest.shard_count))
             .bind(manifest.first_hour_ms)
             .bind(&manifest.region)
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 }
 
