@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::model::Cell;
 
-pub use grpc::GrpcCellClient;
+pub(crate) use grpc::GrpcCellClient;
 pub(crate) use spec::{cell_grant, key_record, namespace_spec};
 
 /// Calls to cells' admin listeners. Every call is idempotent, and an older generation than the cell holds changes nothing and

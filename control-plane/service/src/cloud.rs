@@ -42,7 +42,7 @@ use crate::store::Store;
 use crate::usage::UsageSource;
 
 /// The Cloud API over a database.
-pub struct CloudApi {
+pub(crate) struct CloudApi {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,

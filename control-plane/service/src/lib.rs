@@ -41,15 +41,9 @@ mod usage;
 mod test_support;
 
 pub use activities::{Activities, StepError};
-pub use cells::{CellClient, CellError, GrpcCellClient};
-pub use cloud::CloudApi;
+pub use cells::{CellClient, CellError};
 pub use config::{CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig};
 pub use entropy::{Entropy, SystemEntropy};
-pub use error::ApiError;
-pub use operations::{NotStarted, OperationStarter, Outbox, OutboxRound};
-pub use operator::OperatorApi;
-pub use reconcile::{CellOutcome, CellReport, ReconcileRound, Reconciler, Repair};
-pub use routing::RouteTable;
+pub use operations::{NotStarted, OperationStarter};
 pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};
 pub use store::StoreError;
-pub use usage::{GrpcUsageSource, HourlyUsage, UsageKind, UsageSource, UsageUnavailable};

@@ -37,7 +37,7 @@ pub struct NotStarted(pub String);
 
 /// The operations whose workflows are to be started.
 #[derive(Clone)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     store: Store,
     starter: Arc<dyn OperationStarter>,
     wake: Arc<Notify>,
@@ -45,7 +45,7 @@ pub struct Outbox {
 
 /// What one round did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutboxRound {
+pub(crate) struct OutboxRound {
     /// Workflows that were started.
     pub started: usize,
     /// Why the first that was not started was not. The rest of the round waits with it.
@@ -54,12 +54,12 @@ pub struct OutboxRound {
 
 impl Outbox {
     /// An outbox that is looked at when `wake` is notified.
-    pub fn new(store: Store, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(store: Store, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
         Self { store, starter, wake }
     }
 
     /// Starts what is to be started, oldest first, until one cannot be.
-    pub async fn run_once(&self) -> Result<OutboxRound, StoreError> {
+    pub(crate) async fn run_once(&self) -> Result<OutboxRound, StoreError> {
         let mut round = OutboxRound::default();
         let operations = {
             let mut connection = self.store.read().await?;
@@ -79,7 +79,7 @@ impl Outbox {
     }
 
     /// Starts workflows until `stop` is cancelled.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         loop {
             let problem = match self.run_once().await {

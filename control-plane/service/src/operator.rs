@@ -31,7 +31,7 @@ use crate::store::{Store, audit};
 const KEY_LIFETIME_MS: i64 = 2 * 365 * 24 * 60 * 60 * 1_000;
 
 /// The operator API over a database.
-pub struct OperatorApi {
+pub(crate) struct OperatorApi {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,

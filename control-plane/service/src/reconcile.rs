@@ -21,12 +21,12 @@ use crate::config::ReconcileConfig;
 use crate::model::{Cell, Health};
 use crate::store::counters::{self, Counter};
 use crate::store::{StoreError, cells, namespaces};
-pub use plan::Repair;
+pub(crate) use plan::Repair;
 use plan::plan;
 
 /// Brings cells to what they should hold.
 #[derive(Clone)]
-pub struct Reconciler {
+pub(crate) struct Reconciler {
     activities: Activities,
     config: ReconcileConfig,
     wake: Arc<Notify>,
@@ -34,14 +34,14 @@ pub struct Reconciler {
 
 /// What one round found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReconcileRound {
+pub(crate) struct ReconcileRound {
     /// One report per cell, by id.
     pub cells: Vec<CellReport>,
 }
 
 /// What a round found in one cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CellReport {
+pub(crate) struct CellReport {
     /// The cell.
     pub cell_id: String,
     /// What was found and done.
@@ -50,7 +50,7 @@ pub struct CellReport {
 
 /// What a round found in a cell, and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CellOutcome {
+pub(crate) enum CellOutcome {
     /// It does not answer.
     Unreachable {
         /// Why.
@@ -69,12 +69,12 @@ pub enum CellOutcome {
 
 impl Reconciler {
     /// A reconciler that also runs when `wake` is notified.
-    pub fn new(activities: Activities, config: ReconcileConfig, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(activities: Activities, config: ReconcileConfig, wake: Arc<Notify>) -> Self {
         Self { activities, config, wake }
     }
 
     /// One round over all cells, side by side: one that hangs delays no other.
-    pub async fn run_once(&self) -> Result<ReconcileRound, StoreError> {
+    pub(crate) async fn run_once(&self) -> Result<ReconcileRound, StoreError> {
         let cells = {
             let mut connection = self.activities.store.read().await?;
             cells::list(&mut connection).await?
@@ -84,7 +84,7 @@ impl Reconciler {
     }
 
     /// Rounds until `stop` is cancelled.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let interval = Duration::from_millis(self.config.interval_ms);
         loop {
             if let Err(error) = self.run_once().await {

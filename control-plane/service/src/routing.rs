@@ -22,7 +22,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// The routing table, read from the database and watched. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct RouteTable {
+pub(crate) struct RouteTable {
     store: Store,
     changes: watch::Sender<()>,
     stop: CancellationToken,
@@ -30,22 +30,22 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// The table of a database.
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, changes: watch::Sender::new(()), stop: CancellationToken::new() }
     }
 
     /// The same table, whose watches end when `stop` is cancelled: a server that drains does not wait for them.
-    pub fn until(&self, stop: CancellationToken) -> Self {
+    pub(crate) fn until(&self, stop: CancellationToken) -> Self {
         Self { stop, ..self.clone() }
     }
 
     /// Wakes the watchers: the table may have changed.
-    pub fn changed(&self) {
+    pub(crate) fn changed(&self) {
         self.changes.send_replace(());
     }
 
     /// The whole table, as of one moment.
-    pub async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
+    pub(crate) async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
         let mut connection = self.store.read().await?;
         let mut snapshot = connection.begin().await?;
         let version = counters::get(&mut snapshot, Counter::Routes).await?;
@@ -67,7 +67,7 @@ impl RouteTable {
 
     /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a version that is
     /// *higher*: the database was restored, and what it holds now counts. While nothing changes, only the version is read.
-    pub async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
+    pub(crate) async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
         let mut changes = self.changes.subscribe();
         let deadline = tokio::time::Instant::now() + wait;
         loop {

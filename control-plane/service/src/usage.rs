@@ -4,11 +4,11 @@ mod grpc;
 
 use async_trait::async_trait;
 
-pub use grpc::GrpcUsageSource;
+pub(crate) use grpc::GrpcUsageSource;
 
 /// Where usage comes from.
 #[async_trait]
-pub trait UsageSource: Send + Sync + 'static {
+pub(crate) trait UsageSource: Send + Sync + 'static {
     /// An account's usage by hour and namespace, for hours that start in `[start_ms, end_ms)`, in the order of time.
     async fn hourly(
         &self,
@@ -20,7 +20,7 @@ pub trait UsageSource: Send + Sync + 'static {
 
 /// Usage of one kind in one hour of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HourlyUsage {
+pub(crate) struct HourlyUsage {
     /// Start of the hour, in milliseconds since 1970.
     pub hour_ms: i64,
     /// Cloud id of the namespace.
@@ -35,7 +35,7 @@ pub struct HourlyUsage {
 
 /// Kinds of usage that the Cloud API publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum UsageKind {
+pub(crate) enum UsageKind {
     /// Billable actions.
     Actions,
     /// Storage of open workflows.
@@ -47,4 +47,4 @@ pub enum UsageKind {
 /// Metering does not answer, or not understandably.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("usage is not available: {0}")]
-pub struct UsageUnavailable(pub String);
+pub(crate) struct UsageUnavailable(pub String);

@@ -15,5 +15,5 @@ mod recount;
 
 pub use actions::action_of;
 pub use derive::{Step, StorageBefore, derive, query, retained_removed};
-pub use names::{action_name, action_named};
+pub use names::action_name;
 pub use recount::{Totals, recount};

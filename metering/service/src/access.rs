@@ -5,7 +5,7 @@ use atoll_internal_api::cell::v1::Grant;
 
 /// What a caller must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+enum Need {
     /// Any known caller.
     Known,
     /// A reader of the account, or of the namespace, that the call is about; or an operator.
@@ -13,7 +13,7 @@ pub enum Need {
 }
 
 /// What each method needs. A test holds that every method stands here; one that does not is refused.
-pub const METHOD_NEEDS: &[(&str, Need)] = &[("ListUsage", Need::Reader), ("GetCompleteness", Need::Known)];
+const METHOD_NEEDS: &[(&str, Need)] = &[("ListUsage", Need::Reader), ("GetCompleteness", Need::Known)];
 
 /// Refuses the call unless the caller may make it. `about` is the account and the namespace, empty where the call names none.
 pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Result<(), Status> {

@@ -28,7 +28,6 @@ mod service;
 mod start;
 mod store;
 
-pub use access::{METHOD_NEEDS, Need};
 pub use config::Config;
 pub use start::{Deps, Metering};
 #[cfg(test)]

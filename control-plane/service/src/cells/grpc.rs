@@ -17,14 +17,14 @@ use crate::model::Cell;
 
 /// Reaches cells over gRPC. Keeps one connection per admin address.
 #[derive(Debug)]
-pub struct GrpcCellClient {
+pub(crate) struct GrpcCellClient {
     timeout: Duration,
     clients: Mutex<HashMap<String, Arc<RawClient>>>,
 }
 
 impl GrpcCellClient {
     /// A client whose calls take at most `timeout`.
-    pub fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration) -> Self {
         Self { timeout, clients: Mutex::default() }
     }
 

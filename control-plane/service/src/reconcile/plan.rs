@@ -7,7 +7,7 @@ use crate::model::{Namespace, NamespaceState};
 
 /// One difference between what a cell holds and what it should, by what removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Repair {
+pub(crate) enum Repair {
     /// Its keys are not the current set.
     ApplyKeySet,
     /// It lacks a namespace, or holds it at another generation.

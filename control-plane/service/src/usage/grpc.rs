@@ -16,14 +16,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads usage from metering's usage service.
 #[derive(Debug)]
-pub struct GrpcUsageSource {
+pub(crate) struct GrpcUsageSource {
     client: RawClient,
     token: String,
 }
 
 impl GrpcUsageSource {
     /// A source at `host:port`, shown `token` as bearer token.
-    pub fn new(address: &str, token: &str) -> Result<Self, InvalidAddress> {
+    pub(crate) fn new(address: &str, token: &str) -> Result<Self, InvalidAddress> {
         Ok(Self { client: RawClient::new(address)?, token: token.to_owned() })
     }
 }
