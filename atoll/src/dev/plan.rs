@@ -25,9 +25,10 @@ mod pieces;
 const REGION: &str = "local";
 /// The cells that tenants' namespaces are placed in.
 const TENANT_CELLS: [&str; 2] = ["a", "b"];
-const METERING_DATABASE: &str = "metering.db";
-const BILLING_DATABASE: &str = "billing.db";
-const CONTROL_PLANE_DATABASE: &str = "control-plane.db";
+/// The databases of the other pieces, in the data directory.
+pub(super) const METERING_DATABASE: &str = "metering.db";
+pub(super) const BILLING_DATABASE: &str = "billing.db";
+pub(super) const CONTROL_PLANE_DATABASE: &str = "control-plane.db";
 /// How long a piece gets to stop. There are two rounds, and all must be done in five seconds.
 const STOP_PATIENCE: Duration = Duration::from_millis(2_300);
 
@@ -51,10 +52,9 @@ struct Piece {
     listens: Vec<SocketAddr>,
 }
 
-/// The databases in a data directory: of the cells, then of the other pieces.
-pub(super) fn database_files() -> (Vec<String>, [&'static str; 3]) {
-    let cells = TENANT_CELLS.into_iter().chain([SYSTEM]).map(cell_database);
-    (cells.collect(), [METERING_DATABASE, BILLING_DATABASE, CONTROL_PLANE_DATABASE])
+/// The databases of the cells, in the data directory.
+pub(super) fn cell_databases() -> impl Iterator<Item = String> {
+    TENANT_CELLS.into_iter().chain([SYSTEM]).map(cell_database)
 }
 
 /// The database of a cell, in the data directory.

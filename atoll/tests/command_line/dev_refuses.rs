@@ -53,3 +53,29 @@ fn a_database_that_is_none() {
         );
     }
 }
+
+#[test]
+fn a_database_of_another_owner_or_a_newer_version() {
+    let pieces = [("metering.db", b"ATME"), ("billing.db", b"ATBI"), ("control-plane.db", b"ATCP")];
+    for (name, mark) in pieces {
+        for (mark, version, message) in
+            [(b"else", 1_i32, "belongs to another program"), (mark, 999, "has schema version 999")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let data = folder.path().join("data");
+            std::fs::create_dir(&data).unwrap();
+            std::fs::write(data.join("FORMAT"), "atoll-data 1\n").unwrap();
+            // Offsets as the file format of SQLite has them.
+            let mut database = b"SQLite format 3\0".to_vec();
+            database.resize(4_096, 0);
+            database[60..64].copy_from_slice(&version.to_be_bytes());
+            database[68..72].copy_from_slice(mark);
+            std::fs::write(data.join(name), database).unwrap();
+            refused(
+                folder.path(),
+                &["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"],
+                &format!("database data/{name}: {message}"),
+            );
+        }
+    }
+}

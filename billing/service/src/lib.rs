@@ -34,6 +34,7 @@ pub use accounts::AccountSource;
 pub use config::Config;
 pub use rate_cards::RateCardFileError;
 pub use start::{Billing, Deps, StartError, build};
+pub use store::inspect_database;
 pub use usage_source::UsageSource;
 
 /// The account of the cloud itself: metered and never invoiced.

@@ -48,6 +48,11 @@ impl StoreError {
     }
 }
 
+/// Refuses a file that cannot be billing's database, and changes nothing. That there is none is fine.
+pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
+    Database::inspect(path, &SCHEMA).await
+}
+
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {

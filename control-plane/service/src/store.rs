@@ -43,6 +43,11 @@ macro_rules! sql {
 }
 use sql;
 
+/// Refuses a file that cannot be the control plane's database, and changes nothing. That there is none is fine.
+pub async fn inspect_database(file: &Path) -> Result<(), OpenError> {
+    Database::inspect(file, &SCHEMA).await
+}
+
 /// Handle on the control plane's database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Store(Database);

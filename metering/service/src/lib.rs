@@ -30,6 +30,7 @@ mod store;
 
 pub use config::Config;
 pub use start::{Deps, Metering};
+pub use store::inspect_database;
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

@@ -34,6 +34,11 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("store/migrations/0001_cube.sql")],
 };
 
+/// Refuses a file that cannot be metering's database, and changes nothing. That there is none is fine.
+pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
+    Database::inspect(path, &SCHEMA).await
+}
+
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {

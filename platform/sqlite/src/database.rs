@@ -32,6 +32,13 @@ impl Database {
         opened.map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
     }
 
+    /// Refuses a file that [`open`](Self::open) would refuse for what it is. Changes neither it nor its write-ahead log; that
+    /// there is none is fine.
+    pub async fn inspect(path: &Path, schema: &Schema) -> Result<(), OpenError> {
+        let looked = refuse_what_is_not_ours(path, schema).await;
+        looked.map(drop).map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
+    }
+
     /// A connection for one reading statement. It cannot write.
     pub async fn read(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
         self.readers.acquire().await
@@ -61,8 +68,9 @@ async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
     let options = writing(path);
     let mut first = options.clone().create_if_missing(true).connect().await?;
     let prepared = prepare(&mut first, schema).await;
-    first.close().await?;
+    let closed = first.close().await;
     prepared?;
+    closed?;
     if is_new {
         sync_folder(path).map_err(Refusal::Unreadable)?;
     }

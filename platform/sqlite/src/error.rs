@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-/// A database that was not opened, in one line. A transaction that had begun was rolled back.
+/// A database that was not opened. A transaction that had begun was rolled back.
+///
+/// Its text is one line that says everything. It has no `source`: who prints the chain must not say the reason twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} database {}: {refusal}", path.display())]
 pub struct OpenError {
@@ -11,7 +13,6 @@ pub struct OpenError {
     /// The file.
     pub path: PathBuf,
     /// Why.
-    #[source]
     pub refusal: Refusal,
 }
 

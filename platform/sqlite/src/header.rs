@@ -20,8 +20,9 @@ pub(crate) fn read(path: &Path) -> Result<Option<Claim>, Refusal> {
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Refusal::Unreadable(error)),
-        // Zeros: the power went before the first page was on disk. SQLite rolls that back.
-        Ok(_) if header.iter().all(|byte| *byte == 0) => return Ok(None),
+        Ok(0) => return Ok(None),
+        // The power went before the first page was on disk. SQLite rolls that back.
+        Ok(_) if header.iter().all(|byte| *byte == 0) && is_written(path, "-journal") => return Ok(None),
         Ok(HEADER_BYTES) if header.starts_with(MAGIC) => {}
         Ok(_) => return Err(Refusal::NotSqlite),
     }
@@ -31,7 +32,13 @@ pub(crate) fn read(path: &Path) -> Result<Option<Claim>, Refusal> {
 
 /// Whether commits stand in the file's write-ahead log only, so that the header may be out of date.
 pub(crate) fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|found| found.len() > 0)
+    is_written(path, "-wal")
+}
+
+/// Whether something stands in the file that SQLite keeps beside the database, or beside what a link to it leads to.
+fn is_written(path: &Path, suffix: &str) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let mut beside = path.into_os_string();
+    beside.push(suffix);
+    std::fs::metadata(beside).is_ok_and(|found| found.len() > 0)
 }

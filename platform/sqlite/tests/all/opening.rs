@@ -18,6 +18,17 @@ async fn a_new_file_becomes_a_database_that_stays() {
 }
 
 #[tokio::test]
+async fn a_look_makes_nothing() {
+    let folder = Folder::new();
+    Database::inspect(&folder.file(), &BOOKS).await.unwrap();
+    assert!(folder.contents().is_empty());
+    open(&folder.file()).await.close().await;
+    let before = folder.contents();
+    Database::inspect(&folder.file(), &BOOKS).await.unwrap();
+    assert_eq!(folder.contents(), before);
+}
+
+#[tokio::test]
 async fn an_empty_file_becomes_a_database() {
     let folder = Folder::new();
     std::fs::write(folder.file(), b"").unwrap();
@@ -30,6 +41,7 @@ async fn what_was_committed_survives_a_kill() {
     let database = open(&folder.file()).await;
     add_author(&database, "Ada").await;
     let killed = folder.as_after_a_kill();
+    Database::inspect(&killed.file(), &BOOKS).await.expect("a log is no reason to refuse");
     assert_eq!(authors(&open(&killed.file()).await).await, ["Ada"]);
 }
 

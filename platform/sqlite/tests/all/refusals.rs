@@ -1,9 +1,15 @@
 //! Files that are refused, and stay as they are.
 
+use std::error::Error;
+
 use super::*;
 
 async fn refusal(file: &Path) -> String {
-    let message = Database::open(file, &BOOKS).await.expect_err("it is refused").to_string();
+    let error = Database::open(file, &BOOKS).await.expect_err("it is refused");
+    assert!(error.source().is_none(), "the text says it all");
+    let message = error.to_string();
+    let looked = Database::inspect(file, &BOOKS).await.map_err(|error| error.to_string());
+    assert!(looked.is_ok() || looked == Err(message.clone()), "{looked:?}");
     assert!(message.starts_with(&format!("books database {}: ", file.display())), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
     message
@@ -12,10 +18,11 @@ async fn refusal(file: &Path) -> String {
 #[tokio::test]
 async fn files_that_are_no_database() {
     let folder = Folder::new();
-    for text in ["short".to_owned(), "a letter to someone\n".repeat(500)] {
+    for text in ["short".to_owned(), "a letter to someone\n".repeat(500), "\0".repeat(8_192)] {
         std::fs::write(folder.file(), text).unwrap();
         let before = folder.contents();
         assert!(refusal(&folder.file()).await.ends_with("is no SQLite database"));
+        Database::inspect(&folder.file(), &BOOKS).await.unwrap_err();
         assert_eq!(folder.contents(), before);
     }
 }
@@ -37,6 +44,7 @@ async fn databases_of_other_programs_and_newer_versions() {
         let before = folder.contents();
         let message = refusal(&folder.file()).await;
         assert!(message.ends_with(why), "{message}");
+        Database::inspect(&folder.file(), &BOOKS).await.unwrap_err();
         assert_eq!(folder.contents(), before, "{script}");
     }
 }
