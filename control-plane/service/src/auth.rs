@@ -21,7 +21,7 @@ use crate::cells::cell_grant;
 use crate::error::ApiError;
 use crate::keys;
 use crate::model::{Access, KeyGrant, Permission, Principal, PrincipalKind};
-use crate::names::account_of;
+use crate::names::{account_of, check_id};
 use crate::store::{Store, api_keys, principals};
 pub(crate) use rules::{Needs, needs};
 
@@ -167,9 +167,7 @@ fn authorize(caller: &Caller, needs: Needs, namespace: &str) -> Result<(), ApiEr
         (Caller::Tenant(tenant), Needs::CreateNamespaces) => tenant.access.may_create_namespaces(),
         (Caller::Tenant(tenant), Needs::ReadAccount) => tenant.access.may_read_account(),
         (Caller::Tenant(tenant), Needs::Namespace(permission)) => {
-            if namespace.is_empty() {
-                return Err(ApiError::InvalidArgument("namespace is required".to_owned()));
-            }
+            check_id("namespace", namespace)?;
             account_of(namespace) == Some(tenant.account_id.as_str())
                 && tenant.access.on_namespace(namespace).is_some_and(|has: Permission| has >= permission)
         }

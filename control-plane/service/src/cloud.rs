@@ -38,6 +38,7 @@ use crate::auth::tenant;
 use crate::change::Changes;
 use crate::entropy::Entropy;
 use crate::error::ApiError;
+use crate::names::check_id;
 use crate::store::Store;
 use crate::usage::UsageSource;
 
@@ -102,8 +103,12 @@ methods! {
     get_usage: GetUsageRequest -> GetUsageResponse;
 }
 
-/// Compares the version that a caller read with the one that is there.
+/// Compares the version that a caller read with the one that is there. What no version is called is INVALID_ARGUMENT.
 fn check_version(what: &str, given: &str, current: i64) -> Result<(), ApiError> {
+    check_id("resource_version", given)?;
+    if given.parse::<u64>().is_err() {
+        return Err(ApiError::InvalidArgument(format!("resource_version {given:?} is malformed")));
+    }
     if given == current.to_string() {
         return Ok(());
     }

@@ -4,6 +4,8 @@ use crate::error::ApiError;
 
 /// Longest `async_operation_id`.
 const MAX_OPERATION_ID: usize = 128;
+/// Longest id of a resource in a request; none that is given out is longer.
+const MAX_ID: usize = 128;
 /// Longest name or description for people.
 const MAX_DISPLAY: usize = 256;
 /// Tags of a namespace.
@@ -47,6 +49,26 @@ pub(crate) fn check_operation_id(id: &str) -> Result<(), ApiError> {
     )))
 }
 
+/// Checks a required id of a request that names a resource. What it refuses nothing can be called, so it is refused before
+/// anything is looked up, in every account alike.
+pub(crate) fn check_id(field: &str, id: &str) -> Result<(), ApiError> {
+    if id.is_empty() {
+        return Err(ApiError::InvalidArgument(format!("{field} is required")));
+    }
+    check_filter(field, id)
+}
+
+/// Checks a text that a list is filtered by; empty is no filter.
+pub(crate) fn check_filter(field: &str, text: &str) -> Result<(), ApiError> {
+    if text.len() <= MAX_ID && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(ApiError::InvalidArgument(format!(
+        "{field} {:?} is invalid: it takes at most {MAX_ID} bytes without control characters",
+        shortened(text)
+    )))
+}
+
 /// Checks a text for people.
 pub(crate) fn check_display(field: &str, text: &str) -> Result<(), ApiError> {
     if text.len() <= MAX_DISPLAY && !text.chars().any(char::is_control) {
@@ -82,7 +104,7 @@ pub(crate) fn check_tags<'a>(
 }
 
 /// A text that is safe to repeat in an error message.
-fn shortened(text: &str) -> &str {
+pub(crate) fn shortened(text: &str) -> &str {
     let end = (0..=text.len().min(64)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     &text[..end]
 }
@@ -117,6 +139,11 @@ mod tests {
         assert!(check_operation_id("tf-2024_01.a:b").is_ok());
         assert!(check_operation_id("a/b").is_err());
         assert!(check_operation_id(&"a".repeat(129)).is_err());
+        assert!(check_id("key_id", &"a".repeat(128)).is_ok());
+        assert!(check_filter("name", "").is_ok());
+        for bad in ["", "a\nb", "a\0", &"a".repeat(129)] {
+            assert!(matches!(check_id("key_id", bad), Err(ApiError::InvalidArgument(_))), "{bad:?}");
+        }
         assert!(check_display("description", "a\nb").is_err());
         assert!(check_display("description", &"a".repeat(257)).is_err());
         let tags = |n: usize| {

@@ -1,7 +1,9 @@
-//! Pages of lists. A page token is the last id of the page before, made opaque.
+//! Pages of lists. A page token is the last id of the page before, made opaque, after a mark of the list that it belongs to: another
+//! list's token is refused instead of skipping entries.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
 
@@ -10,6 +12,11 @@ const DEFAULT_SIZE: i32 = 100;
 /// Most entries on a page.
 const MAX_SIZE: i32 = 1_000;
 
+/// Bytes of a token that mark its list.
+const MARK: usize = 8;
+/// Longest token that is looked at; the longest id is far shorter.
+const MAX_TOKEN: usize = 1_024;
+
 /// What a list call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -17,17 +24,31 @@ pub(crate) struct Page {
     pub(crate) size: usize,
     /// The id that the page before ended with; empty for the first.
     pub(crate) after: String,
+    mark: [u8; MARK],
 }
 
 impl Page {
-    pub(crate) fn parse(size: i32, token: &str) -> Result<Self, ApiError> {
+    /// The page that a call asks for. `list` names the list with its account and filters: tokens of others are INVALID_ARGUMENT.
+    pub(crate) fn parse(list: &[&str], size: i32, token: &str) -> Result<Self, ApiError> {
         if !(0..=MAX_SIZE).contains(&size) {
             return Err(ApiError::InvalidArgument(format!("page_size takes 0 to {MAX_SIZE}")));
         }
         let size = if size == 0 { DEFAULT_SIZE } else { size };
-        let after = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let after = after.ok_or_else(|| ApiError::InvalidArgument("page_token is malformed".to_owned()))?;
-        Ok(Self { size: size.unsigned_abs() as usize, after })
+        let invalid = |what: &str| ApiError::InvalidArgument(format!("page_token is {what}"));
+        let mark = mark(list);
+        let after = if token.is_empty() {
+            String::new()
+        } else {
+            let bytes = Some(token).filter(|token| token.len() <= MAX_TOKEN);
+            let bytes = bytes.and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
+            let bytes = bytes.filter(|bytes| bytes.len() > MARK).ok_or_else(|| invalid("malformed"))?;
+            let (given, after) = bytes.split_at(MARK);
+            if given != mark {
+                return Err(invalid("not one of this list with these filters"));
+            }
+            String::from_utf8(after.to_vec()).map_err(|_| invalid("malformed"))?
+        };
+        Ok(Self { size: size.unsigned_abs() as usize, after, mark })
     }
 
     /// How many to read: one more than the page takes, to know whether another follows.
@@ -41,8 +62,22 @@ impl Page {
             return String::new();
         }
         entries.truncate(self.size);
-        entries.last().map(|last| URL_SAFE_NO_PAD.encode(id(last))).unwrap_or_default()
+        let token = |last| URL_SAFE_NO_PAD.encode([&self.mark, id(last).as_bytes()].concat());
+        entries.last().map(token).unwrap_or_default()
     }
+}
+
+/// A mark of a list. It keeps callers from mistakes, not from anything that they may not see.
+fn mark(list: &[&str]) -> [u8; MARK] {
+    let mut hash = Sha256::new();
+    for part in list {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    std::array::from_fn({
+        let hash = hash.finalize();
+        move |index| hash[index]
+    })
 }
 
 #[cfg(test)]
@@ -54,7 +89,7 @@ mod tests {
         let all: Vec<String> = (0..7).map(|i| format!("id{i}")).collect();
         let (mut token, mut seen) = (String::new(), Vec::new());
         for _ in 0..3 {
-            let page = Page::parse(3, &token).unwrap();
+            let page = Page::parse(&["all"], 3, &token).unwrap();
             let mut read: Vec<String> =
                 all.iter().filter(|id| **id > page.after).take(page.limit() as usize).cloned().collect();
             token = page.cut(&mut read, Clone::clone);
@@ -66,9 +101,25 @@ mod tests {
 
     #[test]
     fn sizes_and_tokens_are_checked() {
-        assert_eq!(Page::parse(0, "").unwrap().size, 100);
-        for (size, token) in [(-1, ""), (1_001, ""), (10, "!!"), (10, "_w")] {
-            assert!(matches!(Page::parse(size, token), Err(ApiError::InvalidArgument(_))), "{size} {token}");
+        assert_eq!(Page::parse(&[], 0, "").unwrap().size, 100);
+        let long = "A".repeat(MAX_TOKEN + 4);
+        for (size, token) in [(-1, ""), (1_001, ""), (10, "!!"), (10, "_w"), (10, "AAAA"), (10, &long)] {
+            let page = Page::parse(&[], size, token);
+            assert!(matches!(page, Err(ApiError::InvalidArgument(_))), "{size} {token}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_own_list_only() {
+        let own = ["GetNamespaces", "acct1", "orders"];
+        let token = Page::parse(&own, 1, "").unwrap().cut(&mut vec!["a", "b"], |id| (*id).to_owned());
+        assert_eq!(Page::parse(&own, 1, &token).unwrap().after, "a");
+        for other in [
+            ["GetUsers", "acct1", "orders"],
+            ["GetNamespaces", "acct2", "orders"],
+            ["GetNamespaces", "acct1o", "rders"],
+        ] {
+            assert!(matches!(Page::parse(&other, 1, &token), Err(ApiError::InvalidArgument(_))), "{other:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use atoll_api::call::{CallContext, Method, RawService, Status};
 use atoll_api::temporal::api::cloud::cloudservice::v1 as cloud;
 use atoll_api::temporal::api::cloud::cloudservice::v1::cloud_service;
-use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
+use atoll_api::temporal::api::cloud::namespace::v1::{ApiKeyAuthSpec, NamespaceSpec};
 use atoll_api::temporal::api::cloud::operation::v1::AsyncOperation;
 use atoll_internal_api::operator::v1::{CreateAccountRequest, operator_service};
 use atoll_rpc::{Dispatcher, ManualClock};
@@ -251,6 +251,7 @@ pub(crate) fn spec(name: &str) -> NamespaceSpec {
         name: name.to_owned(),
         regions: vec!["local".to_owned()],
         retention_days: 7,
+        api_key_auth: Some(ApiKeyAuthSpec { enabled: true }),
         ..NamespaceSpec::default()
     }
 }

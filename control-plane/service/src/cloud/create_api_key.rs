@@ -9,7 +9,7 @@ use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::keys;
 use crate::model::{ApiKey, OperationKind, Principal, PrincipalKind};
-use crate::names::check_display;
+use crate::names::{check_display, check_filter};
 use crate::store::counters::{self, Counter};
 use crate::store::{api_keys, principals};
 use crate::time;
@@ -38,6 +38,7 @@ pub(super) async fn run(
         request.spec.clone().ok_or_else(|| ApiError::InvalidArgument("spec is required".to_owned()))?;
     check_display("display_name", &spec.display_name)?;
     check_display("description", &spec.description)?;
+    check_filter("owner_id", &spec.owner_id)?;
     let expires_ms = expiry(&spec, api.now_ms())?;
     let owner_id = if spec.owner_id.is_empty() { &tenant.principal_id } else { &spec.owner_id };
     if !tenant.access.is_admin() && *owner_id != tenant.principal_id {

@@ -7,7 +7,7 @@ use crate::auth::Tenant;
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::model::{Namespace, NamespaceState, OperationKind, Permission};
-use crate::names::{check_tags, cloud_id};
+use crate::names::{check_id, check_tags, cloud_id};
 use crate::store::counters::{self, Counter};
 use crate::store::{namespaces, principals, regions};
 
@@ -34,6 +34,7 @@ pub(super) async fn run(
     check_tags(request.tags.iter())?;
     let cloud_id = cloud_id(&settings.name, &tenant.account_id);
     let region = spec::region(&settings)?.to_owned();
+    check_id("region", &region)?;
 
     let mut transaction = api.store.write().await?;
     if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {

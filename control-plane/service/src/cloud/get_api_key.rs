@@ -6,6 +6,7 @@ use super::{CloudApi, message, tenant};
 use crate::auth::Tenant;
 use crate::error::ApiError;
 use crate::model::ApiKey;
+use crate::names::check_id;
 use crate::store::{StoreError, api_keys, operations, principals};
 
 /// Shows a key, never its secret.
@@ -26,6 +27,7 @@ pub(super) async fn visible(
     tenant: &Tenant,
     key_id: &str,
 ) -> Result<ApiKey, ApiError> {
+    check_id("key_id", key_id)?;
     let key = api_keys::get(connection, key_id).await?;
     let key = key.filter(|key| key.account_id == tenant.account_id);
     let own = |key: &ApiKey| key.principal_id == tenant.principal_id;

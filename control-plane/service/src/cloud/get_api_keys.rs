@@ -7,6 +7,7 @@ use atoll_api::temporal::api::cloud::identity::v1::OwnerType;
 use super::{CloudApi, get_api_key, tenant};
 use crate::error::ApiError;
 use crate::model::PrincipalKind;
+use crate::names::check_filter;
 use crate::page::Page;
 use crate::store::api_keys::{self, KeyFilter};
 
@@ -17,7 +18,7 @@ pub(super) async fn run(
     request: GetApiKeysRequest,
 ) -> Result<GetApiKeysResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    check_filter("owner_id", &request.owner_id)?;
     let owner_kind = match (OwnerType::try_from(request.owner_type), request.owner_type_deprecated.as_str()) {
         (Ok(OwnerType::User), _) | (Ok(OwnerType::Unspecified), "user") => Some(PrincipalKind::User),
         (Ok(OwnerType::ServiceAccount), _) | (Ok(OwnerType::Unspecified), "service-account") => {
@@ -30,6 +31,9 @@ pub(super) async fn run(
     if !request.owner_id.is_empty() && request.owner_id != *owner_id {
         return Err(ApiError::foreign());
     }
+    let kind = owner_kind.map_or("", PrincipalKind::name);
+    let list = ["GetApiKeys", &tenant.account_id, owner_id, kind];
+    let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let filter = KeyFilter {
         account_id: &tenant.account_id,
         after: &page.after,

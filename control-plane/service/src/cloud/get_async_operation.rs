@@ -5,6 +5,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{
 
 use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
+use crate::names::{check_id, check_operation_id};
 use crate::store::operations;
 
 /// Shows how far an operation of the caller's account is. One of another account does not exist.
@@ -14,9 +15,8 @@ pub(super) async fn run(
     request: GetAsyncOperationRequest,
 ) -> Result<GetAsyncOperationResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    if request.async_operation_id.is_empty() {
-        return Err(ApiError::InvalidArgument("async_operation_id is required".to_owned()));
-    }
+    check_id("async_operation_id", &request.async_operation_id)?;
+    check_operation_id(&request.async_operation_id)?;
     let mut connection = api.store.read().await?;
     let operation =
         operations::by_id(&mut connection, &tenant.account_id, &request.async_operation_id).await?;

@@ -3,7 +3,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetNamespacesRequest, Ge
 
 use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
-use crate::names::cloud_id;
+use crate::names::{check_filter, cloud_id};
 use crate::page::Page;
 use crate::store::namespaces;
 
@@ -15,7 +15,9 @@ pub(super) async fn run(
     request: GetNamespacesRequest,
 ) -> Result<GetNamespacesResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    check_filter("name", &request.name)?;
+    let list = ["GetNamespaces", &tenant.account_id, &request.name];
+    let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let only =
         if request.name.is_empty() { String::new() } else { cloud_id(&request.name, &tenant.account_id) };
     let mut connection = api.store.read().await?;

@@ -3,6 +3,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetRegionRequest, GetReg
 
 use super::{CloudApi, get_regions};
 use crate::error::ApiError;
+use crate::names::check_id;
 use crate::store::regions;
 
 /// Shows one region.
@@ -11,6 +12,7 @@ pub(super) async fn run(
     _ctx: &CallContext,
     request: GetRegionRequest,
 ) -> Result<GetRegionResponse, ApiError> {
+    check_id("region", &request.region)?;
     let mut connection = api.store.read().await?;
     let regions = regions::list(&mut connection).await?;
     let found = regions.iter().find(|region| region.id == request.region);

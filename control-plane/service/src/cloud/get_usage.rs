@@ -34,7 +34,9 @@ pub(super) async fn run(
     request: GetUsageRequest,
 ) -> Result<GetUsageResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    let period = format!("{:?} {:?}", request.start_time_inclusive, request.end_time_exclusive);
+    let list = ["GetUsage", &tenant.account_id, &period];
+    let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let (start_ms, end_ms) = range(&request, api.now_ms())?;
     let source =
         api.usage.as_ref().ok_or_else(|| ApiError::Unavailable("usage is not available".to_owned()))?;
@@ -60,7 +62,9 @@ fn range(request: &GetUsageRequest, now_ms: i64) -> Result<(i64, i64), ApiError>
     let invalid = |text: &str| ApiError::InvalidArgument(text.to_owned());
     let today = now_ms.div_euclid(DAY_MS) * DAY_MS;
     let oldest = today - MAX_AGE_DAYS * DAY_MS;
-    let given = |time: Option<&prost_types::Timestamp>, default: i64| match time.map(from_proto) {
+    // From whole seconds only: a fraction would be rounded away, and what is left might be a midnight.
+    let whole = |time: &prost_types::Timestamp| from_proto(time).filter(|_| time.nanos == 0);
+    let given = |time: Option<&prost_types::Timestamp>, default: i64| match time.map(whole) {
         None => Ok(default),
         Some(Some(ms)) if ms % DAY_MS == 0 && (oldest..=today + DAY_MS).contains(&ms) => Ok(ms),
         Some(_) => Err(invalid("usage times must be midnight UTC within the last 90 days")),

@@ -4,6 +4,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetUserRequest, GetUserR
 use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
 use crate::model::PrincipalKind;
+use crate::names::check_id;
 use crate::store::principals;
 
 /// Shows a user of the account.
@@ -13,6 +14,7 @@ pub(super) async fn run(
     request: GetUserRequest,
 ) -> Result<GetUserResponse, ApiError> {
     let tenant = tenant(ctx)?;
+    check_id("user_id", &request.user_id)?;
     let mut connection = api.store.read().await?;
     let user = principals::get(&mut connection, &request.user_id).await?;
     let user = user.filter(|user| user.account_id == tenant.account_id && user.kind == PrincipalKind::User);

@@ -4,6 +4,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetUsersRequest, GetUser
 use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
 use crate::model::{Principal, PrincipalKind};
+use crate::names::check_filter;
 use crate::page::Page;
 use crate::store::principals;
 
@@ -14,7 +15,10 @@ pub(super) async fn run(
     request: GetUsersRequest,
 ) -> Result<GetUsersResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    check_filter("email", &request.email)?;
+    check_filter("namespace", &request.namespace)?;
+    let list = ["GetUsers", &tenant.account_id, &request.email, &request.namespace];
+    let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let mut connection = api.store.read().await?;
     let kind = PrincipalKind::User;
     let mut users =

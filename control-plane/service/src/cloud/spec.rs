@@ -1,15 +1,43 @@
 //! Checks a namespace's settings.
 #![allow(deprecated, reason = "clients still send the fields that newer ones replace")]
 
-use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
 use atoll_api::temporal::api::cloud::namespace::v1::capacity_spec::Spec as Capacity;
 use atoll_api::temporal::api::cloud::namespace::v1::namespace_spec::SearchAttributeType;
+use atoll_api::temporal::api::cloud::namespace::v1::{
+    ApiKeyAuthSpec, CodecServerSpec, FairnessSpec, HighAvailabilitySpec, MtlsAuthSpec, NamespaceSpec,
+};
 
 use crate::error::ApiError;
-use crate::names::check_namespace_name;
+use crate::names::{check_display, check_namespace_name, shortened};
 
 /// Days that closed workflows are kept.
 const RETENTION_DAYS: std::ops::RangeInclusive<i32> = 1..=90;
+/// Longest URL of a codec server.
+const MAX_ENDPOINT: usize = 2_048;
+/// Search attributes that the server sets itself, beside all that begin with `Temporal`.
+const RESERVED_ATTRIBUTES: &[&str] = &[
+    "WorkflowId",
+    "RunId",
+    "WorkflowType",
+    "ExecutionStatus",
+    "TaskQueue",
+    "ParentWorkflowId",
+    "ParentRunId",
+    "RootWorkflowId",
+    "RootRunId",
+    "StartTime",
+    "ExecutionTime",
+    "CloseTime",
+    "HistoryLength",
+    "ExecutionDuration",
+    "StateTransitionCount",
+    "HistorySizeBytes",
+    "BinaryChecksums",
+    "BuildIds",
+    "BatcherNamespace",
+    "BatcherUser",
+    "ScheduleId",
+];
 /// Custom search attributes of a namespace.
 const MAX_SEARCH_ATTRIBUTES: usize = 100;
 
@@ -26,6 +54,7 @@ pub(super) fn checked(mut spec: NamespaceSpec) -> Result<NamespaceSpec, ApiError
     refuse_unbuilt(&spec)?;
     for (name, kind) in std::mem::take(&mut spec.custom_search_attributes) {
         let Some(kind) = type_by_name(&kind) else {
+            let (name, kind) = (shortened(&name), shortened(&kind));
             return invalid(format!("search attribute {name:?} has unknown type {kind:?}"));
         };
         spec.search_attributes.insert(name, kind as i32);
@@ -39,9 +68,15 @@ pub(super) fn checked(mut spec: NamespaceSpec) -> Result<NamespaceSpec, ApiError
         let fits = (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
         if !known || !fits {
-            return invalid(format!("search attribute {name:?} has an invalid name or type"));
+            return invalid(format!("search attribute {:?} has an invalid name or type", shortened(name)));
+        }
+        if name.starts_with("Temporal") || RESERVED_ATTRIBUTES.contains(&name.as_str()) {
+            return invalid(format!("search attribute {name:?} is reserved: every namespace has it"));
         }
     }
+    check_codec_server(&spec)?;
+    // Keys are the one way to authenticate, also for who says nothing: the settings show it.
+    spec.api_key_auth = Some(ApiKeyAuthSpec { enabled: true });
     Ok(spec)
 }
 
@@ -84,8 +119,14 @@ fn refuse_unbuilt(spec: &NamespaceSpec) -> Result<(), ApiError> {
         .capacity_spec
         .as_ref()
         .is_some_and(|capacity| matches!(capacity.spec, Some(Capacity::Provisioned(_))));
+    let certificates = |auth: &MtlsAuthSpec| *auth != MtlsAuthSpec::default();
+    let availability = |wanted: &HighAvailabilitySpec| *wanted != HighAvailabilitySpec::default();
+    let fairness = |wanted: &FairnessSpec| wanted.task_queue_fairness_enabled;
     let asked = [
-        ("mtls_auth", spec.mtls_auth.as_ref().is_some_and(|auth| auth.enabled)),
+        ("a namespace without api_key_auth", spec.api_key_auth.as_ref().is_some_and(|auth| !auth.enabled)),
+        ("mtls_auth", spec.mtls_auth.as_ref().is_some_and(certificates)),
+        ("high_availability", spec.high_availability.as_ref().is_some_and(availability)),
+        ("fairness", spec.fairness.as_ref().is_some_and(fairness)),
         ("connectivity_rule_ids", !spec.connectivity_rule_ids.is_empty()),
         ("capacity_spec.provisioned", provisioned),
     ];
@@ -93,6 +134,26 @@ fn refuse_unbuilt(spec: &NamespaceSpec) -> Result<(), ApiError> {
         Some((field, _)) => invalid(format!("{field} is not available")),
         None => Ok(()),
     }
+}
+
+/// Checks what the web interface is to decode payloads with: it follows the endpoint, with a token where told so.
+fn check_codec_server(spec: &NamespaceSpec) -> Result<(), ApiError> {
+    let Some(codec) = spec.codec_server.as_ref().filter(|codec| **codec != CodecServerSpec::default()) else {
+        return Ok(());
+    };
+    let is_url = codec.endpoint.parse::<axum::http::Uri>().is_ok_and(|uri| {
+        uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("https" | "http"))
+    });
+    if !is_url || codec.endpoint.len() > MAX_ENDPOINT {
+        return invalid(format!(
+            "codec_server.endpoint takes an http or https URL of at most {MAX_ENDPOINT} bytes"
+        ));
+    }
+    if let Some(error) = codec.custom_error_message.as_ref().and_then(|error| error.default.as_ref()) {
+        check_display("codec_server.custom_error_message.default.message", &error.message)?;
+        check_display("codec_server.custom_error_message.default.link", &error.link)?;
+    }
+    Ok(())
 }
 
 fn type_by_name(name: &str) -> Option<SearchAttributeType> {
@@ -155,6 +216,41 @@ mod tests {
             })
             .contains("\"a\"")
         );
+        for name in ["WorkflowId", "BuildIds", "ScheduleId", "TemporalAnything"] {
+            assert!(
+                refused(|spec| _ = spec.search_attributes.insert(name.to_owned(), 2)).contains("reserved")
+            );
+        }
+    }
+
+    /// What nothing here follows is refused, not kept as if it did.
+    #[test]
+    fn settings_that_nothing_follows_are_refused() {
+        let certificates = MtlsAuthSpec { accepted_client_ca: b"ca".to_vec().into(), ..Default::default() };
+        assert!(refused(|spec| spec.mtls_auth = Some(certificates)).contains("mtls_auth"));
+        let availability = HighAvailabilitySpec { disable_managed_failover: true, ..Default::default() };
+        assert!(refused(|spec| spec.high_availability = Some(availability)).contains("high_availability"));
+        let fairness = FairnessSpec { task_queue_fairness_enabled: true };
+        assert!(refused(|spec| spec.fairness = Some(fairness)).contains("fairness"));
+        let keyless = ApiKeyAuthSpec { enabled: false };
+        assert!(refused(|spec| spec.api_key_auth = Some(keyless)).contains("api_key_auth"));
+        let unsaid = checked(NamespaceSpec { api_key_auth: None, ..spec("orders") }).unwrap();
+        assert_eq!(unsaid.api_key_auth, Some(ApiKeyAuthSpec { enabled: true }));
+    }
+
+    #[test]
+    fn a_codec_server_has_a_url() {
+        let with = |endpoint: &str| NamespaceSpec {
+            codec_server: Some(CodecServerSpec { endpoint: endpoint.to_owned(), ..Default::default() }),
+            ..spec("orders")
+        };
+        for good in ["", "https://codec.example.com/path", "http://localhost:8081"] {
+            assert!(checked(with(good)).is_ok(), "{good}");
+        }
+        let long = format!("https://{}.example.com", "x".repeat(5_000));
+        for bad in ["codec", "/path", "ftp://codec", "javascript:alert(1)", "https://a b", &long] {
+            assert!(matches!(checked(with(bad)), Err(ApiError::InvalidArgument(_))), "{bad}");
+        }
     }
 
     fn enabled_mtls() -> atoll_api::temporal::api::cloud::namespace::v1::MtlsAuthSpec {

@@ -1,6 +1,7 @@
 //! Calls as tenants make them, through authentication and authorization, to a real database.
 
 mod api_keys;
+mod bad_input;
 mod namespaces;
 mod operations;
 mod usage;

@@ -25,12 +25,14 @@ pub(super) async fn run(
 ) -> Result<CreateAccountResponse, ApiError> {
     check_display("name", &request.name)?;
     check_display("admin_email", &request.admin_email)?;
+    // Blanks around a name make two accounts that nobody can tell apart.
     if request.name.is_empty()
+        || request.name.trim() != request.name
         || request.name.chars().count() > MAX_NAME_CHARACTERS
         || request.name == RESERVED
     {
         return Err(ApiError::InvalidArgument(format!(
-            "name takes 1 to {MAX_NAME_CHARACTERS} characters, and is not {RESERVED:?}"
+            "name takes 1 to {MAX_NAME_CHARACTERS} characters, no blanks around them, and is not {RESERVED:?}"
         )));
     }
     let mut transaction = api.store.write().await?;

@@ -5,7 +5,7 @@ use super::{KEY_LIFETIME_MS, OperatorApi};
 use crate::error::ApiError;
 use crate::keys;
 use crate::model::{ApiKey, Principal};
-use crate::names::check_display;
+use crate::names::{check_display, check_id};
 use crate::store::counters::{self, Counter};
 use crate::store::{accounts, api_keys, principals};
 use crate::time::to_proto;
@@ -15,6 +15,7 @@ pub(super) async fn run(
     api: &OperatorApi,
     request: CreateAccountKeyRequest,
 ) -> Result<CreateAccountKeyResponse, ApiError> {
+    check_id("account_id", &request.account_id)?;
     check_display("display_name", &request.display_name)?;
     let mut transaction = api.store.write().await?;
     let missing = || ApiError::NotFound(format!("account {:?} does not exist", request.account_id));

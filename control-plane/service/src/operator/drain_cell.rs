@@ -2,6 +2,7 @@ use atoll_internal_api::operator::v1::{Cell, DrainCellRequest, DrainCellResponse
 
 use super::{OperatorApi, message};
 use crate::error::ApiError;
+use crate::names::check_id;
 use crate::store::cells;
 
 /// Stops placing namespaces in a cell; moves nothing.
@@ -17,6 +18,7 @@ pub(super) async fn set_draining(
     draining: bool,
     action: &str,
 ) -> Result<Cell, ApiError> {
+    check_id("cell_id", cell_id)?;
     let missing = || ApiError::NotFound(format!("cell {cell_id:?} does not exist"));
     let mut transaction = api.store.write().await?;
     cells::get(&mut transaction, cell_id).await?.ok_or_else(missing)?;

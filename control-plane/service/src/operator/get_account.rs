@@ -2,6 +2,7 @@ use atoll_internal_api::operator::v1::{GetAccountRequest, GetAccountResponse};
 
 use super::{OperatorApi, message};
 use crate::error::ApiError;
+use crate::names::check_id;
 use crate::store::accounts;
 
 /// Shows one account.
@@ -9,6 +10,7 @@ pub(super) async fn run(
     api: &OperatorApi,
     request: GetAccountRequest,
 ) -> Result<GetAccountResponse, ApiError> {
+    check_id("account_id", &request.account_id)?;
     let mut connection = api.store.read().await?;
     let account = accounts::get(&mut connection, &request.account_id).await?;
     let account = account

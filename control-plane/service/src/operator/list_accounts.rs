@@ -10,7 +10,7 @@ pub(super) async fn run(
     api: &OperatorApi,
     request: ListAccountsRequest,
 ) -> Result<ListAccountsResponse, ApiError> {
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    let page = Page::parse(&["ListAccounts"], request.page_size, &request.page_token)?;
     let mut connection = api.store.read().await?;
     let mut accounts = accounts::page(&mut connection, &page.after, page.limit()).await?;
     let next_page_token = page.cut(&mut accounts, |account| account.id.clone());

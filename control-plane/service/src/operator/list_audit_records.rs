@@ -2,6 +2,7 @@ use atoll_internal_api::operator::v1::{ListAuditRecordsRequest, ListAuditRecords
 
 use super::{OperatorApi, message};
 use crate::error::ApiError;
+use crate::names::check_filter;
 use crate::page::Page;
 use crate::store::audit;
 
@@ -10,7 +11,9 @@ pub(super) async fn run(
     api: &OperatorApi,
     request: ListAuditRecordsRequest,
 ) -> Result<ListAuditRecordsResponse, ApiError> {
-    let page = Page::parse(request.page_size, &request.page_token)?;
+    check_filter("account_id", &request.account_id)?;
+    let list = ["ListAuditRecords", &request.account_id];
+    let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let before = if page.after.is_empty() {
         i64::MAX
     } else {

@@ -71,6 +71,29 @@ pub(crate) async fn set_access(
     Ok(())
 }
 
+/// Takes the permissions on a namespace from everybody, and tells whether anybody had one.
+pub(crate) async fn revoke_namespace(
+    connection: &mut SqliteConnection,
+    account_id: &str,
+    cloud_id: &str,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let rows = query(sql!("principal_with_namespace"))
+        .bind(account_id)
+        .bind(cloud_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut revoked = false;
+    for row in &rows {
+        let mut principal = principal(row)?;
+        if principal.access.namespaces.remove(cloud_id).is_some() {
+            set_access(&mut *connection, &principal.id, &principal.access, now_ms).await?;
+            revoked = true;
+        }
+    }
+    Ok(revoked)
+}
+
 fn access_text(access: &Access) -> Result<String, StoreError> {
     serde_json::to_string(access).map_err(|error| StoreError::malformed("access", error))
 }

@@ -195,6 +195,30 @@ async fn a_key_has_its_owners_access() {
 }
 
 #[tokio::test]
+async fn permissions_end_with_their_namespace_and_are_not_those_of_the_next_of_its_name() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let developer = service_account(&test, &account, Access::of_role(AccountRole::Developer)).await;
+    let namespace = test.create(&developer, "orders").await.unwrap().namespace;
+    test.carry_out().await;
+    let delete = cloud::DeleteNamespaceRequest {
+        namespace: namespace.clone(),
+        resource_version: "2".to_owned(),
+        ..Default::default()
+    };
+    test.call(&developer, cloud_service::DELETE_NAMESPACE, &delete).await.unwrap();
+    test.carry_out().await;
+    test.create(&account.token, "orders").await.unwrap();
+    test.carry_out().await;
+    let again = test.get(&account.token, &namespace).await.unwrap();
+    let delete = cloud::DeleteNamespaceRequest { resource_version: again.resource_version, ..delete };
+    let denied = test.call(&developer, cloud_service::DELETE_NAMESPACE, &delete).await.unwrap_err();
+    assert_eq!(denied.code, Code::PermissionDenied);
+    let grants: Vec<_> = test.cells.get("a").keys.into_iter().filter_map(|key| key.grant).collect();
+    assert!(!grants.is_empty() && grants.iter().all(|grant| grant.namespaces.is_empty()), "{grants:?}");
+}
+
+#[tokio::test]
 async fn who_calls_can_ask_who_they_are() {
     use cloud::get_current_identity_response::Principal as Identity;
     let test = TestCloud::new(&["a"]).await;
