@@ -29,4 +29,6 @@ pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};
 pub use dispatch::{Dispatcher, DispatcherBuilder, DispatcherError, Fallback, Gate, Interceptor};
 pub use inherited::{INHERITED_LISTENERS, inherited_listener};
 pub use metrics::{Metrics, MetricsError};
+/// A failed call as REST answers it.
+pub use rest::{decode_segment as decode_path_segment, failure as rest_failure};
 pub use server::{Health, Server, ServerConfig, ServerError, ServerHandle};

@@ -1,15 +1,19 @@
 //! HTTP/JSON by the contract's `google.api.http` routes: canonical proto3 JSON in and out, through the same dispatcher.
 //!
-//! Variables in the path win over query and body; query parameters that name no field of the request are ignored, as
-//! are unknown fields of a body. Payloads have a shorthand, see [`shorthand`].
+//! Variables in the path win over query and body. Query parameters that name no field of the request are ignored, as the original
+//! does; an unknown field or enum value in a body, a name that stands twice and a parameter that is given twice are refused, so that
+//! nothing is dropped silently. Payloads have a shorthand, see [`shorthand`].
 
 mod convert;
 mod errors;
 mod fill;
+mod json;
 mod query;
 mod routes;
 mod serve;
 mod shorthand;
 
+pub use query::decode_segment;
 pub(crate) use routes::Routes;
 pub(crate) use serve::RestServer;
+pub use serve::failure;

@@ -6,6 +6,7 @@ use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageD
 use serde_json::{Map, Value};
 
 use super::fill::{Unfit, put};
+use super::json;
 use super::query::decode_segment;
 use super::routes::Binding;
 use super::shorthand;
@@ -24,7 +25,7 @@ pub(super) fn request(
     // A route whose body is the whole request has no fields left for the query.
     if binding.route.body != Body::Whole {
         for (path, text) in query {
-            match put(&mut object, &message, path, text) {
+            match put(&mut object, &message, path, text, false) {
                 Ok(()) | Err(Unfit::NoSuchField) => {}
                 Err(Unfit::Invalid(reason)) => return Err(Status::invalid_argument(reason)),
             }
@@ -37,7 +38,7 @@ pub(super) fn request(
     for (path, segment) in names.zip(variables) {
         let text = decode_segment(segment)
             .ok_or_else(|| Status::invalid_argument(format!("{path}: malformed percent-encoding")))?;
-        put(&mut object, &message, path, &text).map_err(|unfit| match unfit {
+        put(&mut object, &message, path, &text, true).map_err(|unfit| match unfit {
             Unfit::Invalid(reason) => Status::invalid_argument(reason),
             Unfit::NoSuchField => Status::internal(format!("route names the unknown field {path}")),
         })?;
@@ -46,7 +47,7 @@ pub(super) fn request(
     if use_shorthand {
         shorthand::expand(&message, &mut value);
     }
-    let options = DeserializeOptions::new().deny_unknown_fields(false);
+    let options = DeserializeOptions::new();
     let message = DynamicMessage::deserialize_with_options(message, value, &options)
         .map_err(|error| Status::invalid_argument(format!("request does not fit its type: {error}")))?;
     Ok(message.encode_to_vec().into())
@@ -74,8 +75,8 @@ fn read_body(kind: Body, body: &[u8]) -> Result<Map<String, Value>, Status> {
     if kind == Body::None || body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Status::invalid_argument(format!("body is not JSON: {error}")))?;
+    let value =
+        json::parse(body).map_err(|error| Status::invalid_argument(format!("body is not JSON: {error}")))?;
     match (kind, value) {
         (Body::Field(field), value) => Ok(Map::from_iter([(field.to_owned(), value)])),
         (_, Value::Object(object)) => Ok(object),

@@ -13,12 +13,13 @@ pub(super) enum Unfit {
 }
 
 /// Sets the field at `path` (`execution.workflow_id`, JSON names too; `labels[key]` for a map entry) from its text.
-/// A repeated field grows by one element.
+/// A repeated field grows by one element. Any other that has a value is replaced, or is [`Unfit`] without `replace`.
 pub(super) fn put(
     object: &mut Map<String, Value>,
     message: &MessageDescriptor,
     path: &str,
     text: &str,
+    replace: bool,
 ) -> Result<(), Unfit> {
     // A map key may hold dots, so brackets come first.
     let (path, key) = match path.strip_suffix(']').and_then(|path| path.split_once('[')) {
@@ -37,6 +38,10 @@ pub(super) fn put(
         message = inner;
     }
     let field = field(&message, last)?;
+    let given = object.contains_key(field.json_name()) || object.contains_key(field.name());
+    if given && !replace && !field.is_list() && !field.is_map() {
+        return Err(Unfit::Invalid(format!("{} is given more than once", field.json_name())));
+    }
     match key {
         Some(key) if field.is_map() => {
             let Kind::Message(pair) = field.kind() else { return Err(Unfit::NoSuchField) };
@@ -118,7 +123,7 @@ mod tests {
     fn filled(name: &str, body: Value, pairs: &[(&str, &str)]) -> Result<Value, Unfit> {
         let mut object = body.as_object().unwrap().clone();
         for (path, text) in pairs {
-            put(&mut object, &message(name), path, text)?;
+            put(&mut object, &message(name), path, text, true)?;
         }
         Ok(Value::Object(object))
     }
@@ -166,6 +171,17 @@ mod tests {
         const REACHABILITY: &str = "temporal.api.workflowservice.v1.GetWorkerTaskReachabilityRequest";
         let lists = filled(REACHABILITY, json!({}), &[("build_ids", "a"), ("buildIds", "b")]);
         assert_eq!(lists, Ok(json!({ "buildIds": ["a", "b"] })));
+    }
+
+    #[test]
+    fn one_value_given_twice_is_not_dropped() {
+        const GET: &str = "temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryRequest";
+        for second in ["maximumPageSize", "maximum_page_size"] {
+            let mut object = Map::new();
+            put(&mut object, &message(GET), "maximumPageSize", "1", false).unwrap();
+            let again = put(&mut object, &message(GET), second, "2", false);
+            assert_eq!(again, Err(Unfit::Invalid("maximumPageSize is given more than once".to_owned())));
+        }
     }
 
     #[test]

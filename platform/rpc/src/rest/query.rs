@@ -1,16 +1,16 @@
 //! Percent-encoding of paths and query strings.
 
-/// Decodes one path segment; none where it is not UTF-8 then.
-pub(super) fn decode_segment(segment: &str) -> Option<String> {
+/// Decodes the percent-encoding of one segment of a path; none where it is malformed, or not UTF-8 then.
+pub fn decode_segment(segment: &str) -> Option<String> {
     decode(segment, false)
 }
 
-/// The parameters of a query string in order. Malformed ones are left out.
-pub(super) fn parameters(query: &str) -> Vec<(String, String)> {
+/// The parameters of a query string in order; none where one of them is malformed.
+pub(super) fn parameters(query: &str) -> Option<Vec<(String, String)>> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .filter_map(|pair| {
+        .map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((decode(key, true)?, decode(value, true)?))
         })
@@ -48,8 +48,11 @@ mod tests {
 
     #[test]
     fn parameters_keep_order_and_repetition() {
-        let parameters = parameters("a.b=1&x=a+b&x=%26&flag&&bad=%zz");
+        let parameters = parameters("a.b=1&x=a+b&x=%26&flag&&").unwrap();
         let expected = [("a.b", "1"), ("x", "a b"), ("x", "&"), ("flag", "")];
         assert_eq!(parameters, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        for malformed in ["a=%zz", "a=1&%ff", "a=%4"] {
+            assert_eq!(super::parameters(malformed), None, "{malformed}");
+        }
     }
 }

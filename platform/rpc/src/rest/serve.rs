@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use prost_reflect::DescriptorPool;
 use serde_json::Value;
 
 use super::routes::{Binding, Found, Routes};
@@ -40,7 +41,7 @@ impl RestServer {
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let parameters = query::parameters(parts.uri.query().unwrap_or_default());
-        let style = Style::of(&parameters, &parts.headers);
+        let style = Style::of(parameters.as_deref().unwrap_or_default(), &parts.headers);
         let (binding, variables) = match self.routes.find(parts.method.as_str(), parts.uri.path()) {
             Found::Method(binding, variables) => (binding, variables),
             Found::OtherVerb => {
@@ -50,6 +51,10 @@ impl RestServer {
             Found::Nothing => {
                 return self.failure(StatusCode::NOT_FOUND, &Status::not_found("Not Found"), &style);
             }
+        };
+        let Some(parameters) = parameters else {
+            let status = Status::invalid_argument("query: malformed percent-encoding");
+            return self.failure(StatusCode::BAD_REQUEST, &status, &style);
         };
         let body = match self.read(body).await {
             Ok(body) => body,
@@ -77,7 +82,8 @@ impl RestServer {
         body: Bytes,
     ) -> Result<Reply, Status> {
         let mut ctx = CallContext::new(binding.method);
-        ctx.deadline = call_deadline(&headers)?;
+        // Over gRPC this is a broken client, hence INTERNAL there; here it is a header that somebody wrote.
+        ctx.deadline = call_deadline(&headers).map_err(|status| Status::invalid_argument(status.message))?;
         ctx.headers = headers;
         ctx.peer = peer;
         ctx.protocol = Protocol::Rest;
@@ -102,12 +108,21 @@ impl RestServer {
     }
 
     fn failure(&self, code: StatusCode, status: &Status, style: &Style) -> Response<Body> {
-        let mut response = json(code, &errors::body(status, self.dispatcher.descriptors()), style.pretty);
-        if status.code == Code::Unauthenticated {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        refusal(code, status, self.dispatcher.descriptors(), style)
     }
+}
+
+/// A failed call as REST answers it, for other formats over the same calls. `pool` knows the types of the failure's details.
+pub fn failure(status: &Status, pool: &DescriptorPool) -> Response<Body> {
+    refusal(errors::http_status(status.code), status, pool, &Style { pretty: false, shorthand: false })
+}
+
+fn refusal(code: StatusCode, status: &Status, pool: &DescriptorPool, style: &Style) -> Response<Body> {
+    let mut response = json(code, &errors::body(status, pool), style.pretty);
+    if status.code == Code::Unauthenticated {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 impl Style {

@@ -15,7 +15,7 @@ async fn call_with(verb: &str, target: &str, headers: &[&str], body: &str) -> An
 async fn a_post_joins_path_and_body() {
     for prefix in ["", "/api/v1"] {
         let target = format!("{prefix}/namespaces/orders/workflows/w%2F1");
-        let body = r#"{"workflowType": {"name": "T"}, "namespace": "overridden", "input": ["a", {"b": 1}], "later": 1}"#;
+        let body = r#"{"workflowType": {"name": "T"}, "namespace": "overridden", "input": ["a", {"b": 1}]}"#;
         let answer = call("POST", &target, body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(answer.head.contains("content-type: application/json"));
@@ -63,7 +63,12 @@ async fn wrong_requests_are_refused() {
         ("POST", "/api/v1/namespaces/orders/workflows/w", "{", 400, 3),
         ("POST", "/api/v1/namespaces/orders/workflows/w", "[]", 400, 3),
         ("POST", "/api/v1/namespaces/orders/workflows/w", r#"{"workflowType": 7}"#, 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", r#"{"later": 1}"#, 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", r#"{"identity": "a", "identity": "b"}"#, 400, 3),
+        ("POST", "/api/v1/namespaces/orders/workflows/w", r#"{"workflowIdReusePolicy": "NO_SUCH"}"#, 400, 3),
         ("POST", "/api/v1/namespaces/orders/workflows/%ff", "{}", 400, 3),
+        ("GET", "/api/v1/namespaces/orders/workflows?query=%zz", "", 400, 3),
+        ("GET", "/api/v1/namespaces/orders/workflows?pageSize=1&pageSize=2", "", 400, 3),
         ("GET", "/api/v1/namespaces/orders/workflows?pageSize=many", "", 400, 3),
         ("GET", "/api/v1/namespaces/orders/schedules", "", 501, 12),
         ("GET", "/api/v1/namespaces/panic", "", 500, 13),
@@ -76,6 +81,12 @@ async fn wrong_requests_are_refused() {
             "{verb} {target} {answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_malformed_timeout_is_the_callers_fault() {
+    let answer = call_with("GET", "/api/v1/namespaces/orders", &["grpc-timeout: soon"], "").await;
+    assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)));
 }
 
 #[tokio::test]
