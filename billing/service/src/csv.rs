@@ -55,7 +55,7 @@ pub fn with_invoice_csv(rest: Router, dispatcher: Dispatcher) -> Router {
 }
 
 async fn answer(State(dispatcher): State<Arc<Dispatcher>>, mut request: Request, next: Next) -> Response {
-    let Some(invoice_id) = asked_for(request.method(), request.uri()) else { return next.run(request).await };
+    let Some(segment) = asked_for(request.method(), request.uri()) else { return next.run(request).await };
     let format = negotiate::format(request.uri().query().unwrap_or_default(), request.headers());
     *request.uri_mut() = without_format(request.uri());
     match format {
@@ -63,6 +63,9 @@ async fn answer(State(dispatcher): State<Arc<Dispatcher>>, mut request: Request,
         Ok(Format::Json) => return next.run(request).await,
         Err((status, text)) => return refusal(status, &text),
     }
+    let Some(invoice_id) = atoll_rpc::decode_path_segment(&segment) else {
+        return refusal(StatusCode::BAD_REQUEST, "invoice_id: malformed percent-encoding");
+    };
     let mut ctx = CallContext::new(billing_service::GET_INVOICE.info());
     ctx.headers = request.headers().clone();
     ctx.protocol = Protocol::Rest;
@@ -70,12 +73,12 @@ async fn answer(State(dispatcher): State<Arc<Dispatcher>>, mut request: Request,
     let answer = dispatcher.invoke(ctx, billing_service::GET_INVOICE, &call).await;
     match answer.and_then(|answer| write(&answer.invoice.unwrap_or_default())) {
         Ok(csv) => document(csv, &invoice_id),
-        // Errors look as they do without CSV: the same call, answered by the REST routes.
-        Err(_) => next.run(request).await,
+        // Errors look as they do without CSV. The call is not made again: it may succeed then, and answer JSON.
+        Err(status) => atoll_rpc::rest_failure(&status, dispatcher.descriptors()),
     }
 }
 
-/// The invoice that a request is about.
+/// The invoice that a request is about, as it stands in the path.
 fn asked_for(method: &Method, uri: &Uri) -> Option<String> {
     let id = uri.path().strip_prefix(PATH_PREFIX)?;
     (method == Method::GET && !id.is_empty() && !id.contains('/')).then(|| id.to_owned())
@@ -138,7 +141,7 @@ fn row(invoice: &pb::Invoice, line: &pb::InvoiceLine) -> [String; 22] {
         invoice.number.clone(),
         status(invoice).to_owned(),
         invoice.account_id.clone(),
-        invoice.account_name.clone(),
+        guarded(&invoice.account_name),
         invoice.currency.clone(),
         start,
         end,
@@ -146,7 +149,7 @@ fn row(invoice: &pb::Invoice, line: &pb::InvoiceLine) -> [String; 22] {
         instant(line.period_end),
         category.to_owned(),
         class.to_owned(),
-        line.description.clone(),
+        guarded(&line.description),
         line.code.clone(),
         "Atoll".to_owned(),
         line.quantity.clone(),
@@ -157,6 +160,12 @@ fn row(invoice: &pb::Invoice, line: &pb::InvoiceLine) -> [String; 22] {
         line.unit_price.clone(),
         line.amount.clone(),
     ]
+}
+
+/// A text that people chose. Spreadsheets take a cell that begins like a formula for one and carry it out, hence the apostrophe, by
+/// which they know text. Numbers are not touched: a minus is theirs.
+fn guarded(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn status(invoice: &pb::Invoice) -> &'static str {

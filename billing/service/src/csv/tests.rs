@@ -70,10 +70,49 @@ async fn everything_else_is_left_to_rest() {
         (Method::GET, path, "application/json, text/csv;q=0.5"),
         (Method::GET, path, "*/*"),
         (Method::DELETE, path, "text/csv"),
-        (Method::GET, "/billing/invoices/inv-acme1-2025-12", "text/csv"),
-        (Method::GET, "/billing/invoices/inv-other-2026-01", "text/csv"),
     ] {
         assert_eq!(ask(&client, method, uri, accept).await.2, "rest", "{uri} {accept}");
+    }
+}
+
+/// One call, answered once: asking REST again might succeed, with JSON.
+#[tokio::test]
+async fn a_failed_call_is_not_repeated_and_answers_as_rest_does() {
+    let client = Client::new().await;
+    for (uri, status, code) in [
+        ("/billing/invoices/inv-acme1-2025-12", StatusCode::NOT_FOUND, Code::NotFound),
+        ("/billing/invoices/inv-other-2026-01", StatusCode::FORBIDDEN, Code::PermissionDenied),
+        ("/billing/invoices/a%2Fb", StatusCode::BAD_REQUEST, Code::InvalidArgument),
+        ("/billing/invoices/%ff", StatusCode::BAD_REQUEST, Code::InvalidArgument),
+    ] {
+        let (given, content_type, body) = ask(&client, Method::GET, uri, "text/csv").await;
+        assert_eq!((given, content_type.unwrap().as_bytes()), (status, &b"application/json"[..]), "{uri}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["code"], code.number(), "{body}");
+    }
+}
+
+#[test]
+fn texts_cannot_pose_as_formulas_and_are_quoted() {
+    let line = |amount: &str| pb::InvoiceLine {
+        description: "@SUM(1)".to_owned(),
+        amount: amount.to_owned(),
+        ..Default::default()
+    };
+    for (name, cell) in [
+        ("=cmd|'/c calc'!A1", "'=cmd|'/c calc'!A1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("\t=1", "'\t=1"),
+        ("Acme, \"Inc\"", "\"Acme, \"\"Inc\"\"\""),
+        ("a=b", "a=b"),
+    ] {
+        let invoice =
+            pb::Invoice { account_name: name.to_owned(), lines: vec![line("-0.10")], ..Default::default() };
+        let csv = write(&invoice).unwrap();
+        let row = csv.split_once('\n').unwrap().1;
+        assert!(row.contains(&format!(",{cell},")), "{row}");
+        assert!(row.contains(",'@SUM(1),") && row.ends_with(",-0.10\n"), "{row}");
     }
 }
 
@@ -96,9 +135,7 @@ async fn a_format_that_invoices_do_not_have_is_refused() {
 #[tokio::test]
 async fn rest_does_not_see_the_format() {
     let client = Client::new().await;
-    for uri in ["/billing/invoices/none?format=csv", "/billing/invoices/none?format=json"] {
-        assert_eq!(ask(&client, Method::GET, uri, "*/*").await.2, "rest");
-    }
-    let uri = "/billing/invoices/none?pretty&format=csv";
+    assert_eq!(ask(&client, Method::GET, "/billing/invoices/none?format=json", "*/*").await.2, "rest");
+    let uri = "/billing/invoices/none?pretty&format=json";
     assert_eq!(ask(&client, Method::GET, uri, "*/*").await.2, "restpretty");
 }

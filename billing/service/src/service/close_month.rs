@@ -30,9 +30,10 @@ pub(super) async fn close_month(
     let force_reason = request.force.map(|force| force.reason);
     if let Some(reason) = &force_reason {
         require(&*service.roles, ctx, account_id, FORCE_NEEDS)?;
-        if reason.trim().is_empty() || reason.len() > MAX_REASON_BYTES {
+        let is_text = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
+        if !is_text || reason.len() > MAX_REASON_BYTES {
             return Err(Status::invalid_argument(format!(
-                "force.reason must have 1 to {MAX_REASON_BYTES} bytes"
+                "force.reason must have 1 to {MAX_REASON_BYTES} bytes without control characters"
             )));
         }
     }

@@ -12,7 +12,7 @@ const DEFAULT_PAGE: u16 = 20;
 /// Most invoices of a page: eight years, a few dozen kilobytes.
 const MAX_PAGE: u16 = 100;
 
-/// An account's invoices, newest month first. The page token is the last month that was given.
+/// An account's invoices, newest month first. The page token is the account with the last month that was given.
 pub(super) async fn list_invoices(
     service: &Service,
     ctx: &CallContext,
@@ -27,14 +27,20 @@ pub(super) async fn list_invoices(
     };
     let before = match request.page_token.as_str() {
         "" => None,
-        token => Some(token.parse().map_err(|_| Status::invalid_argument("page_token is malformed"))?),
+        token => {
+            let month = token.split_once('/').filter(|(of, _)| *of == account_id).map(|(_, month)| month);
+            let month = month.and_then(|month| month.parse().ok());
+            Some(month.ok_or_else(|| Status::invalid_argument("page_token is not one of this list"))?)
+        }
     };
     let mut records = service.activities.store.invoices(account_id, before, size + 1).await?;
     let has_more = records.len() > usize::from(size);
     records.truncate(usize::from(size));
     let last = records.last().filter(|_| has_more);
     Ok(pb::ListInvoicesResponse {
-        next_page_token: last.map(|record| record.content.month.to_string()).unwrap_or_default(),
+        next_page_token: last
+            .map(|record| format!("{account_id}/{}", record.content.month))
+            .unwrap_or_default(),
         invoices: records.iter().map(message::invoice).collect(),
     })
 }
