@@ -30,6 +30,8 @@ impl UsageService for Usage {
         ctx: &CallContext,
         request: ListUsageRequest,
     ) -> Result<ListUsageResponse, Status> {
+        check_filter("account_id", &request.account_id)?;
+        check_filter("namespace", &request.namespace)?;
         access::check(ctx, &request.account_id, &request.namespace)?;
         self.list(request).await
     }
@@ -42,6 +44,19 @@ impl UsageService for Usage {
         access::check(ctx, "", "")?;
         self.completeness(request).await
     }
+}
+
+/// Longest account or namespace that is looked at; none is longer.
+const MAX_FILTER_BYTES: usize = 128;
+
+/// Refuses a filter that names nothing that there can be, in every account alike.
+fn check_filter(field: &str, text: &str) -> Result<(), Status> {
+    if text.len() <= MAX_FILTER_BYTES && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Status::invalid_argument(format!(
+        "{field} takes at most {MAX_FILTER_BYTES} bytes without control characters"
+    )))
 }
 
 /// The caller learns that it may try again; the log says why.

@@ -26,10 +26,11 @@ impl Usage {
             Ok(rows) => rows.min(MOST_ROWS),
             Err(_) => return Err(Status::invalid_argument("page_size must not be negative")),
         };
+        let list = page_token::list(&request.account_id, &request.namespace, start, end);
         let begin = page_token::before(start);
         let after = match request.page_token.as_str() {
             "" => begin,
-            token => page_token::decode(token)?.max(begin),
+            token => page_token::decode(token, &list)?.max(begin),
         };
         let selection = Selection {
             account_id: Some(request.account_id).filter(|account| !account.is_empty()),
@@ -45,7 +46,7 @@ impl Usage {
         let more = all.len() > rows;
         all.truncate(rows);
         let next_page_token = match all.last() {
-            Some((last, _)) if more => page_token::encode(last),
+            Some((last, _)) if more => page_token::encode(last, &list),
             _ => String::new(),
         };
         let rows =

@@ -1,4 +1,4 @@
-//! Page tokens: the last row of the page before.
+//! Page tokens: the last row of the page before, with the list that it is of.
 
 use atoll_api::call::Status;
 use base64::Engine;
@@ -10,8 +10,13 @@ use crate::cube::{CubeKey, Kind};
 /// Fields of a key in order.
 type Fields = (i64, String, String, i64, String, String, String, String, String);
 
-/// The token behind `key`.
-pub(super) fn encode(key: &CubeKey) -> String {
+/// What a list is called in its tokens: all that its request selects by.
+pub(super) fn list(account_id: &str, namespace: &str, start_ms: i64, end_ms: i64) -> String {
+    format!("{account_id}/{namespace}/{start_ms}/{end_ms}")
+}
+
+/// The token behind `key` in `list`.
+pub(super) fn encode(key: &CubeKey, list: &str) -> String {
     let CubeKey {
         hour_ms,
         namespace,
@@ -34,20 +39,25 @@ pub(super) fn encode(key: &CubeKey) -> String {
         cell_id,
         account_id,
     );
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).expect("texts and numbers are JSON"))
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(list, fields)).expect("texts and numbers are JSON"))
 }
 
-/// The key of a token. A malformed one is INVALID_ARGUMENT.
-pub(super) fn decode(token: &str) -> Result<CubeKey, Status> {
-    read(token).ok_or_else(|| Status::invalid_argument("page_token is malformed"))
+/// The key of a token. A malformed one, and one of another list, are INVALID_ARGUMENT.
+pub(super) fn decode(token: &str, list: &str) -> Result<CubeKey, Status> {
+    let (of, key) = read(token).ok_or_else(|| Status::invalid_argument("page_token is malformed"))?;
+    if of != list {
+        return Err(Status::invalid_argument("page_token is of another account, namespace or period"));
+    }
+    Ok(key)
 }
 
-fn read(token: &str) -> Option<CubeKey> {
-    let fields: Fields = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+fn read(token: &str) -> Option<(String, CubeKey)> {
+    let (list, fields): (String, Fields) =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let (hour_ms, namespace, namespace_id, kind, action_type, project_id, tags, cell_id, account_id) = fields;
     let namespace_id = Uuid::try_parse(&namespace_id).ok()?;
     let kind = Kind::from_number(kind)?;
-    Some(CubeKey {
+    let key = CubeKey {
         hour_ms,
         namespace,
         namespace_id,
@@ -57,7 +67,8 @@ fn read(token: &str) -> Option<CubeKey> {
         tags,
         cell_id,
         account_id,
-    })
+    };
+    Some((list, key))
 }
 
 /// Before every row of the hour.
@@ -83,9 +94,16 @@ mod tests {
     fn tokens_round_trip_and_nothing_else_is_one() {
         let key =
             CubeKey { tags: r#"{"a":"b"}"#.to_owned(), kind: Kind::RetainedStorage, ..before(7_200_000) };
-        assert_eq!(decode(&encode(&key)).unwrap(), key);
+        let own = list("acme1", "", 0, 7_200_000);
+        let token = encode(&key, &own);
+        assert_eq!(decode(&token, &own).unwrap(), key);
+        for other in
+            [list("other", "", 0, 7_200_000), list("acme1", "a", 0, 7_200_000), list("acme1", "", 0, 1)]
+        {
+            assert!(decode(&token, &other).is_err(), "{other}");
+        }
         for token in ["x", "AAAA", "!", "W10"] {
-            assert!(decode(token).is_err(), "{token}");
+            assert!(decode(token, &own).is_err(), "{token}");
         }
     }
 }
