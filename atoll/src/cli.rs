@@ -15,6 +15,7 @@ mod operation;
 mod server;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use clap::{Parser, Subcommand};
@@ -131,6 +132,18 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("{text:?} is not NAME=VALUE")),
     }
+}
+
+/// Arguments `name=value` by name. One that is given twice is refused, because one of its values would be dropped.
+fn by_name<T>(flag: &str, pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, UsageError> {
+    let mut named = BTreeMap::new();
+    for (name, value) in pairs {
+        if named.contains_key(&name) {
+            return Err(UsageError::new(format!("{flag} {name} is given more than once")));
+        }
+        named.insert(name, value);
+    }
+    Ok(named)
 }
 
 #[cfg(test)]

@@ -44,3 +44,11 @@ fn wrong_arguments_are_named() {
         assert_eq!(error.kind(), kind, "{line}: {error}");
     }
 }
+
+#[test]
+fn one_name_given_twice_is_refused() {
+    let pair = |name: &str| (name.to_owned(), 1);
+    assert_eq!(by_name("--tag", vec![pair("a"), pair("b")]).unwrap().len(), 2);
+    let refused = by_name("--tag", vec![pair("a"), pair("a")]).unwrap_err();
+    assert_eq!(refused.to_string(), "--tag a is given more than once");
+}

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{change, parse_search_attribute};
 use crate::cli::operation::WaitArgs;
-use crate::cli::{ClientArgs, parse_pair};
+use crate::cli::{ClientArgs, by_name, parse_pair};
 use crate::client::CloudClient;
 use crate::client::target::Credential;
 
@@ -38,20 +38,22 @@ pub(crate) struct CreateArgs {
 
 impl CreateArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        let search_attributes = by_name("--search-attribute", self.search_attributes)?;
+        let tags = by_name("--tag", self.tags)?;
         let client = CloudClient::connect(&self.client.target, Credential::Account)?;
         let spec = NamespaceSpec {
             name: self.name,
             replicas: vec![ReplicaSpec { region: self.region }],
             retention_days: self.retention_days,
             api_key_auth: Some(ApiKeyAuthSpec { enabled: true }),
-            search_attributes: self.search_attributes.into_iter().collect(),
+            search_attributes,
             lifecycle: Some(LifecycleSpec { enable_delete_protection: self.delete_protection }),
             ..Default::default()
         };
         let request = CreateNamespaceRequest {
             spec: Some(spec),
             async_operation_id: self.wait.async_operation_id.clone(),
-            tags: self.tags.into_iter().collect(),
+            tags,
         };
         let answer = client.call(cloud_service::CREATE_NAMESPACE, &request).await?;
         let operation = self.wait.settle(&client, answer.async_operation).await?;

@@ -58,7 +58,7 @@ fn table<'a>(namespaces: impl IntoIterator<Item = &'a Namespace>) -> Table {
         table.row([
             namespace.namespace.clone(),
             namespace.state().as_str_name().trim_start_matches("RESOURCE_STATE_").to_lowercase(),
-            spec.replicas.iter().map(|replica| replica.region.as_str()).collect::<Vec<_>>().join(","),
+            namespace.active_region.clone(),
             format!("{}d", spec.retention_days),
             address.unwrap_or_default(),
             shown(namespace.created_time.as_ref()),

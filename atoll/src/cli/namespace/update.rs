@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{change, parse_search_attribute};
 use crate::cli::operation::WaitArgs;
-use crate::cli::{ClientArgs, UsageError};
+use crate::cli::{ClientArgs, UsageError, by_name};
 use crate::client::CloudClient;
 use crate::client::target::Credential;
 
@@ -39,6 +39,7 @@ impl UpdateArgs {
         {
             return Err(UsageError::new("nothing to change: name at least one setting").into());
         }
+        let search_attributes = by_name("--search-attribute", self.search_attributes)?;
         let client = CloudClient::connect(&self.client.target, Credential::Account)?;
         let current = change::get(&client, &self.namespace).await?;
         let mut spec = current.spec.context("the cloud answered without settings")?;
@@ -48,7 +49,7 @@ impl UpdateArgs {
         if let Some(protected) = self.delete_protection {
             spec.lifecycle.get_or_insert_default().enable_delete_protection = protected;
         }
-        spec.search_attributes.extend(self.search_attributes);
+        spec.search_attributes.extend(search_attributes);
         let request = UpdateNamespaceRequest {
             namespace: self.namespace.clone(),
             spec: Some(spec),
