@@ -25,6 +25,7 @@ use crate::serve::log::LogConfig;
 use bootstrap::Bootstrap;
 use data_dir::DataDir;
 use plan::Plan;
+use ports::Chosen;
 use supervise::{Backoff, Supervisor};
 
 /// A piece that dies is back at once; one that cannot live does not keep the machine busy.
@@ -39,11 +40,11 @@ pub(crate) fn run(args: &DevArgs) -> anyhow::Result<()> {
     LogConfig { level: args.log_level.clone(), format: args.log_format }.init()?;
     let (path, _removed_at_the_end) = data_path(args)?;
     DataDir::probe(&path)?;
-    Plan::probe_ports(args)?;
+    let chosen = Plan::listen(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(preflight::databases(&path))?;
     let data_dir = DataDir::open(&path)?;
-    runtime.block_on(supervise(args, &data_dir))
+    runtime.block_on(supervise(args, &data_dir, chosen))
 }
 
 fn data_path(args: &DevArgs) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
@@ -54,11 +55,11 @@ fn data_path(args: &DevArgs) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
     Ok((folder.path().to_owned(), Some(folder)))
 }
 
-async fn supervise(args: &DevArgs, data_dir: &DataDir) -> anyhow::Result<()> {
+async fn supervise(args: &DevArgs, data_dir: &DataDir, chosen: Chosen) -> anyhow::Result<()> {
     let life = Lifetime::begin(None)?;
     // Checked here too, so that a wrong one is one message and not seven.
     clock(args.time_offset.as_deref())?;
-    let mut plan = Plan::settle(args, data_dir)?;
+    let mut plan = Plan::settle(args, data_dir, chosen)?;
     let mut supervisor = Supervisor::start(plan.children()?, BACKOFF);
     let outcome = tokio::select! {
         outcome = serve(args, data_dir, &plan, &supervisor) => outcome,

@@ -8,9 +8,8 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use atoll_rpc::ServerConfig;
-use atoll_rpc::config::ConfigError;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
@@ -30,31 +29,23 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// The configuration from the file and from `<prefix>__*` variables.
     pub(crate) fn load<T: DeserializeOwned>(&self, prefix: &str) -> anyhow::Result<T> {
-        atoll_rpc::config::load(self.config.as_deref(), prefix).map_err(|error| one_line(&error))
+        Ok(atoll_rpc::config::load(self.config.as_deref(), prefix)?)
     }
 }
 
-/// What is wrong with a configuration. TOML's own messages draw the place over several lines.
-fn one_line(error: &ConfigError) -> anyhow::Error {
-    match error {
-        ConfigError::Read { .. } | ConfigError::NotASection { .. } => anyhow!("{error}"),
-        ConfigError::Invalid { origin, source } => anyhow!("configuration ({origin}): {}", source.message()),
-        ConfigError::Syntax { path, source } => {
-            let drawn = source.to_string();
-            let place = drawn.lines().next().unwrap_or_default();
-            anyhow!("configuration file {}: {place}: {}", path.display(), source.message())
-        }
-    }
-}
-
-/// Fails where a listener could not be bound now, unless it was handed down to this process. Called before databases are made or changed: a process that cannot serve
-/// leaves them as they were. A port that is taken later is still an error, only a less tidy one.
-pub(crate) fn probe_port(listen: SocketAddr) -> anyhow::Result<()> {
-    let probe = || match atoll_rpc::inherited_listener(listen)? {
-        Some(_) => Ok(()),
-        None => TcpListener::bind(listen).map(drop),
+/// Fails where the listeners could not be bound now, together, unless they were handed down to this process. Called before
+/// databases are made or changed: a process that cannot serve leaves them as they were. A port that is taken later is still
+/// an error, only a less tidy one.
+pub(crate) fn probe_ports(listens: &[SocketAddr]) -> anyhow::Result<()> {
+    let probe = |listen| match atoll_rpc::inherited_listener(listen)? {
+        Some(_) => Ok(None),
+        None => TcpListener::bind(listen).map(Some),
     };
-    probe().with_context(|| format!("cannot listen on {listen}"))
+    let mut bound = Vec::with_capacity(listens.len());
+    for listen in listens {
+        bound.push(probe(*listen).with_context(|| format!("cannot listen on {listen}"))?);
+    }
+    Ok(())
 }
 
 /// Runs a process on one thread: pieces are small, and a second thread costs more than it gives (see the cell's budget).

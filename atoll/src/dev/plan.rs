@@ -1,7 +1,7 @@
 //! Which processes make a dev cloud, and with which configuration.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::bootstrap::Bootstrap;
 use super::child::ChildSpec;
 use super::data_dir::DataDir;
-use super::ports::{Ports, Wanted};
+use super::ports::{Chosen, Ports, Wanted};
 use super::ready_file::{ProcessEntry, ReadyFile, write_private};
 use super::secrets::Secrets;
 use super::supervise::{State, States};
@@ -68,23 +68,27 @@ pub(super) fn is_cell(name: &str) -> bool {
 }
 
 impl Plan {
-    /// Fails where a port that the user chose is taken. Writes nothing.
-    pub(super) fn probe_ports(args: &DevArgs) -> anyhow::Result<()> {
-        for (name, port) in [("gateway", args.gateway_port), ("cloud", args.cloud_port)] {
-            TcpListener::bind((args.ip, port))
-                .with_context(|| format!("cannot listen on {}:{port} ({name})", args.ip))?;
-        }
-        Ok(())
+    /// Listens on the ports that the user chose, which fails where one is taken. Writes nothing.
+    pub(super) fn listen(args: &DevArgs) -> anyhow::Result<Chosen> {
+        Chosen::listen(&Self::outside(args))
+    }
+
+    /// The ports that tenants reach.
+    fn outside(args: &DevArgs) -> [Wanted; 2] {
+        [("gateway", args.gateway_port), ("cloud", args.cloud_port)].map(|(name, port)| Wanted {
+            name,
+            ip: args.ip,
+            port: (port != 0).then_some(port),
+        })
     }
 
     /// Settles ports, secrets and configurations, and writes them to the data directory.
-    pub(super) fn settle(args: &DevArgs, data_dir: &DataDir) -> anyhow::Result<Self> {
-        let chosen = |port: u16| (port != 0).then_some(port);
-        let outside = |name, port| Wanted { name, ip: args.ip, port: chosen(port) };
+    pub(super) fn settle(args: &DevArgs, data_dir: &DataDir, chosen: Chosen) -> anyhow::Result<Self> {
+        let [gateway, cloud] = Self::outside(args);
         let inside = |name| Wanted { name, ip: INSIDE, port: None };
         let wanted = [
-            outside("gateway", args.gateway_port),
-            outside("cloud", args.cloud_port),
+            gateway,
+            cloud,
             inside("control-plane"),
             inside("metering"),
             inside("billing"),
@@ -95,7 +99,7 @@ impl Plan {
             inside("cell-b"),
             inside("cell-b-admin"),
         ];
-        let ports = Ports::settle(&data_dir.join("ports.json"), &wanted)?;
+        let ports = Ports::settle(&data_dir.join("ports.json"), &wanted, chosen)?;
         let cells: Vec<&str> = TENANT_CELLS.into_iter().chain([SYSTEM]).collect();
         let secrets = Secrets::load(&data_dir.join("secrets.json"), &cells)?;
         let mut plan = Self { ports, secrets, pieces: Vec::new() };

@@ -1,7 +1,7 @@
 //! Which ports the pieces of a dev cloud listen on. Kept in the data directory, so that a restart finds its clients again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 
@@ -13,6 +13,10 @@ use super::ready_file::write_private;
 /// Where free ports are looked for: below what systems hand out to outgoing connections, so that a cloud which restarts
 /// finds its ports free.
 const FREE_PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+/// Connections that wait to be accepted, as many as where a process binds by itself: those that come while a piece is
+/// started again are among them.
+const BACKLOG: i32 = 1024;
 
 /// A port to have: what it is for, where it listens, and its number where the user chose one.
 #[derive(Debug, Clone, Copy)]
@@ -33,18 +37,34 @@ pub(crate) struct Ports {
     listeners: BTreeMap<&'static str, TcpListener>,
 }
 
+/// Sockets of the ports that the user chose.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen(BTreeMap<&'static str, TcpListener>);
+
+impl Chosen {
+    /// Listens on those of the `wanted` ports that have a number. A port that is taken is an error; nothing is written.
+    pub(crate) fn listen(wanted: &[Wanted]) -> anyhow::Result<Self> {
+        let mut listeners = BTreeMap::new();
+        for Wanted { name, ip, port } in wanted {
+            let Some(port) = port else { continue };
+            let address = SocketAddr::new(*ip, *port);
+            let listener = listen(address).with_context(|| format!("cannot listen on {address} ({name})"))?;
+            listeners.insert(*name, listener);
+        }
+        Ok(Self(listeners))
+    }
+}
+
 impl Ports {
-    /// Settles all ports and keeps free ones in `file`. A chosen port that is taken is an error, and nothing is written then.
-    pub(crate) fn settle(file: &Path, wanted: &[Wanted]) -> anyhow::Result<Self> {
+    /// Settles all ports and keeps their numbers in `file`; `chosen` are sockets of those that have one already.
+    pub(crate) fn settle(file: &Path, wanted: &[Wanted], mut chosen: Chosen) -> anyhow::Result<Self> {
         let kept = read(file)?;
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
-        let chosen: BTreeSet<u16> = wanted.iter().filter_map(|wanted| wanted.port).collect();
         for wanted in wanted {
-            let listener = match wanted.port {
-                Some(port) => TcpListener::bind((wanted.ip, port))
-                    .with_context(|| format!("cannot listen on {}:{port} ({})", wanted.ip, wanted.name))?,
-                None => free(wanted.ip, kept.get(wanted.name).copied(), &chosen)?,
+            let listener = match chosen.0.remove(wanted.name) {
+                Some(listener) => listener,
+                None => free(wanted.ip, kept.get(wanted.name).copied())?,
             };
             addresses.insert(wanted.name, listener.local_addr()?);
             listeners.insert(wanted.name, listener);
@@ -80,24 +100,39 @@ fn read(file: &Path) -> anyhow::Result<BTreeMap<String, u16>> {
 }
 
 /// The port of last time, or the first free one after a random start.
-fn free(ip: IpAddr, last: Option<u16>, taken: &BTreeSet<u16>) -> anyhow::Result<TcpListener> {
+fn free(ip: IpAddr, last: Option<u16>) -> anyhow::Result<TcpListener> {
     let start = rand::rng().random_range(FREE_PORTS);
-    let around = (start..FREE_PORTS.end).chain(FREE_PORTS.start..start);
-    let mut candidates = last.into_iter().chain(around).filter(|port| !taken.contains(port));
-    match candidates.find_map(|port| TcpListener::bind((ip, port)).ok()) {
+    let mut candidates = last.into_iter().chain(start..FREE_PORTS.end).chain(FREE_PORTS.start..start);
+    match candidates.find_map(|port| listen(SocketAddr::new(ip, port)).ok()) {
         Some(listener) => Ok(listener),
         None => bail!("no free port on {ip}"),
     }
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // Listens already, with a shorter queue.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
 
+    /// Less than it takes a client to try again where the queue was full.
+    const PATIENCE: Duration = Duration::from_millis(900);
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn wanted(name: &'static str, port: Option<u16>) -> Wanted {
         Wanted { name, ip: HERE, port }
+    }
+
+    fn settle(file: &Path, wanted: &[Wanted]) -> Ports {
+        Ports::settle(file, wanted, Chosen::listen(wanted).unwrap()).unwrap()
     }
 
     #[test]
@@ -105,20 +140,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ports.json");
         let both = [wanted("gateway", None), wanted("cloud", None)];
-        let first = Ports::settle(&file, &both).unwrap();
+        let first = settle(&file, &both);
         assert_ne!(first.get("gateway"), first.get("cloud"));
         let addresses = first.addresses.clone();
         drop(first);
-        assert_eq!(Ports::settle(&file, &both).unwrap().addresses, addresses);
+        assert_eq!(settle(&file, &both).addresses, addresses);
     }
 
     #[test]
     fn a_kept_port_that_is_taken_now_gives_way() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ports.json");
-        let first = Ports::settle(&file, &[wanted("gateway", None)]).unwrap();
+        let first = settle(&file, &[wanted("gateway", None)]);
         // The first one still listens.
-        let second = Ports::settle(&file, &[wanted("gateway", None)]).unwrap();
+        let second = settle(&file, &[wanted("gateway", None)]);
         assert_ne!(second.get("gateway"), first.get("gateway"));
     }
 
@@ -126,28 +161,44 @@ mod tests {
     fn settled_ports_are_listening_until_handed_over_and_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let both = [wanted("gateway", None), wanted("cloud", None)];
-        let mut ports = Ports::settle(&directory.path().join("ports.json"), &both).unwrap();
+        let mut ports = settle(&directory.path().join("ports.json"), &both);
         let [gateway, cloud] = ["gateway", "cloud"].map(|name| ports.get(name));
         let taken = ports.take_listeners(&[gateway]);
         assert_eq!(taken.len(), 1);
         assert_eq!(taken[0].local_addr().unwrap(), gateway);
         assert!(ports.take_listeners(&[gateway]).is_empty(), "handed over already");
         drop(taken);
-        std::net::TcpStream::connect(gateway).unwrap_err();
-        std::net::TcpStream::connect(cloud).unwrap();
+        TcpStream::connect(gateway).unwrap_err();
+        TcpStream::connect(cloud).unwrap();
     }
 
     #[test]
-    fn a_chosen_port_that_is_taken_is_an_error_and_leaves_no_trace() {
+    fn many_more_than_the_usual_queue_may_wait_to_be_accepted() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("ports.json");
-        let taken = TcpListener::bind((HERE, 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let error = Ports::settle(&file, &[wanted("gateway", Some(port))]).unwrap_err();
-        assert!(
-            format!("{error:#}").contains(&format!("cannot listen on 127.0.0.1:{port} (gateway)")),
-            "{error:#}"
-        );
-        assert!(!file.exists());
+        let ports = settle(&directory.path().join("ports.json"), &[wanted("gateway", None)]);
+        let address = ports.get("gateway");
+        let waiting: Vec<_> = (0..300).map(|_| TcpStream::connect_timeout(&address, PATIENCE)).collect();
+        assert!(waiting.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_chosen_port_that_is_taken_is_an_error() {
+        for ip in [HERE, IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)] {
+            let taken = TcpListener::bind((ip, 0)).unwrap();
+            let address = taken.local_addr().unwrap();
+            let wanted = Wanted { name: "gateway", ip, port: Some(address.port()) };
+            let error = format!("{:#}", Chosen::listen(&[wanted]).unwrap_err());
+            assert!(error.contains(&format!("cannot listen on {address} (gateway)")), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_port_is_not_chosen_twice() {
+        let free = TcpListener::bind((HERE, 0)).unwrap();
+        let port = Some(free.local_addr().unwrap().port());
+        drop(free);
+        let error =
+            format!("{:#}", Chosen::listen(&[wanted("gateway", port), wanted("cloud", port)]).unwrap_err());
+        assert!(error.contains("(cloud)"), "{error}");
     }
 }

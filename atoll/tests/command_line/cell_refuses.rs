@@ -44,6 +44,10 @@ fn a_taken_port() {
     let cell = ["cell", "serve", "--port", &port, "--database-url", "sqlite:cell.db"];
     refused(folder.path(), &cell, &message);
     refused(folder.path(), &["server", "start-dev", "--port", &port, "--db-filename", "dev.db"], &message);
+    drop(taken);
+    let twice = ["--port", &port, "--admin-listen", &message, "--admin-token", "secret"];
+    let cell = [&["cell", "serve", "--database-url", "sqlite:cell.db"][..], &twice].concat();
+    refused(folder.path(), &cell, &message);
 }
 
 #[test]

@@ -28,14 +28,27 @@ fn a_foreign_newer_or_damaged_data_directory() {
 
 #[test]
 fn a_taken_port() {
+    for ip in ["127.0.0.1", "::1"] {
+        let taken = TcpListener::bind((ip, 0)).unwrap();
+        let address = taken.local_addr().unwrap();
+        let port = address.port().to_string();
+        for (gateway, cloud, name) in [(&*port, "0", "gateway"), ("0", &port, "cloud")] {
+            let folder = tempfile::tempdir().unwrap();
+            let message = format!("cannot listen on {address} ({name})");
+            let dev = ["dev", "--ip", ip, "--gateway-port", gateway, "--cloud-port", cloud];
+            refused(folder.path(), &dev, &message);
+        }
+    }
+}
+
+#[test]
+fn one_port_for_two() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
     let folder = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let outcome = atoll(folder.path(), &["dev", "--gateway-port", &port, "--cloud-port", "0"]);
-    assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.err.contains(&format!("cannot listen on 127.0.0.1:{port} (gateway)")), "{outcome:?}");
-    assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
-    assert!(content(folder.path()).is_empty());
+    let message = format!("cannot listen on 127.0.0.1:{port} (cloud)");
+    refused(folder.path(), &["dev", "--gateway-port", &port, "--cloud-port", &port], &message);
 }
 
 #[test]

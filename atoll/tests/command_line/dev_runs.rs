@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
 use crate::content::content;
+use crate::refused::refused;
 use crate::run::atoll;
 
 /// Generous: tells hung from works.
@@ -30,8 +32,13 @@ struct Cloud {
 impl Cloud {
     /// Starts one in `folder` and waits until it says that it serves.
     fn start(folder: &Path) -> Self {
+        Self::start_on(folder, "127.0.0.1")
+    }
+
+    /// Starts one that tenants reach at `ip`.
+    fn start_on(folder: &Path, ip: &str) -> Self {
         let mut supervisor = Command::new(env!("CARGO_BIN_EXE_atoll"))
-            .args(["dev", "--data-dir", "data", "--gateway-port", "0", "--cloud-port", "0"])
+            .args(["dev", "--data-dir", "data", "--ip", ip, "--gateway-port", "0", "--cloud-port", "0"])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -170,4 +177,23 @@ fn a_piece_that_is_killed_comes_back_and_a_killed_supervisor_takes_all_with_it()
     assert_eq!(identity(&again.ready), before);
     again.signal(Signal::TERM);
     again.gone();
+}
+
+#[test]
+fn a_cloud_on_ipv6_keeps_its_ports_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start_on(folder.path(), "::1");
+    let addresses: Vec<SocketAddr> = ["gateway_address", "cloud_address"]
+        .map(|name| cloud.ready[name].as_str().unwrap().parse().unwrap())
+        .into();
+    assert!(addresses.iter().all(|address| address.ip() == Ipv6Addr::LOCALHOST), "{addresses:?}");
+    let listed = atoll(folder.path(), &["account", "list", "--ready-file", "data/dev.json"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let port = addresses[0].port().to_string();
+    let second = ["dev", "--data-dir", "other", "--ip", "::1", "--gateway-port", &port, "--cloud-port", "0"];
+    refused(elsewhere.path(), &second, &format!("cannot listen on {} (gateway)", addresses[0]));
+    cloud.signal(Signal::TERM);
+    cloud.gone();
 }

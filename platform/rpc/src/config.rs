@@ -5,24 +5,24 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-/// Why a configuration is refused. Each message names the file or variable to look at.
+/// Why a configuration is refused. Each message is one line that names the file or variable to look at.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not readable.
-    #[error("cannot read configuration file {path}: {source}")]
+    #[error("cannot read configuration file {path}: {problem}")]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        problem: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("configuration file {path} is not valid TOML: {source}")]
+    #[error("configuration file {path}: {}: {}", place(problem), problem.message())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<toml::de::Error>,
+        problem: Box<toml::de::Error>,
     },
     /// A variable points below a key that holds a plain value.
     #[error("environment variable {variable}: {key} is not a section")]
@@ -33,13 +33,18 @@ pub enum ConfigError {
         key: String,
     },
     /// A key is unknown or its value has the wrong type.
-    #[error("configuration ({origin}): {source}")]
+    #[error("configuration ({origin}): {}", problem.message())]
     Invalid {
         /// Where the configuration comes from.
         origin: String,
         /// Which key, and why.
-        source: Box<toml::de::Error>,
+        problem: Box<toml::de::Error>,
     },
+}
+
+/// The first line of TOML's message, which says where; the others draw the place.
+fn place(problem: &toml::de::Error) -> String {
+    problem.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Loads `T` from a TOML file and from variables `<prefix>__<SECTION>__<KEY>` of this process, which win.
@@ -73,13 +78,15 @@ pub fn load_from<T: DeserializeOwned>(
         Some(path) => format!("{} and {prefix}* variables", path.display()),
         None => format!("{prefix}* variables"),
     };
-    Value::Table(table).try_into().map_err(|source| ConfigError::Invalid { origin, source: Box::new(source) })
+    Value::Table(table)
+        .try_into()
+        .map_err(|problem| ConfigError::Invalid { origin, problem: Box::new(problem) })
 }
 
 fn read(path: &Path) -> Result<Table, ConfigError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    text.parse().map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })
+        .map_err(|problem| ConfigError::Read { path: path.to_owned(), problem })?;
+    text.parse().map_err(|problem| ConfigError::Syntax { path: path.to_owned(), problem: Box::new(problem) })
 }
 
 /// A variable's value as TOML where it is a number, a boolean, an array or a quoted string, else as text.
@@ -173,5 +180,18 @@ mod tests {
         let broken = file("name = ");
         let broken = load_from::<Sample>(Some(broken.path()), "PIECE", variables(&[]));
         assert!(matches!(broken, Err(ConfigError::Syntax { .. })));
+    }
+
+    #[test]
+    fn every_refusal_is_one_line_with_nothing_behind_it() {
+        for (text, place) in [("\nname = ", "line 2"), ("nmae = 1\n", "nmae"), ("name = 1\n", "string")] {
+            let file = file(text);
+            let error = load_from::<Sample>(Some(file.path()), "PIECE", variables(&[])).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(&*file.path().to_string_lossy()), "{message}");
+            assert!(message.contains(place), "{message}");
+            assert_eq!(message.lines().count(), 1, "{message}");
+            assert!(std::error::Error::source(&error).is_none(), "a chain would say it twice");
+        }
     }
 }

@@ -62,10 +62,9 @@ impl CellServeArgs {
         let supervisor = self.serve.supervisor;
         let config = self.over(self.serve.load("ATOLL_CELL")?);
         config.log.init()?;
-        serve::probe_port(config.listen)?;
-        if let Some(admin) = &config.admin {
-            serve::probe_port(admin.listen)?;
-        }
+        let admin = config.admin.as_ref().map(|admin| admin.listen);
+        let listens: Vec<SocketAddr> = [config.listen].into_iter().chain(admin).collect();
+        serve::probe_ports(&listens)?;
         serve::block_on(|life| wiring::cell::serve(config, life), supervisor)
     }
 

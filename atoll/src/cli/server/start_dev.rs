@@ -74,7 +74,7 @@ impl StartDevArgs {
         if !self.sqlite_pragmas.is_empty() && self.db_filename.is_none() {
             return Err(UsageError::new("--sqlite-pragma needs --db-filename").into());
         }
-        serve::probe_port(config.listen)?;
+        serve::probe_ports(&[config.listen])?;
         serve::block_on(
             |life| async move {
                 let cell = wiring::cell::start(&config).await?;
