@@ -25,6 +25,9 @@ pub enum Rejection {
     /// The request cannot be right in any state.
     #[error("{0}")]
     InvalidArgument(String),
+    /// Something that this server does not have, by its name.
+    #[error("{0}")]
+    Unimplemented(String),
     /// The request is not possible in this state.
     #[error("{0}")]
     FailedPrecondition(String),

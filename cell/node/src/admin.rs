@@ -1,6 +1,7 @@
 //! `CellAdmin`: what the control plane asks of this cell, on a listener of its own.
 
 use crate::namespaces::CellRecords;
+use crate::projections::VisibilityProjection;
 use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::cell::v1::{self as cell, CellAdmin};
@@ -9,6 +10,7 @@ use cell_frontend::auth::KeySet;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::ShardRuntime;
 use cell_store::{PutOutcome, StoreError};
+use cell_visibility::VisibilityError;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -19,6 +21,7 @@ pub(crate) struct Admin {
     pub(crate) registry: Arc<NamespaceRegistry>,
     pub(crate) keys: Arc<KeySet>,
     pub(crate) shards: Arc<ShardRuntime>,
+    pub(crate) visibility: Arc<VisibilityProjection>,
 }
 
 #[async_trait]
@@ -43,6 +46,13 @@ impl CellAdmin for Admin {
     ) -> Result<cell::RemoveNamespaceResponse, Status> {
         let id = Uuid::from_slice(&request.id).map_err(|_| Status::invalid_argument("id is not 16 bytes"))?;
         self.records.remove_namespace(id, request.generation).await.map_err(store_status)?;
+        // A newer generation of it stays, with its records.
+        if self.registry.by_id(id).is_none() {
+            self.visibility.forget_namespace(id).await.map_err(|error| match error {
+                VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
+                VisibilityError::Corrupt(_) => Status::internal(error.to_string()),
+            })?;
+        }
         Ok(cell::RemoveNamespaceResponse {})
     }
 

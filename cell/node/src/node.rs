@@ -147,6 +147,7 @@ struct Parts {
     shards: Arc<ShardRuntime>,
     matching: Arc<Matching>,
     clock: Arc<dyn cell_shard::Clock>,
+    visibility: Arc<VisibilityProjection>,
 }
 
 async fn open(
@@ -188,7 +189,7 @@ async fn open(
     .await?;
     effects.connect(&shards);
     visibility.project_restored(&shards).await;
-    background.spawn(visibility.run(stop.clone()));
+    background.spawn(Arc::clone(&visibility).run(stop.clone()));
     background.spawn(effects.refill(stop.clone()));
     let janitor_clock = Arc::clone(&clock);
     let janitor = matching.run_janitor(move || janitor_clock.now().millis());
@@ -199,7 +200,7 @@ async fn open(
             () = stopped.cancelled() => {}
         }
     });
-    Ok(Parts { shards, matching, clock })
+    Ok(Parts { shards, matching, clock, visibility })
 }
 
 async fn serve_frontend(
@@ -274,6 +275,7 @@ async fn serve_admin(
         registry: Arc::clone(registry),
         keys: Arc::clone(keys),
         shards: Arc::clone(&parts.shards),
+        visibility: Arc::clone(&parts.visibility),
     };
     let dispatcher = Dispatcher::builder("cell_admin")
         .descriptors(atoll_internal_api::descriptor_pool())

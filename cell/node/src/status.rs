@@ -42,6 +42,7 @@ fn rejected(rejection: Rejection, target: &Target) -> Status {
             })
         }
         Rejection::InvalidArgument(text) => Status::invalid_argument(text),
+        Rejection::Unimplemented(text) => Status::unimplemented(text),
         Rejection::FailedPrecondition(text) => Status::failed_precondition(text),
         Rejection::WorkflowNotReady(text) => not_ready(&text),
         Rejection::ResourceExhausted(text) => exhausted(text, ResourceExhaustedCause::BusyWorkflow),

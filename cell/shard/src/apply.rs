@@ -225,12 +225,20 @@ impl ShardState {
         let since = self.first_dirty(key).or(since);
         self.disarm(key);
         let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
-        match key.kind {
-            EntityKind::CurrentRun => workflow.current = Some(Slot::Quarantined),
+        let was_already = match key.kind {
+            EntityKind::CurrentRun => {
+                matches!(workflow.current.replace(Slot::Quarantined), Some(Slot::Quarantined))
+            }
             EntityKind::WorkflowRun => match workflow.run_mut(key.run_id) {
-                Some(slot) => *slot = Slot::Quarantined,
-                None => workflow.runs.push((key.run_id, Slot::Quarantined)),
+                Some(slot) => matches!(std::mem::replace(slot, Slot::Quarantined), Slot::Quarantined),
+                None => {
+                    workflow.runs.push((key.run_id, Slot::Quarantined));
+                    false
+                }
             },
+        };
+        if !was_already {
+            self.quarantines.increment(1);
         }
         self.dirty.remove(key);
         if let Some(since) = since {

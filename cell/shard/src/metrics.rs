@@ -15,8 +15,6 @@ pub(crate) struct ShardMetrics {
     pub(crate) tail_bytes: Gauge,
     /// Commands refused before they were applied.
     pub(crate) overloaded: Counter,
-    /// Entities kept aside after a failure of the engine.
-    pub(crate) quarantined: Counter,
 }
 
 impl ShardMetrics {
@@ -26,10 +24,15 @@ impl ShardMetrics {
             transitions: metrics::histogram!("state_transition_count", "shard" => shard.clone()),
             batch_bytes: metrics::histogram!("atoll_shard_batch_bytes", "shard" => shard.clone()),
             tail_bytes: metrics::gauge!("atoll_shard_tail_bytes", "shard" => shard.clone()),
-            overloaded: metrics::counter!("atoll_shard_overloaded", "shard" => shard.clone()),
-            quarantined: metrics::counter!("atoll_shard_quarantined", "shard" => shard),
+            overloaded: metrics::counter!("atoll_shard_overloaded", "shard" => shard),
         }
     }
+}
+
+/// Entities kept aside, when the engine failed on them or their stored snapshots are damaged. Counts on through all of a
+/// shard's owners in this process.
+pub(crate) fn quarantines(shard: ShardId) -> Counter {
+    metrics::counter!("atoll_shard_quarantined", "shard" => shard.to_string())
 }
 
 /// Of the committer: one append writes for all shards of the node.

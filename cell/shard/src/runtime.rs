@@ -195,7 +195,6 @@ impl ShardRuntime {
         let ordinal = if changed {
             let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
                 tracing::error!(workflow_id = %target.workflow_id, panic, "the command never happened");
-                shard.metrics.quarantined.increment(1);
                 ShardError::Quarantined(target.workflow_id.to_string())
             })?;
             self.wrote(shard, &state);

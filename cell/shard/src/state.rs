@@ -76,6 +76,8 @@ pub(crate) struct ShardState {
     /// Entities that the engine failed on, with the first log row that their stored snapshot does not
     /// include: the trim stops there, so that nothing of them is lost.
     pub(crate) quarantined: HashMap<EntityKey, u64>,
+    /// How many entities came to be kept aside.
+    pub(crate) quarantines: metrics::Counter,
     /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
     asked_in_vain: VecDeque<EntityKey>,
 }
@@ -154,6 +156,7 @@ impl ShardState {
             last_position: START,
             entry_index: (0, 0),
             quarantined: HashMap::new(),
+            quarantines: crate::metrics::quarantines(id),
             asked_in_vain: VecDeque::new(),
         }
     }

@@ -73,6 +73,8 @@ pub(super) enum BadCommand {
     FailsTask(Cause, String),
     /// The task fails with this cause and message, and the run is terminated for the same reason.
     Terminates(Cause, String),
+    /// The server does not have what is asked for: the task fails, so that the reason is in history.
+    NotBuilt(String),
     /// The answer is refused and the task stays with the worker.
     Refused(String),
 }
@@ -186,8 +188,12 @@ fn fail(
         BadCommand::Refused(message) => return Decision::reject(Rejection::InvalidArgument(message)),
         BadCommand::FailsTask(cause, message) => (cause, message, false),
         BadCommand::Terminates(cause, message) => (cause, message, true),
+        BadCommand::NotBuilt(message) => (Cause::FeatureDisabled, message, false),
     };
-    let rejection = Rejection::InvalidArgument(message.clone());
+    let rejection = match cause {
+        Cause::FeatureDisabled => Rejection::Unimplemented(message.clone()),
+        _ => Rejection::InvalidArgument(message.clone()),
+    };
     if task.transient && cause != Cause::UnhandledCommand {
         return Decision::reject(rejection);
     }

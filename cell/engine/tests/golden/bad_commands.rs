@@ -93,6 +93,46 @@ fn answers() -> Vec<(&'static str, Vec<Command>)> {
     ]
 }
 
+#[test]
+fn commands_that_are_not_built_fail_the_task_and_are_named() {
+    use atoll_api::temporal::api::enums::v1::WorkflowTaskFailedCause as Cause;
+    let cron = wanted::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: "c".into(),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        cron_schedule: "* * * * *".into(),
+        ..Default::default()
+    };
+    let continued = W::ContinueAsNewWorkflowExecutionCommandAttributes(Default::default());
+    let signal = W::SignalExternalWorkflowExecutionCommandAttributes(Default::default());
+    for (command, message) in [
+        (
+            of(C::ContinueAsNewWorkflowExecution, continued),
+            "command ContinueAsNewWorkflowExecution is not supported",
+        ),
+        (
+            of(C::SignalExternalWorkflowExecution, signal),
+            "command SignalExternalWorkflowExecution is not supported",
+        ),
+        (
+            Command { command_type: C::ScheduleNexusOperation as i32, ..Default::default() },
+            "command ScheduleNexusOperation is not supported",
+        ),
+        (
+            of(C::StartChildWorkflowExecution, W::StartChildWorkflowExecutionCommandAttributes(cron)),
+            "cron_schedule of a child is not supported",
+        ),
+    ] {
+        let (refused, news) = answer(vec![timer("1"), command]);
+        assert_eq!(refused, Rejection::Unimplemented(message.to_owned()));
+        let Some(A::WorkflowTaskFailedEventAttributes(failed)) = &news[0].attributes else {
+            panic!("{message}: {news:?}")
+        };
+        assert_eq!(failed.cause(), Cause::FeatureDisabled);
+        assert_eq!(failed.failure.as_ref().map(|failure| failure.message.as_str()), Some(message));
+        assert_eq!(news.len(), 1, "a transient task follows: {news:?}");
+    }
+}
+
 /// A workflow that answers its first task with these commands: the refusal, and the events since the task started.
 fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
     let namespace = NamespaceConfig { id: Uuid::from_u128(1), name: "default".into(), retention_nanos: 1 };

@@ -18,8 +18,8 @@ use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed,
-    StartedWorkflowTask, TaskRef as StartedTask,
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed, StartedWorkflowTask,
+    TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
@@ -94,7 +94,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         queries.answering(run_id, results.keys(), true);
         let command = completion(namespace, task, request);
         let outcome = if take_next {
-            self.0.shards.execute(&target, CompleteAndTakeNext(command)).await.map(|(_, next)| next)
+            guards::complete_and_take(&self.0, &target, command).await
         } else {
             self.0.shards.execute(&target, command).await.map(|_| None)
         };

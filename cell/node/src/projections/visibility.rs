@@ -4,12 +4,12 @@ use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecu
 use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::VisibilityFacts;
-use cell_frontend::namespaces::NamespaceRegistry;
+use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::{DurableBatch, Projection, ShardRuntime, Target};
 use cell_store::{OutboxRow, Position, ShardId};
 use cell_visibility::{
-    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord,
-    VisibilityStore, decode_search_attributes,
+    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityError,
+    VisibilityRecord, VisibilityStore, decode_search_attributes,
 };
 use parking_lot::Mutex;
 use prost::Message;
@@ -26,6 +26,8 @@ const NAME: &str = "visibility";
 const BATCH: usize = 500;
 /// Pause after a failed write.
 const RETRY: Duration = Duration::from_millis(200);
+/// Records of a removed namespace that go at once.
+const DELETED_AT_ONCE: usize = 1_000;
 
 /// Runs whose record in the visibility store is behind.
 pub(crate) struct VisibilityProjection {
@@ -33,6 +35,8 @@ pub(crate) struct VisibilityProjection {
     namespaces: Arc<NamespaceRegistry>,
     state: Mutex<HashMap<ShardId, Pending>>,
     arrived: Notify,
+    /// Held from the look at what is to be written until it is: nothing of a namespace is written behind its removal.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -54,7 +58,18 @@ enum Change {
 
 impl VisibilityProjection {
     pub(crate) fn new(store: Arc<dyn VisibilityStore>, namespaces: Arc<NamespaceRegistry>) -> Arc<Self> {
-        Arc::new(Self { store, namespaces, state: Mutex::new(HashMap::new()), arrived: Notify::new() })
+        let (state, writing) = (Mutex::new(HashMap::new()), tokio::sync::Mutex::new(()));
+        Arc::new(Self { store, namespaces, state, arrived: Notify::new(), writing })
+    }
+
+    /// Deletes every record of a namespace that the cell does not know any more. To be called again after an error.
+    pub(crate) async fn forget_namespace(&self, id: Uuid) -> Result<(), VisibilityError> {
+        loop {
+            let _alone = self.writing.lock().await;
+            if self.store.delete_namespace(id, DELETED_AT_ONCE).await? < DELETED_AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     /// Projects runs of the outbox as they are now. Called once the shards serve.
@@ -107,6 +122,7 @@ impl VisibilityProjection {
     /// Writes everything that waits; false when the store failed.
     async fn write_some(&self) -> bool {
         loop {
+            let _alone = self.writing.lock().await;
             let batch = self.take_batch();
             if batch.is_empty() {
                 return true;
@@ -155,7 +171,8 @@ impl VisibilityProjection {
 
     fn record(&self, key: &EntityKey, change: &Change) -> Option<VisibilityRecord> {
         let Change::Upsert(position, facts) = change else { return None };
-        let schema = self.schema(key.namespace_id);
+        // Nothing is shown of a namespace that was removed.
+        let schema = schema(&*self.namespaces.by_id(key.namespace_id)?);
         let attributes = SearchAttributes { indexed_fields: facts.search_attributes.clone() };
         let memo = Memo { fields: facts.memo.clone() };
         let close = facts.close_time.map(|time| time.0);
@@ -181,14 +198,14 @@ impl VisibilityProjection {
             position: ordinal(*position),
         })
     }
+}
 
-    fn schema(&self, namespace_id: Uuid) -> Schema {
-        let namespace = self.namespaces.by_id(namespace_id);
-        let custom = namespace.iter().flat_map(|namespace| &namespace.spec.search_attributes);
-        Schema::with_custom(
-            custom.filter_map(|(name, number)| Some((name.clone(), AttributeType::from_number(*number)?))),
-        )
-    }
+/// The attributes that runs of a namespace may have.
+fn schema(namespace: &Namespace) -> Schema {
+    let custom = &namespace.spec.search_attributes;
+    Schema::with_custom(
+        custom.iter().filter_map(|(name, number)| Some((name.clone(), AttributeType::from_number(*number)?))),
+    )
 }
 
 impl Change {

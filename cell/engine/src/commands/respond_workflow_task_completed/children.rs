@@ -98,9 +98,7 @@ fn check(
         return Err(bad(format_args!("a child runs in its parent's namespace. {context}")));
     }
     if !wanted.cron_schedule.is_empty() {
-        return Err(BadCommand::Refused(
-            "cron_schedule of a child is not implemented by this server.".into(),
-        ));
+        return Err(BadCommand::NotBuilt("cron_schedule of a child is not supported".into()));
     }
     retry::check(wanted.retry_policy.as_ref()).map_err(bad)?;
     let (limit, cause) = (steps.limits.blob, Cause::BadStartChildExecutionAttributes);

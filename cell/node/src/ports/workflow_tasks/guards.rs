@@ -1,11 +1,13 @@
-//! Pollers that go away while their task is on its way to them.
+//! Workers that go away while their task is on its way to them.
 
 use crate::core::Core;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
+    CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RevokeWorkflowTaskStart,
+    StartedWorkflowTask, TaskRef as StartedTask,
 };
-use cell_shard::Target;
+use cell_shard::{ShardError, Target};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Finds out what became of a start whose poller went away while it was being recorded, and gives the task back.
 pub(super) struct Taking<'a> {
@@ -71,5 +73,27 @@ impl Drop for Revoke<'_> {
                 let _ = core.shards.execute(&target, RevokeWorkflowTaskStart(task)).await;
             });
         }
+    }
+}
+
+/// Completes a task and takes the one that follows, if any. That one is given back where the caller went away meanwhile: a
+/// completion cannot be asked for twice, so it runs on by itself to find out what it started.
+pub(super) async fn complete_and_take(
+    core: &Arc<Core>,
+    target: &Target,
+    command: RespondWorkflowTaskCompleted,
+) -> Result<Option<StartedWorkflowTask>, ShardError> {
+    let (sender, receiver) = oneshot::channel();
+    let (running, of) = (Arc::clone(core), target.clone());
+    core.tasks.spawn(async move {
+        let outcome = running.shards.execute(&of, CompleteAndTakeNext(command)).await;
+        if let Err(Ok((_, Some(next)))) = sender.send(outcome) {
+            drop(Revoke::new(&running, &of, &next));
+        }
+    });
+    match receiver.await {
+        Ok(outcome) => outcome.map(|(_, next)| next),
+        // Only a panic ends it without an outcome.
+        Err(_) => Err(ShardError::Panicked),
     }
 }
