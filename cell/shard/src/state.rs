@@ -240,10 +240,10 @@ impl ShardState {
         let workflow = self.workflows.entry(WorkflowKey::of(key)).or_default();
         match key.kind {
             EntityKind::CurrentRun if workflow.current.is_none() => {
-                workflow.current = Some(restore::<CurrentRun>(key, row));
+                workflow.current = Some(restore::<CurrentRun>(key, row, &self.quarantines));
             }
             EntityKind::WorkflowRun if workflow.run(key.run_id).is_none() => {
-                workflow.runs.push((key.run_id, restore::<Run>(key, row)));
+                workflow.runs.push((key.run_id, restore::<Run>(key, row, &self.quarantines)));
                 self.arm(key);
             }
             EntityKind::CurrentRun | EntityKind::WorkflowRun => return Ok(()),
@@ -349,7 +349,7 @@ impl ShardState {
     }
 }
 
-fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>) -> Slot<T> {
+fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>, quarantines: &metrics::Counter) -> Slot<T> {
     let Some(row) = row else { return Slot::Absent };
     let restored = guarded(EngineCall::Restore, key, || {
         T::restore(key.clone(), row.snapshot).map(|entity| {
@@ -358,13 +358,15 @@ fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>) -> Slot<T> {
         })
     });
     match restored {
-        Ok(Ok(resident)) => Slot::Resident(Box::new(resident)),
-        Err(_) => Slot::Quarantined,
+        Ok(Ok(resident)) => return Slot::Resident(Box::new(resident)),
+        // Told where it was caught.
+        Err(_) => {}
         Ok(Err(error)) => {
             tracing::error!(?key, %error, "stored snapshot does not decode: entity quarantined");
-            Slot::Quarantined
         }
     }
+    quarantines.increment(1);
+    Slot::Quarantined
 }
 
 /// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same

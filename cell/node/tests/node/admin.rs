@@ -8,6 +8,7 @@ use atoll_rpc::CallOptions;
 use bytes::Bytes;
 use cell_node::Access;
 use sha2::{Digest, Sha256};
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 fn spec(name: &str, id: u128, generation: u64) -> NamespaceSpec {
@@ -54,6 +55,42 @@ async fn an_older_generation_changes_nothing_and_succeeds() {
         let cell = cell.crash().await.start().await;
         assert_eq!(apply(&cell, described("fifth", 5)).await, Ok(5));
         assert_eq!(description(&cell, "orders.acct1").await.unwrap_err().code, Code::NotFound);
+        cell.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn the_records_of_a_namespace_go_with_it_and_do_not_come_back() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let (id, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        for (name, id) in [("orders.acct1", 7), ("pay.acct1", 8)] {
+            apply(&cell, spec(name, id, 1)).await.unwrap();
+            let workflow = Driver { namespace: name.to_owned(), ..Driver::new(&cell, name) };
+            workflow.start().await;
+        }
+        for id in [id, other] {
+            Cell::until("a record", async || (cell.site.listed(id).await == 1).then_some(())).await;
+        }
+        let remove = |generation| admin::RemoveNamespaceRequest {
+            id: Bytes::copy_from_slice(id.as_bytes()),
+            generation,
+        };
+        cell.admin(cell_admin::REMOVE_NAMESPACE, remove(0)).await.unwrap();
+        assert_eq!(cell.site.listed(id).await, 1, "the cell holds a newer generation");
+        cell.site.visibility_away.store(true, Ordering::SeqCst);
+        let refused = cell.admin(cell_admin::REMOVE_NAMESPACE, remove(2)).await.unwrap_err();
+        assert_eq!(refused.code, Code::Unavailable, "it is asked again");
+        cell.site.visibility_away.store(false, Ordering::SeqCst);
+        cell.admin(cell_admin::REMOVE_NAMESPACE, remove(2)).await.unwrap();
+        assert_eq!(cell.site.listed(id).await, 0);
+
+        // The log still has the run: what a start tells of it is not written.
+        let cell = cell.crash().await.start().await;
+        let late = Driver { namespace: "pay.acct1".to_owned(), ..Driver::new(&cell, "late") };
+        late.start().await;
+        Cell::until("a later record", async || (cell.site.listed(other).await == 2).then_some(())).await;
+        assert_eq!(cell.site.listed(id).await, 0);
         cell.crash().await;
     }
 }

@@ -20,11 +20,13 @@ use bytes::Bytes;
 use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellHandle};
 use cell_shard::ShardConfig;
+use cell_visibility::Predicate;
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Tells *hung* from *works*.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,6 +67,12 @@ impl Site {
             visibility_away: Arc::default(),
             log: Log::default(),
         }
+    }
+
+    /// Runs of a namespace that the visibility store holds, whether the cell knows the namespace or not.
+    pub(crate) async fn listed(&self, namespace_id: Uuid) -> u64 {
+        let (_, visibility) = self.engine.clone().open().await;
+        visibility.count(namespace_id, &Predicate::all(), None).await.expect("a count").total
     }
 
     /// Starts the cell; it serves when this returns.

@@ -1,9 +1,12 @@
 //! Answers that bring the next workflow task along, and answers that only ask for one.
 
-use crate::fixture::{Driver, done, events};
+use crate::fixture::{Cell, Driver, Engine, done, events};
 use crate::on_each_engine;
 use atoll_api::temporal::api::enums::v1::EventType::*;
-use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use cell_store::fault::{Call, Fault, Gate};
+use futures::FutureExt;
+use std::pin::pin;
 
 #[tokio::test]
 async fn the_next_task_comes_with_the_answer() {
@@ -76,4 +79,40 @@ async fn what_was_buffered_is_in_the_next_task() {
         driver.complete(&next, vec![done()]).await;
     })
     .await;
+}
+
+/// Calls that are answered while no commit is: whatever the connection carried before has reached the cell then.
+async fn reach(cell: &Cell) {
+    for _ in 0..3 {
+        cell.call(rpc::GET_SYSTEM_INFO, wf::GetSystemInfoRequest::default()).await.expect("an answer");
+    }
+}
+
+#[tokio::test]
+async fn a_task_goes_to_another_worker_when_the_one_that_asked_for_it_left() {
+    let (engine, faults) = Engine::faulty();
+    let cell = Cell::on(engine).await;
+    let driver = Driver::new(&cell, "left");
+    driver.start().await;
+    let first = driver.poll().await;
+    let mut request = driver.completion(&first, vec![]);
+    request.return_new_workflow_task = true;
+    request.force_create_new_workflow_task = true;
+    let gate = Gate::new();
+    faults.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    {
+        let mut answer = pin!(cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, request));
+        tokio::select! {
+            answered = &mut answer => panic!("answered before it is durable: {answered:?}"),
+            () = async { gate.arrived().await; reach(&cell).await } => {}
+        }
+        assert!(answer.now_or_never().is_none());
+    }
+    reach(&cell).await;
+    gate.open();
+    // The clock stands still: no timeout brings it.
+    let next = driver.poll().await;
+    assert_eq!((next.attempt, next.previous_started_event_id), (2, 3));
+    driver.complete(&next, vec![done()]).await;
+    cell.crash().await;
 }

@@ -9,7 +9,7 @@ use cell_engine::{Effect, NamespaceConfig, Time};
 use cell_store::{MemoryStore, OutboxRow, ShardId};
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use uuid::Uuid;
 
 thread_local! {
@@ -118,6 +118,13 @@ impl Cell {
         open(self.store.clone(), Arc::clone(&self.world), seed).await
     }
 
+    /// Counts what is put aside from now on.
+    fn count_quarantines(&self) -> Arc<AtomicU64> {
+        let count = Arc::new(AtomicU64::new(0));
+        self.runtime.shards[0].state.lock().quarantines = metrics::Counter::from_arc(Arc::clone(&count));
+        count
+    }
+
     async fn assert_bad_is_aside(&self) {
         let answer = self.signal(BAD).await;
         assert!(matches!(answer, Err(ShardError::Quarantined(_))), "{answer:?}");
@@ -130,12 +137,14 @@ impl Cell {
 async fn while_a_command_is_applied() {
     for call in [EngineCall::Apply, EngineCall::Usage, EngineCall::Visibility, EngineCall::Wake] {
         let cell = cell().await;
+        let count = cell.count_quarantines();
         set_failing(Some(call));
         // Only some steps change what lists show.
         let answer = cell.terminate(BAD).await;
         set_failing(None);
         assert!(matches!(answer, Err(ShardError::Quarantined(_))), "{call:?}: {answer:?}");
         cell.assert_bad_is_aside().await;
+        assert!(count.load(Ordering::Relaxed) >= 1, "{call:?}");
         cell.again(2).await.signal(BAD).await.expect("the record never was");
     }
 }
@@ -143,10 +152,13 @@ async fn while_a_command_is_applied() {
 #[tokio::test(start_paused = true)]
 async fn while_a_checkpoint_is_taken() {
     let cell = cell().await;
+    let count = cell.count_quarantines();
     set_failing(Some(EngineCall::Snapshot));
     cell.runtime.checkpoint_all().await.expect("a checkpoint of the others");
     set_failing(None);
     cell.assert_bad_is_aside().await;
+    // The run, and the record of the workflow id's current run.
+    assert_eq!(count.load(Ordering::Relaxed), 2);
     cell.again(2).await.signal(BAD).await.expect("the log was kept");
 }
 
@@ -159,6 +171,7 @@ async fn while_a_workflow_is_loaded() {
         }
         cell.runtime.checkpoint_all().await.expect("a checkpoint");
         let again = cell.again(2).await;
+        let count = again.count_quarantines();
         set_failing(Some(call));
         let load = |id| again.found(id);
         assert!(load(GOOD).await.expect("loads"));
@@ -168,6 +181,7 @@ async fn while_a_workflow_is_loaded() {
         assert!(first.is_err(), "{call:?}");
         assert!(matches!(load(BAD).await, Err(ShardError::Quarantined(_))), "{call:?}");
         assert!(load(GOOD).await.expect("the shard serves on"));
+        assert_eq!(count.load(Ordering::Relaxed), 1, "{call:?}");
     }
 }
 

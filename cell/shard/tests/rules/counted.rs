@@ -73,5 +73,5 @@ async fn appends_and_transitions() {
     assert_eq!(sums.of("persistence_errors"), 1);
     assert_eq!(sums.of("state_transition_count"), 2, "of runs; the current-run record is none");
     assert_eq!(sums.of("atoll_shard_batch_bytes") - batches, 2);
-    assert_eq!(sums.of("atoll_shard_quarantined"), 1);
+    assert_eq!(sums.of("atoll_shard_quarantined"), 2, "both entities of the command");
 }
