@@ -129,11 +129,15 @@ fn reading(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).read_only(true)
 }
 
-/// Connections are local: they neither go stale nor away, so that none is replaced or asked whether it still lives.
+/// Connections are local: they neither go stale nor away, so that none is asked whether it still lives.
+///
+/// One is replaced: where SQLite itself rolls a transaction back (a full disk, an I/O error), the driver's own rollback finds none, and
+/// its connection counts as within that transaction for ever. No transaction could begin on it again.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }

@@ -47,3 +47,20 @@ async fn references_are_checked() {
     let error = insert.execute(&mut *transaction).await.unwrap_err().to_string();
     assert!(error.contains("FOREIGN KEY"), "{error}");
 }
+
+/// A full disk makes SQLite roll back by itself. Once there is room again, so is the database.
+#[tokio::test]
+async fn a_full_disk_passes() {
+    let folder = Folder::new();
+    let database = open(&folder.file()).await;
+    add_author(&database, "Ada").await;
+    let mut transaction = database.write().await.unwrap();
+    // Of this connection: there is room for the others.
+    sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *transaction).await.unwrap();
+    let insert = "INSERT INTO authors VALUES (hex(zeroblob(100000)))";
+    let error = sqlx::query(insert).execute(&mut *transaction).await.unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    drop(transaction);
+    add_author(&database, "Eve").await;
+    assert_eq!(authors(&database).await, ["Ada", "Eve"]);
+}
