@@ -100,7 +100,7 @@ impl WorkflowClient {
         let handle = self.client().await?.get_workflow_handle::<W>(id);
         handle.get_result(WorkflowGetResultOptions::default()).await.map_err(|error| match error {
             WorkflowGetResultError::Failed(reason) => WorkflowOutcomeError::Failed(from_incoming(&reason)),
-            WorkflowGetResultError::Rpc(status) => StartError::Unavailable(status.to_string()).into(),
+            WorkflowGetResultError::Rpc(status) => StartError::Unavailable(said(&status)).into(),
             other => WorkflowOutcomeError::Ended(other.to_string()),
         })
     }
@@ -119,9 +119,14 @@ impl WorkflowClient {
         use temporalio_client::tonic::Code;
         match status.code() {
             Code::InvalidArgument | Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
-                StartError::Refused(status.to_string())
+                StartError::Refused(said(status))
             }
-            _ => StartError::Unavailable(status.to_string()),
+            _ => StartError::Unavailable(said(status)),
         }
     }
+}
+
+/// What the cell said, for callers: without the transport's insides.
+fn said(status: &temporalio_client::tonic::Status) -> String {
+    format!("system cell: {}", status.message())
 }
