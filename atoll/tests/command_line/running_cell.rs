@@ -45,3 +45,12 @@ impl RunningCell {
         self.process.wait().unwrap();
     }
 }
+
+impl Drop for RunningCell {
+    /// Nothing is left of a test that fails.
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
