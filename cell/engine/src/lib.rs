@@ -9,6 +9,9 @@
 //! To add a command: a file in `commands/`, its `decide` in terms of [`draft::Draft`], and, where it changes something
 //! that is no event, a message in `change.proto` with its arm in `run/apply.rs`.
 //!
+//! A checkpoint writes what [`Run::checkpoint`] answers: a small run whole, a large one as a base and the chunks of its
+//! collections that changed since the last write that was confirmed.
+//!
 //! Invariants: a step costs O(log n) in what is pending; events alone rebuild the state that a reset needs; event ids
 //! are contiguous; an effect's back-off is state.
 
@@ -41,7 +44,7 @@ pub use limits::Limits;
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{RestoreError, Run};
+pub use run::{Receipt, RestoreError, Run, RunCheckpoint};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

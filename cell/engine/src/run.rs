@@ -2,14 +2,19 @@
 
 mod activities;
 mod apply;
+mod attributed;
 mod buffer;
+mod checkpoint;
 mod children;
+mod chunks;
 mod deadlines;
 mod effects;
 mod events;
 mod pending;
+mod request_ids;
 mod snapshot;
 
+pub use checkpoint::{Receipt, RunCheckpoint};
 pub(crate) use deadlines::Due;
 pub(crate) use events::closing_status;
 #[cfg(debug_assertions)]
@@ -22,8 +27,10 @@ use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttribut
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::{Activity, Child, RunInfo, Sticky, Timer, WorkflowTask};
 use bytes::Bytes;
+use chunks::{Changed, Rows};
 use deadlines::Deadlines;
 use pending::Pending;
+use request_ids::RequestIds;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -42,8 +49,12 @@ pub struct Run {
     /// Children that want something done, kept apart so that nothing scans all of them.
     pub(crate) busy_children: HashSet<i64>,
     pub(crate) buffered: Vec<Bytes>,
-    pub(crate) request_ids: HashSet<String>,
+    pub(crate) request_ids: RequestIds,
     pub(crate) deadlines: Deadlines,
+    /// Whether memo or search attributes changed.
+    fields_changed: Changed,
+    /// Chunks in the store.
+    rows: Rows,
 }
 
 impl Run {
@@ -61,8 +72,10 @@ impl Run {
             children: Pending::default(),
             busy_children: HashSet::new(),
             buffered: Vec::new(),
-            request_ids: HashSet::new(),
+            request_ids: RequestIds::default(),
             deadlines: Deadlines::default(),
+            fields_changed: Changed::default(),
+            rows: Rows::default(),
         }
     }
 

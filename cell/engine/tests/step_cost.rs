@@ -317,6 +317,48 @@ fn a_step_costs_the_same_however_much_is_pending() {
     assert!(dearer.is_empty(), "these cost more with 2,000 pending: {dearer:?}");
 }
 
+/// Takes a checkpoint that succeeds; answers its bytes, and the items that were looked at for it.
+fn checkpoint(cell: &mut Bench) -> (usize, u64) {
+    let [_, _, before] = cost_so_far();
+    let run = cell.run.as_mut().expect("it was started");
+    let written = run.checkpoint();
+    run.checkpointed(&written.receipt);
+    let [_, _, after] = cost_so_far();
+    (written.base.len() + written.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>(), after - before)
+}
+
+#[test]
+fn a_checkpoint_after_a_step_writes_what_the_step_changed() {
+    let mut cell = Bench::with_pending(2_000);
+    let (first, _) = checkpoint(&mut cell);
+    let whole = cell.run().snapshot().len();
+    assert!(first >= whole && whole > 400_000, "{first} and {whole} bytes");
+    let check = |cell: &mut Bench, step: &str| {
+        let (bytes, items) = checkpoint(cell);
+        println!("after {step}: {bytes} bytes, {items} items looked at; the whole snapshot has {whole} bytes");
+        assert!(0 < bytes && bytes < 16 << 10, "{step}: {bytes} bytes");
+        assert!(items <= 128, "{step}: {items} items");
+    };
+    check(&mut cell, "nothing");
+    cell.step(signal("one more"));
+    check(&mut cell, "a signal");
+    let task = cell.take_task();
+    check(&mut cell, "a workflow task start");
+    cell.complete(task, vec![activity("one more"), timer("another", 7_200), child("another")]);
+    check(&mut cell, "a workflow task completion");
+    let (activity, _) = cell.take_activity();
+    check(&mut cell, "an activity start");
+    cell.step(RecordActivityHeartbeat { activity: activity.clone(), details: None });
+    check(&mut cell, "a heartbeat");
+    cell.step(RespondActivityCompleted { activity, result: None, identity: String::new() });
+    check(&mut cell, "an activity completion");
+    cell.now = cell.run().wake().expect("the timer is there");
+    cell.step(Wake { worker_deadlines_from: Time(0) });
+    check(&mut cell, "a timer fire");
+    cell.step(RecordChildStarted { initiated_event_id: FIRST_CHILD, run_id: Uuid::from_u128(7) });
+    check(&mut cell, "a child start");
+}
+
 #[test]
 fn what_a_step_looks_at_is_counted() {
     let mut cell = Bench::with_pending(1);

@@ -7,15 +7,16 @@
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
-use crate::resident::{Entity, Slot, WorkflowKey};
+use crate::resident::{Entity, Resident, Slot, Workflow, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Deleted, Phase, ShardState};
 use crate::waiting;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::ShardCheckpoint;
+use cell_engine::Receipt;
 use cell_store::{
-    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, WaitingRow,
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId, WaitingRow,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ struct Written {
     key: EntityKey,
     position: Position,
     last_event: i64,
+    receipt: Receipt,
 }
 
 /// One write of a checkpoint.
@@ -166,13 +168,16 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
     let began = Instant::now();
     let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), skipped: Vec::new(), last: None };
     let mut failed = Vec::new();
-    for (index, key) in state.dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
-        match guarded(EngineCall::Snapshot, key, || snapshot(state, key)) {
-            Ok(Some(Snapshot { row, waiting, segment })) => {
+    let ShardState { id, dirty, workflows, durable, .. } = state;
+    for (index, key) in dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
+        let Some(workflow) = workflows.get_mut(&WorkflowKey::of(key)) else { continue };
+        match guarded(EngineCall::Snapshot, key, || snapshot(workflow, key, *id, *durable)) {
+            Ok(Some(Snapshot { row, receipt, waiting, segment })) => {
                 slice.written.push(Written {
                     key: key.clone(),
                     position: row.position,
                     last_event: segment.as_ref().map_or(0, |segment| segment.last_event_id),
+                    receipt,
                 });
                 slice.checkpoint.entities.push(row);
                 slice.checkpoint.waiting.extend(waiting);
@@ -194,25 +199,25 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
 /// An entity as a slice writes it.
 struct Snapshot {
     row: EntityRow,
+    receipt: Receipt,
     waiting: Vec<WaitingRow>,
     segment: Option<HistorySegment>,
 }
 
 /// An entity whose last change is durable, with its waiting tasks and unwritten history.
-fn snapshot(state: &ShardState, key: &EntityKey) -> Option<Snapshot> {
-    let workflow = state.workflows.get(&WorkflowKey::of(key))?;
+fn snapshot(workflow: &mut Workflow, key: &EntityKey, shard: ShardId, durable: u64) -> Option<Snapshot> {
     match key.kind {
         EntityKind::CurrentRun => {
-            let current = workflow.current.as_ref()?.resident()?;
-            (current.ordinal <= state.durable).then(|| Snapshot {
-                row: current.entity.row(key.clone(), current.position, &[]),
-                waiting: Vec::new(),
-                segment: None,
-            })
+            let current = workflow.current.as_mut()?.resident_mut()?;
+            if current.ordinal > durable {
+                return None;
+            }
+            let (row, receipt) = current.entity.row(key.clone(), current.position, &[]);
+            Some(Snapshot { row, receipt, waiting: Vec::new(), segment: None })
         }
         EntityKind::WorkflowRun => {
-            let run = workflow.run(key.run_id)?.resident()?;
-            if run.ordinal > state.durable {
+            let run = workflow.run_mut(key.run_id)?.resident_mut()?;
+            if run.ordinal > durable {
                 return None;
             }
             let segment = run.history.unwritten().map(|(first, last, events)| HistorySegment {
@@ -222,8 +227,8 @@ fn snapshot(state: &ShardState, key: &EntityKey) -> Option<Snapshot> {
                 events,
             });
             let effects = Entity::effects(&run.entity);
-            let row = run.entity.row(key.clone(), run.position, &effects);
-            Some(Snapshot { row, waiting: waiting::rows(state.id, key, &effects), segment })
+            let (row, receipt) = run.entity.row(key.clone(), run.position, &effects);
+            Some(Snapshot { row, receipt, waiting: waiting::rows(shard, key, &effects), segment })
         }
     }
 }
@@ -247,7 +252,8 @@ fn mark_clean(state: &mut ShardState, written: &Written) {
 }
 
 /// Whether the entity is as it was written; if not, it is dirty from the row after.
-fn settle<T>(resident: &mut crate::resident::Resident<T>, written: &Written) -> bool {
+fn settle<T: Entity>(resident: &mut Resident<T>, written: &Written) -> bool {
+    resident.entity.checkpointed(&written.receipt);
     let unchanged = resident.position == written.position;
     resident.first_dirty = if unchanged { None } else { Some(written.position.seq) };
     unchanged

@@ -3,8 +3,9 @@
 use crate::history_tail::HistoryTail;
 use crate::waiting::is_stored;
 use atoll_internal_api::entity::EntityKey;
-use bytes::Bytes;
-use cell_engine::{CurrentRun, Effect, EffectDelta, RestoreError, Run, Time, Transition};
+use cell_engine::{
+    CurrentRun, Effect, EffectDelta, Receipt, RestoreError, Run, RunCheckpoint, Time, Transition,
+};
 use cell_store::{EntityRow, Position};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -113,9 +114,12 @@ impl<T> Resident<T> {
 /// What the shard needs of every kind of entity.
 pub(crate) trait Entity: Sized {
     fn create(key: EntityKey) -> Self;
-    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError>;
+    fn restore(key: EntityKey, row: EntityRow) -> Result<Self, RestoreError>;
     fn apply(&mut self, transition: &Transition) -> EffectDelta;
-    fn snapshot(&self) -> Bytes;
+    /// What is to be written so that the store holds this state.
+    fn checkpoint(&mut self) -> RunCheckpoint;
+    /// The store holds what this checkpoint was to write.
+    fn checkpointed(&mut self, receipt: &Receipt);
     fn wake(&self) -> Option<Time>;
     fn effects(&self) -> Vec<Effect>;
     /// Last event id that a snapshot taken now includes.
@@ -124,20 +128,23 @@ pub(crate) trait Entity: Sized {
     fn delete_at(&self) -> Option<Time>;
     fn billed_bytes(&self) -> u64;
 
-    /// The row that a checkpoint writes, with the entity's effects. One with effects that stand nowhere else
-    /// is stored as due at once, so that a new owner loads it and derives them again; it expires only when
-    /// nothing is left to do.
-    fn row(&self, key: EntityKey, position: Position, effects: &[Effect]) -> EntityRow {
+    /// The row that a checkpoint writes, with the entity's effects, and the receipt for it. One with effects that
+    /// stand nowhere else is stored as due at once, so that a new owner loads it and derives them again; it expires
+    /// only when nothing is left to do.
+    fn row(&mut self, key: EntityKey, position: Position, effects: &[Effect]) -> (EntityRow, Receipt) {
         let busy = !effects.iter().all(is_stored);
-        EntityRow {
+        let RunCheckpoint { base, chunks, receipt } = self.checkpoint();
+        let row = EntityRow {
             key,
-            snapshot: self.snapshot(),
+            snapshot: base,
+            chunks,
             position,
             wake_at_ms: if busy { Some(0) } else { self.wake().map(Time::millis_up) },
             closed: self.closed(),
             delete_at_ms: if !effects.is_empty() { None } else { self.delete_at().map(Time::millis_up) },
             billed_bytes: self.billed_bytes(),
-        }
+        };
+        (row, receipt)
     }
 }
 
@@ -145,15 +152,16 @@ impl Entity for CurrentRun {
     fn create(key: EntityKey) -> Self {
         Self::new(key)
     }
-    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
-        Self::restore(key, snapshot)
+    fn restore(key: EntityKey, row: EntityRow) -> Result<Self, RestoreError> {
+        Self::restore(key, row.snapshot)
     }
     fn apply(&mut self, transition: &Transition) -> EffectDelta {
         self.apply(transition)
     }
-    fn snapshot(&self) -> Bytes {
-        self.snapshot()
+    fn checkpoint(&mut self) -> RunCheckpoint {
+        RunCheckpoint::whole(self.snapshot())
     }
+    fn checkpointed(&mut self, _: &Receipt) {}
     fn wake(&self) -> Option<Time> {
         None
     }
@@ -178,14 +186,17 @@ impl Entity for Run {
     fn create(key: EntityKey) -> Self {
         Self::new(key)
     }
-    fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
-        Self::restore(key, snapshot)
+    fn restore(key: EntityKey, row: EntityRow) -> Result<Self, RestoreError> {
+        Self::restore(key, row.snapshot, &row.chunks)
     }
     fn apply(&mut self, transition: &Transition) -> EffectDelta {
         self.apply(transition)
     }
-    fn snapshot(&self) -> Bytes {
-        self.snapshot()
+    fn checkpoint(&mut self) -> RunCheckpoint {
+        self.checkpoint()
+    }
+    fn checkpointed(&mut self, receipt: &Receipt) {
+        self.checkpointed(receipt);
     }
     fn wake(&self) -> Option<Time> {
         self.wake()

@@ -352,9 +352,10 @@ impl ShardState {
 fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>, quarantines: &metrics::Counter) -> Slot<T> {
     let Some(row) = row else { return Slot::Absent };
     let restored = guarded(EngineCall::Restore, key, || {
-        T::restore(key.clone(), row.snapshot).map(|entity| {
+        let position = row.position;
+        T::restore(key.clone(), row).map(|entity| {
             let stored_through = entity.last_event_id();
-            Resident::new(entity, row.position, stored_through)
+            Resident::new(entity, position, stored_through)
         })
     });
     match restored {
@@ -362,7 +363,7 @@ fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>, quarantines: &met
         // Told where it was caught.
         Err(_) => {}
         Ok(Err(error)) => {
-            tracing::error!(?key, %error, "stored snapshot does not decode: entity quarantined");
+            tracing::error!(?key, %error, "stored snapshot cannot be used: entity quarantined");
         }
     }
     quarantines.increment(1);

@@ -7,6 +7,7 @@
 mod acquire;
 mod append;
 mod checkpoint;
+mod chunks;
 mod crash;
 mod due;
 mod entities;
@@ -127,6 +128,13 @@ const CASES: &[Case] = cases! {
         keys_differ_in_every_part,
         a_replaced_snapshot_is_gone,
         many_entities_in_one_slice_and_one_load,
+    }
+    chunks::{
+        chunks_come_back_in_the_order_of_their_ids,
+        a_write_changes_only_the_chunks_it_names,
+        chunks_go_with_their_entity_and_no_other,
+        a_stale_checkpoint_leaves_chunks_alone,
+        many_chunks_of_many_entities,
     }
     history::{
         segments_come_back_in_order,

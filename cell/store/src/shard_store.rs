@@ -47,7 +47,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// Deletes log rows up to the shard's checkpoint, except ownership records. Answers how many.
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError>;
 
-    /// Snapshots by key, in order, `None` where there is none.
+    /// Snapshots by key, in order, `None` where there is none. A snapshot and its chunks are of one moment: never
+    /// some of before a checkpoint's slice and some of after it.
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError>;
 
     /// History segments of a run that overlap `[first_event_id, last_event_id]`, in order, as many

@@ -1,7 +1,7 @@
 //! The plain data that crosses the store seam: keys, positions, rows.
 
 use crate::waiting::WaitingRow;
-pub use atoll_internal_api::entity::{EntityKey, EntityKind};
+pub use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey, EntityKind};
 use bytes::Bytes;
 use std::fmt;
 use uuid::Uuid;
@@ -24,12 +24,17 @@ pub struct Position {
 }
 
 /// A stored snapshot of one entity, with the columns that queries need without decoding it.
+///
+/// A large snapshot is stored in parts: chunks that keep their rows while other parts are written. Most have none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EntityRow {
     /// Names it.
     pub key: EntityKey,
-    /// Encoded snapshot, opaque to the store.
+    /// Encoded snapshot, or what of it stands in no chunk; opaque to the store.
     pub snapshot: Bytes,
+    /// In a write, the chunks that change: those with bytes are inserted or replaced, those without are removed (also
+    /// where there is none), all others stay. In a load, all chunks, in the order of their ids.
+    pub chunks: Vec<Chunk>,
     /// Last log position that the snapshot includes; replay skips records up to it.
     pub position: Position,
     /// When the entity wants to be woken, Unix milliseconds.
@@ -137,7 +142,7 @@ pub struct Checkpoint {
     pub epoch: Epoch,
     /// Entities to insert or replace.
     pub entities: Vec<EntityRow>,
-    /// Entities whose rows go, with all their history.
+    /// Entities whose rows go, with all their chunks and history.
     pub deleted: Vec<EntityKey>,
     /// Tasks that wait, of runs in `entities`. The rows that stood for any run in `entities` or `deleted` go
     /// first: a run's rows are replaced whenever it is written.

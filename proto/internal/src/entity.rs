@@ -1,5 +1,6 @@
 //! Names of everything durable that a cell hosts.
 
+use prost::bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -47,4 +48,22 @@ impl EntityKey {
     pub fn run(namespace_id: Uuid, workflow_id: impl Into<Arc<str>>, run_id: Uuid) -> Self {
         Self { kind: EntityKind::WorkflowRun, namespace_id, id: workflow_id.into(), run_id }
     }
+}
+
+/// Names a chunk within its entity. The numbers are stored; what they stand for is the entity's own affair.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ChunkId {
+    /// What it is a part of.
+    pub collection: u8,
+    /// Which part.
+    pub bucket: i64,
+}
+
+/// A part of an entity's snapshot that stands in a row of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chunk {
+    /// Names it.
+    pub id: ChunkId,
+    /// Encoded part; without bytes in a write, the row goes.
+    pub data: Bytes,
 }

@@ -66,9 +66,7 @@ impl Run {
                 self.info.parent_notified = true;
                 self.back_off_parent(0, 0, touched);
             }
-            Kind::RequestIdSeen(seen) => {
-                self.request_ids.insert(seen.request_id.clone());
-            }
+            Kind::RequestIdSeen(seen) => self.request_ids.insert(&seen.request_id),
             Kind::EventBuffered(buffered) => self.buffer(&buffered.event, touched),
             Kind::BufferFlushed(_) => self.buffered.clear(),
             Kind::StickySet(_)

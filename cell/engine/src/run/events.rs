@@ -98,10 +98,12 @@ impl Run {
             }
             Attributes::UpsertWorkflowSearchAttributesEventAttributes(a) => {
                 let fields = a.search_attributes.iter().flat_map(|s| &s.indexed_fields);
+                self.fields_changed.note(0);
                 merge(&mut self.info.search_attributes, fields);
                 touched.visibility = true;
             }
             Attributes::WorkflowPropertiesModifiedEventAttributes(a) => {
+                self.fields_changed.note(0);
                 merge(&mut self.info.memo, a.upserted_memo.iter().flat_map(|memo| &memo.fields));
                 touched.visibility = true;
             }

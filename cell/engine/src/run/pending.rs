@@ -1,70 +1,101 @@
 //! What is pending, by the id of the event that began it.
 
+use super::chunks::{Changed, bucket_of, ids_of};
 use std::collections::BTreeMap;
 
-/// What is pending, in order of the events that began it. Debug builds count the items that are looked at: a test
-/// holds that a step looks at as many however much is pending.
+/// What is pending, in order of the events that began it, with the buckets that changed since they were last stored.
+/// Debug builds count the items that are looked at: a test holds that a step looks at as many however much is pending.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending<T>(BTreeMap<i64, T>);
+pub(crate) struct Pending<T> {
+    items: BTreeMap<i64, T>,
+    changed: Changed,
+}
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { items: BTreeMap::new(), changed: Changed::default() }
     }
 }
 
 impl<T> Pending<T> {
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.items.len()
     }
 
     pub(crate) fn contains_key(&self, id: &i64) -> bool {
         visit();
-        self.0.contains_key(id)
+        self.items.contains_key(id)
     }
 
     pub(crate) fn get(&self, id: &i64) -> Option<&T> {
         visit();
-        self.0.get(id)
+        self.items.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: &i64) -> Option<&mut T> {
         visit();
-        self.0.get_mut(id)
+        self.changed.note(bucket_of(*id));
+        self.items.get_mut(id)
     }
 
     pub(crate) fn insert(&mut self, id: i64, item: T) {
         visit();
-        self.0.insert(id, item);
+        self.changed.note(bucket_of(id));
+        self.items.insert(id, item);
     }
 
     pub(crate) fn remove(&mut self, id: &i64) -> Option<T> {
         visit();
-        self.0.remove(id)
+        self.changed.note(bucket_of(*id));
+        self.items.remove(id)
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.iter().for_each(|_| visit());
-        self.0.clear();
+        self.note_all();
+        self.items.clear();
     }
 
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&i64, &mut T) -> bool) {
-        self.0.retain(|id, item| {
-            visit();
-            keep(id, item)
-        });
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&i64, &mut T) -> bool) {
+        self.note_all();
+        self.items.retain(keep);
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &i64> {
-        self.0.keys().inspect(|_| visit())
+        self.items.keys().inspect(|_| visit())
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.0.values().inspect(|_| visit())
+        self.items.values().inspect(|_| visit())
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.values_mut().inspect(|_| visit())
+        self.note_all();
+        self.items.values_mut()
+    }
+
+    /// What a bucket holds.
+    pub(super) fn bucket(&self, bucket: i64) -> impl Iterator<Item = (&i64, &T)> {
+        self.items.range(ids_of(bucket)).inspect(|_| visit())
+    }
+
+    /// Buckets that hold something.
+    pub(super) fn buckets(&self) -> Vec<i64> {
+        let mut buckets: Vec<i64> = self.keys().map(|id| bucket_of(*id)).collect();
+        buckets.dedup();
+        buckets
+    }
+
+    /// Where changes are noted.
+    pub(super) fn changed(&mut self) -> &mut Changed {
+        &mut self.changed
+    }
+
+    /// Everything may change: looks at every item.
+    fn note_all(&mut self) {
+        for id in self.items.keys() {
+            visit();
+            self.changed.note(bucket_of(*id));
+        }
     }
 }
 

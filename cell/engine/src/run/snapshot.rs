@@ -1,10 +1,12 @@
 //! Snapshots: the whole state as one message, and back.
 
+use super::attributed::Attributed;
 use super::buffer::waits_to_cancel;
+use super::chunks::{Row, Sum, sum_up};
 use super::{Run, deadlines};
 use crate::time::Time;
-use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::state::v1::RunSnapshot;
+use atoll_internal_api::entity::{Chunk, EntityKey};
+use atoll_internal_api::state::v1::{ChunkSum, RunSnapshot};
 use bytes::Bytes;
 use deadlines::Due;
 use prost::Message;
@@ -19,13 +21,23 @@ pub enum RestoreError {
     /// A part that is always there is missing.
     #[error("snapshot has no {0}")]
     Missing(&'static str),
+    /// The chunks are not those of this base: rows were lost, changed, or come from another write.
+    #[error("snapshot has {wanted} chunks of checksum {wanted_crc:08x}, the store {found} of {found_crc:08x}")]
+    Chunks {
+        /// How many the base has.
+        wanted: u32,
+        /// Their checksum.
+        wanted_crc: u32,
+        /// How many were loaded.
+        found: u32,
+        /// Their checksum.
+        found_crc: u32,
+    },
 }
 
 impl Run {
-    /// The state as it is stored.
+    /// The whole state as one message.
     pub fn snapshot(&self) -> Bytes {
-        let mut request_ids: Vec<String> = self.request_ids.iter().cloned().collect();
-        request_ids.sort_unstable();
         RunSnapshot {
             info: Some(self.info.clone()),
             workflow_task: self.task.clone(),
@@ -34,40 +46,70 @@ impl Run {
             timers: self.timers.values().cloned().collect(),
             children: self.children.values().cloned().collect(),
             buffered_events: self.buffered.clone(),
-            request_ids,
+            request_ids: self.request_ids.all(),
+            chunks: None,
         }
         .encode_to_vec()
         .into()
     }
 
-    /// The run that a snapshot was taken of.
-    pub fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
-        let stored = RunSnapshot::decode(snapshot)?;
+    /// The run that was stored as this base and these chunks, in the order of their ids.
+    pub fn restore(key: EntityKey, base: Bytes, chunks: &[Chunk]) -> Result<Self, RestoreError> {
+        let mut stored = RunSnapshot::decode(base)?;
         let mut run = Self::new(key);
+        run.adopt_rows(stored.chunks.take().unwrap_or_default(), chunks)?;
+        for chunk in chunks {
+            stored.merge(chunk.data.clone())?;
+        }
         run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
         run.task = stored.workflow_task;
         run.sticky = stored.sticky;
         run.buffered = stored.buffered_events;
-        run.request_ids = stored.request_ids.into_iter().collect();
+        stored.request_ids.iter().for_each(|id| run.request_ids.insert(id));
+        // Attributes that stand apart come behind what they belong to.
         for activity in stored.activities {
-            let id = activity.scheduled_event_id;
-            if let Some(scheduled) = &activity.scheduled {
-                run.activity_ids.insert(scheduled.activity_id.clone(), id);
+            match run.activities.get_mut(&activity.scheduled_event_id) {
+                Some(known) => known.adopt(activity),
+                None => run.activities.insert(activity.scheduled_event_id, activity),
             }
-            run.activities.insert(id, activity);
+        }
+        for activity in run.activities.values() {
+            if let Some(scheduled) = &activity.scheduled {
+                run.activity_ids.insert(scheduled.activity_id.clone(), activity.scheduled_event_id);
+            }
         }
         for timer in stored.timers {
             run.timer_ids.insert(timer.timer_id.clone(), timer.started_event_id);
             run.timers.insert(timer.started_event_id, timer);
         }
         for child in stored.children {
-            if super::children::is_busy(&child) {
-                run.busy_children.insert(child.initiated_event_id);
+            match run.children.get_mut(&child.initiated_event_id) {
+                Some(known) => known.adopt(child),
+                None => run.children.insert(child.initiated_event_id, child),
             }
-            run.children.insert(child.initiated_event_id, child);
         }
+        let busy = run.children.values().filter(|child| super::children::is_busy(child));
+        run.busy_children = busy.map(|child| child.initiated_event_id).collect();
         run.deadlines = run.all_deadlines();
+        let chunked = !run.rows.is_empty();
+        run.take_changes(chunked);
         Ok(run)
+    }
+
+    /// Notes what stands in the store, if it is what the base goes with.
+    fn adopt_rows(&mut self, wanted: ChunkSum, chunks: &[Chunk]) -> Result<(), RestoreError> {
+        let sums: Vec<_> = chunks.iter().map(|chunk| (chunk.id, Sum::of(&chunk.data))).collect();
+        let (found, _) = sum_up(sums.iter().copied());
+        if found != wanted {
+            return Err(RestoreError::Chunks {
+                wanted: wanted.count,
+                wanted_crc: wanted.crc,
+                found: found.count,
+                found_crc: found.crc,
+            });
+        }
+        self.rows.0.extend(sums.into_iter().map(|(id, sum)| (id, Row::Stored(sum))));
+        Ok(())
     }
 
     /// The index of deadlines, made from scratch.
@@ -114,7 +156,7 @@ impl Run {
         run.sticky = None;
         run.timers.values_mut().for_each(|timer| timer.fired = false);
         run.buffered.clear();
-        run.request_ids.clear();
+        run.request_ids = Default::default();
         run.task = run.task.filter(|task| !task.transient).map(|mut task| {
             (task.nonce, task.stamp, task.sticky_timeout_ns, task.original_scheduled_at_ns) = (0, 0, 0, 0);
             task

@@ -111,7 +111,7 @@ fn every_history_makes_the_state_that_it_tells_of() {
             assert_eq!(Open::of(&run), open, "{name} after event {}", event.event_id);
             assert_eq!(run.next_event_id(), event.event_id + 1, "{name}");
             assert_eq!(run.wake(), run.recomputed_wake(), "{name} after event {}", event.event_id);
-            let restored = Run::restore(run.key().clone(), run.snapshot()).expect("restores");
+            let restored = Run::restore(run.key().clone(), run.snapshot(), &[]).expect("restores");
             assert_eq!(restored.snapshot(), run.snapshot(), "{name} after event {}", event.event_id);
         }
         let bytes: usize = events.iter().map(Message::encoded_len).sum();

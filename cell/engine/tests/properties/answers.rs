@@ -3,7 +3,7 @@
 use atoll_api::temporal::api::command::v1::command::Attributes as A;
 use atoll_api::temporal::api::command::v1::{self as command, Command};
 use atoll_api::temporal::api::common::v1::{
-    ActivityType, Memo, Payload, RetryPolicy, SearchAttributes, WorkflowType,
+    ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowType,
 };
 use atoll_api::temporal::api::enums::v1::CommandType as C;
 use atoll_api::temporal::api::failure::v1::Failure;
@@ -87,6 +87,11 @@ fn seconds(seconds: u8) -> Option<Duration> {
 fn payload(value: u8) -> Payload {
     // 0 removes a field.
     Payload { data: if value == 0 { b"null".as_slice() } else { b"1" }.into(), ..Default::default() }
+}
+
+/// Input of so many bytes.
+pub(crate) fn bulk(bytes: usize) -> Payloads {
+    Payloads { payloads: vec![Payload { data: vec![7; bytes].into(), ..Default::default() }] }
 }
 
 fn command(kind: C, attributes: Option<A>) -> Command {
@@ -176,6 +181,12 @@ fn activity(id: u8, timeouts: u8, attempts: u8) -> Command {
     let bit = |n: u8, value: u8| if timeouts & (1 << n) != 0 { seconds(value) } else { None };
     let scheduled = command::ScheduleActivityTaskCommandAttributes {
         activity_id: format!("a{id}"),
+        // Large enough for a chunk of its own, and together with others for one that is shared.
+        input: match id {
+            0 => None,
+            1 => Some(bulk(900)),
+            _ => Some(bulk(5_000)),
+        },
         activity_type: Some(ActivityType { name: "work".into() }),
         task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
         start_to_close_timeout: if timeouts == 3 { None } else { seconds(3) },
@@ -194,6 +205,7 @@ fn child(id: u8, policy: u8) -> Command {
     let start = command::StartChildWorkflowExecutionCommandAttributes {
         workflow_id,
         workflow_type: Some(WorkflowType { name: "child".into() }),
+        input: id.is_multiple_of(10).then(|| bulk(1_500)),
         parent_close_policy: i32::from(policy),
         ..Default::default()
     };

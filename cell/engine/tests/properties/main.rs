@@ -3,6 +3,7 @@
 #![allow(deprecated, reason = "fields that newer SDKs have stopped sending are still in use")]
 
 mod answers;
+mod disk;
 mod law;
 mod law_table;
 mod step;
@@ -33,6 +34,7 @@ fn lives_reach_every_kind_of_event() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let lives = prop::collection::vec(step::any_step(), 120);
     let (mut seen, mut retries) = (std::collections::BTreeSet::new(), 0);
+    let mut stored = [0; 7];
     for seed in 0..200 {
         let mut world = World::new(seed);
         for step in lives.new_tree(&mut runner).expect("no filter refuses").current() {
@@ -40,7 +42,13 @@ fn lives_reach_every_kind_of_event() {
         }
         seen.extend(world.event_types());
         retries += world.retries();
+        world.stored().into_iter().for_each(|reached| {
+            let disk::Reached { whole, chunked, partial, whole_again, lost, overtaken, reloaded } = reached;
+            let reached = [whole, chunked, partial, whole_again, lost, overtaken, reloaded];
+            stored.iter_mut().zip(reached).for_each(|(sum, n)| *sum += n);
+        });
     }
+    assert!(stored.iter().all(|reached| *reached >= 20), "ways of being stored: {stored:?}");
     assert!(retries >= 10, "{retries} runs were retried");
     let unreached: Vec<_> =
         law_table::TABLE.iter().map(|law| law.event).filter(|e| !seen.contains(e)).collect();

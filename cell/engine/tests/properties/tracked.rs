@@ -1,5 +1,6 @@
 //! One entity in all its forms: live, replayed, folded from its events, and restored.
 
+use crate::disk::Disk;
 use crate::law::Judge;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -27,6 +28,7 @@ pub(crate) struct Tracked {
     /// Gathered step by step.
     wanted: BTreeMap<EffectKey, Effect>,
     judge: Judge,
+    pub(crate) disk: Disk,
     pub(crate) seen: BTreeSet<EventType>,
 }
 
@@ -38,6 +40,7 @@ impl Tracked {
             folded: Run::new(key.clone()),
             wanted: BTreeMap::new(),
             judge: Judge::default(),
+            disk: Disk::new(key.run_id.as_u64_pair().1),
             seen: BTreeSet::new(),
         }
     }
@@ -66,6 +69,7 @@ impl Tracked {
         assert_eq!(logged.events, transition.events, "events survive the log");
         self.replayed.apply(&logged);
         self.folded.apply(&Transition { changes: Vec::new(), ..logged });
+        self.disk.visit(&mut self.run);
         self.check();
     }
 
@@ -86,7 +90,7 @@ impl Tracked {
         assert_eq!(self.folded.event_state(), self.run.event_state(), "folding the events alone");
         assert_eq!(self.wanted, effects(&self.run), "effects gathered equal effects derived");
         assert_eq!(self.run.wake(), self.run.recomputed_wake(), "the index of deadlines is true");
-        let restored = Run::restore(self.run.key().clone(), live.clone()).expect("restores");
+        let restored = Run::restore(self.run.key().clone(), live.clone(), &[]).expect("restores");
         assert_eq!(restored.snapshot(), live, "snapshots round-trip");
         assert_eq!(restored.wake(), self.run.wake(), "a restored run wakes as the live one");
         assert_eq!(effects(&restored), self.wanted, "a restored run wants what the live one wants");

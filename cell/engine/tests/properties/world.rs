@@ -1,5 +1,7 @@
 //! The simulated cell: one workflow id, its runs, a clock, and the tokens that workers hold.
 
+use crate::answers::bulk;
+use crate::disk::Reached;
 use crate::step::{ActivityToken, Pick, Step, Token};
 use crate::tracked::{Tracked, through_the_log};
 use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecution, WorkflowType};
@@ -66,6 +68,11 @@ impl World {
     /// Types of all events so far.
     pub(crate) fn event_types(&self) -> BTreeSet<EventType> {
         self.runs.iter().flat_map(|run| run.seen.iter().copied()).collect()
+    }
+
+    /// What became of the checkpoints of each run.
+    pub(crate) fn stored(&self) -> Vec<Reached> {
+        self.runs.iter().map(|run| run.disk.reached).collect()
     }
 
     /// Runs that followed another by its retry policy.
@@ -292,6 +299,8 @@ impl World {
             || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(5).to_string() };
         StartWorkflow {
             request_id: format!("start-{request}"),
+            // Some runs are large from the start.
+            input: (run_timeout_s % 8 == 7).then(|| bulk(5_000)),
             workflow_type: Some(WorkflowType { name: "type".into() }),
             task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
             run_timeout: (run_timeout_s > 0)

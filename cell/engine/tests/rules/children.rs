@@ -85,11 +85,11 @@ fn a_parent_that_closes_while_a_child_starts_still_applies_its_policy() {
         life.run_task(vec![child(policy)]);
         life.ask(TerminateWorkflow::default()).expect("it is open");
         // The start may have been carried out, and the message that says so lost with the process.
-        let restored = Run::restore(life.run().key().clone(), life.run().snapshot()).expect("restores");
+        let restored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
         let wanted: Vec<Effect> = restored.effects().collect();
         assert!(matches!(wanted[0].kind, EffectKind::StartChild(_)), "asked again, it finds out: {wanted:?}");
         life.ask(started()).expect("the child is still to be told");
-        let restored = Run::restore(life.run().key().clone(), life.run().snapshot()).expect("restores");
+        let restored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
         let wanted: Vec<Effect> = restored.effects().collect();
         let [Effect { kind: EffectKind::CloseChild(target, told), .. }] = &wanted[..] else {
             panic!("{wanted:?}")

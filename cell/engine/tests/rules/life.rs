@@ -9,7 +9,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run, Time, View,
+    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run,
+    RunCheckpoint, Time, View,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -121,6 +122,14 @@ impl Life {
 
     pub(crate) fn run(&self) -> &Run {
         self.run.as_ref().expect("it was started")
+    }
+
+    /// A checkpoint whose write succeeds.
+    pub(crate) fn checkpoint(&mut self) -> RunCheckpoint {
+        let run = self.run.as_mut().expect("it was started");
+        let written = run.checkpoint();
+        run.checkpointed(&written.receipt);
+        written
     }
 
     pub(crate) fn effects(&self) -> Vec<Effect> {

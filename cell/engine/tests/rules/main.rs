@@ -7,4 +7,5 @@ mod children;
 mod life;
 mod limits;
 mod retries;
+mod stored;
 mod tasks;

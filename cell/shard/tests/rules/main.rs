@@ -9,6 +9,7 @@ mod effects;
 mod fencing;
 mod group_commit;
 mod hours;
+mod large;
 mod outbox;
 mod overload;
 mod panics;

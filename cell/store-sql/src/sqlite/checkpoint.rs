@@ -97,6 +97,7 @@ async fn write_slice(
     }
     remove(&mut transaction, slice).await?;
     put_entities(&mut transaction, slice.shard, &slice.entities).await?;
+    write_chunks(&mut transaction, slice.shard, &slice.entities).await?;
     waiting::replace(&mut transaction, slice).await?;
     put_history(&mut transaction, slice.shard, &slice.history).await?;
     put_outbox(&mut transaction, slice.shard, &slice.outbox).await?;
@@ -144,6 +145,30 @@ async fn put_entities(
                 .bind(keys::integer(entity.billed_bytes, "byte count")?)
                 .bind(entity.snapshot.to_vec());
         }
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes and removes chunks of entities that are stored. Most slices have none: nothing is executed then.
+async fn write_chunks(
+    connection: &mut SqliteConnection,
+    shard: ShardId,
+    entities: &[EntityRow],
+) -> Result<(), Failure> {
+    let chunks = entities.iter().flat_map(|entity| entity.chunks.iter().map(|chunk| (&entity.key, chunk)));
+    let (gone, written): (Vec<_>, Vec<_>) = chunks.partition(|(_, chunk)| chunk.data.is_empty());
+    for (text, part) in DELETE_CHUNKS.parts(&gone) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, (key, chunk)| {
+            bind_key(statement, shard, key).bind(chunk.id.collection).bind(chunk.id.bucket)
+        });
+        statement.execute(&mut *connection).await?;
+    }
+    for (text, part) in PUT_CHUNKS.parts(&written) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, (key, chunk)| {
+            let statement = bind_key(statement, shard, key);
+            statement.bind(chunk.id.collection).bind(chunk.id.bucket).bind(chunk.data.to_vec())
+        });
         statement.execute(&mut *connection).await?;
     }
     Ok(())

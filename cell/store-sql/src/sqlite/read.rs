@@ -5,7 +5,7 @@ use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
 use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX};
 use cell_store::{
-    DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId, StoreError, check,
+    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId, StoreError, check,
 };
 use futures::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
@@ -29,7 +29,8 @@ pub(super) async fn load(
     database: &Database,
     wanted: &[(ShardId, EntityKey)],
 ) -> Result<Vec<Option<EntityRow>>, StoreError> {
-    let mut answer = vec![None; wanted.len()];
+    let mut answer: Vec<Option<EntityRow>> = vec![None; wanted.len()];
+    let mut chunks = Vec::new();
     let mut first = 0;
     for (text, part) in LOAD.parts(wanted) {
         let mut statement = sqlx::query(text);
@@ -39,24 +40,39 @@ pub(super) async fn load(
         for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
             let number = keys::unsigned(&row, 0)? as usize;
             let (_, key) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
-            answer[number] = Some(entity(key, &row)?);
+            match keys::maybe_number(&row, 1)? {
+                None => answer[number] = Some(entity(key, &row)?),
+                Some(collection) => chunks.push((number, chunk(collection, &row)?)),
+            }
         }
         first += part.len();
+    }
+    chunks.sort_by_key(|(number, chunk)| (*number, chunk.id));
+    for (number, chunk) in chunks {
+        let entity = answer[number].as_mut().ok_or_else(|| damaged("chunk of no entity"))?;
+        entity.chunks.push(chunk);
     }
     Ok(answer)
 }
 
 fn entity(key: &EntityKey, row: &SqliteRow) -> Result<EntityRow, StoreError> {
-    let index = u32::try_from(keys::number(row, 2)?).map_err(|_| damaged("position"))?;
+    let index = u32::try_from(keys::number(row, 5)?).map_err(|_| damaged("position"))?;
     Ok(EntityRow {
         key: key.clone(),
-        position: Position { seq: keys::unsigned(row, 1)?, index },
-        wake_at_ms: keys::maybe_number(row, 3)?,
-        closed: keys::number(row, 4)? != 0,
-        delete_at_ms: keys::maybe_number(row, 5)?,
-        billed_bytes: keys::unsigned(row, 6)?,
-        snapshot: keys::blob(row, 7)?.to_vec().into(),
+        snapshot: keys::blob(row, 3)?.to_vec().into(),
+        chunks: Vec::new(),
+        position: Position { seq: keys::unsigned(row, 4)?, index },
+        wake_at_ms: keys::maybe_number(row, 6)?,
+        closed: keys::number(row, 7)? != 0,
+        delete_at_ms: keys::maybe_number(row, 8)?,
+        billed_bytes: keys::unsigned(row, 9)?,
     })
+}
+
+fn chunk(collection: i64, row: &SqliteRow) -> Result<Chunk, StoreError> {
+    let collection = u8::try_from(collection).map_err(|_| damaged("chunk"))?;
+    let id = ChunkId { collection, bucket: keys::number(row, 2)? };
+    Ok(Chunk { id, data: keys::blob(row, 3)?.to_vec().into() })
 }
 
 pub(super) async fn history(

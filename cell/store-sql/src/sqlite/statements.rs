@@ -45,6 +45,8 @@ statements! {
         EPOCHS = "sql/epochs.sql",
         PUT_ENTITIES = "sql/put_entities.sql",
         DELETE_ENTITIES = "sql/delete_entities.sql",
+        PUT_CHUNKS = "sql/put_chunks.sql",
+        DELETE_CHUNKS = "sql/delete_chunks.sql",
         DELETE_HISTORIES = "sql/delete_histories.sql",
         PUT_HISTORY = "sql/put_history.sql",
         PUT_WAITING = "sql/put_waiting.sql",
@@ -107,7 +109,7 @@ pub(super) mod tests {
         let options = SqliteOptions::new(directory.path().join("cell.db"));
         let store = SqliteStore::connect(options.clone()).await.expect("a store");
         prepare_all(&options, SINGLE, BATCHED).await;
-        let tables = ["log", "entity", "waiting", "history", "outbox", "metadata", "shard"];
+        let tables = ["log", "entity", "chunk", "waiting", "history", "outbox", "metadata", "shard"];
         // A look at a database reads every shard.
         let by_index: Vec<&str> = SINGLE.iter().copied().filter(|text| *text != STANDING_SHARDS).collect();
         refuse_scans(&options, &by_index, BATCHED, &tables).await;

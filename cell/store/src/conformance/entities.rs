@@ -20,6 +20,7 @@ pub(super) async fn every_column_comes_back_unchanged(mut cell: Cell) {
     let plain = EntityRow {
         key: run_key("plain", 1),
         snapshot: vec![0u8, 255, 10, 0].into(),
+        chunks: vec![],
         position: Position { seq: 12, index: 34 },
         wake_at_ms: Some(1_700_000_000_000),
         closed: true,
@@ -34,6 +35,10 @@ pub(super) async fn every_column_comes_back_unchanged(mut cell: Cell) {
             run_id: Uuid::nil(),
         },
         snapshot: vec![7; 70_000].into(),
+        chunks: vec![
+            Chunk { id: ChunkId { collection: 0, bucket: i64::MIN }, data: vec![0u8].into() },
+            Chunk { id: ChunkId { collection: u8::MAX, bucket: i64::MAX }, data: vec![9; 70_000].into() },
+        ],
         position: Position { seq: (1 << 44) - 1, index: u32::MAX },
         wake_at_ms: Some(i64::MAX),
         closed: false,

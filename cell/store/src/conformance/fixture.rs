@@ -176,6 +176,7 @@ pub(super) fn entity(key: &EntityKey, snapshot: &str) -> EntityRow {
     EntityRow {
         key: key.clone(),
         snapshot: Bytes::copy_from_slice(snapshot.as_bytes()),
+        chunks: Vec::new(),
         position: Position { seq: 1, index: 0 },
         wake_at_ms: None,
         closed: false,

@@ -12,7 +12,10 @@ pub(crate) struct ShardRows {
     checkpoint_seq: u64,
     checkpoint_state: Bytes,
     log: BTreeMap<u64, LogRow>,
+    /// Without their chunks.
     entities: BTreeMap<EntityKey, EntityRow>,
+    /// Of entities that have any.
+    chunks: BTreeMap<EntityKey, BTreeMap<ChunkId, Bytes>>,
     /// (`wake_at_ms`, key) of every entity that has one.
     wake: BTreeSet<(i64, EntityKey)>,
     /// (`delete_at_ms`, key) of every closed entity that has one.
@@ -71,6 +74,7 @@ impl ShardRows {
         }
         for key in &slice.deleted {
             self.remove_entity(key);
+            self.chunks.remove(key);
             self.history.remove(key);
             self.waiting.remove(key);
         }
@@ -111,7 +115,22 @@ impl ShardRows {
         {
             self.expiry.insert((at_ms, row.key.clone()));
         }
-        self.entities.insert(row.key.clone(), row.clone());
+        self.entities.insert(row.key.clone(), EntityRow { chunks: Vec::new(), ..row.clone() });
+        self.put_chunks(row);
+    }
+
+    fn put_chunks(&mut self, row: &EntityRow) {
+        if row.chunks.is_empty() {
+            return;
+        }
+        let chunks = self.chunks.entry(row.key.clone()).or_default();
+        for chunk in &row.chunks {
+            if chunk.data.is_empty() {
+                chunks.remove(&chunk.id);
+            } else {
+                chunks.insert(chunk.id, chunk.data.clone());
+            }
+        }
     }
 
     fn remove_entity(&mut self, key: &EntityKey) {
@@ -133,7 +152,10 @@ impl ShardRows {
     }
 
     pub(crate) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
-        self.entities.get(key).cloned()
+        let mut row = self.entities.get(key)?.clone();
+        let chunks = self.chunks.get(key).into_iter().flatten();
+        row.chunks = chunks.map(|(id, data)| Chunk { id: *id, data: data.clone() }).collect();
+        Some(row)
     }
 
     pub(crate) fn history(

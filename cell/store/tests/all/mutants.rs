@@ -21,6 +21,8 @@ enum Broken {
     DueIsUnordered,
     WaitingIsByShard,
     CheckpointKeepsWaitingRows,
+    CheckpointKeepsRemovedChunks,
+    DeletionKeepsChunks,
     OutboxIgnoresLimit,
     MetadataIgnoresVersions,
 }
@@ -107,6 +109,13 @@ impl ShardStore for Mutant {
         }
         if matches!(self.broken, Broken::CheckpointKeepsWaitingRows) && slice.waiting.is_empty() {
             slice.entities.clear();
+        }
+        match self.broken {
+            Broken::CheckpointKeepsRemovedChunks => {
+                slice.entities.iter_mut().for_each(|row| row.chunks.retain(|chunk| !chunk.data.is_empty()));
+            }
+            Broken::DeletionKeepsChunks => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(1)),
+            _ => {}
         }
         self.inner.checkpoint(&slice).await
     }
@@ -216,6 +225,8 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
         (Broken::WaitingIsByShard, "waiting::tasks_of_all_shards_come_in_one_order"),
         (Broken::CheckpointKeepsWaitingRows, "waiting::rows_are_replaced_with_their_run_and_go_with_it"),
+        (Broken::CheckpointKeepsRemovedChunks, "chunks::a_write_changes_only_the_chunks_it_names"),
+        (Broken::DeletionKeepsChunks, "chunks::chunks_go_with_their_entity_and_no_other"),
         (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),
         (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
     ] {

@@ -66,6 +66,23 @@ CREATE UNIQUE INDEX entity_key ON entity (shard, kind, namespace_id, id, run_id)
 CREATE INDEX entity_wake ON entity (shard, wake_at_ms) WHERE wake_at_ms IS NOT NULL;
 CREATE INDEX entity_expiry ON entity (shard, delete_at_ms) WHERE closed AND delete_at_ms IS NOT NULL;
 
+-- Parts of large snapshots; those of an entity go with it.
+CREATE TABLE chunk (
+    row_id     INTEGER PRIMARY KEY,
+    -- Its row_id.
+    entity     INTEGER NOT NULL,
+    collection INTEGER NOT NULL,
+    bucket     INTEGER NOT NULL,
+    data       BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX chunk_key ON chunk (entity, collection, bucket);
+
+CREATE TRIGGER entity_deleted AFTER DELETE ON entity
+BEGIN
+    DELETE FROM chunk WHERE entity = OLD.row_id;
+END;
+
 CREATE TABLE history (
     row_id         INTEGER PRIMARY KEY,
     shard          INTEGER NOT NULL,

@@ -1,0 +1,162 @@
+//! Chunks: the parts of a run that stand in rows of their own once the run is no longer small.
+
+use atoll_internal_api::entity::ChunkId;
+use atoll_internal_api::state::v1::ChunkSum;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// Event ids whose pending items share a chunk. An activity without a large input takes about 200 bytes, and a
+/// checkpoint writes the chunk of each one that changed: a few KB for one, and few rows for thousands.
+const BUCKET_EVENTS: i64 = 32;
+
+/// Attributes of a pending item that take more than this many bytes have a chunk of their own, which is written once:
+/// what changes beside them stays small.
+const SHARED_ATTRIBUTES_BYTES: usize = 1 << 10;
+
+/// What a chunk is a part of. The numbers are stored; parts are put together in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Collection {
+    /// Attributes of the first event, with the run's input: one chunk, written once.
+    Started = 1,
+    /// Memo and search attributes: one chunk.
+    Fields = 2,
+    /// By event id.
+    Activities = 3,
+    /// Large attributes of an activity: a chunk for each, by the activity's event id.
+    ActivityAttributes = 4,
+    /// By event id.
+    Timers = 5,
+    /// By event id.
+    Children = 6,
+    /// Large attributes of a child: a chunk for each, by the child's event id.
+    ChildAttributes = 7,
+    /// By the number of ids seen before.
+    RequestIds = 8,
+}
+
+impl Collection {
+    pub(super) const fn chunk(self, bucket: i64) -> ChunkId {
+        ChunkId { collection: self as u8, bucket }
+    }
+
+    /// What a stored number stands for; `None` for what only a newer version knows.
+    pub(super) fn of(id: ChunkId) -> Option<Self> {
+        use Collection::*;
+        [
+            Started,
+            Fields,
+            Activities,
+            ActivityAttributes,
+            Timers,
+            Children,
+            ChildAttributes,
+            RequestIds,
+        ]
+        .into_iter()
+        .find(|collection| *collection as u8 == id.collection)
+    }
+}
+
+/// The bucket of what an event began.
+pub(super) fn bucket_of(event_id: i64) -> i64 {
+    event_id.div_euclid(BUCKET_EVENTS)
+}
+
+/// Event ids of a bucket.
+pub(super) fn ids_of(bucket: i64) -> Range<i64> {
+    bucket * BUCKET_EVENTS..(bucket + 1) * BUCKET_EVENTS
+}
+
+/// Whether attributes stand in a chunk of their own.
+pub(super) fn is_large(attributes: &impl prost::Message) -> bool {
+    attributes.encoded_len() > SHARED_ATTRIBUTES_BYTES
+}
+
+/// Buckets that changed since they were last taken. Of a run without chunks nothing is noted: all of it is written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changed(Option<BTreeSet<i64>>);
+
+impl Changed {
+    pub(super) fn note(&mut self, bucket: i64) {
+        if let Some(changed) = &mut self.0 {
+            changed.insert(bucket);
+        }
+    }
+
+    /// Takes out what was noted; from now on everything is, or nothing.
+    pub(super) fn take(&mut self, on: bool) -> BTreeSet<i64> {
+        std::mem::replace(&mut self.0, on.then(BTreeSet::new)).unwrap_or_default()
+    }
+}
+
+/// What identifies the bytes of a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Sum {
+    crc: u32,
+    bytes: usize,
+}
+
+impl Sum {
+    pub(super) fn of(data: &[u8]) -> Self {
+        Self { crc: crc32c::crc32c(data), bytes: data.len() }
+    }
+}
+
+/// What is known of a chunk's row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Row {
+    /// It stands so.
+    Stored(Sum),
+    /// It has to be written or removed: what stands there, if anything, is unknown or old.
+    Uncertain,
+}
+
+/// Every chunk that may have a row. Empty for a run that is stored whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows(pub(super) BTreeMap<ChunkId, Row>);
+
+impl Rows {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn doubt(&mut self, id: ChunkId) {
+        self.0.insert(id, Row::Uncertain);
+    }
+
+    /// Chunks that have to be written or removed.
+    pub(super) fn uncertain(&self) -> Vec<ChunkId> {
+        self.0.iter().filter(|(_, row)| **row == Row::Uncertain).map(|(id, _)| *id).collect()
+    }
+
+    /// Ids of these buckets of a collection.
+    pub(super) fn within(&self, collection: Collection, buckets: Range<i64>) -> impl Iterator<Item = ChunkId> {
+        let range = collection.chunk(buckets.start)..collection.chunk(buckets.end);
+        self.0.range(range).map(|(id, _)| *id)
+    }
+
+    /// As it is once these are written or (without a sum) removed.
+    pub(super) fn settle(&mut self, written: &[(ChunkId, Option<Sum>)]) {
+        for (id, sum) in written {
+            match sum {
+                Some(sum) => self.0.insert(*id, Row::Stored(*sum)),
+                None => self.0.remove(id),
+            };
+        }
+    }
+}
+
+/// Sums chunks up, in the order of their ids; also how many bytes they take.
+pub(super) fn sum_up(chunks: impl Iterator<Item = (ChunkId, Sum)>) -> (ChunkSum, usize) {
+    let (mut total, mut bytes) = (ChunkSum::default(), 0);
+    for (id, sum) in chunks {
+        total.count += 1;
+        total.crc = crc32c::crc32c_append(total.crc, &[id.collection]);
+        total.crc = crc32c::crc32c_append(total.crc, &id.bucket.to_be_bytes());
+        total.crc = crc32c::crc32c_append(total.crc, &sum.crc.to_be_bytes());
+        total.crc = crc32c::crc32c_append(total.crc, &(sum.bytes as u64).to_be_bytes());
+        bytes += sum.bytes;
+    }
+    (total, bytes)
+}

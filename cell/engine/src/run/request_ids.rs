@@ -1,0 +1,57 @@
+//! Request ids that a run has seen.
+
+use super::chunks::Changed;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Ids in one bucket: about 5 KB of UUIDs as text.
+const BUCKET_IDS: usize = 128;
+
+/// Request ids, in the order in which they were seen: new ones only ever change the last bucket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestIds {
+    known: HashSet<Arc<str>>,
+    order: Vec<Arc<str>>,
+    changed: Changed,
+}
+
+impl RequestIds {
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.known.contains(id)
+    }
+
+    pub(crate) fn insert(&mut self, id: &str) {
+        if !self.contains(id) {
+            let id: Arc<str> = id.into();
+            self.changed.note((self.order.len() / BUCKET_IDS) as i64);
+            self.known.insert(Arc::clone(&id));
+            self.order.push(id);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<String> {
+        texts(&self.order)
+    }
+
+    /// What a bucket holds.
+    pub(super) fn bucket(&self, bucket: i64) -> Vec<String> {
+        let first = usize::try_from(bucket).unwrap_or(0).saturating_mul(BUCKET_IDS);
+        let behind = first.saturating_add(BUCKET_IDS).min(self.order.len());
+        texts(self.order.get(first..behind).unwrap_or_default())
+    }
+
+    /// Buckets that hold something.
+    pub(super) fn buckets(&self) -> Range<i64> {
+        0..self.order.len().div_ceil(BUCKET_IDS) as i64
+    }
+
+    /// Where changes are noted.
+    pub(super) fn changed(&mut self) -> &mut Changed {
+        &mut self.changed
+    }
+}
+
+fn texts(ids: &[Arc<str>]) -> Vec<String> {
+    ids.iter().map(|id| id.as_ref().to_owned()).collect()
+}
