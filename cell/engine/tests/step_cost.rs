@@ -335,7 +335,9 @@ fn a_checkpoint_after_a_step_writes_what_the_step_changed() {
     assert!(first >= whole && whole > 400_000, "{first} and {whole} bytes");
     let check = |cell: &mut Bench, step: &str| {
         let (bytes, items) = checkpoint(cell);
-        println!("after {step}: {bytes} bytes, {items} items looked at; the whole snapshot has {whole} bytes");
+        println!(
+            "after {step}: {bytes} bytes, {items} items looked at; the whole snapshot has {whole} bytes"
+        );
         assert!(0 < bytes && bytes < 16 << 10, "{step}: {bytes} bytes");
         assert!(items <= 128, "{step}: {items} items");
     };

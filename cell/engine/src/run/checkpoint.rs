@@ -56,9 +56,12 @@ impl Run {
             self.doubt_changes();
         }
         let uncertain = self.rows.uncertain();
-        let chunks: Vec<Chunk> =
-            uncertain.into_iter().map(|id| Chunk { id, data: self.part(id).encode_to_vec().into() }).collect();
-        let written = chunks.iter().map(|Chunk { id, data }| (*id, (!data.is_empty()).then(|| Sum::of(data))));
+        let chunks: Vec<Chunk> = uncertain
+            .into_iter()
+            .map(|id| Chunk { id, data: self.part(id).encode_to_vec().into() })
+            .collect();
+        let written =
+            chunks.iter().map(|Chunk { id, data }| (*id, (!data.is_empty()).then(|| Sum::of(data))));
         let receipt = Receipt(written.collect());
         // What is uncertain is what is written, in the same order.
         let mut written = receipt.0.iter();
@@ -67,7 +70,11 @@ impl Run {
             Row::Uncertain => written.next().and_then(|(id, sum)| Some((*id, (*sum)?))),
         }));
         let base = self.base(sum);
-        if base.len() + bytes <= WHOLE_AGAIN_BYTES { self.whole_again() } else { RunCheckpoint { base, chunks, receipt } }
+        if base.len() + bytes <= WHOLE_AGAIN_BYTES {
+            self.whole_again()
+        } else {
+            RunCheckpoint { base, chunks, receipt }
+        }
     }
 
     /// The store holds what this checkpoint was to write.
@@ -97,7 +104,10 @@ impl Run {
             self.rows.doubt(Collection::Fields.chunk(0));
         }
         self.activities.buckets().into_iter().for_each(|bucket| self.doubt_activities(bucket));
-        self.timers.buckets().into_iter().for_each(|bucket| self.rows.doubt(Collection::Timers.chunk(bucket)));
+        self.timers
+            .buckets()
+            .into_iter()
+            .for_each(|bucket| self.rows.doubt(Collection::Timers.chunk(bucket)));
         self.children.buckets().into_iter().for_each(|bucket| self.doubt_children(bucket));
         let seen = self.request_ids.buckets();
         seen.for_each(|bucket| self.rows.doubt(Collection::RequestIds.chunk(bucket)));
@@ -130,7 +140,8 @@ impl Run {
 
     fn doubt_activities(&mut self, bucket: i64) {
         self.rows.doubt(Collection::Activities.chunk(bucket));
-        let large = self.activities.bucket(bucket).filter(|(_, a)| a.has_large_attributes()).map(|(id, _)| *id);
+        let large =
+            self.activities.bucket(bucket).filter(|(_, a)| a.has_large_attributes()).map(|(id, _)| *id);
         self.doubt_attributes(Collection::ActivityAttributes, bucket, large.collect());
     }
 
@@ -158,14 +169,19 @@ impl Run {
             }
             Collection::Fields => {
                 let (memo, search_attributes) = (self.info.memo.clone(), self.info.search_attributes.clone());
-                part.info = (!memo.is_empty() || !search_attributes.is_empty())
-                    .then(|| RunInfo { memo, search_attributes, ..Default::default() });
+                part.info = (!memo.is_empty() || !search_attributes.is_empty()).then(|| RunInfo {
+                    memo,
+                    search_attributes,
+                    ..Default::default()
+                });
             }
             Collection::Activities => {
-                part.activities = self.activities.bucket(id.bucket).map(|(_, activity)| activity.shared()).collect();
+                part.activities =
+                    self.activities.bucket(id.bucket).map(|(_, activity)| activity.shared()).collect();
             }
             Collection::ActivityAttributes => {
-                part.activities = self.activities.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
+                part.activities =
+                    self.activities.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
             }
             Collection::Timers => {
                 part.timers = self.timers.bucket(id.bucket).map(|(_, timer)| timer.clone()).collect();
@@ -174,7 +190,8 @@ impl Run {
                 part.children = self.children.bucket(id.bucket).map(|(_, child)| child.shared()).collect();
             }
             Collection::ChildAttributes => {
-                part.children = self.children.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
+                part.children =
+                    self.children.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
             }
             Collection::RequestIds => part.request_ids = self.request_ids.bucket(id.bucket),
         }

@@ -43,18 +43,9 @@ impl Collection {
     /// What a stored number stands for; `None` for what only a newer version knows.
     pub(super) fn of(id: ChunkId) -> Option<Self> {
         use Collection::*;
-        [
-            Started,
-            Fields,
-            Activities,
-            ActivityAttributes,
-            Timers,
-            Children,
-            ChildAttributes,
-            RequestIds,
-        ]
-        .into_iter()
-        .find(|collection| *collection as u8 == id.collection)
+        [Started, Fields, Activities, ActivityAttributes, Timers, Children, ChildAttributes, RequestIds]
+            .into_iter()
+            .find(|collection| *collection as u8 == id.collection)
     }
 }
 
@@ -131,7 +122,11 @@ impl Rows {
     }
 
     /// Ids of these buckets of a collection.
-    pub(super) fn within(&self, collection: Collection, buckets: Range<i64>) -> impl Iterator<Item = ChunkId> {
+    pub(super) fn within(
+        &self,
+        collection: Collection,
+        buckets: Range<i64>,
+    ) -> impl Iterator<Item = ChunkId> {
         let range = collection.chunk(buckets.start)..collection.chunk(buckets.end);
         self.0.range(range).map(|(id, _)| *id)
     }

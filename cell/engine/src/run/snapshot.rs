@@ -22,7 +22,9 @@ pub enum RestoreError {
     #[error("snapshot has no {0}")]
     Missing(&'static str),
     /// The chunks are not those of this base: rows were lost, changed, or come from another write.
-    #[error("snapshot has {wanted} chunks of checksum {wanted_crc:08x}, the store {found} of {found_crc:08x}")]
+    #[error(
+        "snapshot has {wanted} chunks of checksum {wanted_crc:08x}, the store {found} of {found_crc:08x}"
+    )]
     Chunks {
         /// How many the base has.
         wanted: u32,

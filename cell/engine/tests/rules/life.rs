@@ -9,8 +9,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run,
-    RunCheckpoint, Time, View,
+    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run, RunCheckpoint,
+    Time, View,
 };
 use std::sync::Arc;
 use uuid::Uuid;

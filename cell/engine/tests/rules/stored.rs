@@ -7,7 +7,9 @@ use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads
 use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::Chunk;
-use cell_engine::commands::{ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted};
+use cell_engine::commands::{
+    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted,
+};
 use cell_engine::{RestoreError, Run, RunCheckpoint};
 
 const LARGE: usize = 100_000;
@@ -31,10 +33,7 @@ fn activity(id: &str, bytes: usize) -> Command {
 fn memo(bytes: usize) -> Command {
     let fields = [("m".to_owned(), bulk(bytes))].into_iter().collect();
     let modify = wanted::ModifyWorkflowPropertiesCommandAttributes { upserted_memo: Some(Memo { fields }) };
-    command(
-        CommandType::ModifyWorkflowProperties,
-        Wanted::ModifyWorkflowPropertiesCommandAttributes(modify),
-    )
+    command(CommandType::ModifyWorkflowProperties, Wanted::ModifyWorkflowPropertiesCommandAttributes(modify))
 }
 
 /// Starts the activity that was scheduled with this event.
@@ -70,7 +69,11 @@ fn large_attributes_are_written_once_and_removed_with_their_item() {
     life.ask(RespondActivityCompleted { activity, result: None, identity: String::new() }).expect("it runs");
     let written = life.checkpoint();
     assert!(bytes(&written) < 1_000, "a completion");
-    assert_eq!(written.chunks.iter().filter(|chunk| chunk.data.is_empty()).count(), 2, "the item, its attributes");
+    assert_eq!(
+        written.chunks.iter().filter(|chunk| chunk.data.is_empty()).count(),
+        2,
+        "the item, its attributes"
+    );
     life.run_task(vec![memo(1)]);
     let written = life.checkpoint();
     assert!(written.base == life.run().snapshot(), "small again: whole");
@@ -81,9 +84,12 @@ fn large_attributes_are_written_once_and_removed_with_their_item() {
 #[test]
 fn a_large_run_that_closes_between_two_checkpoints_is_one_row() {
     let mut life = Life::started();
-    life.run_task(vec![memo(LARGE), command(CommandType::CompleteWorkflowExecution, {
-        Wanted::CompleteWorkflowExecutionCommandAttributes(Default::default())
-    })]);
+    life.run_task(vec![
+        memo(LARGE),
+        command(CommandType::CompleteWorkflowExecution, {
+            Wanted::CompleteWorkflowExecutionCommandAttributes(Default::default())
+        }),
+    ]);
     assert!(life.run().closed());
     assert!(life.checkpoint().chunks.is_empty());
 }
@@ -106,7 +112,10 @@ fn chunks_that_are_not_those_of_the_base_are_refused() {
         let mut data = damaged[at].data.to_vec();
         *data.last_mut().expect("not empty") ^= 1;
         damaged[at].data = data.into();
-        assert!(matches!(restore(&written.base, &damaged), Err(RestoreError::Chunks { .. })), "damaged: {at}");
+        assert!(
+            matches!(restore(&written.base, &damaged), Err(RestoreError::Chunks { .. })),
+            "damaged: {at}"
+        );
     }
     let stray = restore(&Life::started().run().snapshot(), chunks);
     assert!(matches!(stray, Err(RestoreError::Chunks { wanted: 0, .. })), "chunks beside a whole snapshot");

@@ -2,7 +2,9 @@
 
 use crate::fixture::*;
 use bytes::Bytes;
-use cell_engine::commands::{ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted};
+use cell_engine::commands::{
+    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted,
+};
 use cell_shard::{ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, Chunk, EntityKey, EntityRow, ShardId, StoreError};
@@ -19,7 +21,8 @@ async fn start_large(cell: &Cell, id: &str, activities: i64) {
 }
 
 async fn begin(cell: &Cell, id: &str, scheduled_event_id: i64) -> ActivityRef {
-    let started = cell.run(id, RecordActivityStarted { scheduled_event_id, ..Default::default() }).await.unwrap();
+    let started =
+        cell.run(id, RecordActivityStarted { scheduled_event_id, ..Default::default() }).await.unwrap();
     ActivityRef::Token { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
 }
 

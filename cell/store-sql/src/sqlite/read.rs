@@ -5,7 +5,8 @@ use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
 use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX};
 use cell_store::{
-    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId, StoreError, check,
+    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId,
+    StoreError, check,
 };
 use futures::TryStreamExt;
 use sqlx::sqlite::SqliteRow;

@@ -62,15 +62,17 @@ fn entity() -> impl Strategy<Value = EntityRow> {
     let times = (option::of(-5i64..20), any::<bool>(), option::of(-5i64..20));
     let stored = (content(), prop::collection::btree_map((0u8..2, -1i64..2), content(), 0..4));
     (key(), stored, (0u64..50, 0u32..3), times, 0u64..1_000).prop_map(
-        |(key, (snapshot, chunks), (seq, index), (wake_at_ms, closed, delete_at_ms), billed_bytes)| EntityRow {
-            key,
-            snapshot,
-            chunks: chunks.into_iter().map(chunk).collect(),
-            position: Position { seq, index },
-            wake_at_ms,
-            closed,
-            delete_at_ms,
-            billed_bytes,
+        |(key, (snapshot, chunks), (seq, index), (wake_at_ms, closed, delete_at_ms), billed_bytes)| {
+            EntityRow {
+                key,
+                snapshot,
+                chunks: chunks.into_iter().map(chunk).collect(),
+                position: Position { seq, index },
+                wake_at_ms,
+                closed,
+                delete_at_ms,
+                billed_bytes,
+            }
         },
     )
 }
