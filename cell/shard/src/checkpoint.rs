@@ -3,6 +3,9 @@
 //! A slice holds only entities whose last change is durable, with their history in the same write.
 //! An entity that changes faster than that stays dirty and holds the trim back to its first
 //! unwritten row; replay skips what a snapshot already includes.
+//!
+//! Of a large run only the chunks that changed since its last confirmed write are written. A slice that fails, or of
+//! which nobody hears, leaves them to the next one.
 
 use crate::config::ShardConfig;
 use crate::error::ShardError;

@@ -7,8 +7,12 @@ use atoll_api::temporal::api::common::v1::{
 };
 use atoll_api::temporal::api::enums::v1::CommandType as C;
 use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use bytes::Bytes;
 use proptest::prelude::*;
+use prost::Message;
 use prost_types::Duration;
 
 /// A command of a workflow.
@@ -232,4 +236,18 @@ fn broken(how: u8) -> Command {
         ),
         _ => Command { command_type: 99, ..Default::default() },
     }
+}
+
+/// The closing event of a child, or something that is none.
+pub(crate) fn close_event(how: u8) -> Bytes {
+    let attributes = match how {
+        0 => Event::WorkflowExecutionFailedEventAttributes(Default::default()),
+        1 => Event::WorkflowExecutionCanceledEventAttributes(Default::default()),
+        2 => Event::WorkflowExecutionTimedOutEventAttributes(Default::default()),
+        3 => Event::WorkflowExecutionTerminatedEventAttributes(Default::default()),
+        4 => Event::MarkerRecordedEventAttributes(Default::default()),
+        5 => return Bytes::from_static(b"\xff"),
+        _ => Event::WorkflowExecutionCompletedEventAttributes(Default::default()),
+    };
+    HistoryEvent { attributes: Some(attributes), ..Default::default() }.encode_to_vec().into()
 }

@@ -1,6 +1,6 @@
 //! The simulated cell: one workflow id, its runs, a clock, and the tokens that workers hold.
 
-use crate::answers::bulk;
+use crate::answers::{bulk, close_event};
 use crate::disk::Reached;
 use crate::step::{ActivityToken, Pick, Step, Token};
 use crate::tracked::{Tracked, through_the_log};
@@ -8,8 +8,6 @@ use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecut
 use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
-use atoll_api::temporal::api::history::v1::HistoryEvent;
-use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::state::v1::RunSnapshot;
@@ -489,17 +487,4 @@ fn failure_of(pick: u8) -> Option<Failure> {
         failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
         ..Default::default()
     })
-}
-
-fn close_event(how: u8) -> bytes::Bytes {
-    let attributes = match how {
-        0 => Attributes::WorkflowExecutionFailedEventAttributes(Default::default()),
-        1 => Attributes::WorkflowExecutionCanceledEventAttributes(Default::default()),
-        2 => Attributes::WorkflowExecutionTimedOutEventAttributes(Default::default()),
-        3 => Attributes::WorkflowExecutionTerminatedEventAttributes(Default::default()),
-        4 => Attributes::MarkerRecordedEventAttributes(Default::default()),
-        5 => return bytes::Bytes::from_static(b"\xff"),
-        _ => Attributes::WorkflowExecutionCompletedEventAttributes(Default::default()),
-    };
-    HistoryEvent { attributes: Some(attributes), ..Default::default() }.encode_to_vec().into()
 }
