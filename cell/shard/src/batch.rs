@@ -124,7 +124,7 @@ impl OpenBatch {
             row.batch_id = batch_id;
         }
         Some(InFlight {
-            append: Append { shard, rows: full.rows },
+            append: Append { shard, rows: full.rows, segments: Vec::new() },
             last_ordinal: full.last_ordinal,
             effects: full.effects,
             facts: full.facts,

@@ -62,7 +62,10 @@ impl ShardRuntime {
     async fn write(&self, mut batches: Vec<InFlight>) {
         let appends: Vec<Append> = batches
             .iter_mut()
-            .map(|batch| Append { shard: batch.append.shard, rows: std::mem::take(&mut batch.append.rows) })
+            .map(|batch| {
+                let nothing = Append { rows: Vec::new(), segments: Vec::new(), ..batch.append };
+                std::mem::replace(&mut batch.append, nothing)
+            })
             .collect();
         match self.append(&appends).await {
             Ok(outcomes) => {

@@ -76,6 +76,7 @@ impl ShardRuntime {
                 data: row.finish(),
                 ownership: true,
             }],
+            segments: Vec::new(),
         }
     }
 

@@ -43,8 +43,9 @@ async fn measure(options: SqliteOptions, shards: u32, bytes: usize) {
     for seq in 1..=calls as u64 {
         let batch_id = Uuid::from_u128(u128::from(seq));
         let row = LogRow { seq, epoch, batch_id, data: data.clone(), ownership: false };
-        let appends: Vec<Append> =
-            (0..shards).map(|shard| Append { shard: ShardId(shard), rows: vec![row.clone()] }).collect();
+        let appends: Vec<Append> = (0..shards)
+            .map(|shard| Append { shard: ShardId(shard), rows: vec![row.clone()], segments: Vec::new() })
+            .collect();
         let started = Instant::now();
         let outcomes = store.append(&appends).await.expect("append");
         latencies.push(started.elapsed());

@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::types::{Acquired, Append, ShardId};
+use std::collections::HashSet;
 
 /// Largest shard number an engine must be able to hold; far above any useful count.
 pub const MAX_SHARD: u32 = (1 << 18) - 1;
@@ -13,11 +14,13 @@ pub const MAX_SEQ: u64 = (1 << 44) - 1;
 pub const MAX_COUNT: u64 = i64::MAX as u64;
 
 impl Append {
-    /// Refuses an append whose rows are not consecutive or not of one epoch and batch.
+    /// Refuses an append whose rows are not consecutive or not of one epoch and batch, and segments that belong to
+    /// no row or stand twice.
     ///
     /// Such an append comes from a defect in the writer; storing it would damage the log, so it is
     /// answered with `Corrupt` and nothing of the call is written.
     pub fn check(&self) -> Result<(), StoreError> {
+        self.check_segments()?;
         let Some(first) = self.rows.first() else { return Ok(()) };
         if first.seq == 0 || self.rows.len() as u64 > MAX_SEQ - first.seq.min(MAX_SEQ) {
             return Err(StoreError::Corrupt(format!(
@@ -37,6 +40,23 @@ impl Append {
                     "shard {}: rows {} and {} of one append differ in epoch or batch",
                     self.shard, first.seq, row.seq
                 )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_segments(&self) -> Result<(), StoreError> {
+        let refuse = |why: &str| Err(StoreError::Corrupt(format!("shard {}: {why}", self.shard)));
+        if self.rows.is_empty() && !self.segments.is_empty() {
+            return refuse("an append holds history and no row that refers to it");
+        }
+        let mut seen = HashSet::with_capacity(self.segments.len());
+        for segment in &self.segments {
+            if segment.first_event_id < 1 || segment.last_event_id < segment.first_event_id {
+                return refuse("a segment of an append holds no event");
+            }
+            if !seen.insert((&segment.key, segment.first_event_id)) {
+                return refuse("two segments of one append begin at the same event");
             }
         }
         Ok(())

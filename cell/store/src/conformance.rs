@@ -17,6 +17,7 @@ mod history;
 mod identity;
 mod metadata;
 mod outbox;
+mod segments;
 mod trim;
 mod waiting;
 
@@ -96,6 +97,17 @@ const CASES: &[Case] = cases! {
         empty_calls_are_answered,
         rows_of_any_size_come_back_unchanged,
         many_rows_of_many_shards_in_one_call,
+    }
+    segments::{
+        they_stand_with_the_rows_of_an_accepted_append,
+        a_superseded_append_writes_none_and_its_neighbours_do,
+        a_repeat_writes_them_once,
+        a_late_repeat_brings_no_deleted_history_back,
+        they_join_what_checkpoints_write,
+        a_trim_leaves_them,
+        malformed_ones_are_refused_and_nothing_is_written,
+        many_of_many_shards_in_one_call,
+        they_are_found_by_their_first_event_in_order_with_holes,
     }
     fencing::{
         a_stale_owner_collides_with_the_ownership_record,

@@ -78,6 +78,14 @@ impl ShardStore for MemoryStore {
         Ok(self.state.lock().rows(shard).history(run, first_event_id, last_event_id, max_bytes))
     }
 
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        let state = self.state.lock();
+        Ok(keys.iter().map(|(shard, run, first)| state.rows(*shard).segment(run, *first)).collect())
+    }
+
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         Ok(self.state.lock().rows(shard).due(until_ms, limit))
     }

@@ -31,6 +31,10 @@ pub trait ShardStore: Send + Sync + 'static {
     /// An append that would leave a gap behind the log's end is superseded too: what its owner
     /// believes is not what the log holds (a backup was restored under it).
     ///
+    /// An append's segments become durable in the same moment as its rows. They are written with rows that are new:
+    /// a superseded append writes none, and one whose rows all stand writes none again, so that a late repeat
+    /// brings no deleted history back.
+    ///
     /// At most one append a shard. A call that breaks this or holds an append that breaks its own
     /// rules (see [`Append::check`]) is answered with `Corrupt` and nothing of it is written.
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError>;
@@ -61,6 +65,12 @@ pub trait ShardStore: Send + Sync + 'static {
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError>;
+
+    /// History segments by run and first event id, in order, `None` where no segment begins there.
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError>;
 
     /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;

@@ -76,13 +76,17 @@ pub struct LogRow {
     pub ownership: bool,
 }
 
-/// The rows of one shard in one append, contiguous, all or none accepted.
+/// What one shard writes in one append: rows, contiguous, and the history that stands beside them. All of it is
+/// accepted or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Append {
     /// Shard to append to.
     pub shard: ShardId,
     /// Rows with consecutive `seq`, all of one epoch and batch.
     pub rows: Vec<LogRow>,
+    /// History that the rows refer to instead of holding it (side rows): the same rows that a checkpoint
+    /// would write, and written with these. No two of one run begin at the same event.
+    pub segments: Vec<HistorySegment>,
 }
 
 /// What became of one shard's append.

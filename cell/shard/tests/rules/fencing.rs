@@ -14,7 +14,7 @@ async fn take(store: &Arc<dyn ShardStore>, ledger: &Ledger, shard: ShardId) {
     let data = ledger.rows(shard)[0].data.clone();
     let batch_id = Uuid::from_u128(77);
     let row = LogRow { seq: found.last_seq + 1, epoch: found.epoch, batch_id, data, ownership: true };
-    let outcome = store.append(&[Append { shard, rows: vec![row] }]).await.unwrap();
+    let outcome = store.append(&[Append { shard, rows: vec![row], segments: Vec::new() }]).await.unwrap();
     assert_eq!(outcome, [AppendOutcome::Accepted]);
 }
 

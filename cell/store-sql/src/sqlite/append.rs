@@ -1,5 +1,9 @@
 //! Appending to shards' logs: the durable hot path.
+//!
+//! Without side rows an append is one statement; with them, a transaction of plain inserts. Either takes it that
+//! every row is new, and is undone when one is not: then each shard's append is judged on its own.
 
+use super::checkpoint::put_history;
 use super::database::Database;
 use super::error::is_constraint;
 use super::keys::{self, Statement, position};
@@ -11,8 +15,8 @@ use sqlx::{Connection, SqliteConnection};
 
 type Placed<'a> = (ShardId, &'a LogRow);
 
-/// Writes every row with one statement, which is a transaction of its own: one hop to the writer's thread,
-/// one sync. Only when a row is refused are they looked at one by one.
+/// Writes every row with one statement where that is all there is to write: it is a transaction of its own, one hop
+/// to the writer's thread, one sync. Only when a row is refused are the appends looked at one by one.
 pub(super) async fn append(
     database: &Database,
     appends: &[Append],
@@ -22,18 +26,39 @@ pub(super) async fn append(
         return Ok(vec![Accepted; appends.len()]);
     }
     let mut writing = database.writer.hold().await?;
-    if let (text, count) = APPEND.next(rows.len())
-        && count == rows.len()
-    {
+    let (text, count) = APPEND.next(rows.len());
+    let written = if count == rows.len() && appends.iter().all(|append| append.segments.is_empty()) {
         let inserted = insert(text, &rows)?.execute(writing.statement()?).await;
-        match inserted {
-            Ok(_) => return writing.finish(Ok(vec![Accepted; appends.len()])),
-            Err(error) if is_constraint(&error) => {}
-            Err(error) => return writing.finish(Err(error.into())),
-        }
+        inserted.map(drop).map_err(Failure::from)
+    } else {
+        at_once(writing.transaction()?, &rows, appends).await
+    };
+    match written {
+        Ok(()) => return writing.finish(Ok(vec![Accepted; appends.len()])),
+        Err(Failure::Sql(error)) if is_constraint(&error) => {}
+        Err(error) => return writing.finish(Err(error)),
     }
     let outcomes = one_by_one(writing.transaction()?, appends).await;
     writing.finish(outcomes)
+}
+
+/// Writes all rows and segments, or nothing where a row is refused.
+async fn at_once(
+    connection: &mut SqliteConnection,
+    rows: &[Placed<'_>],
+    appends: &[Append],
+) -> Result<(), Failure> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for (text, part) in APPEND.parts(rows) {
+        if let Err(error) = insert(text, part)?.execute(&mut *transaction).await {
+            transaction.rollback().await?;
+            return Err(error.into());
+        }
+    }
+    for append in appends {
+        put_history(&mut transaction, append.shard, &append.segments).await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 /// The rows of all appends, checked, with their shards.
@@ -73,17 +98,25 @@ async fn one_by_one(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut outcomes = Vec::with_capacity(appends.len());
     let mut missing = Vec::new();
+    let mut segments = Vec::new();
     for append in appends {
         match judge(&mut transaction, append).await? {
             Some(first_missing) => {
                 outcomes.push(Accepted);
-                missing.extend(append.rows[first_missing..].iter().map(|row| (append.shard, row)));
+                let rows = &append.rows[first_missing..];
+                missing.extend(rows.iter().map(|row| (append.shard, row)));
+                if !rows.is_empty() {
+                    segments.push((append.shard, &append.segments));
+                }
             }
             None => outcomes.push(Superseded),
         }
     }
     for (text, part) in APPEND.parts(&missing) {
         insert(text, part)?.execute(&mut *transaction).await?;
+    }
+    for (shard, segments) in segments {
+        put_history(&mut transaction, shard, segments).await?;
     }
     transaction.commit().await?;
     Ok(outcomes)

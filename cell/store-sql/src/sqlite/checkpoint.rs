@@ -174,11 +174,11 @@ async fn write_chunks(
     Ok(())
 }
 
-async fn put_history(
+pub(super) async fn put_history(
     connection: &mut SqliteConnection,
     shard: ShardId,
     segments: &[HistorySegment],
-) -> Result<(), Failure> {
+) -> Result<(), sqlx::Error> {
     for (text, part) in PUT_HISTORY.parts(segments) {
         let statement = part.iter().fold(sqlx::query(text), |statement, segment| {
             bind_key(statement, shard, &segment.key)

@@ -3,7 +3,7 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
-use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX};
+use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX, SEGMENTS};
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId,
     StoreError, check,
@@ -100,6 +100,32 @@ pub(super) async fn history(
             last_event_id: keys::number(&row, 1)?,
             events: events.to_vec().into(),
         });
+    }
+    Ok(answer)
+}
+
+pub(super) async fn segments(
+    database: &Database,
+    wanted: &[(ShardId, EntityKey, i64)],
+) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+    let mut answer = vec![None; wanted.len()];
+    let mut begin = 0;
+    for (text, part) in SEGMENTS.parts(wanted) {
+        let mut statement = sqlx::query(text);
+        for (number, (shard, run, first)) in (begin as i64..).zip(part) {
+            statement = bind_key(statement.bind(number), *shard, run).bind(*first);
+        }
+        for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
+            let number = keys::unsigned(&row, 0)? as usize;
+            let (_, run, first) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
+            answer[number] = Some(HistorySegment {
+                key: run.clone(),
+                first_event_id: *first,
+                last_event_id: keys::number(&row, 1)?,
+                events: keys::blob(&row, 2)?.to_vec().into(),
+            });
+        }
+        begin += part.len();
     }
     Ok(answer)
 }

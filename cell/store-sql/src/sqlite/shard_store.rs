@@ -92,6 +92,13 @@ impl ShardStore for SqliteStore {
         read::history(&self.database, shard, run, first_event_id, last_event_id, max_bytes).await
     }
 
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        read::segments(&self.database, keys).await
+    }
+
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         read::due(&self.database, shard, until_ms, limit).await
     }

@@ -54,6 +54,7 @@ statements! {
         PUT_OUTBOX = "sql/put_outbox.sql",
         DELETE_OUTBOX = "sql/delete_outbox.sql",
         LOAD = "sql/load.sql",
+        SEGMENTS = "sql/segments.sql",
     }
 }
 

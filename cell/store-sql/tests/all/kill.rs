@@ -1,9 +1,9 @@
 //! A process that is killed in the middle of its appends.
 //!
 //! The test runs itself as a child, which appends without end and prints each acknowledged row; the test kills it
-//! after some number of them and finds every one in the file.
+//! after some number of them and finds every one in the file, with what was written beside it.
 
-use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
+use cell_store::{Append, AppendOutcome, EntityKey, HistorySegment, LogRow, ShardId, ShardStore};
 use cell_store_sql::{SqliteOptions, SqliteStore};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -34,6 +34,7 @@ async fn append_until_killed(path: &Path) {
                 Append {
                     shard: *shard,
                     rows: vec![LogRow { seq, epoch, batch_id, data, ownership: batch == 0 }],
+                    segments: side_rows(*shard, seq),
                 }
             })
             .collect();
@@ -102,6 +103,10 @@ async fn verify(path: &Path, acknowledged: &[u64]) {
         for row in &found.tail {
             assert_eq!(row.data, content(found.shard, row.seq), "shard {} row {}", found.shard, row.seq);
         }
+        let segments: Vec<HistorySegment> =
+            (1..=found.last_seq).flat_map(|seq| side_rows(found.shard, seq)).collect();
+        let stand = store.history(found.shard, &run(), 1, i64::MAX, usize::MAX).await.expect("history");
+        assert!(stand == segments, "shard {}: {} of {}", found.shard, stand.len(), segments.len());
     }
     store.close().await;
 }
@@ -117,6 +122,18 @@ async fn open(path: &Path) -> SqliteStore {
 fn content(shard: ShardId, seq: u64) -> Vec<u8> {
     let byte = (u64::from(shard.0) * 7 + seq) as u8;
     vec![byte; 200 + (seq % 13) as usize * 700]
+}
+
+fn run() -> EntityKey {
+    EntityKey::run(Uuid::from_u128(7), "workflow", Uuid::from_u128(1))
+}
+
+/// Every third row has history beside it.
+fn side_rows(shard: ShardId, seq: u64) -> Vec<HistorySegment> {
+    let id = seq as i64;
+    let events = [content(shard, seq), vec![seq as u8; 70 << 10]].concat().into();
+    let segment = HistorySegment { key: run(), first_event_id: id, last_event_id: id, events };
+    if seq.is_multiple_of(3) { vec![segment] } else { Vec::new() }
 }
 
 fn advance(shard: ShardId, epoch: cell_store::Epoch, checkpoint_seq: u64) -> cell_store::Checkpoint {

@@ -13,16 +13,20 @@ use uuid::Uuid;
 
 const SHARDS: u32 = 3;
 
+/// Shard, offset of the first row from the log's end, rows, offset of the epoch, batch, ownership, side rows.
+type Appending = (ShardId, i64, u64, i64, u8, bool, Vec<HistorySegment>);
+
 /// A call; epochs and positions are relative to where the shard stands, so that most calls are close to valid.
 #[derive(Clone, Debug)]
 enum Step {
     Acquire(Vec<ShardId>),
-    Append(Vec<(ShardId, i64, u64, i64, u8, bool)>),
+    Append(Vec<Appending>),
     Epochs(Vec<ShardId>),
     Checkpoint { slice: Box<Checkpoint>, epoch_offset: i64, advance_back: Option<u64> },
     Trim(ShardId),
     Load(Vec<(ShardId, EntityKey)>),
     History { shard: ShardId, run: EntityKey, first: i64, last: i64, max_bytes: usize },
+    Segments(Vec<(ShardId, EntityKey, i64)>),
     Due { shard: ShardId, until_ms: i64, limit: usize },
     Expired { shard: ShardId, until_ms: i64, limit: usize },
     Waiting { namespace_id: Uuid, kind: WaitingKind, limit: usize },
@@ -171,7 +175,8 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
 fn step() -> impl Strategy<Value = Step> {
     let offset = prop_oneof![12 => Just(0i64), 1 => Just(-1), 1 => Just(-3), 1 => Just(1)];
     let rows = prop_oneof![20 => 0u64..4, 1 => 60u64..70];
-    let append = (shard(), offset, rows, -1i64..1, 0u8..2, any::<bool>());
+    let segments = prop_oneof![3 => Just(Vec::new()), 1 => vec(segment(), 0..3)];
+    let append = (shard(), offset, rows, -1i64..1, 0u8..2, any::<bool>(), segments);
     let limit = prop_oneof![1 => 0usize..3, 3 => Just(usize::MAX)];
     prop_oneof![
         4 => vec(shard(), 0..3).prop_map(Step::Acquire),
@@ -183,6 +188,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (shard(), key(), -1i64..22, -1i64..22, 0usize..60).prop_map(|(shard, run, first, last, max_bytes)| {
             Step::History { shard, run, first, last, max_bytes }
         }),
+        2 => vec((shard(), key(), -1i64..22), 0..20).prop_map(Step::Segments),
         2 => (shard(), -6i64..21, limit.clone())
             .prop_map(|(shard, until_ms, limit)| Step::Due { shard, until_ms, limit }),
         2 => (shard(), -6i64..21, limit.clone())
@@ -219,22 +225,21 @@ async fn settle(model: &MemoryStore, step: &Step, stands: &mut [(u64, u64)]) -> 
     step
 }
 
-fn appends(rows: &[(ShardId, i64, u64, i64, u8, bool)], stands: &[(u64, u64)]) -> Vec<Append> {
-    let append =
-        |(shard, offset, count, epoch_offset, batch, ownership): &(ShardId, i64, u64, i64, u8, bool)| {
-            let (epoch, last_seq) = stands.get(shard.0 as usize).copied().unwrap_or_default();
-            let first = (last_seq + 1).saturating_add_signed(*offset);
-            let epoch = Epoch(epoch.saturating_add_signed(*epoch_offset));
-            let batch_id = Uuid::from_u64_pair(u64::from(*batch), epoch.0);
-            let row = |seq: u64| LogRow {
-                seq,
-                epoch,
-                batch_id,
-                data: vec![seq as u8; (seq % 9) as usize * 100].into(),
-                ownership: *ownership,
-            };
-            Append { shard: *shard, rows: (first..first + count).map(row).collect() }
+fn appends(rows: &[Appending], stands: &[(u64, u64)]) -> Vec<Append> {
+    let append = |(shard, offset, count, epoch_offset, batch, ownership, segments): &Appending| {
+        let (epoch, last_seq) = stands.get(shard.0 as usize).copied().unwrap_or_default();
+        let first = (last_seq + 1).saturating_add_signed(*offset);
+        let epoch = Epoch(epoch.saturating_add_signed(*epoch_offset));
+        let batch_id = Uuid::from_u64_pair(u64::from(*batch), epoch.0);
+        let row = |seq: u64| LogRow {
+            seq,
+            epoch,
+            batch_id,
+            data: vec![seq as u8; (seq % 9) as usize * 100].into(),
+            ownership: *ownership,
         };
+        Append { shard: *shard, rows: (first..first + count).map(row).collect(), segments: segments.clone() }
+    };
     rows.iter().map(append).collect()
 }
 
@@ -258,6 +263,7 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
         Step::History { shard, run, first, last, max_bytes } => {
             shown(shards.history(*shard, run, *first, *last, *max_bytes).await)
         }
+        Step::Segments(wanted) => shown(shards.segments(wanted).await),
         Step::Due { shard, until_ms, limit } => shown(shards.due(*shard, *until_ms, *limit).await),
         Step::Expired { shard, until_ms, limit } => shown(shards.expired(*shard, *until_ms, *limit).await),
         Step::Waiting { namespace_id, kind, limit } => {

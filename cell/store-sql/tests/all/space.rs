@@ -14,7 +14,7 @@ fn append(seq: u64, bytes: usize) -> Append {
         data: vec![seq as u8; bytes].into(),
         ownership: false,
     };
-    Append { shard: ShardId(0), rows: vec![row] }
+    Append { shard: ShardId(0), rows: vec![row], segments: Vec::new() }
 }
 
 async fn acquired(options: SqliteOptions) -> SqliteStore {

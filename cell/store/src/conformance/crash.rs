@@ -29,7 +29,9 @@ async fn abandon<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
 pub(super) async fn between_append_and_acknowledgement(mut cell: Cell) {
     let (mut one, mut two) = (cell.own(S).await, cell.own(T).await);
     for polls in POLLS {
-        let appends = [one.batch(2), two.batch(1)];
+        let run = run_key("workflow", u128::from(polls));
+        let mut appends = [one.batch(2), two.batch(1)];
+        appends[0].segments = vec![segment(&run, 1, 2, "beside the rows")];
         let answer = abandon(polls, cell.shards().append(&appends)).await;
         cell.restart().await;
         let (after_one, after_two) = (cell.acquire(S).await, cell.acquire(T).await);
@@ -37,9 +39,15 @@ pub(super) async fn between_append_and_acknowledgement(mut cell: Cell) {
         assert_eq!(stands, after_two.last_seq == two.next_seq - 1, "one call, one fate on one engine");
         assert!(stands || after_one.last_seq == one.next_seq - 3, "a batch is whole or absent");
         assert!(stands || answer.is_none(), "an answered append is durable");
+        assert_eq!(
+            !cell.history(&run).await.is_empty(),
+            stands,
+            "side rows stand with the rows or not at all"
+        );
         let again = cell.shards().append(&appends).await.expect("the same rows again");
         assert_eq!(again, [Accepted, Accepted]);
         assert_eq!(cell.acquire(S).await.tail.len() as u64, one.next_seq - 1, "no row twice");
+        assert_eq!(cell.history(&run).await, appends[0].segments);
     }
 }
 

@@ -154,7 +154,7 @@ pub(super) fn batch(shard: ShardId, epoch: Epoch, first_seq: u64, rows: u64) -> 
         data: Bytes::from(format!("shard {shard} row {seq} of epoch {}", epoch.0)),
         ownership: false,
     };
-    Append { shard, rows: (first_seq..first_seq + rows).map(row).collect() }
+    Append { shard, rows: (first_seq..first_seq + rows).map(row).collect(), segments: Vec::new() }
 }
 
 pub(super) fn advance_to(checkpoint_seq: u64) -> CheckpointAdvance {

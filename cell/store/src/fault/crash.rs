@@ -227,6 +227,16 @@ impl ShardStore for CrashHandle {
         self.read(|state| Ok(state.rows(shard).history(run, first_event_id, last_event_id, max_bytes)))
     }
 
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        let segment = |state: &StoreState, (shard, run, first): &(ShardId, EntityKey, i64)| {
+            state.rows(*shard).segment(run, *first)
+        };
+        self.read(|state| Ok(keys.iter().map(|key| segment(state, key)).collect()))
+    }
+
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         self.read(|state| Ok(state.rows(shard).due(until_ms, limit)))
     }

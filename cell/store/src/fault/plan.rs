@@ -25,6 +25,8 @@ pub enum Call {
     Load,
     /// `ShardStore::history`.
     History,
+    /// `ShardStore::segments`.
+    Segments,
     /// `ShardStore::due`.
     Due,
     /// `ShardStore::expired`.

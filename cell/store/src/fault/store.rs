@@ -129,6 +129,13 @@ impl ShardStore for FaultStore {
         self.pass(Call::History, history).await
     }
 
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        self.pass(Call::Segments, self.inner.shards.segments(keys)).await
+    }
+
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         self.pass(Call::Due, self.inner.shards.due(shard, until_ms, limit)).await
     }

@@ -61,11 +61,19 @@ impl ShardRows {
         }
     }
 
-    /// Inserts the rows of an append that was judged accepted.
+    /// Inserts the rows of an append that was judged accepted, and its segments unless all the rows stand.
     pub(super) fn insert(&mut self, append: &Append) {
+        if append.rows.iter().any(|row| !self.log.contains_key(&row.seq)) {
+            append.segments.iter().for_each(|segment| self.put_segment(segment));
+        }
         for row in &append.rows {
             self.log.entry(row.seq).or_insert_with(|| row.clone());
         }
+    }
+
+    fn put_segment(&mut self, segment: &HistorySegment) {
+        let run = self.history.entry(segment.key.clone()).or_default();
+        run.insert(segment.first_event_id, segment.clone());
     }
 
     pub(super) fn checkpoint(&mut self, slice: &Checkpoint) -> AppendOutcome {
@@ -83,10 +91,7 @@ impl ShardRows {
             self.put_entity(row);
         }
         slice.waiting.iter().for_each(|row| self.waiting.insert(row));
-        for segment in &slice.history {
-            let run = self.history.entry(segment.key.clone()).or_default();
-            run.insert(segment.first_event_id, segment.clone());
-        }
+        slice.history.iter().for_each(|segment| self.put_segment(segment));
         for (projection, key) in &slice.outbox_done {
             if let Some(items) = self.outbox.get_mut(projection) {
                 items.remove(key);
@@ -176,6 +181,10 @@ impl ShardRows {
             answer.push(segment.clone());
         }
         answer
+    }
+
+    pub(crate) fn segment(&self, run: &EntityKey, first: i64) -> Option<HistorySegment> {
+        self.history.get(run)?.get(&first).cloned()
     }
 
     pub(crate) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {

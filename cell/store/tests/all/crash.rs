@@ -38,7 +38,7 @@ fn append(seq: u64) -> Append {
         data: "row".into(),
         ownership: false,
     };
-    Append { shard: ShardId(0), rows: vec![row] }
+    Append { shard: ShardId(0), rows: vec![row], segments: Vec::new() }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 fn append(shard: u32, seq: u64) -> Append {
     let batch_id = Uuid::from_u64_pair(u64::from(shard), seq);
     let row = LogRow { seq, epoch: Epoch(1), batch_id, data: "row".into(), ownership: false };
-    Append { shard: ShardId(shard), rows: vec![row] }
+    Append { shard: ShardId(shard), rows: vec![row], segments: Vec::new() }
 }
 
 async fn store() -> (FaultStore, MemoryStore) {

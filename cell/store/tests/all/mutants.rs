@@ -13,6 +13,9 @@ enum Broken {
     AppendForgetsRepeats,
     AppendTakesTrimmedPositions,
     AppendWritesPartOfABatch,
+    AppendForgetsSegments,
+    AppendWritesSegmentsOfTheSuperseded,
+    AppendWritesSegmentsAgain,
     CheckpointIgnoresTheEpoch,
     CheckpointMovesBack,
     TrimTakesOwnershipRecords,
@@ -53,7 +56,11 @@ impl Storage for Mutant {
 
 impl Mutant {
     async fn append_broken(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
-        let outcome = self.inner.append(std::slice::from_ref(append)).await?[0];
+        let mut taken = append.clone();
+        if matches!(self.broken, Broken::AppendForgetsSegments) {
+            taken.segments.clear();
+        }
+        let outcome = self.inner.append(&[taken]).await?[0];
         let superseded = outcome == AppendOutcome::Superseded;
         Ok(match self.broken {
             Broken::AppendUpdatesRows if superseded => AppendOutcome::Accepted,
@@ -66,12 +73,32 @@ impl Mutant {
                 if append.rows[0].seq <= found.checkpoint_seq { AppendOutcome::Accepted } else { outcome }
             }
             Broken::AppendWritesPartOfABatch if superseded && append.rows.len() == 3 => {
-                let rest = Append { shard: append.shard, rows: append.rows[1..].to_vec() };
+                let rest =
+                    Append { shard: append.shard, rows: append.rows[1..].to_vec(), segments: Vec::new() };
                 self.inner.append(&[rest]).await?;
                 outcome
             }
+            Broken::AppendWritesSegmentsOfTheSuperseded if superseded => self.write_segments(append).await?,
+            Broken::AppendWritesSegmentsAgain if !superseded => self.write_segments(append).await?,
             _ => outcome,
         })
+    }
+
+    /// Writes the segments in spite of the outcome, which it answers.
+    async fn write_segments(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
+        let slice = Checkpoint {
+            shard: append.shard,
+            epoch: self.inner.epochs(&[append.shard]).await?[0],
+            entities: Vec::new(),
+            deleted: Vec::new(),
+            waiting: Vec::new(),
+            history: append.segments.clone(),
+            outbox: Vec::new(),
+            outbox_done: Vec::new(),
+            advance: None,
+        };
+        self.inner.checkpoint(&slice).await?;
+        Ok(self.inner.append(std::slice::from_ref(append)).await?[0])
     }
 }
 
@@ -147,6 +174,13 @@ impl ShardStore for Mutant {
         self.inner.history(shard, run, first_event_id, last_event_id, max_bytes).await
     }
 
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        self.inner.segments(keys).await
+    }
+
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         let mut rows = self.inner.due(shard, until_ms, limit).await?;
         if matches!(self.broken, Broken::DueIsUnordered) {
@@ -217,6 +251,12 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::AppendForgetsRepeats, "fencing::unknown_outcome_that_was_committed"),
         (Broken::AppendTakesTrimmedPositions, "fencing::a_stale_repeat_of_a_trimmed_row_is_superseded"),
         (Broken::AppendWritesPartOfABatch, "append::an_append_is_accepted_whole_or_not_at_all"),
+        (Broken::AppendForgetsSegments, "segments::they_stand_with_the_rows_of_an_accepted_append"),
+        (
+            Broken::AppendWritesSegmentsOfTheSuperseded,
+            "segments::a_superseded_append_writes_none_and_its_neighbours_do",
+        ),
+        (Broken::AppendWritesSegmentsAgain, "segments::a_late_repeat_brings_no_deleted_history_back"),
         (Broken::CheckpointIgnoresTheEpoch, "checkpoint::a_stale_checkpoint_changes_nothing"),
         (Broken::CheckpointMovesBack, "checkpoint::a_checkpoint_never_moves_back"),
         (Broken::TrimTakesOwnershipRecords, "trim::trim_deletes_up_to_the_checkpoint_only"),
