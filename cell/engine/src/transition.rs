@@ -61,10 +61,12 @@ impl Transition {
             events: events.freeze(),
             changes: self.changes.clone(),
             usage: self.usage.clone(),
+            events_ref: None,
         }
     }
 
-    /// From the log. Decodes the events, whose bytes are shared with it.
+    /// From the log. Decodes the events, whose bytes are shared with it. There are none where they stand beside the
+    /// log and were not put in place.
     pub fn from_proto(logged: &log::Transition) -> Result<Self, prost::DecodeError> {
         let bad = || prost::DecodeError::new("logged transition has no valid entity name");
         let name = logged.entity.as_ref().ok_or_else(bad)?;

@@ -2,8 +2,10 @@
 
 use crate::config::ShardConfig;
 use crate::guard::{EngineCall, guarded};
-use crate::names::deleted_keys;
+use crate::history_tail::Place;
+use crate::names::{deleted_keys, key_of};
 use crate::resident::{Entity, Resident, Slot, WorkflowKey};
+use crate::side_rows;
 use crate::state::{Deleted, START, ShardState};
 use crate::usage;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
@@ -12,7 +14,7 @@ use atoll_internal_api::log::v1::{self as log, Record};
 use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
 use bytes::Bytes;
 use cell_engine::{CurrentRun, EffectDelta, Run, Time, Transition, VisibilityFacts};
-use cell_store::Position;
+use cell_store::{HistorySegment, Position};
 
 /// What applying one transition left behind, besides the changed entity.
 struct Applied {
@@ -22,6 +24,15 @@ struct Applied {
     /// When it wants to be woken, and when retention deletes it, Unix milliseconds.
     wake: Option<i64>,
     expires: Option<i64>,
+}
+
+/// What applying the transitions of one record left behind.
+struct Step {
+    /// As they are logged.
+    logged: Vec<log::Transition>,
+    /// What stands beside the log.
+    segments: Vec<HistorySegment>,
+    applied: Vec<Applied>,
 }
 
 impl ShardState {
@@ -36,12 +47,12 @@ impl ShardState {
         mut transitions: Vec<Transition>,
         usage: Vec<UsageEntry>,
     ) -> Result<u64, String> {
-        let done = self.apply_all(now, &mut transitions);
-        let (protos, applied) = done.inspect_err(|_| {
+        let done = self.apply_all(config, now, &mut transitions);
+        let Step { logged, segments, applied } = done.inspect_err(|_| {
             transitions.iter().for_each(|t| self.quarantine(&t.entity, None));
         })?;
-        let record = Record { at_ns: now.0, transitions: protos, usage, shard_fact: None };
-        let ordinal = self.append(config, &record);
+        let record = Record { at_ns: now.0, transitions: logged, usage, shard_fact: None };
+        let ordinal = self.append(config, &record, segments);
         let position = self.last_position;
         for done in applied {
             self.settle(done, position, ordinal);
@@ -52,21 +63,25 @@ impl ShardState {
     /// Applies the transitions of one record; an error leaves their entities unfit for use.
     fn apply_all(
         &mut self,
+        config: &ShardConfig,
         now: Time,
         transitions: &mut [Transition],
-    ) -> Result<(Vec<log::Transition>, Vec<Applied>), String> {
-        let mut protos = Vec::with_capacity(transitions.len());
+    ) -> Result<Step, String> {
+        let mut logged = Vec::with_capacity(transitions.len());
         for transition in &mut *transitions {
             let key = transition.entity.clone();
-            protos.push(guarded(EngineCall::Usage, &key, || {
+            logged.push(guarded(EngineCall::Usage, &key, || {
                 usage::derive(self, now, transition);
                 transition.to_proto()
             })?);
         }
-        let steps = transitions.iter().zip(&protos);
-        let applied = steps.map(|(step, proto)| self.apply_transition(step, &proto.events));
-        let applied = applied.collect::<Result<_, _>>()?;
-        Ok((protos, applied))
+        let (mut segments, mut applied) = (Vec::new(), Vec::with_capacity(logged.len()));
+        for (transition, logged) in transitions.iter().zip(&mut logged) {
+            let events = logged.events.clone();
+            segments.extend(side_rows::split(transition, logged, config.side_row_bytes));
+            applied.push(self.apply_transition(transition, &events, Place::of(logged))?);
+        }
+        Ok(Step { logged, segments, applied })
     }
 
     /// Adds a record that touches no entity: usage without a transition, a sealed hour, deletions.
@@ -78,32 +93,34 @@ impl ShardState {
         fact: Option<ShardFact>,
     ) -> u64 {
         let record = Record { at_ns: now.0, transitions: Vec::new(), usage, shard_fact: fact };
-        let ordinal = self.append(config, &record);
+        let ordinal = self.append(config, &record, Vec::new());
         self.note_fact(&record);
         ordinal
     }
 
-    fn append(&mut self, config: &ShardConfig, record: &Record) -> u64 {
+    fn append(&mut self, config: &ShardConfig, record: &Record, segments: Vec<HistorySegment>) -> u64 {
         self.applied += 1;
-        let position = self.open.push(record, self.applied, config.row_bytes);
+        let position = self.open.push(record, segments, self.applied, config.row_bytes);
         self.last_position = position;
         collect_facts(record, position, &mut self.entry_index, &mut self.open.facts);
         self.applied
     }
 
-    /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped.
+    /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
+    /// the others are in the record, wherever they stand in the store.
     pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), prost::DecodeError> {
         self.advance(Time(record.at_ns));
         self.applied += 1;
         self.note_fact(record);
         for proto in &record.transitions {
-            let transition = Transition::from_proto(proto)?;
-            let deleted = transition.entity.kind == EntityKind::WorkflowRun
-                && self.deleted.contains_key(&transition.entity);
-            if deleted || position <= self.position_of(&transition.entity) {
+            if proto.entity.as_ref().and_then(key_of).is_some_and(|key| self.includes(&key, position)) {
                 continue;
             }
-            match self.apply_transition(&transition, &proto.events) {
+            if proto.events_ref.is_some() && proto.events.is_empty() {
+                return Err(prost::DecodeError::new("the events that it refers to were not read"));
+            }
+            let transition = Transition::from_proto(proto)?;
+            match self.apply_transition(&transition, &proto.events, Place::of(proto)) {
                 Ok(done) => self.settle(done, position, self.applied),
                 Err(_) => self.quarantine(&transition.entity, Some(position.seq)),
             }
@@ -122,7 +139,12 @@ impl ShardState {
         }
     }
 
-    fn apply_transition(&mut self, transition: &Transition, events: &Bytes) -> Result<Applied, String> {
+    fn apply_transition(
+        &mut self,
+        transition: &Transition,
+        events: &Bytes,
+        place: Place,
+    ) -> Result<Applied, String> {
         let key = &transition.entity;
         match key.kind {
             EntityKind::CurrentRun => {
@@ -139,7 +161,7 @@ impl ShardState {
                 let slot = workflow.run_mut(key.run_id).expect("pushed above");
                 let (run, delta) = apply_to::<Run>(slot, transition)?;
                 if let (Some(first), Some(last)) = (transition.events.first(), transition.events.last()) {
-                    run.history.push(first.event.event_id, last.event.event_id, events.clone());
+                    run.history.push(first.event.event_id, last.event.event_id, events.clone(), place);
                 }
                 let entity = &run.entity;
                 let visibility =
@@ -203,6 +225,13 @@ impl ShardState {
             EntityKind::CurrentRun => workflow.current.as_ref()?.resident()?.first_dirty,
             EntityKind::WorkflowRun => workflow.run(key.run_id)?.resident()?.first_dirty,
         }
+    }
+
+    /// Whether replay passes over what the log says at this position of an entity: its snapshot includes it, or the
+    /// run is deleted further on.
+    pub(crate) fn includes(&self, key: &EntityKey, position: Position) -> bool {
+        let deleted = key.kind == EntityKind::WorkflowRun && self.deleted.contains_key(key);
+        deleted || position <= self.position_of(key)
     }
 
     fn position_of(&self, key: &EntityKey) -> Position {

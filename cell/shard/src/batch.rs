@@ -5,7 +5,7 @@ use crate::sink::DurableBatch;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::Record;
 use cell_engine::{Effect, Time};
-use cell_store::{Append, Epoch, LogRow, Position, ShardId};
+use cell_store::{Append, Epoch, HistorySegment, LogRow, Position, ShardId};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -13,6 +13,12 @@ use uuid::Uuid;
 pub(crate) struct OpenBatch {
     rows: Vec<LogRow>,
     current: Option<RowBuilder>,
+    /// What the rows refer to.
+    segments: Vec<HistorySegment>,
+    /// Bytes of segments that the current row refers to.
+    beside_current: usize,
+    /// (`seq`, bytes) of each closed row with what it refers to.
+    weights: Vec<(u64, usize)>,
     /// Sequence number of the row that the next record goes to.
     next_seq: u64,
     bytes: usize,
@@ -32,6 +38,8 @@ pub(crate) struct OpenBatch {
 /// A batch on its way to the store.
 pub(crate) struct InFlight {
     pub(crate) append: Append,
+    /// (`seq`, bytes) of each row with what it refers to: what its replay reads.
+    pub(crate) weights: Vec<(u64, usize)>,
     pub(crate) last_ordinal: u64,
     pub(crate) effects: Vec<(EntityKey, Effect)>,
     pub(crate) facts: DurableBatch,
@@ -47,6 +55,9 @@ impl OpenBatch {
         Self {
             rows: Vec::new(),
             current: None,
+            segments: Vec::new(),
+            beside_current: 0,
+            weights: Vec::new(),
             next_seq,
             bytes: 0,
             opened_at: Time(0),
@@ -63,9 +74,9 @@ impl OpenBatch {
         self.rows.is_empty() && self.current.is_none()
     }
 
-    /// Bytes waiting to be written.
+    /// Bytes waiting to be written, side rows included.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.current.as_ref().map_or(0, RowBuilder::len)
+        self.bytes + self.beside_current + self.current.as_ref().map_or(0, RowBuilder::len)
     }
 
     /// When the first record was added; meaningless while empty.
@@ -78,8 +89,18 @@ impl OpenBatch {
         Position { seq: self.next_seq, index: self.current.as_ref().map_or(0, RowBuilder::records) }
     }
 
-    /// Adds a record; rows are closed at about `row_bytes`.
-    pub(crate) fn push(&mut self, record: &Record, ordinal: u64, row_bytes: usize) -> Position {
+    /// Adds a record with the segments that it refers to. One that would take the open row above `row_bytes` goes to
+    /// the next row; only a record that is larger by itself makes a row that is.
+    pub(crate) fn push(
+        &mut self,
+        record: &Record,
+        segments: Vec<HistorySegment>,
+        ordinal: u64,
+        row_bytes: usize,
+    ) -> Position {
+        if self.current.as_ref().is_some_and(|row| row.len_with(record) > row_bytes) {
+            self.close_row();
+        }
         let at = Time(record.at_ns);
         if self.is_empty() {
             self.opened_at = at;
@@ -88,19 +109,20 @@ impl OpenBatch {
         let position = self.next_position();
         let row = self.current.get_or_insert_with(|| RowBuilder::new(at.0));
         row.push(record);
+        self.beside_current += segments.iter().map(|segment| segment.events.len()).sum::<usize>();
+        self.segments.extend(segments);
         self.facts.to_seq = self.next_seq + 1;
         self.facts.at = at;
         self.last_ordinal = ordinal;
-        if row.len() >= row_bytes {
-            self.close_row();
-        }
         position
     }
 
     fn close_row(&mut self) {
         if let Some(row) = self.current.take() {
             let data = row.finish();
-            self.bytes += data.len();
+            let weight = data.len() + std::mem::take(&mut self.beside_current);
+            self.bytes += weight;
+            self.weights.push((self.next_seq, weight));
             self.rows.push(LogRow {
                 seq: self.next_seq,
                 epoch: Epoch(0),
@@ -124,7 +146,8 @@ impl OpenBatch {
             row.batch_id = batch_id;
         }
         Some(InFlight {
-            append: Append { shard, rows: full.rows, segments: Vec::new() },
+            append: Append { shard, rows: full.rows, segments: full.segments },
+            weights: full.weights,
             last_ordinal: full.last_ordinal,
             effects: full.effects,
             facts: full.facts,

@@ -175,16 +175,12 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
     for (index, key) in dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
         let Some(workflow) = workflows.get_mut(&WorkflowKey::of(key)) else { continue };
         match guarded(EngineCall::Snapshot, key, || snapshot(workflow, key, *id, *durable)) {
-            Ok(Some(Snapshot { row, receipt, waiting, segment })) => {
-                slice.written.push(Written {
-                    key: key.clone(),
-                    position: row.position,
-                    last_event: segment.as_ref().map_or(0, |segment| segment.last_event_id),
-                    receipt,
-                });
+            Ok(Some(Snapshot { row, receipt, waiting, segments, last_event })) => {
+                let position = row.position;
+                slice.written.push(Written { key: key.clone(), position, last_event, receipt });
                 slice.checkpoint.entities.push(row);
                 slice.checkpoint.waiting.extend(waiting);
-                slice.checkpoint.history.extend(segment);
+                slice.checkpoint.history.extend(segments);
             }
             Ok(None) if key.kind == EntityKind::WorkflowRun => slice.skipped.push(key.clone()),
             Ok(None) => {}
@@ -204,7 +200,9 @@ struct Snapshot {
     row: EntityRow,
     receipt: Receipt,
     waiting: Vec<WaitingRow>,
-    segment: Option<HistorySegment>,
+    segments: Vec<HistorySegment>,
+    /// The store holds every event up to here once the snapshot is written.
+    last_event: i64,
 }
 
 /// An entity whose last change is durable, with its waiting tasks and unwritten history.
@@ -216,22 +214,24 @@ fn snapshot(workflow: &mut Workflow, key: &EntityKey, shard: ShardId, durable: u
                 return None;
             }
             let (row, receipt) = current.entity.row(key.clone(), current.position, &[]);
-            Some(Snapshot { row, receipt, waiting: Vec::new(), segment: None })
+            Some(Snapshot { row, receipt, waiting: Vec::new(), segments: Vec::new(), last_event: 0 })
         }
         EntityKind::WorkflowRun => {
             let run = workflow.run_mut(key.run_id)?.resident_mut()?;
             if run.ordinal > durable {
                 return None;
             }
-            let segment = run.history.unwritten().map(|(first, last, events)| HistorySegment {
+            let segment = |(first_event_id, last_event_id, events)| HistorySegment {
                 key: key.clone(),
-                first_event_id: first,
-                last_event_id: last,
+                first_event_id,
+                last_event_id,
                 events,
-            });
+            };
+            let segments = run.history.unwritten().into_iter().map(segment).collect();
             let effects = Entity::effects(&run.entity);
             let (row, receipt) = run.entity.row(key.clone(), run.position, &effects);
-            Some(Snapshot { row, receipt, waiting: waiting::rows(shard, key, &effects), segment })
+            let waiting = waiting::rows(shard, key, &effects);
+            Some(Snapshot { row, receipt, waiting, segments, last_event: run.history.last() })
         }
     }
 }

@@ -164,7 +164,7 @@ impl ShardRuntime {
                 return;
             }
             state.in_flight_bytes = 0;
-            append.rows.iter().for_each(|row| state.tail.push(row.seq, row.data.len()));
+            batch.weights.iter().for_each(|(seq, bytes)| state.tail.push(*seq, *bytes));
             shard.note_tail(&state);
             if let Some(seal) = facts.seals.last() {
                 state.durable_sealed_hour_ms = Some(seal.hour_start_ms);

@@ -12,8 +12,11 @@ pub struct ShardConfig {
     pub shard_count: u32,
     /// Name of this node in ownership records.
     pub node: String,
-    /// A log row is closed when it passes this many bytes.
+    /// A log row holds no more bytes than this, unless it holds a single record.
     pub row_bytes: usize,
+    /// Encoded events of one transition above this many bytes stand beside the log row: they are written once, as
+    /// the history segment that a checkpoint would write.
+    pub side_row_bytes: usize,
     /// An open batch above this many bytes refuses new commands before they are applied.
     pub batch_bytes: usize,
     /// An open batch older than this refuses new commands: the store does not keep up.
@@ -48,6 +51,7 @@ impl Default for ShardConfig {
             shard_count: 8,
             node: "local".into(),
             row_bytes: 256 << 10,
+            side_row_bytes: 64 << 10,
             batch_bytes: 8 << 20,
             batch_age: Duration::from_secs(5),
             tail_bytes: 16 << 20,

@@ -33,7 +33,7 @@ impl Found {
 /// Refuses what replay would refuse of a shard's checkpoint state and tail, changing nothing: a row that is damaged,
 /// missing, of a newer format, or of a kind that this code does not know. `Corrupt` names shard and row.
 ///
-/// Snapshots are not looked at: they are read, and refused, when they are needed.
+/// Snapshots and side rows are not looked at: they are read, and refused, when they are needed.
 pub fn verify(stored: Acquired) -> Result<(), StoreError> {
     let found = Found::read(stored)?;
     for (seq, batch) in &found.tail {

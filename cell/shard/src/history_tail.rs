@@ -1,12 +1,30 @@
-//! Encoded history events that no checkpoint has written yet.
+//! Encoded history events that no checkpoint has passed yet.
 
+use atoll_internal_api::log::v1 as log;
 use bytes::{Bytes, BytesMut};
 
-/// The newest events of a run, in chunks as they were appended. Older ones are in the store.
+/// Where events are durable as soon as their record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the log row: a checkpoint has to write them as history.
+    Log,
+    /// In a segment of their own, beside the log row.
+    SideRow,
+}
+
+impl Place {
+    /// Where the events of a logged transition stand.
+    pub(crate) fn of(logged: &log::Transition) -> Self {
+        if logged.events_ref.is_some() { Self::SideRow } else { Self::Log }
+    }
+}
+
+/// The newest events of a run, in chunks as they were appended. Older ones are in the store; of the newest, too, some
+/// may be, in side rows. They are kept here all the same until a checkpoint passes them: nobody has to read them.
 #[derive(Debug, Default)]
 pub(crate) struct HistoryTail {
     chunks: Vec<Chunk>,
-    /// Last event id that the store holds.
+    /// Last event id that only the store holds.
     stored_through: i64,
 }
 
@@ -16,6 +34,7 @@ struct Chunk {
     last: i64,
     /// Each event behind its tag and length.
     bytes: Bytes,
+    place: Place,
 }
 
 impl HistoryTail {
@@ -25,9 +44,9 @@ impl HistoryTail {
     }
 
     /// Adds freshly appended events.
-    pub(crate) fn push(&mut self, first: i64, last: i64, bytes: Bytes) {
+    pub(crate) fn push(&mut self, first: i64, last: i64, bytes: Bytes, place: Place) {
         debug_assert_eq!(first, self.last() + 1, "event ids are contiguous");
-        self.chunks.push(Chunk { first, last, bytes });
+        self.chunks.push(Chunk { first, last, bytes, place });
     }
 
     /// Last event id of the run.
@@ -48,15 +67,11 @@ impl HistoryTail {
         }
     }
 
-    /// Everything that is not in the store, as one segment (first id, last id, bytes).
-    pub(crate) fn unwritten(&self) -> Option<(i64, i64, Bytes)> {
-        let (first, last) = (self.chunks.first()?.first, self.last());
-        if let [only] = &self.chunks[..] {
-            return Some((first, last, only.bytes.clone()));
-        }
-        let mut all = BytesMut::with_capacity(self.chunks.iter().map(|chunk| chunk.bytes.len()).sum());
-        self.chunks.iter().for_each(|chunk| all.extend_from_slice(&chunk.bytes));
-        Some((first, last, all.freeze()))
+    /// Everything that is not in the store, as segments (first id, last id, bytes): one for each stretch between
+    /// side rows.
+    pub(crate) fn unwritten(&self) -> Vec<(i64, i64, Bytes)> {
+        let stretches = self.chunks.chunk_by(|one, next| one.place == next.place);
+        stretches.filter(|stretch| stretch[0].place == Place::Log).map(joined).collect()
     }
 
     /// The store holds the events up to `last` now.
@@ -64,6 +79,17 @@ impl HistoryTail {
         self.chunks.retain(|chunk| chunk.last > last);
         self.stored_through = self.stored_through.max(last);
     }
+}
+
+/// Chunks that follow each other, at least one, as one.
+fn joined(chunks: &[Chunk]) -> (i64, i64, Bytes) {
+    let (first, last) = (&chunks[0], &chunks[chunks.len() - 1]);
+    if chunks.len() == 1 {
+        return (first.first, first.last, first.bytes.clone());
+    }
+    let mut all = BytesMut::with_capacity(chunks.iter().map(|chunk| chunk.bytes.len()).sum());
+    chunks.iter().for_each(|chunk| all.extend_from_slice(&chunk.bytes));
+    (first.first, last.last, all.freeze())
 }
 
 /// The events `[want_first, want_last]` of a run of events `[first, last]`, without copying.
@@ -128,14 +154,32 @@ mod tests {
     #[test]
     fn tail_reads_across_chunks_and_forgets_what_is_stored() {
         let mut tail = HistoryTail::after(2);
-        tail.push(3, 4, framed(&[b"c", b"d"]));
-        tail.push(5, 5, framed(&[b"e"]));
+        tail.push(3, 4, framed(&[b"c", b"d"]), Place::Log);
+        tail.push(5, 5, framed(&[b"e"]), Place::Log);
         let mut out = Vec::new();
         tail.read(4, 5, &mut out);
         assert_eq!(out.concat(), framed(&[b"d", b"e"]));
-        assert_eq!(tail.unwritten(), Some((3, 5, framed(&[b"c", b"d", b"e"]))));
+        assert_eq!(tail.unwritten(), [(3, 5, framed(&[b"c", b"d", b"e"]))]);
         tail.written(4);
         assert_eq!((tail.stored_through(), tail.last()), (4, 5));
-        assert_eq!(tail.unwritten(), Some((5, 5, framed(&[b"e"]))));
+        assert_eq!(tail.unwritten(), [(5, 5, framed(&[b"e"]))]);
+    }
+
+    #[test]
+    fn what_stands_in_side_rows_is_read_here_and_not_written_again() {
+        let mut tail = HistoryTail::default();
+        tail.push(1, 2, framed(&[b"a", b"b"]), Place::SideRow);
+        assert_eq!(tail.unwritten(), []);
+        tail.push(3, 3, framed(&[b"c"]), Place::Log);
+        tail.push(4, 4, framed(&[b"d"]), Place::Log);
+        tail.push(5, 5, framed(&[b"e"]), Place::SideRow);
+        tail.push(6, 6, framed(&[b"f"]), Place::SideRow);
+        tail.push(7, 7, framed(&[b"g"]), Place::Log);
+        assert_eq!(tail.unwritten(), [(3, 4, framed(&[b"c", b"d"])), (7, 7, framed(&[b"g"]))]);
+        let mut out = Vec::new();
+        tail.read(2, 6, &mut out);
+        assert_eq!(out.concat(), framed(&[b"b", b"c", b"d", b"e", b"f"]));
+        tail.written(6);
+        assert_eq!((tail.stored_through(), tail.unwritten()), (6, vec![(7, 7, framed(&[b"g"]))]));
     }
 }

@@ -37,6 +37,7 @@ mod resident;
 mod retention;
 mod runtime;
 mod shard;
+mod side_rows;
 mod sink;
 mod state;
 mod tail;

@@ -5,6 +5,7 @@ use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{EntityName, LogBatch, Record};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
+use prost::encoding::message::encoded_len;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use thiserror::Error;
 
@@ -60,6 +61,11 @@ impl RowBuilder {
         record.encode(&mut self.bytes).expect("BytesMut grows");
         self.records += 1;
         self.records - 1
+    }
+
+    /// Bytes with one more record.
+    pub(crate) fn len_with(&self, record: &Record) -> usize {
+        self.len() + encoded_len(3, record)
     }
 
     /// Records so far.
@@ -143,7 +149,11 @@ mod tests {
     #[test]
     fn rows_round_trip() {
         let mut row = RowBuilder::new(7);
-        assert_eq!((row.push(&record(8)), row.push(&record(9))), (0, 1));
+        for (index, at) in [8, 9].into_iter().enumerate() {
+            let expected = row.len_with(&record(at));
+            assert_eq!(row.push(&record(at)), index as u32);
+            assert_eq!(row.len(), expected);
+        }
         let batch = decode(row.finish()).unwrap();
         assert_eq!(batch.opened_at_ns, 7);
         assert_eq!(batch.records, [record(8), record(9)]);

@@ -8,6 +8,7 @@ use crate::log_row::RowBuilder;
 use crate::names::{deleted_keys, key_of};
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
+use crate::side_rows::bytes_beside;
 use crate::sink::DurableBatch;
 use crate::state::{Deleted, Phase, ShardState};
 use atoll_internal_api::entity::{EntityKey, EntityKind};
@@ -81,7 +82,7 @@ impl ShardRuntime {
     }
 
     async fn take_over(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
-        let Found { acquired, checkpoint, tail } = found;
+        let Found { acquired, checkpoint, mut tail } = found;
         let id = acquired.shard;
         let mut state = ShardState::new(id);
         state.epoch = acquired.epoch;
@@ -93,7 +94,10 @@ impl ShardRuntime {
         state.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deleted = deleted_in(&tail);
         self.load_for_replay(&mut state, &tail, &deleted).await?;
-        replay(&mut state, &acquired, &tail, deleted)?;
+        let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
+        state.deleted = deleted.into_iter().map(gone).collect();
+        self.read_side_rows(&state, &mut tail).await?;
+        replay(&mut state, &acquired, &tail)?;
         let now = state.advance(self.clock.now());
         state.acquired_at = now;
         state.taken_over = acquired.last_seq > 0;
@@ -193,13 +197,7 @@ fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
         .collect()
 }
 
-fn replay(
-    state: &mut ShardState,
-    acquired: &Acquired,
-    tail: &[(u64, LogBatch)],
-    deleted: HashSet<EntityKey>,
-) -> Result<(), StoreError> {
-    state.deleted = deleted.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None })).collect();
+fn replay(state: &mut ShardState, acquired: &Acquired, tail: &[(u64, LogBatch)]) -> Result<(), StoreError> {
     for (seq, batch) in tail {
         for (index, record) in batch.records.iter().enumerate() {
             let position = Position { seq: *seq, index: index as u32 };
@@ -209,7 +207,9 @@ fn replay(
         }
     }
     project_tail(state, tail);
-    acquired.tail.iter().for_each(|row| state.tail.push(row.seq, row.data.len()));
+    for (row, (seq, batch)) in acquired.tail.iter().zip(tail) {
+        state.tail.push(*seq, row.data.len() + bytes_beside(batch));
+    }
     Ok(())
 }
 

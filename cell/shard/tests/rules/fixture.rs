@@ -14,7 +14,7 @@ use cell_engine::commands::RecordWorkflowTaskStarted;
 use cell_engine::{Command, NamespaceConfig};
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
-use cell_store::{MemoryStore, ShardId, Stores, WaitingKind, WaitingQueue, WaitingRow};
+use cell_store::{MemoryStore, ShardId, ShardStore, Stores, WaitingKind, WaitingQueue, WaitingRow};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,8 +79,9 @@ impl Cell {
     }
 
     async fn begin(config: ShardConfig, base: Base) -> Cell {
-        let cell =
-            Cell::open(config, base, Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()), 1).await;
+        let cell = Cell::open(config, base, Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()), 1)
+            .await
+            .expect("the cell opens");
         cell.out.until(|out| out.seals.len() == SHARDS as usize).await;
         cell
     }
@@ -91,7 +92,7 @@ impl Cell {
         clock: Arc<ManualClock>,
         ledger: Arc<Ledger>,
         life: u128,
-    ) -> Cell {
+    ) -> Result<Cell, ShardError> {
         let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
         let out = Arc::new(Recorder::default());
         let deps = ShardDeps {
@@ -106,14 +107,24 @@ impl Cell {
             projections: vec![Arc::clone(&out) as _],
             seed: 0x5eed << 64 | life,
         };
-        let runtime = ShardRuntime::open(config.clone(), deps).await.expect("the cell opens");
-        Cell { runtime, store, clock, out, ledger, config, base, life }
+        let runtime = ShardRuntime::open(config.clone(), deps).await?;
+        Ok(Cell { runtime, store, clock, out, ledger, config, base, life })
     }
 
     /// A second process over the same storage, with recorders of its own. This one is not told.
     pub(crate) async fn another(&self) -> Cell {
+        self.try_another().await.expect("the cell opens")
+    }
+
+    /// As `another`, which may find that it cannot start.
+    pub(crate) async fn try_another(&self) -> Result<Cell, ShardError> {
         let (config, base) = (self.config.clone(), self.base.clone());
         Cell::open(config, base, Arc::clone(&self.clock), Arc::clone(&self.ledger), self.life + 1).await
+    }
+
+    /// The engine itself, past the books and the faults.
+    pub(crate) fn engine(&self) -> Arc<dyn ShardStore> {
+        self.base.stores().shards
     }
 
     /// A second process over other storage that takes the same log: rows only, no checkpoint.
@@ -121,7 +132,7 @@ impl Cell {
         let stores = self.ledger.replica().await;
         let base = Base::Memory(stores);
         let (clock, ledger) = (Arc::clone(&self.clock), Arc::new(Ledger::default()));
-        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1).await
+        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1).await.expect("the cell opens")
     }
 
     /// Runs a command on the current run of a workflow id.

@@ -32,9 +32,9 @@ async fn complete(cell: &Cell, id: &str, activity: ActivityRef) {
 }
 
 async fn checkpoint(cell: &Cell) -> usize {
-    cell.ledger.take_entity_bytes();
+    let before = cell.ledger.written().snapshots;
     cell.runtime.checkpoint_all().await.unwrap();
-    cell.ledger.take_entity_bytes()
+    cell.ledger.written().snapshots - before
 }
 
 async fn run_key(cell: &Cell, id: &str) -> EntityKey {

@@ -16,6 +16,7 @@ mod panics;
 mod recovery;
 mod residency;
 mod retention;
+mod side_rows;
 mod tail;
 mod time;
 mod unknown_outcome;

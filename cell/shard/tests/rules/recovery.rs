@@ -9,9 +9,17 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
-/// Small limits: rows split, checkpoints and evictions happen all the time.
-fn small() -> ShardConfig {
-    ShardConfig { row_bytes: 400, tail_bytes: 3_000, slice_entities: 2, resident_workflows: 1, ..config() }
+/// Small limits: rows split, checkpoints and evictions happen all the time, and of the events none, some or all
+/// stand beside the log.
+fn small(seed: u64) -> ShardConfig {
+    ShardConfig {
+        row_bytes: 400,
+        side_row_bytes: [usize::MAX, 300, 0][seed as usize % 3],
+        tail_bytes: 6_000,
+        slice_entities: 2,
+        resident_workflows: 1,
+        ..config()
+    }
 }
 
 /// Signals by workflow id.
@@ -57,7 +65,7 @@ impl Trial {
     fn signal(&mut self, cell: &Cell, id: String) {
         let name = self.next.to_string();
         self.next += 1;
-        let mut running = cell.begin_run(&id, signal(&name));
+        let mut running = cell.begin_run(&id, signal_with(&name, self.random.random_range(0..400)));
         self.issued.entry(id.clone()).or_default().push(name.clone());
         match (&mut running).now_or_never() {
             None => self.pending.push((id, name, running)),
@@ -111,7 +119,7 @@ async fn what_was_acknowledged_survives_crashes_at_any_point() {
     let (mut acknowledged, mut lost) = (0, 0);
     for seed in 0..40 {
         let mut trial = Trial::new(seed);
-        let (mut cell, disk) = Cell::on_disk(small()).await;
+        let (mut cell, disk) = Cell::on_disk(small(seed)).await;
         for id in trial.ids.clone() {
             cell.run(&id, start()).await.unwrap();
         }

@@ -1,0 +1,154 @@
+//! Side rows: large event bytes stand once, as the history segment that a checkpoint would write.
+//!
+//! The segment is written in the append that holds the log row, and the row refers to it by run, first and last event
+//! id, length and checksum. In memory nothing differs: the bytes are at hand until a checkpoint has passed them.
+//! Recovery reads the segments back before it replays.
+
+use crate::names::key_of;
+use crate::runtime::ShardRuntime;
+use crate::state::ShardState;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1::{self as log, EventsRef, LogBatch};
+use bytes::Bytes;
+use cell_engine::Transition;
+use cell_store::{HistorySegment, Position, ShardId, StoreError};
+
+/// Segments that recovery reads with one call; each is above the limit of a side row.
+const SEGMENTS_READ: usize = 32;
+
+/// Moves a transition's events out of its logged form if they are above `limit` bytes, and answers the segment that
+/// holds them from now on.
+pub(crate) fn split(
+    transition: &Transition,
+    logged: &mut log::Transition,
+    limit: usize,
+) -> Option<HistorySegment> {
+    if logged.events.len() <= limit {
+        return None;
+    }
+    let (first, last) = (transition.events.first()?, transition.events.last()?);
+    let events = std::mem::take(&mut logged.events);
+    let reference = EventsRef {
+        first_event_id: first.event.event_id,
+        last_event_id: last.event.event_id,
+        length: events.len() as u64,
+        crc32c: crc32c::crc32c(&events),
+    };
+    logged.events_ref = Some(reference);
+    Some(HistorySegment {
+        key: transition.entity.clone(),
+        first_event_id: reference.first_event_id,
+        last_event_id: reference.last_event_id,
+        events,
+    })
+}
+
+/// Bytes beside a log row that its replay reads.
+pub(crate) fn bytes_beside(batch: &LogBatch) -> usize {
+    let transitions = batch.records.iter().flat_map(|record| &record.transitions);
+    transitions.filter_map(|t| t.events_ref).map(|reference| reference.length as usize).sum()
+}
+
+/// A logged transition whose events stand elsewhere.
+struct Referring<'a> {
+    position: Position,
+    key: EntityKey,
+    reference: EventsRef,
+    /// Where the events go.
+    events: &'a mut Bytes,
+}
+
+impl ShardRuntime {
+    /// Reads the events that the tail refers to and that replay will apply, and puts them where it looks for them.
+    /// Nothing may be missing or damaged: that is as bad as a damaged log row.
+    pub(crate) async fn read_side_rows(
+        &self,
+        state: &ShardState,
+        tail: &mut [(u64, LogBatch)],
+    ) -> Result<(), StoreError> {
+        let mut referring = referring(state, tail);
+        for part in referring.chunks_mut(SEGMENTS_READ) {
+            let keys: Vec<(ShardId, EntityKey, i64)> =
+                part.iter().map(|r| (state.id, r.key.clone(), r.reference.first_event_id)).collect();
+            let segments = self.store.segments(&keys).await?;
+            for (wanted, segment) in part.iter_mut().zip(segments) {
+                *wanted.events = verified(&wanted.reference, segment).map_err(|why| {
+                    StoreError::Corrupt(format!(
+                        "shard {} record {:?}: events {} to {} of run {} of workflow {} in namespace {}, which stand beside the log, {why}",
+                        state.id,
+                        wanted.position,
+                        wanted.reference.first_event_id,
+                        wanted.reference.last_event_id,
+                        wanted.key.run_id,
+                        wanted.key.id,
+                        wanted.key.namespace_id,
+                    ))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn referring<'a>(state: &ShardState, tail: &'a mut [(u64, LogBatch)]) -> Vec<Referring<'a>> {
+    let mut all = Vec::new();
+    for (seq, batch) in tail {
+        for (index, record) in (0..).zip(&mut batch.records) {
+            let position = Position { seq: *seq, index };
+            for logged in &mut record.transitions {
+                // A name that cannot be read is refused in replay.
+                let key = logged.entity.as_ref().and_then(key_of);
+                let (Some(reference), Some(key)) = (logged.events_ref, key) else { continue };
+                if !state.includes(&key, position) {
+                    all.push(Referring { position, key, reference, events: &mut logged.events });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The events of a segment, if they are those that were referred to.
+fn verified(reference: &EventsRef, segment: Option<HistorySegment>) -> Result<Bytes, String> {
+    let segment = segment.ok_or("are missing")?;
+    if segment.last_event_id != reference.last_event_id {
+        return Err(format!("end with event {}", segment.last_event_id));
+    }
+    if segment.events.len() as u64 != reference.length {
+        return Err(format!("are {} bytes, expected {}", segment.events.len(), reference.length));
+    }
+    let found = crc32c::crc32c(&segment.events);
+    if found != reference.crc32c {
+        return Err(format!("have checksum {found:08x}, expected {:08x}", reference.crc32c));
+    }
+    Ok(segment.events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn only_the_bytes_that_were_referred_to_are_taken() {
+        let events = Bytes::from_static(b"encoded events");
+        let reference = EventsRef {
+            first_event_id: 3,
+            last_event_id: 5,
+            length: events.len() as u64,
+            crc32c: crc32c::crc32c(&events),
+        };
+        let key = EntityKey::run(Uuid::nil(), "w", Uuid::nil());
+        let good = HistorySegment { key, first_event_id: 3, last_event_id: 5, events };
+        assert_eq!(verified(&reference, Some(good.clone())), Ok(good.events.clone()));
+        assert_eq!(verified(&reference, None).unwrap_err(), "are missing");
+        for bad in [
+            HistorySegment { last_event_id: 4, ..good.clone() },
+            HistorySegment { events: good.events.slice(1..), ..good.clone() },
+            HistorySegment { events: Bytes::from_static(b"Encoded events"), ..good.clone() },
+            HistorySegment { events: Bytes::new(), ..good },
+        ] {
+            verified(&reference, Some(bad)).unwrap_err();
+        }
+    }
+}
