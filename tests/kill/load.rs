@@ -4,7 +4,9 @@ use atoll_api::RawHistory;
 use atoll_api::call::{Code, Method, Status};
 use atoll_api::temporal::api::command::v1 as cmd;
 use atoll_api::temporal::api::command::v1::command::Attributes as Command;
-use atoll_api::temporal::api::common::v1::{ActivityType, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{
+    ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType,
+};
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -160,6 +162,7 @@ async fn start_workflows(shared: Arc<Shared>, starter: usize) {
             workflow_id: workflow_id.clone(),
             workflow_type: Some(WorkflowType { name: "load".into() }),
             task_queue: Some(queue()),
+            input: (index % 8 == 0).then(large_input),
             request_id: format!("start-{workflow_id}"),
             workflow_task_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
             ..Default::default()
@@ -184,6 +187,11 @@ async fn start_workflows(shared: Arc<Shared>, starter: usize) {
             shared.acknowledged().signals.insert((workflow_id, signal_name));
         }
     }
+}
+
+/// Too much for a log row: the event goes to a side row.
+fn large_input() -> Payloads {
+    Payloads { payloads: vec![Payload { data: vec![7; 100 << 10].into(), ..Default::default() }] }
 }
 
 async fn poll_workflow_tasks(shared: Arc<Shared>) {
