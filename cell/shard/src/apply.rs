@@ -15,6 +15,18 @@ use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
 use bytes::Bytes;
 use cell_engine::{CurrentRun, EffectDelta, Run, Time, Transition, VisibilityFacts};
 use cell_store::{HistorySegment, Position};
+use thiserror::Error;
+
+/// A logged record cannot be applied again. A hard stop, like a row that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum ReplayError {
+    /// A transition is not what was written.
+    #[error(transparent)]
+    Decode(#[from] prost::DecodeError),
+    /// Events stand beside the log and were not put in place.
+    #[error("the events that it refers to were not read")]
+    EventsNotRead,
+}
 
 /// What applying one transition left behind, besides the changed entity.
 struct Applied {
@@ -108,7 +120,7 @@ impl ShardState {
 
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
     /// the others are in the record, wherever they stand in the store.
-    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), prost::DecodeError> {
+    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), ReplayError> {
         self.advance(Time(record.at_ns));
         self.applied += 1;
         self.note_fact(record);
@@ -117,7 +129,7 @@ impl ShardState {
                 continue;
             }
             if proto.events_ref.is_some() && proto.events.is_empty() {
-                return Err(prost::DecodeError::new("the events that it refers to were not read"));
+                return Err(ReplayError::EventsNotRead);
             }
             let transition = Transition::from_proto(proto)?;
             match self.apply_transition(&transition, &proto.events, Place::of(proto)) {
