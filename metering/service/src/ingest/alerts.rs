@@ -1,16 +1,45 @@
 //! Hours that should be complete and are not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::completeness::{Completeness, Missing, Progress};
 use crate::config::ALERT_AFTER;
 use crate::hour::{HOUR_MS, start_of};
 
+/// How long metering lets cells catch up after its own start.
+const SETTLING: Duration = Duration::from_secs(60);
 /// Shard hours named in one look's alerts.
 const MOST_MISSING: usize = 1_000;
 
-/// Warns once for each cell and hour that is open too long after its end. Answers what it warned of.
-pub(super) fn alert(
+/// What was warned of, in memory only.
+#[derive(Debug, Default)]
+pub(super) struct Alerts {
+    /// When this first looked, Unix milliseconds.
+    since_ms: Option<i64>,
+    given: BTreeSet<(String, i64)>,
+}
+
+impl Alerts {
+    /// Warns once for each cell and hour that is open too long after its end. Answers what it warned of.
+    ///
+    /// Nothing is late in the first minute: after a standstill of the whole cloud, cells seal what has ended meanwhile as soon as
+    /// they are back, and a new cell has to say its first word.
+    pub(super) fn look(
+        &mut self,
+        progress: &Progress,
+        expected_cells: &[String],
+        now_ms: i64,
+    ) -> Vec<(String, i64)> {
+        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        if now_ms - since_ms < SETTLING.as_millis() as i64 {
+            return Vec::new();
+        }
+        alert(progress, expected_cells, now_ms, &mut self.given)
+    }
+}
+
+fn alert(
     progress: &Progress,
     expected_cells: &[String],
     now_ms: i64,
@@ -73,5 +102,18 @@ mod tests {
         );
         assert_eq!(alert(&progress(3 * HOUR_MS), &[], 4 * HOUR_MS, &mut alerted), []);
         assert!(alerted.is_empty(), "what came in is forgotten");
+    }
+
+    #[test]
+    fn cells_may_catch_up_after_a_start() {
+        let silent = ["a".to_owned()];
+        let nothing = Progress { manifests: vec![], shards: vec![], cube_version: 0 };
+        let mut alerts = Alerts::default();
+        let begin = 5 * HOUR_MS;
+        assert_eq!(alerts.look(&nothing, &silent, begin), []);
+        assert_eq!(alerts.look(&nothing, &silent, begin + 59_999), []);
+        let late = ("a".to_owned(), 3 * HOUR_MS);
+        assert_eq!(alerts.look(&nothing, &silent, begin + 60_000), [late]);
+        assert_eq!(alerts.look(&nothing, &silent, begin + 60_001), [], "once");
     }
 }

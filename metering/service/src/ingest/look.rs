@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Alerts;
 use super::refused::Refused;
-use super::{Ingest, IngestError, TIMELESS, alerts, meters};
+use super::{Ingest, IngestError, TIMELESS, meters};
 use crate::completeness::{Manifest, Progress};
 use crate::config::FULL_LOOK_EVERY;
 use crate::store::ShardName;
@@ -25,8 +26,7 @@ pub(crate) struct Memory {
     pub(crate) refused: Refused,
     /// Gaps by the row that is missing, reported once.
     pub(super) gaps: BTreeSet<(ShardName, u64)>,
-    /// Hours that an alert was given for.
-    pub(super) alerted: BTreeSet<(String, i64)>,
+    pub(super) alerts: Alerts,
     failing: bool,
 }
 
@@ -95,7 +95,7 @@ impl Ingest {
     fn report(&self, progress: &Progress, memory: &mut Memory) {
         let Some(now) = self.clock.as_ref().map(|clock| clock.unix_millis()) else { return };
         meters::progress(progress, &self.config.cells, now);
-        alerts::alert(progress, &self.config.cells, now, &mut memory.alerted);
+        memory.alerts.look(progress, &self.config.cells, now);
     }
 }
 
