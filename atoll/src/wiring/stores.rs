@@ -95,7 +95,7 @@ impl OpenStores {
 /// are missing are fine.
 pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
     let options = SqliteOptions::new(path);
-    SqliteStore::inspect(&options, &mut cell_shard::verify)
+    SqliteStore::inspect(&options, &mut cell_shard::LogInspector::default())
         .await
         .with_context(|| format!("database {}", path.display()))?;
     let beside = visibility_path(path);

@@ -1,6 +1,7 @@
 //! A cell that serves.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -12,6 +13,8 @@ pub(crate) const CELL: [&str; 6] = ["cell", "serve", "--port", "0", "--database-
 /// `atoll cell serve` or `atoll server start-dev`.
 pub(crate) struct RunningCell {
     process: Child,
+    /// What it said when it served.
+    said: String,
     /// Open until the end: it may have more to say.
     _output: BufReader<ChildStdout>,
 }
@@ -30,7 +33,14 @@ impl RunningCell {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
         assert!(line.contains("serves on") || line.contains("development server"), "{arguments:?}: {line:?}");
-        Self { process, _output: output }
+        Self { process, said: line, _output: output }
+    }
+
+    /// Where `atoll cell serve` serves, `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        let words = self.said.split_whitespace().map(|word| word.trim_end_matches('.'));
+        let mut addresses = words.filter(|word| word.parse::<SocketAddr>().is_ok());
+        addresses.next().unwrap_or_else(|| panic!("no address in {:?}", self.said))
     }
 
     /// Stops it as a user does.

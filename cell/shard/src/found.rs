@@ -1,10 +1,15 @@
 //! A shard as it stands in a store: its checkpoint's own state and its tail, decoded.
 
 use crate::log_row::decode;
+use crate::names::deleted_keys;
+use crate::side_rows::SideRow;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};
 use cell_engine::{Time, Transition};
-use cell_store::{Acquired, StoreError};
+use cell_store::{Acquired, HistorySegment, Inspector, Position, ShardId, StoreError};
 use prost::Message;
+use std::collections::{HashSet, VecDeque};
 
 /// A shard as it was found, decoded.
 pub(crate) struct Found {
@@ -30,21 +35,56 @@ impl Found {
     }
 }
 
-/// Refuses what replay would refuse of a shard's checkpoint state and tail, changing nothing: a row that is damaged,
-/// missing, of a newer format, or of a kind that this code does not know. `Corrupt` names shard and row.
+/// Refuses what recovery would refuse of a shard's log, before anything is changed: a row that is damaged, missing, of a
+/// newer format, or of a kind that this code does not know, and side rows that are not what the log says. `Corrupt` names
+/// shard and place.
 ///
-/// Snapshots and side rows are not looked at: they are read, and refused, when they are needed.
-pub fn verify(stored: Acquired) -> Result<(), StoreError> {
-    let found = Found::read(stored)?;
-    for (seq, batch) in &found.tail {
-        let transitions = batch.records.iter().flat_map(|record| &record.transitions);
-        for transition in transitions {
-            Transition::from_proto(transition).map_err(|error| {
-                StoreError::Corrupt(format!("shard {} row {seq}: {error}", found.acquired.shard))
-            })?;
+/// Snapshots are not looked at: they are read, and refused, when they are needed.
+#[derive(Default)]
+pub struct LogInspector {
+    /// Side rows of the last shard that were asked for and not shown, in order.
+    asked: VecDeque<SideRow>,
+}
+
+impl Inspector for LogInspector {
+    fn shard(&mut self, found: Acquired) -> Result<Vec<(ShardId, EntityKey, i64)>, StoreError> {
+        let Found { acquired, tail, .. } = Found::read(found)?;
+        let deleted = deleted_in(&tail);
+        self.asked.clear();
+        for (seq, batch) in &tail {
+            for (index, record) in (0..).zip(&batch.records) {
+                for logged in &record.transitions {
+                    Transition::from_proto(logged).map_err(|error| {
+                        StoreError::Corrupt(format!("shard {} row {seq}: {error}", acquired.shard))
+                    })?;
+                    let side_row = SideRow::of(acquired.shard, Position { seq: *seq, index }, logged);
+                    self.asked.extend(side_row.filter(|side_row| !deleted.contains(&side_row.key)));
+                }
+            }
+        }
+        Ok(self.asked.iter().map(SideRow::name).collect())
+    }
+
+    fn segment(&mut self, found: Option<HistorySegment>) -> Result<(), StoreError> {
+        match self.asked.pop_front() {
+            Some(side_row) => side_row.events(found).map(drop),
+            None => Ok(()),
         }
     }
-    Ok(())
+}
+
+/// Runs that the tail deletes: nothing that the tail says of them before that matters. A current-run record is
+/// none of them: its id may be in use again further on in the tail, so replay removes it where the tail does.
+pub(crate) fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
+    tail.iter()
+        .flat_map(|(_, batch)| &batch.records)
+        .filter_map(|record| match &record.shard_fact {
+            Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
+            _ => None,
+        })
+        .flat_map(deleted_keys)
+        .filter(|key| key.kind == EntityKind::WorkflowRun)
+        .collect()
 }
 
 fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> {

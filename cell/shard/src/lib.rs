@@ -48,7 +48,7 @@ mod wake;
 pub use clock::Clock;
 pub use config::ShardConfig;
 pub use error::ShardError;
-pub use found::verify;
+pub use found::LogInspector;
 pub use hash::shard_of;
 pub use history::HistoryPage;
 pub use hours::HOUR_MS;

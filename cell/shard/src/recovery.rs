@@ -2,10 +2,10 @@
 
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
-use crate::found::Found;
+use crate::found::{Found, deleted_in};
 use crate::guard::{EngineCall, guarded};
 use crate::log_row::RowBuilder;
-use crate::names::{deleted_keys, key_of};
+use crate::names::key_of;
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::side_rows::bytes_beside;
@@ -181,20 +181,6 @@ impl ShardRuntime {
         }
         Ok(())
     }
-}
-
-/// Runs that the tail deletes: nothing that the tail says of them before that matters. A current-run record is
-/// none of them: its id may be in use again further on in the tail, so replay removes it where the tail does.
-fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
-    tail.iter()
-        .flat_map(|(_, batch)| &batch.records)
-        .filter_map(|record| match &record.shard_fact {
-            Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
-            _ => None,
-        })
-        .flat_map(deleted_keys)
-        .filter(|key| key.kind == EntityKind::WorkflowRun)
-        .collect()
 }
 
 fn replay(state: &mut ShardState, acquired: &Acquired, tail: &[(u64, LogBatch)]) -> Result<(), StoreError> {

@@ -49,18 +49,46 @@ pub(crate) fn bytes_beside(batch: &LogBatch) -> usize {
     transitions.filter_map(|t| t.events_ref).map(|reference| reference.length as usize).sum()
 }
 
-/// A logged transition whose events stand elsewhere.
-struct Referring<'a> {
+/// Where a logged transition's events stand.
+pub(crate) struct SideRow {
+    shard: ShardId,
     position: Position,
-    key: EntityKey,
+    pub(crate) key: EntityKey,
     reference: EventsRef,
-    /// Where the events go.
-    events: &'a mut Bytes,
+}
+
+impl SideRow {
+    /// Of a logged transition whose events stand elsewhere. One whose name cannot be read has none: it is refused in replay.
+    pub(crate) fn of(shard: ShardId, position: Position, logged: &log::Transition) -> Option<Self> {
+        let key = logged.entity.as_ref().and_then(key_of)?;
+        Some(Self { shard, position, key, reference: logged.events_ref? })
+    }
+
+    /// How to ask a store for it.
+    pub(crate) fn name(&self) -> (ShardId, EntityKey, i64) {
+        (self.shard, self.key.clone(), self.reference.first_event_id)
+    }
+
+    /// The events of a segment. `Corrupt` where it is missing, or is not what was referred to: that is as bad as a damaged
+    /// log row.
+    pub(crate) fn events(&self, segment: Option<HistorySegment>) -> Result<Bytes, StoreError> {
+        verified(&self.reference, segment).map_err(|why| {
+            StoreError::Corrupt(format!(
+                "shard {} record {:?}: events {} to {} of run {} of workflow {} in namespace {}, which stand beside the log, {why}",
+                self.shard,
+                self.position,
+                self.reference.first_event_id,
+                self.reference.last_event_id,
+                self.key.run_id,
+                self.key.id,
+                self.key.namespace_id,
+            ))
+        })
+    }
 }
 
 impl ShardRuntime {
     /// Reads the events that the tail refers to and that replay will apply, and puts them where it looks for them.
-    /// Nothing may be missing or damaged: that is as bad as a damaged log row.
     pub(crate) async fn read_side_rows(
         &self,
         state: &ShardState,
@@ -68,39 +96,26 @@ impl ShardRuntime {
     ) -> Result<(), StoreError> {
         let mut referring = referring(state, tail);
         for part in referring.chunks_mut(SEGMENTS_READ) {
-            let keys: Vec<(ShardId, EntityKey, i64)> =
-                part.iter().map(|r| (state.id, r.key.clone(), r.reference.first_event_id)).collect();
-            let segments = self.store.segments(&keys).await?;
-            for (wanted, segment) in part.iter_mut().zip(segments) {
-                *wanted.events = verified(&wanted.reference, segment).map_err(|why| {
-                    StoreError::Corrupt(format!(
-                        "shard {} record {:?}: events {} to {} of run {} of workflow {} in namespace {}, which stand beside the log, {why}",
-                        state.id,
-                        wanted.position,
-                        wanted.reference.first_event_id,
-                        wanted.reference.last_event_id,
-                        wanted.key.run_id,
-                        wanted.key.id,
-                        wanted.key.namespace_id,
-                    ))
-                })?;
+            let names: Vec<_> = part.iter().map(|(side_row, _)| side_row.name()).collect();
+            let segments = self.store.segments(&names).await?;
+            for ((side_row, events), segment) in part.iter_mut().zip(segments) {
+                **events = side_row.events(segment)?;
             }
         }
         Ok(())
     }
 }
 
-fn referring<'a>(state: &ShardState, tail: &'a mut [(u64, LogBatch)]) -> Vec<Referring<'a>> {
+/// Side rows that replay needs, with where their events go.
+fn referring<'a>(state: &ShardState, tail: &'a mut [(u64, LogBatch)]) -> Vec<(SideRow, &'a mut Bytes)> {
     let mut all = Vec::new();
     for (seq, batch) in tail {
         for (index, record) in (0..).zip(&mut batch.records) {
             let position = Position { seq: *seq, index };
             for logged in &mut record.transitions {
-                // A name that cannot be read is refused in replay.
-                let key = logged.entity.as_ref().and_then(key_of);
-                let (Some(reference), Some(key)) = (logged.events_ref, key) else { continue };
-                if !state.includes(&key, position) {
-                    all.push(Referring { position, key, reference, events: &mut logged.events });
+                let side_row = SideRow::of(state.id, position, logged);
+                if let Some(side_row) = side_row.filter(|side_row| !state.includes(&side_row.key, position)) {
+                    all.push((side_row, &mut logged.events));
                 }
             }
         }

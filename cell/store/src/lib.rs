@@ -14,6 +14,6 @@ mod waiting;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
+pub use shard_store::{Inspector, MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 pub use types::*;
 pub use waiting::{WaitingKey, WaitingKind, WaitingQueue, WaitingRow};

@@ -2,9 +2,9 @@
 
 use crate::fixture::*;
 use cell_engine::commands::SignalWorkflow;
-use cell_shard::{ShardConfig, ShardError};
+use cell_shard::{LogInspector, ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, FaultRates, Gate};
-use cell_store::{Checkpoint, EntityKey, HistorySegment, ShardId, StoreError};
+use cell_store::{Checkpoint, EntityKey, HistorySegment, Inspector, ShardId, StoreError};
 use futures::FutureExt;
 
 const MIB: usize = 1 << 20;
@@ -35,6 +35,18 @@ async fn run_key(cell: &Cell, id: &str) -> EntityKey {
 async fn segment(cell: &Cell, run: &EntityKey, first: i64) -> Option<HistorySegment> {
     let wanted = [(ShardId(0), run.clone(), first)];
     cell.store.stores().shards.segments(&wanted).await.unwrap().remove(0)
+}
+
+/// Looks at the first shard as a cell does before it opens its store.
+async fn inspect(cell: &Cell) -> Result<(), StoreError> {
+    let engine = cell.engine();
+    let mut inspector = LogInspector::default();
+    let found = engine.acquire(&[ShardId(0)]).await?.remove(0);
+    let wanted = inspector.shard(found)?;
+    for segment in engine.segments(&wanted).await? {
+        inspector.segment(segment)?;
+    }
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,6 +142,8 @@ async fn a_damaged_or_missing_side_row_stops_recovery() {
         let Err(ShardError::Store(StoreError::Corrupt(error))) = cell.try_another().await.map(drop) else {
             panic!("damage {damage} was not noticed")
         };
+        let looked = inspect(&cell).await;
+        assert!(matches!(&looked, Err(StoreError::Corrupt(same)) if *same == error), "{looked:?}");
         for part in [why, "shard 0", &run.run_id.to_string(), &id] {
             assert!(error.contains(part), "{part} in: {error}");
         }
@@ -142,7 +156,7 @@ async fn a_look_at_the_log_takes_references_for_what_they_are() {
     cell.run(&id_on(0, 0), start_with(MIB)).await.unwrap();
     let stored = cell.engine().acquire(&[ShardId(0)]).await.unwrap().remove(0);
     assert!(stored.tail.iter().all(|row| row.data.len() < 4_000));
-    cell_shard::verify(stored).unwrap();
+    inspect(&cell).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,6 +177,7 @@ async fn what_is_not_replayed_is_not_read() {
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(segment(&cell, &run, 1).await, None, "deleted with its run");
     assert!(cell.ledger.advanced(ShardId(0)) < 4, "the log still refers to it");
+    inspect(&cell).await.unwrap();
 
     let again = cell.another().await;
     assert_eq!(again.store.calls(Call::Segments), 0);

@@ -6,8 +6,9 @@ use super::header::{self, Found};
 use super::keys;
 use super::migrate::{CELL, Schema, pragma};
 use super::options::SqliteOptions;
+use super::read;
 use super::statements::{IDENTITY, STANDING_SHARDS};
-use cell_store::{Acquired, ShardId, StoreError, check};
+use cell_store::{Inspector, ShardId, StoreError, check};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 
@@ -46,21 +47,15 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more than
-/// one tail is in memory. The first error that `judge` answers ends the look.
-pub(super) async fn cell(
-    options: &SqliteOptions,
-    judge: &mut (dyn FnMut(Acquired) -> Result<(), StoreError> + Send),
-) -> Result<(), StoreError> {
+/// one tail, and no more than one of its segments, is in memory.
+pub(super) async fn cell(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
     let Some(mut connection) = look(options, &CELL).await? else { return Ok(()) };
-    let judged = shards(&mut connection, judge).await;
+    let looked = shards(&mut connection, inspector).await;
     connection.close().await.map_err(store_error)?;
-    judged
+    looked
 }
 
-async fn shards(
-    connection: &mut SqliteConnection,
-    judge: &mut (dyn FnMut(Acquired) -> Result<(), StoreError> + Send),
-) -> Result<(), StoreError> {
+async fn shards(connection: &mut SqliteConnection, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await.map_err(store_error)?;
     let identity = sqlx::query(IDENTITY).fetch_optional(&mut *transaction).await.map_err(store_error)?;
     let Some(identity) = identity else { return Ok(()) };
@@ -71,7 +66,11 @@ async fn shards(
             return Err(damaged("shard number"));
         }
         let shard = u32::try_from(number).map_err(|_| damaged("shard number"))?;
-        judge(found(&mut transaction, ShardId(shard), row).await.map_err(StoreError::from)?)?;
+        let found = found(&mut transaction, ShardId(shard), row).await.map_err(StoreError::from)?;
+        for wanted in inspector.shard(found)? {
+            let segment = read::segments(&mut transaction, std::slice::from_ref(&wanted)).await?;
+            inspector.segment(segment.into_iter().next().flatten())?;
+        }
     }
     match rows.len() as u64 {
         found if found < count => Err(check::no_such_shard(ShardId(found as u32))),

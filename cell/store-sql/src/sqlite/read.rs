@@ -9,7 +9,7 @@ use cell_store::{
     StoreError, check,
 };
 use futures::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
     let mut found = Vec::with_capacity(shards.len());
@@ -105,7 +105,7 @@ pub(super) async fn history(
 }
 
 pub(super) async fn segments(
-    database: &Database,
+    connection: &mut SqliteConnection,
     wanted: &[(ShardId, EntityKey, i64)],
 ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
     let mut answer = vec![None; wanted.len()];
@@ -115,7 +115,7 @@ pub(super) async fn segments(
         for (number, (shard, run, first)) in (begin as i64..).zip(part) {
             statement = bind_key(statement.bind(number), *shard, run).bind(*first);
         }
-        for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
+        for row in statement.fetch_all(&mut *connection).await.map_err(store_error)? {
             let number = keys::unsigned(&row, 0)? as usize;
             let (_, run, first) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
             answer[number] = Some(HistorySegment {

@@ -1,13 +1,14 @@
 //! The store's seams on SQLite.
 
 use super::database::Database;
+use super::error::store_error;
 use super::options::SqliteOptions;
 use super::{append, checkpoint, inspect, metadata, migrate, read, waiting};
 use async_trait::async_trait;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
-    MetadataRecord, MetadataStore, OutboxRow, PutOutcome, ShardId, ShardStore, StoreError, StoreIdentity,
-    Stores, WaitingKey, WaitingQueue, WaitingRow,
+    Inspector, MetadataRecord, MetadataStore, OutboxRow, PutOutcome, ShardId, ShardStore, StoreError,
+    StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -27,17 +28,13 @@ impl SqliteStore {
         Ok(SqliteStore { database: Arc::new(Database::open(options, &migrate::CELL).await?) })
     }
 
-    /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, shows every shard as
-    /// [`ShardStore::acquire`] would find it, with the epoch that it has, and ends with the first error that `judge`
-    /// answers. A file that is missing or was never finished shows nothing.
+    /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, and what `inspector` refuses of the
+    /// shards. A file that is missing or was never finished shows none.
     ///
     /// Writes nothing: at most SQLite's index (`-shm`) of a write-ahead log that a crash left is made or rebuilt. Call it while
     /// no other process writes.
-    pub async fn inspect(
-        options: &SqliteOptions,
-        judge: &mut (dyn FnMut(Acquired) -> Result<(), StoreError> + Send),
-    ) -> Result<(), StoreError> {
-        inspect::cell(options, judge).await
+    pub async fn inspect(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
+        inspect::cell(options, inspector).await
     }
 
     /// Handles on this store, one per seam.
@@ -96,7 +93,8 @@ impl ShardStore for SqliteStore {
         &self,
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        read::segments(&self.database, keys).await
+        let mut connection = self.database.readers.acquire().await.map_err(store_error)?;
+        read::segments(&mut connection, keys).await
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
