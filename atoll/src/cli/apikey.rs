@@ -4,6 +4,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{
     cloud_service, get_current_identity_response::Principal,
 };
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
+use atoll_rpc::wire_time;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::operation::{WaitArgs, state_name};
 use super::{ClientArgs, UsageError};
 use crate::client::table::Table;
 use crate::client::target::Credential;
-use crate::client::time::{parse, shown, to_wire};
+use crate::client::time::{parse, shown};
 use crate::client::{CloudClient, json};
 
 /// API keys of an account.
@@ -99,7 +100,7 @@ impl CreateArgs {
             owner_type: owner_type as i32,
             display_name: self.name,
             description: self.description,
-            expiry_time: Some(to_wire(self.expires)),
+            expiry_time: Some(wire_time::from_instant(self.expires)),
             ..Default::default()
         };
         let request = CreateApiKeyRequest {

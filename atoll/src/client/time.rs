@@ -1,21 +1,15 @@
 //! Times and months on the command line.
 
 use anyhow::Context;
+use atoll_rpc::wire_time;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use prost_types::Timestamp as WireTime;
 
-/// An instant as the wire carries it.
-pub(crate) fn to_wire(time: Timestamp) -> WireTime {
-    WireTime { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
-}
-
-/// An instant for people, to the second; empty when unset.
+/// An instant for people, to the second; empty when unset, or when it is none.
 pub(crate) fn shown(time: Option<&WireTime>) -> String {
-    time.and_then(|time| Timestamp::from_second(time.seconds).ok())
-        .map(|time| time.to_string())
-        .unwrap_or_default()
+    time.and_then(|time| wire_time::instant(time).ok()).map(|time| format!("{time:.0}")).unwrap_or_default()
 }
 
 /// An instant from `2026-01-31T10:00:00Z`, or from `2026-01-31`, which is the start of that day in UTC.
@@ -68,8 +62,9 @@ mod tests {
 
     #[test]
     fn wire_times_are_shown_to_the_second() {
-        let time = parse("2026-01-31T10:00:05Z").unwrap();
-        assert_eq!(shown(Some(&to_wire(time))), "2026-01-31T10:00:05Z");
-        assert_eq!(shown(None), "");
+        let mut time = wire_time::from_instant(parse("2026-01-31T10:00:05.75Z").unwrap());
+        assert_eq!(shown(Some(&time)), "2026-01-31T10:00:05Z");
+        time.nanos = -1;
+        assert_eq!((shown(Some(&time)), shown(None)), Default::default());
     }
 }

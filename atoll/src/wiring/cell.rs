@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use atoll_api::temporal::api::enums::v1::IndexedValueType;
 use atoll_internal_api::cell::v1::NamespaceSpec;
-use atoll_rpc::Metrics;
+use atoll_rpc::{Metrics, wire_time};
 use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
 
@@ -15,8 +15,6 @@ use super::stores::{Database, OpenStores};
 use crate::config::{AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
-
-const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A cell that serves, with the databases under it.
 pub(crate) struct RunningCell {
@@ -121,10 +119,7 @@ fn namespace(config: &NamespaceConfig) -> anyhow::Result<NamespaceSpec> {
     };
     Ok(NamespaceSpec {
         name: config.name.clone(),
-        retention: Some(prost_types::Duration {
-            seconds: i64::from(config.retention_days) * SECONDS_PER_DAY,
-            nanos: 0,
-        }),
+        retention: Some(wire_time::from_days(config.retention_days.into())),
         account_id: config.account_id.clone(),
         search_attributes: config.search_attributes.iter().map(typed).collect::<anyhow::Result<_>>()?,
         ..Default::default()

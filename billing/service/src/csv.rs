@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use atoll_api::call::{CallContext, Code, Protocol, Status};
 use atoll_internal_api::billing::v1::{self as pb, billing_service};
-use atoll_rpc::Dispatcher;
+use atoll_rpc::{Dispatcher, wire_time};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -179,9 +179,7 @@ fn status(invoice: &pb::Invoice) -> &'static str {
 }
 
 fn instant(at: Option<prost_types::Timestamp>) -> String {
-    at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok())
-        .map(|at| at.to_string())
-        .unwrap_or_default()
+    at.and_then(|at| wire_time::instant(&at).ok()).map(|at| at.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::{Memo, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::workflow::v1::WorkflowExecutionInfo;
+use atoll_rpc::wire_time;
 use cell_visibility::{ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes};
 use prost::Message;
-use prost_types::{Duration, Timestamp};
 
-const NANOS: i64 = 1_000_000_000;
+use crate::validate::duration;
 
 /// A row of a list.
 pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, Status> {
@@ -22,10 +22,10 @@ pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, S
         root_execution: Some(record.root.as_ref().map_or_else(|| execution.clone(), reference)),
         execution: Some(execution),
         r#type: Some(WorkflowType { name: record.workflow_type.clone() }),
-        start_time: Some(timestamp(record.start_time)),
-        execution_time: Some(timestamp(record.execution_time)),
-        close_time: record.close_time.map(timestamp),
-        execution_duration: record.execution_duration.map(duration),
+        start_time: Some(wire_time::from_nanos(record.start_time)),
+        execution_time: Some(wire_time::from_nanos(record.execution_time)),
+        close_time: record.close_time.map(wire_time::from_nanos),
+        execution_duration: record.execution_duration.map(duration::from_nanos),
         status: record.status.number(),
         history_length: record.history_length.unwrap_or_default(),
         history_size_bytes: record.history_size_bytes.unwrap_or_default(),
@@ -44,12 +44,4 @@ pub(crate) fn status(error: VisibilityError) -> Status {
         VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
         VisibilityError::Corrupt(_) => Status::data_loss(error.to_string()),
     }
-}
-
-fn timestamp(nanos: i64) -> Timestamp {
-    Timestamp { seconds: nanos.div_euclid(NANOS), nanos: nanos.rem_euclid(NANOS) as i32 }
-}
-
-fn duration(nanos: i64) -> Duration {
-    Duration { seconds: nanos / NANOS, nanos: (nanos % NANOS) as i32 }
 }

@@ -34,7 +34,6 @@ mod reconcile;
 mod routing;
 mod start;
 mod store;
-mod time;
 mod usage;
 
 #[cfg(test)]

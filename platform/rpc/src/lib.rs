@@ -5,7 +5,7 @@
 //! - [`Dispatcher`]: services and [`Interceptor`]s; every call passes [`Dispatcher::call`], whatever protocol it came by;
 //! - [`Server`]: gRPC, REST, health, reflection and merged HTTP routes on one port, with drain;
 //! - [`RawClient`]: unary calls to another piece;
-//! - [`Clock`], [`config`], [`telemetry`] and [`Metrics`].
+//! - [`Clock`] and [`wire_time`], [`config`], [`telemetry`] and [`Metrics`].
 //!
 //! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
 //!
@@ -23,6 +23,7 @@ mod metrics;
 mod rest;
 mod server;
 pub mod telemetry;
+pub mod wire_time;
 
 pub use client::{CallOptions, InvalidAddress, RawClient};
 pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};

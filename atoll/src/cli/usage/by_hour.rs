@@ -3,11 +3,12 @@
 use anyhow::Context;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{GetAccountRequest, cloud_service};
 use atoll_internal_api::usage::v1::{ListUsageRequest, UsageRow, usage_service};
+use atoll_rpc::wire_time;
 
 use super::UsageArgs;
 use crate::client::table::Table;
 use crate::client::target::Credential;
-use crate::client::time::{shown, to_wire};
+use crate::client::time::shown;
 use crate::client::{CloudClient, json};
 
 pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
@@ -21,8 +22,8 @@ pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
     let mut request = ListUsageRequest {
         account_id,
         namespace: args.namespace.clone().unwrap_or_default(),
-        start_time: Some(to_wire(start)),
-        end_time: Some(to_wire(end)),
+        start_time: Some(wire_time::from_instant(start)),
+        end_time: Some(wire_time::from_instant(end)),
         ..Default::default()
     };
     let mut rows = Vec::new();

@@ -2,11 +2,12 @@
 
 use atoll_api::temporal::api::cloud::cloudservice::v1::{GetUsageRequest, cloud_service};
 use atoll_api::temporal::api::cloud::usage::v1::{GroupByKey, Record, RecordType, RecordUnit, Summary};
+use atoll_rpc::wire_time;
 use jiff::SignedDuration;
 
 use super::UsageArgs;
 use crate::client::table::Table;
-use crate::client::time::{day_of, shown, to_wire};
+use crate::client::time::{day_of, shown};
 use crate::client::{CloudClient, json};
 
 pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
@@ -15,8 +16,8 @@ pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
     let end_day = day_of(end)?;
     let end = if end_day == end { end } else { end_day.checked_add(SignedDuration::from_hours(24))? };
     let mut request = GetUsageRequest {
-        start_time_inclusive: Some(to_wire(day_of(start)?)),
-        end_time_exclusive: Some(to_wire(end)),
+        start_time_inclusive: Some(wire_time::from_instant(day_of(start)?)),
+        end_time_exclusive: Some(wire_time::from_instant(end)),
         ..Default::default()
     };
     let mut summaries = Vec::new();

@@ -1,13 +1,13 @@
 //! From invoices and rate cards to messages. Exact numbers become decimal strings.
 
 use atoll_internal_api::billing::v1 as pb;
+use atoll_rpc::wire_time;
 use billing_core::invoice::InvoiceStatus;
 use billing_core::line::InvoiceLine;
 use billing_core::price::PriceModel;
 use billing_core::rate_card::{AddOn, MeterPrice, Plan, RateCard};
 use billing_core::rating::NamespaceCost;
 use billing_core::usage::Meter;
-use jiff::Timestamp;
 
 use crate::store::InvoiceRecord;
 
@@ -31,7 +31,7 @@ pub(super) fn invoice(record: &InvoiceRecord) -> pb::Invoice {
         plan_id: content.plan_id.clone(),
         rate_card_id: content.rate_card.id.clone(),
         rate_card_version: content.rate_card.version,
-        usage_until: Some(timestamp(content.usage_until)),
+        usage_until: Some(wire_time::from_instant(content.usage_until)),
         lines: content.lines.iter().map(line).collect(),
         namespace_costs: content.namespace_costs.iter().map(namespace_cost).collect(),
         total: content.total.to_decimal_string(),
@@ -40,7 +40,7 @@ pub(super) fn invoice(record: &InvoiceRecord) -> pb::Invoice {
             .as_ref()
             .map(|forced| pb::ForcedClose { reason: forced.reason.clone(), missing: forced.missing.clone() }),
         content_hash: record.content_hash.clone(),
-        finalized_time: record.finalized_at.map(timestamp),
+        finalized_time: record.finalized_at.map(wire_time::from_instant),
     }
 }
 
@@ -49,8 +49,8 @@ fn line(line: &InvoiceLine) -> pb::InvoiceLine {
         code: line.code.clone(),
         kind: line.kind.code().to_owned(),
         description: line.description.clone(),
-        period_start: Some(timestamp(line.period.start)),
-        period_end: Some(timestamp(line.period.end)),
+        period_start: Some(wire_time::from_instant(line.period.start)),
+        period_end: Some(wire_time::from_instant(line.period.end)),
         corrects_month: line.corrects.map(|month| month.to_string()).unwrap_or_default(),
         quantity: line.quantity.to_string(),
         unit: line.pricing_unit.base_unit.clone(),
@@ -126,8 +126,4 @@ fn add_on(add_on: &AddOn) -> pb::AddOn {
         name: add_on.name.clone(),
         price_per_month: add_on.price.price.to_string(),
     }
-}
-
-fn timestamp(instant: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() }
 }

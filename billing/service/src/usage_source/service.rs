@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use atoll_api::call::{CallContext, Code, Status};
 use atoll_internal_api::usage::v1::{self as pb, UsageService, usage_service};
+use atoll_rpc::wire_time;
 use billing_core::line::Period;
 use billing_core::usage::{MeteredUsage, UsageKind, UsageRow};
 use jiff::Timestamp;
@@ -35,8 +36,8 @@ impl UsageSource for UsageServiceSource {
     async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError> {
         let ctx = CallContext::new(usage_service::GET_COMPLETENESS.info());
         let request = pb::GetCompletenessRequest {
-            start_time: Some(to_proto(period.start)),
-            end_time: Some(to_proto(period.end)),
+            start_time: Some(wire_time::from_instant(period.start)),
+            end_time: Some(wire_time::from_instant(period.end)),
         };
         let answer = self.service.get_completeness(&ctx, request).await.map_err(failed)?;
         let missing = answer
@@ -44,13 +45,13 @@ impl UsageSource for UsageServiceSource {
             .into_iter()
             .map(|missing| {
                 let hour = missing.hour.ok_or_else(|| malformed("a missing hour without time"))?;
-                Ok(MissingHour { cell_id: missing.cell_id, shard: missing.shard, hour: from_proto(hour)? })
+                Ok(MissingHour { cell_id: missing.cell_id, shard: missing.shard, hour: instant(hour)? })
             })
             .collect::<Result<_, UsageSourceError>>()?;
         Ok(Completeness {
             complete: answer.complete,
             missing,
-            complete_until: answer.complete_until.map(from_proto).transpose()?,
+            complete_until: answer.complete_until.map(instant).transpose()?,
             cube_version: answer.cube_version,
         })
     }
@@ -63,8 +64,8 @@ impl UsageSource for UsageServiceSource {
             let request = pb::ListUsageRequest {
                 account_id: account_id.to_owned(),
                 namespace: String::new(),
-                start_time: Some(to_proto(period.start)),
-                end_time: Some(to_proto(period.end)),
+                start_time: Some(wire_time::from_instant(period.start)),
+                end_time: Some(wire_time::from_instant(period.end)),
                 page_size: PAGE_ROWS,
                 page_token,
             };
@@ -83,7 +84,7 @@ impl UsageSource for UsageServiceSource {
 
 /// A row of the account and period that was asked for; anything else must not reach a bill.
 fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<UsageRow, UsageSourceError> {
-    let hour = from_proto(row.hour.ok_or_else(|| malformed("a usage row without hour"))?)?;
+    let hour = instant(row.hour.ok_or_else(|| malformed("a usage row without hour"))?)?;
     if row.account_id != account_id || hour < period.start || hour >= period.end {
         return Err(malformed(format!(
             "a usage row of account {:?} at {hour} was not asked for",
@@ -120,12 +121,8 @@ fn failed(status: Status) -> UsageSourceError {
     }
 }
 
-fn to_proto(instant: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: instant.as_second(), nanos: instant.subsec_nanosecond() }
-}
-
-fn from_proto(instant: prost_types::Timestamp) -> Result<Timestamp, UsageSourceError> {
-    Timestamp::new(instant.seconds, instant.nanos).map_err(|error| malformed(error.to_string()))
+fn instant(time: prost_types::Timestamp) -> Result<Timestamp, UsageSourceError> {
+    wire_time::instant(&time).map_err(|why| malformed(format!("{time:?} {why}")))
 }
 
 #[cfg(test)]

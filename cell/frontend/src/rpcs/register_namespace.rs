@@ -5,8 +5,8 @@ use crate::rpcs::describe_namespace::check_retention;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{RegisterNamespaceRequest, RegisterNamespaceResponse};
 use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_rpc::wire_time;
 use bytes::Bytes;
-use prost_types::Timestamp;
 use std::sync::Arc;
 
 /// Creates a namespace in a lone cell. Its id is new, also under a name that was used before.
@@ -37,7 +37,6 @@ pub(crate) async fn call(
         return Err(errors::namespace_exists(&request.namespace));
     }
     let id = crate::ids::fresh();
-    let milliseconds = frontend.clock.unix_millis();
     let spec = NamespaceSpec {
         id: Bytes::copy_from_slice(id.as_bytes()),
         name: request.namespace.clone(),
@@ -46,10 +45,7 @@ pub(crate) async fn call(
         description: request.description,
         owner_email: request.owner_email,
         generation: 1,
-        create_time: Some(Timestamp {
-            seconds: milliseconds.div_euclid(1_000),
-            nanos: (milliseconds.rem_euclid(1_000) * 1_000_000) as i32,
-        }),
+        create_time: Some(wire_time::from_millis(frontend.clock.unix_millis())),
         ..NamespaceSpec::default()
     };
     let namespace = Arc::new(Namespace { id, name: request.namespace.into(), spec });

@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 
 use atoll_internal_api::cell::v1::{Grant, KeyRecord, NamespaceSpec};
+use atoll_rpc::wire_time;
 
 use crate::model::{Access, AccountRole, KeyGrant, Namespace, Permission};
-use crate::time;
-
-const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// A namespace as its cell sees it.
 pub(crate) fn namespace_spec(namespace: &Namespace) -> NamespaceSpec {
@@ -13,10 +11,7 @@ pub(crate) fn namespace_spec(namespace: &Namespace) -> NamespaceSpec {
     NamespaceSpec {
         id: namespace.uuid.as_bytes().to_vec().into(),
         name: namespace.cloud_id.clone(),
-        retention: Some(prost_types::Duration {
-            seconds: i64::from(spec.retention_days) * SECONDS_PER_DAY,
-            nanos: 0,
-        }),
+        retention: Some(wire_time::from_days(spec.retention_days.into())),
         account_id: namespace.account_id.clone(),
         project_id: namespace.project_id.clone(),
         tags: namespace.tags.clone(),
@@ -26,7 +21,7 @@ pub(crate) fn namespace_spec(namespace: &Namespace) -> NamespaceSpec {
         search_attributes: spec.search_attributes.clone(),
         generation: namespace.generation.cast_unsigned(),
         delete_protected: spec.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.enable_delete_protection),
-        create_time: Some(time::to_proto(namespace.created_ms)),
+        create_time: Some(wire_time::from_millis(namespace.created_ms)),
     }
 }
 
@@ -39,7 +34,7 @@ pub(crate) fn key_record(grant: &KeyGrant) -> KeyRecord {
         account_id: key.account_id.clone(),
         principal: key.principal_id.clone(),
         grant: Some(cell_grant(&grant.access)),
-        expires_at: Some(time::to_proto(key.expires_ms)),
+        expires_at: Some(wire_time::from_millis(key.expires_ms)),
         disabled: key.disabled,
     }
 }

@@ -3,6 +3,7 @@
 use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
+use atoll_rpc::wire_time;
 
 use super::{CloudApi, message, tenant};
 use crate::change::{Asked, Subject};
@@ -12,7 +13,6 @@ use crate::model::{ApiKey, OperationKind, Principal, PrincipalKind};
 use crate::names::{check_display, check_filter};
 use crate::store::counters::{self, Counter};
 use crate::store::{api_keys, principals};
-use crate::time;
 
 /// How far ahead a key may expire: two years, as published.
 const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
@@ -89,8 +89,8 @@ pub(super) async fn run(
 
 fn expiry(spec: &ApiKeySpec, now_ms: i64) -> Result<i64, ApiError> {
     let Some(time) = &spec.expiry_time else { return Ok(now_ms + DEFAULT_LIFETIME_MS) };
-    let expires_ms = time::from_proto(time).filter(|ms| *ms > now_ms && *ms <= now_ms + MAX_LIFETIME_MS);
-    expires_ms.ok_or_else(|| {
+    let expires_ms = wire_time::millis(time).ok();
+    expires_ms.filter(|ms| *ms > now_ms && *ms <= now_ms + MAX_LIFETIME_MS).ok_or_else(|| {
         ApiError::InvalidArgument("expiry_time must be in the future, by at most two years".to_owned())
     })
 }

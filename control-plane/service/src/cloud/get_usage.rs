@@ -5,13 +5,13 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetUsageRequest, GetUsag
 use atoll_api::temporal::api::cloud::usage::v1::{
     GroupBy, GroupByKey, Record, RecordGroup, RecordType, RecordUnit, Summary,
 };
+use atoll_rpc::wire_time;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{CloudApi, tenant};
 use crate::error::ApiError;
 use crate::page::Page;
-use crate::time::{from_proto, to_proto};
 use crate::usage::{HourlyUsage, UsageKind};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -63,7 +63,7 @@ fn range(request: &GetUsageRequest, now_ms: i64) -> Result<(i64, i64), ApiError>
     let today = now_ms.div_euclid(DAY_MS) * DAY_MS;
     let oldest = today - MAX_AGE_DAYS * DAY_MS;
     // From whole seconds only: a fraction would be rounded away, and what is left might be a midnight.
-    let whole = |time: &prost_types::Timestamp| from_proto(time).filter(|_| time.nanos == 0);
+    let whole = |time: &prost_types::Timestamp| wire_time::millis(time).ok().filter(|_| time.nanos == 0);
     let given = |time: Option<&prost_types::Timestamp>, default: i64| match time.map(whole) {
         None => Ok(default),
         Some(Some(ms)) if ms % DAY_MS == 0 && (oldest..=today + DAY_MS).contains(&ms) => Ok(ms),
@@ -102,11 +102,11 @@ fn by_day(hours: &[HourlyUsage]) -> BTreeMap<(i64, String), NamespaceDay> {
 fn summaries(days: Vec<((i64, String), NamespaceDay)>) -> Vec<Summary> {
     let mut summaries: Vec<Summary> = Vec::new();
     for ((day, namespace), usage) in days {
-        let start = to_proto(day);
+        let start = wire_time::from_millis(day);
         if summaries.last().is_none_or(|last| last.start_time != Some(start)) {
             summaries.push(Summary {
                 start_time: Some(start),
-                end_time: Some(to_proto(day + DAY_MS)),
+                end_time: Some(wire_time::from_millis(day + DAY_MS)),
                 ..Summary::default()
             });
         }
@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn ranges_default_to_the_month_and_keep_to_midnights() {
         let now = "2026-03-15T10:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-        let at = |text: &str| Some(to_proto(text.parse::<Timestamp>().unwrap().as_millisecond()));
+        let at =
+            |text: &str| Some(wire_time::from_millis(text.parse::<Timestamp>().unwrap().as_millisecond()));
         let asked = |start, end| {
             range(
                 &GetUsageRequest {
@@ -176,8 +177,8 @@ mod tests {
             )
         };
         let (start, end) = asked(None, None).unwrap();
-        assert_eq!(Some(to_proto(start)), at("2026-03-01T00:00:00Z"));
-        assert_eq!(Some(to_proto(end)), at("2026-03-16T00:00:00Z"));
+        assert_eq!(Some(wire_time::from_millis(start)), at("2026-03-01T00:00:00Z"));
+        assert_eq!(Some(wire_time::from_millis(end)), at("2026-03-16T00:00:00Z"));
         assert!(asked(at("2026-03-01T01:00:00Z"), None).is_err());
         assert!(asked(at("2025-11-01T00:00:00Z"), None).is_err());
         assert!(asked(at("2026-03-10T00:00:00Z"), at("2026-03-10T00:00:00Z")).is_err());

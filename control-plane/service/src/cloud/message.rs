@@ -4,13 +4,13 @@ use atoll_api::temporal::api::cloud::identity::v1 as identity;
 use atoll_api::temporal::api::cloud::namespace::v1 as namespace;
 use atoll_api::temporal::api::cloud::operation::v1::{AsyncOperation, async_operation};
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
+use atoll_rpc::wire_time;
 use prost_types::{Any, Duration};
 
 use crate::model::{
     Access, AccountRole, ApiKey, Namespace, NamespaceState, Operation, OperationKind, OperationState,
     Permission, Principal, PrincipalKind,
 };
-use crate::time::to_proto;
 
 /// How long a caller should wait before asking for an operation's state again.
 const CHECK_NANOS: i32 = 200_000_000;
@@ -40,8 +40,8 @@ pub(super) fn operation(operation: &Operation) -> AsyncOperation {
             value: operation.input.clone(),
         }),
         failure_reason: operation.failure_reason.clone(),
-        started_time: Some(to_proto(operation.created_ms)),
-        finished_time: operation.finished_ms.map(to_proto),
+        started_time: Some(wire_time::from_millis(operation.created_ms)),
+        finished_time: operation.finished_ms.map(wire_time::from_millis),
         ..AsyncOperation::default()
     }
 }
@@ -73,8 +73,8 @@ pub(super) fn namespace(wanted: &Namespace, gateway_address: &str) -> namespace:
             ..namespace::Endpoints::default()
         }),
         active_region: wanted.region.clone(),
-        created_time: Some(to_proto(wanted.created_ms)),
-        last_modified_time: wanted.modified_ms.map(to_proto),
+        created_time: Some(wire_time::from_millis(wanted.created_ms)),
+        last_modified_time: wanted.modified_ms.map(wire_time::from_millis),
         tags: wanted.tags.clone(),
         ..namespace::Namespace::default()
     }
@@ -94,14 +94,14 @@ pub(super) fn api_key(key: &ApiKey, owner: PrincipalKind, operation: Option<&Ope
             .into(),
             display_name: key.display_name.clone(),
             description: key.description.clone(),
-            expiry_time: Some(to_proto(key.expires_ms)),
+            expiry_time: Some(wire_time::from_millis(key.expires_ms)),
             disabled: key.disabled,
             ..identity::ApiKeySpec::default()
         }),
         state: if open.is_some() { ResourceState::Activating } else { ResourceState::Active }.into(),
         async_operation_id: open.map(|operation| operation.id.clone()).unwrap_or_default(),
-        created_time: Some(to_proto(key.created_ms)),
-        last_modified_time: key.modified_ms.map(to_proto),
+        created_time: Some(wire_time::from_millis(key.created_ms)),
+        last_modified_time: key.modified_ms.map(wire_time::from_millis),
         ..identity::ApiKey::default()
     }
 }
@@ -115,8 +115,8 @@ pub(super) fn user(principal: &Principal) -> identity::User {
             access: Some(access(&principal.access)),
         }),
         state: ResourceState::Active.into(),
-        created_time: Some(to_proto(principal.created_ms)),
-        last_modified_time: principal.modified_ms.map(to_proto),
+        created_time: Some(wire_time::from_millis(principal.created_ms)),
+        last_modified_time: principal.modified_ms.map(wire_time::from_millis),
         ..identity::User::default()
     }
 }
@@ -132,8 +132,8 @@ pub(super) fn service_account(principal: &Principal) -> identity::ServiceAccount
             ..identity::ServiceAccountSpec::default()
         }),
         state: ResourceState::Active.into(),
-        created_time: Some(to_proto(principal.created_ms)),
-        last_modified_time: principal.modified_ms.map(to_proto),
+        created_time: Some(wire_time::from_millis(principal.created_ms)),
+        last_modified_time: principal.modified_ms.map(wire_time::from_millis),
         ..identity::ServiceAccount::default()
     }
 }

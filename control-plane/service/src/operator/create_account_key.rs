@@ -1,4 +1,5 @@
 use atoll_internal_api::operator::v1::{CreateAccountKeyRequest, CreateAccountKeyResponse, IssuedKey};
+use atoll_rpc::wire_time;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{KEY_LIFETIME_MS, OperatorApi};
@@ -8,7 +9,6 @@ use crate::model::{ApiKey, Principal};
 use crate::names::{check_display, check_id};
 use crate::store::counters::{self, Counter};
 use crate::store::{accounts, api_keys, principals};
-use crate::time::to_proto;
 
 /// Makes a key for an account's first administrator.
 pub(super) async fn run(
@@ -54,5 +54,9 @@ pub(super) async fn issue(
     };
     api_keys::insert(connection, &key).await?;
     counters::raise(connection, Counter::KeySet, 0).await?;
-    Ok(IssuedKey { key_id: new.id, token: new.token, expire_time: Some(to_proto(key.expires_ms)) })
+    Ok(IssuedKey {
+        key_id: new.id,
+        token: new.token,
+        expire_time: Some(wire_time::from_millis(key.expires_ms)),
+    })
 }

@@ -1,15 +1,15 @@
 //! From what is decided to what the operator API shows.
 
 use atoll_internal_api::operator::v1 as operator;
+use atoll_rpc::wire_time;
 
 use crate::model::{Account, AuditRecord, Cell, CellState};
-use crate::time::to_proto;
 
 pub(super) fn account(account: &Account) -> operator::Account {
     operator::Account {
         id: account.id.clone(),
         name: account.name.clone(),
-        create_time: Some(to_proto(account.created_ms)),
+        create_time: Some(wire_time::from_millis(account.created_ms)),
     }
 }
 
@@ -28,7 +28,7 @@ pub(super) fn cell(cell: &Cell) -> operator::Cell {
         capacity: cell.capacity,
         namespaces: cell.namespaces,
         problems: cell.problems.clone(),
-        last_seen_time: cell.last_seen_ms.map(to_proto),
+        last_seen_time: cell.last_seen_ms.map(wire_time::from_millis),
         draining: cell.draining,
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn audit_record(record: &AuditRecord) -> operator::AuditRecord {
     let entry = record.entry.clone();
     operator::AuditRecord {
         id: record.id,
-        time: Some(to_proto(entry.time_ms)),
+        time: Some(wire_time::from_millis(entry.time_ms)),
         account_id: entry.account_id,
         actor: entry.actor,
         key_id: entry.key_id,

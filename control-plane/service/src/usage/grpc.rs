@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use atoll_internal_api::usage::v1::{ListUsageRequest, UsageRow, usage_service};
-use atoll_rpc::{CallOptions, InvalidAddress, RawClient};
+use atoll_rpc::{CallOptions, InvalidAddress, RawClient, wire_time};
 
 use super::{HourlyUsage, UsageKind, UsageSource, UsageUnavailable};
-use crate::time;
 
 /// Rows asked for at once.
 const PAGE_SIZE: i32 = 10_000;
@@ -38,8 +37,8 @@ impl UsageSource for GrpcUsageSource {
     ) -> Result<Vec<HourlyUsage>, UsageUnavailable> {
         let mut request = ListUsageRequest {
             account_id: account_id.to_owned(),
-            start_time: Some(time::to_proto(start_ms)),
-            end_time: Some(time::to_proto(end_ms)),
+            start_time: Some(wire_time::from_millis(start_ms)),
+            end_time: Some(wire_time::from_millis(end_ms)),
             page_size: PAGE_SIZE,
             ..ListUsageRequest::default()
         };
@@ -70,7 +69,11 @@ fn hourly(row: &UsageRow) -> Result<Option<HourlyUsage>, UsageUnavailable> {
         _ => return Ok(None),
     };
     Ok(Some(HourlyUsage {
-        hour_ms: row.hour.as_ref().and_then(time::from_proto).ok_or_else(|| malformed("hour"))?,
+        hour_ms: row
+            .hour
+            .as_ref()
+            .and_then(|hour| wire_time::millis(hour).ok())
+            .ok_or_else(|| malformed("hour"))?,
         namespace: row.namespace.clone(),
         kind,
         quantity: row.quantity.parse().map_err(|_| malformed("quantity"))?,
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn rows_are_read_exactly_or_not_at_all() {
         let row = UsageRow {
-            hour: Some(time::to_proto(3_600_000)),
+            hour: Some(wire_time::from_millis(3_600_000)),
             namespace: "orders.acct1".to_owned(),
             kind: "active_storage".to_owned(),
             quantity: u128::MAX.to_string(),

@@ -2,8 +2,9 @@
 
 use atoll_api::call::Status;
 use atoll_internal_api::usage::v1::{GetCompletenessRequest, GetCompletenessResponse, MissingHour};
+use atoll_rpc::wire_time;
 
-use super::period::{period, to_proto};
+use super::period::period;
 use super::{Usage, unavailable};
 use crate::completeness::{Completeness, Missing};
 use crate::hour::start_of;
@@ -33,7 +34,7 @@ impl Usage {
         Ok(GetCompletenessResponse {
             complete: missing.is_empty() && complete_until.is_some(),
             missing: missing.into_iter().map(shown).collect(),
-            complete_until: complete_until.map(to_proto),
+            complete_until: complete_until.map(wire_time::from_millis),
             cube_version: progress.cube_version,
         })
     }
@@ -41,5 +42,5 @@ impl Usage {
 
 fn shown(missing: Missing) -> MissingHour {
     let Missing { hour_ms, cell_id, shard } = missing;
-    MissingHour { cell_id, shard, hour: Some(to_proto(hour_ms)) }
+    MissingHour { cell_id, shard, hour: Some(wire_time::from_millis(hour_ms)) }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use atoll_api::call::Status;
 use atoll_internal_api::usage::v1::{ListUsageRequest, ListUsageResponse, UsageRow};
+use atoll_rpc::wire_time;
 
-use super::period::{period, to_proto};
+use super::period::period;
 use super::{Usage, page_token, unavailable};
 use crate::completeness::Completeness;
 use crate::cube::CubeKey;
@@ -78,7 +79,7 @@ pub(super) fn with_open_hours(
 
 fn shown((key, quantity): (CubeKey, Quantity), completeness: &Completeness) -> UsageRow {
     UsageRow {
-        hour: Some(to_proto(key.hour_ms)),
+        hour: Some(wire_time::from_millis(key.hour_ms)),
         incomplete: !completeness.is_complete(&key.cell_id, key.hour_ms),
         tags: serde_json::from_str(&key.tags).unwrap_or_default(),
         account_id: key.account_id,

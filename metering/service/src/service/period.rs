@@ -1,6 +1,7 @@
 //! Periods of whole hours in requests.
 
 use atoll_api::call::Status;
+use atoll_rpc::wire_time;
 use prost_types::Timestamp;
 
 use crate::hour::{HOUR_MS, ceiling, start_of};
@@ -8,13 +9,11 @@ use crate::hour::{HOUR_MS, ceiling, start_of};
 /// Longest period of one call: a year and a month, as long as any report.
 const LONGEST_MS: i64 = 400 * 24 * HOUR_MS;
 
-/// Years 1 to 9999, as timestamps may be.
-const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
-
 /// Start and end in milliseconds, rounded to whole hours outward.
 pub(super) fn period(start: Option<Timestamp>, end: Option<Timestamp>) -> Result<(i64, i64), Status> {
-    let start = start_of(milliseconds("start_time", start, 0)?);
-    let end = ceiling(milliseconds("end_time", end, 999_999)?);
+    let (start, _) = milliseconds("start_time", start)?;
+    let (end, has_more) = milliseconds("end_time", end)?;
+    let (start, end) = (start_of(start), ceiling(end + i64::from(has_more)));
     if start >= end {
         return Err(Status::invalid_argument("start_time must be before end_time"));
     }
@@ -24,18 +23,12 @@ pub(super) fn period(start: Option<Timestamp>, end: Option<Timestamp>) -> Result
     Ok((start, end))
 }
 
-/// Milliseconds; `round` nanoseconds are added first.
-fn milliseconds(field: &str, instant: Option<Timestamp>, round: i64) -> Result<i64, Status> {
+/// Milliseconds, rounded down, and whether something was cut off.
+fn milliseconds(field: &str, instant: Option<Timestamp>) -> Result<(i64, bool), Status> {
     let instant = instant.ok_or_else(|| Status::invalid_argument(format!("{field} is required")))?;
-    if !SECONDS.contains(&instant.seconds) || !(0..1_000_000_000).contains(&instant.nanos) {
-        return Err(Status::invalid_argument(format!("{field} is not a time between the years 1 and 9999")));
-    }
-    Ok(instant.seconds * 1_000 + (i64::from(instant.nanos) + round) / 1_000_000)
-}
-
-/// As a timestamp.
-pub(super) fn to_proto(at_ms: i64) -> Timestamp {
-    Timestamp { seconds: at_ms.div_euclid(1_000), nanos: at_ms.rem_euclid(1_000) as i32 * 1_000_000 }
+    let refused = |why| Status::invalid_argument(format!("{field} {why}"));
+    let ms = wire_time::millis(&instant).map_err(refused)?;
+    Ok((ms, instant.nanos % 1_000_000 != 0))
 }
 
 #[cfg(test)]
@@ -52,7 +45,6 @@ mod tests {
     fn periods_grow_to_whole_hours() {
         assert_eq!(period(at(3_600, 0), at(7_200, 0)).unwrap(), (HOUR_MS, 2 * HOUR_MS));
         assert_eq!(period(at(3_601, 5), at(7_200, 1)).unwrap(), (HOUR_MS, 3 * HOUR_MS));
-        assert_eq!(to_proto(-1), Timestamp { seconds: -1, nanos: 999_000_000 });
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn month() -> Period {
 
 fn row(kind: &str, action_type: &str, quantity: &str) -> pb::UsageRow {
     pb::UsageRow {
-        hour: Some(to_proto(month().start)),
+        hour: Some(wire_time::from_instant(month().start)),
         account_id: "acme1".to_owned(),
         namespace: "orders.acme1".to_owned(),
         kind: kind.to_owned(),
@@ -67,7 +67,7 @@ async fn what_was_not_asked_for_reaches_no_bill() {
     let mut foreign = row("actions", "start_timer", "1");
     foreign.account_id = "other".to_owned();
     let mut late = row("actions", "start_timer", "1");
-    late.hour = Some(to_proto(month().end));
+    late.hour = Some(wire_time::from_instant(month().end));
     let wrong = [
         foreign,
         late,

@@ -5,13 +5,13 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
+use atoll_rpc::wire_time;
 
 use crate::keys;
 use crate::model::{Access, AccountRole, Permission, Principal, PrincipalKind};
 use crate::store::principals;
 use crate::test_support::fake_cells::Trouble;
 use crate::test_support::{TestAccount, TestCloud};
-use crate::time::to_proto;
 
 async fn make(
     test: &TestCloud,
@@ -121,8 +121,14 @@ async fn keys_are_refused_where_they_make_no_sense() {
     let now = atoll_rpc::Clock::unix_millis(&test.clock);
     let years = |n: i64| now + n * 366 * 86_400_000;
     let wrong = [
-        (ApiKeySpec { expiry_time: Some(to_proto(now - 1)), ..Default::default() }, Code::InvalidArgument),
-        (ApiKeySpec { expiry_time: Some(to_proto(years(3))), ..Default::default() }, Code::InvalidArgument),
+        (
+            ApiKeySpec { expiry_time: Some(wire_time::from_millis(now - 1)), ..Default::default() },
+            Code::InvalidArgument,
+        ),
+        (
+            ApiKeySpec { expiry_time: Some(wire_time::from_millis(years(3))), ..Default::default() },
+            Code::InvalidArgument,
+        ),
         (
             ApiKeySpec { owner_type: OwnerType::ServiceAccount.into(), ..Default::default() },
             Code::InvalidArgument,
