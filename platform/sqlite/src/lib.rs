@@ -21,6 +21,7 @@ mod error;
 mod header;
 mod migrate;
 mod schema;
+mod statements;
 
 pub use database::Database;
 pub use error::{OpenError, Refusal};

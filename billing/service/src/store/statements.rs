@@ -1,14 +1,6 @@
 //! Every statement, by the name of its file. A test prepares each against the migrated schema.
 
-macro_rules! statements {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
-        #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
-    };
-}
-
-statements! {
+atoll_sqlite::statements! {
     INSERT_RUN = "insert_run.sql";
     SELECT_RUN = "select_run.sql";
     SELECT_INVOICE = "select_invoice.sql";

@@ -1,14 +1,6 @@
 //! Every statement, by the name of its file. A test prepares each against the migrated schema.
 
-macro_rules! statements {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
-        #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
-    };
-}
-
-statements! {
+atoll_sqlite::statements! {
     INSERT_MANIFEST = "insert_manifest.sql";
     SELECT_MANIFESTS = "select_manifests.sql";
     SELECT_SHARDS = "select_shards.sql";
