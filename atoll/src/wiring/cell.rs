@@ -43,9 +43,24 @@ impl RunningCell {
 /// Opens the databases and starts the cell: when this returns, it serves.
 pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
     let database = Database::parse(&config.database_url).map_err(anyhow::Error::msg)?;
+    let node_config = node_config(config, &database)?;
     let metrics = Metrics::install()?;
     let stores = OpenStores::open(&database).await?;
-    let node_config = node_config(config, &database)?;
+    match start_on(config, node_config, &stores, metrics).await {
+        Ok(cell) => Ok(RunningCell { cell, stores }),
+        Err(error) => {
+            stores.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn start_on(
+    config: &CellConfig,
+    node_config: cell_node::CellConfig,
+    stores: &OpenStores,
+    metrics: Metrics,
+) -> anyhow::Result<CellHandle> {
     let deps = CellDeps {
         stores: stores.stores.clone(),
         visibility: Arc::clone(&stores.visibility),
@@ -53,8 +68,7 @@ pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
         clock: clock(config.time_offset.as_deref())?,
         metrics: Some(metrics),
     };
-    let cell = cell_node::start(node_config, deps).await.context("the cell does not start")?;
-    Ok(RunningCell { cell, stores })
+    cell_node::start(node_config, deps).await.context("the cell does not start")
 }
 
 /// Serves until `life` ends.

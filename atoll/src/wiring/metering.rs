@@ -22,6 +22,8 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
         cells: config.cells.clone(),
         interval: Duration::from_secs(config.ingest_interval_seconds.max(1)),
     };
+    // Before the folder of the objects is made: a refused database leaves everything as it was.
+    metering::inspect_database(&config.database).await?;
     let deps = Deps { objects: objects::folder(&config.objects)? };
     let metering =
         Metering::build(metering_config, deps).await?.with_clock(clock(config.time_offset.as_deref())?);

@@ -1,15 +1,13 @@
 //! A cell's databases.
 
-mod lock;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use atoll_sqlite::DatabaseLock;
 use cell_store::{MemoryStore, Stores};
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
 use cell_visibility::{MemoryVisibility, VisibilityStore};
-use lock::DatabaseLock;
 
 /// What a cell stores in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,60 +46,82 @@ struct Files {
     store: SqliteStore,
     visibility: Arc<SqliteVisibility>,
     /// Given up last: see [`DatabaseLock`].
-    lock: DatabaseLock,
+    locks: [DatabaseLock; 2],
 }
 
 impl OpenStores {
     /// Opens a database, making it where it is missing. What another process uses, what is not ours and what is damaged is
-    /// refused, and then everything is left as it was.
+    /// refused, and then everything is left as it was; so it is where one of the files cannot be made.
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
-        let Database::Sqlite(path) = database else {
-            return Ok(Self {
+        match database {
+            Database::Memory => Ok(Self {
                 stores: MemoryStore::new().stores(),
                 visibility: Arc::new(MemoryVisibility::new()),
                 files: None,
-            });
-        };
-        let beside = visibility_path(path);
-        let named = || format!("database {}", path.display());
-        let existing = DatabaseLock::of_existing(path).await.with_context(named)?;
-        inspect(path).await?;
-        let lock = match existing {
-            Some(lock) => lock,
-            None => DatabaseLock::of_new(path).await.with_context(named)?,
-        };
-        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(named)?;
-        let named = || format!("database {}", beside.display());
-        let visibility =
-            Arc::new(SqliteVisibility::connect(SqliteOptions::new(&beside)).await.with_context(named)?);
-        Ok(Self {
-            stores: store.stores(),
-            visibility: Arc::clone(&visibility) as Arc<dyn VisibilityStore>,
-            files: Some(Files { store, visibility, lock }),
-        })
+            }),
+            Database::Sqlite(path) => {
+                let files = Files::open(path).await?;
+                Ok(Self {
+                    stores: files.store.stores(),
+                    visibility: Arc::clone(&files.visibility) as Arc<dyn VisibilityStore>,
+                    files: Some(files),
+                })
+            }
+        }
     }
 
     /// Waits for writes and closes the files.
     pub(crate) async fn close(self) {
-        if let Some(Files { store, visibility, lock }) = self.files {
+        if let Some(Files { store, visibility, locks }) = self.files {
             store.close().await;
             visibility.close().await;
-            drop(lock);
+            drop(locks);
         }
     }
 }
 
-/// Refuses files of a cell that it could not start on: their headers, and the logs of all shards. Writes nothing; files that
-/// are missing are fine.
+impl Files {
+    async fn open(path: &Path) -> anyhow::Result<Self> {
+        let beside = visibility_path(path);
+        // What these make goes with them, until both databases stand.
+        let mut locks = [
+            DatabaseLock::acquire(path).await.with_context(|| named(path))?,
+            DatabaseLock::acquire(&beside).await.with_context(|| named(&beside))?,
+        ];
+        look(path, &beside).await?;
+        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
+        let visibility = match SqliteVisibility::connect(SqliteOptions::new(&beside)).await {
+            Ok(visibility) => Arc::new(visibility),
+            Err(refused) => {
+                store.close().await;
+                return Err(refused).with_context(|| named(&beside));
+            }
+        };
+        locks.iter_mut().for_each(DatabaseLock::keep);
+        Ok(Self { store, visibility, locks })
+    }
+}
+
+/// Refuses files of a cell that it could not start on: for who uses them, for their headers, for the logs of all shards. Writes
+/// nothing; files that are missing are fine.
 pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
-    let options = SqliteOptions::new(path);
-    SqliteStore::inspect(&options, &mut cell_shard::LogInspector::default())
-        .await
-        .with_context(|| format!("database {}", path.display()))?;
     let beside = visibility_path(path);
-    SqliteVisibility::inspect(&SqliteOptions::new(&beside))
+    let _locks = [
+        DatabaseLock::of_existing(path).await.with_context(|| named(path))?,
+        DatabaseLock::of_existing(&beside).await.with_context(|| named(&beside))?,
+    ];
+    look(path, &beside).await
+}
+
+async fn look(path: &Path, beside: &Path) -> anyhow::Result<()> {
+    SqliteStore::inspect(&SqliteOptions::new(path), &mut cell_shard::LogInspector::default())
         .await
-        .with_context(|| format!("database {}", beside.display()))
+        .with_context(|| named(path))?;
+    SqliteVisibility::inspect(&SqliteOptions::new(beside)).await.with_context(|| named(beside))
+}
+
+fn named(path: &Path) -> String {
+    format!("database {}", path.display())
 }
 
 /// `cell.db` has its visibility in `cell-visibility.db`.

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use crate::content::content;
-use crate::refused::{refused, refused_but_for};
-use crate::running_cell::{CELL, RunningCell};
+use crate::refused::{is_log, refused, refused_but_for};
+use crate::running::{CELL, Running};
 
 #[test]
 fn a_database_that_is_none() {
@@ -26,7 +26,7 @@ fn a_database_of_another_owner_a_newer_version_or_with_a_damaged_header() {
     // Offsets and sizes as the file format of SQLite has them.
     for (at, bytes) in [(68, &b"else"[..]), (60, &999_i32.to_be_bytes()), (0, b"NotLite")] {
         let folder = tempfile::tempdir().unwrap();
-        RunningCell::start(folder.path(), &CELL).stop();
+        Running::start(folder.path(), &CELL).stop();
         let path = folder.path().join("cell.db");
         let mut content = std::fs::read(&path).unwrap();
         content[at..at + bytes.len()].copy_from_slice(bytes);
@@ -74,16 +74,27 @@ fn a_visibility_database_that_is_none() {
 }
 
 #[test]
+fn a_visibility_database_that_cannot_be_made() {
+    // A link to where nothing can be, and something in the way of the journal of its first transaction.
+    for in_the_way in [
+        |folder: &Path| std::os::unix::fs::symlink("missing/v.db", folder.join("cell-visibility.db")),
+        |folder: &Path| std::fs::create_dir(folder.join("cell-visibility.db-journal")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        in_the_way(folder.path()).unwrap();
+        refused(folder.path(), &CELL, "database cell-visibility.db");
+    }
+}
+
+#[test]
 fn a_database_that_another_process_uses_and_none_that_a_killed_one_used() {
     let folder = tempfile::tempdir().unwrap();
     let dev = ["server", "start-dev", "--port", "0", "--db-filename", "cell.db"];
     for [first, second] in [[&CELL[..], &dev[..]], [&dev, &CELL], [&CELL, &CELL]] {
-        let running = RunningCell::start(folder.path(), first);
-        // The one that runs may write to its logs meanwhile.
-        let is_log = |path: &Path| ["-wal", "-shm"].iter().any(|end| path.to_string_lossy().ends_with(end));
+        let running = Running::start(folder.path(), first);
         refused_but_for(folder.path(), second, "database cell.db: in use by another process", is_log);
         running.kill();
-        RunningCell::start(folder.path(), second).stop();
+        Running::start(folder.path(), second).stop();
     }
     assert_eq!(content(folder.path()).len(), 2, "a database, its visibility, and nothing else is left");
 }

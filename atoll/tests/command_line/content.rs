@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Every file under a folder, with its content; folders as empty ones with a name that ends in `/`.
+/// Every file under a folder, with its content; folders as empty ones with a name that ends in `/`, links with where they lead.
 pub(crate) fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if let Ok(target) = path.read_link() {
+            found.insert(path, target.into_os_string().into_encoded_bytes());
+        } else if path.is_dir() {
             found.extend(content(&path));
             found.insert(path.join(""), Vec::new());
         } else {

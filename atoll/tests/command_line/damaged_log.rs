@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use crate::refused::refused_but_for;
 use crate::run::atoll;
-use crate::running_cell::{CELL, RunningCell};
+use crate::running::{CELL, Running};
 
 /// Lives of the cell, each of which leaves a row in the log of every shard.
 const LIVES: usize = 3;
@@ -81,7 +81,7 @@ async fn damage(database: &mut SqliteConnection, damage: &Damage) {
 fn killed_cell() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..LIVES {
-        RunningCell::start(folder.path(), &CELL).kill();
+        Running::start(folder.path(), &CELL).kill();
     }
     folder
 }
@@ -158,7 +158,7 @@ async fn in_a_write_ahead_log_that_a_crash_left() {
 #[tokio::test]
 async fn in_events_that_stand_beside_it() {
     let folder = tempfile::tempdir().unwrap();
-    let cell = RunningCell::start(folder.path(), &[&CELL[..], &["--namespace", "default"]].concat());
+    let cell = Running::start(folder.path(), &[&CELL[..], &["--namespace", "default"]].concat());
     start_large(cell.address()).await;
     cell.kill();
     let mut database = connect(&folder.path().join("cell.db")).await;

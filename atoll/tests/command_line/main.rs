@@ -8,4 +8,5 @@ mod dev_refuses;
 mod dev_runs;
 mod refused;
 mod run;
-mod running_cell;
+mod running;
+mod service_refuses;

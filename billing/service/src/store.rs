@@ -48,7 +48,7 @@ impl StoreError {
     }
 }
 
-/// Refuses a file that cannot be billing's database, and changes nothing. That there is none is fine.
+/// Refuses a file that cannot be billing's database, or that another process uses, and changes nothing. That there is none is fine.
 pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
     Database::inspect(path, &SCHEMA).await
 }
@@ -60,8 +60,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when it is foreign, newer or would not be durable; then
-    /// nothing has been written.
+    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign, newer or
+    /// would not be durable; then nothing has been written.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { database: Database::open(path, &SCHEMA).await? })
     }

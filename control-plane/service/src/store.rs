@@ -43,7 +43,8 @@ macro_rules! sql {
 }
 use sql;
 
-/// Refuses a file that cannot be the control plane's database, and changes nothing. That there is none is fine.
+/// Refuses a file that cannot be the control plane's database, or that another process uses, and changes nothing. That there is
+/// none is fine.
 pub async fn inspect_database(file: &Path) -> Result<(), OpenError> {
     Database::inspect(file, &SCHEMA).await
 }
@@ -53,8 +54,8 @@ pub async fn inspect_database(file: &Path) -> Result<(), OpenError> {
 pub(crate) struct Store(Database);
 
 impl Store {
-    /// Opens the database, making it if there is none, and brings its schema up to date. A foreign or newer file is refused before
-    /// anything is written.
+    /// Opens the database, making it if there is none, and brings its schema up to date. A file that another
+    /// process uses, or that is foreign or newer, is refused before anything is written.
     pub(crate) async fn open(file: &Path) -> Result<Self, OpenError> {
         Ok(Self(Database::open(file, &SCHEMA).await?))
     }

@@ -34,7 +34,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("store/migrations/0001_cube.sql")],
 };
 
-/// Refuses a file that cannot be metering's database, and changes nothing. That there is none is fine.
+/// Refuses a file that cannot be metering's database, or that another process uses, and changes nothing. That there is none is fine.
 pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
     Database::inspect(path, &SCHEMA).await
 }
@@ -56,8 +56,8 @@ pub(crate) struct CubePage {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when it is foreign, newer or would not be durable; then
-    /// nothing has been written.
+    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign, newer or
+    /// would not be durable; then nothing has been written.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { database: Database::open(path, &SCHEMA).await? })
     }

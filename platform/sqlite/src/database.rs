@@ -1,20 +1,22 @@
 //! An open database.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
+use sqlx::{Connection, Sqlite, Transaction};
 
-use crate::durable::BUSY_TIMEOUT;
+use crate::durable::{BUSY_TIMEOUT, Durability};
 use crate::error::{OpenError, Refusal};
+use crate::file::{self, reading};
+use crate::lock::DatabaseLock;
 use crate::schema::Schema;
-use crate::{durable, header, migrate};
 
 /// Connections that read. Reads are short, so that few keep up with many callers.
 const READERS: u32 = 4;
 
-/// A database that is ours, of the newest schema, and durable. Clones share its connections.
+/// A database that is ours alone, of the newest schema, and durable. Clones share its connections.
 ///
 /// Errors of its calls are SQLite's: disk, lock or corruption. A transaction that failed has changed nothing, unless it was its
 /// commit that failed: then nobody knows.
@@ -22,21 +24,44 @@ const READERS: u32 = 4;
 pub struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
+    lock: Arc<Held>,
+}
+
+/// The file's lock until the database is closed. Connections of a database that is dropped without that close at some time later,
+/// and need SQLite's locks until then, which would go with this one: it is then held until the process ends.
+#[derive(Debug)]
+struct Held(Mutex<Option<DatabaseLock>>);
+
+impl Held {
+    fn new(lock: DatabaseLock) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(lock))))
+    }
+
+    fn take(&self) -> Option<DatabaseLock> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        std::mem::forget(self.take());
+    }
 }
 
 impl Database {
-    /// Opens the file, making it where there is none (its folder must exist), and brings its schema up to date. A file that is
-    /// foreign or newer is refused before anything is written. A crash leaves the old schema or the new one.
+    /// Opens the file, making it where there is none (its folder must exist), and brings its schema up to date. A file that another
+    /// process uses, or that is foreign or newer, is refused before anything is written. A crash leaves the old schema or the new
+    /// one.
     pub async fn open(path: &Path, schema: &Schema) -> Result<Self, OpenError> {
         let opened = open(path, schema).await;
         opened.map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
     }
 
-    /// Refuses a file that [`open`](Self::open) would refuse for what it is. Changes neither it nor its write-ahead log; that
-    /// there is none is fine.
+    /// Refuses a file that [`open`](Self::open) would refuse for what it is, or for who uses it. Changes neither it nor its
+    /// write-ahead log; that there is none is fine.
     pub async fn inspect(path: &Path, schema: &Schema) -> Result<(), OpenError> {
-        let looked = refuse_what_is_not_ours(path, schema).await;
-        looked.map(drop).map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
+        let looked = inspect(path, schema).await;
+        looked.map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
     }
 
     /// A connection for one reading statement. It cannot write.
@@ -56,62 +81,40 @@ impl Database {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
-    /// Lets transactions that run end, and closes all connections. Later calls fail.
+    /// Lets transactions that run end, closes all connections, and leaves the file to others, which have to wait for the end of the
+    /// process otherwise. Later calls fail.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+        drop(self.lock.take());
     }
 }
 
 async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
-    let is_new = refuse_what_is_not_ours(path, schema).await?;
+    let mut lock = DatabaseLock::acquire(path).await?;
     let options = writing(path);
-    let mut first = options.clone().create_if_missing(true).connect().await?;
-    let prepared = prepare(&mut first, schema).await;
-    let closed = first.close().await;
-    prepared?;
-    closed?;
-    if is_new {
-        sync_folder(path).map_err(Refusal::Unreadable)?;
-    }
+    let first = file::open(path, options.clone(), schema, Durability::Power).await?;
+    first.close().await?;
+    lock.keep();
     let writer = pool(1)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                let asserted = durable::assert_synchronous(connection).await;
-                asserted.map_err(|refusal| sqlx::Error::Configuration(refusal.into()))
+                let checked = Durability::Power.check(connection).await;
+                checked.map_err(|refusal| sqlx::Error::Configuration(refusal.into()))
             })
         })
         .connect_with(options)
         .await?;
     let readers = pool(READERS).connect_with(reading(path)).await?;
-    Ok(Database { writer, readers })
+    Ok(Database { writer, readers, lock: Held::new(lock) })
 }
 
-/// Judges the file without changing it, its write-ahead log included. Answers whether it is new.
-async fn refuse_what_is_not_ours(path: &Path, schema: &Schema) -> Result<bool, Refusal> {
-    let Some(claim) = header::read(path)? else { return Ok(true) };
-    schema.applied(claim)?;
-    if header::has_log(path) {
-        let mut connection = reading(path).connect().await?;
-        let claim = migrate::claim(&mut connection).await;
-        connection.close().await?;
-        schema.applied(claim?)?;
+async fn inspect(path: &Path, schema: &Schema) -> Result<(), Refusal> {
+    let Some(_lock) = DatabaseLock::of_existing(path).await? else { return Ok(()) };
+    match file::look(path, schema).await? {
+        Some(found) => Ok(found.close().await?),
+        None => Ok(()),
     }
-    Ok(false)
-}
-
-/// A new file becomes a whole database in one transaction of the rollback journal. Only then does it get a write-ahead log, so
-/// that its header says from the first moment on what it is.
-async fn prepare(connection: &mut sqlx::SqliteConnection, schema: &Schema) -> Result<(), Refusal> {
-    durable::assert_synchronous(connection).await?;
-    migrate::migrate(connection, schema).await?;
-    durable::use_write_ahead_log(connection).await
-}
-
-/// Makes a new file's name durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
 }
 
 fn writing(path: &Path) -> SqliteConnectOptions {
@@ -123,10 +126,6 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         // Where a plain sync leaves the data in the disk's cache (macOS).
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON")
-}
-
-fn reading(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).read_only(true)
 }
 
 /// Connections are local: they neither go stale nor away, so that none is asked whether it still lives.

@@ -17,13 +17,27 @@ const SQLITE_BUSY: &str = "5";
 /// `PRAGMA synchronous` where every commit is synced (FULL).
 const SYNCHRONOUS_FULL: i64 = 2;
 
-/// Refuses a connection that does not sync its commits.
-pub(crate) async fn assert_synchronous(connection: &mut SqliteConnection) -> Result<(), Refusal> {
-    let found: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await?;
-    if found < SYNCHRONOUS_FULL {
-        return Err(Refusal::NotDurable { setting: "synchronous", found: found.to_string() });
+/// What a commit must withstand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The loss of power.
+    Power,
+    /// The end of the process: for tests, in which no machine stops.
+    Process,
+}
+
+impl Durability {
+    /// Refuses a connection whose commits would not withstand that ([`Refusal::NotDurable`]).
+    pub async fn check(self, connection: &mut SqliteConnection) -> Result<(), Refusal> {
+        if self == Self::Process {
+            return Ok(());
+        }
+        let found: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await?;
+        if found < SYNCHRONOUS_FULL {
+            return Err(Refusal::NotDurable { setting: "synchronous", found: found.to_string() });
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Gives the file a write-ahead log, which it keeps; refuses one that cannot have any (`:memory:`).
@@ -61,10 +75,11 @@ mod tests {
         for (setting, found) in [("OFF", "0"), ("NORMAL", "1")] {
             let pragma = format!("PRAGMA synchronous = {setting}");
             sqlx::raw_sql(sqlx::AssertSqlSafe(pragma)).execute(&mut connection).await.unwrap();
-            let refusal = assert_synchronous(&mut connection).await.unwrap_err();
+            let refusal = Durability::Power.check(&mut connection).await.unwrap_err();
             assert_eq!(refusal.to_string(), format!("would not be durable: synchronous is {found}"));
+            Durability::Process.check(&mut connection).await.unwrap();
         }
         sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await.unwrap();
-        assert_synchronous(&mut connection).await.unwrap();
+        Durability::Power.check(&mut connection).await.unwrap();
     }
 }

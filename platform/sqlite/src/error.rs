@@ -19,7 +19,13 @@ pub struct OpenError {
 /// What is wrong with a database file, or with what is under it.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The file exists and cannot be read.
+    /// Another process has it.
+    #[error("in use by another process")]
+    InUse,
+    /// There is no file, and none can be made.
+    #[error("cannot be made: {0}")]
+    NotMade(std::io::Error),
+    /// The file, or its folder, exists and cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(std::io::Error),
     /// The file is no SQLite database.

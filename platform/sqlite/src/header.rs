@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use crate::beside::is_written;
 use crate::error::Refusal;
 use crate::schema::Claim;
 
@@ -28,17 +29,4 @@ pub(crate) fn read(path: &Path) -> Result<Option<Claim>, Refusal> {
     }
     let number = |at: usize| i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     Ok(Some(Claim { application_id: number(APPLICATION_ID_AT), version: number(USER_VERSION_AT) }))
-}
-
-/// Whether commits stand in the file's write-ahead log only, so that the header may be out of date.
-pub(crate) fn has_log(path: &Path) -> bool {
-    is_written(path, "-wal")
-}
-
-/// Whether something stands in the file that SQLite keeps beside the database, or beside what a link to it leads to.
-fn is_written(path: &Path, suffix: &str) -> bool {
-    let Ok(path) = path.canonicalize() else { return false };
-    let mut beside = path.into_os_string();
-    beside.push(suffix);
-    std::fs::metadata(beside).is_ok_and(|found| found.len() > 0)
 }

@@ -44,9 +44,13 @@ async fn one_that_fails_half_way_leaves_the_old_state() {
 }
 
 #[tokio::test]
-async fn one_that_fails_in_a_new_file_leaves_it_new() {
+async fn one_that_fails_in_a_new_file_leaves_none() {
     const BROKEN_FROM_THE_START: Schema = Schema { migrations: &[BROKEN], ..BOOKS };
     let folder = Folder::new();
+    Database::open(&folder.file(), &BROKEN_FROM_THE_START).await.unwrap_err();
+    assert!(folder.contents().is_empty());
+    // Nor is one that was empty taken for anything.
+    std::fs::write(folder.file(), b"").unwrap();
     Database::open(&folder.file(), &BROKEN_FROM_THE_START).await.unwrap_err();
     assert_eq!(number(&folder.file(), "SELECT count(*) FROM sqlite_schema").await, 0);
     assert!(authors(&open(&folder.file()).await).await.is_empty());

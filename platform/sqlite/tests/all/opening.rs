@@ -1,5 +1,7 @@
 //! Files that are taken.
 
+use atoll_sqlite::Refusal;
+
 use super::*;
 
 #[tokio::test]
@@ -45,24 +47,27 @@ async fn what_was_committed_survives_a_kill() {
     assert_eq!(authors(&open(&killed.file()).await).await, ["Ada"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_may_open_a_new_file_at_once() {
-    for _ in 0..10 {
-        let folder = Folder::new();
-        let opening: Vec<_> = (0..8)
-            .map(|number| {
-                let file = folder.file();
-                tokio::spawn(async move {
-                    let database = open(&file).await;
-                    add_author(&database, &format!("author {number}")).await;
-                    database
-                })
-            })
-            .collect();
-        let mut databases = Vec::new();
-        for database in opening {
-            databases.push(database.await.unwrap());
-        }
-        assert_eq!(authors(&databases[0]).await.len(), 8);
+#[tokio::test]
+async fn of_many_that_open_a_new_file_at_once_one_gets_it() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let opened = futures::future::join_all((0..8).map(|_| Database::open(&file, &BOOKS))).await;
+    let (ours, refused): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+    for refused in refused {
+        let message = refused.unwrap_err().to_string();
+        assert_eq!(message, format!("books database {}: in use by another process", file.display()));
     }
+    let [Ok(database)] = &ours[..] else { panic!("{} opened it", ours.len()) };
+    add_author(database, "Ada").await;
+    assert_eq!(authors(database).await, ["Ada"]);
+    database.close().await;
+    assert_eq!(authors(&open(&file).await).await, ["Ada"]);
+}
+
+#[tokio::test]
+async fn a_database_that_is_dropped_open_stays_taken() {
+    let folder = Folder::new();
+    drop(open(&folder.file()).await);
+    let inspected = Database::inspect(&folder.file(), &BOOKS).await;
+    assert!(matches!(inspected.unwrap_err().refusal, Refusal::InUse));
 }

@@ -72,7 +72,19 @@ async fn a_database_that_cannot_have_a_write_ahead_log() {
 #[tokio::test]
 async fn a_path_where_no_file_can_be() {
     let folder = Folder::new();
-    assert!(refusal(&folder.0.path().join("missing/books.db")).await.contains("unable to open"));
+    assert!(
+        refusal(&folder.0.path().join("missing/books.db")).await.contains("cannot be made: No such file")
+    );
     assert!(refusal(folder.0.path()).await.contains("cannot be read"));
+    assert!(folder.contents().is_empty());
+}
+
+#[tokio::test]
+async fn a_first_start_that_fails_leaves_nothing() {
+    let folder = Folder::new();
+    // In the way of the journal.
+    std::fs::create_dir(folder.0.path().join("books.db-journal")).unwrap();
+    assert!(refusal(&folder.file()).await.contains("unable to open"));
+    std::fs::remove_dir(folder.0.path().join("books.db-journal")).unwrap();
     assert!(folder.contents().is_empty());
 }

@@ -1,4 +1,4 @@
-//! A cell that serves.
+//! A process that serves.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Serves `cell.db`.
 pub(crate) const CELL: [&str; 6] = ["cell", "serve", "--port", "0", "--database-url", "sqlite:cell.db"];
 
-/// `atoll cell serve` or `atoll server start-dev`.
-pub(crate) struct RunningCell {
+/// A piece of a cloud, or `atoll server start-dev`.
+pub(crate) struct Running {
     process: Child,
     /// What it said when it served.
     said: String,
@@ -19,7 +19,7 @@ pub(crate) struct RunningCell {
     _output: BufReader<ChildStdout>,
 }
 
-impl RunningCell {
+impl Running {
     /// Starts one in `folder` and waits until it says that it serves.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_atoll"))
@@ -36,7 +36,7 @@ impl RunningCell {
         Self { process, said: line, _output: output }
     }
 
-    /// Where `atoll cell serve` serves, `host:port`.
+    /// Where a piece serves, `host:port`.
     pub(crate) fn address(&self) -> &str {
         let words = self.said.split_whitespace().map(|word| word.trim_end_matches('.'));
         let mut addresses = words.filter(|word| word.parse::<SocketAddr>().is_ok());
@@ -56,7 +56,7 @@ impl RunningCell {
     }
 }
 
-impl Drop for RunningCell {
+impl Drop for Running {
     /// Nothing is left of a test that fails.
     fn drop(&mut self) {
         // Already gone is as good.
