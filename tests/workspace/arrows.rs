@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("cell-engine", &["atoll-api", "atoll-internal-api"]),
     ("cell-store", &["atoll-internal-api"]),
-    ("cell-store-sql", &["atoll-api", "atoll-internal-api", "cell-store", "cell-visibility"]),
+    ("cell-store-sql", &["atoll-sqlite", "cell-store", "cell-visibility"]),
     ("cell-visibility", &["atoll-api", "atoll-internal-api"]),
     ("cell-shard", &["atoll-api", "atoll-internal-api", "cell-engine", "cell-store", "metering-rules"]),
     ("cell-matching", &["atoll-internal-api"]),

@@ -1,5 +1,6 @@
 //! SQLite's errors as the store's.
 
+use atoll_sqlite::Refusal;
 use cell_store::StoreError;
 use sqlx::error::DatabaseError;
 use std::io;
@@ -37,6 +38,19 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
         sqlx::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::Full(text),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(text),
         _ => StoreError::Unavailable(text),
+    }
+}
+
+/// Why a file is not used. What it is, or what it would promise, is unsafe; what the disk answers may pass.
+pub(super) fn refused(refusal: Refusal) -> StoreError {
+    match refusal {
+        Refusal::Sql(error) | Refusal::Migration { source: error, .. } => store_error(error),
+        Refusal::Unreadable(_) | Refusal::NotMade(_) | Refusal::InUse => {
+            StoreError::Unavailable(refusal.to_string())
+        }
+        Refusal::NotSqlite | Refusal::Foreign { .. } | Refusal::Newer { .. } | Refusal::NotDurable { .. } => {
+            StoreError::Unsafe(refusal.to_string())
+        }
     }
 }
 

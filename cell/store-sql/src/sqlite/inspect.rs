@@ -1,58 +1,32 @@
 //! A look at a file before it is opened for writing.
 
 use super::checkpoint::found;
-use super::error::{damaged, store_error};
-use super::header::{self, Found};
+use super::error::{damaged, refused, store_error};
 use super::keys;
-use super::migrate::{CELL, Schema, pragma};
-use super::options::SqliteOptions;
 use super::read;
+use super::schema::CELL;
 use super::statements::{IDENTITY, STANDING_SHARDS};
+use atoll_sqlite::{Schema, file};
 use cell_store::{Inspector, ShardId, StoreError, check};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
-use std::path::{Path, PathBuf};
-
-/// Refuses a file that [`super::database::Database::open`] would refuse. Answers a connection that can only read, or none
-/// where there is no database yet.
-///
-/// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it
-/// (`-shm`), which is made or rebuilt where it has to be, and holds nothing of its own.
-pub(super) async fn look(
-    options: &SqliteOptions,
-    schema: &Schema,
-) -> Result<Option<SqliteConnection>, StoreError> {
-    if header::check(&options.path, schema)? == Found::Nothing {
-        return Ok(None);
-    }
-    // SQLite keeps its files beside the one that a link leads to.
-    let path = options.path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    if beside(&path, "-journal").exists() {
-        // A first start that did not commit: it will be rolled back to nothing.
-        return Ok(None);
-    }
-    let has_log = beside(&path, "-wal").exists();
-    let mut connection = options.looking(!has_log).connect().await.map_err(store_error)?;
-    let application_id = pragma(&mut connection, "PRAGMA application_id").await?;
-    let version = pragma(&mut connection, "PRAGMA user_version").await?;
-    schema
-        .accept(application_id, version)
-        .map_err(|why| StoreError::Unsafe(format!("{}: {why}", options.path.display())))?;
-    Ok(Some(connection))
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
+use sqlx::{Connection, SqliteConnection};
+use std::path::Path;
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more than
 /// one tail, and no more than one of its segments, is in memory.
-pub(super) async fn cell(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
-    let Some(mut connection) = look(options, &CELL).await? else { return Ok(()) };
+pub(super) async fn cell(path: &Path, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
+    let found = file::look(path, &CELL).await.map_err(refused)?;
+    let Some(mut connection) = found else { return Ok(()) };
     let looked = shards(&mut connection, inspector).await;
     connection.close().await.map_err(store_error)?;
     looked
+}
+
+/// Looks at a database of which only its header matters.
+pub(super) async fn header(path: &Path, schema: &Schema) -> Result<(), StoreError> {
+    match file::look(path, schema).await.map_err(refused)? {
+        Some(connection) => connection.close().await.map_err(store_error),
+        None => Ok(()),
+    }
 }
 
 async fn shards(connection: &mut SqliteConnection, inspector: &mut dyn Inspector) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! How a SQLite file is used.
 
+use atoll_sqlite::Durability;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use std::path::PathBuf;
@@ -70,15 +71,19 @@ impl SqliteOptions {
             .disable_statement_logging()
     }
 
-    /// A connection that writes; `create` makes the file.
-    pub(super) fn writing(&self, create: bool) -> SqliteConnectOptions {
+    /// What every connection that writes must promise.
+    pub(super) fn durability(&self) -> Durability {
+        if self.allow_unsafe { Durability::Process } else { Durability::Power }
+    }
+
+    /// A connection that writes to a file that is there.
+    pub(super) fn writing(&self) -> SqliteConnectOptions {
         let synchronous = match self.synchronous {
             Synchronous::Full => SqliteSynchronous::Full,
             Synchronous::Off => SqliteSynchronous::Off,
         };
         let mut options = self
             .connection()
-            .create_if_missing(create)
             .page_size(PAGE_BYTES as u32)
             .synchronous(synchronous)
             .pragma("wal_autocheckpoint", (self.wal_bytes / PAGE_BYTES).to_string())
@@ -94,11 +99,5 @@ impl SqliteOptions {
     /// A connection that only reads.
     pub(super) fn reading(&self) -> SqliteConnectOptions {
         self.connection().pragma("query_only", "ON")
-    }
-
-    /// A connection that cannot write. `alone` says that no write-ahead log stands beside the file: it is then read without
-    /// locks and without SQLite's index of the log, so that no file is made.
-    pub(super) fn looking(&self, alone: bool) -> SqliteConnectOptions {
-        self.reading().read_only(true).immutable(alone)
     }
 }

@@ -3,7 +3,8 @@
 use super::database::Database;
 use super::error::store_error;
 use super::options::SqliteOptions;
-use super::{append, checkpoint, inspect, metadata, migrate, read, waiting};
+use super::schema::CELL;
+use super::{append, checkpoint, inspect, metadata, read, waiting};
 use async_trait::async_trait;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
@@ -25,7 +26,7 @@ impl SqliteStore {
     /// Answers `Unsafe`, before anything is written, where commits would not survive the loss of power
     /// or where the file belongs to another program or a newer version.
     pub async fn connect(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
-        Ok(SqliteStore { database: Arc::new(Database::open(options, &migrate::CELL).await?) })
+        Ok(SqliteStore { database: Arc::new(Database::open(options, &CELL).await?) })
     }
 
     /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, and what `inspector` refuses of the
@@ -34,7 +35,7 @@ impl SqliteStore {
     /// Writes nothing: at most SQLite's index (`-shm`) of a write-ahead log that a crash left is made or rebuilt. Call it while
     /// no other process writes.
     pub async fn inspect(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
-        inspect::cell(options, inspector).await
+        inspect::cell(&options.path, inspector).await
     }
 
     /// Handles on this store, one per seam.

@@ -2,60 +2,56 @@
 
 use super::batched::Batched;
 
-macro_rules! statements {
-    (single { $($single:ident = $single_file:literal,)* } batched { $($batched:ident = $batched_file:literal,)* }) => {
-        $(pub(super) const $single: &str = include_str!($single_file);)*
-        $(pub(super) static $batched: Batched = Batched::new(include_str!($batched_file));)*
+atoll_sqlite::statements! {
+    STANDING = "standing.sql";
+    LOG_END = "log_end.sql";
+    RAISE_EPOCH = "raise_epoch.sql";
+    TAIL = "tail.sql";
+    FENCE = "fence.sql";
+    SHARD_EXISTS = "shard_exists.sql";
+    ADVANCE = "advance.sql";
+    TRIM = "trim.sql";
+    HISTORY = "history.sql";
+    DUE = "due.sql";
+    EXPIRED = "expired.sql";
+    WAITING = "waiting.sql";
+    WAITING_COUNT = "waiting_count.sql";
+    OUTBOX = "outbox.sql";
+    STANDING_SHARDS = "standing_shards.sql";
+    IDENTITY = "identity.sql";
+    PUT_IDENTITY = "put_identity.sql";
+    PUT_SHARDS = "put_shards.sql";
+    METADATA_LIST = "metadata_list.sql";
+    METADATA_PUT = "metadata_put.sql";
+    METADATA_VERSION = "metadata_version.sql";
+    METADATA_REMOVE = "metadata_remove.sql";
+}
 
+/// As [`atoll_sqlite::statements`], of texts that hold what is repeated for each row.
+macro_rules! batched_statements {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: Batched = Batched::new(include_str!(concat!("sql/", $file)));)*
         #[cfg(test)]
-        pub(super) const SINGLE: &[&str] = &[$($single),*];
-        #[cfg(test)]
-        pub(super) static BATCHED: &[&Batched] = &[$(&$batched),*];
+        pub(super) static BATCHED: &[&Batched] = &[$(&$name),*];
     };
 }
-pub(in crate::sqlite) use statements;
+pub(in crate::sqlite) use batched_statements;
 
-statements! {
-    single {
-        STANDING = "sql/standing.sql",
-        LOG_END = "sql/log_end.sql",
-        RAISE_EPOCH = "sql/raise_epoch.sql",
-        TAIL = "sql/tail.sql",
-        FENCE = "sql/fence.sql",
-        SHARD_EXISTS = "sql/shard_exists.sql",
-        ADVANCE = "sql/advance.sql",
-        TRIM = "sql/trim.sql",
-        HISTORY = "sql/history.sql",
-        DUE = "sql/due.sql",
-        EXPIRED = "sql/expired.sql",
-        WAITING = "sql/waiting.sql",
-        WAITING_COUNT = "sql/waiting_count.sql",
-        OUTBOX = "sql/outbox.sql",
-        STANDING_SHARDS = "sql/standing_shards.sql",
-        IDENTITY = "sql/identity.sql",
-        PUT_IDENTITY = "sql/put_identity.sql",
-        PUT_SHARDS = "sql/put_shards.sql",
-        METADATA_LIST = "sql/metadata_list.sql",
-        METADATA_PUT = "sql/metadata_put.sql",
-        METADATA_VERSION = "sql/metadata_version.sql",
-        METADATA_REMOVE = "sql/metadata_remove.sql",
-    }
-    batched {
-        APPEND = "sql/append.sql",
-        EPOCHS = "sql/epochs.sql",
-        PUT_ENTITIES = "sql/put_entities.sql",
-        DELETE_ENTITIES = "sql/delete_entities.sql",
-        PUT_CHUNKS = "sql/put_chunks.sql",
-        DELETE_CHUNKS = "sql/delete_chunks.sql",
-        DELETE_HISTORIES = "sql/delete_histories.sql",
-        PUT_HISTORY = "sql/put_history.sql",
-        PUT_WAITING = "sql/put_waiting.sql",
-        DELETE_WAITING = "sql/delete_waiting.sql",
-        PUT_OUTBOX = "sql/put_outbox.sql",
-        DELETE_OUTBOX = "sql/delete_outbox.sql",
-        LOAD = "sql/load.sql",
-        SEGMENTS = "sql/segments.sql",
-    }
+batched_statements! {
+    APPEND = "append.sql";
+    EPOCHS = "epochs.sql";
+    PUT_ENTITIES = "put_entities.sql";
+    DELETE_ENTITIES = "delete_entities.sql";
+    PUT_CHUNKS = "put_chunks.sql";
+    DELETE_CHUNKS = "delete_chunks.sql";
+    DELETE_HISTORIES = "delete_histories.sql";
+    PUT_HISTORY = "put_history.sql";
+    PUT_WAITING = "put_waiting.sql";
+    DELETE_WAITING = "delete_waiting.sql";
+    PUT_OUTBOX = "put_outbox.sql";
+    DELETE_OUTBOX = "delete_outbox.sql";
+    LOAD = "load.sql";
+    SEGMENTS = "segments.sql";
 }
 
 #[cfg(test)]
@@ -72,7 +68,7 @@ pub(super) mod tests {
         single: &[&str],
         batched: &'static [&'static Batched],
     ) {
-        let mut connection = options.writing(false).connect().await.expect("a connection");
+        let mut connection = options.writing().connect().await.expect("a connection");
         let sizes = [1, 2, 16, 32, MAX_ROWS];
         let batched = batched.iter().flat_map(|batched| sizes.map(|size| batched.next(size).0));
         for text in single.iter().copied().chain(batched) {
@@ -89,7 +85,7 @@ pub(super) mod tests {
         batched: &'static [&'static Batched],
         tables: &[&str],
     ) {
-        let mut connection = options.writing(false).connect().await.expect("a connection");
+        let mut connection = options.writing().connect().await.expect("a connection");
         let batched = batched.iter().map(|batched| batched.next(3).0);
         for text in single.iter().copied().chain(batched) {
             let explained = format!("EXPLAIN QUERY PLAN {text}");
@@ -109,11 +105,12 @@ pub(super) mod tests {
         let directory = tempfile::TempDir::new().expect("a temporary directory");
         let options = SqliteOptions::new(directory.path().join("cell.db"));
         let store = SqliteStore::connect(options.clone()).await.expect("a store");
-        prepare_all(&options, SINGLE, BATCHED).await;
+        let mut single: Vec<&str> = ALL.iter().map(|(_, text)| *text).collect();
+        prepare_all(&options, &single, BATCHED).await;
         let tables = ["log", "entity", "chunk", "waiting", "history", "outbox", "metadata", "shard"];
         // A look at a database reads every shard.
-        let by_index: Vec<&str> = SINGLE.iter().copied().filter(|text| *text != STANDING_SHARDS).collect();
-        refuse_scans(&options, &by_index, BATCHED, &tables).await;
+        single.retain(|text| *text != STANDING_SHARDS);
+        refuse_scans(&options, &single, BATCHED, &tables).await;
         store.close().await;
     }
 }

@@ -7,17 +7,15 @@ mod statements;
 mod write;
 
 use super::database::Database;
-use super::error::store_error;
 use super::inspect;
-use super::migrate;
 use super::options::SqliteOptions;
+use super::schema::VISIBILITY;
 use async_trait::async_trait;
 use cell_store::StoreError;
 use cell_visibility::{
     Attribute, Count, Deletion, ListRequest, Page, Predicate, VisibilityError, VisibilityRecord,
     VisibilityStore,
 };
-use sqlx::Connection;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -30,16 +28,13 @@ pub struct SqliteVisibility {
 impl SqliteVisibility {
     /// Opens the file or makes it, and refuses what [`crate::SqliteStore::connect`] refuses.
     pub async fn connect(options: SqliteOptions) -> Result<SqliteVisibility, StoreError> {
-        Ok(SqliteVisibility { database: Arc::new(Database::open(options, &migrate::VISIBILITY).await?) })
+        Ok(SqliteVisibility { database: Arc::new(Database::open(options, &VISIBILITY).await?) })
     }
 
     /// Refuses a file that [`SqliteVisibility::connect`] would refuse, and writes nothing; see
     /// [`crate::SqliteStore::inspect`].
     pub async fn inspect(options: &SqliteOptions) -> Result<(), StoreError> {
-        match inspect::look(options, &migrate::VISIBILITY).await? {
-            Some(connection) => connection.close().await.map_err(store_error),
-            None => Ok(()),
-        }
+        inspect::header(&options.path, &VISIBILITY).await
     }
 
     /// Waits for writes that are under way and closes the file; later calls answer `Unavailable`.

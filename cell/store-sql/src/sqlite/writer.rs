@@ -1,7 +1,6 @@
 //! The one connection that writes.
 
-use super::database::assert_synced;
-use super::error::{is_harmless, store_error};
+use super::error::{is_harmless, refused, store_error};
 use super::options::SqliteOptions;
 use cell_store::StoreError;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -74,8 +73,8 @@ impl Writer {
         match &*slot {
             Slot::Closed => return Err(StoreError::Unavailable("the store is closed".to_owned())),
             Slot::Lost => {
-                let mut connection = self.options.writing(false).connect().await.map_err(store_error)?;
-                assert_synced(&mut connection, &self.options).await?;
+                let mut connection = self.options.writing().connect().await.map_err(store_error)?;
+                self.options.durability().check(&mut connection).await.map_err(refused)?;
                 *slot = Slot::Idle(connection);
             }
             Slot::Idle(_) | Slot::Busy(_) => {}
@@ -133,7 +132,7 @@ impl Writing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{database::Database, migrate};
+    use crate::sqlite::{database::Database, schema::CELL};
     use sqlx::Row;
 
     async fn run(writer: &Writer, sql: &'static str) -> Result<(), StoreError> {
@@ -150,7 +149,7 @@ mod tests {
 
     async fn database(directory: &tempfile::TempDir) -> Database {
         let options = SqliteOptions::new(directory.path().join("cell.db"));
-        let database = Database::open(options, &migrate::CELL).await.expect("a database");
+        let database = Database::open(options, &CELL).await.expect("a database");
         run(&database.writer, "INSERT INTO shard VALUES (1, 0, 0, x'')").await.expect("a row");
         database
     }

@@ -50,7 +50,7 @@ async fn commits_that_are_not_synced() {
 
 #[tokio::test]
 async fn a_database_without_a_write_ahead_log() {
-    assert!(refused(SqliteOptions::new(":memory:")).await.contains("journal mode"));
+    assert!(refused(SqliteOptions::new(":memory:")).await.contains("journal_mode is memory"));
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_database_of_another_program() {
     let path = directory.path().join("cell.db");
     run_sql(&path, "CREATE TABLE recipe (name TEXT)").await;
     let before = contents(&directory);
-    assert!(refused(SqliteOptions::new(&path)).await.contains("not a cell database"));
+    assert!(refused(SqliteOptions::new(&path)).await.contains("belongs to another program"));
     assert_eq!(contents(&directory), before);
 }
 
@@ -82,7 +82,7 @@ async fn a_database_of_a_newer_version() {
     SqliteStore::connect(SqliteOptions::new(&path)).await.expect("a new store").close().await;
     run_sql(&path, "PRAGMA user_version = 99").await;
     let before = contents(&directory);
-    assert!(refused(SqliteOptions::new(&path)).await.contains("format 99"));
+    assert!(refused(SqliteOptions::new(&path)).await.contains("schema version 99"));
     assert_eq!(contents(&directory), before);
 }
 
@@ -93,7 +93,7 @@ async fn a_newer_version_that_stands_in_the_write_ahead_log_only() {
     let store = SqliteStore::connect(SqliteOptions::new(&path)).await.expect("a new store");
     store.open(1, Uuid::nil()).await.expect("open");
     run_sql(&path, "PRAGMA user_version = 98").await;
-    assert!(refused(SqliteOptions::new(&path)).await.contains("format 98"));
+    assert!(refused(SqliteOptions::new(&path)).await.contains("schema version 98"));
     store.close().await;
 }
 

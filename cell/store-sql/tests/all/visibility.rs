@@ -32,5 +32,5 @@ async fn a_cell_database_is_no_visibility_database() {
     let options = options(&directory, "cell.db");
     SqliteStore::connect(options.clone()).await.expect("a store").close().await;
     let refused = SqliteVisibility::connect(options).await.err().expect("another schema");
-    assert!(refused.to_string().contains("not a visibility database"), "{refused}");
+    assert!(refused.to_string().contains("belongs to another program"), "{refused}");
 }

@@ -1,10 +1,5 @@
 -- Logs, snapshots, histories, outbox and configuration of one cell.
 
-CREATE TABLE migration (
-    version INTEGER PRIMARY KEY,
-    name    TEXT NOT NULL
-) STRICT;
-
 -- One row, made with the store.
 CREATE TABLE identity (
     only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),

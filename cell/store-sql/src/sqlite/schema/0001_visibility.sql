@@ -1,10 +1,5 @@
 -- Visibility records of one cell.
 
-CREATE TABLE migration (
-    version INTEGER PRIMARY KEY,
-    name    TEXT NOT NULL
-) STRICT;
-
 CREATE TABLE record (
     row_id                 INTEGER PRIMARY KEY,
     namespace_id           BLOB NOT NULL,

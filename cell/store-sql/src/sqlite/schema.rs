@@ -1,0 +1,11 @@
+//! The kinds of database files of a cell.
+
+use atoll_sqlite::Schema;
+
+/// Logs, snapshots and configuration of a cell.
+pub(super) const CELL: Schema =
+    Schema { name: "cell", mark: *b"Atol", migrations: &[include_str!("schema/0001_cell.sql")] };
+
+/// Visibility records of a cell.
+pub(super) const VISIBILITY: Schema =
+    Schema { name: "visibility", mark: *b"Atov", migrations: &[include_str!("schema/0001_visibility.sql")] };

@@ -1,1 +1,0 @@
-INSERT INTO migration (version, name) VALUES (?, ?)
