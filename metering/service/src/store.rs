@@ -34,7 +34,8 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("store/migrations/0001_cube.sql")],
 };
 
-/// Refuses a file that cannot be metering's database, or that another process uses, and changes nothing. That there is none is fine.
+/// Refuses a file that cannot be metering's database, or that another process uses, and changes nothing. That there is
+/// none is fine.
 pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
     Database::inspect(path, &SCHEMA).await
 }

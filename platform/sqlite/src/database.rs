@@ -96,6 +96,7 @@ async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
     let first = file::open(path, options.clone(), schema, Durability::Power).await?;
     first.close().await?;
     lock.keep();
+    let lock = Held::new(lock);
     let writer = pool(1)
         .after_connect(|connection, _| {
             Box::pin(async move {
@@ -106,7 +107,7 @@ async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
         .connect_with(options)
         .await?;
     let readers = pool(READERS).connect_with(reading(path)).await?;
-    Ok(Database { writer, readers, lock: Held::new(lock) })
+    Ok(Database { writer, readers, lock })
 }
 
 async fn inspect(path: &Path, schema: &Schema) -> Result<(), Refusal> {

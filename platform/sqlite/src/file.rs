@@ -16,8 +16,8 @@ use crate::{header, migrate};
 /// Judges a file. Answers a connection that can only read, or none where there is no database yet: no file, or one whose creation
 /// never committed. Refused is what [`open`] would refuse for what it is.
 ///
-/// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it (`-shm`), which
-/// is made or rebuilt where it has to be, and holds nothing of its own.
+/// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it (`-shm`),
+/// which is made or rebuilt where it has to be, and holds nothing of its own.
 pub async fn look(path: &Path, schema: &Schema) -> Result<Option<SqliteConnection>, Refusal> {
     let Some(claim) = header::read(path)? else { return Ok(None) };
     schema.applied(claim)?;

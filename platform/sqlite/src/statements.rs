@@ -3,7 +3,7 @@
 /// The texts of a module's statements, each a constant, from files in `sql/` beside it; and, for a test that prepares each against
 /// the migrated schema, `ALL` of them with the names of their files.
 ///
-/// ```ignore
+/// ```text
 /// atoll_sqlite::statements! {
 ///     SELECT_AUTHOR = "select_author.sql";
 /// }

@@ -24,7 +24,8 @@ impl SqliteStore {
     /// Opens the file or makes it.
     ///
     /// Answers `Unsafe`, before anything is written, where commits would not survive the loss of power
-    /// or where the file belongs to another program or a newer version.
+    /// or where the file belongs to another program or a newer version. Whether another process has it open is not seen: where
+    /// that can be, the caller holds its `atoll_sqlite::DatabaseLock`.
     pub async fn connect(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
         Ok(SqliteStore { database: Arc::new(Database::open(options, &CELL).await?) })
     }
