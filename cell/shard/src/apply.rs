@@ -210,6 +210,7 @@ impl ShardState {
                 let workflow = self.workflows.get_mut(&WorkflowKey::of(&key));
                 if let Some(run) = workflow.and_then(|w| w.run_mut(key.run_id)).and_then(Slot::resident_mut) {
                     touch(run, position, ordinal);
+                    run.waiting.note(&delta);
                     run.used = self.tick;
                     self.open.watchers.append(&mut run.watchers);
                     if run.expires != expires {
@@ -322,7 +323,7 @@ fn apply_to<'a, T: Entity>(
     transition: &Transition,
 ) -> Result<(&'a mut Resident<T>, EffectDelta), String> {
     if matches!(slot, Slot::Absent) {
-        *slot = Slot::Resident(Box::new(Resident::new(T::create(transition.entity.clone()), START, 0)));
+        *slot = Slot::Resident(Box::new(Resident::new(T::create(transition.entity.clone()))));
     }
     let Slot::Resident(resident) = slot else { return Err("entity is quarantined".into()) };
     let delta = guarded(EngineCall::Apply, &transition.entity, || resident.entity.apply(transition))?;

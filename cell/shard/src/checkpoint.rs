@@ -4,8 +4,8 @@
 //! An entity that changes faster than that stays dirty and holds the trim back to its first
 //! unwritten row; replay skips what a snapshot already includes.
 //!
-//! Of a large run only the chunks that changed since its last confirmed write are written. A slice that fails, or of
-//! which nobody hears, leaves them to the next one.
+//! Of a large run only the chunks that changed since its last confirmed write are written, and of the tasks that wait
+//! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one.
 
 use crate::config::ShardConfig;
 use crate::error::ShardError;
@@ -15,11 +15,12 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Deleted, Phase, ShardState};
 use crate::waiting;
+use crate::waiting_rows::{RowChanges, RowReceipt};
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
-    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId, WaitingRow,
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -29,8 +30,10 @@ use std::time::Instant;
 struct Written {
     key: EntityKey,
     position: Position,
+    /// The store holds every event up to here.
     last_event: i64,
     receipt: Receipt,
+    rows: RowReceipt,
 }
 
 /// One write of a checkpoint.
@@ -175,11 +178,12 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
     for (index, key) in dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
         let Some(workflow) = workflows.get_mut(&WorkflowKey::of(key)) else { continue };
         match guarded(EngineCall::Snapshot, key, || snapshot(workflow, key, *id, *durable)) {
-            Ok(Some(Snapshot { row, receipt, waiting, segments, last_event })) => {
-                let position = row.position;
-                slice.written.push(Written { key: key.clone(), position, last_event, receipt });
+            Ok(Some(Snapshot { row, changes, segments, written })) => {
+                slice.written.push(written);
                 slice.checkpoint.entities.push(row);
-                slice.checkpoint.waiting.extend(waiting);
+                slice.checkpoint.waiting.extend(changes.waiting);
+                let done = changes.done.into_iter().map(|task| (key.clone(), task));
+                slice.checkpoint.waiting_done.extend(done);
                 slice.checkpoint.history.extend(segments);
             }
             Ok(None) if key.kind == EntityKind::WorkflowRun => slice.skipped.push(key.clone()),
@@ -198,11 +202,9 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
 /// An entity as a slice writes it.
 struct Snapshot {
     row: EntityRow,
-    receipt: Receipt,
-    waiting: Vec<WaitingRow>,
+    changes: RowChanges,
     segments: Vec<HistorySegment>,
-    /// The store holds every event up to here once the snapshot is written.
-    last_event: i64,
+    written: Written,
 }
 
 /// An entity whose last change is durable, with its waiting tasks and unwritten history.
@@ -213,8 +215,10 @@ fn snapshot(workflow: &mut Workflow, key: &EntityKey, shard: ShardId, durable: u
             if current.ordinal > durable {
                 return None;
             }
-            let (row, receipt) = current.entity.row(key.clone(), current.position, &[]);
-            Some(Snapshot { row, receipt, waiting: Vec::new(), segments: Vec::new(), last_event: 0 })
+            let (row, receipt) = current.entity.row(key.clone(), current.position);
+            let (key, position) = (key.clone(), current.position);
+            let written = Written { key, position, last_event: 0, receipt, rows: RowReceipt::default() };
+            Some(Snapshot { row, changes: RowChanges::default(), segments: Vec::new(), written })
         }
         EntityKind::WorkflowRun => {
             let run = workflow.run_mut(key.run_id)?.resident_mut()?;
@@ -228,10 +232,11 @@ fn snapshot(workflow: &mut Workflow, key: &EntityKey, shard: ShardId, durable: u
                 events,
             };
             let segments = run.history.unwritten().into_iter().map(segment).collect();
-            let effects = Entity::effects(&run.entity);
-            let (row, receipt) = run.entity.row(key.clone(), run.position, &effects);
-            let waiting = waiting::rows(shard, key, &effects);
-            Some(Snapshot { row, receipt, waiting, segments, last_event: run.history.last() })
+            let (row, receipt) = run.entity.row(key.clone(), run.position);
+            let (changes, rows) = run.waiting.changes(|task| waiting::wanted_row(shard, &run.entity, task));
+            let (key, position, last_event) = (key.clone(), run.position, run.history.last());
+            let written = Written { key, position, last_event, receipt, rows };
+            Some(Snapshot { row, changes, segments, written })
         }
     }
 }
@@ -246,6 +251,7 @@ fn mark_clean(state: &mut ShardState, written: &Written) {
         EntityKind::WorkflowRun => {
             let Some(run) = workflow.run_mut(written.key.run_id).and_then(Slot::resident_mut) else { return };
             run.history.written(written.last_event);
+            run.waiting.written(&written.rows);
             settle(run, written)
         }
     };
@@ -283,6 +289,7 @@ fn empty(state: &ShardState) -> Checkpoint {
         entities: Vec::new(),
         deleted: Vec::new(),
         waiting: Vec::new(),
+        waiting_done: Vec::new(),
         history: Vec::new(),
         outbox: Vec::new(),
         outbox_done: Vec::new(),

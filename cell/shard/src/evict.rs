@@ -1,11 +1,10 @@
 //! Letting go of what is clean and idle. What wants nothing but a worker for a stored task is idle.
 
 use crate::guard::{EngineCall, guarded};
-use crate::resident::{Resident, Slot, Workflow, WorkflowKey};
+use crate::resident::{Entity, Resident, Slot, Workflow, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
-use crate::waiting::is_stored;
 use atoll_internal_api::entity::EntityKey;
 use std::sync::Arc;
 
@@ -76,9 +75,7 @@ fn idle_since(key: &WorkflowKey, workflow: &Workflow) -> Result<Option<u64>, Ent
             return Ok(None);
         }
         let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), *run_id);
-        match guarded(EngineCall::Effects, &run_key, || {
-            run.entity.effects().any(|effect| !is_stored(&effect))
-        }) {
+        match guarded(EngineCall::Effects, &run_key, || run.entity.is_busy()) {
             Ok(true) => return Ok(None),
             Ok(false) => used = used.max(run.used),
             Err(_) => return Err(run_key),

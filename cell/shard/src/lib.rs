@@ -43,6 +43,7 @@ mod state;
 mod tail;
 mod usage;
 mod waiting;
+mod waiting_rows;
 mod wake;
 
 pub use clock::Clock;

@@ -1,10 +1,12 @@
 //! Entities in memory.
 
 use crate::history_tail::HistoryTail;
+use crate::state::START;
 use crate::waiting::is_stored;
+use crate::waiting_rows::WaitingRows;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{
-    CurrentRun, Effect, EffectDelta, Receipt, RestoreError, Run, RunCheckpoint, Time, Transition,
+    CurrentRun, Effect, EffectDelta, EffectKey, Receipt, RestoreError, Run, RunCheckpoint, Time, Transition,
 };
 use cell_store::{EntityRow, Position};
 use std::sync::Arc;
@@ -89,14 +91,28 @@ pub(crate) struct Resident<T> {
     pub(crate) expires: Option<i64>,
     /// Newest events.
     pub(crate) history: HistoryTail,
+    /// Rows of its waiting tasks.
+    pub(crate) waiting: WaitingRows,
     /// Long polls to be told of the next change, once it is durable.
     pub(crate) watchers: Vec<oneshot::Sender<()>>,
     /// Shard tick of the last use, for eviction.
     pub(crate) used: u64,
 }
 
-impl<T> Resident<T> {
-    pub(crate) fn new(entity: T, position: Position, stored_through: i64) -> Self {
+impl<T: Entity> Resident<T> {
+    /// One of which nothing is stored yet.
+    pub(crate) fn new(entity: T) -> Self {
+        Self::at(START, entity, HistoryTail::after(0), WaitingRows::default())
+    }
+
+    /// One that was loaded, with the last position that its snapshot includes.
+    pub(crate) fn stored(entity: T, position: Position) -> Self {
+        let history = HistoryTail::after(entity.last_event_id());
+        let waiting = WaitingRows::stored(&entity.effects());
+        Self::at(position, entity, history, waiting)
+    }
+
+    fn at(position: Position, entity: T, history: HistoryTail, waiting: WaitingRows) -> Self {
         Self {
             entity,
             ordinal: 0,
@@ -104,7 +120,8 @@ impl<T> Resident<T> {
             first_dirty: None,
             armed: None,
             expires: None,
-            history: HistoryTail::after(stored_through),
+            history,
+            waiting,
             watchers: Vec::new(),
             used: 0,
         }
@@ -122,17 +139,18 @@ pub(crate) trait Entity: Sized {
     fn checkpointed(&mut self, receipt: &Receipt);
     fn wake(&self) -> Option<Time>;
     fn effects(&self) -> Vec<Effect>;
+    /// Whether it wants something done that stands nowhere else: the costs do not depend on how many tasks wait.
+    fn is_busy(&self) -> bool;
     /// Last event id that a snapshot taken now includes.
     fn last_event_id(&self) -> i64;
     fn closed(&self) -> bool;
     fn delete_at(&self) -> Option<Time>;
     fn billed_bytes(&self) -> u64;
 
-    /// The row that a checkpoint writes, with the entity's effects, and the receipt for it. One with effects that
-    /// stand nowhere else is stored as due at once, so that a new owner loads it and derives them again; it expires
-    /// only when nothing is left to do.
-    fn row(&mut self, key: EntityKey, position: Position, effects: &[Effect]) -> (EntityRow, Receipt) {
-        let busy = !effects.iter().all(is_stored);
+    /// The row that a checkpoint writes and the receipt for it. One with effects that stand nowhere else is stored as
+    /// due at once, so that a new owner loads it and derives them again; it expires only when nothing is left to do.
+    fn row(&mut self, key: EntityKey, position: Position) -> (EntityRow, Receipt) {
+        let busy = self.is_busy();
         let RunCheckpoint { base, chunks, receipt } = self.checkpoint();
         let row = EntityRow {
             key,
@@ -141,7 +159,8 @@ pub(crate) trait Entity: Sized {
             position,
             wake_at_ms: if busy { Some(0) } else { self.wake().map(Time::millis_up) },
             closed: self.closed(),
-            delete_at_ms: if !effects.is_empty() { None } else { self.delete_at().map(Time::millis_up) },
+            // What is closed has no tasks.
+            delete_at_ms: if busy { None } else { self.delete_at().map(Time::millis_up) },
             billed_bytes: self.billed_bytes(),
         };
         (row, receipt)
@@ -167,6 +186,9 @@ impl Entity for CurrentRun {
     }
     fn effects(&self) -> Vec<Effect> {
         Vec::new()
+    }
+    fn is_busy(&self) -> bool {
+        false
     }
     fn last_event_id(&self) -> i64 {
         0
@@ -203,6 +225,11 @@ impl Entity for Run {
     }
     fn effects(&self) -> Vec<Effect> {
         self.effects().collect()
+    }
+    fn is_busy(&self) -> bool {
+        // Activities stand in the table, all of them.
+        let task = self.effect(EffectKey::WorkflowTask);
+        task.is_some_and(|task| !is_stored(&task)) || self.messages().next().is_some()
     }
     fn last_event_id(&self) -> i64 {
         self.next_event_id() - 1

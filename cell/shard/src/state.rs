@@ -353,10 +353,7 @@ fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>, quarantines: &met
     let Some(row) = row else { return Slot::Absent };
     let restored = guarded(EngineCall::Restore, key, || {
         let position = row.position;
-        T::restore(key.clone(), row).map(|entity| {
-            let stored_through = entity.last_event_id();
-            Resident::new(entity, position, stored_through)
-        })
+        T::restore(key.clone(), row).map(|entity| Resident::stored(entity, position))
     });
     match restored {
         Ok(Ok(resident)) => return Slot::Resident(Box::new(resident)),

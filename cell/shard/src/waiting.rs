@@ -10,12 +10,13 @@ use crate::guard::{EngineCall, guarded};
 use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
+use crate::waiting_rows::effect_of;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Effect, EffectKind};
-use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow};
+use cell_engine::{Effect, EffectKind, Run};
+use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow, WaitingTask};
 use std::sync::Arc;
 
-/// Whether the effect stands in the table once its run is written.
+/// Whether the effect stands in the table once its run is written. Whatever a run tells other runs does not.
 pub(crate) fn is_stored(effect: &Effect) -> bool {
     match &effect.kind {
         EffectKind::DispatchWorkflowTask(task) => task.sticky_normal_queue.is_none(),
@@ -27,9 +28,11 @@ pub(crate) fn is_stored(effect: &Effect) -> bool {
     }
 }
 
-/// The rows of a run that wants `effects`.
-pub(crate) fn rows(shard: ShardId, run: &EntityKey, effects: &[Effect]) -> Vec<WaitingRow> {
-    effects.iter().filter(|effect| is_stored(effect)).filter_map(|effect| row(shard, run, effect)).collect()
+/// The row that a task of a run should have now.
+pub(crate) fn wanted_row(shard: ShardId, run: &Run, task: WaitingTask) -> Option<WaitingRow> {
+    let effect = run.effect(effect_of(task)).filter(is_stored)?;
+    // Another workflow task may wait by now.
+    row(shard, run.key(), &effect).filter(|row| row.task() == task)
 }
 
 fn row(shard: ShardId, run: &EntityKey, effect: &Effect) -> Option<WaitingRow> {

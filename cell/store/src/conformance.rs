@@ -165,7 +165,10 @@ const CASES: &[Case] = cases! {
     waiting::{
         tasks_of_all_shards_come_in_one_order,
         queues_do_not_see_each_other,
-        rows_are_replaced_with_their_run_and_go_with_it,
+        a_write_changes_only_the_tasks_it_names,
+        a_task_stands_in_one_place,
+        tasks_go_with_their_run_and_no_other,
+        they_change_with_their_run_or_not_at_all,
         a_stale_checkpoint_leaves_them_alone,
         the_same_run_name_in_two_shards_is_two_runs,
     }

@@ -1,6 +1,6 @@
 //! The plain data that crosses the store seam: keys, positions, rows.
 
-use crate::waiting::WaitingRow;
+use crate::waiting::{WaitingRow, WaitingTask};
 pub use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey, EntityKind};
 use bytes::Bytes;
 use std::fmt;
@@ -146,11 +146,13 @@ pub struct Checkpoint {
     pub epoch: Epoch,
     /// Entities to insert or replace.
     pub entities: Vec<EntityRow>,
-    /// Entities whose rows go, with all their chunks and history.
+    /// Entities whose rows go, with all their chunks, history and waiting tasks.
     pub deleted: Vec<EntityKey>,
-    /// Tasks that wait, of runs in `entities`. The rows that stood for any run in `entities` or `deleted` go
-    /// first: a run's rows are replaced whenever it is written.
+    /// Waiting tasks of runs in `entities` to insert, or to replace: the row of that task goes, also where it stood
+    /// elsewhere. All other rows of a run stay.
     pub waiting: Vec<WaitingRow>,
+    /// Waiting tasks (run, task) of runs in `entities` whose rows go; no matter whether there is one.
+    pub waiting_done: Vec<(EntityKey, WaitingTask)>,
     /// New history; a segment with the same run and first event id is replaced.
     pub history: Vec<HistorySegment>,
     /// Outbox rows to insert or replace.

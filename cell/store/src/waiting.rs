@@ -43,6 +43,15 @@ pub struct WaitingKey {
     pub scheduled_event_id: i64,
 }
 
+/// Names a waiting task within its run, wherever it stands: a task has at most one row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct WaitingTask {
+    /// What it is.
+    pub kind: WaitingKind,
+    /// Event that scheduled it.
+    pub scheduled_event_id: i64,
+}
+
 /// A task that waited when its run was last written. It may have been started since: whoever reads it asks the
 /// shard, which refuses a start that is not due.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,4 +62,11 @@ pub struct WaitingRow {
     pub key: WaitingKey,
     /// The shard's mark of this very dispatch.
     pub stamp: u32,
+}
+
+impl WaitingRow {
+    /// The task's name within its run.
+    pub fn task(&self) -> WaitingTask {
+        WaitingTask { kind: self.queue.kind, scheduled_event_id: self.key.scheduled_event_id }
+    }
 }

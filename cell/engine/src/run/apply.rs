@@ -2,7 +2,7 @@
 
 use super::deadlines::{self, Due};
 use super::{Run, nanos};
-use crate::effect::{Effect, EffectDelta, EffectKey};
+use crate::effect::{EffectDelta, EffectKey};
 use crate::time::Time;
 use crate::transition::Transition;
 use atoll_internal_api::log::v1::change::Kind;
@@ -38,16 +38,6 @@ impl Run {
             }
         }
         delta
-    }
-
-    /// What this key stands for now, if anything.
-    pub(crate) fn effect(&self, key: EffectKey) -> Option<Effect> {
-        match key {
-            EffectKey::WorkflowTask => self.task_effect(),
-            EffectKey::Activity(id) => self.activities.get(&id).and_then(|a| self.activity_effect(a)),
-            EffectKey::Child(id) => self.children.get(&id).and_then(|c| self.child_effect(c)),
-            EffectKey::Parent => self.parent_effect(),
-        }
     }
 
     fn apply_change(&mut self, change: &Change, touched: &mut Touched) {

@@ -16,14 +16,24 @@ const DEFAULT_PRIORITY: i32 = 3;
 impl Run {
     /// Everything it wants right now.
     pub fn effects(&self) -> impl Iterator<Item = Effect> + '_ {
-        let task = self.task_effect();
         let activities = self.activities.values().filter_map(|activity| self.activity_effect(activity));
-        let children = self
-            .busy_children
-            .iter()
-            .filter_map(|id| self.children.get(id))
-            .filter_map(|child| self.child_effect(child));
-        task.into_iter().chain(activities).chain(children).chain(self.parent_effect())
+        self.task_effect().into_iter().chain(activities).chain(self.messages())
+    }
+
+    /// What it wants to tell other runs right now: everything but its own tasks.
+    pub fn messages(&self) -> impl Iterator<Item = Effect> + '_ {
+        let busy = self.busy_children.iter().filter_map(|id| self.children.get(id));
+        busy.filter_map(|child| self.child_effect(child)).chain(self.parent_effect())
+    }
+
+    /// What this key stands for now, if anything.
+    pub fn effect(&self, key: EffectKey) -> Option<Effect> {
+        match key {
+            EffectKey::WorkflowTask => self.task_effect(),
+            EffectKey::Activity(id) => self.activities.get(&id).and_then(|a| self.activity_effect(a)),
+            EffectKey::Child(id) => self.children.get(&id).and_then(|c| self.child_effect(c)),
+            EffectKey::Parent => self.parent_effect(),
+        }
     }
 
     /// When it wants to be woken: timers, retries and timeouts, whichever comes first.

@@ -4,10 +4,12 @@ mod commands;
 mod ledger;
 mod recorders;
 mod spy;
+mod table;
 
 pub(crate) use commands::*;
 pub(crate) use ledger::Ledger;
 pub(crate) use recorders::{ManualClock, Recorder, outbox_key};
+pub(crate) use table::{rows_of, standing};
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use cell_engine::commands::RecordWorkflowTaskStarted;

@@ -53,6 +53,7 @@ async fn stored(cell: &Cell, key: &EntityKey) -> (Option<EntityRow>, Checkpoint)
         entities: vec![],
         deleted: vec![],
         waiting: vec![],
+        waiting_done: vec![],
         history: vec![],
         outbox: vec![],
         outbox_done: vec![],

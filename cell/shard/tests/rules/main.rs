@@ -21,3 +21,4 @@ mod tail;
 mod time;
 mod unknown_outcome;
 mod waiting;
+mod waiting_rows;

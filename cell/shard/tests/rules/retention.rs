@@ -69,6 +69,7 @@ async fn falsify_row(cell: &Cell, id: &str) {
         entities: vec![row],
         deleted: vec![],
         waiting: vec![],
+        waiting_done: vec![],
         history: vec![],
         outbox: vec![],
         outbox_done: vec![],

@@ -18,6 +18,7 @@ async fn slice(cell: &Cell) -> Checkpoint {
         entities: vec![],
         deleted: vec![],
         waiting: vec![],
+        waiting_done: vec![],
         history: vec![],
         outbox: vec![],
         outbox_done: vec![],

@@ -98,7 +98,7 @@ async fn write_slice(
     remove(&mut transaction, slice).await?;
     put_entities(&mut transaction, slice.shard, &slice.entities).await?;
     write_chunks(&mut transaction, slice.shard, &slice.entities).await?;
-    waiting::replace(&mut transaction, slice).await?;
+    waiting::write(&mut transaction, slice).await?;
     put_history(&mut transaction, slice.shard, &slice.history).await?;
     put_outbox(&mut transaction, slice.shard, &slice.outbox).await?;
     if let Some(advance) = &slice.advance {

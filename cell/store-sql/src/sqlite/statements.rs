@@ -48,6 +48,7 @@ batched_statements! {
     PUT_HISTORY = "put_history.sql";
     PUT_WAITING = "put_waiting.sql";
     DELETE_WAITING = "delete_waiting.sql";
+    DELETE_WAITING_TASKS = "delete_waiting_tasks.sql";
     PUT_OUTBOX = "put_outbox.sql";
     DELETE_OUTBOX = "delete_outbox.sql";
     LOAD = "load.sql";

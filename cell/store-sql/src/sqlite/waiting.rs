@@ -3,7 +3,7 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, Statement};
-use super::statements::{DELETE_WAITING, PUT_WAITING, WAITING, WAITING_COUNT};
+use super::statements::{DELETE_WAITING, DELETE_WAITING_TASKS, PUT_WAITING, WAITING, WAITING_COUNT};
 use super::writer::Failure;
 use cell_store::{
     Checkpoint, EntityKey, EntityKind, ShardId, StoreError, WaitingKey, WaitingQueue, WaitingRow,
@@ -11,17 +11,17 @@ use cell_store::{
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-/// Replaces the rows of the runs that a slice writes, and removes those of the runs that it deletes.
-pub(super) async fn replace(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {
-    let touched = slice.entities.iter().map(|entity| &entity.key).chain(&slice.deleted);
-    let runs: Vec<&EntityKey> = touched.filter(|key| key.kind == EntityKind::WorkflowRun).collect();
+/// Removes the rows of the runs that a slice deletes and of the tasks that are done, and writes those of tasks that wait.
+pub(super) async fn write(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {
+    let runs: Vec<&EntityKey> = slice.deleted.iter().filter(|key| is_run(key)).collect();
     for (text, part) in DELETE_WAITING.parts(&runs) {
-        let statement = part.iter().fold(sqlx::query(text), |statement, run| {
-            statement
-                .bind(slice.shard.0)
-                .bind(run.namespace_id.as_bytes().to_vec())
-                .bind(run.id.as_bytes().to_vec())
-                .bind(run.run_id.as_bytes().to_vec())
+        let statement = part.iter().fold(sqlx::query(text), |s, run| bind_run(s, slice.shard, run));
+        statement.execute(&mut *connection).await?;
+    }
+    let done: Vec<_> = slice.waiting_done.iter().filter(|(run, _)| is_run(run)).collect();
+    for (text, part) in DELETE_WAITING_TASKS.parts(&done) {
+        let statement = part.iter().fold(sqlx::query(text), |statement, (run, task)| {
+            bind_run(statement, slice.shard, run).bind(task.kind as u8).bind(task.scheduled_event_id)
         });
         statement.execute(&mut *connection).await?;
     }
@@ -71,6 +71,18 @@ fn waiting_row(queue: &WaitingQueue, row: &SqliteRow) -> Result<WaitingRow, Stor
         scheduled_event_id: keys::number(row, 5)?,
     };
     Ok(WaitingRow { queue: queue.clone(), key, stamp: small(6, "stamp")? })
+}
+
+fn is_run(entity: &EntityKey) -> bool {
+    entity.kind == EntityKind::WorkflowRun
+}
+
+fn bind_run<'q>(statement: Statement<'q>, shard: ShardId, run: &EntityKey) -> Statement<'q> {
+    statement
+        .bind(shard.0)
+        .bind(run.namespace_id.as_bytes().to_vec())
+        .bind(run.id.as_bytes().to_vec())
+        .bind(run.run_id.as_bytes().to_vec())
 }
 
 fn bind_queue<'q>(statement: Statement<'q>, queue: &WaitingQueue) -> Statement<'q> {

@@ -143,6 +143,7 @@ fn advance(shard: ShardId, epoch: cell_store::Epoch, checkpoint_seq: u64) -> cel
         entities: Vec::new(),
         deleted: Vec::new(),
         waiting: Vec::new(),
+        waiting_done: Vec::new(),
         history: Vec::new(),
         outbox: Vec::new(),
         outbox_done: Vec::new(),

@@ -107,11 +107,13 @@ fn slice() -> impl Strategy<Value = Step> {
     let done = (projection(), vec(any::<u8>(), 0..2)).prop_map(|(projection, key)| (projection, key.into()));
     let rows =
         (vec(entity(), 0..20), vec(key(), 0..4), vec(segment(), 0..6), vec(item(), 0..6), vec(done, 0..4));
+    let tasks = vec((key(), any::<bool>(), 0i64..3), 0..4);
     let offset = prop_oneof![8 => Just(0i64), 1 => Just(-1), 1 => Just(1)];
-    (shard(), rows, offset, option::of(0u64..6), content()).prop_map(
+    (shard(), rows, tasks, offset, option::of(0u64..6), content()).prop_map(
         |(
             shard,
             (mut entities, deleted, mut history, mut outbox, outbox_done),
+            tasks,
             epoch_offset,
             advance_back,
             state,
@@ -125,12 +127,15 @@ fn slice() -> impl Strategy<Value = Step> {
             let advance = Some(CheckpointAdvance { checkpoint_seq: 0, state });
             let epoch = Epoch(0);
             let waiting = entities.iter().flat_map(|row| waiting_of(shard, row)).collect();
+            let waiting_done =
+                tasks.into_iter().map(|(run, workflow, id)| (run, task(workflow, id))).collect();
             let slice = Checkpoint {
                 shard,
                 epoch,
                 entities,
                 deleted,
                 waiting,
+                waiting_done,
                 history,
                 outbox,
                 outbox_done,
@@ -141,13 +146,18 @@ fn slice() -> impl Strategy<Value = Step> {
     )
 }
 
+fn task(workflow: bool, scheduled_event_id: i64) -> WaitingTask {
+    let kind = if workflow { WaitingKind::Workflow } else { WaitingKind::Activity };
+    WaitingTask { kind, scheduled_event_id }
+}
+
 /// Tasks of a run, as many as its bytes say.
 fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
     let tasks = if row.key.kind == EntityKind::WorkflowRun { row.billed_bytes % 3 } else { 0 };
-    let task = |n: u64| WaitingRow {
+    let row = |n: u64| WaitingRow {
         queue: WaitingQueue {
             namespace_id: row.key.namespace_id,
-            kind: if n == 0 { WaitingKind::Workflow } else { WaitingKind::Activity },
+            kind: task(n == 0, 0).kind,
             name: "q".into(),
         },
         key: WaitingKey {
@@ -160,7 +170,7 @@ fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
         },
         stamp: row.position.index,
     };
-    (0..tasks).map(task).collect()
+    (0..tasks).map(row).collect()
 }
 
 fn record() -> impl Strategy<Value = MetadataRecord> {

@@ -8,10 +8,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// How often a call is polled before its caller is gone: from "sent" to "all but answered".
-const POLLS: std::ops::Range<u32> = 1..7;
+pub(super) const POLLS: std::ops::Range<u32> = 1..7;
 
 /// Begins a call and abandons it after some polls; whether it was answered by then.
-async fn abandon<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn abandon<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     for _ in 0..polls {
         let answer = poll_fn(|context| match call.as_mut().poll(context) {

@@ -131,6 +131,7 @@ impl Owner {
             entities: Vec::new(),
             deleted: Vec::new(),
             waiting: Vec::new(),
+            waiting_done: Vec::new(),
             history: Vec::new(),
             outbox: Vec::new(),
             outbox_done: Vec::new(),

@@ -1,8 +1,10 @@
 //! Tasks that wait for a worker.
 
+use super::crash::{POLLS, abandon};
 use super::fixture::*;
 use crate::types::*;
 use crate::waiting::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -26,7 +28,8 @@ fn task(shard: ShardId, n: u128, priority: u8, scheduled_at_ms: i64) -> WaitingR
 
 /// A slice that writes runs with their tasks.
 fn slice(owner: &Owner, waiting: Vec<WaitingRow>) -> Checkpoint {
-    let entities = waiting.iter().map(|row| entity(&run_of(row), "snapshot")).collect();
+    let runs: BTreeSet<EntityKey> = waiting.iter().map(run_of).collect();
+    let entities = runs.iter().map(|run| entity(run, "snapshot")).collect();
     Checkpoint { entities, waiting, ..owner.slice() }
 }
 
@@ -68,16 +71,15 @@ pub(super) async fn tasks_of_all_shards_come_in_one_order(mut cell: Cell) {
 
 pub(super) async fn queues_do_not_see_each_other(cell: Cell) {
     let owner = cell.own(S).await;
-    let other = |queue| WaitingRow { queue, ..task(S, 1, 3, 1) };
-    let rows: Vec<WaitingRow> = [
+    let queues = [
         queue("queue"),
         queue("queu"),
         queue("queue "),
         WaitingQueue { kind: WaitingKind::Activity, ..queue("queue") },
         WaitingQueue { namespace_id: Uuid::from_u128(8), ..queue("queue") },
-    ]
-    .map(other)
-    .into();
+    ];
+    let row = |(n, queue)| WaitingRow { queue, ..task(S, n, 3, 1) };
+    let rows: Vec<WaitingRow> = (1..).zip(queues).map(row).collect();
     cell.save(slice(&owner, rows.clone())).await;
     for row in rows {
         let found = cell.shards().waiting(&row.queue, None, 9).await.expect("waiting");
@@ -86,24 +88,90 @@ pub(super) async fn queues_do_not_see_each_other(cell: Cell) {
     assert_eq!(cell.shards().waiting(&queue(""), None, 9).await.expect("waiting"), []);
 }
 
-pub(super) async fn rows_are_replaced_with_their_run_and_go_with_it(cell: Cell) {
+/// Another task of the run: an activity, in the queue of its name.
+fn activity(of: &WaitingRow, scheduled_event_id: i64) -> WaitingRow {
+    let queue = WaitingQueue { kind: WaitingKind::Activity, ..of.queue.clone() };
+    WaitingRow { queue, key: WaitingKey { scheduled_event_id, ..of.key.clone() }, stamp: 0 }
+}
+
+async fn activities(cell: &Cell) -> Vec<WaitingRow> {
+    let queue = WaitingQueue { kind: WaitingKind::Activity, ..queue("queue") };
+    cell.shards().waiting(&queue, None, usize::MAX).await.expect("waiting")
+}
+
+pub(super) async fn a_write_changes_only_the_tasks_it_names(cell: Cell) {
     let owner = cell.own(S).await;
     let workflow_task = task(S, 1, 3, 1);
-    let mut activity = WaitingRow { queue: queue("queue"), ..task(S, 1, 3, 2) };
-    activity.key.scheduled_event_id = 5;
-    let mut first = slice(&owner, vec![workflow_task, task(S, 2, 3, 3), task(S, 3, 3, 4)]);
-    first.waiting.push(activity.clone());
-    cell.save(first).await;
-    assert_eq!(all(&cell).await.len(), 4);
-    // The workflow task was started, the activity's next attempt waits.
-    activity.stamp += 1;
-    cell.save(slice(&owner, vec![activity.clone()])).await;
-    assert_eq!(all(&cell).await, [activity.clone(), task(S, 2, 3, 3), task(S, 3, 3, 4)]);
-    // Nothing of the second waits any more; the third is deleted.
-    let entities = vec![entity(&run_key("workflow", 2), "snapshot")];
-    let deleted = vec![run_key("workflow", 3)];
-    cell.save(Checkpoint { entities, deleted, ..owner.slice() }).await;
-    assert_eq!(all(&cell).await, [activity]);
+    let [same, done, next] = [2, 5, 6].map(|id| activity(&workflow_task, id));
+    let rows = vec![workflow_task.clone(), same.clone(), done.clone(), next.clone(), task(S, 2, 3, 3)];
+    cell.save(slice(&owner, rows)).await;
+    // Its run is written and nothing of what waits has changed.
+    let entities = vec![entity(&run_of(&workflow_task), "later")];
+    cell.save(Checkpoint { entities: entities.clone(), ..owner.slice() }).await;
+    assert_eq!(all(&cell).await, [workflow_task.clone(), task(S, 2, 3, 3)]);
+    assert_eq!(activities(&cell).await, [same.clone(), done.clone(), next.clone()]);
+    // The workflow task was started, as an activity was; another one's next attempt waits.
+    let next = WaitingRow { stamp: 7, ..next };
+    let run = run_of(&workflow_task);
+    let never = WaitingTask { kind: WaitingKind::Workflow, scheduled_event_id: 5 };
+    let waiting_done = vec![(run.clone(), workflow_task.task()), (run.clone(), done.task()), (run, never)];
+    cell.save(Checkpoint { entities, waiting: vec![next.clone()], waiting_done, ..owner.slice() }).await;
+    assert_eq!(all(&cell).await, [task(S, 2, 3, 3)]);
+    assert_eq!(activities(&cell).await, [same, next]);
+}
+
+pub(super) async fn a_task_stands_in_one_place(cell: Cell) {
+    let owner = cell.own(S).await;
+    let first = task(S, 1, 3, 1);
+    cell.save(slice(&owner, vec![first.clone()])).await;
+    let mut later = first.clone();
+    (later.key.scheduled_at_ms, later.key.priority, later.stamp) = (90, 1, 2);
+    cell.save(slice(&owner, vec![later.clone(), later.clone()])).await;
+    assert_eq!(all(&cell).await, [later.clone()], "the next attempt, and only that");
+    let elsewhere = WaitingRow { queue: queue("other"), ..later.clone() };
+    cell.save(slice(&owner, vec![elsewhere.clone()])).await;
+    assert_eq!(all(&cell).await, []);
+    let others = cell.shards().waiting(&queue("other"), None, 9).await.expect("waiting");
+    assert_eq!(others, [elsewhere]);
+    // Removals come first: the task waits again.
+    let waiting_done = vec![(run_of(&first), first.task())];
+    cell.save(Checkpoint { waiting_done, ..slice(&owner, vec![first.clone()]) }).await;
+    assert_eq!(all(&cell).await, [first]);
+}
+
+pub(super) async fn tasks_go_with_their_run_and_no_other(cell: Cell) {
+    let owner = cell.own(S).await;
+    let (kept, gone) = (task(S, 1, 3, 1), task(S, 2, 3, 3));
+    let rows = vec![kept.clone(), gone.clone(), activity(&kept, 5), activity(&gone, 5), activity(&gone, 6)];
+    cell.save(slice(&owner, rows)).await;
+    let current = EntityKey { kind: EntityKind::CurrentRun, ..run_of(&kept) };
+    cell.save(Checkpoint { deleted: vec![run_of(&gone), current], ..owner.slice() }).await;
+    assert_eq!(all(&cell).await, std::slice::from_ref(&kept));
+    assert_eq!(activities(&cell).await, [activity(&kept, 5)]);
+}
+
+pub(super) async fn they_change_with_their_run_or_not_at_all(mut cell: Cell) {
+    for polls in POLLS {
+        let owner = cell.own(S).await;
+        let (old, new) = (task(S, u128::from(polls), 3, 1), task(S, u128::from(polls), 3, 2));
+        cell.save(slice(&owner, vec![old.clone(), activity(&old, 5)])).await;
+        let run = run_of(&old);
+        let change = Checkpoint {
+            entities: vec![entity(&run, "later")],
+            waiting: vec![new.clone()],
+            waiting_done: vec![(run.clone(), activity(&old, 5).task())],
+            ..owner.slice()
+        };
+        let answer = abandon(polls, cell.shards().checkpoint(&change)).await;
+        cell.restart().await;
+        let changed = cell.load(S, &run).await == Some(entity(&run, "later"));
+        assert!(changed || answer.is_none(), "an answered slice is durable");
+        let expected =
+            if changed { (vec![new], vec![]) } else { (vec![old.clone()], vec![activity(&old, 5)]) };
+        assert_eq!((all(&cell).await, activities(&cell).await), expected);
+        let owner = cell.own(S).await;
+        cell.save(Checkpoint { deleted: vec![run], ..owner.slice() }).await;
+    }
 }
 
 pub(super) async fn a_stale_checkpoint_leaves_them_alone(cell: Cell) {
@@ -115,6 +183,8 @@ pub(super) async fn a_stale_checkpoint_leaves_them_alone(cell: Cell) {
     assert_eq!(cell.checkpoint(&late).await, AppendOutcome::Superseded);
     let gone = Checkpoint { deleted: vec![run_of(&row)], ..stale.slice() };
     assert_eq!(cell.checkpoint(&gone).await, AppendOutcome::Superseded);
+    let done = Checkpoint { waiting_done: vec![(run_of(&row), row.task())], ..stale.slice() };
+    assert_eq!(cell.checkpoint(&done).await, AppendOutcome::Superseded);
     assert_eq!(all(&cell).await, [row]);
 }
 

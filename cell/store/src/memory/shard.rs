@@ -86,10 +86,8 @@ impl ShardRows {
             self.history.remove(key);
             self.waiting.remove(key);
         }
-        for row in &slice.entities {
-            self.waiting.remove(&row.key);
-            self.put_entity(row);
-        }
+        slice.entities.iter().for_each(|row| self.put_entity(row));
+        slice.waiting_done.iter().for_each(|(run, task)| self.waiting.remove_task(run, *task));
         slice.waiting.iter().for_each(|row| self.waiting.insert(row));
         slice.history.iter().for_each(|segment| self.put_segment(segment));
         for (projection, key) in &slice.outbox_done {

@@ -1,7 +1,7 @@
 //! One shard's waiting tasks.
 
 use crate::types::{EntityKey, EntityKind};
-use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
+use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow, WaitingTask};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
@@ -10,34 +10,53 @@ use uuid::Uuid;
 /// A run within its shard.
 type RunName = (Uuid, Arc<str>, Uuid);
 
+/// Where a task stands.
+type Place = (WaitingQueue, WaitingKey);
+
 #[derive(Clone, Default)]
 pub(crate) struct WaitingTasks {
     queues: BTreeMap<WaitingQueue, BTreeMap<WaitingKey, WaitingRow>>,
-    /// The rows of each run.
-    runs: BTreeMap<RunName, Vec<(WaitingQueue, WaitingKey)>>,
+    /// Where the tasks of each run stand.
+    runs: BTreeMap<RunName, BTreeMap<WaitingTask, Place>>,
 }
 
 impl WaitingTasks {
+    /// Inserts a task; where it stood before, it goes.
     pub(super) fn insert(&mut self, row: &WaitingRow) {
-        let queue = self.queues.entry(row.queue.clone()).or_default();
-        if queue.insert(row.key.clone(), row.clone()).is_none() {
-            let run = (row.queue.namespace_id, Arc::clone(&row.key.workflow_id), row.key.run_id);
-            self.runs.entry(run).or_default().push((row.queue.clone(), row.key.clone()));
+        let run = (row.queue.namespace_id, Arc::clone(&row.key.workflow_id), row.key.run_id);
+        let place = (row.queue.clone(), row.key.clone());
+        if let Some(old) = self.runs.entry(run).or_default().insert(row.task(), place) {
+            self.clear(&old);
         }
+        self.queues.entry(row.queue.clone()).or_default().insert(row.key.clone(), row.clone());
     }
 
     /// Removes the rows of an entity, if that is a run.
     pub(super) fn remove(&mut self, run: &EntityKey) {
-        if run.kind != EntityKind::WorkflowRun {
-            return;
+        if let Some(name) = name_of(run) {
+            let gone = self.runs.remove(&name).unwrap_or_default();
+            gone.values().for_each(|place| self.clear(place));
         }
-        let name = (run.namespace_id, Arc::clone(&run.id), run.run_id);
-        for (queue, key) in self.runs.remove(&name).into_iter().flatten() {
-            if let Some(rows) = self.queues.get_mut(&queue) {
-                rows.remove(&key);
-                if rows.is_empty() {
-                    self.queues.remove(&queue);
-                }
+    }
+
+    /// Removes the row of one task, if there is one.
+    pub(super) fn remove_task(&mut self, run: &EntityKey, task: WaitingTask) {
+        let Some(name) = name_of(run) else { return };
+        let Some(tasks) = self.runs.get_mut(&name) else { return };
+        let gone = tasks.remove(&task);
+        if tasks.is_empty() {
+            self.runs.remove(&name);
+        }
+        if let Some(place) = gone {
+            self.clear(&place);
+        }
+    }
+
+    fn clear(&mut self, (queue, key): &Place) {
+        if let Some(rows) = self.queues.get_mut(queue) {
+            rows.remove(key);
+            if rows.is_empty() {
+                self.queues.remove(queue);
             }
         }
     }
@@ -53,4 +72,10 @@ impl WaitingTasks {
         rows.into_iter()
             .flat_map(move |rows| rows.range::<WaitingKey, _>((from, Unbounded)).map(|(_, row)| row))
     }
+}
+
+/// The name of an entity that is a run.
+fn name_of(entity: &EntityKey) -> Option<RunName> {
+    let name = || (entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
+    (entity.kind == EntityKind::WorkflowRun).then(name)
 }

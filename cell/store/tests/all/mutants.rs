@@ -23,7 +23,9 @@ enum Broken {
     HistoryIgnoresBytes,
     DueIsUnordered,
     WaitingIsByShard,
-    CheckpointKeepsWaitingRows,
+    CheckpointReplacesWaitingRows,
+    CheckpointKeepsDoneTasks,
+    DeletionKeepsWaitingRows,
     CheckpointKeepsRemovedChunks,
     DeletionKeepsChunks,
     OutboxIgnoresLimit,
@@ -92,6 +94,7 @@ impl Mutant {
             entities: Vec::new(),
             deleted: Vec::new(),
             waiting: Vec::new(),
+            waiting_done: Vec::new(),
             history: append.segments.clone(),
             outbox: Vec::new(),
             outbox_done: Vec::new(),
@@ -134,10 +137,12 @@ impl ShardStore for Mutant {
         if matches!(self.broken, Broken::CheckpointIgnoresTheEpoch) {
             slice.epoch = self.inner.epochs(&[slice.shard]).await?[0];
         }
-        if matches!(self.broken, Broken::CheckpointKeepsWaitingRows) && slice.waiting.is_empty() {
-            slice.entities.clear();
-        }
         match self.broken {
+            Broken::CheckpointReplacesWaitingRows => {
+                slice.deleted.extend(slice.entities.iter().map(|row| row.key.clone()));
+            }
+            Broken::CheckpointKeepsDoneTasks => slice.waiting_done.clear(),
+            Broken::DeletionKeepsWaitingRows => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(2)),
             Broken::CheckpointKeepsRemovedChunks => {
                 slice.entities.iter_mut().for_each(|row| row.chunks.retain(|chunk| !chunk.data.is_empty()));
             }
@@ -264,7 +269,9 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
         (Broken::WaitingIsByShard, "waiting::tasks_of_all_shards_come_in_one_order"),
-        (Broken::CheckpointKeepsWaitingRows, "waiting::rows_are_replaced_with_their_run_and_go_with_it"),
+        (Broken::CheckpointReplacesWaitingRows, "waiting::a_write_changes_only_the_tasks_it_names"),
+        (Broken::CheckpointKeepsDoneTasks, "waiting::a_write_changes_only_the_tasks_it_names"),
+        (Broken::DeletionKeepsWaitingRows, "waiting::tasks_go_with_their_run_and_no_other"),
         (Broken::CheckpointKeepsRemovedChunks, "chunks::a_write_changes_only_the_chunks_it_names"),
         (Broken::DeletionKeepsChunks, "chunks::chunks_go_with_their_entity_and_no_other"),
         (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),

@@ -107,7 +107,8 @@ CREATE TABLE waiting (
     PRIMARY KEY (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, id, run_id, scheduled_event_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX waiting_run ON waiting (shard, namespace_id, id, run_id);
+-- A task of a run has one row: writing it elsewhere replaces that.
+CREATE UNIQUE INDEX waiting_task ON waiting (shard, namespace_id, id, run_id, task_kind, scheduled_event_id);
 
 CREATE TABLE outbox (
     shard      INTEGER NOT NULL,

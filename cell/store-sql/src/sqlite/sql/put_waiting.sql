@@ -1,4 +1,3 @@
-INSERT INTO waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, id, run_id,
-                     scheduled_event_id, stamp)
+INSERT OR REPLACE INTO waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, id, run_id,
+                                scheduled_event_id, stamp)
 VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
-ON CONFLICT DO UPDATE SET stamp = excluded.stamp

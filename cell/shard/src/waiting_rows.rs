@@ -1,0 +1,131 @@
+//! Which of a run's waiting tasks have a row in the store, and what a checkpoint has to change of that.
+//!
+//! A change that was handed out to be written is unconfirmed until [`WaitingRows::written`] says that it stands; until
+//! then every further checkpoint holds it again. So it is no matter whether a write that failed was carried out. What a
+//! loaded run has rows of needs no read: each write leaves those that the snapshot beside them derives.
+
+use crate::waiting::is_stored;
+use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind};
+use cell_store::{WaitingKind, WaitingRow, WaitingTask};
+use std::collections::BTreeSet;
+
+/// The rows of one run's waiting tasks, as far as they are known.
+#[derive(Default, Debug)]
+pub(crate) struct WaitingRows {
+    /// Tasks that may have a row.
+    known: BTreeSet<WaitingTask>,
+    /// Tasks whose row a write was to change, and nobody has heard that it did.
+    unconfirmed: BTreeSet<WaitingTask>,
+    /// Tasks that changed since a write was last begun, and have a row or need one.
+    changed: BTreeSet<WaitingTask>,
+}
+
+/// What a checkpoint changes of a run's rows.
+#[derive(Default, Debug)]
+pub(crate) struct RowChanges {
+    /// Rows to insert or replace.
+    pub(crate) waiting: Vec<WaitingRow>,
+    /// Tasks whose row goes.
+    pub(crate) done: Vec<WaitingTask>,
+}
+
+/// The tasks of a write, to be given back once it stands: which have a row then, and which have none.
+#[derive(Default, Debug)]
+pub(crate) struct RowReceipt {
+    standing: Vec<WaitingTask>,
+    gone: Vec<WaitingTask>,
+}
+
+impl WaitingRows {
+    /// Those of a run that was just loaded and wants `effects`.
+    pub(crate) fn stored(effects: &[Effect]) -> Self {
+        let stored = effects.iter().filter(|effect| is_stored(effect));
+        Self { known: stored.filter_map(task_of).collect(), ..Self::default() }
+    }
+
+    /// Notes the difference that a step made.
+    pub(crate) fn note(&mut self, delta: &EffectDelta) {
+        for effect in &delta.wanted {
+            self.forget(effect.key);
+            self.changed.extend(task_of(effect).filter(|_| is_stored(effect)));
+        }
+        delta.dropped.iter().for_each(|key| self.forget(*key));
+    }
+
+    /// Nothing is wanted of this key any more: what may have a row for it is to lose it.
+    fn forget(&mut self, key: EffectKey) {
+        match key {
+            EffectKey::Activity(scheduled_event_id) => {
+                let task = WaitingTask { kind: WaitingKind::Activity, scheduled_event_id };
+                if self.known.contains(&task) {
+                    self.changed.insert(task);
+                } else {
+                    self.changed.remove(&task);
+                }
+            }
+            EffectKey::WorkflowTask => {
+                // One at a time, but an earlier one may have its row still. They come before all activities.
+                let workflow = |task: &&WaitingTask| task.kind == WaitingKind::Workflow;
+                while let Some(task) = self.changed.first().filter(workflow).copied() {
+                    self.changed.remove(&task);
+                }
+                self.changed.extend(self.known.iter().take_while(workflow));
+            }
+            EffectKey::Child(_) | EffectKey::Parent => {}
+        }
+    }
+
+    /// What is to be written so that the run has the rows that it should, whatever became of earlier writes. `wanted`
+    /// answers the row that a task should have now.
+    pub(crate) fn changes(
+        &mut self,
+        wanted: impl Fn(WaitingTask) -> Option<WaitingRow>,
+    ) -> (RowChanges, RowReceipt) {
+        self.unconfirmed.append(&mut self.changed);
+        let (mut changes, mut receipt) = (RowChanges::default(), RowReceipt::default());
+        for task in &self.unconfirmed {
+            match wanted(*task) {
+                Some(row) => {
+                    self.known.insert(*task);
+                    changes.waiting.push(row);
+                    receipt.standing.push(*task);
+                }
+                None => {
+                    changes.done.push(*task);
+                    receipt.gone.push(*task);
+                }
+            }
+        }
+        (changes, receipt)
+    }
+
+    /// The store holds what this write was to change.
+    pub(crate) fn written(&mut self, receipt: &RowReceipt) {
+        for task in receipt.standing.iter().chain(&receipt.gone) {
+            self.unconfirmed.remove(task);
+        }
+        receipt.gone.iter().for_each(|task| {
+            self.known.remove(task);
+        });
+    }
+}
+
+/// The effect that a task is, while it waits.
+pub(crate) fn effect_of(task: WaitingTask) -> EffectKey {
+    match task.kind {
+        WaitingKind::Workflow => EffectKey::WorkflowTask,
+        WaitingKind::Activity => EffectKey::Activity(task.scheduled_event_id),
+    }
+}
+
+fn task_of(effect: &Effect) -> Option<WaitingTask> {
+    let (kind, scheduled_event_id) = match &effect.kind {
+        EffectKind::DispatchWorkflowTask(task) => (WaitingKind::Workflow, task.scheduled_event_id),
+        EffectKind::DispatchActivity(activity) => (WaitingKind::Activity, activity.scheduled_event_id),
+        EffectKind::StartChild(_)
+        | EffectKind::ReleaseChild(_)
+        | EffectKind::CloseChild(..)
+        | EffectKind::NotifyParent(_) => return None,
+    };
+    Some(WaitingTask { kind, scheduled_event_id })
+}
