@@ -4,6 +4,7 @@ mod activities;
 mod apply;
 mod attributed;
 mod buffer;
+mod buffered;
 mod checkpoint;
 mod children;
 mod chunks;
@@ -26,6 +27,7 @@ use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::{Activity, Child, RunInfo, Sticky, Timer, WorkflowTask};
+use buffered::Buffered;
 use bytes::Bytes;
 use chunks::{Changed, Rows};
 use deadlines::Deadlines;
@@ -48,10 +50,10 @@ pub struct Run {
     pub(crate) children: Pending<Child>,
     /// Children that want something done, kept apart so that nothing scans all of them.
     pub(crate) busy_children: HashSet<i64>,
-    pub(crate) buffered: Vec<Bytes>,
+    pub(crate) buffered: Buffered,
     pub(crate) request_ids: RequestIds,
     pub(crate) deadlines: Deadlines,
-    /// Whether memo or search attributes changed.
+    /// Whether memo, search attributes or the closing event changed.
     fields_changed: Changed,
     /// Chunks in the store.
     rows: Rows,
@@ -71,7 +73,7 @@ impl Run {
             timer_ids: HashMap::new(),
             children: Pending::default(),
             busy_children: HashSet::new(),
-            buffered: Vec::new(),
+            buffered: Buffered::default(),
             request_ids: RequestIds::default(),
             deadlines: Deadlines::default(),
             fields_changed: Changed::default(),

@@ -100,7 +100,7 @@ impl Run {
     fn doubt_everything(&mut self) {
         self.take_changes(true);
         self.rows.doubt(Collection::Started.chunk(0));
-        if !self.info.memo.is_empty() || !self.info.search_attributes.is_empty() {
+        if self.has_fields() {
             self.rows.doubt(Collection::Fields.chunk(0));
         }
         self.activities.buckets().into_iter().for_each(|bucket| self.doubt_activities(bucket));
@@ -111,6 +111,13 @@ impl Run {
         self.children.buckets().into_iter().for_each(|bucket| self.doubt_children(bucket));
         let seen = self.request_ids.buckets();
         seen.for_each(|bucket| self.rows.doubt(Collection::RequestIds.chunk(bucket)));
+        let buffered = self.buffered.buckets();
+        buffered.for_each(|bucket| self.rows.doubt(Collection::Buffered.chunk(bucket)));
+    }
+
+    fn has_fields(&self) -> bool {
+        let info = &self.info;
+        !info.memo.is_empty() || !info.search_attributes.is_empty() || !info.close_event.is_empty()
     }
 
     /// What changed since the last checkpoint stands no more.
@@ -127,7 +134,7 @@ impl Run {
     }
 
     /// Takes the changes of every collection; from now on they are noted, or not.
-    pub(super) fn take_changes(&mut self, on: bool) -> [(Collection, BTreeSet<i64>); 5] {
+    pub(super) fn take_changes(&mut self, on: bool) -> [(Collection, BTreeSet<i64>); 6] {
         let take = |collection, changed: &mut Changed| (collection, changed.take(on));
         [
             take(Collection::Fields, &mut self.fields_changed),
@@ -135,6 +142,7 @@ impl Run {
             take(Collection::Timers, self.timers.changed()),
             take(Collection::Children, self.children.changed()),
             take(Collection::RequestIds, self.request_ids.changed()),
+            take(Collection::Buffered, self.buffered.changed()),
         ]
     }
 
@@ -168,10 +176,10 @@ impl Run {
                 part.info = Some(RunInfo { started: self.info.started.clone(), ..Default::default() });
             }
             Collection::Fields => {
-                let (memo, search_attributes) = (self.info.memo.clone(), self.info.search_attributes.clone());
-                part.info = (!memo.is_empty() || !search_attributes.is_empty()).then(|| RunInfo {
-                    memo,
-                    search_attributes,
+                part.info = self.has_fields().then(|| RunInfo {
+                    memo: self.info.memo.clone(),
+                    search_attributes: self.info.search_attributes.clone(),
+                    close_event: self.info.close_event.clone(),
                     ..Default::default()
                 });
             }
@@ -194,6 +202,7 @@ impl Run {
                     self.children.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
             }
             Collection::RequestIds => part.request_ids = self.request_ids.bucket(id.bucket),
+            Collection::Buffered => part.buffered_events = self.buffered.bucket(id.bucket),
         }
         part
     }
@@ -204,15 +213,16 @@ impl Run {
         let started = self.info.started.take();
         let memo = std::mem::take(&mut self.info.memo);
         let search_attributes = std::mem::take(&mut self.info.search_attributes);
+        let close_event = std::mem::take(&mut self.info.close_event);
         let base = RunSnapshot {
             info: Some(self.info.clone()),
             workflow_task: self.task.clone(),
             sticky: self.sticky.clone(),
-            buffered_events: self.buffered.clone(),
             chunks: Some(chunks),
             ..Default::default()
         };
         (self.info.started, self.info.memo, self.info.search_attributes) = (started, memo, search_attributes);
+        self.info.close_event = close_event;
         base.encode_to_vec().into()
     }
 }

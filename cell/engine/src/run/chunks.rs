@@ -19,7 +19,7 @@ const SHARED_ATTRIBUTES_BYTES: usize = 1 << 10;
 pub(super) enum Collection {
     /// Attributes of the first event, with the run's input: one chunk, written once.
     Started = 1,
-    /// Memo and search attributes: one chunk.
+    /// Memo, search attributes and the closing event: one chunk.
     Fields = 2,
     /// By event id.
     Activities = 3,
@@ -33,6 +33,8 @@ pub(super) enum Collection {
     ChildAttributes = 7,
     /// By the number of ids seen before.
     RequestIds = 8,
+    /// Events that wait for a workflow task to end, by the number of those before.
+    Buffered = 9,
 }
 
 impl Collection {
@@ -43,9 +45,19 @@ impl Collection {
     /// What a stored number stands for; `None` for what only a newer version knows.
     pub(super) fn of(id: ChunkId) -> Option<Self> {
         use Collection::*;
-        [Started, Fields, Activities, ActivityAttributes, Timers, Children, ChildAttributes, RequestIds]
-            .into_iter()
-            .find(|collection| *collection as u8 == id.collection)
+        [
+            Started,
+            Fields,
+            Activities,
+            ActivityAttributes,
+            Timers,
+            Children,
+            ChildAttributes,
+            RequestIds,
+            Buffered,
+        ]
+        .into_iter()
+        .find(|collection| *collection as u8 == id.collection)
     }
 }
 

@@ -228,6 +228,7 @@ impl Run {
         self.info.status = status as i32;
         self.info.close_time_ns = at;
         self.info.close_event = new.encoded.clone();
+        self.fields_changed.note(0);
         self.info.successor_run_id = successor(&new.event).to_owned();
         self.set_task(None, touched);
         self.deadlines.clear();

@@ -47,7 +47,7 @@ impl Run {
             activities: self.activities.values().cloned().collect(),
             timers: self.timers.values().cloned().collect(),
             children: self.children.values().cloned().collect(),
-            buffered_events: self.buffered.clone(),
+            buffered_events: self.buffered.to_vec(),
             request_ids: self.request_ids.all(),
             chunks: None,
         }
@@ -66,7 +66,7 @@ impl Run {
         run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
         run.task = stored.workflow_task;
         run.sticky = stored.sticky;
-        run.buffered = stored.buffered_events;
+        stored.buffered_events.into_iter().for_each(|event| run.buffered.push(event));
         stored.request_ids.iter().for_each(|id| run.request_ids.insert(id));
         // Attributes that stand apart come behind what they belong to.
         for activity in stored.activities {

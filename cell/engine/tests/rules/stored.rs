@@ -3,14 +3,16 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads};
-use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads, WorkflowType};
+use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::Chunk;
 use cell_engine::commands::{
-    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted,
+    ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
+    RespondActivityCompleted, SignalWorkflow,
 };
 use cell_engine::{RestoreError, Run, RunCheckpoint};
+use uuid::Uuid;
 
 const LARGE: usize = 100_000;
 
@@ -41,6 +43,17 @@ fn begin(life: &mut Life, scheduled_event_id: i64) -> ActivityRef {
     let start = RecordActivityStarted { scheduled_event_id, ..Default::default() };
     let started = life.ask(start).expect("it waits");
     ActivityRef::Token { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
+}
+
+fn child(id: &str) -> Command {
+    let start = wanted::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: id.into(),
+        workflow_type: Some(WorkflowType { name: "child".into() }),
+        parent_close_policy: ParentClosePolicy::Terminate as i32,
+        ..Default::default()
+    };
+    let attributes = Wanted::StartChildWorkflowExecutionCommandAttributes(start);
+    command(CommandType::StartChildWorkflowExecution, attributes)
 }
 
 fn bytes(written: &RunCheckpoint) -> usize {
@@ -79,6 +92,53 @@ fn large_attributes_are_written_once_and_removed_with_their_item() {
     assert!(written.base == life.run().snapshot(), "small again: whole");
     assert!(!written.chunks.is_empty() && written.chunks.iter().all(|chunk| chunk.data.is_empty()));
     assert!(life.checkpoint().chunks.is_empty());
+}
+
+#[test]
+fn events_that_wait_are_written_when_they_come_and_removed_when_they_are_flushed() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a", LARGE), activity("b", 10)]);
+    life.signal();
+    let task = life.take_task();
+    life.checkpoint();
+    let mut total = 0;
+    for n in 0..20 {
+        let input = Some(Payloads { payloads: vec![bulk(LARGE / 10)] });
+        life.ask(SignalWorkflow { name: n.to_string(), input, ..Default::default() }).expect("it is open");
+        let written = bytes(&life.checkpoint());
+        total += written;
+        assert!((10_000..90_000).contains(&written), "{written} bytes with the event {n}");
+    }
+    assert!(total < 1_000_000, "{total} bytes for 200,000 of events");
+    begin(&mut life, 6);
+    assert!(bytes(&life.checkpoint()) < 1_000, "a step that leaves them waiting");
+    life.complete(task, Vec::new()).expect("nothing is asked");
+    let written = life.checkpoint();
+    assert!(bytes(&written) < 1_000, "they are history now");
+    let gone = written.chunks.iter().filter(|chunk| chunk.data.is_empty()).count();
+    assert_eq!(gone, 3, "eight events share a chunk");
+}
+
+#[test]
+fn the_closing_event_is_written_once() {
+    let mut life = Life::started();
+    life.run_task(vec![child("a"), child("b"), activity("a", LARGE)]);
+    life.checkpoint();
+    let result = Some(Payloads { payloads: vec![bulk(LARGE)] });
+    let completed = wanted::CompleteWorkflowExecutionCommandAttributes { result };
+    life.signal();
+    life.run_task(vec![command(
+        CommandType::CompleteWorkflowExecution,
+        Wanted::CompleteWorkflowExecutionCommandAttributes(completed),
+    )]);
+    assert!(life.run().closed());
+    let written = bytes(&life.checkpoint());
+    assert!((LARGE..LARGE + 2_000).contains(&written), "{written} bytes");
+    for initiated_event_id in [5, 6] {
+        life.ask(RecordChildStarted { initiated_event_id, run_id: Uuid::from_u128(7) }).expect("it waits");
+        let written = bytes(&life.checkpoint());
+        assert!(written < 1_000, "{written} bytes for a child that is to be told");
+    }
 }
 
 #[test]
