@@ -15,7 +15,7 @@ impl RequireToken {
     }
 
     fn admits(&self, ctx: &CallContext) -> bool {
-        let given = ctx.header("authorization").and_then(|header| header.strip_prefix("Bearer "));
+        let given = ctx.bearer_token();
         let digest: [u8; 32] = Sha256::digest(given.unwrap_or_default().as_bytes()).into();
         given.is_some() && bool::from(digest.ct_eq(&self.0))
     }

@@ -112,7 +112,7 @@ impl Guard {
 
     async fn caller(&self, ctx: &CallContext) -> Result<Caller, Status> {
         let refused = || Status::unauthenticated("Request unauthenticated: a valid API key is required.");
-        let token = ctx.header("authorization").and_then(keys::bearer).ok_or_else(refused)?;
+        let token = ctx.bearer_token().ok_or_else(refused)?;
         if self.operator.as_ref().is_some_and(|hash| keys::matches(token, hash)) {
             return Ok(Caller::Operator);
         }

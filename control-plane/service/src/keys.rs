@@ -46,12 +46,6 @@ pub(crate) fn matches(secret: &str, expected: &[u8; 32]) -> bool {
     hash(secret).ct_eq(expected).into()
 }
 
-/// The token of an `authorization` header: `Bearer <token>`.
-pub(crate) fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,11 +73,6 @@ mod tests {
     fn what_is_not_a_token_has_no_parts() {
         for wrong in ["", "abc", ".secret", "id.", &format!("id.{}", "x".repeat(300))] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
-        }
-        assert_eq!(bearer("Bearer a.b"), Some("a.b"));
-        assert_eq!(bearer("bearer a.b"), Some("a.b"));
-        for wrong in ["", "Bearer", "Bearer ", "Basic a.b", "a.b"] {
-            assert_eq!(bearer(wrong), None, "{wrong:?}");
         }
     }
 }

@@ -21,8 +21,7 @@ impl InternalGuard {
     }
 
     fn admit(&self, ctx: &mut CallContext) -> Result<(), Status> {
-        let token = ctx.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        if token.map(digest) != Some(self.token) {
+        if ctx.bearer_token().map(digest) != Some(self.token) {
             return Err(Status::unauthenticated("this is for pieces of the cloud only"));
         }
         match ctx.headers.remove(CALLER_HEADER) {

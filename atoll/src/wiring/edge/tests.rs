@@ -37,7 +37,7 @@ struct Keys;
 
 impl Interceptor for Keys {
     fn before<'a>(&'a self, ctx: &'a mut CallContext, _: &'a Bytes) -> Gate<'a> {
-        let key = ctx.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let key = ctx.bearer_token();
         if let Some((account, role)) = key.and_then(|key| key.split_once(':')) {
             let (account, role) = (account.to_owned(), role.to_owned());
             ctx.principal = Some(Arc::new(Principal {
@@ -102,7 +102,11 @@ async fn the_caller_travels_with_the_call_and_cannot_be_forged() {
     assert_eq!(asked(&inside, Some("acme1:admin"), None).await, Err(Code::Unauthenticated));
     assert_eq!(asked(&inside, None, Some(forged)).await, Err(Code::Unauthenticated));
 
-    // A piece of the cloud that speaks for itself.
+    // A piece of the cloud that speaks for itself, however it writes the scheme.
+    let lower = CallOptions::default().header("authorization", &format!("bearer {TOKEN}"));
+    let client = RawClient::new(&inside).unwrap();
+    let answer = client.call(usage_service::LIST_USAGE, &ListUsageRequest::default(), lower).await;
+    assert_eq!(answer.unwrap().rows[0].kind, "Internal");
     let internal = Ok(("Internal".to_owned(), String::new(), false));
     assert_eq!(asked(&inside, Some(TOKEN), None).await, internal);
     assert_eq!(asked(&inside, Some(TOKEN), Some("nonsense")).await, Err(Code::InvalidArgument));

@@ -42,7 +42,7 @@ impl Authenticate {
     }
 
     fn caller(&self, keys: &KeySet, ctx: &CallContext) -> Option<Arc<Caller>> {
-        let token = bearer(ctx.header("authorization")?)?;
+        let token = ctx.bearer_token()?;
         if let Some(internal) = &self.internal {
             let given: [u8; 32] = Sha256::digest(token.as_bytes()).into();
             if bool::from(given.ct_eq(&internal.sha256)) {
@@ -63,10 +63,4 @@ impl Interceptor for Authenticate {
         ctx.extensions.insert(caller);
         Gate::Now(Ok(()))
     }
-}
-
-/// The token behind the scheme, whose case does not matter.
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

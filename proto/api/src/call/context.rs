@@ -127,6 +127,15 @@ impl CallContext {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The token of `authorization: Bearer <token>`; none without one, under another scheme, or where it is empty.
+    ///
+    /// The scheme's case does not matter, nor how many spaces follow it (RFC 7235, 2.1; RFC 6750, 2.1).
+    pub fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        let token = token.trim_matches(' ');
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    }
+
     /// Time until the deadline: zero once it has passed, none without one.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -146,6 +155,32 @@ mod tests {
         let ctx = CallContext::unknown("/a.b.Service/Do");
         assert_eq!((ctx.service(), ctx.method(), ctx.path()), ("a.b.Service", "Do", "/a.b.Service/Do"));
         assert!(ctx.info().is_none());
+    }
+
+    #[test]
+    fn a_bearer_token_stands_behind_its_scheme_in_any_case() {
+        let token = |header: &str| {
+            let mut ctx = CallContext::unknown("/s/m");
+            ctx.headers.insert("authorization", header.parse().unwrap());
+            ctx.bearer_token().map(str::to_owned)
+        };
+        for right in ["Bearer a.b", "bearer a.b", "BEARER a.b", "bEaReR  a.b ", "Bearer   a.b"] {
+            assert_eq!(token(right).as_deref(), Some("a.b"), "{right:?}");
+        }
+        for wrong in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer   ",
+            "Bearera.b",
+            "Basic a.b",
+            "a.b",
+            " Bearer a.b",
+            "Bearer\ta.b",
+        ] {
+            assert_eq!(token(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(CallContext::unknown("/s/m").bearer_token(), None);
     }
 
     #[test]
