@@ -2,14 +2,13 @@
 
 use atoll_api::call::{Body, Bytes, Segment, Status};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde_json::{Map, Value};
 
 use super::fill::{Unfit, put};
-use super::json;
 use super::query::decode_segment;
 use super::routes::Binding;
-use super::shorthand;
+use super::{json, misfit, shorthand, spelling};
 
 /// Encodes the request that path variables, query and body make together.
 pub(super) fn request(
@@ -22,6 +21,11 @@ pub(super) fn request(
 ) -> Result<Bytes, Status> {
     let message = message(pool, binding.method.request)?;
     let mut object = read_body(binding.route.body, body)?;
+    if use_shorthand {
+        object = shorthand::expand(&message, object);
+    }
+    // Before anything joins: a field of the body that stands under both its names would lose one value by it.
+    spelling::check(&message, &object).map_err(Status::invalid_argument)?;
     // A route whose body is the whole request has no fields left for the query.
     if binding.route.body != Body::Whole {
         for (path, text) in query {
@@ -43,14 +47,17 @@ pub(super) fn request(
             Unfit::NoSuchField => Status::internal(format!("route names the unknown field {path}")),
         })?;
     }
-    let mut value = Value::Object(object);
-    if use_shorthand {
-        shorthand::expand(&message, &mut value);
-    }
-    let options = DeserializeOptions::new();
-    let message = DynamicMessage::deserialize_with_options(message, value, &options)
-        .map_err(|error| Status::invalid_argument(format!("request does not fit its type: {error}")))?;
-    Ok(message.encode_to_vec().into())
+    deserialize(message, object).map(|message| message.encode_to_vec().into())
+}
+
+fn deserialize(message: MessageDescriptor, object: Map<String, Value>) -> Result<DynamicMessage, Status> {
+    // Read by reference, so that it is still there to look for what does not fit.
+    let value = Value::Object(object);
+    DynamicMessage::deserialize(message.clone(), &value).map_err(|error| {
+        let misfit = value.as_object().and_then(|object| misfit::find(&message, object));
+        let text = misfit.unwrap_or_else(|| format!("request does not fit its type: {error}"));
+        Status::invalid_argument(text)
+    })
 }
 
 /// The JSON of an answer.

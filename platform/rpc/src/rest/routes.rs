@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use atoll_api::call::{MethodInfo, Route, Segment, ServiceInfo};
 
@@ -28,8 +28,8 @@ pub(crate) struct Binding {
 pub(crate) enum Found<'p> {
     /// A method, and the raw segments for the route's variables in order.
     Method(Binding, Vec<&'p str>),
-    /// A resource that does not take this HTTP method.
-    OtherVerb,
+    /// A resource that takes these HTTP methods only.
+    OtherVerb(BTreeSet<&'static str>),
     /// Nothing.
     Nothing,
 }
@@ -63,11 +63,11 @@ impl Routes {
     pub(crate) fn find<'p>(&self, verb: &str, path: &'p str) -> Found<'p> {
         let Some(path) = path.strip_prefix('/') else { return Found::Nothing };
         let segments: Vec<&str> = path.split('/').collect();
-        let mut search = Search { verb, variables: Vec::new(), other_verb: false };
+        let mut search = Search { verb, variables: Vec::new(), other_verbs: BTreeSet::new() };
         match search.visit(&self.root, &segments) {
             Some(binding) => Found::Method(binding, search.variables),
-            None if search.other_verb => Found::OtherVerb,
-            None => Found::Nothing,
+            None if search.other_verbs.is_empty() => Found::Nothing,
+            None => Found::OtherVerb(search.other_verbs),
         }
     }
 }
@@ -75,15 +75,15 @@ impl Routes {
 struct Search<'v, 'p> {
     verb: &'v str,
     variables: Vec<&'p str>,
-    /// Whether the path leads to something under another verb.
-    other_verb: bool,
+    /// The verbs under which the path leads to something.
+    other_verbs: BTreeSet<&'static str>,
 }
 
 impl<'p> Search<'_, 'p> {
     fn visit(&mut self, node: &Node, segments: &[&'p str]) -> Option<Binding> {
         let Some((first, rest)) = segments.split_first() else {
             let binding = node.bindings.iter().find(|binding| binding.route.verb == self.verb).copied();
-            self.other_verb |= binding.is_none() && !node.bindings.is_empty();
+            self.other_verbs.extend(node.bindings.iter().map(|binding| binding.route.verb));
             return binding;
         };
         if let Some(literal) = node.literals.get(first)
@@ -147,7 +147,12 @@ mod tests {
     #[test]
     fn other_verbs_and_other_paths_are_told_apart() {
         let routes = all();
-        assert!(matches!(routes.find("DELETE", "/api/v1/system-info"), Found::OtherVerb));
+        let others = |verb, path| match routes.find(verb, path) {
+            Found::OtherVerb(verbs) => verbs.into_iter().collect::<Vec<_>>(),
+            _ => panic!("{verb} {path}"),
+        };
+        assert_eq!(others("DELETE", "/api/v1/system-info"), ["GET"]);
+        assert_eq!(others("PUT", "/cloud/namespaces/a.b"), ["DELETE", "GET", "POST"]);
         for nothing in ["/", "", "/api/v1/system-info/", "/api/v1/namespaces//workflows", "/nowhere"] {
             assert!(matches!(routes.find("GET", nothing), Found::Nothing), "{nothing:?}");
         }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,10 +45,7 @@ impl RestServer {
         let style = Style::of(parameters.as_deref().unwrap_or_default(), &parts.headers);
         let (binding, variables) = match self.routes.find(parts.method.as_str(), parts.uri.path()) {
             Found::Method(binding, variables) => (binding, variables),
-            Found::OtherVerb => {
-                let status = Status::unimplemented("Method Not Allowed");
-                return self.failure(StatusCode::METHOD_NOT_ALLOWED, &status, &style);
-            }
+            Found::OtherVerb(allowed) => return self.not_allowed(allowed, &style),
             Found::Nothing => {
                 return self.failure(StatusCode::NOT_FOUND, &Status::not_found("Not Found"), &style);
             }
@@ -105,6 +103,16 @@ impl RestServer {
                 Err((StatusCode::REQUEST_TIMEOUT, Status::deadline_exceeded("body did not arrive in time")))
             }
         }
+    }
+
+    /// RFC 9110, 15.5.6: says what the resource takes instead.
+    fn not_allowed(&self, allowed: BTreeSet<&str>, style: &Style) -> Response<Body> {
+        let status = Status::unimplemented("Method Not Allowed");
+        let mut response = self.failure(StatusCode::METHOD_NOT_ALLOWED, &status, style);
+        let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
+        let allowed = HeaderValue::try_from(allowed).expect("names of HTTP methods");
+        response.headers_mut().insert(header::ALLOW, allowed);
+        response
     }
 
     fn failure(&self, code: StatusCode, status: &Status, style: &Style) -> Response<Body> {

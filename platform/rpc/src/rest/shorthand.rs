@@ -9,13 +9,15 @@ use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
+use super::field_path;
+
 const PAYLOAD: &str = "temporal.api.common.v1.Payload";
 const PAYLOADS: &str = "temporal.api.common.v1.Payloads";
 const MESSAGE_TYPE: &str = "_protoMessageType";
 
 /// Writes shorthands out in a request's JSON.
-pub(super) fn expand(message: &MessageDescriptor, value: &mut Value) {
-    walk(message, value, &|kind, value| match kind {
+pub(super) fn expand(message: &MessageDescriptor, mut object: Map<String, Value>) -> Map<String, Value> {
+    walk_fields(message, &mut object, &|kind, value| match kind {
         PAYLOAD => expand_payload(value),
         _ => {
             if let Value::Array(items) = value {
@@ -24,6 +26,7 @@ pub(super) fn expand(message: &MessageDescriptor, value: &mut Value) {
             }
         }
     });
+    object
 }
 
 /// Uses shorthands in an answer's JSON.
@@ -48,10 +51,18 @@ fn walk(message: &MessageDescriptor, value: &mut Value, change: &dyn Fn(&str, &m
         name if name.starts_with("google.protobuf.") => return,
         _ => {}
     }
-    let Value::Object(object) = value else { return };
+    if let Value::Object(object) = value {
+        walk_fields(message, object, change);
+    }
+}
+
+fn walk_fields(
+    message: &MessageDescriptor,
+    object: &mut Map<String, Value>,
+    change: &dyn Fn(&str, &mut Value),
+) {
     for (key, value) in object {
-        let field = message.get_field_by_json_name(key).or_else(|| message.get_field_by_name(key));
-        if let Some(field) = field {
+        if let Some(field) = field_path::field(message, key) {
             walk_field(&field, value, change);
         }
     }
@@ -138,6 +149,10 @@ mod tests {
         atoll_api::descriptor_pool().get_message_by_name(name).unwrap()
     }
 
+    fn expanded(value: &Value) -> Value {
+        Value::Object(expand(&start(), value.as_object().unwrap().clone()))
+    }
+
     fn plain(data: &str) -> Value {
         json!({ "metadata": { "encoding": STANDARD.encode("json/plain") }, "data": STANDARD.encode(data) })
     }
@@ -149,8 +164,7 @@ mod tests {
             "input": ["text", 7, null, { "a": [1] }, { "_protoMessageType": "x.Y", "b": true }],
             "memo": { "fields": { "note": "hello", "none": null } },
         });
-        let mut value = short.clone();
-        expand(&start(), &mut value);
+        let mut value = expanded(&short);
         let payloads = &value["input"]["payloads"];
         assert_eq!(payloads[0], plain("\"text\""));
         assert_eq!(payloads[1], plain("7"));
@@ -174,7 +188,6 @@ mod tests {
         let mut value = json!({ "input": { "payloads": payloads } });
         collapse(&start(), &mut value);
         assert_eq!(value, json!({ "input": payloads }));
-        expand(&start(), &mut value);
-        assert_eq!(value, json!({ "input": { "payloads": payloads } }));
+        assert_eq!(expanded(&value), json!({ "input": { "payloads": payloads } }));
     }
 }

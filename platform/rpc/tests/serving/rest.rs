@@ -84,6 +84,37 @@ async fn wrong_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn a_refused_body_says_which_field_and_why() {
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    let cases = [
+        (r#"{"workflowType": 7}"#, "workflowType: expected an object, got number 7"),
+        (r#"{"taskQueue": {"name": [1]}}"#, "taskQueue.name: expected a string, got a list"),
+        (r#"{"taskQueue": {"normalName": "a", "normal_name": "b"}}"#, "taskQueue.normal_name: given twice"),
+        (r#"{"request_id": "a", "requestId": "b"}"#, "request_id: given twice, also as requestId"),
+        (r#"{"workflow_id": "a", "workflowId": "b"}"#, "workflow_id: given twice, also as workflowId"),
+        (r#"{"identity": "a", "identity": "b"}"#, "\"identity\" is there twice"),
+    ];
+    for (body, expected) in cases {
+        let answer = call("POST", target, body).await;
+        assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)), "{body}");
+        let message = answer.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(expected), "{message}");
+    }
+    // What is inside a payload belongs to the tenant, names and all.
+    let own = r#"{"input": [{"a_b": 1, "aB": 2}], "memo": {"fields": {"note": {"request_id": 1, "requestId": 2}}}}"#;
+    assert_eq!(call("POST", target, own).await.json()["runId"], "orders/w/1");
+}
+
+#[tokio::test]
+async fn a_resource_says_which_methods_it_takes() {
+    let answer = call("PATCH", "/api/v1/namespaces/orders/schedules/s1", "{}").await;
+    assert_eq!(answer.status, 405);
+    assert!(answer.head.contains("\r\nallow: delete, get, post\r\n"), "{}", answer.head);
+    let answer = call("GET", "/api/v1/nowhere", "").await;
+    assert!(!answer.head.contains("\r\nallow:"), "{}", answer.head);
+}
+
+#[tokio::test]
 async fn a_malformed_timeout_is_the_callers_fault() {
     let answer = call_with("GET", "/api/v1/namespaces/orders", &["grpc-timeout: soon"], "").await;
     assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)));
