@@ -42,6 +42,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
     });
     round_trips(ControlPlaneConfig {
         listen,
+        public_metrics: true,
         internal_listen: listen,
         database: "db".into(),
         region: text(),

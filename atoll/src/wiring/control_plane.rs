@@ -77,6 +77,7 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
     Config {
         database: config.database.clone(),
         cloud: server_config(config.listen, config.drain_seconds),
+        public_metrics: config.public_metrics,
         internal: server_config(config.internal_listen, config.drain_seconds),
         internal_token: config.internal_token.clone(),
         operator_key: Some(config.operator_key.clone()),

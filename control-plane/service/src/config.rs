@@ -11,6 +11,9 @@ pub struct Config {
     pub database: PathBuf,
     /// Listener of the Cloud API and the operator API, gRPC and REST.
     pub cloud: ServerConfig,
+    /// Serve `/metrics`, which asks for no key, on the Cloud API's port also where that is not a loopback address. The internal
+    /// listener serves it in any case.
+    pub public_metrics: bool,
     /// Listener for other pieces of the cloud: routes for gateways. Not for tenants' networks.
     pub internal: ServerConfig,
     /// What callers of the internal listener show as bearer token.
@@ -29,6 +32,13 @@ pub struct Config {
     pub usage_address: Option<String>,
     /// What to show to the usage service as bearer token.
     pub usage_token: String,
+}
+
+impl Config {
+    /// Whether the Cloud API's port serves `/metrics`.
+    pub(crate) fn cloud_shows_metrics(&self) -> bool {
+        self.public_metrics || self.cloud.listen.ip().to_canonical().is_loopback()
+    }
 }
 
 /// A region.
@@ -154,6 +164,21 @@ mod tests {
             regions: vec![RegionConfig { id: "local".to_owned(), location: String::new() }],
             cells,
             ..Config::default()
+        }
+    }
+
+    #[test]
+    fn metrics_stay_off_a_public_port_unless_they_are_asked_for() {
+        let shows = |listen: &str, public_metrics| {
+            let cloud = ServerConfig { listen: listen.parse().unwrap(), ..ServerConfig::default() };
+            Config { cloud, public_metrics, ..Config::default() }.cloud_shows_metrics()
+        };
+        for loopback in ["127.0.0.1:8233", "127.8.8.8:1", "[::1]:8233", "[::ffff:127.0.0.1]:8233"] {
+            assert!(shows(loopback, false), "{loopback}");
+        }
+        for public in ["0.0.0.0:8233", "[::]:8233", "10.0.0.1:8233", "[2001:db8::1]:8233"] {
+            assert!(!shows(public, false), "{public}");
+            assert!(shows(public, true), "{public}");
         }
     }
 

@@ -9,8 +9,8 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::cloud_service;
 use atoll_internal_api::cell::v1::routing_service;
 use atoll_internal_api::operator::v1::operator_service;
 use atoll_rpc::{
-    Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerError,
-    ServerHandle,
+    Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerConfig,
+    ServerError, ServerHandle,
 };
 use atoll_sqlite::OpenError;
 use axum::Router;
@@ -40,7 +40,7 @@ pub struct Dependencies {
     pub entropy: Arc<dyn Entropy>,
     /// Starts workflows.
     pub starter: Arc<dyn OperationStarter>,
-    /// Serves `/metrics` on both listeners.
+    /// Serves `/metrics` on the internal listener, and on the Cloud API's where [`Config::public_metrics`] says so.
     pub metrics: Option<Metrics>,
     /// Services of other pieces, served beside the Cloud API. Their callers are authenticated here; what those may do they decide
     /// themselves, by the call's principal and, for tenants, the `cell.v1.Grant` in its extensions.
@@ -128,15 +128,16 @@ impl ControlPlane {
         let unless_started = stop.clone().drop_guard();
         let cloud = self.cloud_dispatcher()?;
         let internal = self.internal_dispatcher(&stop)?;
-        let server = |config: &atoll_rpc::ServerConfig, dispatcher| {
+        let server = |config: &ServerConfig, dispatcher, shows_metrics| {
             let server = Server::new(config.clone(), dispatcher);
-            match &self.dependencies.metrics {
+            match self.dependencies.metrics.as_ref().filter(|_| shows_metrics) {
                 Some(metrics) => server.metrics(metrics.clone()),
                 None => server,
             }
         };
-        let internal = server(&self.config.internal, internal).start(stop.clone()).await?;
-        let mut cloud_server = server(&self.config.cloud, cloud.clone());
+        let internal = server(&self.config.internal, internal, true).start(stop.clone()).await?;
+        let shows_metrics = self.config.cloud_shows_metrics();
+        let mut cloud_server = server(&self.config.cloud, cloud.clone(), shows_metrics);
         if let Some(wrap) = self.dependencies.cloud_router.clone() {
             cloud_server = cloud_server.map_router(move |rest| wrap(rest, cloud));
         }

@@ -12,13 +12,17 @@ use atoll_api::temporal::api::cloud::namespace::v1::{NamespaceSpec, ReplicaSpec}
 use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_internal_api::cell::v1::{self as cell, CellAdmin, cell_admin, routing_service};
 use atoll_internal_api::operator::v1::{self as operator, CellState, operator_service};
-use atoll_rpc::{CallOptions, Dispatcher, RawClient, Server, ServerConfig, ServerHandle, SystemClock};
+use atoll_rpc::{
+    CallOptions, Dispatcher, Metrics, RawClient, Server, ServerConfig, ServerHandle, SystemClock,
+};
 use control_plane::model::OperationKind;
 use control_plane::{
     Activities, CellConfig, Config, ControlPlane, ControlPlaneHandle, Dependencies, NotStarted,
     OperationStarter, ReconcileConfig, RegionConfig, SystemEntropy,
 };
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -118,13 +122,18 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// One whose configuration is changed before it starts.
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let dispatcher = Dispatcher::builder("cell")
             .descriptors(atoll_internal_api::descriptor_pool())
             .service(cell_admin::raw(Arc::new(TestCell::default())));
         let cell =
             Server::new(server(), dispatcher.build().unwrap()).start(CancellationToken::new()).await.unwrap();
-        let config = Config {
+        let mut config = Config {
             database: folder.path().join("control-plane.sqlite"),
             cloud: server(),
             internal: server(),
@@ -142,12 +151,13 @@ impl World {
             reconcile: ReconcileConfig { interval_ms: 10, ..ReconcileConfig::default() },
             ..Config::default()
         };
+        change(&mut config);
         let starter = Arc::new(InlineStarter::default());
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             starter: starter.clone(),
-            metrics: None,
+            metrics: Some(Metrics::install().unwrap()),
             services: Vec::new(),
             cloud_router: None,
         };
@@ -227,6 +237,32 @@ async fn accounts_are_shown_to_other_pieces_of_the_cloud_and_nothing_else() {
     assert_eq!(got.account.as_ref(), accounts.first());
     let refused = internal.call(operator_service::LIST_ACCOUNTS, &list, with("internal")).await.unwrap_err();
     assert_eq!(refused.code, Code::PermissionDenied);
+}
+
+/// The status of a plain `GET` at a port of this machine.
+async fn got(port: u16, path: &str) -> u16 {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_public_cloud_port_shows_metrics_only_if_told_to_and_the_internal_one_always() {
+    let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let cases = [(everywhere, false, 404), (everywhere, true, 200), (server().listen, false, 200)];
+    for (listen, public_metrics, expected) in cases {
+        let world = World::with(|config| {
+            config.cloud.listen = listen;
+            config.public_metrics = public_metrics;
+        })
+        .await;
+        let (cloud, internal) = (world.plane.cloud_address().port(), world.plane.internal_address().port());
+        assert_eq!(got(cloud, "/metrics").await, expected, "{listen} {public_metrics}");
+        assert_eq!((got(cloud, "/health").await, got(internal, "/metrics").await), (200, 200));
+    }
 }
 
 #[tokio::test]

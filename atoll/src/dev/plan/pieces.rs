@@ -117,6 +117,7 @@ impl Plan {
         });
         ControlPlaneConfig {
             listen: self.ports.get("cloud"),
+            public_metrics: false,
             internal_listen: self.ports.get("control-plane"),
             database: data_dir.join(CONTROL_PLANE_DATABASE),
             region: REGION.to_owned(),
