@@ -25,7 +25,7 @@ pub(crate) struct UsageArgs {
     /// Exact quantities by hour, namespace and kind of action
     #[arg(long)]
     by_hour: bool,
-    /// Only this namespace, NAME.ACCOUNT (with --by-hour)
+    /// Only this namespace, NAME.ACCOUNT or its name in the account (with --by-hour)
     #[arg(long, requires = "by_hour")]
     namespace: Option<String>,
     /// The account (with --by-hour); without this the key's own

@@ -27,6 +27,13 @@ fn namespaces_are_made_over_grpc_and_rest_each_in_the_cell_that_has_room() {
     assert_eq!(made["namespace"]["state"], "RESOURCE_STATE_ACTIVE", "{made}");
     assert_eq!(made["namespace"]["spec"]["retentionDays"], 3, "{made}");
 
+    // On the command line a name alone is one of the key's own account.
+    for given in ["parcels", namespace] {
+        assert_eq!(cloud.json(&["namespace", "get", given])["namespace"], namespace);
+    }
+    let refused = cloud.attempt(&["namespace", "get", "nowhere"]).unwrap_err();
+    assert!(refused.contains(&format!("nowhere.{account}")), "{refused}");
+
     let cells = cloud.text(&["cell", "list"]);
     let counts: Vec<[&str; 2]> = cells
         .lines()

@@ -8,8 +8,20 @@ use serde_json::json;
 
 use crate::cli::ClientArgs;
 use crate::cli::operation::state_name;
+use crate::cli::usage::own_account;
 use crate::client::table::Table;
 use crate::client::{CloudClient, json};
+
+/// The id of a namespace that is given by it, or by its name alone: then it is one of the account of the key in use.
+pub(super) async fn id_of(client: &CloudClient, given: String) -> anyhow::Result<String> {
+    if given.is_empty() || given.contains('.') {
+        return Ok(given);
+    }
+    match own_account(client).await {
+        Ok(account) => Ok(format!("{given}.{account}")),
+        Err(error) => Err(error.context(format!("{given:?} names no account; pass NAME.ACCOUNT"))),
+    }
+}
 
 /// The namespace as it is now.
 pub(super) async fn get(client: &CloudClient, namespace: &str) -> anyhow::Result<Namespace> {

@@ -12,7 +12,7 @@ use crate::client::{CloudClient, json};
 /// Shows one namespace.
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Its id, NAME.ACCOUNT
+    /// Its id, NAME.ACCOUNT, or its name in the key's own account
     namespace: String,
     #[command(flatten)]
     client: ClientArgs,
@@ -28,7 +28,8 @@ pub(crate) struct ListArgs {
 impl GetArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = CloudClient::connect(&self.client.target, Credential::Account)?;
-        let namespace = change::get(&client, &self.namespace).await?;
+        let id = change::id_of(&client, self.namespace).await?;
+        let namespace = change::get(&client, &id).await?;
         self.client.output.print(|| table([&namespace]), || json::of(&namespace))
     }
 }

@@ -11,7 +11,7 @@ use crate::client::target::Credential;
 /// Changes what is named, and leaves the rest.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
-    /// Its id, NAME.ACCOUNT
+    /// Its id, NAME.ACCOUNT, or its name in the key's own account
     namespace: String,
     /// Days for which closed workflows are kept
     #[arg(long)]
@@ -41,7 +41,8 @@ impl UpdateArgs {
         }
         let search_attributes = by_name("--search-attribute", self.search_attributes)?;
         let client = CloudClient::connect(&self.client.target, Credential::Account)?;
-        let current = change::get(&client, &self.namespace).await?;
+        let namespace = change::id_of(&client, self.namespace).await?;
+        let current = change::get(&client, &namespace).await?;
         let mut spec = current.spec.context("the cloud answered without settings")?;
         if let Some(days) = self.retention_days {
             spec.retention_days = days;
@@ -51,13 +52,13 @@ impl UpdateArgs {
         }
         spec.search_attributes.extend(search_attributes);
         let request = UpdateNamespaceRequest {
-            namespace: self.namespace.clone(),
+            namespace: namespace.clone(),
             spec: Some(spec),
             resource_version: self.resource_version.unwrap_or(current.resource_version),
             async_operation_id: self.wait.async_operation_id.clone(),
         };
         let answer = client.call(cloud_service::UPDATE_NAMESPACE, &request).await?;
         let operation = self.wait.settle(&client, answer.async_operation).await?;
-        change::print(&self.client, &self.namespace, &operation)
+        change::print(&self.client, &namespace, &operation)
     }
 }

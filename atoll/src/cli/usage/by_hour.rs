@@ -19,9 +19,14 @@ pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
         (None, Credential::Operator) => String::new(),
         (None, Credential::Account) => own_account(&client).await?,
     };
+    // A name alone is one of that account.
+    let namespace = match args.namespace.clone().unwrap_or_default() {
+        name if name.is_empty() || name.contains('.') || account_id.is_empty() => name,
+        name => format!("{name}.{account_id}"),
+    };
     let mut request = ListUsageRequest {
         account_id,
-        namespace: args.namespace.clone().unwrap_or_default(),
+        namespace,
         start_time: Some(wire_time::from_instant(start)),
         end_time: Some(wire_time::from_instant(end)),
         ..Default::default()
