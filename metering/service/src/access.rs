@@ -12,31 +12,40 @@ enum Need {
     Reader,
 }
 
+/// How much of an answer a caller sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// All of it: an operator, or a piece of the cloud.
+    Whole,
+    /// What does not tell of the cloud's insides.
+    Tenant,
+}
+
 /// What each method needs. A test holds that every method stands here; one that does not is refused.
 const METHOD_NEEDS: &[(&str, Need)] = &[("ListUsage", Need::Reader), ("GetCompleteness", Need::Known)];
 
 /// Refuses the call unless the caller may make it. `about` is the account and the namespace, empty where the call names none.
-pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Result<(), Status> {
+pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Result<View, Status> {
     let need = METHOD_NEEDS.iter().find(|(method, _)| *method == ctx.method()).map(|(_, need)| *need);
     let need = need.ok_or_else(|| Status::permission_denied("this method is open to nobody"))?;
     let Some(principal) = &ctx.principal else {
         // A function call within the process: whoever makes it could read the database as well.
         return match ctx.protocol {
-            Protocol::InProcess => Ok(()),
+            Protocol::InProcess => Ok(View::Whole),
             Protocol::Grpc | Protocol::Rest => Err(Status::unauthenticated("usage is for known callers")),
         };
     };
     let tenant = match principal.kind {
-        PrincipalKind::Operator | PrincipalKind::Internal => return Ok(()),
+        PrincipalKind::Operator | PrincipalKind::Internal => return Ok(View::Whole),
         PrincipalKind::User | PrincipalKind::ServiceAccount | PrincipalKind::Certificate => {
             &principal.account
         }
     };
     match need {
-        Need::Known => Ok(()),
+        Need::Known => Ok(View::Tenant),
         Need::Reader if account_id.is_empty() => Err(Status::invalid_argument("account_id is required")),
         Need::Reader if account_id != tenant => Err(Status::permission_denied("usage of another account")),
-        Need::Reader => may_read(ctx, namespace),
+        Need::Reader => may_read(ctx, namespace).map(|()| View::Tenant),
     }
 }
 

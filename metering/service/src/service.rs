@@ -41,8 +41,8 @@ impl UsageService for Usage {
         ctx: &CallContext,
         request: GetCompletenessRequest,
     ) -> Result<GetCompletenessResponse, Status> {
-        access::check(ctx, "", "")?;
-        self.completeness(request).await
+        let view = access::check(ctx, "", "")?;
+        self.completeness(request, view).await
     }
 }
 

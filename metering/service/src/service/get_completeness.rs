@@ -6,6 +6,7 @@ use atoll_rpc::wire_time;
 
 use super::period::period;
 use super::{Usage, unavailable};
+use crate::access::View;
 use crate::completeness::{Completeness, Missing};
 use crate::hour::start_of;
 
@@ -13,11 +14,15 @@ use crate::hour::start_of;
 const MOST_MISSING: usize = 100;
 
 impl Usage {
+    /// A tenant learns the moment, and nothing of cells and shards. It is that of the whole cloud: a cell of which nothing is known
+    /// yet may hold usage of any account.
+    ///
     /// UNAVAILABLE as long as this process has not looked for usage of the period: nothing is called complete because
     /// nobody looked.
     pub(super) async fn completeness(
         &self,
         request: GetCompletenessRequest,
+        view: View,
     ) -> Result<GetCompletenessResponse, Status> {
         let (start, end) = period(request.start_time, request.end_time)?;
         // Read before the database: what is read after a look holds what the look found.
@@ -31,11 +36,18 @@ impl Usage {
             return Err(Status::unavailable("usage of the end of the period has not been looked for yet"));
         }
         let complete_until = completeness.complete_until().map(|until| until.min(looked_until));
-        Ok(GetCompletenessResponse {
+        let answer = GetCompletenessResponse {
             complete: missing.is_empty() && complete_until.is_some(),
-            missing: missing.into_iter().map(shown).collect(),
             complete_until: complete_until.map(wire_time::from_millis),
-            cube_version: progress.cube_version,
+            ..Default::default()
+        };
+        Ok(match view {
+            View::Tenant => answer,
+            View::Whole => GetCompletenessResponse {
+                missing: missing.into_iter().map(shown).collect(),
+                cube_version: progress.cube_version,
+                ..answer
+            },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_api::call::{CallContext, Code};
+use atoll_api::call::{CallContext, Code, Principal, PrincipalKind, Protocol};
 use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
 use atoll_internal_api::usage::v1::{
     Attribution, GetCompletenessRequest, GetCompletenessResponse, HourSeal, ListUsageRequest,
@@ -198,6 +198,39 @@ async fn a_period_is_complete_when_every_shard_of_every_cell_has_sealed_it_and_s
     assert_eq!((answer.complete, answer.complete_until, answer.cube_version), (true, hour(1), 4));
     assert!(answer.missing.is_empty());
     assert!(!completeness(&world, 0, 2).await.unwrap().complete);
+}
+
+#[tokio::test]
+async fn a_tenant_learns_until_when_usage_is_complete_and_nothing_of_cells() {
+    let mut world = World::new(&["a", "b"]).await;
+    world.put_manifest("a", 2).await;
+    world.put_manifest("b", 1).await;
+    let seals = vec![HourSeal { hour_start_ms: 0, seq: 1 }];
+    for (cell, shard) in [("a", 0), ("a", 1), ("b", 0)] {
+        world.put(&UsageObject { shard, seals: seals.clone(), to_seq: 2, ..timers(cell, 1, 1) }).await;
+    }
+    world.look().await;
+    let asked = async |kind, account: &str, to| {
+        let mut ctx = CallContext::new(usage_service::GET_COMPLETENESS.info());
+        ctx.protocol = Protocol::Grpc;
+        let (id, account) = ("x".to_owned(), account.to_owned());
+        ctx.principal = Some(Arc::new(Principal { kind, id, account, display: String::new() }));
+        let request = GetCompletenessRequest { start_time: hour(0), end_time: hour(to) };
+        world.metering.usage().get_completeness(&ctx, request).await.unwrap()
+    };
+    for to in [1, 3] {
+        for kind in [PrincipalKind::User, PrincipalKind::ServiceAccount, PrincipalKind::Certificate] {
+            let tenant = asked(kind, "acme1", to).await;
+            let complete_until = hour(1);
+            let expected =
+                GetCompletenessResponse { complete: to == 1, complete_until, ..Default::default() };
+            assert_eq!(tenant, expected);
+        }
+    }
+    for kind in [PrincipalKind::Operator, PrincipalKind::Internal] {
+        let operator = asked(kind, "", 3).await;
+        assert_eq!((operator.missing.len(), operator.cube_version), (6, 3), "two hours of three shards");
+    }
 }
 
 #[tokio::test]
