@@ -4,6 +4,7 @@
 //! order of their rows; where rows are missing the shard waits and its neighbours go on. A look that failed changes nothing
 //! that the next one would not find.
 
+mod ahead;
 mod alerts;
 mod look;
 mod meters;

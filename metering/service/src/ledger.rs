@@ -8,6 +8,7 @@
 //! it was written.
 
 mod apply;
+mod check;
 mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,8 @@ use uuid::Uuid;
 
 use crate::cube::{CubeKey, Kind, Owner};
 
-pub(crate) use apply::{Applied, NotUsage};
+pub(crate) use apply::Applied;
+pub(crate) use check::{NotUsage, is_time, latest};
 
 /// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is below 2^125.
 pub(crate) type Quantity = i128;

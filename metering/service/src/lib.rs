@@ -9,6 +9,8 @@
 //! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, and a crash at
 //!   any moment, give the same cube;
 //! - quantities are exact integers: counts, and byte-milliseconds;
+//! - what is damaged, impossible or ahead of the clock is refused whole and stays missing, which is an alert; it holds up its own
+//!   shard alone;
 //! - what a sealed hour holds is final, unless a cell breaks its promise; then it is corrected, counted and logged.
 //!
 //! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas, what

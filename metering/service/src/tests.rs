@@ -1,5 +1,6 @@
 //! Tests over several parts of the crate.
 
+mod broken_cells;
 mod look;
 mod replay;
 mod serve;

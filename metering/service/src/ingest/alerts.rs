@@ -31,7 +31,9 @@ impl Alerts {
         expected_cells: &[String],
         now_ms: i64,
     ) -> Vec<(String, i64)> {
-        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        // A clock that was set back must not make it wait for the time that it once told.
+        let since_ms = self.since_ms.map_or(now_ms, |since| since.min(now_ms));
+        self.since_ms = Some(since_ms);
         if now_ms - since_ms < SETTLING.as_millis() as i64 {
             return Vec::new();
         }
@@ -115,5 +117,16 @@ mod tests {
         let late = ("a".to_owned(), 3 * HOUR_MS);
         assert_eq!(alerts.look(&nothing, &silent, begin + 60_000), [late]);
         assert_eq!(alerts.look(&nothing, &silent, begin + 60_001), [], "once");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_silence_alerts() {
+        let silent = ["a".to_owned()];
+        let nothing = Progress { manifests: vec![], shards: vec![], cube_version: 0 };
+        let mut alerts = Alerts::default();
+        assert_eq!(alerts.look(&nothing, &silent, 1_000 * HOUR_MS), []);
+        assert_eq!(alerts.look(&nothing, &silent, 5 * HOUR_MS), []);
+        let late = ("a".to_owned(), 3 * HOUR_MS);
+        assert_eq!(alerts.look(&nothing, &silent, 5 * HOUR_MS + 60_000), [late]);
     }
 }

@@ -30,17 +30,23 @@ pub(crate) struct Memory {
     failing: bool,
 }
 
+/// What of a look failed. The rest was done.
+struct Failures {
+    /// Manifests could not be listed or read: there may be a cell that is not known.
+    cells: Option<IngestError>,
+    /// The last failure of a shard.
+    shard: Option<IngestError>,
+}
+
 impl Ingest {
     /// Takes in what is there. Failures are logged and met again by the next look.
     pub(crate) async fn look(&self, memory: &mut Memory, stop: &CancellationToken) {
         let began = self.clock.as_ref().map_or(TIMELESS, |clock| clock.unix_millis());
         let everything = memory.looks.is_multiple_of(FULL_LOOK_EVERY);
         memory.looks = memory.looks.wrapping_add(1);
-        let failed = match self.look_at_all(memory, everything, stop).await {
-            Ok(failed) => failed,
-            Err(error) => Some(error),
-        };
-        match failed {
+        let failures = self.look_at_all(memory, everything, stop).await;
+        let saw_every_cell = failures.cells.is_none();
+        match failures.cells.or(failures.shard) {
             Some(error) => {
                 metrics::counter!(meters::FAILED_LOOKS).increment(1);
                 if !memory.failing {
@@ -48,13 +54,14 @@ impl Ingest {
                 }
                 memory.failing = true;
             }
-            None if !stop.is_cancelled() => {
-                if std::mem::take(&mut memory.failing) {
-                    tracing::info!("usage objects are taken in again");
-                }
-                self.looked.set(began);
+            None if !stop.is_cancelled() && std::mem::take(&mut memory.failing) => {
+                tracing::info!("usage objects are taken in again");
             }
             None => {}
+        }
+        // What a shard could not take in keeps its own hours open; a cell that nobody saw keeps none.
+        if saw_every_cell && !stop.is_cancelled() {
+            self.looked.set(began);
         }
         meters::refused_now(memory.refused.count());
         match self.store.progress().await {
@@ -63,16 +70,13 @@ impl Ingest {
         }
     }
 
-    /// The last failure of a shard, if any; the others were looked at all the same.
-    async fn look_at_all(
-        &self,
-        memory: &mut Memory,
-        everything: bool,
-        stop: &CancellationToken,
-    ) -> Result<Option<IngestError>, IngestError> {
-        self.read_manifests(memory).await?;
-        let progress = self.store.progress().await?;
-        let mut failed = None;
+    /// Does what can be done: neither a manifest nor a shard that fails holds the others up.
+    async fn look_at_all(&self, memory: &mut Memory, everything: bool, stop: &CancellationToken) -> Failures {
+        let mut failures = Failures { cells: self.read_manifests(memory).await.err(), shard: None };
+        let progress = match self.store.progress().await {
+            Ok(progress) => progress,
+            Err(error) => return Failures { cells: Some(error.into()), ..failures },
+        };
         for (manifest, in_force) in terms(&progress) {
             // A log that was replaced is not written any more, late objects aside.
             if !in_force && !everything {
@@ -80,16 +84,16 @@ impl Ingest {
             }
             for shard in 0..manifest.shard_count {
                 if stop.is_cancelled() {
-                    return Ok(failed);
+                    return failures;
                 }
                 let cell_id = manifest.cell_id.clone();
                 let name = ShardName { cell_id, incarnation: manifest.incarnation, shard };
                 if let Err(error) = self.take_in_shard(&name, &progress, everything, memory).await {
-                    failed = Some(error);
+                    failures.shard = Some(error);
                 }
             }
         }
-        Ok(failed)
+        failures
     }
 
     fn report(&self, progress: &Progress, memory: &mut Memory) {

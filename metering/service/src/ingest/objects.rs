@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use atoll_internal_api::usage::v1::{CellManifest, UsageObject};
+use atoll_object_store::ObjectStoreError;
 use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use super::{Ingest, IngestError, Memory, meters};
 use crate::completeness::{Manifest, Progress};
 use crate::hour::start_of;
-use crate::ledger::{Applied, FIRST_ROW};
+use crate::ledger::{Applied, FIRST_ROW, is_time};
 use crate::store::ShardName;
 
 /// Keys listed at once: what S3 gives.
@@ -20,30 +21,50 @@ const PAGE: usize = 1_000;
 const MOST_SHARDS: u32 = 65_536;
 
 impl Ingest {
-    /// Takes up manifests that are new.
+    /// Takes up manifests that are new. The error is the last one: what can be read is taken up all the same.
     pub(super) async fn read_manifests(&self, memory: &mut Memory) -> Result<(), IngestError> {
         let mut after: Option<String> = None;
+        let mut failed = Ok(());
         loop {
             let keys = self.objects.list(usage_object::manifest_prefix(), after.as_deref(), PAGE).await?;
             for key in keys.iter().filter(|key| key.ends_with("/manifest")) {
                 if memory.manifests.contains(key) || memory.refused.is_left_alone(key, memory.looks) {
                     continue;
                 }
-                let Some(bytes) = self.objects.get(key).await? else { continue };
-                match manifest(key, &CellManifest::decode(bytes).unwrap_or_default()) {
-                    Some(manifest) => {
+                let bytes = match self.objects.get(key).await {
+                    Ok(Some(bytes)) => bytes,
+                    Ok(None) => continue,
+                    // Nothing of ours is called so.
+                    Err(error @ ObjectStoreError::InvalidKey(_)) => {
+                        refuse(memory, key, &error.to_string());
+                        continue;
+                    }
+                    Err(error) => {
+                        failed = Err(error.into());
+                        continue;
+                    }
+                };
+                let read = manifest(key, &CellManifest::decode(bytes).unwrap_or_default());
+                let read = read.ok_or_else(|| "not a cell manifest of that name".to_owned());
+                match read.and_then(|manifest| self.in_time(manifest)) {
+                    Ok(manifest) => {
                         self.store.insert_manifest(&manifest).await?;
                         memory.refused.forget(key);
                         memory.manifests.insert(key.clone());
                     }
-                    None => refuse(memory, key, "not a cell manifest of that name"),
+                    Err(problem) => refuse(memory, key, &problem),
                 }
             }
             match keys.into_iter().next_back() {
                 Some(last) => after = Some(last),
-                None => return Ok(()),
+                None => return failed,
             }
         }
+    }
+
+    /// Hours before a cell's first one ask nothing of it: one that begins in the future would let every hour pass.
+    fn in_time(&self, manifest: Manifest) -> Result<Manifest, String> {
+        self.time_ahead(manifest.first_hour_ms).map_or(Ok(manifest), Err)
     }
 
     /// Takes in what a shard has written since the last look, in order.
@@ -114,6 +135,9 @@ impl Ingest {
                 if self.take_in(name, &key, memory).await? {
                     *watermark = to;
                     memory.last_from.insert(name.clone(), from);
+                } else if memory.refused.holds(&key) {
+                    // Refused only now.
+                    seen.insert(key);
                 }
             }
             after = Some(last);
@@ -134,6 +158,10 @@ impl Ingest {
                 return Ok(false);
             }
         };
+        if let Some(problem) = self.ahead(&object) {
+            refuse(memory, key, &problem);
+            return Ok(false);
+        }
         match self.store.take_in(name, &object).await? {
             Ok(applied) => {
                 memory.refused.forget(key);
@@ -166,6 +194,7 @@ fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
     let first_hour_ms = manifest.first_hour_start_ms;
     let valid = usage_object::manifest_key(&manifest.cell_id, incarnation) == key
         && (1..=MOST_SHARDS).contains(&manifest.shard_count)
+        && is_time(first_hour_ms)
         && first_hour_ms == start_of(first_hour_ms);
     valid.then(|| Manifest {
         cell_id: manifest.cell_id.clone(),

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
-use atoll_internal_api::usage::v1::{ActionType, Attribution, UsageEntry, UsageObject};
-use thiserror::Error;
+use atoll_internal_api::usage::v1::{Attribution, UsageEntry, UsageObject};
 use uuid::Uuid;
 
-use super::{KnownOwner, Ledger, OpenHour, Quantity, StorageKey};
-use crate::cube::{CubeKey, Kind, Owner};
+use super::check::{Amount, LONGEST_SPAN_MS, amount, check, namespace_id};
+use super::{KnownOwner, Ledger, NotUsage, OpenHour, Quantity, StorageKey};
+use crate::cube::{CubeKey, Owner};
 use crate::hour::{HOUR_MS, start_of};
 
 /// What came of an object.
@@ -29,80 +28,19 @@ pub(crate) enum Applied {
     Gap,
 }
 
-/// An object that no cell would have written. Nothing of it is taken in.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum NotUsage {
-    /// A namespace id that is no UUID.
-    #[error("a namespace id of {0} bytes")]
-    NamespaceId(usize),
-    /// An entry or a seal outside the rows that the object covers.
-    #[error("row {seq} is outside of rows {from}..{to}")]
-    Row {
-        /// The row.
-        seq: u64,
-        /// First row covered.
-        from: u64,
-        /// One past the last row covered.
-        to: u64,
-    },
-    /// An entry without a kind, or of one that this version does not know.
-    #[error("the entry at row {0} is of no known kind")]
-    Kind(u64),
-    /// A seal of something that is no hour.
-    #[error("a seal of {0} ms, which is no whole hour")]
-    Seal(i64),
-}
-
-/// Refuses an object that cannot be taken in whole.
-fn check(object: &UsageObject) -> Result<(), NotUsage> {
-    let covered = object.from_seq..object.to_seq;
-    let row = |seq: u64| {
-        let outside = NotUsage::Row { seq, from: object.from_seq, to: object.to_seq };
-        covered.contains(&seq).then_some(()).ok_or(outside)
-    };
-    for positioned in &object.entries {
-        row(positioned.seq)?;
-        let entry = positioned.entry.as_ref().ok_or(NotUsage::Kind(positioned.seq))?;
-        namespace_id(&entry.namespace_id)?;
-        amount(entry).ok_or(NotUsage::Kind(positioned.seq))?;
-    }
-    for attribution in &object.attributions {
-        namespace_id(&attribution.namespace_id)?;
-    }
-    for seal in &object.seals {
-        row(seal.seq)?;
-        if seal.hour_start_ms != start_of(seal.hour_start_ms) {
-            return Err(NotUsage::Seal(seal.hour_start_ms));
-        }
-    }
-    Ok(())
-}
-
-fn namespace_id(bytes: &[u8]) -> Result<Uuid, NotUsage> {
-    Uuid::from_slice(bytes).map_err(|_| NotUsage::NamespaceId(bytes.len()))
-}
-
-enum Amount {
-    Actions(ActionType, u64),
-    Storage(Kind, i64),
-}
-
-fn amount(entry: &UsageEntry) -> Option<Amount> {
-    match entry.kind.as_ref()? {
-        EntryKind::Actions(actions) => match actions.r#type() {
-            ActionType::Unspecified => None,
-            known => Some(Amount::Actions(known, actions.count)),
-        },
-        EntryKind::Storage(delta) => {
-            Kind::of_class(delta.class()).map(|kind| Amount::Storage(kind, delta.bytes))
-        }
-    }
-}
-
 /// A fact of the log, in the order of the log: within a row entries come before seals.
 enum Fact<'a> {
     Entry(Uuid, &'a UsageEntry),
     Seal(i64),
+}
+
+impl Fact<'_> {
+    fn at_ms(&self) -> i64 {
+        match self {
+            Self::Entry(_, entry) => entry.at_ms,
+            Self::Seal(hour_ms) => *hour_ms,
+        }
+    }
 }
 
 impl Ledger {
@@ -117,6 +55,7 @@ impl Ledger {
             return Ok(Applied::Gap);
         }
         let facts = self.new_facts(object)?;
+        self.check_span(&facts)?;
         let mut named = owners(object)?;
         self.name_the_silent(&facts, &mut named);
         let (mut entries, mut late, mut unowned) = (0, 0, 0);
@@ -144,7 +83,10 @@ impl Ledger {
         for positioned in object.entries.iter().filter(|entry| entry.seq >= self.watermark) {
             let Some(entry) = &positioned.entry else { continue };
             let fact = Fact::Entry(namespace_id(&entry.namespace_id)?, entry);
-            facts.insert((positioned.seq, u64::from(positioned.index)), fact);
+            let position = (positioned.seq, u64::from(positioned.index));
+            if facts.insert(position, fact).is_some() {
+                return Err(NotUsage::Twice { seq: positioned.seq, index: positioned.index });
+            }
         }
         // A row may hold several seals; the later hour implies the earlier ones.
         let seals = object.seals.iter().filter(|seal| seal.seq >= self.watermark);
@@ -152,6 +94,17 @@ impl Ledger {
             facts.insert((seal.seq, order), Fact::Seal(seal.hour_start_ms));
         }
         Ok(facts)
+    }
+
+    /// Refuses to walk through more hours than a cell can have let pass.
+    fn check_span(&self, facts: &BTreeMap<(u64, u64), Fact<'_>>) -> Result<(), NotUsage> {
+        let known = self.sealed_until_ms.into_iter().chain(self.open.keys().map(|(hour, _)| *hour).next());
+        let times = known.chain(facts.values().map(Fact::at_ms));
+        let (first, last) = times.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
+        if last.saturating_sub(first) > LONGEST_SPAN_MS {
+            return Err(NotUsage::Span { from_ms: first, to_ms: last });
+        }
+        Ok(())
     }
 
     /// Owners of namespaces without a new entry count from the start of the object, the others' from their first entry:

@@ -77,6 +77,71 @@ fn what_a_former_owner_of_the_shard_knew_does_not_replace_what_is_newer() {
     }
 }
 
+/// An attribution that no namespace record is as new as.
+fn newest() -> Attribution {
+    Attribution { namespace_id: Bytes::from_static(&[1; 16]), generation: u64::MAX, ..Attribution::default() }
+}
+
+/// The first hour that starts in the year 9999, and one that ends behind everything.
+const YEAR_9999_MS: i64 = 253_370_764_800_000;
+const LAST_HOUR_MS: i64 = i64::MAX - i64::MAX % HOUR_MS;
+
+#[test]
+fn times_at_which_nothing_can_have_been_used_are_refused() {
+    let written = |written_at_ms| UsageObject { written_at_ms, ..object(1, vec![(0, bytes(1))], None) };
+    for at_ms in [i64::MIN, -1, YEAR_9999_MS, i64::MAX] {
+        let wrong = Err(NotUsage::Time(at_ms));
+        for object in [object(1, vec![(at_ms, bytes(1))], None), written(at_ms)] {
+            let mut ledger = Ledger::new("a");
+            assert_eq!(ledger.apply(&object), wrong);
+            assert_eq!(ledger, Ledger::new("a"));
+        }
+    }
+    for hour_ms in [i64::MIN - i64::MIN % HOUR_MS, -HOUR_MS, YEAR_9999_MS, LAST_HOUR_MS] {
+        let mut ledger = Ledger::new("a");
+        assert_eq!(ledger.apply(&object(1, Vec::new(), Some(hour_ms))), Err(NotUsage::Time(hour_ms)));
+    }
+}
+
+#[test]
+fn hours_are_not_walked_through_for_ever() {
+    let now = 500_000 * HOUR_MS;
+    let decade = 10 * 366 * 24 * HOUR_MS;
+    let span = |from_ms, to_ms| Err(NotUsage::Span { from_ms, to_ms });
+    let mut ledger = Ledger::new("a");
+    ledger.apply(&object(1, vec![(now, bytes(5))], Some(now))).unwrap();
+    let (sealed, known) = (now + HOUR_MS, ledger.clone());
+    // Its first hour, a seal and an entry of another age: each in an object of its own.
+    let late = sealed - decade - HOUR_MS;
+    assert_eq!(ledger.apply(&object(3, vec![(late, bytes(5))], None)), span(late, sealed));
+    assert_eq!(
+        ledger.apply(&object(3, Vec::new(), Some(YEAR_9999_MS - HOUR_MS))),
+        span(sealed, YEAR_9999_MS - HOUR_MS)
+    );
+    assert_eq!(ledger, known);
+    // A standstill of years is none of that, and costs nothing of what stands.
+    ledger.apply(&object(3, Vec::new(), Some(now + decade))).unwrap();
+    let stood: i128 = ledger.gains.values().sum();
+    assert_eq!(stood, 5 * i128::from(decade + HOUR_MS));
+}
+
+#[test]
+fn the_largest_numbers_add_up_exactly() {
+    let actions = || EntryKind::Actions(Actions { r#type: ActionType::StartTimer as i32, count: u64::MAX });
+    let mut ledger = Ledger::new("a");
+    let kinds = vec![
+        (0, actions()),
+        (1, actions()),
+        (0, bytes(i64::MAX)),
+        (0, bytes(i64::MAX)),
+        (0, bytes(i64::MIN)),
+    ];
+    ledger.apply(&object(1, kinds, Some(0))).unwrap();
+    let stands = i128::from(i64::MAX) * 2 + i128::from(i64::MIN);
+    let gained: Vec<i128> = ledger.gains.values().copied().collect();
+    assert_eq!(gained, [2 * i128::from(u64::MAX), stands * i128::from(HOUR_MS)]);
+}
+
 #[test]
 fn objects_that_no_cell_would_write_change_nothing() {
     let good = object(1, vec![(0, bytes(5))], Some(0));
@@ -98,6 +163,9 @@ fn objects_that_no_cell_would_write_change_nothing() {
             NotUsage::NamespaceId(1),
         ),
         (with(|o| o.attributions.push(Attribution::default())), NotUsage::NamespaceId(0)),
+        (with(|o| o.entries.push(o.entries[0].clone())), NotUsage::Twice { seq: 1, index: 0 }),
+        (with(|o| o.to_seq = u64::MAX), NotUsage::Number { what: "last row", number: u64::MAX }),
+        (with(|o| o.attributions.push(newest())), NotUsage::Number { what: "generation", number: u64::MAX }),
         (object(1, vec![(0, nothing)], None), NotUsage::Kind(1)),
         (object(1, vec![(0, classless)], None), NotUsage::Kind(1)),
     ];

@@ -39,6 +39,13 @@ impl World {
         Self { metering, objects, memory: Memory::default(), _folder: folder }
     }
 
+    /// From here on objects are read through `objects`, by a process that has just started.
+    pub(super) async fn read_through(&mut self, objects: Arc<dyn ObjectStore>) {
+        let config = self.metering.ingest().config;
+        self.metering = Metering::build(config, Deps { objects }).await.unwrap();
+        self.memory = Memory::default();
+    }
+
     pub(super) async fn look(&mut self) {
         self.metering.ingest().look(&mut self.memory, &CancellationToken::new()).await;
     }
@@ -59,8 +66,18 @@ impl World {
         self.objects.put(&key, usage_object::encode(object).unwrap()).await.unwrap();
     }
 
-    /// Actions in the cube.
-    async fn total(&self) -> i128 {
+    /// Objects and manifests that are refused now.
+    pub(super) fn refused(&self) -> usize {
+        self.memory.refused.count()
+    }
+
+    /// The next look reads everything that is there, as after a start.
+    pub(super) fn forget_refusals(&mut self) {
+        self.memory = Memory::default();
+    }
+
+    /// Everything in the cube.
+    pub(super) async fn total(&self) -> i128 {
         all_rows(&self.metering.ingest().store).await.iter().map(|(_, quantity)| quantity).sum()
     }
 }
