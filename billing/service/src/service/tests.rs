@@ -289,6 +289,13 @@ async fn malformed_requests_are_invalid() {
         let refusal = refused(client.close_with("operator", request).await);
         assert_eq!(refusal, (Code::InvalidArgument, message.to_owned()));
     }
+    for month in ["2026-13", "2026-00", "0000-00", "9999-12", "-026-01", "2026-01-01", "2026\u{0663}01"] {
+        assert_eq!(refused(client.close("operator", month).await).0, Code::InvalidArgument, "{month}");
+    }
+    // Months they are, with nothing to close in them.
+    for month in ["2000-01", "9998-12"] {
+        assert_eq!(refused(client.close("operator", month).await).0, Code::FailedPrecondition, "{month}");
+    }
     assert_eq!(refused(client.get("operator", "").await).0, Code::InvalidArgument);
     assert_eq!(refused(client.get("operator", "inv-acme1").await).0, Code::InvalidArgument);
     assert_eq!(refused(client.list("operator", 101, "").await).0, Code::InvalidArgument);

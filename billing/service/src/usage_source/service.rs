@@ -1,5 +1,6 @@
 //! Usage from `atoll.usage.v1`, in this process or over gRPC: whatever implements the service's trait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,7 +58,7 @@ impl UsageSource for UsageServiceSource {
     }
 
     async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError> {
-        let mut usage = MeteredUsage::default();
+        let mut sums = BTreeMap::new();
         let mut page_token = String::new();
         for _ in 0..MAX_PAGES {
             let ctx = CallContext::new(usage_service::LIST_USAGE.info());
@@ -71,10 +72,12 @@ impl UsageSource for UsageServiceSource {
             };
             let page = self.service.list_usage(&ctx, request).await.map_err(failed)?;
             for row in page.rows {
-                usage.add(read(row, account_id, period)?).map_err(|error| malformed(error.to_string()))?;
+                let (key, quantity) = read(row, account_id, period)?;
+                let sum: &mut i128 = sums.entry(key).or_default();
+                *sum = sum.checked_add(quantity).ok_or_else(|| malformed("usage beyond 2^127 - 1"))?;
             }
             if page.next_page_token.is_empty() {
-                return Ok(usage);
+                return total(sums);
             }
             page_token = page.next_page_token;
         }
@@ -82,8 +85,23 @@ impl UsageSource for UsageServiceSource {
     }
 }
 
+/// Where a row belongs.
+type Key = (String, UsageKind);
+
+/// The month's sums. A single row may be below zero, where a cell corrected an hour that it had sealed; no sum may.
+fn total(sums: BTreeMap<Key, i128>) -> Result<MeteredUsage, UsageSourceError> {
+    let mut usage = MeteredUsage::default();
+    for ((namespace, kind), sum) in sums {
+        let quantity = u128::try_from(sum)
+            .map_err(|_| malformed(format!("usage of {kind} by namespace {namespace:?} adds up to {sum}")))?;
+        let row = UsageRow { namespace, kind, quantity };
+        usage.add(row).map_err(|error| malformed(error.to_string()))?;
+    }
+    Ok(usage)
+}
+
 /// A row of the account and period that was asked for; anything else must not reach a bill.
-fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<UsageRow, UsageSourceError> {
+fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<(Key, i128), UsageSourceError> {
     let hour = instant(row.hour.ok_or_else(|| malformed("a usage row without hour"))?)?;
     if row.account_id != account_id || hour < period.start || hour >= period.end {
         return Err(malformed(format!(
@@ -100,8 +118,8 @@ fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<UsageRow,
     let quantity = row
         .quantity
         .parse()
-        .map_err(|_| malformed(format!("usage quantity {:?} is no integer", row.quantity)))?;
-    Ok(UsageRow { namespace: row.namespace, kind, quantity })
+        .map_err(|_| malformed(format!("usage quantity {:?} is no 128-bit integer", row.quantity)))?;
+    Ok(((row.namespace, kind), quantity))
 }
 
 fn malformed(problem: impl Into<String>) -> UsageSourceError {

@@ -1,6 +1,9 @@
 use billing_core::ledger::finalization_entry;
+use billing_core::line::ChargeKind;
+use billing_core::usage::Meter;
 
 use super::*;
+use crate::month::MonthRunner;
 use crate::test_support::{World, request};
 
 async fn invoice(world: &World, month: &str) -> InvoiceRecord {
@@ -129,6 +132,55 @@ async fn a_replaced_draft_is_not_issued() {
     assert_eq!(invoice(&world, "2026-01").await.status, InvoiceStatus::Draft, "and nothing changed");
     assert_eq!(activities.finalize(&second).await.unwrap().content_hash, second.content_hash);
     assert_eq!(activities.finalize(&first).await.unwrap().content_hash, second.content_hash);
+}
+
+#[tokio::test]
+async fn many_closers_at_once_issue_one_invoice_and_book_it_once() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+    // Each read finds something else, so that the closers' drafts differ and replace each other.
+    for _ in 0..8 {
+        world.usage.add_while_reading("acme1", "2026-01-11T05:00:00Z", "orders.acme1", 10_000);
+    }
+    let closers: Vec<_> = (0..8)
+        .map(|_| {
+            let runner = world.runner();
+            tokio::spawn(async move { runner.run(request("2026-01")).await })
+        })
+        .collect();
+    let mut issued = Vec::new();
+    for closer in closers {
+        match closer.await.unwrap() {
+            Ok(outcome) => issued.push(outcome),
+            Err(MonthError::Superseded { .. } | MonthError::Unavailable { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    let outcome = world.close("2026-01").await.unwrap();
+    assert!(issued.iter().all(|other| *other == outcome), "{issued:?}");
+    let record = invoice(&world, "2026-01").await;
+    let booked = world.billing.activities().store.postings("acme1").await.unwrap();
+    assert_eq!(booked.len(), finalization_entry(&record.content).unwrap().postings().len());
+}
+
+#[tokio::test]
+async fn an_account_whose_usage_fits_no_invoice_is_refused_alone() {
+    let world = World::new().await;
+    world.accounts.set("other", "developer");
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", i128::MAX.unsigned_abs());
+    world.usage.add_actions("other", "2026-01-10T05:00:00Z", "orders.other", 10_000);
+    let refused = world.close("2026-01").await.unwrap_err();
+    assert!(matches!(refused, MonthError::Unratable { .. }), "{refused}");
+    assert_eq!(refused.to_string(), "cannot be rated: amount does not fit in 128-bit nano-units");
+    let other = MonthRequest { account_id: "other".to_owned(), ..request("2026-01") };
+    world.runner().run(other).await.unwrap();
+    // A count as large as a single entry can state has its price.
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", u128::from(u64::MAX));
+    world.close("2026-01").await.unwrap();
+    let lines = invoice(&world, "2026-01").await.content.lines;
+    let actions = lines.iter().filter(|line| line.kind == ChargeKind::Usage(Meter::Actions));
+    assert_eq!(actions.map(|line| line.quantity).sum::<i128>(), i128::from(u64::MAX));
 }
 
 #[tokio::test]

@@ -82,6 +82,23 @@ async fn what_was_not_asked_for_reaches_no_bill() {
 }
 
 #[tokio::test]
+async fn corrections_of_single_hours_may_be_below_zero_and_sums_may_not() {
+    let corrected = |quantity| vec![row("active_storage", "", "70"), row("active_storage", "", quantity)];
+    assert_eq!(read_rows(corrected("-30")).await.unwrap().total(Meter::ActiveStorage), 40);
+    assert_eq!(read_rows(corrected("-70")).await.unwrap().rows().count(), 0);
+    let error = read_rows(corrected("-71")).await.unwrap_err().to_string();
+    assert!(error.contains("active-storage by namespace \"orders.acme1\" adds up to -1"), "{error}");
+    let most = i128::MAX.to_string();
+    for too_much in
+        [vec![row("active_storage", "", &most); 2], vec![row("active_storage", "", "9".repeat(39).as_str())]]
+    {
+        assert!(matches!(read_rows(too_much).await, Err(UsageSourceError::Malformed(_))));
+    }
+    let most = read_rows(vec![row("active_storage", "", &most)]).await.unwrap();
+    assert_eq!(most.total(Meter::ActiveStorage), i128::MAX.unsigned_abs());
+}
+
+#[tokio::test]
 async fn passing_failures_say_so() {
     let source = UsageServiceSource::new(Arc::new(Rows(vec![])));
     let error = source.completeness(month()).await.unwrap_err();
