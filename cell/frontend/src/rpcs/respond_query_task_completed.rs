@@ -1,4 +1,5 @@
 use crate::frontend::Frontend;
+use crate::validate::oversize;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::enums::v1::QueryResultType;
 use atoll_api::temporal::api::workflowservice::v1::{
@@ -18,5 +19,6 @@ pub(crate) async fn call(
         request.set_completed_type(QueryResultType::Failed);
         request.error_message = "Blob data size exceeds limit.".to_owned();
     }
+    oversize::cut_causes(request.failure.as_mut());
     frontend.ports.workflow_tasks.complete_query(&namespace, request).await
 }

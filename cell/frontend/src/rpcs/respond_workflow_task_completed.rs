@@ -1,4 +1,5 @@
 use crate::frontend::Frontend;
+use crate::validate::oversize;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse,
@@ -9,9 +10,13 @@ use atoll_internal_api::cell::v1::WorkflowTaskToken;
 pub(crate) async fn call(
     frontend: &Frontend,
     _ctx: &CallContext,
-    request: RespondWorkflowTaskCompletedRequest,
+    mut request: RespondWorkflowTaskCompletedRequest,
 ) -> Result<RespondWorkflowTaskCompletedResponse, Status> {
     let namespace = frontend.admit_task::<WorkflowTaskToken>(&request.namespace, &request.task_token)?;
     frontend.check_length("Identity", &request.identity)?;
+    oversize::cut_causes_in(&mut request.commands);
+    request.query_results.values_mut().for_each(|result| {
+        oversize::cut_causes(result.failure.as_mut());
+    });
     frontend.ports.workflow_tasks.complete(&namespace, request).await
 }

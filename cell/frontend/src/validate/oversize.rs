@@ -1,6 +1,8 @@
 //! What becomes of answers that are too large to store: the activity or task still ends, with a failure that says why.
 
 use crate::frontend::Frontend;
+use atoll_api::temporal::api::command::v1::Command;
+use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure, ServerFailureInfo};
@@ -13,6 +15,11 @@ pub(crate) const CANCEL_DETAILS: &str = "Cancel details exceed size limit.";
 pub(crate) const HEARTBEAT: &str = "Heartbeat details exceed size limit.";
 /// What a worker is told about a failure that was cut.
 const FAILURE: &str = "Failure exceeds size limit.";
+/// Causes within each other that are kept of a failure. A message of a hundred levels is one that nobody reads, neither
+/// workers nor who replays the log, and failures stand some levels deep in what is stored and sent.
+const CAUSES: usize = 50;
+/// What a worker is told about a failure whose causes were cut.
+const TOO_MANY_CAUSES: &str = "Failure has too many causes.";
 /// Bytes of a message and of a stack trace that are kept of a failure that is too large.
 const KEPT_BYTES: usize = 1_000;
 
@@ -38,14 +45,19 @@ impl Frontend {
             *last_heartbeat = None;
             told.push(failure(HEARTBEAT));
         }
+        if cut_causes(cause.as_mut()) {
+            told.push(failure(TOO_MANY_CAUSES));
+        }
         if self.truncate_failure(cause) {
             told.push(failure(FAILURE));
         }
         told
     }
 
-    /// Cuts a failure that is too large, keeping what retries are decided by; true if it was.
+    /// Cuts a failure that is too large, keeping what retries are decided by; true if it was. Cuts what has too many
+    /// causes in any case.
     pub(crate) fn truncate_failure(&self, failure: &mut Option<Failure>) -> bool {
+        cut_causes(failure.as_mut());
         if !self.is_too_large(failure.as_ref()) {
             return false;
         }
@@ -54,6 +66,28 @@ impl Frontend {
         }
         true
     }
+}
+
+/// Cuts the causes of failures that a workflow's commands bring along.
+pub(crate) fn cut_causes_in(commands: &mut [Command]) {
+    for command in commands {
+        cut_causes(match &mut command.attributes {
+            Some(Attributes::FailWorkflowExecutionCommandAttributes(fail)) => fail.failure.as_mut(),
+            Some(Attributes::RecordMarkerCommandAttributes(marker)) => marker.failure.as_mut(),
+            Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(next)) => next.failure.as_mut(),
+            _ => None,
+        });
+    }
+}
+
+/// Leaves out the causes beyond the limit; true if there were any.
+pub(crate) fn cut_causes(failure: Option<&mut Failure>) -> bool {
+    let Some(mut last) = failure else { return false };
+    for _ in 0..CAUSES {
+        let Some(cause) = last.cause.as_deref_mut() else { return false };
+        last = cause;
+    }
+    last.cause.take().is_some()
 }
 
 fn cut(failure: &mut Failure) {
@@ -87,6 +121,23 @@ fn truncate(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn chain(causes: usize) -> Failure {
+        (0..causes)
+            .fold(failure("cause"), |cause, _| Failure { cause: Some(Box::new(cause)), ..failure("cause") })
+    }
+
+    #[test]
+    fn causes_beyond_the_limit_are_left_out() {
+        for causes in [0, 1, CAUSES] {
+            let mut kept = chain(causes);
+            assert!(!cut_causes(Some(&mut kept)));
+            assert_eq!(kept, chain(causes));
+        }
+        let mut long = chain(CAUSES + 1);
+        assert!(cut_causes(Some(&mut long)));
+        assert_eq!(long, chain(CAUSES));
+    }
 
     #[test]
     fn a_cut_failure_keeps_type_and_retry_decision() {

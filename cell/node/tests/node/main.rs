@@ -4,6 +4,7 @@ mod admin;
 mod attacks;
 mod children;
 mod configured;
+mod deep;
 mod fixture;
 mod history;
 mod life;
