@@ -34,6 +34,8 @@ pub struct ShardConfig {
     pub resident_workflows: usize,
     /// How far ahead the wake index is read from the store.
     pub wake_window: Duration,
+    /// Rows that one look at the wake index reads. Where more are due, the next look reads further.
+    pub due_rows: usize,
     /// Pause between repetitions of a failed append.
     pub append_retry: Duration,
     /// After a takeover, deadlines that only a worker's call can meet do not fire for this long.
@@ -60,6 +62,7 @@ impl Default for ShardConfig {
             slice_entities: 64,
             resident_workflows: 20_000,
             wake_window: Duration::from_secs(120),
+            due_rows: 10_000,
             append_retry: Duration::from_millis(50),
             takeover_grace: Duration::from_secs(10),
             retention_interval: Duration::from_secs(30),

@@ -8,6 +8,7 @@ use crate::state::{Phase, Target};
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::Time;
 use cell_engine::commands::Wake;
+use cell_store::DueRow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,26 +17,57 @@ use std::time::Duration;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// A run that was woken and still is due (a deadline in its takeover grace) is looked at again after this.
 const STILL_DUE_MS: i64 = 250;
-/// Due rows read from the store at once.
-const SCAN_LIMIT: usize = 10_000;
+
+/// How far the store's wake index has been read.
+struct Scan {
+    /// Every stored wake-up before this moment (Unix milliseconds) is in memory.
+    until: i64,
+    /// Whether the last look found more than it could read.
+    cut: bool,
+    /// Rows that the next look reads.
+    limit: usize,
+}
+
+impl Scan {
+    fn new(limit: usize) -> Self {
+        Self { until: i64::MIN, cut: false, limit }
+    }
+
+    fn is_due(&self, now: i64, window: i64) -> bool {
+        self.until <= if self.cut { now } else { now.saturating_add(window / 2) }
+    }
+
+    /// What a look up to `until` found. Rows of runs that were woken stay as they are until a checkpoint: where they
+    /// filled the look, the next one reads past them.
+    fn seen(&mut self, until: i64, due: &[DueRow], at_first: usize) {
+        self.cut = due.len() >= self.limit;
+        self.until = due.last().filter(|_| self.cut).map_or(until, |last| last.at_ms);
+        self.limit = if self.cut { self.limit.saturating_mul(2) } else { at_first };
+    }
+
+    /// When to look again before anything else is due.
+    fn next(&self) -> i64 {
+        if self.cut { self.until } else { i64::MAX }
+    }
+}
 
 impl ShardRuntime {
     /// Wakes what is due on one shard until the runtime stops.
     pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
-        let mut scanned_until = i64::MIN;
+        let mut scan = Scan::new(self.config.due_rows);
         let mut term = shard.state.lock().epoch;
         loop {
             let now = self.clock.now().millis();
             let epoch = shard.state.lock().epoch;
             if std::mem::replace(&mut term, epoch) != epoch {
                 // What an earlier term had read went with its memory.
-                scanned_until = i64::MIN;
+                scan = Scan::new(self.config.due_rows);
             }
-            if let Err(error) = self.scan_ahead(&shard, now, &mut scanned_until).await {
+            if let Err(error) = self.scan_ahead(&shard, now, &mut scan).await {
                 tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
             }
             self.wake_due(&shard, now).await;
-            let next = shard.state.lock().wakes.first().map_or(i64::MAX, |(at, _)| *at);
+            let next = shard.state.lock().wakes.first().map_or(i64::MAX, |(at, _)| *at).min(scan.next());
             shard.sleeps_until.store(next, Ordering::Relaxed);
             let pause = u64::try_from(next.saturating_sub(self.clock.now().millis())).unwrap_or(0);
             tokio::select! {
@@ -57,14 +89,14 @@ impl ShardRuntime {
     }
 
     /// Takes the stored wake-ups of the coming window into memory.
-    async fn scan_ahead(&self, shard: &Shard, now: i64, scanned_until: &mut i64) -> Result<(), ShardError> {
+    async fn scan_ahead(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
         let window = i64::try_from(self.config.wake_window.as_millis()).unwrap_or(i64::MAX);
-        if *scanned_until > now.saturating_add(window / 2) || shard.state.lock().resident_complete {
+        if !scan.is_due(now, window) || shard.state.lock().resident_complete {
             return Ok(());
         }
         let until = now.saturating_add(window);
-        let due = self.store.due(shard.id, until, SCAN_LIMIT).await?;
-        let full = due.len() == SCAN_LIMIT;
+        let due = self.store.due(shard.id, until, scan.limit).await?;
+        scan.seen(until, &due, self.config.due_rows);
         let mut state = shard.state.lock();
         for row in due {
             let resident = state
@@ -76,7 +108,6 @@ impl ShardRuntime {
                 state.wakes.insert((row.at_ms, row.key));
             }
         }
-        *scanned_until = if full { now } else { until };
         Ok(())
     }
 

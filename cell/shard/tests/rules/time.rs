@@ -3,6 +3,7 @@
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_shard::ShardConfig;
+use std::collections::HashSet;
 use std::time::Duration;
 
 async fn has(cell: &Cell, kind: EventType) -> bool {
@@ -64,4 +65,25 @@ async fn never_runs_backwards_within_a_life_nor_across() {
         .collect();
     assert!(times.is_sorted(), "{times:?}");
     assert_eq!(*times.last().unwrap(), START + 100 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_timers_than_one_look_at_the_index_finds_all_fire() {
+    const TIMERS: usize = 30;
+    let first = Cell::with(ShardConfig { due_rows: 4, ..config() }).await;
+    for n in 0..TIMERS {
+        let id = id_on(0, n);
+        first.run(&id, start()).await.unwrap();
+        first.work(&id, vec![timer("t", 60)]).await;
+    }
+    first.runtime.checkpoint_all().await.unwrap();
+    // Nothing of them is in memory, and none is written again before all have fired.
+    let cell = first.another().await;
+    assert_eq!(cell.runtime.resident_workflows(), 0);
+    cell.clock.step(60 * SECOND);
+    let woken = cell.out.until(|out| {
+        let runs: HashSet<_> = out.effects.iter().map(|(_, run, _)| run.run_id).collect();
+        runs.len() == TIMERS
+    });
+    tokio::time::timeout(Duration::from_secs(600), woken).await.expect("every timer fires");
 }
