@@ -6,16 +6,22 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use atoll_internal_api::entity::EntityKey;
+use cell_engine::Run;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Workflow ids that are let go of under one hold of the shard's lock.
 const EVICTED_AT_ONCE: usize = 1_024;
+/// Runs of one workflow id that stay in memory though they are closed and idle: the newest are asked for most.
+const RUNS_KEPT: usize = 8;
 
 impl ShardRuntime {
-    /// Lets go of clean, idle workflow ids above the limit, longest unused first, a few at a time under the lock.
+    /// Lets go of clean, idle workflow ids above the limit, longest unused first, a few at a time under the lock; and of
+    /// the old runs of those that stay.
     pub(crate) fn evict(&self, shard: &Shard) {
         let idle = {
             let mut state = shard.state.lock();
+            evict_old_runs(&mut state);
             let excess = state.workflows.len().saturating_sub(self.config.resident_workflows);
             if excess == 0 {
                 return;
@@ -40,6 +46,38 @@ impl ShardRuntime {
     }
 }
 
+/// Lets go of old runs of workflow ids that have many: one that continues as new for ever is always in use.
+fn evict_old_runs(state: &mut ShardState) {
+    let crowded = state.workflows.iter().filter(|(_, workflow)| workflow.runs.len() > RUNS_KEPT);
+    let crowded: Vec<WorkflowKey> = crowded.map(|(key, _)| key.clone()).collect();
+    let mut failed = Vec::new();
+    for key in crowded {
+        let Some(workflow) = state.workflows.get_mut(&key) else { continue };
+        let mut excess = workflow.runs.len() - RUNS_KEPT;
+        workflow.runs.retain(|(run_id, slot)| {
+            let Some(run) = slot.resident().filter(|run| excess > 0 && run.entity.closed()) else {
+                return true;
+            };
+            match is_idle(&key, *run_id, run) {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(run) => {
+                    failed.push(run);
+                    return true;
+                }
+            }
+            if let Some(at) = run.expires {
+                state.expiries.remove(&(at, EntityKey::run(key.namespace_id, Arc::clone(&key.id), *run_id)));
+            }
+            excess -= 1;
+            false
+        });
+        state.resident_complete = false;
+        state.generation += 1;
+    }
+    failed.iter().for_each(|run| state.quarantine(run, None));
+}
+
 /// Up to `limit` workflow ids that may go, longest unused first.
 fn longest_idle(state: &mut ShardState, limit: usize) -> Vec<WorkflowKey> {
     let mut idle = Vec::new();
@@ -61,27 +99,32 @@ fn longest_idle(state: &mut ShardState, limit: usize) -> Vec<WorkflowKey> {
 
 /// When a workflow id was last used, if everything of it is clean and idle; the run that the engine fails on.
 fn idle_since(key: &WorkflowKey, workflow: &Workflow) -> Result<Option<u64>, EntityKey> {
-    if !workflow.current.as_ref().and_then(Slot::resident).is_none_or(is_clean) {
-        return Ok(None);
+    match &workflow.current {
+        // What is kept aside must not come back from the store as it was before.
+        Some(Slot::Quarantined) => return Ok(None),
+        Some(Slot::Resident(current)) if !is_clean(current) => return Ok(None),
+        Some(Slot::Resident(_) | Slot::Absent) | None => {}
     }
     let mut used = 0;
     for (run_id, slot) in &workflow.runs {
-        let run = match slot {
-            Slot::Absent => continue,
+        match slot {
+            Slot::Absent => {}
             Slot::Quarantined => return Ok(None),
-            Slot::Resident(run) => run,
-        };
-        if !is_clean(run) || !run.watchers.is_empty() {
-            return Ok(None);
-        }
-        let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), *run_id);
-        match guarded(EngineCall::Effects, &run_key, || run.entity.is_busy()) {
-            Ok(true) => return Ok(None),
-            Ok(false) => used = used.max(run.used),
-            Err(_) => return Err(run_key),
+            Slot::Resident(run) if is_idle(key, *run_id, run)? => used = used.max(run.used),
+            Slot::Resident(_) => return Ok(None),
         }
     }
     Ok(Some(used))
+}
+
+/// Whether the store holds everything of a run, and nobody waits for anything of it but a worker for a stored task; the
+/// run where the engine fails on it.
+fn is_idle(key: &WorkflowKey, run_id: Uuid, run: &Resident<Run>) -> Result<bool, EntityKey> {
+    if !is_clean(run) || run.watchers.iter().any(|watcher| !watcher.is_closed()) {
+        return Ok(false);
+    }
+    let run_key = EntityKey::run(key.namespace_id, Arc::clone(&key.id), run_id);
+    guarded(EngineCall::Effects, &run_key, || !run.entity.is_busy()).map_err(|_| run_key)
 }
 
 fn is_clean<T>(resident: &Resident<T>) -> bool {

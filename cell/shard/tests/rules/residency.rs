@@ -1,7 +1,7 @@
 //! What a shard keeps in memory.
 
 use crate::fixture::*;
-use cell_shard::Target;
+use cell_shard::{ShardConfig, Target};
 use cell_store::fault::Call;
 use uuid::Uuid;
 
@@ -33,4 +33,42 @@ async fn what_does_not_exist_is_not_remembered_for_ever() {
     assert_eq!(cell.store.calls(Call::Load) - loads, 1, "forgotten: read again");
     cell.run("w", signal("s")).await.unwrap();
     assert_eq!(cell.signals("w").await, ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stopped_waiting_keeps_nothing_in_memory() {
+    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    let mut waits = cell.runtime.watch(&current("w"), |_| true).await.unwrap().expect("waits");
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_workflows(), 1, "somebody waits for its next change");
+    assert!(waits.try_recv().is_err());
+    drop(waits);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_workflows(), 0);
+    cell.run("w", signal("s")).await.unwrap();
+    assert_eq!(cell.signals("w").await, ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_one_workflow_id_not_every_closed_run_stays_in_memory() {
+    const RUNS: usize = 100;
+    let cell = Cell::new().await;
+    let mut runs = Vec::new();
+    for _ in 0..RUNS {
+        runs.push(cell.run("w", start()).await.unwrap().run_id);
+        cell.run("w", terminate()).await.unwrap();
+    }
+    let last = cell.run("w", start()).await.unwrap().run_id;
+    cell.runtime.checkpoint_all().await.unwrap();
+    let loads = cell.store.calls(Call::Load);
+    for run_id in &runs {
+        let target = Target::run(NAMESPACE, "w", *run_id);
+        assert!(cell.runtime.read(&target, |view| view.run.is_some_and(|run| run.closed())).await.unwrap());
+    }
+    let loads = cell.store.calls(Call::Load) - loads;
+    assert!(loads >= RUNS as u64 - 10, "only {loads} of {RUNS} were let go of");
+    assert_eq!(cell.signals("w").await, Vec::<String>::new());
+    let current = cell.runtime.read(&current("w"), |view| view.run.map(|run| run.run_id())).await.unwrap();
+    assert_eq!(current, Some(last));
 }
