@@ -1,9 +1,11 @@
 //! Many small reads, one call at a time.
 
+use futures::FutureExt;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -66,7 +68,9 @@ where
                 std::mem::take(&mut state.waiting)
             };
             let (keys, waiters): (Vec<K>, Vec<Waiters<V>>) = batch.into_iter().unzip();
-            match (self.fetch)(keys).await {
+            // A panic must not end this task: nobody would serve those who ask later.
+            let fetched = AssertUnwindSafe((self.fetch)(keys)).catch_unwind().await;
+            match fetched.unwrap_or_else(|_| Err("the store panicked".into())) {
                 Ok(values) => {
                     for (value, waiters) in values.into_iter().zip(waiters) {
                         answer(waiters, &Ok(value));
@@ -118,5 +122,21 @@ mod tests {
         let (a, b) = tokio::join!(coalescer.get(1), coalescer.get(2));
         assert_eq!((a, b), (Err("away".into()), Err("away".into())));
         assert_eq!(coalescer.get(1).await, Ok(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_that_panics_fails_its_callers_and_no_others() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
+            let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                assert!(!first, "a mistake in a store");
+                Ok(keys)
+            }
+        });
+        assert!(coalescer.get(1).await.is_err());
+        let next = tokio::time::timeout(std::time::Duration::from_secs(60), coalescer.get(2));
+        assert_eq!(next.await.expect("not hung"), Ok(2));
     }
 }
