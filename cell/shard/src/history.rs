@@ -2,7 +2,6 @@
 
 use crate::error::ShardError;
 use crate::history_tail::cut;
-use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::state::Target;
 use atoll_internal_api::entity::EntityKey;
@@ -31,23 +30,25 @@ impl ShardRuntime {
         last: i64,
     ) -> Result<Option<HistoryPage>, ShardError> {
         let shard = self.shard(target);
-        let (stored_through, tail, tail_last, key, wait) = {
+        let (found, wait, term) = {
             let (mut state, run_id) = self.ready(shard, target).await?;
-            let Some(run_id) = run_id else { return Ok(None) };
-            let ordinal = state.target_ordinal(target, Some(run_id));
+            let ordinal = state.target_ordinal(target, run_id);
             let wait = state.wait_for(ordinal);
             let workflow = state.workflows.get(&target.workflow());
-            let Some(run) = workflow.and_then(|w| w.run(run_id)).and_then(Slot::resident) else {
-                return Ok(None);
-            };
-            let mut tail = Vec::new();
-            run.history.read(first, last, &mut tail);
-            let key = EntityKey::run(target.namespace_id, Arc::clone(&target.workflow_id), run_id);
-            (run.history.stored_through(), tail, run.history.last(), key, wait)
+            let run = run_id.and_then(|run_id| Some((run_id, workflow?.run(run_id)?.resident()?)));
+            let found = run.map(|(run_id, run)| {
+                let mut tail = Vec::new();
+                run.history.read(first, last, &mut tail);
+                let key = EntityKey::run(target.namespace_id, Arc::clone(&target.workflow_id), run_id);
+                (run.history.stored_through(), tail, run.history.last(), key)
+            });
+            (found, wait, state.epoch)
         };
-        if let Some(durable) = wait {
-            durable.await.map_err(|_| ShardError::NotOwner(shard.id))?;
-        }
+        self.released(shard, wait).await?;
+        let Some((stored_through, tail, tail_last, key)) = found else {
+            self.confirm_ownership(shard, term).await?;
+            return Ok(None);
+        };
         let mut page = HistoryPage { chunks: Vec::new(), last_event_id: first - 1 };
         let from_store = last.min(stored_through);
         if first <= from_store {

@@ -44,8 +44,8 @@ pub struct ShardDeps {
     pub seed: u128,
 }
 
-/// A reply, what it waits for, and whether ownership has to be confirmed first.
-type Decided<R> = (Result<R, cell_engine::Rejection>, Option<oneshot::Receiver<()>>, bool);
+/// A reply, what it waits for, and the term in which ownership has to be confirmed first.
+type Decided<R> = (Result<R, cell_engine::Rejection>, Option<oneshot::Receiver<()>>, Option<Epoch>);
 
 /// All shards of a cell that this node owns.
 pub struct ShardRuntime {
@@ -153,8 +153,8 @@ impl ShardRuntime {
         let (answer, wait, confirm) = self.decide(target, command).await?;
         let shard = self.shard(target);
         self.released(shard, wait).await?;
-        if confirm {
-            self.confirm_ownership(shard).await?;
+        if let Some(term) = confirm {
+            self.confirm_ownership(shard, term).await?;
         }
         answer.map_err(ShardError::Rejected)
     }
@@ -170,8 +170,8 @@ impl ShardRuntime {
         answer.map_err(ShardError::Rejected)
     }
 
-    /// Decides and applies. Answers the reply, what it has to wait for, and whether it ends
-    /// something for the caller, so that ownership has to be confirmed.
+    /// Decides and applies. Answers the reply, what it has to wait for, and, where it ends something for the caller,
+    /// the term in which ownership has to be confirmed.
     async fn decide<C: Command>(&self, target: &Target, command: C) -> Result<Decided<C::Reply>, ShardError> {
         let shard = self.shard(target);
         let namespace = self
@@ -203,33 +203,34 @@ impl ShardRuntime {
             prior
         };
         let ends_something = answer.is_err() && !changed;
-        Ok((answer, state.wait_for(ordinal), ends_something))
+        let confirm = ends_something.then_some(state.epoch);
+        Ok((answer, state.wait_for(ordinal), confirm))
     }
 
     /// Reads something about a target; what it saw is durable when this returns.
     pub async fn read<R>(&self, target: &Target, look: impl FnOnce(View<'_>) -> R) -> Result<R, ShardError> {
         let shard = self.shard(target);
-        let (seen, wait, found) = {
+        let (seen, wait, confirm) = {
             let (mut state, run_id) = self.ready(shard, target).await?;
             let view = state.view(target, run_id);
-            let found = view.run.is_some();
+            let absent = view.run.is_none();
             let seen = caught(|| look(view)).map_err(|panic| unreadable(target, &panic))?;
             let ordinal = state.target_ordinal(target, run_id);
-            (seen, state.wait_for(ordinal), found)
+            (seen, state.wait_for(ordinal), absent.then_some(state.epoch))
         };
         self.released(shard, wait).await?;
-        if !found {
-            self.confirm_ownership(shard).await?;
+        if let Some(term) = confirm {
+            self.confirm_ownership(shard, term).await?;
         }
         Ok(seen)
     }
 
     /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
-    /// customer's favour.
+    /// customer's favour, and so does a store that is so far behind that commands are refused.
     pub fn record_usage(&self, target: &Target, usage: impl FnOnce(cell_engine::Time) -> UsageEntry) {
         let shard = self.shard(target);
         let mut state = shard.state.lock();
-        if state.phase == Phase::Serving {
+        if state.phase == Phase::Serving && !self.is_too_far_behind(&state) {
             let now = state.advance(self.clock.now());
             state.commit_fact(&self.config, now, vec![usage(now)], None);
             self.wrote(shard, &state);
@@ -299,12 +300,16 @@ impl ShardRuntime {
     fn admit(&self, shard: &Shard, state: &ShardState) -> Result<(), ShardError> {
         let age = self.clock.now().0.saturating_sub(state.open.opened_at().0);
         let too_old = !state.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
-        let too_large = state.open.bytes() + state.in_flight_bytes > self.config.batch_bytes;
-        if too_old || too_large || self.full.load(Ordering::Relaxed) {
+        if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {
             shard.metrics.overloaded.increment(1);
             return Err(ShardError::Overloaded(state.id));
         }
         Ok(())
+    }
+
+    /// Whether as much waits to be written as may.
+    fn is_too_far_behind(&self, state: &ShardState) -> bool {
+        state.open.bytes() + state.in_flight_bytes > self.config.batch_bytes
     }
 
     /// Tells the committer that a shard has something to write.
@@ -317,18 +322,22 @@ impl ShardRuntime {
         }
     }
 
-    async fn released(&self, shard: &Shard, wait: Option<oneshot::Receiver<()>>) -> Result<(), ShardError> {
+    pub(crate) async fn released(
+        &self,
+        shard: &Shard,
+        wait: Option<oneshot::Receiver<()>>,
+    ) -> Result<(), ShardError> {
         match wait {
             Some(durable) => durable.await.map_err(|_| ShardError::NotOwner(shard.id)),
             None => Ok(()),
         }
     }
 
-    /// Answers that end something for their caller leave only from the owner: one epoch read a tick.
-    async fn confirm_ownership(&self, shard: &Shard) -> Result<(), ShardError> {
+    /// Answers that end something for their caller leave only from the owner: one epoch read a tick. `term` is the one
+    /// in which the answer was found: a later one of ours says nothing of what others did in between.
+    pub(crate) async fn confirm_ownership(&self, shard: &Shard, term: Epoch) -> Result<(), ShardError> {
         let stored = self.epochs.get(shard.id).await.map_err(cell_store::StoreError::Unavailable)?;
-        let ours = shard.state.lock().epoch;
-        if stored == ours { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
+        if stored == term { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
     }
 
     /// A seed that no other command gets.

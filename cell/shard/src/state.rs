@@ -217,16 +217,27 @@ impl ShardState {
     pub(crate) fn target_ordinal(&mut self, target: &Target, run_id: Option<Uuid>) -> u64 {
         self.tick += 1;
         let tick = self.tick;
-        let Some(workflow) = self.workflows.get_mut(&target.workflow()) else { return 0 };
-        let mut ordinal = 0;
+        let mut ordinal = self.deleted_at(target);
+        let Some(workflow) = self.workflows.get_mut(&target.workflow()) else { return ordinal };
         if let Some(current) = workflow.current.as_mut().and_then(Slot::resident_mut) {
-            ordinal = current.ordinal;
+            ordinal = ordinal.max(current.ordinal);
         }
         if let Some(run) = run_id.and_then(|id| workflow.run_mut(id)).and_then(Slot::resident_mut) {
             run.used = tick;
             ordinal = ordinal.max(run.ordinal);
         }
         ordinal
+    }
+
+    /// The last record that deleted anything a target addresses: that it is gone may yet be lost.
+    fn deleted_at(&self, target: &Target) -> u64 {
+        if self.deleted.is_empty() {
+            return 0;
+        }
+        let id = || Arc::clone(&target.workflow_id);
+        let run = target.run_id.map(|run_id| EntityKey::run(target.namespace_id, id(), run_id));
+        let keys = [EntityKey::current_run(target.namespace_id, id())].into_iter().chain(run);
+        keys.filter_map(|key| Some(self.deleted.get(&key)?.ordinal)).max().unwrap_or(0)
     }
 
     /// Takes in what a load found, unless the entity came to be known meanwhile.

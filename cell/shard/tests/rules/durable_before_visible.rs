@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use cell_engine::Rejection;
-use cell_shard::ShardError;
+use cell_shard::{ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use futures::FutureExt;
 
@@ -114,4 +114,28 @@ async fn a_caller_that_goes_away_changes_nothing() {
     let again = cell.rebuilt().await;
     assert_eq!(again.signals("w").await, ["s"]);
     assert_eq!(again.history(&id, 1, i64::MAX).await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absence_of_what_retention_deleted() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    let run_id = cell.run(&id, start()).await.unwrap().run_id;
+    cell.run(&id, terminate()).await.unwrap();
+    cell.clock.step(2 * RETENTION);
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    cell.runtime.turn_hours_all().await.unwrap();
+    gate.arrived().await;
+    let short = std::time::Duration::from_secs(1);
+    for target in [current(&id), Target::run(NAMESPACE, id.as_str(), run_id)] {
+        let read = cell.runtime.read(&target, |view| view.run.is_none());
+        assert!(tokio::time::timeout(short, read).await.is_err(), "the deletion may yet be lost");
+        let history = cell.runtime.history(&target, 1, 9);
+        assert!(tokio::time::timeout(short, history).await.is_err(), "the deletion may yet be lost");
+    }
+    let signal = cell.begin_run(&id, signal("late"));
+    assert!(tokio::time::timeout(short, signal).await.is_err(), "the deletion may yet be lost");
+    gate.open();
+    assert!(cell.runtime.read(&current(&id), |view| view.run.is_none()).await.unwrap());
 }

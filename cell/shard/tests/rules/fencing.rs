@@ -77,6 +77,8 @@ async fn the_older_of_two_runtimes_collides_for_ever() {
     let absent = current(&id_on(1, 5));
     let read = old.runtime.read(&absent, |view| view.run.is_none()).await;
     assert!(matches!(read, Err(ShardError::NotOwner(_))), "absence told by who is no owner: {read:?}");
+    let history = old.runtime.history(&absent, 1, 9).await;
+    assert!(matches!(history, Err(ShardError::NotOwner(_))), "the same: {history:?}");
     assert!(old.runtime.checkpoint_all().await.is_err(), "a stale checkpoint");
     for _ in 0..3 {
         for id in &ids {
@@ -89,4 +91,23 @@ async fn the_older_of_two_runtimes_collides_for_ever() {
         new.run(id, signal("last")).await.unwrap();
         assert_eq!(new.signals(id).await, ["0", "1", "2", "3", "4", "last"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_term_saw_is_not_vouched_for_by_the_next() {
+    let old = Cell::new().await;
+    let id = id_on(1, 0);
+    let new = old.another().await;
+    new.run(&id, start()).await.unwrap();
+    // Nobody has told the old owner. It looks, and while it asks whether it still owns the shard it takes it back.
+    let gate = Gate::new();
+    old.store.script(Call::Epochs, Fault::HoldBefore(gate.clone()));
+    let (runtime, target) = (Arc::clone(&old.runtime), current(&id));
+    let absent = tokio::spawn(async move { runtime.read(&target, |view| view.run.is_none()).await });
+    gate.arrived().await;
+    old.runtime.acquire(&[ShardId(1)]).await.unwrap();
+    gate.release();
+    let absent = absent.await.unwrap();
+    assert!(matches!(absent, Err(ShardError::NotOwner(_))), "it was there all the time: {absent:?}");
+    assert!(!old.runtime.read(&current(&id), |view| view.run.is_none()).await.unwrap());
 }

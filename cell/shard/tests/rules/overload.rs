@@ -2,8 +2,8 @@
 
 use crate::fixture::*;
 use cell_shard::{ShardConfig, ShardError};
-use cell_store::StoreError;
 use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{ShardId, StoreError};
 use futures::FutureExt;
 
 fn is_overloaded(answer: Option<Result<(), ShardError>>) -> bool {
@@ -135,4 +135,18 @@ async fn a_shutdown_ends_though_the_store_is_away() {
     assert!((&mut running).now_or_never().is_none());
     cell.runtime.shutdown().await;
     assert!(matches!(running.await, Err(ShardError::NotOwner(_))), "nobody was told that it is in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_without_a_command_does_not_grow_without_bound() {
+    const QUERIES: usize = 10_000;
+    let (cell, id, gate, first) = held(ShardConfig { batch_bytes: 3_000, ..config() }).await;
+    for _ in 0..QUERIES {
+        cell.runtime.record_usage(&current(&id), |now| metering_rules::query(NAMESPACE, now.millis()));
+    }
+    gate.release();
+    first.await.unwrap();
+    cell.run(&id, signal("second")).await.unwrap();
+    let noted = cell.out.look(|out| out.usage_of(ShardId(0)).len());
+    assert!((5..QUERIES / 10).contains(&noted), "{noted} entries waited for a store that is away");
 }
