@@ -81,7 +81,7 @@ impl Partition {
         let now = Instant::now();
         let mut inner = self.inner.lock();
         inner.last_used = now;
-        let sticky = self.key.kind == QueueKind::Sticky;
+        let sticky = self.is_sticky();
         if inner.closed {
             return Offer::Moved(task);
         }
@@ -182,7 +182,7 @@ impl Partition {
         let swept = Swept {
             backlog: inner.backlog.len(),
             oldest_ms: inner.backlog.oldest_ms(),
-            idle: inner.idle(now, self.config().idle_unload),
+            idle: inner.idle(self.is_sticky(), now, self.config().idle_unload),
         };
         let wanted = inner.wanted(self.config());
         drop(inner);
@@ -192,7 +192,11 @@ impl Partition {
 
     /// Whether nothing is in the partition and nobody used it of late.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
-        self.inner.lock().idle(now, self.config().idle_unload)
+        self.inner.lock().idle(self.is_sticky(), now, self.config().idle_unload)
+    }
+
+    fn is_sticky(&self) -> bool {
+        self.key.kind == QueueKind::Sticky
     }
 }
 

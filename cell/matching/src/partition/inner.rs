@@ -90,9 +90,11 @@ impl Inner {
         if self.closed { None } else { self.beyond.wanted(self.backlog.len(), config) }
     }
 
-    pub(super) fn idle(&self, now: Instant, after: Duration) -> bool {
+    /// Whether the partition may go. What waits on a sticky queue that nobody has used for so long does not keep it: its
+    /// worker is gone, and its runs' deadlines have moved the tasks to the normal queue.
+    pub(super) fn idle(&self, sticky: bool, now: Instant, after: Duration) -> bool {
         self.parked.is_empty()
-            && self.backlog.len() == 0
+            && (sticky || self.backlog.len() == 0)
             && self.queries.is_empty()
             && now.saturating_duration_since(self.last_used) >= after
     }

@@ -59,3 +59,18 @@ async fn a_worker_that_shuts_down_is_gone_at_once() {
     assert!(matches!(poll.await, PollOutcome::ShutDown));
     assert_eq!(matching.offer(&sticky(), task(1)), Offer::StickyWorkerUnavailable(task(1)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_worker_that_never_came_back_is_not_kept_for_ever() {
+    let matching = matching();
+    drop(park(&matching, &sticky()));
+    assert_eq!(matching.offer(&sticky(), task(1)), Offer::Queued);
+    advance(Duration::from_secs(299)).await;
+    matching.sweep(0);
+    assert_eq!(matching.loaded(), [sticky()]);
+    // Its run's deadline has long moved the task to the normal queue.
+    advance(Duration::from_secs(1)).await;
+    matching.sweep(0);
+    assert!(matching.loaded().is_empty());
+    assert_eq!(matching.offer(&sticky(), task(2)), Offer::StickyWorkerUnavailable(task(2)));
+}
