@@ -17,6 +17,8 @@ use std::time::Duration;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// A run that was woken and still is due (a deadline in its takeover grace) is looked at again after this.
 const STILL_DUE_MS: i64 = 250;
+/// A run of a namespace that the cell does not know (any more) is looked at again after this.
+const NAMESPACE_GONE_MS: i64 = 60_000;
 
 /// How far the store's wake index has been read.
 struct Scan {
@@ -129,18 +131,16 @@ impl ShardRuntime {
             let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
             if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
         };
-        let postponed = match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
-            Ok(())
-            | Err(ShardError::Rejected(_) | ShardError::Quarantined(_) | ShardError::UnknownNamespace(_)) => {
-                false
-            }
+        let (postponed, pause) = match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
+            Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),
+            Err(ShardError::UnknownNamespace(_)) => (false, NAMESPACE_GONE_MS),
             Err(error) => {
                 tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
-                true
+                (true, STILL_DUE_MS)
             }
         };
         let mut state = shard.state.lock();
-        let earliest = self.clock.now().millis() + STILL_DUE_MS;
+        let earliest = self.clock.now().millis() + pause;
         let slot = state.workflows.get(&WorkflowKey::of(key)).and_then(|w| w.run(key.run_id));
         match slot {
             Some(Slot::Resident(run)) if run.armed.is_none() => state.arm_from(key, earliest),

@@ -19,6 +19,7 @@ use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
 use cell_store::{MemoryStore, ShardId, ShardStore, Stores, WaitingKind, WaitingQueue, WaitingRow};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -36,6 +37,7 @@ pub(crate) struct Cell {
     pub(crate) store: FaultStore,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) out: Arc<Recorder>,
+    pub(crate) namespace: Arc<OneNamespace>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) config: ShardConfig,
     base: Base,
@@ -97,20 +99,17 @@ impl Cell {
     ) -> Result<Cell, ShardError> {
         let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
         let out = Arc::new(Recorder::default());
+        let namespace = Arc::new(OneNamespace::new());
         let deps = ShardDeps {
             store: store.stores().shards,
             clock: Arc::clone(&clock) as _,
-            namespaces: Arc::new(OneNamespace(Arc::new(NamespaceConfig {
-                id: NAMESPACE,
-                name: "tests".into(),
-                retention_nanos: RETENTION,
-            }))),
+            namespaces: Arc::clone(&namespace) as _,
             effects: Arc::clone(&out) as _,
             projections: vec![Arc::clone(&out) as _],
             seed: 0x5eed << 64 | life,
         };
         let runtime = ShardRuntime::open(config.clone(), deps).await?;
-        Ok(Cell { runtime, store, clock, out, ledger, config, base, life })
+        Ok(Cell { runtime, store, clock, out, namespace, ledger, config, base, life })
     }
 
     /// A second process over the same storage, with recorders of its own. This one is not told.
@@ -239,10 +238,25 @@ pub(crate) fn id_on(shard: u32, n: usize) -> String {
         .expect("ids are plenty")
 }
 
-struct OneNamespace(Arc<NamespaceConfig>);
+/// The namespace of all tests, until it is removed.
+pub(crate) struct OneNamespace {
+    config: Arc<NamespaceConfig>,
+    pub(crate) removed: AtomicBool,
+    /// How often somebody asked for it.
+    pub(crate) asked: AtomicU64,
+}
+
+impl OneNamespace {
+    fn new() -> Self {
+        let config = NamespaceConfig { id: NAMESPACE, name: "tests".into(), retention_nanos: RETENTION };
+        Self { config: Arc::new(config), removed: AtomicBool::new(false), asked: AtomicU64::new(0) }
+    }
+}
 
 impl Namespaces for OneNamespace {
     fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
-        (id == self.0.id).then(|| Arc::clone(&self.0))
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let known = id == self.config.id && !self.removed.load(Ordering::Relaxed);
+        known.then(|| Arc::clone(&self.config))
     }
 }

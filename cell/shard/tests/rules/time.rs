@@ -4,6 +4,7 @@ use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_shard::ShardConfig;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 async fn has(cell: &Cell, kind: EventType) -> bool {
@@ -86,4 +87,25 @@ async fn more_timers_than_one_look_at_the_index_finds_all_fire() {
         runs.len() == TIMERS
     });
     tokio::time::timeout(Duration::from_secs(600), woken).await.expect("every timer fires");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_in_a_removed_namespace_is_not_asked_for_again_and_again() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 60)]).await;
+    cell.namespace.removed.store(true, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    // The clock of tests moves on by steps, that of the runtime by itself.
+    for _ in 0..600 {
+        cell.clock.step(SECOND / 10);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let asked = cell.namespace.asked.swap(0, Ordering::Relaxed);
+    assert!(asked < 20, "{asked} times in a minute");
+    cell.namespace.removed.store(false, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    let fired = cell.out.until(|out| out.batches.iter().any(|(_, batch)| batch.at.0 > START + 170 * SECOND));
+    tokio::time::timeout(Duration::from_secs(600), fired).await.expect("it fires once the namespace is back");
+    assert!(has(&cell, EventType::TimerFired).await);
 }
