@@ -53,6 +53,8 @@ pub(crate) struct ShardState {
     pub(crate) durable_seq: u64,
     /// Answers that wait for an ordinal, in order.
     waiters: VecDeque<(u64, oneshot::Sender<()>)>,
+    /// At this many, those whose callers went away are left out.
+    waiters_looked_over_at: usize,
     /// (Unix milliseconds, run) of every resident run that wants to be woken, and of due stored ones.
     pub(crate) wakes: BTreeSet<(i64, EntityKey)>,
     /// Closed resident runs by deletion time, Unix milliseconds.
@@ -145,6 +147,7 @@ impl ShardState {
             durable: 0,
             durable_seq: 0,
             waiters: VecDeque::new(),
+            waiters_looked_over_at: WAITERS_LOOKED_OVER,
             wakes: BTreeSet::new(),
             expiries: BTreeSet::new(),
             tail: Tail::default(),
@@ -330,6 +333,11 @@ impl ShardState {
         if ordinal <= self.durable {
             return None;
         }
+        if self.waiters.len() >= self.waiters_looked_over_at {
+            // While the store is away callers give up, and others come.
+            self.waiters.retain(|(_, sender)| !sender.is_closed());
+            self.waiters_looked_over_at = WAITERS_LOOKED_OVER.max(2 * self.waiters.len());
+        }
         let (sender, receiver) = oneshot::channel();
         // Answers mostly wait for the newest record; a read may wait for an older one.
         let at = self.waiters.partition_point(|(waits_for, _)| *waits_for <= ordinal);
@@ -382,5 +390,25 @@ fn restore<T: Entity>(key: &EntityKey, row: Option<EntityRow>, quarantines: &met
 /// time share a read.
 const ABSENT_LIMIT: usize = 4_096;
 
+/// Answers that wait before it is looked whether anybody still waits for them.
+const WAITERS_LOOKED_OVER: usize = 4_096;
+
 /// Position before every record.
 pub(crate) const START: Position = Position { seq: 0, index: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_nobody_waits_for_any_more_do_not_pile_up() {
+        let mut state = ShardState::new(ShardId(0));
+        let kept = state.wait_for(7).expect("nothing is durable");
+        for n in 0..100_000 {
+            drop(state.wait_for(1 + n % 9));
+        }
+        assert!(state.waiters.len() < 10_000, "{}", state.waiters.len());
+        assert_eq!(state.durable_to(7, 1).into_iter().filter(|answer| !answer.is_closed()).count(), 1);
+        drop(kept);
+    }
+}
