@@ -5,14 +5,18 @@ mod tasks;
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::EffectFailed;
-use cell_engine::{Effect, EffectKind};
+use cell_engine::{Effect, EffectKey, EffectKind};
 use cell_matching::Matching;
-use cell_shard::{EffectSink, ShardRuntime, Target};
+use cell_shard::{EffectSink, ShardError, ShardRuntime, Target};
 use cell_store::ShardId;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 pub(crate) use tasks::{key_of, queue_of};
 use tokio_util::task::TaskTracker;
+
+/// A shard that refuses to note a failed message is asked again after this.
+const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Effects of one shard, in order.
 type Delivery = Vec<(EntityKey, Effect)>;
@@ -64,13 +68,22 @@ impl Effects {
                         let source = Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
                         if let Err(error) = children::deliver(&shards, &source, &entity, kind).await {
                             tracing::debug!(workflow_id = %entity.id, %error, "message backs off");
-                            // Should this fail too, the effect is derived again when the shard is.
-                            let _ = shards.execute(&source, EffectFailed(key)).await;
+                            back_off(&shards, &source, key).await;
                         }
                     });
                 }
             }
         }
+    }
+}
+
+/// Notes that a message is to be sent again later. Until it is noted nothing but this task knows: where the shard refuses,
+/// it asks again. Where the shard is lost, its next owner derives the effect anew.
+async fn back_off(shards: &ShardRuntime, source: &Target, key: EffectKey) {
+    while let Err(ShardError::Overloaded(_) | ShardError::Store(_)) =
+        shards.execute(source, EffectFailed(key)).await
+    {
+        tokio::time::sleep(REFUSED_PAUSE).await;
     }
 }
 
@@ -87,5 +100,7 @@ impl EffectSink for Effects {
     }
 }
 
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod tests;
