@@ -5,8 +5,8 @@ use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::VisibilityFacts;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
-use cell_shard::{DurableBatch, Projection, ShardRuntime, Target};
-use cell_store::{OutboxRow, Position, ShardId};
+use cell_shard::{DurableBatch, Projection, ShardError, ShardRuntime, Target};
+use cell_store::{OutboxRow, Position, ShardId, StoreError};
 use cell_visibility::{
     AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityError,
     VisibilityRecord, VisibilityStore, decode_search_attributes,
@@ -26,6 +26,8 @@ const NAME: &str = "visibility";
 const BATCH: usize = 500;
 /// Pause after a failed write.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often a run of the outbox is read that cannot be read: some ten seconds, while the cell does not serve yet.
+const RESTORE_TRIES: u32 = 50;
 /// Records of a removed namespace that go at once.
 const DELETED_AT_ONCE: usize = 1_000;
 
@@ -83,8 +85,7 @@ impl VisibilityProjection {
             })
             .collect();
         for (shard, key, at) in restored {
-            let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
-            let change = match shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await {
+            let change = match present(shards, &key).await {
                 Ok(Some(facts)) => Change::Upsert(at, Box::new(facts)),
                 // What was not told of it was its deletion.
                 Ok(None) => Change::Delete(at),
@@ -108,7 +109,8 @@ impl VisibilityProjection {
                 () = stop.cancelled() => true,
             };
             while !self.write_some().await {
-                if stopping {
+                // What is not written stands in the outbox, or in the log's tail.
+                if stopping || stop.is_cancelled() {
                     return;
                 }
                 tokio::time::sleep(RETRY).await;
@@ -197,6 +199,19 @@ impl VisibilityProjection {
             search_attributes: decode_search_attributes(&attributes, &schema),
             position: ordinal(*position),
         })
+    }
+}
+
+/// What lists are to show of a run as it is now; none where it is gone. A store that cannot be read is asked again.
+async fn present(shards: &ShardRuntime, key: &EntityKey) -> Result<Option<VisibilityFacts>, ShardError> {
+    let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
+    let mut tries = 1;
+    loop {
+        match shards.read(&target, |view| view.run.map(cell_engine::Run::visibility)).await {
+            Err(ShardError::Store(StoreError::Unavailable(_))) if tries < RESTORE_TRIES => tries += 1,
+            outcome => return outcome,
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
 

@@ -119,6 +119,15 @@ impl Cell {
         Site::new(engine).start().await
     }
 
+    /// Shuts the cell down in order.
+    pub(crate) async fn stop(self) -> Site {
+        let handle = Arc::into_inner(self.handle).expect("nobody else uses it");
+        let stopped = self.runtime.spawn(handle.shutdown());
+        tokio::time::timeout(PATIENCE, stopped).await.expect("a shutdown ends").expect("no panic");
+        kill(self.runtime).await;
+        self.site
+    }
+
     /// Ends every thread and task of the cell where it stands, and starts it again from what is stored.
     pub(crate) async fn crash(self) -> Site {
         drop(self.handle);

@@ -5,6 +5,8 @@ use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use cell_store::StoreError;
+use cell_store::fault::{Call, Fault};
 use std::sync::atomic::Ordering;
 
 async fn count(cell: &Cell, query: &str) -> i64 {
@@ -132,4 +134,34 @@ async fn what_the_visibility_store_missed_is_told_after_a_crash() {
         assert_eq!(list(&cell, "ExecutionStatus = 'Running'", 10).await, ["staying"]);
         cell.crash().await;
     }
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_though_the_visibility_store_is_away_and_nothing_is_forgotten() {
+    let cell = Cell::on(Engine::memory()).await;
+    cell.site.visibility_away.store(true, Ordering::SeqCst);
+    Driver::new(&cell, "unlisted").start().await;
+    // It has tried at least once.
+    Cell::until("a warning", async || cell.site.log.lines().first().cloned()).await;
+    let site = cell.stop().await;
+    site.visibility_away.store(false, Ordering::SeqCst);
+    let cell = site.start().await;
+    becomes(&cell, "ExecutionStatus = 'Running'", 1).await;
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn a_store_that_stumbles_at_the_start_keeps_no_run_out_of_lists() {
+    let (engine, faults) = Engine::faulty();
+    let cell = Cell::on(engine).await;
+    cell.site.visibility_away.store(true, Ordering::SeqCst);
+    Driver::new(&cell, "unlisted").start().await;
+    // The log tells nothing of it any more, only the outbox does.
+    cell.checkpoint().await;
+    let site = cell.crash().await;
+    site.visibility_away.store(false, Ordering::SeqCst);
+    faults.script(Call::Load, Fault::Before(StoreError::Unavailable("busy".to_owned())));
+    let cell = site.start().await;
+    becomes(&cell, "ExecutionStatus = 'Running'", 1).await;
+    cell.crash().await;
 }
