@@ -40,7 +40,8 @@ pub(super) async fn batches(
     let mut history = RawHistory::default();
     let (mut next, mut begun, mut bytes) = (first, 0, 0);
     while next <= last {
-        let (read, end) = page(core, target, next, last.min(next + window(batches) - 1)).await?;
+        let (read, end) =
+            page(core, target, next, last.min(next.saturating_add(window(batches) - 1))).await?;
         if end < next {
             break;
         }

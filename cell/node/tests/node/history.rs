@@ -7,6 +7,7 @@ use atoll_api::temporal::api::enums::v1::EventType::WorkflowExecutionCompleted;
 use atoll_api::temporal::api::enums::v1::{HistoryEventFilterType, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_rpc::CallOptions;
+use cell_frontend::HistoryToken;
 use std::time::Duration;
 
 /// Batches of the story's history, as the original writes and pages the same story.
@@ -244,4 +245,35 @@ async fn tokens_open_their_own_run_only() {
         cell.call_with(rpc::GET_WORKFLOW_EXECUTION_HISTORY_REVERSE, request, options).await.unwrap_err();
     assert_eq!(refused.code, Code::NotFound);
     cell.crash().await;
+}
+
+#[tokio::test]
+async fn a_made_up_position_is_refused_wherever_it_points() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "short");
+        let run_id = driver.start().await.parse().expect("a run id");
+        const END: i64 = i64::MAX - 1;
+        for (next_event_id, last_event_id) in [(3, 9), (3, END), (END - 2, END), (END, END)] {
+            let token =
+                HistoryToken { run_id, next_event_id, last_event_id, closed: false, transient: false };
+            let at = (next_event_id, last_event_id);
+            let next_page_token = token.encode();
+            let forward = wf::GetWorkflowExecutionHistoryRequest {
+                next_page_token: next_page_token.clone(),
+                ..driver.history_request()
+            };
+            let forward = driver.history_page(forward).await.expect_err("no such event");
+            assert_eq!(forward.code, Code::InvalidArgument, "{at:?}: {forward}");
+            let reverse = wf::GetWorkflowExecutionHistoryReverseRequest {
+                namespace: "default".to_owned(),
+                execution: execution("short", ""),
+                next_page_token,
+                ..Default::default()
+            };
+            let reverse = cell.call(rpc::GET_WORKFLOW_EXECUTION_HISTORY_REVERSE, reverse).await;
+            let reverse = reverse.expect_err("no such event");
+            assert_eq!(reverse.code, Code::InvalidArgument, "{at:?} backwards: {reverse}");
+        }
+    })
+    .await;
 }
