@@ -128,6 +128,13 @@ impl QueryLease {
         self.into_slot().task.clone()
     }
 
+    /// No worker can answer it any more: its dispatcher is told to look again ([`QueryError::Moved`]).
+    ///
+    /// [`QueryError::Moved`]: crate::QueryError::Moved
+    pub fn discard(self) {
+        self.into_slot().close();
+    }
+
     /// Puts the query back, as dropping does.
     pub fn give_back(self) {}
 

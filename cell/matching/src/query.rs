@@ -82,7 +82,8 @@ impl QuerySlot {
         sender.is_some_and(|sender| sender.send(reply).is_ok())
     }
 
-    fn close(&self) {
+    /// Whoever waits is told to look again.
+    pub(crate) fn close(&self) {
         self.reply.lock().take();
     }
 }

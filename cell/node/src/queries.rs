@@ -54,6 +54,16 @@ impl PendingQueries {
         true
     }
 
+    /// Nobody waits any more.
+    pub(crate) fn forget(&self, run_id: Uuid, id: &str) {
+        let mut runs = self.runs.lock();
+        let Some(waiting) = runs.get_mut(&run_id) else { return };
+        waiting.remove(id);
+        if waiting.is_empty() {
+            runs.remove(&run_id);
+        }
+    }
+
     /// The queries that a workflow task of the run carries.
     pub(crate) fn carried(&self, run_id: Uuid) -> BTreeMap<String, WorkflowQuery> {
         let runs = self.runs.lock();
@@ -62,20 +72,12 @@ impl PendingQueries {
         open.map(|(id, pending)| (id.clone(), pending.query.clone())).collect()
     }
 
-    /// The worker has answered these: they are told once the task's completion is durable.
-    pub(crate) fn answering(
-        &self,
-        run_id: Uuid,
-        ids: impl Iterator<Item = impl AsRef<str>>,
-        answering: bool,
-    ) {
-        if let Some(waiting) = self.runs.lock().get_mut(&run_id) {
-            for id in ids {
-                if let Some(pending) = waiting.get_mut(id.as_ref()) {
-                    pending.answering = answering;
-                }
-            }
-        }
+    /// The worker has answered these: they are told once the task's completion is durable. Until then, or until the worker
+    /// goes away, the answers are on their way.
+    pub(crate) fn answering(&self, run_id: Uuid, ids: impl Iterator<Item = String>) -> Answering<'_> {
+        let answering = Answering { queries: self, run_id, ids: ids.collect() };
+        answering.mark(true);
+        answering
     }
 
     /// Hands answers to those who wait for them.
@@ -91,5 +93,48 @@ impl PendingQueries {
         if waiting.is_empty() {
             runs.remove(&run_id);
         }
+    }
+}
+
+/// Answers on their way to those who wait for them; dropped before they are there, they never will be.
+pub(crate) struct Answering<'a> {
+    queries: &'a PendingQueries,
+    run_id: Uuid,
+    ids: Vec<String>,
+}
+
+impl Answering<'_> {
+    fn mark(&self, answering: bool) {
+        if let Some(waiting) = self.queries.runs.lock().get_mut(&self.run_id) {
+            for id in &self.ids {
+                if let Some(pending) = waiting.get_mut(id) {
+                    pending.answering = answering;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.mark(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: Uuid = Uuid::from_u128(1);
+
+    #[test]
+    fn an_answer_whose_worker_went_away_is_waited_for_no_more() {
+        let queries = PendingQueries::default();
+        let _answer = queries.add(RUN, "q", WorkflowQuery::default()).expect("a place");
+        let answering = queries.answering(RUN, ["q".to_owned()].into_iter());
+        assert!(!queries.withdraw(RUN, "q"), "the answer is on its way");
+        drop(answering);
+        assert!(queries.withdraw(RUN, "q"));
+        assert!(queries.runs.lock().is_empty());
     }
 }

@@ -157,6 +157,26 @@ fn decoded(answer: Bytes) -> Result<WorkflowQueryResult, Status> {
     })
 }
 
+/// A query's place among those that wait for a workflow task, given up when its client goes away too.
+struct Waiting<'a> {
+    core: &'a Core,
+    run_id: Uuid,
+    id: &'a str,
+}
+
+impl Waiting<'_> {
+    /// Gives the place up; false when the answer is on its way after all.
+    fn withdraw(&self) -> bool {
+        self.core.queries.withdraw(self.run_id, self.id)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.core.queries.forget(self.run_id, self.id);
+    }
+}
+
 /// With the workflow task that is pending. `None` when the run changed without an answer: look again.
 async fn with_a_task(
     core: &Core,
@@ -175,23 +195,17 @@ async fn with_a_task(
             target,
         ));
     };
+    let waiting = Waiting { core, run_id: seen.run_id, id: &id };
     loop {
         let busy = |view: cell_engine::View<'_>| {
             view.run.is_some_and(|run| {
                 !run.closed() && (run.workflow_task().is_some() || !run.has_completed_task())
             })
         };
-        let watched = core.shards.watch(target, busy).await.map_err(|e| status(e, target));
-        let changed = match watched {
-            Ok(changed) => changed,
-            Err(error) => {
-                core.queries.withdraw(seen.run_id, &id);
-                return Err(error);
-            }
-        };
+        let changed = core.shards.watch(target, busy).await.map_err(|e| status(e, target))?;
         let Some(changed) = changed else {
             // The task is gone. Either the answer is on its way, or the query goes directly.
-            if core.queries.withdraw(seen.run_id, &id) {
+            if waiting.withdraw() {
                 return Ok(None);
             }
             return Ok(tokio::time::timeout_at(deadline, &mut answer).await.ok().and_then(Result::ok));
@@ -201,7 +215,6 @@ async fn with_a_task(
             answered = &mut answer => return Ok(answered.ok()),
             _ = changed => {}
             () = tokio::time::sleep_until(deadline) => {
-                core.queries.withdraw(seen.run_id, &id);
                 return Err(Status::deadline_exceeded("query timed out before a worker answered"));
             }
         }

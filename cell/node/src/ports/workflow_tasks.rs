@@ -1,6 +1,8 @@
 //! Workflow tasks and queries, from the worker's side.
 
 mod guards;
+#[cfg(test)]
+mod tests;
 
 use crate::core::Core;
 use crate::status::status;
@@ -68,9 +70,13 @@ impl WorkflowTasks for NodeWorkflowTasks {
                 PollOutcome::Query(lease) => {
                     let sticky = lease.key().kind == QueueKind::Sticky;
                     let query = lease.query().clone();
-                    if let Some(answer) = self.query_task(&query, sticky).await? {
-                        lease.accept();
-                        return Ok(answer);
+                    match self.query_task(&query, sticky).await? {
+                        Some(answer) => {
+                            lease.accept();
+                            return Ok(answer);
+                        }
+                        // Given back it would be this poll's again at once.
+                        None => lease.discard(),
                     }
                 }
                 PollOutcome::Empty | PollOutcome::ShutDown => {
@@ -91,21 +97,16 @@ impl WorkflowTasks for NodeWorkflowTasks {
         let results = request.query_results.clone();
         let take_next = request.return_new_workflow_task;
         let queries = &self.0.queries;
-        queries.answering(run_id, results.keys(), true);
+        let answering = queries.answering(run_id, results.keys().cloned());
         let command = completion(namespace, task, request);
         let outcome = if take_next {
             guards::complete_and_take(&self.0, &target, command).await
         } else {
             self.0.shards.execute(&target, command).await.map(|_| None)
         };
-        let next = match outcome {
-            Ok(next) => next,
-            Err(error) => {
-                queries.answering(run_id, results.keys(), false);
-                return Err(status(error, &target));
-            }
-        };
+        let next = outcome.map_err(|error| status(error, &target))?;
         queries.answer(run_id, results);
+        drop(answering);
         let Some(started) = next else { return Ok(wf::RespondWorkflowTaskCompletedResponse::default()) };
         let revoke = Revoke::new(&self.0, &target, &started);
         // The completion stands whatever becomes of the next task: should its history not be readable now, the task is

@@ -1,12 +1,15 @@
 //! Queries of idle, busy and closed runs.
 
-use crate::fixture::{Driver, done, events, payloads};
+use crate::fixture::{Cell, Driver, Engine, done, events, payloads};
 use crate::on_each_engine;
 use atoll_api::call::Code;
 use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
 use atoll_api::temporal::api::errordetails::v1::{QueryFailedFailure, WorkflowNotReadyFailure};
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_rpc::CallOptions;
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::time::Duration;
 
 /// Answers the query task that comes next, and says how many events it showed.
 async fn answer(driver: &Driver<'_>, result: QueryResultType) -> usize {
@@ -114,4 +117,31 @@ async fn a_run_that_closed_before_its_first_task_cannot_answer() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn clients_that_hang_up_leave_no_query_behind() {
+    /// Queries that may wait for one run.
+    const PLACES: usize = 100;
+    let cell = Cell::on(Engine::memory()).await;
+    let driver = Driver::new(&cell, "asked");
+    driver.start().await;
+    // Nobody works: all wait for the first task.
+    let mut asking: FuturesUnordered<_> = (0..=PLACES).map(|_| driver.query("state")).collect();
+    let refused = asking.next().await.expect("one more than there are places").unwrap_err();
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    drop(asking);
+    Cell::until("a place for another query", async || {
+        let request = wf::QueryWorkflowRequest {
+            namespace: "default".to_owned(),
+            execution: crate::fixture::execution("asked", ""),
+            query: Some(WorkflowQuery { query_type: "state".to_owned(), ..Default::default() }),
+            ..Default::default()
+        };
+        let soon = CallOptions::timeout(Duration::from_millis(300));
+        let unanswered = cell.call_with(rpc::QUERY_WORKFLOW, request, soon).await.unwrap_err();
+        (unanswered.code != Code::ResourceExhausted).then_some(())
+    })
+    .await;
+    cell.crash().await;
 }
