@@ -53,7 +53,8 @@ fn evict_old_runs(state: &mut ShardState) {
     let mut failed = Vec::new();
     for key in crowded {
         let Some(workflow) = state.workflows.get_mut(&key) else { continue };
-        let mut excess = workflow.runs.len() - RUNS_KEPT;
+        let before = workflow.runs.len();
+        let mut excess = before - RUNS_KEPT;
         workflow.runs.retain(|(run_id, slot)| {
             let Some(run) = slot.resident().filter(|run| excess > 0 && run.entity.closed()) else {
                 return true;
@@ -72,8 +73,10 @@ fn evict_old_runs(state: &mut ShardState) {
             excess -= 1;
             false
         });
-        state.resident_complete = false;
-        state.generation += 1;
+        if workflow.runs.len() < before {
+            state.resident_complete = false;
+            state.generation += 1;
+        }
     }
     failed.iter().for_each(|run| state.quarantine(run, None));
 }
