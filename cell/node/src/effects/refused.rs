@@ -17,6 +17,7 @@ use cell_shard::{Clock, Namespaces, ShardConfig, ShardDeps, ShardRuntime, Target
 use cell_store::MemoryStore;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -24,11 +25,11 @@ const NAMESPACE: Uuid = Uuid::from_u128(1);
 /// Above this many bytes the only shard refuses.
 const BATCH: usize = 8_000;
 
-struct World;
+struct World(AtomicI64);
 
 impl Clock for World {
     fn now(&self) -> Time {
-        Time(1_800_000_000_000_000_000)
+        Time(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -38,12 +39,12 @@ impl Namespaces for World {
     }
 }
 
-async fn open(store: &FaultStore) -> Arc<ShardRuntime> {
+async fn open(store: &FaultStore, world: &Arc<World>) -> Arc<ShardRuntime> {
     let effects = Effects::new(Matching::new(MatchingConfig::default()));
     let deps = ShardDeps {
         store: store.stores().shards,
-        clock: Arc::new(World),
-        namespaces: Arc::new(World),
+        clock: Arc::clone(world) as _,
+        namespaces: Arc::clone(world) as _,
         effects: Arc::clone(&effects) as _,
         projections: Vec::new(),
         seed: 1,
@@ -96,7 +97,8 @@ async fn completion(shards: &ShardRuntime) -> RespondWorkflowTaskCompleted {
 #[tokio::test]
 async fn is_delivered_once_they_take_something_again() {
     let store = FaultStore::new(MemoryStore::new().stores(), 1);
-    let shards = open(&store).await;
+    let world = Arc::new(World(AtomicI64::new(1_800_000_000_000_000_000)));
+    let shards = open(&store, &world).await;
     for id in ["parent", "busy"] {
         shards.execute(&at(id), start()).await.expect("starts");
     }
@@ -126,6 +128,9 @@ async fn is_delivered_once_they_take_something_again() {
     signals.await.expect("no panic").expect("signalled");
     let started = async {
         while !shards.read(&at("child"), |view| view.run.is_some()).await.expect("readable") {
+            // It backs off by the cell's clock.
+            world.0.fetch_add(1_000_000_000, Ordering::SeqCst);
+            shards.wake_all_due().await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
