@@ -42,6 +42,8 @@ impl World {
     /// From here on objects are read through `objects`, by a process that has just started.
     pub(super) async fn read_through(&mut self, objects: Arc<dyn ObjectStore>) {
         let config = self.metering.ingest().config;
+        // A database belongs to one process at a time.
+        self.metering.close().await;
         self.metering = Metering::build(config, Deps { objects }).await.unwrap();
         self.memory = Memory::default();
     }
