@@ -1,17 +1,16 @@
 //! What `DescribeWorkflowExecution` tells of a run.
 
+mod activities;
+
 use crate::run::{Run, duration, nanos};
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
-use atoll_api::temporal::api::enums::v1::{
-    EventType, PendingActivityState, PendingWorkflowTaskState, TaskQueueKind,
-};
+use atoll_api::temporal::api::enums::v1::{EventType, PendingWorkflowTaskState, TaskQueueKind};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPointInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
 };
-use atoll_internal_api::state::v1::Activity;
 use uuid::Uuid;
 
 /// What `DescribeWorkflowExecution` tells of a run.
@@ -37,7 +36,12 @@ impl Run {
         Description {
             config: self.config(),
             info: self.execution_info(),
-            activities: self.activities.values().map(|activity| self.pending_activity(activity)).collect(),
+            activities: self
+                .activities
+                .values()
+                .filter(|activity| !activity.closing)
+                .map(|activity| self.pending_activity(activity))
+                .collect(),
             children: self.pending_children(),
             task: self.pending_task(),
             extended: self.extended(),
@@ -55,7 +59,7 @@ impl Run {
             workflow_execution_timeout: started.workflow_execution_timeout,
             workflow_run_timeout: started.workflow_run_timeout,
             default_workflow_task_timeout: started.workflow_task_timeout,
-            ..Default::default()
+            user_metadata: self.info.user_metadata.clone(),
         }
     }
 
@@ -95,45 +99,6 @@ impl Run {
             root_execution: Some(facts.root),
             first_run_id: self.first_execution_run_id().to_string(),
             priority: started.priority.clone(),
-            ..Default::default()
-        }
-    }
-
-    fn pending_activity(&self, activity: &Activity) -> PendingActivityInfo {
-        let none = Default::default();
-        let scheduled = activity.scheduled.as_ref().unwrap_or(&none);
-        let started = activity.started_at_ns != 0;
-        let state = match (started, activity.cancel_requested_event_id != 0) {
-            (_, true) => PendingActivityState::CancelRequested,
-            (true, false) => PendingActivityState::Started,
-            (false, false) => PendingActivityState::Scheduled,
-        };
-        let time = |at: i64| (at != 0).then(|| Time(at).to_proto());
-        let policy = scheduled.retry_policy.as_ref();
-        let schedule_to_close = nanos(scheduled.schedule_to_close_timeout.as_ref());
-        PendingActivityInfo {
-            activity_id: scheduled.activity_id.clone(),
-            activity_type: scheduled.activity_type.clone(),
-            state: state as i32,
-            heartbeat_details: activity.heartbeat_details.clone(),
-            last_heartbeat_time: time(activity.heartbeat_at_ns.max(activity.started_at_ns)),
-            last_started_time: time(activity.started_at_ns),
-            attempt: activity.attempt,
-            maximum_attempts: policy.map_or(0, |policy| policy.maximum_attempts),
-            scheduled_time: time(if activity.dispatch_at_ns != 0 {
-                activity.dispatch_at_ns
-            } else {
-                activity.scheduled_at_ns
-            }),
-            expiration_time: (schedule_to_close > 0)
-                .then(|| Time(activity.first_scheduled_at_ns).plus(schedule_to_close).to_proto()),
-            last_failure: activity.last_failure.clone(),
-            last_worker_identity: if started {
-                activity.identity.clone()
-            } else {
-                activity.last_worker_identity.clone()
-            },
-            priority: scheduled.priority.clone(),
             ..Default::default()
         }
     }

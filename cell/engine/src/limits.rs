@@ -62,3 +62,12 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Start-to-close of workflow tasks, nanoseconds: the default where none is asked for (0), within the limit and the
+    /// run's time (0: unlimited).
+    pub(crate) fn workflow_task_timeout(&self, asked: i64, run_timeout: i64) -> i64 {
+        let timeout = if asked > 0 { asked } else { self.workflow_task_timeout_nanos };
+        crate::run::shorter(timeout.min(self.workflow_task_timeout_max_nanos), run_timeout)
+    }
+}

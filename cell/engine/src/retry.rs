@@ -36,11 +36,11 @@ pub(crate) fn check(policy: Option<&RetryPolicy>) -> Result<(), String> {
         // One attempt is no retry: the intervals mean nothing.
         return Ok(());
     } else if initial < 0 {
-        "InitialInterval cannot be negative on retry policy."
+        "invalid InitialInterval set on retry policy: negative duration"
     } else if policy.backoff_coefficient != 0.0 && policy.backoff_coefficient < 1.0 {
         "BackoffCoefficient cannot be less than 1 on retry policy."
     } else if maximum < 0 {
-        "MaximumInterval cannot be negative on retry policy."
+        "invalid MaximumInterval set on retry policy: negative duration"
     } else if maximum > 0 && maximum < initial {
         "MaximumInterval cannot be less than InitialInterval on retry policy."
     } else if policy.maximum_attempts < 0 {
@@ -74,7 +74,8 @@ pub(crate) fn next_pause(
     Ok(pause)
 }
 
-fn pause_after(policy: &RetryPolicy, attempt: i32) -> i64 {
+/// The pause that the policy alone makes after an attempt.
+pub(crate) fn pause_after(policy: &RetryPolicy, attempt: i32) -> i64 {
     let initial = nanos(policy.initial_interval.as_ref());
     let maximum = nanos(policy.maximum_interval.as_ref());
     let factor = policy.backoff_coefficient.powi(attempt.saturating_sub(1));

@@ -12,6 +12,7 @@ mod deadlines;
 mod effects;
 mod events;
 mod pending;
+mod priority;
 mod request_ids;
 mod snapshot;
 
@@ -194,6 +195,11 @@ impl Run {
 /// A duration in nanoseconds, saturating; 0 for none.
 pub(crate) fn nanos(duration: Option<&prost_types::Duration>) -> i64 {
     duration.map_or(0, |d| d.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(d.nanos)))
+}
+
+/// The shorter of two times, of which 0 is none at all.
+pub(crate) fn shorter(a: i64, b: i64) -> i64 {
+    if a == 0 || b == 0 { a.max(b) } else { a.min(b) }
 }
 
 /// The published form of nanoseconds.

@@ -6,7 +6,8 @@ use crate::features::Features;
 use crate::frontend::{Deps, Frontend};
 use crate::namespaces::{Namespace, NamespaceRegistry};
 use crate::ports::{
-    ActivityTasks, HistoryState, NamespaceWriter, Ports, TaskQueues, WorkflowTasks, Workflows,
+    ActivityTasks, BadSearchAttributes, HistoryState, NamespaceWriter, Ports, TaskQueues, WorkflowTasks,
+    Workflows,
 };
 use async_trait::async_trait;
 use atoll_api::RawHistory;
@@ -32,6 +33,10 @@ pub(crate) struct FakeCell {
     /// The last start that came through.
     pub(crate) started: Mutex<Option<wf::StartWorkflowExecutionRequest>>,
     pub(crate) failed: Mutex<Option<wf::RespondActivityTaskFailedRequest>>,
+    /// The last answer to a workflow task that came through, and what is wrong with it.
+    pub(crate) completed: Mutex<Option<(wf::RespondWorkflowTaskCompletedRequest, BadSearchAttributes)>>,
+    /// The last termination that came through.
+    pub(crate) terminated: Mutex<Option<wf::TerminateWorkflowExecutionRequest>>,
 }
 
 #[derive(Clone, Default)]
@@ -60,6 +65,8 @@ impl FakeCell {
             run: watch::Sender::default(),
             started: Mutex::default(),
             failed: Mutex::default(),
+            completed: Mutex::default(),
+            terminated: Mutex::default(),
         })
     }
 
@@ -166,8 +173,9 @@ impl Workflows for FakeCell {
     async fn terminate(
         &self,
         _: &Namespace,
-        _: wf::TerminateWorkflowExecutionRequest,
+        request: wf::TerminateWorkflowExecutionRequest,
     ) -> Result<wf::TerminateWorkflowExecutionResponse, Status> {
+        *self.terminated.lock().unwrap() = Some(request);
         self.called("terminate")
     }
 
@@ -288,8 +296,10 @@ impl WorkflowTasks for FakeCell {
     async fn complete(
         &self,
         _: &Namespace,
-        _: wf::RespondWorkflowTaskCompletedRequest,
+        request: wf::RespondWorkflowTaskCompletedRequest,
+        bad_search_attributes: BadSearchAttributes,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
+        *self.completed.lock().unwrap() = Some((request, bad_search_attributes));
         self.called("complete_workflow_task")
     }
 

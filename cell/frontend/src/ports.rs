@@ -7,9 +7,13 @@ use crate::namespaces::Namespace;
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
+
+/// What is wrong with the search attributes of commands, by index of the command.
+pub type BadSearchAttributes = BTreeMap<usize, String>;
 
 /// Workflow executions.
 #[async_trait]
@@ -142,11 +146,12 @@ pub trait WorkflowTasks: Send + Sync + 'static {
         deadline: Instant,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status>;
 
-    /// `RespondWorkflowTaskCompleted`.
+    /// `RespondWorkflowTaskCompleted`. A command whose search attributes are bad fails the task, in its turn.
     async fn complete(
         &self,
         namespace: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
+        bad_search_attributes: BadSearchAttributes,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status>;
 
     /// `RespondWorkflowTaskFailed`.

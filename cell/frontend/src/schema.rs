@@ -2,10 +2,13 @@
 
 use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
-use atoll_api::call::Status;
+use crate::ports::BadSearchAttributes;
+use atoll_api::temporal::api::command::v1::Command;
+use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use cell_visibility::{
     AttributeError, AttributeLimits, AttributeType, PREDEFINED, SYSTEM, Schema, check_search_attributes,
+    name_types,
 };
 use std::collections::BTreeMap;
 
@@ -27,30 +30,54 @@ pub(crate) fn built_in() -> BTreeMap<String, i32> {
 }
 
 impl Frontend {
-    /// Checks names, types and sizes of the search attributes of a workflow.
-    pub(crate) fn check_search_attributes(
+    /// Checks names, types and sizes of the search attributes of a workflow, and makes their types explicit. The error is
+    /// what is wrong with them.
+    pub(crate) fn settle_search_attributes(
         &self,
         namespace: &Namespace,
-        attributes: Option<&SearchAttributes>,
-    ) -> Result<(), Status> {
+        attributes: Option<&mut SearchAttributes>,
+    ) -> Result<(), String> {
         let Some(attributes) = attributes.filter(|it| !it.indexed_fields.is_empty()) else { return Ok(()) };
         let limits = AttributeLimits {
             keys: self.config.search_attributes,
             value_bytes: self.config.search_attribute_bytes,
             total_bytes: self.config.search_attributes_bytes,
         };
-        check_search_attributes(attributes, &of(namespace), &limits).map_err(|error| {
-            Status::invalid_argument(match &error {
-                AttributeError::Unknown(name) => {
-                    format!("Namespace {} has no mapping defined for search attribute {name}", namespace.name)
+        let schema = of(namespace);
+        check_search_attributes(attributes, &schema, &limits).map_err(|error| match &error {
+            AttributeError::Unknown(name) => {
+                format!("Namespace {} has no mapping defined for search attribute {name}", namespace.name)
+            }
+            AttributeError::Value { name, value_type, .. } => {
+                let value = attributes.indexed_fields.get(name).map(|payload| payload.data.as_ref());
+                let value = String::from_utf8_lossy(value.unwrap_or_default());
+                let value = value.trim_matches('"');
+                format!("invalid value for search attribute {name} of type {value_type}: {value}")
+            }
+            _ => error.to_string(),
+        })?;
+        name_types(attributes, &schema);
+        Ok(())
+    }
+
+    /// As [`settle_search_attributes`](Self::settle_search_attributes), for those that commands carry. What is wrong,
+    /// by index of the command.
+    pub(crate) fn settle_commands(
+        &self,
+        namespace: &Namespace,
+        commands: &mut [Command],
+    ) -> BadSearchAttributes {
+        let bad = |(index, command): (usize, &mut Command)| {
+            let attributes = match command.attributes.as_mut()? {
+                Attributes::UpsertWorkflowSearchAttributesCommandAttributes(a) => {
+                    a.search_attributes.as_mut()
                 }
-                AttributeError::Value { name, value_type, .. } => {
-                    let value = attributes.indexed_fields.get(name).map(|payload| payload.data.as_ref());
-                    let value = String::from_utf8_lossy(value.unwrap_or_default());
-                    format!("invalid value for search attribute {name} of type {value_type}: {value}")
-                }
-                _ => error.to_string(),
-            })
-        })
+                Attributes::StartChildWorkflowExecutionCommandAttributes(a) => a.search_attributes.as_mut(),
+                _ => return None,
+            };
+            let complaint = self.settle_search_attributes(namespace, attributes).err()?;
+            Some((index, complaint))
+        };
+        commands.iter_mut().enumerate().filter_map(bad).collect()
     }
 }

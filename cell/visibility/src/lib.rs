@@ -45,7 +45,7 @@ pub use filter::{
 pub use memory::MemoryVisibility;
 pub use payload::{
     AttributeError, AttributeLimits, check_search_attributes, decode_search_attributes, decode_value,
-    encode_search_attributes, encode_value,
+    encode_search_attributes, encode_value, name_types,
 };
 pub use record::{ExecutionRef, RunKey, VisibilityRecord};
 pub use schema::{

@@ -125,6 +125,16 @@ fn check_one(
     }
 }
 
+/// Names the type of every attribute that the schema knows in its payload's metadata, as readers expect it, whatever the
+/// client wrote there.
+pub fn name_types(attributes: &mut SearchAttributes, schema: &Schema) {
+    for (name, payload) in &mut attributes.indexed_fields {
+        if let Some((value_type, _)) = schema.settable(name) {
+            payload.metadata.insert(TYPE.to_owned(), Bytes::from_static(value_type.name().as_bytes()));
+        }
+    }
+}
+
 /// The values of search attributes for a record. What the schema does not know, or knows with another type, is
 /// left out: a record is better shown without one attribute than not at all. Null and empty lists are unset.
 pub fn decode_search_attributes(attributes: &SearchAttributes, schema: &Schema) -> Attributes {

@@ -63,6 +63,7 @@ pub(super) fn retry(
         dispatch_at_ns: draft.now.plus(pause).0.max(1),
         last_failure: failure.cloned(),
         last_worker_identity: activity.identity.clone(),
+        ended_at_ns: draft.now.0,
     }));
     Ok(())
 }

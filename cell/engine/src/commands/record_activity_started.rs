@@ -6,7 +6,7 @@ use crate::draft::Draft;
 use crate::rejection::Rejection;
 use crate::run::Run;
 use crate::time::Time;
-use atoll_api::temporal::api::common::v1::{Payloads, WorkerVersionStamp};
+use atoll_api::temporal::api::common::v1::{Payloads, Priority, WorkerVersionStamp};
 use atoll_api::temporal::api::history::v1::ActivityTaskScheduledEventAttributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
@@ -47,6 +47,8 @@ pub struct StartedActivity {
     pub heartbeat_details: Option<Payloads>,
     /// Workflow type.
     pub workflow_type: String,
+    /// Its own priority, completed by the workflow's.
+    pub priority: Option<Priority>,
 }
 
 impl Command for RecordActivityStarted {
@@ -97,5 +99,6 @@ fn answer(run: &Run, activity: &Activity, nonce: u64, started_at: Time) -> Start
         started_at,
         heartbeat_details: activity.heartbeat_details.clone(),
         workflow_type: run.workflow_type().to_owned(),
+        priority: run.inherited(activity.scheduled.as_ref().and_then(|s| s.priority.as_ref())),
     }
 }

@@ -29,6 +29,9 @@ pub struct RecordWorkflowTaskStarted {
     pub identity: String,
     /// The worker's version.
     pub worker_version: Option<WorkerVersionStamp>,
+    /// Taken from the sticky queue, by the worker that has seen the history so far. Any other worker gets all of it, also
+    /// where the task was meant for the sticky queue.
+    pub sticky: bool,
 }
 
 /// What a worker is told of the task it took, besides the history itself.
@@ -73,7 +76,7 @@ impl Command for RecordWorkflowTaskStarted {
             && !self.request_id.is_empty()
             && task.request_id == self.request_id
         {
-            return Decision::unchanged(repeated(run, task));
+            return Decision::unchanged(repeated(run, task, self.sticky));
         }
         let waits = same && task.started_event_id == 0 && task.scheduled_event_id == self.scheduled_event_id;
         if !waits {
@@ -133,7 +136,7 @@ impl RecordWorkflowTaskStarted {
             scheduled_at,
             started_at: draft.now,
             nonce,
-            first_event_id: first_needed(run, task),
+            first_event_id: first_needed(run, task, self.sticky),
             last_event_id: draft.next_event_id() - 1,
             transient,
             workflow_type: run.workflow_type().to_owned(),
@@ -143,7 +146,7 @@ impl RecordWorkflowTaskStarted {
 }
 
 /// The same poll again: its answer may have been lost.
-fn repeated(run: &Run, task: &WorkflowTask) -> StartedWorkflowTask {
+fn repeated(run: &Run, task: &WorkflowTask, sticky: bool) -> StartedWorkflowTask {
     StartedWorkflowTask {
         scheduled_event_id: task.scheduled_event_id,
         started_event_id: task.started_event_id,
@@ -152,7 +155,7 @@ fn repeated(run: &Run, task: &WorkflowTask) -> StartedWorkflowTask {
         scheduled_at: Time(task.scheduled_at_ns),
         started_at: Time(task.started_at_ns),
         nonce: task.nonce,
-        first_event_id: first_needed(run, task),
+        first_event_id: first_needed(run, task, sticky),
         last_event_id: run.next_event_id() - 1,
         transient: transient_tail(run),
         workflow_type: run.workflow_type().to_owned(),
@@ -161,8 +164,8 @@ fn repeated(run: &Run, task: &WorkflowTask) -> StartedWorkflowTask {
 }
 
 /// First event that the worker needs: all of them, or on its own queue what it has not seen.
-fn first_needed(run: &Run, task: &WorkflowTask) -> i64 {
-    if task.sticky_queue.is_empty() { 1 } else { run.previous_started_event_id() + 1 }
+fn first_needed(run: &Run, task: &WorkflowTask, sticky: bool) -> i64 {
+    if task.sticky_queue.is_empty() || !sticky { 1 } else { run.previous_started_event_id() + 1 }
 }
 
 fn encoded(events: &[HistoryEvent]) -> Vec<Bytes> {

@@ -2,8 +2,8 @@
 
 use super::find::found;
 use crate::command::{Command, Context, Decision, View};
-use crate::draft::Draft;
-use atoll_api::temporal::api::common::v1::WorkflowExecution;
+use crate::draft::{Draft, Extras};
+use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -20,6 +20,8 @@ pub struct RequestCancelWorkflow {
     pub first_execution_run_id: Uuid,
     /// The workflow that asks, if one does.
     pub external: Option<WorkflowExecution>,
+    /// Where the request came from.
+    pub links: Vec<Link>,
 }
 
 impl Command for RequestCancelWorkflow {
@@ -27,8 +29,11 @@ impl Command for RequestCancelWorkflow {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
+        if run.closed() {
+            return Decision::unchanged(());
+        }
         found!(super::terminate_workflow::same_chain(run, self.first_execution_run_id));
-        if run.closed() || run.info.cancel_requested {
+        if run.info.cancel_requested {
             return Decision::unchanged(());
         }
         let mut draft = Draft::new(run, context);
@@ -38,9 +43,10 @@ impl Command for RequestCancelWorkflow {
             external_workflow_execution: self.external,
             ..Default::default()
         };
-        draft.outside(
+        draft.outside_with(
             EventType::WorkflowExecutionCancelRequested,
             Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested),
+            Extras { links: self.links, ..Default::default() },
         );
         draft.ensure_task();
         draft.accept(())

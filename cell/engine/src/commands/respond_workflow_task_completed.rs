@@ -1,6 +1,7 @@
 //! `RespondWorkflowTaskCompleted`: a worker's answer, command by command.
 
 mod activities;
+mod checks;
 mod children;
 mod closing;
 mod properties;
@@ -29,7 +30,7 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::WorkflowTask;
 use atoll_internal_api::usage::v1::ActionType;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use steps::{Activities, Steps};
 
 /// A worker has dealt with a workflow task.
@@ -53,6 +54,8 @@ pub struct RespondWorkflowTaskCompleted {
     pub worker_version: Option<WorkerVersionStamp>,
     /// Name of the namespace, as events of children have it.
     pub namespace: String,
+    /// Commands whose search attributes the namespace does not have or take: their indexes, and what is wrong.
+    pub bad_search_attributes: BTreeMap<usize, String>,
 }
 
 /// What the answer led to.
@@ -120,7 +123,7 @@ impl RespondWorkflowTaskCompleted {
             dropped_timers: Vec::new(),
             new_children: 0,
         };
-        if let Err(bad) = steps.take(&mut draft, &self.commands) {
+        if let Err(bad) = steps.take(&mut draft, &self.commands, &self.bad_search_attributes) {
             return fail(run, task, &self.identity, bad, context);
         }
         let dropped = steps.dropped_timers;

@@ -28,6 +28,7 @@ impl Command for RespondWorkflowTaskFailed {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        found!(view.open());
         let (run, task) = found!(view.started_task(self.task));
         let mut draft = Draft::new(run, context);
         if !task.transient {

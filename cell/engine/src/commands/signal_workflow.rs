@@ -32,10 +32,12 @@ impl Command for SignalWorkflow {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
-        let run = found!(view.open());
+        let run = found!(view.existing());
+        // Also where the run has closed since: the caller did not see the answer.
         if !self.request_id.is_empty() && run.request_ids.contains(&self.request_id) {
             return Decision::unchanged(());
         }
+        found!(view.open());
         if run.info.signal_count >= context.limits.signals {
             return Decision::reject(Rejection::InvalidArgument(format!(
                 "exceeded workflow execution limit for signal events: {}",

@@ -3,7 +3,7 @@
 use crate::command::{Command, Context, Decision, View};
 use crate::draft::{Birth, Draft, Extras};
 use crate::rejection::Rejection;
-use crate::run::{Run, duration, nanos};
+use crate::run::{Run, duration, nanos, shorter};
 use crate::time::Time;
 use crate::transition::Transition;
 use atoll_api::temporal::api::common::v1::{
@@ -106,7 +106,10 @@ impl Command for StartWorkflow {
                 status: current.status(),
             };
             if !self.request_id.is_empty() && current.start_request_id() == self.request_id {
-                // What this request began is the first run, whatever has followed it.
+                return Decision::unchanged(reply);
+            }
+            if self.began_as_child(view.run) {
+                // A parent knows its child by the first run, whatever has followed it.
                 return Decision::unchanged(StartReply { run_id: reply.first_execution_run_id, ..reply });
             }
             match self.policy(current.status()) {
@@ -163,6 +166,14 @@ impl StartWorkflow {
         }
     }
 
+    /// Whether this is a parent's start, and the current run is of the chain that it began.
+    fn began_as_child(&self, run: Option<&Run>) -> bool {
+        let (Some(parent), Some(run)) = (&self.parent, run) else { return false };
+        let started = run.started();
+        started.parent_workflow_execution.as_ref() == Some(&parent.execution)
+            && started.parent_initiated_event_id == parent.initiated_event_id
+    }
+
     /// The transitions that bring the run into being.
     fn first_step(self, view: View<'_>, run_id: Uuid, context: &Context<'_>) -> [Transition; 2] {
         let key = EntityKey::run(view.namespace_id, Arc::clone(view.workflow_id), run_id);
@@ -189,7 +200,8 @@ impl StartWorkflow {
     ) -> history::WorkflowExecutionStartedEventAttributes {
         let execution_timeout = nanos(self.execution_timeout.as_ref());
         let run_timeout = shorter(nanos(self.run_timeout.as_ref()), execution_timeout);
-        let task_timeout = self.task_timeout_nanos(run_timeout, context);
+        let task_timeout =
+            context.limits.workflow_task_timeout(nanos(self.task_timeout.as_ref()), run_timeout);
         let task_queue = self.task_queue.map(|queue| TaskQueue {
             kind: TaskQueueKind::Normal as i32,
             normal_name: String::new(),
@@ -233,18 +245,6 @@ impl StartWorkflow {
         }
         attributes
     }
-
-    /// Start-to-close time of workflow tasks: the default where none is asked for, within the limit and the run's time.
-    fn task_timeout_nanos(&self, run_timeout: i64, context: &Context<'_>) -> i64 {
-        let asked = nanos(self.task_timeout.as_ref());
-        let timeout = if asked > 0 { asked } else { context.limits.workflow_task_timeout_nanos };
-        shorter(timeout.min(context.limits.workflow_task_timeout_max_nanos), run_timeout)
-    }
-}
-
-/// The shorter of two times, of which 0 is none at all.
-fn shorter(a: i64, b: i64) -> i64 {
-    if a == 0 || b == 0 { a.max(b) } else { a.min(b) }
 }
 
 /// The running run gives way to the new one, in the same record.

@@ -38,10 +38,10 @@ impl Draft<'_> {
         let birth = Birth {
             key,
             attributes: self.next_attempt(failure, run_id, pause),
-            extras: Extras::default(),
+            extras: Extras { links: run.info.start_links.clone(), ..Default::default() },
             opened: log::RunOpened {
-                // A repeated start finds the chain that it began, however far that has come.
-                start_request_id: run.start_request_id().to_owned(),
+                // Nobody asked for this run: a start repeated with the chain's request id finds a workflow that runs.
+                start_request_id: Uuid::new_v5(&run_id, b"start").to_string(),
                 first_task_held: false,
                 parent_namespace_id: run.info.parent_namespace_id.clone(),
             },

@@ -66,7 +66,6 @@ impl Run {
                     activity.request_id.clone_from(&started.request_id);
                     activity.identity.clone_from(&started.identity);
                     activity.worker_version.clone_from(&started.worker_version);
-                    activity.heartbeat_at_ns = 0;
                     activity.delivered_attempt = activity.attempt;
                 });
             }
@@ -84,6 +83,7 @@ impl Run {
                     waits_again(activity);
                     activity.attempt = retry.attempt;
                     activity.dispatch_at_ns = retry.dispatch_at_ns;
+                    activity.last_attempt_ended_at_ns = retry.ended_at_ns;
                     activity.last_failure.clone_from(&retry.last_failure);
                     activity.last_worker_identity.clone_from(&retry.last_worker_identity);
                 });

@@ -15,10 +15,11 @@ pub(crate) enum Due {
     FirstTask,
     /// User timer, by started event id.
     Timer(i64),
+    /// Activity: nobody started this attempt in time. Before schedule-to-close: where both are due at once, what is to
+    /// be told is that nobody took it.
+    ActivityScheduleToStart(i64),
     /// Activity: its schedule-to-close time is over.
     ActivityScheduleToClose(i64),
-    /// Activity: nobody started this attempt in time.
-    ActivityScheduleToStart(i64),
     /// Activity: this attempt ran too long.
     ActivityStartToClose(i64),
     /// Activity: no heartbeat came in time.

@@ -72,7 +72,7 @@ impl Run {
             stamp: activity.stamp,
             task_queue: scheduled.task_queue.as_ref().map_or("", |queue| queue.name.as_str()).into(),
             scheduled_at: Time(activity.scheduled_at_ns),
-            priority: priority(scheduled.priority.as_ref().or(self.started().priority.as_ref())),
+            priority: priority(self.inherited(scheduled.priority.as_ref()).as_ref()),
         };
         Some(Effect {
             key: EffectKey::Activity(activity.scheduled_event_id),
@@ -135,7 +135,7 @@ impl Run {
             memo: initiated.memo.clone(),
             search_attributes: initiated.search_attributes.clone(),
             header: initiated.header.clone(),
-            priority: initiated.priority.clone().or_else(|| started.priority.clone()),
+            priority: self.inherited(initiated.priority.as_ref()),
             retry_policy: initiated.retry_policy.clone(),
             parent: Some(crate::commands::ParentLink {
                 namespace: initiated.namespace.clone(),
@@ -175,6 +175,7 @@ impl Run {
     }
 }
 
+/// The key that matching goes by.
 fn priority(priority: Option<&atoll_api::temporal::api::common::v1::Priority>) -> i32 {
     priority.map(|p| p.priority_key).filter(|key| *key > 0).unwrap_or(DEFAULT_PRIORITY)
 }

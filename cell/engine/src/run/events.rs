@@ -26,6 +26,8 @@ impl Run {
         let Some(attributes) = &event.attributes else { return };
         match attributes {
             Attributes::WorkflowExecutionStartedEventAttributes(started) => {
+                self.info.user_metadata.clone_from(&event.user_metadata);
+                self.info.start_links.clone_from(&event.links);
                 self.on_started(started, at, touched)
             }
             Attributes::WorkflowTaskScheduledEventAttributes(a) => {
@@ -286,6 +288,7 @@ fn is_nothing(value: &atoll_api::temporal::api::common::v1::Payload) -> bool {
     match value.metadata.get("encoding").map(|encoding| encoding.as_ref()) {
         Some(b"binary/null") => true,
         Some(b"json/plain") => [&b"null"[..], b"[]"].contains(&value.data.as_ref()),
+        None => value.data.is_empty(),
         _ => false,
     }
 }

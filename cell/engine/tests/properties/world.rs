@@ -119,7 +119,7 @@ impl World {
             assert_eq!(next.started().continued_execution_run_id, tracked.run.run_id().to_string());
             assert_eq!(next.started().attempt, tracked.run.started().attempt + 1);
             assert_eq!(next.first_execution_run_id(), tracked.run.first_execution_run_id());
-            assert_eq!(next.start_request_id(), tracked.run.start_request_id());
+            assert_ne!(next.start_request_id(), tracked.run.start_request_id(), "no request began it");
             assert!(
                 tracked.run.effects().all(|effect| effect.key != EffectKey::Parent),
                 "the last run tells the parent"
@@ -342,6 +342,7 @@ impl World {
             request_id: format!("poll-{}", self.tasks.len()),
             identity: "worker".into(),
             worker_version: None,
+            sticky: self.tasks.len().is_multiple_of(2),
         };
         let answer = self.ask(poll.clone());
         assert_eq!(answer.is_ok(), offered.is_some() && !stale, "what is offered can be taken, once");

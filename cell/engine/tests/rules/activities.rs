@@ -8,7 +8,8 @@ use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use cell_engine::Rejection;
+use cell_engine::commands::*;
+use cell_engine::{EffectKind, Rejection};
 
 fn activity(id: &str) -> Command {
     let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
@@ -99,4 +100,105 @@ fn only_a_pending_activity_can_be_canceled() {
         panic!("failed")
     };
     assert_eq!(failed.cause(), Cause::BadRequestCancelActivityAttributes);
+}
+
+#[test]
+fn where_two_times_are_over_at_once_nobody_took_the_activity() {
+    let mut life = Life::started();
+    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let scheduled = wanted::ScheduleActivityTaskCommandAttributes {
+        activity_id: "a".into(),
+        activity_type: Some(ActivityType { name: "work".into() }),
+        task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+        schedule_to_close_timeout: seconds(2),
+        ..Default::default()
+    };
+    let attributes = Wanted::ScheduleActivityTaskCommandAttributes(scheduled);
+    life.run_task(vec![command(CommandType::ScheduleActivityTask, attributes)]);
+    life.wake();
+    let timed_out = life.history.iter().find_map(|event| match &event.attributes {
+        Some(A::ActivityTaskTimedOutEventAttributes(a)) => a.failure.clone(),
+        _ => None,
+    });
+    assert_eq!(timed_out.expect("it is over").message, "activity ScheduleToStart timeout");
+}
+
+fn take(life: &mut Life) -> ActivityRef {
+    let dispatch = life.effects().into_iter().find_map(|effect| match effect.kind {
+        EffectKind::DispatchActivity(dispatch) => Some(dispatch),
+        _ => None,
+    });
+    let dispatch = dispatch.expect("it waits");
+    let poll = RecordActivityStarted {
+        scheduled_event_id: dispatch.scheduled_event_id,
+        stamp: dispatch.stamp,
+        identity: "worker".into(),
+        ..Default::default()
+    };
+    let started = life.ask(poll).expect("it is offered");
+    ActivityRef::Token {
+        scheduled_event_id: dispatch.scheduled_event_id,
+        attempt: started.attempt,
+        nonce: started.nonce,
+    }
+}
+
+#[test]
+fn a_pending_activity_is_described_attempt_by_attempt() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    let shown = |life: &Life| life.run().describe().activities[0].clone();
+    let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    let fresh = shown(&life);
+    assert_eq!((fresh.attempt, fresh.current_retry_interval), (1, seconds(1)), "the pause to come");
+    let options = fresh.activity_options.expect("always there");
+    assert_eq!(options.start_to_close_timeout, seconds(60));
+    assert_eq!(options.task_queue.map(|queue| queue.normal_name), Some("queue".into()));
+
+    let token = take(&mut life);
+    let running = shown(&life);
+    assert!(running.last_started_time.is_some() && running.last_heartbeat_time.is_none());
+    assert_eq!(running.current_retry_interval, None);
+    life.ask(RecordActivityHeartbeat { activity: token.clone(), details: None }).expect("it is started");
+    let beat = shown(&life).last_heartbeat_time;
+    assert_eq!(beat, Some(life.now.to_proto()));
+
+    let failed = RespondActivityFailed {
+        activity: token,
+        failure: None,
+        identity: "worker".into(),
+        last_heartbeat_details: None,
+    };
+    life.ask(failed).expect("it is started");
+    let ended = Some(life.now.to_proto());
+    let waiting = shown(&life);
+    assert_eq!((waiting.attempt, waiting.last_attempt_complete_time), (2, ended));
+    assert_eq!(waiting.current_retry_interval, seconds(1));
+    assert_eq!(waiting.next_attempt_schedule_time, waiting.scheduled_time);
+    assert_eq!(waiting.last_heartbeat_time, beat);
+    life.wake();
+    let offered = shown(&life);
+    assert_eq!((offered.next_attempt_schedule_time, offered.current_retry_interval), (None, seconds(2)));
+    assert_eq!(offered.last_attempt_complete_time, ended);
+}
+
+#[test]
+fn an_activity_whose_end_waits_is_pending_no_more() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    let token = take(&mut life);
+    life.signal();
+    let task = life.take_task();
+    let done = RespondActivityCompleted { activity: token, result: None, identity: "worker".into() };
+    life.ask(done).expect("it is started");
+    assert_eq!(life.run().describe().activities, []);
+    life.complete(task, Vec::new()).expect("an answer");
+}
+
+#[test]
+fn what_the_start_says_to_people_is_described() {
+    let life = Life::started();
+    let metadata = life.history[0].user_metadata.clone();
+    assert!(metadata.is_some());
+    assert_eq!(life.run().describe().config.user_metadata, metadata);
 }

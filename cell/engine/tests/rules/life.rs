@@ -2,9 +2,10 @@
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
-use atoll_api::temporal::api::common::v1::{RetryPolicy, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Link, Payload, RetryPolicy, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// One workflow id with one run, and its history.
+#[derive(Clone)]
 pub(crate) struct Life {
     run: Option<Run>,
     /// Runs before it in its chain.
@@ -49,16 +51,12 @@ impl Life {
 
     /// A child that was just started and is retried.
     pub(crate) fn child_retried(policy: Option<RetryPolicy>) -> Self {
-        let execution =
-            || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(9).to_string() };
-        let parent = ParentLink {
-            namespace: "default".into(),
-            namespace_id: Uuid::from_u128(1),
-            execution: execution(),
-            initiated_event_id: 5,
-            root: execution(),
-        };
-        Self::started_as(Some(parent), policy)
+        Self::started_as(Some(parent()), policy)
+    }
+
+    /// The parent of a child.
+    pub(crate) fn parent_link(&self) -> ParentLink {
+        parent()
     }
 
     fn started_as(parent: Option<ParentLink>, retry_policy: Option<RetryPolicy>) -> Self {
@@ -85,6 +83,8 @@ impl Life {
             run_timeout: retry_policy.is_some().then_some(prost_types::Duration { seconds: 60, nanos: 0 }),
             retry_policy,
             parent,
+            links: vec![Link::default()],
+            user_metadata: Some(UserMetadata { summary: Some(Payload::default()), details: None }),
             ..Default::default()
         };
         life.ask(start).expect("a first start");
@@ -198,4 +198,15 @@ impl Life {
 
 pub(crate) fn command(kind: CommandType, attributes: Wanted) -> WorkflowCommand {
     WorkflowCommand { command_type: kind as i32, attributes: Some(attributes), ..Default::default() }
+}
+
+fn parent() -> ParentLink {
+    let execution = || WorkflowExecution { workflow_id: "p".into(), run_id: Uuid::from_u128(9).to_string() };
+    ParentLink {
+        namespace: "default".into(),
+        namespace_id: Uuid::from_u128(1),
+        execution: execution(),
+        initiated_event_id: 5,
+        root: execution(),
+    }
 }

@@ -11,7 +11,7 @@ use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Time};
+use cell_engine::{EffectKind, Rejection, Time};
 use prost_types::Duration;
 
 const SECOND: i64 = 1_000_000_000;
@@ -131,16 +131,46 @@ fn a_parent_is_told_of_the_last_run_only() {
 }
 
 #[test]
-fn a_repeated_start_finds_the_chain_that_it_began() {
+fn a_repeated_start_finds_its_run_until_that_is_retried() {
     let mut life = Life::retried(policy(3));
     let first = life.run().run_id();
+    let again = || StartWorkflow { request_id: "start".into(), ..Default::default() };
+    let answer = life.ask(again()).expect("the same request");
+    assert_eq!((answer.run_id, answer.started), (first, true));
     life.run_task(vec![fail(failure("any", false))]);
-    let again = StartWorkflow { request_id: "start".into(), ..Default::default() };
-    let answer = life.ask(again).expect("the same request");
-    assert_eq!((answer.run_id, answer.first_execution_run_id, answer.started), (first, first, true));
-    let other = StartWorkflow { request_id: "other".into(), ..Default::default() };
-    life.ask(other).expect_err("the chain runs");
+    let second = life.run().run_id();
+    let Err(Rejection::AlreadyStarted { run_id, start_request_id, first_execution_run_id, .. }) =
+        life.ask(again())
+    else {
+        panic!("nobody asked for the second run")
+    };
+    assert_eq!((run_id, first_execution_run_id), (second, first));
+    assert_eq!(start_request_id, life.run().start_request_id());
+    assert_ne!(start_request_id, "start");
     let terminate = TerminateWorkflow { first_execution_run_id: first, ..Default::default() };
     life.ask(terminate).expect("whoever means the chain means its current run");
     assert_eq!(life.last().event_type(), E::WorkflowExecutionTerminated);
+}
+
+#[test]
+fn a_parent_that_asks_again_is_told_the_first_run_of_its_child() {
+    let mut life = Life::child_retried(Some(policy(3)));
+    let first = life.run().run_id();
+    let parent = Some(life.parent_link());
+    life.ask(ReleaseFirstWorkflowTask).expect("it is there");
+    life.run_task(vec![fail(failure("any", false))]);
+    assert_ne!(life.run().run_id(), first);
+    let again = StartWorkflow { request_id: "start".into(), parent, ..Default::default() };
+    let answer = life.ask(again).expect("the same child");
+    assert_eq!((answer.run_id, answer.started), (first, true));
+}
+
+#[test]
+fn the_next_attempt_keeps_where_the_start_came_from() {
+    let mut life = Life::retried(policy(2));
+    let links = life.history[0].links.clone();
+    assert_eq!(links.len(), 1);
+    life.run_task(vec![fail(failure("any", false))]);
+    assert_eq!(life.last().event_type(), E::WorkflowExecutionStarted);
+    assert_eq!(life.last().links, links);
 }

@@ -5,6 +5,7 @@ use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
 use cell_engine::{EffectKind, Rejection};
@@ -138,4 +139,108 @@ fn a_terminated_workflow_keeps_what_waited() {
     let end = [E::WorkflowTaskFailed, E::WorkflowExecutionSignaled, E::WorkflowExecutionTerminated];
     assert_eq!(life.news(), end);
     assert_eq!(life.effects(), []);
+}
+
+#[test]
+fn who_takes_a_sticky_task_elsewhere_gets_the_whole_history() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let sticky = RespondWorkflowTaskCompleted {
+        task: Some(task),
+        sticky: Some(("sticky".into(), 1_000_000_000)),
+        namespace: "default".into(),
+        ..Default::default()
+    };
+    life.ask(sticky).expect("an answer");
+    life.signal();
+    let waiting = life.run().workflow_task().expect("for the signal").clone();
+    assert_eq!(waiting.sticky_queue, "sticky");
+    for (sticky, first_event_id) in [(true, 4), (false, 1)] {
+        let mut life = life.clone();
+        let poll = RecordWorkflowTaskStarted {
+            scheduled_event_id: waiting.scheduled_event_id,
+            stamp: waiting.stamp,
+            request_id: "poll".into(),
+            sticky,
+            ..Default::default()
+        };
+        assert_eq!(life.ask(poll.clone()).expect("it waits").first_event_id, first_event_id);
+        let again = RecordWorkflowTaskStarted { stamp: life.run().workflow_task().unwrap().stamp, ..poll };
+        assert_eq!(life.ask(again).expect("the same poll").first_event_id, first_event_id);
+    }
+}
+
+#[test]
+fn a_repeated_signal_is_accepted_also_once_the_run_has_closed() {
+    let mut life = Life::started();
+    let signal = |request_id: &str| SignalWorkflow {
+        name: "s".into(),
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    life.ask(signal("seen")).expect("it is open");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    life.news();
+    life.ask(signal("seen")).expect("it was accepted before");
+    let closed = Rejection::NotFound("workflow execution already completed".into());
+    assert_eq!(life.ask(signal("new")), Err(closed));
+    assert_eq!(life.news(), []);
+}
+
+#[test]
+fn a_closed_run_takes_no_failed_task_and_every_cancel_request() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    let failed = RespondWorkflowTaskFailed {
+        task,
+        cause: 0,
+        failure: None,
+        identity: String::new(),
+        worker_version: None,
+    };
+    let closed = Rejection::NotFound("workflow execution already completed".into());
+    assert_eq!(life.ask(failed), Err(closed));
+    let other_chain = uuid::Uuid::from_u128(77);
+    let cancel = RequestCancelWorkflow { first_execution_run_id: other_chain, ..Default::default() };
+    assert_eq!(life.ask(cancel), Ok(()), "there is nothing to cancel");
+}
+
+#[test]
+fn a_cancel_request_keeps_where_it_came_from() {
+    let mut life = Life::started();
+    let links = life.history[0].links.clone();
+    let task = life.take_task();
+    let cancel = RequestCancelWorkflow { links: links.clone(), ..Default::default() };
+    life.ask(cancel).expect("it is open");
+    life.complete(task, Vec::new()).expect("an answer");
+    let requested = |event: &&HistoryEvent| event.event_type() == E::WorkflowExecutionCancelRequested;
+    let kept = life.history.iter().find(requested).map(|event| event.links.clone());
+    assert_eq!(kept, Some(links), "also through the buffer");
+}
+
+#[test]
+fn bad_search_attributes_fail_the_task_in_their_turn() {
+    let bad = || [(1, "no such attribute".to_owned())].into();
+    let mut life = Life::started();
+    let task = life.take_task();
+    let answer = |task, commands| RespondWorkflowTaskCompleted {
+        task: Some(task),
+        commands,
+        bad_search_attributes: bad(),
+        namespace: "default".into(),
+        ..Default::default()
+    };
+    let refused = life.ask(answer(task, vec![timer("t"), timer("u")])).map(drop);
+    let text = "BadSearchAttributes: no such attribute";
+    assert_eq!(refused, Err(Rejection::InvalidArgument(text.into())));
+    let Some(A::WorkflowTaskFailedEventAttributes(failed)) = &life.last().attributes else {
+        panic!("failed")
+    };
+    assert_eq!(failed.cause(), Cause::BadSearchAttributes);
+    let mut life = Life::started();
+    let task = life.take_task();
+    let refused = life.ask(answer(task, vec![timer(""), timer("u")])).map(drop);
+    let text = "BadStartTimerAttributes: TimerId is not set on StartTimerCommand.";
+    assert_eq!(refused, Err(Rejection::InvalidArgument(text.into())), "the first bad command counts");
 }

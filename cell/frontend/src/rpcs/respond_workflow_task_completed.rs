@@ -18,5 +18,6 @@ pub(crate) async fn call(
     request.query_results.values_mut().for_each(|result| {
         oversize::cut_causes(result.failure.as_mut());
     });
-    frontend.ports.workflow_tasks.complete(&namespace, request).await
+    let bad_search_attributes = frontend.settle_commands(&namespace, &mut request.commands);
+    frontend.ports.workflow_tasks.complete(&namespace, request, bad_search_attributes).await
 }

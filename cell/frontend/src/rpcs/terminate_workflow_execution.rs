@@ -5,16 +5,27 @@ use atoll_api::temporal::api::workflowservice::v1::{
     TerminateWorkflowExecutionRequest, TerminateWorkflowExecutionResponse,
 };
 
+/// What history says where the caller names no reason.
+const REASON: &str = "terminated by user via frontend";
+/// Who asked, where the caller does not say.
+const IDENTITY: &str = "frontend-service";
+
 /// Ends a workflow at once.
 pub(crate) async fn call(
     frontend: &Frontend,
     _ctx: &CallContext,
-    request: TerminateWorkflowExecutionRequest,
+    mut request: TerminateWorkflowExecutionRequest,
 ) -> Result<TerminateWorkflowExecutionResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
     execution::check(request.workflow_execution.as_ref())?;
     frontend.check_length("Identity", &request.identity)?;
     frontend.check_links(&request.links)?;
     frontend.check_blob(request.details.as_ref())?;
+    if request.reason.is_empty() {
+        REASON.clone_into(&mut request.reason);
+    }
+    if request.identity.is_empty() {
+        IDENTITY.clone_into(&mut request.identity);
+    }
     frontend.ports.workflows.terminate(&namespace, request).await
 }

@@ -261,3 +261,17 @@ async fn a_start_arrives_completed() {
     assert_eq!(arrived.workflow_run_timeout, seconds(100 * 365 * 24 * 3_600));
     assert_eq!(arrived.task_queue.unwrap().kind, 1);
 }
+
+#[tokio::test]
+async fn search_attributes_are_stored_with_their_type() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let mut wrong = attributes("BuildIds", "[\"1\"]").unwrap();
+    wrong.indexed_fields.get_mut("BuildIds").unwrap().metadata.insert("type".to_owned(), "Int".into());
+    for given in [attributes("BuildIds", "[\"1\"]"), Some(wrong)] {
+        let request = Start { search_attributes: given, ..valid() };
+        invoke(&frontend, workflow_service::START_WORKFLOW_EXECUTION, &request).await.unwrap();
+        let stored = cell.started.lock().unwrap().take().unwrap().search_attributes.unwrap();
+        assert_eq!(stored.indexed_fields["BuildIds"].metadata["type"], "KeywordList");
+    }
+}

@@ -1,6 +1,9 @@
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, namespace};
 use atoll_api::call::Status;
-use atoll_api::temporal::api::common::v1::{Payload, Payloads};
+use atoll_api::temporal::api::command::v1::command::Attributes;
+use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
+use atoll_api::temporal::api::common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution};
+use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
@@ -140,4 +143,72 @@ async fn a_failure_that_is_too_large_is_cut_and_its_worker_told() {
     assert_eq!(refused, Err(Status::invalid_argument("Failure must have ApplicationFailureInfo.")));
     request.failure = None;
     assert!(invoke(&frontend, method, &request).await.is_ok());
+}
+
+#[tokio::test]
+async fn search_attributes_of_commands_are_judged_one_by_one() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let upsert = |name: &str, data: &str| {
+        let metadata = [("encoding".to_owned(), "json/plain".into())].into();
+        let payload = Payload { metadata, data: data.to_owned().into(), ..Payload::default() };
+        let attributes = SearchAttributes { indexed_fields: [(name.to_owned(), payload)].into() };
+        let upsert = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes: Some(attributes) };
+        Command {
+            command_type: CommandType::UpsertWorkflowSearchAttributes as i32,
+            attributes: Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert)),
+            ..Command::default()
+        }
+    };
+    let task = WorkflowTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..WorkflowTaskToken::default()
+    };
+    let request = wf::RespondWorkflowTaskCompletedRequest {
+        task_token: task.encode_to_vec().into(),
+        commands: vec![
+            upsert("BuildIds", "[\"1\"]"),
+            upsert("NoSuch", "1"),
+            upsert("BuildIds", "5"),
+            upsert("RunId", "\"x\""),
+        ],
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &request).await.unwrap();
+    let (stored, bad) = cell.completed.lock().unwrap().take().unwrap();
+    let Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(good)) =
+        &stored.commands[0].attributes
+    else {
+        panic!("{stored:?}")
+    };
+    let fields = &good.search_attributes.as_ref().unwrap().indexed_fields;
+    assert_eq!(fields["BuildIds"].metadata["type"], "KeywordList");
+    let bad: Vec<(usize, &str)> = bad.iter().map(|(index, text)| (*index, text.as_str())).collect();
+    let expected = [
+        (1, "Namespace default has no mapping defined for search attribute NoSuch"),
+        (2, "invalid value for search attribute BuildIds of type KeywordList: 5"),
+        (3, "RunId attribute can't be set in SearchAttributes"),
+    ];
+    assert_eq!(bad, expected);
+}
+
+#[tokio::test]
+async fn a_termination_without_reason_or_identity_gets_both() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let execution = WorkflowExecution { workflow_id: "w".to_owned(), run_id: String::new() };
+    let mut request = wf::TerminateWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_execution: Some(execution),
+        ..Default::default()
+    };
+    for (reason, identity, expected) in
+        [("", "", ("terminated by user via frontend", "frontend-service")), ("why", "me", ("why", "me"))]
+    {
+        (request.reason, request.identity) = (reason.to_owned(), identity.to_owned());
+        invoke(&frontend, workflow_service::TERMINATE_WORKFLOW_EXECUTION, &request).await.unwrap();
+        let stored = cell.terminated.lock().unwrap().take().unwrap();
+        assert_eq!((stored.reason.as_str(), stored.identity.as_str()), expected);
+    }
 }

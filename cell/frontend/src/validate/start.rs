@@ -26,7 +26,8 @@ impl Frontend {
         check_timeouts(request)?;
         self.settle_request_id(&mut request.request_id)?;
         self.check_length("Identity", &request.identity)?;
-        self.check_search_attributes(namespace, request.search_attributes.as_ref())?;
+        self.settle_search_attributes(namespace, request.search_attributes.as_mut())
+            .map_err(Status::invalid_argument)?;
         priority::check(request.priority.as_ref())?;
         self.check_callbacks(request)?;
         self.check_links(&request.links)?;

@@ -97,6 +97,7 @@ async fn close(
                 identity: IDENTITY.into(),
                 first_execution_run_id: child.first_run_id,
                 external: Some(external),
+                links: Vec::new(),
             };
             gone(shards.execute(&target, request).await)?;
             // It has to see the request, also where the parent closed before it could let the child go.

@@ -311,7 +311,7 @@ fn answer(
         start_to_close_timeout: scheduled.start_to_close_timeout,
         heartbeat_timeout: scheduled.heartbeat_timeout,
         retry_policy: scheduled.retry_policy,
-        priority: scheduled.priority,
+        priority: started.priority,
         ..Default::default()
     }
 }

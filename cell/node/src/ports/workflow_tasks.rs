@@ -25,7 +25,7 @@ use cell_engine::commands::{
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
-use cell_frontend::ports::WorkflowTasks;
+use cell_frontend::ports::{BadSearchAttributes, WorkflowTasks};
 use cell_matching::{PollOutcome, Poller, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::{ShardError, Target};
 use guards::{Revoke, Taking};
@@ -91,6 +91,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         &self,
         namespace: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
+        bad_search_attributes: BadSearchAttributes,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
         let (target, task) = named(&request.task_token)?;
         let run_id = target.run_id.unwrap_or_default();
@@ -98,7 +99,8 @@ impl WorkflowTasks for NodeWorkflowTasks {
         let take_next = request.return_new_workflow_task;
         let queries = &self.0.queries;
         let answering = queries.answering(run_id, results.keys().cloned());
-        let command = completion(namespace, task, request);
+        let command =
+            RespondWorkflowTaskCompleted { bad_search_attributes, ..completion(namespace, task, request) };
         let outcome = if take_next {
             guards::complete_and_take(&self.0, &target, command).await
         } else {
@@ -167,6 +169,7 @@ impl NodeWorkflowTasks {
             request_id: self.0.new_id().to_string(),
             identity: request.identity.clone(),
             worker_version: stamp(request),
+            sticky: lease.key().kind == QueueKind::Sticky,
         };
         let taking = Taking::new(&self.0, &target, &command);
         let outcome = self.0.shards.execute(&target, command).await;
@@ -353,6 +356,7 @@ fn completion(
         metering_metadata: request.metering_metadata,
         worker_version: request.worker_version_stamp,
         namespace: namespace.name.to_string(),
+        bad_search_attributes: BadSearchAttributes::new(),
     }
 }
 

@@ -85,6 +85,7 @@ impl Workflows for NodeWorkflows {
             identity: request.identity,
             first_execution_run_id: chain(&request.first_execution_run_id)?,
             external: None,
+            links: request.links,
         };
         self.0.execute(&target, command).await?;
         Ok(wf::RequestCancelWorkflowExecutionResponse::default())

@@ -1,7 +1,7 @@
 //! SCHEDULE_ACTIVITY_TASK and REQUEST_CANCEL_ACTIVITY_TASK.
 
 use super::steps::Steps;
-use super::{BadCommand, sizes};
+use super::{BadCommand, checks, sizes};
 use crate::draft::{Draft, Extras, json_payload};
 use crate::retry;
 use crate::run::{duration, nanos};
@@ -10,6 +10,7 @@ use atoll_api::temporal::api::enums::v1::{EventType, TaskQueueKind, WorkflowTask
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use prost_types::Duration;
 
 fn bad(text: impl std::fmt::Display) -> BadCommand {
     let message = format!("BadScheduleActivityAttributes: {text}");
@@ -26,25 +27,9 @@ pub(super) fn schedule(
     let id = wanted.activity_id.as_str();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
     let context = format!("ActivityId={id} ActivityType={kind}");
-    if queue.is_empty() {
-        let what =
-            if wanted.task_queue.is_none() { "taskQueue is not set." } else { "missing task queue name." };
-        return Err(BadCommand::Refused(format!(
-            "invalid TaskQueue on ScheduleActivityTaskCommand: {what} {context}"
-        )));
-    }
-    if id.is_empty() {
-        return Err(bad(format_args!("ActivityId is not set on ScheduleActivityTaskCommand. {context}")));
-    }
-    if kind.is_empty() {
-        return Err(bad(format_args!("ActivityType is not set on ScheduleActivityTaskCommand. {context}")));
-    }
-    if id.len() > steps.limits.id_length || kind.len() > steps.limits.id_length {
-        return Err(bad(format_args!("ActivityId or ActivityType exceeds length limit. {context}")));
-    }
-    room(steps, id)?;
-    retry::check(wanted.retry_policy.as_ref()).map_err(|text| bad(format_args!("{text} {context}")))?;
+    check(steps, wanted, id, kind)?;
     let timeouts = timeouts(steps, wanted).map_err(|text| bad(format_args!("{text} {context}")))?;
+    room(steps, id)?;
     sizes::check(
         steps.limits.blob,
         Cause::BadScheduleActivityAttributes,
@@ -75,6 +60,39 @@ pub(super) fn schedule(
     steps.activities.by_id.insert(id.to_owned(), Some(event_id));
     steps.activities.scheduled.insert(event_id, id.to_owned());
     Ok(())
+}
+
+/// Everything of a new activity but its timeouts.
+fn check(
+    steps: &Steps<'_>,
+    wanted: &command::ScheduleActivityTaskCommandAttributes,
+    id: &str,
+    kind: &str,
+) -> Result<(), BadCommand> {
+    let (limit, context) = (steps.limits.id_length, format!("ActivityId={id} ActivityType={kind}"));
+    checks::task_queue(limit, wanted.task_queue.as_ref()).map_err(|text| {
+        BadCommand::Refused(format!("invalid TaskQueue on ScheduleActivityTaskCommand: {text}. {context}"))
+    })?;
+    if id.is_empty() {
+        return Err(bad(format_args!(
+            "ActivityId is not set on ScheduleActivityTaskCommand. ActivityType={kind}"
+        )));
+    }
+    if kind.is_empty() {
+        return Err(bad(format_args!(
+            "ActivityType is not set on ScheduleActivityTaskCommand. ActivityID={id}"
+        )));
+    }
+    retry::check(wanted.retry_policy.as_ref()).map_err(|text| {
+        // The command's name is misspelled in the original's message as well.
+        BadCommand::Refused(format!(
+            "invalid ActivityRetryPolicy on SechduleActivityTaskCommand: {text}. {context}"
+        ))
+    })?;
+    let command = "ScheduleActivityTaskCommand";
+    checks::length(limit, "ActivityId", command, id, &context).map_err(bad)?;
+    checks::length(limit, "ActivityType", command, kind, &context).map_err(bad)?;
+    checks::priority(wanted.priority.as_ref()).map_err(bad)
 }
 
 /// An id can be used again once its activity has ended, and there is a limit to pending ones.
@@ -116,20 +134,21 @@ struct Timeouts {
 fn timeouts(
     steps: &Steps<'_>,
     wanted: &command::ScheduleActivityTaskCommandAttributes,
-) -> Result<Timeouts, &'static str> {
+) -> Result<Timeouts, String> {
     let run_timeout = nanos(steps.run.started().workflow_run_timeout.as_ref());
     let within = |timeout: i64, limit: i64| match (timeout, limit) {
         (0, limit) => limit,
         (timeout, 0) => timeout,
         (timeout, limit) => timeout.min(limit),
     };
-    let schedule_to_close = nanos(wanted.schedule_to_close_timeout.as_ref());
-    let schedule_to_start = nanos(wanted.schedule_to_start_timeout.as_ref());
-    let start_to_close = nanos(wanted.start_to_close_timeout.as_ref());
-    let heartbeat = nanos(wanted.heartbeat_timeout.as_ref());
-    if [schedule_to_close, schedule_to_start, start_to_close, heartbeat].iter().any(|timeout| *timeout < 0) {
-        return Err("A valid timeout may not be negative.");
-    }
+    let given = |name: &str, value: Option<&Duration>| {
+        checks::timeout(value)
+            .map_err(|what| format!("Invalid {name} for ScheduleActivityTaskCommand: {what}."))
+    };
+    let schedule_to_close = given("ScheduleToCloseTimeout", wanted.schedule_to_close_timeout.as_ref())?;
+    let schedule_to_start = given("ScheduleToStartTimeout", wanted.schedule_to_start_timeout.as_ref())?;
+    let start_to_close = given("StartToCloseTimeout", wanted.start_to_close_timeout.as_ref())?;
+    let heartbeat = given("HeartbeatTimeout", wanted.heartbeat_timeout.as_ref())?;
     let mut timeouts = if schedule_to_close > 0 {
         Timeouts {
             schedule_to_close: within(schedule_to_close, run_timeout),
@@ -146,7 +165,8 @@ fn timeouts(
         }
     } else {
         return Err(
-            "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand.",
+            "A valid StartToClose or ScheduleToCloseTimeout is not set on ScheduleActivityTaskCommand."
+                .to_owned(),
         );
     };
     if run_timeout > 0 {
@@ -163,13 +183,17 @@ pub(super) fn request_cancel(
     wanted: &command::RequestCancelActivityTaskCommandAttributes,
 ) -> Result<(), BadCommand> {
     let scheduled_event_id = wanted.scheduled_event_id;
+    let bad = |text: &str| {
+        let message = format!("BadRequestCancelActivityAttributes: {text}");
+        BadCommand::FailsTask(Cause::BadRequestCancelActivityAttributes, message)
+    };
+    if scheduled_event_id <= 0 {
+        return Err(bad("ScheduledEventId is not set on RequestCancelActivityTaskCommand."));
+    }
     let state = state(steps, scheduled_event_id).ok_or_else(|| {
-        BadCommand::FailsTask(
-            Cause::BadRequestCancelActivityAttributes,
-            format!(
-                "BadRequestCancelActivityAttributes: invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: {scheduled_event_id}"
-            ),
-        )
+        bad(&format!(
+            "invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: {scheduled_event_id}"
+        ))
     })?;
     let requested = history::ActivityTaskCancelRequestedEventAttributes {
         scheduled_event_id,

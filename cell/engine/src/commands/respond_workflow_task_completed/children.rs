@@ -1,10 +1,10 @@
 //! START_CHILD_WORKFLOW_EXECUTION.
 
 use super::steps::Steps;
-use super::{BadCommand, sizes};
+use super::{BadCommand, checks, sizes};
 use crate::draft::{Draft, Extras};
 use crate::retry;
-use crate::run::{duration, nanos};
+use crate::run::{duration, nanos, shorter};
 use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{
     EventType, ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause as Cause,
@@ -28,9 +28,10 @@ pub(super) fn start(
     let run = steps.run;
     let inherited_queue = run.task_queue();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
-    let run_timeout = nanos(wanted.workflow_run_timeout.as_ref());
+    let execution_timeout = nanos(wanted.workflow_execution_timeout.as_ref());
+    let run_timeout = shorter(nanos(wanted.workflow_run_timeout.as_ref()), execution_timeout);
     let asked = nanos(wanted.workflow_task_timeout.as_ref());
-    let task_timeout = if asked > 0 { asked } else { steps.limits.workflow_task_timeout_nanos };
+    let task_timeout = steps.limits.workflow_task_timeout(asked, run_timeout);
     let reuse = match wanted.workflow_id_reuse_policy() {
         WorkflowIdReusePolicy::Unspecified => WorkflowIdReusePolicy::AllowDuplicate,
         given => given,
@@ -54,6 +55,7 @@ pub(super) fn start(
         workflow_run_timeout: Some(duration(run_timeout)),
         workflow_task_timeout: Some(duration(task_timeout)),
         parent_close_policy: policy as i32,
+        control: wanted.control.clone(),
         workflow_task_completed_event_id: steps.completed_event_id,
         workflow_id_reuse_policy: reuse as i32,
         retry_policy: wanted.retry_policy.as_ref().map(|policy| retry::completed(Some(policy))),
@@ -91,16 +93,20 @@ fn check(
             wanted.workflow_id
         )));
     }
-    if wanted.workflow_id.len() > steps.limits.id_length || kind.len() > steps.limits.id_length {
-        return Err(bad(format_args!("WorkflowId or WorkflowType exceeds length limit. {context}")));
-    }
+    check_lengths(steps.limits.id_length, &wanted.workflow_id, kind, namespace)?;
     if !wanted.namespace.is_empty() && wanted.namespace != steps.namespace {
         return Err(bad(format_args!("a child runs in its parent's namespace. {context}")));
     }
     if !wanted.cron_schedule.is_empty() {
         return Err(BadCommand::NotBuilt("cron_schedule of a child is not supported".into()));
     }
-    retry::check(wanted.retry_policy.as_ref()).map_err(bad)?;
+    retry::check(wanted.retry_policy.as_ref()).map_err(|text| {
+        let message = "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand";
+        BadCommand::Refused(format!("{message}: {text}. {context}"))
+    })?;
+    check_timeouts(wanted, &context)?;
+    check_task_queue(steps, wanted, &context)?;
+    checks::priority(wanted.priority.as_ref()).map_err(bad)?;
     let (limit, cause) = (steps.limits.blob, Cause::BadStartChildExecutionAttributes);
     let name = |field: &str| format!("StartChildWorkflowExecutionCommandAttributes.{field}");
     sizes::check(limit, cause, &name(" Input"), wanted.input.as_ref())?;
@@ -116,4 +122,57 @@ fn check(
         ));
     }
     Ok(())
+}
+
+fn check_lengths(limit: usize, id: &str, kind: &str, namespace: &str) -> Result<(), BadCommand> {
+    let message =
+        |field: &str| format!("{field} on StartChildWorkflowExecutionCommand exceeds length limit.");
+    if id.len() > limit {
+        return Err(bad(format_args!(
+            "{} WorkflowId={id} Length={} Limit={limit} WorkflowType={kind} Namespace={namespace}",
+            message("WorkflowId"),
+            id.len()
+        )));
+    }
+    if kind.len() > limit {
+        return Err(bad(format_args!(
+            "{} WorkflowId={id} WorkflowType={kind} Length={} Limit={limit} Namespace={namespace}",
+            message("WorkflowType"),
+            kind.len()
+        )));
+    }
+    Ok(())
+}
+
+fn check_timeouts(
+    wanted: &command::StartChildWorkflowExecutionCommandAttributes,
+    context: &str,
+) -> Result<(), BadCommand> {
+    for (name, timeout) in [
+        ("WorkflowExecutionTimeout", &wanted.workflow_execution_timeout),
+        ("WorkflowRunTimeout", &wanted.workflow_run_timeout),
+        ("WorkflowTaskTimeout", &wanted.workflow_task_timeout),
+    ] {
+        checks::timeout(timeout.as_ref()).map_err(|what| {
+            bad(format_args!("Invalid {name} on StartChildWorkflowExecutionCommand: {what}. {context}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// A child without a task queue of its own is put on its parent's.
+fn check_task_queue(
+    steps: &Steps<'_>,
+    wanted: &command::StartChildWorkflowExecutionCommandAttributes,
+    context: &str,
+) -> Result<(), BadCommand> {
+    let Some(queue) = wanted.task_queue.as_ref().filter(|queue| !queue.name.is_empty()) else {
+        return Ok(());
+    };
+    checks::task_queue(steps.limits.id_length, Some(queue)).map_err(|text| {
+        BadCommand::Refused(format!(
+            "invalid TaskQueue on StartChildWorkflowExecutionCommand: {text}. {context} TaskQueue=name:\"{}\" kind:TASK_QUEUE_KIND_NORMAL",
+            queue.name
+        ))
+    })
 }

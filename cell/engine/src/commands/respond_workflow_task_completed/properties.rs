@@ -1,7 +1,7 @@
 //! RECORD_MARKER, UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, MODIFY_WORKFLOW_PROPERTIES.
 
 use super::steps::Steps;
-use super::{BadCommand, sizes};
+use super::{BadCommand, checks, sizes};
 use crate::draft::{Draft, Extras};
 use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
@@ -14,12 +14,16 @@ pub(super) fn marker(
     wanted: &command::RecordMarkerCommandAttributes,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    if wanted.marker_name.is_empty() {
-        return Err(BadCommand::FailsTask(
-            Cause::BadRecordMarkerAttributes,
-            "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand.".into(),
-        ));
+    let name = wanted.marker_name.as_str();
+    let bad = |text: &str| {
+        BadCommand::FailsTask(Cause::BadRecordMarkerAttributes, format!("BadRecordMarkerAttributes: {text}"))
+    };
+    if name.is_empty() {
+        return Err(bad("MarkerName is not set on RecordMarkerCommand."));
     }
+    let context = format!("MarkerName={name}");
+    checks::length(steps.limits.id_length, "MarkerName", "RecordMarkerCommand", name, &context)
+        .map_err(|text| bad(&text))?;
     sizes::check(
         steps.limits.blob,
         Cause::BadRecordMarkerAttributes,
@@ -43,11 +47,15 @@ pub(super) fn upsert_search_attributes(
     wanted: &command::UpsertWorkflowSearchAttributesCommandAttributes,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    if wanted.search_attributes.as_ref().is_none_or(|fields| fields.indexed_fields.is_empty()) {
-        return Err(BadCommand::FailsTask(
-            Cause::BadSearchAttributes,
-            "BadSearchAttributes: IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.".into(),
-        ));
+    let bad = |text: &str| {
+        BadCommand::FailsTask(Cause::BadSearchAttributes, format!("BadSearchAttributes: {text}"))
+    };
+    match wanted.search_attributes.as_ref().map(|fields| fields.indexed_fields.is_empty()) {
+        None => return Err(bad("SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand.")),
+        Some(true) => {
+            return Err(bad("IndexedFields is not set on UpsertWorkflowSearchAttributesCommand."));
+        }
+        Some(false) => {}
     }
     sizes::check(
         steps.limits.blob,
@@ -73,10 +81,16 @@ pub(super) fn modify(
     wanted: &command::ModifyWorkflowPropertiesCommandAttributes,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    if wanted.upserted_memo.is_none() {
+    let what = match &wanted.upserted_memo {
+        None => Some("UpsertedMemo"),
+        Some(memo) => memo.fields.is_empty().then_some("UpsertedMemo.Fields"),
+    };
+    if let Some(what) = what {
         return Err(BadCommand::FailsTask(
             Cause::BadModifyWorkflowPropertiesAttributes,
-            "BadModifyWorkflowPropertiesAttributes: UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.".into(),
+            format!(
+                "BadModifyWorkflowPropertiesAttributes: {what} is not set on ModifyWorkflowPropertiesCommand."
+            ),
         ));
     }
     sizes::check(

@@ -7,7 +7,7 @@ use crate::run::Run;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What the commands of one answer have done so far.
 pub(super) struct Steps<'a> {
@@ -43,10 +43,25 @@ pub(super) struct Activities {
 }
 
 impl<'a> Steps<'a> {
-    /// Takes all commands; the first bad one ends it.
-    pub(super) fn take(&mut self, draft: &mut Draft<'_>, commands: &[Command]) -> Result<(), BadCommand> {
+    /// Takes all commands; the first bad one ends it. `bad_search_attributes` says by index what is wrong with those of
+    /// a command that is good otherwise.
+    pub(super) fn take(
+        &mut self,
+        draft: &mut Draft<'_>,
+        commands: &[Command],
+        bad_search_attributes: &BTreeMap<usize, String>,
+    ) -> Result<(), BadCommand> {
         check_sequence(commands)?;
-        commands.iter().try_for_each(|command| self.one(draft, command))
+        commands.iter().enumerate().try_for_each(|(index, command)| {
+            self.one(draft, command)?;
+            match bad_search_attributes.get(&index) {
+                Some(text) => Err(BadCommand::FailsTask(
+                    Cause::BadSearchAttributes,
+                    format!("BadSearchAttributes: {text}"),
+                )),
+                None => Ok(()),
+            }
+        })
     }
 
     fn one(&mut self, draft: &mut Draft<'_>, command: &Command) -> Result<(), BadCommand> {
@@ -95,6 +110,9 @@ impl<'a> Steps<'a> {
             ) => properties::modify(self, draft, a, extras),
             (kind, _) if is_not_built(kind) => {
                 Err(BadCommand::NotBuilt(format!("command {} is not supported", name(kind))))
+            }
+            (CommandType::Unspecified, _) if command.command_type != 0 => {
+                Err(BadCommand::Refused(format!("unknown command type: {}", command.command_type)))
             }
             (kind, _) => Err(no_attributes(kind)),
         }

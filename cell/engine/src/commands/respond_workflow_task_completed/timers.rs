@@ -1,9 +1,8 @@
 //! START_TIMER and CANCEL_TIMER.
 
-use super::BadCommand;
 use super::steps::Steps;
+use super::{BadCommand, checks};
 use crate::draft::{Draft, Extras};
-use crate::run::nanos;
 use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
@@ -22,15 +21,11 @@ pub(super) fn start(
     if id.is_empty() {
         return Err(bad("TimerId is not set on StartTimerCommand."));
     }
-    if id.len() > steps.limits.id_length {
-        return Err(bad("TimerId exceeds length limit."));
-    }
-    let timeout = nanos(wanted.start_to_fire_timeout.as_ref());
-    if timeout < 0 {
-        return Err(bad(&format!(
-            "An invalid StartToFireTimeout is set on StartTimerCommand: negative timer duration. TimerId={id}"
-        )));
-    }
+    checks::length(steps.limits.id_length, "TimerId", "StartTimerCommand", id, &format!("TimerId={id}"))
+        .map_err(|text| bad(&text))?;
+    checks::timeout(wanted.start_to_fire_timeout.as_ref()).map_err(|what| {
+        bad(&format!("An invalid StartToFireTimeout is set on StartTimerCommand: {what}. TimerId={id}"))
+    })?;
     let running = match steps.timers.get(id) {
         Some(known) => known.is_some(),
         // One that has fired, which the workflow has not seen yet, does not hold its id.
@@ -59,15 +54,22 @@ pub(super) fn cancel(
     wanted: &command::CancelTimerCommandAttributes,
 ) -> Result<(), BadCommand> {
     let id = wanted.timer_id.as_str();
+    let bad = |text: &str| {
+        BadCommand::FailsTask(Cause::BadCancelTimerAttributes, format!("BadCancelTimerAttributes: {text}"))
+    };
+    if id.is_empty() {
+        return Err(bad("TimerId is not set on CancelTimerCommand."));
+    }
+    checks::length(steps.limits.id_length, "TimerId", "CancelTimerCommand", id, &format!("TimerId={id}"))
+        .map_err(|text| bad(&text))?;
     let started_event_id = match steps.timers.get(id) {
         Some(known) => *known,
         None => steps.run.timer_by_id(id).map(|timer| timer.started_event_id),
     };
     let Some(started_event_id) = started_event_id else {
-        let message = format!(
-            "BadCancelTimerAttributes: invalid history builder state for action: add-timer-canceled-event, TimerID: {id}"
-        );
-        return Err(BadCommand::FailsTask(Cause::BadCancelTimerAttributes, message));
+        return Err(bad(&format!(
+            "invalid history builder state for action: add-timer-canceled-event, TimerID: {id}"
+        )));
     };
     if steps.run.timers.get(&started_event_id).is_some_and(|timer| timer.fired) {
         // It fired while the worker decided to cancel it: for the workflow it never did.
