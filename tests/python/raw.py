@@ -188,10 +188,13 @@ class Driver:
         return command(
             "schedule_activity_task",
             activity_id=activity_id,
-            activity_type=ActivityType(name="Scripted"),
-            task_queue=self.task_queue,
-            input=payloads("activity input"),
-            **{**options, **timeouts},
+            **{
+                "activity_type": ActivityType(name="Scripted"),
+                "task_queue": self.task_queue,
+                "input": payloads("activity input"),
+                **options,
+                **timeouts,
+            },
         )
 
 

@@ -1,8 +1,16 @@
 """Answers to tasks that an implementation must refuse: stale, closed or wrong."""
 
 from google.protobuf.json_format import MessageToDict
-from temporalio.api.common.v1 import ActivityType
+from temporalio.api.common.v1 import (
+    ActivityType,
+    Memo,
+    Priority,
+    RetryPolicy,
+    SearchAttributes,
+    WorkflowType,
+)
 from temporalio.api.command.v1 import Command
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.client import Client
 
 from raw import IDENTITY, Driver, command, complete_workflow, failure, payloads, seconds
@@ -30,6 +38,67 @@ def bad_commands(driver: Driver) -> dict[str, list[Command]]:
         "complete_not_last": [complete_workflow(), timer],
         "no_attributes": [Command(command_type="COMMAND_TYPE_START_TIMER")],
         "no_type": [Command()],
+        "unknown_type": [Command(command_type=999)],
+        **badly_named(driver),
+        **badly_measured(driver),
+    }
+
+
+def badly_named(driver: Driver) -> dict[str, list[Command]]:
+    """Commands whose names are missing, too long or reserved."""
+    long = "x" * 1001
+    kind = WorkflowType(name="Scripted")
+    untyped = {"activity_type": ActivityType(name="")}
+    return {
+        "activity_without_id": [driver.activity("", start_to_close_timeout=1)],
+        "activity_without_type_name": [driver.activity("1", start_to_close_timeout=1, **untyped)],
+        "activity_long_id": [driver.activity(long, start_to_close_timeout=1)],
+        "activity_reserved_task_queue": [
+            driver.activity("1", start_to_close_timeout=1, task_queue=TaskQueue(name="/_sys/q"))
+        ],
+        "cancel_activity_without_id": [command("request_cancel_activity_task")],
+        "timer_long_id": [command("start_timer", timer_id=long, start_to_fire_timeout=seconds(1))],
+        "cancel_timer_without_id": [command("cancel_timer")],
+        "cancel_timer_long_id": [command("cancel_timer", timer_id=long)],
+        "marker_long_name": [command("record_marker", marker_name=long)],
+        "child_long_id": [
+            command("start_child_workflow_execution", workflow_id=long, workflow_type=kind)
+        ],
+        "modify_no_fields": [command("modify_workflow_properties", upserted_memo=Memo())],
+        "upsert_nothing": [command("upsert_workflow_search_attributes")],
+        "upsert_no_fields": [
+            command("upsert_workflow_search_attributes", search_attributes=SearchAttributes())
+        ],
+    }
+
+
+def badly_measured(driver: Driver) -> dict[str, list[Command]]:
+    """Commands whose times, retry policies or priorities make no sense."""
+    policy = RetryPolicy(initial_interval=seconds(5), maximum_interval=seconds(1))
+    backwards = RetryPolicy(initial_interval=seconds(-1))
+    urgent = Priority(priority_key=-1)
+    minus = seconds(-1)
+
+    def activity(**options) -> list[Command]:
+        return [driver.activity("1", **{"start_to_close_timeout": 1, **options})]
+
+    def child(**attributes) -> list[Command]:
+        kind = WorkflowType(name="Scripted")
+        return [
+            command(
+                "start_child_workflow_execution", workflow_id="c", workflow_type=kind, **attributes
+            )
+        ]
+
+    return {
+        "activity_negative_timeout": activity(heartbeat_timeout=-1),
+        "activity_retry_shrinks": activity(retry_policy=policy),
+        "activity_retry_negative": activity(retry_policy=backwards),
+        "activity_negative_priority": activity(priority=urgent),
+        "timer_negative": [command("start_timer", timer_id="1", start_to_fire_timeout=minus)],
+        "child_negative_timeout": child(workflow_run_timeout=minus),
+        "child_retry_shrinks": child(retry_policy=policy),
+        "child_negative_priority": child(priority=urgent),
     }
 
 

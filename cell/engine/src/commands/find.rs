@@ -85,7 +85,7 @@ impl<'a> View<'a> {
                 }
                 activity
             }
-            ActivityRef::Id(id) => run.activity_by_id(id).ok_or_else(|| {
+            ActivityRef::Id(id) => run.activity_by_id(id).filter(|found| !found.closing).ok_or_else(|| {
                 Rejection::NotFound(format!(
                     "cannot find pending activity with ActivityID {id}, check workflow execution history for more details"
                 ))

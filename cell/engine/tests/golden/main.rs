@@ -3,5 +3,6 @@
 #![allow(deprecated, reason = "fields that newer SDKs have stopped sending are still in use")]
 
 mod bad_commands;
+mod bad_values;
 mod fold;
 mod load;

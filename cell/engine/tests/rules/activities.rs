@@ -192,6 +192,14 @@ fn an_activity_whose_end_waits_is_pending_no_more() {
     let done = RespondActivityCompleted { activity: token, result: None, identity: "worker".into() };
     life.ask(done).expect("it is started");
     assert_eq!(life.run().describe().activities, []);
+    let late = RespondActivityCompleted {
+        activity: ActivityRef::Id("a".into()),
+        result: None,
+        identity: "worker".into(),
+    };
+    let unknown =
+        "cannot find pending activity with ActivityID a, check workflow execution history for more details";
+    assert_eq!(life.ask(late), Err(Rejection::NotFound(unknown.into())));
     life.complete(task, Vec::new()).expect("an answer");
 }
 
