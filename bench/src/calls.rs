@@ -10,6 +10,8 @@ use tonic::{Code, Status};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts of a read: with the pauses between them about ten seconds.
+const READ_ATTEMPTS: usize = 15;
 
 /// What a failed call means for the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +80,34 @@ impl Shared {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Sends a read again as long as the server may take it later, also after the load has ended. `None` when it refuses, or
+    /// has not answered after all attempts.
+    pub(crate) async fn read<Req, Resp>(
+        &self,
+        method: &Method<Req, Resp>,
+        request: &Req,
+        timeout: Duration,
+    ) -> Option<Resp>
+    where
+        Req: Message,
+        Resp: Message + Default,
+    {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..READ_ATTEMPTS {
+            let status = match self.client.call(0, method, request, timeout).await {
+                Ok(answer) => return Some(answer),
+                Err(status) => status,
+            };
+            self.count_error(method.info().name, &status);
+            if Verdict::of(status.code(), false) != Verdict::Again {
+                return None;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        None
     }
 }
 

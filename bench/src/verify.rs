@@ -23,16 +23,9 @@ pub(crate) async fn is_completed(shared: &Shared, workflow_id: &str) -> bool {
         history_event_filter_type: HistoryEventFilterType::CloseEvent as i32,
         ..Default::default()
     };
-    let call = shared.client.call(0, &rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, Duration::from_secs(10));
-    match call.await {
-        Ok(response) => {
-            let last = response.history.as_ref().and_then(|history| history.events().last());
-            let event_type = last.and_then(Result::ok).map(|event| event.event_type);
-            event_type == Some(EventType::WorkflowExecutionCompleted as i32)
-        }
-        Err(status) => {
-            shared.count_error("GetWorkflowExecutionHistory", &status);
-            false
-        }
-    }
+    let read = shared.read(&rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, Duration::from_secs(10)).await;
+    let Some(response) = read else { return false };
+    let last = response.history.as_ref().and_then(|history| history.events().last());
+    let event_type = last.and_then(Result::ok).map(|event| event.event_type);
+    event_type == Some(EventType::WorkflowExecutionCompleted as i32)
 }

@@ -1,6 +1,7 @@
 //! `atoll server start-dev`: a drop-in for the original's development server.
 
 mod flags;
+mod load;
 
 use crate::support::process::DevServer;
 use crate::support::{atoll, python};
