@@ -26,7 +26,7 @@ pub(super) fn schedule(
     let kind = wanted.activity_type.as_ref().map_or("", |kind| kind.name.as_str());
     let id = wanted.activity_id.as_str();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
-    let context = format!("ActivityId={id} ActivityType={kind}");
+    let context = format_args!("ActivityId={id} ActivityType={kind}");
     check(steps, wanted, id, kind)?;
     let timeouts = timeouts(steps, wanted).map_err(|text| bad(format_args!("{text} {context}")))?;
     room(steps, id)?;
@@ -69,7 +69,7 @@ fn check(
     id: &str,
     kind: &str,
 ) -> Result<(), BadCommand> {
-    let (limit, context) = (steps.limits.id_length, format!("ActivityId={id} ActivityType={kind}"));
+    let (limit, context) = (steps.limits.id_length, format_args!("ActivityId={id} ActivityType={kind}"));
     checks::task_queue(limit, wanted.task_queue.as_ref()).map_err(|text| {
         BadCommand::Refused(format!("invalid TaskQueue on ScheduleActivityTaskCommand: {text}. {context}"))
     })?;
@@ -90,8 +90,8 @@ fn check(
         ))
     })?;
     let command = "ScheduleActivityTaskCommand";
-    checks::length(limit, "ActivityId", command, id, &context).map_err(bad)?;
-    checks::length(limit, "ActivityType", command, kind, &context).map_err(bad)?;
+    checks::length(limit, "ActivityId", command, id, context).map_err(bad)?;
+    checks::length(limit, "ActivityType", command, kind, context).map_err(bad)?;
     checks::priority(wanted.priority.as_ref()).map_err(bad)
 }
 

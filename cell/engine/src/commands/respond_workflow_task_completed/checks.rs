@@ -4,19 +4,20 @@ use crate::run::nanos;
 use atoll_api::temporal::api::common::v1::Priority;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use prost_types::Duration;
+use std::fmt::Arguments;
 
 /// Names of task queue partitions begin with this.
 const RESERVED_PREFIX: &str = "/_sys/";
 /// Bytes of a fairness key.
 const FAIRNESS_KEY_BYTES: usize = 64;
 
-/// Refuses a name above `limit` bytes. `context` is what the message says of the command besides, with a space before.
+/// Refuses a name above `limit` bytes. `context` is what the message says of the command besides.
 pub(super) fn length(
     limit: usize,
     field: &str,
     command: &str,
     value: &str,
-    context: &str,
+    context: Arguments<'_>,
 ) -> Result<(), String> {
     if value.len() <= limit {
         return Ok(());

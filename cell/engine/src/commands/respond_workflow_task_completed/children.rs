@@ -12,6 +12,7 @@ use atoll_api::temporal::api::enums::v1::{
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use std::fmt::Arguments;
 
 fn bad(text: impl std::fmt::Display) -> BadCommand {
     let message = format!("BadStartChildExecutionAttributes: {text}");
@@ -81,7 +82,7 @@ fn check(
 ) -> Result<(), BadCommand> {
     let kind = wanted.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
     let namespace = if wanted.namespace.is_empty() { steps.namespace } else { wanted.namespace.as_str() };
-    let context = format!("WorkflowId={} WorkflowType={kind} Namespace={namespace}", wanted.workflow_id);
+    let context = format_args!("WorkflowId={} WorkflowType={kind} Namespace={namespace}", wanted.workflow_id);
     if wanted.workflow_id.is_empty() {
         return Err(bad(format_args!(
             "Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. WorkflowType={kind} Namespace={namespace}"
@@ -104,8 +105,8 @@ fn check(
         let message = "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand";
         BadCommand::Refused(format!("{message}: {text}. {context}"))
     })?;
-    check_timeouts(wanted, &context)?;
-    check_task_queue(steps, wanted, &context)?;
+    check_timeouts(wanted, context)?;
+    check_task_queue(steps, wanted, context)?;
     checks::priority(wanted.priority.as_ref()).map_err(bad)?;
     let (limit, cause) = (steps.limits.blob, Cause::BadStartChildExecutionAttributes);
     let name = |field: &str| format!("StartChildWorkflowExecutionCommandAttributes.{field}");
@@ -146,7 +147,7 @@ fn check_lengths(limit: usize, id: &str, kind: &str, namespace: &str) -> Result<
 
 fn check_timeouts(
     wanted: &command::StartChildWorkflowExecutionCommandAttributes,
-    context: &str,
+    context: Arguments<'_>,
 ) -> Result<(), BadCommand> {
     for (name, timeout) in [
         ("WorkflowExecutionTimeout", &wanted.workflow_execution_timeout),
@@ -164,7 +165,7 @@ fn check_timeouts(
 fn check_task_queue(
     steps: &Steps<'_>,
     wanted: &command::StartChildWorkflowExecutionCommandAttributes,
-    context: &str,
+    context: Arguments<'_>,
 ) -> Result<(), BadCommand> {
     let Some(queue) = wanted.task_queue.as_ref().filter(|queue| !queue.name.is_empty()) else {
         return Ok(());

@@ -21,8 +21,8 @@ pub(super) fn marker(
     if name.is_empty() {
         return Err(bad("MarkerName is not set on RecordMarkerCommand."));
     }
-    let context = format!("MarkerName={name}");
-    checks::length(steps.limits.id_length, "MarkerName", "RecordMarkerCommand", name, &context)
+    let context = format_args!("MarkerName={name}");
+    checks::length(steps.limits.id_length, "MarkerName", "RecordMarkerCommand", name, context)
         .map_err(|text| bad(&text))?;
     sizes::check(
         steps.limits.blob,

@@ -21,7 +21,7 @@ pub(super) fn start(
     if id.is_empty() {
         return Err(bad("TimerId is not set on StartTimerCommand."));
     }
-    checks::length(steps.limits.id_length, "TimerId", "StartTimerCommand", id, &format!("TimerId={id}"))
+    checks::length(steps.limits.id_length, "TimerId", "StartTimerCommand", id, format_args!("TimerId={id}"))
         .map_err(|text| bad(&text))?;
     checks::timeout(wanted.start_to_fire_timeout.as_ref()).map_err(|what| {
         bad(&format!("An invalid StartToFireTimeout is set on StartTimerCommand: {what}. TimerId={id}"))
@@ -60,7 +60,7 @@ pub(super) fn cancel(
     if id.is_empty() {
         return Err(bad("TimerId is not set on CancelTimerCommand."));
     }
-    checks::length(steps.limits.id_length, "TimerId", "CancelTimerCommand", id, &format!("TimerId={id}"))
+    checks::length(steps.limits.id_length, "TimerId", "CancelTimerCommand", id, format_args!("TimerId={id}"))
         .map_err(|text| bad(&text))?;
     let started_event_id = match steps.timers.get(id) {
         Some(known) => *known,
