@@ -55,35 +55,21 @@ impl Shared {
         Req: Message,
         Resp: Message + Default,
     {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let status = tokio::select! {
-                answer = self.client.call(lane, method, request, timeout) => match answer {
-                    Ok(answer) => return Some(answer),
-                    Err(status) => status,
-                },
-                () = self.stop.cancelled() => return None,
-            };
-            let name = method.info().name;
-            self.count_error(name, &status);
-            match Verdict::of(status.code(), name.starts_with("Respond")) {
-                Verdict::Again => {}
-                Verdict::Gone => return None,
-                Verdict::Refused => {
-                    self.fail(refusal(name, &status));
-                    return None;
+        let outcome = tokio::select! {
+            outcome = self.repeat(lane, method, request, timeout, usize::MAX) => outcome,
+            () = self.stop.cancelled() => return None,
+        };
+        outcome
+            .inspect_err(|(verdict, status)| {
+                if *verdict == Verdict::Refused {
+                    self.fail(refusal(method.info().name, status));
                 }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.stop.cancelled() => return None,
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+            })
+            .ok()
     }
 
-    /// Sends a read again as long as the server may take it later, also after the load has ended. `None` when it refuses, or
-    /// has not answered after all attempts.
+    /// As [`insist`](Self::insist), of a read, also after the load has ended. `None` when the server refuses, or has not
+    /// answered after all attempts.
     pub(crate) async fn read<Req, Resp>(
         &self,
         method: &Method<Req, Resp>,
@@ -94,20 +80,39 @@ impl Shared {
         Req: Message,
         Resp: Message + Default,
     {
+        self.repeat(0, method, request, timeout, READ_ATTEMPTS).await.ok()
+    }
+
+    /// Sends a request again as long as the server may take it later. The error is the last one.
+    async fn repeat<Req, Resp>(
+        &self,
+        lane: usize,
+        method: &Method<Req, Resp>,
+        request: &Req,
+        timeout: Duration,
+        attempts: usize,
+    ) -> Result<Resp, (Verdict, Status)>
+    where
+        Req: Message,
+        Resp: Message + Default,
+    {
+        let name = method.info().name;
         let mut pause = FIRST_PAUSE;
-        for _ in 0..READ_ATTEMPTS {
-            let status = match self.client.call(0, method, request, timeout).await {
-                Ok(answer) => return Some(answer),
+        let mut attempt = 1;
+        loop {
+            let status = match self.client.call(lane, method, request, timeout).await {
+                Ok(answer) => return Ok(answer),
                 Err(status) => status,
             };
-            self.count_error(method.info().name, &status);
-            if Verdict::of(status.code(), false) != Verdict::Again {
-                return None;
+            self.count_error(name, &status);
+            let verdict = Verdict::of(status.code(), name.starts_with("Respond"));
+            if verdict != Verdict::Again || attempt >= attempts {
+                return Err((verdict, status));
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            attempt += 1;
         }
-        None
     }
 }
 
