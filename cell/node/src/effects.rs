@@ -101,6 +101,4 @@ impl EffectSink for Effects {
 }
 
 #[cfg(test)]
-mod refused;
-#[cfg(test)]
 mod tests;

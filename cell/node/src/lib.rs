@@ -18,6 +18,8 @@ mod ports;
 mod projections;
 mod queries;
 mod status;
+#[cfg(test)]
+mod test_support;
 mod token;
 
 pub use config::{Access, AdminConfig, CellConfig};

@@ -43,23 +43,9 @@ async fn run_key(cell: &Cell, id: &str) -> EntityKey {
     EntityKey::run(NAMESPACE, id, run_id.await.unwrap().expect("it was started"))
 }
 
-/// The row of a run and the store's epoch.
-async fn stored(cell: &Cell, key: &EntityKey) -> (Option<EntityRow>, Checkpoint) {
-    let (shard, store) = (ShardId(0), cell.store.stores().shards);
-    let epoch = store.epochs(&[shard]).await.unwrap()[0];
-    let slice = Checkpoint {
-        shard,
-        epoch,
-        entities: vec![],
-        deleted: vec![],
-        waiting: vec![],
-        waiting_done: vec![],
-        history: vec![],
-        outbox: vec![],
-        outbox_done: vec![],
-        advance: None,
-    };
-    (store.load(&[(shard, key.clone())]).await.unwrap().remove(0), slice)
+/// The stored row of a run.
+async fn stored(cell: &Cell, key: &EntityKey) -> Option<EntityRow> {
+    cell.store.stores().shards.load(&[(ShardId(0), key.clone())]).await.unwrap().remove(0)
 }
 
 async fn assert_same(a: &Cell, b: &Cell, id: &str) {
@@ -142,7 +128,7 @@ async fn a_large_run_is_let_go_comes_back_and_becomes_small_again() {
         complete(&cell, &id, activity).await;
     }
     checkpoint(&cell).await;
-    let (row, _) = stored(&cell, &key).await;
+    let row = stored(&cell, &key).await;
     assert_eq!(row.expect("stored").chunks, []);
     cell.run(&id, terminate()).await.unwrap();
     assert_same(&cell.another().await, &cell, &id).await;
@@ -156,18 +142,17 @@ async fn a_run_whose_chunks_do_not_fit_is_kept_aside_and_its_shard_serves_on() {
     start_large(&cell, &good, 60).await;
     let key = run_key(&cell, &bad).await;
     checkpoint(&cell).await;
-    let (row, slice) = stored(&cell, &key).await;
-    let mut row = row.expect("stored");
+    let mut row = stored(&cell, &key).await.expect("stored");
     let lost = Chunk { data: Bytes::new(), ..row.chunks[1].clone() };
     row.chunks = vec![lost];
-    let slice = Checkpoint { entities: vec![row], ..slice };
+    let slice = Checkpoint { entities: vec![row], ..cell.slice().await };
     cell.store.stores().shards.checkpoint(&slice).await.unwrap();
     let again = cell.another().await;
     let answer = again.run(&bad, signal("s")).await;
     assert!(matches!(answer, Err(ShardError::Quarantined(_))), "{answer:?}");
     again.run(&good, signal("s")).await.unwrap();
     again.runtime.checkpoint_all().await.unwrap();
-    let kept = stored(&again, &key).await.0.expect("its rows are kept");
+    let kept = stored(&again, &key).await.expect("its rows are kept");
     assert!(!kept.chunks.is_empty());
 }
 
@@ -178,8 +163,7 @@ async fn chunks_of_an_expired_run_go() {
     start_large(&cell, &id, 60).await;
     checkpoint(&cell).await;
     let key = run_key(&cell, &id).await;
-    let (row, slice) = stored(&cell, &key).await;
-    let row = row.expect("stored");
+    let row = stored(&cell, &key).await.expect("stored");
     assert!(!row.chunks.is_empty());
     cell.run(&id, terminate()).await.unwrap();
     checkpoint(&cell).await;
@@ -189,10 +173,10 @@ async fn chunks_of_an_expired_run_go() {
     checkpoint(&cell).await;
     let target = Target::run(NAMESPACE, id.as_str(), key.run_id);
     assert!(!cell.runtime.read(&target, |view| view.run.is_some()).await.unwrap());
-    assert_eq!(stored(&cell, &key).await.0, None);
+    assert_eq!(stored(&cell, &key).await, None);
     // A row of that name finds nothing of the old one.
     let bare = EntityRow { chunks: vec![], ..row };
-    let again = Checkpoint { entities: vec![bare.clone()], ..slice };
+    let again = Checkpoint { entities: vec![bare.clone()], ..cell.slice().await };
     cell.store.stores().shards.checkpoint(&again).await.unwrap();
-    assert_eq!(stored(&cell, &key).await.0, Some(bare));
+    assert_eq!(stored(&cell, &key).await, Some(bare));
 }

@@ -63,18 +63,7 @@ async fn falsify_row(cell: &Cell, id: &str) {
     let key = EntityKey::run(NAMESPACE, id, run_id(cell, id).await.unwrap());
     let row = store.load(&[(shard, key)]).await.unwrap().remove(0).expect("stored");
     let row = EntityRow { closed: true, delete_at_ms: Some(1), billed_bytes: 1, ..row };
-    let slice = Checkpoint {
-        shard,
-        epoch: store.epochs(&[shard]).await.unwrap()[0],
-        entities: vec![row],
-        deleted: vec![],
-        waiting: vec![],
-        waiting_done: vec![],
-        history: vec![],
-        outbox: vec![],
-        outbox_done: vec![],
-        advance: None,
-    };
+    let slice = Checkpoint { entities: vec![row], ..cell.slice().await };
     store.checkpoint(&slice).await.unwrap();
 }
 

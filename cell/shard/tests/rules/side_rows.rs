@@ -9,23 +9,6 @@ use futures::FutureExt;
 
 const MIB: usize = 1 << 20;
 
-/// A slice of a checkpoint that does nothing yet, of whoever owns the first shard.
-async fn slice(cell: &Cell) -> Checkpoint {
-    let shard = ShardId(0);
-    Checkpoint {
-        shard,
-        epoch: cell.store.stores().shards.epochs(&[shard]).await.unwrap()[0],
-        entities: vec![],
-        deleted: vec![],
-        waiting: vec![],
-        waiting_done: vec![],
-        history: vec![],
-        outbox: vec![],
-        outbox_done: vec![],
-        advance: None,
-    }
-}
-
 async fn run_key(cell: &Cell, id: &str) -> EntityKey {
     let target = current(id);
     let run = cell.runtime.read(&target, |view| view.run.map(|run| run.run_id())).await.unwrap();
@@ -138,7 +121,7 @@ async fn a_damaged_or_missing_side_row_stops_recovery() {
         }
         let (history, deleted) =
             if damage == 3 { (vec![], vec![run.clone()]) } else { (vec![stands], vec![]) };
-        let broken = Checkpoint { history, deleted, ..slice(&cell).await };
+        let broken = Checkpoint { history, deleted, ..cell.slice().await };
         cell.engine().checkpoint(&broken).await.unwrap();
         let Err(ShardError::Store(StoreError::Corrupt(error))) = cell.try_another().await.map(drop) else {
             panic!("damage {damage} was not noticed")

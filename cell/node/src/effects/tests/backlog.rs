@@ -1,41 +1,25 @@
 //! A queue that nobody polls: what waits is in the store and not in memory, and a worker gets it in order.
 
-use super::Effects;
+use crate::effects::Effects;
+use crate::test_support::{NAMESPACE, World};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use cell_engine::Rejection;
 use cell_engine::commands::{RecordWorkflowTaskStarted, StartWorkflow};
-use cell_engine::{NamespaceConfig, Rejection, Time};
 use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, TaskQueueKey, TaskType};
-use cell_shard::{Clock, Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
+use cell_shard::{ShardConfig, ShardError, ShardRuntime, Target};
 use cell_store_sql::{SqliteOptions, SqliteStore, Synchronous};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-const NAMESPACE: Uuid = Uuid::from_u128(1);
 const WORKFLOWS: usize = 50_000;
 /// Workflows that start in the same millisecond.
 const AT_ONCE: usize = 250;
 /// Workflow ids that a shard keeps.
 const RESIDENT: usize = 500;
 const SHARDS: usize = 8;
-
-struct World(AtomicI64);
-
-impl Clock for World {
-    fn now(&self) -> Time {
-        Time(self.0.load(Ordering::SeqCst))
-    }
-}
-
-impl Namespaces for World {
-    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
-        Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
-    }
-}
 
 /// Shards and matching of one process.
 struct Node {
@@ -48,14 +32,7 @@ impl Node {
     async fn open(store: &SqliteStore, world: &Arc<World>, seed: u128) -> Node {
         let matching = Matching::new(MatchingConfig::default());
         let effects = Effects::new(Arc::clone(&matching));
-        let deps = ShardDeps {
-            store: store.stores().shards,
-            clock: Arc::clone(world) as _,
-            namespaces: Arc::clone(world) as _,
-            effects: Arc::clone(&effects) as _,
-            projections: Vec::new(),
-            seed,
-        };
+        let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
         let config = ShardConfig {
             shard_count: SHARDS as u32,
             resident_workflows: RESIDENT,
@@ -119,11 +96,11 @@ async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
     let mut options = SqliteOptions::new(directory.path().join("cell.db"));
     (options.synchronous, options.allow_unsafe) = (Synchronous::Off, true);
     let store = SqliteStore::connect(options).await.expect("a store");
-    let world = Arc::new(World(AtomicI64::new(1_800_000_000_000_000_000)));
+    let world = World::new();
     let node = Node::open(&store, &world, 1).await;
     let (mut most, ids) = (0, (0..WORKFLOWS).collect::<Vec<_>>());
     for some in ids.chunks(AT_ONCE) {
-        world.0.fetch_add(1_000_000, Ordering::SeqCst);
+        world.step(1_000_000);
         let starts = stream::iter(some).map(|n| {
             let start = StartWorkflow {
                 workflow_type: Some(WorkflowType { name: "type".into() }),

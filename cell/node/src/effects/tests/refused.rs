@@ -1,6 +1,7 @@
 //! A message that meets shards which refuse everything new, its own included.
 
-use super::Effects;
+use crate::effects::Effects;
+use crate::test_support::{NAMESPACE, World};
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{
     Command as WorkflowCommand, StartChildWorkflowExecutionCommandAttributes,
@@ -11,44 +12,19 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::{
     RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, SignalWorkflow, StartWorkflow, TaskRef,
 };
-use cell_engine::{NamespaceConfig, Time};
 use cell_matching::{Matching, MatchingConfig};
-use cell_shard::{Clock, Namespaces, ShardConfig, ShardDeps, ShardRuntime, Target};
+use cell_shard::{ShardConfig, ShardRuntime, Target};
 use cell_store::MemoryStore;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use uuid::Uuid;
 
-const NAMESPACE: Uuid = Uuid::from_u128(1);
 /// Above this many bytes the only shard refuses.
 const BATCH: usize = 8_000;
 
-struct World(AtomicI64);
-
-impl Clock for World {
-    fn now(&self) -> Time {
-        Time(self.0.load(Ordering::SeqCst))
-    }
-}
-
-impl Namespaces for World {
-    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
-        Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
-    }
-}
-
 async fn open(store: &FaultStore, world: &Arc<World>) -> Arc<ShardRuntime> {
     let effects = Effects::new(Matching::new(MatchingConfig::default()));
-    let deps = ShardDeps {
-        store: store.stores().shards,
-        clock: Arc::clone(world) as _,
-        namespaces: Arc::clone(world) as _,
-        effects: Arc::clone(&effects) as _,
-        projections: Vec::new(),
-        seed: 1,
-    };
+    let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, 1);
     let config = ShardConfig { shard_count: 1, batch_bytes: BATCH, ..ShardConfig::default() };
     let shards = ShardRuntime::open(config, deps).await.expect("opens");
     effects.connect(&shards);
@@ -97,7 +73,7 @@ async fn completion(shards: &ShardRuntime) -> RespondWorkflowTaskCompleted {
 #[tokio::test]
 async fn is_delivered_once_they_take_something_again() {
     let store = FaultStore::new(MemoryStore::new().stores(), 1);
-    let world = Arc::new(World(AtomicI64::new(1_800_000_000_000_000_000)));
+    let world = World::new();
     let shards = open(&store, &world).await;
     for id in ["parent", "busy"] {
         shards.execute(&at(id), start()).await.expect("starts");
@@ -129,7 +105,7 @@ async fn is_delivered_once_they_take_something_again() {
     let started = async {
         while !shards.read(&at("child"), |view| view.run.is_some()).await.expect("readable") {
             // It backs off by the cell's clock.
-            world.0.fetch_add(1_000_000_000, Ordering::SeqCst);
+            world.step(1_000_000_000);
             shards.wake_all_due().await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -1,43 +1,17 @@
 use super::*;
 use crate::queries::PendingQueries;
-use cell_engine::{NamespaceConfig, Time};
+use crate::test_support::{NAMESPACE, World};
 use cell_matching::{Matching, MatchingConfig, QueryError};
-use cell_shard::{Clock, EffectSink, Namespaces, ShardConfig, ShardDeps, ShardRuntime};
+use cell_shard::{ShardConfig, ShardRuntime};
+use cell_store::MemoryStore;
 use cell_store::fault::{Call, FaultStore};
-use cell_store::{MemoryStore, ShardId};
 use tokio_util::task::TaskTracker;
-
-const NAMESPACE: Uuid = Uuid::from_u128(1);
-
-struct World;
-
-impl Clock for World {
-    fn now(&self) -> Time {
-        Time(1_800_000_000_000_000_000)
-    }
-}
-
-impl Namespaces for World {
-    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
-        Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
-    }
-}
-
-impl EffectSink for World {
-    fn deliver(&self, _: ShardId, _: Vec<(atoll_internal_api::entity::EntityKey, cell_engine::Effect)>) {}
-}
 
 #[tokio::test]
 async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
     let store = FaultStore::new(MemoryStore::new().stores(), 1);
-    let deps = ShardDeps {
-        store: store.stores().shards,
-        clock: Arc::new(World),
-        namespaces: Arc::new(World),
-        effects: Arc::new(World),
-        projections: Vec::new(),
-        seed: 1,
-    };
+    let world = World::new();
+    let deps = world.deps(store.stores().shards, Arc::clone(&world) as _, 1);
     let shards = ShardRuntime::open(ShardConfig::default(), deps).await.expect("opens");
     let core = Core {
         shards,

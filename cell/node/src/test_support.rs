@@ -1,0 +1,59 @@
+//! What shards need of the world around them, for tests that run them without a node.
+
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Effect, NamespaceConfig, Time};
+use cell_shard::{Clock, EffectSink, Namespaces, ShardDeps};
+use cell_store::{ShardId, ShardStore};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use uuid::Uuid;
+
+/// The namespace of every test.
+pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(1);
+
+/// A clock that stands until it is moved on, any namespace, and nobody who does anything.
+pub(crate) struct World(AtomicI64);
+
+impl World {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000_000_000)))
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn step(&self, nanos: i64) {
+        self.0.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// What shards are given, with their effects going to `effects`.
+    pub(crate) fn deps(
+        self: &Arc<Self>,
+        store: Arc<dyn ShardStore>,
+        effects: Arc<dyn EffectSink>,
+        seed: u128,
+    ) -> ShardDeps {
+        ShardDeps {
+            store,
+            clock: Arc::clone(self) as _,
+            namespaces: Arc::clone(self) as _,
+            effects,
+            projections: Vec::new(),
+            seed,
+        }
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Namespaces for World {
+    fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
+        Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
+    }
+}
+
+impl EffectSink for World {
+    fn deliver(&self, _: ShardId, _: Vec<(EntityKey, Effect)>) {}
+}
