@@ -25,7 +25,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "usage-object",
         ],
     ),
-    ("cell-engine", &["atoll-api", "atoll-internal-api"]),
+    ("schedule-spec", &["atoll-api"]),
+    ("cell-engine", &["atoll-api", "atoll-internal-api", "schedule-spec"]),
     ("cell-store", &["atoll-internal-api"]),
     ("cell-store-sql", &["atoll-sqlite", "cell-store", "cell-visibility"]),
     ("cell-visibility", &["atoll-api", "atoll-internal-api"]),
@@ -65,7 +66,7 @@ const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
 ];
 
 /// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies.
-const PURE: &[&str] = &["cell-engine", "metering-rules", "billing-core"];
+const PURE: &[&str] = &["cell-engine", "schedule-spec", "metering-rules", "billing-core"];
 const IMPURE: &[&str] = &["tokio", "sqlx", "tonic", "rand", "hyper", "axum", "reqwest"];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -1,0 +1,85 @@
+//! A spec made ready for asking.
+
+use crate::calendar::Calendar;
+use crate::canonical::canonical;
+use crate::civil;
+use crate::error::SpecError;
+use crate::field::YEARS;
+use crate::interval::{Interval, saturating_nanos};
+use crate::jitter::Seed;
+use crate::times::{Next, Times};
+use crate::zone::Zone;
+use atoll_api::temporal::api::schedule::v1::ScheduleSpec;
+use prost_types::Timestamp;
+use std::sync::Arc;
+
+/// Largest canonical form, encoded. What is larger could not be stored anyway (the limit of a payload).
+pub const MAX_CANONICAL_BYTES: usize = 2 << 20;
+
+/// A spec that can be asked for its times.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub(crate) zone: Arc<Zone>,
+    pub(crate) calendars: Vec<Calendar>,
+    pub(crate) intervals: Vec<Interval>,
+    pub(crate) excludes: Vec<Calendar>,
+    /// Unix second before which nothing is named.
+    pub(crate) start: i64,
+    /// Unix second after which nothing is named.
+    pub(crate) end: i64,
+    pub(crate) jitter_ms: i64,
+}
+
+impl Spec {
+    /// Reads and checks a spec.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the original's words.
+    pub fn compile(spec: &ScheduleSpec) -> Result<Self, SpecError> {
+        let canonical = canonical(spec)?;
+        let zone = Zone::load(&canonical.timezone_name, &canonical.timezone_data)?;
+        let end_of_years = civil::days(YEARS.1 + 1, 1, 1) * civil::DAY - 1;
+        Ok(Self {
+            calendars: canonical.structured_calendar.iter().filter_map(Calendar::of).collect(),
+            intervals: canonical.interval.iter().map(Interval::of).collect(),
+            excludes: canonical.exclude_structured_calendar.iter().filter_map(Calendar::of).collect(),
+            start: canonical.start_time.as_ref().map_or(0, second),
+            end: canonical.end_time.as_ref().map_or(end_of_years, |end| second(end).min(end_of_years)),
+            jitter_ms: saturating_nanos(canonical.jitter.as_ref()) / 1_000_000,
+            zone,
+        })
+    }
+
+    /// The first time after a moment (Unix milliseconds).
+    pub fn next(&self, seed: &Seed, after_ms: i64) -> Next {
+        self.times(seed, after_ms).next()
+    }
+
+    /// All times after a moment (Unix milliseconds), one after the other.
+    pub fn times<'a>(&'a self, seed: &'a Seed, after_ms: i64) -> Times<'a> {
+        Times::new(self, seed, after_ms)
+    }
+}
+
+impl Default for Spec {
+    /// A spec that names nothing.
+    fn default() -> Self {
+        Self {
+            zone: Arc::new(Zone::utc()),
+            calendars: Vec::new(),
+            intervals: Vec::new(),
+            excludes: Vec::new(),
+            start: 0,
+            end: 0,
+            jitter_ms: 0,
+        }
+    }
+}
+
+/// Whole seconds of a published moment, within the years that can be told.
+fn second(time: &Timestamp) -> i64 {
+    const YEAR_1: i64 = -62_135_596_800;
+    const YEAR_9999: i64 = 253_402_300_799;
+    let carried = i64::from(time.nanos).div_euclid(1_000_000_000);
+    time.seconds.saturating_add(carried).clamp(YEAR_1, YEAR_9999)
+}
