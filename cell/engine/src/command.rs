@@ -1,37 +1,38 @@
-//! What a command is, what it sees, and what it decides.
+//! What a command is, what it needs, and what it decides.
 
-use crate::current_run::CurrentRun;
+use crate::family::Family;
 use crate::ids::IdSource;
 use crate::limits::Limits;
+use crate::memory::{Memory, Needs};
 use crate::rejection::Rejection;
-use crate::run::Run;
 use crate::time::Time;
 use crate::transition::Transition;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Something asked of a workflow id: a client's request, a worker's answer, a message from another
-/// entity, a wake-up. Deciding is pure: it reads the view and answers what should change.
-pub trait Command: Send {
+/// What a command of this type sees.
+pub type ViewOf<'a, C> = <<C as Command>::Family as Family>::View<'a>;
+/// What a command of this type is sent to.
+pub type AddressOf<C> = <<C as Command>::Family as Family>::Address;
+
+/// Something asked of a family: a client's request, a worker's answer, a message from another entity, a wake-up.
+/// Deciding is pure: it reads the view and answers what should change.
+pub trait Command: Send + Sync {
+    /// What is decided on, and changed, together.
+    type Family: Family;
+
     /// What the caller gets when the command is accepted (or was a harmless repetition).
     type Reply: Send + 'static;
 
+    /// What is missing before this can be decided. The caller sees to it and asks again until nothing is. Pure, like
+    /// deciding; what it found in memory is still there when the command is decided.
+    fn needs(&self, at: &AddressOf<Self>, memory: Memory<'_>) -> Result<(), Needs> {
+        Self::Family::needs(at, memory)
+    }
+
     /// Decides. Nothing has changed yet when this returns: the caller applies the transitions and
     /// appends them, all or none.
-    fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<Self::Reply>;
-}
-
-/// What a command may look at: the workflow id's current-run record and the addressed run.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    /// Namespace addressed.
-    pub namespace_id: Uuid,
-    /// Workflow id addressed.
-    pub workflow_id: &'a Arc<str>,
-    /// The current-run record, if the workflow id was ever used and not deleted.
-    pub current: Option<&'a CurrentRun>,
-    /// The addressed run: the one named in the request, else the current one.
-    pub run: Option<&'a Run>,
+    fn decide(self, view: ViewOf<'_, Self>, context: &mut Context<'_>) -> Decision<Self::Reply>;
 }
 
 /// What a command may use besides the view.

@@ -1,10 +1,11 @@
 //! The current-run record of a workflow id.
 
 use crate::effect::EffectDelta;
+use crate::entity::{Entity, EntityCheckpoint, Stored};
 use crate::run::RestoreError;
 use crate::transition::Transition;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
-use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::entity::{Chunk, EntityKey};
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::CurrentRunSnapshot;
 use bytes::Bytes;
@@ -22,11 +23,6 @@ impl CurrentRun {
     /// A record before its first transition.
     pub fn new(key: EntityKey) -> Self {
         Self { key, record: CurrentRunSnapshot::default() }
-    }
-
-    /// Its name.
-    pub fn key(&self) -> &EntityKey {
-        &self.key
     }
 
     /// The current run.
@@ -49,8 +45,28 @@ impl CurrentRun {
         Uuid::from_slice(&self.record.first_execution_run_id).unwrap_or_default()
     }
 
-    /// Applies one step.
-    pub fn apply(&mut self, transition: &Transition) -> EffectDelta {
+    /// The state as it is stored.
+    pub fn snapshot(&self) -> Bytes {
+        self.record.encode_to_vec().into()
+    }
+}
+
+impl Stored for CurrentRun {
+    fn create(key: EntityKey) -> Self {
+        Self::new(key)
+    }
+
+    fn restore(key: EntityKey, base: Bytes, _: &[Chunk]) -> Result<Self, RestoreError> {
+        Ok(Self { key, record: CurrentRunSnapshot::decode(base)? })
+    }
+}
+
+impl Entity for CurrentRun {
+    fn key(&self) -> &EntityKey {
+        &self.key
+    }
+
+    fn apply(&mut self, transition: &Transition) -> EffectDelta {
         for change in &transition.changes {
             match &change.kind {
                 Some(Kind::CurrentRunSet(set)) => {
@@ -71,13 +87,11 @@ impl CurrentRun {
         EffectDelta::default()
     }
 
-    /// The state as it is stored.
-    pub fn snapshot(&self) -> Bytes {
-        self.record.encode_to_vec().into()
+    fn checkpoint(&mut self) -> EntityCheckpoint {
+        EntityCheckpoint::whole(self.snapshot())
     }
 
-    /// The record that a snapshot was taken of.
-    pub fn restore(key: EntityKey, snapshot: Bytes) -> Result<Self, RestoreError> {
-        Ok(Self { key, record: CurrentRunSnapshot::decode(snapshot)? })
+    fn current_run(&self) -> Option<Uuid> {
+        Some(self.run_id())
     }
 }

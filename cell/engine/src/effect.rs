@@ -49,6 +49,21 @@ pub enum EffectKind {
     NotifyParent(ParentTarget),
 }
 
+impl EffectKind {
+    /// Whether a row of the store's table of waiting tasks stands for it once its entity is written. A task on a sticky
+    /// queue has no row: its worker takes it within seconds, or the run's deadline moves it to the normal queue. Nor
+    /// has what an entity tells other entities.
+    pub fn waits_in_store(&self) -> bool {
+        match self {
+            Self::DispatchWorkflowTask(task) => task.sticky_normal_queue.is_none(),
+            Self::DispatchActivity(_) => true,
+            Self::StartChild(_) | Self::ReleaseChild(_) | Self::CloseChild(..) | Self::NotifyParent(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// A workflow task that waits for a worker.
 #[derive(Clone, PartialEq, Debug)]
 pub struct WorkflowTaskDispatch {

@@ -3,14 +3,30 @@
 //! Owns: what a workflow execution is, what every command means to it, which events and changes follow, what it
 //! wants from the world. Does not own: time, ids, I/O, storage, delivery: they are parameters or the caller's.
 //!
-//! Shape: `Command::decide` reads a [`View`] and answers [`Transition`]s; [`Run::apply`] and [`CurrentRun::apply`] are
-//! the only way that state changes, live and in recovery, and answer the difference in wanted [`Effect`]s.
+//! Shape: an [`Entity`] is everything durable with a name. A [`Command`] names the [`Family`] that it is decided on, says
+//! what of it has to be in memory ([`Command::needs`]), reads the family's view and answers [`Transition`]s
+//! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
+//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know none by name.
 //!
 //! To add a command: a file in `commands/`, its `decide` in terms of [`draft::Draft`], and, where it changes something
 //! that is no event, a message in `change.proto` with its arm in `run/apply.rs`.
 //!
-//! A checkpoint writes what [`Run::checkpoint`] answers: a small run whole, a large one as a base and the chunks of its
-//! collections that changed since the last write that was confirmed.
+//! To add a kind of entity:
+//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
+//! 2. its messages: changes in `change.proto`, a snapshot in `state.proto`;
+//! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, the one that wakes it ([`Wakes`]);
+//! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
+//! 5. its line in the [`Registry`];
+//! 6. where it wants something of a new sort from the world, that sort of [`EffectKind`] and who carries it out
+//!    (`effects` of `cell-node`);
+//! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
+//!    family's address.
+//!
+//! Nothing in `cell-shard`, `cell-store` or a store engine changes: the tests of `cell-shard` host a kind of their own
+//! (`tests/rules/fixture/alarm.rs`).
+//!
+//! A checkpoint writes what [`Entity::checkpoint`] answers: a small run whole, a large one as a base and the chunks of
+//! its collections that changed since the last write that was confirmed.
 //!
 //! Invariants: a step costs O(log n) in what is pending; events alone rebuild the state that a reset needs; event ids
 //! are contiguous; an effect's back-off is state.
@@ -24,8 +40,12 @@ mod current_run;
 mod describe;
 mod draft;
 mod effect;
+mod entity;
+mod family;
 mod ids;
 mod limits;
+mod memory;
+mod registry;
 mod rejection;
 mod retry;
 mod run;
@@ -35,16 +55,20 @@ mod transition;
 mod visibility;
 
 pub use batches::begins_batch;
-pub use command::{Command, Context, Decision, NamespaceConfig, Release, View};
+pub use command::{AddressOf, Command, Context, Decision, NamespaceConfig, Release, ViewOf};
 pub use current_run::CurrentRun;
 pub use describe::Description;
 pub use effect::*;
+pub use entity::{Entity, EntityCheckpoint, Stored};
+pub use family::*;
 pub use ids::IdSource;
 pub use limits::Limits;
+pub use memory::{Known, Memory, Needs, Residents};
+pub use registry::{Kind, Registry, WakeCommand, Wakes};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{Receipt, RestoreError, Run, RunCheckpoint};
+pub use run::{Receipt, RestoreError, Run};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

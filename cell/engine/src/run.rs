@@ -10,13 +10,14 @@ mod children;
 mod chunks;
 mod deadlines;
 mod effects;
+mod entity;
 mod events;
 mod pending;
 mod priority;
 mod request_ids;
 mod snapshot;
 
-pub use checkpoint::{Receipt, RunCheckpoint};
+pub use checkpoint::Receipt;
 pub(crate) use deadlines::Due;
 pub(crate) use events::closing_status;
 #[cfg(debug_assertions)]

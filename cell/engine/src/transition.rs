@@ -53,7 +53,7 @@ impl Transition {
         }
         log::Transition {
             entity: Some(log::EntityName {
-                kind: self.entity.kind as u32,
+                kind: self.entity.kind.number().into(),
                 namespace_id: Bytes::copy_from_slice(self.entity.namespace_id.as_bytes()),
                 id: self.entity.id.to_string(),
                 run_id: Bytes::copy_from_slice(self.entity.run_id.as_bytes()),
@@ -71,7 +71,7 @@ impl Transition {
         let bad = || prost::DecodeError::new("logged transition has no valid entity name");
         let name = logged.entity.as_ref().ok_or_else(bad)?;
         let entity = EntityKey {
-            kind: u8::try_from(name.kind).ok().and_then(EntityKind::from_number).ok_or_else(bad)?,
+            kind: u8::try_from(name.kind).map(EntityKind::numbered).map_err(|_| bad())?,
             namespace_id: Uuid::from_slice(&name.namespace_id).map_err(|_| bad())?,
             id: name.id.as_str().into(),
             run_id: Uuid::from_slice(&name.run_id).map_err(|_| bad())?,

@@ -11,8 +11,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, EffectKey, EffectKind, IdSource, Limits, NamespaceConfig, Run, Time,
-    Transition, View,
+    Command, Context, CurrentRun, EffectKey, EffectKind, Entity as _, IdSource, Limits, NamespaceConfig, Run,
+    Time, Transition, View, Workflows,
 };
 use prost::Message;
 use prost_types::Duration;
@@ -130,13 +130,14 @@ impl Bench {
     }
 
     /// Decides and applies; panics where the step is refused. Answers what it cost.
-    fn step<C: Command>(&mut self, command: C) -> (C::Reply, Cost) {
+    fn step<C: Command<Family = Workflows>>(&mut self, command: C) -> (C::Reply, Cost) {
         let before = cost_so_far();
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.workflow_id,
             current: self.current.as_ref(),
             run: self.run.as_ref(),
+            current_run: self.run.as_ref(),
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
@@ -152,10 +153,10 @@ impl Bench {
     fn apply(&mut self, transition: &Transition) {
         let key = || transition.entity.clone();
         std::hint::black_box(match transition.entity.kind {
-            EntityKind::CurrentRun => {
+            EntityKind::CURRENT_RUN => {
                 self.current.get_or_insert_with(|| CurrentRun::new(key())).apply(transition)
             }
-            EntityKind::WorkflowRun => self.run.get_or_insert_with(|| Run::new(key())).apply(transition),
+            _ => self.run.get_or_insert_with(|| Run::new(key())).apply(transition),
         });
     }
 

@@ -3,7 +3,7 @@
 use crate::queries::PendingQueries;
 use crate::status::status;
 use atoll_api::call::Status;
-use cell_engine::{Command, Run};
+use cell_engine::{Command, Run, Workflows};
 use cell_matching::Matching;
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
@@ -28,11 +28,15 @@ impl Core {
 
     /// What a request addresses: the named run, or the current one.
     pub(crate) fn target(namespace_id: Uuid, workflow_id: &str, run_id: &str) -> Target {
-        Target { namespace_id, workflow_id: workflow_id.into(), run_id: Uuid::parse_str(run_id).ok() }
+        Target::new(namespace_id, workflow_id, Uuid::parse_str(run_id).ok())
     }
 
     /// Executes a command for a call: what went wrong comes as the call's status.
-    pub(crate) async fn execute<C: Command>(&self, target: &Target, command: C) -> Result<C::Reply, Status> {
+    pub(crate) async fn execute<C: Command<Family = Workflows>>(
+        &self,
+        target: &Target,
+        command: C,
+    ) -> Result<C::Reply, Status> {
         self.shards.execute(target, command).await.map_err(|error| status(error, target))
     }
 

@@ -183,6 +183,7 @@ async fn open(
             namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
             effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
             projections,
+            kinds: cell_engine::Registry::default(),
             seed: random_id().as_u128(),
         },
     )

@@ -1,7 +1,7 @@
 //! What shards need of the world around them, for tests that run them without a node.
 
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Effect, NamespaceConfig, Time};
+use cell_engine::{Effect, NamespaceConfig, Registry, Time};
 use cell_shard::{Clock, EffectSink, Namespaces, ShardDeps};
 use cell_store::{ShardId, ShardStore};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ impl World {
             namespaces: Arc::clone(self) as _,
             effects,
             projections: Vec::new(),
+            kinds: Registry::default(),
             seed,
         }
     }

@@ -10,13 +10,15 @@
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
-use crate::resident::{Entity, Resident, Slot, Workflow, WorkflowKey};
+use crate::history_tail::HistoryTail;
+use crate::resident::Resident;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::state::{Deleted, Phase, ShardState};
+use crate::state::{Phase, ShardState};
+use crate::table::Deleted;
 use crate::waiting;
 use crate::waiting_rows::{RowChanges, RowReceipt};
-use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
@@ -40,7 +42,7 @@ struct Written {
 struct Slice {
     checkpoint: Checkpoint,
     written: Vec<Written>,
-    /// Runs whose last change is not durable yet.
+    /// Entities whose last change is not durable yet.
     skipped: Vec<EntityKey>,
     /// Where to go on; `None` after the last.
     last: Option<EntityKey>,
@@ -68,10 +70,10 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Answers the runs that could not be written because their last change is not durable yet.
+    /// Answers the entities that could not be written because their last change is not durable yet.
     pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<Vec<EntityKey>, ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
-        shard.state.lock().tail.attempted();
+        shard.state.lock().log.tail.attempted();
         let mut after = None;
         let mut skipped = Vec::new();
         loop {
@@ -108,12 +110,13 @@ impl ShardRuntime {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
             let checkpoint =
-                ShardCheckpoint { time_ns: state.time.0, sealed_hour_ms: state.durable_sealed_hour_ms };
+                ShardCheckpoint { time_ns: state.time.0, sealed_hour_ms: state.log.durable_sealed_hour_ms };
             // A deletion may be acted on only once its record is durable.
             let deleted: Vec<(EntityKey, Deleted)> = state
+                .table
                 .deleted
                 .iter()
-                .filter(|(_, gone)| gone.ordinal <= state.durable)
+                .filter(|(_, gone)| gone.ordinal <= state.log.durable)
                 .map(|(key, gone)| (key.clone(), *gone))
                 .collect();
             let mut slice = empty(&state);
@@ -136,16 +139,10 @@ impl ShardRuntime {
             if !state.serves(slice.epoch) {
                 return Err(ShardError::NotOwner(shard.id));
             }
-            state.checkpoint_seq = state.checkpoint_seq.max(through);
-            state.tail.checkpointed(through);
+            state.log.checkpoint_seq = state.log.checkpoint_seq.max(through);
+            state.log.tail.checkpointed(through);
             shard.note_tail(&state);
-            for (key, gone) in &deleted {
-                if state.deleted.get(key) == Some(gone) {
-                    state.deleted.remove(key);
-                }
-            }
-            // A load that read one of these rows before they went must not bring it back.
-            state.generation += u64::from(!deleted.is_empty());
+            state.table.rows_are_gone(&deleted);
         }
         self.store.trim(shard.id).await?;
         Ok(())
@@ -169,28 +166,28 @@ impl ShardRuntime {
 /// Durable dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
 /// is kept aside.
 fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardConfig) -> Slice {
-    use std::ops::Bound::{Excluded, Unbounded};
-    let from = after.map_or(Unbounded, Excluded);
     let began = Instant::now();
     let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), skipped: Vec::new(), last: None };
     let mut failed = Vec::new();
-    let ShardState { id, dirty, workflows, durable, .. } = state;
-    for (index, key) in dirty.range::<EntityKey, _>((from, Unbounded)).enumerate() {
-        let Some(workflow) = workflows.get_mut(&WorkflowKey::of(key)) else { continue };
-        match guarded(EngineCall::Snapshot, key, || snapshot(workflow, key, *id, *durable)) {
-            Ok(Some(Snapshot { row, changes, segments, written })) => {
+    let (id, durable) = (state.id, state.log.durable);
+    let keys = state.table.dirty_after(after, config.slice_entities);
+    let more = keys.len() >= config.slice_entities;
+    for (index, key) in keys.iter().enumerate() {
+        let Some(resident) = state.table.get_mut(key) else { continue };
+        match guarded(EngineCall::Snapshot, key, || snapshot(resident, key, id, durable)) {
+            Ok(Some(Snapshot { row, reborn, changes, segments, written })) => {
                 slice.written.push(written);
                 slice.checkpoint.entities.push(row);
+                slice.checkpoint.deleted.extend(reborn);
                 slice.checkpoint.waiting.extend(changes.waiting);
                 let done = changes.done.into_iter().map(|task| (key.clone(), task));
                 slice.checkpoint.waiting_done.extend(done);
                 slice.checkpoint.history.extend(segments);
             }
-            Ok(None) if key.kind == EntityKind::WorkflowRun => slice.skipped.push(key.clone()),
-            Ok(None) => {}
+            Ok(None) => slice.skipped.push(key.clone()),
             Err(_) => failed.push(key.clone()),
         }
-        if index + 1 >= config.slice_entities || began.elapsed() >= config.slice_time {
+        if began.elapsed() >= config.slice_time || more && index + 1 == keys.len() {
             slice.last = Some(key.clone());
             break;
         }
@@ -202,84 +199,56 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
 /// An entity as a slice writes it.
 struct Snapshot {
     row: EntityRow,
+    /// Its name, where rows of an earlier entity of that name may have to go first.
+    reborn: Option<EntityKey>,
     changes: RowChanges,
     segments: Vec<HistorySegment>,
     written: Written,
 }
 
 /// An entity whose last change is durable, with its waiting tasks and unwritten history.
-fn snapshot(workflow: &mut Workflow, key: &EntityKey, shard: ShardId, durable: u64) -> Option<Snapshot> {
-    match key.kind {
-        EntityKind::CurrentRun => {
-            let current = workflow.current.as_mut()?.resident_mut()?;
-            if current.ordinal > durable {
-                return None;
-            }
-            let (row, receipt) = current.entity.row(key.clone(), current.position);
-            let (key, position) = (key.clone(), current.position);
-            let written = Written { key, position, last_event: 0, receipt, rows: RowReceipt::default() };
-            Some(Snapshot { row, changes: RowChanges::default(), segments: Vec::new(), written })
-        }
-        EntityKind::WorkflowRun => {
-            let run = workflow.run_mut(key.run_id)?.resident_mut()?;
-            if run.ordinal > durable {
-                return None;
-            }
-            let segment = |(first_event_id, last_event_id, events)| HistorySegment {
-                key: key.clone(),
-                first_event_id,
-                last_event_id,
-                events,
-            };
-            let segments = run.history.unwritten().into_iter().map(segment).collect();
-            let (row, receipt) = run.entity.row(key.clone(), run.position);
-            let (changes, rows) = run.waiting.changes(|task| waiting::wanted_row(shard, &run.entity, task));
-            let (key, position, last_event) = (key.clone(), run.position, run.history.last());
-            let written = Written { key, position, last_event, receipt, rows };
-            Some(Snapshot { row, changes, segments, written })
-        }
+fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId, durable: u64) -> Option<Snapshot> {
+    if resident.core.ordinal > durable {
+        return None;
     }
-}
-
-fn mark_clean(state: &mut ShardState, written: &Written) {
-    let Some(workflow) = state.workflows.get_mut(&WorkflowKey::of(&written.key)) else { return };
-    let unchanged = match written.key.kind {
-        EntityKind::CurrentRun => {
-            let Some(current) = workflow.current.as_mut().and_then(Slot::resident_mut) else { return };
-            settle(current, written)
-        }
-        EntityKind::WorkflowRun => {
-            let Some(run) = workflow.run_mut(written.key.run_id).and_then(Slot::resident_mut) else { return };
-            run.history.written(written.last_event);
-            run.waiting.written(&written.rows);
-            settle(run, written)
-        }
+    let (row, receipt) = resident.row(key.clone());
+    let Resident { core, history, waiting, entity } = resident;
+    let segment = |(first_event_id, last_event_id, events)| HistorySegment {
+        key: key.clone(),
+        first_event_id,
+        last_event_id,
+        events,
     };
-    if unchanged {
-        state.dirty.remove(&written.key);
+    let unwritten = history.as_ref().map(HistoryTail::unwritten).unwrap_or_default();
+    let segments = unwritten.into_iter().map(segment).collect();
+    let (changes, rows) = waiting.changes(|task| waiting::wanted_row(shard, &**entity, task));
+    let written = Written {
+        key: key.clone(),
+        position: core.position,
+        last_event: history.as_ref().map_or(0, HistoryTail::last),
+        receipt,
+        rows,
+    };
+    let reborn = core.reborn.then(|| key.clone());
+    Some(Snapshot { row, reborn, changes, segments, written })
+}
+
+/// A slice stands: the entity is clean, unless it changed meanwhile.
+fn mark_clean(state: &mut ShardState, written: &Written) {
+    let Some(resident) = state.table.get_mut(&written.key) else { return };
+    if let Some(history) = &mut resident.history {
+        history.written(written.last_event);
     }
-}
-
-/// Whether the entity is as it was written; if not, it is dirty from the row after.
-fn settle<T: Entity>(resident: &mut Resident<T>, written: &Written) -> bool {
+    resident.waiting.written(&written.rows);
     resident.entity.checkpointed(&written.receipt);
-    let unchanged = resident.position == written.position;
-    resident.first_dirty = if unchanged { None } else { Some(written.position.seq) };
-    unchanged
+    resident.core.reborn = false;
+    state.table.stored(&written.key, written.position);
 }
 
-/// The last durable row that no dirty, quarantined or not yet durably deleted entity still needs.
+/// The last durable row that no entity still needs.
 fn checkpoint_position(state: &ShardState) -> u64 {
-    state
-        .dirty
-        .iter()
-        .filter_map(|key| state.first_dirty(key))
-        .chain(state.quarantined.values().copied())
-        .chain(
-            state.deleted.values().filter(|gone| gone.ordinal > state.durable).filter_map(|g| g.first_dirty),
-        )
-        .map(|first| first.saturating_sub(1))
-        .fold(state.durable_seq, u64::min)
+    let needed = state.table.needed_from(state.log.durable);
+    needed.map_or(state.log.durable_seq, |seq| seq.saturating_sub(1).min(state.log.durable_seq))
 }
 
 fn empty(state: &ShardState) -> Checkpoint {

@@ -51,8 +51,8 @@ impl ShardRuntime {
                     return None;
                 }
                 let epoch = state.epoch;
-                let batch = state.open.take(shard.id, epoch, batch_id)?;
-                state.in_flight_bytes = batch.bytes;
+                let batch = state.log.open.take(shard.id, epoch, batch_id)?;
+                state.log.in_flight_bytes = batch.bytes;
                 Some(batch)
             })
             .collect()
@@ -163,14 +163,14 @@ impl ShardRuntime {
             if !state.serves(first.epoch) {
                 return;
             }
-            state.in_flight_bytes = 0;
-            batch.weights.iter().for_each(|(seq, bytes)| state.tail.push(*seq, *bytes));
+            state.log.in_flight_bytes = 0;
+            batch.weights.iter().for_each(|(seq, bytes)| state.log.tail.push(*seq, *bytes));
             shard.note_tail(&state);
             if let Some(seal) = facts.seals.last() {
-                state.durable_sealed_hour_ms = Some(seal.hour_start_ms);
+                state.log.durable_sealed_hour_ms = Some(seal.hour_start_ms);
             }
-            let checkpoint = state.tail.exceeds(self.config.tail_bytes) || self.crowded(&state);
-            (state.durable_to(batch.last_ordinal, last.seq), checkpoint)
+            let checkpoint = state.log.tail.exceeds(self.config.tail_bytes) || self.crowded(&state);
+            (state.log.durable_to(batch.last_ordinal, last.seq), checkpoint)
         };
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
@@ -191,11 +191,11 @@ impl ShardRuntime {
         }
     }
 
-    /// Whether there are more workflow ids in memory than there should be, and enough was written since the last
+    /// Whether there are more entities in memory than there should be, and enough was written since the last
     /// checkpoint that one is worth it: only what is written can be let go of.
     fn crowded(&self, state: &ShardState) -> bool {
-        state.workflows.len() > self.config.resident_workflows
-            && state.tail.exceeds(self.config.tail_bytes / 8)
+        state.table.residents() > self.config.resident_entities
+            && state.log.tail.exceeds(self.config.tail_bytes / 8)
     }
 
     /// Has the shard with the longest tail take a checkpoint when all of them together are too long.
@@ -206,7 +206,7 @@ impl ShardRuntime {
         }
         let longest = self.shards.iter().max_by_key(|shard| length(shard));
         // One that could not be shortened of late counts again once it has grown.
-        if let Some(shard) = longest.filter(|shard| shard.state.lock().tail.exceeds(length(shard))) {
+        if let Some(shard) = longest.filter(|shard| shard.state.lock().log.tail.exceeds(length(shard))) {
             shard.checkpoint_due.notify_one();
         }
     }

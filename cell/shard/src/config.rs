@@ -29,9 +29,9 @@ pub struct ShardConfig {
     pub slice_time: Duration,
     /// Entities encoded under one hold of the shard's lock during a checkpoint.
     pub slice_entities: usize,
-    /// Workflow ids that a shard keeps in memory beyond those that have messages pending or changed since the last
+    /// Entities that a shard keeps in memory beyond those that have messages pending or changed since the last
     /// checkpoint; above it, an eighth of `tail_bytes` triggers one.
-    pub resident_workflows: usize,
+    pub resident_entities: usize,
     /// How far ahead the wake index is read from the store.
     pub wake_window: Duration,
     /// Rows that one look at the wake index reads. Where more are due, the next look reads further.
@@ -60,7 +60,7 @@ impl Default for ShardConfig {
             node_tail_bytes: 64 << 20,
             slice_time: Duration::from_millis(5),
             slice_entities: 64,
-            resident_workflows: 20_000,
+            resident_entities: 40_000,
             wake_window: Duration::from_secs(120),
             due_rows: 10_000,
             append_retry: Duration::from_millis(50),

@@ -1,12 +1,12 @@
 //! A shard as it stands in a store: its checkpoint's own state and its tail, decoded.
 
-use crate::log_row::decode;
+use crate::log_row;
 use crate::names::deleted_keys;
 use crate::side_rows::SideRow;
-use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};
-use cell_engine::{Time, Transition};
+use cell_engine::{Registry, Time, Transition};
 use cell_store::{Acquired, HistorySegment, Inspector, Position, ShardId, StoreError};
 use prost::Message;
 use std::collections::{HashSet, VecDeque};
@@ -21,10 +21,10 @@ pub(crate) struct Found {
 
 impl Found {
     /// Decodes a shard. `Corrupt` names the shard and the row where something is damaged or missing.
-    pub(crate) fn read(acquired: Acquired) -> Result<Self, StoreError> {
+    pub(crate) fn read(acquired: Acquired, kinds: &Registry) -> Result<Self, StoreError> {
         let checkpoint = ShardCheckpoint::decode(acquired.checkpoint_state.clone())
             .map_err(|e| StoreError::Corrupt(format!("checkpoint state of shard {}: {e}", acquired.shard)))?;
-        let tail = decode_tail(&acquired)?;
+        let tail = decode_tail(&acquired, kinds)?;
         Ok(Self { acquired, checkpoint, tail })
     }
 
@@ -42,13 +42,14 @@ impl Found {
 /// Snapshots are not looked at: they are read, and refused, when they are needed.
 #[derive(Default)]
 pub struct LogInspector {
+    kinds: Registry,
     /// Side rows of the last shard that were asked for and not shown, in order.
     asked: VecDeque<SideRow>,
 }
 
 impl Inspector for LogInspector {
     fn shard(&mut self, found: Acquired) -> Result<Vec<(ShardId, EntityKey, i64)>, StoreError> {
-        let Found { acquired, tail, .. } = Found::read(found)?;
+        let Found { acquired, tail, .. } = Found::read(found, &self.kinds)?;
         let deleted = deleted_in(&tail);
         self.asked.clear();
         for (seq, batch) in &tail {
@@ -73,21 +74,21 @@ impl Inspector for LogInspector {
     }
 }
 
-/// Runs that the tail deletes: nothing that the tail says of them before that matters. A current-run record is
-/// none of them: its id may be in use again further on in the tail, so replay removes it where the tail does.
+/// Entities that the tail deletes for good: nothing that the tail says of them before that matters. One that may come
+/// into being again (a current-run record) is none of them: replay removes it where the tail does.
 pub(crate) fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
     tail.iter()
         .flat_map(|(_, batch)| &batch.records)
         .filter_map(|record| match &record.shard_fact {
-            Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
+            Some(ShardFact::EntitiesDeleted(deleted)) => Some(deleted),
             _ => None,
         })
         .flat_map(deleted_keys)
-        .filter(|key| key.kind == EntityKind::WorkflowRun)
+        .filter(EntityKey::is_used_once)
         .collect()
 }
 
-fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> {
+fn decode_tail(acquired: &Acquired, kinds: &Registry) -> Result<Vec<(u64, LogBatch)>, StoreError> {
     let expected = acquired.checkpoint_seq + 1..=acquired.last_seq;
     if !acquired.tail.iter().map(|row| row.seq).eq(expected) {
         return Err(StoreError::Corrupt(format!("the log of shard {} has a gap", acquired.shard)));
@@ -96,7 +97,7 @@ fn decode_tail(acquired: &Acquired) -> Result<Vec<(u64, LogBatch)>, StoreError> 
         .tail
         .iter()
         .map(|row| {
-            decode(row.data.clone())
+            log_row::decode(row.data.clone(), kinds)
                 .map(|batch| (row.seq, batch))
                 .map_err(|e| StoreError::Corrupt(format!("shard {} row {}: {e}", acquired.shard, row.seq)))
         })

@@ -3,10 +3,8 @@
 use crate::error::ShardError;
 use crate::history_tail::cut;
 use crate::runtime::ShardRuntime;
-use crate::state::Target;
-use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
-use std::sync::Arc;
+use cell_engine::{Family, Target, Workflows};
 
 /// Bytes read from the store for one page.
 const PAGE_BYTES: usize = 4 << 20;
@@ -31,16 +29,15 @@ impl ShardRuntime {
     ) -> Result<Option<HistoryPage>, ShardError> {
         let shard = self.shard(target);
         let (found, wait, term) = {
-            let (mut state, run_id) = self.ready(shard, target).await?;
-            let ordinal = state.target_ordinal(target, run_id);
-            let wait = state.wait_for(ordinal);
-            let workflow = state.workflows.get(&target.workflow());
-            let run = run_id.and_then(|run_id| Some((run_id, workflow?.run(run_id)?.resident()?)));
-            let found = run.map(|(run_id, run)| {
+            let mut state = self.ready(shard, |memory| Workflows::needs(target, memory)).await?;
+            let members = Workflows::members(target, state.table.memory());
+            let ordinal = state.table.used(&members);
+            let wait = state.log.wait_for(ordinal);
+            let run = members.addressed.and_then(|key| Some((state.table.get(&key)?.history.as_ref()?, key)));
+            let found = run.map(|(history, key)| {
                 let mut tail = Vec::new();
-                run.history.read(first, last, &mut tail);
-                let key = EntityKey::run(target.namespace_id, Arc::clone(&target.workflow_id), run_id);
-                (run.history.stored_through(), tail, run.history.last(), key)
+                history.read(first, last, &mut tail);
+                (history.stored_through(), tail, history.last(), key)
             });
             (found, wait, state.epoch)
         };

@@ -53,7 +53,7 @@ impl ShardRuntime {
             if state.phase != Phase::Serving {
                 return Ok(());
             }
-            match state.sealed_hour_ms {
+            match state.log.sealed_hour_ms {
                 Some(sealed) => sealed + HOUR_MS,
                 // A new log begins by sealing the hour before its first.
                 None => {
@@ -65,7 +65,7 @@ impl ShardRuntime {
         if next < this_hour {
             self.expire(shard, this_hour).await?;
             let mut state = shard.state.lock();
-            let mut hour = state.sealed_hour_ms.map_or(next, |sealed| sealed + HOUR_MS);
+            let mut hour = state.log.sealed_hour_ms.map_or(next, |sealed| sealed + HOUR_MS);
             while state.phase == Phase::Serving && hour < this_hour {
                 self.seal(shard, &mut state, hour);
                 hour += HOUR_MS;

@@ -5,6 +5,9 @@
 //! Does not own: what a command means (`cell-engine`), how bytes are stored (`cell-store`), what is
 //! billable (`metering-rules`), where effects go (the node that assembles a cell).
 //!
+//! A shard is one table of entities by name (`table`), the head of its log (`log_head`) and an index of what is due
+//! (`due_index`). It knows entities by what `cell_engine::Entity` says of all, and their kinds by the registry.
+//!
 //! Invariants:
 //! - a shard's memory changes only by applying a record, live and in replay (`apply`);
 //! - no lock is held across an await; a request never waits for anything but a load and its commit;
@@ -14,12 +17,14 @@
 //! - shard time never runs backwards, also across owners.
 
 mod apply;
+mod ask;
 mod batch;
 mod checkpoint;
 mod clock;
 mod coalesce;
 mod committer;
 mod config;
+mod due_index;
 mod error;
 mod evict;
 mod found;
@@ -28,10 +33,13 @@ mod hash;
 mod history;
 mod history_tail;
 mod hours;
+mod key_hash;
+mod log_head;
 mod log_row;
 mod metrics;
 mod names;
 mod outage;
+mod pins;
 mod recovery;
 mod resident;
 mod retention;
@@ -40,12 +48,14 @@ mod shard;
 mod side_rows;
 mod sink;
 mod state;
+mod table;
 mod tail;
 mod usage;
 mod waiting;
 mod waiting_rows;
 mod wake;
 
+pub use cell_engine::Target;
 pub use clock::Clock;
 pub use config::ShardConfig;
 pub use error::ShardError;
@@ -56,4 +66,3 @@ pub use hours::HOUR_MS;
 pub use log_row::RowError;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
-pub use state::Target;

@@ -4,6 +4,7 @@ use crate::names::key_of;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{EntityName, LogBatch, Record};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use cell_engine::Registry;
 use prost::Message;
 use prost::encoding::message::encoded_len;
 use prost::encoding::{WireType, encode_key, encode_varint};
@@ -86,8 +87,8 @@ impl RowBuilder {
     }
 }
 
-/// Decodes a stored row; payload bytes are shared with it.
-pub(crate) fn decode(mut row: Bytes) -> Result<LogBatch, RowError> {
+/// Decodes a stored row, all of whose entities must be of these kinds; payload bytes are shared with it.
+pub(crate) fn decode(mut row: Bytes, kinds: &Registry) -> Result<LogBatch, RowError> {
     if row.len() < 4 {
         return Err(RowError::Short(row.len()));
     }
@@ -100,21 +101,22 @@ pub(crate) fn decode(mut row: Bytes) -> Result<LogBatch, RowError> {
     if batch.format > FORMAT {
         return Err(RowError::Format(batch.format));
     }
-    match batch.records.iter().position(|record| !is_known(record)) {
+    match batch.records.iter().position(|record| !is_known(record, kinds)) {
         None => Ok(batch),
         Some(index) => Err(RowError::UnknownKind(index)),
     }
 }
 
 /// Whether everything that the record says is known. A kind that is not known decodes to nothing.
-fn is_known(record: &Record) -> bool {
-    let is_name = |name: &EntityName| key_of(name).is_some();
+fn is_known(record: &Record, kinds: &Registry) -> bool {
+    let is_name = |name: &EntityName| key_of(name).is_some_and(|key| kinds.get(key.kind).is_some());
     let fact = match &record.shard_fact {
         None => !record.transitions.is_empty() || !record.usage.is_empty(),
         Some(ShardFact::Ownership(_) | ShardFact::HourSealed(_)) => true,
-        Some(ShardFact::RunsDeleted(deleted)) => {
-            let runs = deleted.runs.iter().all(|deleted| deleted.run.as_ref().is_some_and(is_name));
-            runs && deleted.current_runs.iter().all(is_name)
+        Some(ShardFact::EntitiesDeleted(deleted)) => {
+            let entities =
+                deleted.entities.iter().all(|deleted| deleted.entity.as_ref().is_some_and(is_name));
+            entities && deleted.records.iter().all(is_name)
         }
     };
     let transitions = record.transitions.iter().all(|transition| {
@@ -131,11 +133,15 @@ fn crc32c(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use atoll_internal_api::log::v1::{Change, HourSealed, RunsDeleted, Transition};
+    use atoll_internal_api::log::v1::{Change, EntitiesDeleted, HourSealed, Transition};
 
     fn record(at_ns: i64) -> Record {
         let seal = HourSealed { hour_start_ms: at_ns };
         Record { at_ns, shard_fact: Some(ShardFact::HourSealed(seal)), ..Default::default() }
+    }
+
+    fn read(row: Bytes) -> Result<LogBatch, RowError> {
+        decode(row, &Registry::default())
     }
 
     fn row(records: &[Record]) -> Bytes {
@@ -154,7 +160,7 @@ mod tests {
             assert_eq!(row.push(&record(at)), index as u32);
             assert_eq!(row.len(), expected);
         }
-        let batch = decode(row.finish()).unwrap();
+        let batch = read(row.finish()).unwrap();
         assert_eq!(batch.opened_at_ns, 7);
         assert_eq!(batch.records, [record(8), record(9)]);
     }
@@ -167,14 +173,14 @@ mod tests {
         for at in 0..good.len() {
             let mut bad = good.to_vec();
             bad[at] ^= 1;
-            assert!(decode(bad.into()).is_err(), "flipped bit in byte {at}");
+            assert!(read(bad.into()).is_err(), "flipped bit in byte {at}");
         }
-        assert_eq!(decode(Bytes::from_static(b"abc")), Err(RowError::Short(3)));
+        assert_eq!(read(Bytes::from_static(b"abc")), Err(RowError::Short(3)));
         let newer = LogBatch { format: FORMAT + 1, ..Default::default() }.encode_to_vec();
         let mut bytes = BytesMut::new();
         bytes.put_u32(crc32c(&newer));
         bytes.put_slice(&newer);
-        assert_eq!(decode(bytes.freeze()), Err(RowError::Format(FORMAT + 1)));
+        assert_eq!(read(bytes.freeze()), Err(RowError::Format(FORMAT + 1)));
     }
 
     #[test]
@@ -189,17 +195,17 @@ mod tests {
             transitions: vec![Transition { entity: Some(name(kind)), changes, ..Default::default() }],
             ..Default::default()
         };
-        let deletion = RunsDeleted { runs: vec![], current_runs: vec![name(77)] };
+        let deletion = EntitiesDeleted { entities: vec![], records: vec![name(77)] };
         let unknown = [
             // A shard fact with a number of its own reads as no fact at all.
             Record { at_ns: 8, ..Default::default() },
             step(77, vec![]),
             step(1, vec![Change { kind: None }]),
-            Record { shard_fact: Some(ShardFact::RunsDeleted(deletion)), ..Default::default() },
+            Record { shard_fact: Some(ShardFact::EntitiesDeleted(deletion)), ..Default::default() },
         ];
-        decode(row(&[step(1, vec![])])).expect("known");
+        read(row(&[step(1, vec![])])).expect("known");
         for bad in unknown {
-            assert_eq!(decode(row(&[record(8), bad.clone()])), Err(RowError::UnknownKind(1)), "{bad:?}");
+            assert_eq!(read(row(&[record(8), bad.clone()])), Err(RowError::UnknownKind(1)), "{bad:?}");
         }
     }
 }

@@ -6,12 +6,12 @@ use crate::found::{Found, deleted_in};
 use crate::guard::{EngineCall, guarded};
 use crate::log_row::RowBuilder;
 use crate::names::key_of;
-use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::side_rows::bytes_beside;
 use crate::sink::DurableBatch;
-use crate::state::{Deleted, Phase, ShardState};
-use atoll_internal_api::entity::{EntityKey, EntityKind};
+use crate::state::{Phase, ShardState};
+use crate::table::Deleted;
+use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, Ownership, Record};
 use cell_engine::{Effect, IdSource, Time};
@@ -34,7 +34,10 @@ impl ShardRuntime {
         let mut left = ids.to_vec();
         while !left.is_empty() {
             let acquired = self.store.acquire(&left).await?;
-            let found: Vec<Found> = acquired.into_iter().map(Found::read).collect::<Result<_, _>>()?;
+            let found: Vec<Found> = acquired
+                .into_iter()
+                .map(|shard| Found::read(shard, &self.kinds))
+                .collect::<Result<_, _>>()?;
             let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
             let outcomes = loop {
                 match self.store.append(&claims).await {
@@ -84,30 +87,29 @@ impl ShardRuntime {
     async fn take_over(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
         let Found { acquired, checkpoint, mut tail } = found;
         let id = acquired.shard;
-        let mut state = ShardState::new(id);
+        let mut state = self.shards[id.0 as usize].state.lock().afresh();
         state.epoch = acquired.epoch;
-        state.checkpoint_seq = acquired.checkpoint_seq;
+        state.log.checkpoint_seq = acquired.checkpoint_seq;
         // Also a log without a checkpoint may have left rows of a checkpoint that was not finished.
-        state.resident_complete = acquired.last_seq == 0;
-        state.generation = self.shards[id.0 as usize].state.lock().generation + 1;
+        state.table.complete = acquired.last_seq == 0;
         state.time = Time(checkpoint.time_ns);
-        state.sealed_hour_ms = checkpoint.sealed_hour_ms;
+        state.log.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deleted = deleted_in(&tail);
         self.load_for_replay(&mut state, &tail, &deleted).await?;
         let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
-        state.deleted = deleted.into_iter().map(gone).collect();
+        state.table.deleted = deleted.into_iter().map(gone).collect();
         self.read_side_rows(&state, &mut tail).await?;
         replay(&mut state, &acquired, &tail)?;
         let now = state.advance(self.clock.now());
         state.acquired_at = now;
         state.taken_over = acquired.last_seq > 0;
         let effects = derive_effects(&mut state);
-        let facts = std::mem::take(&mut state.open.facts);
+        let facts = std::mem::take(&mut state.log.open.facts);
         let next_seq = acquired.last_seq + 2;
-        state.open = OpenBatch::new(next_seq);
-        state.durable = state.applied;
-        state.durable_seq = next_seq - 1;
-        state.durable_sealed_hour_ms = state.sealed_hour_ms;
+        state.log.open = OpenBatch::new(next_seq);
+        state.log.durable = state.log.applied;
+        state.log.durable_seq = next_seq - 1;
+        state.log.durable_sealed_hour_ms = state.log.sealed_hour_ms;
         state.phase = Phase::Serving;
         self.begin(id, state, effects, facts, &acquired).await
     }
@@ -119,7 +121,7 @@ impl ShardRuntime {
         tail: &[(u64, LogBatch)],
         deleted: &HashSet<EntityKey>,
     ) -> Result<(), ShardError> {
-        if state.resident_complete {
+        if state.table.complete {
             return Ok(());
         }
         let mut keys: Vec<EntityKey> = tail
@@ -130,12 +132,9 @@ impl ShardRuntime {
             .collect();
         let busy = self.store.due(state.id, 0, usize::MAX).await?;
         keys.extend(busy.into_iter().map(|row| row.key));
-        let runs: Vec<EntityKey> = keys
-            .iter()
-            .filter(|key| key.kind == EntityKind::WorkflowRun)
-            .map(|key| EntityKey::current_run(key.namespace_id, Arc::clone(&key.id)))
-            .collect();
-        keys.extend(runs);
+        let records: Vec<EntityKey> =
+            keys.iter().filter_map(|key| self.kinds.get(key.kind)?.record_of(key)).collect();
+        keys.extend(records);
         keys.sort();
         keys.dedup();
         keys.retain(|key| !deleted.contains(key));
@@ -143,7 +142,7 @@ impl ShardRuntime {
             let wanted: Vec<(ShardId, EntityKey)> = chunk.iter().map(|key| (state.id, key.clone())).collect();
             let rows = self.store.load(&wanted).await?;
             for (key, row) in chunk.iter().zip(rows) {
-                state.insert_loaded(key, row)?;
+                state.insert_loaded(key, row);
             }
         }
         Ok(())
@@ -194,12 +193,12 @@ fn replay(state: &mut ShardState, acquired: &Acquired, tail: &[(u64, LogBatch)])
     }
     project_tail(state, tail);
     for (row, (seq, batch)) in acquired.tail.iter().zip(tail) {
-        state.tail.push(*seq, row.data.len() + bytes_beside(batch));
+        state.log.tail.push(*seq, row.data.len() + bytes_beside(batch));
     }
     Ok(())
 }
 
-/// Every run that the tail touches is projected again as it is now: its snapshot may include changes
+/// Every entity that the tail touches is projected again as it is now: its snapshot may include changes
 /// that no projection confirmed.
 fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
     let touched: BTreeSet<EntityKey> = tail
@@ -207,35 +206,30 @@ fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
         .flat_map(|(_, batch)| &batch.records)
         .flat_map(|record| &record.transitions)
         .filter_map(|t| t.entity.as_ref().and_then(key_of))
-        .filter(|key| key.kind == EntityKind::WorkflowRun)
         .collect();
-    state.open.facts.visibility.clear();
+    state.log.open.facts.visibility.clear();
     for key in touched {
-        let run = state.workflows.get(&WorkflowKey::of(&key)).and_then(|w| w.run(key.run_id));
-        let Some(run) = run.and_then(Slot::resident) else { continue };
-        match guarded(EngineCall::Visibility, &key, || run.entity.visibility()) {
-            Ok(facts) => {
-                let facts = (key, run.position, facts);
-                state.open.facts.visibility.push(facts);
+        let Some(resident) = state.table.get(&key) else { continue };
+        match guarded(EngineCall::Visibility, &key, || resident.entity.visibility()) {
+            Ok(Some(facts)) => {
+                let facts = (key, resident.core.position, facts);
+                state.log.open.facts.visibility.push(facts);
             }
+            Ok(None) => {}
             Err(_) => state.quarantine(&key, None),
         }
     }
 }
 
+/// What everything in memory wants, in the order of its names.
 fn derive_effects(state: &mut ShardState) -> Vec<(EntityKey, Effect)> {
     let mut effects = Vec::new();
-    let mut failed = Vec::new();
-    for (WorkflowKey { namespace_id, id }, workflow) in &state.workflows {
-        for (run_id, slot) in &workflow.runs {
-            let Some(run) = slot.resident() else { continue };
-            let key = EntityKey::run(*namespace_id, Arc::clone(id), *run_id);
-            match guarded(EngineCall::Effects, &key, || Entity::effects(&run.entity)) {
-                Ok(wanted) => effects.extend(wanted.into_iter().map(|effect| (key.clone(), effect))),
-                Err(_) => failed.push(key),
-            }
+    for key in state.table.names() {
+        let Some(resident) = state.table.get(&key) else { continue };
+        match guarded(EngineCall::Effects, &key, || resident.entity.effects()) {
+            Ok(wanted) => effects.extend(wanted.into_iter().map(|effect| (key.clone(), effect))),
+            Err(_) => state.quarantine(&key, None),
         }
     }
-    failed.iter().for_each(|key| state.quarantine(key, None));
     effects
 }

@@ -1,41 +1,40 @@
 //! Deleting what retention ends, without loading it.
 //!
-//! What a stored run was billed and when it is due stand beside its snapshot: only current-run records are read,
+//! What a stored entity was billed and when it is due stand beside its snapshot: only records of current runs are read,
 //! for those that name a deleted run go with it. What is in memory decides over what is stored.
 
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::names::name_of;
-use crate::resident::{Slot, WorkflowKey};
+use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
-use atoll_internal_api::log::v1::{DeletedRun, RunsDeleted};
-use cell_engine::Run;
+use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
+use cell_engine::{Entity, Known, Residents};
 use cell_store::{DueRow, EntityRow, ShardId};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// When the deletion of a run is due, and what was billed for the run.
+/// When the deletion of an entity is due, and what was billed for it.
 #[derive(Clone, Copy)]
 struct Expiry {
     at_ms: i64,
     billed_bytes: u64,
 }
 
-/// Runs that may be due, with what the store says of them if it was asked.
+/// Entities that may be due, with what the store says of them if it was asked.
 type Candidates = BTreeMap<EntityKey, Option<Expiry>>;
 
-/// Stored current-run records; `None` for one that does not exist.
-type CurrentRows = Vec<(EntityKey, Option<EntityRow>)>;
+/// Stored records of current runs; `None` for one that does not exist.
+type RecordRows = Vec<(EntityKey, Option<EntityRow>)>;
 
 /// A shard's memory when a search for expired runs begins.
 struct Look {
     /// What is read from the store holds only while the shard is of this generation.
     generation: u64,
-    /// Expired runs in memory.
+    /// Expired entities in memory.
     resident: Vec<EntityKey>,
     /// Whether the store holds nothing that is not in memory.
     complete: bool,
@@ -44,7 +43,7 @@ struct Look {
 }
 
 impl ShardRuntime {
-    /// Deletes closed runs whose deletion is due before `before_ms` (Unix milliseconds), one record for a batch.
+    /// Deletes closed entities whose deletion is due before `before_ms` (Unix milliseconds), one record for a batch.
     ///
     /// A record that a crash loses has deleted nothing; one that is durable is acted on by this owner's next
     /// checkpoint or that of a later owner. An error leaves the rest for the next call.
@@ -70,22 +69,19 @@ impl ShardRuntime {
                 beyond = limit;
                 continue;
             }
-            let currents = self.unknown_currents(shard, &due).await?;
-            self.delete(shard, look.generation, &due, currents, before_ms)?;
+            let records = self.unknown_records(shard, &due).await?;
+            self.delete(shard, look.generation, &due, records, before_ms)?;
         }
     }
 
-    /// Reads the current-run records of these runs' workflow ids that are not in memory, in one go.
-    async fn unknown_currents(&self, shard: &Shard, due: &Candidates) -> Result<CurrentRows, ShardError> {
+    /// Reads the records of current runs that may name these and are not in memory, in one go.
+    async fn unknown_records(&self, shard: &Shard, due: &Candidates) -> Result<RecordRows, ShardError> {
         let mut unknown: Vec<(ShardId, EntityKey)> = {
             let state = shard.state.lock();
             due.keys()
-                .map(|run| EntityKey::current_run(run.namespace_id, Arc::clone(&run.id)))
-                .filter(|key| !state.resident_complete && !state.deleted.contains_key(key))
-                .filter(|key| {
-                    state.workflows.get(&WorkflowKey::of(key)).is_none_or(|found| found.current.is_none())
-                })
-                .map(|key| (shard.id, key))
+                .filter_map(|key| self.kinds.get(key.kind)?.record_of(key))
+                .filter(|record| matches!(state.table.find(record), Known::Unloaded))
+                .map(|record| (shard.id, record))
                 .collect()
         };
         unknown.dedup();
@@ -96,22 +92,22 @@ impl ShardRuntime {
         Ok(unknown.into_iter().map(|(_, key)| key).zip(rows).collect())
     }
 
-    /// Logs one record that lists the runs with their bytes. Does nothing where something was let go of since the
+    /// Logs one record that lists the entities with their bytes. Does nothing where something was let go of since the
     /// look: what was read may then be old.
     fn delete(
         &self,
         shard: &Shard,
         generation: u64,
         due: &Candidates,
-        currents: CurrentRows,
+        records: RecordRows,
         before_ms: i64,
     ) -> Result<(), ShardError> {
         let mut state = shard.state.lock();
-        if state.generation != generation || state.phase != Phase::Serving {
+        if state.table.generation != generation || state.phase != Phase::Serving {
             return Ok(());
         }
-        for (key, row) in currents {
-            state.insert_loaded(&key, row)?;
+        for (key, row) in records {
+            state.insert_loaded(&key, row);
         }
         let mut expired = Vec::new();
         let mut failed = Vec::new();
@@ -127,44 +123,46 @@ impl ShardRuntime {
             return Ok(());
         }
         let now = state.advance(self.clock.now());
-        let unsealed_from = state.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + crate::hours::HOUR_MS);
-        let mut fact = RunsDeleted::default();
+        let unsealed_from =
+            state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + crate::hours::HOUR_MS);
+        let mut fact = EntitiesDeleted::default();
         let mut usage = Vec::with_capacity(expired.len());
         for (key, Expiry { at_ms, billed_bytes }) in expired {
             let ends = at_ms.min(now.millis()).max(unsealed_from);
             usage.push(metering_rules::retained_removed(key.namespace_id, billed_bytes, ends));
-            fact.runs.push(DeletedRun { run: Some(name_of(key)), billed_bytes, delete_at_ms: at_ms });
-            if is_current(&state, key) {
-                let current = EntityKey::current_run(key.namespace_id, Arc::clone(&key.id));
-                fact.current_runs.push(name_of(&current));
-            }
+            fact.entities.push(DeletedEntity {
+                entity: Some(name_of(key)),
+                billed_bytes,
+                delete_at_ms: at_ms,
+            });
+            fact.records.extend(record_naming(&state, key).as_ref().map(name_of));
         }
-        state.commit_fact(&self.config, now, usage, Some(ShardFact::RunsDeleted(fact)));
+        state.commit_fact(&self.config, now, usage, Some(ShardFact::EntitiesDeleted(fact)));
         self.wrote(shard, &state);
-        if state.deleted.len() >= self.config.retention_batch {
+        if state.table.deleted.len() >= self.config.retention_batch {
             shard.checkpoint_due.notify_one();
         }
         Ok(())
     }
 }
 
-/// What memory knows of expired runs; `None` where the shard is not served.
+/// What memory knows of expired entities; `None` where the shard is not served.
 fn look(state: &ShardState, before_ms: i64, limit: usize) -> Option<Look> {
-    let expired = state.expiries.iter().take_while(|(at, _)| *at < before_ms);
+    let expired = state.due.expired(before_ms);
     let resident = expired
-        // What a closed run still wants done keeps it. One that cannot say goes on to be kept aside.
-        .filter(|(_, key)| !matches!(expiry(state, key, None, before_ms), Ok(None)))
+        // What a closed entity still wants done keeps it. One that cannot say goes on to be kept aside.
+        .filter(|key| !matches!(expiry(state, key, None, before_ms), Ok(None)))
         .take(limit)
-        .map(|(_, key)| key.clone());
+        .cloned();
     (state.phase == Phase::Serving).then(|| Look {
-        generation: state.generation,
+        generation: state.table.generation,
         resident: resident.collect(),
-        complete: state.resident_complete,
-        deleted: state.deleted.len(),
+        complete: state.table.complete,
+        deleted: state.table.deleted.len(),
     })
 }
 
-/// Up to `limit` of the expired runs in memory and in the store that are not known to stay.
+/// Up to `limit` of the expired entities in memory and in the store that are not known to stay.
 fn candidates(
     state: &ShardState,
     resident: &[EntityKey],
@@ -185,42 +183,42 @@ fn candidates(
     due
 }
 
-/// When a run was due and its bytes, if it is to be deleted; what memory knows of it wins over what is stored.
-/// An error is one of the engine, which leaves the run unfit for use.
+/// When an entity was due and its bytes, if it is to be deleted; what memory knows of it wins over what is stored.
+/// An error is one of the engine, which leaves the entity unfit for use.
 fn expiry(
     state: &ShardState,
     key: &EntityKey,
     stored: Option<Expiry>,
     before_ms: i64,
 ) -> Result<Option<Expiry>, String> {
-    if state.deleted.contains_key(key) {
+    let table = &state.table;
+    if table.deleted.contains_key(key) {
         return Ok(None);
     }
-    let workflow = state.workflows.get(&WorkflowKey::of(key));
-    if workflow.is_some_and(|found| matches!(found.current, Some(Slot::Quarantined))) {
+    let record = table.kinds().get(key.kind).and_then(|kind| kind.record_of(key));
+    if record.is_some_and(|record| matches!(table.find(&record), Known::Quarantined)) {
         // Nobody knows whether it names this run.
         return Ok(None);
     }
-    let expiry = match workflow.and_then(|found| found.run(key.run_id)) {
+    let expiry = match table.slot(key) {
         None => stored,
         Some(Slot::Absent | Slot::Quarantined) => None,
-        Some(Slot::Resident(run)) => resident_expiry(key, &run.entity)?,
+        Some(Slot::Resident(resident)) => resident_expiry(key, &*resident.entity)?,
     };
     Ok(expiry.filter(|expiry| expiry.at_ms < before_ms))
 }
 
-/// The expiry of a run in memory that is closed and wants nothing done any more.
-fn resident_expiry(key: &EntityKey, run: &Run) -> Result<Option<Expiry>, String> {
+/// The expiry of an entity in memory that is closed and wants nothing done any more.
+fn resident_expiry(key: &EntityKey, entity: &dyn Entity) -> Result<Option<Expiry>, String> {
     guarded(EngineCall::Effects, key, || {
-        let finished = run.closed() && run.effects().next().is_none();
-        let at = run.delete_at().filter(|_| finished);
-        at.map(|at| Expiry { at_ms: at.millis_up(), billed_bytes: run.billed_bytes() })
+        let at = entity.delete_at().filter(|_| entity.is_finished());
+        at.map(|at| Expiry { at_ms: at.millis_up(), billed_bytes: entity.billed_bytes() })
     })
 }
 
-/// Whether the current-run record of a workflow id names this run; it has been looked up.
-fn is_current(state: &ShardState, key: &EntityKey) -> bool {
-    let workflow = state.workflows.get(&WorkflowKey::of(key));
-    let current = workflow.and_then(|found| found.current.as_ref()).and_then(Slot::resident);
-    current.is_some_and(|current| current.entity.run_id() == key.run_id)
+/// The record of the current run, which has been looked up, where it names this run.
+fn record_naming(state: &ShardState, key: &EntityKey) -> Option<EntityKey> {
+    let record = state.table.kinds().get(key.kind)?.record_of(key)?;
+    let names = state.table.get(&record)?.entity.current_run() == Some(key.run_id);
+    names.then_some(record)
 }

@@ -1,5 +1,6 @@
 //! The shard runtime: what frontends and effects call.
 
+use crate::ask::{Ask, Sent};
 use crate::clock::Clock;
 use crate::coalesce::Coalescer;
 use crate::config::ShardConfig;
@@ -7,12 +8,16 @@ use crate::error::ShardError;
 use crate::guard::caught;
 use crate::hash::shard_of;
 use crate::metrics::AppendMetrics;
+use crate::pins::Pins;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
-use crate::state::{Phase, Resolved, ShardState, Target};
+use crate::state::{Phase, ShardState};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
-use cell_engine::{Command, Context, Decision, IdSource, NamespaceConfig, Release, View};
+use cell_engine::{
+    Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Needs,
+    Registry, Release,
+};
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -40,6 +45,8 @@ pub struct ShardDeps {
     pub effects: Arc<dyn EffectSink>,
     /// Follow the log.
     pub projections: Vec<Arc<dyn Projection>>,
+    /// Kinds of entities that shards can host: those of the product, `Registry::default()`.
+    pub kinds: Registry,
     /// Seed of every id that the runtime makes.
     pub seed: u128,
 }
@@ -55,6 +62,7 @@ pub struct ShardRuntime {
     pub(crate) namespaces: Arc<dyn Namespaces>,
     pub(crate) effects: Arc<dyn EffectSink>,
     pub(crate) projections: Vec<Arc<dyn Projection>>,
+    pub(crate) kinds: Arc<Registry>,
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) identity: StoreIdentity,
     /// Something waits to be written.
@@ -85,6 +93,10 @@ impl ShardRuntime {
             let store = Arc::clone(&store);
             async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
         });
+        let kinds = Arc::new(deps.kinds);
+        let mut seeds = IdSource::new(deps.seed ^ u128::from(u64::MAX));
+        let shard = |id| Arc::new(Shard::new(ShardId(id), Arc::clone(&kinds), seeds.next_u64()));
+        let shards = (0..identity.shard_count).map(shard).collect();
         let runtime = Arc::new(Self {
             config,
             store: deps.store,
@@ -92,7 +104,8 @@ impl ShardRuntime {
             namespaces: deps.namespaces,
             effects: deps.effects,
             projections: deps.projections,
-            shards: (0..identity.shard_count).map(|id| Arc::new(Shard::new(ShardId(id)))).collect(),
+            kinds,
+            shards,
             identity,
             dirty: Notify::new(),
             stop: CancellationToken::new(),
@@ -114,9 +127,9 @@ impl ShardRuntime {
         self.identity
     }
 
-    /// Where a workflow id lives.
-    pub fn shard_of(&self, namespace_id: Uuid, workflow_id: &str) -> ShardId {
-        shard_of(namespace_id, workflow_id, self.identity.shard_count)
+    /// Where the entities of an id live.
+    pub fn shard_of(&self, namespace_id: Uuid, id: &str) -> ShardId {
+        shard_of(namespace_id, id, self.identity.shard_count)
     }
 
     /// Shards that are being served.
@@ -124,24 +137,19 @@ impl ShardRuntime {
         self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving).count()
     }
 
-    /// Runs in memory that are not closed: what a person asks first of a cell.
+    /// Executions in memory that are not closed: what a person asks first of a cell.
     pub fn open_runs(&self) -> u64 {
-        let open = |shard: &Arc<Shard>| {
-            let state = shard.state.lock();
-            let runs = state.workflows.values().flat_map(|workflow| &workflow.runs);
-            runs.filter(|(_, slot)| slot.resident().is_some_and(|run| !run.entity.closed())).count() as u64
-        };
-        self.shards.iter().map(open).sum()
+        self.shards.iter().map(|shard| shard.state.lock().table.open() as u64).sum()
     }
 
     /// Log bytes that the next owners of this node's shards would replay.
     pub fn tail_bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.lock().tail.bytes()).sum()
+        self.shards.iter().map(|shard| shard.state.lock().log.tail.bytes()).sum()
     }
 
-    /// Workflow ids in memory.
-    pub fn resident_workflows(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.lock().workflows.len()).sum()
+    /// Different ids of which something is known in memory. Looks at all of them.
+    pub fn resident_ids(&self) -> usize {
+        self.shards.iter().map(|shard| shard.state.lock().table.ids()).sum()
     }
 
     /// Decides a command on its target, applies it, and answers once that is durable.
@@ -149,9 +157,13 @@ impl ShardRuntime {
     /// A caller that goes away changes nothing about what was applied. An error other than
     /// `Rejected` leaves open whether the command took effect; commands with request ids may be
     /// repeated.
-    pub async fn execute<C: Command>(&self, target: &Target, command: C) -> Result<C::Reply, ShardError> {
-        let (answer, wait, confirm) = self.decide(target, command).await?;
+    pub async fn execute<C: Command>(
+        &self,
+        target: &AddressOf<C>,
+        command: C,
+    ) -> Result<C::Reply, ShardError> {
         let shard = self.shard(target);
+        let (answer, wait, confirm) = self.decide(shard, Sent { at: target, command }).await?;
         self.released(shard, wait).await?;
         if let Some(term) = confirm {
             self.confirm_ownership(shard, term).await?;
@@ -161,41 +173,36 @@ impl ShardRuntime {
 
     /// As `execute`, without waiting for durability: for the runtime's own commands, whose effects
     /// go out with the batch anyway.
-    pub(crate) async fn execute_unawaited<C: Command>(
-        &self,
-        target: &Target,
-        command: C,
-    ) -> Result<C::Reply, ShardError> {
-        let (answer, _, _) = self.decide(target, command).await?;
+    pub(crate) async fn execute_unawaited<A: Ask>(&self, ask: A) -> Result<A::Reply, ShardError> {
+        let shard = self.shard_at(ask.namespace_id(), ask.id());
+        let (answer, _, _) = self.decide(shard, ask).await?;
         answer.map_err(ShardError::Rejected)
     }
 
     /// Decides and applies. Answers the reply, what it has to wait for, and, where it ends something for the caller,
     /// the term in which ownership has to be confirmed.
-    async fn decide<C: Command>(&self, target: &Target, command: C) -> Result<Decided<C::Reply>, ShardError> {
-        let shard = self.shard(target);
-        let namespace = self
-            .namespaces
-            .namespace(target.namespace_id)
-            .ok_or(ShardError::UnknownNamespace(target.namespace_id))?;
-        let (mut state, run_id) = self.ready(shard, target).await?;
+    async fn decide<A: Ask>(&self, shard: &Shard, ask: A) -> Result<Decided<A::Reply>, ShardError> {
+        let namespace_id = ask.namespace_id();
+        let namespace =
+            self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
+        let mut state = self.ready(shard, |memory| ask.needs(memory)).await?;
         self.admit(shard, &state)?;
         let now = state.advance(self.clock.now());
         let mut ids = IdSource::new(self.draw());
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
-        let view = state.view(target, run_id);
-        let decision = caught(|| command.decide(view, &mut context))
-            .map_err(|panic| {
-                tracing::error!(workflow_id = %target.workflow_id, panic, "panic while deciding; nothing changed");
-                ShardError::Panicked
-            })?;
-        let prior = state.target_ordinal(target, run_id);
+        let id = Arc::clone(ask.id());
+        let members = ask.members(state.table.memory());
+        let decision = caught(|| ask.decide(state.table.memory(), &mut context)).map_err(|panic| {
+            tracing::error!(%id, panic, "panic while deciding; nothing changed");
+            ShardError::Panicked
+        })?;
+        let prior = state.table.used(&members);
         let Decision { transitions, answer, release } = decision;
         let changed = !transitions.is_empty();
         let ordinal = if changed {
             let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
-                tracing::error!(workflow_id = %target.workflow_id, panic, "the command never happened");
-                ShardError::Quarantined(target.workflow_id.to_string())
+                tracing::error!(%id, panic, "the command never happened");
+                ShardError::Quarantined(id.to_string())
             })?;
             self.wrote(shard, &state);
             if release == Release::PriorDurable { prior } else { ordinal }
@@ -204,19 +211,25 @@ impl ShardRuntime {
         };
         let ends_something = answer.is_err() && !changed;
         let confirm = ends_something.then_some(state.epoch);
-        Ok((answer, state.wait_for(ordinal), confirm))
+        Ok((answer, state.log.wait_for(ordinal), confirm))
     }
 
     /// Reads something about a target; what it saw is durable when this returns.
-    pub async fn read<R>(&self, target: &Target, look: impl FnOnce(View<'_>) -> R) -> Result<R, ShardError> {
+    pub async fn read<A: Address, R>(
+        &self,
+        target: &A,
+        look: impl FnOnce(<A::Family as Family>::View<'_>) -> R,
+    ) -> Result<R, ShardError> {
         let shard = self.shard(target);
         let (seen, wait, confirm) = {
-            let (mut state, run_id) = self.ready(shard, target).await?;
-            let view = state.view(target, run_id);
-            let absent = view.run.is_none();
-            let seen = caught(|| look(view)).map_err(|panic| unreadable(target, &panic))?;
-            let ordinal = state.target_ordinal(target, run_id);
-            (seen, state.wait_for(ordinal), absent.then_some(state.epoch))
+            let mut state = self.ready(shard, |memory| A::Family::needs(target, memory)).await?;
+            let memory = state.table.memory();
+            let members = A::Family::members(target, memory);
+            let seen =
+                caught(|| look(A::Family::view(target, memory))).map_err(|p| unreadable(target, &p))?;
+            let absent = members.addressed.as_ref().is_none_or(|key| state.table.get(key).is_none());
+            let ordinal = state.table.used(&members);
+            (seen, state.log.wait_for(ordinal), absent.then_some(state.epoch))
         };
         self.released(shard, wait).await?;
         if let Some(term) = confirm {
@@ -227,7 +240,7 @@ impl ShardRuntime {
 
     /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
     /// customer's favour, and so does a store that is so far behind that commands are refused.
-    pub fn record_usage(&self, target: &Target, usage: impl FnOnce(cell_engine::Time) -> UsageEntry) {
+    pub fn record_usage(&self, target: &impl Address, usage: impl FnOnce(cell_engine::Time) -> UsageEntry) {
         let shard = self.shard(target);
         let mut state = shard.state.lock();
         if state.phase == Phase::Serving && !self.is_too_far_behind(&state) {
@@ -237,60 +250,74 @@ impl ShardRuntime {
         }
     }
 
-    /// A receiver that fires when the target's run has changed durably, or at once with an error
+    /// A receiver that fires when the addressed entity has changed durably, or at once with an error
     /// when the shard is lost. `still` decides under the lock whether waiting makes sense.
-    pub async fn watch(
+    pub async fn watch<A: Address>(
         &self,
-        target: &Target,
-        still: impl FnOnce(View<'_>) -> bool,
+        target: &A,
+        still: impl FnOnce(<A::Family as Family>::View<'_>) -> bool,
     ) -> Result<Option<oneshot::Receiver<()>>, ShardError> {
         let shard = self.shard(target);
-        let (mut state, run_id) = self.ready(shard, target).await?;
-        let view = state.view(target, run_id);
-        let waits = caught(|| still(view)).map_err(|panic| unreadable(target, &panic))?;
-        let run = state
-            .workflows
-            .get_mut(&target.workflow())
-            .and_then(|w| run_id.and_then(|id| w.run_mut(id)))
-            .and_then(crate::resident::Slot::resident_mut);
-        Ok(run.filter(|_| waits).map(|run| {
+        let mut state = self.ready(shard, |memory| A::Family::needs(target, memory)).await?;
+        let memory = state.table.memory();
+        let addressed = A::Family::members(target, memory).addressed;
+        let waits = caught(|| still(A::Family::view(target, memory))).map_err(|p| unreadable(target, &p))?;
+        let resident = addressed.filter(|_| waits).and_then(|key| state.table.get_mut(&key));
+        Ok(resident.map(|resident| {
             let (sender, receiver) = oneshot::channel();
-            run.watchers.retain(|watcher| !watcher.is_closed());
-            run.watchers.push(sender);
+            resident.core.watchers.retain(|watcher| !watcher.is_closed());
+            resident.core.watchers.push(sender);
             receiver
         }))
     }
 
-    pub(crate) fn shard(&self, target: &Target) -> &Arc<Shard> {
-        &self.shards[self.shard_of(target.namespace_id, &target.workflow_id).0 as usize]
+    pub(crate) fn shard(&self, target: &impl Address) -> &Arc<Shard> {
+        self.shard_at(target.namespace_id(), target.id())
     }
 
-    /// Locks the shard with the target in memory.
+    fn shard_at(&self, namespace_id: Uuid, id: &str) -> &Arc<Shard> {
+        &self.shards[self.shard_of(namespace_id, id).0 as usize]
+    }
+
+    /// Locks the shard with everything in memory that is needed.
     pub(crate) async fn ready<'a>(
         &self,
         shard: &'a Shard,
-        target: &Target,
-    ) -> Result<(MutexGuard<'a, ShardState>, Option<Uuid>), ShardError> {
+        needs: impl Fn(Memory<'_>) -> Result<(), Needs>,
+    ) -> Result<MutexGuard<'a, ShardState>, ShardError> {
         const LOADS: usize = 8;
+        let mut pins = Pins::of(shard);
         for _ in 0..LOADS {
-            let (key, generation) = {
-                let state = shard.state.lock();
+            let (key, term) = {
+                let mut state = shard.state.lock();
                 if state.phase != Phase::Serving {
                     return Err(ShardError::NotOwner(shard.id));
                 }
-                match state.resolve(target) {
-                    Resolved::Ready(run_id) => return Ok((state, run_id)),
-                    Resolved::Quarantined => {
-                        return Err(ShardError::Quarantined(target.workflow_id.to_string()));
+                let missing = caught(|| needs(state.table.memory())).map_err(|panic| {
+                    tracing::error!(
+                        shard = shard.id.0,
+                        panic,
+                        "panic while asked for needs; nothing changed"
+                    );
+                    ShardError::Panicked
+                })?;
+                match missing {
+                    Ok(()) => {
+                        pins.release(&mut state);
+                        return Ok(state);
                     }
-                    Resolved::Missing(key) => (key, state.generation),
+                    Err(Needs::Quarantined(key)) => return Err(ShardError::Quarantined(key.id.to_string())),
+                    Err(Needs::Load(key)) => {
+                        pins.pin(&mut state, key.clone());
+                        (key, state.term)
+                    }
                 }
             };
             let row =
                 self.loads.get((shard.id, key.clone())).await.map_err(cell_store::StoreError::Unavailable)?;
             let mut state = shard.state.lock();
-            if state.generation == generation {
-                state.insert_loaded(&key, row)?;
+            if state.term == term {
+                state.insert_loaded(&key, row);
             }
         }
         Err(ShardError::Overloaded(shard.id))
@@ -298,8 +325,9 @@ impl ShardRuntime {
 
     /// Refuses before anything is applied when the store does not keep up.
     fn admit(&self, shard: &Shard, state: &ShardState) -> Result<(), ShardError> {
-        let age = self.clock.now().0.saturating_sub(state.open.opened_at().0);
-        let too_old = !state.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
+        let age = self.clock.now().0.saturating_sub(state.log.open.opened_at().0);
+        let too_old =
+            !state.log.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
         if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {
             shard.metrics.overloaded.increment(1);
             return Err(ShardError::Overloaded(state.id));
@@ -309,14 +337,14 @@ impl ShardRuntime {
 
     /// Whether as much waits to be written as may.
     fn is_too_far_behind(&self, state: &ShardState) -> bool {
-        state.open.bytes() + state.in_flight_bytes > self.config.batch_bytes
+        state.log.open.bytes() + state.log.in_flight_bytes > self.config.batch_bytes
     }
 
     /// Tells the committer that a shard has something to write.
     pub(crate) fn wrote(&self, shard: &Shard, state: &ShardState) {
         shard.pending.store(true, Ordering::Release);
         self.dirty.notify_one();
-        let first = state.wakes.first().map(|(at, _)| *at);
+        let first = state.due.first_wake();
         if first.is_some_and(|at| at < shard.sleeps_until.load(Ordering::Relaxed)) {
             shard.wake_changed.notify_one();
         }
@@ -371,7 +399,7 @@ impl ShardRuntime {
 }
 
 /// A look at an entity failed; nothing changed.
-fn unreadable(target: &Target, panic: &str) -> ShardError {
-    tracing::error!(workflow_id = %target.workflow_id, panic, "panic while reading; nothing changed");
+fn unreadable(target: &impl Address, panic: &str) -> ShardError {
+    tracing::error!(id = %target.id(), panic, "panic while reading; nothing changed");
     ShardError::Panicked
 }

@@ -2,8 +2,10 @@
 
 use crate::metrics::ShardMetrics;
 use crate::state::ShardState;
+use cell_engine::Registry;
 use cell_store::ShardId;
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
@@ -28,10 +30,11 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new(id: ShardId) -> Self {
+    /// A shard that is not acquired yet; `seed` is drawn for it.
+    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64) -> Self {
         Self {
             id,
-            state: Mutex::new(ShardState::new(id)),
+            state: Mutex::new(ShardState::new(id, kinds, seed)),
             pending: AtomicBool::new(false),
             wake_changed: Notify::new(),
             sleeps_until: AtomicI64::new(i64::MAX),
@@ -44,7 +47,7 @@ impl Shard {
 
     /// Notes how long the tail is now.
     pub(crate) fn note_tail(&self, state: &ShardState) {
-        let bytes = state.tail.bytes();
+        let bytes = state.log.tail.bytes();
         self.tail_bytes.store(bytes, Ordering::Relaxed);
         self.metrics.tail_bytes.set(bytes as f64);
     }

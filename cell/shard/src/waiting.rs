@@ -7,32 +7,19 @@
 
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
-use crate::resident::{Entity, Slot, WorkflowKey};
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::waiting_rows::effect_of;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Effect, EffectKind, Run};
+use cell_engine::{Effect, EffectKind, Entity};
 use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow, WaitingTask};
 use std::sync::Arc;
 
-/// Whether the effect stands in the table once its run is written. Whatever a run tells other runs does not.
-pub(crate) fn is_stored(effect: &Effect) -> bool {
-    match &effect.kind {
-        EffectKind::DispatchWorkflowTask(task) => task.sticky_normal_queue.is_none(),
-        EffectKind::DispatchActivity(_) => true,
-        EffectKind::StartChild(_)
-        | EffectKind::ReleaseChild(_)
-        | EffectKind::CloseChild(..)
-        | EffectKind::NotifyParent(_) => false,
-    }
-}
-
-/// The row that a task of a run should have now.
-pub(crate) fn wanted_row(shard: ShardId, run: &Run, task: WaitingTask) -> Option<WaitingRow> {
-    let effect = run.effect(effect_of(task)).filter(is_stored)?;
+/// The row that a task of an entity should have now.
+pub(crate) fn wanted_row(shard: ShardId, entity: &dyn Entity, task: WaitingTask) -> Option<WaitingRow> {
+    let effect = entity.effect(effect_of(task)).filter(|effect| effect.kind.waits_in_store())?;
     // Another workflow task may wait by now.
-    row(shard, run.key(), &effect).filter(|row| row.task() == task)
+    row(shard, entity.key(), &effect).filter(|row| row.task() == task)
 }
 
 fn row(shard: ShardId, run: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
@@ -108,17 +95,14 @@ impl ShardRuntime {
     async fn deliver_again(&self, shard: &Shard, key: &EntityKey) -> Result<(), ShardError> {
         let (effects, durable) = {
             let mut state = shard.state.lock();
-            let workflow = state.workflows.get(&WorkflowKey::of(key));
-            let Some(run) = workflow.and_then(|w| w.run(key.run_id)).and_then(Slot::resident) else {
-                return Ok(());
-            };
-            let ordinal = run.ordinal;
-            let Ok(mut effects) = guarded(EngineCall::Effects, key, || Entity::effects(&run.entity)) else {
+            let Some(resident) = state.table.get(key) else { return Ok(()) };
+            let ordinal = resident.core.ordinal;
+            let Ok(mut effects) = guarded(EngineCall::Effects, key, || resident.entity.effects()) else {
                 state.quarantine(key, None);
                 return Ok(());
             };
-            effects.retain(is_stored);
-            (effects, state.wait_for(ordinal))
+            effects.retain(|effect| effect.kind.waits_in_store());
+            (effects, state.log.wait_for(ordinal))
         };
         if effects.is_empty() {
             return Ok(());

@@ -4,7 +4,6 @@
 //! then every further checkpoint holds it again. So it is no matter whether a write that failed was carried out. What a
 //! loaded run has rows of needs no read: each write leaves those that the snapshot beside them derives.
 
-use crate::waiting::is_stored;
 use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind};
 use cell_store::{WaitingKind, WaitingRow, WaitingTask};
 use std::collections::BTreeSet;
@@ -39,7 +38,7 @@ pub(crate) struct RowReceipt {
 impl WaitingRows {
     /// Those of a run that was just loaded and wants `effects`.
     pub(crate) fn stored(effects: &[Effect]) -> Self {
-        let stored = effects.iter().filter(|effect| is_stored(effect));
+        let stored = effects.iter().filter(|effect| effect.kind.waits_in_store());
         Self { known: stored.filter_map(task_of).collect(), ..Self::default() }
     }
 
@@ -47,7 +46,7 @@ impl WaitingRows {
     pub(crate) fn note(&mut self, delta: &EffectDelta) {
         for effect in &delta.wanted {
             self.forget(effect.key);
-            self.changed.extend(task_of(effect).filter(|_| is_stored(effect)));
+            self.changed.extend(task_of(effect).filter(|_| effect.kind.waits_in_store()));
         }
         delta.dropped.iter().for_each(|key| self.forget(*key));
     }

@@ -1,13 +1,13 @@
 //! Wake-ups: timers, retries and timeouts are all "woken at t".
 
+use crate::ask::WakeUp;
 use crate::error::ShardError;
-use crate::resident::{Slot, WorkflowKey};
+use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::state::{Phase, Target};
+use crate::state::Phase;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::Time;
-use cell_engine::commands::Wake;
+use cell_engine::{Kind, Time};
 use cell_store::DueRow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,7 +69,7 @@ impl ShardRuntime {
                 tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
             }
             self.wake_due(&shard, now).await;
-            let next = shard.state.lock().wakes.first().map_or(i64::MAX, |(at, _)| *at).min(scan.next());
+            let next = shard.state.lock().due.first_wake().unwrap_or(i64::MAX).min(scan.next());
             shard.sleeps_until.store(next, Ordering::Relaxed);
             let pause = u64::try_from(next.saturating_sub(self.clock.now().millis())).unwrap_or(0);
             tokio::select! {
@@ -93,7 +93,7 @@ impl ShardRuntime {
     /// Takes the stored wake-ups of the coming window into memory.
     async fn scan_ahead(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
         let window = i64::try_from(self.config.wake_window.as_millis()).unwrap_or(i64::MAX);
-        if !scan.is_due(now, window) || shard.state.lock().resident_complete {
+        if !scan.is_due(now, window) || shard.state.lock().table.complete {
             return Ok(());
         }
         let until = now.saturating_add(window);
@@ -101,13 +101,9 @@ impl ShardRuntime {
         scan.seen(until, &due, self.config.due_rows);
         let mut state = shard.state.lock();
         for row in due {
-            let resident = state
-                .workflows
-                .get(&WorkflowKey::of(&row.key))
-                .and_then(|w| w.run(row.key.run_id))
-                .is_some_and(|slot| !slot.is_absent());
-            if !resident && !state.deleted.contains_key(&row.key) {
-                state.wakes.insert((row.at_ms, row.key));
+            let known = state.table.slot(&row.key).is_some_and(|slot| !slot.is_absent());
+            if !known && !state.table.deleted.contains_key(&row.key) {
+                state.due.wake_at(row.at_ms, row.key);
             }
         }
         Ok(())
@@ -122,7 +118,7 @@ impl ShardRuntime {
     }
 
     async fn wake_one(&self, shard: &Shard, key: &EntityKey) {
-        let target = Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id);
+        let Some(command) = self.kinds.get(key.kind).and_then(Kind::wake).copied() else { return };
         let worker_deadlines_from = {
             let state = shard.state.lock();
             if state.phase != Phase::Serving {
@@ -131,7 +127,8 @@ impl ShardRuntime {
             let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
             if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
         };
-        let (postponed, pause) = match self.execute_unawaited(&target, Wake { worker_deadlines_from }).await {
+        let wake_up = WakeUp { command, key, worker_deadlines_from };
+        let (postponed, pause) = match self.execute_unawaited(wake_up).await {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),
             Err(ShardError::UnknownNamespace(_)) => (false, NAMESPACE_GONE_MS),
             Err(error) => {
@@ -141,13 +138,10 @@ impl ShardRuntime {
         };
         let mut state = shard.state.lock();
         let earliest = self.clock.now().millis() + pause;
-        let slot = state.workflows.get(&WorkflowKey::of(key)).and_then(|w| w.run(key.run_id));
-        match slot {
-            Some(Slot::Resident(run)) if run.armed.is_none() => state.arm_from(key, earliest),
+        match state.table.slot(key) {
+            Some(Slot::Resident(resident)) if resident.core.armed.is_none() => state.arm_from(key, earliest),
             // It could not be loaded: the index has to bring it back.
-            None if postponed && state.phase == Phase::Serving => {
-                state.wakes.insert((earliest, key.clone()));
-            }
+            None if postponed && state.phase == Phase::Serving => state.due.wake_at(earliest, key.clone()),
             _ => {}
         }
     }
@@ -157,11 +151,9 @@ impl ShardRuntime {
 fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
     let mut state = shard.state.lock();
     let mut due = Vec::new();
-    while state.wakes.first().is_some_and(|(at, _)| *at <= now) {
-        let (_, key) = state.wakes.pop_first().expect("looked at above");
-        let run = state.workflows.get_mut(&WorkflowKey::of(&key)).and_then(|w| w.run_mut(key.run_id));
-        if let Some(run) = run.and_then(Slot::resident_mut) {
-            run.armed = None;
+    while let Some(key) = state.due.take_due_wake(now) {
+        if let Some(resident) = state.table.get_mut(&key) {
+            resident.core.armed = None;
         }
         due.push(key);
     }

@@ -4,24 +4,25 @@ use prost::bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What kind of entity a name stands for. The numbers are stored.
+/// What kind of entity a name stands for. The numbers are stored; what a number means to a cell is said by the registry
+/// of `cell-engine`, and to a store by nobody.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum EntityKind {
-    /// The current-run record of a workflow id; its run id is nil.
-    CurrentRun = 1,
-    /// One run of a workflow.
-    WorkflowRun = 2,
-}
+pub struct EntityKind(u8);
 
 impl EntityKind {
-    /// The kind with this stored number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::CurrentRun),
-            2 => Some(Self::WorkflowRun),
-            _ => None,
-        }
+    /// The current-run record of a workflow id; its run id is nil.
+    pub const CURRENT_RUN: Self = Self(1);
+    /// One run of a workflow.
+    pub const WORKFLOW_RUN: Self = Self(2);
+
+    /// The kind with this stored number, known or not.
+    pub const fn numbered(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// Its stored number.
+    pub const fn number(self) -> u8 {
+        self.0
     }
 }
 
@@ -41,12 +42,23 @@ pub struct EntityKey {
 impl EntityKey {
     /// The current-run record of a workflow id.
     pub fn current_run(namespace_id: Uuid, workflow_id: impl Into<Arc<str>>) -> Self {
-        Self { kind: EntityKind::CurrentRun, namespace_id, id: workflow_id.into(), run_id: Uuid::nil() }
+        Self { kind: EntityKind::CURRENT_RUN, namespace_id, id: workflow_id.into(), run_id: Uuid::nil() }
+    }
+
+    /// The one entity of its kind that has this id.
+    pub fn singleton(kind: EntityKind, namespace_id: Uuid, id: impl Into<Arc<str>>) -> Self {
+        Self { kind, namespace_id, id: id.into(), run_id: Uuid::nil() }
+    }
+
+    /// Whether the name is used once at most. A run's is; one without a run id may come into being again after its
+    /// deletion.
+    pub fn is_used_once(&self) -> bool {
+        !self.run_id.is_nil()
     }
 
     /// One run of a workflow.
     pub fn run(namespace_id: Uuid, workflow_id: impl Into<Arc<str>>, run_id: Uuid) -> Self {
-        Self { kind: EntityKind::WorkflowRun, namespace_id, id: workflow_id.into(), run_id }
+        Self { kind: EntityKind::WORKFLOW_RUN, namespace_id, id: workflow_id.into(), run_id }
     }
 }
 

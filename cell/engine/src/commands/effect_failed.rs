@@ -1,9 +1,10 @@
 //! An outbound effect could not be carried out: it waits.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
 use crate::effect::EffectKey;
+use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
@@ -13,6 +14,7 @@ use atoll_internal_api::log::v1::change::Kind;
 pub struct EffectFailed(pub EffectKey);
 
 impl Command for EffectFailed {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

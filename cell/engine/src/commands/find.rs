@@ -1,6 +1,6 @@
 //! Finding what a command addresses, with the original's answers where it is not there.
 
-use crate::command::View;
+use crate::family::View;
 use crate::rejection::Rejection;
 use crate::run::Run;
 use crate::texts;

@@ -1,8 +1,9 @@
 //! `RecordActivityTaskHeartbeat`, by token or by id.
 
 use super::find::{ActivityRef, found};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
@@ -25,6 +26,7 @@ pub struct HeartbeatReply {
 }
 
 impl Command for RecordActivityHeartbeat {
+    type Family = Workflows;
     type Reply = HeartbeatReply;
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<HeartbeatReply> {

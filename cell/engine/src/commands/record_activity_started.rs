@@ -1,8 +1,9 @@
 //! A worker takes an activity task.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use crate::time::Time;
@@ -52,6 +53,7 @@ pub struct StartedActivity {
 }
 
 impl Command for RecordActivityStarted {
+    type Family = Workflows;
     type Reply = StartedActivity;
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartedActivity> {

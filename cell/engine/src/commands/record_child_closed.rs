@@ -1,8 +1,9 @@
 //! A child closed: its parent is told.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;
@@ -30,6 +31,7 @@ pub struct RecordChildClosed {
 }
 
 impl Command for RecordChildClosed {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

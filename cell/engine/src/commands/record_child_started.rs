@@ -1,8 +1,9 @@
 //! Messages about a child's start, to its parent.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
@@ -26,6 +27,7 @@ pub struct RecordChildStarted {
 }
 
 impl Command for RecordChildStarted {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
@@ -88,6 +90,7 @@ pub struct RecordStartChildFailed {
 }
 
 impl Command for RecordStartChildFailed {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
@@ -126,6 +129,7 @@ pub struct RecordChildReleased {
 }
 
 impl Command for RecordChildReleased {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

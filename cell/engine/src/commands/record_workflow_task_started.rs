@@ -1,8 +1,9 @@
 //! A worker takes a workflow task.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, Release, View};
+use crate::command::{Command, Context, Decision, Release};
 use crate::draft::{Draft, Worker, continue_as_new_reasons, started_attributes};
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use crate::time::Time;
@@ -64,6 +65,7 @@ pub struct StartedWorkflowTask {
 }
 
 impl Command for RecordWorkflowTaskStarted {
+    type Family = Workflows;
     type Reply = StartedWorkflowTask;
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartedWorkflowTask> {

@@ -1,8 +1,9 @@
 //! `RequestCancelWorkflowExecution`, also by a parent that closes.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras};
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;
@@ -25,6 +26,7 @@ pub struct RequestCancelWorkflow {
 }
 
 impl Command for RequestCancelWorkflow {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

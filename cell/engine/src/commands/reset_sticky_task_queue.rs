@@ -1,8 +1,9 @@
 //! `ResetStickyTaskQueue`.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
@@ -11,6 +12,7 @@ use atoll_internal_api::log::v1::change::Kind;
 pub struct ResetStickyTaskQueue;
 
 impl Command for ResetStickyTaskQueue {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

@@ -2,8 +2,9 @@
 
 use super::activity_closing::end;
 use super::find::{ActivityRef, found};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::enums::v1::EventType;
@@ -22,6 +23,7 @@ pub struct RespondActivityCanceled {
 }
 
 impl Command for RespondActivityCanceled {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

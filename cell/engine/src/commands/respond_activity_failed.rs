@@ -2,8 +2,9 @@
 
 use super::activity_closing::{end, retry};
 use super::find::{ActivityRef, found};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::failure::v1::Failure;
@@ -26,6 +27,7 @@ pub struct RespondActivityFailed {
 }
 
 impl Command for RespondActivityFailed {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

@@ -14,8 +14,9 @@ pub use take_next::CompleteAndTakeNext;
 
 use super::find::{TaskRef, found};
 use super::record_workflow_task_started::StartedWorkflowTask;
-use crate::command::{Command, Context, Decision, Release, View};
+use crate::command::{Command, Context, Decision, Release};
 use crate::draft::{Draft, Extras};
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
@@ -83,6 +84,7 @@ pub(super) enum BadCommand {
 }
 
 impl Command for RespondWorkflowTaskCompleted {
+    type Family = Workflows;
     type Reply = CompletedWorkflowTask;
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<CompletedWorkflowTask> {

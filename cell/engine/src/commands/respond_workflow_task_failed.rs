@@ -1,8 +1,9 @@
 //! `RespondWorkflowTaskFailed`: a worker could not deal with a workflow task.
 
 use super::find::{TaskRef, found};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::WorkerVersionStamp;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::failure::v1::Failure;
@@ -25,6 +26,7 @@ pub struct RespondWorkflowTaskFailed {
 }
 
 impl Command for RespondWorkflowTaskFailed {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

@@ -1,8 +1,9 @@
 //! A started task never reached its worker: it waits again.
 
 use super::find::{ActivityRef, TaskRef, found};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
@@ -13,6 +14,7 @@ use atoll_internal_api::log::v1::change::Kind;
 pub struct RevokeWorkflowTaskStart(pub TaskRef);
 
 impl Command for RevokeWorkflowTaskStart {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
@@ -32,6 +34,7 @@ impl Command for RevokeWorkflowTaskStart {
 pub struct RevokeActivityStart(pub ActivityRef);
 
 impl Command for RevokeActivityStart {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

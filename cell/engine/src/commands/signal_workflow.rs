@@ -1,8 +1,9 @@
 //! `SignalWorkflowExecution`.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras};
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::{Header, Link, Payloads};
 use atoll_api::temporal::api::enums::v1::EventType;
@@ -29,6 +30,7 @@ pub struct SignalWorkflow {
 }
 
 impl Command for SignalWorkflow {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

@@ -1,7 +1,10 @@
 //! `StartWorkflowExecution`, by a client or by a parent.
 
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
+use crate::current_run::CurrentRun;
 use crate::draft::{Birth, Draft, Extras};
+use crate::family::{Family, Target, View, Workflows};
+use crate::memory::{Memory, Needs};
 use crate::rejection::Rejection;
 use crate::run::{Run, duration, nanos, shorter};
 use crate::time::Time;
@@ -94,7 +97,17 @@ pub struct StartReply {
 }
 
 impl Command for StartWorkflow {
+    type Family = Workflows;
     type Reply = StartReply;
+
+    /// The record says all that most starts ask for: an old run is looked at by those alone that end it, or may find
+    /// that it is the child they want.
+    fn needs(&self, at: &Target, memory: Memory<'_>) -> Result<(), Needs> {
+        match memory.need::<CurrentRun>(&at.record())? {
+            Some(current) if self.looks_at_run(current) => Workflows::needs(at, memory),
+            Some(_) | None => Ok(()),
+        }
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {
         let mut transitions = Vec::new();
@@ -164,6 +177,11 @@ impl StartWorkflow {
             _ if reuse == Reuse::RejectDuplicate => Policy::Refuse(REJECTED),
             _ => Policy::NewRun,
         }
+    }
+
+    /// Whether what this start means depends on the run that the record names.
+    fn looks_at_run(&self, current: &CurrentRun) -> bool {
+        self.parent.is_some() || matches!(self.policy(current.status()), Policy::TerminateExisting)
     }
 
     /// Whether this is a parent's start, and the current run is of the chain that it began.

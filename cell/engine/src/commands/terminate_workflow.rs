@@ -1,8 +1,9 @@
 //! `TerminateWorkflowExecution`, also by a parent that closes.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras};
+use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
 use crate::run::Run;
 use atoll_api::temporal::api::common::v1::{Link, Payloads};
@@ -27,6 +28,7 @@ pub struct TerminateWorkflow {
 }
 
 impl Command for TerminateWorkflow {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

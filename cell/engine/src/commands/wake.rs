@@ -1,8 +1,10 @@
 //! Something may be due: timers, timeouts, retries.
 
 use super::activity_closing;
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras, Retried};
+use crate::family::{View, Workflows};
+use crate::registry::Wakes;
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
@@ -24,7 +26,14 @@ pub struct Wake {
     pub worker_deadlines_from: Time,
 }
 
+impl Wakes for Wake {
+    fn due(worker_deadlines_from: Time) -> Self {
+        Self { worker_deadlines_from }
+    }
+}
+
 impl Command for Wake {
+    type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

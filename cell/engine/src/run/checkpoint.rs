@@ -7,6 +7,7 @@
 use super::Run;
 use super::attributed::Attributed;
 use super::chunks::{Changed, Collection, Row, Sum, ids_of, sum_up};
+use crate::entity::EntityCheckpoint;
 use atoll_internal_api::entity::{Chunk, ChunkId};
 use atoll_internal_api::state::v1::{ChunkSum, RunInfo, RunSnapshot};
 use bytes::Bytes;
@@ -19,37 +20,19 @@ const WHOLE_BYTES: usize = 4 << 10;
 /// A run in chunks is stored whole again when it has come down to this: not at once where it went up.
 const WHOLE_AGAIN_BYTES: usize = WHOLE_BYTES / 2;
 
-/// What a checkpoint writes of a run, in one transaction.
-#[derive(Debug)]
-pub struct RunCheckpoint {
-    /// The snapshot, or what is left of it without the chunks.
-    pub base: Bytes,
-    /// Chunks to write; those without bytes are to be removed.
-    pub chunks: Vec<Chunk>,
-    /// To be given back once all of it stands.
-    pub receipt: Receipt,
-}
-
-impl RunCheckpoint {
-    /// One snapshot and no chunks.
-    pub fn whole(snapshot: Bytes) -> Self {
-        Self { base: snapshot, chunks: Vec::new(), receipt: Receipt(Vec::new()) }
-    }
-}
-
 /// What was written: the chunks that stand, and (without a sum) those that are gone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Receipt(Vec<(ChunkId, Option<Sum>)>);
 
 impl Run {
     /// What is to be written so that the store holds this state, whatever became of earlier writes since the last one
     /// that was confirmed.
-    pub fn checkpoint(&mut self) -> RunCheckpoint {
+    pub fn checkpoint(&mut self) -> EntityCheckpoint {
         if self.rows.is_empty() {
             let whole = self.snapshot();
             // Hardly anything is written of a closed run again, unless there are children to be told.
             if whole.len() <= WHOLE_BYTES || self.closed() && self.children.len() == 0 {
-                return RunCheckpoint::whole(whole);
+                return EntityCheckpoint::whole(whole);
             }
             self.doubt_everything();
         } else {
@@ -73,7 +56,7 @@ impl Run {
         if base.len() + bytes <= WHOLE_AGAIN_BYTES {
             self.whole_again()
         } else {
-            RunCheckpoint { base, chunks, receipt }
+            EntityCheckpoint { base, chunks, receipt }
         }
     }
 
@@ -86,10 +69,10 @@ impl Run {
     }
 
     /// A snapshot of everything, and every row removed.
-    fn whole_again(&mut self) -> RunCheckpoint {
+    fn whole_again(&mut self) -> EntityCheckpoint {
         let ids: Vec<ChunkId> = self.rows.0.keys().copied().collect();
         ids.iter().for_each(|id| self.rows.doubt(*id));
-        RunCheckpoint {
+        EntityCheckpoint {
             base: self.snapshot(),
             chunks: ids.iter().map(|id| Chunk { id: *id, data: Bytes::new() }).collect(),
             receipt: Receipt(ids.into_iter().map(|id| (id, None)).collect()),

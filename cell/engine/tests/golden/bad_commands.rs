@@ -11,7 +11,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command as _, Context, CurrentRun, IdSource, Limits, NamespaceConfig, Rejection, Run, Time, View,
+    Command as _, Context, CurrentRun, Entity as _, IdSource, Limits, NamespaceConfig, Rejection, Run, Time,
+    View,
 };
 use prost_types::Duration;
 use std::sync::Arc;
@@ -147,6 +148,7 @@ fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
                 workflow_id: &workflow_id,
                 current: current.as_ref(),
                 run: run.as_ref(),
+                current_run: run.as_ref(),
             };
             let mut context =
                 Context { now: Time(1_000_000_000), ids: &mut ids, limits: &limits, namespace: &namespace };
@@ -154,7 +156,7 @@ fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
             news.clear();
             for transition in &decision.transitions {
                 let key = transition.entity.clone();
-                if key.kind == EntityKind::CurrentRun {
+                if key.kind == EntityKind::CURRENT_RUN {
                     current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition);
                 } else {
                     run.get_or_insert_with(|| Run::new(key)).apply(transition);

@@ -13,8 +13,8 @@ use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, IdSource, Limits, NamespaceConfig,
-    Rejection, Time, View,
+    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, IdSource, Limits,
+    NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
-    fn ask<C: Command + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+    fn ask<C: Command<Family = Workflows> + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
         let before = self.snapshots();
         let ids = self.ids.clone();
         let again = self.decide(command.clone());
@@ -88,8 +88,8 @@ impl World {
         assert_eq!(again.transitions, decision.transitions, "deciding is pure");
         for transition in &decision.transitions {
             match transition.entity.kind {
-                EntityKind::CurrentRun => self.apply_current(transition),
-                EntityKind::WorkflowRun => {
+                EntityKind::CURRENT_RUN => self.apply_current(transition),
+                _ => {
                     let known = self.runs.iter().position(|t| *t.run.key() == transition.entity);
                     let at = known.unwrap_or_else(|| {
                         self.runs.push(Tracked::new(&transition.entity));
@@ -127,12 +127,13 @@ impl World {
         }
     }
 
-    fn decide<C: Command>(&mut self, command: C) -> Decision<C::Reply> {
+    fn decide<C: Command<Family = Workflows>>(&mut self, command: C) -> Decision<C::Reply> {
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.workflow_id,
             current: self.current.as_ref().map(|(live, _)| live),
             run: self.runs.last().map(|tracked| &tracked.run),
+            current_run: self.runs.last().map(|tracked| &tracked.run),
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
@@ -145,7 +146,7 @@ impl World {
         live.apply(transition);
         replayed.apply(&through_the_log(transition));
         assert_eq!(live, replayed, "folding the log equals live state");
-        let restored = CurrentRun::restore(live.key().clone(), live.snapshot()).expect("restores");
+        let restored = CurrentRun::restore(live.key().clone(), live.snapshot(), &[]).expect("restores");
         assert_eq!(restored, *live, "snapshots round-trip");
     }
 

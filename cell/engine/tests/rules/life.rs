@@ -10,8 +10,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Effect, IdSource, Limits, NamespaceConfig, Rejection, Run, RunCheckpoint,
-    Time, View,
+    Command, Context, CurrentRun, Effect, Entity as _, EntityCheckpoint, IdSource, Limits, NamespaceConfig,
+    Rejection, Run, Time, View, Workflows,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -92,12 +92,13 @@ impl Life {
     }
 
     /// Decides and applies.
-    pub(crate) fn ask<C: Command>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+    pub(crate) fn ask<C: Command<Family = Workflows>>(&mut self, command: C) -> Result<C::Reply, Rejection> {
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.workflow_id,
             current: self.current.as_ref(),
             run: self.run.as_ref(),
+            current_run: self.run.as_ref(),
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
@@ -105,10 +106,10 @@ impl Life {
         for transition in &decision.transitions {
             let key = transition.entity.clone();
             match key.kind {
-                EntityKind::CurrentRun => {
+                EntityKind::CURRENT_RUN => {
                     self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition)
                 }
-                EntityKind::WorkflowRun => {
+                _ => {
                     if self.run.as_ref().is_some_and(|run| *run.key() != key) {
                         self.earlier.extend(self.run.take());
                     }
@@ -125,7 +126,7 @@ impl Life {
     }
 
     /// A checkpoint whose write succeeds.
-    pub(crate) fn checkpoint(&mut self) -> RunCheckpoint {
+    pub(crate) fn checkpoint(&mut self) -> EntityCheckpoint {
         let run = self.run.as_mut().expect("it was started");
         let written = run.checkpoint();
         run.checkpointed(&written.receipt);

@@ -11,7 +11,7 @@ use cell_engine::commands::{
     ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
     RespondActivityCompleted, SignalWorkflow,
 };
-use cell_engine::{RestoreError, Run, RunCheckpoint};
+use cell_engine::{EntityCheckpoint, RestoreError, Run};
 use uuid::Uuid;
 
 const LARGE: usize = 100_000;
@@ -56,7 +56,7 @@ fn child(id: &str) -> Command {
     command(CommandType::StartChildWorkflowExecution, attributes)
 }
 
-fn bytes(written: &RunCheckpoint) -> usize {
+fn bytes(written: &EntityCheckpoint) -> usize {
     written.base.len() + written.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>()
 }
 

@@ -151,7 +151,7 @@ impl Workflows for NodeWorkflows {
         workflow_id: &str,
         run_id: Option<Uuid>,
     ) -> Result<HistoryState, Status> {
-        let target = Target { namespace_id: namespace.id, workflow_id: workflow_id.into(), run_id };
+        let target = Target::new(namespace.id, workflow_id, run_id);
         let state = |run: &Run| HistoryState {
             run_id: run.run_id(),
             last_event_id: run.next_event_id() - 1,

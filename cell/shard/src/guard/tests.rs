@@ -6,7 +6,7 @@ use crate::{ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::{SignalWorkflow, StartWorkflow, TerminateWorkflow};
-use cell_engine::{Effect, NamespaceConfig, Time};
+use cell_engine::{Effect, NamespaceConfig, Registry, Time};
 use cell_store::{MemoryStore, OutboxRow, ShardId};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -98,6 +98,7 @@ async fn open_with(config: ShardConfig, store: MemoryStore, world: Arc<World>, s
         namespaces: Arc::clone(&world) as _,
         effects: Arc::clone(&world) as _,
         projections: vec![Arc::clone(&world) as _],
+        kinds: Registry::default(),
         seed,
     };
     let config = ShardConfig { shard_count: 1, ..config };
@@ -129,7 +130,8 @@ impl Cell {
     /// Counts what is put aside from now on.
     fn count_quarantines(&self) -> Arc<AtomicU64> {
         let count = Arc::new(AtomicU64::new(0));
-        self.runtime.shards[0].state.lock().quarantines = metrics::Counter::from_arc(Arc::clone(&count));
+        self.runtime.shards[0].state.lock().table.quarantines =
+            metrics::Counter::from_arc(Arc::clone(&count));
         count
     }
 
@@ -234,11 +236,11 @@ async fn while_somebody_looks_at_it() {
 async fn what_is_aside_is_not_let_go_of() {
     let cell = cell().await;
     cell.runtime.checkpoint_all().await.expect("a checkpoint");
-    let none_stays = ShardConfig { resident_workflows: 0, ..ShardConfig::default() };
+    let none_stays = ShardConfig { resident_entities: 0, ..ShardConfig::default() };
     let cell = open_with(none_stays, cell.store.clone(), Arc::clone(&cell.world), 2).await;
     cell.terminate(BAD).await.expect("ends");
     // The run is written, the record of the workflow id's current run cannot be: the store says that it is open.
-    ONLY.set(Some(EntityKind::CurrentRun));
+    ONLY.set(Some(EntityKind::CURRENT_RUN));
     set_failing(Some(EngineCall::Snapshot));
     cell.runtime.checkpoint_all().await.expect("a checkpoint of the others");
     set_failing(None);

@@ -53,7 +53,7 @@ async fn a_change_while_its_snapshot_is_written_stays_dirty() {
 
 #[tokio::test(start_paused = true)]
 async fn evicted_workflows_come_back_as_they_were() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     let ids: Vec<String> = (0..12).map(|n| format!("w{n}")).collect();
     for id in &ids {
         cell.run(id, start()).await.unwrap();
@@ -79,7 +79,7 @@ async fn evicted_workflows_come_back_as_they_were() {
 
 #[tokio::test(start_paused = true)]
 async fn an_evicted_run_is_woken() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     cell.run("w", start()).await.unwrap();
     cell.work("w", vec![timer("t", 60)]).await;
     cell.runtime.checkpoint_all().await.unwrap();

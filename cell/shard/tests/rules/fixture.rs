@@ -1,11 +1,13 @@
 //! A cell under test: runtime, store with faults, clock, and recorders of everything that leaves.
 
+mod alarm;
 mod commands;
 mod ledger;
 mod recorders;
 mod spy;
 mod table;
 
+pub(crate) use alarm::{Alarm, Set, alarm};
 pub(crate) use commands::*;
 pub(crate) use ledger::Ledger;
 pub(crate) use recorders::{ManualClock, Recorder, outbox_key};
@@ -13,7 +15,7 @@ pub(crate) use table::{rows_of, standing};
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use cell_engine::commands::RecordWorkflowTaskStarted;
-use cell_engine::{Command, NamespaceConfig};
+use cell_engine::{Command, NamespaceConfig, Registry, Workflows};
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
 use cell_store::{
@@ -108,6 +110,7 @@ impl Cell {
             namespaces: Arc::clone(&namespace) as _,
             effects: Arc::clone(&out) as _,
             projections: vec![Arc::clone(&out) as _],
+            kinds: Registry::default().with(alarm::kind()),
             seed: 0x5eed << 64 | life,
         };
         let runtime = ShardRuntime::open(config.clone(), deps).await?;
@@ -156,12 +159,20 @@ impl Cell {
     }
 
     /// Runs a command on the current run of a workflow id.
-    pub(crate) async fn run<C: Command>(&self, id: &str, command: C) -> Result<C::Reply, ShardError> {
+    pub(crate) async fn run<C: Command<Family = Workflows>>(
+        &self,
+        id: &str,
+        command: C,
+    ) -> Result<C::Reply, ShardError> {
         self.runtime.execute(&current(id), command).await
     }
 
     /// A command that is decided when first polled and waits only for its commit, if its target is in memory.
-    pub(crate) fn begin_run<C: Command + 'static>(&self, id: &str, command: C) -> Running<C::Reply> {
+    pub(crate) fn begin_run<C: Command<Family = Workflows> + 'static>(
+        &self,
+        id: &str,
+        command: C,
+    ) -> Running<C::Reply> {
         let (runtime, target) = (Arc::clone(&self.runtime), current(id));
         Box::pin(async move { runtime.execute(&target, command).await })
     }

@@ -113,7 +113,7 @@ async fn no_change_is_lost_with_a_checkpoint_that_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_run_is_let_go_comes_back_and_becomes_small_again() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     let id = id_on(0, 0);
     start_large(&cell, &id, 60).await;
     let key = run_key(&cell, &id).await;
@@ -136,7 +136,7 @@ async fn a_large_run_is_let_go_comes_back_and_becomes_small_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_chunks_do_not_fit_is_kept_aside_and_its_shard_serves_on() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     let (bad, good) = (id_on(0, 0), id_on(0, 1));
     start_large(&cell, &bad, 60).await;
     start_large(&cell, &good, 60).await;

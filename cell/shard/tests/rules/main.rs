@@ -18,6 +18,7 @@ mod residency;
 mod retention;
 mod side_rows;
 mod tail;
+mod third_kind;
 mod time;
 mod unknown_outcome;
 mod waiting;

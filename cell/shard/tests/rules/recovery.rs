@@ -17,7 +17,7 @@ fn small(seed: u64) -> ShardConfig {
         side_row_bytes: [usize::MAX, 300, 0][seed as usize % 3],
         tail_bytes: 6_000,
         slice_entities: 2,
-        resident_workflows: 1,
+        resident_entities: 2,
         ..config()
     }
 }

@@ -1,6 +1,8 @@
 //! What a shard keeps in memory.
 
 use crate::fixture::*;
+use atoll_api::temporal::api::enums::v1::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
+use cell_engine::commands::StartWorkflow;
 use cell_shard::{ShardConfig, Target};
 use cell_store::fault::Call;
 use uuid::Uuid;
@@ -22,7 +24,7 @@ async fn what_does_not_exist_is_not_remembered_for_ever() {
             _ => cell.runtime.read(&current(&id), |_| ()).await.unwrap(),
         }
     }
-    assert!(cell.runtime.resident_workflows() <= BOUND + 1, "{}", cell.runtime.resident_workflows());
+    assert!(cell.runtime.resident_ids() <= BOUND + 1, "{}", cell.runtime.resident_ids());
     // Nor are unknown runs of a workflow that does exist.
     for n in 1..10_000 {
         let unknown = Target::run(NAMESPACE, "w", Uuid::from_u128(n));
@@ -36,16 +38,36 @@ async fn what_does_not_exist_is_not_remembered_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_of_a_used_id_loads_the_old_run_only_where_it_matters() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let reject = StartWorkflow { id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32, ..start() };
+    let replace =
+        StartWorkflow { id_conflict_policy: WorkflowIdConflictPolicy::TerminateExisting as i32, ..start() };
+    cell.run("w", start()).await.unwrap();
+    cell.run("w", terminate()).await.unwrap();
+    for (command, loads, starts) in
+        [(reject, 1, false), (start(), 1, true), (start(), 1, false), (replace, 2, true)]
+    {
+        cell.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(cell.runtime.resident_ids(), 0);
+        cell.ledger.take_loads();
+        assert_eq!(cell.run("w", command).await.is_ok(), starts);
+        let loaded = cell.ledger.take_loads();
+        assert_eq!(loaded.len(), loads, "{loaded:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stopped_waiting_keeps_nothing_in_memory() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     cell.run("w", start()).await.unwrap();
     let mut waits = cell.runtime.watch(&current("w"), |_| true).await.unwrap().expect("waits");
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 1, "somebody waits for its next change");
+    assert_eq!(cell.runtime.resident_ids(), 1, "somebody waits for its next change");
     assert!(waits.try_recv().is_err());
     drop(waits);
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 0);
+    assert_eq!(cell.runtime.resident_ids(), 0);
     cell.run("w", signal("s")).await.unwrap();
     assert_eq!(cell.signals("w").await, ["s"]);
 }
@@ -53,7 +75,7 @@ async fn who_stopped_waiting_keeps_nothing_in_memory() {
 #[tokio::test(start_paused = true)]
 async fn of_one_workflow_id_not_every_closed_run_stays_in_memory() {
     const RUNS: usize = 100;
-    let cell = Cell::new().await;
+    let cell = Cell::with(ShardConfig { resident_entities: 8, ..config() }).await;
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         runs.push(cell.run("w", start()).await.unwrap().run_id);

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use atoll_internal_api::entity::EntityKind;
-use atoll_internal_api::log::v1::RunsDeleted;
+use atoll_internal_api::log::v1::EntitiesDeleted;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
@@ -37,14 +37,14 @@ async fn due(cell: &Cell, id: &str) -> (i64, i64) {
 
 /// Nothing stays in memory behind a checkpoint.
 fn forgetful() -> ShardConfig {
-    ShardConfig { resident_workflows: 0, ..config() }
+    ShardConfig { resident_entities: 0, ..config() }
 }
 
 /// What a shard's log says of deletions.
-fn deletions(cell: &Cell) -> Vec<RunsDeleted> {
+fn deletions(cell: &Cell) -> Vec<EntitiesDeleted> {
     let records = cell.ledger.records(ShardId(0)).into_iter();
     let deleted = records.filter_map(|record| match record.shard_fact {
-        Some(ShardFact::RunsDeleted(deleted)) => Some(deleted),
+        Some(ShardFact::EntitiesDeleted(deleted)) => Some(deleted),
         _ => None,
     });
     deleted.collect()
@@ -150,8 +150,8 @@ async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_h
 
 #[tokio::test(start_paused = true)]
 async fn more_than_a_batch_is_deleted_before_its_hour_is_sealed() {
-    for resident_workflows in [0, 100] {
-        let config = ShardConfig { retention_batch: 2, resident_workflows, ..config() };
+    for resident_entities in [0, 200] {
+        let config = ShardConfig { retention_batch: 2, resident_entities, ..config() };
         let cell = Cell::with(config).await;
         let mut expected = BTreeMap::new();
         for n in 0..7 {
@@ -210,13 +210,13 @@ async fn stored_runs_go_without_being_loaded() {
     let reused = id_on(0, 2);
     cell.run(&reused, start()).await.unwrap();
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 0);
+    assert_eq!(cell.runtime.resident_ids(), 0);
     cell.clock.step(RETENTION + SECOND);
     cell.ledger.take_loads();
     cell.runtime.turn_hours_all().await.unwrap();
     let loads = cell.ledger.take_loads();
     assert_eq!(loads.len(), 3, "one current-run record for each id: {loads:?}");
-    assert!(loads.iter().all(|key| key.kind == EntityKind::CurrentRun), "{loads:?}");
+    assert!(loads.iter().all(|key| key.kind == EntityKind::CURRENT_RUN), "{loads:?}");
     for n in 0..2 {
         assert_gone(&cell, &id_on(0, n)).await;
     }
@@ -224,9 +224,9 @@ async fn stored_runs_go_without_being_loaded() {
     cell.out.until(|out| out.deleted().len() == 5).await;
     let deletions = deletions(&cell);
     assert_eq!(deletions.len(), 1, "one record");
-    assert_eq!(deletions[0].current_runs.len(), 2, "not the one of the id in use");
+    assert_eq!(deletions[0].records.len(), 2, "not the one of the id in use");
     let mut logged: Vec<_> =
-        deletions[0].runs.iter().map(|run| (run.delete_at_ms, -(run.billed_bytes as i64))).collect();
+        deletions[0].entities.iter().map(|run| (run.delete_at_ms, -(run.billed_bytes as i64))).collect();
     logged.sort();
     assert_eq!(logged, expected);
     let mut removed = removals(&cell, ShardId(0));
@@ -332,7 +332,7 @@ async fn an_id_in_use_again_keeps_its_new_run_over_a_crash() {
             next.runtime.checkpoint_all().await.unwrap();
             next = next.another().await;
         }
-        assert_eq!(deletions(&next)[0].current_runs.is_empty(), before);
+        assert_eq!(deletions(&next)[0].records.is_empty(), before);
         assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)]);
     }
 }

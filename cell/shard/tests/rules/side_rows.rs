@@ -145,7 +145,7 @@ async fn a_look_at_the_log_takes_references_for_what_they_are() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_replayed_is_not_read() {
-    let cell = Cell::with(ShardConfig { resident_workflows: 0, ..config() }).await;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     let (aside, stored, gone) = (id_on(0, 0), id_on(0, 1), id_on(0, 2));
     cell.run(&aside, start()).await.unwrap();
     // From here on the log stays, whatever is checkpointed.

@@ -80,7 +80,7 @@ async fn more_timers_than_one_look_at_the_index_finds_all_fire() {
     first.runtime.checkpoint_all().await.unwrap();
     // Nothing of them is in memory, and none is written again before all have fired.
     let cell = first.another().await;
-    assert_eq!(cell.runtime.resident_workflows(), 0);
+    assert_eq!(cell.runtime.resident_ids(), 0);
     cell.clock.step(60 * SECOND);
     let woken = cell.out.until(|out| {
         let runs: HashSet<_> = out.effects.iter().map(|(_, run, _)| run.run_id).collect();

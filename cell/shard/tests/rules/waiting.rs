@@ -14,7 +14,7 @@ use cell_store::{ShardId, StoreError, WaitingKind};
 use futures::FutureExt;
 
 fn none_resident() -> ShardConfig {
-    ShardConfig { resident_workflows: 0, ..config() }
+    ShardConfig { resident_entities: 0, ..config() }
 }
 
 /// An activity that must be started within so many seconds.
@@ -49,10 +49,10 @@ async fn runs_that_only_wait_are_let_go_and_not_loaded_at_takeover() {
     }
     assert_eq!(cell.waiting().await, [], "nothing was written yet");
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 0);
+    assert_eq!(cell.runtime.resident_ids(), 0);
 
     let again = cell.another().await;
-    assert_eq!(again.runtime.resident_workflows(), 0);
+    assert_eq!(again.runtime.resident_ids(), 0);
     assert_eq!(again.out.look(|out| out.effects.len()), 0, "nobody is told: the table says it");
     let rows = again.waiting().await;
     let order: Vec<&str> = rows.iter().map(|row| &*row.key.workflow_id).collect();
@@ -69,7 +69,7 @@ async fn runs_that_only_wait_are_let_go_and_not_loaded_at_takeover() {
     }
     again.runtime.checkpoint_all().await.unwrap();
     assert_eq!(again.waiting().await, [], "nothing waits any more");
-    assert_eq!(again.runtime.resident_workflows(), 0, "a started task keeps nobody in memory either");
+    assert_eq!(again.runtime.resident_ids(), 0, "a started task keeps nobody in memory either");
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn who_has_messages_to_send_is_loaded_at_takeover() {
     cell.work("parent", vec![child("child"), activity("a", 0)]).await;
     cell.run("waits", start()).await.unwrap();
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 1, "nobody else knows of the message");
+    assert_eq!(cell.runtime.resident_ids(), 1, "nobody else knows of the message");
     let again = cell.another().await;
     let told = again.out.look(|out| out.effects.clone());
     assert!(told.iter().all(|(_, key, _)| *key.id == *"parent"), "{told:?}");
@@ -92,7 +92,7 @@ async fn a_task_that_nobody_starts_in_time_is_timed_out_without_its_run_in_memor
     cell.run("w", start()).await.unwrap();
     cell.work("w", vec![hurried_activity("a", 60)]).await;
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_workflows(), 0);
+    assert_eq!(cell.runtime.resident_ids(), 0);
     let activities = queue(WaitingKind::Activity);
     assert_eq!(cell.runtime.waiting(&activities, None, 9).await.unwrap().len(), 1);
     let again = cell.another().await;
@@ -147,11 +147,11 @@ async fn what_could_not_be_stored_is_said() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_in_memory_are_a_reason_for_a_checkpoint() {
-    let cell = Cell::with(ShardConfig { tail_bytes: 16_000, resident_workflows: 2, ..config() }).await;
+    let cell = Cell::with(ShardConfig { tail_bytes: 16_000, resident_entities: 4, ..config() }).await;
     let mut most = 0;
     for n in 0..300 {
         cell.run(&format!("w{n}"), start()).await.unwrap();
-        most = most.max(cell.runtime.resident_workflows());
+        most = most.max(cell.runtime.resident_ids());
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }

@@ -39,7 +39,7 @@ pub(super) fn integer(number: u64, what: &str) -> Result<i64, StoreError> {
 pub(super) fn bind_key<'q>(statement: Statement<'q>, shard: ShardId, key: &EntityKey) -> Statement<'q> {
     statement
         .bind(shard.0)
-        .bind(key.kind as u8)
+        .bind(key.kind.number())
         .bind(key.namespace_id.as_bytes().to_vec())
         .bind(key.id.as_bytes().to_vec())
         .bind(key.run_id.as_bytes().to_vec())
@@ -47,11 +47,8 @@ pub(super) fn bind_key<'q>(statement: Statement<'q>, shard: ShardId, key: &Entit
 
 /// Reads a key from columns that begin with `kind`.
 pub(super) fn read_key(row: &SqliteRow) -> Result<EntityKey, StoreError> {
-    let kind = match number(row, 0)? {
-        1 => EntityKind::CurrentRun,
-        2 => EntityKind::WorkflowRun,
-        _ => return Err(damaged("entity kind")),
-    };
+    let kind = u8::try_from(number(row, 0)?).map_err(|_| damaged("entity kind"))?;
+    let kind = EntityKind::numbered(kind);
     let id = std::str::from_utf8(blob(row, 2)?).map_err(|_| damaged("entity id"))?;
     Ok(EntityKey { kind, namespace_id: uuid(row, 1)?, id: id.into(), run_id: uuid(row, 3)? })
 }

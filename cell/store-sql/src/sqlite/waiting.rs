@@ -74,7 +74,7 @@ fn waiting_row(queue: &WaitingQueue, row: &SqliteRow) -> Result<WaitingRow, Stor
 }
 
 fn is_run(entity: &EntityKey) -> bool {
-    entity.kind == EntityKind::WorkflowRun
+    entity.kind == EntityKind::WORKFLOW_RUN
 }
 
 fn bind_run<'q>(statement: Statement<'q>, shard: ShardId, run: &EntityKey) -> Statement<'q> {

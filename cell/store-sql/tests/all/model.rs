@@ -45,7 +45,7 @@ fn shard() -> impl Strategy<Value = ShardId> {
 fn key() -> impl Strategy<Value = EntityKey> {
     (any::<bool>(), 0u128..2, "[ab\u{0}é]{0,2}", 0u128..3).prop_map(|(current, namespace, id, run)| {
         EntityKey {
-            kind: if current { EntityKind::CurrentRun } else { EntityKind::WorkflowRun },
+            kind: if current { EntityKind::CURRENT_RUN } else { EntityKind::WORKFLOW_RUN },
             namespace_id: Uuid::from_u128(namespace),
             id: id.into(),
             run_id: Uuid::from_u128(run),
@@ -153,7 +153,7 @@ fn task(workflow: bool, scheduled_event_id: i64) -> WaitingTask {
 
 /// Tasks of a run, as many as its bytes say.
 fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
-    let tasks = if row.key.kind == EntityKind::WorkflowRun { row.billed_bytes % 3 } else { 0 };
+    let tasks = if row.key.kind == EntityKind::WORKFLOW_RUN { row.billed_bytes % 3 } else { 0 };
     let row = |n: u64| WaitingRow {
         queue: WaitingQueue {
             namespace_id: row.key.namespace_id,

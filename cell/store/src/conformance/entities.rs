@@ -29,7 +29,7 @@ pub(super) async fn every_column_comes_back_unchanged(mut cell: Cell) {
     };
     let extreme = EntityRow {
         key: EntityKey {
-            kind: EntityKind::CurrentRun,
+            kind: EntityKind::CURRENT_RUN,
             namespace_id: Uuid::max(),
             id: "\u{0}'; -- \u{1f980}%_\\".into(),
             run_id: Uuid::nil(),
@@ -58,7 +58,7 @@ pub(super) async fn keys_differ_in_every_part(cell: Cell) {
     let base = run_key("workflow", 1);
     let keys = [
         base.clone(),
-        EntityKey { kind: EntityKind::CurrentRun, ..base.clone() },
+        EntityKey { kind: EntityKind::CURRENT_RUN, ..base.clone() },
         EntityKey { namespace_id: Uuid::from_u128(8), ..base.clone() },
         EntityKey { id: "Workflow".into(), ..base.clone() },
         EntityKey { id: "workflow ".into(), ..base.clone() },

@@ -165,7 +165,7 @@ pub(super) fn advance_to(checkpoint_seq: u64) -> CheckpointAdvance {
 /// The run number `n` of a workflow.
 pub(super) fn run_key(id: &str, n: u128) -> EntityKey {
     EntityKey {
-        kind: EntityKind::WorkflowRun,
+        kind: EntityKind::WORKFLOW_RUN,
         namespace_id: Uuid::from_u128(7),
         id: id.into(),
         run_id: Uuid::from_u128(n),

@@ -144,7 +144,7 @@ pub(super) async fn tasks_go_with_their_run_and_no_other(cell: Cell) {
     let (kept, gone) = (task(S, 1, 3, 1), task(S, 2, 3, 3));
     let rows = vec![kept.clone(), gone.clone(), activity(&kept, 5), activity(&gone, 5), activity(&gone, 6)];
     cell.save(slice(&owner, rows)).await;
-    let current = EntityKey { kind: EntityKind::CurrentRun, ..run_of(&kept) };
+    let current = EntityKey { kind: EntityKind::CURRENT_RUN, ..run_of(&kept) };
     cell.save(Checkpoint { deleted: vec![run_of(&gone), current], ..owner.slice() }).await;
     assert_eq!(all(&cell).await, std::slice::from_ref(&kept));
     assert_eq!(activities(&cell).await, [activity(&kept, 5)]);

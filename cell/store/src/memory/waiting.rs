@@ -77,5 +77,5 @@ impl WaitingTasks {
 /// The name of an entity that is a run.
 fn name_of(entity: &EntityKey) -> Option<RunName> {
     let name = || (entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
-    (entity.kind == EntityKind::WorkflowRun).then(name)
+    (entity.kind == EntityKind::WORKFLOW_RUN).then(name)
 }

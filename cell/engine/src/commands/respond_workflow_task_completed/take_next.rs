@@ -1,9 +1,10 @@
 //! A worker's answer that takes the next workflow task along, without a poll in between.
 
 use super::{CompletedWorkflowTask, RespondWorkflowTaskCompleted};
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::commands::StartedWorkflowTask;
 use crate::draft::{Draft, Worker, continue_as_new_reasons, started_attributes};
+use crate::family::{View, Workflows};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
@@ -17,6 +18,7 @@ const REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
 pub struct CompleteAndTakeNext(pub RespondWorkflowTaskCompleted);
 
 impl Command for CompleteAndTakeNext {
+    type Family = Workflows;
     /// What the answer led to, and the next task.
     type Reply = (CompletedWorkflowTask, Option<StartedWorkflowTask>);
 

@@ -35,7 +35,7 @@ impl Node {
         let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
         let config = ShardConfig {
             shard_count: SHARDS as u32,
-            resident_workflows: RESIDENT,
+            resident_entities: 2 * RESIDENT,
             tail_bytes: 2 << 20,
             ..ShardConfig::default()
         };
@@ -112,11 +112,11 @@ async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
             async move { shards.execute(&target, start).await }
         });
         starts.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await.expect("they start");
-        most = most.max(node.shards.resident_workflows());
+        most = most.max(node.shards.resident_ids());
     }
     assert!(most < WORKFLOWS / 2, "{most} in memory at once");
     node.shards.checkpoint_all().await.expect("a checkpoint");
-    assert!(node.shards.resident_workflows() <= SHARDS * RESIDENT);
+    assert!(node.shards.resident_ids() <= SHARDS * RESIDENT);
 
     let mut started = HashSet::new();
     let first = node.drain(WORKFLOWS / 2, &mut started).await;
@@ -124,7 +124,7 @@ async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
     node.close().await;
 
     let node = Node::open(&store, &world, 2).await;
-    assert!(node.shards.resident_workflows() <= SHARDS, "{} loaded", node.shards.resident_workflows());
+    assert!(node.shards.resident_ids() <= SHARDS, "{} loaded", node.shards.resident_ids());
     let second = node.drain(WORKFLOWS / 2, &mut started).await;
     assert!(second.is_sorted() && first.last() <= second.first(), "out of order");
     assert_eq!(started.len(), WORKFLOWS);

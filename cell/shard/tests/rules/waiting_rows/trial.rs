@@ -164,8 +164,8 @@ async fn those_rows_stand_that_the_runs_derive_whatever_fails() {
     let (mut most, mut terms) = (0, 0);
     for seed in 0..24 {
         let mut trial = Trial::new(seed);
-        let resident_workflows = [0, 1, 100][seed as usize % 3];
-        let limits = ShardConfig { resident_workflows, slice_entities: 2, ..config() };
+        let resident_entities = [0, 2, 200][seed as usize % 3];
+        let limits = ShardConfig { resident_entities, slice_entities: 2, ..config() };
         let (mut cell, disk) = Cell::on_disk(limits).await;
         for id in trial.ids.clone() {
             cell.run(&id, start()).await.unwrap();

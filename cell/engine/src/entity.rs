@@ -1,0 +1,119 @@
+//! What every entity is to the shard that hosts it, whatever its kind.
+
+use crate::effect::{Effect, EffectDelta, EffectKey};
+use crate::run::{Receipt, RestoreError};
+use crate::time::Time;
+use crate::transition::Transition;
+use crate::visibility::VisibilityFacts;
+use atoll_internal_api::entity::{Chunk, EntityKey};
+use bytes::Bytes;
+use std::any::Any;
+use uuid::Uuid;
+
+/// Something durable with a name: a state machine that changes by transitions and is stored as a snapshot.
+///
+/// The shard calls nothing else of an entity. What has a default here is what an entity says that has no such thing:
+/// a kind overrides what it has.
+pub trait Entity: Any + Send + Sync {
+    /// Its name.
+    fn key(&self) -> &EntityKey;
+
+    /// Applies one step and answers the difference that it makes in what the entity wants. Panics only on a transition
+    /// that no command of its kind decides.
+    fn apply(&mut self, transition: &Transition) -> EffectDelta;
+
+    /// What is to be written so that the store holds this state, whatever became of earlier writes since the last one
+    /// that was confirmed.
+    fn checkpoint(&mut self) -> EntityCheckpoint;
+
+    /// The store holds what the checkpoint of this receipt was to write.
+    fn checkpointed(&mut self, _: &Receipt) {}
+
+    /// When it wants its kind's wake command, whatever for. The store and the shard keep an index of these moments.
+    fn wake(&self) -> Option<Time> {
+        None
+    }
+
+    /// Everything it wants from the world now.
+    fn effects(&self) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// What this key stands for now, if anything.
+    fn effect(&self, _: EffectKey) -> Option<Effect> {
+        None
+    }
+
+    /// Whether it wants something that stands in no table of the store: such an entity stays in memory, and a new owner
+    /// of the shard loads it at once. Its costs do not depend on how many tasks wait.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// Whether it is an execution that has not come to its end.
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    /// Whether it has come to its end.
+    fn closed(&self) -> bool {
+        false
+    }
+
+    /// When retention deletes it; none while it is open.
+    fn delete_at(&self) -> Option<Time> {
+        None
+    }
+
+    /// Whether it is closed and wants nothing done any more: only then does retention delete it.
+    fn is_finished(&self) -> bool {
+        self.closed() && self.effects().is_empty()
+    }
+
+    /// Bytes that storage is billed by.
+    fn billed_bytes(&self) -> u64 {
+        0
+    }
+
+    /// What lists and counts should know of it now; none where they show nothing of its kind.
+    fn visibility(&self) -> Option<VisibilityFacts> {
+        None
+    }
+
+    /// Last event id of its history; 0 for a kind without one.
+    fn last_event_id(&self) -> i64 {
+        0
+    }
+
+    /// Of a current-run record: the run that it names. The record goes when retention deletes that run.
+    fn current_run(&self) -> Option<Uuid> {
+        None
+    }
+}
+
+/// An entity of a kind that can be brought into being and back from the store.
+pub trait Stored: Entity + Sized {
+    /// One before its first transition.
+    fn create(key: EntityKey) -> Self;
+
+    /// The one that was stored as this base and these chunks, in the order of their ids.
+    fn restore(key: EntityKey, base: Bytes, chunks: &[Chunk]) -> Result<Self, RestoreError>;
+}
+
+/// What a checkpoint writes of an entity, in one transaction.
+#[derive(Debug)]
+pub struct EntityCheckpoint {
+    /// The snapshot, or what is left of it without the chunks.
+    pub base: Bytes,
+    /// Chunks to write; those without bytes are to be removed.
+    pub chunks: Vec<Chunk>,
+    /// To be given back once all of it stands.
+    pub receipt: Receipt,
+}
+
+impl EntityCheckpoint {
+    /// One snapshot and no chunks.
+    pub fn whole(snapshot: Bytes) -> Self {
+        Self { base: snapshot, chunks: Vec::new(), receipt: Receipt::default() }
+    }
+}

@@ -1,0 +1,155 @@
+//! The kinds of entities that a cell hosts: one line for each.
+
+use crate::command::{Command, Context, Decision};
+use crate::commands::Wake;
+use crate::current_run::CurrentRun;
+use crate::entity::{Entity, Stored};
+use crate::family::{Family, Members};
+use crate::memory::{Memory, Needs};
+use crate::run::{RestoreError, Run};
+use crate::time::Time;
+use atoll_internal_api::entity::{Chunk, EntityKey, EntityKind};
+use bytes::Bytes;
+
+/// Every kind that a shard can host. A name of any other kind, in the log or in the store, was written by newer code.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// By number.
+    kinds: Vec<Option<Kind>>,
+}
+
+impl Default for Registry {
+    /// The kinds of the product.
+    fn default() -> Self {
+        Self::of([
+            Kind::of::<CurrentRun>(EntityKind::CURRENT_RUN),
+            Kind::of::<Run>(EntityKind::WORKFLOW_RUN)
+                .woken_by::<Wake>()
+                .named_by(EntityKind::CURRENT_RUN)
+                .with_history(),
+        ])
+    }
+}
+
+impl Registry {
+    /// These kinds.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        kinds.into_iter().fold(Self { kinds: Vec::new() }, Self::with)
+    }
+
+    /// One kind more. Panics where its number is taken.
+    pub fn with(mut self, kind: Kind) -> Self {
+        let number = usize::from(kind.kind.number());
+        if self.kinds.len() <= number {
+            self.kinds.resize(number + 1, None);
+        }
+        assert!(self.kinds[number].is_none(), "two kinds have the number {number}");
+        self.kinds[number] = Some(kind);
+        self
+    }
+
+    /// What is to be known of a kind; none for one that this code does not know.
+    pub fn get(&self, kind: EntityKind) -> Option<&Kind> {
+        self.kinds.get(usize::from(kind.number()))?.as_ref()
+    }
+}
+
+/// An entity from its snapshot, if it can be used.
+type Restored = Result<Box<dyn Entity>, RestoreError>;
+
+/// What a shard has to know of a kind besides what its entities say themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    kind: EntityKind,
+    create: fn(EntityKey) -> Box<dyn Entity>,
+    restore: fn(EntityKey, Bytes, &[Chunk]) -> Restored,
+    wake: Option<WakeCommand>,
+    record: Option<EntityKind>,
+    keeps_history: bool,
+}
+
+/// The command that a kind is woken with, without its type.
+#[derive(Clone, Copy, Debug)]
+pub struct WakeCommand {
+    /// As [`Command::needs`].
+    pub needs: fn(&EntityKey, Memory<'_>) -> Result<(), Needs>,
+    /// As [`Family::members`].
+    pub members: fn(&EntityKey, Memory<'_>) -> Members,
+    /// As [`Command::decide`], with the moment before which deadlines do not fire that only a worker's call could meet.
+    pub decide: fn(&EntityKey, Memory<'_>, Time, &mut Context<'_>) -> Decision<()>,
+}
+
+/// A command that does what is due.
+pub trait Wakes: Command<Reply = ()> {
+    /// The command of one wake-up. Deadlines that only a worker's call could have met do not fire before
+    /// `worker_deadlines_from`: after a takeover workers get time to reach the new owner.
+    fn due(worker_deadlines_from: Time) -> Self;
+}
+
+impl Kind {
+    /// A kind of this number whose entities are of this type, are never woken, and keep no history.
+    pub fn of<E: Stored>(kind: EntityKind) -> Self {
+        Self {
+            kind,
+            create: |key| Box::new(E::create(key)),
+            restore: |key, base, chunks| Ok(Box::new(E::restore(key, base, chunks)?)),
+            wake: None,
+            record: None,
+            keeps_history: false,
+        }
+    }
+
+    /// Its entities are woken with this command at the moment that they name.
+    pub fn woken_by<C: Wakes>(self) -> Self {
+        let wake = WakeCommand {
+            needs: |key, memory| C::due(Time(i64::MIN)).needs(&C::Family::address(key), memory),
+            members: |key, memory| C::Family::members(&C::Family::address(key), memory),
+            decide: |key, memory, worker_deadlines_from, context| {
+                let at = C::Family::address(key);
+                C::due(worker_deadlines_from).decide(C::Family::view(&at, memory), context)
+            },
+        };
+        Self { wake: Some(wake), ..self }
+    }
+
+    /// Its entities are runs; the records of this kind, by the same id, say which is current.
+    pub fn named_by(self, record: EntityKind) -> Self {
+        Self { record: Some(record), ..self }
+    }
+
+    /// Its entities have a history of events, of which a checkpoint writes what is new.
+    pub fn with_history(self) -> Self {
+        Self { keeps_history: true, ..self }
+    }
+
+    /// An entity before its first transition.
+    pub fn create(&self, key: EntityKey) -> Box<dyn Entity> {
+        (self.create)(key)
+    }
+
+    /// The entity that was stored as this base and these chunks, in the order of their ids.
+    pub fn restore(
+        &self,
+        key: EntityKey,
+        base: Bytes,
+        chunks: &[Chunk],
+    ) -> Result<Box<dyn Entity>, RestoreError> {
+        (self.restore)(key, base, chunks)
+    }
+
+    /// The command that its entities are woken with.
+    pub fn wake(&self) -> Option<&WakeCommand> {
+        self.wake.as_ref()
+    }
+
+    /// The record that may name this entity as its current run.
+    pub fn record_of(&self, key: &EntityKey) -> Option<EntityKey> {
+        let kind = self.record?;
+        Some(EntityKey::singleton(kind, key.namespace_id, key.id.clone()))
+    }
+
+    /// Whether its entities have a history of events.
+    pub fn keeps_history(&self) -> bool {
+        self.keeps_history
+    }
+}

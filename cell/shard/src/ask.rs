@@ -1,0 +1,87 @@
+//! A command with its address, whatever its family: what the runtime decides on.
+
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{
+    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Time, WakeCommand,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What the runtime needs of a command.
+pub(crate) trait Ask {
+    /// What the caller gets.
+    type Reply;
+
+    /// Namespace addressed.
+    fn namespace_id(&self) -> Uuid;
+    /// Id addressed.
+    fn id(&self) -> &Arc<str>;
+    /// What is missing before it can be decided.
+    fn needs(&self, memory: Memory<'_>) -> Result<(), Needs>;
+    /// What its answer rests on.
+    fn members(&self, memory: Memory<'_>) -> Members;
+    /// Decides.
+    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<Self::Reply>;
+}
+
+/// A command sent to an address.
+pub(crate) struct Sent<'a, C: Command> {
+    pub(crate) at: &'a AddressOf<C>,
+    pub(crate) command: C,
+}
+
+impl<C: Command> Ask for Sent<'_, C> {
+    type Reply = C::Reply;
+
+    fn namespace_id(&self) -> Uuid {
+        self.at.namespace_id()
+    }
+
+    fn id(&self) -> &Arc<str> {
+        self.at.id()
+    }
+
+    fn needs(&self, memory: Memory<'_>) -> Result<(), Needs> {
+        self.command.needs(self.at, memory)
+    }
+
+    fn members(&self, memory: Memory<'_>) -> Members {
+        C::Family::members(self.at, memory)
+    }
+
+    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<C::Reply> {
+        self.command.decide(C::Family::view(self.at, memory), context)
+    }
+}
+
+/// The wake command of an entity.
+pub(crate) struct WakeUp<'a> {
+    pub(crate) command: WakeCommand,
+    pub(crate) key: &'a EntityKey,
+    /// Deadlines that only a worker's call could have met do not fire before this moment.
+    pub(crate) worker_deadlines_from: Time,
+}
+
+impl Ask for WakeUp<'_> {
+    type Reply = ();
+
+    fn namespace_id(&self) -> Uuid {
+        self.key.namespace_id
+    }
+
+    fn id(&self) -> &Arc<str> {
+        &self.key.id
+    }
+
+    fn needs(&self, memory: Memory<'_>) -> Result<(), Needs> {
+        (self.command.needs)(self.key, memory)
+    }
+
+    fn members(&self, memory: Memory<'_>) -> Members {
+        (self.command.members)(self.key, memory)
+    }
+
+    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<()> {
+        (self.command.decide)(self.key, memory, self.worker_deadlines_from, context)
+    }
+}

@@ -1,0 +1,433 @@
+//! The one table of a shard: every entity that is in memory, and what is known of those that are not.
+
+use crate::guard::{EngineCall, guarded};
+use crate::key_hash::KeyHash;
+use crate::resident::{Resident, Slot};
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
+use cell_store::{EntityRow, Position};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a read.
+const ABSENT_LIMIT: usize = 4_096;
+
+/// Every entity that is in memory.
+pub(crate) struct EntityTable {
+    kinds: Arc<Registry>,
+    slots: HashMap<EntityKey, Slot, KeyHash>,
+    /// Whether the store holds nothing that is not in memory: a miss then needs no read.
+    pub(crate) complete: bool,
+    /// Counts what was let go of, and deletions whose rows went: what was read before may be old.
+    pub(crate) generation: u64,
+    /// Deleted entities whose rows a checkpoint has yet to remove.
+    pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
+    /// Entities that changed since their last stored snapshot.
+    dirty: BTreeSet<EntityKey>,
+    /// How many of them need the log from a row on.
+    dirty_from: BTreeMap<u64, usize>,
+    /// Entities that the engine failed on, with the first log row that their stored snapshot does not include: the trim
+    /// stops there, so that nothing of them is lost.
+    quarantined: BTreeMap<EntityKey, u64>,
+    /// How many entities came to be kept aside.
+    pub(crate) quarantines: metrics::Counter,
+    /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
+    asked_in_vain: VecDeque<EntityKey>,
+    /// Clean entities with the tick at which they came to stand here, about in the order of their use.
+    idle: VecDeque<(u64, EntityKey)>,
+    /// Entities that somebody is loading or about to decide on, with how many do: they stay.
+    pinned: BTreeMap<EntityKey, usize>,
+    /// Rises with every use: the clock of eviction.
+    tick: u64,
+    residents: usize,
+    open: usize,
+}
+
+/// An entity that was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Deleted {
+    /// Ordinal of the deletion.
+    pub(crate) ordinal: u64,
+    /// First log row that its stored snapshot does not include: needed until the deletion is durable.
+    pub(crate) first_dirty: Option<u64>,
+}
+
+impl Residents for EntityTable {
+    fn find(&self, key: &EntityKey) -> Known<&dyn Entity> {
+        match self.slots.get(key) {
+            Some(Slot::Resident(resident)) => Known::Here(&*resident.entity),
+            Some(Slot::Absent) => Known::Absent,
+            Some(Slot::Quarantined) => Known::Quarantined,
+            None if self.complete || self.deleted.contains_key(key) => Known::Absent,
+            None => Known::Unloaded,
+        }
+    }
+}
+
+impl EntityTable {
+    /// An empty table; `seed` is drawn for it.
+    pub(crate) fn new(kinds: Arc<Registry>, seed: u64, quarantines: metrics::Counter) -> Self {
+        Self {
+            kinds,
+            slots: HashMap::with_hasher(KeyHash(seed)),
+            complete: false,
+            generation: 0,
+            deleted: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            dirty_from: BTreeMap::new(),
+            quarantined: BTreeMap::new(),
+            quarantines,
+            asked_in_vain: VecDeque::new(),
+            idle: VecDeque::new(),
+            pinned: BTreeMap::new(),
+            tick: 0,
+            residents: 0,
+            open: 0,
+        }
+    }
+
+    /// An empty table in place of this one.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, self.quarantines.clone())
+    }
+
+    /// The kinds that this shard can host.
+    pub(crate) fn kinds(&self) -> &Registry {
+        &self.kinds
+    }
+
+    /// What commands may look at.
+    pub(crate) fn memory(&self) -> Memory<'_> {
+        Memory::of(self)
+    }
+
+    pub(crate) fn slot(&self, key: &EntityKey) -> Option<&Slot> {
+        self.slots.get(key)
+    }
+
+    pub(crate) fn get(&self, key: &EntityKey) -> Option<&Resident> {
+        self.slots.get(key)?.resident()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &EntityKey) -> Option<&mut Resident> {
+        self.slots.get_mut(key)?.resident_mut()
+    }
+
+    /// Entities in memory.
+    pub(crate) fn residents(&self) -> usize {
+        self.residents
+    }
+
+    /// Entities in memory that can close and have not.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// The names of all entities in memory, in their order.
+    pub(crate) fn names(&self) -> Vec<EntityKey> {
+        let resident = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Resident(_)));
+        let mut names: Vec<EntityKey> = resident.map(|(key, _)| key.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Different ids of which something is known.
+    pub(crate) fn ids(&self) -> usize {
+        self.slots.keys().map(|key| (key.namespace_id, &key.id)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The entity with this name, which is made where there is none. An error where it is kept aside or its kind is not
+    /// known.
+    pub(crate) fn get_or_create(&mut self, key: &EntityKey) -> Result<&mut Resident, String> {
+        let slot = self.slots.entry(key.clone()).or_insert(Slot::Absent);
+        if slot.is_absent() {
+            let kind = self.kinds.get(key.kind).ok_or_else(|| format!("{:?} is not known", key.kind))?;
+            *slot = Slot::Resident(Box::new(Resident::new(kind, key.clone())));
+            self.residents += 1;
+        }
+        slot.resident_mut().ok_or_else(|| "the entity is quarantined".to_owned())
+    }
+
+    /// Takes in what a load found, unless the entity came to be known meanwhile. Answers whether it is in memory now.
+    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>) -> bool {
+        let row = row.filter(|_| !self.deleted.contains_key(key));
+        let Entry::Vacant(vacant) = self.slots.entry(key.clone()) else { return false };
+        let Some(row) = row else {
+            vacant.insert(Slot::Absent);
+            self.remember_absent(key);
+            return false;
+        };
+        match restore(&self.kinds, key, row) {
+            Some(resident) => {
+                let mut resident = Box::new(resident);
+                self.tick += 1;
+                resident.core.used = self.tick;
+                count_open(&mut self.open, &mut resident);
+                vacant.insert(Slot::Resident(resident));
+                self.residents += 1;
+                self.came_clean(key);
+                true
+            }
+            None => {
+                vacant.insert(Slot::Quarantined);
+                self.quarantines.increment(1);
+                false
+            }
+        }
+    }
+
+    fn remember_absent(&mut self, key: &EntityKey) {
+        self.asked_in_vain.push_back(key.clone());
+        if self.asked_in_vain.len() > ABSENT_LIMIT
+            && let Some(oldest) = self.asked_in_vain.pop_front()
+            && self.slots.get(&oldest).is_some_and(Slot::is_absent)
+        {
+            self.slots.remove(&oldest);
+        }
+    }
+
+    /// Notes that these were used, and answers the last record that changed, or deleted, one of them.
+    pub(crate) fn used(&mut self, members: &Members) -> u64 {
+        self.tick += 1;
+        let tick = self.tick;
+        let mut ordinal = 0;
+        for key in members.iter() {
+            if let Some(resident) = self.get_mut(key) {
+                resident.core.used = tick;
+                ordinal = ordinal.max(resident.core.ordinal);
+            } else if let Some(gone) = self.deleted.get(key) {
+                // That it is gone may yet be lost.
+                ordinal = ordinal.max(gone.ordinal);
+            }
+        }
+        ordinal
+    }
+
+    /// Notes that a record changed an entity, and answers the entity.
+    pub(crate) fn changed(
+        &mut self,
+        key: &EntityKey,
+        position: Position,
+        ordinal: u64,
+    ) -> Option<&mut Resident> {
+        // An entity may come back after it was deleted. What it was before is needed in the log until its new snapshot
+        // is stored: the deletion may still be lost.
+        let gone = self.deleted.remove(key);
+        self.tick += 1;
+        let resident = self.slots.get_mut(key)?.resident_mut()?;
+        count_open(&mut self.open, resident);
+        let core = &mut resident.core;
+        core.used = self.tick;
+        core.ordinal = ordinal;
+        core.position = position;
+        core.reborn |= gone.is_some();
+        if core.first_dirty.is_none() {
+            let from = gone.and_then(|gone| gone.first_dirty).unwrap_or(position.seq);
+            core.first_dirty = Some(from);
+            *self.dirty_from.entry(from).or_default() += 1;
+            self.dirty.insert(key.clone());
+        }
+        Some(resident)
+    }
+
+    /// First log row that an entity's stored snapshot does not include.
+    pub(crate) fn first_dirty(&self, key: &EntityKey) -> Option<u64> {
+        self.get(key)?.core.first_dirty
+    }
+
+    fn set_first_dirty(&mut self, key: &EntityKey, first: Option<u64>) {
+        let Some(resident) = self.slots.get_mut(key).and_then(Slot::resident_mut) else { return };
+        let before = std::mem::replace(&mut resident.core.first_dirty, first);
+        if before == first {
+            return;
+        }
+        if let Some(before) = before {
+            self.needs_no_more(before);
+        }
+        match first {
+            Some(seq) => {
+                *self.dirty_from.entry(seq).or_default() += 1;
+                if before.is_none() {
+                    self.dirty.insert(key.clone());
+                }
+            }
+            None => {
+                self.dirty.remove(key);
+            }
+        }
+    }
+
+    fn needs_no_more(&mut self, seq: u64) {
+        if let Some(count) = self.dirty_from.get_mut(&seq) {
+            *count -= 1;
+            if *count == 0 {
+                self.dirty_from.remove(&seq);
+            }
+        }
+    }
+
+    /// The store holds an entity as it was at this position.
+    pub(crate) fn stored(&mut self, key: &EntityKey, position: Position) {
+        let Some(core) = self.get(key).map(|resident| &resident.core) else { return };
+        if core.position == position {
+            self.set_first_dirty(key, None);
+            self.came_clean(key);
+        } else {
+            // It changed meanwhile: it is dirty from the row after.
+            self.set_first_dirty(key, Some(position.seq));
+        }
+    }
+
+    /// Dirty entities behind `after`, in order.
+    pub(crate) fn dirty_after(&self, after: Option<&EntityKey>, limit: usize) -> Vec<EntityKey> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        self.dirty.range::<EntityKey, _>((from, Unbounded)).take(limit).cloned().collect()
+    }
+
+    /// The first log row that some entity still needs: one that is dirty, kept aside, or not yet durably deleted.
+    pub(crate) fn needed_from(&self, durable: u64) -> Option<u64> {
+        let undone = self.deleted.values().filter(|gone| gone.ordinal > durable);
+        let undone = undone.filter_map(|gone| gone.first_dirty);
+        let dirty = self.dirty_from.keys().next().copied();
+        dirty.into_iter().chain(self.quarantined.values().copied()).chain(undone).min()
+    }
+
+    /// Keeps an entity's stored bytes and serves it no more until a person has looked.
+    /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>) {
+        let since = self.first_dirty(key).or(since);
+        self.take_out(key);
+        if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
+            self.quarantines.increment(1);
+        }
+        if let Some(since) = since {
+            self.quarantined.entry(key.clone()).or_insert(since);
+        }
+    }
+
+    /// Notes that an entity is deleted by the record of this ordinal.
+    pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64) {
+        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key) };
+        self.take_out(key);
+        self.deleted.insert(key.clone(), gone);
+        self.quarantined.remove(key);
+    }
+
+    /// Forgets deletions whose rows are gone, but for those of names that somebody is loading: what was read may be
+    /// of before.
+    pub(crate) fn rows_are_gone(&mut self, deleted: &[(EntityKey, Deleted)]) {
+        for (key, gone) in deleted {
+            if self.deleted.get(key) == Some(gone) && !self.pinned.contains_key(key) {
+                self.deleted.remove(key);
+            }
+        }
+        self.generation += u64::from(!deleted.is_empty());
+    }
+
+    /// Takes an entity out of the table and of everything that counts it.
+    fn take_out(&mut self, key: &EntityKey) {
+        self.set_first_dirty(key, None);
+        if let Some(Slot::Resident(resident)) = self.slots.remove(key) {
+            self.residents -= 1;
+            self.open -= usize::from(resident.core.open);
+        }
+    }
+
+    /// Keeps an entity in memory, or its absence in mind, until it is released.
+    pub(crate) fn pin(&mut self, key: &EntityKey) {
+        *self.pinned.entry(key.clone()).or_default() += 1;
+    }
+
+    /// Takes back one pin.
+    pub(crate) fn unpin(&mut self, key: &EntityKey) {
+        if let Some(pins) = self.pinned.get_mut(key) {
+            *pins -= 1;
+            if *pins == 0 {
+                self.pinned.remove(key);
+            }
+        }
+    }
+
+    /// A clean entity may be let go of some time.
+    fn came_clean(&mut self, key: &EntityKey) {
+        let Some(core) = self.slots.get_mut(key).and_then(Slot::resident_mut).map(|r| &mut r.core) else {
+            return;
+        };
+        if !std::mem::replace(&mut core.queued, true) {
+            self.idle.push_back((core.used, key.clone()));
+        }
+    }
+
+    /// Lets go of one clean, idle entity that has not been used since it came to stand in the queue, and answers it;
+    /// looks at no more than `looks`, which is counted down. Those that the engine fails on are answered in `failed`.
+    pub(crate) fn let_one_go(
+        &mut self,
+        looks: &mut usize,
+        failed: &mut Vec<EntityKey>,
+    ) -> Option<(EntityKey, Box<Resident>)> {
+        while *looks > 0 {
+            *looks -= 1;
+            let (since, key) = self.idle.pop_front()?;
+            let Some(resident) = self.slots.get_mut(&key).and_then(Slot::resident_mut) else { continue };
+            resident.core.queued = false;
+            if resident.core.first_dirty.is_some() {
+                // It comes back once it is clean again.
+                continue;
+            }
+            if resident.core.used > since || self.pinned.contains_key(&key) || resident.is_watched() {
+                self.came_clean(&key);
+                continue;
+            }
+            match guarded(EngineCall::Effects, &key, || resident.entity.is_busy()) {
+                Ok(false) => {}
+                // It has to change before it can go, and comes back then.
+                Ok(true) => continue,
+                Err(_) => {
+                    failed.push(key);
+                    continue;
+                }
+            }
+            let Some(Slot::Resident(resident)) = self.slots.remove(&key) else { continue };
+            self.residents -= 1;
+            self.open -= usize::from(resident.core.open);
+            self.complete = false;
+            self.generation += 1;
+            return Some((key, resident));
+        }
+        None
+    }
+
+    /// How many stand in the queue of what may be let go of.
+    pub(crate) fn queued(&self) -> usize {
+        self.idle.len()
+    }
+}
+
+/// Counts an entity, where it is open.
+fn count_open(count: &mut usize, resident: &mut Resident) {
+    let open = resident.entity.is_open();
+    match (std::mem::replace(&mut resident.core.open, open), open) {
+        (false, true) => *count += 1,
+        (true, false) => *count -= 1,
+        (true, true) | (false, false) => {}
+    }
+}
+
+/// An entity from its row; none where it cannot be used, which is told here.
+fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Option<Resident> {
+    let Some(kind) = kinds.get(key.kind) else {
+        tracing::error!(?key, "stored by code that knows more kinds: entity quarantined");
+        return None;
+    };
+    match guarded(EngineCall::Restore, key, || Resident::stored(kind, row)) {
+        Ok(Ok(resident)) => Some(resident),
+        // Told where it was caught.
+        Err(_) => None,
+        Ok(Err(error)) => {
+            tracing::error!(?key, %error, "stored snapshot cannot be used: entity quarantined");
+            None
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A kind of entity that the shard knows nothing of but its line in the registry lives as workflows do.
+
+use crate::fixture::*;
+use cell_engine::{Command, Singleton, Time};
+use cell_shard::ShardConfig;
+use cell_store::ShardId;
+use cell_store::fault::Call;
+
+const DAY: i64 = 24 * 3_600 * SECOND;
+
+/// The notes of an alarm, if there is one.
+async fn notes(cell: &Cell, id: &str) -> Option<Vec<String>> {
+    cell.runtime
+        .read(&alarm(id), |view| view.entity.map(|alarm| alarm.notes.clone()))
+        .await
+        .expect("readable")
+}
+
+async fn ask(cell: &Cell, id: &str, command: impl Command<Family = Singleton<Alarm>, Reply = ()>) {
+    cell.runtime.execute(&alarm(id), command).await.expect("accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_woken_written_let_go_of_and_loaded() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    assert_eq!(notes(&cell, &id).await, None);
+    ask(&cell, &id, Set(Time(START + 10 * SECOND), "set")).await;
+    // Under the same id a workflow runs, which knows nothing of the alarm.
+    cell.run(&id, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    let loads = cell.store.calls(Call::Load);
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["set"]);
+    assert_eq!(cell.store.calls(Call::Load) - loads, 1);
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(11 * SECOND);
+    assert_eq!(cell.runtime.wake_all_due().await, 1, "its place in the index outlives it");
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["set", "it rang"]);
+    assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2, "the workflow is none the wiser");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_there_after_a_crash_from_rows_and_from_the_log() {
+    let (cell, disk) = Cell::on_disk(config()).await;
+    let (written, logged) = (id_on(0, 0), id_on(0, 1));
+    ask(&cell, &written, Set(Time(START + 10 * SECOND), "set")).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    ask(&cell, &written, Set(Time(START + 20 * SECOND), "set anew")).await;
+    ask(&cell, &logged, Set(Time(START + 20 * SECOND), "set")).await;
+    disk.crash(0);
+    let cell = cell.another().await;
+    assert_eq!(notes(&cell, &written).await.unwrap(), ["set", "set anew"]);
+    cell.clock.step(15 * SECOND);
+    cell.runtime.wake_all_due().await;
+    assert_eq!(notes(&cell, &written).await.unwrap(), ["set", "set anew"], "not yet");
+    cell.clock.step(15 * SECOND);
+    cell.runtime.wake_all_due().await;
+    for id in [&written, &logged] {
+        assert_eq!(notes(&cell, id).await.unwrap().last().unwrap(), "it rang");
+    }
+    let cell = cell.another().await;
+    assert_eq!(notes(&cell, &logged).await.unwrap(), ["set", "it rang"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retention_deletes_it_and_its_id_is_free_again() {
+    for written_before in [true, false] {
+        let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+        let id = id_on(0, 0);
+        for text in ["one", "two", "three"] {
+            ask(&cell, &id, Set(Time(START + SECOND), text)).await;
+        }
+        if written_before {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        cell.clock.step(2 * SECOND);
+        cell.runtime.wake_all_due().await;
+        assert_eq!(notes(&cell, &id).await.unwrap().len(), 4);
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.clock.step(RETENTION + DAY);
+        cell.runtime.turn_hours_all().await.unwrap();
+        assert_eq!(notes(&cell, &id).await, None);
+        // The rows of the first alarm of the name still stand; the second has fewer chunks.
+        ask(&cell, &id, Set(Time(i64::MAX), "a new life")).await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(cell.runtime.resident_ids(), 0);
+        assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"]);
+        let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+        assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
+        let cell = cell.another().await;
+        assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"]);
+    }
+}
