@@ -1,7 +1,35 @@
 //! What every engine must pass.
 
 use crate::{ObjectStore, ObjectStoreError};
+use async_trait::async_trait;
 use bytes::Bytes;
+use std::sync::Arc;
+
+/// A place that outlives the processes which use it.
+#[async_trait]
+pub trait Storage: Send + Sync {
+    /// A store in it, of a process that starts now: the one before was killed and the machine lost its power.
+    async fn start(&self) -> Arc<dyn ObjectStore>;
+}
+
+/// Runs the cases of what survives. Panics with the promise that is broken.
+pub async fn run_crashes(name: &str, storage: &dyn Storage) {
+    println!("object store conformance over crashes: {name}");
+    let store = storage.start().await;
+    store.put("c/put", Bytes::from_static(b"one")).await.unwrap();
+    store.put("c/put", Bytes::from_static(b"two")).await.unwrap();
+    assert!(store.put_if_absent("c/once", Bytes::from_static(b"1")).await.unwrap());
+    store.put("c/gone", Bytes::from_static(b"gone")).await.unwrap();
+    store.delete("c/gone").await.unwrap();
+    let store = storage.start().await;
+    assert_eq!(store.get("c/put").await.unwrap(), Some(Bytes::from_static(b"two")), "a put survives");
+    assert!(
+        !store.put_if_absent("c/once", Bytes::from_static(b"2")).await.unwrap(),
+        "of two lives the first"
+    );
+    assert_eq!(store.get("c/once").await.unwrap(), Some(Bytes::from_static(b"1")));
+    assert_eq!(store.list("c/", None, 10).await.unwrap(), ["c/once", "c/put"], "a deletion survives");
+}
 
 /// Runs the suite on an empty store. Panics with the promise that is broken.
 pub async fn run(name: &str, store: &dyn ObjectStore) {

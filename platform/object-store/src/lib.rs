@@ -1,10 +1,11 @@
-//! Object store trait, local directory engine, conformance suite.
+//! Object store trait, local directory engine, conformance suite, fault engines.
 //!
-//! Owns: the seam to object storage and what every engine must pass ([`conformance::run`]). Does not own: what objects
-//! mean. Keys are `/`-separated paths of plain segments.
+//! Owns: the seam to object storage, what every engine must pass ([`conformance::run`]), and engines that fail ([`fault`]), for
+//! tests of whoever uses a store. Does not own: what objects mean. Keys are `/`-separated paths of plain segments.
 
 pub mod conformance;
 mod error;
+pub mod fault;
 mod key;
 mod local;
 mod memory;

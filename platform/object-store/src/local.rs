@@ -16,6 +16,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct LocalObjectStore {
     root: PathBuf,
     written: Arc<AtomicU64>,
+    sync: Sync,
+}
+
+/// Brings a file or a folder to the disk.
+type Sync = fn(&Path) -> io::Result<()>;
+
+fn fsync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 impl LocalObjectStore {
@@ -23,7 +31,7 @@ impl LocalObjectStore {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, ObjectStoreError> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(Self { root, written: Arc::default() })
+        Ok(Self { root, written: Arc::default(), sync: fsync })
     }
 
     fn path(&self, key: &str) -> Result<PathBuf, ObjectStoreError> {
@@ -36,7 +44,8 @@ impl LocalObjectStore {
         // Hidden, so that no key names it; unique among the processes that share the directory.
         let count = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_file_name(format!(".{}.{count}.tmp", std::process::id()));
-        blocking(move || write(&path, &temporary, &bytes, replace)).await
+        let sync = self.sync;
+        blocking(move || write(&path, &temporary, &bytes, replace, sync)).await
     }
 }
 
@@ -47,12 +56,11 @@ async fn blocking<R: Send + 'static>(
     Ok(done.map_err(|error| io::Error::other(error.to_string()))??)
 }
 
-fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool) -> io::Result<bool> {
+fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool, sync: Sync) -> io::Result<bool> {
     let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
-    create_durable(folder)?;
-    let mut file = File::create(temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    create_durable(folder, sync)?;
+    File::create(temporary)?.write_all(bytes)?;
+    sync(temporary)?;
     let placed = if replace {
         fs::rename(temporary, path).map(|()| true)
     } else {
@@ -64,20 +72,20 @@ fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool) -> io::Res
         fs::remove_file(temporary)?;
         linked
     }?;
-    File::open(folder)?.sync_all()?;
+    sync(folder)?;
     Ok(placed)
 }
 
 /// Creates a folder and its missing parents. A folder lasts once the folder that names it is synced.
-fn create_durable(folder: &Path) -> io::Result<()> {
+fn create_durable(folder: &Path, sync: Sync) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     let parent = folder.parent().ok_or(ErrorKind::InvalidInput)?;
-    create_durable(parent)?;
+    create_durable(parent, sync)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(parent)?.sync_all(),
+        _ => sync(parent),
     }
 }
 
@@ -144,11 +152,60 @@ impl ObjectStore for LocalObjectStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectStoreError> {
-        let path = self.path(key)?;
-        blocking(move || match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let (path, sync) = (self.path(key)?, self.sync);
+        blocking(move || match fs::remove_file(&path) {
+            Ok(()) => sync(path.parent().ok_or(ErrorKind::InvalidInput)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// What was synced, and whether the object was in its place then.
+    static SYNCED: Mutex<Vec<(String, bool)>> = Mutex::new(Vec::new());
+
+    fn recorded(path: &Path) -> io::Result<()> {
+        let folder = if path.is_dir() { path } else { path.parent().ok_or(ErrorKind::InvalidInput)? };
+        let placed = folder.join("object").exists() || folder.join("a/b/object").exists();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = if name.ends_with(".tmp") { "temporary".to_owned() } else { name };
+        SYNCED.lock().expect("not poisoned").push((name, placed));
+        Ok(())
+    }
+
+    fn broken(path: &Path) -> io::Result<()> {
+        if path.is_dir() { Ok(()) } else { Err(io::Error::other("the disk is broken")) }
+    }
+
+    #[tokio::test]
+    async fn everything_is_on_the_disk_before_it_is_answered_and_bytes_before_their_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        let store = LocalObjectStore { sync: recorded, ..LocalObjectStore::open(&root).expect("opens") };
+        store.put("a/b/object", Bytes::from_static(b"1")).await.expect("put");
+        let taken = || std::mem::take(&mut *SYNCED.lock().expect("not poisoned"));
+        let named = |name: &str, placed| (name.to_owned(), placed);
+        let made = [named("root", false), named("a", false)];
+        assert_eq!(taken(), [&made[..], &[named("temporary", false), named("b", true)]].concat());
+        store.put_if_absent("a/b/other", Bytes::from_static(b"2")).await.expect("put");
+        assert_eq!(taken(), [named("temporary", true), named("b", true)]);
+        store.delete("a/b/object").await.expect("deleted");
+        assert_eq!(taken(), [named("b", false)]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_on_the_disk_is_not_answered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store =
+            LocalObjectStore { sync: broken, ..LocalObjectStore::open(folder.path()).expect("opens") };
+        store.put("object", Bytes::from_static(b"1")).await.expect_err("not synced");
+        store.put_if_absent("object", Bytes::from_static(b"1")).await.expect_err("not synced");
+        assert_eq!(store.get("object").await.expect("readable"), None);
     }
 }
