@@ -1,4 +1,5 @@
 mod list;
+mod overwrite;
 mod serve;
 
 use clap::Subcommand;
@@ -12,6 +13,8 @@ pub(crate) enum CellCommand {
     Serve(Box<serve::CellServeArgs>),
     /// Show the cloud's cells (operators only)
     List(list::ListArgs),
+    /// Replace what a cell holds and the control plane never gave out (operators only)
+    Overwrite(overwrite::OverwriteArgs),
 }
 
 impl CellCommand {
@@ -19,6 +22,7 @@ impl CellCommand {
         match self {
             Self::Serve(args) => args.run(),
             Self::List(args) => super::block_on(args.run()),
+            Self::Overwrite(args) => super::block_on(args.run()),
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct CellRecords {
     registry: Arc<NamespaceRegistry>,
     /// Removed namespaces with the generations they went with: a late call must not bring one back.
     removed: Mutex<HashMap<Uuid, u64>>,
+    /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
+    /// another order than on disk.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl CellRecords {
@@ -51,13 +54,14 @@ impl CellRecords {
                 .map_err(|e| StoreError::Corrupt(format!("namespace record {}: {e}", record.id)))?;
             registry.put(Arc::new(namespace_of(spec)?));
         }
-        Ok(Self { store, registry, removed: Mutex::new(removed) })
+        Ok(Self { store, registry, removed: Mutex::new(removed), changing: tokio::sync::Mutex::default() })
     }
 
     /// Applies a namespace; an older generation changes nothing. Answers the generation in force.
     pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<u64, StoreError> {
         let namespace = namespace_of(spec)?;
         let generation = namespace.spec.generation;
+        let _one_at_a_time = self.changing.lock().await;
         if let Some(went) = self.removed.lock().get(&namespace.id).copied()
             && generation <= went
         {
@@ -80,6 +84,7 @@ impl CellRecords {
 
     /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too late.
     pub(crate) async fn remove_namespace(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
+        let _one_at_a_time = self.changing.lock().await;
         if self.registry.by_id(id).is_some_and(|held| held.spec.generation > generation) {
             return Ok(());
         }

@@ -11,7 +11,10 @@ mod place;
 mod push_keys;
 mod remove_namespace;
 mod route;
+mod settle;
 
+#[cfg(test)]
+mod interleaved;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +25,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::cells::{CellClient, CellError};
-use crate::model::{Cell, Namespace, Operation};
+use crate::model::{Cell, Namespace, Operation, Recovering};
 use crate::placement::NoPlace;
 use crate::routing::RouteTable;
 use crate::store::{Store, StoreError, cells, namespaces, operations};
@@ -47,6 +50,9 @@ pub enum StepError {
     /// A cell is away, or refuses.
     #[error(transparent)]
     Cell(#[from] CellError),
+    /// A cell is ahead of this database, and an operator has to decide.
+    #[error("{0}")]
+    Recovering(Recovering),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,7 +68,7 @@ impl StepError {
     /// Whether the same step may succeed later.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::NoPlace(_) | Self::Store(StoreError::Sql(_)) => true,
+            Self::NoPlace(_) | Self::Recovering(_) | Self::Store(StoreError::Sql(_)) => true,
             Self::Cell(error) => error.is_retryable(),
             Self::Store(_) | Self::UnknownOperation(_) | Self::Inconsistent(_) => false,
         }
@@ -74,6 +80,7 @@ impl StepError {
             Self::NoPlace(_) => "NoPlace",
             Self::Cell(CellError::Unavailable { .. }) => "CellUnavailable",
             Self::Cell(CellError::Refused { .. }) => "CellRefused",
+            Self::Recovering(_) => "Recovering",
             Self::Store(_) => "Store",
             Self::UnknownOperation(_) => "UnknownOperation",
             Self::Inconsistent(_) => "Inconsistent",

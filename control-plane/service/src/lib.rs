@@ -9,7 +9,11 @@
 //! - one transaction per API call holds the change, its async operation and its audit record;
 //! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is idempotent, and the
 //!   reconciler brings cells to what should be, whatever happened to workflows;
-//! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm;
+//! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm; a push that was
+//!   overtaken brings nothing back;
+//! - a cell that holds a generation which was never given out shows that the database was restored from a backup: nothing is pushed
+//!   about that subject until an operator decides (`OverwriteCell`). Seen only while the cell's generation is above the current one: a
+//!   cell that was away until as many changes were made as the backup lacks is not noticed;
 //! - secrets of API keys are never stored, only hashes of them;
 //! - an account's callers learn nothing of other accounts, not even whether something exists.
 //!

@@ -8,6 +8,7 @@ mod cell;
 mod namespace;
 mod operation;
 mod principal;
+mod recovering;
 
 pub use access::{Access, AccountRole, Permission};
 pub use account::Account;
@@ -17,6 +18,7 @@ pub use cell::{Cell, CellState, Health};
 pub use namespace::{Namespace, NamespaceState};
 pub use operation::{Operation, OperationKind, OperationState};
 pub use principal::{Principal, PrincipalKind};
+pub use recovering::{Pushed, Recovering};
 
 /// Implements text forms, as stored, for an enum without fields.
 macro_rules! stored_names {

@@ -8,6 +8,7 @@ mod list_accounts;
 mod list_audit_records;
 mod list_cells;
 mod message;
+mod overwrite_cell;
 mod undrain_cell;
 
 #[cfg(test)]
@@ -87,5 +88,6 @@ methods! {
     list_cells: ListCellsRequest -> ListCellsResponse;
     drain_cell: DrainCellRequest -> DrainCellResponse;
     undrain_cell: UndrainCellRequest -> UndrainCellResponse;
+    overwrite_cell: OverwriteCellRequest -> OverwriteCellResponse;
     list_audit_records: ListAuditRecordsRequest -> ListAuditRecordsResponse;
 }

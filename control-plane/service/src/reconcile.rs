@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activities::{Activities, StepError};
 use crate::config::ReconcileConfig;
-use crate::model::{Cell, Health};
+use crate::model::{Cell, Health, Namespace, Pushed, Recovering};
 use crate::store::counters::{self, Counter};
-use crate::store::{StoreError, cells, namespaces};
+use crate::store::{StoreError, cells, namespaces, recovering};
 pub(crate) use plan::Repair;
 use plan::plan;
 
@@ -30,6 +30,15 @@ pub(crate) struct Reconciler {
     activities: Activities,
     config: ReconcileConfig,
     wake: Arc<Notify>,
+}
+
+/// What a cell should hold.
+struct Desired {
+    /// Everything that was ever assigned to it.
+    namespaces: Vec<Namespace>,
+    key_generation: u64,
+    /// What of it is not pushed until an operator has decided.
+    recovering: Vec<Recovering>,
 }
 
 /// What one round found and did.
@@ -64,6 +73,8 @@ pub(crate) enum CellOutcome {
         failed: Vec<(Repair, String)>,
         /// Namespaces that this control plane never placed there. They are left alone.
         unknown: Vec<String>,
+        /// What is not pushed to it until an operator has decided.
+        recovering: Vec<Recovering>,
     },
 }
 
@@ -109,9 +120,12 @@ impl Reconciler {
             }
             Ok(observed) => {
                 let health = if observed.healthy { Health::Healthy } else { Health::Dead };
-                self.record(cell, health, &observed.problems, 0).await?;
-                let (desired, key_generation) = self.desired(cell).await?;
-                let plan = plan(&desired, key_generation, &observed);
+                let Desired { namespaces, key_generation, recovering } = self.desired(cell).await?;
+                let mut problems = observed.problems.clone();
+                problems.extend(recovering.iter().map(ToString::to_string));
+                self.record(cell, health, &problems, 0).await?;
+                let mut plan = plan(&namespaces, key_generation, &observed);
+                plan.repairs.retain(|repair| !repair.waits(&recovering));
                 let (mut repaired, mut failed) = (Vec::new(), Vec::new());
                 for repair in plan.repairs {
                     match self.repair(cell, &repair).await {
@@ -127,16 +141,22 @@ impl Reconciler {
                         "cell differed from what it should hold"
                     );
                 }
-                CellOutcome::Seen { repaired, failed, unknown: plan.unknown }
+                CellOutcome::Seen { repaired, failed, unknown: plan.unknown, recovering }
             }
         };
         Ok(CellReport { cell_id: cell.id.clone(), outcome })
     }
 
-    async fn desired(&self, cell: &Cell) -> Result<(Vec<crate::model::Namespace>, u64), StoreError> {
+    async fn desired(&self, cell: &Cell) -> Result<Desired, StoreError> {
         let mut connection = self.activities.store.read().await?;
-        let desired = namespaces::of_cell(&mut connection, &cell.id).await?;
-        Ok((desired, counters::get(&mut connection, Counter::KeySet).await?))
+        let namespaces = namespaces::of_cell(&mut connection, &cell.id).await?;
+        let key_generation = counters::get(&mut connection, Counter::KeySet).await?;
+        let mut recovering = recovering::list(&mut connection).await?;
+        recovering.retain(|ahead| match ahead.subject {
+            Pushed::KeySet => true,
+            Pushed::Namespace(uuid) => namespaces.iter().any(|namespace| namespace.uuid == uuid),
+        });
+        Ok(Desired { namespaces, key_generation, recovering })
     }
 
     async fn repair(&self, cell: &Cell, repair: &Repair) -> Result<(), StepError> {
@@ -150,7 +170,7 @@ impl Reconciler {
                 };
                 match namespace {
                     Some(namespace) if namespace.state.wants_cell() => {
-                        self.activities.apply_to(cell, namespace).await
+                        self.activities.apply_to(cell, &namespace).await
                     }
                     _ => Ok(()),
                 }
@@ -158,6 +178,7 @@ impl Reconciler {
             Repair::RemoveNamespace { uuid, generation, .. } => {
                 Ok(self.activities.cells.remove_namespace(cell, *uuid, *generation).await?)
             }
+            Repair::Recover { subject, held } => self.activities.settle(cell, *subject, 0, *held).await,
         }
     }
 

@@ -15,6 +15,7 @@ mod error;
 pub(crate) mod namespaces;
 pub(crate) mod operations;
 pub(crate) mod principals;
+pub(crate) mod recovering;
 pub(crate) mod regions;
 
 #[cfg(test)]
@@ -32,7 +33,10 @@ pub use error::StoreError;
 const SCHEMA: Schema = Schema {
     name: "control plane",
     mark: *b"ATCP",
-    migrations: &[include_str!("store/migrations/0001_desired_state.sql")],
+    migrations: &[
+        include_str!("store/migrations/0001_desired_state.sql"),
+        include_str!("store/migrations/0002_recovering.sql"),
+    ],
 };
 
 /// The statement in `sql/<name>.sql`.

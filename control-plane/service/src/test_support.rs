@@ -2,6 +2,8 @@
 
 pub(crate) mod fake_cells;
 mod fake_starter;
+pub(crate) mod real_cell;
+pub(crate) mod schedules;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::activities::{Activities, StepError};
+use crate::cells::CellClient;
 use crate::config::{CellConfig, Config, ReconcileConfig, RegionConfig};
 use crate::entropy::SystemEntropy;
 use crate::model::{Namespace, NamespaceState, OperationKind};
@@ -73,15 +76,18 @@ impl TestCloud {
         services: Vec<Arc<dyn RawService>>,
     ) -> Self {
         let clock = ManualClock::new("2026-03-15T10:00:00Z".parse().unwrap());
-        let test = Self::open(
-            TempDir::new().unwrap(),
-            clock,
-            Arc::new(FakeCells::new(cells)),
-            cells,
-            usage,
-            services,
-        )
-        .await;
+        let fakes = Arc::new(FakeCells::new(cells));
+        let reached = fakes.clone();
+        let test = Self::open(TempDir::new().unwrap(), clock, fakes, reached, cells, usage, services).await;
+        test.reconciler.run_once().await.unwrap();
+        test
+    }
+
+    /// A cloud of one cell that is reached by `client` and is no fake.
+    pub(crate) async fn on(cell: &str, client: Arc<dyn CellClient>, clock: ManualClock) -> Self {
+        let nobody = Arc::new(FakeCells::new(&[]));
+        let test =
+            Self::open(TempDir::new().unwrap(), clock, nobody, client, &[cell], None, Vec::new()).await;
         test.reconciler.run_once().await.unwrap();
         test
     }
@@ -91,13 +97,15 @@ impl TestCloud {
         let names = self.cells.names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.activities.store.close().await;
-        Self::open(self.folder, self.clock, self.cells, &names, None, Vec::new()).await
+        let reached = self.cells.clone();
+        Self::open(self.folder, self.clock, self.cells, reached, &names, None, Vec::new()).await
     }
 
     async fn open(
         folder: TempDir,
         clock: ManualClock,
         cells: Arc<FakeCells>,
+        reached: Arc<dyn CellClient>,
         names: &[&str],
         usage: Option<Arc<dyn UsageSource>>,
         services: Vec<Arc<dyn RawService>>,
@@ -112,7 +120,7 @@ impl TestCloud {
             services,
             cloud_router: None,
         };
-        let mut plane = ControlPlane::build_with(config, dependencies, cells.clone()).await.unwrap();
+        let mut plane = ControlPlane::build_with(config, dependencies, reached).await.unwrap();
         plane.usage = usage;
         let activities = plane.activities();
         let wake = activities.reconcile.clone();

@@ -3,9 +3,9 @@ use sqlx::Connection;
 
 use super::{Activities, StepError};
 use crate::cells::key_record;
-use crate::model::{Cell, Health, OperationKind};
+use crate::model::{Cell, Health, OperationKind, Pushed};
 use crate::store::counters::{self, Counter};
-use crate::store::{StoreError, api_keys, cells};
+use crate::store::{api_keys, cells};
 
 impl Activities {
     /// Brings cells to the current set of API keys: for a namespace its own cell, for a key every cell that is not dead. A dead
@@ -27,25 +27,18 @@ impl Activities {
         join_all(pushes).await.into_iter().collect()
     }
 
-    /// Brings one cell to the current set of keys. A cell that holds a higher generation than was ever given out here saw a
-    /// database that was since restored: the generation is raised above it, and pushed.
+    /// Brings one cell to the current set of keys, or lets it keep a newer one: see [`settle`](Self::settle).
     pub(crate) async fn push_keys_to(&self, cell: &Cell) -> Result<(), StepError> {
         let (generation, grants) = self.key_set().await?;
-        let held = self.cells.apply_key_set(cell, generation, grants.clone()).await?;
-        if held <= generation {
-            return Ok(());
-        }
-        let mut transaction = self.store.write().await?;
-        let raised = counters::raise(&mut transaction, Counter::KeySet, held.saturating_add(1)).await?;
-        transaction.commit().await?;
-        self.cells.apply_key_set(cell, raised, grants).await?;
-        Ok(())
+        let held = self.cells.apply_key_set(cell, generation, grants).await?;
+        self.settle(cell, Pushed::KeySet, generation, held).await
     }
 
     /// The set of keys with its generation, as of one moment.
-    async fn key_set(&self) -> Result<(u64, Vec<atoll_internal_api::cell::v1::KeyRecord>), StoreError> {
+    async fn key_set(&self) -> Result<(u64, Vec<atoll_internal_api::cell::v1::KeyRecord>), StepError> {
         let mut connection = self.store.read().await?;
         let mut snapshot = connection.begin().await?;
+        Self::unless_recovering(&mut snapshot, Pushed::KeySet).await?;
         let generation = counters::get(&mut snapshot, Counter::KeySet).await?;
         let set = api_keys::set(&mut snapshot).await?;
         Ok((generation, set.iter().map(key_record).collect()))

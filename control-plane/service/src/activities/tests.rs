@@ -1,9 +1,16 @@
 //! Each step fails, each step runs twice, answers get lost: what was asked for comes true, or nothing of it stays.
 
+use atoll_api::call::Code;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{DeleteApiKeyRequest, cloud_service};
+use atoll_internal_api::operator::v1::{
+    CreateAccountKeyRequest, ListCellsRequest, OverwriteCellRequest, operator_service as operator,
+};
+
 use crate::model::{NamespaceState, Operation, OperationKind, OperationState};
+use crate::reconcile::CellOutcome;
 use crate::store::{namespaces, operations};
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{TestAccount, TestCloud, steps};
+use crate::test_support::{OPERATOR_KEY, TestAccount, TestCloud, steps};
 
 async fn asked(test: &TestCloud, account: &TestAccount) -> String {
     test.create(&account.token, "orders").await.unwrap();
@@ -135,12 +142,8 @@ async fn errors_say_whether_trying_again_can_help() {
     assert!(!test.step("apply_namespace", &workflow_id).await.unwrap_err().is_retryable());
 }
 
-#[tokio::test]
-async fn a_cell_ahead_of_a_restored_database_is_overtaken() {
-    let test = TestCloud::new(&["a"]).await;
-    let account = test.account("acme").await;
-    test.create(&account.token, "orders").await.unwrap();
-    test.carry_out().await;
+/// The cell's keys and its one namespace are of generations that the database does not know.
+fn ahead(test: &TestCloud) {
     test.cells.change("a", |cell| {
         cell.key_generation = 40;
         cell.keys.clear();
@@ -149,10 +152,106 @@ async fn a_cell_ahead_of_a_restored_database_is_overtaken() {
             spec.retention = None;
         }
     });
+}
+
+#[tokio::test]
+async fn a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator_decides() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    test.create(&account.token, "orders").await.unwrap();
+    test.carry_out().await;
+    ahead(&test);
+    let is_untouched = |writes: usize| {
+        let cell = test.cells.get("a");
+        let spec = cell.namespaces.values().next().unwrap();
+        assert_eq!((cell.key_generation, cell.keys.len()), (40, 0));
+        assert_eq!((spec.generation, &spec.retention), (30, &None));
+        assert_eq!(cell.writes, writes, "nothing is sent");
+    };
+    let writes = test.cells.get("a").writes;
+    for round in 0..3 {
+        let found = test.reconciler.run_once().await.unwrap();
+        let CellOutcome::Seen { repaired, failed, recovering, .. } = &found.cells[0].outcome else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            (repaired.len(), failed.len(), recovering.len()),
+            if round == 0 { (0, 2, 0) } else { (0, 0, 2) }
+        );
+        is_untouched(writes);
+    }
+    let listed = test.call(OPERATOR_KEY, operator::LIST_CELLS, &ListCellsRequest {}).await.unwrap();
+    let problems = listed.cells[0].problems.join("\n");
+    assert!(problems.contains("holds generation 40 of the API keys"), "{problems}");
+    assert!(problems.contains("holds generation 30 of namespace"), "{problems}");
+
+    // Changes are decided and wait; none of them gets a number that the cell knows with another content.
+    let delete = DeleteApiKeyRequest {
+        key_id: account.token.split_once('.').unwrap().0.to_owned(),
+        resource_version: "1".to_owned(),
+        ..Default::default()
+    };
+    let second = CreateAccountKeyRequest { account_id: account.id.clone(), ..Default::default() };
+    let second = test.call(OPERATOR_KEY, operator::CREATE_ACCOUNT_KEY, &second).await.unwrap().key.unwrap();
+    test.call(&account.token, cloud_service::DELETE_API_KEY, &delete).await.unwrap();
+    test.outbox.run_once().await.unwrap();
+    let workflow_id = test.starter.take()[0].1.clone();
+    let waits = test.step("push_keys", &workflow_id).await.unwrap_err();
+    assert!(waits.is_retryable());
+    assert_eq!(waits.kind(), "Recovering");
+    is_untouched(writes);
+
+    let overwrite = |cell: &str, reason: &str| OverwriteCellRequest {
+        cell_id: cell.to_owned(),
+        reason: reason.to_owned(),
+    };
+    for (cell, reason, code) in [
+        ("a", " ", Code::InvalidArgument),
+        ("x", "looked at", Code::NotFound),
+        ("", "", Code::InvalidArgument),
+    ] {
+        let refused = test.call(OPERATOR_KEY, operator::OVERWRITE_CELL, &overwrite(cell, reason)).await;
+        assert_eq!(refused.unwrap_err().code, code, "{cell:?} {reason:?}");
+    }
+    let done = overwrite("a", "nothing was revoked since the backup");
+    let denied = test.call(&second.token, operator::OVERWRITE_CELL, &done).await.unwrap_err();
+    assert_eq!(denied.code, Code::PermissionDenied);
+    test.call(OPERATOR_KEY, operator::OVERWRITE_CELL, &done).await.unwrap();
+    let again = test.call(OPERATOR_KEY, operator::OVERWRITE_CELL, &done).await.unwrap_err();
+    assert_eq!(again.code, Code::FailedPrecondition);
     test.reconciler.run_once().await.unwrap();
     let cell = test.cells.get("a");
-    assert_eq!((cell.key_generation, cell.keys.len()), (41, 1));
+    assert!(cell.key_generation > 41, "{}", cell.key_generation);
+    assert_eq!(cell.keys.iter().map(|key| &key.key_id).collect::<Vec<_>>(), [&second.key_id]);
     let spec = cell.namespaces.values().next().unwrap();
     assert_eq!(spec.generation, 31);
     assert!(spec.retention.is_some());
+    test.step("push_keys", &workflow_id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_push_that_finds_a_cell_ahead_stops_as_well() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let workflow_id = asked(&test, &account).await;
+    for step in ["begin", "place", "apply_namespace"] {
+        test.step(step, &workflow_id).await.unwrap();
+    }
+    ahead(&test);
+    for step in ["apply_namespace", "push_keys", "apply_namespace", "push_keys"] {
+        assert_eq!(test.step(step, &workflow_id).await.unwrap_err().kind(), "Recovering", "{step}");
+    }
+    let cell = test.cells.get("a");
+    assert_eq!((cell.key_generation, cell.keys.len()), (40, 0));
+    assert_eq!(cell.namespaces.values().next().unwrap().generation, 30);
+}
+
+#[tokio::test]
+async fn a_generation_that_leaves_no_room_above_it_is_an_error_and_nothing_else() {
+    let test = TestCloud::new(&["a"]).await;
+    for held in [u64::MAX, i64::MAX.cast_unsigned()] {
+        test.cells.change("a", |cell| cell.key_generation = held);
+        let round = test.reconciler.run_once().await.unwrap();
+        assert!(matches!(&round.cells[0].outcome, CellOutcome::Seen { failed, .. } if failed.len() == 1));
+    }
 }

@@ -55,6 +55,7 @@ pub(super) const RULES: &[(&str, &str, Needs)] = &[
     (OPERATOR, "ListCells", Needs::Operator),
     (OPERATOR, "DrainCell", Needs::Operator),
     (OPERATOR, "UndrainCell", Needs::Operator),
+    (OPERATOR, "OverwriteCell", Needs::Operator),
     (OPERATOR, "ListAuditRecords", Needs::Operator),
     (ROUTING, "WatchRoutes", Needs::Internal),
 ];

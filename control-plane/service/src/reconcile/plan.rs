@@ -1,9 +1,10 @@
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use atoll_internal_api::cell::v1::{GetStatusResponse, NamespaceStatus};
 use uuid::Uuid;
 
-use crate::model::{Namespace, NamespaceState};
+use crate::model::{Namespace, NamespaceState, Pushed, Recovering};
 
 /// One difference between what a cell holds and what it should, by what removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,27 @@ pub(crate) enum Repair {
         /// The generation to remove it at.
         generation: u64,
     },
+    /// It holds something at a generation that was never given out: see [`Activities::settle`](crate::Activities::settle).
+    Recover {
+        /// What it holds.
+        subject: Pushed,
+        /// The generation that it holds.
+        held: u64,
+    },
+}
+
+impl Repair {
+    /// Whether it waits for an operator. Seeing that a cell is ahead does not.
+    pub(super) fn waits(&self, recovering: &[Recovering]) -> bool {
+        let about = match self {
+            Self::ApplyKeySet => Pushed::KeySet,
+            Self::ApplyNamespace { uuid, .. } | Self::RemoveNamespace { uuid, .. } => {
+                Pushed::Namespace(*uuid)
+            }
+            Self::Recover { .. } => return false,
+        };
+        recovering.iter().any(|ahead| ahead.subject == about)
+    }
 }
 
 /// What is to be done with a cell.
@@ -38,11 +60,15 @@ pub(super) struct Plan {
 }
 
 /// The difference between what a cell should hold and what it says it holds. Pure; `desired` is everything that was ever
-/// assigned to the cell.
+/// assigned to the cell, read after the cell was asked: what it holds then was given out before, or by nobody here.
 pub(super) fn plan(desired: &[Namespace], key_generation: u64, observed: &GetStatusResponse) -> Plan {
     let mut plan = Plan::default();
-    if observed.key_set_generation != key_generation {
-        plan.repairs.push(Repair::ApplyKeySet);
+    match observed.key_set_generation.cmp(&key_generation) {
+        Ordering::Less => plan.repairs.push(Repair::ApplyKeySet),
+        Ordering::Equal => {}
+        Ordering::Greater => {
+            plan.repairs.push(Repair::Recover { subject: Pushed::KeySet, held: observed.key_set_generation });
+        }
     }
     let mut held: HashMap<Uuid, &NamespaceStatus> = HashMap::new();
     for namespace in &observed.namespaces {
@@ -66,12 +92,15 @@ pub(super) fn plan(desired: &[Namespace], key_generation: u64, observed: &GetSta
 fn difference(namespace: &Namespace, held: Option<u64>) -> Option<Repair> {
     let generation = namespace.generation.cast_unsigned();
     let (uuid, cloud_id) = (namespace.uuid, namespace.cloud_id.clone());
+    if let Some(held) = held.filter(|held| *held > generation) {
+        return Some(Repair::Recover { subject: Pushed::Namespace(uuid), held });
+    }
     match namespace.state {
         NamespaceState::Activating | NamespaceState::Active | NamespaceState::Updating => {
             (held != Some(generation)).then_some(Repair::ApplyNamespace { uuid, cloud_id })
         }
         NamespaceState::Deleted | NamespaceState::ActivationFailed => {
-            held.map(|held| Repair::RemoveNamespace { uuid, cloud_id, generation: generation.max(held) })
+            held.map(|_| Repair::RemoveNamespace { uuid, cloud_id, generation })
         }
         // A workflow is at it, or people are.
         NamespaceState::Deleting | NamespaceState::DeleteFailed => None,
@@ -102,10 +131,10 @@ mod tests {
     fn each_state_and_held_generation_has_its_repair() {
         use NamespaceState::*;
         let apply = |n: &Namespace| Repair::ApplyNamespace { uuid: n.uuid, cloud_id: n.cloud_id.clone() };
-        let remove = |n: &Namespace, generation| Repair::RemoveNamespace {
+        let remove = |n: &Namespace| Repair::RemoveNamespace {
             uuid: n.uuid,
             cloud_id: n.cloud_id.clone(),
-            generation,
+            generation: 5,
         };
         for &state in NamespaceState::ALL {
             let mut wanted = namespace("orders.acct1", 1);
@@ -113,9 +142,12 @@ mod tests {
             for held in [None, Some(4), Some(5), Some(6)] {
                 let seen: Vec<_> = held.map(|generation| (&wanted, generation)).into_iter().collect();
                 let expected = match (state, held) {
+                    (_, Some(6)) => {
+                        vec![Repair::Recover { subject: Pushed::Namespace(wanted.uuid), held: 6 }]
+                    }
                     (Activating | Active | Updating, Some(5)) => vec![],
                     (Activating | Active | Updating, _) => vec![apply(&wanted)],
-                    (Deleted | ActivationFailed, Some(held)) => vec![remove(&wanted, held.max(5))],
+                    (Deleted | ActivationFailed, Some(_)) => vec![remove(&wanted)],
                     (Deleted | ActivationFailed | Deleting | DeleteFailed, _) => vec![],
                 };
                 let plan = plan(std::slice::from_ref(&wanted), 1, &observed(1, &seen));

@@ -26,7 +26,8 @@ async fn a_cell_that_holds_what_it_should_is_left_alone() {
     let round = test.reconciler.run_once().await.unwrap();
     assert_eq!(round.cells.len(), 2);
     for report in round.cells {
-        let nothing = CellOutcome::Seen { repaired: vec![], failed: vec![], unknown: vec![] };
+        let nothing =
+            CellOutcome::Seen { repaired: vec![], failed: vec![], unknown: vec![], recovering: vec![] };
         assert_eq!(report.outcome, nothing, "{}", report.cell_id);
     }
     assert_eq!(test.cells.get("a").writes + test.cells.get("b").writes, writes);

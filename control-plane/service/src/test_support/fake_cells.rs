@@ -99,7 +99,10 @@ impl CellClient for FakeCells {
             let id = Uuid::from_slice(&spec.id).expect("16 bytes");
             let removed = fake.removed.get(&id).copied().unwrap_or(0);
             let held = fake.namespaces.get(&id).map_or(removed, |held| held.generation);
-            if spec.generation >= held && spec.generation > removed {
+            if spec.generation <= removed {
+                return removed;
+            }
+            if spec.generation > held {
                 fake.namespaces.insert(id, spec.clone());
             }
             held.max(spec.generation)
@@ -122,7 +125,7 @@ impl CellClient for FakeCells {
         keys: Vec<KeyRecord>,
     ) -> Result<u64, CellError> {
         self.write(cell, |fake| {
-            if generation >= fake.key_generation {
+            if generation > fake.key_generation {
                 fake.key_generation = generation;
                 fake.keys = keys;
             }

@@ -1,0 +1,34 @@
+use atoll_internal_api::operator::v1::{OverwriteCellRequest, OverwriteCellResponse};
+
+use super::{OperatorApi, message};
+use crate::error::ApiError;
+use crate::names::{check_display, check_id};
+use crate::store::{cells, recovering};
+
+/// Decides that what this control plane holds replaces what a cell is ahead with. The reconciler, which is woken, pushes it.
+pub(super) async fn run(
+    api: &OperatorApi,
+    request: OverwriteCellRequest,
+) -> Result<OverwriteCellResponse, ApiError> {
+    check_id("cell_id", &request.cell_id)?;
+    check_display("reason", &request.reason)?;
+    if request.reason.trim().is_empty() {
+        return Err(ApiError::InvalidArgument("reason is required".to_owned()));
+    }
+    let missing = || ApiError::NotFound(format!("cell {:?} does not exist", request.cell_id));
+    let mut transaction = api.store.write().await?;
+    cells::get(&mut transaction, &request.cell_id).await?.ok_or_else(missing)?;
+    if recovering::leave(&mut transaction, &request.cell_id).await? == 0 {
+        return Err(ApiError::FailedPrecondition(format!(
+            "cell {} holds nothing that this control plane did not give out",
+            request.cell_id
+        )));
+    }
+    let resource = format!("cell/{}: {}", request.cell_id, request.reason);
+    api.audit(&mut transaction, "", "OverwriteCell", resource).await?;
+    let cell = cells::get(&mut transaction, &request.cell_id).await?.ok_or_else(missing)?;
+    transaction.commit().await?;
+    tracing::warn!(cell = request.cell_id, reason = request.reason, "newer state of a cell is overwritten");
+    api.reconcile.notify_one();
+    Ok(OverwriteCellResponse { cell: Some(message::cell(&cell)) })
+}

@@ -1,0 +1,128 @@
+//! Every order in which the steps of some tasks can happen, one after the other.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+tokio::task_local! {
+    static TURN: Turn;
+}
+
+/// A task's side: it says that it came to the end of a step, and waits for its turn.
+#[derive(Clone)]
+struct Turn {
+    came: mpsc::UnboundedSender<()>,
+    go: Arc<Mutex<mpsc::UnboundedReceiver<()>>>,
+}
+
+impl Turn {
+    async fn wait(&self) {
+        self.go.lock().await.recv().await.expect("the schedule goes on");
+    }
+}
+
+/// The end of a step: others may run before the next one. Nothing outside of a schedule.
+pub(crate) async fn step_ends() {
+    let Ok(turn) = TURN.try_with(Clone::clone) else { return };
+    turn.came.send(()).expect("the schedule listens");
+    turn.wait().await;
+}
+
+struct Task {
+    go: mpsc::UnboundedSender<()>,
+    came: mpsc::UnboundedReceiver<()>,
+    handle: JoinHandle<()>,
+    is_done: bool,
+}
+
+impl Task {
+    fn start(task: BoxFuture<'static, ()>) -> Self {
+        let ((go, going), (came, coming)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let turn = Turn { came, go: Arc::new(Mutex::new(going)) };
+        let handle = tokio::spawn(TURN.scope(turn.clone(), async move {
+            turn.wait().await;
+            drop(turn);
+            task.await;
+        }));
+        Self { go, came: coming, handle, is_done: false }
+    }
+
+    /// Runs the next step to its end.
+    async fn step(&mut self) {
+        self.go.send(()).expect("the task waits");
+        if self.came.recv().await.is_none() {
+            self.is_done = true;
+            (&mut self.handle).await.expect("no panic");
+        }
+    }
+}
+
+/// The orders in which tasks can take their steps: each is run once, the first one is given by zeros.
+#[derive(Default)]
+pub(crate) struct Schedules {
+    /// Which of the tasks that can go on went, at each step of the current order, and out of how many.
+    choices: Vec<(usize, usize)>,
+}
+
+impl Schedules {
+    /// Runs the tasks in the current order. `after` sees the world after each step.
+    pub(crate) async fn run(
+        &mut self,
+        tasks: Vec<BoxFuture<'static, ()>>,
+        mut after: impl AsyncFnMut(),
+    ) -> Vec<usize> {
+        let mut tasks: Vec<Task> = tasks.into_iter().map(Task::start).collect();
+        let mut order = Vec::new();
+        loop {
+            let open: Vec<usize> = (0..tasks.len()).filter(|at| !tasks[*at].is_done).collect();
+            if open.is_empty() {
+                return order;
+            }
+            if self.choices.len() == order.len() {
+                self.choices.push((0, open.len()));
+            }
+            let (choice, of) = self.choices[order.len()];
+            assert_eq!(of, open.len(), "the same order has the same steps");
+            order.push(open[choice]);
+            tasks[open[choice]].step().await;
+            after().await;
+        }
+    }
+
+    /// Goes on to the next order. False where there is none.
+    pub(crate) fn next(&mut self) -> bool {
+        while let Some((choice, of)) = self.choices.pop() {
+            if choice + 1 < of {
+                self.choices.push((choice + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[tokio::test]
+async fn all_orders_are_run_and_each_of_them_once() {
+    let mut schedules = Schedules::default();
+    let mut orders = std::collections::BTreeSet::new();
+    let mut runs = 0;
+    loop {
+        let task = || -> BoxFuture<'static, ()> {
+            Box::pin(async {
+                step_ends().await;
+                step_ends().await;
+            })
+        };
+        let order = schedules.run(vec![task(), task(), Box::pin(async {})], async || {}).await;
+        assert_eq!(order.len(), 7);
+        orders.insert(order);
+        runs += 1;
+        if !schedules.next() {
+            break;
+        }
+    }
+    // 7! / (3! 3! 1!)
+    assert_eq!((runs, orders.len()), (140, 140));
+}
