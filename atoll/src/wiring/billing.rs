@@ -8,12 +8,10 @@ use std::sync::Arc;
 
 use atoll_rpc::{Dispatcher, Metrics, RawClient, Server};
 use billing::Deps;
-use billing::access::PrincipalRoles;
 use billing::accounts::PayAsYouGoAccounts;
 use billing::usage_source::{RemoteUsageService, UsageServiceSource};
 use durable_workflows::{Activities, WorkerConfig, WorkflowClient};
 
-use super::edge::caller::is_account_admin;
 use super::edge::guard::InternalGuard;
 use super::worker::{Worker, system_cell};
 use crate::config::BillingConfig;
@@ -56,7 +54,11 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
 
     let address = server.local_addr().to_string();
     life.ready(&[("billing", address.clone())], &format!("Billing serves on {address}."))?;
-    let outcome = worker.until_stopped(&life.stop).await;
+    let outcome = tokio::select! {
+        biased;
+        lost = billing.lost() => return Err(lost.into()),
+        outcome = worker.until_stopped(&life.stop) => outcome,
+    };
     server.shutdown().await;
     billing.close().await;
     outcome
@@ -70,6 +72,5 @@ fn deps(config: &BillingConfig) -> anyhow::Result<Deps> {
         clock: clock(config.time_offset.as_deref())?,
         usage: Arc::new(UsageServiceSource::new(Arc::new(usage))),
         accounts: Arc::new(PayAsYouGoAccounts::new(Arc::new(directory))),
-        roles: Arc::new(PrincipalRoles::new(is_account_admin)),
     })
 }

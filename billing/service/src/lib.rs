@@ -3,7 +3,7 @@
 //! Owns the rating runs, invoices and journal of every account (one SQLite file), the activities of the billing month, and
 //! `atoll.billing.v1`. Prices, rating, invoice states and ledger rules are `billing-core`'s.
 //!
-//! Does not own usage (it comes through [`UsageSource`]), accounts ([`AccountSource`]), who a caller is ([`CallerRoles`]) and
+//! Does not own usage (it comes through [`UsageSource`]), accounts ([`AccountSource`]), who a caller is (authentication put that, and its grant, into the call) and
 //! the durable workflow that runs the activities ([`month::MonthRunner`]): each is a trait that the binary fills in.
 //!
 //! Invariants:
@@ -14,9 +14,9 @@
 //! - finalization and its bookings are one transaction;
 //! - the `system` account is never invoiced.
 //!
-//! To add an RPC: the method in `billing.proto`, a file in `service/`, a row in [`access::METHOD_ROLES`].
+//! To add an RPC: the method in `billing.proto`, a file in `service/`, a row in `access::METHOD_ROLES`.
 
-pub mod access;
+mod access;
 pub mod accounts;
 mod config;
 pub mod csv;
@@ -29,7 +29,6 @@ mod store;
 mod test_support;
 pub mod usage_source;
 
-pub use access::{CallerRole, CallerRoles};
 pub use accounts::AccountSource;
 pub use config::Config;
 pub use rate_cards::RateCardFileError;

@@ -16,25 +16,19 @@ use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::billing::v1::{self as pb, BillingService};
 
-use crate::CallerRoles;
 use crate::month::{MonthActivities, MonthRunner};
 
 /// The service.
 pub(crate) struct Service {
     activities: MonthActivities,
-    roles: Arc<dyn CallerRoles>,
     runner: Arc<dyn MonthRunner>,
 }
 
 impl Service {
-    pub(crate) fn new(
-        activities: MonthActivities,
-        roles: Arc<dyn CallerRoles>,
-        runner: Arc<dyn MonthRunner>,
-    ) -> Self {
+    pub(crate) fn new(activities: MonthActivities, runner: Arc<dyn MonthRunner>) -> Self {
         // Shown as 0 before the first.
         close_month::months_closed().increment(0);
-        Self { activities, roles, runner }
+        Self { activities, runner }
     }
 }
 

@@ -8,13 +8,13 @@ use atoll_rpc::Clock;
 use atoll_sqlite::OpenError;
 use thiserror::Error;
 
+use crate::Config;
 use crate::accounts::AccountSource;
 use crate::month::{MonthActivities, MonthRunner};
 use crate::rate_cards::{self, RateCardFileError};
 use crate::service::Service;
 use crate::store::Store;
 use crate::usage_source::UsageSource;
-use crate::{CallerRoles, Config};
 
 /// What billing needs from its surroundings.
 pub struct Deps {
@@ -24,8 +24,6 @@ pub struct Deps {
     pub usage: Arc<dyn UsageSource>,
     /// Accounts and their terms.
     pub accounts: Arc<dyn AccountSource>,
-    /// What callers are.
-    pub roles: Arc<dyn CallerRoles>,
 }
 
 /// Why billing does not start. Nothing has been written then.
@@ -43,7 +41,6 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct Billing {
     activities: MonthActivities,
-    roles: Arc<dyn CallerRoles>,
 }
 
 /// Loads rate cards and opens the database. Serving starts when the caller registers [`Billing::service`].
@@ -58,7 +55,7 @@ pub async fn build(config: &Config, deps: Deps) -> Result<Billing, StartError> {
         clock: deps.clock,
         correction_months: config.correction_months,
     };
-    Ok(Billing { activities, roles: deps.roles })
+    Ok(Billing { activities })
 }
 
 impl Billing {
@@ -69,7 +66,13 @@ impl Billing {
 
     /// `atoll.billing.v1.BillingService` for the dispatcher; months are closed by `runner`.
     pub fn service(&self, runner: Arc<dyn MonthRunner>) -> Arc<dyn RawService> {
-        billing_service::raw(Arc::new(Service::new(self.activities(), Arc::clone(&self.roles), runner)))
+        billing_service::raw(Arc::new(Service::new(self.activities(), runner)))
+    }
+
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
+    /// acknowledges is kept.
+    pub async fn lost(&self) -> OpenError {
+        self.activities.store.lost().await
     }
 
     /// Closes the database. Call it once nothing calls any more.

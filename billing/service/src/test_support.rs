@@ -16,7 +16,7 @@ use crate::month::{
     DraftRequest, MonthActivities, MonthError, MonthOutcome, MonthRequest, MonthRunner, SnapshotOutcome,
 };
 use crate::usage_source::{Completeness, MissingHour, UsageSource, UsageSourceError};
-use crate::{Billing, Config, Deps, access, build};
+use crate::{Billing, Config, Deps, build};
 
 /// Usage that tests write, by hour.
 #[derive(Default)]
@@ -186,8 +186,7 @@ impl World {
     ) -> Billing {
         let usage: Arc<dyn UsageSource> = Arc::<FakeUsage>::clone(usage);
         let accounts: Arc<dyn AccountSource> = Arc::<FakeAccounts>::clone(accounts);
-        let roles = Arc::new(access::PrincipalRoles::new(|ctx| ctx.header("x-admin").is_some()));
-        let deps = Deps { clock: Arc::new(clock.clone()), usage, accounts, roles };
+        let deps = Deps { clock: Arc::new(clock.clone()), usage, accounts };
         build(&Config::new(dir.path().join("billing.db")), deps).await.unwrap()
     }
 

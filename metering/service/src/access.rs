@@ -1,7 +1,7 @@
 //! Who may read whose usage: one table, checked at the start of every method.
 
 use atoll_api::call::{CallContext, PrincipalKind, Protocol, Status};
-use atoll_internal_api::cell::v1::Grant;
+use atoll_internal_api::cell::v1::{AccountRole, Grant};
 
 /// What a caller must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +49,24 @@ pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Res
     }
 }
 
-/// Within its account: with a role in the account everything, else single namespaces.
+/// Within its account: owners, admins and finance admins everything, as the published usage has it; others single namespaces that
+/// were granted to them. Who comes without a grant gets nothing: whoever authenticated them did not say what they may.
 fn may_read(ctx: &CallContext, namespace: &str) -> Result<(), Status> {
-    let Some(grant) = ctx.extensions.get::<Grant>() else { return Ok(()) };
-    if !grant.account_role.is_empty() || grant.namespaces.contains_key(namespace) {
+    let Some(grant) = ctx.extensions.get::<Grant>() else {
+        return Err(Status::permission_denied("the caller came without what was granted to it"));
+    };
+    let reads_all = match grant.account_role() {
+        AccountRole::Owner | AccountRole::Admin | AccountRole::FinanceAdmin => true,
+        AccountRole::Unspecified | AccountRole::Developer | AccountRole::Read | AccountRole::MetricsRead => {
+            false
+        }
+    };
+    if reads_all || grant.namespaces.contains_key(namespace) {
         return Ok(());
     }
-    Err(Status::permission_denied("usage of the whole account needs a role in it; name a namespace"))
+    Err(Status::permission_denied(
+        "usage of the whole account is for its owners, admins and finance admins; name a namespace",
+    ))
 }
 
 #[cfg(test)]
@@ -93,7 +104,8 @@ mod tests {
 
     #[test]
     fn members_read_their_own_account_and_operators_every_one() {
-        let member = ctx(PrincipalKind::User, "acme1", None);
+        let owner = Grant { account_role: AccountRole::Owner.into(), ..Grant::default() };
+        let member = ctx(PrincipalKind::User, "acme1", Some(owner));
         assert_eq!(code(&member, "acme1", ""), None);
         assert_eq!(code(&member, "other", ""), Some(Code::PermissionDenied));
         assert_eq!(code(&member, "", ""), Some(Code::InvalidArgument));
@@ -109,15 +121,40 @@ mod tests {
     }
 
     #[test]
-    fn without_a_role_in_the_account_only_granted_namespaces_are_read() {
-        let namespaces = [("orders.acme1".to_owned(), "read".to_owned())].into_iter().collect();
-        let grant = Grant { account_role: String::new(), namespaces };
-        let caller = ctx(PrincipalKind::ServiceAccount, "acme1", Some(grant.clone()));
-        assert_eq!(code(&caller, "acme1", "orders.acme1"), None);
-        assert_eq!(code(&caller, "acme1", "billing.acme1"), Some(Code::PermissionDenied));
-        assert_eq!(code(&caller, "acme1", ""), Some(Code::PermissionDenied));
-        let admin = Grant { account_role: "read".to_owned(), ..grant };
-        assert_eq!(code(&ctx(PrincipalKind::User, "acme1", Some(admin)), "acme1", ""), None);
+    fn who_comes_without_a_grant_reads_nothing() {
+        for kind in [PrincipalKind::User, PrincipalKind::ServiceAccount, PrincipalKind::Certificate] {
+            let caller = ctx(kind, "acme1", None);
+            for namespace in ["", "orders.acme1"] {
+                assert_eq!(code(&caller, "acme1", namespace), Some(Code::PermissionDenied), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_role_reads_what_is_published_and_granted() {
+        const OK: Option<Code> = None;
+        const NO: Option<Code> = Some(Code::PermissionDenied);
+        use AccountRole::*;
+        // role: the whole account, a namespace that is granted, one that is not
+        let cases = [
+            (Owner, [OK, OK, OK]),
+            (Admin, [OK, OK, OK]),
+            (FinanceAdmin, [OK, OK, OK]),
+            (Developer, [NO, OK, NO]),
+            (Read, [NO, OK, NO]),
+            (MetricsRead, [NO, OK, NO]),
+            (Unspecified, [NO, OK, NO]),
+        ];
+        for (role, expected) in cases {
+            let namespaces = [("orders.acme1".to_owned(), "read".to_owned())].into_iter().collect();
+            let grant = Grant { account_role: role.into(), namespaces };
+            let caller = ctx(PrincipalKind::ServiceAccount, "acme1", Some(grant));
+            let found = ["", "orders.acme1", "billing.acme1"].map(|name| code(&caller, "acme1", name));
+            assert_eq!(found, expected, "{role:?}");
+            assert_eq!(code(&caller, "other", "orders.acme1"), NO, "{role:?}");
+        }
+        let newer = Grant { account_role: 99, ..Grant::default() };
+        assert_eq!(code(&ctx(PrincipalKind::User, "acme1", Some(newer)), "acme1", ""), NO);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atoll_api::call::{CallContext, Principal, PrincipalKind};
-use atoll_internal_api::cell::v1::Grant;
+use atoll_internal_api::cell::v1::{AccountRole, Grant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 
 /// Carries the caller. Only believed beside the internal token.
 pub(crate) const CALLER_HEADER: &str = "atoll-caller";
-
-/// The account role that may do everything in its account.
-const ACCOUNT_ADMIN: &str = "admin";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +30,7 @@ pub(crate) struct ForwardedCaller {
     id: String,
     account: String,
     display: String,
+    /// By its name in `admin.proto`, exactly as it was granted.
     account_role: String,
     namespaces: BTreeMap<String, String>,
 }
@@ -53,7 +51,7 @@ impl ForwardedCaller {
             id: principal.id.clone(),
             account: principal.account.clone(),
             display: principal.display.clone(),
-            account_role: grant.account_role,
+            account_role: grant.account_role().as_str_name().to_owned(),
             namespaces: grant.namespaces,
         })
     }
@@ -66,7 +64,9 @@ impl ForwardedCaller {
 
     /// From a header's value; none where it is malformed.
     pub(crate) fn from_header(value: &HeaderValue) -> Option<Self> {
-        serde_json::from_slice(&STANDARD.decode(value.as_bytes()).ok()?).ok()
+        let caller: Self = serde_json::from_slice(&STANDARD.decode(value.as_bytes()).ok()?).ok()?;
+        AccountRole::from_str_name(&caller.account_role)?;
+        Some(caller)
     }
 
     /// Puts principal and grant into a call.
@@ -80,11 +80,7 @@ impl ForwardedCaller {
             Kind::Internal => PrincipalKind::Internal,
         };
         ctx.principal = Some(Arc::new(Principal { kind, id, account, display }));
-        ctx.extensions.insert(Grant { account_role, namespaces });
+        let account_role = AccountRole::from_str_name(&account_role).unwrap_or_default();
+        ctx.extensions.insert(Grant { account_role: account_role.into(), namespaces });
     }
-}
-
-/// Whether the caller may do everything in its account.
-pub(crate) fn is_account_admin(ctx: &CallContext) -> bool {
-    ctx.extensions.get::<Grant>().is_some_and(|grant| grant.account_role == ACCOUNT_ADMIN)
 }

@@ -25,7 +25,7 @@ async fn ask(
         .uri(uri)
         .header(ACCEPT, accept)
         .header("x-caller", "acme1")
-        .header("x-admin", "1")
+        .header("x-owner", "1")
         .body(Body::empty())
         .unwrap();
     let response = router.oneshot(request).await.unwrap();

@@ -17,7 +17,7 @@ pub(super) async fn close_month(
     request: pb::CloseMonthRequest,
 ) -> Result<pb::CloseMonthResponse, Status> {
     let account_id = parse::account_id(&request.account_id)?;
-    authorize(&*service.roles, ctx, account_id)?;
+    authorize(ctx, account_id)?;
     let month = parse::month(&request.month)?;
     let activities = &service.activities;
     if request.preview {
@@ -29,7 +29,7 @@ pub(super) async fn close_month(
     }
     let force_reason = request.force.map(|force| force.reason);
     if let Some(reason) = &force_reason {
-        require(&*service.roles, ctx, account_id, FORCE_NEEDS)?;
+        require(ctx, account_id, FORCE_NEEDS)?;
         let is_text = !reason.trim().is_empty() && !reason.chars().any(char::is_control);
         if !is_text || reason.len() > MAX_REASON_BYTES {
             return Err(Status::invalid_argument(format!(

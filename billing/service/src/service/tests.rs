@@ -4,17 +4,20 @@ use atoll_api::call::{Bytes, Code, Method, Principal, PrincipalKind};
 use atoll_internal_api::billing::v1::billing_service::{
     CLOSE_MONTH, GET_INVOICE, GET_RATE_CARD, LIST_INVOICES,
 };
+use atoll_internal_api::cell::v1::{AccountRole, Grant};
 use atoll_rpc::{Dispatcher, Gate, Interceptor};
 
 use super::*;
 use crate::month::{MonthError, MonthOutcome, MonthRequest};
 use crate::test_support::{DirectRunner, World};
 
-/// Who calls, by the header `x-caller`: `operator`, or an account id with `x-admin` for its admins.
+/// Who calls, by the header `x-caller`: `operator`, or an account id with `x-owner` for its owner.
 struct Callers;
 
 impl Interceptor for Callers {
     fn before<'a>(&'a self, ctx: &'a mut CallContext, _body: &'a Bytes) -> Gate<'a> {
+        let account_role = ctx.header("x-owner").map_or(AccountRole::Read, |_| AccountRole::Owner);
+        ctx.extensions.insert(Grant { account_role: account_role.into(), ..Grant::default() });
         ctx.principal = ctx.header("x-caller").map(|caller| {
             let is_operator = caller == "operator";
             Arc::new(Principal {
@@ -69,11 +72,11 @@ impl Client {
     {
         let mut ctx = CallContext::new(method.info());
         if !caller.is_empty() {
-            let (account, is_admin) =
+            let (account, is_owner) =
                 caller.strip_suffix("/read").map_or((caller, true), |account| (account, false));
             ctx.headers.insert("x-caller", account.parse().unwrap());
-            if is_admin {
-                ctx.headers.insert("x-admin", "1".parse().unwrap());
+            if is_owner {
+                ctx.headers.insert("x-owner", "1".parse().unwrap());
             }
         }
         self.dispatcher.invoke(ctx, method, &request).await

@@ -1,14 +1,22 @@
 use super::Role;
 use crate::namespaces::Namespace;
 use atoll_api::call::{Principal, PrincipalKind};
-use atoll_internal_api::cell::v1::KeyRecord;
+use atoll_internal_api::cell::v1::{AccountRole, KeyRecord};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The account role that includes every namespace of the account. The others (`developer`, `read`) concern the account's
-/// own resources and give nothing within a namespace: a developer is made administrator of each namespace that it creates,
-/// by a grant like any other.
-const ACCOUNT_ADMIN: &str = "admin";
+/// Whether an account role includes every namespace of the account. The others concern the account's own resources and give
+/// nothing within a namespace: a developer is made administrator of each namespace that it creates, by a grant like any other.
+const fn has_every_namespace(role: AccountRole) -> bool {
+    match role {
+        AccountRole::Owner | AccountRole::Admin => true,
+        AccountRole::Unspecified
+        | AccountRole::Developer
+        | AccountRole::FinanceAdmin
+        | AccountRole::Read
+        | AccountRole::MetricsRead => false,
+    }
+}
 
 /// Who calls, with what was granted. Travels in the call's extensions.
 #[derive(Debug)]
@@ -29,6 +37,7 @@ impl Caller {
     /// The caller behind an API key.
     pub(crate) fn of_key(record: &KeyRecord) -> Self {
         let grant = record.grant.clone().unwrap_or_default();
+        let admin = has_every_namespace(grant.account_role());
         let namespaces = grant
             .namespaces
             .into_iter()
@@ -42,11 +51,7 @@ impl Caller {
         };
         Self {
             principal: Arc::new(principal),
-            grant: Grant::Account {
-                account_id: record.account_id.clone(),
-                admin: grant.account_role == ACCOUNT_ADMIN,
-                namespaces,
-            },
+            grant: Grant::Account { account_id: record.account_id.clone(), admin, namespaces },
         }
     }
 

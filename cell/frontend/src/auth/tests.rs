@@ -7,7 +7,7 @@ use atoll_api::temporal::api::errordetails::v1::PermissionDeniedFailure;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service as method;
-use atoll_internal_api::cell::v1::{ApplyKeySetRequest, Grant, KeyRecord};
+use atoll_internal_api::cell::v1::{AccountRole, ApplyKeySetRequest, Grant, KeyRecord};
 use atoll_rpc::{Gate, Interceptor, ManualClock};
 use prost::Message;
 use prost_types::Timestamp;
@@ -17,16 +17,17 @@ use uuid::Uuid;
 
 /// Seconds since 1970 at which the tests take place.
 const NOW: i64 = 1_000;
+const NO_ROLE: AccountRole = AccountRole::Unspecified;
 const ORDERS: Uuid = Uuid::from_u128(1);
 
-fn key(id: &str, account_role: &str, namespaces: &[(&str, &str)]) -> KeyRecord {
+fn key(id: &str, account_role: AccountRole, namespaces: &[(&str, &str)]) -> KeyRecord {
     KeyRecord {
         key_id: id.to_owned(),
         secret_sha256: Sha256::digest(b"secret").to_vec().into(),
         account_id: "acct1".to_owned(),
         principal: format!("user-of-{id}"),
         grant: Some(Grant {
-            account_role: account_role.to_owned(),
+            account_role: account_role.into(),
             namespaces: namespaces
                 .iter()
                 .map(|(name, role)| ((*name).to_owned(), (*role).to_owned()))
@@ -52,18 +53,24 @@ fn cell() -> Cell {
     keys.replace(pushed(
         5,
         vec![
-            key("admin", "admin", &[]),
-            key("writer", "developer", &[("orders.acct1", "write")]),
-            key("reader", "", &[("orders.acct1", "read")]),
-            key("owner", "", &[("orders.acct1", "admin")]),
-            key("nobody", "read", &[]),
+            key("admin", AccountRole::Admin, &[]),
+            key("writer", AccountRole::Developer, &[("orders.acct1", "write")]),
+            key("reader", NO_ROLE, &[("orders.acct1", "read")]),
+            key("keeper", NO_ROLE, &[("orders.acct1", "admin")]),
+            key("owner", AccountRole::Owner, &[]),
+            key("nobody", AccountRole::Read, &[]),
+            key("finance", AccountRole::FinanceAdmin, &[]),
+            key("metrics", AccountRole::MetricsRead, &[]),
             // A grant that nobody should have made: it reaches into another account.
-            key("reaching", "", &[("books.acct2", "admin")]),
-            KeyRecord { expires_at: expiring(NOW + 1), ..key("lasting", "admin", &[]) },
-            KeyRecord { expires_at: expiring(NOW), ..key("expired", "admin", &[]) },
-            KeyRecord { disabled: true, ..key("disabled", "admin", &[]) },
-            KeyRecord { secret_sha256: Bytes::from_static(b"short"), ..key("broken", "admin", &[]) },
-            KeyRecord { account_id: String::new(), ..key("homeless", "admin", &[]) },
+            key("reaching", NO_ROLE, &[("books.acct2", "admin")]),
+            KeyRecord { expires_at: expiring(NOW + 1), ..key("lasting", AccountRole::Admin, &[]) },
+            KeyRecord { expires_at: expiring(NOW), ..key("expired", AccountRole::Admin, &[]) },
+            KeyRecord { disabled: true, ..key("disabled", AccountRole::Admin, &[]) },
+            KeyRecord {
+                secret_sha256: Bytes::from_static(b"short"),
+                ..key("broken", AccountRole::Admin, &[])
+            },
+            KeyRecord { account_id: String::new(), ..key("homeless", AccountRole::Admin, &[]) },
         ],
     ));
     let namespaces = Arc::new(NamespaceRegistry::default());
@@ -128,6 +135,9 @@ fn who_may_do_what_where() {
     let cases = [
         ("admin.secret", "orders.acct1", [OK, OK, OK]),
         ("owner.secret", "orders.acct1", [OK, OK, OK]),
+        ("keeper.secret", "orders.acct1", [OK, OK, OK]),
+        ("finance.secret", "orders.acct1", [DENIED; 3]),
+        ("metrics.secret", "orders.acct1", [DENIED; 3]),
         ("writer.secret", "orders.acct1", [OK, OK, DENIED]),
         ("reader.secret", "orders.acct1", [OK, DENIED, DENIED]),
         ("nobody.secret", "orders.acct1", [DENIED; 3]),

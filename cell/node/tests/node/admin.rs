@@ -144,7 +144,7 @@ fn key(id: &str, namespace: &str, role: &str) -> admin::KeyRecord {
         secret_sha256: Sha256::digest(b"secret").to_vec().into(),
         account_id: "acct1".to_owned(),
         principal: id.to_owned(),
-        grant: Some(admin::Grant { account_role: String::new(), namespaces }),
+        grant: Some(admin::Grant { namespaces, ..Default::default() }),
         ..Default::default()
     }
 }

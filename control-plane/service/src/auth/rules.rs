@@ -11,6 +11,8 @@ pub(crate) enum Needs {
     Member,
     /// A role that reads its account.
     ReadAccount,
+    /// A role that reads its account's usage.
+    ReadUsage,
     /// A role that creates namespaces.
     CreateNamespaces,
     /// At least this permission on the namespace that the request names.
@@ -47,7 +49,7 @@ pub(super) const RULES: &[(&str, &str, Needs)] = &[
     (CLOUD, "GetUser", Needs::ReadAccount),
     (CLOUD, "GetCurrentIdentity", Needs::Member),
     (CLOUD, "GetAccount", Needs::ReadAccount),
-    (CLOUD, "GetUsage", Needs::ReadAccount),
+    (CLOUD, "GetUsage", Needs::ReadUsage),
     (OPERATOR, "CreateAccount", Needs::Operator),
     (OPERATOR, "CreateAccountKey", Needs::Operator),
     (OPERATOR, "GetAccount", Needs::OperatorOrInternal),

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::rules::RULES;
 use super::*;
 use crate::model::AccountRole;
-use crate::test_support::{INTERNAL_TOKEN, OPERATOR_KEY, TestCloud};
+use crate::test_support::{INTERNAL_TOKEN, OPERATOR_KEY, TestAccount, TestCloud};
 
 /// A service of another piece that stands beside ours: it says who the guard let in, and with what.
 struct Neighbour;
@@ -27,7 +27,7 @@ impl atoll_api::call::RawService for Neighbour {
         _body: Bytes,
     ) -> BoxFuture<'a, Result<atoll_api::call::Reply, Status>> {
         let principal = ctx.principal.as_ref().map(|principal| principal.account.clone()).unwrap_or_default();
-        let grant = ctx.extensions.get::<Grant>().map(|grant| grant.account_role.clone()).unwrap_or_default();
+        let grant = ctx.extensions.get::<Grant>().map_or("none", |grant| grant.account_role().as_str_name());
         Box::pin(std::future::ready(Err(Status::aborted(format!("{principal}:{grant}")))))
     }
 }
@@ -39,9 +39,59 @@ async fn a_service_beside_ours_sees_who_calls_and_decides_itself() {
     let account = test.account("acme").await;
     let request = ListUsageRequest::default();
     let answer = async |token: &str| test.call(token, usage_service::LIST_USAGE, &request).await.unwrap_err();
-    assert_eq!(answer(&account.token).await.message, format!("{}:admin", account.id));
-    assert_eq!(answer(OPERATOR_KEY).await.message, ":");
+    let mut seen = std::collections::BTreeMap::new();
+    for role in ALL_ROLES {
+        set_role(&test, &account, role).await;
+        seen.insert(format!("{role:?}"), answer(&account.token).await.message);
+    }
+    let expected = [
+        ("Some(Owner)", "ACCOUNT_ROLE_OWNER"),
+        ("Some(Admin)", "ACCOUNT_ROLE_ADMIN"),
+        ("Some(Developer)", "ACCOUNT_ROLE_DEVELOPER"),
+        ("Some(FinanceAdmin)", "ACCOUNT_ROLE_FINANCE_ADMIN"),
+        ("Some(Read)", "ACCOUNT_ROLE_READ"),
+        ("Some(MetricsRead)", "ACCOUNT_ROLE_METRICS_READ"),
+        ("None", "ACCOUNT_ROLE_UNSPECIFIED"),
+    ];
+    let expected = expected.map(|(role, said)| (role.to_owned(), format!("{}:{said}", account.id)));
+    assert_eq!(seen, expected.into());
+    assert_eq!(answer(OPERATOR_KEY).await.message, ":none");
     assert_eq!(answer("nobody.secret").await.code, Code::Unauthenticated);
+}
+
+/// Every role that a principal can have.
+const ALL_ROLES: [Option<AccountRole>; 7] = [
+    Some(AccountRole::Owner),
+    Some(AccountRole::Admin),
+    Some(AccountRole::Developer),
+    Some(AccountRole::FinanceAdmin),
+    Some(AccountRole::Read),
+    Some(AccountRole::MetricsRead),
+    None,
+];
+
+/// Gives an account's first user another role.
+async fn set_role(test: &TestCloud, account: &TestAccount, account_role: Option<AccountRole>) {
+    let access = Access { account_role, namespaces: Default::default() };
+    let mut transaction = test.activities.store.write().await.unwrap();
+    principals::set_access(&mut transaction, &account.owner_id, &access, 1).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+/// `GetUsage` by each role, as published: owners, admins, finance admins.
+#[tokio::test]
+async fn usage_is_for_owners_admins_and_finance_admins() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let request = cloud::GetUsageRequest::default();
+    let mut codes = Vec::new();
+    for role in ALL_ROLES {
+        set_role(&test, &account, role).await;
+        codes.push(test.call(&account.token, cloud_service::GET_USAGE, &request).await.unwrap_err().code);
+    }
+    // Metering is not there: who gets as far may read.
+    let (may, not) = (Code::Unavailable, Code::PermissionDenied);
+    assert_eq!(codes, [may, may, not, may, not, not, not]);
 }
 
 /// A context as the guard makes it, for calling an implementation behind its back.
@@ -157,6 +207,7 @@ fn each_need_is_met_by_who_has_it_and_by_nobody_else() {
             principal_id: "p".to_owned(),
             kind: PrincipalKind::User,
             key_id: "k".to_owned(),
+            key_expires_ms: i64::MAX,
             access: Access {
                 account_role,
                 namespaces: [("mine.acct1".to_owned(), Permission::Write)].into(),
@@ -177,6 +228,7 @@ fn each_need_is_met_by_who_has_it_and_by_nobody_else() {
         (Needs::Member, "", [true, true, true, true, false]),
         (Needs::ReadAccount, "", [true, true, true, false, false]),
         (Needs::CreateNamespaces, "", [true, true, false, false, false]),
+        (Needs::ReadUsage, "", [true, false, false, false, false]),
         (namespace(Permission::Read), "other.acct1", [true, true, true, false, false]),
         (namespace(Permission::Write), "other.acct1", [true, false, false, false, false]),
         (namespace(Permission::Write), "mine.acct1", [true, true, true, true, false]),

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use atoll_internal_api::cell::v1::{Grant, KeyRecord, NamespaceSpec};
+use atoll_internal_api::cell::v1::{AccountRole as GrantedRole, Grant, KeyRecord, NamespaceSpec};
 use atoll_rpc::wire_time;
 
 use crate::model::{Access, AccountRole, KeyGrant, Namespace, Permission};
@@ -39,17 +39,23 @@ pub(crate) fn key_record(grant: &KeyGrant) -> KeyRecord {
     }
 }
 
-/// What a principal may do, as the other pieces of the cloud are told.
+/// What a principal may do, as the other pieces of the cloud are told: as it is here, nothing left out and nothing rounded.
 pub(crate) fn cell_grant(access: &Access) -> Grant {
-    let account_role = match access.account_role {
-        Some(AccountRole::Owner | AccountRole::Admin) => "admin",
-        Some(AccountRole::Developer) => "developer",
-        Some(AccountRole::FinanceAdmin | AccountRole::Read) => "read",
-        Some(AccountRole::MetricsRead) | None => "",
-    };
+    let account_role = access.account_role.map_or(GrantedRole::Unspecified, granted);
     let namespaces: BTreeMap<String, String> =
         access.namespaces.iter().map(|(id, permission)| (id.clone(), name(*permission).to_owned())).collect();
-    Grant { account_role: account_role.to_owned(), namespaces }
+    Grant { account_role: account_role.into(), namespaces }
+}
+
+const fn granted(role: AccountRole) -> GrantedRole {
+    match role {
+        AccountRole::Owner => GrantedRole::Owner,
+        AccountRole::Admin => GrantedRole::Admin,
+        AccountRole::Developer => GrantedRole::Developer,
+        AccountRole::FinanceAdmin => GrantedRole::FinanceAdmin,
+        AccountRole::Read => GrantedRole::Read,
+        AccountRole::MetricsRead => GrantedRole::MetricsRead,
+    }
 }
 
 const fn name(permission: Permission) -> &'static str {

@@ -18,7 +18,7 @@ pub struct Access {
 pub enum AccountRole {
     /// Everything, billing included.
     Owner,
-    /// Everything but billing.
+    /// Everything but invoices.
     Admin,
     /// Reads the account, creates namespaces.
     Developer,
@@ -63,6 +63,11 @@ impl Access {
         self.account_role.is_some_and(|role| role != AccountRole::MetricsRead)
     }
 
+    /// Whether the usage of the whole account may be read.
+    pub fn may_read_usage(&self) -> bool {
+        self.is_admin() || self.account_role == Some(AccountRole::FinanceAdmin)
+    }
+
     /// What may be done with a namespace of the account.
     pub fn on_namespace(&self, cloud_id: &str) -> Option<Permission> {
         if self.is_admin() {
@@ -81,21 +86,22 @@ mod tests {
     #[test]
     fn roles_give_what_is_published() {
         use AccountRole::*;
-        // role, administers, creates namespaces, reads the account, on a namespace
+        // role, administers, creates namespaces, reads the account, reads usage, on a namespace
         let cases = [
-            (Some(Owner), true, true, true, Some(Permission::Admin)),
-            (Some(Admin), true, true, true, Some(Permission::Admin)),
-            (Some(Developer), false, true, true, Some(Permission::Read)),
-            (Some(FinanceAdmin), false, false, true, Some(Permission::Read)),
-            (Some(Read), false, false, true, Some(Permission::Read)),
-            (Some(MetricsRead), false, false, false, None),
-            (None, false, false, false, None),
+            (Some(Owner), true, true, true, true, Some(Permission::Admin)),
+            (Some(Admin), true, true, true, true, Some(Permission::Admin)),
+            (Some(Developer), false, true, true, false, Some(Permission::Read)),
+            (Some(FinanceAdmin), false, false, true, true, Some(Permission::Read)),
+            (Some(Read), false, false, true, false, Some(Permission::Read)),
+            (Some(MetricsRead), false, false, false, false, None),
+            (None, false, false, false, false, None),
         ];
-        for (account_role, admin, creates, reads, on_namespace) in cases {
+        for (account_role, admin, creates, reads, usage, on_namespace) in cases {
             let access = Access { account_role, namespaces: BTreeMap::new() };
             assert_eq!(access.is_admin(), admin, "{account_role:?}");
             assert_eq!(access.may_create_namespaces(), creates, "{account_role:?}");
             assert_eq!(access.may_read_account(), reads, "{account_role:?}");
+            assert_eq!(access.may_read_usage(), usage, "{account_role:?}");
             assert_eq!(access.on_namespace("n.acct1"), on_namespace, "{account_role:?}");
         }
     }

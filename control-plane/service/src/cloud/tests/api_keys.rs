@@ -182,8 +182,10 @@ async fn a_key_has_its_owners_access() {
     assert!(test.call(&developer, cloud_service::DELETE_NAMESPACE, &update(&created)).await.is_ok());
     let grants: Vec<_> = test.cells.get("a").keys.into_iter().filter_map(|key| key.grant).collect();
     assert!(
-        grants.iter().any(|grant| grant.account_role == "developer"
-            && grant.namespaces.get(&created).map(String::as_str) == Some("admin")),
+        grants
+            .iter()
+            .any(|grant| grant.account_role() == atoll_internal_api::cell::v1::AccountRole::Developer
+                && grant.namespaces.get(&created).map(String::as_str) == Some("admin")),
         "{grants:?}"
     );
 

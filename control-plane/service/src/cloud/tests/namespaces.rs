@@ -32,8 +32,8 @@ async fn a_namespace_is_created_placed_and_routed() {
     assert_eq!(cells, ["a", "b"]);
     let key = &test.cells.get("a").keys[0];
     assert_eq!(
-        (key.account_id.as_str(), key.grant.as_ref().unwrap().account_role.as_str()),
-        (account.id.as_str(), "admin")
+        (key.account_id.as_str(), key.grant.as_ref().unwrap().account_role().as_str_name()),
+        (account.id.as_str(), "ACCOUNT_ROLE_OWNER")
     );
 }
 
