@@ -32,6 +32,8 @@ pub(crate) struct Tenant {
     pub(crate) principal_id: String,
     pub(crate) kind: PrincipalKind,
     pub(crate) key_id: String,
+    /// Until when the key is taken, in milliseconds since 1970.
+    pub(crate) key_expires_ms: i64,
     pub(crate) access: Access,
 }
 
@@ -49,10 +51,15 @@ pub(crate) enum Caller {
 impl Tenant {
     /// For audit records: `user:<id>`.
     pub(crate) fn actor(&self) -> String {
-        match self.kind {
-            PrincipalKind::User => format!("user:{}", self.principal_id),
-            PrincipalKind::ServiceAccount => format!("service-account:{}", self.principal_id),
-        }
+        actor(self.kind, &self.principal_id)
+    }
+}
+
+/// A principal in audit records: `user:<id>` or `service-account:<id>`.
+pub(crate) fn actor(kind: PrincipalKind, id: &str) -> String {
+    match kind {
+        PrincipalKind::User => format!("user:{id}"),
+        PrincipalKind::ServiceAccount => format!("service-account:{id}"),
     }
 }
 
@@ -143,6 +150,7 @@ impl Guard {
                 principal_id: grant.key.principal_id,
                 kind: grant.owner_kind,
                 key_id: grant.key.id,
+                key_expires_ms: grant.key.expires_ms,
                 access: grant.access,
             }
         }))
@@ -165,6 +173,7 @@ fn authorize(caller: &Caller, needs: Needs, namespace: &str) -> Result<(), ApiEr
         | (Caller::Internal, Needs::Internal)
         | (Caller::Tenant(_), Needs::Member) => true,
         (Caller::Tenant(tenant), Needs::CreateNamespaces) => tenant.access.may_create_namespaces(),
+        (Caller::Tenant(tenant), Needs::ReadUsage) => tenant.access.may_read_usage(),
         (Caller::Tenant(tenant), Needs::ReadAccount) => tenant.access.may_read_account(),
         (Caller::Tenant(tenant), Needs::Namespace(permission)) => {
             check_id("namespace", namespace)?;

@@ -6,10 +6,11 @@ use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_rpc::wire_time;
 
 use super::{CloudApi, message, tenant};
+use crate::auth::{Tenant, actor};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::keys;
-use crate::model::{ApiKey, OperationKind, Principal, PrincipalKind};
+use crate::model::{AccountRole, ApiKey, OperationKind, Principal, PrincipalKind};
 use crate::names::{check_display, check_filter};
 use crate::store::counters::{self, Counter};
 use crate::store::{api_keys, principals};
@@ -19,8 +20,12 @@ const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
 /// How long a key lives that names no expiry.
 const DEFAULT_LIFETIME_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
-/// Makes a key with its owner's access and shows its secret, this once. Administrators make keys for everybody in the account,
-/// others for themselves; without an owner it is the caller's. The Cloud API takes it at once, cells when the operation is fulfilled.
+/// Makes a key with its owner's access and shows its secret, this once; without an owner it is the caller's. The Cloud API takes it
+/// at once, cells when the operation is fulfilled.
+///
+/// Everybody makes keys for themselves, which end no later than the key that asks: one that leaked cannot renew itself (the published
+/// rules are silent on this). Admins make keys for service accounts too, and only owners for those whose role only owners grant.
+/// Nobody makes a key for another user: it would be that user, for everybody who looks.
 pub(super) async fn run(
     api: &CloudApi,
     ctx: &CallContext,
@@ -39,7 +44,8 @@ pub(super) async fn run(
     check_display("display_name", &spec.display_name)?;
     check_display("description", &spec.description)?;
     check_filter("owner_id", &spec.owner_id)?;
-    let expires_ms = expiry(&spec, api.now_ms())?;
+    let now_ms = api.now_ms();
+    let asked_for_ms = expiry(&spec, now_ms)?;
     let owner_id = if spec.owner_id.is_empty() { &tenant.principal_id } else { &spec.owner_id };
     if !tenant.access.is_admin() && *owner_id != tenant.principal_id {
         return Err(ApiError::foreign());
@@ -57,9 +63,19 @@ pub(super) async fn run(
     let owner = owner.filter(|owner| owner.account_id == tenant.account_id);
     let owner = owner.ok_or_else(|| ApiError::NotFound(format!("owner {owner_id:?} does not exist")))?;
     check_owner_type(&spec, &owner)?;
+    let longest_ms = may_make_for(tenant, &owner)?;
+    let expires_ms = match (asked_for_ms, longest_ms) {
+        (None, longest) => (now_ms + DEFAULT_LIFETIME_MS).min(longest.unwrap_or(i64::MAX)),
+        (Some(asked), Some(longest)) if asked > longest => {
+            return Err(ApiError::InvalidArgument(
+                "expiry_time must not be later than that of the key that asks: a key cannot make its own life longer"
+                    .to_owned(),
+            ));
+        }
+        (Some(asked), _) => asked,
+    };
     let new = keys::mint(&*api.entropy);
-    let subject =
-        Subject { id: new.id.clone(), resource: format!("api-key/{}", new.id), previous_spec: None };
+    let subject = Subject { id: new.id.clone(), resource: resource(&new.id, &owner), previous_spec: None };
     let operation = api.changes().operation(&asked, &subject);
     let key = ApiKey {
         id: new.id.clone(),
@@ -87,10 +103,34 @@ pub(super) async fn run(
     })
 }
 
-fn expiry(spec: &ApiKeySpec, now_ms: i64) -> Result<i64, ApiError> {
-    let Some(time) = &spec.expiry_time else { return Ok(now_ms + DEFAULT_LIFETIME_MS) };
+/// Until when a key may live that the caller makes for `owner`; none for as long as any. Refused where it may make none.
+fn may_make_for(tenant: &Tenant, owner: &Principal) -> Result<Option<i64>, ApiError> {
+    if owner.id == tenant.principal_id {
+        return Ok(Some(tenant.key_expires_ms));
+    }
+    let caller = tenant.access.account_role;
+    let allowed = match (owner.kind, owner.access.account_role) {
+        (PrincipalKind::User, _) => false,
+        // Only owners grant these roles, so only they hand out what acts with them.
+        (PrincipalKind::ServiceAccount, Some(AccountRole::Owner | AccountRole::FinanceAdmin)) => {
+            caller == Some(AccountRole::Owner)
+        }
+        (PrincipalKind::ServiceAccount, _) => tenant.access.is_admin(),
+    };
+    if allowed { Ok(None) } else { Err(ApiError::foreign()) }
+}
+
+/// The key with its owner, for the audit record: the caller is its actor, and the owner is who acts with the key from then on.
+fn resource(key_id: &str, owner: &Principal) -> String {
+    format!("api-key/{key_id} of {}", actor(owner.kind, &owner.id))
+}
+
+/// When the caller wants it to expire; none where it does not say.
+fn expiry(spec: &ApiKeySpec, now_ms: i64) -> Result<Option<i64>, ApiError> {
+    let Some(time) = &spec.expiry_time else { return Ok(None) };
     let expires_ms = wire_time::millis(time).ok();
-    expires_ms.filter(|ms| *ms > now_ms && *ms <= now_ms + MAX_LIFETIME_MS).ok_or_else(|| {
+    let within = expires_ms.filter(|ms| *ms > now_ms && *ms <= now_ms + MAX_LIFETIME_MS);
+    within.map(Some).ok_or_else(|| {
         ApiError::InvalidArgument("expiry_time must be in the future, by at most two years".to_owned())
     })
 }

@@ -5,3 +5,4 @@ mod bad_input;
 mod namespaces;
 mod operations;
 mod usage;
+mod who_makes_keys;
