@@ -12,6 +12,9 @@ use crate::serve::log::LogConfig;
 pub(crate) struct GatewayConfig {
     /// Where tenants connect.
     pub(crate) listen: SocketAddr,
+    /// Serve `/metrics`, which asks for no key, on that port also where it is not a loopback address.
+    #[serde(default)]
+    pub(crate) public_metrics: bool,
     /// `host:port` of the control plane's internal listener.
     pub(crate) control_plane: String,
     /// What that listener asks for.
@@ -24,4 +27,11 @@ pub(crate) struct GatewayConfig {
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,
+}
+
+impl GatewayConfig {
+    /// Whether its port serves `/metrics`.
+    pub(crate) fn shows_metrics(&self) -> bool {
+        self.public_metrics || self.listen.ip().to_canonical().is_loopback()
+    }
 }

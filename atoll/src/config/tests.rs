@@ -65,6 +65,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
     });
     round_trips(GatewayConfig {
         listen,
+        public_metrics: true,
         control_plane: text(),
         internal_token: text(),
         route_cache: "cache".into(),
@@ -100,4 +101,21 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
 fn a_cell_needs_no_file() {
     assert_eq!(load::<CellConfig>(""), Ok(CellConfig::default()));
     assert!(load::<GatewayConfig>("").unwrap_err().contains("missing field"));
+}
+
+#[test]
+fn a_gateway_shows_its_metrics_to_its_own_machine_only_unless_it_is_told_otherwise() {
+    let required = "control_plane = \"h:1\"\ninternal_token = \"t\"\nroute_cache = \"c\"\n";
+    for (listen, public, expected) in [
+        ("127.0.0.1:1", "", true),
+        ("[::1]:1", "", true),
+        ("[::ffff:127.0.0.1]:1", "", true),
+        ("0.0.0.0:1", "", false),
+        ("10.0.0.1:1", "", false),
+        ("[::]:1", "public_metrics = false", false),
+        ("0.0.0.0:1", "public_metrics = true", true),
+    ] {
+        let config: GatewayConfig = load(&format!("listen = \"{listen}\"\n{public}\n{required}")).unwrap();
+        assert_eq!(config.shows_metrics(), expected, "{listen} {public}");
+    }
 }

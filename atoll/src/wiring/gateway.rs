@@ -9,6 +9,7 @@ use crate::serve::server_config;
 
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: GatewayConfig, life: Lifetime) -> anyhow::Result<()> {
+    let shows_metrics = config.shows_metrics();
     let gateway = Gateway::build(Config {
         server: server_config(config.listen, config.drain_seconds),
         control_plane: config.control_plane,
@@ -16,7 +17,8 @@ pub(crate) async fn serve(config: GatewayConfig, life: Lifetime) -> anyhow::Resu
         cache: Some(config.route_cache),
         ..Config::default()
     })?;
-    let serving = gateway.start(Some(Metrics::install()?), life.stop.clone()).await?;
+    let metrics = Some(Metrics::install()?).filter(|_| shows_metrics);
+    let serving = gateway.start(metrics, life.stop.clone()).await?;
     let address = serving.local_addr().to_string();
     life.ready(&[("gateway", address.clone())], &format!("Gateway serves on {address}."))?;
     life.stop.cancelled().await;

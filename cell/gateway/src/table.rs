@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use atoll_internal_api::cell::v1::WatchRoutesResponse;
@@ -71,7 +73,7 @@ impl RoutingTable {
         Ok(Some(Self { version: cached.version, cells: cached.cells, routes }))
     }
 
-    /// Keeps the table. A crash leaves the one before or this one.
+    /// Keeps the table, for its owner's eyes only: it names every tenant's namespaces. A crash leaves the one before or this one.
     pub fn save(&self, path: &Path) -> Result<(), CacheError> {
         let cached = Cached {
             format: FORMAT,
@@ -81,7 +83,10 @@ impl RoutingTable {
         };
         let next = path.with_extension("next");
         let write = || -> std::io::Result<()> {
-            let mut file = std::fs::File::create(&next)?;
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+            // The mode above only holds for a file that was not left over.
+            file.set_permissions(Permissions::from_mode(0o600))?;
             file.write_all(&serde_json::to_vec(&cached)?)?;
             file.sync_all()?;
             std::fs::rename(&next, path)
@@ -119,7 +124,9 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("routes.json");
         assert_eq!(RoutingTable::load(&path).unwrap(), None);
+        std::fs::write(path.with_extension("next"), "left by a crash").unwrap();
         table().save(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(RoutingTable::load(&path).unwrap(), Some(table()));
         let newer = RoutingTable { version: 8, ..RoutingTable::default() };
         newer.save(&path).unwrap();

@@ -137,6 +137,7 @@ impl Plan {
     fn gateway(&self, data_dir: &DataDir, log: &LogConfig) -> GatewayConfig {
         GatewayConfig {
             listen: self.ports.get("gateway"),
+            public_metrics: false,
             control_plane: self.ports.get("control-plane").to_string(),
             internal_token: self.secrets.internal_token.clone(),
             route_cache: data_dir.join("routes.json"),
