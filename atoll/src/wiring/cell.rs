@@ -11,6 +11,8 @@ use atoll_rpc::{Metrics, wire_time};
 use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
 
+use tokio_util::sync::CancellationToken;
+
 use super::stores::{Database, OpenStores};
 use crate::config::{AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::clock::clock;
@@ -33,8 +35,20 @@ impl RunningCell {
         self.cell.admin_addr()
     }
 
+    /// Serves until `stop`, then drains, takes a last checkpoint, closes the databases. Where a database is lost it stops at once and
+    /// acknowledges nothing more: what it wrote since is not kept.
+    pub(crate) async fn until(self, stop: &CancellationToken) -> anyhow::Result<()> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            lost = self.stores.lost() => return Err(lost),
+        }
+        self.stop().await;
+        Ok(())
+    }
+
     /// Drains, takes a last checkpoint, closes the databases.
-    pub(crate) async fn stop(self) {
+    async fn stop(self) {
         self.cell.shutdown().await;
         self.stores.close().await;
     }
@@ -80,9 +94,7 @@ pub(crate) async fn serve(config: CellConfig, life: Lifetime) -> anyhow::Result<
         addresses.push(("admin", admin.to_string()));
     }
     life.ready(&addresses, &format!("Cell {} serves on {address}.", config.cell_id))?;
-    life.stop.cancelled().await;
-    cell.stop().await;
-    Ok(())
+    cell.until(&life.stop).await
 }
 
 fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_node::CellConfig> {
@@ -92,6 +104,11 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         tracing::warn!("{warning}");
     }
     let access = match config.auth {
+        AuthMode::Open if config.admin.is_some() => {
+            bail!(
+                "a cell with an admin listener serves tenants, and would serve them to everybody: auth = \"keys\" is needed"
+            )
+        }
         AuthMode::Open => Access::Open,
         AuthMode::Keys if config.internal_token.is_none() => {
             bail!("internal_token is needed with auth = keys")

@@ -51,7 +51,11 @@ pub(crate) async fn serve(config: ControlPlaneConfig, life: Lifetime) -> anyhow:
     let internal = serving.internal_address().to_string();
     let text = format!("Control plane serves on {cloud}.");
     life.ready(&[("cloud", cloud), ("internal", internal)], &text)?;
-    let outcome = worker.until_stopped(&life.stop).await;
+    let outcome = tokio::select! {
+        biased;
+        lost = serving.lost() => return Err(lost.into()),
+        outcome = worker.until_stopped(&life.stop) => outcome,
+    };
     serving.shutdown().await;
     outcome
 }

@@ -39,7 +39,11 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
     let address = server.local_addr().to_string();
     life.ready(&[("metering", address.clone())], &format!("Metering serves on {address}."))?;
     // It ends only when told to: anything else is a defect, and the supervisor starts the process again.
-    let outcome = taking_in.await.context("taking usage in");
+    let outcome = tokio::select! {
+        biased;
+        lost = metering.lost() => return Err(lost.into()),
+        outcome = taking_in => outcome.context("taking usage in"),
+    };
     life.stop.cancel();
     server.stopped().await;
     metering.close().await;

@@ -47,6 +47,8 @@ struct Files {
     visibility: Arc<SqliteVisibility>,
     /// Given up last: see [`DatabaseLock`].
     locks: [DatabaseLock; 2],
+    /// Of the databases, in the order of their locks.
+    paths: [PathBuf; 2],
 }
 
 impl OpenStores {
@@ -70,9 +72,21 @@ impl OpenStores {
         }
     }
 
+    /// Ends when one of the files is no longer the one at its path: what is written to it then is gone with the process.
+    pub(crate) async fn lost(&self) -> anyhow::Error {
+        let Some(files) = &self.files else { return std::future::pending().await };
+        let [store, visibility] = &files.locks;
+        let (refusal, path) = tokio::select! {
+            biased;
+            refusal = store.lost() => (refusal, &files.paths[0]),
+            refusal = visibility.lost() => (refusal, &files.paths[1]),
+        };
+        anyhow::Error::new(refusal).context(named(path))
+    }
+
     /// Waits for writes and closes the files.
     pub(crate) async fn close(self) {
-        if let Some(Files { store, visibility, locks }) = self.files {
+        if let Some(Files { store, visibility, locks, .. }) = self.files {
             store.close().await;
             visibility.close().await;
             drop(locks);
@@ -97,8 +111,16 @@ impl Files {
                 return Err(refused).with_context(|| named(&beside));
             }
         };
-        locks.iter_mut().for_each(DatabaseLock::keep);
-        Ok(Self { store, visibility, locks })
+        let kept = locks
+            .iter_mut()
+            .zip([path, &beside])
+            .try_for_each(|(lock, path)| lock.keep().with_context(|| named(path)));
+        if let Err(refused) = kept {
+            store.close().await;
+            visibility.close().await;
+            return Err(refused);
+        }
+        Ok(Self { store, visibility, locks, paths: [path.to_owned(), beside] })
     }
 }
 

@@ -96,5 +96,24 @@ fn a_database_that_another_process_uses_and_none_that_a_killed_one_used() {
         running.kill();
         Running::start(folder.path(), second).stop();
     }
-    assert_eq!(content(folder.path()).len(), 2, "a database, its visibility, and nothing else is left");
+    let left = content(folder.path()).into_keys().map(|path| path.file_name().unwrap().to_owned());
+    let expected = ["cell-visibility.db", "cell-visibility.db.exists", "cell.db", "cell.db.exists"];
+    assert!(
+        left.eq(expected),
+        "a database, its visibility, what says that they exist, and nothing else is left"
+    );
+}
+
+#[test]
+fn a_cell_that_is_managed_and_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let managed = ["--admin-listen", "127.0.0.1:0", "--admin-token", "secret"];
+    let open = [&CELL[..], &managed].concat();
+    refused(folder.path(), &open, "auth = \"keys\" is needed");
+    refused(folder.path(), &[&open[..], &["--auth", "open"]].concat(), "auth = \"keys\" is needed");
+    // The default is no better where a file leaves the line out.
+    let text = "[admin]\nlisten = \"127.0.0.1:0\"\ntoken = \"secret\"\n";
+    std::fs::write(folder.path().join("cell.toml"), text).unwrap();
+    refused(folder.path(), &[&CELL[..], &["--config", "cell.toml"]].concat(), "auth = \"keys\" is needed");
+    refused(folder.path(), &[&open[..], &["--auth", "keys"]].concat(), "internal_token is needed");
 }

@@ -6,6 +6,7 @@ mod content;
 mod damaged_log;
 mod dev_refuses;
 mod dev_runs;
+mod lost_database;
 mod refused;
 mod run;
 mod running;

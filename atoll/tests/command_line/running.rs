@@ -1,6 +1,6 @@
 //! A process that serves.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -22,11 +22,21 @@ pub(crate) struct Running {
 impl Running {
     /// Starts one in `folder` and waits until it says that it serves.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, Stdio::inherit())
+    }
+
+    /// As [`start`](Self::start), for one that is expected to say something on standard error before it [fails](Self::fails).
+    pub(crate) fn start_heard(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, Stdio::piped())
+    }
+
+    fn start_with(folder: &Path, arguments: &[&str], stderr: Stdio) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_atoll"))
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -47,6 +57,14 @@ impl Running {
     pub(crate) fn stop(mut self) {
         kill_process(Pid::from_raw(self.process.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
         assert!(self.process.wait().unwrap().success());
+    }
+
+    /// Waits until one that is heard ends by itself, with a failure. What it wrote to standard error.
+    pub(crate) fn fails(mut self) -> String {
+        let mut problem = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut problem).unwrap();
+        assert_eq!(self.process.wait().unwrap().code(), Some(1), "{problem}");
+        problem
     }
 
     /// Ends it as a crash does.

@@ -6,15 +6,15 @@ use crate::refused::{is_log, refused, refused_but_for};
 use crate::running::Running;
 
 /// A piece that owns one database.
-struct Service {
+pub(crate) struct Service {
     piece: &'static str,
     /// What its database is called in messages.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// What it is told beside its database. The other pieces need not be there.
     config: &'static str,
 }
 
-const SERVICES: [Service; 3] = [
+pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "metering",
         name: "metering",
@@ -56,12 +56,12 @@ const SERVICES: [Service; 3] = [
 
 impl Service {
     /// Its configuration with this database, as a file in the folder.
-    fn configure(&self, folder: &Path, database: &str) {
+    pub(crate) fn configure(&self, folder: &Path, database: &str) {
         let text = format!("database = {database:?}\nlog = {{ level = \"error\" }}\n{}", self.config);
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
-    fn serve(&self) -> [&'static str; 4] {
+    pub(crate) fn serve(&self) -> [&'static str; 4] {
         [self.piece, "serve", "--config", "config.toml"]
     }
 }

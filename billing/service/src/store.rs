@@ -66,6 +66,11 @@ impl Store {
         Ok(Self { database: Database::open(path, &SCHEMA).await? })
     }
 
+    /// Ends when the file is no longer the one at its path: see [`Database::lost`].
+    pub(crate) async fn lost(&self) -> OpenError {
+        self.database.lost().await
+    }
+
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
         self.database.close().await;

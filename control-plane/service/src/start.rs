@@ -240,6 +240,12 @@ impl ControlPlaneHandle {
         self.internal.local_addr()
     }
 
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
+    /// acknowledges is kept.
+    pub async fn lost(&self) -> OpenError {
+        self.store.lost().await
+    }
+
     /// Stops, lets running calls finish, and closes the database.
     pub async fn shutdown(self) {
         self.stop.cancel();

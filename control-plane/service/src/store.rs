@@ -74,6 +74,11 @@ impl Store {
         Ok(self.0.write().await?)
     }
 
+    /// Ends when the file is no longer the one at its path: see [`Database::lost`].
+    pub(crate) async fn lost(&self) -> OpenError {
+        self.0.lost().await
+    }
+
     /// Closes all connections, after running transactions.
     pub(crate) async fn close(&self) {
         self.0.close().await;

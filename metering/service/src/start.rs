@@ -76,6 +76,12 @@ impl Metering {
         }
     }
 
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
+    /// acknowledges is kept.
+    pub async fn lost(&self) -> OpenError {
+        self.store.lost().await
+    }
+
     /// Closes the database. Call it once nothing calls any more.
     pub async fn close(&self) {
         self.store.close().await;

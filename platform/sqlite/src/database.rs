@@ -1,6 +1,6 @@
 //! An open database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::pool::PoolConnection;
@@ -10,7 +10,7 @@ use sqlx::{Connection, Sqlite, Transaction};
 use crate::durable::{BUSY_TIMEOUT, Durability};
 use crate::error::{OpenError, Refusal};
 use crate::file::{self, reading};
-use crate::lock::DatabaseLock;
+use crate::lock::{DatabaseLock, LOOK_EVERY};
 use crate::schema::Schema;
 
 /// Connections that read. Reads are short, so that few keep up with many callers.
@@ -22,6 +22,8 @@ const READERS: u32 = 4;
 /// commit that failed: then nobody knows.
 #[derive(Debug, Clone)]
 pub struct Database {
+    /// What it is called, and where it is, for messages.
+    named: Arc<(&'static str, PathBuf)>,
     writer: SqlitePool,
     readers: SqlitePool,
     lock: Arc<Held>,
@@ -35,6 +37,11 @@ struct Held(Mutex<Option<DatabaseLock>>);
 impl Held {
     fn new(lock: DatabaseLock) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(lock))))
+    }
+
+    fn stands(&self) -> bool {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().is_none_or(DatabaseLock::stands)
     }
 
     fn take(&self) -> Option<DatabaseLock> {
@@ -81,6 +88,16 @@ impl Database {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// Ends when the file is no longer the one at its path: see [`DatabaseLock::lost`]. Whoever serves from it has to stop at once,
+    /// without another word to anybody: nothing that is written now is kept. Never ends for a closed one.
+    pub async fn lost(&self) -> OpenError {
+        while self.lock.stands() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let (name, path) = &*self.named;
+        OpenError { name, path: path.clone(), refusal: Refusal::Replaced }
+    }
+
     /// Lets transactions that run end, closes all connections, and leaves the file to others, which have to wait for the end of the
     /// process otherwise. Later calls fail.
     pub async fn close(&self) {
@@ -95,7 +112,7 @@ async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
     let options = writing(path);
     let first = file::open(path, options.clone(), schema, Durability::Power).await?;
     first.close().await?;
-    lock.keep();
+    lock.keep()?;
     let lock = Held::new(lock);
     let writer = pool(1)
         .after_connect(|connection, _| {
@@ -107,7 +124,8 @@ async fn open(path: &Path, schema: &Schema) -> Result<Database, Refusal> {
         .connect_with(options)
         .await?;
     let readers = pool(READERS).connect_with(reading(path)).await?;
-    Ok(Database { writer, readers, lock })
+    let named = Arc::new((schema.name, path.to_owned()));
+    Ok(Database { named, writer, readers, lock })
 }
 
 async fn inspect(path: &Path, schema: &Schema) -> Result<(), Refusal> {

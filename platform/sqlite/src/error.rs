@@ -28,6 +28,19 @@ pub enum Refusal {
     /// The file, or its folder, exists and cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(std::io::Error),
+    /// There is none, or an empty one, where there was one.
+    #[error(
+        "is missing or empty, and {} says that it existed: put it back, or remove {} to begin with an empty one",
+        witness.display(),
+        witness.display()
+    )]
+    Lost {
+        /// The file that says so.
+        witness: PathBuf,
+    },
+    /// It was open, and the file at its path is another one, or none.
+    #[error("was removed or replaced while it was open: what is written to it now is lost when it is closed")]
+    Replaced,
     /// The file is no SQLite database.
     #[error("is no SQLite database")]
     NotSqlite,

@@ -11,15 +11,18 @@ use crate::beside::is_written;
 use crate::durable::{BUSY_TIMEOUT, Durability, use_write_ahead_log};
 use crate::error::Refusal;
 use crate::schema::Schema;
-use crate::{header, migrate};
+use crate::{header, migrate, witness};
 
 /// Judges a file. Answers a connection that can only read, or none where there is no database yet: no file, or one whose creation
-/// never committed. Refused is what [`open`] would refuse for what it is.
+/// never committed. Refused is what [`open`] would refuse for what it is, and where there was a database and is none.
 ///
 /// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it (`-shm`),
 /// which is made or rebuilt where it has to be, and holds nothing of its own.
 pub async fn look(path: &Path, schema: &Schema) -> Result<Option<SqliteConnection>, Refusal> {
-    let Some(claim) = header::read(path)? else { return Ok(None) };
+    let Some(claim) = header::read(path)? else {
+        witness::refuse_if_lost(path)?;
+        return Ok(None);
+    };
     schema.applied(claim)?;
     if is_written(path, "-journal") {
         // A first start that did not commit: it will be rolled back to nothing.

@@ -15,6 +15,9 @@
 //!   fails, leaves the version from before.
 //! - No connection writes unless it was seen to sync its commits (write-ahead log, `synchronous=FULL`).
 //! - A first start that fails leaves no file.
+//! - What existed is not made again: from its first start on a database has `<name>.exists` beside it, and where the database is
+//!   missing or empty then, nothing starts until somebody puts it back or removes that file.
+//! - Who has a database open learns within [`LOOK_EVERY`] that it is no longer the file at its path ([`DatabaseLock::lost`]).
 //!
 //! To change a schema: one more migration at the end of its list.
 
@@ -28,9 +31,10 @@ mod lock;
 mod migrate;
 mod schema;
 mod statements;
+mod witness;
 
 pub use database::Database;
 pub use durable::Durability;
 pub use error::{OpenError, Refusal};
-pub use lock::DatabaseLock;
+pub use lock::{DatabaseLock, LOOK_EVERY};
 pub use schema::Schema;

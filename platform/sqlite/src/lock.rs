@@ -10,13 +10,19 @@ use tokio::time::Instant;
 
 use crate::beside::beside;
 use crate::error::Refusal;
+use crate::witness;
 
 /// How long to wait for a killed predecessor to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(10);
+/// How often an open database is compared with the file at its path. A removed one goes on taking writes, and they are gone with the
+/// process: this bounds how many.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The right of one process to a database file, among all that ask for it: the file itself, locked as a whole (`flock`). There is no
-/// file beside it, and nothing is left of the lock when the process is gone, however it went.
+/// The right of one process to a database file, among all that ask for it: the file itself, locked as a whole (`flock`).
+/// Nothing is left of the lock when the process is gone, however it went.
+///
+/// There is no file of the lock, but one that says that there is a database ([`keep`](Self::keep)).
 ///
 /// SQLite has locks of its own on parts of the file, of another kind, so the two do not meet. But a process loses SQLite's when it
 /// closes the file anywhere: take this before the database is opened, and drop it when the database is closed.
@@ -26,13 +32,15 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct DatabaseLock {
     file: File,
+    /// Where it was found.
+    path: PathBuf,
     /// The file, links followed, where it was made and is not to stay.
     made: Option<PathBuf>,
 }
 
 impl DatabaseLock {
-    /// Locks the file, making it, empty, where there is none. Waits for a second for a process that is about to go. Errors:
-    /// [`Refusal::InUse`], [`Refusal::Unreadable`], [`Refusal::NotMade`]; nothing has changed then.
+    /// Locks the file, making it, empty, where there never was one. Waits for a second for a process that is about to go. Errors:
+    /// [`Refusal::InUse`], [`Refusal::Unreadable`], [`Refusal::NotMade`], [`Refusal::Lost`]; nothing has changed then.
     pub async fn acquire(path: &Path) -> Result<Self, Refusal> {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -55,18 +63,44 @@ impl DatabaseLock {
         Self::existing(path, Instant::now() + PATIENCE).await
     }
 
-    /// The file is to stay: there is something in it.
-    pub fn keep(&mut self) {
+    /// The file is to stay: there is a whole database in it. From now on it is known to exist, and no start makes another one in its
+    /// place. Errors: [`Refusal::NotMade`]; it may then be removed as before.
+    pub fn keep(&mut self) -> Result<(), Refusal> {
+        witness::bear_witness(&self.path)?;
         self.made = None;
+        Ok(())
+    }
+
+    /// Ends when the file is no longer the one at its path: removed, or replaced by another. Looks once in [`LOOK_EVERY`]. That it
+    /// cannot look says nothing.
+    pub async fn lost(&self) -> Refusal {
+        while self.stands() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Refusal::Replaced
+    }
+
+    /// Whether the file is the one at its path, as far as anybody can tell.
+    pub(crate) fn stands(&self) -> bool {
+        stands_at(&self.file, &self.path).unwrap_or_else(|error| {
+            tracing::warn!(path = %self.path.display(), %error, "cannot look after an open database");
+            true
+        })
     }
 
     async fn existing(path: &Path, give_up: Instant) -> Result<Option<Self>, Refusal> {
         loop {
             let file = match File::open(path) {
                 Ok(file) => file,
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    witness::refuse_if_lost(path)?;
+                    return Ok(None);
+                }
                 Err(error) => return Err(Refusal::Unreadable(error)),
             };
+            if file.metadata().map_err(Refusal::Unreadable)?.len() == 0 {
+                witness::refuse_if_lost(path)?;
+            }
             if let Some(lock) = Self::wait(file, path, give_up).await? {
                 return Ok(Some(lock));
             }
@@ -84,7 +118,7 @@ impl DatabaseLock {
             }
         }
         let stands = stands_at(&file, path).map_err(Refusal::Unreadable)?;
-        Ok(stands.then_some(Self { file, made: None }))
+        Ok(stands.then(|| Self { file, path: path.to_owned(), made: None }))
     }
 }
 
@@ -157,9 +191,13 @@ mod tests {
         drop(lock);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 
-        DatabaseLock::acquire(&path).await.unwrap().keep();
+        std::fs::write(&path, "").unwrap();
         drop(DatabaseLock::acquire(&path).await.unwrap());
         assert!(path.exists(), "an empty file that was there stays");
+        DatabaseLock::acquire(&path).await.unwrap().keep().unwrap();
+        std::fs::write(&path, "content").unwrap();
+        drop(DatabaseLock::acquire(&path).await.unwrap());
+        assert!(path.exists());
     }
 
     #[tokio::test]
@@ -185,5 +223,51 @@ mod tests {
         let _lock = DatabaseLock::acquire(&target).await.unwrap();
         let locked = File::open(&path).unwrap().try_lock();
         assert!(matches!(locked, Err(TryLockError::WouldBlock)));
+    }
+
+    #[tokio::test]
+    async fn what_existed_is_not_made_again_unless_somebody_says_so() {
+        let (folder, path) = folder();
+        let witness = folder.path().join("books.db.exists");
+        DatabaseLock::acquire(&path).await.unwrap().keep().unwrap();
+        assert!(witness.exists());
+        std::fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            for refused in
+                [DatabaseLock::acquire(&path).await.err(), DatabaseLock::of_existing(&path).await.err()]
+            {
+                assert!(matches!(refused, Some(Refusal::Lost { witness: by }) if by == witness));
+            }
+            assert!(!path.exists());
+        }
+        std::fs::remove_file(&witness).unwrap();
+        // A write-ahead log says the same.
+        std::fs::write(beside(&path, "-wal"), "frames").unwrap();
+        assert!(matches!(DatabaseLock::acquire(&path).await, Err(Refusal::Lost { .. })));
+        std::fs::remove_file(beside(&path, "-wal")).unwrap();
+        DatabaseLock::acquire(&path).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_gone_or_another_one_is_noticed() {
+        let (folder, path) = folder();
+        let mut lock = DatabaseLock::acquire(&path).await.unwrap();
+        lock.keep().unwrap();
+        let looks = tokio::time::timeout(10 * LOOK_EVERY, lock.lost()).await;
+        assert!(looks.is_err(), "it stands");
+        let moved = folder.path().join("elsewhere.db");
+        std::fs::rename(&path, &moved).unwrap();
+        assert!(matches!(lock.lost().await, Refusal::Replaced));
+        std::fs::write(&path, "another").unwrap();
+        assert!(matches!(lock.lost().await, Refusal::Replaced));
+        // It is the file that counts, not when it was looked at.
+        std::fs::rename(&moved, &path).unwrap();
+        let started = Instant::now();
+        let (noticed, ()) = tokio::join!(lock.lost(), async {
+            tokio::time::sleep(LOOK_EVERY / 2).await;
+            std::fs::remove_file(&path).unwrap();
+        });
+        assert!(matches!(noticed, Refusal::Replaced));
+        assert_eq!(started.elapsed(), LOOK_EVERY);
     }
 }

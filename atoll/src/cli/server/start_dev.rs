@@ -80,9 +80,7 @@ impl StartDevArgs {
                 let cell = wiring::cell::start(&config).await?;
                 let banner = self.banner(cell.address());
                 life.ready(&[("frontend", cell.address().to_string())], &banner)?;
-                life.stop.cancelled().await;
-                cell.stop().await;
-                Ok(())
+                cell.until(&life.stop).await
             },
             None,
         )

@@ -48,9 +48,12 @@ pub(super) fn refused(refusal: Refusal) -> StoreError {
         Refusal::Unreadable(_) | Refusal::NotMade(_) | Refusal::InUse => {
             StoreError::Unavailable(refusal.to_string())
         }
-        Refusal::NotSqlite | Refusal::Foreign { .. } | Refusal::Newer { .. } | Refusal::NotDurable { .. } => {
-            StoreError::Unsafe(refusal.to_string())
-        }
+        Refusal::Lost { .. }
+        | Refusal::Replaced
+        | Refusal::NotSqlite
+        | Refusal::Foreign { .. }
+        | Refusal::Newer { .. }
+        | Refusal::NotDurable { .. } => StoreError::Unsafe(refusal.to_string()),
     }
 }
 
