@@ -11,7 +11,6 @@ use atoll_api::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPointInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
 };
-use uuid::Uuid;
 
 /// What `DescribeWorkflowExecution` tells of a run.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,19 +32,16 @@ pub struct Description {
 impl Run {
     /// What `DescribeWorkflowExecution` tells now.
     pub fn describe(&self) -> Description {
-        Description {
+        let mut description = Description {
             config: self.config(),
             info: self.execution_info(),
-            activities: self
-                .activities
-                .values()
-                .filter(|activity| !activity.closing)
-                .map(|activity| self.pending_activity(activity))
-                .collect(),
-            children: self.pending_children(),
+            activities: Vec::new(),
+            children: Vec::new(),
             task: self.pending_task(),
             extended: self.extended(),
-        }
+        };
+        self.describe_pending(&mut description);
+        description
     }
 
     fn config(&self) -> WorkflowExecutionConfig {
@@ -101,28 +97,6 @@ impl Run {
             priority: started.priority.clone(),
             ..Default::default()
         }
-    }
-
-    fn pending_children(&self) -> Vec<PendingChildExecutionInfo> {
-        if self.closed() {
-            return Vec::new();
-        }
-        let of = |child: &atoll_internal_api::state::v1::Child| {
-            let initiated = child.initiated.as_ref()?;
-            let run_id = Uuid::from_slice(&child.first_run_id).map(|id| id.to_string()).unwrap_or_default();
-            Some(PendingChildExecutionInfo {
-                workflow_id: initiated.workflow_id.clone(),
-                run_id,
-                workflow_type_name: initiated
-                    .workflow_type
-                    .as_ref()
-                    .map(|t| t.name.clone())
-                    .unwrap_or_default(),
-                initiated_id: child.initiated_event_id,
-                parent_close_policy: initiated.parent_close_policy,
-            })
-        };
-        self.children.values().filter_map(of).collect()
     }
 
     fn pending_task(&self) -> Option<PendingWorkflowTaskInfo> {

@@ -14,6 +14,7 @@ pub(crate) use successor::Retried;
 pub(crate) use task::{Worker, continue_as_new_reasons, scheduled_attributes, started_attributes};
 
 use crate::command::Context;
+use crate::effect::EffectKey;
 use crate::limits::Limits;
 use crate::run::Run;
 use crate::time::Time;
@@ -130,6 +131,15 @@ impl<'a> Draft<'a> {
     /// Adds a change.
     pub(crate) fn change(&mut self, kind: Kind) {
         self.transition.changes.push(log::Change { kind: Some(kind) });
+    }
+
+    /// A message waits until this moment (Unix nanoseconds) or, with none (0) given, wants to go out.
+    pub(crate) fn back_off(&mut self, message: EffectKey, attempt: i32, retry_at_ns: i64) {
+        let (pending_kind, id) = match message {
+            EffectKey::Pending(kind, id) => (kind as u32, id),
+            EffectKey::Parent | EffectKey::WorkflowTask => (0, 0),
+        };
+        self.change(Kind::EffectBackedOff(log::EffectBackedOff { id, attempt, retry_at_ns, pending_kind }));
     }
 
     /// Notes a billable action that leaves no event.

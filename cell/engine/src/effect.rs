@@ -1,5 +1,6 @@
 //! What an entity wants from the world right now.
 
+use crate::run::PendingKind;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
 use std::sync::Arc;
@@ -21,10 +22,8 @@ pub struct Effect {
 pub enum EffectKey {
     /// The pending workflow task.
     WorkflowTask,
-    /// The pending activity with this scheduled event id.
-    Activity(i64),
-    /// What is to be done for the child with this initiated event id.
-    Child(i64),
+    /// What is to be done for something pending, by the event that began it: a dispatch or a message.
+    Pending(PendingKind, i64),
     /// Telling the parent that this run closed.
     Parent,
 }
@@ -36,6 +35,13 @@ pub enum EffectKind {
     DispatchWorkflowTask(WorkflowTaskDispatch),
     /// Offer the activity task to matching.
     DispatchActivity(ActivityDispatch),
+    /// Tell another entity something.
+    Send(EntityMessage),
+}
+
+/// What an entity tells another. Whoever carries it out tells the sender what came of it; every message may arrive twice.
+#[derive(Clone, PartialEq, Debug)]
+pub enum EntityMessage {
     /// Start the child, then tell the parent (`RecordChildStarted` or `RecordStartChildFailed`).
     StartChild(Box<StartChild>),
     /// Let the started child schedule its first workflow task, then tell the parent
@@ -57,9 +63,7 @@ impl EffectKind {
         match self {
             Self::DispatchWorkflowTask(task) => task.sticky_normal_queue.is_none(),
             Self::DispatchActivity(_) => true,
-            Self::StartChild(_) | Self::ReleaseChild(_) | Self::CloseChild(..) | Self::NotifyParent(_) => {
-                false
-            }
+            Self::Send(_) => false,
         }
     }
 }

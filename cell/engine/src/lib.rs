@@ -11,6 +11,15 @@
 //! To add a command: a file in `commands/`, its `decide` in terms of [`draft::Draft`], and, where it changes something
 //! that is no event, a message in `change.proto` with its arm in `run/apply.rs`.
 //!
+//! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
+//! children do):
+//! 1. its message in `state.proto` and its field in `RunSnapshot`;
+//! 2. a file in `run/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
+//! 3. its line in `run/collections.rs`. Snapshots, chunks, deadlines, back-off, effects and the fold of events follow;
+//! 4. where it tells other entities something, a variant of [`EntityMessage`], carried out by the node (`effects/`),
+//!    and the commands that tell it what came of that;
+//! 5. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with a limit in [`Limits`].
+//!
 //! To add a kind of entity:
 //! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
 //! 2. its messages: changes in `change.proto`, a snapshot in `state.proto`;
@@ -68,7 +77,7 @@ pub use registry::{Kind, Registry, WakeCommand, Wakes};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{Receipt, RestoreError, Run};
+pub use run::{PendingKind, Receipt, RestoreError, Run};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

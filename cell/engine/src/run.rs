@@ -2,12 +2,13 @@
 
 mod activities;
 mod apply;
-mod attributed;
 mod buffer;
 mod buffered;
 mod checkpoint;
 mod children;
 mod chunks;
+mod collection;
+mod collections;
 mod deadlines;
 mod effects;
 mod entity;
@@ -16,8 +17,10 @@ mod pending;
 mod priority;
 mod request_ids;
 mod snapshot;
+mod timers;
 
 pub use checkpoint::Receipt;
+pub use collections::PendingKind;
 pub(crate) use deadlines::Due;
 pub(crate) use events::closing_status;
 #[cfg(debug_assertions)]
@@ -28,14 +31,13 @@ use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::state::v1::{Activity, Child, RunInfo, Sticky, Timer, WorkflowTask};
+use atoll_internal_api::state::v1::{RunInfo, Sticky, WorkflowTask};
 use buffered::Buffered;
 use bytes::Bytes;
 use chunks::{Changed, Rows};
+use collections::Collections;
 use deadlines::Deadlines;
-use pending::Pending;
 use request_ids::RequestIds;
-use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// One run of a workflow: everything that its history and the changes between events made of it.
@@ -45,13 +47,7 @@ pub struct Run {
     pub(crate) info: RunInfo,
     pub(crate) task: Option<WorkflowTask>,
     pub(crate) sticky: Option<Sticky>,
-    pub(crate) activities: Pending<Activity>,
-    pub(crate) activity_ids: HashMap<String, i64>,
-    pub(crate) timers: Pending<Timer>,
-    pub(crate) timer_ids: HashMap<String, i64>,
-    pub(crate) children: Pending<Child>,
-    /// Children that want something done, kept apart so that nothing scans all of them.
-    pub(crate) busy_children: HashSet<i64>,
+    pub(crate) pending: Collections,
     pub(crate) buffered: Buffered,
     pub(crate) request_ids: RequestIds,
     pub(crate) deadlines: Deadlines,
@@ -69,12 +65,7 @@ impl Run {
             info: RunInfo { next_event_id: 1, next_attempt: 1, ..Default::default() },
             task: None,
             sticky: None,
-            activities: Pending::default(),
-            activity_ids: HashMap::new(),
-            timers: Pending::default(),
-            timer_ids: HashMap::new(),
-            children: Pending::default(),
-            busy_children: HashSet::new(),
+            pending: Collections::default(),
             buffered: Buffered::default(),
             request_ids: RequestIds::default(),
             deadlines: Deadlines::default(),
@@ -182,14 +173,6 @@ impl Run {
     /// Whether the first workflow task is still to come: no task is scheduled before it.
     pub(crate) fn in_first_task_backoff(&self) -> bool {
         self.info.first_task_at_ns != 0 || self.info.first_task_held
-    }
-
-    pub(crate) fn timer_by_id(&self, timer_id: &str) -> Option<&Timer> {
-        self.timers.get(self.timer_ids.get(timer_id)?)
-    }
-
-    pub(crate) fn activity_by_id(&self, activity_id: &str) -> Option<&Activity> {
-        self.activities.get(self.activity_ids.get(activity_id)?)
     }
 }
 

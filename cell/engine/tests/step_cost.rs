@@ -11,8 +11,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, EffectKey, EffectKind, Entity as _, IdSource, Limits, NamespaceConfig, Run,
-    Time, Transition, View, Workflows,
+    Command, Context, CurrentRun, EffectKey, EffectKind, Entity as _, IdSource, Limits, NamespaceConfig,
+    PendingKind, Run, Time, Transition, View, Workflows,
 };
 use prost::Message;
 use prost_types::Duration;
@@ -326,7 +326,10 @@ fn checkpoint(cell: &mut Bench) -> (usize, u64) {
     let run = cell.run.as_mut().expect("it was started");
     let written = run.checkpoint();
     run.checkpointed(&written.receipt);
-    std::hint::black_box((run.messages().next(), run.effect(EffectKey::Activity(FIRST_CHILD - 1))));
+    std::hint::black_box((
+        run.messages().next(),
+        run.effect(EffectKey::Pending(PendingKind::Activity, FIRST_CHILD - 1)),
+    ));
     let [_, _, after] = cost_so_far();
     (written.base.len() + written.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>(), after - before)
 }

@@ -61,12 +61,12 @@ impl Effects {
             match effect.kind {
                 EffectKind::DispatchWorkflowTask(task) => self.dispatch_workflow_task(shard, &entity, task),
                 EffectKind::DispatchActivity(activity) => self.dispatch_activity(shard, &entity, activity),
-                kind => {
+                EffectKind::Send(message) => {
                     let Some(shards) = self.runtime() else { return };
                     let key = effect.key;
                     self.messages.spawn(async move {
                         let source = Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
-                        if let Err(error) = children::deliver(&shards, &source, &entity, kind).await {
+                        if let Err(error) = children::deliver(&shards, &source, &entity, message).await {
                             tracing::debug!(workflow_id = %entity.id, %error, "message backs off");
                             back_off(&shards, &source, key).await;
                         }

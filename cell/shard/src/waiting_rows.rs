@@ -4,7 +4,7 @@
 //! then every further checkpoint holds it again. So it is no matter whether a write that failed was carried out. What a
 //! loaded run has rows of needs no read: each write leaves those that the snapshot beside them derives.
 
-use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind};
+use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind, PendingKind};
 use cell_store::{WaitingKind, WaitingRow, WaitingTask};
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ impl WaitingRows {
     /// Nothing is wanted of this key any more: what may have a row for it is to lose it.
     fn forget(&mut self, key: EffectKey) {
         match key {
-            EffectKey::Activity(scheduled_event_id) => {
+            EffectKey::Pending(PendingKind::Activity, scheduled_event_id) => {
                 let task = WaitingTask { kind: WaitingKind::Activity, scheduled_event_id };
                 if self.known.contains(&task) {
                     self.changed.insert(task);
@@ -70,7 +70,7 @@ impl WaitingRows {
                 }
                 self.changed.extend(self.known.iter().take_while(workflow));
             }
-            EffectKey::Child(_) | EffectKey::Parent => {}
+            EffectKey::Pending(..) | EffectKey::Parent => {}
         }
     }
 
@@ -113,7 +113,7 @@ impl WaitingRows {
 pub(crate) fn effect_of(task: WaitingTask) -> EffectKey {
     match task.kind {
         WaitingKind::Workflow => EffectKey::WorkflowTask,
-        WaitingKind::Activity => EffectKey::Activity(task.scheduled_event_id),
+        WaitingKind::Activity => EffectKey::Pending(PendingKind::Activity, task.scheduled_event_id),
     }
 }
 
@@ -121,10 +121,7 @@ fn task_of(effect: &Effect) -> Option<WaitingTask> {
     let (kind, scheduled_event_id) = match &effect.kind {
         EffectKind::DispatchWorkflowTask(task) => (WaitingKind::Workflow, task.scheduled_event_id),
         EffectKind::DispatchActivity(activity) => (WaitingKind::Activity, activity.scheduled_event_id),
-        EffectKind::StartChild(_)
-        | EffectKind::ReleaseChild(_)
-        | EffectKind::CloseChild(..)
-        | EffectKind::NotifyParent(_) => return None,
+        EffectKind::Send(_) => return None,
     };
     Some(WaitingTask { kind, scheduled_event_id })
 }

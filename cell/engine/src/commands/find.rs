@@ -79,13 +79,13 @@ impl<'a> View<'a> {
         let gone = || Rejection::NotFound(texts::ACTIVITY_GONE.into());
         let activity = match named {
             ActivityRef::Token { scheduled_event_id, attempt, nonce } => {
-                let activity = run.activities.get(scheduled_event_id).ok_or_else(gone)?;
+                let activity = run.pending.activities.get(scheduled_event_id).ok_or_else(gone)?;
                 if activity.attempt != *attempt || activity.nonce != *nonce || activity.started_at_ns == 0 {
                     return Err(gone());
                 }
                 activity
             }
-            ActivityRef::Id(id) => run.activity_by_id(id).filter(|found| !found.closing).ok_or_else(|| {
+            ActivityRef::Id(id) => run.pending.activities.named(id).filter(|found| !found.closing).ok_or_else(|| {
                 Rejection::NotFound(format!(
                     "cannot find pending activity with ActivityID {id}, check workflow execution history for more details"
                 ))

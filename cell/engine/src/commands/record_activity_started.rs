@@ -59,7 +59,7 @@ impl Command for RecordActivityStarted {
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartedActivity> {
         let obsolete = || Rejection::TaskObsolete("activity task is not waiting any more".into());
         let run = found!(view.run.filter(|run| !run.closed()).ok_or_else(obsolete));
-        let activity = found!(run.activities.get(&self.scheduled_event_id).ok_or_else(obsolete));
+        let activity = found!(run.pending.activities.get(&self.scheduled_event_id).ok_or_else(obsolete));
         let same = activity.stamp == self.stamp && !activity.closing;
         if same
             && activity.started_at_ns != 0

@@ -36,7 +36,8 @@ impl Command for RecordChildClosed {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.open());
-        let Some(child) = run.children.get(&self.initiated_event_id).filter(|child| !child.closing) else {
+        let Some(child) = run.pending.children.get(&self.initiated_event_id).filter(|child| !child.closing)
+        else {
             return Decision::unchanged(());
         };
         if child.first_run_id.is_empty() {

@@ -35,7 +35,7 @@ impl Command for RecordChildStarted {
         let child = match unstarted(run, self.initiated_event_id) {
             Some(child) => child,
             // A closed run that knows nothing of the child any more leaves it to the caller.
-            None if run.closed() && !run.children.contains_key(&self.initiated_event_id) => {
+            None if run.closed() && !run.pending.children.contains_key(&self.initiated_event_id) => {
                 return Decision::reject(Rejection::NotFound(crate::texts::COMPLETED.into()));
             }
             None => return Decision::unchanged(()),
@@ -56,7 +56,7 @@ impl Command for RecordChildStarted {
 
 /// A child that was initiated and whose start is not recorded, nor on its way to be.
 fn unstarted(run: &Run, initiated_event_id: i64) -> Option<&Child> {
-    let child = run.children.get(&initiated_event_id)?;
+    let child = run.pending.children.get(&initiated_event_id)?;
     (child.first_run_id.is_empty() && !child.closing).then_some(child)
 }
 
@@ -136,7 +136,7 @@ impl Command for RecordChildReleased {
         let run = found!(view.existing());
         let initiated_event_id = self.initiated_event_id;
         let Some(child) =
-            run.children.get(&initiated_event_id).filter(|child| !child.first_run_id.is_empty())
+            run.pending.children.get(&initiated_event_id).filter(|child| !child.first_run_id.is_empty())
         else {
             return Decision::unchanged(());
         };

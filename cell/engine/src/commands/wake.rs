@@ -3,6 +3,7 @@
 use super::activity_closing;
 use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras, Retried};
+use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
 use crate::registry::Wakes;
 use crate::run::{Due, Run};
@@ -60,7 +61,7 @@ impl Command for Wake {
 }
 
 fn fire(draft: &mut Draft<'_>, run: &Run, started_event_id: i64) {
-    let Some(timer) = run.timers.get(&started_event_id) else { return };
+    let Some(timer) = run.pending.timers.get(&started_event_id) else { return };
     let fired = history::TimerFiredEventAttributes { timer_id: timer.timer_id.clone(), started_event_id };
     draft.outside(EventType::TimerFired, Attributes::TimerFiredEventAttributes(fired));
 }
@@ -94,20 +95,14 @@ fn one(draft: &mut Draft<'_>, run: &Run, due: Due, successor_id: Uuid) {
             draft.ensure_task();
         }
         Due::TaskStartToClose => time_out_started_task(draft),
-        Due::ChildRetry(id) => {
-            let attempt = run.children.get(&id).map_or(0, |child| child.attempt);
-            draft.change(Kind::EffectBackedOff(log::EffectBackedOff {
-                initiated_event_id: id,
-                attempt,
-                retry_at_ns: 0,
-            }));
-        }
-        Due::ParentRetry => draft.change(Kind::EffectBackedOff(log::EffectBackedOff {
-            initiated_event_id: 0,
-            attempt: run.info.notify_attempt,
-            retry_at_ns: 0,
-        })),
+        Due::Retry(kind, id) => send_again(draft, run, EffectKey::Pending(kind, id)),
+        Due::ParentRetry => send_again(draft, run, EffectKey::Parent),
     }
+}
+
+/// The back-off of a message is over.
+fn send_again(draft: &mut Draft<'_>, run: &Run, message: EffectKey) {
+    draft.back_off(message, run.message_attempt(message).unwrap_or_default(), 0);
 }
 
 /// The worker did not answer in time: the next attempt follows. Only the first timeout of a row is in history.
@@ -130,7 +125,7 @@ pub(super) fn time_out_started_task(draft: &mut Draft<'_>) {
 }
 
 fn time_out_activity(draft: &mut Draft<'_>, run: &Run, id: i64, kind: TimeoutType) {
-    if let Some(activity) = run.activities.get(&id) {
+    if let Some(activity) = run.pending.activities.get(&id) {
         activity_closing::time_out(draft, activity, kind);
     }
 }

@@ -11,7 +11,7 @@ use atoll_api::temporal::api::workflow::v1::PendingActivityInfo;
 use atoll_internal_api::state::v1::Activity;
 
 impl Run {
-    pub(super) fn pending_activity(&self, activity: &Activity) -> PendingActivityInfo {
+    pub(crate) fn pending_activity(&self, activity: &Activity) -> PendingActivityInfo {
         let none = Default::default();
         let scheduled = activity.scheduled.as_ref().unwrap_or(&none);
         let started = activity.started_at_ns != 0;

@@ -1,5 +1,7 @@
 //! Applying a transition: events first, then the changes that are not events.
 
+use super::collection::Item;
+use super::collections::{Held, PendingKind};
 use super::deadlines::{self, Due};
 use super::{Run, nanos};
 use crate::effect::{EffectDelta, EffectKey};
@@ -74,10 +76,14 @@ impl Run {
             Kind::ChildReleased(_) | Kind::ChildStartLearned(_) | Kind::ChildDropped(_) => {
                 self.apply_child_change(kind, touched);
             }
-            Kind::EffectBackedOff(back_off) if back_off.initiated_event_id == 0 => {
-                self.back_off_parent(back_off.attempt, back_off.retry_at_ns, touched);
-            }
-            Kind::EffectBackedOff(back_off) => self.back_off_child(back_off, touched),
+            Kind::EffectBackedOff(back_off) => match PendingKind::from_number(back_off.pending_kind) {
+                None => self.back_off_parent(back_off.attempt, back_off.retry_at_ns, touched),
+                Some(kind) => {
+                    let (attempt, retry_at_ns) = (back_off.attempt, back_off.retry_at_ns);
+                    let (pending, mut beside) = (self.pending.of_mut(kind), self.deadlines.beside(touched));
+                    pending.back_off(back_off.id, attempt, retry_at_ns, &mut beside);
+                }
+            },
             Kind::FirstTaskReleased(_) => self.info.first_task_held = false,
         }
     }
@@ -154,6 +160,21 @@ impl Run {
         }
         self.task = task;
         touched.effects.insert(EffectKey::WorkflowTask);
+    }
+
+    /// Changes something pending. Panics where it is not: `decide` never makes such a step.
+    pub(super) fn change<T: Item + Held>(
+        &mut self,
+        id: i64,
+        touched: &mut Touched,
+        change: impl FnOnce(&mut T),
+    ) {
+        T::held(&mut self.pending).change(id, &mut self.deadlines.beside(touched), change);
+    }
+
+    /// Removes something pending, if it is there.
+    pub(super) fn end<T: Item + Held>(&mut self, id: i64, touched: &mut Touched) {
+        T::held(&mut self.pending).end(id, &mut self.deadlines.beside(touched));
     }
 
     /// Telling the parent waits, or (with no moment given) wants to go out.

@@ -5,14 +5,13 @@
 //! one is right on top of either.
 
 use super::Run;
-use super::attributed::Attributed;
-use super::chunks::{Changed, Collection, Row, Sum, ids_of, sum_up};
+use super::chunks::{Part, Row, Rows, Sum, ids_of, sum_up};
+use super::collection::Collection;
 use crate::entity::EntityCheckpoint;
 use atoll_internal_api::entity::{Chunk, ChunkId};
 use atoll_internal_api::state::v1::{ChunkSum, RunInfo, RunSnapshot};
 use bytes::Bytes;
 use prost::Message;
-use std::collections::BTreeSet;
 
 /// Largest run that is stored whole. Most runs stay below it for life.
 const WHOLE_BYTES: usize = 4 << 10;
@@ -31,7 +30,7 @@ impl Run {
         if self.rows.is_empty() {
             let whole = self.snapshot();
             // Hardly anything is written of a closed run again, unless there are children to be told.
-            if whole.len() <= WHOLE_BYTES || self.closed() && self.children.len() == 0 {
+            if whole.len() <= WHOLE_BYTES || self.closed() && self.pending.all().all(|c| c.is_empty()) {
                 return EntityCheckpoint::whole(whole);
             }
             self.doubt_everything();
@@ -82,83 +81,56 @@ impl Run {
     /// The run was whole and goes into chunks: none of them stands yet.
     fn doubt_everything(&mut self) {
         self.take_changes(true);
-        self.rows.doubt(Collection::Started.chunk(0));
+        self.rows.doubt(Part::Started.chunk(0));
         if self.has_fields() {
-            self.rows.doubt(Collection::Fields.chunk(0));
+            self.rows.doubt(Part::Fields.chunk(0));
         }
-        self.activities.buckets().into_iter().for_each(|bucket| self.doubt_activities(bucket));
-        self.timers
-            .buckets()
-            .into_iter()
-            .for_each(|bucket| self.rows.doubt(Collection::Timers.chunk(bucket)));
-        self.children.buckets().into_iter().for_each(|bucket| self.doubt_children(bucket));
-        let seen = self.request_ids.buckets();
-        seen.for_each(|bucket| self.rows.doubt(Collection::RequestIds.chunk(bucket)));
-        let buffered = self.buffered.buckets();
-        buffered.for_each(|bucket| self.rows.doubt(Collection::Buffered.chunk(bucket)));
+        self.request_ids.buckets().for_each(|bucket| self.rows.doubt(Part::RequestIds.chunk(bucket)));
+        self.buffered.buckets().for_each(|bucket| self.rows.doubt(Part::Buffered.chunk(bucket)));
+        for collection in self.pending.all() {
+            let buckets = collection.buckets();
+            buckets.into_iter().for_each(|bucket| doubt_bucket(&mut self.rows, collection, bucket));
+        }
     }
 
-    fn has_fields(&self) -> bool {
-        let info = &self.info;
-        !info.memo.is_empty() || !info.search_attributes.is_empty() || !info.close_event.is_empty()
-    }
-
-    /// What changed since the last checkpoint stands no more.
+    /// What changed since the last checkpoint has to be written.
     fn doubt_changes(&mut self) {
-        for (collection, buckets) in self.take_changes(true) {
-            for bucket in buckets {
-                match collection {
-                    Collection::Activities => self.doubt_activities(bucket),
-                    Collection::Children => self.doubt_children(bucket),
-                    _ => self.rows.doubt(collection.chunk(bucket)),
-                }
+        for (part, changed) in [
+            (Part::Fields, self.fields_changed.take(true)),
+            (Part::RequestIds, self.request_ids.changed().take(true)),
+            (Part::Buffered, self.buffered.changed().take(true)),
+        ] {
+            changed.into_iter().for_each(|bucket| self.rows.doubt(part.chunk(bucket)));
+        }
+        for collection in self.pending.all_mut() {
+            for bucket in collection.take_changes(true) {
+                doubt_bucket(&mut self.rows, collection, bucket);
             }
         }
     }
 
-    /// Takes the changes of every collection; from now on they are noted, or not.
-    pub(super) fn take_changes(&mut self, on: bool) -> [(Collection, BTreeSet<i64>); 6] {
-        let take = |collection, changed: &mut Changed| (collection, changed.take(on));
-        [
-            take(Collection::Fields, &mut self.fields_changed),
-            take(Collection::Activities, self.activities.changed()),
-            take(Collection::Timers, self.timers.changed()),
-            take(Collection::Children, self.children.changed()),
-            take(Collection::RequestIds, self.request_ids.changed()),
-            take(Collection::Buffered, self.buffered.changed()),
-        ]
+    fn has_fields(&self) -> bool {
+        !(self.info.memo.is_empty()
+            && self.info.search_attributes.is_empty()
+            && self.info.close_event.is_empty())
     }
 
-    fn doubt_activities(&mut self, bucket: i64) {
-        self.rows.doubt(Collection::Activities.chunk(bucket));
-        let large =
-            self.activities.bucket(bucket).filter(|(_, a)| a.has_large_attributes()).map(|(id, _)| *id);
-        self.doubt_attributes(Collection::ActivityAttributes, bucket, large.collect());
-    }
-
-    fn doubt_children(&mut self, bucket: i64) {
-        self.rows.doubt(Collection::Children.chunk(bucket));
-        let large = self.children.bucket(bucket).filter(|(_, c)| c.has_large_attributes()).map(|(id, _)| *id);
-        self.doubt_attributes(Collection::ChildAttributes, bucket, large.collect());
-    }
-
-    /// Attributes never change: a row is to be written where there is none and removed where its item is gone.
-    fn doubt_attributes(&mut self, collection: Collection, bucket: i64, large: Vec<i64>) {
-        let stored: Vec<ChunkId> = self.rows.within(collection, ids_of(bucket)).collect();
-        let gone = stored.iter().filter(|id| !large.contains(&id.bucket)).copied();
-        let new = large.iter().map(|id| collection.chunk(*id)).filter(|id| !stored.contains(id));
-        gone.chain(new).for_each(|id| self.rows.doubt(id));
+    /// Forgets what has changed; from now on changes are noted, or not.
+    pub(super) fn take_changes(&mut self, on: bool) {
+        let own = [&mut self.fields_changed, self.request_ids.changed(), self.buffered.changed()];
+        own.into_iter().for_each(|changed| drop(changed.take(on)));
+        self.pending.all_mut().for_each(|collection| drop(collection.take_changes(on)));
     }
 
     /// What a chunk holds; nothing for one that is to go.
     fn part(&self, id: ChunkId) -> RunSnapshot {
         let mut part = RunSnapshot::default();
-        let Some(collection) = Collection::of(id) else { return part };
-        match collection {
-            Collection::Started => {
+        let Some(what) = Part::of(id) else { return part };
+        match what {
+            Part::Started => {
                 part.info = Some(RunInfo { started: self.info.started.clone(), ..Default::default() });
             }
-            Collection::Fields => {
+            Part::Fields => {
                 part.info = self.has_fields().then(|| RunInfo {
                     memo: self.info.memo.clone(),
                     search_attributes: self.info.search_attributes.clone(),
@@ -166,26 +138,10 @@ impl Run {
                     ..Default::default()
                 });
             }
-            Collection::Activities => {
-                part.activities =
-                    self.activities.bucket(id.bucket).map(|(_, activity)| activity.shared()).collect();
-            }
-            Collection::ActivityAttributes => {
-                part.activities =
-                    self.activities.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
-            }
-            Collection::Timers => {
-                part.timers = self.timers.bucket(id.bucket).map(|(_, timer)| timer.clone()).collect();
-            }
-            Collection::Children => {
-                part.children = self.children.bucket(id.bucket).map(|(_, child)| child.shared()).collect();
-            }
-            Collection::ChildAttributes => {
-                part.children =
-                    self.children.get(&id.bucket).into_iter().map(Attributed::attributes).collect();
-            }
-            Collection::RequestIds => part.request_ids = self.request_ids.bucket(id.bucket),
-            Collection::Buffered => part.buffered_events = self.buffered.bucket(id.bucket),
+            Part::RequestIds => part.request_ids = self.request_ids.bucket(id.bucket),
+            Part::Buffered => part.buffered_events = self.buffered.bucket(id.bucket),
+            Part::Pending(kind) => self.pending.of(kind).store_bucket(id.bucket, &mut part),
+            Part::Begun(kind) => self.pending.of(kind).store_begun(id.bucket, &mut part),
         }
         part
     }
@@ -208,4 +164,16 @@ impl Run {
         self.info.close_event = close_event;
         base.encode_to_vec().into()
     }
+}
+
+/// A bucket's chunk has to be written. Attributes never change: a row is to be written where there is none and removed
+/// where its item is gone.
+fn doubt_bucket(rows: &mut Rows, collection: &dyn Collection, bucket: i64) {
+    let begun = Part::Begun(collection.kind());
+    rows.doubt(Part::Pending(collection.kind()).chunk(bucket));
+    let large = collection.large(bucket);
+    let stored: Vec<ChunkId> = rows.within(begun, ids_of(bucket)).collect();
+    let gone = stored.iter().filter(|id| !large.contains(&id.bucket)).copied();
+    let new = large.iter().map(|id| begun.chunk(*id)).filter(|id| !stored.contains(id));
+    gone.chain(new).for_each(|id| rows.doubt(id));
 }

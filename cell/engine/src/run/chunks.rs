@@ -1,5 +1,6 @@
 //! Chunks: the parts of a run that stand in rows of their own once the run is no longer small.
 
+use super::collections::PendingKind;
 use atoll_internal_api::entity::ChunkId;
 use atoll_internal_api::state::v1::ChunkSum;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,49 +16,51 @@ const SHARED_ATTRIBUTES_BYTES: usize = 1 << 10;
 
 /// What a chunk is a part of. The numbers are stored; parts are put together in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Collection {
+pub(super) enum Part {
     /// Attributes of the first event, with the run's input: one chunk, written once.
-    Started = 1,
+    Started,
     /// Memo, search attributes and the closing event: one chunk.
-    Fields = 2,
-    /// By event id.
-    Activities = 3,
-    /// Large attributes of an activity: a chunk for each, by the activity's event id.
-    ActivityAttributes = 4,
-    /// By event id.
-    Timers = 5,
-    /// By event id.
-    Children = 6,
-    /// Large attributes of a child: a chunk for each, by the child's event id.
-    ChildAttributes = 7,
+    Fields,
     /// By the number of ids seen before.
-    RequestIds = 8,
+    RequestIds,
     /// Events that wait for a workflow task to end, by the number of those before.
-    Buffered = 9,
+    Buffered,
+    /// What is pending, by event id.
+    Pending(PendingKind),
+    /// Large attributes of what is pending: a chunk for each, by its event id. Behind all that they may belong to.
+    Begun(PendingKind),
 }
 
-impl Collection {
+/// Set in the numbers of `Part::Begun`.
+const BEGUN: u8 = 0x80;
+
+impl Part {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Started => 1,
+            Self::Fields => 2,
+            Self::RequestIds => 3,
+            Self::Buffered => 4,
+            Self::Pending(kind) => kind as u8,
+            Self::Begun(kind) => kind as u8 | BEGUN,
+        }
+    }
+
     pub(super) const fn chunk(self, bucket: i64) -> ChunkId {
-        ChunkId { collection: self as u8, bucket }
+        ChunkId { collection: self.number(), bucket }
     }
 
     /// What a stored number stands for; `None` for what only a newer version knows.
     pub(super) fn of(id: ChunkId) -> Option<Self> {
-        use Collection::*;
-        [
-            Started,
-            Fields,
-            Activities,
-            ActivityAttributes,
-            Timers,
-            Children,
-            ChildAttributes,
-            RequestIds,
-            Buffered,
-        ]
-        .into_iter()
-        .find(|collection| *collection as u8 == id.collection)
+        let kind = |number: u8| PendingKind::from_number(number.into());
+        match id.collection {
+            1 => Some(Self::Started),
+            2 => Some(Self::Fields),
+            3 => Some(Self::RequestIds),
+            4 => Some(Self::Buffered),
+            number if number & BEGUN != 0 => kind(number & !BEGUN).map(Self::Begun),
+            number => kind(number).map(Self::Pending),
+        }
     }
 }
 
@@ -133,13 +136,9 @@ impl Rows {
         self.0.iter().filter(|(_, row)| **row == Row::Uncertain).map(|(id, _)| *id).collect()
     }
 
-    /// Ids of these buckets of a collection.
-    pub(super) fn within(
-        &self,
-        collection: Collection,
-        buckets: Range<i64>,
-    ) -> impl Iterator<Item = ChunkId> {
-        let range = collection.chunk(buckets.start)..collection.chunk(buckets.end);
+    /// Ids of these buckets of a part.
+    pub(super) fn within(&self, part: Part, buckets: Range<i64>) -> impl Iterator<Item = ChunkId> {
+        let range = part.chunk(buckets.start)..part.chunk(buckets.end);
         self.0.range(range).map(|(id, _)| *id)
     }
 
@@ -166,4 +165,22 @@ pub(super) fn sum_up(chunks: impl Iterator<Item = (ChunkId, Sum)>) -> (ChunkSum,
         bytes += sum.bytes;
     }
     (total, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_for_parts_and_are_never_reused() {
+        let single = [Part::Started, Part::Fields, Part::RequestIds, Part::Buffered];
+        let kinds = PendingKind::ALL.iter().flat_map(|kind| [Part::Pending(*kind), Part::Begun(*kind)]);
+        let parts: Vec<Part> = single.into_iter().chain(kinds).collect();
+        let numbers: BTreeSet<u8> = parts.iter().map(|part| part.number()).collect();
+        assert_eq!(numbers.len(), parts.len());
+        for part in parts {
+            assert_eq!(Part::of(part.chunk(7)), Some(part));
+        }
+        assert_eq!(Part::of(ChunkId { collection: 0x7f, bucket: 0 }), None);
+    }
 }

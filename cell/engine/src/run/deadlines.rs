@@ -1,5 +1,8 @@
 //! What is due when: one ordered index over everything in a run that waits for a moment.
 
+use super::apply::Touched;
+use super::collection::Beside;
+use super::collections::PendingKind;
 use super::pending::visit;
 use crate::time::Time;
 use std::collections::BTreeSet;
@@ -30,8 +33,8 @@ pub(crate) enum Due {
     TaskScheduleToStart,
     /// Workflow task: the worker did not answer in time.
     TaskStartToClose,
-    /// Child, by initiated event id: its outbound effect may be tried again.
-    ChildRetry(i64),
+    /// Something pending, by the event that began it: its message may be tried again.
+    Retry(PendingKind, i64),
     /// The parent may be notified again.
     ParentRetry,
 }
@@ -64,6 +67,11 @@ impl Deadlines {
         self.0.remove(&(Time(at), due));
     }
 
+    /// This index and what a step touches, for those whose moments change.
+    pub(super) fn beside<'a>(&'a mut self, touched: &'a mut Touched) -> Beside<'a> {
+        Beside { deadlines: self, touched }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -76,44 +84,6 @@ impl Deadlines {
     pub(crate) fn due(&self, now: Time) -> impl Iterator<Item = (Time, Due)> + '_ {
         self.0.iter().copied().inspect(|_| visit()).take_while(move |(at, _)| *at <= now)
     }
-}
-
-/// The moments of an activity, as (moment, what). Moments that do not apply are 0.
-pub(crate) fn of_activity(activity: &atoll_internal_api::state::v1::Activity) -> [(i64, Due); 5] {
-    use super::nanos;
-    let id = activity.scheduled_event_id;
-    if activity.closing {
-        return [(0, Due::ActivityRetry(id)); 5];
-    }
-    let none = Default::default();
-    let scheduled = activity.scheduled.as_ref().unwrap_or(&none);
-    let after = |from: i64, timeout: i64| if timeout > 0 { from.saturating_add(timeout) } else { 0 };
-    let started = activity.started_at_ns;
-    let waiting = started == 0 && activity.dispatch_at_ns == 0;
-    let when = |applies: bool, at: i64| if applies { at } else { 0 };
-    let heartbeat_from = started.max(activity.heartbeat_at_ns);
-    [
-        (
-            after(activity.first_scheduled_at_ns, nanos(scheduled.schedule_to_close_timeout.as_ref())),
-            Due::ActivityScheduleToClose(id),
-        ),
-        (
-            when(
-                waiting,
-                after(activity.scheduled_at_ns, nanos(scheduled.schedule_to_start_timeout.as_ref())),
-            ),
-            Due::ActivityScheduleToStart(id),
-        ),
-        (
-            when(started != 0, after(started, nanos(scheduled.start_to_close_timeout.as_ref()))),
-            Due::ActivityStartToClose(id),
-        ),
-        (
-            when(started != 0, after(heartbeat_from, nanos(scheduled.heartbeat_timeout.as_ref()))),
-            Due::ActivityHeartbeat(id),
-        ),
-        (when(started == 0, activity.dispatch_at_ns), Due::ActivityRetry(id)),
-    ]
 }
 
 /// The moments of a workflow task.

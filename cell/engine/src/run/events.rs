@@ -13,8 +13,7 @@ use atoll_api::temporal::api::enums::v1::{
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::history::v1::{self as history, HistoryEvent};
-use atoll_internal_api::state::v1::{Timer, WorkflowTask};
-use uuid::Uuid;
+use atoll_internal_api::state::v1::WorkflowTask;
 
 impl Run {
     pub(super) fn apply_event(&mut self, new: &NewEvent, touched: &mut Touched) {
@@ -59,41 +58,7 @@ impl Run {
     }
 
     fn apply_other_event(&mut self, new: &NewEvent, attributes: &Attributes, at: i64, touched: &mut Touched) {
-        let id = new.event.event_id;
         match attributes {
-            Attributes::ActivityTaskScheduledEventAttributes(a) => {
-                self.on_activity_scheduled(id, a, at, touched)
-            }
-            Attributes::ActivityTaskCancelRequestedEventAttributes(a) => {
-                self.with_activity(a.scheduled_event_id, touched, |activity| {
-                    if activity.cancel_requested_event_id == 0 {
-                        activity.cancel_requested_event_id = id;
-                    }
-                });
-            }
-            Attributes::ActivityTaskCompletedEventAttributes(a) => {
-                self.remove_activity(a.scheduled_event_id, touched)
-            }
-            Attributes::ActivityTaskFailedEventAttributes(a) => {
-                self.remove_activity(a.scheduled_event_id, touched)
-            }
-            Attributes::ActivityTaskTimedOutEventAttributes(a) => {
-                self.remove_activity(a.scheduled_event_id, touched)
-            }
-            Attributes::ActivityTaskCanceledEventAttributes(a) => {
-                self.remove_activity(a.scheduled_event_id, touched)
-            }
-            Attributes::TimerStartedEventAttributes(a) => {
-                let fires_at_ns = at.saturating_add(nanos(a.start_to_fire_timeout.as_ref()));
-                self.timer_ids.insert(a.timer_id.clone(), id);
-                self.timers.insert(
-                    id,
-                    Timer { started_event_id: id, timer_id: a.timer_id.clone(), fires_at_ns, fired: false },
-                );
-                self.deadlines.add(fires_at_ns, Due::Timer(id));
-            }
-            Attributes::TimerFiredEventAttributes(a) => self.remove_timer(a.started_event_id),
-            Attributes::TimerCanceledEventAttributes(a) => self.remove_timer(a.started_event_id),
             Attributes::WorkflowExecutionSignaledEventAttributes(_) => self.info.signal_count += 1,
             Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => {
                 self.info.cancel_requested = true
@@ -109,39 +74,12 @@ impl Run {
                 merge(&mut self.info.memo, a.upserted_memo.iter().flat_map(|memo| &memo.fields));
                 touched.visibility = true;
             }
-            Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
-                self.on_child_initiated(id, a, touched);
-            }
-            Attributes::ChildWorkflowExecutionStartedEventAttributes(a) => {
-                let run = a.workflow_execution.as_ref().and_then(|e| Uuid::parse_str(&e.run_id).ok());
-                self.with_child(a.initiated_event_id, touched, |child| {
-                    child.started_event_id = id;
-                    child.first_run_id = bytes::Bytes::copy_from_slice(run.unwrap_or_default().as_bytes());
-                    (child.attempt, child.retry_at_ns) = (0, 0);
-                });
-            }
-            Attributes::StartChildWorkflowExecutionFailedEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched);
-            }
-            Attributes::ChildWorkflowExecutionCompletedEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched)
-            }
-            Attributes::ChildWorkflowExecutionFailedEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched)
-            }
-            Attributes::ChildWorkflowExecutionCanceledEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched)
-            }
-            Attributes::ChildWorkflowExecutionTimedOutEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched)
-            }
-            Attributes::ChildWorkflowExecutionTerminatedEventAttributes(a) => {
-                self.remove_child(a.initiated_event_id, touched);
-            }
             _ => {
                 if let Some(status) = closing_status(new.event.event_type()) {
-                    self.on_closed(new, status, at, touched);
+                    return self.on_closed(new, status, at, touched);
                 }
+                let mut beside = self.deadlines.beside(touched);
+                self.pending.all_mut().any(|collection| collection.fold(&new.event, at, &mut beside));
             }
         }
     }
@@ -217,15 +155,6 @@ impl Run {
         self.set_task(None, touched);
     }
 
-    fn remove_timer(&mut self, id: i64) {
-        if let Some(timer) = self.timers.remove(&id) {
-            self.deadlines.remove(timer.fires_at_ns, Due::Timer(id));
-            if self.timer_ids.get(&timer.timer_id) == Some(&id) {
-                self.timer_ids.remove(&timer.timer_id);
-            }
-        }
-    }
-
     fn on_closed(&mut self, new: &NewEvent, status: Status, at: i64, touched: &mut Touched) {
         self.info.status = status as i32;
         self.info.close_time_ns = at;
@@ -234,12 +163,8 @@ impl Run {
         self.info.successor_run_id = successor(&new.event).to_owned();
         self.set_task(None, touched);
         self.deadlines.clear();
-        touched.effects.extend(self.activities.keys().map(|id| EffectKey::Activity(*id)));
-        self.activities.clear();
-        self.activity_ids.clear();
-        self.timers.clear();
-        self.timer_ids.clear();
-        self.close_children(touched);
+        let mut beside = self.deadlines.beside(touched);
+        self.pending.all_mut().for_each(|collection| collection.close(&mut beside));
         touched.effects.insert(EffectKey::Parent);
         touched.visibility = true;
     }

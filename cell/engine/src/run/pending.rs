@@ -1,19 +1,38 @@
 //! What is pending, by the id of the event that began it.
 
+use super::Run;
 use super::chunks::{Changed, bucket_of, ids_of};
-use std::collections::BTreeMap;
+use super::collection::{Beside, Collection, Item, Touch, Wants};
+use super::collections::PendingKind;
+use super::deadlines::Due;
+use crate::describe::Description;
+use crate::effect::{Effect, EffectKey};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::state::v1::RunSnapshot;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What is pending, in order of the events that began it, with the buckets that changed since they were last stored.
+/// What is pending of one kind, in order of the events that began it, with its indexes and the buckets that changed
+/// since they were last stored.
 /// Debug builds count the items that are looked at: a test holds that a step looks at as many however much is pending.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending<T> {
     items: BTreeMap<i64, T>,
+    /// Items by the name that they hold.
+    names: HashMap<Box<str>, i64>,
+    /// Items that may want a message sent, kept apart so that nothing scans all of them.
+    busy: BTreeSet<i64>,
     changed: Changed,
 }
 
 impl<T> Default for Pending<T> {
     fn default() -> Self {
-        Self { items: BTreeMap::new(), changed: Changed::default() }
+        Self {
+            items: BTreeMap::new(),
+            names: HashMap::new(),
+            busy: BTreeSet::new(),
+            changed: Changed::default(),
+        }
     }
 }
 
@@ -32,70 +51,244 @@ impl<T> Pending<T> {
         self.items.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: &i64) -> Option<&mut T> {
-        visit();
-        self.changed.note(bucket_of(*id));
-        self.items.get_mut(id)
+    /// The item that holds this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&T> {
+        self.get(self.names.get(name)?)
     }
 
-    pub(crate) fn insert(&mut self, id: i64, item: T) {
-        visit();
-        self.changed.note(bucket_of(id));
-        self.items.insert(id, item);
+    fn keys(&self) -> impl Iterator<Item = i64> + '_ {
+        self.items.keys().copied().inspect(|_| visit())
     }
 
-    pub(crate) fn remove(&mut self, id: &i64) -> Option<T> {
-        visit();
-        self.changed.note(bucket_of(*id));
-        self.items.remove(id)
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.note_all();
-        self.items.clear();
-    }
-
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&i64, &mut T) -> bool) {
-        self.note_all();
-        self.items.retain(keep);
-    }
-
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &i64> {
-        self.items.keys().inspect(|_| visit())
-    }
-
-    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+    fn values(&self) -> impl Iterator<Item = &T> {
         self.items.values().inspect(|_| visit())
     }
 
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.note_all();
-        self.items.values_mut()
-    }
-
-    /// What a bucket holds.
-    pub(super) fn bucket(&self, bucket: i64) -> impl Iterator<Item = (&i64, &T)> {
-        self.items.range(ids_of(bucket)).inspect(|_| visit())
-    }
-
-    /// Buckets that hold something.
-    pub(super) fn buckets(&self) -> Vec<i64> {
-        let mut buckets: Vec<i64> = self.keys().map(|id| bucket_of(*id)).collect();
-        buckets.dedup();
-        buckets
-    }
-
-    /// Where changes are noted.
-    pub(super) fn changed(&mut self) -> &mut Changed {
-        &mut self.changed
-    }
-
-    /// Everything may change: looks at every item.
-    fn note_all(&mut self) {
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         for id in self.items.keys() {
             visit();
             self.changed.note(bucket_of(*id));
         }
+        self.items.values_mut()
+    }
+
+    fn bucket(&self, bucket: i64) -> impl Iterator<Item = (&i64, &T)> {
+        self.items.range(ids_of(bucket)).inspect(|_| visit())
+    }
+}
+
+impl<T: Item> Pending<T> {
+    /// Adds an item that begins.
+    fn begin(&mut self, item: T, beside: &mut Beside<'_>) {
+        visit();
+        let id = item.id();
+        self.changed.note(bucket_of(id));
+        enter(&mut self.names, &mut self.busy, &item, beside);
+        self.items.insert(id, item);
+    }
+
+    /// Changes an item and keeps the indexes true. Panics where there is none: `decide` never makes such a step.
+    pub(super) fn change(&mut self, id: i64, beside: &mut Beside<'_>, change: impl FnOnce(&mut T)) {
+        visit();
+        self.changed.note(bucket_of(id));
+        let item = self.items.get_mut(&id).expect("what changes is pending");
+        item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
+        change(item);
+        index(&mut self.busy, item, beside);
+    }
+
+    /// Removes an item, if it is there.
+    pub(super) fn end(&mut self, id: i64, beside: &mut Beside<'_>) {
+        visit();
+        self.changed.note(bucket_of(id));
+        let Some(item) = self.items.remove(&id) else { return };
+        item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
+        self.busy.remove(&id);
+        // Another one may have taken the name over while this one's end waited.
+        if self.names.get(item.name()) == Some(&id) {
+            self.names.remove(item.name());
+        }
+        touch(&item, beside);
+    }
+
+    /// What a chunk that it shares with others holds of an item.
+    fn shared(item: &T) -> T {
+        let mut shared = item.clone();
+        if item.is_large() {
+            shared.set_begun(None);
+        }
+        shared
+    }
+}
+
+/// Indexes an item that is new.
+fn enter<T: Item>(
+    names: &mut HashMap<Box<str>, i64>,
+    busy: &mut BTreeSet<i64>,
+    item: &T,
+    beside: &mut Beside<'_>,
+) {
+    if !item.name().is_empty() {
+        names.insert(item.name().into(), item.id());
+    }
+    index(busy, item, beside);
+}
+
+/// Indexes what changes with an item.
+fn index<T: Item>(busy: &mut BTreeSet<i64>, item: &T, beside: &mut Beside<'_>) {
+    item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.add(at, due));
+    if item.is_busy() {
+        busy.insert(item.id());
+    } else {
+        busy.remove(&item.id());
+    }
+    touch(item, beside);
+}
+
+fn touch<T: Item>(item: &T, beside: &mut Beside<'_>) {
+    if T::WANTS != Wants::Nothing {
+        beside.touched.effects.insert(EffectKey::Pending(T::KIND, item.id()));
+    }
+}
+
+impl<T: Item> Collection for Pending<T> {
+    fn kind(&self) -> PendingKind {
+        T::KIND
+    }
+
+    fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    fn fold(&mut self, event: &HistoryEvent, at_ns: i64, beside: &mut Beside<'_>) -> bool {
+        let Some(attributes) = &event.attributes else { return false };
+        match T::touch(attributes) {
+            Some(Touch::Begins) => self.begin(T::begin(event.event_id, attributes, at_ns), beside),
+            Some(Touch::Changes(id)) => {
+                self.change(id, beside, |item| item.change(event.event_id, attributes));
+            }
+            Some(Touch::Ends(id)) => self.end(id, beside),
+            None => return false,
+        }
+        true
+    }
+
+    fn wait(&mut self, event: &Attributes, beside: &mut Beside<'_>) -> bool {
+        match T::touch(event) {
+            Some(Touch::Changes(id) | Touch::Ends(id)) => {
+                self.change(id, beside, |item| item.wait(event));
+                true
+            }
+            Some(Touch::Begins) => unreachable!("what a workflow begins does not wait"),
+            None => false,
+        }
+    }
+
+    fn close(&mut self, beside: &mut Beside<'_>) {
+        let first_event_id = beside.touched.first_event_id;
+        let Self { items, names, busy, changed } = self;
+        names.clear();
+        items.retain(|id, item| {
+            visit();
+            changed.note(bucket_of(*id));
+            item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
+            let stays = item.close(first_event_id);
+            if stays {
+                enter(names, busy, item, beside);
+            } else {
+                busy.remove(id);
+                touch(item, beside);
+            }
+            stays
+        });
+    }
+
+    fn back_off(&mut self, id: i64, attempt: i32, retry_at_ns: i64, beside: &mut Beside<'_>) {
+        self.change(id, beside, |item| item.back_off(attempt, retry_at_ns));
+    }
+
+    fn attempt(&self, id: i64) -> Option<i32> {
+        self.get(&id).filter(|_| T::WANTS == Wants::Messages).map(T::attempt)
+    }
+
+    fn effect(&self, id: i64, run: &Run) -> Option<Effect> {
+        let kind = self.get(&id)?.effect(run)?;
+        Some(Effect { key: EffectKey::Pending(T::KIND, id), kind })
+    }
+
+    fn tasks(&self) -> Box<dyn Iterator<Item = i64> + '_> {
+        match T::WANTS {
+            Wants::Tasks => Box::new(self.keys()),
+            Wants::Nothing | Wants::Messages => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn busy(&self) -> &BTreeSet<i64> {
+        &self.busy
+    }
+
+    fn deadlines(&self, add: &mut dyn FnMut(i64, Due)) {
+        self.values().flat_map(T::deadlines).for_each(|(at, due)| add(at, due));
+    }
+
+    fn describe(&self, run: &Run, description: &mut Description) {
+        self.values().for_each(|item| item.describe(run, description));
+    }
+
+    fn store(&self, snapshot: &mut RunSnapshot) {
+        T::place(snapshot).extend(self.values().cloned());
+    }
+
+    fn restore(&mut self, snapshot: &mut RunSnapshot) {
+        for item in std::mem::take(T::place(snapshot)) {
+            // Attributes that stand apart come behind what they belong to.
+            match self.items.get_mut(&item.id()) {
+                Some(known) => known.set_begun(item.begun().cloned()),
+                None => drop(self.items.insert(item.id(), item)),
+            }
+        }
+        for (id, item) in &self.items {
+            if !item.name().is_empty() {
+                self.names.insert(item.name().into(), *id);
+            }
+            if item.is_busy() {
+                self.busy.insert(*id);
+            }
+        }
+    }
+
+    fn keep_events(&mut self, closed: bool) {
+        if closed {
+            // Who was told of it is no event, and no reset asks.
+            *self = Self::default();
+        }
+        self.values_mut().for_each(T::keep_events);
+    }
+
+    fn take_changes(&mut self, on: bool) -> BTreeSet<i64> {
+        self.changed.take(on)
+    }
+
+    fn buckets(&self) -> Vec<i64> {
+        let mut buckets: Vec<i64> = self.keys().map(bucket_of).collect();
+        buckets.dedup();
+        buckets
+    }
+
+    fn large(&self, bucket: i64) -> Vec<i64> {
+        self.bucket(bucket).filter(|(_, item)| item.is_large()).map(|(id, _)| *id).collect()
+    }
+
+    fn store_bucket(&self, bucket: i64, part: &mut RunSnapshot) {
+        T::place(part).extend(self.bucket(bucket).map(|(_, item)| Self::shared(item)));
+    }
+
+    fn store_begun(&self, id: i64, part: &mut RunSnapshot) {
+        T::place(part).extend(self.get(&id).map(|item| {
+            let mut alone = T::bare(id);
+            alone.set_begun(item.begun().cloned());
+            alone
+        }));
     }
 }
 

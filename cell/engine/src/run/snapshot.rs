@@ -1,6 +1,5 @@
 //! Snapshots: the whole state as one message, and back.
 
-use super::attributed::Attributed;
 use super::buffer::waits_to_cancel;
 use super::chunks::{Row, Sum, sum_up};
 use super::{Run, deadlines};
@@ -40,19 +39,16 @@ pub enum RestoreError {
 impl Run {
     /// The whole state as one message.
     pub fn snapshot(&self) -> Bytes {
-        RunSnapshot {
+        let mut snapshot = RunSnapshot {
             info: Some(self.info.clone()),
             workflow_task: self.task.clone(),
             sticky: self.sticky.clone(),
-            activities: self.activities.values().cloned().collect(),
-            timers: self.timers.values().cloned().collect(),
-            children: self.children.values().cloned().collect(),
             buffered_events: self.buffered.to_vec(),
             request_ids: self.request_ids.all(),
-            chunks: None,
-        }
-        .encode_to_vec()
-        .into()
+            ..Default::default()
+        };
+        self.pending.all().for_each(|collection| collection.store(&mut snapshot));
+        snapshot.encode_to_vec().into()
     }
 
     /// The run that was stored as this base and these chunks, in the order of their ids.
@@ -63,35 +59,12 @@ impl Run {
         for chunk in chunks {
             stored.merge(chunk.data.clone())?;
         }
+        run.pending.all_mut().for_each(|collection| collection.restore(&mut stored));
         run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
         run.task = stored.workflow_task;
         run.sticky = stored.sticky;
         stored.buffered_events.into_iter().for_each(|event| run.buffered.push(event));
         stored.request_ids.iter().for_each(|id| run.request_ids.insert(id));
-        // Attributes that stand apart come behind what they belong to.
-        for activity in stored.activities {
-            match run.activities.get_mut(&activity.scheduled_event_id) {
-                Some(known) => known.adopt(activity),
-                None => run.activities.insert(activity.scheduled_event_id, activity),
-            }
-        }
-        for activity in run.activities.values() {
-            if let Some(scheduled) = &activity.scheduled {
-                run.activity_ids.insert(scheduled.activity_id.clone(), activity.scheduled_event_id);
-            }
-        }
-        for timer in stored.timers {
-            run.timer_ids.insert(timer.timer_id.clone(), timer.started_event_id);
-            run.timers.insert(timer.started_event_id, timer);
-        }
-        for child in stored.children {
-            match run.children.get_mut(&child.initiated_event_id) {
-                Some(known) => known.adopt(child),
-                None => run.children.insert(child.initiated_event_id, child),
-            }
-        }
-        let busy = run.children.values().filter(|child| super::children::is_busy(child));
-        run.busy_children = busy.map(|child| child.initiated_event_id).collect();
         run.deadlines = run.all_deadlines();
         let chunked = !run.rows.is_empty();
         run.take_changes(chunked);
@@ -128,15 +101,9 @@ impl Run {
             if planned != first_task {
                 all.remove(planned, Due::FirstTask);
             }
-            let activities = self.activities.values().flat_map(deadlines::of_activity);
-            activities.for_each(|(at, due)| all.add(at, due));
             self.task.iter().flat_map(deadlines::of_task).for_each(|(at, due)| all.add(at, due));
-            self.timers
-                .values()
-                .filter(|t| !t.fired)
-                .for_each(|t| all.add(t.fires_at_ns, Due::Timer(t.started_event_id)));
         }
-        self.children.values().for_each(|c| all.add(c.retry_at_ns, Due::ChildRetry(c.initiated_event_id)));
+        self.pending.all().for_each(|collection| collection.deadlines(&mut |at, due| all.add(at, due)));
         all.add(self.info.notify_retry_at_ns, Due::ParentRetry);
         all
     }
@@ -156,32 +123,14 @@ impl Run {
         info.next_attempt = 0;
         info.cancel_requested &= !run.buffered.iter().any(waits_to_cancel);
         run.sticky = None;
-        run.timers.values_mut().for_each(|timer| timer.fired = false);
         run.buffered.clear();
         run.request_ids = Default::default();
         run.task = run.task.filter(|task| !task.transient).map(|mut task| {
             (task.nonce, task.stamp, task.sticky_timeout_ns, task.original_scheduled_at_ns) = (0, 0, 0, 0);
             task
         });
-        for activity in run.activities.values_mut() {
-            *activity = atoll_internal_api::state::v1::Activity {
-                scheduled_event_id: activity.scheduled_event_id,
-                scheduled: activity.scheduled.take(),
-                first_scheduled_at_ns: activity.first_scheduled_at_ns,
-                cancel_requested_event_id: activity.cancel_requested_event_id,
-                ..Default::default()
-            };
-        }
-        if run.closed() {
-            // Who was told of it is no event, and no reset asks.
-            run.children.clear();
-        }
-        for child in run.children.values_mut() {
-            (child.released, child.attempt, child.retry_at_ns, child.closing) = (false, 0, 0, false);
-            if child.started_event_id == 0 {
-                child.first_run_id.clear();
-            }
-        }
+        let closed = run.closed();
+        run.pending.all_mut().for_each(|collection| collection.keep_events(closed));
         run.snapshot()
     }
 

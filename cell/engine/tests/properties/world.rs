@@ -13,8 +13,8 @@ use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, IdSource, Limits,
-    NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
+    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, EntityMessage, IdSource,
+    Limits, NamespaceConfig, PendingKind, Rejection, Stored as _, Time, View, Workflows,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -286,7 +286,9 @@ impl World {
                 self.ask(closed).ok();
             }
             Step::EffectFailed { child } => {
-                let key = child.map_or(EffectKey::Parent, |child| EffectKey::Child(self.child(child)));
+                let key = child.map_or(EffectKey::Parent, |child| {
+                    EffectKey::Pending(PendingKind::Child, self.child(child))
+                });
                 self.ask(EffectFailed(key)).ok();
             }
             other => unreachable!("{other:?} is taken elsewhere"),
@@ -423,7 +425,9 @@ impl World {
     fn notify_parent(&mut self) {
         let Some(tracked) = self.runs.last().filter(|tracked| tracked.run.closed()) else { return };
         if let Some(parent) = tracked.run.effects().find(|effect| effect.key == EffectKey::Parent) {
-            let EffectKind::NotifyParent(target) = parent.kind else { panic!("another effect has the key") };
+            let EffectKind::Send(EntityMessage::NotifyParent(target)) = parent.kind else {
+                panic!("another effect has the key")
+            };
             assert_eq!(target.parent, EntityKey::run(self.namespace.id, "p", Uuid::from_u128(5)));
         }
         self.ask(RecordParentNotified).expect("the run is there");

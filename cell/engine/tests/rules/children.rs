@@ -7,7 +7,7 @@ use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use cell_engine::commands::*;
-use cell_engine::{Effect, EffectKey, EffectKind, ParentCloseAction, Run};
+use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, ParentCloseAction, Run};
 use uuid::Uuid;
 
 const CHILD: i64 = 5;
@@ -38,7 +38,7 @@ fn a_child_starts_once_also_while_its_start_waits() {
     life.ask(started()).expect("a repetition");
     let wanted = life.effects();
     assert!(
-        matches!(wanted[0].kind, EffectKind::ReleaseChild(_)),
+        matches!(wanted[0].kind, EffectKind::Send(EntityMessage::ReleaseChild(_))),
         "it need not wait for the worker: {wanted:?}"
     );
     life.complete(task, Vec::new()).expect("nothing is asked");
@@ -55,7 +55,10 @@ fn a_child_that_outlives_its_parent_is_still_let_go() {
     life.ask(started()).expect("the parent is open");
     life.ask(TerminateWorkflow::default()).expect("it is open");
     let wanted = life.effects();
-    assert!(matches!(wanted[0].kind, EffectKind::ReleaseChild(_)), "its first task is held: {wanted:?}");
+    assert!(
+        matches!(wanted[0].kind, EffectKind::Send(EntityMessage::ReleaseChild(_))),
+        "its first task is held: {wanted:?}"
+    );
     life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("the parent is there");
     assert_eq!(life.effects(), []);
 }
@@ -87,11 +90,15 @@ fn a_parent_that_closes_while_a_child_starts_still_applies_its_policy() {
         // The start may have been carried out, and the message that says so lost with the process.
         let restored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
         let wanted: Vec<Effect> = restored.effects().collect();
-        assert!(matches!(wanted[0].kind, EffectKind::StartChild(_)), "asked again, it finds out: {wanted:?}");
+        assert!(
+            matches!(wanted[0].kind, EffectKind::Send(EntityMessage::StartChild(_))),
+            "asked again, it finds out: {wanted:?}"
+        );
         life.ask(started()).expect("the child is still to be told");
         let restored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
         let wanted: Vec<Effect> = restored.effects().collect();
-        let [Effect { kind: EffectKind::CloseChild(target, told), .. }] = &wanted[..] else {
+        let [Effect { kind: EffectKind::Send(EntityMessage::CloseChild(target, told)), .. }] = &wanted[..]
+        else {
             panic!("{wanted:?}")
         };
         assert_eq!((target.first_run_id, *told), (Uuid::from_u128(7), action));

@@ -11,7 +11,7 @@ use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Rejection, Time};
+use cell_engine::{EffectKind, EntityMessage, Rejection, Time};
 use prost_types::Duration;
 
 const SECOND: i64 = 1_000_000_000;
@@ -126,7 +126,7 @@ fn a_parent_is_told_of_the_last_run_only() {
     life.wake();
     life.run_task(vec![fail(failure("last", false))]);
     let wanted = life.effects();
-    let EffectKind::NotifyParent(told) = &wanted[0].kind else { panic!("{wanted:?}") };
+    let EffectKind::Send(EntityMessage::NotifyParent(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
     assert_eq!((told.closed.first_run_id, told.closed.child_run_id), (first, life.run().run_id()));
 }
 

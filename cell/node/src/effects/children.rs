@@ -7,7 +7,7 @@ use cell_engine::commands::{
     RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed,
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, TerminateWorkflow,
 };
-use cell_engine::{ChildTarget, EffectKind, ParentCloseAction, ParentTarget, Rejection, StartChild};
+use cell_engine::{ChildTarget, EntityMessage, ParentCloseAction, ParentTarget, Rejection, StartChild};
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -21,14 +21,13 @@ pub(super) async fn deliver(
     shards: &ShardRuntime,
     source: &Target,
     entity: &EntityKey,
-    kind: EffectKind,
+    message: EntityMessage,
 ) -> Result<(), ShardError> {
-    match kind {
-        EffectKind::StartChild(child) => start(shards, source, *child).await,
-        EffectKind::ReleaseChild(child) => release(shards, source, child).await,
-        EffectKind::CloseChild(child, action) => close(shards, source, entity, child, action).await,
-        EffectKind::NotifyParent(parent) => notify(shards, source, parent).await,
-        EffectKind::DispatchWorkflowTask(_) | EffectKind::DispatchActivity(_) => Ok(()),
+    match message {
+        EntityMessage::StartChild(child) => start(shards, source, *child).await,
+        EntityMessage::ReleaseChild(child) => release(shards, source, child).await,
+        EntityMessage::CloseChild(child, action) => close(shards, source, entity, child, action).await,
+        EntityMessage::NotifyParent(parent) => notify(shards, source, parent).await,
     }
 }
 

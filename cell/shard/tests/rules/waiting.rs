@@ -7,7 +7,7 @@ use atoll_api::temporal::api::command::v1::{
 };
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
-use cell_engine::EffectKind;
+use cell_engine::{EffectKind, EntityMessage};
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError, WaitingKind};
@@ -83,7 +83,11 @@ async fn who_has_messages_to_send_is_loaded_at_takeover() {
     let again = cell.another().await;
     let told = again.out.look(|out| out.effects.clone());
     assert!(told.iter().all(|(_, key, _)| *key.id == *"parent"), "{told:?}");
-    assert!(told.iter().any(|(_, _, effect)| matches!(effect.kind, EffectKind::StartChild(_))), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|(_, _, effect)| matches!(effect.kind, EffectKind::Send(EntityMessage::StartChild(_)))),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,7 +99,7 @@ fn check(
 fn room(steps: &Steps<'_>, id: &str) -> Result<(), BadCommand> {
     let pending = match steps.activities.by_id.get(id) {
         Some(known) => known.is_some(),
-        None => steps.run.activity_by_id(id).is_some_and(|activity| !activity.closing),
+        None => steps.run.pending.activities.named(id).is_some_and(|activity| !activity.closing),
     };
     if pending {
         return Err(BadCommand::FailsTask(
@@ -109,7 +109,7 @@ fn room(steps: &Steps<'_>, id: &str) -> Result<(), BadCommand> {
             ),
         ));
     }
-    let scheduled = steps.run.activities.len() + steps.activities.scheduled.len();
+    let scheduled = steps.run.pending.activities.len() + steps.activities.scheduled.len();
     let count = scheduled - steps.activities.canceled.len();
     if count >= steps.limits.pending_activities {
         return Err(BadCommand::FailsTask(
@@ -235,7 +235,7 @@ fn state(steps: &Steps<'_>, scheduled_event_id: i64) -> Option<State> {
     if let Some(id) = steps.activities.scheduled.get(&scheduled_event_id) {
         return Some(State::Waiting(id.clone()));
     }
-    let activity = steps.run.activities.get(&scheduled_event_id)?;
+    let activity = steps.run.pending.activities.get(&scheduled_event_id)?;
     if activity.closing {
         return Some(State::EndedUnseen);
     }

@@ -29,7 +29,7 @@ pub(super) fn start(
     let running = match steps.timers.get(id) {
         Some(known) => known.is_some(),
         // One that has fired, which the workflow has not seen yet, does not hold its id.
-        None => steps.run.timer_by_id(id).is_some_and(|timer| !timer.fired),
+        None => steps.run.pending.timers.named(id).is_some_and(|timer| !timer.fired),
     };
     if running {
         let message = format!(
@@ -64,14 +64,14 @@ pub(super) fn cancel(
         .map_err(|text| bad(&text))?;
     let started_event_id = match steps.timers.get(id) {
         Some(known) => *known,
-        None => steps.run.timer_by_id(id).map(|timer| timer.started_event_id),
+        None => steps.run.pending.timers.named(id).map(|timer| timer.started_event_id),
     };
     let Some(started_event_id) = started_event_id else {
         return Err(bad(&format!(
             "invalid history builder state for action: add-timer-canceled-event, TimerID: {id}"
         )));
     };
-    if steps.run.timers.get(&started_event_id).is_some_and(|timer| timer.fired) {
+    if steps.run.pending.timers.get(&started_event_id).is_some_and(|timer| timer.fired) {
         // It fired while the worker decided to cancel it: for the workflow it never did.
         steps.dropped_timers.push(started_event_id);
     }
