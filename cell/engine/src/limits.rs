@@ -23,6 +23,8 @@ pub struct Limits {
     pub history_events: i64,
     /// History bytes above which a run is terminated.
     pub history_bytes: u64,
+    /// Least time from the begin of a run to that of the one that it continues as, nanoseconds.
+    pub continue_as_new_interval_nanos: i64,
     /// One payload field, bytes.
     pub blob: usize,
     /// Start-to-close of a workflow task where none was asked for, nanoseconds.
@@ -53,6 +55,7 @@ impl Default for Limits {
             suggest_continue_bytes: 4 << 20,
             history_events: 51_200,
             history_bytes: 50 << 20,
+            continue_as_new_interval_nanos: SECOND,
             blob: 2 << 20,
             workflow_task_timeout_nanos: 10 * SECOND,
             workflow_task_timeout_max_nanos: 120 * SECOND,

@@ -73,6 +73,9 @@ impl Frontend {
                     a.search_attributes.as_mut()
                 }
                 Attributes::StartChildWorkflowExecutionCommandAttributes(a) => a.search_attributes.as_mut(),
+                Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a) => {
+                    a.search_attributes.as_mut()
+                }
                 _ => return None,
             };
             let complaint = self.settle_search_attributes(namespace, attributes).err()?;

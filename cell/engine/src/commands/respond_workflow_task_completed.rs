@@ -4,6 +4,7 @@ mod activities;
 mod checks;
 mod children;
 mod closing;
+mod continue_as_new;
 mod properties;
 mod sizes;
 mod steps;

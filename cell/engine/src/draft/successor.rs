@@ -1,16 +1,21 @@
-//! The run that follows one that failed or ran out of time, as its retry policy says, in the same record.
+//! The run that follows one that failed or ran out of time, as its retry policy says, or that continues as new: in the
+//! same record.
 
 use super::birth::Birth;
 use super::{Draft, Extras};
 use crate::retry;
-use crate::run::duration;
+use crate::run::{duration, nanos};
 use crate::time::Time;
+use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::{ContinueAsNewInitiator, EventType, RetryState};
 use atoll_api::temporal::api::failure::v1::Failure;
-use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+use atoll_api::temporal::api::history::v1::{
+    WorkflowExecutionContinuedAsNewEventAttributes, WorkflowExecutionStartedEventAttributes,
+};
 use atoll_api::temporal::api::workflow::v1::{ResetPointInfo, ResetPoints};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
+use prost_types::Duration;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -33,11 +38,81 @@ impl Draft<'_> {
             Ok(pause) => pause,
             Err(state) => return Retried { state, new_execution_run_id: String::new() },
         };
+        self.succeed(run_id, self.next_attempt(failure, run_id, pause));
+        Retried { state: RetryState::InProgress, new_execution_run_id: run_id.to_string() }
+    }
+
+    /// Lets the run that a continue-as-new asks for follow this one, which is about to close with it. Its first workflow
+    /// task waits as long as it asks, and at least until a second after this run's began: workflows that only ever
+    /// continue do not spin.
+    pub(crate) fn continue_run(
+        &mut self,
+        continued: &WorkflowExecutionContinuedAsNewEventAttributes,
+        retry_policy: Option<RetryPolicy>,
+        run_id: Uuid,
+    ) {
+        let before = self.run.started();
+        let initiator = match continued.initiator() {
+            ContinueAsNewInitiator::Unspecified => ContinueAsNewInitiator::Workflow,
+            given => given,
+        };
+        let next = WorkflowExecutionStartedEventAttributes {
+            workflow_type: continued.workflow_type.clone(),
+            task_queue: continued.task_queue.clone(),
+            input: continued.input.clone(),
+            workflow_execution_timeout: before.workflow_execution_timeout,
+            workflow_execution_expiration_time: before.workflow_execution_expiration_time,
+            workflow_run_timeout: continued.workflow_run_timeout,
+            workflow_task_timeout: continued.workflow_task_timeout,
+            continued_execution_run_id: self.run.run_id().to_string(),
+            continued_failure: continued.failure.clone(),
+            last_completion_result: continued.last_completion_result.clone(),
+            initiator: initiator as i32,
+            original_execution_run_id: run_id.to_string(),
+            first_execution_run_id: before.first_execution_run_id.clone(),
+            retry_policy,
+            attempt: if initiator == ContinueAsNewInitiator::Retry { before.attempt + 1 } else { 1 },
+            first_workflow_task_backoff: self.pause_before_continuing(continued),
+            memo: continued.memo.clone(),
+            search_attributes: continued.search_attributes.clone(),
+            header: continued.header.clone(),
+            prev_auto_reset_points: Some(self.reset_points()),
+            priority: before.priority.clone(),
+            parent_workflow_namespace: before.parent_workflow_namespace.clone(),
+            parent_workflow_namespace_id: before.parent_workflow_namespace_id.clone(),
+            parent_workflow_execution: before.parent_workflow_execution.clone(),
+            parent_initiated_event_id: before.parent_initiated_event_id,
+            root_workflow_execution: before.root_workflow_execution.clone(),
+            workflow_id: before.workflow_id.clone(),
+            ..Default::default()
+        };
+        self.succeed(run_id, next);
+    }
+
+    /// What the first workflow task of the next run waits: what is asked for, or what is left of the least time between
+    /// runs; nothing at all where neither is.
+    fn pause_before_continuing(
+        &self,
+        continued: &WorkflowExecutionContinuedAsNewEventAttributes,
+    ) -> Option<Duration> {
+        let backoff = nanos(self.run.started().first_workflow_task_backoff.as_ref());
+        let began = Time(self.run.info.start_time_ns).plus(backoff);
+        let lasted = self.now.0.saturating_sub(began.0).max(0);
+        let asked = nanos(continued.backoff_start_interval.as_ref());
+        let least = self.limits.continue_as_new_interval_nanos;
+        if lasted.saturating_add(asked) < least {
+            Some(duration(least - lasted))
+        } else {
+            continued.backoff_start_interval
+        }
+    }
+
+    /// The next run of the chain, with this first event.
+    fn succeed(&mut self, run_id: Uuid, attributes: WorkflowExecutionStartedEventAttributes) {
         let run = self.run;
-        let key = EntityKey::run(run.key().namespace_id, Arc::clone(&run.key().id), run_id);
         let birth = Birth {
-            key,
-            attributes: self.next_attempt(failure, run_id, pause),
+            key: EntityKey::run(run.key().namespace_id, Arc::clone(&run.key().id), run_id),
+            attributes,
             extras: Extras { links: run.info.start_links.clone(), ..Default::default() },
             opened: log::RunOpened {
                 // Nobody asked for this run: a start repeated with the chain's request id finds a workflow that runs.
@@ -48,7 +123,6 @@ impl Draft<'_> {
             first_run_id: run.first_execution_run_id(),
         };
         self.successor = Some(birth);
-        Retried { state: RetryState::InProgress, new_execution_run_id: run_id.to_string() }
     }
 
     fn pause_before_retry(&self, failure: &Failure) -> Result<i64, RetryState> {

@@ -188,6 +188,7 @@ fn successor(close: &HistoryEvent) -> &str {
     match &close.attributes {
         Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => &a.new_execution_run_id,
         Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => &a.new_execution_run_id,
+        Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(a)) => &a.new_execution_run_id,
         _ => "",
     }
 }

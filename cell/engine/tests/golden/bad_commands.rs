@@ -103,12 +103,16 @@ fn commands_that_are_not_built_fail_the_task_and_are_named() {
         cron_schedule: "* * * * *".into(),
         ..Default::default()
     };
-    let continued = W::ContinueAsNewWorkflowExecutionCommandAttributes(Default::default());
+    let continued = wanted::ContinueAsNewWorkflowExecutionCommandAttributes {
+        cron_schedule: "* * * * *".into(),
+        ..Default::default()
+    };
+    let continued = W::ContinueAsNewWorkflowExecutionCommandAttributes(continued);
     let signal = W::SignalExternalWorkflowExecutionCommandAttributes(Default::default());
     for (command, message) in [
         (
             of(C::ContinueAsNewWorkflowExecution, continued),
-            "command ContinueAsNewWorkflowExecution is not supported",
+            "cron_schedule of a continue-as-new is not supported",
         ),
         (
             of(C::SignalExternalWorkflowExecution, signal),

@@ -132,11 +132,13 @@ fn a_chain_ends_with_its_last_run() {
         let info = RunSnapshot::decode(run.snapshot()).expect("decodes").info.expect("always there");
         (run, info.successor_run_id)
     };
-    let (first, successor) = fold("workflow_retry.json");
-    let (last, end) = fold("workflow_retry.run-2.json");
-    assert_eq!((successor, end), (load::run_id("<run-2>").to_string(), String::new()));
-    assert_eq!(last.first_execution_run_id(), first.first_execution_run_id());
-    for run in [first, last] {
-        assert!(run.effects().all(|effect| effect.key != EffectKey::WorkflowTask), "it is closed");
+    for chain in ["workflow_retry", "continue_as_new"] {
+        let (first, successor) = fold(&format!("{chain}.json"));
+        let (last, end) = fold(&format!("{chain}.run-2.json"));
+        assert_eq!((successor, end), (load::run_id("<run-2>").to_string(), String::new()), "{chain}");
+        assert_eq!(last.first_execution_run_id(), first.first_execution_run_id(), "{chain}");
+        for run in [first, last] {
+            assert!(run.effects().all(|effect| effect.key != EffectKey::WorkflowTask), "it is closed");
+        }
     }
 }

@@ -58,6 +58,10 @@ pub(crate) enum Answer {
         with: bool,
     },
     Cancel,
+    /// Goes on in another run; some name a time to wait, some a retry policy.
+    Continue {
+        how: u8,
+    },
     /// Something that no worker should send.
     Broken {
         how: u8,
@@ -80,6 +84,7 @@ pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
         2 => Just(Answer::Complete),
         2 => prop::bool::weighted(0.8).prop_map(|with| Answer::Fail { with }),
         1 => Just(Answer::Cancel),
+        2 => (0u8..8).prop_map(|how| Answer::Continue { how }),
         1 => (0u8..8).prop_map(|how| Answer::Broken { how }),
     ]
 }
@@ -170,9 +175,20 @@ impl Answer {
                 C::CancelWorkflowExecution,
                 Some(A::CancelWorkflowExecutionCommandAttributes(Default::default())),
             ),
+            Answer::Continue { how } => continue_as_new(how),
             Answer::Broken { how } => broken(how),
         }
     }
+}
+
+fn continue_as_new(how: u8) -> Command {
+    let next = command::ContinueAsNewWorkflowExecutionCommandAttributes {
+        backoff_start_interval: seconds(how % 4),
+        retry_policy: (how > 3).then(|| RetryPolicy { maximum_attempts: 2, ..Default::default() }),
+        ..Default::default()
+    };
+    let attributes = A::ContinueAsNewWorkflowExecutionCommandAttributes(next);
+    command(C::ContinueAsNewWorkflowExecution, Some(attributes))
 }
 
 /// A short name; some are empty, which is not allowed.

@@ -191,6 +191,7 @@ fn named(event: &HistoryEvent) -> Named {
         ChildWorkflowExecutionTerminatedEventAttributes { subject: initiated_event_id, started: started_event_id }
         WorkflowExecutionCompletedEventAttributes { completed: workflow_task_completed_event_id }
         WorkflowExecutionFailedEventAttributes { completed: workflow_task_completed_event_id }
+        WorkflowExecutionContinuedAsNewEventAttributes { completed: workflow_task_completed_event_id }
         WorkflowExecutionCanceledEventAttributes { completed: workflow_task_completed_event_id }
     })
 }

@@ -113,6 +113,7 @@ pub(crate) const TABLE: &[Law] = &[
     law(E::WorkflowExecutionCompleted, &[N::InCompletion, N::NoTask], D::ClosesRun),
     law(E::WorkflowExecutionFailed, &[N::InCompletion, N::NoTask], D::ClosesRun),
     law(E::WorkflowExecutionCanceled, &[N::InCompletion, N::NoTask], D::ClosesRun),
+    law(E::WorkflowExecutionContinuedAsNew, &[N::InCompletion, N::NoTask], D::ClosesRun),
     law(E::WorkflowExecutionTerminated, &[N::NoTaskStarted], D::ClosesRun),
     law(E::WorkflowExecutionTimedOut, &[N::NoTaskStarted], D::ClosesRun),
 ];

@@ -79,6 +79,7 @@ impl Tracked {
         let named = match close.attributes {
             Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => a.new_execution_run_id,
             Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => a.new_execution_run_id,
+            Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(a)) => a.new_execution_run_id,
             _ => String::new(),
         };
         (!named.is_empty()).then_some(named)

@@ -5,7 +5,9 @@ use crate::disk::Reached;
 use crate::step::{ActivityToken, Pick, Step, Token};
 use crate::tracked::{Tracked, through_the_log};
 use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecution, WorkflowType};
-use atoll_api::temporal::api::enums::v1::{EventType, StartChildWorkflowExecutionFailedCause};
+use atoll_api::temporal::api::enums::v1::{
+    ContinueAsNewInitiator, EventType, StartChildWorkflowExecutionFailedCause, WorkflowExecutionStatus,
+};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -73,9 +75,16 @@ impl World {
         self.runs.iter().map(|run| run.disk.reached).collect()
     }
 
-    /// Runs that followed another by its retry policy.
-    pub(crate) fn retries(&self) -> usize {
-        self.runs.iter().filter(|tracked| tracked.successor().is_some()).count()
+    /// Runs that followed another: by its retry policy, and because it continued as new.
+    pub(crate) fn successors(&self) -> [usize; 2] {
+        let of = |status| {
+            let followed = |tracked: &&Tracked| tracked.successor().is_some();
+            let continued = self.runs.iter().filter(followed);
+            continued
+                .filter(|t| (t.run.status() == WorkflowExecutionStatus::ContinuedAsNew) == status)
+                .count()
+        };
+        [of(false), of(true)]
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
@@ -117,7 +126,8 @@ impl World {
             let next = &self.runs.get(at + 1).expect("one record makes both").run;
             assert_eq!(next.run_id().to_string(), successor);
             assert_eq!(next.started().continued_execution_run_id, tracked.run.run_id().to_string());
-            assert_eq!(next.started().attempt, tracked.run.started().attempt + 1);
+            let retried = next.started().initiator() == ContinueAsNewInitiator::Retry;
+            assert_eq!(next.started().attempt, if retried { tracked.run.started().attempt + 1 } else { 1 });
             assert_eq!(next.first_execution_run_id(), tracked.run.first_execution_run_id());
             assert_ne!(next.start_request_id(), tracked.run.start_request_id(), "no request began it");
             assert!(

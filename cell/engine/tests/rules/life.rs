@@ -22,7 +22,7 @@ pub(crate) struct Life {
     run: Option<Run>,
     /// Runs before it in its chain.
     pub(crate) earlier: Vec<Run>,
-    current: Option<CurrentRun>,
+    pub(crate) current: Option<CurrentRun>,
     workflow_id: Arc<str>,
     namespace: NamespaceConfig,
     pub(crate) limits: Limits,

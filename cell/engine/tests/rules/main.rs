@@ -4,6 +4,7 @@
 
 mod activities;
 mod children;
+mod continue_as_new;
 mod life;
 mod limits;
 mod retries;

@@ -1,6 +1,6 @@
 //! The commands of one answer, in order. Each sees what the ones before it did.
 
-use super::{BadCommand, activities, children, closing, properties, timers};
+use super::{BadCommand, activities, children, closing, continue_as_new, properties, timers};
 use crate::draft::{Draft, Extras};
 use crate::limits::Limits;
 use crate::run::Run;
@@ -18,7 +18,7 @@ pub(super) struct Steps<'a> {
     /// The worker that answers.
     pub(super) identity: &'a str,
     pub(super) completed_event_id: i64,
-    /// Fresh: the run of the next attempt, should the workflow fail and be retried.
+    /// Fresh: the run that follows, should the workflow continue as new, or fail and be retried.
     pub(super) successor_id: uuid::Uuid,
     pub(super) activities: Activities,
     /// Timers started by this answer, by id; `None` where it canceled a running one.
@@ -93,6 +93,10 @@ impl<'a> Steps<'a> {
                 CommandType::CancelWorkflowExecution,
                 Some(Attributes::CancelWorkflowExecutionCommandAttributes(a)),
             ) => closing::cancel(self, draft, a, extras),
+            (
+                CommandType::ContinueAsNewWorkflowExecution,
+                Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a)),
+            ) => continue_as_new::continue_as_new(self, draft, a, extras),
             (CommandType::RecordMarker, Some(Attributes::RecordMarkerCommandAttributes(a))) => {
                 properties::marker(self, draft, a, extras)
             }
@@ -138,6 +142,7 @@ fn cause_of(kind: CommandType) -> Option<Cause> {
         CommandType::CompleteWorkflowExecution => Cause::BadCompleteWorkflowExecutionAttributes,
         CommandType::FailWorkflowExecution => Cause::BadFailWorkflowExecutionAttributes,
         CommandType::CancelWorkflowExecution => Cause::BadCancelWorkflowExecutionAttributes,
+        CommandType::ContinueAsNewWorkflowExecution => Cause::BadContinueAsNewAttributes,
         CommandType::RecordMarker => Cause::BadRecordMarkerAttributes,
         CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
         CommandType::UpsertWorkflowSearchAttributes => Cause::BadSearchAttributes,
@@ -206,7 +211,6 @@ fn is_not_built(kind: CommandType) -> bool {
         kind,
         C::RequestCancelExternalWorkflowExecution
             | C::SignalExternalWorkflowExecution
-            | C::ContinueAsNewWorkflowExecution
             | C::ProtocolMessage
             | C::ScheduleNexusOperation
             | C::RequestCancelNexusOperation
