@@ -6,23 +6,35 @@ use crate::run::RestoreError;
 use crate::transition::Transition;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_internal_api::entity::{Chunk, EntityKey};
+use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::CurrentRunSnapshot;
 use bytes::Bytes;
 use prost::Message;
+use std::collections::VecDeque;
 use uuid::Uuid;
 
-/// Which run of a workflow id is current, and what a start needs to know of it without loading the run.
+/// Messages that a workflow id remembers having taken. Their senders have them forgotten once they have recorded the
+/// answer, so these are messages in flight, and those whose sender's word was lost: of so many the oldest is dropped.
+const TAKEN_LIMIT: usize = 4_096;
+
+/// Bytes of a message's id.
+const ID_BYTES: usize = 16;
+
+/// Which run of a workflow id is current, and what a start needs to know of it without loading the run. Which messages
+/// of other entities the workflow id has taken, so that one that is sent again is taken once, whatever run is current.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CurrentRun {
     key: EntityKey,
     record: CurrentRunSnapshot,
+    /// Oldest first. Few.
+    taken: VecDeque<Uuid>,
 }
 
 impl CurrentRun {
     /// A record before its first transition.
     pub fn new(key: EntityKey) -> Self {
-        Self { key, record: CurrentRunSnapshot::default() }
+        Self { key, record: CurrentRunSnapshot::default(), taken: VecDeque::new() }
     }
 
     /// The current run.
@@ -45,9 +57,24 @@ impl CurrentRun {
         Uuid::from_slice(&self.record.first_execution_run_id).unwrap_or_default()
     }
 
+    /// Whether a message with this id was taken, and is remembered.
+    pub fn has_taken(&self, message_id: Uuid) -> bool {
+        self.taken.contains(&message_id)
+    }
+
+    /// The step that forgets a message.
+    pub(crate) fn forgets(&self, message_id: Uuid) -> Transition {
+        let message_id = Bytes::copy_from_slice(message_id.as_bytes());
+        let kind = Kind::MessageForgotten(log::MessageForgotten { message_id });
+        let mut transition = Transition::of(self.key.clone());
+        transition.changes.push(log::Change { kind: Some(kind) });
+        transition
+    }
+
     /// The state as it is stored.
     pub fn snapshot(&self) -> Bytes {
-        self.record.encode_to_vec().into()
+        let taken: Vec<u8> = self.taken.iter().flat_map(|id| *id.as_bytes()).collect();
+        CurrentRunSnapshot { taken_messages: taken.into(), ..self.record.clone() }.encode_to_vec().into()
     }
 }
 
@@ -57,7 +84,10 @@ impl Stored for CurrentRun {
     }
 
     fn restore(key: EntityKey, base: Bytes, _: &[Chunk]) -> Result<Self, RestoreError> {
-        Ok(Self { key, record: CurrentRunSnapshot::decode(base)? })
+        let mut record = CurrentRunSnapshot::decode(base)?;
+        let taken = std::mem::take(&mut record.taken_messages);
+        let taken = taken.chunks_exact(ID_BYTES).filter_map(|id| Uuid::from_slice(id).ok()).collect();
+        Ok(Self { key, record, taken })
     }
 }
 
@@ -76,7 +106,18 @@ impl Entity for CurrentRun {
                         start_request_id: set.start_request_id.clone(),
                         first_execution_run_id: set.first_execution_run_id.clone(),
                         started_at_ns: set.started_at_ns,
+                        ..Default::default()
                     };
+                }
+                Some(Kind::MessageTaken(taken)) => {
+                    self.taken.extend(Uuid::from_slice(&taken.message_id));
+                    if self.taken.len() > TAKEN_LIMIT {
+                        self.taken.pop_front();
+                    }
+                }
+                Some(Kind::MessageForgotten(gone)) => {
+                    let gone = Uuid::from_slice(&gone.message_id);
+                    self.taken.retain(|taken| gone != Ok(*taken));
                 }
                 Some(Kind::CurrentRunClosed(closed)) if closed.run_id == self.record.run_id => {
                     self.record.status = closed.status;

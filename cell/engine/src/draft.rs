@@ -32,6 +32,7 @@ use bytes::Bytes;
 use prost::Message;
 use std::collections::HashMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What an event carries besides its attributes.
 #[derive(Default)]
@@ -71,6 +72,8 @@ pub(crate) struct Draft<'a> {
     dice: u64,
     /// The run that follows this one.
     successor: Option<Birth>,
+    /// The message of another entity that this step takes.
+    message: Option<Uuid>,
 }
 
 impl<'a> Draft<'a> {
@@ -105,6 +108,7 @@ impl<'a> Draft<'a> {
             task_timeout: asked.min(limits.workflow_task_timeout_max_nanos),
             dice: 0,
             successor: None,
+            message: None,
         }
     }
 
@@ -140,6 +144,11 @@ impl<'a> Draft<'a> {
             EffectKey::Parent | EffectKey::WorkflowTask => (0, 0),
         };
         self.change(Kind::EffectBackedOff(log::EffectBackedOff { id, attempt, retry_at_ns, pending_kind }));
+    }
+
+    /// Notes, in the same record, that the workflow id takes this message.
+    pub(crate) fn take_message(&mut self, message_id: Option<Uuid>) {
+        self.message = message_id;
     }
 
     /// Notes a billable action that leaves no event.
@@ -219,24 +228,38 @@ impl<'a> Draft<'a> {
     pub(crate) fn finish(mut self) -> Vec<Transition> {
         self.settle_waiting();
         let mut transitions = Vec::with_capacity(2);
+        let current = self.current_run_step();
         if let Some(successor) = self.successor {
             transitions.push(self.transition);
             transitions.extend(successor.transitions(self.now, self.limits));
-        } else if let Some(status) = self.closed {
-            let key = self.run.key();
-            let mut current = Transition::of(EntityKey::current_run(key.namespace_id, Arc::clone(&key.id)));
-            let run_id = Bytes::copy_from_slice(key.run_id.as_bytes());
-            let closed = log::CurrentRunClosed { run_id, status: status as i32 };
-            current.changes.push(log::Change { kind: Some(Kind::CurrentRunClosed(closed)) });
-            transitions.push(self.transition);
-            transitions.push(current);
-        } else if !self.transition.events.is_empty()
+        } else if self.closed.is_some()
+            || !self.transition.events.is_empty()
             || !self.transition.changes.is_empty()
             || !self.transition.unrecorded.is_empty()
         {
             transitions.push(self.transition);
         }
+        transitions.extend(current);
         transitions
+    }
+
+    /// What the step means to the current-run record, besides what a successor does to it.
+    fn current_run_step(&self) -> Option<Transition> {
+        let key = self.run.key();
+        let taken = self.message.map(|id| {
+            let message_id = Bytes::copy_from_slice(id.as_bytes());
+            Kind::MessageTaken(log::MessageTaken { message_id })
+        });
+        let closed = self.closed.filter(|_| self.successor.is_none()).map(|status| {
+            let run_id = Bytes::copy_from_slice(key.run_id.as_bytes());
+            Kind::CurrentRunClosed(log::CurrentRunClosed { run_id, status: status as i32 })
+        });
+        let changes: Vec<_> =
+            taken.into_iter().chain(closed).map(|kind| log::Change { kind: Some(kind) }).collect();
+        (!changes.is_empty()).then(|| Transition {
+            changes,
+            ..Transition::of(EntityKey::current_run(key.namespace_id, Arc::clone(&key.id)))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) const COMPLETED: &str = "workflow execution already completed";
 pub(crate) const OTHER_CHAIN: &str = "workflow execution not found";
+pub(crate) const OTHER_PARENT: &str = "workflow parent does not match";
 pub(crate) const TASK_NOT_FOUND: &str = "Workflow task not found.";
 pub(crate) const ACTIVITY_GONE: &str =
     "invalid activityID or activity already timed out or invoking workflow is completed";

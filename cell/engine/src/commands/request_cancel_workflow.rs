@@ -1,10 +1,11 @@
 //! `RequestCancelWorkflowExecution`, also by a parent that closes.
 
 use super::find::found;
+use super::sender::Sender;
 use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras};
 use crate::family::{View, Workflows};
-use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
+use atoll_api::temporal::api::common::v1::Link;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -20,7 +21,7 @@ pub struct RequestCancelWorkflow {
     /// The chain that is meant, by its first run; nil for any.
     pub first_execution_run_id: Uuid,
     /// The workflow that asks, if one does.
-    pub external: Option<WorkflowExecution>,
+    pub sender: Option<Sender>,
     /// Where the request came from.
     pub links: Vec<Link>,
 }
@@ -30,20 +31,29 @@ impl Command for RequestCancelWorkflow {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
-        let run = found!(view.existing());
-        if run.closed() {
+        if self.sender.as_ref().is_some_and(|sender| sender.was_heard(view)) {
             return Decision::unchanged(());
+        }
+        let run = found!(view.existing());
+        let mut draft = Draft::new(run, context);
+        draft.take_message(self.sender.as_ref().and_then(|sender| sender.message(view)));
+        if run.closed() {
+            return draft.accept(());
         }
         found!(super::terminate_workflow::same_chain(run, self.first_execution_run_id));
-        if run.info.cancel_requested {
-            return Decision::unchanged(());
+        if let Some(sender) = &self.sender {
+            found!(sender.may_ask(run));
         }
-        let mut draft = Draft::new(run, context);
+        if run.info.cancel_requested {
+            return draft.accept(());
+        }
+        let (external_initiated_event_id, external) =
+            self.sender.map(|sender| (sender.initiated_event_id, sender.execution)).unzip();
         let requested = history::WorkflowExecutionCancelRequestedEventAttributes {
             cause: self.reason,
             identity: self.identity,
-            external_workflow_execution: self.external,
-            ..Default::default()
+            external_initiated_event_id: external_initiated_event_id.unwrap_or_default(),
+            external_workflow_execution: external,
         };
         draft.outside_with(
             EventType::WorkflowExecutionCancelRequested,

@@ -1,6 +1,7 @@
 //! `SignalWorkflowExecution`.
 
 use super::find::found;
+use super::sender::Sender;
 use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras};
 use crate::family::{View, Workflows};
@@ -12,7 +13,8 @@ use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
-/// Records a signal. A repetition with the same request id is taken and changes nothing.
+/// Records a signal. A repetition with the same request id is taken and changes nothing; one of a workflow's message also
+/// where another run has become current since.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SignalWorkflow {
     /// Name.
@@ -27,6 +29,8 @@ pub struct SignalWorkflow {
     pub header: Option<Header>,
     /// Where the request came from.
     pub links: Vec<Link>,
+    /// The workflow that asks, if one does.
+    pub sender: Option<Sender>,
 }
 
 impl Command for SignalWorkflow {
@@ -34,6 +38,9 @@ impl Command for SignalWorkflow {
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        if self.sender.as_ref().is_some_and(|sender| sender.was_heard(view)) {
+            return Decision::unchanged(());
+        }
         let run = found!(view.existing());
         // Also where the run has closed since: the caller did not see the answer.
         if !self.request_id.is_empty() && run.request_ids.contains(&self.request_id) {
@@ -46,12 +53,17 @@ impl Command for SignalWorkflow {
                 context.limits.signals
             )));
         }
+        if let Some(sender) = &self.sender {
+            found!(sender.may_ask(run));
+        }
         let mut draft = Draft::new(run, context);
+        draft.take_message(self.sender.as_ref().and_then(|sender| sender.message(view)));
         let signaled = history::WorkflowExecutionSignaledEventAttributes {
             signal_name: self.name,
             input: self.input,
             identity: self.identity,
             header: self.header,
+            external_workflow_execution: self.sender.map(|sender| sender.execution),
             ..Default::default()
         };
         draft.outside_with(

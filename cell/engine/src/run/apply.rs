@@ -45,7 +45,10 @@ impl Run {
     fn apply_change(&mut self, change: &Change, touched: &mut Touched) {
         let Some(kind) = &change.kind else { return };
         match kind {
-            Kind::CurrentRunSet(_) | Kind::CurrentRunClosed(_) => {
+            Kind::CurrentRunSet(_)
+            | Kind::CurrentRunClosed(_)
+            | Kind::MessageTaken(_)
+            | Kind::MessageForgotten(_) => {
                 unreachable!("a change of the current-run record is applied to that record")
             }
             Kind::RunOpened(opened) => {

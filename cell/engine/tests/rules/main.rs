@@ -7,6 +7,7 @@ mod children;
 mod continue_as_new;
 mod life;
 mod limits;
+mod messages;
 mod retries;
 mod stored;
 mod tasks;

@@ -5,7 +5,7 @@ use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{
     RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed,
-    ReleaseFirstWorkflowTask, RequestCancelWorkflow, TerminateWorkflow,
+    ReleaseFirstWorkflowTask, RequestCancelWorkflow, Sender, TerminateWorkflow,
 };
 use cell_engine::{ChildTarget, EntityMessage, ParentCloseAction, ParentTarget, Rejection, StartChild};
 use cell_shard::{ShardError, ShardRuntime, Target};
@@ -88,14 +88,14 @@ async fn close(
             gone(shards.execute(&target, terminate(child.first_run_id)).await)?;
         }
         ParentCloseAction::RequestCancel => {
-            let external =
+            let execution =
                 WorkflowExecution { workflow_id: entity.id.to_string(), run_id: entity.run_id.to_string() };
             let request = RequestCancelWorkflow {
                 // The original names no cause here.
                 reason: String::new(),
                 identity: IDENTITY.into(),
                 first_execution_run_id: child.first_run_id,
-                external: Some(external),
+                sender: Some(Sender { execution, ..Default::default() }),
                 links: Vec::new(),
             };
             gone(shards.execute(&target, request).await)?;

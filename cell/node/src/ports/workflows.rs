@@ -69,6 +69,7 @@ impl Workflows for NodeWorkflows {
             request_id: request.request_id,
             header: request.header,
             links: request.links,
+            sender: None,
         };
         self.0.execute(&target, command).await?;
         Ok(wf::SignalWorkflowExecutionResponse::default())
@@ -84,7 +85,7 @@ impl Workflows for NodeWorkflows {
             reason: request.reason,
             identity: request.identity,
             first_execution_run_id: chain(&request.first_execution_run_id)?,
-            external: None,
+            sender: None,
             links: request.links,
         };
         self.0.execute(&target, command).await?;
