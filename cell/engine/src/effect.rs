@@ -68,6 +68,19 @@ impl EffectKind {
     }
 }
 
+impl EntityMessage {
+    /// Namespace and workflow id that the sender's message goes to.
+    pub fn addressee<'a>(&'a self, sender: &EntityKey) -> (Uuid, &'a Arc<str>) {
+        match self {
+            Self::StartChild(child) => (sender.namespace_id, &child.workflow_id),
+            Self::ReleaseChild(child) | Self::CloseChild(child, _) => {
+                (sender.namespace_id, &child.workflow_id)
+            }
+            Self::NotifyParent(parent) => (parent.parent.namespace_id, &parent.parent.id),
+        }
+    }
+}
+
 /// A workflow task that waits for a worker.
 #[derive(Clone, PartialEq, Debug)]
 pub struct WorkflowTaskDispatch {

@@ -1,22 +1,20 @@
 //! Carries out effects: tasks go to matching, messages to other entities.
 
 mod children;
+mod lane;
+mod outbound;
 mod tasks;
 
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::commands::EffectFailed;
-use cell_engine::{Effect, EffectKey, EffectKind};
+use cell_engine::{Effect, EffectKind};
 use cell_matching::Matching;
-use cell_shard::{EffectSink, ShardError, ShardRuntime, Target};
+use cell_shard::{EffectSink, ShardRuntime};
 use cell_store::ShardId;
+use outbound::Outbound;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 pub(crate) use tasks::{key_of, queue_of};
 use tokio_util::task::TaskTracker;
-
-/// A shard that refuses to note a failed message is asked again after this.
-const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Effects of one shard, in order.
 type Delivery = Vec<(EntityKey, Effect)>;
@@ -27,7 +25,9 @@ pub(crate) struct Effects {
     /// Set once the runtime is open; effects of its recovery wait for it.
     shards: OnceLock<Weak<ShardRuntime>>,
     early: Mutex<Vec<(ShardId, Delivery)>>,
-    messages: TaskTracker,
+    outbound: Arc<Outbound>,
+    /// Tasks that are read from the store for matching.
+    pulls: TaskTracker,
 }
 
 impl Effects {
@@ -36,7 +36,8 @@ impl Effects {
             matching,
             shards: OnceLock::new(),
             early: Mutex::new(Vec::new()),
-            messages: TaskTracker::new(),
+            outbound: Arc::default(),
+            pulls: TaskTracker::new(),
         })
     }
 
@@ -44,6 +45,7 @@ impl Effects {
     pub(crate) fn connect(self: &Arc<Self>, shards: &Arc<ShardRuntime>) {
         let early = {
             let mut early = self.early.lock();
+            self.outbound.connect(Arc::downgrade(shards));
             let _ = self.shards.set(Arc::downgrade(shards));
             std::mem::take(&mut *early)
         };
@@ -61,29 +63,9 @@ impl Effects {
             match effect.kind {
                 EffectKind::DispatchWorkflowTask(task) => self.dispatch_workflow_task(shard, &entity, task),
                 EffectKind::DispatchActivity(activity) => self.dispatch_activity(shard, &entity, activity),
-                EffectKind::Send(message) => {
-                    let Some(shards) = self.runtime() else { return };
-                    let key = effect.key;
-                    self.messages.spawn(async move {
-                        let source = Target::run(entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
-                        if let Err(error) = children::deliver(&shards, &source, &entity, message).await {
-                            tracing::debug!(workflow_id = %entity.id, %error, "message backs off");
-                            back_off(&shards, &source, key).await;
-                        }
-                    });
-                }
+                EffectKind::Send(message) => self.outbound.send(entity, effect.key, message),
             }
         }
-    }
-}
-
-/// Notes that a message is to be sent again later. Until it is noted nothing but this task knows: where the shard refuses,
-/// it asks again. Where the shard is lost, its next owner derives the effect anew.
-async fn back_off(shards: &ShardRuntime, source: &Target, key: EffectKey) {
-    while let Err(ShardError::Overloaded(_) | ShardError::Store(_)) =
-        shards.execute(source, EffectFailed(key)).await
-    {
-        tokio::time::sleep(REFUSED_PAUSE).await;
     }
 }
 

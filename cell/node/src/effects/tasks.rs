@@ -70,7 +70,7 @@ impl Effects {
             };
             for pull in pulls {
                 let (effects, stop) = (Arc::clone(&self), stop.clone());
-                self.messages.spawn(async move { stop.run_until_cancelled(effects.bring(pull)).await });
+                self.pulls.spawn(async move { stop.run_until_cancelled(effects.bring(pull)).await });
             }
         }
     }

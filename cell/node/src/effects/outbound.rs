@@ -1,0 +1,127 @@
+//! Carrying messages from entity to entity.
+
+use super::children;
+use super::lane::{Lane, Name};
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::commands::EffectFailed;
+use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage};
+use cell_shard::{ShardError, ShardRuntime, Target};
+use cell_store::ShardId;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// A sender's shard that refuses to say, or to note, something about a message is asked again after this.
+const REFUSED_PAUSE: Duration = Duration::from_millis(200);
+
+/// Messages of all senders, a lane for each shard that they go to. What is on its way is bounded per shard; what has
+/// failed waits in its sender's state.
+#[derive(Default)]
+pub(super) struct Outbound {
+    shards: OnceLock<Weak<ShardRuntime>>,
+    lanes: Mutex<BTreeMap<ShardId, Lane>>,
+    /// Whose sender's shard refused: they are sent again together.
+    refused: Mutex<Vec<(ShardId, Name)>>,
+    carriers: TaskTracker,
+}
+
+impl Outbound {
+    /// Where messages come from and go to. Before this is called none is carried.
+    pub(super) fn connect(&self, shards: Weak<ShardRuntime>) {
+        let _ = self.shards.set(shards);
+    }
+
+    fn runtime(&self) -> Option<Arc<ShardRuntime>> {
+        self.shards.get()?.upgrade()
+    }
+
+    /// Sends a message of an entity. Sending it again while it waits or is on its way changes nothing.
+    pub(super) fn send(self: &Arc<Self>, sender: EntityKey, key: EffectKey, message: EntityMessage) {
+        let Some(shards) = self.runtime() else { return };
+        let (namespace_id, workflow_id) = message.addressee(&sender);
+        let to = shards.shard_of(namespace_id, workflow_id);
+        self.take_in(to, Name { sender, key }, Some(message));
+    }
+
+    fn take_in(self: &Arc<Self>, to: ShardId, name: Name, message: Option<EntityMessage>) {
+        if self.lanes.lock().entry(to).or_default().send(&name, message.as_ref()) {
+            self.carry_on(to, name, message);
+        }
+    }
+
+    /// Carries a message, then others that wait, until none does.
+    fn carry_on(self: &Arc<Self>, to: ShardId, name: Name, message: Option<EntityMessage>) {
+        let mut slot = Slot { outbound: Arc::clone(self), to, carries: None };
+        self.carriers.spawn(async move {
+            let mut next = Some((name, message));
+            while let Some((name, message)) = next {
+                slot.carries = Some(name.clone());
+                slot.outbound.carry(to, &name, message).await;
+                slot.carries = None;
+                next = slot.outbound.landed(to, &name);
+            }
+        });
+    }
+
+    fn landed(&self, to: ShardId, name: &Name) -> Option<(Name, Option<EntityMessage>)> {
+        self.lanes.lock().get_mut(&to)?.landed(name)
+    }
+
+    /// Carries a message, or what its sender says now.
+    async fn carry(self: &Arc<Self>, to: ShardId, name: &Name, message: Option<EntityMessage>) {
+        let Some(shards) = self.runtime() else { return };
+        let sender = &name.sender;
+        let source = Target::run(sender.namespace_id, Arc::clone(&sender.id), sender.run_id);
+        let message = match message {
+            Some(message) => message,
+            None => match shards.read(&source, |view| view.run.and_then(|run| run.effect(name.key))).await {
+                Ok(Some(Effect { kind: EffectKind::Send(message), .. })) => message,
+                // Nobody wants it any more.
+                Ok(_) => return,
+                Err(error) => return self.refused_by_sender(to, name, &error),
+            },
+        };
+        let Err(error) = children::deliver(&shards, &source, sender, message).await else { return };
+        tracing::debug!(workflow_id = %sender.id, %error, "message backs off");
+        // The pause is state: until it is noted nothing but this carrier knows that the message did not arrive.
+        if let Err(error) = shards.execute(&source, EffectFailed(name.key)).await {
+            self.refused_by_sender(to, name, &error);
+        }
+    }
+
+    /// The shard of a message's sender does not answer: it is asked again a little later. Where the shard is lost, its
+    /// next owner derives the message anew.
+    fn refused_by_sender(self: &Arc<Self>, to: ShardId, name: &Name, error: &ShardError) {
+        if !matches!(error, ShardError::Overloaded(_) | ShardError::Store(_)) {
+            return;
+        }
+        let mut refused = self.refused.lock();
+        refused.push((to, name.clone()));
+        if refused.len() == 1 {
+            let outbound = Arc::clone(self);
+            self.carriers.spawn(async move {
+                tokio::time::sleep(REFUSED_PAUSE).await;
+                let refused = std::mem::take(&mut *outbound.refused.lock());
+                refused.into_iter().for_each(|(to, name)| outbound.take_in(to, name, None));
+            });
+        }
+    }
+}
+
+/// A carrier. One that panics leaves its place to another.
+struct Slot {
+    outbound: Arc<Outbound>,
+    to: ShardId,
+    carries: Option<Name>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let Some(name) = self.carries.take() else { return };
+        if let Some((name, message)) = self.outbound.landed(self.to, &name) {
+            self.outbound.carry_on(self.to, name, message);
+        }
+    }
+}
