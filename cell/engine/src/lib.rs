@@ -14,10 +14,10 @@
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
 //! children do):
 //! 1. its message in `state.proto` and its field in `RunSnapshot`;
-//! 2. a file in `run/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
+//! 2. a file in `run/collections/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
 //! 3. its line in `run/collections.rs`. Snapshots, chunks, deadlines, back-off, effects and the fold of events follow;
-//! 4. where it tells other entities something, a variant of [`EntityMessage`], carried out by the node (`effects/`),
-//!    and the commands that tell it what came of that;
+//! 4. where it tells other entities something, a variant of [`EntityMessage`], carried out by the node
+//!    (`effects/messages/`), and the commands that tell it what came of that;
 //! 5. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with a limit in [`Limits`].
 //!
 //! To add a kind of entity:

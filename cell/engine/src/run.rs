@@ -1,11 +1,9 @@
 //! A workflow run's mutable state.
 
-mod activities;
 mod apply;
 mod buffer;
 mod buffered;
 mod checkpoint;
-mod children;
 mod chunks;
 mod collection;
 mod collections;
@@ -17,7 +15,6 @@ mod pending;
 mod priority;
 mod request_ids;
 mod snapshot;
-mod timers;
 
 pub use checkpoint::Receipt;
 pub use collections::PendingKind;

@@ -1,7 +1,7 @@
 //! Carries out effects: tasks go to matching, messages to other entities.
 
-mod children;
 mod lane;
+mod messages;
 mod outbound;
 mod tasks;
 

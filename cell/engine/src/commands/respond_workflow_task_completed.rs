@@ -124,7 +124,7 @@ impl RespondWorkflowTaskCompleted {
             activities: Activities::default(),
             timers: HashMap::new(),
             dropped_timers: Vec::new(),
-            new_children: 0,
+            new_children: Vec::new(),
         };
         if let Err(bad) = steps.take(&mut draft, &self.commands, &self.bad_search_attributes) {
             return fail(run, task, &self.identity, bad, context);

@@ -1,4 +1,8 @@
-//! Every collection of a run: the one place that names them all.
+//! Every collection of a run: the one place that names them all. What is special of each is in a file of its own.
+
+mod activities;
+mod children;
+mod timers;
 
 use super::collection::Collection;
 use super::pending::Pending;

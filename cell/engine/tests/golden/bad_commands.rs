@@ -108,15 +108,10 @@ fn commands_that_are_not_built_fail_the_task_and_are_named() {
         ..Default::default()
     };
     let continued = W::ContinueAsNewWorkflowExecutionCommandAttributes(continued);
-    let signal = W::SignalExternalWorkflowExecutionCommandAttributes(Default::default());
     for (command, message) in [
         (
             of(C::ContinueAsNewWorkflowExecution, continued),
             "cron_schedule of a continue-as-new is not supported",
-        ),
-        (
-            of(C::SignalExternalWorkflowExecution, signal),
-            "command SignalExternalWorkflowExecution is not supported",
         ),
         (
             Command { command_type: C::ScheduleNexusOperation as i32, ..Default::default() },

@@ -103,7 +103,7 @@ pub(crate) fn bulk(bytes: usize) -> Payloads {
     Payloads { payloads: vec![Payload { data: vec![7; bytes].into(), ..Default::default() }] }
 }
 
-fn command(kind: C, attributes: Option<A>) -> Command {
+pub(crate) fn command(kind: C, attributes: Option<A>) -> Command {
     Command { command_type: kind as i32, attributes, ..Default::default() }
 }
 

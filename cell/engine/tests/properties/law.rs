@@ -1,6 +1,6 @@
 //! Judging a history by the table of successors.
 
-use crate::law_table::{Does, Needs, TABLE};
+use crate::law_table::{Does, Named, Needs, TABLE, named};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
@@ -30,17 +30,8 @@ pub(crate) struct Judge {
     activities: BTreeMap<i64, Open>,
     timers: BTreeMap<i64, Open>,
     children: BTreeMap<i64, Open>,
-}
-
-/// What an event names.
-#[derive(Clone, Default, Debug)]
-struct Named {
-    /// Scheduled, timer started, or initiated event.
-    subject: i64,
-    started: i64,
-    completed: i64,
-    cancel: i64,
-    name: String,
+    /// Messages to other workflows.
+    messages: BTreeSet<i64>,
 }
 
 impl Judge {
@@ -96,6 +87,7 @@ impl Judge {
             Needs::NothingPassing => self.passing.is_empty(),
             Needs::TimerOpen => self.timers.get(&named.subject).is_some_and(|timer| timer.name == named.name),
             Needs::ChildInitiated => child.is_some_and(|c| c.started == 0),
+            Needs::MessageOpen => self.messages.contains(&named.subject),
             Needs::ChildStarted => child.is_some_and(|c| c.started != 0 && c.started == named.started),
         }
     }
@@ -134,6 +126,8 @@ impl Judge {
             Does::OpensChild => drop(self.children.insert(id, open)),
             Does::StartsChild => self.children.entry(named.subject).or_default().started = id,
             Does::ClosesChild => drop(self.children.remove(&named.subject)),
+            Does::OpensMessage => drop(self.messages.insert(id)),
+            Does::ClosesMessage => drop(self.messages.remove(&named.subject)),
             Does::ClosesRun => self.closed = true,
         }
     }
@@ -142,58 +136,6 @@ impl Judge {
 /// Which open ones have this id.
 fn holders<'a>(all: &'a BTreeMap<i64, Open>, name: &'a str) -> impl Iterator<Item = i64> + 'a {
     all.iter().filter(move |(_, open)| open.name == name).map(|(id, _)| *id)
-}
-
-/// Reads fields of an attributes message into `Named`.
-macro_rules! names {
-    ($attributes:expr, { $($variant:ident { $($field:ident: $from:ident),* })* }) => {
-        match $attributes {
-            $(Some(A::$variant(a)) => Named { $($field: a.$from.clone().into(),)* ..Default::default() },)*
-            _ => Named::default(),
-        }
-    };
-}
-
-fn named(event: &HistoryEvent) -> Named {
-    names!(&event.attributes, {
-        WorkflowTaskStartedEventAttributes { subject: scheduled_event_id }
-        WorkflowTaskCompletedEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        WorkflowTaskFailedEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        WorkflowTaskTimedOutEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        ActivityTaskScheduledEventAttributes { name: activity_id, completed: workflow_task_completed_event_id }
-        ActivityTaskCancelRequestedEventAttributes {
-            subject: scheduled_event_id, completed: workflow_task_completed_event_id
-        }
-        ActivityTaskStartedEventAttributes { subject: scheduled_event_id }
-        ActivityTaskCompletedEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        ActivityTaskFailedEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        ActivityTaskTimedOutEventAttributes { subject: scheduled_event_id, started: started_event_id }
-        ActivityTaskCanceledEventAttributes {
-            subject: scheduled_event_id, started: started_event_id, cancel: latest_cancel_requested_event_id
-        }
-        TimerStartedEventAttributes { name: timer_id, completed: workflow_task_completed_event_id }
-        TimerFiredEventAttributes { name: timer_id, subject: started_event_id }
-        TimerCanceledEventAttributes {
-            name: timer_id, subject: started_event_id, completed: workflow_task_completed_event_id
-        }
-        MarkerRecordedEventAttributes { completed: workflow_task_completed_event_id }
-        UpsertWorkflowSearchAttributesEventAttributes { completed: workflow_task_completed_event_id }
-        WorkflowPropertiesModifiedEventAttributes { completed: workflow_task_completed_event_id }
-        StartChildWorkflowExecutionInitiatedEventAttributes {
-            name: workflow_id, completed: workflow_task_completed_event_id
-        }
-        StartChildWorkflowExecutionFailedEventAttributes { subject: initiated_event_id }
-        ChildWorkflowExecutionStartedEventAttributes { subject: initiated_event_id }
-        ChildWorkflowExecutionCompletedEventAttributes { subject: initiated_event_id, started: started_event_id }
-        ChildWorkflowExecutionFailedEventAttributes { subject: initiated_event_id, started: started_event_id }
-        ChildWorkflowExecutionCanceledEventAttributes { subject: initiated_event_id, started: started_event_id }
-        ChildWorkflowExecutionTimedOutEventAttributes { subject: initiated_event_id, started: started_event_id }
-        ChildWorkflowExecutionTerminatedEventAttributes { subject: initiated_event_id, started: started_event_id }
-        WorkflowExecutionCompletedEventAttributes { completed: workflow_task_completed_event_id }
-        WorkflowExecutionFailedEventAttributes { completed: workflow_task_completed_event_id }
-        WorkflowExecutionContinuedAsNewEventAttributes { completed: workflow_task_completed_event_id }
-        WorkflowExecutionCanceledEventAttributes { completed: workflow_task_completed_event_id }
-    })
 }
 
 mod tests {

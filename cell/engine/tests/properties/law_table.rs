@@ -1,6 +1,8 @@
-//! Which event may follow which: the table of successors.
+//! Which event may follow which: the table of successors, and what events name.
 
 use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 
 /// What must be true of the history so far. Ids are those that the event's attributes name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +37,8 @@ pub(crate) enum Needs {
     TimerOpen,
     /// The named child is initiated and has not started.
     ChildInitiated,
+    /// The named message to another workflow is on its way.
+    MessageOpen,
     /// The named child has started, with the started event that is named.
     ChildStarted,
 }
@@ -56,6 +60,8 @@ pub(crate) enum Does {
     OpensChild,
     StartsChild,
     ClosesChild,
+    OpensMessage,
+    ClosesMessage,
     ClosesRun,
 }
 
@@ -117,3 +123,66 @@ pub(crate) const TABLE: &[Law] = &[
     law(E::WorkflowExecutionTerminated, &[N::NoTaskStarted], D::ClosesRun),
     law(E::WorkflowExecutionTimedOut, &[N::NoTaskStarted], D::ClosesRun),
 ];
+
+/// What an event names.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Named {
+    /// Scheduled, timer started, or initiated event.
+    pub(crate) subject: i64,
+    pub(crate) started: i64,
+    pub(crate) completed: i64,
+    pub(crate) cancel: i64,
+    pub(crate) name: String,
+}
+
+/// Reads fields of an attributes message into `Named`.
+macro_rules! names {
+    ($attributes:expr, { $($variant:ident { $($field:ident: $from:ident),* })* }) => {
+        match $attributes {
+            $(Some(A::$variant(a)) => Named { $($field: a.$from.clone().into(),)* ..Default::default() },)*
+            _ => Named::default(),
+        }
+    };
+}
+
+pub(crate) fn named(event: &HistoryEvent) -> Named {
+    names!(&event.attributes, {
+        WorkflowTaskStartedEventAttributes { subject: scheduled_event_id }
+        WorkflowTaskCompletedEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        WorkflowTaskFailedEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        WorkflowTaskTimedOutEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        ActivityTaskScheduledEventAttributes { name: activity_id, completed: workflow_task_completed_event_id }
+        ActivityTaskCancelRequestedEventAttributes {
+            subject: scheduled_event_id, completed: workflow_task_completed_event_id
+        }
+        ActivityTaskStartedEventAttributes { subject: scheduled_event_id }
+        ActivityTaskCompletedEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        ActivityTaskFailedEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        ActivityTaskTimedOutEventAttributes { subject: scheduled_event_id, started: started_event_id }
+        ActivityTaskCanceledEventAttributes {
+            subject: scheduled_event_id, started: started_event_id, cancel: latest_cancel_requested_event_id
+        }
+        TimerStartedEventAttributes { name: timer_id, completed: workflow_task_completed_event_id }
+        TimerFiredEventAttributes { name: timer_id, subject: started_event_id }
+        TimerCanceledEventAttributes {
+            name: timer_id, subject: started_event_id, completed: workflow_task_completed_event_id
+        }
+        MarkerRecordedEventAttributes { completed: workflow_task_completed_event_id }
+        UpsertWorkflowSearchAttributesEventAttributes { completed: workflow_task_completed_event_id }
+        WorkflowPropertiesModifiedEventAttributes { completed: workflow_task_completed_event_id }
+        StartChildWorkflowExecutionInitiatedEventAttributes {
+            name: workflow_id, completed: workflow_task_completed_event_id
+        }
+        StartChildWorkflowExecutionFailedEventAttributes { subject: initiated_event_id }
+        ChildWorkflowExecutionStartedEventAttributes { subject: initiated_event_id }
+        ChildWorkflowExecutionCompletedEventAttributes { subject: initiated_event_id, started: started_event_id }
+        ChildWorkflowExecutionFailedEventAttributes { subject: initiated_event_id, started: started_event_id }
+        ChildWorkflowExecutionCanceledEventAttributes { subject: initiated_event_id, started: started_event_id }
+        ChildWorkflowExecutionTimedOutEventAttributes { subject: initiated_event_id, started: started_event_id }
+        ChildWorkflowExecutionTerminatedEventAttributes { subject: initiated_event_id, started: started_event_id }
+        WorkflowExecutionCompletedEventAttributes { completed: workflow_task_completed_event_id }
+        WorkflowExecutionFailedEventAttributes { completed: workflow_task_completed_event_id }
+        WorkflowExecutionContinuedAsNewEventAttributes { completed: workflow_task_completed_event_id }
+        WorkflowExecutionCanceledEventAttributes { completed: workflow_task_completed_event_id }
+    })
+}

@@ -7,6 +7,7 @@ mod disk;
 mod law;
 mod law_table;
 mod step;
+mod told;
 mod tracked;
 mod world;
 

@@ -1,7 +1,9 @@
 //! What may be asked of a workflow id, drawn at random. Small numbers pick among what there is when the step is taken.
 
 use crate::answers::{Answer, any_answer};
+use crate::told::{Told, any_told};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// One thing that is asked.
 #[derive(Clone, Debug)]
@@ -80,11 +82,10 @@ pub(crate) enum Step {
         how: u8,
         other_run: bool,
     },
+    /// What came of a message to another entity.
+    Told(Arc<dyn Told>),
     ReleaseFirstTask,
     ParentNotified,
-    EffectFailed {
-        child: Option<Pick>,
-    },
 }
 
 /// A token: the newest, or any that was ever handed out.
@@ -121,7 +122,7 @@ fn activity() -> impl Strategy<Value = ActivityToken> {
     ]
 }
 
-fn pick() -> impl Strategy<Value = Pick> {
+pub(crate) fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![9 => any::<u8>().prop_map(Pick::There), 1 => (0i64..40).prop_map(Pick::Event)]
 }
 
@@ -152,7 +153,7 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(child, how, other_run)| Step::ChildClosed { child, how, other_run }),
         2 => Just(Step::ReleaseFirstTask),
         1 => Just(Step::ParentNotified),
-        2 => prop::option::of(pick()).prop_map(|child| Step::EffectFailed { child }),
+        2 => any_told().prop_map(Step::Told),
     ]
 }
 

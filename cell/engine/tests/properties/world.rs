@@ -16,7 +16,7 @@ use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
     Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, EntityMessage, IdSource,
-    Limits, NamespaceConfig, PendingKind, Rejection, Stored as _, Time, View, Workflows,
+    Limits, NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -88,7 +88,10 @@ impl World {
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
-    fn ask<C: Command<Family = Workflows> + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+    pub(crate) fn ask<C: Command<Family = Workflows> + Clone>(
+        &mut self,
+        command: C,
+    ) -> Result<C::Reply, Rejection> {
         let before = self.snapshots();
         let ids = self.ids.clone();
         let again = self.decide(command.clone());
@@ -165,7 +168,13 @@ impl World {
         current.chain(self.runs.iter().map(|tracked| tracked.run.snapshot())).collect()
     }
 
-    fn state(&self) -> RunSnapshot {
+    /// Messages that the current run wants sent.
+    pub(crate) fn messages(&self) -> Vec<EffectKey> {
+        let messages = self.runs.last().into_iter().flat_map(|tracked| tracked.run.messages());
+        messages.map(|message| message.key).collect()
+    }
+
+    pub(crate) fn state(&self) -> RunSnapshot {
         let snapshot = self.runs.last().map(|tracked| tracked.run.snapshot()).unwrap_or_default();
         RunSnapshot::decode(snapshot).expect("decodes")
     }
@@ -295,12 +304,7 @@ impl World {
                 };
                 self.ask(closed).ok();
             }
-            Step::EffectFailed { child } => {
-                let key = child.map_or(EffectKey::Parent, |child| {
-                    EffectKey::Pending(PendingKind::Child, self.child(child))
-                });
-                self.ask(EffectFailed(key)).ok();
-            }
+            Step::Told(told) => told.tell(self),
             other => unreachable!("{other:?} is taken elsewhere"),
         }
     }

@@ -1,7 +1,7 @@
 //! Carrying messages from entity to entity.
 
-use super::children;
 use super::lane::{Lane, Name};
+use super::messages;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::EffectFailed;
 use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage};
@@ -83,7 +83,7 @@ impl Outbound {
                 Err(error) => return self.refused_by_sender(to, name, &error),
             },
         };
-        let Err(error) = children::deliver(&shards, &source, sender, message).await else { return };
+        let Err(error) = messages::deliver(&shards, &source, sender, message).await else { return };
         tracing::debug!(workflow_id = %sender.id, %error, "message backs off");
         // The pause is state: until it is noted nothing but this carrier knows that the message did not arrive.
         if let Err(error) = shards.execute(&source, EffectFailed(name.key)).await {

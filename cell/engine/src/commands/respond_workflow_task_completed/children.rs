@@ -72,7 +72,7 @@ pub(super) fn start(
         Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated),
         extras,
     );
-    steps.new_children += 1;
+    steps.new_children.push(wanted.workflow_id.clone());
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn check(
     let name = |field: &str| format!("StartChildWorkflowExecutionCommandAttributes.{field}");
     sizes::check(limit, cause, &name(" Input"), wanted.input.as_ref())?;
     sizes::check(limit, cause, &name("Memo"), wanted.memo.as_ref())?;
-    let count = steps.run.pending.children.len() + steps.new_children;
+    let count = steps.run.pending.children.len() + steps.new_children.len();
     if count >= steps.limits.pending_children {
         return Err(BadCommand::FailsTask(
             Cause::PendingChildWorkflowsLimitExceeded,

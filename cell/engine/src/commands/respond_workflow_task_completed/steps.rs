@@ -25,8 +25,8 @@ pub(super) struct Steps<'a> {
     pub(super) timers: HashMap<String, Option<i64>>,
     /// Timers that were canceled while their FIRED event waits in the buffer.
     pub(super) dropped_timers: Vec<i64>,
-    /// Children initiated by this answer.
-    pub(super) new_children: usize,
+    /// Workflow ids of the children initiated by this answer.
+    pub(super) new_children: Vec<String>,
 }
 
 /// What one answer did to activities.

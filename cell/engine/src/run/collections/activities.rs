@@ -1,13 +1,13 @@
 //! Pending activities.
 
-use super::apply::Touched;
-use super::collection::{Item, Touch, Wants};
-use super::collections::PendingKind;
-use super::deadlines::Due;
-use super::effects::priority;
-use super::{Run, nanos};
+use super::PendingKind;
 use crate::describe::Description;
 use crate::effect::{ActivityDispatch, EffectKind};
+use crate::run::apply::Touched;
+use crate::run::collection::{Item, Touch, Wants};
+use crate::run::deadlines::Due;
+use crate::run::effects::priority;
+use crate::run::{Run, nanos};
 use crate::time::Time;
 use atoll_api::temporal::api::history::v1::ActivityTaskScheduledEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -154,7 +154,7 @@ fn moments(activity: &Activity) -> [(i64, Due); 5] {
 }
 
 impl Run {
-    pub(super) fn apply_activity_change(&mut self, kind: &Kind, touched: &mut Touched) {
+    pub(in crate::run) fn apply_activity_change(&mut self, kind: &Kind, touched: &mut Touched) {
         let mut change = |id, change: &dyn Fn(&mut Activity)| self.change(id, touched, change);
         match kind {
             Kind::ActivityStarted(started) => change(started.scheduled_event_id, &|activity| {

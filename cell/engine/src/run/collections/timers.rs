@@ -1,11 +1,11 @@
 //! User timers.
 
-use super::Run;
-use super::collection::{Item, Touch, Wants};
-use super::collections::PendingKind;
-use super::deadlines::Due;
-use super::nanos;
+use super::PendingKind;
 use crate::effect::EffectKind;
+use crate::run::Run;
+use crate::run::collection::{Item, Touch, Wants};
+use crate::run::deadlines::Due;
+use crate::run::nanos;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::state::v1::{RunSnapshot, Timer};
 

@@ -1,13 +1,13 @@
 //! Children: pending ones of an open run, and those that a closed run still has something to tell.
 
-use super::Run;
-use super::apply::Touched;
-use super::collection::{Item, Touch, Wants};
-use super::collections::PendingKind;
-use super::deadlines::Due;
+use super::PendingKind;
 use crate::commands::{ParentLink, StartWorkflow};
 use crate::describe::Description;
 use crate::effect::{ChildTarget, EffectKind, EntityMessage, ParentCloseAction, StartChild};
+use crate::run::Run;
+use crate::run::apply::Touched;
+use crate::run::collection::{Item, Touch, Wants};
+use crate::run::deadlines::Due;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::ParentClosePolicy;
 use atoll_api::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
@@ -196,7 +196,7 @@ fn start(child: &Child, run: &Run) -> StartWorkflow {
 }
 
 impl Run {
-    pub(super) fn apply_child_change(&mut self, kind: &Kind, touched: &mut Touched) {
+    pub(in crate::run) fn apply_child_change(&mut self, kind: &Kind, touched: &mut Touched) {
         match kind {
             Kind::ChildReleased(released) => {
                 self.change(released.initiated_event_id, touched, |child: &mut Child| {

@@ -1,5 +1,6 @@
 //! Messages between parents and children. Every one may arrive twice.
 
+use super::gone;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 use atoll_internal_api::entity::EntityKey;
@@ -7,7 +8,7 @@ use cell_engine::commands::{
     RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed,
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, Sender, TerminateWorkflow,
 };
-use cell_engine::{ChildTarget, EntityMessage, ParentCloseAction, ParentTarget, Rejection, StartChild};
+use cell_engine::{ChildTarget, ParentCloseAction, ParentTarget, Rejection, StartChild};
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -16,22 +17,11 @@ use uuid::Uuid;
 const REASON: &str = "by parent close policy";
 const IDENTITY: &str = "history-service";
 
-/// Delivers one message of `source`. An error means that it is to be tried again later.
-pub(super) async fn deliver(
+pub(super) async fn start(
     shards: &ShardRuntime,
-    source: &Target,
-    entity: &EntityKey,
-    message: EntityMessage,
+    parent: &Target,
+    child: StartChild,
 ) -> Result<(), ShardError> {
-    match message {
-        EntityMessage::StartChild(child) => start(shards, source, *child).await,
-        EntityMessage::ReleaseChild(child) => release(shards, source, child).await,
-        EntityMessage::CloseChild(child, action) => close(shards, source, entity, child, action).await,
-        EntityMessage::NotifyParent(parent) => notify(shards, source, parent).await,
-    }
-}
-
-async fn start(shards: &ShardRuntime, parent: &Target, child: StartChild) -> Result<(), ShardError> {
     let target = Target::current(parent.namespace_id, Arc::clone(&child.workflow_id));
     let initiated_event_id = child.initiated_event_id;
     match shards.execute(&target, child.start).await {
@@ -66,7 +56,11 @@ async fn failed(
     Ok(())
 }
 
-async fn release(shards: &ShardRuntime, parent: &Target, child: ChildTarget) -> Result<(), ShardError> {
+pub(super) async fn release(
+    shards: &ShardRuntime,
+    parent: &Target,
+    child: ChildTarget,
+) -> Result<(), ShardError> {
     let target = Target::run(parent.namespace_id, child.workflow_id, child.first_run_id);
     gone(shards.execute(&target, ReleaseFirstWorkflowTask).await)?;
     let initiated_event_id = child.initiated_event_id;
@@ -74,7 +68,7 @@ async fn release(shards: &ShardRuntime, parent: &Target, child: ChildTarget) -> 
     Ok(())
 }
 
-async fn close(
+pub(super) async fn close(
     shards: &ShardRuntime,
     parent: &Target,
     entity: &EntityKey,
@@ -109,7 +103,11 @@ async fn close(
     Ok(())
 }
 
-async fn notify(shards: &ShardRuntime, child: &Target, parent: ParentTarget) -> Result<(), ShardError> {
+pub(super) async fn notify(
+    shards: &ShardRuntime,
+    child: &Target,
+    parent: ParentTarget,
+) -> Result<(), ShardError> {
     let target = Target::run(parent.parent.namespace_id, parent.parent.id, parent.parent.run_id);
     gone(shards.execute(&target, parent.closed).await)?;
     gone(shards.execute(child, RecordParentNotified).await)?;
@@ -122,14 +120,5 @@ fn terminate(first_execution_run_id: Uuid) -> TerminateWorkflow {
         identity: IDENTITY.into(),
         first_execution_run_id,
         ..Default::default()
-    }
-}
-
-/// Whether the addressed run is closed or does not exist: the message has nobody to reach, which is an answer.
-fn gone<R>(outcome: Result<R, ShardError>) -> Result<bool, ShardError> {
-    match outcome {
-        Ok(_) => Ok(false),
-        Err(ShardError::Rejected(Rejection::NotFound(_)) | ShardError::UnknownNamespace(_)) => Ok(true),
-        Err(error) => Err(error),
     }
 }
