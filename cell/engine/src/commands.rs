@@ -2,6 +2,7 @@
 
 mod activity_closing;
 mod effect_failed;
+mod external;
 mod find;
 mod record_activity_heartbeat;
 mod record_activity_started;
@@ -25,6 +26,7 @@ mod terminate_workflow;
 mod wake;
 
 pub use effect_failed::EffectFailed;
+pub use external::{RecordExternalCancel, RecordExternalSignal};
 pub use find::{ActivityRef, TaskRef};
 pub use record_activity_heartbeat::{HeartbeatReply, RecordActivityHeartbeat};
 pub use record_activity_started::{RecordActivityStarted, StartedActivity};

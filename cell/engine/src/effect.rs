@@ -53,6 +53,10 @@ pub enum EntityMessage {
     /// Tell the parent how this run closed (`RecordChildClosed` on the parent), then record that it
     /// knows (`RecordParentNotified` on this run).
     NotifyParent(ParentTarget),
+    /// Signal a workflow, then tell the sender what came of it (`RecordExternalSignal`).
+    SignalExternal(Box<SignalExternal>),
+    /// Ask a workflow to cancel, then tell the sender what came of it (`RecordExternalCancel`).
+    CancelExternal(Box<CancelExternal>),
 }
 
 impl EffectKind {
@@ -77,6 +81,8 @@ impl EntityMessage {
                 (sender.namespace_id, &child.workflow_id)
             }
             Self::NotifyParent(parent) => (parent.parent.namespace_id, &parent.parent.id),
+            Self::SignalExternal(signal) => (sender.namespace_id, &signal.target.workflow_id),
+            Self::CancelExternal(cancel) => (sender.namespace_id, &cancel.target.workflow_id),
         }
     }
 }
@@ -151,6 +157,37 @@ pub struct ParentTarget {
     pub parent: EntityKey,
     /// What to run there.
     pub closed: crate::commands::RecordChildClosed,
+}
+
+/// A workflow of the sender's namespace that is no child of it, or need not be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExternalTarget {
+    /// Its id.
+    pub workflow_id: Arc<str>,
+    /// The run that is meant; the current one when the message arrives where there is none.
+    pub run_id: Option<Uuid>,
+}
+
+/// A signal to another workflow.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SignalExternal {
+    /// Initiated event id in the sender.
+    pub initiated_event_id: i64,
+    /// Whom to signal.
+    pub target: ExternalTarget,
+    /// What to run there.
+    pub signal: crate::commands::SignalWorkflow,
+}
+
+/// A cancel request to another workflow.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CancelExternal {
+    /// Initiated event id in the sender.
+    pub initiated_event_id: i64,
+    /// Whom to ask.
+    pub target: ExternalTarget,
+    /// What to run there.
+    pub request: crate::commands::RequestCancelWorkflow,
 }
 
 /// The difference that one transition makes.

@@ -7,6 +7,10 @@ pub struct Limits {
     pub pending_activities: usize,
     /// Children that are pending at a time.
     pub pending_children: usize,
+    /// Signals to other workflows that are on their way at a time.
+    pub pending_signals: usize,
+    /// Cancel requests to other workflows that are on their way at a time.
+    pub pending_cancels: usize,
     /// Signals over the life of a run.
     pub signals: i64,
     /// Events that may wait for a started workflow task to end.
@@ -47,6 +51,8 @@ impl Default for Limits {
         Self {
             pending_activities: 2_000,
             pending_children: 2_000,
+            pending_signals: 2_000,
+            pending_cancels: 2_000,
             signals: 10_000,
             buffered_events: 100,
             buffered_bytes: 2 << 20,

@@ -12,6 +12,8 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
     Limits {
         pending_activities: set.pending_activities.unwrap_or(default.pending_activities),
         pending_children: set.pending_children.unwrap_or(default.pending_children),
+        pending_signals: set.pending_signals.unwrap_or(default.pending_signals),
+        pending_cancels: set.pending_cancels.unwrap_or(default.pending_cancels),
         signals: count(set.signals, default.signals),
         buffered_events: set.buffered_events.unwrap_or(default.buffered_events),
         buffered_bytes: set.buffered_bytes.unwrap_or(default.buffered_bytes),

@@ -5,6 +5,7 @@ mod checks;
 mod children;
 mod closing;
 mod continue_as_new;
+mod external;
 mod properties;
 mod sizes;
 mod steps;
@@ -125,6 +126,7 @@ impl RespondWorkflowTaskCompleted {
             timers: HashMap::new(),
             dropped_timers: Vec::new(),
             new_children: Vec::new(),
+            external: Default::default(),
         };
         if let Err(bad) = steps.take(&mut draft, &self.commands, &self.bad_search_attributes) {
             return fail(run, task, &self.identity, bad, context);

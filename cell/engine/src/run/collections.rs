@@ -2,6 +2,7 @@
 
 mod activities;
 mod children;
+mod external;
 mod timers;
 
 use super::collection::Collection;
@@ -68,6 +69,10 @@ collections! {
     Timer = 17, timers: state::Timer;
     /// A child, by the id of its INITIATED event.
     Child = 18, children: state::Child;
+    /// A signal to another workflow, by the id of its INITIATED event.
+    ExternalSignal = 19, external_signals: state::ExternalSignal;
+    /// A cancel request to another workflow, by the id of its INITIATED event.
+    ExternalCancel = 20, external_cancels: state::ExternalCancel;
 }
 
 impl PendingKind {

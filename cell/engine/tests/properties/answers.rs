@@ -45,6 +45,11 @@ pub(crate) enum Answer {
         id: u8,
         policy: u8,
     },
+    /// Signals another workflow, or asks it to cancel.
+    Tell {
+        id: u8,
+        cancel: bool,
+    },
     Upsert {
         field: u8,
         value: u8,
@@ -79,6 +84,7 @@ pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
         6 => (0u8..5).prop_map(|id| Answer::CancelTimer { id }),
         4 => prop::bool::weighted(0.9).prop_map(|named| Answer::Marker { named }),
         14 => (0u8..20, 0u8..4).prop_map(|(id, policy)| Answer::Child { id, policy }),
+        8 => (0u8..10, any::<bool>()).prop_map(|(id, cancel)| Answer::Tell { id, cancel }),
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Upsert { field, value }),
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Memo { field, value }),
         2 => Just(Answer::Complete),
@@ -142,6 +148,7 @@ impl Answer {
                 command(C::RecordMarker, Some(A::RecordMarkerCommandAttributes(marker)))
             }
             Answer::Child { id, policy } => child(id, policy),
+            Answer::Tell { id, cancel } => crate::external::tell(id, cancel),
             Answer::Upsert { field, value } => {
                 let indexed_fields = [(name("f", field), payload(value))].into_iter().collect();
                 let upsert = command::UpsertWorkflowSearchAttributesCommandAttributes {

@@ -79,6 +79,7 @@ const fn law(event: E, needs: &'static [Needs], does: Does) -> Law {
 use Does as D;
 use Needs as N;
 
+const ANSWERED: &[Needs] = &[N::NoTaskStarted, N::MessageOpen];
 const CHILD_CLOSES: &[Needs] = &[N::NoTaskStarted, N::ChildStarted];
 
 /// Every event that a history may hold. An event that is not listed is illegal.
@@ -116,6 +117,12 @@ pub(crate) const TABLE: &[Law] = &[
     law(E::ChildWorkflowExecutionCanceled, CHILD_CLOSES, D::ClosesChild),
     law(E::ChildWorkflowExecutionTimedOut, CHILD_CLOSES, D::ClosesChild),
     law(E::ChildWorkflowExecutionTerminated, CHILD_CLOSES, D::ClosesChild),
+    law(E::SignalExternalWorkflowExecutionInitiated, &[N::InCompletion], D::OpensMessage),
+    law(E::SignalExternalWorkflowExecutionFailed, ANSWERED, D::ClosesMessage),
+    law(E::ExternalWorkflowExecutionSignaled, ANSWERED, D::ClosesMessage),
+    law(E::RequestCancelExternalWorkflowExecutionInitiated, &[N::InCompletion], D::OpensMessage),
+    law(E::RequestCancelExternalWorkflowExecutionFailed, ANSWERED, D::ClosesMessage),
+    law(E::ExternalWorkflowExecutionCancelRequested, ANSWERED, D::ClosesMessage),
     law(E::WorkflowExecutionCompleted, &[N::InCompletion, N::NoTask], D::ClosesRun),
     law(E::WorkflowExecutionFailed, &[N::InCompletion, N::NoTask], D::ClosesRun),
     law(E::WorkflowExecutionCanceled, &[N::InCompletion, N::NoTask], D::ClosesRun),
@@ -180,6 +187,14 @@ pub(crate) fn named(event: &HistoryEvent) -> Named {
         ChildWorkflowExecutionCanceledEventAttributes { subject: initiated_event_id, started: started_event_id }
         ChildWorkflowExecutionTimedOutEventAttributes { subject: initiated_event_id, started: started_event_id }
         ChildWorkflowExecutionTerminatedEventAttributes { subject: initiated_event_id, started: started_event_id }
+        SignalExternalWorkflowExecutionInitiatedEventAttributes { completed: workflow_task_completed_event_id }
+        SignalExternalWorkflowExecutionFailedEventAttributes { subject: initiated_event_id }
+        ExternalWorkflowExecutionSignaledEventAttributes { subject: initiated_event_id }
+        RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
+            completed: workflow_task_completed_event_id
+        }
+        RequestCancelExternalWorkflowExecutionFailedEventAttributes { subject: initiated_event_id }
+        ExternalWorkflowExecutionCancelRequestedEventAttributes { subject: initiated_event_id }
         WorkflowExecutionCompletedEventAttributes { completed: workflow_task_completed_event_id }
         WorkflowExecutionFailedEventAttributes { completed: workflow_task_completed_event_id }
         WorkflowExecutionContinuedAsNewEventAttributes { completed: workflow_task_completed_event_id }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod disk;
+mod external;
 mod law;
 mod law_table;
 mod step;

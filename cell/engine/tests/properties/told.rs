@@ -16,7 +16,7 @@ pub(crate) trait Told: Debug + Send + Sync {
 
 /// Anything that may come of any message.
 pub(crate) fn any_told() -> impl Strategy<Value = Arc<dyn Told>> {
-    prop_oneof![2 => any_failed()]
+    prop_oneof![2 => any_failed(), 6 => crate::external::any_answered()]
 }
 
 /// A message that does not arrive.

@@ -5,6 +5,7 @@
 mod activities;
 mod children;
 mod continue_as_new;
+mod external;
 mod life;
 mod limits;
 mod messages;

@@ -11,6 +11,10 @@ pub struct RunLimits {
     pub pending_activities: Option<usize>,
     /// `limit.numPendingChildExecutions.error`: children pending at a time.
     pub pending_children: Option<usize>,
+    /// `limit.numPendingSignals.error`: signals to other workflows pending at a time.
+    pub pending_signals: Option<usize>,
+    /// `limit.numPendingCancelRequests.error`: cancel requests to other workflows pending at a time.
+    pub pending_cancels: Option<usize>,
     /// `history.maximumSignalsPerExecution`.
     pub signals: Option<usize>,
     /// `history.maximumBufferedEventsBatch`: events that wait for a workflow task to end.
@@ -33,6 +37,8 @@ impl RunLimits {
         let limit = match name {
             "limit.numpendingactivities.error" => &mut self.pending_activities,
             "limit.numpendingchildexecutions.error" => &mut self.pending_children,
+            "limit.numpendingsignals.error" => &mut self.pending_signals,
+            "limit.numpendingcancelrequests.error" => &mut self.pending_cancels,
             "history.maximumsignalsperexecution" => &mut self.signals,
             "history.maximumbufferedeventsbatch" => &mut self.buffered_events,
             "history.maximumbufferedeventssizeinbytes" => &mut self.buffered_bytes,

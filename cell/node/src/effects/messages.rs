@@ -3,6 +3,7 @@
 //! To carry a new one: a function in a file of `messages/`, and its arm in `deliver`.
 
 mod children;
+mod external;
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{EntityMessage, Rejection};
@@ -22,6 +23,8 @@ pub(super) async fn deliver(
             children::close(shards, source, entity, child, action).await
         }
         EntityMessage::NotifyParent(parent) => children::notify(shards, source, parent).await,
+        EntityMessage::SignalExternal(signal) => external::signal(shards, source, *signal).await,
+        EntityMessage::CancelExternal(cancel) => external::cancel(shards, source, *cancel).await,
     }
 }
 

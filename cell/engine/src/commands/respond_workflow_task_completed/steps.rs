@@ -1,6 +1,6 @@
 //! The commands of one answer, in order. Each sees what the ones before it did.
 
-use super::{BadCommand, activities, children, closing, continue_as_new, properties, timers};
+use super::{BadCommand, activities, children, closing, continue_as_new, external, properties, timers};
 use crate::draft::{Draft, Extras};
 use crate::limits::Limits;
 use crate::run::Run;
@@ -27,6 +27,8 @@ pub(super) struct Steps<'a> {
     pub(super) dropped_timers: Vec<i64>,
     /// Workflow ids of the children initiated by this answer.
     pub(super) new_children: Vec<String>,
+    /// What this answer has asked of other workflows.
+    pub(super) external: external::External,
 }
 
 /// What one answer did to activities.
@@ -105,6 +107,14 @@ impl<'a> Steps<'a> {
                 Some(Attributes::StartChildWorkflowExecutionCommandAttributes(a)),
             ) => children::start(self, draft, a, extras),
             (
+                CommandType::SignalExternalWorkflowExecution,
+                Some(Attributes::SignalExternalWorkflowExecutionCommandAttributes(a)),
+            ) => external::signal(self, draft, a, extras),
+            (
+                CommandType::RequestCancelExternalWorkflowExecution,
+                Some(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(a)),
+            ) => external::cancel(self, draft, a, extras),
+            (
                 CommandType::UpsertWorkflowSearchAttributes,
                 Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(a)),
             ) => properties::upsert_search_attributes(self, draft, a, extras),
@@ -145,6 +155,10 @@ fn cause_of(kind: CommandType) -> Option<Cause> {
         CommandType::ContinueAsNewWorkflowExecution => Cause::BadContinueAsNewAttributes,
         CommandType::RecordMarker => Cause::BadRecordMarkerAttributes,
         CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
+        CommandType::SignalExternalWorkflowExecution => Cause::BadSignalWorkflowExecutionAttributes,
+        CommandType::RequestCancelExternalWorkflowExecution => {
+            Cause::BadRequestCancelExternalWorkflowExecutionAttributes
+        }
         CommandType::UpsertWorkflowSearchAttributes => Cause::BadSearchAttributes,
         CommandType::ModifyWorkflowProperties => Cause::BadModifyWorkflowPropertiesAttributes,
         _ => return None,
@@ -207,14 +221,7 @@ pub(super) fn cause_name(cause: Cause) -> String {
 /// Commands of the published interface that this server does not have.
 fn is_not_built(kind: CommandType) -> bool {
     use CommandType as C;
-    matches!(
-        kind,
-        C::RequestCancelExternalWorkflowExecution
-            | C::SignalExternalWorkflowExecution
-            | C::ProtocolMessage
-            | C::ScheduleNexusOperation
-            | C::RequestCancelNexusOperation
-    )
+    matches!(kind, C::ProtocolMessage | C::ScheduleNexusOperation | C::RequestCancelNexusOperation)
 }
 
 #[cfg(test)]
