@@ -30,6 +30,10 @@ const BUILT: &[&str] = &[
     "signal_before_transient_start",
     "signal_during_transient",
     "workflow_canceled",
+    "continue_as_new",
+    "external_signal",
+    "external_cancel",
+    "child_of_continued",
 ];
 
 #[test]

@@ -101,4 +101,50 @@ async def external_signal(client: Client, task_queue: str):
     return [(task_queue, run_id), (other_id, other_run_id)]
 
 
-SCENARIOS = [child_completes, child_id_in_use, child_terminated_by_parent, external_signal]
+async def external_cancel(client: Client, task_queue: str):
+    """One workflow asks another to cancel, with a reason; then its own child only; then one that does not exist."""
+    driver, other = Driver(client, task_queue), Driver(client, f"{task_queue}-other")
+    other_id = other.task_queue.name
+    other_run_id = await other.start(other_id)
+    await other.complete(await other.poll())
+    run_id = await driver.start(task_queue)
+    for request in (
+        {"workflow_id": other_id, "reason": "scripted", "control": "kept"},
+        {"workflow_id": other_id, "child_workflow_only": True},
+        {"workflow_id": f"{task_queue}-missing"},
+    ):
+        cancel = command("request_cancel_external_workflow_execution", **request)
+        await driver.complete(await driver.poll(), cancel)
+    await driver.complete(await driver.poll(), complete_workflow())
+    await other.complete(await other.poll(), command("cancel_workflow_execution"))
+    return [(task_queue, run_id), (other_id, other_run_id)]
+
+
+async def child_of_continued(client: Client, task_queue: str):
+    """A parent continues as new; its child is terminated all the same.
+
+    The parent lasts longer than a second: see `continue_as_new`.
+    """
+    driver, child = Driver(client, task_queue), Driver(client, f"{task_queue}-child")
+    child_id = child.task_queue.name
+    run_id = await driver.start(task_queue)
+    await driver.complete(await driver.poll(), start_child(child, child_id))
+    child_run_id = (await child.poll()).workflow_execution.run_id
+    task = await driver.poll()
+    await asyncio.sleep(1.2)
+    await driver.complete(task, command("continue_as_new_workflow_execution"))
+    await child.wait_for_event(child_id, child_run_id, "WORKFLOW_EXECUTION_TERMINATED")
+    task = await driver.poll()
+    await driver.complete(task, complete_workflow())
+    second_run_id = task.workflow_execution.run_id
+    return [(task_queue, run_id), (task_queue, second_run_id), (child_id, child_run_id)]
+
+
+SCENARIOS = [
+    child_completes,
+    child_id_in_use,
+    child_terminated_by_parent,
+    external_signal,
+    external_cancel,
+    child_of_continued,
+]

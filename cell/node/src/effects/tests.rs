@@ -1,2 +1,3 @@
 mod backlog;
+mod external;
 mod refused;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod attacks;
+mod chains;
 mod children;
 mod configured;
 mod deep;
