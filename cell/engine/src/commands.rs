@@ -20,6 +20,7 @@ mod respond_workflow_task_completed;
 mod respond_workflow_task_failed;
 mod revoke_start;
 mod sender;
+mod signal_with_start;
 mod signal_workflow;
 mod start_workflow;
 mod terminate_workflow;
@@ -46,6 +47,7 @@ pub use respond_workflow_task_completed::{
 pub use respond_workflow_task_failed::RespondWorkflowTaskFailed;
 pub use revoke_start::{RevokeActivityStart, RevokeWorkflowTaskStart};
 pub use sender::{ForgetMessage, Sender};
+pub use signal_with_start::SignalWithStart;
 pub use signal_workflow::SignalWorkflow;
 pub use start_workflow::{ParentLink, StartReply, StartWorkflow};
 pub use terminate_workflow::TerminateWorkflow;

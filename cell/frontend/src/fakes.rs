@@ -12,6 +12,7 @@ use crate::ports::{
 use async_trait::async_trait;
 use atoll_api::RawHistory;
 use atoll_api::call::{CallContext, Method, RawService, Status};
+use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
@@ -160,6 +161,17 @@ impl Workflows for FakeCell {
         _: wf::SignalWorkflowExecutionRequest,
     ) -> Result<wf::SignalWorkflowExecutionResponse, Status> {
         self.called("signal")
+    }
+
+    async fn signal_with_start(
+        &self,
+        _: &Namespace,
+        start: wf::StartWorkflowExecutionRequest,
+        _: String,
+        _: Option<Payloads>,
+    ) -> Result<wf::SignalWithStartWorkflowExecutionResponse, Status> {
+        *self.started.lock().unwrap() = Some(start);
+        self.called("signal_with_start")
     }
 
     async fn request_cancel(

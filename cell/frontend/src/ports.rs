@@ -6,6 +6,7 @@
 use crate::namespaces::Namespace;
 use async_trait::async_trait;
 use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,15 @@ pub trait Workflows: Send + Sync + 'static {
         namespace: &Namespace,
         request: wf::SignalWorkflowExecutionRequest,
     ) -> Result<wf::SignalWorkflowExecutionResponse, Status>;
+
+    /// `SignalWithStartWorkflowExecution`, as the start that it may come to (request id set) and the signal.
+    async fn signal_with_start(
+        &self,
+        namespace: &Namespace,
+        start: wf::StartWorkflowExecutionRequest,
+        signal_name: String,
+        signal_input: Option<Payloads>,
+    ) -> Result<wf::SignalWithStartWorkflowExecutionResponse, Status>;
 
     /// `RequestCancelWorkflowExecution`; the request id is set.
     async fn request_cancel(

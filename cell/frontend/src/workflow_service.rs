@@ -31,6 +31,8 @@ answered! {
     update_namespace: UpdateNamespaceRequest -> UpdateNamespaceResponse;
     // Workflows, from the client's side.
     start_workflow_execution: StartWorkflowExecutionRequest -> StartWorkflowExecutionResponse;
+    signal_with_start_workflow_execution:
+        SignalWithStartWorkflowExecutionRequest -> SignalWithStartWorkflowExecutionResponse;
     signal_workflow_execution: SignalWorkflowExecutionRequest -> SignalWorkflowExecutionResponse;
     request_cancel_workflow_execution:
         RequestCancelWorkflowExecutionRequest -> RequestCancelWorkflowExecutionResponse;

@@ -7,6 +7,8 @@ use atoll_internal_api::usage::v1::ActionType;
 
 /// Markers that SDKs write for versioning: they are no local activity or side effect.
 const FREE_MARKERS: [&str; 2] = ["core_patch", "Version"];
+/// The task id of events that were written in one step with the start: ours say which event began their step.
+const START_TASK_ID: i64 = 1_048_577;
 /// Set by SDKs for versioning alone.
 const FREE_SEARCH_ATTRIBUTE: &str = "TemporalChangeVersion";
 
@@ -100,12 +102,14 @@ fn failed_task(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     (failed.cause() == WorkflowTaskFailedCause::ResetWorkflow).then_some((ActionType::ResetWorkflow, 1))
 }
 
-/// A signal from another workflow was paid by that workflow's command.
+/// A signal from another workflow was paid by that workflow's command, one that came with the start by the start.
 fn signaled(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signaled)) = &event.attributes else {
         return None;
     };
-    signaled.external_workflow_execution.is_none().then_some((ActionType::SignalWorkflow, 1))
+    let came_with_start = event.task_id == START_TASK_ID;
+    let billed = signaled.external_workflow_execution.is_none() && !came_with_start;
+    billed.then_some((ActionType::SignalWorkflow, 1))
 }
 
 /// Only what the workflow asked for: retries and cron end a run by other events.

@@ -31,6 +31,8 @@ pub struct SignalWorkflow {
     pub links: Vec<Link>,
     /// The workflow that asks, if one does.
     pub sender: Option<Sender>,
+    /// A first workflow task that waits for its time waits no longer.
+    pub ends_backoff: bool,
 }
 
 impl Command for SignalWorkflow {
@@ -58,6 +60,20 @@ impl Command for SignalWorkflow {
         }
         let mut draft = Draft::new(run, context);
         draft.take_message(self.sender.as_ref().and_then(|sender| sender.message(view)));
+        let ends_backoff = self.ends_backoff && run.info.first_task_at_ns != 0 && !run.info.first_task_held;
+        self.record(&mut draft);
+        if ends_backoff {
+            draft.schedule_task();
+        } else {
+            draft.ensure_task();
+        }
+        draft.accept(())
+    }
+}
+
+impl SignalWorkflow {
+    /// Writes the signal, or keeps it while a workflow task is in a worker's hands.
+    pub(crate) fn record(self, draft: &mut Draft<'_>) {
         let signaled = history::WorkflowExecutionSignaledEventAttributes {
             signal_name: self.name,
             input: self.input,
@@ -74,7 +90,5 @@ impl Command for SignalWorkflow {
         if !self.request_id.is_empty() {
             draft.change(Kind::RequestIdSeen(log::RequestIdSeen { request_id: self.request_id }));
         }
-        draft.ensure_task();
-        draft.accept(())
     }
 }

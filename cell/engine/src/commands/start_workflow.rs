@@ -1,5 +1,6 @@
 //! `StartWorkflowExecution`, by a client or by a parent.
 
+use super::signal_workflow::SignalWorkflow;
 use crate::command::{Command, Context, Decision};
 use crate::current_run::CurrentRun;
 use crate::draft::{Birth, Draft, Extras};
@@ -66,6 +67,8 @@ pub struct StartWorkflow {
     pub links: Vec<Link>,
     /// Set for a child.
     pub parent: Option<ParentLink>,
+    /// A signal that comes with the start: what the run begins with.
+    pub first_signal: Option<Box<SignalWorkflow>>,
 }
 
 /// Who started a child.
@@ -184,6 +187,11 @@ impl StartWorkflow {
         self.parent.is_some() || matches!(self.policy(current.status()), Policy::TerminateExisting)
     }
 
+    /// Whether a running workflow gives way, by the policy that is deprecated.
+    pub(super) fn terminates_running(&self) -> bool {
+        self.id_reuse_policy == Reuse::TerminateIfRunning as i32
+    }
+
     /// Whether this is a parent's start, and the current run is of the chain that it began.
     fn began_as_child(&self, run: Option<&Run>) -> bool {
         let (Some(parent), Some(run)) = (&self.parent, run) else { return false };
@@ -193,7 +201,8 @@ impl StartWorkflow {
     }
 
     /// The transitions that bring the run into being.
-    fn first_step(self, view: View<'_>, run_id: Uuid, context: &Context<'_>) -> [Transition; 2] {
+    fn first_step(mut self, view: View<'_>, run_id: Uuid, context: &Context<'_>) -> [Transition; 2] {
+        let first_signal = self.first_signal.take();
         let key = EntityKey::run(view.namespace_id, Arc::clone(view.workflow_id), run_id);
         let opened = log::RunOpened {
             start_request_id: self.request_id.clone(),
@@ -206,7 +215,7 @@ impl StartWorkflow {
         };
         let extras = Extras { user_metadata: self.user_metadata.clone(), links: self.links.clone() };
         let attributes = self.attributes(view.workflow_id, run_id, context);
-        let birth = Birth { key, attributes, extras, opened, first_run_id: run_id };
+        let birth = Birth { key, attributes, extras, opened, first_run_id: run_id, first_signal };
         birth.transitions(context.now, context.limits)
     }
 

@@ -1,6 +1,7 @@
 //! The first step of a run, whoever asks for it.
 
 use super::{Draft, Extras};
+use crate::commands::SignalWorkflow;
 use crate::limits::Limits;
 use crate::run::{Run, nanos};
 use crate::time::Time;
@@ -27,6 +28,8 @@ pub(crate) struct Birth {
     pub(crate) opened: log::RunOpened,
     /// First run of its chain.
     pub(crate) first_run_id: Uuid,
+    /// A signal that it begins with.
+    pub(crate) first_signal: Option<Box<SignalWorkflow>>,
 }
 
 impl Birth {
@@ -47,6 +50,9 @@ impl Birth {
             self.extras,
         );
         draft.change(Kind::RunOpened(self.opened));
+        if let Some(signal) = self.first_signal {
+            signal.record(&mut draft);
+        }
         draft.ensure_task();
         [draft.finish().pop().expect("a started event was drafted"), current]
     }

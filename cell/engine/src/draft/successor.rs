@@ -121,6 +121,7 @@ impl Draft<'_> {
                 parent_namespace_id: run.info.parent_namespace_id.clone(),
             },
             first_run_id: run.first_execution_run_id(),
+            first_signal: None,
         };
         self.successor = Some(birth);
     }

@@ -10,5 +10,6 @@ mod life;
 mod limits;
 mod messages;
 mod retries;
+mod signal_with_start;
 mod stored;
 mod tasks;

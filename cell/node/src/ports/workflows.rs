@@ -8,13 +8,13 @@ use atoll_api::RawHistory;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::link::workflow_event::{EventReference, Reference};
 use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
-use atoll_api::temporal::api::common::v1::{Link, WorkflowExecution};
+use atoll_api::temporal::api::common::v1::{Link, Payloads, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::Run;
 use cell_engine::commands::{
-    RequestCancelWorkflow, ResetStickyTaskQueue, SignalWorkflow, StartWorkflow, TerminateWorkflow,
-    transient_tail,
+    RequestCancelWorkflow, ResetStickyTaskQueue, SignalWithStart, SignalWorkflow, StartWorkflow,
+    TerminateWorkflow, transient_tail,
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{HistoryState, Workflows};
@@ -69,10 +69,36 @@ impl Workflows for NodeWorkflows {
             request_id: request.request_id,
             header: request.header,
             links: request.links,
-            sender: None,
+            ..Default::default()
         };
         self.0.execute(&target, command).await?;
         Ok(wf::SignalWorkflowExecutionResponse::default())
+    }
+
+    async fn signal_with_start(
+        &self,
+        namespace: &Namespace,
+        start: wf::StartWorkflowExecutionRequest,
+        signal_name: String,
+        signal_input: Option<Payloads>,
+    ) -> Result<wf::SignalWithStartWorkflowExecutionResponse, Status> {
+        let target = Target::current(namespace.id, start.workflow_id.as_str());
+        let signal = SignalWorkflow {
+            name: signal_name,
+            input: signal_input,
+            identity: start.identity.clone(),
+            request_id: start.request_id.clone(),
+            header: start.header.clone(),
+            links: start.links.clone(),
+            ..Default::default()
+        };
+        let started =
+            self.0.execute(&target, SignalWithStart { start: start_command(start), signal }).await?;
+        Ok(wf::SignalWithStartWorkflowExecutionResponse {
+            run_id: started.run_id.to_string(),
+            started: started.started,
+            ..Default::default()
+        })
     }
 
     async fn request_cancel(
@@ -260,5 +286,6 @@ fn start_command(request: wf::StartWorkflowExecutionRequest) -> StartWorkflow {
         user_metadata: request.user_metadata,
         links: request.links,
         parent: None,
+        first_signal: None,
     }
 }

@@ -16,7 +16,7 @@ type Case = (&'static str, HistoryEvent, Option<(T, u64)>);
 #[test]
 fn cases() {
     let change = "TemporalChangeVersion";
-    let cases: [Case; 27] = [
+    let cases: [Case; 28] = [
         ("a client's start", started(false, None), Some((T::StartWorkflow, 1))),
         ("a child's start, which its parent paid", started(true, None), None),
         ("the run after continue-as-new, which that paid", started(false, Some(By::Workflow)), None),
@@ -36,6 +36,11 @@ fn cases() {
         ("a reset", failed_task(Cause::ResetWorkflow), Some((T::ResetWorkflow, 1))),
         ("a task that failed otherwise", failed_task(Cause::WorkflowWorkerUnhandledFailure), None),
         ("a client's signal", signaled(false), Some((T::SignalWorkflow, 1))),
+        (
+            "a signal that came with the start, which paid for both",
+            HistoryEvent { event_id: 2, task_id: 1_048_577, ..signaled(false) },
+            None,
+        ),
         ("another workflow's signal, which its command paid", signaled(true), None),
         (
             "a signal to another workflow",
