@@ -84,13 +84,13 @@ pub(crate) fn any_answer() -> impl Strategy<Value = Answer> {
         6 => (0u8..5).prop_map(|id| Answer::CancelTimer { id }),
         4 => prop::bool::weighted(0.9).prop_map(|named| Answer::Marker { named }),
         14 => (0u8..20, 0u8..4).prop_map(|(id, policy)| Answer::Child { id, policy }),
-        8 => (0u8..10, any::<bool>()).prop_map(|(id, cancel)| Answer::Tell { id, cancel }),
+        10 => (0u8..10, any::<bool>()).prop_map(|(id, cancel)| Answer::Tell { id, cancel }),
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Upsert { field, value }),
         4 => (0u8..3, 0u8..3).prop_map(|(field, value)| Answer::Memo { field, value }),
         2 => Just(Answer::Complete),
         2 => prop::bool::weighted(0.8).prop_map(|with| Answer::Fail { with }),
         1 => Just(Answer::Cancel),
-        2 => (0u8..8).prop_map(|how| Answer::Continue { how }),
+        3 => (0u8..8).prop_map(|how| Answer::Continue { how }),
         1 => (0u8..8).prop_map(|how| Answer::Broken { how }),
     ]
 }

@@ -24,7 +24,7 @@ struct Answered {
 }
 
 pub(crate) fn any_answered() -> impl Strategy<Value = Arc<dyn Told>> {
-    (pick(), any::<bool>(), prop::bool::weighted(0.7)).prop_map(|(message, cancel, arrived)| {
+    (pick(), any::<bool>(), prop::bool::weighted(0.6)).prop_map(|(message, cancel, arrived)| {
         Arc::new(Answered { message, cancel, arrived }) as Arc<dyn Told>
     })
 }

@@ -37,7 +37,7 @@ fn lives_reach_every_kind_of_event() {
     let lives = prop::collection::vec(step::any_step(), 120);
     let (mut seen, mut successors) = (std::collections::BTreeSet::new(), [0; 2]);
     let mut stored = [0; 7];
-    for seed in 0..240 {
+    for seed in 0..360 {
         let mut world = World::new(seed);
         for step in lives.new_tree(&mut runner).expect("no filter refuses").current() {
             world.step(step);

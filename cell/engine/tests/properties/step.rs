@@ -149,11 +149,11 @@ pub(crate) fn any_step() -> impl Strategy<Value = Step> {
         4 => pick().prop_map(|child| Step::ChildStarted { child }),
         1 => pick().prop_map(|child| Step::ChildFailed { child }),
         3 => pick().prop_map(|child| Step::ChildReleased { child }),
-        4 => (pick(), 0u8..8, prop::bool::weighted(0.1))
+        6 => (pick(), 0u8..8, prop::bool::weighted(0.1))
             .prop_map(|(child, how, other_run)| Step::ChildClosed { child, how, other_run }),
         2 => Just(Step::ReleaseFirstTask),
         1 => Just(Step::ParentNotified),
-        2 => any_told().prop_map(Step::Told),
+        6 => any_told().prop_map(Step::Told),
     ]
 }
 
