@@ -65,9 +65,10 @@ pub trait Entity: Any + Send + Sync {
         None
     }
 
-    /// Whether it is closed and wants nothing done any more: only then does retention delete it.
+    /// Whether it is closed and wants nothing done any more: only then does retention delete it. A message that backs off
+    /// is no effect until it is tried again: what is still due of a closed entity is such a pause.
     fn is_finished(&self) -> bool {
-        self.closed() && self.effects().is_empty()
+        self.closed() && self.wake().is_none() && self.effects().is_empty()
     }
 
     /// Bytes that storage is billed by.

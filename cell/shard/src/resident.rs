@@ -111,19 +111,24 @@ impl Resident {
 
     /// The row that a checkpoint writes and the receipt for it. An entity with effects that stand nowhere else is
     /// stored as due at once, so that a new owner loads it and derives them again; it expires only when nothing is
-    /// left to do.
+    /// left to do, now or after a pause.
     pub(crate) fn row(&mut self, key: EntityKey) -> (EntityRow, Receipt) {
         let busy = self.entity.is_busy();
+        let wake = self.entity.wake();
         let EntityCheckpoint { base, chunks, receipt } = self.entity.checkpoint();
         let row = EntityRow {
             key,
             snapshot: base,
             chunks,
             position: self.core.position,
-            wake_at_ms: if busy { Some(0) } else { self.entity.wake().map(Time::millis_up) },
+            wake_at_ms: if busy { Some(0) } else { wake.map(Time::millis_up) },
             closed: self.entity.closed(),
-            // What is closed has no tasks.
-            delete_at_ms: if busy { None } else { self.entity.delete_at().map(Time::millis_up) },
+            // What is closed has no tasks, and no deadlines but the ends of its messages' pauses.
+            delete_at_ms: self
+                .entity
+                .delete_at()
+                .filter(|_| !busy && wake.is_none())
+                .map(Time::millis_up),
             billed_bytes: self.entity.billed_bytes(),
         };
         (row, receipt)

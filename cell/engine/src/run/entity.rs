@@ -67,7 +67,7 @@ impl Entity for Run {
     }
 
     fn is_finished(&self) -> bool {
-        self.closed() && self.effects().next().is_none()
+        self.closed() && self.wake().is_none() && self.effects().next().is_none()
     }
 
     fn billed_bytes(&self) -> u64 {

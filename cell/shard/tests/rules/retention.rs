@@ -6,7 +6,8 @@ use atoll_internal_api::log::v1::EntitiesDeleted;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
-use cell_engine::commands::{ParentLink, RecordParentNotified, StartWorkflow};
+use cell_engine::EffectKey;
+use cell_engine::commands::{EffectFailed, ParentLink, RecordParentNotified, StartWorkflow};
 use cell_shard::{HOUR_MS, ShardConfig, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, EntityKey, EntityRow, ShardId};
@@ -67,6 +68,22 @@ async fn falsify_row(cell: &Cell, id: &str) {
     store.checkpoint(&slice).await.unwrap();
 }
 
+/// The start of a run whose parent is to be told how it ends.
+fn child() -> StartWorkflow {
+    StartWorkflow {
+        parent: Some(ParentLink {
+            namespace_id: NAMESPACE,
+            execution: atoll_api::temporal::api::common::v1::WorkflowExecution {
+                workflow_id: "parent".into(),
+                run_id: uuid::Uuid::from_u128(5).to_string(),
+            },
+            initiated_event_id: 5,
+            ..Default::default()
+        }),
+        ..start()
+    }
+}
+
 async fn closed(cell: &Cell, id: &str) -> (i64, i64) {
     cell.run(id, start()).await.unwrap();
     cell.run(id, terminate()).await.unwrap();
@@ -117,19 +134,7 @@ async fn billed_until_due_and_gone_for_good() {
 async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_hour() {
     let cell = Cell::new().await;
     let id = id_on(0, 0);
-    let child = StartWorkflow {
-        parent: Some(ParentLink {
-            namespace_id: NAMESPACE,
-            execution: atoll_api::temporal::api::common::v1::WorkflowExecution {
-                workflow_id: "parent".into(),
-                run_id: uuid::Uuid::from_u128(5).to_string(),
-            },
-            initiated_event_id: 5,
-            ..Default::default()
-        }),
-        ..start()
-    };
-    cell.run(&id, child).await.unwrap();
+    cell.run(&id, child()).await.unwrap();
     cell.run(&id, terminate()).await.unwrap();
     let (due_ms, bytes) = due(&cell, &id).await;
     cell.clock.step(RETENTION + 5 * HOUR);
@@ -146,6 +151,29 @@ async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_h
     let this_hour = now - now.rem_euclid(HOUR_MS);
     assert!(due_ms < this_hour);
     assert_eq!(removals(&cell, ShardId(0)), [(this_hour, -bytes)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_message_backs_off_stays_until_it_is_told() {
+    for stored in [false, true] {
+        let cell = Cell::with(forgetful()).await;
+        let id = id_on(0, 0);
+        cell.run(&id, child()).await.unwrap();
+        cell.run(&id, terminate()).await.unwrap();
+        cell.clock.step(RETENTION + 5 * HOUR);
+        cell.run(&id, EffectFailed(EffectKey::Parent)).await.unwrap();
+        if stored {
+            cell.runtime.checkpoint_all().await.unwrap();
+            let expired = cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap();
+            assert_eq!(expired, [], "its row is not due either");
+            assert_eq!(cell.runtime.resident_ids(), 0);
+        }
+        cell.runtime.turn_hours_all().await.unwrap();
+        assert!(run_id(&cell, &id).await.is_some(), "its parent does not know yet; stored: {stored}");
+        cell.run(&id, RecordParentNotified).await.unwrap();
+        cell.runtime.turn_hours_all().await.unwrap();
+        assert_gone(&cell, &id).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
