@@ -1,8 +1,8 @@
 //! Checkpoints: what changed goes to entity rows in slices, then the log is trimmed.
 //!
-//! A slice holds only entities whose last change is durable, with their history in the same write.
-//! An entity that changes faster than that stays dirty and holds the trim back to its first
-//! unwritten row; replay skips what a snapshot already includes.
+//! A slice holds entities as they are, with their history in the same write, and is written only once the last change
+//! that it shows is durable: so one that changes all the time moves on with every checkpoint. An entity that changed
+//! while its slice was on its way stays dirty from there on; replay skips what a snapshot already includes.
 //!
 //! Of a large run only the chunks that changed since its last confirmed write are written, and of the tasks that wait
 //! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one.
@@ -42,8 +42,8 @@ struct Written {
 struct Slice {
     checkpoint: Checkpoint,
     written: Vec<Written>,
-    /// Entities whose last change is not durable yet.
-    skipped: Vec<EntityKey>,
+    /// The last record that it shows: nothing of the slice may be written before that is durable.
+    ordinal: u64,
     /// Where to go on; `None` after the last.
     last: Option<EntityKey>,
 }
@@ -56,7 +56,12 @@ impl ShardRuntime {
                 () = shard.checkpoint_due.notified() => {}
                 () = self.stop.cancelled() => return,
             }
-            if let Err(error) = self.checkpoint(&shard).await {
+            // What a slice waits for may not be written any more by this loop's end: shutdown takes the last checkpoint.
+            let checkpoint = tokio::select! {
+                done = self.checkpoint(&shard) => done,
+                () = self.stop.cancelled() => return,
+            };
+            if let Err(error) = checkpoint {
                 tracing::warn!(shard = shard.id.0, %error, "checkpoint failed; the log keeps everything");
             }
         }
@@ -70,23 +75,24 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Answers the entities that could not be written because their last change is not durable yet.
-    pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<Vec<EntityKey>, ShardError> {
+    /// Writes everything that had changed when it was called. Waits for the store where the last of that is on its way.
+    pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         shard.state.lock().log.tail.attempted();
         let mut after = None;
-        let mut skipped = Vec::new();
         loop {
-            let Slice { checkpoint, written, skipped: some, last } = {
+            let (Slice { checkpoint, written, last, .. }, durable) = {
                 let mut state = shard.state.lock();
                 if state.phase != Phase::Serving {
                     shard.note_tail(&state);
-                    return Ok(skipped);
+                    return Ok(());
                 }
-                next_slice(&mut state, after.as_ref(), &self.config)
+                let slice = next_slice(&mut state, after.as_ref(), &self.config);
+                let durable = state.log.wait_for(slice.ordinal);
+                (slice, durable)
             };
-            skipped.extend(some);
             if !checkpoint.entities.is_empty() {
+                self.released(shard, durable).await?;
                 self.write_slice(shard, &checkpoint).await?;
                 let mut state = shard.state.lock();
                 if !state.serves(checkpoint.epoch) {
@@ -101,7 +107,7 @@ impl ShardRuntime {
         }
         self.advance_checkpoint(shard).await?;
         self.evict(shard);
-        Ok(skipped)
+        Ok(())
     }
 
     /// The last slice: deletions, outbox, the new position; then the trim.
@@ -163,20 +169,21 @@ impl ShardRuntime {
     }
 }
 
-/// Durable dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
+/// Dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
 /// is kept aside.
 fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardConfig) -> Slice {
     let began = Instant::now();
-    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), skipped: Vec::new(), last: None };
+    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), ordinal: 0, last: None };
     let mut failed = Vec::new();
-    let (id, durable) = (state.id, state.log.durable);
+    let id = state.id;
     let keys = state.table.dirty_after(after, config.slice_entities);
     let more = keys.len() >= config.slice_entities;
     for (index, key) in keys.iter().enumerate() {
         let Some(resident) = state.table.get_mut(key) else { continue };
-        match guarded(EngineCall::Snapshot, key, || snapshot(resident, key, id, durable)) {
-            Ok(Some(Snapshot { row, reborn, changes, segments, written })) => {
+        match guarded(EngineCall::Snapshot, key, || snapshot(resident, key, id)) {
+            Ok(Snapshot { row, reborn, changes, segments, written, ordinal }) => {
                 slice.written.push(written);
+                slice.ordinal = slice.ordinal.max(ordinal);
                 slice.checkpoint.entities.push(row);
                 slice.checkpoint.deleted.extend(reborn);
                 slice.checkpoint.waiting.extend(changes.waiting);
@@ -184,7 +191,6 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
                 slice.checkpoint.waiting_done.extend(done);
                 slice.checkpoint.history.extend(segments);
             }
-            Ok(None) => slice.skipped.push(key.clone()),
             Err(_) => failed.push(key.clone()),
         }
         if began.elapsed() >= config.slice_time || more && index + 1 == keys.len() {
@@ -204,13 +210,12 @@ struct Snapshot {
     changes: RowChanges,
     segments: Vec<HistorySegment>,
     written: Written,
+    /// Of its last change.
+    ordinal: u64,
 }
 
-/// An entity whose last change is durable, with its waiting tasks and unwritten history.
-fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId, durable: u64) -> Option<Snapshot> {
-    if resident.core.ordinal > durable {
-        return None;
-    }
+/// An entity as it is, with its waiting tasks and unwritten history.
+fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId) -> Snapshot {
     let (row, receipt) = resident.row(key.clone());
     let Resident { core, history, waiting, entity } = resident;
     let segment = |(first_event_id, last_event_id, events)| HistorySegment {
@@ -230,7 +235,7 @@ fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId, durable: u
         rows,
     };
     let reborn = core.reborn.then(|| key.clone());
-    Some(Snapshot { row, reborn, changes, segments, written })
+    Snapshot { row, reborn, changes, segments, written, ordinal: core.ordinal }
 }
 
 /// A slice stands: the entity is clean, unless it changed meanwhile.

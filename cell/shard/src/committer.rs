@@ -29,6 +29,14 @@ impl ShardRuntime {
         }
     }
 
+    /// Writes batches; never ends.
+    pub(crate) async fn commit_on(&self) {
+        loop {
+            self.dirty.notified().await;
+            self.flush().await;
+        }
+    }
+
     /// Writes until nothing is open.
     pub(crate) async fn flush(&self) {
         loop {
@@ -77,9 +85,8 @@ impl ShardRuntime {
             Err(StoreError::Corrupt(_)) if appends.len() > 1 => {
                 for (batch, append) in batches.into_iter().zip(&appends) {
                     let answer = self.append(std::slice::from_ref(append)).await;
-                    match answer.map(|outcomes| outcomes.first().copied()) {
-                        Ok(Some(outcome)) => self.conclude(batch, append, outcome),
-                        Ok(None) => {}
+                    match answer {
+                        Ok(outcomes) => self.conclude(batch, append, outcomes[0]),
                         Err(error) => self.stop_shard(append, &error),
                     }
                 }
@@ -89,7 +96,7 @@ impl ShardRuntime {
     }
 
     /// Appends until the store has said of every batch whether it is in. An unknown outcome is
-    /// resolved by writing the identical rows again. Answers an error only where that is useless.
+    /// resolved by writing the identical rows again. Answers one outcome for each, or an error where that is useless.
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let mut left_after_stop = TRIES_AFTER_STOP;
         let mut outage = Outage::default();
@@ -99,6 +106,10 @@ impl ShardRuntime {
             let answer = self.store.append(appends).await;
             self.metrics.latency.record(began.elapsed());
             let error = match answer {
+                Ok(outcomes) if outcomes.len() != appends.len() => {
+                    let (of, said) = (appends.len(), outcomes.len());
+                    return Err(StoreError::Corrupt(format!("{said} outcomes of {of} appends")));
+                }
                 Ok(outcomes) => {
                     self.full.store(false, Ordering::Relaxed);
                     outage.over(Instant::now());

@@ -389,6 +389,14 @@ impl ShardRuntime {
         self.tasks.close();
         self.tasks.wait().await;
         self.flush().await;
+        tokio::select! {
+            () = self.last_checkpoints() => {}
+            // Somebody may come late: a checkpoint waits for what it shows to be durable.
+            () = self.commit_on() => {}
+        }
+    }
+
+    async fn last_checkpoints(&self) {
         for shard in &self.shards {
             if let Err(error) = self.checkpoint(shard).await {
                 tracing::warn!(shard = shard.id.0, %error, "no checkpoint at shutdown; the next start replays more");

@@ -6,9 +6,7 @@
 //! deadline moves it to the normal queue.
 
 use crate::error::ShardError;
-use crate::guard::{EngineCall, guarded};
 use crate::runtime::ShardRuntime;
-use crate::shard::Shard;
 use crate::waiting_rows::effect_of;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKind, Entity};
@@ -78,39 +76,13 @@ impl ShardRuntime {
         Ok(self.store.waiting_count(queue, after, limit).await?)
     }
 
-    /// Writes down what waits in these shards: every dispatch that was delivered before this call is in the
-    /// table when it returns, or is void, or has been delivered again because its run changes faster than it
-    /// is written. An error leaves that open; repeat the call.
+    /// Writes down what waits in these shards: every dispatch that was delivered before this call is in the table when
+    /// it returns, or is void. An error leaves that open; repeat the call.
     pub async fn store_waiting(&self, shards: &[ShardId]) -> Result<(), ShardError> {
         for id in shards {
             let Some(shard) = self.shards.get(id.0 as usize) else { continue };
-            for run in self.checkpoint(shard).await? {
-                self.deliver_again(shard, &run).await?;
-            }
+            self.checkpoint(shard).await?;
         }
-        Ok(())
-    }
-
-    /// Hands the dispatches of a run on again, once what they rest on is durable.
-    async fn deliver_again(&self, shard: &Shard, key: &EntityKey) -> Result<(), ShardError> {
-        let (effects, durable) = {
-            let mut state = shard.state.lock();
-            let Some(resident) = state.table.get(key) else { return Ok(()) };
-            let ordinal = resident.core.ordinal;
-            let Ok(mut effects) = guarded(EngineCall::Effects, key, || resident.entity.effects()) else {
-                state.quarantine(key, None);
-                return Ok(());
-            };
-            effects.retain(|effect| effect.kind.waits_in_store());
-            (effects, state.log.wait_for(ordinal))
-        };
-        if effects.is_empty() {
-            return Ok(());
-        }
-        if let Some(durable) = durable {
-            durable.await.map_err(|_| ShardError::NotOwner(shard.id))?;
-        }
-        self.effects.deliver(shard.id, effects.into_iter().map(|effect| (key.clone(), effect)).collect());
         Ok(())
     }
 }

@@ -9,19 +9,22 @@ use cell_store::{ShardId, StoreError};
 use futures::FutureExt;
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_durable_is_skipped_and_holds_the_trim() {
+async fn a_slice_is_written_only_once_what_it_shows_is_durable() {
     let (cell, disk) = Cell::on_disk(config()).await;
     let (hot, cold) = (id_on(0, 0), id_on(0, 1));
     cell.run(&hot, start()).await.unwrap();
-    let first_of_hot = cell.ledger.rows(ShardId(0)).last().unwrap().seq;
     cell.run(&cold, start()).await.unwrap();
     let gate = Gate::new();
     cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
     let mut running = cell.begin_run(&hot, signal("undurable"));
     assert!((&mut running).now_or_never().is_none());
     gate.arrived().await;
-    cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.ledger.advanced(ShardId(0)), first_of_hot - 1, "stops before the first unwritten row");
+    let mut checkpoint = Box::pin(cell.runtime.checkpoint_all());
+    for _ in 0..100 {
+        assert!((&mut checkpoint).now_or_never().is_none(), "it waits for the commit");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(cell.store.calls(Call::Checkpoint), 0);
     disk.crash(0);
     gate.release();
     let again = cell.another().await;
@@ -30,6 +33,31 @@ async fn what_is_not_durable_is_skipped_and_holds_the_trim() {
     again.runtime.checkpoint_all().await.unwrap();
     let last = again.ledger.rows(ShardId(0)).last().unwrap().seq;
     assert_eq!(again.ledger.advanced(ShardId(0)), last, "nothing is dirty: the whole log may go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_changes_all_the_time_does_not_hold_the_trim() {
+    let cell = Cell::new().await;
+    let hot = id_on(0, 0);
+    cell.run(&hot, start()).await.unwrap();
+    let mut behind = Vec::new();
+    for n in 0..8 {
+        // At the instant of every checkpoint a change of the run is on its way to the store.
+        let gate = Gate::new();
+        cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+        let mut running = cell.begin_run(&hot, signal(&n.to_string()));
+        assert!((&mut running).now_or_never().is_none());
+        gate.arrived().await;
+        let mut checkpoint = Box::pin(cell.runtime.checkpoint_all());
+        assert!((&mut checkpoint).now_or_never().is_none());
+        gate.release();
+        let (checkpointed, signaled) = tokio::join!(checkpoint, running);
+        checkpointed.unwrap();
+        signaled.unwrap();
+        behind.push(cell.ledger.rows(ShardId(0)).last().unwrap().seq - cell.ledger.advanced(ShardId(0)));
+    }
+    assert!(behind.iter().all(|rows| *rows <= 1), "rows behind the checkpoint: {behind:?}");
+    assert_eq!(cell.another().await.signals(&hot).await.len(), 8);
 }
 
 #[tokio::test(start_paused = true)]

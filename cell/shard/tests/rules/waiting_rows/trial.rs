@@ -7,7 +7,6 @@ use atoll_api::temporal::api::common::v1::Priority;
 use cell_engine::EffectKind;
 use cell_shard::ShardConfig;
 use cell_store::fault::{CrashDisk, Gate};
-use futures::FutureExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -125,11 +124,14 @@ impl Trial {
                 let fault = if before { Fault::HoldBefore } else { Fault::HoldAfter };
                 cell.store.script(Call::Checkpoint, fault(gate.clone()));
                 let mut writing = Box::pin(cell.runtime.checkpoint_all());
-                if (&mut writing).now_or_never().is_none() {
-                    gate.arrived().await;
-                    for _ in 0..self.random.random_range(0..6) {
-                        self.step(cell).await;
-                    }
+                // The slice may have to wait for a commit first.
+                tokio::select! {
+                    biased;
+                    () = gate.arrived() => {}
+                    done = &mut writing => panic!("nothing was held: {done:?}"),
+                }
+                for _ in 0..self.random.random_range(0..6) {
+                    self.step(cell).await;
                 }
                 gate.release();
                 writing.await.unwrap();
