@@ -47,6 +47,10 @@ impl Clock for World {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
     }
+
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::from_nanos(self.0.load(Ordering::SeqCst) as u64)
+    }
 }
 
 impl Namespaces for World {

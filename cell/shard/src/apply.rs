@@ -122,7 +122,7 @@ impl ShardState {
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
     /// the others are in the record, wherever they stand in the store.
     pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), ReplayError> {
-        self.advance(Time(record.at_ns));
+        self.time.replayed(Time(record.at_ns));
         self.log.applied += 1;
         self.note_fact(record);
         for proto in &record.transitions {

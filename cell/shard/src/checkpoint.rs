@@ -116,7 +116,7 @@ impl ShardRuntime {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
             let checkpoint =
-                ShardCheckpoint { time_ns: state.time.0, sealed_hour_ms: state.log.durable_sealed_hour_ms };
+                ShardCheckpoint { time_ns: state.time.now().0, sealed_hour_ms: state.log.durable_sealed_hour_ms };
             // A deletion may be acted on only once its record is durable.
             let deleted: Vec<(EntityKey, Deleted)> = state
                 .table

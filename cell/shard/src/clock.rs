@@ -1,9 +1,14 @@
 //! Where the runtime gets the time from.
 
 use cell_engine::Time;
+use std::time::Duration;
 
-/// The wall clock as a cell sees it. The runtime turns it into shard time, which never runs backwards.
+/// The two clocks of a machine as a cell sees them. The runtime makes shard time of them, which never runs backwards.
 pub trait Clock: Send + Sync + 'static {
-    /// The present moment.
+    /// The present moment by the wall clock. It may jump, both ways.
     fn now(&self) -> Time;
+
+    /// How long it has been since some moment of this process. Never jumps, and counts on while the machine is suspended
+    /// (`CLOCK_BOOTTIME`).
+    fn elapsed(&self) -> Duration;
 }

@@ -27,7 +27,7 @@ impl ShardRuntime {
                     tracing::warn!(shard = shard.id.0, %error, "hours not sealed yet; trying again");
                 }
             }
-            let now = self.clock.now().millis();
+            let now = self.wall.look().wall.millis();
             let to_boundary = u64::try_from(HOUR_MS - now.rem_euclid(HOUR_MS)).unwrap_or(0);
             let pause = MAX_SLEEP.min(self.config.retention_interval).min(Duration::from_millis(to_boundary));
             tokio::select! {
@@ -46,21 +46,23 @@ impl ShardRuntime {
     }
 
     async fn turn_hours(&self, shard: &Shard) -> Result<(), ShardError> {
-        let now = self.clock.now().millis();
-        let this_hour = now - now.rem_euclid(HOUR_MS);
-        let next = {
+        let (now, this_hour, next) = {
             let mut state = shard.state.lock();
             if state.phase != Phase::Serving {
                 return Ok(());
             }
-            match state.log.sealed_hour_ms {
+            let now = state.advance(self.wall.look()).millis();
+            shard.metrics.time_lead.set(state.time.lead().as_secs_f64());
+            let this_hour = now - now.rem_euclid(HOUR_MS);
+            let next = match state.log.sealed_hour_ms {
                 Some(sealed) => sealed + HOUR_MS,
                 // A new log begins by sealing the hour before its first.
                 None => {
                     self.seal(shard, &mut state, this_hour - HOUR_MS);
                     this_hour
                 }
-            }
+            };
+            (now, this_hour, next)
         };
         if next < this_hour {
             self.expire(shard, this_hour).await?;
@@ -75,7 +77,7 @@ impl ShardRuntime {
     }
 
     fn seal(&self, shard: &Shard, state: &mut ShardState, hour_start_ms: i64) {
-        let now = state.advance(self.clock.now());
+        let now = state.advance(self.wall.look());
         let fact = ShardFact::HourSealed(HourSealed { hour_start_ms });
         state.commit_fact(&self.config, now, Vec::new(), Some(fact));
         self.wrote(shard, state);

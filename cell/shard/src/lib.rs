@@ -14,7 +14,7 @@
 //! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for
 //!   workflow-task starts, whose loss is harmless;
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
-//! - shard time never runs backwards, also across owners.
+//! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`).
 
 mod apply;
 mod ask;
@@ -45,6 +45,7 @@ mod resident;
 mod retention;
 mod runtime;
 mod shard;
+mod shard_time;
 mod side_rows;
 mod sink;
 mod state;
@@ -54,6 +55,7 @@ mod usage;
 mod waiting;
 mod waiting_rows;
 mod wake;
+mod wall;
 
 pub use cell_engine::Target;
 pub use clock::Clock;

@@ -15,6 +15,8 @@ pub(crate) struct ShardMetrics {
     pub(crate) tail_bytes: Gauge,
     /// Commands refused before they were applied.
     pub(crate) overloaded: Counter,
+    /// Seconds by which shard time is ahead of the wall clock.
+    pub(crate) time_lead: Gauge,
 }
 
 impl ShardMetrics {
@@ -24,7 +26,8 @@ impl ShardMetrics {
             transitions: metrics::histogram!("state_transition_count", "shard" => shard.clone()),
             batch_bytes: metrics::histogram!("atoll_shard_batch_bytes", "shard" => shard.clone()),
             tail_bytes: metrics::gauge!("atoll_shard_tail_bytes", "shard" => shard.clone()),
-            overloaded: metrics::counter!("atoll_shard_overloaded", "shard" => shard),
+            overloaded: metrics::counter!("atoll_shard_overloaded", "shard" => shard.clone()),
+            time_lead: metrics::gauge!("atoll_shard_time_lead_seconds", "shard" => shard),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::guard::{EngineCall, guarded};
 use crate::log_row::RowBuilder;
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
+use crate::shard_time::ShardTime;
 use crate::side_rows::bytes_beside;
 use crate::sink::DurableBatch;
 use crate::state::{Phase, ShardState};
@@ -63,7 +64,7 @@ impl ShardRuntime {
     /// The ownership record, behind everything that stands in the log.
     fn claim(&self, found: &Found) -> Append {
         let acquired = &found.acquired;
-        let now = self.clock.now().max(found.time()).0;
+        let now = self.wall.look().wall.max(found.time()).0;
         let mut row = RowBuilder::new(now);
         let ownership = Ownership { epoch: acquired.epoch.0, node: self.config.node.clone() };
         row.push(&Record {
@@ -92,7 +93,7 @@ impl ShardRuntime {
         state.log.checkpoint_seq = acquired.checkpoint_seq;
         // Also a log without a checkpoint may have left rows of a checkpoint that was not finished.
         state.table.complete = acquired.last_seq == 0;
-        state.time = Time(checkpoint.time_ns);
+        state.time = ShardTime::logged(Time(checkpoint.time_ns));
         state.log.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deleted = deleted_in(&tail);
         self.load_for_replay(&mut state, &tail, &deleted).await?;
@@ -100,7 +101,7 @@ impl ShardRuntime {
         state.table.deleted = deleted.into_iter().map(gone).collect();
         self.read_side_rows(&state, &mut tail).await?;
         replay(&mut state, &acquired, &tail)?;
-        let now = state.advance(self.clock.now());
+        let now = state.advance(self.wall.look());
         state.acquired_at = now;
         state.taken_over = acquired.last_seq > 0;
         let effects = derive_effects(&mut state);
@@ -160,7 +161,7 @@ impl ShardRuntime {
         let facts = Arc::new(DurableBatch {
             from_seq: acquired.checkpoint_seq + 1,
             to_seq: acquired.last_seq + 2,
-            at: state.time,
+            at: state.time.now(),
             ..facts
         });
         for projection in &self.projections {

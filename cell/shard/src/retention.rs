@@ -122,7 +122,7 @@ impl ShardRuntime {
         if expired.is_empty() {
             return Ok(());
         }
-        let now = state.advance(self.clock.now());
+        let now = state.advance(self.wall.look());
         let unsealed_from =
             state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + crate::hours::HOUR_MS);
         let mut fact = EntitiesDeleted::default();

@@ -12,11 +12,12 @@ use crate::pins::Pins;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, ShardState};
+use crate::wall::Wall;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{
     Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Needs,
-    Registry, Release,
+    Registry, Release, Time,
 };
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
@@ -58,7 +59,7 @@ type Decided<R> = (Result<R, cell_engine::Rejection>, Option<oneshot::Receiver<(
 pub struct ShardRuntime {
     pub(crate) config: ShardConfig,
     pub(crate) store: Arc<dyn ShardStore>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) wall: Wall,
     pub(crate) namespaces: Arc<dyn Namespaces>,
     pub(crate) effects: Arc<dyn EffectSink>,
     pub(crate) projections: Vec<Arc<dyn Projection>>,
@@ -100,7 +101,7 @@ impl ShardRuntime {
         let runtime = Arc::new(Self {
             config,
             store: deps.store,
-            clock: deps.clock,
+            wall: Wall::new(deps.clock),
             namespaces: deps.namespaces,
             effects: deps.effects,
             projections: deps.projections,
@@ -186,8 +187,8 @@ impl ShardRuntime {
         let namespace =
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let mut state = self.ready(shard, |memory| ask.needs(memory)).await?;
-        self.admit(shard, &state)?;
-        let now = state.advance(self.clock.now());
+        let now = state.advance(self.wall.look());
+        self.admit(shard, &state, now)?;
         let mut ids = IdSource::new(self.draw());
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
@@ -240,11 +241,11 @@ impl ShardRuntime {
 
     /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
     /// customer's favour, and so does a store that is so far behind that commands are refused.
-    pub fn record_usage(&self, target: &impl Address, usage: impl FnOnce(cell_engine::Time) -> UsageEntry) {
+    pub fn record_usage(&self, target: &impl Address, usage: impl FnOnce(Time) -> UsageEntry) {
         let shard = self.shard(target);
         let mut state = shard.state.lock();
         if state.phase == Phase::Serving && !self.is_too_far_behind(&state) {
-            let now = state.advance(self.clock.now());
+            let now = state.advance(self.wall.look());
             state.commit_fact(&self.config, now, vec![usage(now)], None);
             self.wrote(shard, &state);
         }
@@ -324,8 +325,8 @@ impl ShardRuntime {
     }
 
     /// Refuses before anything is applied when the store does not keep up.
-    fn admit(&self, shard: &Shard, state: &ShardState) -> Result<(), ShardError> {
-        let age = self.clock.now().0.saturating_sub(state.log.open.opened_at().0);
+    fn admit(&self, shard: &Shard, state: &ShardState, now: Time) -> Result<(), ShardError> {
+        let age = now.0.saturating_sub(state.log.open.opened_at().0);
         let too_old =
             !state.log.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
         if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {

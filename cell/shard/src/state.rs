@@ -4,7 +4,9 @@ use crate::due_index::DueIndex;
 use crate::guard::{EngineCall, guarded};
 use crate::log_head::LogHead;
 use crate::metrics::quarantines;
+use crate::shard_time::ShardTime;
 use crate::table::EntityTable;
+use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Registry, Time};
 use cell_store::{EntityRow, Epoch, Position, ShardId};
@@ -31,8 +33,8 @@ pub(crate) struct ShardState {
     pub(crate) epoch: Epoch,
     /// Counts acquisitions and losses: what began under another value is thrown away.
     pub(crate) term: u64,
-    /// Shard time: the largest moment used so far.
-    pub(crate) time: Time,
+    /// Shard time.
+    pub(crate) time: ShardTime,
     /// When this owner took over.
     pub(crate) acquired_at: Time,
     /// Whether the log was in use before this owner.
@@ -59,7 +61,7 @@ impl ShardState {
             phase: Phase::Recovering,
             epoch: Epoch(0),
             term: 0,
-            time: Time(0),
+            time: ShardTime::default(),
             acquired_at: Time(0),
             taken_over: false,
             table,
@@ -69,9 +71,8 @@ impl ShardState {
     }
 
     /// Moves shard time on; it never runs backwards.
-    pub(crate) fn advance(&mut self, wall: Time) -> Time {
-        self.time = self.time.max(wall);
-        self.time
+    pub(crate) fn advance(&mut self, look: Look) -> Time {
+        self.time.advance(look)
     }
 
     /// Takes in what a load found, unless the entity came to be known meanwhile.

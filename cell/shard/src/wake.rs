@@ -59,8 +59,10 @@ impl ShardRuntime {
         let mut scan = Scan::new(self.config.due_rows);
         let mut term = shard.state.lock().epoch;
         loop {
-            let now = self.clock.now().millis();
-            let epoch = shard.state.lock().epoch;
+            let (now, epoch) = {
+                let mut state = shard.state.lock();
+                (state.advance(self.wall.look()).millis(), state.epoch)
+            };
             if std::mem::replace(&mut term, epoch) != epoch {
                 // What an earlier term had read went with its memory.
                 scan = Scan::new(self.config.due_rows);
@@ -69,11 +71,16 @@ impl ShardRuntime {
                 tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
             }
             self.wake_due(&shard, now).await;
-            let next = shard.state.lock().due.first_wake().unwrap_or(i64::MAX).min(scan.next());
-            shard.sleeps_until.store(next, Ordering::Relaxed);
-            let pause = u64::try_from(next.saturating_sub(self.clock.now().millis())).unwrap_or(0);
+            let pause = {
+                let mut state = shard.state.lock();
+                let next = state.due.first_wake().unwrap_or(i64::MAX).min(scan.next());
+                // Under the lock: who writes an earlier wake-up sees what this loop sleeps towards.
+                shard.sleeps_until.store(next, Ordering::Relaxed);
+                state.advance(self.wall.look());
+                state.time.until(Time::from_millis(next))
+            };
             tokio::select! {
-                () = tokio::time::sleep(MAX_SLEEP.min(Duration::from_millis(pause))) => {}
+                () = tokio::time::sleep(MAX_SLEEP.min(pause)) => {}
                 () = shard.wake_changed.notified() => {}
                 () = self.stop.cancelled() => return,
             }
@@ -82,9 +89,9 @@ impl ShardRuntime {
 
     /// Wakes everything that is due now; answers how many runs were woken.
     pub async fn wake_all_due(&self) -> usize {
-        let now = self.clock.now().millis();
         let mut woken = 0;
         for shard in &self.shards {
+            let now = shard.state.lock().advance(self.wall.look()).millis();
             woken += self.wake_due(shard, now).await;
         }
         woken
@@ -137,7 +144,7 @@ impl ShardRuntime {
             }
         };
         let mut state = shard.state.lock();
-        let earliest = self.clock.now().millis() + pause;
+        let earliest = state.advance(self.wall.look()).millis() + pause;
         match state.table.slot(key) {
             Some(Slot::Resident(resident)) if resident.core.armed.is_none() => state.arm_from(key, earliest),
             // It could not be loaded: the index has to bring it back.
