@@ -78,9 +78,9 @@ impl CellAdmin for Admin {
     ) -> Result<cell::GetStatusResponse, Status> {
         let identity = self.shards.identity();
         let owned = self.shards.serving() as u32;
-        let mut problems = Vec::new();
+        let mut problems = self.shards.problems();
         if owned < identity.shard_count {
-            problems.push(format!("{owned} of {} shards are served", identity.shard_count));
+            problems.insert(0, format!("{owned} of {} shards are served", identity.shard_count));
         }
         Ok(cell::GetStatusResponse {
             cell_id: self.cell_id.clone(),

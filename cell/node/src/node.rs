@@ -22,7 +22,7 @@ use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
 use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend};
 use cell_matching::{Matching, MatchingConfig};
-use cell_shard::{EffectSink, HOUR_MS, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
+use cell_shard::{EffectSink, HOUR_MS, Keeper, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
 use cell_store::{StoreError, Stores};
 use cell_visibility::VisibilityStore;
 use prost::Message;
@@ -162,6 +162,7 @@ async fn open(
     let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
     let visibility = VisibilityProjection::new(Arc::clone(&deps.visibility), Arc::clone(registry));
     let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
+    let mut usage = None;
     if let Some(objects) = &deps.objects {
         let identity = deps.stores.shards.open(config.shards.shard_count, random_id()).await?;
         write_manifest(config, objects, identity, clock.now().millis()).await?;
@@ -172,8 +173,8 @@ async fn open(
             Arc::clone(registry),
             config.usage_interval,
         );
-        background.spawn(Arc::clone(&exporter).run(stop.clone()));
-        projections.push(exporter);
+        projections.push(Arc::clone(&exporter) as Arc<dyn Projection>);
+        usage = Some(exporter);
     }
     let shards = ShardRuntime::open(
         ShardConfig { limits: crate::limits::of(&config.dynamic), ..config.shards.clone() },
@@ -190,18 +191,40 @@ async fn open(
     .await?;
     effects.connect(&shards);
     visibility.project_restored(&shards).await;
-    background.spawn(Arc::clone(&visibility).run(stop.clone()));
-    background.spawn(effects.refill(stop.clone()));
-    let janitor_clock = Arc::clone(&clock);
-    let janitor = matching.run_janitor(move || janitor_clock.now().millis());
-    let stopped = stop.clone();
-    background.spawn(async move {
-        tokio::select! {
-            () = janitor => {}
-            () = stopped.cancelled() => {}
-        }
+    let loops = Loops { keeper: shards.keeper(), stop, background };
+    if let Some(exporter) = usage {
+        loops.keep("usage export", move |stop| Arc::clone(&exporter).run(stop));
+    }
+    let lists = Arc::clone(&visibility);
+    loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
+    loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
+    let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
+    loops.keep("matching's sweep", move |stop| {
+        let clock = Arc::clone(&sweep_clock);
+        let sweep = swept.run_janitor(move || clock.now().millis());
+        async move { stop.run_until_cancelled(sweep).await.unwrap_or_default() }
     });
     Ok(Parts { shards, matching, clock, visibility })
+}
+
+/// The loops of the node beside those of its shards.
+struct Loops<'a> {
+    keeper: &'a Arc<Keeper>,
+    stop: &'a CancellationToken,
+    background: &'a TaskTracker,
+}
+
+impl Loops<'_> {
+    fn keep<Loop: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: &'static str,
+        begin: impl Fn(CancellationToken) -> Loop + Send + Sync + 'static,
+    ) {
+        let (keeper, stop) = (Arc::clone(self.keeper), self.stop.clone());
+        self.background.spawn(async move {
+            keeper.keep(name, &stop, |_| {}, || begin(stop.clone())).await;
+        });
+    }
 }
 
 async fn serve_frontend(

@@ -11,6 +11,7 @@ use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::history_tail::HistoryTail;
+use crate::loss::Loss;
 use crate::resident::Resident;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
@@ -115,8 +116,10 @@ impl ShardRuntime {
         let (mut slice, deleted) = {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
-            let checkpoint =
-                ShardCheckpoint { time_ns: state.time.now().0, sealed_hour_ms: state.log.durable_sealed_hour_ms };
+            let checkpoint = ShardCheckpoint {
+                time_ns: state.time.now().0,
+                sealed_hour_ms: state.log.durable_sealed_hour_ms,
+            };
             // A deletion may be acted on only once its record is durable.
             let deleted: Vec<(EntityKey, Deleted)> = state
                 .table
@@ -157,11 +160,10 @@ impl ShardRuntime {
     async fn write_slice(&self, shard: &Shard, slice: &Checkpoint) -> Result<(), ShardError> {
         match self.store.checkpoint(slice).await? {
             AppendOutcome::Accepted => Ok(()),
-            AppendOutcome::Superseded => {
+            AppendOutcome::Superseded | AppendOutcome::WentBack => {
                 let mut state = shard.state.lock();
                 if state.serves(slice.epoch) {
-                    tracing::warn!(shard = shard.id.0, "another owner took the shard: giving it up");
-                    state.lose();
+                    self.lose(shard, &mut state, &Loss::Superseded);
                 }
                 Err(ShardError::NotOwner(shard.id))
             }

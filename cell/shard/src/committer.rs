@@ -5,6 +5,8 @@
 //! whether or not the caller is still there.
 
 use crate::batch::InFlight;
+use crate::guard::caught;
+use crate::loss::Loss;
 use crate::outage::Outage;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
@@ -137,37 +139,50 @@ impl ShardRuntime {
     fn conclude(&self, batch: InFlight, append: &Append, outcome: AppendOutcome) {
         match outcome {
             AppendOutcome::Accepted => self.hand_on(batch, append),
-            AppendOutcome::Superseded => {
-                tracing::warn!(shard = append.shard.0, "another owner took the shard: giving it up");
-                self.give_up(append);
-            }
+            AppendOutcome::Superseded => self.give_up(append, &Loss::Superseded),
+            AppendOutcome::WentBack => self.halt(append.shard),
         }
     }
 
     fn stop_shard(&self, append: &Append, error: &StoreError) {
-        tracing::error!(shard = append.shard.0, %error, "the log cannot be written: shard stopped");
-        self.give_up(append);
+        self.give_up(append, &Loss::Failed(format!("its log cannot be written: {error}")));
     }
 
     /// Drops the shard's memory, unless it has been acquired again since.
-    fn give_up(&self, append: &Append) {
-        let mut state = self.shards[append.shard.0 as usize].state.lock();
+    fn give_up(&self, append: &Append, loss: &Loss) {
+        let shard = &self.shards[append.shard.0 as usize];
+        let mut state = shard.state.lock();
         if append.rows.first().is_some_and(|row| state.serves(row.epoch)) {
-            state.lose();
+            self.lose(shard, &mut state, loss);
         }
     }
 
     /// A batch is durable: projections hear of it, answers leave, effects go out.
+    ///
+    /// A projection that panics has not taken the batch in, and effects that a sink panics over are lost: the shard is
+    /// given up, and its next term tells both again. What the batch answers leaves all the same.
     fn hand_on(&self, batch: InFlight, append: &Append) {
         let shard = &self.shards[append.shard.0 as usize];
         let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return };
-        if !shard.state.lock().serves(first.epoch) {
-            return;
+        {
+            let state = shard.state.lock();
+            if !state.serves(first.epoch) {
+                return;
+            }
+            debug_assert_eq!(
+                first.seq,
+                state.log.durable_seq + 1,
+                "batches become durable one after the other"
+            );
         }
+        shard.known_seq.fetch_max(last.seq, Ordering::Relaxed);
         // Before the shard counts the rows as durable: a checkpoint asks projections for everything up to there.
         let facts = Arc::new(batch.facts);
+        let mut failed = None;
         for projection in &self.projections {
-            projection.durable(append.shard, &facts);
+            if let Err(panic) = caught(|| projection.durable(append.shard, &facts)) {
+                failed = Some(format!("its {} projection panicked: {panic}", projection.name()));
+            }
         }
         let (answers, checkpoint) = {
             let mut state = shard.state.lock();
@@ -181,7 +196,12 @@ impl ShardRuntime {
                 state.log.durable_sealed_hour_ms = Some(seal.hour_start_ms);
             }
             let checkpoint = state.log.tail.exceeds(self.config.tail_bytes) || self.crowded(&state);
-            (state.log.durable_to(batch.last_ordinal, last.seq), checkpoint)
+            let answers = state.log.durable_to(batch.last_ordinal, last.seq);
+            if let Some(why) = &failed {
+                // Before anybody else looks: no checkpoint may pass what a projection has not taken in.
+                self.lose(shard, &mut state, &Loss::Failed(why.clone()));
+            }
+            (answers, checkpoint)
         };
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
@@ -190,8 +210,14 @@ impl ShardRuntime {
         for watcher in batch.watchers {
             let _ = watcher.send(());
         }
-        if !batch.effects.is_empty() {
-            self.effects.deliver(append.shard, batch.effects);
+        if failed.is_some() {
+            return;
+        }
+        if !batch.effects.is_empty()
+            && let Err(panic) = caught(|| self.effects.deliver(append.shard, batch.effects))
+        {
+            self.fail(shard, &format!("what takes its effects panicked: {panic}"));
+            return;
         }
         shard.metrics.batch_bytes.record(batch.bytes as f64);
         shard.metrics.transitions.record_many(1.0, batch.transitions);

@@ -19,13 +19,11 @@ pub const HOUR_MS: i64 = 3_600_000;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 impl ShardRuntime {
-    /// Seals hours as they end and deletes expired runs, until the runtime stops.
-    pub(crate) async fn hours_loop(self: Arc<Self>) {
+    /// Seals hours as they end and deletes expired runs of a shard, until the runtime stops.
+    pub(crate) async fn hours_loop(self: Arc<Self>, shard: Arc<Shard>) {
         loop {
-            for shard in &self.shards {
-                if let Err(error) = self.turn_hours(shard).await {
-                    tracing::warn!(shard = shard.id.0, %error, "hours not sealed yet; trying again");
-                }
+            if let Err(error) = self.turn_hours(&shard).await {
+                tracing::warn!(shard = shard.id.0, %error, "hours not sealed yet; trying again");
             }
             let now = self.wall.look().wall.millis();
             let to_boundary = u64::try_from(HOUR_MS - now.rem_euclid(HOUR_MS)).unwrap_or(0);

@@ -13,6 +13,7 @@
 //! - no lock is held across an await; a request never waits for anything but a load and its commit;
 //! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for
 //!   workflow-task starts, whose loss is harmless;
+//! - loops are watched (`keeper`): a panic in one costs a shard its memory, never the node, and health says so (`loss`);
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
 //! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`).
 
@@ -27,15 +28,19 @@ mod config;
 mod due_index;
 mod error;
 mod evict;
+mod failures;
 mod found;
 mod guard;
 mod hash;
 mod history;
 mod history_tail;
 mod hours;
+mod keeper;
 mod key_hash;
 mod log_head;
 mod log_row;
+mod loops;
+mod loss;
 mod metrics;
 mod names;
 mod outage;
@@ -65,6 +70,7 @@ pub use found::LogInspector;
 pub use hash::shard_of;
 pub use history::HistoryPage;
 pub use hours::HOUR_MS;
+pub use keeper::Keeper;
 pub use log_row::RowError;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};

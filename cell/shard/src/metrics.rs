@@ -15,6 +15,8 @@ pub(crate) struct ShardMetrics {
     pub(crate) tail_bytes: Gauge,
     /// Commands refused before they were applied.
     pub(crate) overloaded: Counter,
+    /// How often the shard was given up.
+    pub(crate) lost: Counter,
     /// Seconds by which shard time is ahead of the wall clock.
     pub(crate) time_lead: Gauge,
 }
@@ -27,6 +29,7 @@ impl ShardMetrics {
             batch_bytes: metrics::histogram!("atoll_shard_batch_bytes", "shard" => shard.clone()),
             tail_bytes: metrics::gauge!("atoll_shard_tail_bytes", "shard" => shard.clone()),
             overloaded: metrics::counter!("atoll_shard_overloaded", "shard" => shard.clone()),
+            lost: metrics::counter!("atoll_shard_lost", "shard" => shard.clone()),
             time_lead: metrics::gauge!("atoll_shard_time_lead_seconds", "shard" => shard),
         }
     }

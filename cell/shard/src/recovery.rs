@@ -3,7 +3,7 @@
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
 use crate::found::{Found, deleted_in};
-use crate::guard::{EngineCall, guarded};
+use crate::guard::{EngineCall, guarded, panic_text};
 use crate::log_row::RowBuilder;
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
@@ -17,47 +17,129 @@ use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, Ownership, Record};
 use cell_engine::{Effect, IdSource, Time};
 use cell_store::{Acquired, Append, AppendOutcome, LogRow, Position, ShardId, StoreError};
+use futures::FutureExt;
 use std::collections::{BTreeSet, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Stored entities loaded with one read during recovery.
 const LOAD_BATCH: usize = 512;
 
 impl ShardRuntime {
-    /// Takes every shard over; serving begins shard by shard as each is replayed.
+    /// Takes every shard over; serving begins shard by shard as each is replayed. One that cannot be taken over is
+    /// refused by itself; an error where none could.
     pub(crate) async fn acquire_all(self: &Arc<Self>) -> Result<(), ShardError> {
         let ids: Vec<ShardId> = self.shards.iter().map(|shard| shard.id).collect();
-        self.acquire(&ids).await
+        let outcomes = self.acquire(&ids).await;
+        let mut errors: Vec<(ShardId, ShardError)> =
+            outcomes.into_iter().filter_map(|(id, outcome)| Some((id, outcome.err()?))).collect();
+        if errors.len() == ids.len()
+            && let Some((_, error)) = errors.pop()
+        {
+            return Err(error);
+        }
+        errors.iter().for_each(|(id, error)| self.refuse(*id, error));
+        Ok(())
     }
 
-    /// Takes these shards over. On a collision with another taker the shard is read again.
-    pub async fn acquire(self: &Arc<Self>, ids: &[ShardId]) -> Result<(), ShardError> {
+    /// Takes these shards over; answers what became of each. On a collision with another taker the shard is read again.
+    pub async fn acquire(self: &Arc<Self>, ids: &[ShardId]) -> Vec<(ShardId, Result<(), ShardError>)> {
+        let mut outcomes = Vec::with_capacity(ids.len());
         let mut left = ids.to_vec();
         while !left.is_empty() {
-            let acquired = self.store.acquire(&left).await?;
-            let found: Vec<Found> = acquired
-                .into_iter()
-                .map(|shard| Found::read(shard, &self.kinds))
-                .collect::<Result<_, _>>()?;
-            let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
-            let outcomes = loop {
-                match self.store.append(&claims).await {
-                    Ok(outcomes) => break outcomes,
-                    Err(StoreError::Unavailable(error)) => {
-                        tracing::warn!(error, "ownership record not written yet");
-                        tokio::time::sleep(self.config.append_retry).await;
-                    }
-                    Err(error) => return Err(error.into()),
+            let mut found = Vec::with_capacity(left.len());
+            for (id, read) in self.find(&std::mem::take(&mut left)).await {
+                match read {
+                    Ok(shard) => found.push(shard),
+                    Err(error) => outcomes.push((id, Err(error))),
                 }
-            };
-            left.clear();
-            for (found, outcome) in found.into_iter().zip(outcomes) {
-                match outcome {
-                    AppendOutcome::Accepted => self.take_over(found).await?,
-                    AppendOutcome::Superseded => left.push(found.acquired.shard),
+            }
+            let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
+            match self.write_claims(&claims).await {
+                Ok(claimed) => {
+                    for (found, outcome) in found.into_iter().zip(claimed) {
+                        let id = found.acquired.shard;
+                        if outcome == AppendOutcome::Accepted {
+                            outcomes.push((id, self.begin_term(found).await));
+                        } else {
+                            left.push(id);
+                        }
+                    }
+                }
+                Err(error) => {
+                    outcomes.extend(claims.iter().map(|claim| (claim.shard, Err(error.clone().into()))));
                 }
             }
         }
+        outcomes
+    }
+
+    /// Raises the epochs and reads what stands. Where that fails for one shard the others are read by themselves.
+    async fn find(&self, ids: &[ShardId]) -> Vec<(ShardId, Result<Found, ShardError>)> {
+        let all = match self.store.acquire(ids).await {
+            Ok(acquired) => acquired.into_iter().map(Ok).collect(),
+            Err(StoreError::Corrupt(_)) if ids.len() > 1 => {
+                let mut each = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let acquired = self.store.acquire(std::slice::from_ref(id)).await;
+                    each.push(acquired.and_then(|mut one| {
+                        one.pop()
+                            .ok_or_else(|| StoreError::Corrupt(format!("nothing is known of shard {id}")))
+                    }));
+                }
+                each
+            }
+            Err(error) => vec![Err(error); ids.len()],
+        };
+        let read = |(id, acquired): (&ShardId, Result<Acquired, StoreError>)| {
+            let found = acquired.map_err(ShardError::from).and_then(|acquired| {
+                self.check_end(&acquired)?;
+                Ok(Found::read(acquired, &self.kinds)?)
+            });
+            (*id, found)
+        };
+        ids.iter().zip(all).map(read).collect()
+    }
+
+    /// Refuses a log that is shorter than this process knows it to be.
+    fn check_end(&self, acquired: &Acquired) -> Result<(), ShardError> {
+        let known = self.shards[acquired.shard.0 as usize].known_seq.load(Ordering::Relaxed);
+        if acquired.last_seq < known {
+            self.halt(acquired.shard);
+        }
+        match self.halted() {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Unsafe(why.to_owned()).into()),
+        }
+    }
+
+    async fn write_claims(&self, claims: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        loop {
+            match self.store.append(claims).await {
+                Err(StoreError::Unavailable(error)) => {
+                    tracing::warn!(error, "ownership record not written yet");
+                    tokio::time::sleep(self.config.append_retry).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Replays a shard whose ownership record is in the log. A panic on the way is that shard's.
+    async fn begin_term(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
+        let shard = &self.shards[found.acquired.shard.0 as usize];
+        shard.known_seq.fetch_max(found.acquired.last_seq + 1, Ordering::Relaxed);
+        let taken = AssertUnwindSafe(self.take_over(found)).catch_unwind().await;
+        taken.unwrap_or_else(|panic| {
+            tracing::error!(
+                shard = shard.id.0,
+                panic = panic_text(&*panic),
+                "panic while taking a shard over"
+            );
+            Err(ShardError::Panicked)
+        })?;
+        self.served(shard);
         Ok(())
     }
 

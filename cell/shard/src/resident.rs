@@ -124,11 +124,7 @@ impl Resident {
             wake_at_ms: if busy { Some(0) } else { wake.map(Time::millis_up) },
             closed: self.entity.closed(),
             // What is closed has no tasks, and no deadlines but the ends of its messages' pauses.
-            delete_at_ms: self
-                .entity
-                .delete_at()
-                .filter(|_| !busy && wake.is_none())
-                .map(Time::millis_up),
+            delete_at_ms: self.entity.delete_at().filter(|_| !busy && wake.is_none()).map(Time::millis_up),
             billed_bytes: self.entity.billed_bytes(),
         };
         (row, receipt)

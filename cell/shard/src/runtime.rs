@@ -7,6 +7,7 @@ use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::caught;
 use crate::hash::shard_of;
+use crate::keeper::Keeper;
 use crate::metrics::AppendMetrics;
 use crate::pins::Pins;
 use crate::shard::Shard;
@@ -21,8 +22,8 @@ use cell_engine::{
 };
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -70,6 +71,11 @@ pub struct ShardRuntime {
     pub(crate) dirty: Notify,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    pub(crate) keeper: Arc<Keeper>,
+    /// A shard was given up.
+    pub(crate) lost: Notify,
+    /// Why nothing is served any more.
+    pub(crate) halted: OnceLock<String>,
     /// The store has no space left: nothing new is taken until an append succeeds.
     pub(crate) full: AtomicBool,
     pub(crate) metrics: AppendMetrics,
@@ -111,6 +117,9 @@ impl ShardRuntime {
             dirty: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            keeper: Arc::default(),
+            lost: Notify::new(),
+            halted: OnceLock::new(),
             full: AtomicBool::new(false),
             metrics: AppendMetrics::new(),
             loads,
@@ -373,15 +382,6 @@ impl ShardRuntime {
     pub(crate) fn draw(&self) -> u128 {
         let n = u128::from(self.drawn.fetch_add(1, Ordering::Relaxed));
         self.seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-    }
-
-    fn start_tasks(self: &Arc<Self>) {
-        self.tasks.spawn(Arc::clone(self).commit_loop());
-        self.tasks.spawn(Arc::clone(self).hours_loop());
-        for shard in &self.shards {
-            self.tasks.spawn(Arc::clone(self).wake_loop(Arc::clone(shard)));
-            self.tasks.spawn(Arc::clone(self).checkpoint_loop(Arc::clone(shard)));
-        }
     }
 
     /// Stops serving: writes what is open, takes a last checkpoint, ends every task.

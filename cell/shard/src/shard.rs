@@ -1,12 +1,13 @@
 //! One shard: its data behind a lock, and what its tasks share.
 
+use crate::loss::Trouble;
 use crate::metrics::ShardMetrics;
 use crate::state::ShardState;
 use cell_engine::Registry;
 use cell_store::ShardId;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// One shard of the cell.
@@ -26,6 +27,10 @@ pub(crate) struct Shard {
     pub(crate) checkpointing: tokio::sync::Mutex<()>,
     /// The tail has grown enough for a checkpoint.
     pub(crate) checkpoint_due: Notify,
+    /// Why it is not served, and how often it was given up. Not to be locked before `state`.
+    pub(crate) trouble: Mutex<Trouble>,
+    /// Last log row that is known to be durable, over all terms of this process: no log is ever shorter.
+    pub(crate) known_seq: AtomicU64,
     pub(crate) metrics: ShardMetrics,
 }
 
@@ -41,6 +46,8 @@ impl Shard {
             tail_bytes: AtomicUsize::new(0),
             checkpointing: tokio::sync::Mutex::new(()),
             checkpoint_due: Notify::new(),
+            trouble: Mutex::default(),
+            known_seq: AtomicU64::new(0),
             metrics: ShardMetrics::new(id),
         }
     }

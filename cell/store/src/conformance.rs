@@ -92,7 +92,7 @@ const CASES: &[Case] = cases! {
         superseded_shard_leaves_its_neighbours_accepted,
         an_append_is_accepted_whole_or_not_at_all,
         a_repeat_beside_new_rows_is_accepted,
-        a_gap_is_superseded_and_leaves_its_neighbours_accepted,
+        behind_a_gap_the_log_went_back_and_its_neighbours_are_accepted,
         malformed_appends_are_refused_and_nothing_is_written,
         empty_calls_are_answered,
         rows_of_any_size_come_back_unchanged,

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// A store call failed. Whether it took effect is unknown unless the variant says so.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum StoreError {
     /// The engine is away or overloaded; the same call may be repeated.
     #[error("store unavailable: {0}")]

@@ -38,8 +38,7 @@ pub trait ShardStore: Send + Sync + 'static {
     /// trimmed position at or below the checkpoint) as superseded. Shards are independent: one
     /// superseded append leaves the others accepted.
     ///
-    /// An append that would leave a gap behind the log's end is superseded too: what its owner
-    /// believes is not what the log holds (a backup was restored under it).
+    /// An append that would leave a gap behind the log's end is answered with `WentBack`, and nothing of it is written.
     ///
     /// An append's segments become durable in the same moment as its rows. They are written with rows that are new:
     /// a superseded append writes none, and one whose rows all stand writes none again, so that a late repeat

@@ -94,9 +94,12 @@ pub struct Append {
 pub enum AppendOutcome {
     /// Durable, now or by an earlier identical write.
     Accepted,
-    /// Another row stands at one of the positions, or they do not follow the log: the owner must
-    /// drop what it believes and acquire the shard again.
+    /// Another row stands at one of the positions: the owner must drop what it believes. Whether it may acquire the
+    /// shard again is for whoever says who owns what.
     Superseded,
+    /// The rows would leave a gap behind the log's end: what its owner knows to be durable is gone (a backup was
+    /// restored under it, a failover lost the end). Only ever of an append.
+    WentBack,
 }
 
 /// A shard as its new owner finds it.

@@ -128,6 +128,13 @@ impl Cell {
         Cell::open(config, base, Arc::clone(&self.clock), Arc::clone(&self.ledger), self.life + 1).await
     }
 
+    /// Takes shards over, again.
+    pub(crate) async fn acquire(&self, shards: &[ShardId]) {
+        for (shard, outcome) in self.runtime.acquire(shards).await {
+            outcome.unwrap_or_else(|error| panic!("shard {shard}: {error}"));
+        }
+    }
+
     /// A slice of a checkpoint that does nothing yet, of whoever owns the first shard.
     pub(crate) async fn slice(&self) -> Checkpoint {
         let shard = ShardId(0);

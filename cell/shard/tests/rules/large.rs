@@ -95,7 +95,7 @@ async fn no_change_is_lost_with_a_checkpoint_that_fails() {
         checkpoint(&cell).await;
         assert_same(&cell.another().await, &cell, &id).await;
         // This one goes on: it takes its shards back.
-        cell.runtime.acquire(&(0..SHARDS).map(ShardId).collect::<Vec<_>>()).await.unwrap();
+        cell.acquire(&(0..SHARDS).map(ShardId).collect::<Vec<_>>()).await;
     }
     let gate = Gate::new();
     begin(&cell, &id, FIRST + 150).await;

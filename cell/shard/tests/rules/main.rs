@@ -17,6 +17,7 @@ mod recovery;
 mod residency;
 mod retention;
 mod side_rows;
+mod supervision;
 mod tail;
 mod third_kind;
 mod time;

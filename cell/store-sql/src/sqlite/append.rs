@@ -9,7 +9,7 @@ use super::error::is_constraint;
 use super::keys::{self, Statement, position};
 use super::statements::{APPEND, LOG_END, STANDING};
 use super::writer::Failure;
-use AppendOutcome::{Accepted, Superseded};
+use AppendOutcome::{Accepted, Superseded, WentBack};
 use cell_store::{Append, AppendOutcome, LogRow, ShardId, StoreError, check};
 use sqlx::{Connection, SqliteConnection};
 
@@ -101,7 +101,7 @@ async fn one_by_one(
     let mut segments = Vec::new();
     for append in appends {
         match judge(&mut transaction, append).await? {
-            Some(first_missing) => {
+            Ok(first_missing) => {
                 outcomes.push(Accepted);
                 let rows = &append.rows[first_missing..];
                 missing.extend(rows.iter().map(|row| (append.shard, row)));
@@ -109,7 +109,7 @@ async fn one_by_one(
                     segments.push((append.shard, &append.segments));
                 }
             }
-            None => outcomes.push(Superseded),
+            Err(refused) => outcomes.push(refused),
         }
     }
     for (text, part) in APPEND.parts(&missing) {
@@ -122,9 +122,12 @@ async fn one_by_one(
     Ok(outcomes)
 }
 
-/// Index of the first row to write of an append that is accepted; `None` where it is superseded.
-async fn judge(connection: &mut SqliteConnection, append: &Append) -> Result<Option<usize>, Failure> {
-    let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return Ok(Some(0)) };
+/// Index of the first row to write of an append that is accepted; else what it is answered with.
+async fn judge(
+    connection: &mut SqliteConnection,
+    append: &Append,
+) -> Result<Result<usize, AppendOutcome>, Failure> {
+    let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return Ok(Ok(0)) };
     let all = keys::positions_after(append.shard, 0);
     let end = sqlx::query(LOG_END)
         .bind(*all.start())
@@ -140,12 +143,12 @@ async fn judge(connection: &mut SqliteConnection, append: &Append) -> Result<Opt
         .fetch_all(&mut *connection)
         .await?;
     if first.seq > end + 1 {
-        return Ok(None);
+        return Ok(Err(WentBack));
     }
     // Rows stand without a hole up to the log's end, but for those that were trimmed.
     let taken = (end + 1).saturating_sub(first.seq).min(append.rows.len() as u64) as usize;
     if standing.len() < taken {
-        return Ok(None);
+        return Ok(Err(Superseded));
     }
     for (stands, row) in standing.iter().zip(&append.rows) {
         let epoch = keys::unsigned(stands, 1)?;
@@ -153,8 +156,8 @@ async fn judge(connection: &mut SqliteConnection, append: &Append) -> Result<Opt
             || epoch != row.epoch.0
             || keys::uuid(stands, 2)? != row.batch_id
         {
-            return Ok(None);
+            return Ok(Err(Superseded));
         }
     }
-    Ok(Some(taken))
+    Ok(Ok(taken))
 }

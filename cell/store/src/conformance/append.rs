@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::error::StoreError;
 use crate::types::*;
-use AppendOutcome::{Accepted, Superseded};
+use AppendOutcome::{Accepted, Superseded, WentBack};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -76,12 +76,12 @@ pub(super) async fn a_repeat_beside_new_rows_is_accepted(cell: Cell) {
     assert_eq!(cell.tail(T).await[1..], new.rows);
 }
 
-pub(super) async fn a_gap_is_superseded_and_leaves_its_neighbours_accepted(cell: Cell) {
+pub(super) async fn behind_a_gap_the_log_went_back_and_its_neighbours_are_accepted(cell: Cell) {
     let (mut one, mut two) = (cell.own(S).await, cell.own(T).await);
     let follows = one.batch(1);
     two.next_seq += 1;
     let outcomes = cell.shards().append(&[follows.clone(), two.batch(2)]).await.expect("append");
-    assert_eq!(outcomes, [Accepted, Superseded]);
+    assert_eq!(outcomes, [Accepted, WentBack]);
     assert_eq!(cell.tail(S).await[1..], follows.rows);
     assert_eq!(cell.tail(T).await.len(), 1);
 }

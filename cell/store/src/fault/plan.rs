@@ -54,6 +54,11 @@ pub enum Fault {
     After(StoreError),
     /// An append: the first so many shards' rows take effect, the rest does not, and it fails. Another call: `Before`.
     Partly(usize),
+    /// An append: it is answered as accepted and nothing is written, as by a store that loses what it promised. Another
+    /// call: `Before`.
+    Forget,
+    /// It panics and had no effect.
+    Panic,
     /// It waits at the gate before it does anything.
     HoldBefore(Gate),
     /// It takes effect and waits at the gate before it answers.
@@ -112,7 +117,10 @@ impl Plan {
         *self.calls.entry(call).or_default() += 1;
         let scripted = self.scripted.get_mut(&call).and_then(VecDeque::pop_front);
         let fault = scripted.unwrap_or_else(|| self.by_chance(shards));
-        if matches!(fault, Fault::Before(_) | Fault::After(_) | Fault::Partly(_)) {
+        if matches!(
+            fault,
+            Fault::Before(_) | Fault::After(_) | Fault::Partly(_) | Fault::Forget | Fault::Panic
+        ) {
             self.injected += 1;
         }
         fault

@@ -68,7 +68,8 @@ async fn meet<T>(
     match fault {
         Fault::None => inner.await,
         Fault::Before(error) => Err(error),
-        Fault::Partly(_) => Err(injected()),
+        Fault::Partly(_) | Fault::Forget => Err(injected()),
+        Fault::Panic => panic!("a mistake in a store"),
         Fault::After(error) => inner.await.and(Err(error)),
         Fault::HoldBefore(gate) => {
             gate.pass().await;
@@ -97,6 +98,9 @@ impl ShardStore for FaultStore {
         if let Fault::Partly(shards) = fault {
             self.inner.shards.append(&appends[..shards.min(appends.len())]).await?;
             return Err(injected());
+        }
+        if let Fault::Forget = fault {
+            return Ok(vec![AppendOutcome::Accepted; appends.len()]);
         }
         meet(fault, self.inner.shards.append(appends)).await
     }

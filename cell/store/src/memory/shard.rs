@@ -53,8 +53,9 @@ impl ShardRows {
             Some(stored) => stored.epoch == row.epoch && stored.batch_id == row.batch_id,
             None => row.seq > self.checkpoint_seq,
         };
-        let follows = append.rows.first().is_none_or(|first| first.seq <= self.last_seq() + 1);
-        if follows && append.rows.iter().all(stands) {
+        if append.rows.first().is_some_and(|first| first.seq > self.last_seq() + 1) {
+            AppendOutcome::WentBack
+        } else if append.rows.iter().all(stands) {
             AppendOutcome::Accepted
         } else {
             AppendOutcome::Superseded

@@ -1,0 +1,56 @@
+//! The loops of a node's shards, each watched: to add one, begin it in `start_tasks`.
+
+use crate::keeper::Keeper;
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use std::sync::Arc;
+
+impl ShardRuntime {
+    /// The node's keeper: loops of what is assembled around the shards are kept by it too, so that one place says how
+    /// all of them are.
+    pub fn keeper(&self) -> &Arc<Keeper> {
+        &self.keeper
+    }
+
+    /// Begins every loop of the runtime.
+    pub(crate) fn start_tasks(self: &Arc<Self>) {
+        // What it had in hand is lost, and nobody knows what of that is in the log.
+        self.keep("commit", |runtime, why| runtime.fail_all(why), Self::commit_loop);
+        self.keep("retake", |_, _| {}, Self::retake_loop);
+        for shard in &self.shards {
+            self.keep_of(shard, "hours", Self::hours_loop);
+            self.keep_of(shard, "wake", Self::wake_loop);
+            self.keep_of(shard, "checkpoint", Self::checkpoint_loop);
+        }
+    }
+
+    /// Runs a loop of the node for as long as the runtime.
+    fn keep<Loop: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        name: &'static str,
+        failed: impl Fn(&Self, &str) + Send + Sync + 'static,
+        begin: impl Fn(Arc<Self>) -> Loop + Send + Sync + 'static,
+    ) {
+        let runtime = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let begin = || begin(Arc::clone(&runtime));
+            runtime.keeper.keep(name, &runtime.stop, |why| failed(&runtime, why), begin).await;
+        });
+    }
+
+    /// Runs a loop of a shard: when it fails, the shard is given up, for nobody knows what state it is in.
+    fn keep_of<Loop: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        shard: &Arc<Shard>,
+        name: &'static str,
+        begin: impl Fn(Arc<Self>, Arc<Shard>) -> Loop + Send + Sync + 'static,
+    ) {
+        let (runtime, shard) = (Arc::clone(self), Arc::clone(shard));
+        self.tasks.spawn(async move {
+            let named = format!("{name} of shard {}", shard.id);
+            let failed = |why: &str| runtime.fail(&shard, &format!("its {name} loop failed: {why}"));
+            let begin = || begin(Arc::clone(&runtime), Arc::clone(&shard));
+            runtime.keeper.keep(&named, &runtime.stop, failed, begin).await;
+        });
+    }
+}

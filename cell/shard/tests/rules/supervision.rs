@@ -1,0 +1,177 @@
+//! What fails in one place costs a shard its memory at most, and health says so.
+
+use crate::fixture::*;
+use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault};
+use cell_store::{Checkpoint, EntityKey, HistorySegment, ShardId, StoreError};
+use std::time::Duration;
+
+const NONE: [String; 0] = [];
+
+/// Long enough for what was lost to be taken back.
+async fn a_while() {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+async fn assert_serves(cell: &Cell) {
+    for shard in 0..SHARDS {
+        cell.run(&id_on(shard, 9), start()).await.unwrap();
+    }
+    assert_eq!(cell.runtime.serving(), SHARDS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_projection_that_panics_hears_everything_in_the_next_term() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.out.before_durable(|| panic!("a mistake in a projection"));
+    cell.run(&id, start()).await.expect("what is durable is answered");
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    let problems = cell.runtime.problems();
+    assert!(problems.len() == 1 && problems[0].contains("a mistake in a projection"), "{problems:?}");
+    a_while().await;
+    assert_eq!(cell.out.look(|out| out.usage_of(ShardId(0))).len(), 2, "nothing of it is lost");
+    assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2);
+    assert_serves(&cell).await;
+    assert!(cell.runtime.problems()[0].contains("shard 0 was given up 1 times of late"));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(cell.runtime.problems(), NONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn effects_that_a_sink_panics_over_are_wanted_again() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.out.before_deliver(|| panic!("a mistake in a sink"));
+    cell.run(&id, start()).await.unwrap();
+    assert_eq!(cell.out.look(|out| out.effects.len()), 0);
+    a_while().await;
+    assert_eq!(cell.out.look(|out| out.effects.len()), 1);
+    assert_serves(&cell).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_panics_costs_its_shard_its_memory() {
+    for call in [Call::Due, Call::Checkpoint, Call::Expired] {
+        let first = Cell::new().await;
+        let id = id_on(0, 0);
+        first.run(&id, start()).await.unwrap();
+        first.runtime.checkpoint_all().await.unwrap();
+        let cell = first.another().await;
+        a_while().await;
+        cell.store.script(call, Fault::Panic);
+        match call {
+            Call::Checkpoint => {
+                for _ in 0..20 {
+                    cell.run(&id, signal_with("s", 1 << 20)).await.ok();
+                }
+            }
+            _ => {
+                cell.clock.step(3_600 * SECOND);
+                tokio::time::sleep(Duration::from_secs(31)).await;
+            }
+        }
+        a_while().await;
+        let problems = cell.runtime.problems();
+        assert!(
+            problems.iter().any(|problem| problem.contains("a mistake in a store")),
+            "{call:?}: {problems:?}"
+        );
+        assert!(!cell.history(&id, 1, i64::MAX).await.is_empty(), "{call:?}");
+        assert_serves(&cell).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_committer_that_panics_costs_all_shards_their_memory_and_nothing_that_was_acknowledged() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, signal("acknowledged")).await.unwrap();
+    cell.store.script(Call::Append, Fault::Panic);
+    let lost = cell.run(&id, signal("lost")).await;
+    assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
+    assert_eq!(cell.runtime.serving(), 0);
+    a_while().await;
+    assert_eq!(cell.signals(&id).await, ["acknowledged"]);
+    assert_serves(&cell).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_again_and_again_is_left_alone_and_its_neighbours_serve() {
+    let cell = Cell::new().await;
+    for _ in 0..5 {
+        cell.out.before_deliver(|| panic!("a mistake in a sink"));
+        cell.run(&id_on(0, 0), terminate()).await.ok();
+        cell.run(&id_on(0, 0), start()).await.unwrap();
+        a_while().await;
+    }
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    let problems = cell.runtime.problems();
+    assert!(problems[0].contains("shard 0 is not served: left alone after 5 failures"), "{problems:?}");
+    cell.run(&id_on(1, 0), start()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_shard_refuses_itself() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start_with(1 << 20)).await.unwrap();
+    cell.run(&id_on(1, 0), start()).await.unwrap();
+    let run = cell.runtime.read(&current(&id), |view| view.run.map(|run| run.key().clone())).await.unwrap();
+    let key: EntityKey = run.expect("it runs");
+    let broken =
+        HistorySegment { key, first_event_id: 1, last_event_id: 1, events: bytes::Bytes::from_static(b"x") };
+    let slice = Checkpoint { history: vec![broken], ..cell.slice().await };
+    cell.engine().checkpoint(&slice).await.unwrap();
+    let again = cell.another().await;
+    assert_eq!(again.runtime.serving(), SHARDS as usize - 1);
+    let problems = again.runtime.problems();
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("shard 0 is not served: not taken over"),
+        "{problems:?}"
+    );
+    assert_eq!(again.history(&id_on(1, 0), 1, i64::MAX).await.len(), 2);
+    let refused = again.run(&id, signal("s")).await;
+    assert!(matches!(refused, Err(ShardError::NotOwner(_))), "{refused:?}");
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(again.runtime.serving(), SHARDS as usize - 1, "that needs a person");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_lost_its_end_stops_the_cell() {
+    for reacquired in [false, true] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        cell.store.script(Call::Append, Fault::Forget);
+        cell.run(&id, signal("forgotten")).await.expect("the store said that it has it");
+        if reacquired {
+            let (_, outcome) = cell.runtime.acquire(&[ShardId(0)]).await.remove(0);
+            assert!(matches!(outcome, Err(ShardError::Store(StoreError::Unsafe(_)))), "{outcome:?}");
+        } else {
+            let lost = cell.run(&id, signal("next")).await;
+            assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
+        }
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(cell.runtime.serving(), 0, "reacquired: {reacquired}");
+        assert!(cell.runtime.halted().is_some_and(|why| why.contains("shard 0")));
+        assert!(cell.runtime.problems()[0].starts_with("the cell stopped"));
+        let refused = cell.run(&id_on(1, 0), start()).await;
+        assert!(matches!(refused, Err(ShardError::NotOwner(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_while_a_shard_is_taken_back_is_waited_for() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.out.before_deliver(|| panic!("a mistake in a sink"));
+    for _ in 0..20 {
+        cell.store.script(Call::Acquire, Fault::Before(StoreError::Unavailable("away".into())));
+    }
+    cell.run(&id, start()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_serves(&cell).await;
+}
