@@ -74,6 +74,9 @@ pub struct Decision<R> {
 pub enum Release {
     /// Everything that was applied to the addressed entities up to and including this record.
     Durable,
+    /// The same, and that it is the owner who answers: nothing changed, and the caller takes it that nothing is left to
+    /// do. A stale owner may not have heard of the run that is meant. Rejections and absences are held to it anyway.
+    Owned,
     /// Everything before this record. Only for handing a workflow task to a worker: a lost start is
     /// dispatched again and its token's nonce refuses the stale answer.
     PriorDurable,
@@ -88,6 +91,11 @@ impl<R> Decision<R> {
     /// Changes nothing and answers: a repetition.
     pub fn unchanged(reply: R) -> Self {
         Self::accept(Vec::new(), reply)
+    }
+
+    /// The same; where nothing changes, for nothing is left to do, only the owner may say so.
+    pub fn by_owner_only(self) -> Self {
+        Self { release: Release::Owned, ..self }
     }
 
     /// Changes nothing and refuses.

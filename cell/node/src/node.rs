@@ -200,9 +200,11 @@ async fn open(
     loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
     let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
     loops.keep("matching's sweep", move |stop| {
-        let clock = Arc::clone(&sweep_clock);
-        let sweep = swept.run_janitor(move || clock.now().millis());
-        async move { stop.run_until_cancelled(sweep).await.unwrap_or_default() }
+        let (matching, clock) = (Arc::clone(&swept), Arc::clone(&sweep_clock));
+        async move {
+            let sweep = matching.run_janitor(move || clock.now().millis());
+            stop.run_until_cancelled(sweep).await;
+        }
     });
     Ok(Parts { shards, matching, clock, visibility })
 }

@@ -219,7 +219,7 @@ impl ShardRuntime {
         } else {
             prior
         };
-        let ends_something = answer.is_err() && !changed;
+        let ends_something = !changed && (answer.is_err() || release == Release::Owned);
         let confirm = ends_something.then_some(state.epoch);
         Ok((answer, state.log.wait_for(ordinal), confirm))
     }

@@ -38,14 +38,14 @@ impl Command for RequestCancelWorkflow {
         let mut draft = Draft::new(run, context);
         draft.take_message(self.sender.as_ref().and_then(|sender| sender.message(view)));
         if run.closed() {
-            return draft.accept(());
+            return draft.accept(()).by_owner_only();
         }
         found!(super::terminate_workflow::same_chain(run, self.first_execution_run_id));
         if let Some(sender) = &self.sender {
             found!(sender.may_ask(run));
         }
         if run.info.cancel_requested {
-            return draft.accept(());
+            return draft.accept(()).by_owner_only();
         }
         let (external_initiated_event_id, external) =
             self.sender.map(|sender| (sender.initiated_event_id, sender.execution)).unzip();

@@ -1,6 +1,7 @@
 //! Who was superseded drops what it has, for ever; its other shards go on.
 
 use crate::fixture::*;
+use cell_engine::commands::RequestCancelWorkflow;
 use cell_shard::ShardError;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
@@ -67,7 +68,11 @@ async fn the_older_of_two_runtimes_collides_for_ever() {
     for id in &ids {
         old.run(id, start()).await.unwrap();
     }
+    let closed = id_on(2, 5);
+    old.run(&closed, start()).await.unwrap();
+    old.run(&closed, terminate()).await.unwrap();
     let new = old.another().await;
+    new.run(&closed, start()).await.unwrap();
     // The new owner goes on for long and trims everything that it may.
     for round in 0..5 {
         for id in &ids {
@@ -83,6 +88,9 @@ async fn the_older_of_two_runtimes_collides_for_ever() {
     assert!(matches!(read, Err(ShardError::NotOwner(_))), "absence told by who is no owner: {read:?}");
     let history = old.runtime.history(&absent, 1, 9).await;
     assert!(matches!(history, Err(ShardError::NotOwner(_))), "the same: {history:?}");
+    old.runtime.read(&current(&closed), |view| assert!(view.run.unwrap().closed())).await.unwrap();
+    let cancel = old.run(&closed, RequestCancelWorkflow::default()).await;
+    assert!(matches!(cancel, Err(ShardError::NotOwner(_))), "it runs again: {cancel:?}");
     assert!(old.runtime.checkpoint_all().await.is_err(), "a stale checkpoint");
     for _ in 0..3 {
         for id in &ids {
