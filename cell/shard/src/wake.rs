@@ -9,6 +9,7 @@ use crate::state::Phase;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Kind, Time};
 use cell_store::DueRow;
+use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +20,19 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 const STILL_DUE_MS: i64 = 250;
 /// A run of a namespace that the cell does not know (any more) is looked at again after this.
 const NAMESPACE_GONE_MS: i64 = 60_000;
+/// Pause while the shard refuses commands, and while the store's index cannot be read.
+const REFUSED: Duration = Duration::from_secs(1);
+/// Runs that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
+const AT_ONCE: usize = 64;
+
+/// What became of a wake-up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WokenUp {
+    /// The run did what was due, or is looked at again later.
+    Done,
+    /// The shard takes no commands at the moment: waking others is of no use.
+    Refused,
+}
 
 /// How far the store's wake index has been read.
 struct Scan {
@@ -28,11 +42,13 @@ struct Scan {
     cut: bool,
     /// Rows that the next look reads.
     limit: usize,
+    /// Whether the last look failed, which was told then.
+    failing: bool,
 }
 
 impl Scan {
     fn new(limit: usize) -> Self {
-        Self { until: i64::MIN, cut: false, limit }
+        Self { until: i64::MIN, cut: false, limit, failing: false }
     }
 
     fn is_due(&self, now: i64, window: i64) -> bool {
@@ -67,10 +83,18 @@ impl ShardRuntime {
                 // What an earlier term had read went with its memory.
                 scan = Scan::new(self.config.due_rows);
             }
-            if let Err(error) = self.scan_ahead(&shard, now, &mut scan).await {
-                tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
+            let read = self.scan_ahead(&shard, now, &mut scan).await;
+            let failing = read.is_err();
+            match read {
+                Err(error) if !scan.failing => {
+                    tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
+                }
+                Ok(()) if scan.failing => tracing::info!(shard = shard.id.0, "the wake index is read again"),
+                Ok(()) | Err(_) => {}
             }
-            self.wake_due(&shard, now).await;
+            scan.failing = failing;
+            let (_, outcome) = self.wake_due(&shard, now).await;
+            let least = if failing || outcome == WokenUp::Refused { REFUSED } else { Duration::ZERO };
             let pause = {
                 let mut state = shard.state.lock();
                 let next = state.due.first_wake().unwrap_or(i64::MAX).min(scan.next());
@@ -80,9 +104,10 @@ impl ShardRuntime {
                 state.time.until(Time::from_millis(next))
             };
             tokio::select! {
-                () = tokio::time::sleep(MAX_SLEEP.min(pause)) => {}
-                () = shard.wake_changed.notified() => {}
+                biased;
                 () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(MAX_SLEEP.min(pause.max(least))) => {}
+                () = shard.wake_changed.notified(), if least.is_zero() => {}
             }
         }
     }
@@ -92,7 +117,7 @@ impl ShardRuntime {
         let mut woken = 0;
         for shard in &self.shards {
             let now = shard.state.lock().advance(self.wall.look()).millis();
-            woken += self.wake_due(shard, now).await;
+            woken += self.wake_due(shard, now).await.0;
         }
         woken
     }
@@ -116,28 +141,44 @@ impl ShardRuntime {
         Ok(())
     }
 
-    async fn wake_due(&self, shard: &Shard, now: i64) -> usize {
-        let due = take_due(shard, now);
-        for key in &due {
-            self.wake_one(shard, key).await;
+    /// Wakes what is due, a few at a time; ends early where the shard takes no commands. Answers how many were woken.
+    async fn wake_due(&self, shard: &Shard, now: i64) -> (usize, WokenUp) {
+        let mut woken = 0;
+        loop {
+            let due = take_due(shard, now);
+            if due.is_empty() {
+                return (woken, WokenUp::Done);
+            }
+            woken += due.len();
+            let outcomes = join_all(due.iter().map(|key| self.wake_one(shard, key))).await;
+            if outcomes.contains(&WokenUp::Refused) {
+                return (woken, WokenUp::Refused);
+            }
+            tokio::task::yield_now().await;
         }
-        due.len()
     }
 
-    async fn wake_one(&self, shard: &Shard, key: &EntityKey) {
-        let Some(command) = self.kinds.get(key.kind).and_then(Kind::wake).copied() else { return };
+    async fn wake_one(&self, shard: &Shard, key: &EntityKey) -> WokenUp {
+        let Some(command) = self.kinds.get(key.kind).and_then(Kind::wake).copied() else {
+            return WokenUp::Done;
+        };
         let worker_deadlines_from = {
             let state = shard.state.lock();
             if state.phase != Phase::Serving {
-                return;
+                return WokenUp::Done;
             }
             let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
             if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
         };
         let wake_up = WakeUp { command, key, worker_deadlines_from };
+        let mut outcome = WokenUp::Done;
         let (postponed, pause) = match self.execute_unawaited(wake_up).await {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),
-            Err(ShardError::UnknownNamespace(_)) => (false, NAMESPACE_GONE_MS),
+            Err(ShardError::UnknownNamespace(_)) => (true, NAMESPACE_GONE_MS),
+            Err(ShardError::Overloaded(_)) => {
+                outcome = WokenUp::Refused;
+                (true, STILL_DUE_MS)
+            }
             Err(error) => {
                 tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
                 (true, STILL_DUE_MS)
@@ -147,18 +188,21 @@ impl ShardRuntime {
         let earliest = state.advance(self.wall.look()).millis() + pause;
         match state.table.slot(key) {
             Some(Slot::Resident(resident)) if resident.core.armed.is_none() => state.arm_from(key, earliest),
-            // It could not be loaded: the index has to bring it back.
+            // It is not in memory: the index has to bring it back.
             None if postponed && state.phase == Phase::Serving => state.due.wake_at(earliest, key.clone()),
             _ => {}
         }
+        outcome
     }
 }
 
-/// Removes what is due from the index.
+/// Removes some of what is due from the index.
 fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
     let mut state = shard.state.lock();
     let mut due = Vec::new();
-    while let Some(key) = state.due.take_due_wake(now) {
+    while due.len() < AT_ONCE
+        && let Some(key) = state.due.take_due_wake(now)
+    {
         if let Some(resident) = state.table.get_mut(&key) {
             resident.core.armed = None;
         }

@@ -3,13 +3,18 @@
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_shard::ShardConfig;
-use cell_store::ShardId;
+use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{ShardId, StoreError};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 async fn has(cell: &Cell, kind: EventType) -> bool {
-    cell.history("w", 1, i64::MAX).await.iter().any(|event| event.event_type() == kind)
+    has_at(cell, "w", kind).await
+}
+
+async fn has_at(cell: &Cell, id: &str, kind: EventType) -> bool {
+    cell.history(id, 1, i64::MAX).await.iter().any(|event| event.event_type() == kind)
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,4 +188,92 @@ async fn what_is_due_in_a_removed_namespace_is_not_asked_for_again_and_again() {
     let fired = cell.out.until(|out| out.batches.iter().any(|(_, batch)| batch.at.0 > START + 170 * SECOND));
     tokio::time::timeout(Duration::from_secs(600), fired).await.expect("it fires once the namespace is back");
     assert!(has(&cell, EventType::TimerFired).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_in_a_removed_namespace_and_not_in_memory_is_not_forgotten() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 60)]).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.namespace.removed.store(true, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    assert_eq!(cell.runtime.wake_all_due().await, 1);
+    cell.namespace.removed.store(false, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    cell.runtime.wake_all_due().await;
+    assert!(has(&cell, EventType::TimerFired).await);
+}
+
+/// Runs of the first shard that wait for a timer of a minute.
+async fn sleepers(cell: &Cell, count: usize) {
+    for n in 0..count {
+        let id = id_on(0, n);
+        cell.run(&id, start()).await.unwrap();
+        cell.work(&id, vec![timer("t", 60)]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_are_due_together_leave_calls_their_turn() {
+    const RUNS: usize = 500;
+    let cell = Cell::new().await;
+    sleepers(&cell, RUNS).await;
+    cell.clock.step(60 * SECOND);
+    let turns = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(cell.runtime.wake_all_due().await, RUNS);
+    other.abort();
+    assert!(turns.load(Ordering::Relaxed) >= RUNS / 64, "{turns:?} turns");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_and_not_in_memory_is_read_together() {
+    const RUNS: usize = 128;
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    sleepers(&cell, RUNS).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.clock.step(60 * SECOND);
+    let before = cell.store.calls(Call::Load);
+    assert_eq!(cell.runtime.wake_all_due().await, RUNS);
+    let loads = cell.store.calls(Call::Load) - before;
+    assert!(loads <= 8, "{loads} reads");
+    assert!(has_at(&cell, &id_on(0, RUNS - 1), EventType::TimerFired).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_takes_no_commands_is_not_asked_again_and_again() {
+    const RUNS: usize = 300;
+    let cell = Cell::new().await;
+    sleepers(&cell, RUNS).await;
+    cell.store.script(Call::Append, Fault::Before(StoreError::Full("disk".into())));
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let running = cell.begin_run(&id_on(1, 0), start());
+    let running = tokio::spawn(running);
+    gate.arrived().await;
+    let before = cell.namespace.asked.load(Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    for _ in 0..600 {
+        cell.clock.step(SECOND / 10);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let asked = cell.namespace.asked.load(Ordering::Relaxed) - before;
+    assert!(asked <= 64 * 61, "{asked} attempts in a minute");
+    gate.release();
+    running.await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    cell.clock.step(SECOND);
+    cell.runtime.wake_all_due().await;
+    for n in 0..RUNS {
+        assert!(has_at(&cell, &id_on(0, n), EventType::TimerFired).await);
+    }
 }
