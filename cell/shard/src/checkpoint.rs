@@ -111,16 +111,16 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// The last slice: deletions, outbox, the new position; then the trim.
+    /// The last slices: deletions, a few at a time; then outbox and the new position; then the trim.
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
-        let (mut slice, deleted) = {
+        let (mut slice, through, deleted) = {
             let state = shard.state.lock();
             let through = checkpoint_position(&state);
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
             };
-            // A deletion may be acted on only once its record is durable.
+            // A deletion may be acted on only once its record is durable. All that the position passes are among them.
             let deleted: Vec<(EntityKey, Deleted)> = state
                 .table
                 .deleted
@@ -129,12 +129,19 @@ impl ShardRuntime {
                 .map(|(key, gone)| (key.clone(), *gone))
                 .collect();
             let mut slice = empty(&state);
-            slice.deleted = deleted.iter().map(|(key, _)| key.clone()).collect();
             slice.advance =
                 Some(CheckpointAdvance { checkpoint_seq: through, state: checkpoint.encode_to_vec().into() });
-            (slice, deleted)
+            (slice, through, deleted)
         };
-        let through = slice.advance.as_ref().map_or(0, |advance| advance.checkpoint_seq);
+        for some in deleted.chunks(self.config.slice_entities.max(1)) {
+            let rows = some.iter().map(|(key, _)| key.clone()).collect();
+            self.write_slice(shard, &Checkpoint { deleted: rows, advance: None, ..slice.clone() }).await?;
+            let mut state = shard.state.lock();
+            if !state.serves(slice.epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
+            state.table.rows_are_gone(some);
+        }
         for projection in &self.projections {
             slice.outbox.extend(projection.unconfirmed(shard.id, through));
             let name = projection.name();
@@ -151,7 +158,6 @@ impl ShardRuntime {
             state.log.checkpoint_seq = state.log.checkpoint_seq.max(through);
             state.log.tail.checkpointed(through);
             shard.note_tail(&state);
-            state.table.rows_are_gone(&deleted);
         }
         self.store.trim(shard.id).await?;
         Ok(())

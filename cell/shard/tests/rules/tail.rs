@@ -96,3 +96,22 @@ async fn a_slice_ends_when_its_time_is_over() {
     // A run and its current-run record for each workflow.
     assert_eq!(calls(std::time::Duration::ZERO).await, last_slices + 20);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_goes_a_few_rows_at_a_time() {
+    const RUNS: u64 = 40;
+    let cell = Cell::with(ShardConfig { slice_entities: 16, ..config() }).await;
+    for n in 0..RUNS as usize {
+        cell.run(&id_on(0, n), start()).await.unwrap();
+        cell.run(&id_on(0, n), terminate()).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(RETENTION + SECOND);
+    cell.runtime.turn_hours_all().await.unwrap();
+    cell.out.until(|out| out.deleted().len() as u64 == 2 * RUNS).await;
+    let before = cell.store.calls(Call::Checkpoint);
+    cell.runtime.checkpoint_all().await.unwrap();
+    // A run and its current-run record each, and the last slice of every shard.
+    assert_eq!(cell.store.calls(Call::Checkpoint) - before, (2 * RUNS).div_ceil(16) + u64::from(SHARDS));
+    assert_eq!(cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap(), []);
+}
