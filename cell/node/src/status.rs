@@ -22,7 +22,8 @@ pub(crate) fn status(error: ShardError, target: &Target) -> Status {
             exhausted(error.to_string(), ResourceExhaustedCause::PersistenceLimit)
         }
         ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(error.to_string()),
-        ShardError::Store(_) => Status::internal(error.to_string()),
+        ShardError::Store(StoreError::Corrupt(_)) => Status::data_loss(error.to_string()),
+        ShardError::Store(StoreError::Unsafe(_)) => Status::internal(error.to_string()),
         ShardError::UnknownNamespace(id) => not_found(format!("Namespace {id} is not found.")),
     }
 }

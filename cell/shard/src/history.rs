@@ -3,8 +3,10 @@
 use crate::error::ShardError;
 use crate::history_tail::cut;
 use crate::runtime::ShardRuntime;
+use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::{Family, Target, Workflows};
+use cell_store::StoreError;
 
 /// Bytes read from the store for one page.
 const PAGE_BYTES: usize = 4 << 20;
@@ -20,8 +22,21 @@ pub struct HistoryPage {
 
 impl ShardRuntime {
     /// The events `[first, last]` of a run, durable, as far as one page goes (at least one event,
-    /// if there is any). `None` when there is no such run.
+    /// if there is any). `None` when there is no such run; `Corrupt` where events of it are missing.
     pub async fn history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        match self.history_page(target, first, last).await {
+            // The run may have been deleted while its events were read: then there is none at the next look.
+            Err(ShardError::Store(StoreError::Corrupt(_))) => self.history_page(target, first, last).await,
+            answer => answer,
+        }
+    }
+
+    async fn history_page(
         &self,
         target: &Target,
         first: i64,
@@ -50,7 +65,13 @@ impl ShardRuntime {
         let from_store = last.min(stored_through);
         if first <= from_store {
             let segments = self.store.history(shard.id, &key, first, from_store, PAGE_BYTES).await?;
+            if segments.is_empty() {
+                return Err(missing(&key, first).into());
+            }
             for segment in segments {
+                if segment.first_event_id > page.last_event_id + 1 {
+                    return Err(missing(&key, page.last_event_id + 1).into());
+                }
                 page.chunks.push(cut(
                     &segment.events,
                     segment.first_event_id,
@@ -67,4 +88,9 @@ impl ShardRuntime {
         }
         Ok(Some(page))
     }
+}
+
+/// An event of a run that the store should hold, and does not.
+fn missing(key: &EntityKey, event_id: i64) -> StoreError {
+    StoreError::Corrupt(format!("event {event_id} of run {} of {:?} is missing", key.run_id, key.id))
 }

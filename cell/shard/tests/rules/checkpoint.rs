@@ -3,9 +3,9 @@
 
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
-use cell_shard::ShardConfig;
+use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{ShardId, StoreError};
+use cell_store::{Checkpoint, ShardId, StoreError};
 use futures::FutureExt;
 
 #[tokio::test(start_paused = true)]
@@ -163,4 +163,39 @@ async fn slices_of_unfinished_checkpoints_do_not_double_history() {
     again.runtime.checkpoint_all().await.unwrap();
     let ids: Vec<i64> = again.history(&id, 1, i64::MAX).await.iter().map(|event| event.event_id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_with_a_hole_is_refused() {
+    for lost in 0..3 {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        for n in 0..3 {
+            cell.run(&id, signal(&n.to_string())).await.unwrap();
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        let run = cell.runtime.read(&current(&id), |view| view.run.unwrap().key().clone()).await.unwrap();
+        let engine = cell.engine();
+        let row = engine.load(&[(ShardId(0), run.clone())]).await.unwrap().remove(0).expect("stored");
+        let mut segments = engine.history(ShardId(0), &run, 1, i64::MAX, usize::MAX).await.unwrap();
+        assert_eq!(segments.len(), 3);
+        let first = segments.remove(lost).first_event_id;
+        let broken =
+            Checkpoint { deleted: vec![run], entities: vec![row], history: segments, ..cell.slice().await };
+        engine.checkpoint(&broken).await.unwrap();
+        let refused = cell.runtime.history(&current(&id), 1, i64::MAX).await;
+        match refused {
+            Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                assert!(why.contains(&format!("event {first} ")), "{why}");
+            }
+            // What there is before the hole is whole; the next page is not.
+            Ok(Some(page)) => {
+                assert_eq!((lost, page.last_event_id + 1), (2, first));
+                let next = cell.runtime.history(&current(&id), first, i64::MAX).await;
+                assert!(matches!(next, Err(ShardError::Store(StoreError::Corrupt(_)))), "{next:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
