@@ -21,6 +21,8 @@ pub(crate) struct Beyond {
     refused_since: Option<Behind>,
     /// Shards that were refused and have not been asked to write it down.
     shards: BTreeSet<u32>,
+    /// Such shards are being asked, with the rows that are being read.
+    asking: bool,
     /// Tasks refused since rows were last asked for.
     refused: u64,
 }
@@ -73,6 +75,7 @@ impl Beyond {
         self.refused_since = None;
         self.refused = 0;
         let limit = (config.backlog_limit - config.backlog_refill_below.min(config.backlog_limit)).max(1);
+        self.asking = !self.shards.is_empty();
         Some(Wanted { after, shards: std::mem::take(&mut self.shards), limit })
     }
 
@@ -89,6 +92,7 @@ impl Beyond {
     /// What was wanted is in; behind `cut` there may be more.
     pub(crate) fn read(&mut self, cut: Option<Place>) {
         self.pulling = false;
+        self.asking = false;
         let refused = self.refused_since.take();
         self.missing = match (cut.map(Some), refused) {
             (Some(cut), Some(refused)) => Some(cut.min(refused)),
@@ -99,12 +103,18 @@ impl Beyond {
     /// What was wanted could not be read.
     pub(crate) fn unread(&mut self, shards: impl IntoIterator<Item = u32>) {
         self.pulling = false;
+        self.asking = false;
         self.shards.extend(shards);
         if let (Some(missing), Some(refused)) = (&mut self.missing, self.refused_since.take())
             && refused < *missing
         {
             *missing = refused;
         }
+    }
+
+    /// Whether shards are yet to be asked to write down what was refused of them: nobody else remembers that.
+    pub(crate) fn owes(&self) -> bool {
+        self.asking || !self.shards.is_empty()
     }
 
     /// Behind which place tasks may be missing, and how many are known to be.

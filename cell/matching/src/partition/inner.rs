@@ -96,6 +96,7 @@ impl Inner {
         self.parked.is_empty()
             && (sticky || self.backlog.len() == 0)
             && self.queries.is_empty()
+            && (sticky || !self.beyond.owes())
             && now.saturating_duration_since(self.last_used) >= after
     }
 }

@@ -53,6 +53,33 @@ async fn a_loaded_partition_reads_what_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_owes_a_shard_a_look_is_not_unloaded() {
+    let matching = small();
+    for event in 1..=4 {
+        assert_eq!(matching.offer(&normal(), at(event, event)), Offer::Queued);
+    }
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    assert_eq!(matching.offer(&normal(), at(5, 5)), Offer::Full(at(5, 5)));
+    assert_eq!(drain(&matching), [1, 2, 3, 4]);
+    // The store is away for a day: every look fails.
+    for _ in 0..24 {
+        let pull = wanted(&matching).expect("something is missing");
+        assert_eq!(shards(&pull), [5 % 3], "its shard has not written it down");
+        tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+        matching.sweep(0);
+        assert_eq!(matching.loaded(), [normal()], "nobody else knows whom to ask");
+        drop(pull);
+        matching.sweep(0);
+        assert_eq!(matching.loaded(), [normal()]);
+    }
+    wanted(&matching).expect("still missing").complete(vec![at(5, 5)]);
+    assert_eq!(drain(&matching), [5]);
+    tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+    matching.sweep(0);
+    assert_eq!(matching.loaded(), [], "now it may go");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_meet_parked_polls() {
     let matching = small();
     let mut parked = park(&matching, &normal());
