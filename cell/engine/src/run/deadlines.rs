@@ -41,10 +41,14 @@ pub(crate) enum Due {
 
 impl Due {
     /// Whether only a worker's call could have met it: not before the grace after a takeover.
+    ///
+    /// That nobody took an activity in time is one of them: no poll could have while the shard was nobody's, and the
+    /// failure would be final. That an activity's whole time is over is none: it bounds everything, outages included.
     pub(crate) fn is_workers(self) -> bool {
         matches!(
             self,
             Self::ActivityHeartbeat(_)
+                | Self::ActivityScheduleToStart(_)
                 | Self::ActivityStartToClose(_)
                 | Self::TaskScheduleToStart
                 | Self::TaskStartToClose

@@ -12,6 +12,7 @@ use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError, WaitingKind};
 use futures::FutureExt;
+use std::time::Duration;
 
 fn none_resident() -> ShardConfig {
     ShardConfig { resident_entities: 0, ..config() }
@@ -107,6 +108,25 @@ async fn a_task_that_nobody_starts_in_time_is_timed_out_without_its_run_in_memor
     again.runtime.checkpoint_all().await.unwrap();
     assert_eq!(again.runtime.waiting(&activities, None, 9).await.unwrap(), []);
     assert_eq!(again.waiting().await.len(), 1, "the workflow hears of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_nobody_could_start_during_a_takeover_gets_the_grace() {
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with(ShardConfig { takeover_grace: grace, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![hurried_activity("a", 60)]).await;
+    cell.clock.step(120 * 1_000_000_000);
+    let again = cell.another().await;
+    let timed_out = async || {
+        again.runtime.wake_all_due().await;
+        let history = again.history("w", 1, i64::MAX).await;
+        history.iter().any(|event| event.event_type() == EventType::ActivityTaskTimedOut)
+    };
+    again.clock.step(9 * 1_000_000_000);
+    assert!(!timed_out().await, "a worker may yet come");
+    again.clock.step(1_000_000_000);
+    assert!(timed_out().await);
 }
 
 #[tokio::test(start_paused = true)]
