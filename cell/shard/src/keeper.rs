@@ -73,6 +73,11 @@ impl Keeper {
         !failed.stopped
     }
 
+    /// Whether a loop was left alone because it failed again and again.
+    pub fn has_given_up(&self) -> bool {
+        self.failed.lock().values().any(|failed| failed.stopped)
+    }
+
     /// What a person should know of the loops: those that were stopped, and those that failed in the last ten minutes.
     pub fn problems(&self) -> Vec<String> {
         let now = Instant::now();
@@ -123,7 +128,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_fails_again_and_again_is_left_alone_and_never_forgotten() {
         let (keeper, stop) = (Keeper::default(), CancellationToken::new());
+        assert!(!keeper.has_given_up());
         keeper.keep("test", &stop, |_| {}, || async { panic!("again") }).await;
+        assert!(keeper.has_given_up());
         tokio::time::sleep(Duration::from_secs(86_400)).await;
         assert_eq!(keeper.problems(), ["the test loop was stopped after 5 failures: again"]);
     }

@@ -113,6 +113,12 @@ impl ShardRuntime {
         self.halted.get().map(String::as_str)
     }
 
+    /// Whether everything runs that should: not stopped, and no loop left alone. Shards that are not served are counted
+    /// by [`Self::serving`].
+    pub fn is_well(&self) -> bool {
+        self.halted().is_none() && !self.keeper.has_given_up()
+    }
+
     /// What a person should know: shards that are not served, loops and shards that failed of late, clocks.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> =
