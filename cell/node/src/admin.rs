@@ -1,5 +1,7 @@
 //! `CellAdmin`: what the control plane asks of this cell, on a listener of its own.
 
+mod quarantine;
+
 use crate::namespaces::CellRecords;
 use crate::projections::VisibilityProjection;
 use async_trait::async_trait;
@@ -71,6 +73,39 @@ impl CellAdmin for Admin {
         }
     }
 
+    async fn list_quarantined(
+        &self,
+        _ctx: &CallContext,
+        request: cell::ListQuarantinedRequest,
+    ) -> Result<cell::ListQuarantinedResponse, Status> {
+        Ok(quarantine::list(&self.shards, &request))
+    }
+
+    async fn retry_quarantined(
+        &self,
+        _ctx: &CallContext,
+        request: cell::RetryQuarantinedRequest,
+    ) -> Result<cell::RetryQuarantinedResponse, Status> {
+        quarantine::retry(&self.shards, request).await
+    }
+
+    async fn drop_quarantined(
+        &self,
+        _ctx: &CallContext,
+        request: cell::DropQuarantinedRequest,
+    ) -> Result<cell::DropQuarantinedResponse, Status> {
+        quarantine::drop(&self.shards, request).await
+    }
+
+    async fn confirm_clock(
+        &self,
+        _ctx: &CallContext,
+        _request: cell::ConfirmClockRequest,
+    ) -> Result<cell::ConfirmClockResponse, Status> {
+        self.shards.confirm_clock();
+        Ok(cell::ConfirmClockResponse {})
+    }
+
     async fn get_status(
         &self,
         _ctx: &CallContext,
@@ -89,9 +124,10 @@ impl CellAdmin for Admin {
             shards_owned: owned,
             key_set_generation: self.keys.generation(),
             namespaces: self.registry.all().iter().map(|namespace| status_of(namespace)).collect(),
-            healthy: problems.is_empty(),
+            healthy: owned == identity.shard_count && self.shards.is_well(),
             problems,
             open_runs: self.shards.open_runs(),
+            quarantined: self.shards.quarantined(None, 0).1,
         })
     }
 }

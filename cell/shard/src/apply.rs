@@ -60,8 +60,8 @@ impl ShardState {
         usage: Vec<UsageEntry>,
     ) -> Result<u64, String> {
         let done = self.apply_all(config, now, &mut transitions);
-        let Step { logged, segments, applied } = done.inspect_err(|_| {
-            transitions.iter().for_each(|t| self.quarantine(&t.entity, None));
+        let Step { logged, segments, applied } = done.inspect_err(|why| {
+            transitions.iter().for_each(|t| self.quarantine(&t.entity, None, why));
         })?;
         let record = Record { at_ns: now.0, transitions: logged, usage, shard_fact: None };
         let ordinal = self.append(config, &record, segments);
@@ -135,7 +135,7 @@ impl ShardState {
             let transition = Transition::from_proto(proto)?;
             match self.apply_transition(&transition, &proto.events, Place::of(proto)) {
                 Ok(done) => self.settle(done, position, self.log.applied),
-                Err(_) => self.quarantine(&transition.entity, Some(position.seq)),
+                Err(why) => self.quarantine(&transition.entity, Some(position.seq), &why),
             }
         }
         let log = &mut self.log;

@@ -199,14 +199,14 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
                 slice.checkpoint.waiting_done.extend(done);
                 slice.checkpoint.history.extend(segments);
             }
-            Err(_) => failed.push(key.clone()),
+            Err(why) => failed.push((key.clone(), why)),
         }
         if began.elapsed() >= config.slice_time || more && index + 1 == keys.len() {
             slice.last = Some(key.clone());
             break;
         }
     }
-    failed.iter().for_each(|key| state.quarantine(key, None));
+    failed.iter().for_each(|(key, why)| state.quarantine(key, None, why));
     slice
 }
 

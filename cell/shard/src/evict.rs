@@ -37,6 +37,6 @@ fn let_go(state: &mut ShardState, wanted: usize, looks: &mut usize) -> usize {
         state.due.move_expiry(&key, resident.core.expires, None);
         gone += 1;
     }
-    failed.iter().for_each(|key| state.quarantine(key, None));
+    failed.iter().for_each(|(key, why)| state.quarantine(key, None, why));
     gone
 }

@@ -299,7 +299,7 @@ fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
                 state.log.open.facts.visibility.push(facts);
             }
             Ok(None) => {}
-            Err(_) => state.quarantine(&key, None),
+            Err(why) => state.quarantine(&key, None, &why),
         }
     }
 }
@@ -311,7 +311,7 @@ fn derive_effects(state: &mut ShardState) -> Vec<(EntityKey, Effect)> {
         let Some(resident) = state.table.get(&key) else { continue };
         match guarded(EngineCall::Effects, &key, || resident.entity.effects()) {
             Ok(wanted) => effects.extend(wanted.into_iter().map(|effect| (key.clone(), effect))),
-            Err(_) => state.quarantine(&key, None),
+            Err(why) => state.quarantine(&key, None, &why),
         }
     }
     effects

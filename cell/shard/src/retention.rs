@@ -115,10 +115,10 @@ impl ShardRuntime {
             match expiry(&state, key, *stored, before_ms) {
                 Ok(Some(expiry)) => expired.push((key, expiry)),
                 Ok(None) => {}
-                Err(_) => failed.push(key),
+                Err(why) => failed.push((key, why)),
             }
         }
-        failed.into_iter().for_each(|key| state.quarantine(key, None));
+        failed.into_iter().for_each(|(key, why)| state.quarantine(key, None, &why));
         if expired.is_empty() {
             return Ok(());
         }
@@ -217,7 +217,7 @@ fn resident_expiry(key: &EntityKey, entity: &dyn Entity) -> Result<Option<Expiry
 }
 
 /// The record of the current run, which has been looked up, where it names this run.
-fn record_naming(state: &ShardState, key: &EntityKey) -> Option<EntityKey> {
+pub(crate) fn record_naming(state: &ShardState, key: &EntityKey) -> Option<EntityKey> {
     let record = state.table.kinds().get(key.kind)?.record_of(key)?;
     let names = state.table.get(&record)?.entity.current_run() == Some(key.run_id);
     names.then_some(record)

@@ -79,7 +79,7 @@ pub struct ShardRuntime {
     /// The store has no space left: nothing new is taken until an append succeeds.
     pub(crate) full: AtomicBool,
     pub(crate) metrics: AppendMetrics,
-    loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
+    pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
     epochs: Arc<Coalescer<ShardId, Epoch>>,
     seed: u128,
     drawn: AtomicU64,
@@ -285,7 +285,7 @@ impl ShardRuntime {
         self.shard_at(target.namespace_id(), target.id())
     }
 
-    fn shard_at(&self, namespace_id: Uuid, id: &str) -> &Arc<Shard> {
+    pub(crate) fn shard_at(&self, namespace_id: Uuid, id: &str) -> &Arc<Shard> {
         &self.shards[self.shard_of(namespace_id, id).0 as usize]
     }
 

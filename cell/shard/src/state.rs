@@ -5,7 +5,7 @@ use crate::guard::{EngineCall, guarded};
 use crate::log_head::LogHead;
 use crate::metrics::quarantines;
 use crate::shard_time::ShardTime;
-use crate::table::EntityTable;
+use crate::table::{EntityTable, KeptAside};
 use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Registry, Time};
@@ -77,7 +77,7 @@ impl ShardState {
 
     /// Takes in what a load found, unless the entity came to be known meanwhile.
     pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>) {
-        if self.table.insert_loaded(key, row) {
+        if self.table.insert_loaded(key, row, self.time.now()) {
             self.arm_from(key, i64::MIN);
         }
     }
@@ -87,7 +87,7 @@ impl ShardState {
         let Some(resident) = self.table.get(key) else { return };
         match guarded(EngineCall::Wake, key, || resident.entity.wake()) {
             Ok(wake) => self.arm_at(key, wake.map(|at| at.millis_up().max(earliest))),
-            Err(_) => self.quarantine(key, None),
+            Err(why) => self.quarantine(key, None, &why),
         }
     }
 
@@ -107,9 +107,10 @@ impl ShardState {
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
     /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>) {
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &str) {
         self.disarm(key);
-        self.table.quarantine(key, since);
+        let kept = KeptAside { needs_log_from: since, why: why.to_owned(), since: self.time.now() };
+        self.table.quarantine(key, kept);
     }
 
     /// Removes a deleted entity.

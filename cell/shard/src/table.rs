@@ -4,7 +4,7 @@ use crate::guard::{EngineCall, guarded};
 use crate::key_hash::KeyHash;
 use crate::resident::{Resident, Slot};
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
+use cell_engine::{Entity, Known, Members, Memory, Registry, Residents, Time};
 use cell_store::{EntityRow, Position};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -27,9 +27,8 @@ pub(crate) struct EntityTable {
     dirty: BTreeSet<EntityKey>,
     /// How many of them need the log from a row on.
     dirty_from: BTreeMap<u64, usize>,
-    /// Entities that the engine failed on, with the first log row that their stored snapshot does not include: the trim
-    /// stops there, so that nothing of them is lost.
-    quarantined: BTreeMap<EntityKey, u64>,
+    /// Entities that the engine failed on, or whose stored bytes cannot be used.
+    aside: BTreeMap<EntityKey, KeptAside>,
     /// How many entities came to be kept aside.
     pub(crate) quarantines: metrics::Counter,
     /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
@@ -51,6 +50,17 @@ pub(crate) struct Deleted {
     pub(crate) ordinal: u64,
     /// First log row that its stored snapshot does not include: needed until the deletion is durable.
     pub(crate) first_dirty: Option<u64>,
+}
+
+/// What is known of an entity that is kept aside.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptAside {
+    /// First log row that its stored snapshot does not include: the trim stops there, so that nothing of it is lost.
+    pub(crate) needs_log_from: Option<u64>,
+    /// What the engine said.
+    pub(crate) why: String,
+    /// When that was.
+    pub(crate) since: Time,
 }
 
 impl Residents for EntityTable {
@@ -76,7 +86,7 @@ impl EntityTable {
             deleted: BTreeMap::new(),
             dirty: BTreeSet::new(),
             dirty_from: BTreeMap::new(),
-            quarantined: BTreeMap::new(),
+            aside: BTreeMap::new(),
             quarantines,
             asked_in_vain: VecDeque::new(),
             idle: VecDeque::new(),
@@ -150,7 +160,8 @@ impl EntityTable {
     }
 
     /// Takes in what a load found, unless the entity came to be known meanwhile. Answers whether it is in memory now.
-    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>) -> bool {
+    /// `now` is noted where its row cannot be used.
+    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>, now: Time) -> bool {
         let row = row.filter(|_| !self.deleted.contains_key(key));
         let Entry::Vacant(vacant) = self.slots.entry(key.clone()) else { return false };
         let Some(row) = row else {
@@ -159,7 +170,7 @@ impl EntityTable {
             return false;
         };
         match restore(&self.kinds, key, row) {
-            Some(resident) => {
+            Ok(resident) => {
                 let mut resident = Box::new(resident);
                 self.tick += 1;
                 resident.core.used = self.tick;
@@ -169,9 +180,10 @@ impl EntityTable {
                 self.came_clean(key);
                 true
             }
-            None => {
+            Err(why) => {
                 vacant.insert(Slot::Quarantined);
                 self.quarantines.increment(1);
+                self.aside.insert(key.clone(), KeptAside { needs_log_from: None, why, since: now });
                 false
             }
         }
@@ -291,28 +303,37 @@ impl EntityTable {
         let undone = self.deleted.values().filter(|gone| gone.ordinal > durable);
         let undone = undone.filter_map(|gone| gone.first_dirty);
         let dirty = self.dirty_from.keys().next().copied();
-        dirty.into_iter().chain(self.quarantined.values().copied()).chain(undone).min()
+        dirty
+            .into_iter()
+            .chain(self.aside.values().filter_map(|kept| kept.needs_log_from))
+            .chain(undone)
+            .min()
     }
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
-    /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>) {
-        let since = self.first_dirty(key).or(since);
+    /// `kept` names the log row that its stored snapshot does not include, if it was clean and there is one.
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, mut kept: KeptAside) {
+        kept.needs_log_from = self.first_dirty(key).or(kept.needs_log_from);
         self.take_out(key);
         if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
             self.quarantines.increment(1);
         }
-        if let Some(since) = since {
-            self.quarantined.entry(key.clone()).or_insert(since);
-        }
+        // What was found first is what matters.
+        self.aside.entry(key.clone()).or_insert(kept);
+    }
+
+    /// Entities that are kept aside, in the order of their names.
+    pub(crate) fn aside(&self) -> impl Iterator<Item = (&EntityKey, &KeptAside)> {
+        self.aside.iter()
     }
 
     /// Notes that an entity is deleted by the record of this ordinal.
     pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64) {
-        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key) };
+        let kept = self.aside.get(key).and_then(|kept| kept.needs_log_from);
+        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept) };
         self.take_out(key);
         self.deleted.insert(key.clone(), gone);
-        self.quarantined.remove(key);
+        self.aside.remove(key);
     }
 
     /// Forgets deletions whose rows are gone, but for those of names that somebody is loading: what was read may be
@@ -365,7 +386,7 @@ impl EntityTable {
     pub(crate) fn let_one_go(
         &mut self,
         looks: &mut usize,
-        failed: &mut Vec<EntityKey>,
+        failed: &mut Vec<(EntityKey, String)>,
     ) -> Option<(EntityKey, Box<Resident>)> {
         while *looks > 0 {
             *looks -= 1;
@@ -384,8 +405,8 @@ impl EntityTable {
                 Ok(false) => {}
                 // It has to change before it can go, and comes back then.
                 Ok(true) => continue,
-                Err(_) => {
-                    failed.push(key);
+                Err(why) => {
+                    failed.push((key, why));
                     continue;
                 }
             }
@@ -415,19 +436,19 @@ fn count_open(count: &mut usize, resident: &mut Resident) {
     }
 }
 
-/// An entity from its row; none where it cannot be used, which is told here.
-fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Option<Resident> {
+/// An entity from its row; why it cannot be used, which is told here too.
+fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Result<Resident, String> {
     let Some(kind) = kinds.get(key.kind) else {
         tracing::error!(?key, "stored by code that knows more kinds: entity quarantined");
-        return None;
+        return Err("stored by code that knows more kinds of entity".to_owned());
     };
     match guarded(EngineCall::Restore, key, || Resident::stored(kind, row)) {
-        Ok(Ok(resident)) => Some(resident),
+        Ok(Ok(resident)) => Ok(resident),
         // Told where it was caught.
-        Err(_) => None,
+        Err(panic) => Err(panic),
         Ok(Err(error)) => {
             tracing::error!(?key, %error, "stored snapshot cannot be used: entity quarantined");
-            None
+            Err(format!("its stored snapshot cannot be used: {error}"))
         }
     }
 }

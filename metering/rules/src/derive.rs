@@ -80,10 +80,13 @@ fn storage(before: StorageBefore, new: u64, closes: bool) -> Vec<StorageDelta> {
 /// A closed run's bytes leave retained storage at this moment: when its deletion was due, or was carried out if that
 /// was earlier.
 pub fn retained_removed(namespace_id: Uuid, bytes: u64, at_ms: i64) -> UsageEntry {
-    let delta = StorageDelta {
-        class: StorageClass::Retained as i32,
-        bytes: -i64::try_from(bytes).unwrap_or(i64::MAX),
-    };
+    storage_removed(namespace_id, true, bytes, at_ms)
+}
+
+/// A run's bytes leave the storage that they are in at this moment, closed or not: an operator deleted it.
+pub fn storage_removed(namespace_id: Uuid, closed: bool, bytes: u64, at_ms: i64) -> UsageEntry {
+    let class = if closed { StorageClass::Retained } else { StorageClass::Active };
+    let delta = StorageDelta { class: class as i32, bytes: -i64::try_from(bytes).unwrap_or(i64::MAX) };
     UsageEntry {
         namespace_id: Bytes::copy_from_slice(namespace_id.as_bytes()),
         at_ms,

@@ -14,6 +14,6 @@ mod names;
 mod recount;
 
 pub use actions::action_of;
-pub use derive::{Step, StorageBefore, derive, query, retained_removed};
+pub use derive::{Step, StorageBefore, derive, query, retained_removed, storage_removed};
 pub use names::action_name;
 pub use recount::{Totals, recount};

@@ -13,6 +13,7 @@ mod large;
 mod outbox;
 mod overload;
 mod panics;
+mod quarantine;
 mod recovery;
 mod residency;
 mod retention;

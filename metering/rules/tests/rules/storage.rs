@@ -3,7 +3,7 @@
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{StorageClass, UsageEntry};
-use metering_rules::{Step, StorageBefore, derive, query, retained_removed};
+use metering_rules::{Step, StorageBefore, derive, query, retained_removed, storage_removed};
 use uuid::Uuid;
 
 const NAMESPACE: Uuid = Uuid::from_u128(7);
@@ -60,6 +60,14 @@ fn a_deletion_takes_retained_bytes_away_at_its_own_moment() {
     let entry = retained_removed(NAMESPACE, 390, 77);
     assert_eq!((entry.at_ms, deltas(std::slice::from_ref(&entry))), (77, vec![(RETAINED, -390)]));
     assert_eq!(entry.namespace_id, NAMESPACE.as_bytes().as_slice());
+}
+
+#[test]
+fn what_an_operator_deletes_leaves_the_storage_that_it_is_in() {
+    for (closed, class) in [(false, ACTIVE), (true, RETAINED)] {
+        let entry = storage_removed(NAMESPACE, closed, 390, 77);
+        assert_eq!((entry.at_ms, deltas(&[entry])), (77, vec![(class, -390)]));
+    }
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! What operators do about entities that are kept aside: list, try again, delete.
+
+use crate::error::ShardError;
+use crate::hours::HOUR_MS;
+use crate::names::name_of;
+use crate::retention::record_naming;
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use crate::state::{Phase, ShardState};
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1::record::ShardFact;
+use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
+use cell_engine::{Known, Rejection, Residents, Time};
+use cell_store::{EntityRow, ShardId, StoreError};
+use std::sync::Arc;
+
+/// An entity that is kept aside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Aside {
+    /// Its shard.
+    pub shard: ShardId,
+    /// Its name.
+    pub key: EntityKey,
+    /// What the engine said.
+    pub why: String,
+    /// When that was, by its shard's time.
+    pub since: Time,
+    /// First row of the shard's log that its stored snapshot does not include.
+    pub needs_log_from: Option<u64>,
+}
+
+impl ShardRuntime {
+    /// Entities that are kept aside, of one id or of all, at most `limit` in the order of shards and names; and how many
+    /// there are.
+    ///
+    /// One whose stored snapshot is damaged is among them only once somebody has asked for it.
+    pub fn quarantined(&self, id: Option<&str>, limit: usize) -> (Vec<Aside>, u64) {
+        let (mut some, mut count) = (Vec::new(), 0);
+        for shard in &self.shards {
+            let state = shard.state.lock();
+            for (key, kept) in state.table.aside().filter(|(key, _)| id.is_none_or(|id| *key.id == *id)) {
+                count += 1;
+                if some.len() < limit {
+                    some.push(Aside {
+                        shard: shard.id,
+                        key: key.clone(),
+                        why: kept.why.clone(),
+                        since: kept.since,
+                        needs_log_from: kept.needs_log_from,
+                    });
+                }
+            }
+        }
+        (some, count)
+    }
+
+    /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
+    /// entity is read and applied again. Answers whether it is served.
+    ///
+    /// Calls that the shard has in hand fail as if it had been lost; what they changed stands or not, as then.
+    pub async fn retry_quarantined(self: &Arc<Self>, key: &EntityKey) -> Result<bool, ShardError> {
+        let shard = self.shard_at(key.namespace_id, &key.id);
+        {
+            let mut state = shard.state.lock();
+            check_aside(&state, key)?;
+            tracing::info!(
+                shard = shard.id.0,
+                ?key,
+                "an operator tries an entity again: taking its shard over anew"
+            );
+            state.lose();
+        }
+        for (id, outcome) in self.acquire(&[shard.id]).await {
+            if let Err(error) = outcome {
+                self.refuse(id, &error);
+                return Err(error);
+            }
+        }
+        self.bring(shard, key).await?;
+        Ok(!matches!(Residents::find(&shard.state.lock().table, key), Known::Quarantined))
+    }
+
+    /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
+    /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now, by what its stored
+    /// snapshot says. Done when this returns without an error; repeat the call else.
+    pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
+        let shard = self.shard_at(key.namespace_id, &key.id);
+        check_aside(&shard.state.lock(), key)?;
+        if let Some(record) = self.kinds.get(key.kind).and_then(|kind| kind.record_of(key)) {
+            self.bring(shard, &record).await?;
+        }
+        let stored = self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten();
+        let durable = {
+            let mut state = shard.state.lock();
+            check_aside(&state, key)?;
+            tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
+            let ordinal = self.delete_aside(&mut state, key, stored.as_ref());
+            self.wrote(shard, &state);
+            state.log.wait_for(ordinal)
+        };
+        self.released(shard, durable).await
+    }
+
+    fn delete_aside(&self, state: &mut ShardState, key: &EntityKey, stored: Option<&EntityRow>) -> u64 {
+        let now = state.advance(self.wall.look());
+        let (bytes, closed) = stored.map_or((0, false), |row| (row.billed_bytes, row.closed));
+        let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
+        let ends = now.millis().max(unsealed_from);
+        let usage =
+            (bytes > 0).then(|| metering_rules::storage_removed(key.namespace_id, closed, bytes, ends));
+        let mut fact = EntitiesDeleted::default();
+        if key.is_used_once() {
+            fact.entities.push(DeletedEntity {
+                entity: Some(name_of(key)),
+                billed_bytes: bytes,
+                delete_at_ms: now.millis(),
+            });
+            fact.records.extend(record_naming(state, key).as_ref().map(name_of));
+        } else {
+            fact.records.push(name_of(key));
+        }
+        state.commit_fact(
+            &self.config,
+            now,
+            usage.into_iter().collect(),
+            Some(ShardFact::EntitiesDeleted(fact)),
+        )
+    }
+
+    /// Has an entity in memory, or known to be absent or aside.
+    async fn bring(&self, shard: &Shard, key: &EntityKey) -> Result<(), ShardError> {
+        const LOADS: usize = 8;
+        for _ in 0..LOADS {
+            let of = {
+                let state = shard.state.lock();
+                if state.phase != Phase::Serving {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                if !matches!(Residents::find(&state.table, key), Known::Unloaded) {
+                    return Ok(());
+                }
+                (state.term, state.table.generation)
+            };
+            let row = self.loads.get((shard.id, key.clone())).await.map_err(StoreError::Unavailable)?;
+            let mut state = shard.state.lock();
+            if (state.term, state.table.generation) == of {
+                state.insert_loaded(key, row);
+            }
+        }
+        Err(ShardError::Overloaded(shard.id))
+    }
+}
+
+/// Refuses where the entity is not kept aside by this owner.
+fn check_aside(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
+    if state.phase != Phase::Serving {
+        return Err(ShardError::NotOwner(state.id));
+    }
+    match Residents::find(&state.table, key) {
+        Known::Quarantined => Ok(()),
+        Known::Here(_) | Known::Absent | Known::Unloaded => {
+            Err(Rejection::NotFound(format!("nothing named {key:?} is kept aside")).into())
+        }
+    }
+}
