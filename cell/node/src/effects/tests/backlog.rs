@@ -116,7 +116,8 @@ async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
     }
     assert!(most < WORKFLOWS / 2, "{most} in memory at once");
     node.shards.checkpoint_all().await.expect("a checkpoint");
-    assert!(node.shards.resident_ids() <= SHARDS * RESIDENT);
+    // Of an id its run may stay without the record of its current run.
+    assert!(node.shards.resident_ids() <= SHARDS * 2 * RESIDENT, "{} stay", node.shards.resident_ids());
 
     let mut started = HashSet::new();
     let first = node.drain(WORKFLOWS / 2, &mut started).await;
