@@ -26,6 +26,7 @@ mod start_workflow;
 mod terminate_workflow;
 mod wake;
 
+pub use crate::draft::transient_tail;
 pub use effect_failed::EffectFailed;
 pub use external::{RecordExternalCancel, RecordExternalSignal};
 pub use find::{ActivityRef, TaskRef};
@@ -34,7 +35,7 @@ pub use record_activity_started::{RecordActivityStarted, StartedActivity};
 pub use record_child_closed::RecordChildClosed;
 pub use record_child_started::{RecordChildReleased, RecordChildStarted, RecordStartChildFailed};
 pub use record_parent_notified::RecordParentNotified;
-pub use record_workflow_task_started::{RecordWorkflowTaskStarted, StartedWorkflowTask, transient_tail};
+pub use record_workflow_task_started::{RecordWorkflowTaskStarted, StartedWorkflowTask};
 pub use release_first_workflow_task::ReleaseFirstWorkflowTask;
 pub use request_cancel_workflow::RequestCancelWorkflow;
 pub use reset_sticky_task_queue::ResetStickyTaskQueue;

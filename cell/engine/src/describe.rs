@@ -100,17 +100,17 @@ impl Run {
     }
 
     fn pending_task(&self) -> Option<PendingWorkflowTaskInfo> {
-        let task = self.task.as_ref()?;
-        let started = task.started_event_id != 0;
+        let task = self.task.scheduled()?;
+        let started = self.task.started();
+        let state = match started {
+            Some(_) => PendingWorkflowTaskState::Started,
+            None => PendingWorkflowTaskState::Scheduled,
+        };
         Some(PendingWorkflowTaskInfo {
-            state: if started {
-                PendingWorkflowTaskState::Started as i32
-            } else {
-                PendingWorkflowTaskState::Scheduled as i32
-            },
+            state: state as i32,
             scheduled_time: Some(Time(task.scheduled_at_ns).to_proto()),
             original_scheduled_time: Some(Time(task.original_scheduled_at_ns).to_proto()),
-            started_time: started.then(|| Time(task.started_at_ns).to_proto()),
+            started_time: started.map(|task| Time(task.started_at_ns).to_proto()),
             attempt: task.attempt,
         })
     }

@@ -7,11 +7,14 @@ mod birth;
 mod length;
 mod successor;
 mod task;
+mod task_start;
 mod waiting;
 
 pub(crate) use birth::Birth;
 pub(crate) use successor::Retried;
-pub(crate) use task::{Worker, continue_as_new_reasons, scheduled_attributes, started_attributes};
+pub(crate) use task::TaskEnd;
+pub use task_start::transient_tail;
+pub(crate) use task_start::{TaskStart, Worker};
 
 use crate::command::Context;
 use crate::effect::EffectKey;
@@ -95,8 +98,8 @@ impl<'a> Draft<'a> {
             limits,
             transition: Transition::of(run.key().clone()),
             next_event_id: run.next_event_id(),
-            task_started: run.task_started(),
-            has_task: run.task.is_some(),
+            task_started: run.task.started().is_some(),
+            has_task: !run.task.is_none(),
             next_attempt: run.info.next_attempt,
             sticky: run.sticky.as_ref().map(|sticky| sticky.task_queue.clone()),
             news: false,
@@ -130,6 +133,11 @@ impl<'a> Draft<'a> {
     /// SCHEDULED event of the task that this draft scheduled, if it wrote one.
     pub(crate) fn scheduled_event_id(&self) -> Option<i64> {
         self.scheduled_event_id
+    }
+
+    /// The events so far, encoded.
+    pub(crate) fn encoded_events(&self) -> Vec<Bytes> {
+        self.transition.events.iter().map(|new| new.encoded.clone()).collect()
     }
 
     /// Adds a change.
@@ -218,7 +226,7 @@ impl<'a> Draft<'a> {
     /// The server closes the run by force: a started workflow task fails first, and what waited is written.
     pub(crate) fn close_by_force(&mut self, kind: EventType, attributes: Attributes, extras: Extras) {
         if self.task_started {
-            self.fail_started_task_by_force();
+            self.fail_task_by_force();
         }
         self.close_with(kind, attributes, extras);
     }

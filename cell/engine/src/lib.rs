@@ -34,6 +34,10 @@
 //! Nothing in `cell-shard`, `cell-store` or a store engine changes: the tests of `cell-shard` host a kind of their own
 //! (`tests/rules/fixture/alarm.rs`).
 //!
+//! The workflow task is one sum type ([`WorkflowTask`]: none, scheduled, started), with where its events stand
+//! ([`Standing`]). To add something that happens to it: a step in `run/workflow_task/step.rs` with its row in the table
+//! of that module's tests.
+//!
 //! A checkpoint writes what [`Entity::checkpoint`] answers: a small run whole, a large one as a base and the chunks of
 //! its collections that changed since the last write that was confirmed.
 //!
@@ -77,7 +81,9 @@ pub use registry::{Kind, Registry, WakeCommand, Wakes};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{PendingKind, Receipt, RestoreError, Run};
+pub use run::{
+    PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask,
+};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

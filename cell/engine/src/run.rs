@@ -15,6 +15,7 @@ mod pending;
 mod priority;
 mod request_ids;
 mod snapshot;
+mod workflow_task;
 
 pub use checkpoint::Receipt;
 pub use collections::PendingKind;
@@ -23,12 +24,13 @@ pub(crate) use events::closing_status;
 #[cfg(debug_assertions)]
 pub use pending::visited_items;
 pub use snapshot::RestoreError;
+pub use workflow_task::{ScheduledTask, Standing, StartedTask, WorkflowTask};
 
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::state::v1::{RunInfo, Sticky, WorkflowTask};
+use atoll_internal_api::state::v1::{RunInfo, Sticky};
 use buffered::Buffered;
 use bytes::Bytes;
 use chunks::{Changed, Rows};
@@ -42,7 +44,7 @@ use uuid::Uuid;
 pub struct Run {
     key: EntityKey,
     pub(crate) info: RunInfo,
-    pub(crate) task: Option<WorkflowTask>,
+    pub(crate) task: WorkflowTask,
     pub(crate) sticky: Option<Sticky>,
     pub(crate) pending: Collections,
     pub(crate) buffered: Buffered,
@@ -60,7 +62,7 @@ impl Run {
         Self {
             key,
             info: RunInfo { next_event_id: 1, next_attempt: 1, ..Default::default() },
-            task: None,
+            task: WorkflowTask::None,
             sticky: None,
             pending: Collections::default(),
             buffered: Buffered::default(),
@@ -128,9 +130,9 @@ impl Run {
         self.closed().then_some(&self.info.close_event)
     }
 
-    /// The workflow task, scheduled or started.
-    pub fn workflow_task(&self) -> Option<&WorkflowTask> {
-        self.task.as_ref()
+    /// The workflow task.
+    pub fn workflow_task(&self) -> &WorkflowTask {
+        &self.task
     }
 
     /// Whether a workflow task has completed in this run.
@@ -161,10 +163,6 @@ impl Run {
     /// Workflow type.
     pub fn workflow_type(&self) -> &str {
         self.started().workflow_type.as_ref().map_or("", |kind| kind.name.as_str())
-    }
-
-    pub(crate) fn task_started(&self) -> bool {
-        self.task.as_ref().is_some_and(|task| task.started_event_id != 0)
     }
 
     /// Whether the first workflow task is still to come: no task is scheduled before it.

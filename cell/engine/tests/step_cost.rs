@@ -165,7 +165,7 @@ impl Bench {
     }
 
     fn take_task(&mut self) -> TaskRef {
-        let task = self.run().workflow_task().expect("a workflow task waits");
+        let task = self.run().workflow_task().waiting().expect("a workflow task waits");
         let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
         let poll = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() };
         let (started, _) = self.step(poll);

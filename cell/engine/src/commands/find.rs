@@ -2,9 +2,9 @@
 
 use crate::family::View;
 use crate::rejection::Rejection;
-use crate::run::Run;
+use crate::run::{Run, StartedTask};
 use crate::texts;
-use atoll_internal_api::state::v1::{Activity, WorkflowTask};
+use atoll_internal_api::state::v1::Activity;
 use uuid::Uuid;
 
 /// Names a started workflow task, as its token does.
@@ -50,13 +50,12 @@ impl<'a> View<'a> {
     }
 
     /// The started workflow task that a token names.
-    pub(crate) fn started_task(self, named: TaskRef) -> Result<(&'a Run, &'a WorkflowTask), Rejection> {
+    pub(crate) fn started_task(self, named: TaskRef) -> Result<(&'a Run, &'a StartedTask), Rejection> {
         let gone = || Rejection::NotFound(texts::TASK_NOT_FOUND.into());
         let run = self.existing()?;
-        let task = run.task.as_ref().filter(|_| !run.closed()).ok_or_else(gone)?;
-        let same = task.started_event_id != 0
-            && task.scheduled_event_id == named.scheduled_event_id
-            && task.attempt == named.attempt
+        let task = run.task.started().filter(|_| !run.closed()).ok_or_else(gone)?;
+        let same = task.scheduled.scheduled_event_id == named.scheduled_event_id
+            && task.scheduled.attempt == named.attempt
             && task.nonce == named.nonce;
         if same { Ok((run, task)) } else { Err(gone()) }
     }

@@ -2,20 +2,13 @@
 
 use super::find::found;
 use crate::command::{Command, Context, Decision, Release};
-use crate::draft::{Draft, Worker, continue_as_new_reasons, started_attributes};
+use crate::draft::{Draft, TaskStart, Worker, transient_tail};
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
-use crate::run::Run;
+use crate::run::{Run, ScheduledTask, StartedTask};
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::WorkerVersionStamp;
-use atoll_api::temporal::api::enums::v1::EventType;
-use atoll_api::temporal::api::history::v1::HistoryEvent;
-use atoll_api::temporal::api::history::v1::history_event::Attributes;
-use atoll_internal_api::log::v1 as log;
-use atoll_internal_api::log::v1::change::Kind;
-use atoll_internal_api::state::v1::WorkflowTask;
 use bytes::Bytes;
-use prost::Message;
 
 /// Records that a worker got the workflow task. A dispatch that became void is refused as obsolete.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -35,7 +28,7 @@ pub struct RecordWorkflowTaskStarted {
     pub sticky: bool,
 }
 
-/// What a worker is told of the task it took, besides the history itself.
+/// What a worker is told of the task it took, besides the history before it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StartedWorkflowTask {
     /// Scheduled event id.
@@ -56,12 +49,41 @@ pub struct StartedWorkflowTask {
     pub first_event_id: i64,
     /// Last event that is in history.
     pub last_event_id: i64,
-    /// Encoded events behind it that are in no history: those of a transient task.
-    pub transient: Vec<Bytes>,
+    /// Encoded events that the start itself adds: the last of the history, which are not durable before the start is,
+    /// or, behind the history, those that are in none. Empty where the start is as durable as what is before it.
+    pub own_events: Vec<Bytes>,
+    /// Whether those are in history.
+    pub in_history: bool,
     /// Workflow type.
     pub workflow_type: String,
     /// The normal task queue.
     pub task_queue: String,
+}
+
+impl StartedWorkflowTask {
+    /// Last event that was in history before the start.
+    pub fn last_before(&self) -> i64 {
+        let own = if self.in_history { self.own_events.len() as i64 } else { 0 };
+        self.last_event_id - own
+    }
+
+    pub(super) fn new(start: TaskStart, draft: &Draft<'_>, nonce: u64, first_event_id: i64) -> Self {
+        Self {
+            scheduled_event_id: start.scheduled_event_id,
+            started_event_id: start.started_event_id,
+            previous_started_event_id: draft.run.previous_started_event_id(),
+            attempt: start.attempt,
+            scheduled_at: start.scheduled_at,
+            started_at: draft.now,
+            nonce,
+            first_event_id,
+            last_event_id: draft.next_event_id() - 1,
+            own_events: start.unwritten,
+            in_history: start.in_history,
+            workflow_type: draft.run.workflow_type().to_owned(),
+            task_queue: draft.run.task_queue().to_owned(),
+        }
+    }
 }
 
 impl Command for RecordWorkflowTaskStarted {
@@ -71,22 +93,25 @@ impl Command for RecordWorkflowTaskStarted {
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartedWorkflowTask> {
         let obsolete = || Rejection::TaskObsolete("workflow task is not waiting any more".into());
         let run = found!(view.run.filter(|run| !run.closed()).ok_or_else(obsolete));
-        let task = found!(run.task.as_ref().ok_or_else(obsolete));
-        let same = task.stamp == self.stamp;
-        if same
-            && task.started_event_id != 0
-            && !self.request_id.is_empty()
-            && task.request_id == self.request_id
-        {
+        if let Some(task) = run.task.started().filter(|task| self.is_repeated(task)) {
             return Decision::unchanged(repeated(run, task, self.sticky));
         }
-        let waits = same && task.started_event_id == 0 && task.scheduled_event_id == self.scheduled_event_id;
-        if !waits {
-            return Decision::reject(obsolete());
-        }
+        let waits = |task: &&ScheduledTask| {
+            task.stamp == self.stamp && task.scheduled_event_id == self.scheduled_event_id
+        };
+        let task = found!(run.task.waiting().filter(waits).ok_or_else(obsolete));
         let nonce = context.ids.next_u64();
         let mut draft = Draft::new(run, context);
-        let reply = self.start(&mut draft, run, task, nonce);
+        let worker = Worker {
+            request_id: &self.request_id,
+            identity: &self.identity,
+            version: self.worker_version.as_ref(),
+        };
+        let start = draft.start_task(worker, nonce).expect("the task waits");
+        let mut reply = StartedWorkflowTask::new(start, &draft, nonce, first_needed(run, task, self.sticky));
+        if reply.in_history {
+            reply.own_events = draft.encoded_events();
+        }
         let decision = draft.accept(reply);
         match decision.answer {
             Ok(_) => Decision { release: Release::PriorDurable, ..decision },
@@ -97,113 +122,34 @@ impl Command for RecordWorkflowTaskStarted {
 }
 
 impl RecordWorkflowTaskStarted {
-    /// Drafts the start of a waiting task. A transient one that something has happened behind is a mere retry no more:
-    /// it is written, as a first attempt.
-    fn start(self, draft: &mut Draft<'_>, run: &Run, task: &WorkflowTask, nonce: u64) -> StartedWorkflowTask {
-        let becomes_written = task.transient && task.scheduled_event_id != run.next_event_id();
-        let (scheduled_event_id, attempt, scheduled_at) = if becomes_written {
-            (draft.write_scheduled(), 1, draft.now)
-        } else {
-            (task.scheduled_event_id, task.attempt, Time(task.scheduled_at_ns))
-        };
-        let bytes = draft.history_bytes();
-        let reasons = continue_as_new_reasons(scheduled_event_id, bytes, draft.limits);
-        let worker = Worker {
-            request_id: &self.request_id,
-            identity: &self.identity,
-            version: self.worker_version.as_ref(),
-            reasons: &reasons,
-        };
-        let attributes = started_attributes(&worker, scheduled_event_id, bytes);
-        let written = !task.transient || becomes_written;
-        let (started_event_id, transient) = if written {
-            (draft.event(EventType::WorkflowTaskStarted, attributes), Vec::new())
-        } else {
-            (scheduled_event_id + 1, encoded(&transient_events(run, task, attributes, draft.now)))
-        };
-        draft.change(Kind::WorkflowTaskStarted(log::WorkflowTaskStarted {
-            scheduled_event_id,
-            started_at_ns: draft.now.0,
-            nonce,
-            request_id: self.request_id,
-            identity: self.identity,
-            worker_version: self.worker_version.filter(|_| !written),
-            continue_as_new_reasons: if written { Vec::new() } else { reasons },
-        }));
-        StartedWorkflowTask {
-            scheduled_event_id,
-            started_event_id,
-            previous_started_event_id: run.previous_started_event_id(),
-            attempt,
-            scheduled_at,
-            started_at: draft.now,
-            nonce,
-            first_event_id: first_needed(run, task, self.sticky),
-            last_event_id: draft.next_event_id() - 1,
-            transient,
-            workflow_type: run.workflow_type().to_owned(),
-            task_queue: run.task_queue().to_owned(),
-        }
+    /// Whether this is the poll that got the task: its answer may have been lost.
+    fn is_repeated(&self, task: &StartedTask) -> bool {
+        task.scheduled.stamp == self.stamp
+            && !self.request_id.is_empty()
+            && task.request_id == self.request_id
     }
 }
 
-/// The same poll again: its answer may have been lost.
-fn repeated(run: &Run, task: &WorkflowTask, sticky: bool) -> StartedWorkflowTask {
+/// The same poll again.
+fn repeated(run: &Run, task: &StartedTask, sticky: bool) -> StartedWorkflowTask {
     StartedWorkflowTask {
-        scheduled_event_id: task.scheduled_event_id,
+        scheduled_event_id: task.scheduled.scheduled_event_id,
         started_event_id: task.started_event_id,
         previous_started_event_id: run.previous_started_event_id(),
-        attempt: task.attempt,
-        scheduled_at: Time(task.scheduled_at_ns),
+        attempt: task.scheduled.attempt,
+        scheduled_at: Time(task.scheduled.scheduled_at_ns),
         started_at: Time(task.started_at_ns),
         nonce: task.nonce,
-        first_event_id: first_needed(run, task, sticky),
+        first_event_id: first_needed(run, &task.scheduled, sticky),
         last_event_id: run.next_event_id() - 1,
-        transient: transient_tail(run),
+        own_events: transient_tail(run),
+        in_history: false,
         workflow_type: run.workflow_type().to_owned(),
         task_queue: run.task_queue().to_owned(),
     }
 }
 
 /// First event that the worker needs: all of them, or on its own queue what it has not seen.
-fn first_needed(run: &Run, task: &WorkflowTask, sticky: bool) -> i64 {
+fn first_needed(run: &Run, task: &ScheduledTask, sticky: bool) -> i64 {
     if task.sticky_queue.is_empty() || !sticky { 1 } else { run.previous_started_event_id() + 1 }
-}
-
-fn encoded(events: &[HistoryEvent]) -> Vec<Bytes> {
-    events.iter().map(|event| event.encode_to_vec().into()).collect()
-}
-
-/// The scheduled and started events that only this worker sees.
-fn transient_events(run: &Run, task: &WorkflowTask, started: Attributes, now: Time) -> [HistoryEvent; 2] {
-    [
-        HistoryEvent {
-            event_id: task.scheduled_event_id,
-            event_time: Some(Time(task.scheduled_at_ns).to_proto()),
-            event_type: EventType::WorkflowTaskScheduled as i32,
-            attributes: Some(crate::draft::scheduled_attributes(
-                run,
-                None,
-                task.attempt,
-                task.start_to_close_timeout_ns,
-            )),
-            ..Default::default()
-        },
-        HistoryEvent {
-            event_id: task.scheduled_event_id + 1,
-            event_time: Some(now.to_proto()),
-            event_type: EventType::WorkflowTaskStarted as i32,
-            attributes: Some(started),
-            ..Default::default()
-        },
-    ]
-}
-
-/// The events of a transient task that has been started, as readers of the history see them behind it.
-pub fn transient_tail(run: &Run) -> Vec<Bytes> {
-    let Some(task) = run.task.as_ref().filter(|task| task.transient && task.started_event_id != 0) else {
-        return Vec::new();
-    };
-    let started = started_attributes(&Worker::of(task), task.scheduled_event_id, run.billed_bytes());
-    encoded(&transient_events(run, task, started, Time(task.started_at_ns)))
 }

@@ -17,10 +17,10 @@ pub use take_next::CompleteAndTakeNext;
 use super::find::{TaskRef, found};
 use super::record_workflow_task_started::StartedWorkflowTask;
 use crate::command::{Command, Context, Decision, Release};
-use crate::draft::{Draft, Extras};
+use crate::draft::{Draft, Extras, TaskEnd};
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
-use crate::run::Run;
+use crate::run::{Run, StartedTask};
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use atoll_api::temporal::api::common::v1::{MeteringMetadata, WorkerVersionStamp};
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
@@ -31,7 +31,6 @@ use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
-use atoll_internal_api::state::v1::WorkflowTask;
 use atoll_internal_api::usage::v1::ActionType;
 use std::collections::{BTreeMap, HashMap};
 use steps::{Activities, Steps};
@@ -105,14 +104,16 @@ impl RespondWorkflowTaskCompleted {
         };
         let (run, task) = found!(view.started_task(named));
         let heartbeat = self.force_new_task && self.commands.is_empty();
-        let heartbeats_end =
-            task.original_scheduled_at_ns.saturating_add(context.limits.workflow_task_heartbeats_nanos);
+        let heartbeats_end = task
+            .scheduled
+            .original_scheduled_at_ns
+            .saturating_add(context.limits.workflow_task_heartbeats_nanos);
         if heartbeat && context.now.0 > heartbeats_end {
             return heartbeats_over(run, context);
         }
         let successor_id = context.ids.next_run_id(context.now);
         let mut draft = Draft::new(run, context);
-        draft.write_transient();
+        draft.write_started_task();
         let completed_event_id = self.complete(&mut draft, task);
         let mut steps = Steps {
             run,
@@ -146,7 +147,7 @@ impl RespondWorkflowTaskCompleted {
             }
             if heartbeat {
                 draft.change(Kind::WorkflowTaskHeartbeat(log::WorkflowTaskHeartbeat {
-                    original_scheduled_at_ns: task.original_scheduled_at_ns,
+                    original_scheduled_at_ns: task.scheduled.original_scheduled_at_ns,
                 }));
             }
         }
@@ -154,9 +155,9 @@ impl RespondWorkflowTaskCompleted {
         draft.accept((CompletedWorkflowTask { completed_event_id, closed }, next))
     }
 
-    fn complete(&self, draft: &mut Draft<'_>, task: &WorkflowTask) -> i64 {
+    fn complete(&self, draft: &mut Draft<'_>, task: &StartedTask) -> i64 {
         let completed = history::WorkflowTaskCompletedEventAttributes {
-            scheduled_event_id: task.scheduled_event_id,
+            scheduled_event_id: task.scheduled.scheduled_event_id,
             started_event_id: task.started_event_id,
             identity: self.identity.clone(),
             worker_version: self.worker_version.clone(),
@@ -187,7 +188,7 @@ impl RespondWorkflowTaskCompleted {
 /// is left to its timeout, unless the workflow has something to see first.
 fn fail(
     run: &Run,
-    task: &WorkflowTask,
+    task: &StartedTask,
     identity: &str,
     bad: BadCommand,
     context: &Context<'_>,
@@ -202,15 +203,21 @@ fn fail(
         Cause::FeatureDisabled => Rejection::Unimplemented(message.clone()),
         _ => Rejection::InvalidArgument(message.clone()),
     };
-    if task.transient && cause != Cause::UnhandledCommand {
+    if !task.in_history() && cause != Cause::UnhandledCommand {
         return Decision::reject(rejection);
     }
     let mut draft = Draft::new(run, context);
-    if !task.transient {
-        write_failed(&mut draft, task, identity, cause, message.clone());
-    }
-    draft.task_failed(true);
-    draft.flush_buffer(&[]);
+    let failure = Failure {
+        message: message.clone(),
+        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
+        ..Default::default()
+    };
+    draft.end_task(TaskEnd::Failed {
+        cause: cause as i32,
+        failure: Some(failure),
+        identity: identity.to_owned(),
+        worker_version: None,
+    });
     if terminates {
         let terminated = history::WorkflowExecutionTerminatedEventAttributes {
             reason: message,
@@ -223,23 +230,6 @@ fn fail(
         draft.ensure_task();
     }
     Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
-}
-
-fn write_failed(draft: &mut Draft<'_>, task: &WorkflowTask, identity: &str, cause: Cause, message: String) {
-    let failure = Failure {
-        message,
-        failure_info: Some(FailureInfo::ServerFailureInfo(ServerFailureInfo::default())),
-        ..Default::default()
-    };
-    let failed = history::WorkflowTaskFailedEventAttributes {
-        scheduled_event_id: task.scheduled_event_id,
-        started_event_id: task.started_event_id,
-        cause: cause as i32,
-        failure: Some(failure),
-        identity: identity.to_owned(),
-        ..Default::default()
-    };
-    draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
 }
 
 /// A worker has asked for one more task too often without anything to show for it.

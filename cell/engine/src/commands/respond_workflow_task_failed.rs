@@ -2,13 +2,10 @@
 
 use super::find::{TaskRef, found};
 use crate::command::{Command, Context, Decision};
-use crate::draft::Draft;
+use crate::draft::{Draft, TaskEnd};
 use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::WorkerVersionStamp;
-use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::failure::v1::Failure;
-use atoll_api::temporal::api::history::v1 as history;
-use atoll_api::temporal::api::history::v1::history_event::Attributes;
 
 /// Ends the task and schedules the next attempt. Only the first failure of a row is in history.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,22 +28,14 @@ impl Command for RespondWorkflowTaskFailed {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         found!(view.open());
-        let (run, task) = found!(view.started_task(self.task));
+        let (run, _) = found!(view.started_task(self.task));
         let mut draft = Draft::new(run, context);
-        if !task.transient {
-            let failed = history::WorkflowTaskFailedEventAttributes {
-                scheduled_event_id: task.scheduled_event_id,
-                started_event_id: task.started_event_id,
-                cause: self.cause,
-                failure: self.failure,
-                identity: self.identity,
-                worker_version: self.worker_version,
-                ..Default::default()
-            };
-            draft.event(EventType::WorkflowTaskFailed, Attributes::WorkflowTaskFailedEventAttributes(failed));
-        }
-        draft.task_failed(true);
-        draft.flush_buffer(&[]);
+        draft.end_task(TaskEnd::Failed {
+            cause: self.cause,
+            failure: self.failure,
+            identity: self.identity,
+            worker_version: self.worker_version,
+        });
         draft.ensure_task();
         draft.accept(())
     }

@@ -20,7 +20,7 @@ impl Command for RevokeWorkflowTaskStart {
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let (run, task) = found!(view.started_task(self.0));
         let mut draft = Draft::new(run, context);
-        if task.transient && !draft.has_buffered(0) {
+        if !task.in_history() && !draft.has_buffered(0) {
             draft.change(Kind::WorkflowTaskStartRevoked(log::WorkflowTaskStartRevoked {}));
         } else {
             super::wake::time_out_started_task(&mut draft);

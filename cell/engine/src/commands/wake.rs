@@ -2,10 +2,9 @@
 
 use super::activity_closing;
 use crate::command::{Command, Context, Decision};
-use crate::draft::{Draft, Extras, Retried};
+use crate::draft::{Draft, Extras, Retried, TaskEnd};
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
-use crate::registry::Wakes;
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
@@ -81,17 +80,7 @@ fn one(draft: &mut Draft<'_>, run: &Run, due: Due, successor_id: Uuid) {
             scheduled_at_ns: draft.now.0,
         })),
         Due::TaskScheduleToStart => {
-            let task = run.task.as_ref().expect("a task has the deadline");
-            let timed_out = history::WorkflowTaskTimedOutEventAttributes {
-                scheduled_event_id: task.scheduled_event_id,
-                timeout_type: TimeoutType::ScheduleToStart as i32,
-                ..Default::default()
-            };
-            draft.event(
-                EventType::WorkflowTaskTimedOut,
-                Attributes::WorkflowTaskTimedOutEventAttributes(timed_out),
-            );
-            draft.task_failed(false);
+            draft.task_waited_too_long();
             draft.ensure_task();
         }
         Due::TaskStartToClose => time_out_started_task(draft),
@@ -107,20 +96,7 @@ fn send_again(draft: &mut Draft<'_>, run: &Run, message: EffectKey) {
 
 /// The worker did not answer in time: the next attempt follows. Only the first timeout of a row is in history.
 pub(super) fn time_out_started_task(draft: &mut Draft<'_>) {
-    let task = draft.run.task.as_ref().expect("a started task has the deadline");
-    if !task.transient {
-        let timed_out = history::WorkflowTaskTimedOutEventAttributes {
-            scheduled_event_id: task.scheduled_event_id,
-            started_event_id: task.started_event_id,
-            timeout_type: TimeoutType::StartToClose as i32,
-        };
-        draft.event(
-            EventType::WorkflowTaskTimedOut,
-            Attributes::WorkflowTaskTimedOutEventAttributes(timed_out),
-        );
-    }
-    draft.task_failed(true);
-    draft.flush_buffer(&[]);
+    draft.end_task(TaskEnd::TimedOut);
     draft.ensure_task();
 }
 

@@ -65,7 +65,7 @@ impl Draft<'_> {
             return;
         }
         if self.overflows() {
-            self.fail_started_task_by_force();
+            self.fail_task_by_force();
             // The original counts this as a failed attempt, whatever was written with it.
             self.news = false;
             self.schedule_task();

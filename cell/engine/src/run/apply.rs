@@ -2,14 +2,15 @@
 
 use super::collection::Item;
 use super::collections::{Held, PendingKind};
-use super::deadlines::{self, Due};
-use super::{Run, nanos};
+use super::deadlines::Due;
+use super::workflow_task::TaskStep;
+use super::{Run, ScheduledTask, Standing, nanos};
 use crate::effect::{EffectDelta, EffectKey};
 use crate::time::Time;
 use crate::transition::Transition;
+use atoll_internal_api::log::v1::Change;
 use atoll_internal_api::log::v1::change::Kind;
-use atoll_internal_api::log::v1::{self as log, Change};
-use atoll_internal_api::state::v1::{Sticky, WorkflowTask};
+use atoll_internal_api::state::v1::Sticky;
 use std::collections::BTreeSet;
 
 /// What a transition touched: the difference is looked up from these keys at the end.
@@ -99,69 +100,59 @@ impl Run {
                     schedule_to_start_timeout_ns: sticky.schedule_to_start_timeout_ns,
                 });
                 // A task of the same step is on this queue already; its event does not say how long it may wait.
-                if let Some(mut task) = self.task.clone().filter(|task| !task.sticky_queue.is_empty()) {
-                    task.sticky_timeout_ns = sticky.schedule_to_start_timeout_ns;
-                    self.set_task(Some(task), touched);
+                if self.task.scheduled().is_some_and(|task| !task.sticky_queue.is_empty()) {
+                    self.step_task(TaskStep::SetStickyTimeout(sticky.schedule_to_start_timeout_ns), touched);
                 }
             }
             Kind::StickyCleared(_) => self.sticky = None,
             Kind::TransientTaskScheduled(task) => {
-                self.info.task_stamp += 1;
-                let task = WorkflowTask {
+                let scheduled = ScheduledTask {
+                    standing: Standing::Transient,
                     scheduled_event_id: self.info.next_event_id,
                     attempt: task.attempt,
                     scheduled_at_ns: task.scheduled_at_ns,
                     original_scheduled_at_ns: task.scheduled_at_ns,
                     start_to_close_timeout_ns: task.start_to_close_timeout_ns,
-                    transient: true,
-                    stamp: self.info.task_stamp,
-                    ..Default::default()
+                    stamp: self.next_task_stamp(),
+                    sticky_queue: String::new(),
+                    sticky_timeout_ns: 0,
                 };
-                self.set_task(Some(task), touched);
+                self.step_task(TaskStep::Schedule(scheduled), touched);
             }
-            Kind::WorkflowTaskStarted(started) => self.on_task_handed_over(started, touched),
+            Kind::WorkflowTaskStarted(started) => {
+                self.step_task(TaskStep::HandOver(started.clone()), touched);
+            }
             Kind::WorkflowTaskStartRevoked(_) => {
-                let mut task = self.task.clone().expect("a revoked start was recorded");
-                self.info.task_stamp += 1;
-                task.stamp = self.info.task_stamp;
-                (task.started_event_id, task.started_at_ns, task.nonce) = (0, 0, 0);
-                task.request_id.clear();
-                self.set_task(Some(task), touched);
+                let stamp = self.next_task_stamp();
+                self.step_task(TaskStep::Revoke(stamp), touched);
             }
             Kind::WorkflowTaskDropped(dropped) => {
                 self.info.next_attempt = dropped.next_attempt;
-                self.set_task(None, touched);
+                self.step_task(TaskStep::Drop, touched);
             }
             Kind::WorkflowTaskHeartbeat(heartbeat) => {
-                let task = self.task.as_mut().expect("a heartbeat schedules a task");
-                task.original_scheduled_at_ns = heartbeat.original_scheduled_at_ns;
+                self.step_task(TaskStep::Heartbeat(heartbeat.original_scheduled_at_ns), touched);
             }
             _ => unreachable!("not a change of the workflow task"),
         }
     }
 
-    fn on_task_handed_over(&mut self, started: &log::WorkflowTaskStarted, touched: &mut Touched) {
-        let mut task = self.task.clone().expect("a started task was scheduled");
-        if task.transient {
-            task.started_event_id = task.scheduled_event_id + 1;
-            task.worker_version.clone_from(&started.worker_version);
-            task.continue_as_new_reasons.clone_from(&started.continue_as_new_reasons);
-        }
-        task.started_at_ns = started.started_at_ns;
-        task.nonce = started.nonce;
-        task.request_id.clone_from(&started.request_id);
-        task.identity.clone_from(&started.identity);
-        self.set_task(Some(task), touched);
+    /// Stamp of a new dispatch of the workflow task.
+    pub(super) fn next_task_stamp(&mut self) -> u32 {
+        self.info.task_stamp += 1;
+        self.info.task_stamp
     }
 
-    pub(super) fn set_task(&mut self, task: Option<WorkflowTask>, touched: &mut Touched) {
-        if let Some(old) = &self.task {
-            deadlines::of_task(old).into_iter().for_each(|(at, due)| self.deadlines.remove(at, due));
+    /// Something happens to the workflow task. Panics where it cannot: no command decides on that.
+    pub(super) fn step_task(&mut self, step: TaskStep, touched: &mut Touched) {
+        if let Some((at, due)) = self.task.deadline() {
+            self.deadlines.remove(at, due);
         }
-        if let Some(new) = &task {
-            deadlines::of_task(new).into_iter().for_each(|(at, due)| self.deadlines.add(at, due));
+        let task = std::mem::take(&mut self.task);
+        self.task = task.step(step).unwrap_or_else(|illegal| panic!("{illegal}"));
+        if let Some((at, due)) = self.task.deadline() {
+            self.deadlines.add(at, due);
         }
-        self.task = task;
         touched.effects.insert(EffectKey::WorkflowTask);
     }
 

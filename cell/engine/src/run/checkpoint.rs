@@ -155,7 +155,7 @@ impl Run {
         let close_event = std::mem::take(&mut self.info.close_event);
         let base = RunSnapshot {
             info: Some(self.info.clone()),
-            workflow_task: self.task.clone(),
+            workflow_task: self.task.to_proto(),
             sticky: self.sticky.clone(),
             chunks: Some(chunks),
             ..Default::default()

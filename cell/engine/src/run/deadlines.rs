@@ -89,16 +89,3 @@ impl Deadlines {
         self.0.iter().copied().inspect(|_| visit()).take_while(move |(at, _)| *at <= now)
     }
 }
-
-/// The moments of a workflow task.
-pub(crate) fn of_task(task: &atoll_internal_api::state::v1::WorkflowTask) -> [(i64, Due); 2] {
-    let started = task.started_event_id != 0;
-    let sticky = !task.sticky_queue.is_empty() && !started && task.sticky_timeout_ns > 0;
-    [
-        (if sticky { task.scheduled_at_ns + task.sticky_timeout_ns } else { 0 }, Due::TaskScheduleToStart),
-        (
-            if started { task.started_at_ns + task.start_to_close_timeout_ns } else { 0 },
-            Due::TaskStartToClose,
-        ),
-    ]
-}

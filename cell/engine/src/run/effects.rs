@@ -1,12 +1,11 @@
 //! What a run wants from the world, derived from its state.
 
-use super::Run;
+use super::{Run, ScheduledTask};
 use crate::commands::RecordChildClosed;
 use crate::describe::Description;
 use crate::effect::*;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::state::v1::WorkflowTask;
 use uuid::Uuid;
 
 /// The priority key of what names none.
@@ -55,14 +54,14 @@ impl Run {
     }
 
     pub(crate) fn task_effect(&self) -> Option<Effect> {
-        let task = self.task.as_ref().filter(|task| task.started_event_id == 0)?;
+        let task = self.task.waiting()?;
         Some(Effect {
             key: EffectKey::WorkflowTask,
             kind: EffectKind::DispatchWorkflowTask(self.task_dispatch(task)),
         })
     }
 
-    fn task_dispatch(&self, task: &WorkflowTask) -> WorkflowTaskDispatch {
+    fn task_dispatch(&self, task: &ScheduledTask) -> WorkflowTaskDispatch {
         let normal = self.task_queue();
         let sticky = !task.sticky_queue.is_empty();
         WorkflowTaskDispatch {

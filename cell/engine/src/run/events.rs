@@ -1,9 +1,9 @@
 //! What each history event does to the state. Folding the events alone gives what a reset needs.
 
-use super::Run;
 use super::apply::Touched;
 use super::deadlines::Due;
-use super::nanos;
+use super::workflow_task::TaskStep;
+use super::{Run, ScheduledTask, Standing, nanos};
 use crate::effect::EffectKey;
 use crate::time::Time;
 use crate::transition::NewEvent;
@@ -13,7 +13,6 @@ use atoll_api::temporal::api::enums::v1::{
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::history::v1::{self as history, HistoryEvent};
-use atoll_internal_api::state::v1::WorkflowTask;
 
 impl Run {
     pub(super) fn apply_event(&mut self, new: &NewEvent, touched: &mut Touched) {
@@ -33,25 +32,28 @@ impl Run {
                 self.on_task_scheduled(event.event_id, a, at, touched)
             }
             Attributes::WorkflowTaskStartedEventAttributes(a) => {
-                let mut task = self.task.clone().unwrap_or_default();
-                task.started_event_id = event.event_id;
-                task.started_at_ns = at;
-                task.request_id.clone_from(&a.request_id);
-                task.identity.clone_from(&a.identity);
-                task.history_bytes_at_start = a.history_size_bytes;
-                self.set_task(Some(task), touched);
+                let start = TaskStep::Start {
+                    started_event_id: event.event_id,
+                    started_at_ns: at,
+                    request_id: a.request_id.clone(),
+                    identity: a.identity.clone(),
+                };
+                self.step_task(start, touched);
             }
             Attributes::WorkflowTaskCompletedEventAttributes(a) => {
                 self.on_task_completed(event.event_id, a, at, touched)
             }
             Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
-                let counts = a.timeout_type == TimeoutType::StartToClose as i32;
-                self.task_ended(counts, touched);
+                if a.timeout_type == TimeoutType::StartToClose as i32 {
+                    self.task_ended(TaskStep::RanTooLong, true, touched);
+                } else {
+                    self.task_ended(TaskStep::WaitedTooLong, false, touched);
+                }
             }
             Attributes::WorkflowTaskFailedEventAttributes(a) => {
                 let resets =
                     [Cause::ResetWorkflow as i32, Cause::FailoverCloseCommand as i32].contains(&a.cause);
-                self.task_ended(!resets, touched);
+                self.task_ended(TaskStep::Fail, !resets, touched);
             }
             _ => self.apply_other_event(new, attributes, at, touched),
         }
@@ -112,9 +114,9 @@ impl Run {
             self.info.first_task_at_ns = 0;
         }
         let sticky = scheduled.task_queue.as_ref().filter(|queue| queue.kind == TaskQueueKind::Sticky as i32);
-        self.info.task_stamp += 1;
         self.info.next_attempt = scheduled.attempt;
-        let task = WorkflowTask {
+        let task = ScheduledTask {
+            standing: Standing::InHistory,
             scheduled_event_id: id,
             attempt: scheduled.attempt,
             scheduled_at_ns: at,
@@ -122,10 +124,9 @@ impl Run {
             start_to_close_timeout_ns: nanos(scheduled.start_to_close_timeout.as_ref()),
             sticky_queue: sticky.map(|queue| queue.name.clone()).unwrap_or_default(),
             sticky_timeout_ns: self.sticky.as_ref().map_or(0, |sticky| sticky.schedule_to_start_timeout_ns),
-            stamp: self.info.task_stamp,
-            ..Default::default()
+            stamp: self.next_task_stamp(),
         };
-        self.set_task(Some(task), touched);
+        self.step_task(TaskStep::Schedule(task), touched);
     }
 
     fn on_task_completed(
@@ -143,16 +144,14 @@ impl Run {
         self.info.previous_started_event_id = completed.started_event_id;
         self.info.last_completed_event_id = id;
         self.info.next_attempt = 1;
-        self.set_task(None, touched);
+        self.step_task(TaskStep::Complete, touched);
     }
 
     /// A task failed or timed out. A sticky one costs its stickiness instead of an attempt.
-    fn task_ended(&mut self, counts: bool, touched: &mut Touched) {
-        let attempt = self.task.as_ref().map_or(1, |task| task.attempt);
-        let sticky = self.task.as_ref().is_some_and(|task| !task.sticky_queue.is_empty());
-        self.info.next_attempt = if counts && !sticky { attempt + 1 } else { 1 };
+    fn task_ended(&mut self, step: TaskStep, counts: bool, touched: &mut Touched) {
+        self.info.next_attempt = self.task.scheduled().map_or(1, |task| task.attempt_after_failure(counts));
         self.sticky = None;
-        self.set_task(None, touched);
+        self.step_task(step, touched);
     }
 
     fn on_closed(&mut self, new: &NewEvent, status: Status, at: i64, touched: &mut Touched) {
@@ -161,7 +160,7 @@ impl Run {
         self.info.close_event = new.encoded.clone();
         self.fields_changed.note(0);
         self.info.successor_run_id = successor(&new.event).to_owned();
-        self.set_task(None, touched);
+        self.step_task(TaskStep::Close, touched);
         self.deadlines.clear();
         let mut beside = self.deadlines.beside(touched);
         self.pending.all_mut().for_each(|collection| collection.close(&mut beside));

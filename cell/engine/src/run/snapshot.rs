@@ -2,7 +2,8 @@
 
 use super::buffer::waits_to_cancel;
 use super::chunks::{Row, Sum, sum_up};
-use super::{Run, deadlines};
+use super::workflow_task::UnknownStanding;
+use super::{Run, WorkflowTask, deadlines};
 use crate::time::Time;
 use atoll_internal_api::entity::{Chunk, EntityKey};
 use atoll_internal_api::state::v1::{ChunkSum, RunSnapshot};
@@ -36,12 +37,18 @@ pub enum RestoreError {
     },
 }
 
+impl From<UnknownStanding> for RestoreError {
+    fn from(_: UnknownStanding) -> Self {
+        Self::Missing("standing of its workflow task")
+    }
+}
+
 impl Run {
     /// The whole state as one message.
     pub fn snapshot(&self) -> Bytes {
         let mut snapshot = RunSnapshot {
             info: Some(self.info.clone()),
-            workflow_task: self.task.clone(),
+            workflow_task: self.task.to_proto(),
             sticky: self.sticky.clone(),
             buffered_events: self.buffered.to_vec(),
             request_ids: self.request_ids.all(),
@@ -61,7 +68,7 @@ impl Run {
         }
         run.pending.all_mut().for_each(|collection| collection.restore(&mut stored));
         run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
-        run.task = stored.workflow_task;
+        run.task = WorkflowTask::from_proto(stored.workflow_task)?;
         run.sticky = stored.sticky;
         stored.buffered_events.into_iter().for_each(|event| run.buffered.push(event));
         stored.request_ids.iter().for_each(|id| run.request_ids.insert(id));
@@ -101,7 +108,7 @@ impl Run {
             if planned != first_task {
                 all.remove(planned, Due::FirstTask);
             }
-            self.task.iter().flat_map(deadlines::of_task).for_each(|(at, due)| all.add(at, due));
+            self.task.deadline().into_iter().for_each(|(at, due)| all.add(at, due));
         }
         self.pending.all().for_each(|collection| collection.deadlines(&mut |at, due| all.add(at, due)));
         all.add(self.info.notify_retry_at_ns, Due::ParentRetry);
@@ -125,10 +132,7 @@ impl Run {
         run.sticky = None;
         run.buffered.clear();
         run.request_ids = Default::default();
-        run.task = run.task.filter(|task| !task.transient).map(|mut task| {
-            (task.nonce, task.stamp, task.sticky_timeout_ns, task.original_scheduled_at_ns) = (0, 0, 0, 0);
-            task
-        });
+        run.task = run.task.as_events_tell();
         let closed = run.closed();
         run.pending.all_mut().for_each(|collection| collection.keep_events(closed));
         run.snapshot()

@@ -75,7 +75,9 @@ impl Open {
         // Of children a closed run keeps those that are still to be told so.
         let children = if run.closed() { Vec::new() } else { state.children };
         Self {
-            task: state.workflow_task.map(|task| (task.scheduled_event_id, task.started_event_id)),
+            task: state
+                .workflow_task
+                .map(|task| (task.scheduled_event_id, task.start.map_or(0, |start| start.started_event_id))),
             activities: state.activities.iter().map(|activity| activity.scheduled_event_id).collect(),
             timers: state.timers.iter().map(|timer| timer.started_event_id).collect(),
             children: children.iter().map(|child| child.initiated_event_id).collect(),

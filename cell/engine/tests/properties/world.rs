@@ -365,9 +365,12 @@ impl World {
         assert_eq!(answer.is_ok(), offered.is_some() && !stale, "what is offered can be taken, once");
         if let Ok(task) = answer {
             let tail = transient_tail(&self.runs.last().expect("it answered").run);
-            assert_eq!(task.transient, tail, "readers see the worker's transient events");
-            let last = self.runs.last().expect("it answered").run.workflow_task().expect("it is started");
-            let again = RecordWorkflowTaskStarted { stamp: last.stamp, ..poll };
+            if !task.in_history {
+                assert_eq!(task.own_events, tail, "readers see the worker's transient events");
+            }
+            let last = self.runs.last().expect("it answered").run.workflow_task();
+            let last = last.started().expect("it is started");
+            let again = RecordWorkflowTaskStarted { stamp: last.scheduled.stamp, ..poll };
             let before = self.snapshots();
             let repeated = self.ask(again).expect("the same poll again");
             let first_needed = task.first_event_id;
@@ -388,9 +391,9 @@ impl World {
         let Some(next) = next else {
             return assert!(run.workflow_task().is_none(), "what is scheduled at once is taken at once");
         };
-        let task = run.workflow_task().expect("it was taken");
+        let task = run.workflow_task().started().expect("it was taken");
         let ids = (next.scheduled_event_id, next.started_event_id, next.nonce);
-        assert_eq!(ids, (task.scheduled_event_id, task.started_event_id, task.nonce));
+        assert_eq!(ids, (task.scheduled.scheduled_event_id, task.started_event_id, task.nonce));
         assert_eq!(next.first_event_id, completed.completed_event_id);
         assert_eq!(next.last_event_id, run.next_event_id() - 1);
         self.tasks.push(TaskRef { scheduled_event_id: ids.0, attempt: next.attempt, nonce: next.nonce });
@@ -453,8 +456,8 @@ impl World {
 
     fn completed_event_id(&self) -> i64 {
         let Some(tracked) = self.runs.last() else { return 4 };
-        let transient = tracked.run.workflow_task().is_some_and(|task| task.transient);
-        tracked.run.next_event_id() + if transient { 2 } else { 0 }
+        let started = tracked.run.workflow_task().started();
+        tracked.run.next_event_id() + if started.is_some_and(|task| !task.in_history()) { 2 } else { 0 }
     }
 
     fn task(&self, token: Token) -> Option<TaskRef> {

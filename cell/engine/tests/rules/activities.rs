@@ -46,7 +46,7 @@ fn an_activity_id_is_used_once_at_a_time_also_within_one_answer() {
         panic!("failed")
     };
     assert_eq!(failed.cause(), Cause::ScheduleActivityDuplicateId);
-    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((2, true)));
+    assert_eq!(life.task(), Some((2, cell_engine::Standing::Transient)));
 }
 
 #[test]

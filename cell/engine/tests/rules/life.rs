@@ -8,6 +8,7 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
+use cell_engine::Standing;
 use cell_engine::commands::*;
 use cell_engine::{
     Command, Context, CurrentRun, Effect, Entity as _, EntityCheckpoint, IdSource, Limits, NamespaceConfig,
@@ -144,13 +145,18 @@ impl Life {
         news
     }
 
+    /// Attempt of the workflow task, and where its events stand.
+    pub(crate) fn task(&self) -> Option<(i32, Standing)> {
+        self.run().workflow_task().scheduled().map(|task| (task.attempt, task.standing))
+    }
+
     pub(crate) fn last(&self) -> &HistoryEvent {
         self.history.last().expect("it was started")
     }
 
     /// A worker takes the workflow task.
     pub(crate) fn take_task(&mut self) -> TaskRef {
-        let task = self.run().workflow_task().expect("a workflow task waits");
+        let task = self.run().workflow_task().waiting().expect("a workflow task waits");
         let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
         let poll = RecordWorkflowTaskStarted {
             scheduled_event_id,

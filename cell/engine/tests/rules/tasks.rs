@@ -8,7 +8,8 @@ use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTa
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Rejection};
+use cell_engine::{EffectKind, Rejection, Standing};
+use prost::Message;
 
 fn timer(id: &str) -> Command {
     let start_to_fire_timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
@@ -68,7 +69,7 @@ fn a_workflow_does_not_close_over_what_it_has_not_seen() {
     let refused = life.complete(task, vec![complete()]);
     assert_eq!(refused, Err(Rejection::InvalidArgument("UnhandledCommand".into())));
     assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
-    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((1, false)));
+    assert_eq!(life.task(), Some((1, Standing::InHistory)));
 }
 
 #[test]
@@ -78,13 +79,13 @@ fn further_attempts_are_not_in_history_until_something_happens() {
     life.news();
     fail(&mut life);
     assert_eq!(life.news(), []);
-    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((3, true)));
+    assert_eq!(life.task(), Some((3, Standing::Transient)));
     life.signal();
     life.signal();
     assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowExecutionSignaled]);
     life.take_task();
     assert_eq!(life.news(), [E::WorkflowTaskScheduled, E::WorkflowTaskStarted]);
-    assert_eq!(life.run().workflow_task().map(|task| (task.attempt, task.transient)), Some((1, false)));
+    assert_eq!(life.task(), Some((1, Standing::InHistory)));
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn who_takes_a_sticky_task_elsewhere_gets_the_whole_history() {
     };
     life.ask(sticky).expect("an answer");
     life.signal();
-    let waiting = life.run().workflow_task().expect("for the signal").clone();
+    let waiting = life.run().workflow_task().waiting().expect("for the signal").clone();
     assert_eq!(waiting.sticky_queue, "sticky");
     for (sticky, first_event_id) in [(true, 4), (false, 1)] {
         let mut life = life.clone();
@@ -165,9 +166,53 @@ fn who_takes_a_sticky_task_elsewhere_gets_the_whole_history() {
             ..Default::default()
         };
         assert_eq!(life.ask(poll.clone()).expect("it waits").first_event_id, first_event_id);
-        let again = RecordWorkflowTaskStarted { stamp: life.run().workflow_task().unwrap().stamp, ..poll };
+        let again = RecordWorkflowTaskStarted {
+            stamp: life.run().workflow_task().scheduled().unwrap().stamp,
+            ..poll
+        };
         assert_eq!(life.ask(again).expect("the same poll").first_event_id, first_event_id);
     }
+}
+
+#[test]
+fn a_start_tells_its_own_events_and_what_was_there_before() {
+    let take = |life: &mut Life| {
+        let task = life.run().workflow_task().waiting().expect("it waits").clone();
+        let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
+        life.ask(RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() })
+            .expect("it is offered")
+    };
+    let own = |task: &StartedWorkflowTask| -> Vec<HistoryEvent> {
+        task.own_events.iter().map(|event| HistoryEvent::decode(event.clone()).expect("decodes")).collect()
+    };
+    let mut life = Life::started();
+    let first = take(&mut life);
+    assert_eq!((first.last_before(), first.last_event_id, first.in_history), (2, 3, true));
+    assert_eq!(own(&first), life.history[2..], "written with the start");
+
+    let ref_of = |task: &StartedWorkflowTask| TaskRef {
+        scheduled_event_id: task.scheduled_event_id,
+        attempt: task.attempt,
+        nonce: task.nonce,
+    };
+    let failed = |task| RespondWorkflowTaskFailed {
+        task,
+        cause: Cause::WorkflowWorkerUnhandledFailure as i32,
+        failure: None,
+        identity: "worker".into(),
+        worker_version: None,
+    };
+    life.ask(failed(ref_of(&first))).expect("it is started");
+    let second = take(&mut life);
+    assert_eq!((second.last_before(), second.last_event_id, second.in_history), (4, 4, false));
+    let kinds: Vec<E> = own(&second).iter().map(HistoryEvent::event_type).collect();
+    assert_eq!(kinds, [E::WorkflowTaskScheduled, E::WorkflowTaskStarted], "behind the history");
+
+    life.ask(failed(ref_of(&second))).expect("it is started");
+    life.signal();
+    let third = take(&mut life);
+    assert_eq!((third.last_before(), third.last_event_id, third.in_history), (5, 7, true));
+    assert_eq!(own(&third), life.history[5..], "a transient task is written, for there is news");
 }
 
 #[test]

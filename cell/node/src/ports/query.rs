@@ -40,7 +40,7 @@ impl Seen {
             status: run.status(),
             closed: run.closed(),
             has_completed_task: run.has_completed_task(),
-            task_pending: run.workflow_task().is_some(),
+            task_pending: !run.workflow_task().is_none(),
             sticky: run.sticky_queue().map(str::to_owned),
             queue: run.task_queue().to_owned(),
         }
@@ -199,7 +199,7 @@ async fn with_a_task(
     loop {
         let busy = |view: cell_engine::View<'_>| {
             view.run.is_some_and(|run| {
-                !run.closed() && (run.workflow_task().is_some() || !run.has_completed_task())
+                !run.closed() && (!run.workflow_task().is_none() || !run.has_completed_task())
             })
         };
         let changed = core.shards.watch(target, busy).await.map_err(|e| status(e, target))?;

@@ -202,11 +202,10 @@ impl NodeWorkflowTasks {
         started: StartedWorkflowTask,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
         let run_id = target.run_id.unwrap_or_default();
-        let (mut history, token) = self
-            .history(target, started.first_event_id, started.last_event_id, !started.transient.is_empty())
-            .await?;
-        if token.is_empty() {
-            started.transient.iter().for_each(|event| history.push_event(event.clone()));
+        let (mut history, token) =
+            self.history(target, started.first_event_id, started.last_event_id, !started.in_history).await?;
+        if token.is_empty() && !started.in_history {
+            started.own_events.iter().for_each(|event| history.push_event(event.clone()));
         }
         let token_bytes = WorkflowTaskToken {
             namespace_id: Bytes::copy_from_slice(target.namespace_id.as_bytes()),

@@ -188,8 +188,8 @@ impl Cell {
     pub(crate) async fn work(&self, id: &str, commands: Vec<WorkflowCommand>) {
         let target = current(id);
         let waiting = self.runtime.read(&target, |view| {
-            let task = view.run.and_then(|run| run.workflow_task());
-            task.filter(|task| task.started_event_id == 0).map(|task| (task.scheduled_event_id, task.stamp))
+            let task = view.run.and_then(|run| run.workflow_task().waiting());
+            task.map(|task| (task.scheduled_event_id, task.stamp))
         });
         let Ok(Some((scheduled_event_id, stamp))) = waiting.await else { return };
         let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..take_first_task() };

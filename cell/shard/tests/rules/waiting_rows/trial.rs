@@ -47,8 +47,7 @@ impl Trial {
     /// Answers the workflow task of a run, if one waits; sometimes by a worker that keeps the run.
     async fn work(&mut self, cell: &Cell, id: &str) {
         let waits = look(cell, id, |run| {
-            let task = run.workflow_task().filter(|task| task.started_event_id == 0);
-            task.map(|task| (task.scheduled_event_id, task.stamp))
+            run.workflow_task().waiting().map(|task| (task.scheduled_event_id, task.stamp))
         });
         let Some((scheduled_event_id, stamp)) = waits.await else { return };
         let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..take_first_task() };
