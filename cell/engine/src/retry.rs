@@ -1,54 +1,22 @@
 //! Retry policies: completing them, and what they say about a failure.
 
 use crate::limits::SECOND;
-use crate::run::{duration, nanos};
+use crate::run::nanos;
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::{RetryState, TimeoutType};
 use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
-
-/// Largest interval when a policy names none: this many initial ones.
-const MAXIMUM_INTERVALS: i64 = 100;
+use atoll_internal_api::retry_policy;
 
 /// A policy with every unset field at its default.
 pub(crate) fn completed(policy: Option<&RetryPolicy>) -> RetryPolicy {
-    let mut policy = policy.cloned().unwrap_or_default();
-    if nanos(policy.initial_interval.as_ref()) == 0 {
-        policy.initial_interval = Some(duration(SECOND));
-    }
-    if policy.backoff_coefficient == 0.0 {
-        policy.backoff_coefficient = 2.0;
-    }
-    if nanos(policy.maximum_interval.as_ref()) == 0 {
-        let initial = nanos(policy.initial_interval.as_ref());
-        policy.maximum_interval = Some(duration(initial.saturating_mul(MAXIMUM_INTERVALS)));
-    }
-    policy
+    policy.map_or_else(|| retry_policy::completed(&RetryPolicy::default()), retry_policy::completed)
 }
 
-/// What is wrong with a policy, in the original's words.
-pub(crate) fn check(policy: Option<&RetryPolicy>) -> Result<(), String> {
-    let Some(policy) = policy else { return Ok(()) };
-    let (initial, maximum) =
-        (nanos(policy.initial_interval.as_ref()), nanos(policy.maximum_interval.as_ref()));
-    let wrong = if policy.maximum_attempts == 1 {
-        // One attempt is no retry: the intervals mean nothing.
-        return Ok(());
-    } else if initial < 0 {
-        "invalid InitialInterval set on retry policy: negative duration"
-    } else if policy.backoff_coefficient != 0.0 && policy.backoff_coefficient < 1.0 {
-        "BackoffCoefficient cannot be less than 1 on retry policy."
-    } else if maximum < 0 {
-        "invalid MaximumInterval set on retry policy: negative duration"
-    } else if maximum > 0 && maximum < initial {
-        "MaximumInterval cannot be less than InitialInterval on retry policy."
-    } else if policy.maximum_attempts < 0 {
-        "MaximumAttempts cannot be negative on retry policy."
-    } else {
-        return Ok(());
-    };
-    Err(wrong.to_owned())
+/// A policy as its event shows it, or what is wrong with it, in the original's words.
+pub(crate) fn settled(policy: Option<&RetryPolicy>) -> Result<Option<RetryPolicy>, String> {
+    policy.map(retry_policy::settled).transpose()
 }
 
 /// The pause before the attempt that follows `attempt`, or why there is none.
@@ -67,7 +35,12 @@ pub(crate) fn next_pause(
     if policy.maximum_attempts > 0 && attempt >= policy.maximum_attempts {
         return Err(RetryState::MaximumAttemptsReached);
     }
-    let pause = asked_pause(failure).unwrap_or_else(|| pause_after(policy, attempt));
+    let pause = match asked_pause(failure) {
+        // In the original no pause at all is one that never ends.
+        Some(0) => return Err(RetryState::Timeout),
+        Some(asked) => asked.max(0),
+        None => pause_after(policy, attempt),
+    };
     if expires_at != 0 && now.0.saturating_add(pause) > expires_at {
         return Err(RetryState::Timeout);
     }
@@ -124,6 +97,7 @@ pub(crate) fn task_timeout(timeout: i64, attempt: i32, dice: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::duration;
     use atoll_api::temporal::api::failure::v1::ApplicationFailureInfo;
 
     fn application(info: ApplicationFailureInfo) -> Failure {
@@ -149,11 +123,17 @@ mod tests {
         assert_eq!(next_pause(&policy, Some(&bad), 1, Time(0), 0), Err(RetryState::NonRetryableFailure));
         assert_eq!(next_pause(&policy, None, 3, Time(0), 0), Err(RetryState::MaximumAttemptsReached));
         assert_eq!(next_pause(&policy, None, 2, Time(0), SECOND), Err(RetryState::Timeout));
-        let asked = application(ApplicationFailureInfo {
-            next_retry_delay: Some(duration(7 * SECOND)),
-            ..Default::default()
-        });
-        assert_eq!(next_pause(&policy, Some(&asked), 1, Time(0), 0), Ok(7 * SECOND));
+        let longest = prost_types::Duration { seconds: i64::MAX, nanos: 1 };
+        for (delay, pause) in [
+            (duration(7 * SECOND), Ok(7 * SECOND)),
+            (duration(-SECOND), Ok(0)),
+            (duration(0), Err(RetryState::Timeout)),
+            (longest, Ok(i64::MAX)),
+        ] {
+            let asked =
+                application(ApplicationFailureInfo { next_retry_delay: Some(delay), ..Default::default() });
+            assert_eq!(next_pause(&policy, Some(&asked), 1, Time(0), 0), pause, "{delay:?}");
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub use workflow_task::{ScheduledTask, Standing, StartedTask, WorkflowTask};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+pub(crate) use atoll_internal_api::duration::{from_nanos as duration, nanos};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::{RunInfo, Sticky};
 use buffered::Buffered;
@@ -171,17 +172,7 @@ impl Run {
     }
 }
 
-/// A duration in nanoseconds, saturating; 0 for none.
-pub(crate) fn nanos(duration: Option<&prost_types::Duration>) -> i64 {
-    duration.map_or(0, |d| d.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(d.nanos)))
-}
-
 /// The shorter of two times, of which 0 is none at all.
 pub(crate) fn shorter(a: i64, b: i64) -> i64 {
     if a == 0 || b == 0 { a.max(b) } else { a.min(b) }
-}
-
-/// The published form of nanoseconds.
-pub(crate) fn duration(nanos: i64) -> prost_types::Duration {
-    prost_types::Duration { seconds: nanos / 1_000_000_000, nanos: (nanos % 1_000_000_000) as i32 }
 }

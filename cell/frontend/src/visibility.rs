@@ -7,7 +7,7 @@ use atoll_rpc::wire_time;
 use cell_visibility::{ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes};
 use prost::Message;
 
-use crate::validate::duration;
+use atoll_internal_api::duration;
 
 /// A row of a list.
 pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, Status> {

@@ -3,7 +3,9 @@
 //! Modules mirror the protobuf packages without the leading `atoll`: `atoll.cell.v1` is [`cell::v1`]. Generated as
 //! `atoll-api` is (see there for the shape of messages, traits and tables), whose types stand for the published ones.
 
+pub mod duration;
 pub mod entity;
+pub mod retry_policy;
 
 #[allow(missing_docs, unreachable_pub, unused_imports, rustdoc::all, clippy::all)]
 mod generated {

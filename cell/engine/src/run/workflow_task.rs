@@ -54,7 +54,7 @@ pub struct ScheduledTask {
     pub stamp: u32,
     /// On the sticky queue of that name; empty for the normal queue.
     pub sticky_queue: String,
-    /// How long it waits on the sticky queue, nanoseconds; 0 or less: for ever.
+    /// How long it waits on the sticky queue, nanoseconds; nothing or less is not at all, as in the original.
     pub sticky_timeout_ns: i64,
 }
 
@@ -124,11 +124,10 @@ impl WorkflowTask {
     pub(crate) fn deadline(&self) -> Option<(i64, Due)> {
         match self {
             Self::None => None,
-            Self::Scheduled(task) => {
-                (!task.sticky_queue.is_empty() && task.sticky_timeout_ns > 0).then(|| {
-                    (task.scheduled_at_ns.saturating_add(task.sticky_timeout_ns), Due::TaskScheduleToStart)
-                })
-            }
+            Self::Scheduled(task) => (!task.sticky_queue.is_empty()).then(|| {
+                let waits = task.sticky_timeout_ns.max(0);
+                (task.scheduled_at_ns.saturating_add(waits), Due::TaskScheduleToStart)
+            }),
             Self::Started(task) => Some((
                 task.started_at_ns.saturating_add(task.scheduled.start_to_close_timeout_ns),
                 Due::TaskStartToClose,

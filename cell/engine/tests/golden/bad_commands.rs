@@ -123,7 +123,7 @@ fn commands_that_are_not_built_fail_the_task_and_are_named() {
         ),
     ] {
         let (refused, news) = answer(vec![timer("1"), command]);
-        assert_eq!(refused, Rejection::Unimplemented(message.to_owned()));
+        assert_eq!(refused, Err(Rejection::Unimplemented(message.to_owned())));
         let Some(A::WorkflowTaskFailedEventAttributes(failed)) = &news[0].attributes else {
             panic!("{message}: {news:?}")
         };
@@ -133,8 +133,11 @@ fn commands_that_are_not_built_fail_the_task_and_are_named() {
     }
 }
 
-/// A workflow that answers its first task with these commands: the refusal, and the events since the task started.
-fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
+/// A workflow that answers its first task with these commands: what becomes of it, and the events since the task
+/// started.
+pub(crate) fn answer(
+    commands: Vec<Command>,
+) -> (Result<CompletedWorkflowTask, Rejection>, Vec<HistoryEvent>) {
     let namespace = NamespaceConfig { id: Uuid::from_u128(1), name: "default".into(), retention_nanos: 1 };
     let (limits, workflow_id): (_, Arc<str>) = (Limits::default(), "w".into());
     let mut ids = IdSource::new(1);
@@ -173,7 +176,7 @@ fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
     ask!(start).expect("a first start");
     let poll = RecordWorkflowTaskStarted { scheduled_event_id: 2, stamp: 1, ..Default::default() };
     let started = ask!(poll).expect("it waits");
-    let refused = ask!(RespondWorkflowTaskCompleted {
+    let outcome = ask!(RespondWorkflowTaskCompleted {
         task: Some(TaskRef {
             scheduled_event_id: started.scheduled_event_id,
             attempt: started.attempt,
@@ -183,7 +186,7 @@ fn answer(commands: Vec<Command>) -> (Rejection, Vec<HistoryEvent>) {
         namespace: "default".into(),
         ..Default::default()
     });
-    (refused.expect_err("a bad command"), news)
+    (outcome, news)
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn bad_commands_are_answered_in_the_words_of_the_original() {
         let original = &measured[&format!("bad_command.{name}")];
         let message = original["error"]["message"].as_str().expect("a message").to_owned();
         let (refused, news) = answer(commands);
-        assert_eq!(refused, Rejection::InvalidArgument(message), "{name}");
+        assert_eq!(refused, Err(Rejection::InvalidArgument(message)), "{name}");
         let events = original["events_after_start"].as_array().expect("a list");
         let failed = events.iter().map(load::event).next().and_then(|event| event.attributes);
         match (failed, news.first().and_then(|event| event.attributes.clone())) {

@@ -21,7 +21,7 @@ pub(crate) fn json(name: &str) -> Value {
 }
 
 /// Golden files that hold answers to calls.
-const ANSWERS: [&str; 3] = ["limits.json", "probe.json", "schedules.json"];
+const ANSWERS: [&str; 4] = ["durations.json", "limits.json", "probe.json", "schedules.json"];
 
 /// Every history, by file name.
 pub(crate) fn histories() -> Vec<(String, Vec<HistoryEvent>)> {

@@ -4,5 +4,6 @@
 
 mod bad_commands;
 mod bad_values;
+mod durations;
 mod fold;
 mod load;

@@ -275,3 +275,50 @@ async fn search_attributes_are_stored_with_their_type() {
         assert_eq!(stored.indexed_fields["BuildIds"].metadata["type"], "KeywordList");
     }
 }
+
+/// Durations at their extremes, as `tests/golden/durations.json` has them.
+#[tokio::test]
+async fn the_original_makes_the_same_of_durations() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/durations.json");
+    let golden: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON");
+    let values = [
+        ("negative", (-1, 0)),
+        ("negative_nanos", (0, -1)),
+        ("lowest", (i64::MIN, 0)),
+        ("mixed_signs", (1, -1)),
+        ("zero", (0, 0)),
+        ("one_nano", (0, 1)),
+        ("many_nanos", (1, 1_000_000_000)),
+        ("longest", (i64::MAX, 0)),
+    ];
+    let policy = || RetryPolicy { backoff_coefficient: 2.0, maximum_attempts: 3, ..RetryPolicy::default() };
+    let fields = golden.as_object().expect("by field");
+    for (field, outcomes) in fields.iter().filter_map(|(name, it)| Some((name.strip_prefix("start.")?, it))) {
+        for (name, (seconds, nanos)) in values {
+            let value = Some(Duration { seconds, nanos });
+            let mut start = valid();
+            match field {
+                "workflow_execution_timeout" => start.workflow_execution_timeout = value,
+                "workflow_run_timeout" => start.workflow_run_timeout = value,
+                "workflow_task_timeout" => start.workflow_task_timeout = value,
+                "retry_policy.initial_interval" => {
+                    start.retry_policy = Some(RetryPolicy { initial_interval: value, ..policy() });
+                }
+                "retry_policy.maximum_interval" => {
+                    start.retry_policy = Some(RetryPolicy { maximum_interval: value, ..policy() });
+                }
+                _ => panic!("{field} is measured and not asked here"),
+            }
+            let cell = FakeCell::new();
+            let frontend = cell.frontend(|_| {});
+            let outcome = invoke(&frontend, workflow_service::START_WORKFLOW_EXECUTION, &start).await;
+            match outcomes[name]["error"].as_str() {
+                Some(error) => {
+                    assert_eq!(outcome.map(drop), Err(Status::invalid_argument(error)), "{field} {name}");
+                }
+                None => assert!(outcome.is_ok(), "{field} {name}: {outcome:?}"),
+            }
+        }
+    }
+}

@@ -1,13 +1,15 @@
 //! The rules of everything that starts a workflow.
 
-use super::{duration, priority, retry_policy, size};
+use super::{priority, size};
 use crate::errors;
 use crate::features::Features;
 use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
 use atoll_api::call::Status;
+use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 use atoll_api::temporal::api::workflowservice::v1::StartWorkflowExecutionRequest;
+use atoll_internal_api::{duration, retry_policy};
 
 impl Frontend {
     /// Completes a start (request id, retry policy, task queue kind) and checks it.
@@ -17,7 +19,7 @@ impl Frontend {
         request: &mut StartWorkflowExecutionRequest,
     ) -> Result<(), Status> {
         self.check_required("WorkflowId", &request.workflow_id)?;
-        retry_policy::settle(request.retry_policy.as_mut())?;
+        settle_retry_policy(request.retry_policy.as_mut())?;
         check_delay_and_cron(request)?;
         check_policies(request)?;
         let workflow_type = request.workflow_type.as_ref().map_or("", |kind| &kind.name);
@@ -50,7 +52,7 @@ impl Frontend {
 
 fn check_delay_and_cron(request: &mut StartWorkflowExecutionRequest) -> Result<(), Status> {
     let delay = &mut request.workflow_start_delay;
-    duration::check(delay).map_err(|cause| {
+    duration::settle(delay).map_err(|cause| {
         Status::invalid_argument(format!(
             "An invalid WorkflowStartDelaySeconds is set on request. cause: {cause}"
         ))
@@ -118,13 +120,19 @@ fn check_policies(request: &StartWorkflowExecutionRequest) -> Result<(), Status>
     }
 }
 
+fn settle_retry_policy(policy: Option<&mut RetryPolicy>) -> Result<(), Status> {
+    let Some(policy) = policy else { return Ok(()) };
+    *policy = retry_policy::settled(policy).map_err(Status::invalid_argument)?;
+    Ok(())
+}
+
 fn check_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Status> {
     for (name, timeout) in [
         ("WorkflowExecutionTimeoutSeconds", &mut request.workflow_execution_timeout),
         ("WorkflowRunTimeoutSeconds", &mut request.workflow_run_timeout),
         ("WorkflowTaskTimeoutSeconds", &mut request.workflow_task_timeout),
     ] {
-        duration::check(timeout).map_err(|cause| {
+        duration::settle(timeout).map_err(|cause| {
             Status::invalid_argument(format!("An invalid {name} is set on request. cause: {cause}"))
         })?;
     }
@@ -133,7 +141,7 @@ fn check_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Sta
 
 /// Valid, but not built: refused by name.
 fn check_features(features: &Features, request: &StartWorkflowExecutionRequest) -> Result<(), Status> {
-    let delayed = duration::nanos(request.workflow_start_delay.as_ref()).is_some();
+    let delayed = duration::nanos(request.workflow_start_delay.as_ref()) != 0;
     let attached = request
         .on_conflict_options
         .as_ref()

@@ -6,6 +6,7 @@ use crate::draft::{Draft, Extras, json_payload};
 use crate::retry;
 use crate::run::{duration, nanos};
 use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::{EventType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -27,7 +28,7 @@ pub(super) fn schedule(
     let id = wanted.activity_id.as_str();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
     let context = format_args!("ActivityId={id} ActivityType={kind}");
-    check(steps, wanted, id, kind)?;
+    let retry_policy = check(steps, wanted, id, kind)?;
     let timeouts = timeouts(steps, wanted).map_err(|text| bad(format_args!("{text} {context}")))?;
     room(steps, id)?;
     sizes::check(
@@ -51,7 +52,7 @@ pub(super) fn schedule(
         start_to_close_timeout: Some(duration(timeouts.start_to_close)),
         heartbeat_timeout: Some(duration(timeouts.heartbeat)),
         workflow_task_completed_event_id: steps.completed_event_id,
-        retry_policy: Some(retry::completed(wanted.retry_policy.as_ref())),
+        retry_policy: Some(retry_policy.unwrap_or_else(|| retry::completed(None))),
         use_workflow_build_id: wanted.use_workflow_build_id,
         priority: wanted.priority.clone(),
     };
@@ -62,13 +63,13 @@ pub(super) fn schedule(
     Ok(())
 }
 
-/// Everything of a new activity but its timeouts.
+/// Everything of a new activity but its timeouts; answers its retry policy.
 fn check(
     steps: &Steps<'_>,
     wanted: &command::ScheduleActivityTaskCommandAttributes,
     id: &str,
     kind: &str,
-) -> Result<(), BadCommand> {
+) -> Result<Option<RetryPolicy>, BadCommand> {
     let (limit, context) = (steps.limits.id_length, format_args!("ActivityId={id} ActivityType={kind}"));
     checks::task_queue(limit, wanted.task_queue.as_ref()).map_err(|text| {
         BadCommand::Refused(format!("invalid TaskQueue on ScheduleActivityTaskCommand: {text}. {context}"))
@@ -83,7 +84,7 @@ fn check(
             "ActivityType is not set on ScheduleActivityTaskCommand. ActivityID={id}"
         )));
     }
-    retry::check(wanted.retry_policy.as_ref()).map_err(|text| {
+    let retry_policy = retry::settled(wanted.retry_policy.as_ref()).map_err(|text| {
         // The command's name is misspelled in the original's message as well.
         BadCommand::Refused(format!(
             "invalid ActivityRetryPolicy on SechduleActivityTaskCommand: {text}. {context}"
@@ -92,7 +93,8 @@ fn check(
     let command = "ScheduleActivityTaskCommand";
     checks::length(limit, "ActivityId", command, id, context).map_err(bad)?;
     checks::length(limit, "ActivityType", command, kind, context).map_err(bad)?;
-    checks::priority(wanted.priority.as_ref()).map_err(bad)
+    checks::priority(wanted.priority.as_ref()).map_err(bad)?;
+    Ok(retry_policy)
 }
 
 /// An id can be used again once its activity has ended, and there is a limit to pending ones.

@@ -1,8 +1,8 @@
 //! What several commands are checked for, in the original's words.
 
-use crate::run::nanos;
 use atoll_api::temporal::api::common::v1::Priority;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::duration::{self, nanos};
 use prost_types::Duration;
 use std::fmt::Arguments;
 
@@ -26,10 +26,9 @@ pub(super) fn length(
     Err(format!("{field} on {command} exceeds length limit. {context} Length={length} Limit={limit}"))
 }
 
-/// A timeout in nanoseconds, 0 where there is none; a negative one is refused.
+/// A timeout in nanoseconds, 0 where there is none.
 pub(super) fn timeout(value: Option<&Duration>) -> Result<i64, &'static str> {
-    let negative = value.is_some_and(|value| value.seconds < 0 || value.nanos < 0);
-    if negative { Err("negative duration") } else { Ok(nanos(value)) }
+    Ok(nanos(duration::checked(value)?.as_ref()))
 }
 
 /// What is wrong with a task queue that tasks are to be put on.

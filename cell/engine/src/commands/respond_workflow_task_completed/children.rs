@@ -4,14 +4,17 @@ use super::steps::Steps;
 use super::{BadCommand, checks, sizes};
 use crate::draft::{Draft, Extras};
 use crate::retry;
-use crate::run::{duration, nanos, shorter};
+use crate::run::{nanos, shorter};
 use atoll_api::temporal::api::command::v1 as command;
+use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::{
     EventType, ParentClosePolicy, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause as Cause,
 };
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::duration;
+use prost_types::Duration;
 use std::fmt::Arguments;
 
 fn bad(text: impl std::fmt::Display) -> BadCommand {
@@ -25,13 +28,11 @@ pub(super) fn start(
     wanted: &command::StartChildWorkflowExecutionCommandAttributes,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    check(steps, wanted)?;
+    let Checked { retry_policy, execution_timeout, run_timeout, task_timeout: asked } = check(steps, wanted)?;
     let run = steps.run;
     let inherited_queue = run.task_queue();
     let queue = wanted.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
-    let execution_timeout = nanos(wanted.workflow_execution_timeout.as_ref());
-    let run_timeout = shorter(nanos(wanted.workflow_run_timeout.as_ref()), execution_timeout);
-    let asked = nanos(wanted.workflow_task_timeout.as_ref());
+    let run_timeout = shorter(run_timeout, nanos(execution_timeout.as_ref()));
     let task_timeout = steps.limits.workflow_task_timeout(asked, run_timeout);
     let reuse = match wanted.workflow_id_reuse_policy() {
         WorkflowIdReusePolicy::Unspecified => WorkflowIdReusePolicy::AllowDuplicate,
@@ -52,14 +53,14 @@ pub(super) fn start(
             normal_name: String::new(),
         }),
         input: wanted.input.clone(),
-        workflow_execution_timeout: wanted.workflow_execution_timeout,
-        workflow_run_timeout: Some(duration(run_timeout)),
-        workflow_task_timeout: Some(duration(task_timeout)),
+        workflow_execution_timeout: execution_timeout,
+        workflow_run_timeout: Some(duration::from_nanos(run_timeout)),
+        workflow_task_timeout: Some(duration::from_nanos(task_timeout)),
         parent_close_policy: policy as i32,
         control: wanted.control.clone(),
         workflow_task_completed_event_id: steps.completed_event_id,
         workflow_id_reuse_policy: reuse as i32,
-        retry_policy: wanted.retry_policy.as_ref().map(|policy| retry::completed(Some(policy))),
+        retry_policy,
         header: wanted.header.clone(),
         memo: wanted.memo.clone(),
         search_attributes: wanted.search_attributes.clone(),
@@ -76,10 +77,18 @@ pub(super) fn start(
     Ok(())
 }
 
+/// What a child is started with, once it is known to be good. Times are nanoseconds, 0 for none.
+struct Checked {
+    retry_policy: Option<RetryPolicy>,
+    execution_timeout: Option<Duration>,
+    run_timeout: i64,
+    task_timeout: i64,
+}
+
 fn check(
     steps: &Steps<'_>,
     wanted: &command::StartChildWorkflowExecutionCommandAttributes,
-) -> Result<(), BadCommand> {
+) -> Result<Checked, BadCommand> {
     let kind = wanted.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
     let namespace = if wanted.namespace.is_empty() { steps.namespace } else { wanted.namespace.as_str() };
     let context = format_args!("WorkflowId={} WorkflowType={kind} Namespace={namespace}", wanted.workflow_id);
@@ -101,11 +110,18 @@ fn check(
     if !wanted.cron_schedule.is_empty() {
         return Err(BadCommand::NotBuilt("cron_schedule of a child is not supported".into()));
     }
-    retry::check(wanted.retry_policy.as_ref()).map_err(|text| {
+    let retry_policy = retry::settled(wanted.retry_policy.as_ref()).map_err(|text| {
         let message = "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand";
         BadCommand::Refused(format!("{message}: {text}. {context}"))
     })?;
-    check_timeouts(wanted, context)?;
+    let timeout = |name: &str, timeout: Option<&Duration>| {
+        duration::checked(timeout).map_err(|what| {
+            bad(format_args!("Invalid {name} on StartChildWorkflowExecutionCommand: {what}. {context}"))
+        })
+    };
+    let execution_timeout = timeout("WorkflowExecutionTimeout", wanted.workflow_execution_timeout.as_ref())?;
+    let run_timeout = timeout("WorkflowRunTimeout", wanted.workflow_run_timeout.as_ref())?;
+    let task_timeout = timeout("WorkflowTaskTimeout", wanted.workflow_task_timeout.as_ref())?;
     check_task_queue(steps, wanted, context)?;
     checks::priority(wanted.priority.as_ref()).map_err(bad)?;
     let (limit, cause) = (steps.limits.blob, Cause::BadStartChildExecutionAttributes);
@@ -122,7 +138,12 @@ fn check(
             ),
         ));
     }
-    Ok(())
+    Ok(Checked {
+        retry_policy,
+        execution_timeout,
+        run_timeout: nanos(run_timeout.as_ref()),
+        task_timeout: nanos(task_timeout.as_ref()),
+    })
 }
 
 fn check_lengths(limit: usize, id: &str, kind: &str, namespace: &str) -> Result<(), BadCommand> {
@@ -141,22 +162,6 @@ fn check_lengths(limit: usize, id: &str, kind: &str, namespace: &str) -> Result<
             message("WorkflowType"),
             kind.len()
         )));
-    }
-    Ok(())
-}
-
-fn check_timeouts(
-    wanted: &command::StartChildWorkflowExecutionCommandAttributes,
-    context: Arguments<'_>,
-) -> Result<(), BadCommand> {
-    for (name, timeout) in [
-        ("WorkflowExecutionTimeout", &wanted.workflow_execution_timeout),
-        ("WorkflowRunTimeout", &wanted.workflow_run_timeout),
-        ("WorkflowTaskTimeout", &wanted.workflow_task_timeout),
-    ] {
-        checks::timeout(timeout.as_ref()).map_err(|what| {
-            bad(format_args!("Invalid {name} on StartChildWorkflowExecutionCommand: {what}. {context}"))
-        })?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use atoll_api::temporal::api::command::v1 as command;
 use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::duration;
 
 pub(super) fn start(
     steps: &mut Steps<'_>,
@@ -23,7 +24,7 @@ pub(super) fn start(
     }
     checks::length(steps.limits.id_length, "TimerId", "StartTimerCommand", id, format_args!("TimerId={id}"))
         .map_err(|text| bad(&text))?;
-    checks::timeout(wanted.start_to_fire_timeout.as_ref()).map_err(|what| {
+    let start_to_fire_timeout = duration::checked(wanted.start_to_fire_timeout.as_ref()).map_err(|what| {
         bad(&format!("An invalid StartToFireTimeout is set on StartTimerCommand: {what}. TimerId={id}"))
     })?;
     let running = match steps.timers.get(id) {
@@ -39,7 +40,7 @@ pub(super) fn start(
     }
     let started = history::TimerStartedEventAttributes {
         timer_id: id.to_owned(),
-        start_to_fire_timeout: wanted.start_to_fire_timeout,
+        start_to_fire_timeout,
         workflow_task_completed_event_id: steps.completed_event_id,
     };
     let event_id =

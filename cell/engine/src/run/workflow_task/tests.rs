@@ -165,7 +165,9 @@ fn a_task_has_one_deadline_at_most() {
     assert_eq!(WorkflowTask::None.deadline(), None);
     assert_eq!(WorkflowTask::Scheduled(scheduled(Standing::InHistory)).deadline(), None);
     assert_eq!(sticky(5).deadline(), Some((105, Due::TaskScheduleToStart)));
-    assert_eq!(sticky(0).deadline(), None);
+    for none in [0, -1, i64::MIN] {
+        assert_eq!(sticky(none).deadline(), Some((100, Due::TaskScheduleToStart)));
+    }
     assert_eq!(sticky(i64::MAX).deadline(), Some((i64::MAX, Due::TaskScheduleToStart)), "and no overflow");
     let started = WorkflowTask::Started(started(Standing::Transient));
     assert_eq!(started.deadline(), Some((210, Due::TaskStartToClose)));
