@@ -54,7 +54,7 @@ impl Run {
             }
             Kind::RunOpened(opened) => {
                 self.info.start_request_id.clone_from(&opened.start_request_id);
-                self.info.first_task_held = opened.first_task_held;
+                self.hold_first_task(opened.first_task_held);
                 self.info.parent_namespace_id = opened.parent_namespace_id.clone();
             }
             Kind::RunClosed(closed) => self.info.delete_at_ns = closed.delete_at_ns,
@@ -88,7 +88,7 @@ impl Run {
                     pending.back_off(back_off.id, attempt, retry_at_ns, &mut beside);
                 }
             },
-            Kind::FirstTaskReleased(_) => self.info.first_task_held = false,
+            Kind::FirstTaskReleased(_) => self.hold_first_task(false),
         }
     }
 
@@ -177,6 +177,17 @@ impl Run {
         (self.info.notify_attempt, self.info.notify_retry_at_ns) = (attempt, retry_at_ns);
         self.deadlines.add(retry_at_ns, Due::ParentRetry);
         touched.effects.insert(EffectKey::Parent);
+    }
+
+    /// Holds the first workflow task back, or lets it go. While it is held no moment brings it: what became due meanwhile
+    /// is due when it is let go.
+    fn hold_first_task(&mut self, held: bool) {
+        self.info.first_task_held = held;
+        if held {
+            self.deadlines.remove(self.info.first_task_at_ns, Due::FirstTask);
+        } else {
+            self.deadlines.add(self.info.first_task_at_ns, Due::FirstTask);
+        }
     }
 
     /// The run's own deadlines, from its first event.

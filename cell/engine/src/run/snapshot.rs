@@ -103,9 +103,9 @@ impl Run {
             let first_task = self.info.first_task_at_ns;
             scratch.start_deadlines();
             all = scratch.deadlines;
-            // The backoff of the first task may be over.
+            // The backoff of the first task may be over, or nobody waits for its end.
             let planned = scratch.info.first_task_at_ns;
-            if planned != first_task {
+            if planned != first_task || self.info.first_task_held {
                 all.remove(planned, Due::FirstTask);
             }
             self.task.deadline().into_iter().for_each(|(at, due)| all.add(at, due));
@@ -132,7 +132,7 @@ impl Run {
         run.sticky = None;
         run.buffered.clear();
         run.request_ids = Default::default();
-        run.task = run.task.as_events_tell();
+        run.task = run.task.told_by_events();
         let closed = run.closed();
         run.pending.all_mut().for_each(|collection| collection.keep_events(closed));
         run.snapshot()
