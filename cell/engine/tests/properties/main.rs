@@ -8,6 +8,7 @@ mod external;
 mod law;
 mod law_table;
 mod step;
+mod timing;
 mod told;
 mod tracked;
 mod world;

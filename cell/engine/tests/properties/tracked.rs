@@ -2,12 +2,13 @@
 
 use crate::disk::Disk;
 use crate::law::Judge;
+use crate::timing::{Cause, TaskClock};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
-use cell_engine::{Effect, EffectKey, Run, Transition};
+use cell_engine::{Effect, EffectKey, Run, Time, Transition};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,7 @@ pub(crate) struct Tracked {
     /// Gathered step by step.
     wanted: BTreeMap<EffectKey, Effect>,
     judge: Judge,
+    clock: TaskClock,
     pub(crate) disk: Disk,
     pub(crate) seen: BTreeSet<EventType>,
 }
@@ -40,13 +42,15 @@ impl Tracked {
             folded: Run::new(key.clone()),
             wanted: BTreeMap::new(),
             judge: Judge::default(),
+            clock: TaskClock::default(),
             disk: Disk::new(key.run_id.as_u64_pair().1),
             seen: BTreeSet::new(),
         }
     }
 
     /// Applies a transition to all forms and holds them against each other.
-    pub(crate) fn apply(&mut self, transition: &Transition) {
+    pub(crate) fn apply(&mut self, transition: &Transition, now: Time, cause: Cause) {
+        self.clock.take(transition, now, cause);
         for new in &transition.events {
             self.judge.take(&new.event).unwrap_or_else(|wrong| panic!("illegal history: {wrong}"));
             self.seen.insert(new.event.event_type());
@@ -69,6 +73,7 @@ impl Tracked {
         assert_eq!(logged.events, transition.events, "events survive the log");
         self.replayed.apply(&logged);
         self.folded.apply(&Transition { changes: Vec::new(), ..logged });
+        self.clock.check(&self.run);
         self.disk.visit(&mut self.run);
         self.check();
     }

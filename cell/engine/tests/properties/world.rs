@@ -3,6 +3,7 @@
 use crate::answers::{bulk, close_event};
 use crate::disk::Reached;
 use crate::step::{ActivityToken, Pick, Step, Token};
+use crate::timing::Cause;
 use crate::tracked::{Tracked, through_the_log};
 use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{
@@ -88,10 +89,12 @@ impl World {
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
-    pub(crate) fn ask<C: Command<Family = Workflows> + Clone>(
-        &mut self,
-        command: C,
-    ) -> Result<C::Reply, Rejection> {
+    pub(crate) fn ask<C: Command<Family = Workflows> + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+        self.ask_for(Cause::Request, command)
+    }
+
+    /// As `ask`, and says why.
+    fn ask_for<C: Command<Family = Workflows> + Clone>(&mut self, cause: Cause, command: C) -> Result<C::Reply, Rejection> {
         let before = self.snapshots();
         let ids = self.ids.clone();
         let again = self.decide(command.clone());
@@ -107,7 +110,7 @@ impl World {
                         self.runs.push(Tracked::new(&transition.entity));
                         self.runs.len() - 1
                     });
-                    self.runs[at].apply(transition);
+                    self.runs[at].apply(transition, self.now, cause);
                 }
             }
         }
@@ -235,7 +238,7 @@ impl World {
             Step::Pass { ms, grace } => {
                 self.now = self.now.plus(i64::from(ms) * 1_000_000);
                 let worker_deadlines_from = if grace { self.now.plus(1) } else { Time(0) };
-                self.ask(Wake { worker_deadlines_from }).ok();
+                self.ask_for(Cause::Time, Wake { worker_deadlines_from }).ok();
             }
             Step::PassToWake => self.pass_to_wake(),
             Step::ReleaseFirstTask => drop(self.ask(ReleaseFirstWorkflowTask)),
@@ -432,7 +435,8 @@ impl World {
                 return;
             }
             let before = run.snapshot();
-            self.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+            let wake = Wake { worker_deadlines_from: Time(0) };
+            self.ask_for(Cause::Time, wake).expect("a wake is never refused");
             assert_ne!(
                 before,
                 self.runs.last().expect("it wakes").run.snapshot(),
