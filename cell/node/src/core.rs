@@ -15,7 +15,7 @@ pub(crate) struct Core {
     pub(crate) shards: Arc<ShardRuntime>,
     pub(crate) matching: Arc<Matching>,
     pub(crate) queries: PendingQueries,
-    /// Starts to be revoked when a poller went away.
+    /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,
 }
 

@@ -1,12 +1,16 @@
 //! The frontend's ports, over the shards and matching of this node.
 
 mod activity_tasks;
+mod handover;
 mod history;
 mod namespace_writer;
 mod query;
 mod task_queues;
 mod workflow_tasks;
 mod workflows;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use activity_tasks::NodeActivityTasks;
 pub(crate) use namespace_writer::RecordWriter;

@@ -186,7 +186,7 @@ impl ShardState {
         if let Some(resident) = table.changed(&key, position, ordinal) {
             resident.waiting.note(&delta);
             let core = &mut resident.core;
-            log.open.watchers.append(&mut core.watchers);
+            core.watchers.tell(resident.entity.closed(), &mut log.open.watchers);
             due.move_wake(&key, std::mem::replace(&mut core.armed, wake), wake);
             due.move_expiry(&key, std::mem::replace(&mut core.expires, expires), expires);
             // A record of the current run changes with its run, which counts for both.

@@ -15,26 +15,28 @@ use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often a failing append is repeated once the runtime is to stop: nobody was told that it is in.
 const TRIES_AFTER_STOP: u32 = 20;
 
-impl ShardRuntime {
-    /// Writes batches until the runtime stops.
-    pub(crate) async fn commit_loop(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.dirty.notified() => self.flush().await,
-                () = self.stop.cancelled() => return self.flush().await,
-            }
-        }
-    }
+/// What nobody waits for is written with the next append of the node, or after this: soon enough that little is done
+/// again after a crash, late enough that the answer of a quick worker comes along.
+const UNHURRIED: Duration = Duration::from_millis(5);
 
+impl ShardRuntime {
     /// Writes batches; never ends.
     pub(crate) async fn commit_on(&self) {
         loop {
-            self.dirty.notified().await;
+            tokio::select! {
+                biased;
+                () = self.dirty.notified() => {}
+                () = self.unhurried.notified() => tokio::select! {
+                    biased;
+                    () = self.dirty.notified() => {}
+                    () = tokio::time::sleep(UNHURRIED) => {}
+                },
+            }
             self.flush().await;
         }
     }

@@ -29,9 +29,32 @@ impl ShardRuntime {
         first: i64,
         last: i64,
     ) -> Result<Option<HistoryPage>, ShardError> {
-        match self.history_page(target, first, last).await {
+        self.page(target, first, last, false).await
+    }
+
+    /// As `history`, for who was told of the event `last` already: that is durable, and so is what is before it. Waits
+    /// for nothing that was applied since.
+    pub async fn durable_history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        self.page(target, first, last, true).await
+    }
+
+    async fn page(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+        is_durable: bool,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        match self.history_page(target, first, last, is_durable).await {
             // The run may have been deleted while its events were read: then there is none at the next look.
-            Err(ShardError::Store(StoreError::Corrupt(_))) => self.history_page(target, first, last).await,
+            Err(ShardError::Store(StoreError::Corrupt(_))) => {
+                self.history_page(target, first, last, is_durable).await
+            }
             answer => answer,
         }
     }
@@ -41,19 +64,21 @@ impl ShardRuntime {
         target: &Target,
         first: i64,
         last: i64,
+        is_durable: bool,
     ) -> Result<Option<HistoryPage>, ShardError> {
         let shard = self.shard(target);
         let (found, wait, term) = {
             let mut state = self.ready(shard, |memory| Workflows::needs(target, memory)).await?;
             let members = Workflows::members(target, state.table.memory());
             let ordinal = state.table.used(&members);
-            let wait = state.log.wait_for(ordinal);
             let run = members.addressed.and_then(|key| Some((state.table.get(&key)?.history.as_ref()?, key)));
             let found = run.map(|(history, key)| {
                 let mut tail = Vec::new();
                 history.read(first, last, &mut tail);
                 (history.stored_through(), tail, history.last(), key)
             });
+            let is_there = found.is_some();
+            let wait = if is_durable && is_there { None } else { state.log.wait_for(ordinal) };
             (found, wait, state.epoch)
         };
         self.released(shard, wait).await?;

@@ -11,8 +11,10 @@
 //! Invariants:
 //! - a shard's memory changes only by applying a record, live and in replay (`apply`);
 //! - no lock is held across an await; a request never waits for anything but a load and its commit;
-//! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for
-//!   workflow-task starts, whose loss is harmless;
+//! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for the start of a
+//!   workflow task: its worker gets it before it is durable, and nobody else sees it. It is written with the node's
+//!   next append, or a few milliseconds later. A start that is lost is dispatched again, and the nonce of the first
+//!   one's token refuses the late answer;
 //! - loops are watched (`keeper`): a panic in one costs a shard its memory, never the node, and health says so (`loss`);
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
 //! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`).
@@ -20,6 +22,7 @@
 mod apply;
 mod ask;
 mod batch;
+mod begun;
 mod checkpoint;
 mod clock;
 mod coalesce;
@@ -62,7 +65,9 @@ mod waiting;
 mod waiting_rows;
 mod wake;
 mod wall;
+mod watch;
 
+pub use begun::Begun;
 pub use cell_engine::Target;
 pub use clock::Clock;
 pub use config::ShardConfig;
@@ -76,3 +81,4 @@ pub use log_row::RowError;
 pub use quarantine::Aside;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
+pub use watch::Awaited;

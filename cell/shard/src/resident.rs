@@ -3,10 +3,10 @@
 use crate::history_tail::HistoryTail;
 use crate::state::START;
 use crate::waiting_rows::WaitingRows;
+use crate::watch::Watchers;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, EntityCheckpoint, Kind, Receipt, RestoreError, Time};
 use cell_store::{EntityRow, Position};
-use tokio::sync::oneshot;
 
 /// What is known of an entity.
 pub(crate) enum Slot {
@@ -69,8 +69,8 @@ pub(crate) struct Core {
     pub(crate) open: bool,
     /// Whether rows of an earlier entity of this name, which was deleted, may still stand in the store.
     pub(crate) reborn: bool,
-    /// Long polls to be told of the next change, once it is durable.
-    pub(crate) watchers: Vec<oneshot::Sender<()>>,
+    /// Long polls.
+    pub(crate) watchers: Watchers,
 }
 
 impl Resident {
@@ -98,7 +98,7 @@ impl Resident {
             queued: false,
             open: false,
             reborn: false,
-            watchers: Vec::new(),
+            watchers: Watchers::default(),
         };
         let history = kind.keeps_history().then(|| HistoryTail::after(entity.last_event_id()));
         Self { core, history, waiting, entity }

@@ -1,6 +1,7 @@
 //! The shard runtime: what frontends and effects call.
 
 use crate::ask::{Ask, Sent};
+use crate::begun::Begun;
 use crate::clock::Clock;
 use crate::coalesce::Coalescer;
 use crate::config::ShardConfig;
@@ -14,6 +15,7 @@ use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, ShardState};
 use crate::wall::Wall;
+use crate::watch::Awaited;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{
@@ -53,9 +55,6 @@ pub struct ShardDeps {
     pub seed: u128,
 }
 
-/// A reply, what it waits for, and the term in which ownership has to be confirmed first.
-type Decided<R> = (Result<R, cell_engine::Rejection>, Option<oneshot::Receiver<()>>, Option<Epoch>);
-
 /// All shards of a cell that this node owns.
 pub struct ShardRuntime {
     pub(crate) config: ShardConfig,
@@ -67,8 +66,10 @@ pub struct ShardRuntime {
     pub(crate) kinds: Arc<Registry>,
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) identity: StoreIdentity,
-    /// Something waits to be written.
+    /// Something waits to be written, and somebody for it.
     pub(crate) dirty: Notify,
+    /// Something waits to be written that nobody waits for.
+    pub(crate) unhurried: Notify,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) keeper: Arc<Keeper>,
@@ -115,6 +116,7 @@ impl ShardRuntime {
             shards,
             identity,
             dirty: Notify::new(),
+            unhurried: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             keeper: Arc::default(),
@@ -172,33 +174,39 @@ impl ShardRuntime {
         target: &AddressOf<C>,
         command: C,
     ) -> Result<C::Reply, ShardError> {
-        let shard = self.shard(target);
-        let (answer, wait, confirm) = self.decide(shard, Sent { at: target, command }).await?;
-        self.released(shard, wait).await?;
-        if let Some(term) = confirm {
-            self.confirm_ownership(shard, term).await?;
-        }
-        answer.map_err(ShardError::Rejected)
+        self.begin(target, command).await?.released().await
+    }
+
+    /// Decides a command on its target and applies it. A caller that goes away before this answers has changed nothing;
+    /// after that the command stands, and what it answers waits for [`Begun::released`].
+    pub async fn begin<C: Command>(
+        &self,
+        target: &AddressOf<C>,
+        command: C,
+    ) -> Result<Begun<'_, C::Reply>, ShardError> {
+        self.decide(self.shard(target), Sent { at: target, command }).await
     }
 
     /// As `execute`, without waiting for durability: for the runtime's own commands, whose effects
     /// go out with the batch anyway.
     pub(crate) async fn execute_unawaited<A: Ask>(&self, ask: A) -> Result<A::Reply, ShardError> {
         let shard = self.shard_at(ask.namespace_id(), ask.id());
-        let (answer, _, _) = self.decide(shard, ask).await?;
-        answer.map_err(ShardError::Rejected)
+        self.decide(shard, ask).await?.answer.map_err(ShardError::Rejected)
     }
 
-    /// Decides and applies. Answers the reply, what it has to wait for, and, where it ends something for the caller,
-    /// the term in which ownership has to be confirmed.
-    async fn decide<A: Ask>(&self, shard: &Shard, ask: A) -> Result<Decided<A::Reply>, ShardError> {
+    /// Decides and applies.
+    async fn decide<'a, A: Ask>(
+        &'a self,
+        shard: &'a Shard,
+        ask: A,
+    ) -> Result<Begun<'a, A::Reply>, ShardError> {
         let namespace_id = ask.namespace_id();
         let namespace =
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let mut state = self.ready(shard, |memory| ask.needs(memory)).await?;
         let now = state.advance(self.wall.look());
         self.admit(shard, &state, now)?;
-        let mut ids = IdSource::new(self.draw());
+        let mut ids = IdSource::new(self.draw() ^ of_term(state.epoch));
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
         let members = ask.members(state.table.memory());
@@ -214,14 +222,23 @@ impl ShardRuntime {
                 tracing::error!(%id, panic, "the command never happened");
                 ShardError::Quarantined(id.to_string())
             })?;
-            self.wrote(shard, &state);
-            if release == Release::PriorDurable { prior } else { ordinal }
+            match release {
+                Release::PriorDurable => {
+                    self.wrote_unhurried(shard, &state);
+                    prior
+                }
+                Release::Durable => {
+                    self.wrote(shard, &state);
+                    ordinal
+                }
+            }
         } else {
             prior
         };
         let ends_something = !changed && (answer.is_err() || release == Release::Owned);
         let confirm = ends_something.then_some(state.epoch);
-        Ok((answer, state.log.wait_for(ordinal), confirm))
+        let wait = state.log.wait_for(ordinal);
+        Ok(Begun { runtime: self, shard, answer, wait, confirm })
     }
 
     /// Reads something about a target; what it saw is durable when this returns.
@@ -260,11 +277,12 @@ impl ShardRuntime {
         }
     }
 
-    /// A receiver that fires when the addressed entity has changed durably, or at once with an error
+    /// A receiver that fires when what is awaited of the addressed entity has happened durably, or at once with an error
     /// when the shard is lost. `still` decides under the lock whether waiting makes sense.
     pub async fn watch<A: Address>(
         &self,
         target: &A,
+        awaited: Awaited,
         still: impl FnOnce(<A::Family as Family>::View<'_>) -> bool,
     ) -> Result<Option<oneshot::Receiver<()>>, ShardError> {
         let shard = self.shard(target);
@@ -273,12 +291,7 @@ impl ShardRuntime {
         let addressed = A::Family::members(target, memory).addressed;
         let waits = caught(|| still(A::Family::view(target, memory))).map_err(|p| unreadable(target, &p))?;
         let resident = addressed.filter(|_| waits).and_then(|key| state.table.get_mut(&key));
-        Ok(resident.map(|resident| {
-            let (sender, receiver) = oneshot::channel();
-            resident.core.watchers.retain(|watcher| !watcher.is_closed());
-            resident.core.watchers.push(sender);
-            receiver
-        }))
+        Ok(resident.map(|resident| resident.core.watchers.add(awaited)))
     }
 
     pub(crate) fn shard(&self, target: &impl Address) -> &Arc<Shard> {
@@ -352,8 +365,18 @@ impl ShardRuntime {
 
     /// Tells the committer that a shard has something to write.
     pub(crate) fn wrote(&self, shard: &Shard, state: &ShardState) {
-        shard.pending.store(true, Ordering::Release);
+        self.to_write(shard, state);
         self.dirty.notify_one();
+    }
+
+    /// As `wrote`, of what nobody waits for: it goes along with what is written next, by any shard.
+    fn wrote_unhurried(&self, shard: &Shard, state: &ShardState) {
+        self.to_write(shard, state);
+        self.unhurried.notify_one();
+    }
+
+    fn to_write(&self, shard: &Shard, state: &ShardState) {
+        shard.pending.store(true, Ordering::Release);
         let first = state.due.first_wake();
         if first.is_some_and(|at| at < shard.sleeps_until.load(Ordering::Relaxed)) {
             shard.wake_changed.notify_one();
@@ -366,7 +389,11 @@ impl ShardRuntime {
         wait: Option<oneshot::Receiver<()>>,
     ) -> Result<(), ShardError> {
         match wait {
-            Some(durable) => durable.await.map_err(|_| ShardError::NotOwner(shard.id)),
+            Some(durable) => {
+                // It may be a record that nobody has waited for so far.
+                self.dirty.notify_one();
+                durable.await.map_err(|_| ShardError::NotOwner(shard.id))
+            }
             None => Ok(()),
         }
     }
@@ -405,6 +432,11 @@ impl ShardRuntime {
             shard.state.lock().lose();
         }
     }
+}
+
+/// Mixed into what ids are drawn from: a later owner with the same seed draws others.
+fn of_term(epoch: Epoch) -> u128 {
+    u128::from(epoch.0).wrapping_mul(0xd6e8_feb8_6659_fd93_a5a3_5645_12c6_9d1b)
 }
 
 /// A look at an entity failed; nothing changed.

@@ -1,5 +1,6 @@
 //! Activity tasks, from the worker's side.
 
+use super::handover::Handover;
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
 use async_trait::async_trait;
@@ -166,20 +167,17 @@ impl NodeActivityTasks {
             identity: request.identity.clone(),
             worker_version: stamp(request),
         };
-        // The start is recorded by a task of its own: should this poll be dropped while it waits for the commit, the
-        // start is revoked instead of being lost until its timeout.
-        let core = Arc::clone(&self.0);
-        let at = target.clone();
-        let recorded = tokio::spawn(async move { core.shards.execute(&at, command).await });
-        let mut revoke = Revoke {
-            core: &self.0,
-            recorded: Some(recorded),
-            target: &target,
-            task: task.scheduled_event_id,
+        let undo = |started: &StartedActivity| {
+            Some(RevokeActivityStart(ActivityRef::Token {
+                scheduled_event_id: task.scheduled_event_id,
+                attempt: started.attempt,
+                nonce: started.nonce,
+            }))
         };
-        match revoke.recorded().await {
-            Ok(started) => {
+        match Handover::record(&self.0, &target, command, undo).await {
+            Ok((started, handover)) => {
                 lease.accept();
+                handover.delivered();
                 Some(answer(namespace, &target, task.scheduled_event_id, started))
             }
             Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
@@ -239,40 +237,6 @@ impl NodeActivityTasks {
     ) -> Result<(), Status> {
         let command = RespondActivityCanceled { activity, details, identity };
         self.0.execute(target, command).await
-    }
-}
-
-type Recorded = tokio::task::JoinHandle<Result<StartedActivity, ShardError>>;
-
-/// Gives a started activity back when its poller goes away before it got the task.
-struct Revoke<'a> {
-    core: &'a Arc<Core>,
-    recorded: Option<Recorded>,
-    target: &'a Target,
-    task: i64,
-}
-
-impl Revoke<'_> {
-    async fn recorded(&mut self) -> Result<StartedActivity, ShardError> {
-        let Some(recorded) = &mut self.recorded else { return Err(ShardError::Panicked) };
-        let outcome = recorded.await.unwrap_or(Err(ShardError::Panicked));
-        self.recorded = None;
-        outcome
-    }
-}
-
-impl Drop for Revoke<'_> {
-    fn drop(&mut self) {
-        let Some(recorded) = self.recorded.take() else { return };
-        let (core, target, scheduled_event_id) = (Arc::clone(self.core), self.target.clone(), self.task);
-        self.core.tasks.spawn(async move {
-            if let Ok(Ok(started)) = recorded.await {
-                let start =
-                    ActivityRef::Token { scheduled_event_id, attempt: started.attempt, nonce: started.nonce };
-                // Should this fail, the activity's own timeout gives it back.
-                let _ = core.shards.execute(&target, RevokeActivityStart(start)).await;
-            }
-        });
     }
 }
 

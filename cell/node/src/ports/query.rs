@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cell_engine::{Rejection, Run};
 use cell_frontend::namespaces::Namespace;
 use cell_matching::{QueryError, QueryTask, TaskQueueKey, TaskType};
-use cell_shard::{ShardError, Target};
+use cell_shard::{Awaited, ShardError, Target};
 use prost::Message;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -202,7 +202,8 @@ async fn with_a_task(
                 !run.closed() && (!run.workflow_task().is_none() || !run.has_completed_task())
             })
         };
-        let changed = core.shards.watch(target, busy).await.map_err(|e| status(e, target))?;
+        let changed =
+            core.shards.watch(target, Awaited::Change, busy).await.map_err(|e| status(e, target))?;
         let Some(changed) = changed else {
             // The task is gone. Either the answer is on its way, or the query goes directly.
             if waiting.withdraw() {

@@ -1,9 +1,9 @@
 //! Workflow tasks and queries, from the worker's side.
 
-mod guards;
 #[cfg(test)]
 mod tests;
 
+use super::handover::Handover;
 use crate::core::Core;
 use crate::status::status;
 use async_trait::async_trait;
@@ -17,18 +17,18 @@ use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
+use atoll_internal_api::duration;
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, RespondWorkflowTaskFailed, StartedWorkflowTask,
-    TaskRef as StartedTask,
+    CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted,
+    RespondWorkflowTaskFailed, RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{BadSearchAttributes, WorkflowTasks};
 use cell_matching::{PollOutcome, Poller, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::{ShardError, Target};
-use guards::{Revoke, Taking};
 use prost::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,21 +101,23 @@ impl WorkflowTasks for NodeWorkflowTasks {
         let answering = queries.answering(run_id, results.keys().cloned());
         let command =
             RespondWorkflowTaskCompleted { bad_search_attributes, ..completion(namespace, task, request) };
-        let outcome = if take_next {
-            guards::complete_and_take(&self.0, &target, command).await
-        } else {
-            self.0.shards.execute(&target, command).await.map(|_| None)
-        };
-        let next = outcome.map_err(|error| status(error, &target))?;
+        if !take_next {
+            self.0.execute(&target, command).await?;
+            queries.answer(run_id, results);
+            return Ok(wf::RespondWorkflowTaskCompletedResponse::default());
+        }
+        // The completion stands whatever becomes of its caller; the next task then is for somebody else.
+        let recorded = Handover::record(&self.0, &target, CompleteAndTakeNext(command), |(_, next)| {
+            next.as_ref().map(taken_back)
+        });
+        let ((_, next), handover) = recorded.await.map_err(|error| status(error, &target))?;
         queries.answer(run_id, results);
         drop(answering);
         let Some(started) = next else { return Ok(wf::RespondWorkflowTaskCompletedResponse::default()) };
-        let revoke = Revoke::new(&self.0, &target, &started);
-        // The completion stands whatever becomes of the next task: should its history not be readable now, the task is
-        // given back and a poll gets it.
+        // Should its history not be readable now, the task is given back and a poll gets it.
         let workflow_task = self.answer(&target, started).await.ok();
         if workflow_task.is_some() {
-            revoke.delivered();
+            handover.delivered();
         }
         Ok(wf::RespondWorkflowTaskCompletedResponse { workflow_task, ..Default::default() })
     }
@@ -171,15 +173,11 @@ impl NodeWorkflowTasks {
             worker_version: stamp(request),
             sticky: lease.key().kind == QueueKind::Sticky,
         };
-        let taking = Taking::new(&self.0, &target, &command);
-        let outcome = self.0.shards.execute(&target, command).await;
-        taking.done();
-        match outcome {
-            Ok(started) => {
+        match Handover::record(&self.0, &target, command, |started| Some(taken_back(started))).await {
+            Ok((started, handover)) => {
                 lease.accept();
-                let revoke = Revoke::new(&self.0, &target, &started);
                 let answer = self.answer(&target, started).await?;
-                revoke.delivered();
+                handover.delivered();
                 Ok(Some(answer))
             }
             Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
@@ -196,16 +194,28 @@ impl NodeWorkflowTasks {
         }
     }
 
+    /// What the worker gets: the history before the start, which is durable, and the start's own events, which need not
+    /// be. Further pages it reads as everybody does.
     async fn answer(
         &self,
         target: &Target,
         started: StartedWorkflowTask,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
         let run_id = target.run_id.unwrap_or_default();
-        let (mut history, token) =
-            self.history(target, started.first_event_id, started.last_event_id, !started.in_history).await?;
-        if token.is_empty() && !started.in_history {
-            started.own_events.iter().for_each(|event| history.push_event(event.clone()));
+        let last = started.last_before();
+        let (mut history, next) = self.history(target, started.first_event_id, last).await?;
+        let mut token = Bytes::new();
+        if next <= last {
+            let rest = HistoryToken {
+                run_id,
+                next_event_id: next,
+                last_event_id: started.last_event_id,
+                closed: false,
+                transient: !started.in_history,
+            };
+            token = rest.encode();
+        } else {
+            started.own_events.into_iter().for_each(|event| history.push_event(event));
         }
         let token_bytes = WorkflowTaskToken {
             namespace_id: Bytes::copy_from_slice(target.namespace_id.as_bytes()),
@@ -233,14 +243,8 @@ impl NodeWorkflowTasks {
         })
     }
 
-    /// The first page of a history, and the token of the next.
-    async fn history(
-        &self,
-        target: &Target,
-        first: i64,
-        last: i64,
-        transient: bool,
-    ) -> Result<(RawHistory, Bytes), Status> {
+    /// The first page of a history that is durable up to `last`, and the event that the next one begins with.
+    async fn history(&self, target: &Target, first: i64, last: i64) -> Result<(RawHistory, i64), Status> {
         let mut history = RawHistory::default();
         let until = last.min(first + EVENTS_WITH_TASK - 1);
         let mut next = first;
@@ -248,7 +252,7 @@ impl NodeWorkflowTasks {
             let page = self
                 .0
                 .shards
-                .history(target, next, until)
+                .durable_history(target, next, until)
                 .await
                 .map_err(|e| status(e, target))?
                 .filter(|page| page.last_event_id >= next)
@@ -256,14 +260,7 @@ impl NodeWorkflowTasks {
             page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
             next = page.last_event_id + 1;
         }
-        let token = HistoryToken {
-            run_id: target.run_id.unwrap_or_default(),
-            next_event_id: next,
-            last_event_id: last,
-            closed: false,
-            transient,
-        };
-        Ok((history, if next <= last { token.encode() } else { Bytes::new() }))
+        Ok((history, next))
     }
 
     /// A query as a task of its own. `None` when its run is gone: whoever asks will find that out.
@@ -295,7 +292,15 @@ impl NodeWorkflowTasks {
         let (history, next_page_token) = if sticky {
             (RawHistory::default(), Bytes::new())
         } else {
-            self.history(&target, 1, last, false).await?
+            let (history, next) = self.history(&target, 1, last).await?;
+            let rest = HistoryToken {
+                run_id: query.run_id,
+                next_event_id: next,
+                last_event_id: last,
+                closed: false,
+                transient: false,
+            };
+            (history, if next <= last { rest.encode() } else { Bytes::new() })
         };
         let token = QueryTaskToken {
             namespace_id: Bytes::copy_from_slice(query.namespace_id.as_bytes()),
@@ -314,6 +319,15 @@ impl NodeWorkflowTasks {
             ..Default::default()
         }))
     }
+}
+
+/// What takes a start back.
+fn taken_back(started: &StartedWorkflowTask) -> RevokeWorkflowTaskStart {
+    RevokeWorkflowTaskStart(StartedTask {
+        scheduled_event_id: started.scheduled_event_id,
+        attempt: started.attempt,
+        nonce: started.nonce,
+    })
 }
 
 fn bad_token() -> Status {
@@ -340,8 +354,7 @@ fn completion(
 ) -> RespondWorkflowTaskCompleted {
     let sticky = request.sticky_attributes.and_then(|sticky| {
         let queue = sticky.worker_task_queue?.name;
-        let timeout = sticky.schedule_to_start_timeout.unwrap_or_default();
-        let nanos = timeout.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(timeout.nanos));
+        let nanos = duration::nanos(sticky.schedule_to_start_timeout.as_ref());
         (!queue.is_empty()).then_some((queue, nanos))
     });
     #[allow(deprecated, reason = "SDKs still send worker_version_stamp")]

@@ -18,7 +18,7 @@ use cell_engine::commands::{
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{HistoryState, Workflows};
-use cell_shard::Target;
+use cell_shard::{Awaited, Target};
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -238,7 +238,9 @@ impl Workflows for NodeWorkflows {
             let unchanged = |view: cell_engine::View<'_>| {
                 view.run.is_some_and(|run| !run.closed() && run.next_event_id() - 1 <= last_event_id)
             };
-            let changed = self.0.shards.watch(&target, unchanged).await.map_err(|e| status(e, &target))?;
+            let awaited = if last_event_id == i64::MAX { Awaited::Close } else { Awaited::Change };
+            let changed = self.0.shards.watch(&target, awaited, unchanged).await;
+            let changed = changed.map_err(|e| status(e, &target))?;
             let timed_out = match changed {
                 Some(changed) => tokio::time::timeout_at(deadline.into(), changed).await.is_err(),
                 None => true,

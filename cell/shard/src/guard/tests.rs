@@ -231,7 +231,8 @@ async fn while_somebody_looks_at_it() {
     let cell = cell().await;
     let looked = cell.runtime.read(&at(BAD), |_| -> () { panic!("a mistake in what is looked for") }).await;
     assert!(matches!(looked, Err(ShardError::Panicked)), "{looked:?}");
-    let watched = cell.runtime.watch(&at(BAD), |_| panic!("a mistake in what is waited for")).await;
+    let mistaken = |_: cell_engine::View<'_>| -> bool { panic!("a mistake in what is waited for") };
+    let watched = cell.runtime.watch(&at(BAD), crate::Awaited::Change, mistaken).await;
     assert!(matches!(watched, Err(ShardError::Panicked)));
     cell.signal(BAD).await.expect("nothing changed");
 }

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use cell_engine::Rejection;
-use cell_shard::{ShardError, Target};
+use cell_shard::{Awaited, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use futures::FutureExt;
 
@@ -66,7 +66,8 @@ async fn reads_of_state_and_history() {
 async fn a_long_poll() {
     let cell = Cell::new().await;
     cell.run("w", start()).await.unwrap();
-    let mut watch = cell.runtime.watch(&current("w"), |_| true).await.unwrap().expect("waits");
+    let mut watch =
+        cell.runtime.watch(&current("w"), Awaited::Change, |_| true).await.unwrap().expect("waits");
     let gate = Gate::new();
     cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
     let mut first = cell.begin_run("w", signal("s"));
@@ -76,6 +77,25 @@ async fn a_long_poll() {
     gate.release();
     watch.await.expect("woken, not dropped");
     first.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_close_is_told_of_nothing_else() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    let mut close =
+        cell.runtime.watch(&current("w"), Awaited::Close, |_| true).await.unwrap().expect("waits");
+    cell.run("w", signal("s")).await.unwrap();
+    assert!(close.try_recv().is_err(), "a signal closes nothing");
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let mut end = cell.begin_run("w", terminate());
+    assert!((&mut end).now_or_never().is_none());
+    gate.arrived().await;
+    assert!(close.try_recv().is_err(), "the close may still be lost");
+    gate.release();
+    close.await.expect("told, not dropped");
+    end.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

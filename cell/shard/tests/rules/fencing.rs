@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use cell_engine::commands::RequestCancelWorkflow;
-use cell_shard::ShardError;
+use cell_shard::{Awaited, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
 use futures::FutureExt;
@@ -26,7 +26,8 @@ async fn a_superseded_shard_fails_its_waiters_and_its_neighbours_go_on() {
     for id in [&a, &b] {
         cell.run(id, start()).await.unwrap();
     }
-    let mut watch = cell.runtime.watch(&current(&a), |_| true).await.unwrap().expect("waits");
+    let mut watch =
+        cell.runtime.watch(&current(&a), Awaited::Change, |_| true).await.unwrap().expect("waits");
     let gate = Gate::new();
     cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
     let mut running = [cell.begin_run(&a, signal("held")), cell.begin_run(&b, signal("held"))];

@@ -18,6 +18,7 @@ mod recovery;
 mod residency;
 mod retention;
 mod side_rows;
+mod started;
 mod supervision;
 mod tail;
 mod third_kind;

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 use cell_engine::commands::StartWorkflow;
-use cell_shard::{ShardConfig, Target};
+use cell_shard::{Awaited, ShardConfig, Target};
 use cell_store::fault::Call;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ async fn what_does_not_exist_is_not_remembered_for_ever() {
     for n in 0..3 * BOUND / 2 {
         let id = format!("unknown {n}");
         match n % 3 {
-            0 => drop(cell.runtime.watch(&current(&id), |_| true).await.unwrap()),
+            0 => drop(cell.runtime.watch(&current(&id), Awaited::Change, |_| true).await.unwrap()),
             1 => drop(cell.runtime.history(&current(&id), 1, 9).await.unwrap()),
             _ => cell.runtime.read(&current(&id), |_| ()).await.unwrap(),
         }
@@ -61,7 +61,7 @@ async fn a_start_of_a_used_id_loads_the_old_run_only_where_it_matters() {
 async fn who_stopped_waiting_keeps_nothing_in_memory() {
     let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     cell.run("w", start()).await.unwrap();
-    let mut waits = cell.runtime.watch(&current("w"), |_| true).await.unwrap().expect("waits");
+    let mut waits = cell.runtime.watch(&current("w"), Awaited::Change, |_| true).await.unwrap().expect("waits");
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(cell.runtime.resident_ids(), 1, "somebody waits for its next change");
     assert!(waits.try_recv().is_err());

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 /// A call of the store traits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -80,6 +81,7 @@ pub struct FaultRates {
 pub(super) struct Plan {
     scripted: BTreeMap<Call, VecDeque<Fault>>,
     rates: FaultRates,
+    latencies: BTreeMap<Call, Duration>,
     random: StdRng,
     calls: BTreeMap<Call, u64>,
     injected: u64,
@@ -90,6 +92,7 @@ impl Plan {
         Plan {
             scripted: BTreeMap::new(),
             rates: FaultRates::default(),
+            latencies: BTreeMap::new(),
             random: StdRng::seed_from_u64(seed),
             calls: BTreeMap::new(),
             injected: 0,
@@ -102,6 +105,15 @@ impl Plan {
 
     pub(super) fn set_rates(&mut self, rates: FaultRates) {
         self.rates = rates;
+    }
+
+    pub(super) fn set_latency(&mut self, call: Call, latency: Duration) {
+        self.latencies.insert(call, latency);
+    }
+
+    /// How long a call of this kind takes.
+    pub(super) fn latency(&self, call: Call) -> Duration {
+        self.latencies.get(&call).copied().unwrap_or_default()
     }
 
     pub(super) fn calls(&self, call: Call) -> u64 {

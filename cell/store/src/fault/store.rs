@@ -8,6 +8,7 @@ use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Passes calls on to an engine, except where its plan says otherwise. Clones share plan and counters.
@@ -41,6 +42,18 @@ impl FaultStore {
         self.plan.lock().set_rates(rates);
     }
 
+    /// From now on every call of this kind takes so long before it does anything, by the runtime's clock.
+    pub fn set_latency(&self, call: Call, latency: Duration) {
+        self.plan.lock().set_latency(call, latency);
+    }
+
+    async fn take_time(&self, call: Call) {
+        let latency = self.plan.lock().latency(call);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+    }
+
     /// How many calls of this kind have begun.
     pub fn calls(&self, call: Call) -> u64 {
         self.plan.lock().calls(call)
@@ -57,6 +70,7 @@ impl FaultStore {
         inner: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let fault = self.plan.lock().next(call, 0);
+        self.take_time(call).await;
         meet(fault, inner).await
     }
 }
@@ -95,6 +109,7 @@ impl ShardStore for FaultStore {
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let fault = self.plan.lock().next(Call::Append, appends.len());
+        self.take_time(Call::Append).await;
         if let Fault::Partly(shards) = fault {
             self.inner.shards.append(&appends[..shards.min(appends.len())]).await?;
             return Err(injected());

@@ -24,7 +24,7 @@ pub(super) async fn read(
 ) -> Result<GetWorkflowExecutionHistoryResponse, Status> {
     if let Some(deadline) = deadline {
         while !at.closed && long_poll::now() < deadline {
-            reader.wait(&mut at, deadline).await?;
+            reader.wait_for_close(&mut at, deadline).await?;
         }
     }
     if !at.closed {

@@ -39,9 +39,27 @@ impl Reader<'_> {
 
     /// Waits for events after the last one known, and moves the end there.
     pub(super) async fn wait(&self, at: &mut HistoryToken, deadline: Instant) -> Result<(), Status> {
+        self.wait_after(at, at.last_event_id, deadline).await
+    }
+
+    /// Waits for the event that closes the run, and moves the end as far as the run has come.
+    pub(super) async fn wait_for_close(
+        &self,
+        at: &mut HistoryToken,
+        deadline: Instant,
+    ) -> Result<(), Status> {
+        self.wait_after(at, i64::MAX, deadline).await
+    }
+
+    async fn wait_after(
+        &self,
+        at: &mut HistoryToken,
+        last_event_id: i64,
+        deadline: Instant,
+    ) -> Result<(), Status> {
         let workflows = &self.frontend.ports.workflows;
         let state = workflows
-            .wait_for_history(self.namespace, self.workflow_id, at.run_id, at.last_event_id, deadline)
+            .wait_for_history(self.namespace, self.workflow_id, at.run_id, last_event_id, deadline)
             .await?;
         at.last_event_id = state.last_event_id;
         at.closed = state.closed;

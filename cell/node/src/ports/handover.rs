@@ -1,0 +1,49 @@
+//! Tasks on their way to a worker that may go away meanwhile.
+//!
+//! One design for workflow and activity tasks. A poll that is dropped before its start is decided has started nothing.
+//! From then on the start stands and a [`Handover`] holds what takes it back: it does so when it is dropped before the
+//! worker has its answer, wherever the poll was waiting. Nothing is ever decided twice to find out what became of it.
+
+use crate::core::Core;
+use cell_engine::Command;
+use cell_shard::{ShardError, Target};
+use std::sync::Arc;
+
+/// Takes a start back unless its worker gets it.
+pub(super) struct Handover<'a, C: Command + 'static> {
+    core: &'a Arc<Core>,
+    target: &'a Target,
+    /// What takes the start back.
+    undo: Option<C>,
+}
+
+impl<'a, C: Command + 'static> Handover<'a, C> {
+    /// Runs a command that starts a task, and answers it with the start's handover. `undo` says what takes the start
+    /// back, and nothing where none was made. Where the outcome is not known the start is taken back, too.
+    pub(super) async fn record<S: Command>(
+        core: &'a Arc<Core>,
+        target: &'a Target,
+        start: S,
+        undo: impl FnOnce(&S::Reply) -> Option<C>,
+    ) -> Result<(S::Reply, Self), ShardError> {
+        let begun = core.shards.begin(target, start).await?;
+        let handover = Self { core, target, undo: begun.undurable().and_then(undo) };
+        Ok((begun.released().await?, handover))
+    }
+
+    /// The worker has it.
+    pub(super) fn delivered(mut self) {
+        self.undo = None;
+    }
+}
+
+impl<C: Command + 'static> Drop for Handover<'_, C> {
+    fn drop(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        let (core, target) = (Arc::clone(self.core), self.target.clone());
+        self.core.tasks.spawn(async move {
+            // Should this fail, the task's own timeout gives it back.
+            let _ = core.shards.execute(&target, undo).await;
+        });
+    }
+}

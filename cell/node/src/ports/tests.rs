@@ -1,0 +1,100 @@
+//! Ports of one process, over a store that takes its time, with nobody but the test around.
+
+mod commits;
+mod gone;
+
+use super::{NodeActivityTasks, NodeWorkflowTasks};
+use crate::core::Core;
+use crate::effects::Effects;
+use crate::queries::PendingQueries;
+use crate::test_support::{NAMESPACE, World};
+use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use cell_engine::commands::StartWorkflow;
+use cell_frontend::namespaces::Namespace;
+use cell_frontend::ports::{ActivityTasks, BadSearchAttributes, WorkflowTasks};
+use cell_matching::{Matching, MatchingConfig};
+use cell_shard::{ShardConfig, ShardRuntime, Target};
+use cell_store::MemoryStore;
+use cell_store::fault::FaultStore;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Shards, matching and ports of one process.
+struct Process {
+    core: Arc<Core>,
+    workflow_tasks: NodeWorkflowTasks,
+    activity_tasks: NodeActivityTasks,
+    namespace: Namespace,
+    stop: CancellationToken,
+}
+
+impl Process {
+    /// Over that store. `seed` is for ids.
+    async fn open(store: &FaultStore, world: &Arc<World>, seed: u128) -> Self {
+        let matching = Matching::new(MatchingConfig::default());
+        let effects = Effects::new(Arc::clone(&matching));
+        let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
+        let config = ShardConfig { shard_count: 1, ..ShardConfig::default() };
+        let shards = ShardRuntime::open(config, deps).await.expect("opens");
+        effects.connect(&shards);
+        let stop = CancellationToken::new();
+        tokio::spawn(effects.refill(stop.clone()));
+        let core = Core { shards, matching, queries: PendingQueries::default(), tasks: TaskTracker::new() };
+        let core = Arc::new(core);
+        Self {
+            workflow_tasks: NodeWorkflowTasks(Arc::clone(&core)),
+            activity_tasks: NodeActivityTasks(Arc::clone(&core)),
+            namespace: Namespace { id: NAMESPACE, name: "tests".into(), spec: Default::default() },
+            core,
+            stop,
+        }
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.core.shards.shutdown().await;
+    }
+
+    async fn start(&self, id: &str) {
+        let start = StartWorkflow {
+            workflow_type: Some(WorkflowType { name: "type".into() }),
+            task_queue: Some(queue()),
+            ..Default::default()
+        };
+        self.core.shards.execute(&Target::current(NAMESPACE, id), start).await.expect("it starts");
+    }
+
+    async fn poll(&self) -> wf::PollWorkflowTaskQueueResponse {
+        let request = wf::PollWorkflowTaskQueueRequest { task_queue: Some(queue()), ..Default::default() };
+        self.workflow_tasks.poll(&self.namespace, request, a_minute_on()).await.expect("a poll")
+    }
+
+    async fn poll_activity(&self) -> wf::PollActivityTaskQueueResponse {
+        let request = wf::PollActivityTaskQueueRequest { task_queue: Some(queue()), ..Default::default() };
+        self.activity_tasks.poll(&self.namespace, request, a_minute_on()).await.expect("a poll")
+    }
+
+    async fn complete(
+        &self,
+        request: wf::RespondWorkflowTaskCompletedRequest,
+    ) -> wf::RespondWorkflowTaskCompletedResponse {
+        let none = BadSearchAttributes::new();
+        self.workflow_tasks.complete(&self.namespace, request, none).await.expect("an answer")
+    }
+}
+
+fn store() -> FaultStore {
+    FaultStore::new(MemoryStore::new().stores(), 1)
+}
+
+fn queue() -> TaskQueue {
+    TaskQueue { name: "queue".into(), ..Default::default() }
+}
+
+fn a_minute_on() -> std::time::Instant {
+    (tokio::time::Instant::now() + Duration::from_secs(60)).into_std()
+}
