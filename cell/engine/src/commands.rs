@@ -43,7 +43,7 @@ pub use respond_activity_canceled::RespondActivityCanceled;
 pub use respond_activity_completed::RespondActivityCompleted;
 pub use respond_activity_failed::RespondActivityFailed;
 pub use respond_workflow_task_completed::{
-    CompleteAndTakeNext, CompletedWorkflowTask, RespondWorkflowTaskCompleted,
+    CompleteAndTakeNext, CompletedWorkflowTask, RefuseTooManyCommands, RespondWorkflowTaskCompleted,
 };
 pub use respond_workflow_task_failed::RespondWorkflowTaskFailed;
 pub use revoke_start::{RevokeActivityStart, RevokeWorkflowTaskStart};

@@ -50,6 +50,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) now: Time,
     pub(crate) limits: &'a Limits,
     transition: Transition,
+    /// Encoded length of the events so far.
+    added_bytes: u64,
     next_event_id: i64,
     /// A workflow task is in a worker's hands, as of this point of the draft.
     task_started: bool,
@@ -97,6 +99,7 @@ impl<'a> Draft<'a> {
             now,
             limits,
             transition: Transition::of(run.key().clone()),
+            added_bytes: 0,
             next_event_id: run.next_event_id(),
             task_started: run.task.started().is_some(),
             has_task: !run.task.is_none(),
@@ -209,6 +212,7 @@ impl<'a> Draft<'a> {
             None => {}
         }
         let encoded = Bytes::from(event.encode_to_vec());
+        self.added_bytes += encoded.len() as u64;
         self.transition.events.push(NewEvent { event, encoded });
         id
     }

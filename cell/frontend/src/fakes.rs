@@ -11,7 +11,7 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 use atoll_api::RawHistory;
-use atoll_api::call::{CallContext, Method, RawService, Status};
+use atoll_api::call::{Bytes, CallContext, Method, RawService, Status};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
@@ -321,6 +321,10 @@ impl WorkflowTasks for FakeCell {
         _: wf::RespondWorkflowTaskFailedRequest,
     ) -> Result<wf::RespondWorkflowTaskFailedResponse, Status> {
         self.called("fail_workflow_task")
+    }
+
+    async fn too_many_commands(&self, _: &Namespace, _: &Bytes) -> Status {
+        Status::invalid_argument("too many commands")
     }
 
     async fn complete_query(

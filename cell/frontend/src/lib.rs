@@ -13,7 +13,7 @@
 //!
 //! Invariants: nothing is changed before a request is valid; a task token opens only what belongs to the namespace that
 //! the request names; every method of the published services is in the authorization table; a long poll answers empty
-//! before its caller's deadline.
+//! before its caller's deadline; a large answer of a worker holds nobody up (`large_answer`).
 //!
 //! To add an RPC: a file in `rpcs/`, a line in `workflow_service.rs`; the authorization table has it already.
 
@@ -26,6 +26,7 @@ mod features;
 mod frontend;
 mod history_token;
 mod ids;
+mod large_answer;
 mod long_poll;
 pub mod namespaces;
 mod operator_service;
@@ -50,4 +51,5 @@ pub use dynamic_config::{DynamicConfig, DynamicConfigError, ParsedDynamicConfig,
 pub use features::Features;
 pub use frontend::{Deps, Frontend};
 pub use history_token::HistoryToken;
+pub use large_answer::LargeAnswers;
 pub use namespaces::{Namespace, NamespaceRegistry};

@@ -5,7 +5,7 @@
 
 use crate::namespaces::Namespace;
 use async_trait::async_trait;
-use atoll_api::call::Status;
+use atoll_api::call::{Bytes, Status};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use std::collections::BTreeMap;
@@ -121,7 +121,8 @@ pub trait Workflows: Send + Sync + 'static {
         batches: usize,
     ) -> Result<(atoll_api::RawHistory, i64), Status>;
 
-    /// Returns when the run has events after `last_event_id` or is closed, or at the deadline.
+    /// Returns when the run has events after `last_event_id` or is closed, or at the deadline. With `i64::MAX` nothing but
+    /// the close counts, and nothing else wakes the caller.
     async fn wait_for_history(
         &self,
         namespace: &Namespace,
@@ -163,6 +164,10 @@ pub trait WorkflowTasks: Send + Sync + 'static {
         request: wf::RespondWorkflowTaskCompletedRequest,
         bad_search_attributes: BadSearchAttributes,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status>;
+
+    /// Refuses an answer to a workflow task that has more commands than a history has room for. `task_token` is the
+    /// answer's. The run is terminated; what is answered says why.
+    async fn too_many_commands(&self, namespace: &Namespace, task_token: &Bytes) -> Status;
 
     /// `RespondWorkflowTaskFailed`.
     async fn fail(

@@ -11,7 +11,6 @@ use crate::projections::{UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
-use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 use atoll_internal_api::cell::v1::cell_admin;
 use atoll_internal_api::usage::v1::CellManifest;
 use atoll_object_store::ObjectStore;
@@ -20,7 +19,7 @@ use bytes::Bytes;
 use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
-use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend};
+use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend, LargeAnswers};
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{EffectSink, HOUR_MS, Keeper, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
 use cell_store::{StoreError, Stores};
@@ -277,7 +276,7 @@ async fn serve_frontend(
         .interceptor(Arc::new(CheckClientVersion::new(&cluster, config.dynamic.check_client_versions)))
         .interceptor(Arc::new(Authenticate::new(mode.clone(), internal, Arc::clone(&deps.clock))))
         .interceptor(Arc::new(Authorize::new(&mode, Arc::clone(registry))))
-        .service(workflow_service::raw(Arc::clone(&frontend) as _))
+        .service(LargeAnswers::before(Arc::clone(&frontend)))
         .service(operator_service::raw(frontend as _))
         .build()?;
     let mut server = Server::new(server_config(config, config.listen), dispatcher);

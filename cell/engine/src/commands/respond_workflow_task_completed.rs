@@ -7,11 +7,13 @@ mod closing;
 mod continue_as_new;
 mod external;
 mod properties;
+mod refuse;
 mod sizes;
 mod steps;
 mod take_next;
 mod timers;
 
+pub use refuse::RefuseTooManyCommands;
 pub use take_next::CompleteAndTakeNext;
 
 use super::find::{TaskRef, found};

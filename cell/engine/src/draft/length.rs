@@ -25,6 +25,20 @@ impl Draft<'_> {
         }
     }
 
+    /// The decision where the step itself is refused for what it would make of the history: nothing of it is drafted.
+    pub(crate) fn refuse_too_many_events<R>(self) -> Decision<R> {
+        Decision {
+            transitions: self.terminated_instead(TOO_MANY_EVENTS),
+            answer: Err(Rejection::InvalidArgument(TOO_MANY_EVENTS.into())),
+            release: Release::Durable,
+        }
+    }
+
+    /// Whether the history is too long with what is drafted so far, whatever follows but a close.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.too_long().is_some()
+    }
+
     /// What happens in place of the step.
     fn terminated_instead(self, reason: &str) -> Vec<Transition> {
         let retention_nanos = self.retention_nanos;

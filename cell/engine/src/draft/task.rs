@@ -31,8 +31,7 @@ pub(crate) enum TaskEnd {
 impl Draft<'_> {
     /// Encoded length of the history, with what this draft adds.
     pub(crate) fn history_bytes(&self) -> u64 {
-        let added: usize = self.transition.events.iter().map(|new| new.encoded.len()).sum();
-        self.run.billed_bytes() + added as u64
+        self.run.billed_bytes() + self.added_bytes
     }
 
     /// The started workflow task ends without a good answer: what waited is written, and the next attempt, if one is

@@ -31,7 +31,16 @@ pub struct RunLimits {
     pub history_bytes: Option<usize>,
 }
 
+/// `limit.historyCount.error` where it is not set.
+const HISTORY_EVENTS: usize = 51_200;
+
 impl RunLimits {
+    /// Commands that an answer to a workflow task may have: each leaves an event at least, so more of them are more than
+    /// any history has room for.
+    pub(crate) fn most_commands(&self) -> usize {
+        self.history_events.unwrap_or(HISTORY_EVENTS)
+    }
+
     /// Sets the limit that `name` (lower case) stands for; false if there is none.
     pub(super) fn set(&mut self, key: &str, name: &str, value: &Value) -> Result<bool, DynamicConfigError> {
         let limit = match name {

@@ -6,6 +6,19 @@ use atoll_api::temporal::api::workflowservice::v1::{
 };
 use atoll_internal_api::cell::v1::WorkflowTaskToken;
 
+/// Refuses an answer for the number of its commands, which `request` comes without.
+pub(crate) async fn too_many_commands(
+    frontend: &Frontend,
+    request: RespondWorkflowTaskCompletedRequest,
+) -> Status {
+    match frontend.admit_task::<WorkflowTaskToken>(&request.namespace, &request.task_token) {
+        Ok(namespace) => {
+            frontend.ports.workflow_tasks.too_many_commands(&namespace, &request.task_token).await
+        }
+        Err(refused) => refused,
+    }
+}
+
 /// Takes the commands of a worker.
 pub(crate) async fn call(
     frontend: &Frontend,

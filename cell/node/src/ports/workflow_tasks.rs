@@ -21,7 +21,7 @@ use atoll_internal_api::duration;
 use bytes::Bytes;
 use cell_engine::Rejection;
 use cell_engine::commands::{
-    CompleteAndTakeNext, RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted,
+    CompleteAndTakeNext, RecordWorkflowTaskStarted, RefuseTooManyCommands, RespondWorkflowTaskCompleted,
     RespondWorkflowTaskFailed, RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
 };
 use cell_frontend::HistoryToken;
@@ -120,6 +120,17 @@ impl WorkflowTasks for NodeWorkflowTasks {
             handover.delivered();
         }
         Ok(wf::RespondWorkflowTaskCompletedResponse { workflow_task, ..Default::default() })
+    }
+
+    async fn too_many_commands(&self, _namespace: &Namespace, task_token: &Bytes) -> Status {
+        let refused = async {
+            let (target, task) = named(task_token)?;
+            self.0.execute(&target, RefuseTooManyCommands(task)).await
+        };
+        match refused.await {
+            Ok(never) => match never {},
+            Err(status) => status,
+        }
     }
 
     async fn fail(

@@ -54,16 +54,19 @@ impl<'a> Steps<'a> {
         bad_search_attributes: &BTreeMap<usize, String>,
     ) -> Result<(), BadCommand> {
         check_sequence(commands)?;
-        commands.iter().enumerate().try_for_each(|(index, command)| {
+        let closes = commands.last().is_some_and(closes_run);
+        for (index, command) in commands.iter().enumerate() {
             self.one(draft, command)?;
-            match bad_search_attributes.get(&index) {
-                Some(text) => Err(BadCommand::FailsTask(
-                    Cause::BadSearchAttributes,
-                    format!("BadSearchAttributes: {text}"),
-                )),
-                None => Ok(()),
+            if let Some(text) = bad_search_attributes.get(&index) {
+                let message = format!("BadSearchAttributes: {text}");
+                return Err(BadCommand::FailsTask(Cause::BadSearchAttributes, message));
             }
-        })
+            // The run is terminated for it: what else was wanted is no matter.
+            if !closes && draft.is_too_long() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn one(&mut self, draft: &mut Draft<'_>, command: &Command) -> Result<(), BadCommand> {
@@ -165,19 +168,20 @@ fn cause_of(kind: CommandType) -> Option<Cause> {
     })
 }
 
+fn closes_run(command: &Command) -> bool {
+    use CommandType as C;
+    matches!(
+        command.command_type(),
+        C::CompleteWorkflowExecution
+            | C::FailWorkflowExecution
+            | C::CancelWorkflowExecution
+            | C::ContinueAsNewWorkflowExecution
+    )
+}
+
 /// A command that closes the workflow is the last one.
 fn check_sequence(commands: &[Command]) -> Result<(), BadCommand> {
-    use CommandType as C;
-    let closes = |command: &Command| {
-        matches!(
-            command.command_type(),
-            C::CompleteWorkflowExecution
-                | C::FailWorkflowExecution
-                | C::CancelWorkflowExecution
-                | C::ContinueAsNewWorkflowExecution
-        )
-    };
-    let Some(at) = commands.iter().position(closes).filter(|at| at + 1 < commands.len()) else {
+    let Some(at) = commands.iter().position(closes_run).filter(|at| at + 1 < commands.len()) else {
         return Ok(());
     };
     let names: Vec<String> = commands.iter().map(|command| name(command.command_type())).collect();

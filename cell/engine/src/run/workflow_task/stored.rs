@@ -40,7 +40,7 @@ impl WorkflowTask {
     }
 
     /// What its events alone make of it.
-    pub(crate) fn as_events_tell(self) -> Self {
+    pub(crate) fn told_by_events(self) -> Self {
         let told = |task: ScheduledTask| ScheduledTask {
             stamp: 0,
             sticky_timeout_ns: 0,

@@ -1,0 +1,69 @@
+use super::*;
+use atoll_api::temporal::api::command::v1::StartTimerCommandAttributes;
+use atoll_api::temporal::api::command::v1::command::Attributes;
+use atoll_api::temporal::api::enums::v1::CommandType;
+use std::pin::pin;
+use std::task::Poll;
+
+fn request(commands: usize) -> RespondWorkflowTaskCompletedRequest {
+    let command = |n: usize| Command {
+        command_type: CommandType::StartTimer as i32,
+        attributes: Some(Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
+            timer_id: n.to_string(),
+            start_to_fire_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        })),
+        ..Default::default()
+    };
+    RespondWorkflowTaskCompletedRequest {
+        task_token: Bytes::from_static(b"token"),
+        commands: (0..commands).map(command).collect(),
+        identity: "worker".into(),
+        namespace: "default".into(),
+        force_create_new_workflow_task: true,
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn what_is_decoded_in_slices_is_what_is_decoded_at_once() {
+    for commands in [0, 1, SLICE, SLICE + 1, 3 * SLICE] {
+        let request = request(commands);
+        assert_eq!(decoded(request.encode_to_vec().into()).await, Ok(request.clone()));
+        let rest = without_commands(&request.encode_to_vec().into()).expect("decodes");
+        assert_eq!(rest, RespondWorkflowTaskCompletedRequest { commands: Vec::new(), ..request });
+    }
+}
+
+#[tokio::test]
+async fn others_get_their_turn() {
+    let body = Bytes::from(request(10 * SLICE).encode_to_vec());
+    let mut decoding = pin!(decoded(body));
+    let mut turns = 0;
+    std::future::poll_fn(|cx| match decoding.as_mut().poll(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => {
+            turns += 1;
+            Poll::Pending
+        }
+    })
+    .await;
+    assert_eq!(turns, 10);
+}
+
+#[test]
+fn fields_are_counted_without_decoding_them() {
+    let body = Bytes::from(request(300).encode_to_vec());
+    let commands = Fields::of(&body).filter(|field| matches!(field, Ok(field) if field.number == COMMANDS));
+    assert_eq!(commands.count(), 300);
+    // Commands that do not decode count as well; a field that is cut off is an error, once.
+    let broken = Bytes::from_static(b"\x12\x02\xff\xff\x12\x01\x00\x12\x05\x00");
+    let seen: Vec<bool> = Fields::of(&broken).map(|field| field.is_ok()).collect();
+    assert_eq!(seen, [true, true, false]);
+}
+
+#[tokio::test]
+async fn what_does_not_decode_is_refused() {
+    let mut body = request(2 * SLICE).encode_to_vec();
+    body.extend_from_slice(b"\x12\x02\xff\xff");
+    assert!(decoded(body.into()).await.is_err());
+}
