@@ -13,7 +13,7 @@ use cell_engine::commands::{
     RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, TaskRef,
 };
 use cell_engine::{
-    Command, Context, CurrentRun, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View,
+    Command, Context, CurrentRun, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View, Workflows,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ struct Workflow {
 }
 
 impl Workflow {
-    fn decide<C: Command>(&mut self, command: C) -> (Vec<Transition>, Option<C::Reply>) {
+    fn decide<C: Command<Family = Workflows>>(&mut self, command: C) -> (Vec<Transition>, Option<C::Reply>) {
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.id,
@@ -65,17 +65,17 @@ impl Workflow {
         for transition in transitions {
             let key = || -> EntityKey { transition.entity.clone() };
             match transition.entity.kind {
-                EntityKind::CurrentRun => {
+                EntityKind::CURRENT_RUN => {
                     self.current.get_or_insert_with(|| CurrentRun::new(key())).apply(transition);
                 }
-                EntityKind::WorkflowRun => {
+                EntityKind::WORKFLOW_RUN => {
                     self.run.get_or_insert_with(|| Run::new(key())).apply(transition);
                 }
             }
         }
     }
 
-    fn ask<C: Command>(&mut self, command: C) -> C::Reply {
+    fn ask<C: Command<Family = Workflows>>(&mut self, command: C) -> C::Reply {
         let (transitions, reply) = self.decide(command);
         self.apply(&transitions);
         reply.expect("accepted")

@@ -106,7 +106,7 @@ impl Resident {
 
     /// Whether somebody waits for its next change.
     pub(crate) fn is_watched(&self) -> bool {
-        self.core.watchers.iter().any(|watcher| !watcher.is_closed())
+        self.core.watchers.anybody()
     }
 
     /// The row that a checkpoint writes and the receipt for it. An entity with effects that stand nowhere else is

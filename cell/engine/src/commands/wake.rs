@@ -5,6 +5,7 @@ use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras, Retried, TaskEnd};
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
+use crate::registry::Wakes;
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};

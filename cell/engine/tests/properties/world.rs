@@ -94,7 +94,11 @@ impl World {
     }
 
     /// As `ask`, and says why.
-    fn ask_for<C: Command<Family = Workflows> + Clone>(&mut self, cause: Cause, command: C) -> Result<C::Reply, Rejection> {
+    fn ask_for<C: Command<Family = Workflows> + Clone>(
+        &mut self,
+        cause: Cause,
+        command: C,
+    ) -> Result<C::Reply, Rejection> {
         let before = self.snapshots();
         let ids = self.ids.clone();
         let again = self.decide(command.clone());

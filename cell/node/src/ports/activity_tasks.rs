@@ -49,7 +49,8 @@ impl ActivityTasks for NodeActivityTasks {
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
                 PollOutcome::Task(lease) => {
-                    if let Some(answer) = self.take(namespace, lease, &request).await {
+                    // Apart, so that a parked poll is no larger than waiting takes.
+                    if let Some(answer) = Box::pin(self.take(namespace, lease, &request)).await {
                         return Ok(answer);
                     }
                 }

@@ -5,22 +5,22 @@
 //! worker has its answer, wherever the poll was waiting. Nothing is ever decided twice to find out what became of it.
 
 use crate::core::Core;
-use cell_engine::Command;
+use cell_engine::{Command, Workflows};
 use cell_shard::{ShardError, Target};
 use std::sync::Arc;
 
 /// Takes a start back unless its worker gets it.
-pub(super) struct Handover<'a, C: Command + 'static> {
+pub(super) struct Handover<'a, C: Command<Family = Workflows> + 'static> {
     core: &'a Arc<Core>,
     target: &'a Target,
     /// What takes the start back.
     undo: Option<C>,
 }
 
-impl<'a, C: Command + 'static> Handover<'a, C> {
+impl<'a, C: Command<Family = Workflows> + 'static> Handover<'a, C> {
     /// Runs a command that starts a task, and answers it with the start's handover. `undo` says what takes the start
     /// back, and nothing where none was made. Where the outcome is not known the start is taken back, too.
-    pub(super) async fn record<S: Command>(
+    pub(super) async fn record<S: Command<Family = Workflows>>(
         core: &'a Arc<Core>,
         target: &'a Target,
         start: S,
@@ -37,7 +37,7 @@ impl<'a, C: Command + 'static> Handover<'a, C> {
     }
 }
 
-impl<C: Command + 'static> Drop for Handover<'_, C> {
+impl<C: Command<Family = Workflows> + 'static> Drop for Handover<'_, C> {
     fn drop(&mut self) {
         let Some(undo) = self.undo.take() else { return };
         let (core, target) = (Arc::clone(self.core), self.target.clone());

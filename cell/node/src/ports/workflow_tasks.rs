@@ -63,14 +63,15 @@ impl WorkflowTasks for NodeWorkflowTasks {
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
                 PollOutcome::Task(lease) => {
-                    if let Some(answer) = self.take(lease, &request).await? {
+                    // Apart, so that a parked poll is no larger than waiting takes.
+                    if let Some(answer) = Box::pin(self.take(lease, &request)).await? {
                         return Ok(answer);
                     }
                 }
                 PollOutcome::Query(lease) => {
                     let sticky = lease.key().kind == QueueKind::Sticky;
                     let query = lease.query().clone();
-                    match self.query_task(&query, sticky).await? {
+                    match Box::pin(self.query_task(&query, sticky)).await? {
                         Some(answer) => {
                             lease.accept();
                             return Ok(answer);

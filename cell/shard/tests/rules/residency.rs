@@ -61,7 +61,8 @@ async fn a_start_of_a_used_id_loads_the_old_run_only_where_it_matters() {
 async fn who_stopped_waiting_keeps_nothing_in_memory() {
     let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
     cell.run("w", start()).await.unwrap();
-    let mut waits = cell.runtime.watch(&current("w"), Awaited::Change, |_| true).await.unwrap().expect("waits");
+    let mut waits =
+        cell.runtime.watch(&current("w"), Awaited::Change, |_| true).await.unwrap().expect("waits");
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(cell.runtime.resident_ids(), 1, "somebody waits for its next change");
     assert!(waits.try_recv().is_err());

@@ -1,8 +1,9 @@
 //! A worker's answer with more commands than a history has room for, of which nobody has looked at the commands.
 
-use crate::command::{Command, Context, Decision, View};
+use crate::command::{Command, Context, Decision};
 use crate::commands::find::{TaskRef, found};
 use crate::draft::Draft;
+use crate::family::{View, Workflows};
 
 /// Refuses the answer to a workflow task for the number of its commands. Each would leave an event, so the history would
 /// be too long: the run is terminated, as it is when that is found out at the last of them.
@@ -10,6 +11,7 @@ use crate::draft::Draft;
 pub struct RefuseTooManyCommands(pub TaskRef);
 
 impl Command for RefuseTooManyCommands {
+    type Family = Workflows;
     /// There is none: the answer is the refusal.
     type Reply = std::convert::Infallible;
 

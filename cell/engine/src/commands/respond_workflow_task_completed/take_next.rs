@@ -4,8 +4,8 @@ use super::{CompletedWorkflowTask, RespondWorkflowTaskCompleted};
 use crate::command::{Command, Context, Decision};
 use crate::commands::StartedWorkflowTask;
 use crate::draft::{Draft, Worker};
-use crate::run::StartedTask;
 use crate::family::{View, Workflows};
+use crate::run::StartedTask;
 
 /// What stands for the request id of a poll that never was, in the original's words.
 const REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
