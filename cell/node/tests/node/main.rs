@@ -8,6 +8,7 @@ mod configured;
 mod deep;
 mod fixture;
 mod history;
+mod large_answers;
 mod life;
 mod lists;
 mod next_task;

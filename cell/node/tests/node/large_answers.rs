@@ -1,0 +1,59 @@
+//! Answers of workers with more commands than a history has room for.
+
+use crate::fixture::{Cell, Driver, Engine, Site, timer};
+use atoll_api::call::Status;
+use atoll_api::temporal::api::command::v1::Command;
+use atoll_api::temporal::api::enums::v1::EventType::*;
+use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
+use cell_frontend::{DynamicConfig, RunLimits};
+use std::sync::Arc;
+
+/// A history's events at most.
+const EVENTS: usize = 3_000;
+
+async fn cell() -> Cell {
+    let mut site = Site::new(Engine::memory());
+    let run_limits = RunLimits { history_events: Some(EVENTS), ..RunLimits::default() };
+    site.config.dynamic = Arc::new(DynamicConfig { run_limits, ..DynamicConfig::default() });
+    site.start().await
+}
+
+/// Names are long enough that the answer is a large one.
+fn timers(count: usize) -> Vec<Command> {
+    (0..count).map(|n| timer(&format!("a timer with quite a long name, number {n}"), 60)).collect()
+}
+
+/// The original terminates the run, and says in history and to the worker why.
+#[tokio::test]
+async fn they_are_refused_and_the_run_is_terminated() {
+    let cell = cell().await;
+    // Above the number nobody looks at the commands: not even at one that is bad. At it the last ones are too many.
+    let bad = [vec![timer("", 60)], timers(EVENTS)].concat();
+    for (id, commands) in [("unread", timers(EVENTS + 1)), ("bad", bad), ("read", timers(EVENTS))] {
+        let driver = Driver::new(&cell, id);
+        driver.start().await;
+        let completion = driver.completion(&driver.poll().await, commands);
+        let refused = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion).await.map(drop);
+        assert_eq!(refused, Err(Status::invalid_argument("Workflow history count exceeds limit.")), "{id}");
+        let ends = [
+            WorkflowExecutionStarted,
+            WorkflowTaskScheduled,
+            WorkflowTaskStarted,
+            WorkflowTaskFailed,
+            WorkflowExecutionTerminated,
+        ];
+        assert_eq!(driver.event_types().await, ends, "{id}");
+    }
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn a_large_one_is_taken() {
+    let cell = cell().await;
+    let driver = Driver::new(&cell, "large");
+    driver.start().await;
+    driver.step(timers(EVENTS - 4)).await;
+    let info = driver.describe().await.workflow_execution_info.expect("info");
+    assert_eq!(info.history_length as usize, EVENTS);
+    cell.crash().await;
+}
