@@ -135,6 +135,8 @@ fn waits_for_its_task_alone(run: &Run) -> bool {
     state.activities.is_empty()
         && state.timers.is_empty()
         && state.children.is_empty()
+        && state.external_signals.is_empty()
+        && state.external_cancels.is_empty()
         && info.first_task_at_ns == 0
         && none(started.workflow_run_timeout.as_ref())
         && started.workflow_execution_expiration_time.is_none()

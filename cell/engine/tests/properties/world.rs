@@ -89,7 +89,10 @@ impl World {
     }
 
     /// Decides, twice to see that deciding is pure, and applies.
-    pub(crate) fn ask<C: Command<Family = Workflows> + Clone>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+    pub(crate) fn ask<C: Command<Family = Workflows> + Clone>(
+        &mut self,
+        command: C,
+    ) -> Result<C::Reply, Rejection> {
         self.ask_for(Cause::Request, command)
     }
 

@@ -104,7 +104,7 @@ fn what_the_command_names_holds() {
     let began = life.now;
     life.wake();
     assert_eq!(life.now, began.plus(3 * SECOND));
-    assert!(life.run().workflow_task().is_some());
+    assert!(life.run().workflow_task().scheduled().is_some());
 }
 
 #[test]

@@ -84,6 +84,6 @@ fn a_first_task_that_waits_waits_no_longer() {
     life.signal();
     assert!(life.run().workflow_task().is_none(), "an ordinary signal ends no pause");
     life.ask(both("one")).expect("it runs");
-    assert!(life.run().workflow_task().is_some());
+    assert!(life.run().workflow_task().scheduled().is_some());
     assert_eq!(life.run().wake(), None, "the pause is over");
 }

@@ -6,11 +6,12 @@ use crate::draft::{Draft, Extras};
 use crate::retry;
 use crate::run::{duration, nanos, shorter};
 use atoll_api::temporal::api::command::v1 as command;
-use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::common::v1::{RetryPolicy, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{EventType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::duration::checked;
 use std::fmt::Arguments;
 
 const CAUSE: Cause = Cause::BadContinueAsNewAttributes;
@@ -29,10 +30,12 @@ pub(super) fn continue_as_new(
     let kind = kind.unwrap_or(run.workflow_type());
     let queue = wanted.task_queue.as_ref().map(|queue| queue.name.as_str()).filter(|name| !name.is_empty());
     let queue = queue.unwrap_or(run.task_queue());
-    check(steps, wanted, kind, queue)?;
+    let retry_policy = check(steps, wanted, kind, queue)?;
     let started = run.started();
+    // They are good: what is left is to cut them.
+    let cut = |asked: Option<&prost_types::Duration>| checked(asked).unwrap_or_default();
     let given = |asked: Option<&prost_types::Duration>, own: Option<&prost_types::Duration>| {
-        let asked = nanos(asked);
+        let asked = nanos(cut(asked).as_ref());
         if asked > 0 { asked } else { nanos(own) }
     };
     let run_timeout = shorter(
@@ -52,7 +55,7 @@ pub(super) fn continue_as_new(
         workflow_run_timeout: Some(duration(run_timeout)),
         workflow_task_timeout: Some(duration(steps.limits.workflow_task_timeout(task_timeout, run_timeout))),
         workflow_task_completed_event_id: steps.completed_event_id,
-        backoff_start_interval: wanted.backoff_start_interval,
+        backoff_start_interval: cut(wanted.backoff_start_interval.as_ref()),
         initiator: wanted.initiator,
         failure: wanted.failure.clone(),
         last_completion_result: wanted.last_completion_result.clone(),
@@ -62,7 +65,6 @@ pub(super) fn continue_as_new(
         inherit_build_id: wanted.inherit_build_id,
         ..Default::default()
     };
-    let retry_policy = wanted.retry_policy.as_ref().map(|policy| retry::completed(Some(policy)));
     draft.continue_run(&continued, retry_policy, steps.successor_id);
     draft.close_with(
         EventType::WorkflowExecutionContinuedAsNew,
@@ -77,7 +79,7 @@ fn check(
     wanted: &command::ContinueAsNewWorkflowExecutionCommandAttributes,
     kind: &str,
     queue: &str,
-) -> Result<(), BadCommand> {
+) -> Result<Option<RetryPolicy>, BadCommand> {
     if !wanted.cron_schedule.is_empty() {
         return Err(BadCommand::NotBuilt("cron_schedule of a continue-as-new is not supported".into()));
     }
@@ -89,12 +91,13 @@ fn check(
     checks::task_queue(limit, Some(&named))
         .map_err(|text| BadCommand::Refused(format!("error validating {of} TaskQueue: {text}. {context}")))?;
     check_timeouts(wanted, context)?;
-    retry::check(wanted.retry_policy.as_ref()).map_err(|text| {
+    let retry_policy = retry::settled(wanted.retry_policy.as_ref()).map_err(|text| {
         BadCommand::Refused(format!("invalid WorkflowRetryPolicy on {of}: {text}. {context}"))
     })?;
     let name = |field: &str| format!("ContinueAsNewWorkflowExecutionCommandAttributes. {field}");
     sizes::check(steps.limits.blob, CAUSE, &name("Input"), wanted.input.as_ref())?;
-    sizes::check(steps.limits.blob, CAUSE, &name("Memo"), wanted.memo.as_ref())
+    sizes::check(steps.limits.blob, CAUSE, &name("Memo"), wanted.memo.as_ref())?;
+    Ok(retry_policy)
 }
 
 fn check_timeouts(
