@@ -265,6 +265,19 @@ impl ShardRuntime {
         Ok(seen)
     }
 
+    /// Waits until everything that was applied so far is durable.
+    pub async fn written(&self) -> Result<(), ShardError> {
+        for shard in &self.shards {
+            let wait = {
+                let mut state = shard.state.lock();
+                let applied = state.log.applied;
+                state.log.wait_for(applied)
+            };
+            self.released(shard, wait).await?;
+        }
+        Ok(())
+    }
+
     /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
     /// customer's favour, and so does a store that is so far behind that commands are refused.
     pub fn record_usage(&self, target: &impl Address, usage: impl FnOnce(Time) -> UsageEntry) {

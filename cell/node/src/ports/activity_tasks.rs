@@ -1,6 +1,6 @@
 //! Activity tasks, from the worker's side.
 
-use super::handover::Handover;
+use super::handover::{Handover, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
 use async_trait::async_trait;
@@ -49,6 +49,7 @@ impl ActivityTasks for NodeActivityTasks {
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
                 PollOutcome::Task(lease) => {
+                    still_there().await;
                     // Apart, so that a parked poll is no larger than waiting takes.
                     if let Some(answer) = Box::pin(self.take(namespace, lease, &request)).await {
                         return Ok(answer);

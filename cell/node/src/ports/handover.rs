@@ -37,6 +37,12 @@ impl<'a, C: Command<Family = Workflows> + 'static> Handover<'a, C> {
     }
 }
 
+/// A poll that was matched waits for this before anything is started for it. Its transport looks whether the caller is
+/// still there only while the poll waits: one that left before the match is found out here, and its lease goes back.
+pub(super) async fn still_there() {
+    tokio::task::yield_now().await;
+}
+
 impl<C: Command<Family = Workflows> + 'static> Drop for Handover<'_, C> {
     fn drop(&mut self) {
         let Some(undo) = self.undo.take() else { return };

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::handover::Handover;
+use super::handover::{Handover, still_there};
 use crate::core::Core;
 use crate::status::status;
 use async_trait::async_trait;
@@ -63,6 +63,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
                 PollOutcome::Task(lease) => {
+                    still_there().await;
                     // Apart, so that a parked poll is no larger than waiting takes.
                     if let Some(answer) = Box::pin(self.take(lease, &request)).await? {
                         return Ok(answer);
