@@ -25,19 +25,34 @@ const TRIES_AFTER_STOP: u32 = 20;
 const UNHURRIED: Duration = Duration::from_millis(5);
 
 impl ShardRuntime {
-    /// Writes batches; never ends.
-    pub(crate) async fn commit_on(&self) {
+    /// Writes batches until the runtime stops.
+    pub(crate) async fn commit_loop(self: Arc<Self>) {
         loop {
             tokio::select! {
                 biased;
-                () = self.dirty.notified() => {}
-                () = self.unhurried.notified() => tokio::select! {
-                    biased;
-                    () = self.dirty.notified() => {}
-                    () = tokio::time::sleep(UNHURRIED) => {}
-                },
+                () = self.stop.cancelled() => return self.flush().await,
+                () = self.has_something_to_write() => self.flush().await,
             }
+        }
+    }
+
+    /// Writes batches; never ends.
+    pub(crate) async fn commit_on(&self) {
+        loop {
+            self.has_something_to_write().await;
             self.flush().await;
+        }
+    }
+
+    async fn has_something_to_write(&self) {
+        tokio::select! {
+            biased;
+            () = self.dirty.notified() => {}
+            () = self.unhurried.notified() => tokio::select! {
+                biased;
+                () = self.dirty.notified() => {}
+                () = tokio::time::sleep(UNHURRIED) => {}
+            },
         }
     }
 

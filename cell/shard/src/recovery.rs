@@ -194,7 +194,7 @@ impl ShardRuntime {
         state.log.durable_seq = next_seq - 1;
         state.log.durable_sealed_hour_ms = state.log.sealed_hour_ms;
         state.phase = Phase::Serving;
-        self.begin_term(id, state, effects, facts, &acquired).await
+        self.begin_serving(id, state, effects, facts, &acquired).await
     }
 
     /// Loads what the tail changes and what has effects, in batches.
@@ -232,7 +232,7 @@ impl ShardRuntime {
     }
 
     /// Starts serving: projections first, so that none misses a batch; then effects.
-    async fn begin_term(
+    async fn begin_serving(
         &self,
         id: ShardId,
         state: ShardState,

@@ -227,7 +227,7 @@ impl ShardRuntime {
                     self.wrote_unhurried(shard, &state);
                     prior
                 }
-                Release::Durable => {
+                Release::Durable | Release::Owned => {
                     self.wrote(shard, &state);
                     ordinal
                 }

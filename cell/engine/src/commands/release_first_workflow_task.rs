@@ -55,7 +55,14 @@ mod tests {
         };
         let opened = log::RunOpened { first_task_held: true, ..Default::default() };
         let first_run_id = Uuid::from_u128(2);
-        let birth = Birth { key: key.clone(), attributes, extras: Extras::default(), opened, first_run_id };
+        let birth = Birth {
+            key: key.clone(),
+            attributes,
+            extras: Extras::default(),
+            opened,
+            first_run_id,
+            first_signal: None,
+        };
         let mut run = Run::new(key);
         run.apply(&birth.transitions(Time(SECOND), &Limits::default())[0]);
         run

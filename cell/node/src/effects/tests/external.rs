@@ -48,7 +48,7 @@ impl Cell {
     /// Takes the workflow task of a run, where one waits.
     async fn take(&self, id: &str) -> Option<TaskRef> {
         let offered = self.run(id, |run| {
-            let task = run.workflow_task().filter(|task| task.started_event_id == 0)?;
+            let task = run.workflow_task().waiting()?;
             Some((task.scheduled_event_id, task.stamp))
         });
         let (scheduled_event_id, stamp) = offered.await?;

@@ -59,6 +59,7 @@ async fn a_start_whose_poller_left_is_taken_back() {
     gate.arrived().await;
     {
         let mut poll = Box::pin(process.poll());
+        assert!((&mut poll).now_or_never().is_none(), "a turn for the transport to look who is there");
         assert!((&mut poll).now_or_never().is_none(), "the signal before the start is not durable");
     }
     gate.open();
