@@ -132,6 +132,7 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         manages_namespaces: config.admin.is_none(),
         dynamic: Arc::new(parsed.config),
         usage_interval: Duration::from_secs(config.usage_interval_seconds.max(1)),
+        projections: cell_node::ProjectionConfig::default(),
         shards,
         store_kind: match database {
             Database::Memory => "memory",

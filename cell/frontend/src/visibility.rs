@@ -42,6 +42,7 @@ pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, S
 pub(crate) fn status(error: VisibilityError) -> Status {
     match error {
         VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
+        VisibilityError::Refused(_) => Status::internal(error.to_string()),
         VisibilityError::Corrupt(_) => Status::data_loss(error.to_string()),
     }
 }

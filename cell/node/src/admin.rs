@@ -3,7 +3,7 @@
 mod quarantine;
 
 use crate::namespaces::CellRecords;
-use crate::projections::VisibilityProjection;
+use crate::projections::{OutboxWatch, VisibilityProjection};
 use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::cell::v1::{self as cell, CellAdmin};
@@ -24,6 +24,7 @@ pub(crate) struct Admin {
     pub(crate) keys: Arc<KeySet>,
     pub(crate) shards: Arc<ShardRuntime>,
     pub(crate) visibility: Arc<VisibilityProjection>,
+    pub(crate) outbox: Arc<OutboxWatch>,
 }
 
 #[async_trait]
@@ -52,7 +53,9 @@ impl CellAdmin for Admin {
         if self.registry.by_id(id).is_none() {
             self.visibility.forget_namespace(id).await.map_err(|error| match error {
                 VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
-                VisibilityError::Corrupt(_) => Status::internal(error.to_string()),
+                VisibilityError::Refused(_) | VisibilityError::Corrupt(_) => {
+                    Status::internal(error.to_string())
+                }
             })?;
         }
         Ok(cell::RemoveNamespaceResponse {})
@@ -117,6 +120,12 @@ impl CellAdmin for Admin {
         if owned < identity.shard_count {
             problems.insert(0, format!("{owned} of {} shards are served", identity.shard_count));
         }
+        let waiting = self.outbox.problems();
+        let healthy = owned == identity.shard_count && self.shards.is_well() && waiting.is_empty();
+        problems.extend(waiting);
+        problems.extend(self.shards.set_aside().into_iter().map(|(projection, count)| {
+            format!("{count} items of {projection} are set aside in the outbox: its sink refuses them")
+        }));
         Ok(cell::GetStatusResponse {
             cell_id: self.cell_id.clone(),
             incarnation: Bytes::copy_from_slice(identity.incarnation.as_bytes()),
@@ -124,7 +133,7 @@ impl CellAdmin for Admin {
             shards_owned: owned,
             key_set_generation: self.keys.generation(),
             namespaces: self.registry.all().iter().map(|namespace| status_of(namespace)).collect(),
-            healthy: owned == identity.shard_count && self.shards.is_well(),
+            healthy,
             problems,
             open_runs: self.shards.open_runs(),
             quarantined: self.shards.quarantined(None, 0).1,

@@ -1,5 +1,6 @@
 //! What a cell is told when it starts.
 
+use crate::projections::ProjectionConfig;
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use cell_frontend::DynamicConfig;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct CellConfig {
     pub dynamic: Arc<DynamicConfig>,
     /// How often usage objects are written.
     pub usage_interval: Duration,
+    /// Budgets and alarms of what follows the shards' logs.
+    pub projections: ProjectionConfig,
     /// Shards and their limits.
     pub shards: cell_shard::ShardConfig,
     /// Kind of the store, for `GetClusterInfo`.

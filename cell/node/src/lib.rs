@@ -24,3 +24,4 @@ mod token;
 
 pub use config::{Access, AdminConfig, CellConfig};
 pub use node::{CellDeps, CellError, CellHandle, start};
+pub use projections::ProjectionConfig;

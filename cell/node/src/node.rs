@@ -7,24 +7,21 @@ use crate::core::Core;
 use crate::effects::Effects;
 use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::ports::{NodeActivityTasks, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter};
-use crate::projections::{UsageExporter, VisibilityProjection};
+use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_internal_api::cell::v1::cell_admin;
-use atoll_internal_api::usage::v1::CellManifest;
 use atoll_object_store::ObjectStore;
 use atoll_rpc::{Dispatcher, Metrics, Server, ServerConfig, ServerHandle};
-use bytes::Bytes;
 use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
 use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend, LargeAnswers};
 use cell_matching::{Matching, MatchingConfig};
-use cell_shard::{EffectSink, HOUR_MS, Keeper, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
+use cell_shard::{EffectSink, Keeper, Projection, ShardConfig, ShardDeps, ShardError, ShardRuntime};
 use cell_store::{StoreError, Stores};
 use cell_visibility::VisibilityStore;
-use prost::Message;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -70,9 +67,6 @@ pub enum CellError {
         /// What stands against it.
         why: String,
     },
-    /// The cell's manifest was not written.
-    #[error("object store: {0}")]
-    Objects(String),
 }
 
 /// A running cell.
@@ -149,6 +143,7 @@ struct Parts {
     matching: Arc<Matching>,
     clock: Arc<dyn cell_shard::Clock>,
     visibility: Arc<VisibilityProjection>,
+    outbox: Arc<OutboxWatch>,
 }
 
 async fn open(
@@ -161,18 +156,26 @@ async fn open(
     let matching = Matching::new(MatchingConfig::default());
     let effects = Effects::new(Arc::clone(&matching));
     let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
-    let visibility = VisibilityProjection::new(Arc::clone(&deps.visibility), Arc::clone(registry));
+    let visibility = VisibilityProjection::new(
+        Arc::clone(&deps.visibility),
+        Arc::clone(registry),
+        Arc::clone(&clock),
+        config.projections.visibility_spool_bytes,
+        config.projections.tombstone_life,
+    );
     let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
     let mut usage = None;
     if let Some(objects) = &deps.objects {
         let identity = deps.stores.shards.open(config.shards.shard_count, random_id()).await?;
-        write_manifest(config, objects, identity, clock.now().millis()).await?;
+        let (metadata, now_ms) = (&*deps.stores.metadata, clock.now().millis());
         let exporter = UsageExporter::new(
+            Manifest::of(metadata, &config.cell_id, &config.region, identity, now_ms).await?,
             config.cell_id.clone(),
             identity,
             Arc::clone(objects),
             Arc::clone(registry),
             config.usage_interval,
+            config.projections.usage_spool_bytes,
         );
         projections.push(Arc::clone(&exporter) as Arc<dyn Projection>);
         usage = Some(exporter);
@@ -191,13 +194,17 @@ async fn open(
     )
     .await?;
     effects.connect(&shards);
-    visibility.project_restored(&shards).await;
     let loops = Loops { keeper: shards.keeper(), stop, background };
     if let Some(exporter) = usage {
         loops.keep("usage export", move |stop| Arc::clone(&exporter).run(stop));
     }
     let lists = Arc::clone(&visibility);
     loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
+    let lists = Arc::clone(&visibility);
+    loops.keep("tombstones", move |stop| Arc::clone(&lists).end_tombstones(stop));
+    let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
+    let watch = Arc::clone(&outbox);
+    loops.keep("outbox watch", move |stop| Arc::clone(&watch).run(stop));
     loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
     let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
     loops.keep("matching's sweep", move |stop| {
@@ -207,7 +214,7 @@ async fn open(
             stop.run_until_cancelled(sweep).await;
         }
     });
-    Ok(Parts { shards, matching, clock, visibility })
+    Ok(Parts { shards, matching, clock, visibility, outbox })
 }
 
 /// The loops of the node beside those of its shards.
@@ -303,6 +310,7 @@ async fn serve_admin(
         keys: Arc::clone(keys),
         shards: Arc::clone(&parts.shards),
         visibility: Arc::clone(&parts.visibility),
+        outbox: Arc::clone(&parts.outbox),
     };
     let dispatcher = Dispatcher::builder("cell_admin")
         .descriptors(atoll_internal_api::descriptor_pool())
@@ -327,28 +335,6 @@ fn cluster(config: &CellConfig, parts: &Parts) -> ClusterInfo {
         visibility_store: config.store_kind.to_owned(),
         ..ClusterInfo::lone(identity.incarnation.to_string(), config.listen.to_string())
     }
-}
-
-/// Says once what the hours of this cell's log must contain.
-async fn write_manifest(
-    config: &CellConfig,
-    objects: &Arc<dyn ObjectStore>,
-    identity: cell_store::StoreIdentity,
-    now_ms: i64,
-) -> Result<(), CellError> {
-    let manifest = CellManifest {
-        cell_id: config.cell_id.clone(),
-        incarnation: Bytes::copy_from_slice(identity.incarnation.as_bytes()),
-        shard_count: identity.shard_count,
-        first_hour_start_ms: now_ms - now_ms.rem_euclid(HOUR_MS),
-        region: config.region.clone(),
-    };
-    let key = usage_object::manifest_key(&config.cell_id, identity.incarnation);
-    objects
-        .put_if_absent(&key, manifest.encode_to_vec().into())
-        .await
-        .map(drop)
-        .map_err(|error| CellError::Objects(error.to_string()))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the node is the shell that pure code gets its ids from")]

@@ -1,7 +1,17 @@
 //! Followers of the shards' logs: usage to the object store, runs to visibility.
+//!
+//! The recipe for one more stands in the docs of `cell-shard`; here it gets a file of its own, a line in [`ProjectionConfig`] for
+//! its budget, and its start in `node`.
 
+mod config;
 mod usage;
 mod visibility;
+mod watch;
 
-pub(crate) use usage::UsageExporter;
+#[cfg(test)]
+mod tests;
+
+pub use config::ProjectionConfig;
+pub(crate) use usage::{Manifest, UsageExporter};
 pub(crate) use visibility::VisibilityProjection;
+pub(crate) use watch::OutboxWatch;

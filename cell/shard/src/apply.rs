@@ -15,6 +15,7 @@ use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
 use bytes::Bytes;
 use cell_engine::{EffectDelta, Time, Transition, VisibilityFacts};
 use cell_store::{HistorySegment, Position};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A logged record cannot be applied again. A hard stop, like a row that cannot be used.
@@ -193,7 +194,7 @@ impl ShardState {
             log.open.transitions += usize::from(resident.entity.current_run().is_none());
         }
         if let Some(facts) = visibility {
-            log.open.facts.visibility.push((key.clone(), position, facts));
+            log.open.facts.visibility.push((key.clone(), position, Arc::new(facts)));
         }
         log.open.effects.extend(delta.wanted.into_iter().map(|effect| (key.clone(), effect)));
     }

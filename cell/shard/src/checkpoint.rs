@@ -12,6 +12,7 @@ use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::history_tail::HistoryTail;
 use crate::loss::Loss;
+use crate::outbox::REMOVAL_INTERVAL;
 use crate::resident::Resident;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
@@ -23,11 +24,11 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
-    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId,
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, Epoch, HistorySegment, Position, ShardId,
 };
 use prost::Message;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a slice wrote, to be marked clean when nothing changed meanwhile.
 struct Written {
@@ -49,23 +50,38 @@ struct Slice {
     last: Option<EntityKey>,
 }
 
+/// Nothing of a shard is written for this long after the outbox could not be.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
 impl ShardRuntime {
     /// Takes a checkpoint whenever the tail of the shard has grown enough.
     pub(crate) async fn checkpoint_loop(self: Arc<Self>, shard: Arc<Shard>) {
         loop {
-            tokio::select! {
-                () = shard.checkpoint_due.notified() => {}
+            let (done, pause) = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
-            }
-            // What a slice waits for may not be written any more by this loop's end: shutdown takes the last checkpoint.
-            let checkpoint = tokio::select! {
-                done = self.checkpoint(&shard) => done,
-                () = self.stop.cancelled() => return,
+                () = shard.checkpoint_due.notified() => (self.unless_stopped(self.checkpoint(&shard)).await, false),
+                () = shard.outbox_due.notified() => (self.unless_stopped(self.relieve(&shard, u64::MAX)).await, true),
+                // Only removes.
+                () = tokio::time::sleep(REMOVAL_INTERVAL) => (self.unless_stopped(self.relieve(&shard, 0)).await, false),
             };
-            if let Err(error) = checkpoint {
+            if let Err(error) = done {
                 tracing::warn!(shard = shard.id.0, %error, "checkpoint failed; the log keeps everything");
+                if pause {
+                    // A spool that is full asks again with its next item.
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
             }
         }
+    }
+
+    /// Ends in the middle once the runtime is to stop: what a slice waits for may not be written any more by then, and
+    /// shutdown takes the last checkpoint.
+    async fn unless_stopped(
+        &self,
+        work: impl Future<Output = Result<(), ShardError>>,
+    ) -> Result<(), ShardError> {
+        self.stop.run_until_cancelled(work).await.unwrap_or(Ok(()))
     }
 
     /// Writes what changed and moves the checkpoint as far as it goes.
@@ -111,48 +127,26 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// The last slices: deletions, a few at a time; then outbox and the new position; then the trim.
+    /// What comes behind the entities: the outbox, deletions, then the new position and the trim. Nothing may rest on what the
+    /// trim takes, so each goes before it in slices of its own.
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
-        let (mut slice, through, deleted) = {
+        let (epoch, advance) = {
             let state = shard.state.lock();
-            let through = checkpoint_position(&state);
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
             };
-            // A deletion may be acted on only once its record is durable. All that the position passes are among them.
-            let deleted: Vec<(EntityKey, Deleted)> = state
-                .table
-                .deleted
-                .iter()
-                .filter(|(_, gone)| gone.ordinal <= state.log.durable)
-                .map(|(key, gone)| (key.clone(), *gone))
-                .collect();
-            let mut slice = empty(&state);
-            slice.advance =
-                Some(CheckpointAdvance { checkpoint_seq: through, state: checkpoint.encode_to_vec().into() });
-            (slice, through, deleted)
+            let (checkpoint_seq, state_bytes) = (checkpoint_position(&state), checkpoint.encode_to_vec());
+            (state.epoch, CheckpointAdvance { checkpoint_seq, state: state_bytes.into() })
         };
-        for some in deleted.chunks(self.config.slice_entities.max(1)) {
-            let rows = some.iter().map(|(key, _)| key.clone()).collect();
-            self.write_slice(shard, &Checkpoint { deleted: rows, advance: None, ..slice.clone() }).await?;
-            let mut state = shard.state.lock();
-            if !state.serves(slice.epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
-            state.table.rows_are_gone(some);
-        }
-        for projection in &self.projections {
-            slice.outbox.extend(projection.unconfirmed(shard.id, through));
-            let name = projection.name();
-            slice
-                .outbox_done
-                .extend(projection.confirmed_outbox(shard.id).into_iter().map(|key| (name.to_owned(), key)));
-        }
+        let through = advance.checkpoint_seq;
+        self.hand_over(shard, epoch, through).await?;
+        self.remove_deleted(shard, epoch).await?;
+        let slice = Checkpoint { advance: Some(advance), ..Checkpoint::empty(shard.id, epoch) };
         self.write_slice(shard, &slice).await?;
         {
             let mut state = shard.state.lock();
-            if !state.serves(slice.epoch) {
+            if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
             }
             state.log.checkpoint_seq = state.log.checkpoint_seq.max(through);
@@ -163,7 +157,28 @@ impl ShardRuntime {
         Ok(())
     }
 
-    async fn write_slice(&self, shard: &Shard, slice: &Checkpoint) -> Result<(), ShardError> {
+    /// Removes the rows of what was deleted durably, a bounded number in one slice.
+    async fn remove_deleted(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+        // A deletion may be acted on only once its record is durable.
+        let deleted: Vec<(EntityKey, Deleted)> = {
+            let state = shard.state.lock();
+            let durable = state.table.deleted.iter().filter(|(_, gone)| gone.ordinal <= state.log.durable);
+            durable.map(|(key, gone)| (key.clone(), *gone)).collect()
+        };
+        for some in deleted.chunks(self.config.slice_entities.max(1)) {
+            let mut slice = Checkpoint::empty(shard.id, epoch);
+            slice.deleted = some.iter().map(|(key, _)| key.clone()).collect();
+            self.write_slice(shard, &slice).await?;
+            let mut state = shard.state.lock();
+            if !state.serves(epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
+            state.table.rows_are_gone(some);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn write_slice(&self, shard: &Shard, slice: &Checkpoint) -> Result<(), ShardError> {
         match self.store.checkpoint(slice).await? {
             AppendOutcome::Accepted => Ok(()),
             AppendOutcome::Superseded | AppendOutcome::WentBack => {
@@ -181,7 +196,8 @@ impl ShardRuntime {
 /// is kept aside.
 fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardConfig) -> Slice {
     let began = Instant::now();
-    let mut slice = Slice { checkpoint: empty(state), written: Vec::new(), ordinal: 0, last: None };
+    let checkpoint = Checkpoint::empty(state.id, state.epoch);
+    let mut slice = Slice { checkpoint, written: Vec::new(), ordinal: 0, last: None };
     let mut failed = Vec::new();
     let id = state.id;
     let keys = state.table.dirty_after(after, config.slice_entities);
@@ -262,19 +278,4 @@ fn mark_clean(state: &mut ShardState, written: &Written) {
 fn checkpoint_position(state: &ShardState) -> u64 {
     let needed = state.table.needed_from(state.log.durable);
     needed.map_or(state.log.durable_seq, |seq| seq.saturating_sub(1).min(state.log.durable_seq))
-}
-
-fn empty(state: &ShardState) -> Checkpoint {
-    Checkpoint {
-        shard: state.id,
-        epoch: state.epoch,
-        entities: Vec::new(),
-        deleted: Vec::new(),
-        waiting: Vec::new(),
-        waiting_done: Vec::new(),
-        history: Vec::new(),
-        outbox: Vec::new(),
-        outbox_done: Vec::new(),
-        advance: None,
-    }
 }

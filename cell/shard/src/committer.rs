@@ -10,6 +10,7 @@ use crate::loss::Loss;
 use crate::outage::Outage;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
+use crate::sink::DurableBatch;
 use crate::state::{Phase, ShardState};
 use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
@@ -194,7 +195,8 @@ impl ShardRuntime {
         }
         shard.known_seq.fetch_max(last.seq, Ordering::Relaxed);
         // Before the shard counts the rows as durable: a checkpoint asks projections for everything up to there.
-        let facts = Arc::new(batch.facts);
+        let (rows, segments) = (append.rows.clone(), append.segments.clone());
+        let facts = Arc::new(DurableBatch { epoch: first.epoch, rows, segments, ..batch.facts });
         let mut failed = None;
         for projection in &self.projections {
             if let Err(panic) = caught(|| projection.durable(append.shard, &facts)) {

@@ -17,7 +17,24 @@
 //!   one's token refuses the late answer;
 //! - loops are watched (`keeper`): a panic in one costs a shard its memory, never the node, and health says so (`loss`);
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
-//! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`).
+//! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`);
+//! - the trim passes over nothing that a projection has not told or that does not stand in the outbox.
+//!
+//! # To add a projection
+//!
+//! Something that follows the durable log and tells a sink outside: an archive, a replica, an export.
+//! 1. Its item, what one outbox row holds, with [`Spooled`]: bytes in memory, `encode` and `decode`, and `join` if consecutive
+//!    items may be one row. The encoding is a stored format: a message of `atoll-internal-api`.
+//! 2. A [`Projection`] with a [`Spool`] of these as its `backlog`. `durable` makes items of a [`DurableBatch`] (its facts, or its
+//!    own `records`) and `put`s them. The key says what replaces what: the entity where only the newest counts, the log row
+//!    where each counts; keys that sort as the log does are told in its order.
+//! 3. Its loop: `read_back`, `next`, tell the sink, `confirm` or `give_back`; wait for `arrived` when there is nothing, and for
+//!    longer and longer while the sink is away. What the sink will never take is `set_aside`. Telling twice must be harmless:
+//!    guard by position, or write under a name that follows from the range.
+//! 4. Its budget in the node's configuration, its start beside the others, what is set aside in the cell's health.
+//!
+//! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with a sink
+//! that fails, behind a store that fails, over several lives.
 
 mod apply;
 mod ask;
@@ -47,6 +64,7 @@ mod loss;
 mod metrics;
 mod names;
 mod outage;
+mod outbox;
 mod pins;
 mod quarantine;
 mod recovery;
@@ -57,6 +75,7 @@ mod shard;
 mod shard_time;
 mod side_rows;
 mod sink;
+mod spool;
 mod state;
 mod table;
 mod tail;
@@ -78,7 +97,9 @@ pub use history::HistoryPage;
 pub use hours::HOUR_MS;
 pub use keeper::Keeper;
 pub use log_row::RowError;
+pub use outbox::{Outbox, Room};
 pub use quarantine::Aside;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
+pub use spool::{Backlog, HandOver, Spool, Spooled, Told, Unconfirmed};
 pub use watch::Awaited;

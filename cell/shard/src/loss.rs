@@ -81,6 +81,7 @@ impl ShardRuntime {
             }
         }
         state.lose();
+        self.end_projections(shard.id);
         shard.metrics.lost.increment(1);
         shard.trouble.lock().note(loss);
         self.lost.notify_one();
@@ -187,6 +188,7 @@ impl ShardRuntime {
                 tracing::warn!(shard = id.0, %error, "shard not taken over yet");
                 let mut trouble = shard.trouble.lock();
                 (trouble.why, trouble.wanted) = (why, true);
+                self.lost.notify_one();
                 return;
             }
             ShardError::Store(StoreError::Corrupt(_) | StoreError::Unsafe(_)) => Loss::Unusable(why),
@@ -194,6 +196,7 @@ impl ShardRuntime {
         };
         tracing::error!(shard = id.0, %error, "shard not taken over");
         shard.state.lock().lose();
+        self.end_projections(id);
         shard.trouble.lock().note(&loss);
         self.lost.notify_one();
     }

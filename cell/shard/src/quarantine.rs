@@ -69,6 +69,7 @@ impl ShardRuntime {
                 "an operator tries an entity again: taking its shard over anew"
             );
             state.lose();
+            self.end_projections(shard.id);
         }
         for (id, outcome) in self.acquire(&[shard.id]).await {
             if let Err(error) = outcome {

@@ -58,10 +58,10 @@ impl ShardRuntime {
             let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
             match self.write_claims(&claims).await {
                 Ok(claimed) => {
-                    for (found, outcome) in found.into_iter().zip(claimed) {
+                    for ((found, claim), outcome) in found.into_iter().zip(claims).zip(claimed) {
                         let id = found.acquired.shard;
                         if outcome == AppendOutcome::Accepted {
-                            outcomes.push((id, self.begin_term(found).await));
+                            outcomes.push((id, self.begin_term(found, claim).await));
                         } else {
                             left.push(id);
                         }
@@ -127,10 +127,10 @@ impl ShardRuntime {
     }
 
     /// Replays a shard whose ownership record is in the log. A panic on the way is that shard's.
-    async fn begin_term(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
+    async fn begin_term(self: &Arc<Self>, found: Found, claim: Append) -> Result<(), ShardError> {
         let shard = &self.shards[found.acquired.shard.0 as usize];
         shard.known_seq.fetch_max(found.acquired.last_seq + 1, Ordering::Relaxed);
-        let taken = AssertUnwindSafe(self.take_over(found)).catch_unwind().await;
+        let taken = AssertUnwindSafe(self.take_over(found, claim)).catch_unwind().await;
         taken.unwrap_or_else(|panic| {
             tracing::error!(
                 shard = shard.id.0,
@@ -167,7 +167,7 @@ impl ShardRuntime {
         }
     }
 
-    async fn take_over(self: &Arc<Self>, found: Found) -> Result<(), ShardError> {
+    async fn take_over(self: &Arc<Self>, found: Found, claim: Append) -> Result<(), ShardError> {
         let Found { acquired, checkpoint, mut tail } = found;
         let id = acquired.shard;
         let mut state = self.shards[id.0 as usize].state.lock().afresh();
@@ -181,7 +181,7 @@ impl ShardRuntime {
         self.load_for_replay(&mut state, &tail, &deleted).await?;
         let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
         state.table.deleted = deleted.into_iter().map(gone).collect();
-        self.read_side_rows(&state, &mut tail).await?;
+        let segments = self.read_side_rows(&state, &mut tail).await?;
         replay(&mut state, &acquired, &tail)?;
         let now = state.advance(self.wall.look());
         state.acquired_at = now;
@@ -194,7 +194,8 @@ impl ShardRuntime {
         state.log.durable_seq = next_seq - 1;
         state.log.durable_sealed_hour_ms = state.log.sealed_hour_ms;
         state.phase = Phase::Serving;
-        self.begin_serving(id, state, effects, facts, &acquired).await
+        self.begin_serving(id, state, effects, DurableBatch { segments, ..facts }, acquired, claim);
+        Ok(())
     }
 
     /// Loads what the tail changes and what has effects, in batches.
@@ -232,26 +233,26 @@ impl ShardRuntime {
     }
 
     /// Starts serving: projections first, so that none misses a batch; then effects.
-    async fn begin_serving(
+    fn begin_serving(
         &self,
         id: ShardId,
         state: ShardState,
         effects: Vec<(EntityKey, Effect)>,
         facts: DurableBatch,
-        acquired: &Acquired,
-    ) -> Result<(), ShardError> {
+        acquired: Acquired,
+        claim: Append,
+    ) {
         let facts = Arc::new(DurableBatch {
+            epoch: acquired.epoch,
             from_seq: acquired.checkpoint_seq + 1,
             to_seq: acquired.last_seq + 2,
             at: state.time.now(),
+            rows: acquired.tail.into_iter().chain(claim.rows).collect(),
             ..facts
         });
-        for projection in &self.projections {
-            let outbox = self.store.outbox(id, projection.name(), usize::MAX).await?;
-            projection.restore(id, outbox);
-            projection.durable(id, &facts);
-        }
         let shard = &self.shards[id.0 as usize];
+        self.begin_projections(shard, acquired.epoch);
+        self.projections.iter().for_each(|projection| projection.durable(id, &facts));
         {
             let mut serving = shard.state.lock();
             *serving = state;
@@ -261,7 +262,6 @@ impl ShardRuntime {
         if !effects.is_empty() {
             self.effects.deliver(id, effects);
         }
-        Ok(())
     }
 }
 
@@ -295,7 +295,7 @@ fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
         let Some(resident) = state.table.get(&key) else { continue };
         match guarded(EngineCall::Visibility, &key, || resident.entity.visibility()) {
             Ok(Some(facts)) => {
-                let facts = (key, resident.core.position, facts);
+                let facts = (key, resident.core.position, Arc::new(facts));
                 state.log.open.facts.visibility.push(facts);
             }
             Ok(None) => {}

@@ -88,21 +88,24 @@ impl SideRow {
 }
 
 impl ShardRuntime {
-    /// Reads the events that the tail refers to and that replay will apply, and puts them where it looks for them.
+    /// Reads the events that the tail refers to and that replay will apply, puts them where it looks for them, and answers
+    /// the segments that they stand in.
     pub(crate) async fn read_side_rows(
         &self,
         state: &ShardState,
         tail: &mut [(u64, LogBatch)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        let mut read = Vec::new();
         let mut referring = referring(state, tail);
         for part in referring.chunks_mut(SEGMENTS_READ) {
             let names: Vec<_> = part.iter().map(|(side_row, _)| side_row.name()).collect();
             let segments = self.store.segments(&names).await?;
             for ((side_row, events), segment) in part.iter_mut().zip(segments) {
+                read.extend(segment.clone());
                 **events = side_row.events(segment)?;
             }
         }
-        Ok(())
+        Ok(read)
     }
 }
 

@@ -9,6 +9,7 @@ mod inspect;
 mod keys;
 mod metadata;
 mod options;
+mod outbox;
 mod read;
 mod schema;
 mod shard_store;

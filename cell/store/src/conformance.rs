@@ -174,8 +174,14 @@ const CASES: &[Case] = cases! {
     }
     outbox::{
         items_come_in_key_order_up_to_the_limit,
+        pages_follow_each_other,
+        pages_are_bounded_in_bytes_but_for_one_item,
         the_same_key_replaces_and_done_removes,
+        a_late_confirmation_removes_no_newer_item,
+        an_older_item_replaces_no_newer_one,
+        a_replaced_item_keeps_the_time_of_the_first,
         projections_do_not_see_each_other,
+        sizes_are_told_by_shard_and_projection,
     }
     metadata::{
         a_record_is_written_when_its_version_rises,

@@ -1,5 +1,6 @@
 //! The memory engine: for tests, simulation and a server without a file.
 
+mod outbox;
 mod shard;
 mod state;
 mod waiting;
@@ -9,6 +10,7 @@ use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, 
 use crate::types::*;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -116,9 +118,15 @@ impl ShardStore for MemoryStore {
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        Ok(self.state.lock().rows(shard).outbox(projection, limit))
+        Ok(self.state.lock().rows(shard).outbox.page(projection, after, limit, max_bytes))
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        Ok(self.state.lock().outbox_sizes(shards))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use crate::types::*;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -103,13 +104,20 @@ pub trait ShardStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<u64, StoreError>;
 
-    /// Unconfirmed items of a shard's projection, in key order, at most `limit`.
+    /// Unconfirmed items of a shard's projection behind the key `after`, in key order, at most `limit`, as many as fit
+    /// in `max_bytes` of data (at least one).
     async fn outbox(
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError>;
+
+    /// How much stands in the shards' outboxes, by shard and projection in order; none where nothing stands. May read
+    /// the whole outbox, without its data.
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError>;
 }
 
 /// A record of the cell's configuration: a namespace, the key set, a search-attribute map.
@@ -122,7 +130,7 @@ pub struct MetadataRecord {
     /// Rises with every change.
     pub version: u64,
     /// Encoded record, opaque to the store.
-    pub data: bytes::Bytes,
+    pub data: Bytes,
 }
 
 /// What became of a metadata write.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub struct ShardId(pub u32);
 
 /// Ownership term of a shard. Every acquisition raises it by one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Epoch(pub u64);
 
 /// Position of a record in a shard's log: the row, then the index of the record within the row.
@@ -134,10 +134,41 @@ pub struct StoreIdentity {
 pub struct OutboxRow {
     /// Which projection, for example `usage` or `visibility`.
     pub projection: String,
-    /// Key within shard and projection; writing the same key replaces the row.
+    /// Key within shard and projection. Rows are read in the order of their keys.
     pub key: Bytes,
+    /// Last log position that the item speaks of. A row replaces one of the same key unless that is of a greater position.
+    pub position: Position,
+    /// Since when something of this key is not confirmed, Unix milliseconds; a row that replaces another keeps the earlier
+    /// of the two.
+    pub since_ms: i64,
     /// Encoded item, opaque to the store.
     pub data: Bytes,
+}
+
+/// A projection's item that its sink has taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxDone {
+    /// Which projection.
+    pub projection: String,
+    /// Key of the row.
+    pub key: Bytes,
+    /// Position of what was taken: a row of a greater position is a newer item and stays.
+    pub position: Position,
+}
+
+/// How much of a projection stands in the outbox of a shard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxSize {
+    /// The shard.
+    pub shard: ShardId,
+    /// Which projection.
+    pub projection: String,
+    /// Rows, at least one.
+    pub rows: u64,
+    /// Sum of the lengths of their data.
+    pub bytes: u64,
+    /// The earliest `since_ms`.
+    pub since_ms: i64,
 }
 
 /// One slice of a shard's checkpoint, written atomically and only while `epoch` is the shard's.
@@ -158,12 +189,30 @@ pub struct Checkpoint {
     pub waiting_done: Vec<(EntityKey, WaitingTask)>,
     /// New history; a segment with the same run and first event id is replaced.
     pub history: Vec<HistorySegment>,
-    /// Outbox rows to insert or replace.
+    /// Outbox rows to insert or replace; no two of one projection and key.
     pub outbox: Vec<OutboxRow>,
-    /// Outbox rows (projection, key) to remove.
-    pub outbox_done: Vec<(String, Bytes)>,
+    /// Outbox rows to remove; no matter whether there is one.
+    pub outbox_done: Vec<OutboxDone>,
     /// With the last slice: the new checkpoint position and state. Rows up to it may be trimmed.
     pub advance: Option<CheckpointAdvance>,
+}
+
+impl Checkpoint {
+    /// A slice that changes nothing yet.
+    pub fn empty(shard: ShardId, epoch: Epoch) -> Checkpoint {
+        Checkpoint {
+            shard,
+            epoch,
+            entities: Vec::new(),
+            deleted: Vec::new(),
+            waiting: Vec::new(),
+            waiting_done: Vec::new(),
+            history: Vec::new(),
+            outbox: Vec::new(),
+            outbox_done: Vec::new(),
+            advance: None,
+        }
+    }
 }
 
 /// Moves a shard's checkpoint forward.

@@ -30,11 +30,17 @@ fn place(token: &PageToken) -> Place {
 struct Namespace {
     in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
     by_run: HashMap<Uuid, Place>,
+    /// Position and time of each deletion.
+    tombstones: HashMap<Uuid, (u64, i64)>,
 }
 
 impl Namespace {
     fn stored(&self, run_id: Uuid) -> Option<&VisibilityRecord> {
         self.by_run.get(&run_id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_run.is_empty() && self.tombstones.is_empty()
     }
 
     fn remove(&mut self, run_id: Uuid) {
@@ -44,7 +50,9 @@ impl Namespace {
     }
 
     fn upsert(&mut self, record: &VisibilityRecord) {
-        if self.stored(record.run_id).is_some_and(|stored| stored.position >= record.position) {
+        let deleted = self.tombstones.get(&record.run_id).map(|(position, _)| *position);
+        let known = self.stored(record.run_id).map(|stored| stored.position).max(deleted);
+        if known.is_some_and(|known| known >= record.position) {
             return;
         }
         self.remove(record.run_id);
@@ -80,13 +88,29 @@ impl VisibilityStore for MemoryVisibility {
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
         let mut namespaces = self.namespaces.write();
-        for Deletion { key, position } in deletions {
-            let Some(namespace) = namespaces.get_mut(&key.namespace_id) else { continue };
+        for Deletion { key, position, at_ms } in deletions {
+            let namespace = namespaces.entry(key.namespace_id).or_default();
             if namespace.stored(key.run_id).is_some_and(|stored| stored.position <= *position) {
                 namespace.remove(key.run_id);
             }
+            let tombstone = namespace.tombstones.entry(key.run_id).or_insert((*position, *at_ms));
+            *tombstone = (tombstone.0.max(*position), tombstone.1.max(*at_ms));
         }
         Ok(())
+    }
+
+    async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError> {
+        let mut namespaces = self.namespaces.write();
+        let mut ended = 0;
+        for namespace in namespaces.values_mut() {
+            namespace.tombstones.retain(|_, (_, at_ms)| {
+                let ends = *at_ms < before_ms && ended < limit;
+                ended += usize::from(ends);
+                !ends
+            });
+        }
+        namespaces.retain(|_, namespace| !namespace.is_empty());
+        Ok(ended)
     }
 
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
@@ -96,7 +120,7 @@ impl VisibilityStore for MemoryVisibility {
         for run_id in &runs {
             namespace.remove(*run_id);
         }
-        if namespace.by_run.is_empty() {
+        if namespace.is_empty() {
             namespaces.remove(&namespace_id);
         }
         Ok(runs.len())

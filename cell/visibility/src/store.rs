@@ -26,6 +26,10 @@ pub enum VisibilityError {
     /// and writing the same again is right.
     #[error("visibility store is unavailable: {0}")]
     Unavailable(String),
+    /// One of the records of a write is one that the store will never take as it is; none of the write may have happened.
+    /// Which one it is shows when they are written one by one.
+    #[error("visibility store refuses a record: {0}")]
+    Refused(String),
     /// What is stored cannot be read: a person is needed.
     #[error("visibility store holds a damaged record: {0}")]
     Corrupt(String),
@@ -127,6 +131,8 @@ pub struct Deletion {
     pub key: RunKey,
     /// The log position of the deletion.
     pub position: u64,
+    /// When it was deleted, Unix milliseconds: the age of the tombstone.
+    pub at_ms: i64,
 }
 
 /// Stores records and finds them: a projection of the shards' logs that may lag and is written at least once.
@@ -135,17 +141,21 @@ pub struct Deletion {
 /// one.
 #[async_trait]
 pub trait VisibilityStore: Send + Sync {
-    /// Writes records. One whose run is stored at the same or a greater position is left out, so repetitions and
-    /// late writers do no harm; of several for one run the greatest position stays. Any number of records: an
+    /// Writes records. One whose run is stored, or was deleted, at the same or a greater position is left out, so
+    /// repetitions and late writers do no harm; of several for one run the greatest position stays. Any number of records: an
     /// engine splits what its database would refuse.
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError>;
 
-    /// Deletes records, each unless it is stored at a greater position. What is not there is no error. An upsert
-    /// that comes after the deletion is written whatever its position: who replays a log replays its deletions
-    /// too.
+    /// Deletes records, each unless it is stored at a greater position, and leaves a tombstone for each, whether there was a
+    /// record or not: a write of a former owner that comes late brings nothing back.
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError>;
 
-    /// Deletes up to `limit` records of a namespace and answers how many; below the limit, none is left.
+    /// Ends up to `limit` tombstones of deletions before this moment (Unix milliseconds) and answers how many; below the
+    /// limit, none is left.
+    async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError>;
+
+    /// Deletes up to `limit` records of a namespace and answers how many; below the limit, none is left. Leaves no tombstones:
+    /// nobody writes records of a namespace that is gone.
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError>;
 
     /// One page in the default order (see [`PageToken`]). A record that changes between two pages may appear

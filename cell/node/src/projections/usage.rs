@@ -1,18 +1,26 @@
 //! Writes each shard's usage entries to the object store, as contiguous ranges of its log.
+//!
+//! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again. A later life begins with the oldest row that the outbox or the
+//! log still holds; where it cuts other ranges, metering takes each row once.
 
-mod pending;
+mod draft;
+mod manifest;
+mod piece;
+
+pub(crate) use manifest::Manifest;
 
 use atoll_internal_api::usage::v1::{Attribution, UsageObject};
 use atoll_object_store::ObjectStore;
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{DurableBatch, Projection};
-use cell_store::{OutboxRow, ShardId, StoreIdentity};
+use cell_shard::{Backlog, DurableBatch, Projection, Spool, Unconfirmed};
+use cell_store::{Position, ShardId, StoreIdentity};
+use draft::{Draft, Finished, OBJECT_BYTES};
 use parking_lot::Mutex;
-use pending::Pending;
-use prost::Message;
+use piece::{Piece, encoded_bytes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,87 +28,176 @@ use uuid::Uuid;
 
 /// Name in the outbox.
 const NAME: &str = "usage";
-/// Entries of a shard that are written at once, without waiting for the interval. At some 40 bytes
-/// each this is about 4 MB.
-const ENTRIES_AT_ONCE: usize = 100_000;
+/// Shortest pause after a round that failed: an urgent shard makes no outage busier.
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+/// Objects with more entries are encoded beside the runtime.
+const ENCODED_APART: usize = 5_000;
 
 /// Usage that is durable in the log and not yet in the object store, per shard.
 pub(crate) struct UsageExporter {
     cell_id: String,
     identity: StoreIdentity,
+    manifest: Manifest,
+    manifest_written: AtomicBool,
     objects: Arc<dyn ObjectStore>,
     namespaces: Arc<NamespaceRegistry>,
     interval: Duration,
-    shards: Mutex<BTreeMap<ShardId, Pending>>,
+    spool: Spool<Piece>,
+    progress: Mutex<BTreeMap<ShardId, Progress>>,
     /// A seal or a full buffer: write without waiting for the interval.
     urgent: Notify,
 }
 
+/// How far the export of a shard has come in this life.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// Rows before this one are exported.
+    exported: u64,
+    /// Where an object ended that was tried and may stand.
+    tried: Option<u64>,
+}
+
 impl UsageExporter {
+    /// An exporter that keeps `budget` bytes in memory of what the object store has not taken.
     pub(crate) fn new(
+        manifest: Manifest,
         cell_id: String,
         identity: StoreIdentity,
         objects: Arc<dyn ObjectStore>,
         namespaces: Arc<NamespaceRegistry>,
         interval: Duration,
+        budget: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             cell_id,
             identity,
+            manifest,
+            manifest_written: AtomicBool::new(false),
             objects,
             namespaces,
             interval,
-            shards: Mutex::new(BTreeMap::new()),
+            spool: Spool::new(budget),
+            progress: Mutex::default(),
             urgent: Notify::new(),
         })
     }
 
+    /// What the object store has not taken yet.
+    #[cfg(test)]
+    pub(crate) fn spool(&self) -> &Spool<Piece> {
+        &self.spool
+    }
+
     /// Writes objects until `stop`, then what is left.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        // An earlier run of this loop may have ended in the middle.
+        self.spool.give_all_back();
+        // Metering is to know of this cell before it has used anything.
+        let mut failed = !self.flush().await;
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.interval) => {}
-                () = self.urgent.notified() => {}
-                () = stop.cancelled() => return self.flush().await,
-            }
-            self.flush().await;
-        }
-    }
-
-    /// Writes what every shard has to tell.
-    pub(crate) async fn flush(&self) {
-        let shards: Vec<ShardId> = self.shards.lock().keys().copied().collect();
-        for shard in shards {
-            while let Some(object) = self.next_object(shard) {
-                if let Err(error) = self.put(shard, object).await {
-                    tracing::warn!(shard = shard.0, %error, "usage object not written; it stays in the log");
-                    metrics::counter!("atoll_usage_export_errors").increment(1);
-                    break;
+            let pause = async {
+                if failed {
+                    tokio::time::sleep(SHORTEST_RETRY.max(self.interval.min(30 * SHORTEST_RETRY))).await;
+                    return;
                 }
+                tokio::select! {
+                    biased;
+                    () = self.urgent.notified() => {}
+                    () = tokio::time::sleep(self.interval) => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.flush().await;
+                    return;
+                }
+                () = pause => {}
+            }
+            failed = !self.flush().await;
+        }
+    }
+
+    /// Writes what every shard has to tell; false when a store failed.
+    pub(crate) async fn flush(&self) -> bool {
+        let flushed = self.try_flush().await;
+        metrics::gauge!("atoll_spool_bytes", "projection" => NAME).set(self.spool.bytes() as f64);
+        if let Err(error) = &flushed {
+            tracing::warn!(error, "usage not exported; it stays in the log or in the outbox");
+            metrics::counter!("atoll_usage_export_errors").increment(1);
+        }
+        flushed.is_ok()
+    }
+
+    async fn try_flush(&self) -> Result<(), String> {
+        if !self.manifest_written.load(Ordering::Relaxed) {
+            self.manifest.write(&*self.objects, self.identity).await.map_err(|e| e.to_string())?;
+            self.manifest_written.store(true, Ordering::Relaxed);
+        }
+        for shard in self.spool.shards() {
+            while self.export_some(shard).await? {}
+        }
+        Ok(())
+    }
+
+    /// Writes the next object of a shard; false where there is none.
+    async fn export_some(&self, shard: ShardId) -> Result<bool, String> {
+        let wanted = OBJECT_BYTES.min(self.spool.share() / 2);
+        self.spool.read_back_of(shard, wanted).await.map_err(|e| e.to_string())?;
+        let Progress { exported, tried } = self.progress.lock().get(&shard).copied().unwrap_or_default();
+        let mut draft = match tried {
+            Some(ends_at) => Draft::again(exported, ends_at),
+            None => Draft::new(exported),
+        };
+        let told = self.spool.next_of(shard, |piece| draft.take(piece));
+        match draft.finish() {
+            Finished::Nothing => Ok(false),
+            Finished::Idle => {
+                self.spool.give_back(&told);
+                Ok(false)
+            }
+            Finished::Exported => {
+                self.spool.confirm(&told);
+                Ok(true)
+            }
+            Finished::Object(piece) => {
+                let ends_at = piece.to_seq;
+                self.progress.lock().insert(shard, Progress { exported, tried: Some(ends_at) });
+                if let Err(error) = self.put(shard, piece.to_object()).await {
+                    self.spool.give_back(&told);
+                    return Err(error);
+                }
+                self.progress.lock().insert(shard, Progress { exported: ends_at, tried: None });
+                self.spool.confirm(&told);
+                Ok(true)
             }
         }
     }
 
-    fn next_object(&self, shard: ShardId) -> Option<UsageObject> {
-        let object = self.shards.lock().get(&shard)?.next_object()?;
-        Some(UsageObject {
+    /// Writes an object unless it stands: whoever wrote a range first is believed, for metering may have read it.
+    async fn put(&self, shard: ShardId, object: UsageObject) -> Result<(), String> {
+        let object = UsageObject {
             cell_id: self.cell_id.clone(),
             incarnation: Bytes::copy_from_slice(self.identity.incarnation.as_bytes()),
             shard: shard.0,
             ..object
-        })
+        };
+        let key = usage_object::key(&object).map_err(|e| e.to_string())?;
+        let bytes = encode(object).await?;
+        let placed = self.objects.put_if_absent(&key, bytes.clone()).await.map_err(|e| e.to_string())?;
+        if !placed && !self.stands_whole(&key).await? {
+            tracing::warn!(key, "a damaged usage object stands in its place: it is written again");
+            self.objects.put(&key, bytes).await.map_err(|e| e.to_string())?;
+        }
+        metrics::counter!("atoll_usage_objects_written").increment(1);
+        Ok(())
     }
 
-    async fn put(&self, shard: ShardId, object: UsageObject) -> Result<(), String> {
-        let key = usage_object::key(&object).map_err(|e| e.to_string())?;
-        let to_seq = object.to_seq;
-        let bytes = usage_object::encode(&object).map_err(|e| e.to_string())?;
-        self.objects.put(&key, bytes).await.map_err(|e| e.to_string())?;
-        metrics::counter!("atoll_usage_objects_written").increment(1);
-        if let Some(pending) = self.shards.lock().get_mut(&shard) {
-            pending.confirm(to_seq);
-        }
-        Ok(())
+    /// Whether the object of this key is the whole range that its key says: a part of one would stand in the way for ever.
+    async fn stands_whole(&self, key: &str) -> Result<bool, String> {
+        let Some(bytes) = self.objects.get(key).await.map_err(|e| e.to_string())? else { return Ok(false) };
+        let stored = usage_object::decode(bytes).ok();
+        Ok(stored.is_some_and(|stored| usage_object::key(&stored).is_ok_and(|named| named == key)))
     }
 
     /// Who a namespace belongs to now; `None` for one that is gone.
@@ -115,6 +212,37 @@ impl UsageExporter {
             generation: namespace.spec.generation,
         })
     }
+
+    /// What a batch says of usage. Owners are those of this moment: a durable batch is milliseconds old. After a crash the
+    /// replayed tail gets the owners of the restart.
+    fn piece(&self, batch: &DurableBatch) -> Piece {
+        let mut owners = BTreeMap::new();
+        for entry in batch.usage.iter().filter_map(|positioned| positioned.entry.as_ref()) {
+            if !owners.contains_key(&entry.namespace_id)
+                && let Some(owner) = self.owner(&entry.namespace_id)
+            {
+                owners.insert(entry.namespace_id.clone(), owner);
+            }
+        }
+        Piece {
+            from_seq: batch.from_seq,
+            to_seq: batch.to_seq,
+            at_ms: batch.at.millis(),
+            encoded_bytes: batch.usage.iter().map(encoded_bytes).sum(),
+            entries: batch.usage.clone(),
+            seals: batch.seals.clone(),
+            owners,
+        }
+    }
+}
+
+/// The file of an object. A large one takes a while.
+async fn encode(object: UsageObject) -> Result<Bytes, String> {
+    if object.entries.len() <= ENCODED_APART {
+        return usage_object::encode(&object).map_err(|e| e.to_string());
+    }
+    let encoded = tokio::task::spawn_blocking(move || usage_object::encode(&object)).await;
+    encoded.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }
 
 impl Projection for UsageExporter {
@@ -122,41 +250,28 @@ impl Projection for UsageExporter {
         NAME
     }
 
-    fn restore(&self, shard: ShardId, outbox: Vec<OutboxRow>) {
-        let decoded = outbox.into_iter().filter_map(|row| {
-            UsageObject::decode(row.data)
-                .inspect_err(
-                    |error| tracing::error!(shard = shard.0, %error, "outbox row of usage does not decode"),
-                )
-                .ok()
-        });
-        self.shards.lock().insert(shard, Pending::restored(decoded));
+    fn backlog(&self) -> Option<&dyn Backlog> {
+        Some(&self.spool)
     }
 
-    /// Owners are those of this moment: a durable batch is milliseconds old. After a crash the replayed tail gets the
-    /// owners of the restart.
+    fn begin(&self, shard: ShardId) {
+        self.progress.lock().remove(&shard);
+    }
+
     fn durable(&self, shard: ShardId, batch: &Arc<DurableBatch>) {
-        let mut shards = self.shards.lock();
-        let pending = shards.entry(shard).or_default();
-        let rows = batch.from_seq..batch.to_seq;
-        pending.durable(rows, batch.at.millis(), &batch.usage, &batch.seals, |id| self.owner(id));
-        if !batch.seals.is_empty() || pending.entries() >= ENTRIES_AT_ONCE {
+        if batch.from_seq >= batch.to_seq {
+            return;
+        }
+        let piece = self.piece(batch);
+        let position = Position { seq: batch.to_seq - 1, index: u32::MAX };
+        let (key, from_seq, since_ms) = (piece.key(), batch.from_seq, piece.at_ms);
+        self.spool.put(shard, batch.epoch, Unconfirmed { key, from_seq, position, since_ms, item: piece });
+        if !batch.seals.is_empty() || self.spool.is_half_full(shard) {
             self.urgent.notify_one();
         }
     }
 
-    fn unconfirmed(&self, shard: ShardId, through_seq: u64) -> Vec<OutboxRow> {
-        let mut shards = self.shards.lock();
-        let rows = shards.get_mut(&shard).map(|pending| pending.outbox_rows(through_seq)).unwrap_or_default();
-        let row = |(key, object): (Bytes, UsageObject)| OutboxRow {
-            projection: NAME.into(),
-            key,
-            data: object.encode_to_vec().into(),
-        };
-        rows.into_iter().map(row).collect()
-    }
-
-    fn confirmed_outbox(&self, shard: ShardId) -> Vec<Bytes> {
-        self.shards.lock().get_mut(&shard).map(Pending::take_confirmed).unwrap_or_default()
+    fn lost(&self, shard: ShardId) {
+        self.progress.lock().remove(&shard);
     }
 }

@@ -18,7 +18,7 @@ use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use atoll_rpc::{CallOptions, ManualClock, RawClient};
 use bytes::Bytes;
 use cell_frontend::DynamicConfig;
-use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellHandle};
+use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellError, CellHandle, ProjectionConfig};
 use cell_shard::ShardConfig;
 use cell_visibility::Predicate;
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +73,13 @@ impl Site {
     pub(crate) async fn listed(&self, namespace_id: Uuid) -> u64 {
         let (_, visibility) = self.engine.clone().open().await;
         visibility.count(namespace_id, &Predicate::all(), None).await.expect("a count").total
+    }
+
+    /// How many items of a projection stand in the outbox of the first shard.
+    pub(crate) async fn outbox(&self, projection: &str) -> usize {
+        let (stores, _) = self.engine.clone().open().await;
+        let rows = stores.shards.outbox(cell_store::ShardId(0), projection, None, usize::MAX, usize::MAX);
+        rows.await.expect("an outbox").len()
     }
 
     /// Starts the cell; it serves when this returns.
@@ -189,9 +196,13 @@ impl Cell {
 
     /// Takes a checkpoint of every shard.
     pub(crate) async fn checkpoint(&self) {
+        self.try_checkpoint().await.expect("a checkpoint");
+    }
+
+    /// As `checkpoint`, which may fail.
+    pub(crate) async fn try_checkpoint(&self) -> Result<(), CellError> {
         let handle = Arc::clone(&self.handle);
-        let done = self.runtime.spawn(async move { handle.checkpoint().await });
-        done.await.expect("no panic").expect("a checkpoint");
+        self.runtime.spawn(async move { handle.checkpoint().await }).await.expect("no panic")
     }
 
     /// The usage objects that are written, of all shards, in the order of their rows.
@@ -245,6 +256,7 @@ fn config() -> CellConfig {
         // Tests look at lists again and again until they see what they wait for.
         dynamic: Arc::new(DynamicConfig { namespace_visibility_rps: 10_000.0, ..DynamicConfig::default() }),
         usage_interval: Duration::from_millis(20),
+        projections: ProjectionConfig::default(),
         shards: ShardConfig { shard_count: SHARDS, takeover_grace: Duration::ZERO, ..Default::default() },
         store_kind: "test",
         drain: Duration::from_secs(1),

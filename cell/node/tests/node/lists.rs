@@ -9,13 +9,13 @@ use cell_store::StoreError;
 use cell_store::fault::{Call, Fault};
 use std::sync::atomic::Ordering;
 
-async fn count(cell: &Cell, query: &str) -> i64 {
+pub(crate) async fn count(cell: &Cell, query: &str) -> i64 {
     let request =
         wf::CountWorkflowExecutionsRequest { namespace: "default".to_owned(), query: query.to_owned() };
     cell.call(rpc::COUNT_WORKFLOW_EXECUTIONS, request).await.expect("counted").count
 }
 
-async fn becomes(cell: &Cell, query: &str, expected: i64) {
+pub(crate) async fn becomes(cell: &Cell, query: &str, expected: i64) {
     let mut last = -1;
     let counted = Cell::until(query, async || {
         last = count(cell, query).await;
@@ -160,7 +160,7 @@ async fn a_store_that_stumbles_at_the_start_keeps_no_run_out_of_lists() {
     cell.checkpoint().await;
     let site = cell.crash().await;
     site.visibility_away.store(false, Ordering::SeqCst);
-    faults.script(Call::Load, Fault::Before(StoreError::Unavailable("busy".to_owned())));
+    faults.script(Call::Outbox, Fault::Before(StoreError::Unavailable("busy".to_owned())));
     let cell = site.start().await;
     becomes(&cell, "ExecutionStatus = 'Running'", 1).await;
     cell.crash().await;

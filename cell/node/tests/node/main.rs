@@ -12,6 +12,7 @@ mod large_answers;
 mod life;
 mod lists;
 mod next_task;
+mod outages;
 mod queries;
 mod usage;
 mod workers;

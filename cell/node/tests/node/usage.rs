@@ -18,7 +18,7 @@ fn taken(objects: &[UsageObject]) -> Vec<UsageObject> {
     let mut watermarks: BTreeMap<u32, u64> = BTreeMap::new();
     let mut taken = Vec::new();
     for object in objects {
-        let watermark = watermarks.entry(object.shard).or_insert(0);
+        let watermark = watermarks.entry(object.shard).or_insert(1);
         assert!(object.from_seq <= *watermark, "gap in shard {} before {}", object.shard, object.from_seq);
         let mut object = object.clone();
         object.entries.retain(|entry| entry.seq >= *watermark);
@@ -29,7 +29,7 @@ fn taken(objects: &[UsageObject]) -> Vec<UsageObject> {
     taken
 }
 
-fn actions(objects: &[UsageObject]) -> BTreeMap<ActionType, u64> {
+pub(crate) fn actions(objects: &[UsageObject]) -> BTreeMap<ActionType, u64> {
     let mut counted = BTreeMap::new();
     for entry in taken(objects).iter().flat_map(|object| &object.entries) {
         if let Some(Kind::Actions(actions)) = &entry.entry.as_ref().expect("an entry").kind {
@@ -49,7 +49,7 @@ fn bytes(objects: &[UsageObject]) -> i64 {
     deltas.sum()
 }
 
-fn seals(objects: &[UsageObject]) -> BTreeMap<i64, u32> {
+pub(crate) fn seals(objects: &[UsageObject]) -> BTreeMap<i64, u32> {
     let mut sealed = BTreeMap::new();
     for seal in taken(objects).iter().flat_map(|object| &object.seals) {
         *sealed.entry(seal.hour_start_ms).or_insert(0) += 1;

@@ -7,7 +7,7 @@ use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::{SignalWorkflow, StartWorkflow, TerminateWorkflow};
 use cell_engine::{Effect, NamespaceConfig, Registry, Time};
-use cell_store::{MemoryStore, OutboxRow, ShardId};
+use cell_store::{MemoryStore, ShardId};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -62,14 +62,7 @@ impl Projection for World {
     fn name(&self) -> &'static str {
         "nothing"
     }
-    fn restore(&self, _: ShardId, _: Vec<OutboxRow>) {}
     fn durable(&self, _: ShardId, _: &Arc<DurableBatch>) {}
-    fn unconfirmed(&self, _: ShardId, _: u64) -> Vec<OutboxRow> {
-        Vec::new()
-    }
-    fn confirmed_outbox(&self, _: ShardId) -> Vec<bytes::Bytes> {
-        Vec::new()
-    }
 }
 
 struct Cell {

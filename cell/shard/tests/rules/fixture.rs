@@ -10,7 +10,7 @@ mod table;
 pub(crate) use alarm::{Alarm, Set, alarm};
 pub(crate) use commands::*;
 pub(crate) use ledger::Ledger;
-pub(crate) use recorders::{ManualClock, Recorder, outbox_key};
+pub(crate) use recorders::{ManualClock, Outside, Recorder, outbox_key};
 pub(crate) use table::{rows_of, standing};
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
@@ -138,18 +138,8 @@ impl Cell {
     /// A slice of a checkpoint that does nothing yet, of whoever owns the first shard.
     pub(crate) async fn slice(&self) -> Checkpoint {
         let shard = ShardId(0);
-        Checkpoint {
-            shard,
-            epoch: self.store.stores().shards.epochs(&[shard]).await.unwrap()[0],
-            entities: vec![],
-            deleted: vec![],
-            waiting: vec![],
-            waiting_done: vec![],
-            history: vec![],
-            outbox: vec![],
-            outbox_done: vec![],
-            advance: None,
-        }
+        let epoch = self.store.stores().shards.epochs(&[shard]).await.unwrap()[0];
+        Checkpoint::empty(shard, epoch)
     }
 
     /// The engine itself, past the books and the faults.

@@ -2,6 +2,7 @@
 //! that no trim forgets usage that is in no outbox.
 
 use crate::fixture::*;
+use cell_engine::Registry;
 use cell_store::ShardId;
 use std::sync::Arc;
 
@@ -11,21 +12,22 @@ async fn the_trim_goes_on_and_items_come_back() {
     for n in 0..10 {
         cell.run(&id_on(0, n), start()).await.unwrap();
     }
-    let before = cell.out.look(|out| out.usage_of(ShardId(0)));
+    let before = cell.out.usage_of(ShardId(0)).await;
     assert_eq!(before.len(), 2 * 10, "an action and stored bytes each");
     cell.runtime.checkpoint_all().await.unwrap();
     let last = cell.ledger.rows(ShardId(0)).last().unwrap().seq;
     assert_eq!(cell.ledger.advanced(ShardId(0)), last);
     cell.run(&id_on(0, 0), signal("tail")).await.unwrap();
-    let all = cell.out.look(|out| out.usage_of(ShardId(0)));
+    let all = cell.out.usage_of(ShardId(0)).await;
     assert!(all.len() > before.len());
 
     let again = cell.another().await;
-    assert_eq!(again.out.look(|out| out.restored.len()), before.len(), "from the outbox");
-    assert_eq!(again.out.look(|out| out.usage_of(ShardId(0))), all, "and the rest from the tail");
+    let outbox = cell.engine().outbox(ShardId(0), "usage", None, usize::MAX, usize::MAX).await.unwrap();
+    assert_eq!(outbox.len(), before.len());
+    assert_eq!(again.out.usage_of(ShardId(0)).await, all, "from the outbox and from the tail");
     again.runtime.checkpoint_all().await.unwrap();
     let last = again.another().await;
-    assert_eq!(last.out.look(|out| out.usage_of(ShardId(0))), all);
+    assert_eq!(last.out.usage_of(ShardId(0)).await, all);
 }
 
 /// A checkpoint on another thread in the middle of handing a batch on must not count it as told.
@@ -42,9 +44,51 @@ async fn a_checkpoint_does_not_pass_what_projections_have_not_heard() {
     });
     // Usage that changes no entity: the checkpoint has nothing to wait for.
     cell.runtime.record_usage(&current(&id), |now| metering_rules::query(NAMESPACE, now.millis()));
-    cell.out.until(|out| out.usage_of(ShardId(0)).len() == 3).await;
+    let heard = |out: &Outside| out.batches.iter().map(|(_, batch)| batch.usage.len()).sum::<usize>();
+    cell.out.until(|out| heard(out) == 3).await;
     cell.ledger.assert_sound();
-    let told = cell.out.look(|out| out.usage_of(ShardId(0)));
+    let told = cell.out.usage_of(ShardId(0)).await;
+    assert_eq!(told.len(), 3);
     let again = cell.another().await;
-    assert_eq!(again.out.look(|out| out.usage_of(ShardId(0))), told);
+    assert_eq!(again.out.usage_of(ShardId(0)).await, told);
+}
+
+/// An archive or a replica is written from these.
+#[tokio::test(start_paused = true)]
+async fn projections_are_told_the_records_themselves() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    cell.run(&id_on(0, 0), signal_with("large", 100 << 10)).await.unwrap();
+    let kinds = Registry::default();
+    let told = |cell: &Cell| {
+        cell.out.look(|out| {
+            let batches = out.batches.iter().filter(|(shard, _)| *shard == ShardId(0));
+            let records = batches.flat_map(|(_, batch)| batch.records(&kinds).collect::<Vec<_>>());
+            records.map(|record| record.expect("what is durable decodes").1).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(told(&cell), cell.ledger.records(ShardId(0)));
+    let beside = |cell: &Cell| {
+        let bytes = |out: &Outside| {
+            let segments = out.batches.iter().flat_map(|(_, batch)| batch.segments.clone());
+            segments.map(|segment| segment.events.len()).sum::<usize>()
+        };
+        cell.out.look(bytes)
+    };
+    assert!(beside(&cell) > 100 << 10, "with the events that stand beside the log");
+    // Whoever takes over tells of the tail, and of its own ownership record.
+    let again = cell.another().await;
+    assert_eq!(told(&again), again.ledger.records(ShardId(0)));
+    assert_eq!(beside(&again), beside(&cell));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_lost_is_forgotten() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    assert_eq!(cell.out.usage_of(ShardId(0)).await.len(), 2);
+    let again = cell.another().await;
+    cell.run(&id_on(0, 0), signal("late")).await.unwrap_err();
+    assert!(cell.out.usage_of(ShardId(0)).await.is_empty());
+    assert_eq!(again.out.usage_of(ShardId(0)).await.len(), 2, "it is the other's now");
 }

@@ -147,6 +147,6 @@ async fn usage_without_a_command_does_not_grow_without_bound() {
     gate.release();
     first.await.unwrap();
     cell.run(&id, signal("second")).await.unwrap();
-    let noted = cell.out.look(|out| out.usage_of(ShardId(0)).len());
+    let noted = cell.out.usage_of(ShardId(0)).await.len();
     assert!((5..QUERIES / 10).contains(&noted), "{noted} entries waited for a store that is away");
 }

@@ -30,7 +30,7 @@ async fn a_projection_that_panics_hears_everything_in_the_next_term() {
     let problems = cell.runtime.problems();
     assert!(problems.len() == 1 && problems[0].contains("a mistake in a projection"), "{problems:?}");
     a_while().await;
-    assert_eq!(cell.out.look(|out| out.usage_of(ShardId(0))).len(), 2, "nothing of it is lost");
+    assert_eq!(cell.out.usage_of(ShardId(0)).await.len(), 2, "nothing of it is lost");
     assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2);
     assert_serves(&cell).await;
     assert!(cell.runtime.problems()[0].contains("shard 0 was given up 1 times of late"));

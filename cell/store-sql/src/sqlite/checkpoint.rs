@@ -2,12 +2,12 @@
 
 use super::database::Database;
 use super::keys::{self, bind_key};
+use super::outbox;
 use super::statements::*;
 use super::waiting;
 use super::writer::Failure;
 use cell_store::{
-    Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, LogRow, OutboxRow, ShardId,
-    StoreError, check,
+    Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, LogRow, ShardId, StoreError, check,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, SqliteConnection};
@@ -100,7 +100,7 @@ async fn write_slice(
     write_chunks(&mut transaction, slice.shard, &slice.entities).await?;
     waiting::write(&mut transaction, slice).await?;
     put_history(&mut transaction, slice.shard, &slice.history).await?;
-    put_outbox(&mut transaction, slice.shard, &slice.outbox).await?;
+    outbox::write(&mut transaction, slice).await?;
     if let Some(advance) = &slice.advance {
         let seq = keys::integer(advance.checkpoint_seq, "checkpoint")?;
         let statement =
@@ -118,12 +118,6 @@ async fn remove(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result
             let statement = part.iter().fold(statement, |s, key| bind_key(s, slice.shard, key));
             statement.execute(&mut *connection).await?;
         }
-    }
-    for (text, part) in DELETE_OUTBOX.parts(&slice.outbox_done) {
-        let statement = part.iter().fold(sqlx::query(text), |s, (projection, key)| {
-            s.bind(slice.shard.0).bind(projection.clone()).bind(key.to_vec())
-        });
-        statement.execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -185,24 +179,6 @@ pub(super) async fn put_history(
                 .bind(segment.first_event_id)
                 .bind(segment.last_event_id)
                 .bind(segment.events.to_vec())
-        });
-        statement.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-async fn put_outbox(
-    connection: &mut SqliteConnection,
-    shard: ShardId,
-    items: &[OutboxRow],
-) -> Result<(), Failure> {
-    for (text, part) in PUT_OUTBOX.parts(items) {
-        let statement = part.iter().fold(sqlx::query(text), |statement, item| {
-            statement
-                .bind(shard.0)
-                .bind(item.projection.clone())
-                .bind(item.key.to_vec())
-                .bind(item.data.to_vec())
         });
         statement.execute(&mut *connection).await?;
     }

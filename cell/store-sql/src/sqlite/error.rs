@@ -9,7 +9,9 @@ const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
+const TOO_BIG: i32 = 18;
 const CONSTRAINT: i32 = 19;
+const MISMATCH: i32 = 20;
 const NOT_A_DATABASE: i32 = 26;
 
 /// The primary result code; the stored one is extended.
@@ -25,6 +27,11 @@ pub(super) fn is_constraint(error: &sqlx::Error) -> bool {
 /// Whether the connection is as good as before the error.
 pub(super) fn is_harmless(error: &sqlx::Error) -> bool {
     matches!(error.as_database_error().and_then(code), Some(CONSTRAINT | BUSY | LOCKED))
+}
+
+/// Whether the same values will be refused again.
+pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
+    matches!(error.as_database_error().and_then(code), Some(TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {

@@ -25,7 +25,7 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// Start also where a commit would not survive the loss of power: for tests that say so.
     pub allow_unsafe: bool,
-    /// Connections that read beside the writer.
+    /// Connections that read beside the writer; one more confirms ownership.
     pub readers: u32,
     /// How long a statement waits for another process's lock.
     pub busy_timeout: Duration,

@@ -3,10 +3,9 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
-use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, OUTBOX, SEGMENTS};
+use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS};
 use cell_store::{
-    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, OutboxRow, Position, ShardId,
-    StoreError, check,
+    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, Position, ShardId, StoreError, check,
 };
 use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -15,7 +14,7 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
     let mut found = Vec::with_capacity(shards.len());
     for (text, part) in EPOCHS.parts(shards) {
         let statement = part.iter().fold(sqlx::query(text), |statement, shard| statement.bind(shard.0));
-        for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
+        for row in statement.fetch_all(&database.quick_reader).await.map_err(store_error)? {
             found.push((keys::unsigned(&row, 0)?, keys::unsigned(&row, 1)?));
         }
     }
@@ -167,24 +166,6 @@ async fn due_rows(
     rows.iter().map(due).collect()
 }
 
-pub(super) async fn outbox(
-    database: &Database,
-    shard: ShardId,
-    projection: &str,
-    limit: usize,
-) -> Result<Vec<OutboxRow>, StoreError> {
-    let statement = sqlx::query(OUTBOX).bind(shard.0).bind(projection.to_owned()).bind(sql_limit(limit));
-    let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
-    let item = |row: &SqliteRow| {
-        Ok(OutboxRow {
-            projection: projection.to_owned(),
-            key: keys::blob(row, 0)?.to_vec().into(),
-            data: keys::blob(row, 1)?.to_vec().into(),
-        })
-    };
-    rows.iter().map(item).collect()
-}
-
-fn sql_limit(limit: usize) -> i64 {
+pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -4,12 +4,13 @@ use super::database::Database;
 use super::error::store_error;
 use super::options::SqliteOptions;
 use super::schema::CELL;
-use super::{append, checkpoint, inspect, metadata, read, waiting};
+use super::{append, checkpoint, inspect, metadata, outbox, read, waiting};
 use async_trait::async_trait;
+use bytes::Bytes;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
-    Inspector, MetadataRecord, MetadataStore, OutboxRow, PutOutcome, ShardId, ShardStore, StoreError,
-    StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
+    Inspector, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore,
+    StoreError, StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -129,9 +130,15 @@ impl ShardStore for SqliteStore {
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        read::outbox(&self.database, shard, projection, limit).await
+        outbox::page(&self.database, shard, projection, after, limit, max_bytes).await
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        outbox::sizes(&self.database, shards).await
     }
 }
 

@@ -17,6 +17,7 @@ atoll_sqlite::statements! {
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";
     OUTBOX = "outbox.sql";
+    OUTBOX_AFTER = "outbox_after.sql";
     STANDING_SHARDS = "standing_shards.sql";
     IDENTITY = "identity.sql";
     PUT_IDENTITY = "put_identity.sql";
@@ -51,6 +52,7 @@ batched_statements! {
     DELETE_WAITING_TASKS = "delete_waiting_tasks.sql";
     PUT_OUTBOX = "put_outbox.sql";
     DELETE_OUTBOX = "delete_outbox.sql";
+    OUTBOX_SIZES = "outbox_sizes.sql";
     LOAD = "load.sql";
     SEGMENTS = "segments.sql";
 }

@@ -46,11 +46,15 @@ impl SqliteVisibility {
 #[async_trait]
 impl VisibilityStore for SqliteVisibility {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
-        write::upsert(&self.database, records).await.map_err(visibility_error)
+        write::upsert(&self.database, records).await
     }
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
         write::delete(&self.database, deletions).await.map_err(visibility_error)
+    }
+
+    async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError> {
+        write::end_tombstones(&self.database, before_ms, limit).await.map_err(visibility_error)
     }
 
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {

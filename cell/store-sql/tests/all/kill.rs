@@ -138,16 +138,8 @@ fn side_rows(shard: ShardId, seq: u64) -> Vec<HistorySegment> {
 
 fn advance(shard: ShardId, epoch: cell_store::Epoch, checkpoint_seq: u64) -> cell_store::Checkpoint {
     cell_store::Checkpoint {
-        shard,
-        epoch,
-        entities: Vec::new(),
-        deleted: Vec::new(),
-        waiting: Vec::new(),
-        waiting_done: Vec::new(),
-        history: Vec::new(),
-        outbox: Vec::new(),
-        outbox_done: Vec::new(),
         advance: Some(cell_store::CheckpointAdvance { checkpoint_seq, state: Default::default() }),
+        ..cell_store::Checkpoint::empty(shard, epoch)
     }
 }
 

@@ -30,7 +30,7 @@ enum Step {
     Due { shard: ShardId, until_ms: i64, limit: usize },
     Expired { shard: ShardId, until_ms: i64, limit: usize },
     Waiting { namespace_id: Uuid, kind: WaitingKind, limit: usize },
-    Outbox { shard: ShardId, projection: String, limit: usize },
+    Outbox { shard: ShardId, projection: String, after: Option<Bytes>, limit: usize },
     Put(MetadataRecord),
     Remove(String, String),
     List(String),
@@ -96,15 +96,25 @@ fn projection() -> impl Strategy<Value = String> {
 }
 
 fn item() -> impl Strategy<Value = OutboxRow> {
-    (projection(), vec(any::<u8>(), 0..2), content()).prop_map(|(projection, key, data)| OutboxRow {
-        projection,
-        key: key.into(),
-        data,
-    })
+    (projection(), outbox_key(), position(), -3i64..3, content()).prop_map(
+        |(projection, key, position, since_ms, data)| OutboxRow { projection, key, position, since_ms, data },
+    )
+}
+
+fn outbox_key() -> impl Strategy<Value = Bytes> {
+    vec(0u8..3, 0..2).prop_map(Bytes::from)
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    (0u64..3, 0u32..2).prop_map(|(seq, index)| Position { seq, index })
 }
 
 fn slice() -> impl Strategy<Value = Step> {
-    let done = (projection(), vec(any::<u8>(), 0..2)).prop_map(|(projection, key)| (projection, key.into()));
+    let done = (projection(), outbox_key(), position()).prop_map(|(projection, key, position)| OutboxDone {
+        projection,
+        key,
+        position,
+    });
     let rows =
         (vec(entity(), 0..20), vec(key(), 0..4), vec(segment(), 0..6), vec(item(), 0..6), vec(done, 0..4));
     let tasks = vec((key(), any::<bool>(), 0i64..3), 0..4);
@@ -203,8 +213,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(shard, until_ms, limit)| Step::Due { shard, until_ms, limit }),
         2 => (shard(), -6i64..21, limit.clone())
             .prop_map(|(shard, until_ms, limit)| Step::Expired { shard, until_ms, limit }),
-        2 => (shard(), projection(), limit)
-            .prop_map(|(shard, projection, limit)| Step::Outbox { shard, projection, limit }),
+        2 => (shard(), projection(), option::of(outbox_key()), limit)
+            .prop_map(|(shard, projection, after, limit)| Step::Outbox { shard, projection, after, limit }),
         3 => (0u128..2, any::<bool>(), 0usize..6).prop_map(|(namespace, activity, limit)| Step::Waiting {
             namespace_id: Uuid::from_u128(namespace),
             kind: if activity { WaitingKind::Activity } else { WaitingKind::Workflow },
@@ -284,7 +294,11 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
             let left = shards.waiting_count(&queue, after.as_ref(), 9).await;
             format!("{} {} {}", shown(first), shown(rest), shown(left))
         }
-        Step::Outbox { shard, projection, limit } => shown(shards.outbox(*shard, projection, *limit).await),
+        Step::Outbox { shard, projection, after, limit } => {
+            let page =
+                shards.outbox(*shard, projection, after.as_ref(), *limit, limit.saturating_mul(20)).await;
+            format!("{} {}", shown(page), shown(shards.outbox_sizes(&[*shard]).await))
+        }
         Step::Put(record) => shown(metadata.put(record).await),
         Step::Remove(kind, id) => shown(metadata.remove(kind, id).await),
         Step::List(kind) => shown(metadata.list(kind).await),

@@ -21,7 +21,7 @@ pub(super) async fn a_stale_checkpoint_changes_nothing(cell: Cell) {
         deleted: vec![kept.clone()],
         history: vec![segment(&new, 1, 1, "x")],
         outbox: vec![item("usage", "b", "new")],
-        outbox_done: vec![("usage".to_owned(), item("usage", "a", "").key)],
+        outbox_done: vec![taken(&item("usage", "a", ""))],
         advance: Some(advance_to(written[1].rows[0].seq)),
         ..stale.slice()
     };
@@ -63,7 +63,7 @@ pub(super) async fn a_repeated_slice_changes_nothing_more(cell: Cell) {
         deleted: vec![gone.clone()],
         history: vec![segment(&key, 1, 2, "ab")],
         outbox: vec![item("usage", "b", "item")],
-        outbox_done: vec![("usage".to_owned(), item("usage", "a", "").key)],
+        outbox_done: vec![taken(&item("usage", "a", ""))],
         advance: Some(advance_to(1)),
         ..owner.slice()
     };
@@ -105,7 +105,7 @@ pub(super) async fn removals_come_before_writes(cell: Cell) {
         deleted: vec![key.clone()],
         history: vec![segment(&key, 2, 2, "c")],
         outbox: vec![item("usage", "a", "new")],
-        outbox_done: vec![("usage".to_owned(), item("usage", "a", "").key)],
+        outbox_done: vec![taken(&item("usage", "a", ""))],
         ..owner.slice()
     })
     .await;

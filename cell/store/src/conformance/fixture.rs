@@ -91,7 +91,17 @@ impl Cell {
     }
 
     pub(super) async fn outbox(&self, projection: &str) -> Vec<OutboxRow> {
-        self.shards().outbox(S, projection, usize::MAX).await.expect("outbox")
+        self.outbox_page(projection, None, usize::MAX, usize::MAX).await
+    }
+
+    pub(super) async fn outbox_page(
+        &self,
+        projection: &str,
+        after: Option<&Bytes>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Vec<OutboxRow> {
+        self.shards().outbox(S, projection, after, limit, max_bytes).await.expect("outbox")
     }
 
     /// The shard's log after its checkpoint, as its next owner reads it.
@@ -125,18 +135,7 @@ impl Owner {
 
     /// An empty slice of this owner.
     pub(super) fn slice(&self) -> Checkpoint {
-        Checkpoint {
-            shard: self.shard,
-            epoch: self.epoch,
-            entities: Vec::new(),
-            deleted: Vec::new(),
-            waiting: Vec::new(),
-            waiting_done: Vec::new(),
-            history: Vec::new(),
-            outbox: Vec::new(),
-            outbox_done: Vec::new(),
-            advance: None,
-        }
+        Checkpoint::empty(self.shard, self.epoch)
     }
 
     /// A slice that only moves the checkpoint.
@@ -195,10 +194,23 @@ pub(super) fn segment(key: &EntityKey, first: i64, last: i64, events: &str) -> H
     }
 }
 
+/// An item of the first record.
 pub(super) fn item(projection: &str, key: &str, data: &str) -> OutboxRow {
+    item_at(1, projection, key, data)
+}
+
+/// An item of the first record of a log row.
+pub(super) fn item_at(seq: u64, projection: &str, key: &str, data: &str) -> OutboxRow {
     OutboxRow {
         projection: projection.to_owned(),
         key: Bytes::copy_from_slice(key.as_bytes()),
+        position: Position { seq, index: 0 },
+        since_ms: 1_000,
         data: Bytes::copy_from_slice(data.as_bytes()),
     }
+}
+
+/// The sink has taken this item.
+pub(super) fn taken(item: &OutboxRow) -> OutboxDone {
+    OutboxDone { projection: item.projection.clone(), key: item.key.clone(), position: item.position }
 }

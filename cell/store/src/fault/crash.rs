@@ -7,6 +7,7 @@ use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, 
 use crate::types::*;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -267,9 +268,15 @@ impl ShardStore for CrashHandle {
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        self.read(|state| Ok(state.rows(shard).outbox(projection, limit)))
+        self.read(|state| Ok(state.rows(shard).outbox.page(projection, after, limit, max_bytes)))
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        self.read(|state| Ok(state.outbox_sizes(shards)))
     }
 }
 

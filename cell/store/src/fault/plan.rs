@@ -36,6 +36,8 @@ pub enum Call {
     Waiting,
     /// `ShardStore::outbox`.
     Outbox,
+    /// `ShardStore::outbox_sizes`.
+    OutboxSizes,
     /// `MetadataStore::list`.
     List,
     /// `MetadataStore::put`.

@@ -6,6 +6,7 @@ use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, 
 use crate::types::*;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,9 +186,16 @@ impl ShardStore for FaultStore {
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        self.pass(Call::Outbox, self.inner.shards.outbox(shard, projection, limit)).await
+        let page = self.inner.shards.outbox(shard, projection, after, limit, max_bytes);
+        self.pass(Call::Outbox, page).await
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        self.pass(Call::OutboxSizes, self.inner.shards.outbox_sizes(shards)).await
     }
 }
 

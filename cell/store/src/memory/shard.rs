@@ -1,5 +1,6 @@
 //! One shard's rows and its secondary indexes.
 
+use super::outbox::Outbox;
 use super::waiting::WaitingTasks;
 use crate::error::StoreError;
 use crate::types::*;
@@ -23,8 +24,7 @@ pub(crate) struct ShardRows {
     /// Segments by run, then by first event id.
     history: BTreeMap<EntityKey, BTreeMap<i64, HistorySegment>>,
     pub(crate) waiting: WaitingTasks,
-    /// Items by projection, then by key.
-    outbox: BTreeMap<String, BTreeMap<Bytes, Bytes>>,
+    pub(crate) outbox: Outbox,
 }
 
 impl ShardRows {
@@ -91,15 +91,8 @@ impl ShardRows {
         slice.waiting_done.iter().for_each(|(run, task)| self.waiting.remove_task(run, *task));
         slice.waiting.iter().for_each(|row| self.waiting.insert(row));
         slice.history.iter().for_each(|segment| self.put_segment(segment));
-        for (projection, key) in &slice.outbox_done {
-            if let Some(items) = self.outbox.get_mut(projection) {
-                items.remove(key);
-            }
-        }
-        for item in &slice.outbox {
-            let items = self.outbox.entry(item.projection.clone()).or_default();
-            items.insert(item.key.clone(), item.data.clone());
-        }
+        slice.outbox_done.iter().for_each(|done| self.outbox.remove(done));
+        slice.outbox.iter().for_each(|row| self.outbox.put(row));
         if let Some(advance) = &slice.advance
             && advance.checkpoint_seq >= self.checkpoint_seq
         {
@@ -202,15 +195,5 @@ impl ShardRows {
             billed_bytes: self.entities[key].billed_bytes,
         };
         in_time.map(row).collect()
-    }
-
-    pub(crate) fn outbox(&self, projection: &str, limit: usize) -> Vec<OutboxRow> {
-        let items = self.outbox.get(projection).into_iter().flatten().take(limit);
-        let row = |(key, data): (&Bytes, &Bytes)| OutboxRow {
-            projection: projection.to_owned(),
-            key: key.clone(),
-            data: data.clone(),
-        };
-        items.map(row).collect()
     }
 }

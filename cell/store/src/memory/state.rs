@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::shard_store::{MetadataRecord, PutOutcome};
 use crate::types::*;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -30,6 +30,11 @@ impl StoreState {
     pub(crate) fn rows(&self, shard: ShardId) -> &ShardRows {
         static NONE: LazyLock<ShardRows> = LazyLock::new(ShardRows::default);
         self.shards.get(shard.0 as usize).unwrap_or(&NONE)
+    }
+
+    pub(crate) fn outbox_sizes(&self, shards: &[ShardId]) -> Vec<OutboxSize> {
+        let shards: BTreeSet<ShardId> = shards.iter().copied().collect();
+        shards.iter().flat_map(|shard| self.rows(*shard).outbox.sizes(*shard)).collect()
     }
 
     fn shard(&self, shard: ShardId) -> Result<&ShardRows, StoreError> {

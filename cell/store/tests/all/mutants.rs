@@ -1,6 +1,7 @@
 //! The suite against engines that break one promise each: the case of that promise must notice.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cell_store::conformance::{self, Engine, Storage};
 use cell_store::*;
 use std::sync::Arc;
@@ -29,6 +30,11 @@ enum Broken {
     CheckpointKeepsRemovedChunks,
     DeletionKeepsChunks,
     OutboxIgnoresLimit,
+    OutboxIgnoresBytes,
+    OutboxRepeatsTheLast,
+    OutboxRemovesNewerItems,
+    OutboxReplacesBlindly,
+    OutboxCountsKeys,
     MetadataIgnoresVersions,
 }
 
@@ -88,18 +94,8 @@ impl Mutant {
 
     /// Writes the segments in spite of the outcome, which it answers.
     async fn write_segments(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
-        let slice = Checkpoint {
-            shard: append.shard,
-            epoch: self.inner.epochs(&[append.shard]).await?[0],
-            entities: Vec::new(),
-            deleted: Vec::new(),
-            waiting: Vec::new(),
-            waiting_done: Vec::new(),
-            history: append.segments.clone(),
-            outbox: Vec::new(),
-            outbox_done: Vec::new(),
-            advance: None,
-        };
+        let epoch = self.inner.epochs(&[append.shard]).await?[0];
+        let slice = Checkpoint { history: append.segments.clone(), ..Checkpoint::empty(append.shard, epoch) };
         self.inner.checkpoint(&slice).await?;
         Ok(self.inner.append(std::slice::from_ref(append)).await?[0])
     }
@@ -146,6 +142,10 @@ impl ShardStore for Mutant {
             Broken::CheckpointKeepsRemovedChunks => {
                 slice.entities.iter_mut().for_each(|row| row.chunks.retain(|chunk| !chunk.data.is_empty()));
             }
+            Broken::OutboxRemovesNewerItems => {
+                slice.outbox_done.iter_mut().for_each(|done| done.position.seq = u64::MAX);
+            }
+            Broken::OutboxReplacesBlindly => slice.outbox_done.extend(slice.outbox.iter().map(removal)),
             Broken::DeletionKeepsChunks => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(1)),
             _ => {}
         }
@@ -224,10 +224,27 @@ impl ShardStore for Mutant {
         &self,
         shard: ShardId,
         projection: &str,
+        after: Option<&Bytes>,
         limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        let limit = if matches!(self.broken, Broken::OutboxIgnoresLimit) { usize::MAX } else { limit };
-        self.inner.outbox(shard, projection, limit).await
+        let (limit, max_bytes) = match self.broken {
+            Broken::OutboxIgnoresLimit => (usize::MAX, max_bytes),
+            Broken::OutboxIgnoresBytes => (limit, usize::MAX),
+            _ => (limit, max_bytes),
+        };
+        // Begins with the row itself, not behind it: a reader that goes on from the last row never ends.
+        let before = after.map(|after| after.slice(..after.len().saturating_sub(1)));
+        let after = if matches!(self.broken, Broken::OutboxRepeatsTheLast) { before.as_ref() } else { after };
+        self.inner.outbox(shard, projection, after, limit, max_bytes).await
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        let mut sizes = self.inner.outbox_sizes(shards).await?;
+        if matches!(self.broken, Broken::OutboxCountsKeys) {
+            sizes.iter_mut().for_each(|size| size.bytes += size.rows);
+        }
+        Ok(sizes)
     }
 }
 
@@ -247,6 +264,12 @@ impl MetadataStore for Mutant {
     async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
         self.inner.remove(kind, id).await
     }
+}
+
+/// What removes a row, whatever its position.
+fn removal(row: &OutboxRow) -> OutboxDone {
+    let position = Position { seq: u64::MAX, index: 0 };
+    OutboxDone { projection: row.projection.clone(), key: row.key.clone(), position }
 }
 
 #[tokio::test]
@@ -275,6 +298,12 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::CheckpointKeepsRemovedChunks, "chunks::a_write_changes_only_the_chunks_it_names"),
         (Broken::DeletionKeepsChunks, "chunks::chunks_go_with_their_entity_and_no_other"),
         (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),
+        (Broken::OutboxIgnoresBytes, "outbox::pages_are_bounded_in_bytes_but_for_one_item"),
+        (Broken::OutboxRepeatsTheLast, "outbox::pages_follow_each_other"),
+        (Broken::OutboxRemovesNewerItems, "outbox::a_late_confirmation_removes_no_newer_item"),
+        (Broken::OutboxReplacesBlindly, "outbox::an_older_item_replaces_no_newer_one"),
+        (Broken::OutboxReplacesBlindly, "outbox::a_replaced_item_keeps_the_time_of_the_first"),
+        (Broken::OutboxCountsKeys, "outbox::sizes_are_told_by_shard_and_projection"),
         (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
     ] {
         let reports = conformance::report(Arc::new(Mutant { broken, inner: MemoryStore::new() })).await;

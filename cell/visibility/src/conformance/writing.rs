@@ -11,8 +11,11 @@ use crate::{
     value::{AttributeType, Attributes, Value},
 };
 
+/// When everything is deleted, Unix milliseconds.
+const DELETED_AT: i64 = 1_000_000;
+
 fn deletion(record: &VisibilityRecord, position: u64) -> Deletion {
-    Deletion { key: record.key(), position }
+    Deletion { key: record.key(), position, at_ms: DELETED_AT }
 }
 
 /// A record in which every field has a value of its own.
@@ -92,11 +95,34 @@ pub(super) async fn deleting_is_guarded_by_position(store: &dyn VisibilityStore)
     }
 }
 
-pub(super) async fn a_deleted_run_may_come_again(store: &dyn VisibilityStore) {
+pub(super) async fn a_late_write_brings_nothing_back(store: &dyn VisibilityStore) {
+    let at = |number, position| VisibilityRecord { position, ..open(number) };
+    upsert(store, &[at(1, 5), at(2, 5)]).await;
+    // One of these was never written, and one is deleted again by who replays the log, further back.
+    let gone = [deletion(&at(1, 5), 9), deletion(&at(3, 5), 9), deletion(&at(1, 5), 7)];
+    store.delete(&gone).await.expect("deletes");
+    upsert(store, &[at(1, 5), at(1, 9), at(2, 6), at(3, 5)]).await;
+    assert_eq!(found(store, "").await, [2], "neither what was there nor what was not");
+    upsert(store, &[at(1, 9), at(3, 10)]).await;
+    assert_eq!(found(store, "").await, [2, 3], "what is newer than the deletion is written");
+}
+
+pub(super) async fn tombstones_end(store: &dyn VisibilityStore) {
+    let other = VisibilityRecord { namespace_id: Uuid::from_u128(0xb), ..open(9) };
+    upsert(store, &[open(1), other.clone()]).await;
+    let gone: Vec<Deletion> =
+        [open(1), open(2), open(3), other].iter().map(|record| deletion(record, record.position)).collect();
+    store.delete(&gone).await.expect("deletes");
+    assert_eq!(store.end_tombstones(DELETED_AT, 10).await.expect("ends"), 0, "not before their time");
     upsert(store, &[open(1)]).await;
-    store.delete(&[deletion(&open(1), 9)]).await.expect("deletes");
-    upsert(store, &[open(1)]).await;
-    assert_eq!(found(store, "").await, [1]);
+    assert!(found(store, "").await.is_empty());
+    let later = Deletion { at_ms: DELETED_AT + 1, ..deletion(&open(4), 9) };
+    store.delete(&[later]).await.expect("deletes");
+    for ended in [3, 1, 0] {
+        assert_eq!(store.end_tombstones(DELETED_AT + 1, 3).await.expect("ends"), ended);
+    }
+    upsert(store, &[open(1), open(4)]).await;
+    assert_eq!(found(store, "").await, [1], "only what has no tombstone any more");
 }
 
 pub(super) async fn namespaces_are_apart(store: &dyn VisibilityStore) {

@@ -111,10 +111,13 @@ CREATE TABLE waiting (
 CREATE UNIQUE INDEX waiting_task ON waiting (shard, namespace_id, id, run_id, task_kind, scheduled_event_id);
 
 CREATE TABLE outbox (
-    shard      INTEGER NOT NULL,
-    projection TEXT NOT NULL,
-    item_key   BLOB NOT NULL,
-    data       BLOB NOT NULL,
+    shard          INTEGER NOT NULL,
+    projection     TEXT NOT NULL,
+    item_key       BLOB NOT NULL,
+    position_seq   INTEGER NOT NULL,
+    position_index INTEGER NOT NULL,
+    since_ms       INTEGER NOT NULL,
+    data           BLOB NOT NULL,
     PRIMARY KEY (shard, projection, item_key)
 ) STRICT, WITHOUT ROWID;
 

@@ -48,6 +48,24 @@ CREATE TABLE attribute (
 
 CREATE INDEX attribute_value ON attribute (namespace_id, name, kind, value) WHERE value IS NOT NULL;
 
+-- Deletions: a late write of a former owner brings nothing back. They end after a while.
+CREATE TABLE tombstone (
+    namespace_id BLOB NOT NULL,
+    run_id       TEXT NOT NULL,
+    position     INTEGER NOT NULL,
+    at_ms        INTEGER NOT NULL,
+    PRIMARY KEY (namespace_id, run_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tombstone_age ON tombstone (at_ms);
+
+CREATE TRIGGER record_comes_late BEFORE INSERT ON record
+WHEN EXISTS (SELECT 1 FROM tombstone WHERE namespace_id = NEW.namespace_id AND run_id = NEW.run_id
+             AND position >= NEW.position)
+BEGIN
+    SELECT raise(IGNORE);
+END;
+
 CREATE TRIGGER record_deleted AFTER DELETE ON record
 BEGIN
     DELETE FROM attribute WHERE row_id = OLD.row_id;

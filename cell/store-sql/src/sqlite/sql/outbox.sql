@@ -1,1 +1,2 @@
-SELECT item_key, data FROM outbox WHERE shard = ? AND projection = ? ORDER BY item_key LIMIT ?
+SELECT item_key, position_seq, position_index, since_ms, data FROM outbox
+WHERE shard = ? AND projection = ? ORDER BY item_key LIMIT ?

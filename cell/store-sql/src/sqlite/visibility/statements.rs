@@ -4,6 +4,7 @@ use crate::sqlite::batched::Batched;
 
 atoll_sqlite::statements! {
     DELETE_NAMESPACE = "delete_namespace.sql";
+    END_TOMBSTONES = "end_tombstones.sql";
     LIST = "list.sql";
     ATTRIBUTES = "attributes.sql";
     COUNT = "count.sql";
@@ -15,6 +16,7 @@ crate::sqlite::statements::batched_statements! {
     CLEAR_ATTRIBUTES = "clear_attributes.sql";
     PUT_ATTRIBUTES = "put_attributes.sql";
     DELETE = "delete.sql";
+    PUT_TOMBSTONES = "put_tombstones.sql";
 }
 
 #[cfg(test)]
@@ -38,7 +40,7 @@ mod tests {
         let single = single();
         let single: Vec<&str> = single.iter().map(String::as_str).collect();
         prepare_all(&options, &single, BATCHED).await;
-        refuse_scans(&options, &single, BATCHED, &["record", "r", "attribute"]).await;
+        refuse_scans(&options, &single, BATCHED, &["record", "r", "attribute", "tombstone"]).await;
         database.close().await;
     }
 }

@@ -1,18 +1,23 @@
 //! Upserts and deletions, guarded by position.
 
 use super::row::{self, AttributeRow};
-use super::statements::{CLEAR_ATTRIBUTES, DELETE, DELETE_NAMESPACE, PUT_ATTRIBUTES, UPSERT};
+use super::statements::{
+    CLEAR_ATTRIBUTES, DELETE, DELETE_NAMESPACE, END_TOMBSTONES, PUT_ATTRIBUTES, PUT_TOMBSTONES, UPSERT,
+};
+use super::visibility_error;
 use crate::sqlite::database::Database;
+use crate::sqlite::error::is_refusal;
 use crate::sqlite::keys;
+use crate::sqlite::read::sql_limit;
 use crate::sqlite::writer::Failure;
 use cell_store::StoreError;
-use cell_visibility::{Deletion, RunKey, VisibilityRecord};
+use cell_visibility::{Deletion, RunKey, VisibilityError, VisibilityRecord};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Writes records, all in one transaction.
-pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) -> Result<(), StoreError> {
+pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
     let mut newest: HashMap<RunKey, &VisibilityRecord> = HashMap::with_capacity(records.len());
     for record in records {
         let held = newest.entry(record.key()).or_insert(record);
@@ -23,9 +28,17 @@ pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) ->
     if newest.is_empty() {
         return Ok(());
     }
-    let mut writing = database.writer.hold().await?;
-    let written = upsert_newest(writing.transaction()?, &newest).await;
-    writing.finish(written)
+    let mut writing = database.writer.hold().await.map_err(visibility_error)?;
+    let written = upsert_newest(writing.transaction().map_err(visibility_error)?, &newest).await;
+    let refused = match &written {
+        Err(Failure::Refused(why)) => Some(why.to_string()),
+        Err(Failure::Sql(why)) if is_refusal(why) => Some(why.to_string()),
+        Err(Failure::Sql(_)) | Ok(()) => None,
+    };
+    match (writing.finish(written), refused) {
+        (Err(_), Some(why)) => Err(VisibilityError::Refused(why)),
+        (written, _) => written.map_err(visibility_error),
+    }
 }
 
 async fn upsert_newest(
@@ -66,7 +79,7 @@ async fn upsert_newest(
     Ok(transaction.commit().await?)
 }
 
-/// Deletes records that are not newer than their deletion, all in one transaction.
+/// Deletes records that are not newer than their deletion and leaves their tombstones, all in one transaction.
 pub(super) async fn delete(database: &Database, deletions: &[Deletion]) -> Result<(), StoreError> {
     if deletions.is_empty() {
         return Ok(());
@@ -80,7 +93,7 @@ async fn delete_all(connection: &mut SqliteConnection, deletions: &[Deletion]) -
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for (text, part) in DELETE.parts(deletions) {
         let mut statement = sqlx::query(text);
-        for Deletion { key, position } in part {
+        for Deletion { key, position, .. } in part {
             statement = statement
                 .bind(key.namespace_id.as_bytes().to_vec())
                 .bind(key.run_id.to_string())
@@ -88,7 +101,30 @@ async fn delete_all(connection: &mut SqliteConnection, deletions: &[Deletion]) -
         }
         statement.execute(&mut *transaction).await?;
     }
+    for (text, part) in PUT_TOMBSTONES.parts(deletions) {
+        let mut statement = sqlx::query(text);
+        for Deletion { key, position, at_ms } in part {
+            statement = statement
+                .bind(key.namespace_id.as_bytes().to_vec())
+                .bind(key.run_id.to_string())
+                .bind(keys::integer(*position, "position")?)
+                .bind(*at_ms);
+        }
+        statement.execute(&mut *transaction).await?;
+    }
     Ok(transaction.commit().await?)
+}
+
+/// Ends tombstones that are older than a moment.
+pub(super) async fn end_tombstones(
+    database: &Database,
+    before_ms: i64,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let mut writing = database.writer.hold().await?;
+    let statement = sqlx::query(END_TOMBSTONES).bind(before_ms).bind(sql_limit(limit));
+    let ended = statement.execute(writing.statement()?).await;
+    writing.finish(ended.map(|done| done.rows_affected() as usize).map_err(Failure::from))
 }
 
 pub(super) async fn delete_namespace(
@@ -97,9 +133,8 @@ pub(super) async fn delete_namespace(
     limit: usize,
 ) -> Result<usize, StoreError> {
     let mut writing = database.writer.hold().await?;
-    let statement = sqlx::query(DELETE_NAMESPACE)
-        .bind(namespace_id.as_bytes().to_vec())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let statement =
+        sqlx::query(DELETE_NAMESPACE).bind(namespace_id.as_bytes().to_vec()).bind(sql_limit(limit));
     let deleted = statement.execute(writing.statement()?).await;
     writing.finish(deleted.map(|done| done.rows_affected() as usize).map_err(Failure::from))
 }

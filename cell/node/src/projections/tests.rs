@@ -1,0 +1,253 @@
+//! The real projections behind real shards, with sinks that are away, refuse, tear and forget, in paused time.
+
+mod fixture;
+
+use atoll_internal_api::usage::v1::ActionType;
+use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
+use cell_shard::Backlog;
+use cell_store::fault::Call;
+use cell_visibility::{ExecutionStatus, VisibilityStore};
+use fixture::{BUDGET, Life, Site};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Starts twenty runs and ends ten of them.
+async fn load(life: &Life, round: usize) {
+    for n in 0..20 {
+        life.start(&format!("run-{round}-{n}")).await;
+        if n % 2 == 0 {
+            life.terminate(&format!("run-{round}-{n}")).await;
+        }
+    }
+}
+
+/// Waits until it is so, for up to two hours.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..2 * 360 {
+        if so().await {
+            return;
+        }
+        sleep(Duration::from_secs(10)).await;
+    }
+    panic!("never: {what}");
+}
+
+#[test]
+fn a_visibility_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() {
+    let site = Site::new();
+    site.visibility.set_away(true);
+    let listed =
+        |status| site.visibility.records().into_iter().filter(move |run| run.status == status).count();
+    site.live(async |life| {
+        for round in 0..60 {
+            load(life, round).await;
+            sleep(MINUTE).await;
+            let held = life.visibility.spool().bytes();
+            assert!(held <= BUDGET, "{held} bytes in minute {round}");
+        }
+    });
+    site.live(async |life| {
+        // It serves with everything still in the outbox, and a checkpoint is no longer than before.
+        load(life, 60).await;
+        sleep(10 * MINUTE).await;
+        let held = life.visibility.spool().bytes();
+        assert!(held <= BUDGET, "{held} bytes after the restart");
+        assert_eq!(site.visibility.records().len(), 0);
+
+        site.visibility.set_away(false);
+        let mut most = 0;
+        until("everything is listed", async || {
+            most = most.max(life.visibility.spool().bytes());
+            listed(ExecutionStatus::Running) == 61 * 10 && listed(ExecutionStatus::Terminated) == 61 * 10
+        })
+        .await;
+        assert!(most <= 2 * BUDGET, "{most} bytes while the sink catches up");
+        assert_eq!(life.outbox("visibility").await, 0, "nothing stays behind");
+        assert_eq!(life.visibility.spool().bytes(), 0);
+    });
+}
+
+#[test]
+fn an_object_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() {
+    let site = Site::new();
+    site.objects.set_away(true);
+    site.live(async |life| {
+        for round in 0..60 {
+            load(life, round).await;
+            sleep(MINUTE).await;
+            let held = life.usage.spool().bytes();
+            assert!(held <= BUDGET, "{held} bytes in minute {round}");
+        }
+    });
+    site.live(async |life| {
+        load(life, 60).await;
+        sleep(10 * MINUTE).await;
+        let held = life.usage.spool().bytes();
+        assert!(held <= BUDGET, "{held} bytes after the restart");
+        assert!(site.usage_objects().is_empty());
+
+        site.objects.set_away(false);
+        let mut most = 0;
+        until("everything is exported", async || {
+            most = most.max(life.usage.spool().bytes());
+            site.actions().get(&ActionType::StartWorkflow) == Some(&(61 * 20))
+        })
+        .await;
+        assert!(most <= 2 * BUDGET, "{most} bytes while the sink catches up");
+        assert_eq!(life.outbox("usage").await, 0, "nothing stays behind");
+    });
+    // What comes after all that is exported as ever, and nothing a second time.
+    site.live(async |life| {
+        load(life, 61).await;
+        until("the rest is exported", async || {
+            site.actions().get(&ActionType::StartWorkflow) == Some(&(62 * 20))
+        })
+        .await;
+    });
+    assert_eq!(site.manifests(), 1, "it waited for the store, too");
+}
+
+#[test]
+fn objects_whose_acknowledgement_is_lost_are_written_once() {
+    let site = Site::new();
+    site.live(async |life| {
+        until("the first seals are exported", async || site.usage_objects().len() == 2).await;
+        site.objects.script(ObjectCall::PutIfAbsent, ObjectFault::After);
+        let puts = site.objects.calls(ObjectCall::PutIfAbsent);
+        life.start("run").await;
+        until("it was tried again", async || site.objects.calls(ObjectCall::PutIfAbsent) == puts + 2).await;
+        until("it counts as told", async || life.usage.spool().bytes() == 0).await;
+        assert_eq!(site.usage_objects().len(), 3);
+        assert_eq!(site.objects.calls(ObjectCall::Put), 0, "whoever was first is believed");
+    });
+    assert_eq!(site.actions()[&ActionType::StartWorkflow], 1);
+}
+
+#[test]
+fn a_torn_object_is_written_again() {
+    let site = Site::new();
+    site.live(async |life| {
+        until("the first seals are exported", async || site.usage_objects().len() == 2).await;
+        site.objects.script(ObjectCall::PutIfAbsent, ObjectFault::Torn(40));
+        life.start("run").await;
+        until("it counts as told", async || {
+            site.objects.calls(ObjectCall::Put) == 1 && life.usage.spool().bytes() == 0
+        })
+        .await;
+    });
+    assert_eq!(site.actions()[&ActionType::StartWorkflow], 1);
+}
+
+#[test]
+fn whatever_fails_usage_is_exported_once() {
+    for seed in 0..8 {
+        let site = Site::seeded(seed);
+        let mut runs = 0;
+        for life in 0..4 {
+            site.objects.set_rates(ObjectFaultRates { before: 0.3, after: 0.3 });
+            site.faults(0.1);
+            site.live(async |cell| {
+                for round in 0..5 {
+                    for n in 0..8 {
+                        cell.start(&format!("run-{life}-{round}-{n}")).await;
+                        runs += 1;
+                    }
+                    sleep((seed as u32 + 1) * Duration::from_secs(7)).await;
+                }
+            });
+        }
+        site.objects.set_rates(ObjectFaultRates::default());
+        site.faults(0.0);
+        site.live(async |_| {
+            until("everything is exported", async || {
+                site.actions().get(&ActionType::StartWorkflow) == Some(&runs)
+            })
+            .await;
+            // And it stays so.
+            sleep(10 * MINUTE).await;
+        });
+        assert_eq!(site.actions()[&ActionType::StartWorkflow], runs, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_record_that_the_store_refuses_holds_up_no_other() {
+    let site = Site::new();
+    site.visibility.refuse(Some("poison"));
+    site.live(async |life| {
+        for n in 0..40 {
+            life.start(&format!("run-{n}")).await;
+            if n == 17 {
+                life.start("poison").await;
+            }
+        }
+        until("all others are listed", async || site.visibility.records().len() == 40).await;
+        assert_eq!(life.visibility.spool().set_aside_count(), 1);
+        life.shards.checkpoint_all().await.expect("a checkpoint");
+        assert_eq!(life.outbox("visibility").await, 1, "it is kept");
+        assert_eq!(life.visibility.spool().bytes(), 0, "and not in memory");
+        // A later change of it is tried again.
+        site.visibility.refuse(None);
+        life.terminate("poison").await;
+        until("it is listed", async || site.visibility.records().len() == 41).await;
+        assert_eq!(life.visibility.spool().set_aside_count(), 0);
+    });
+    assert!(site.visibility.records().iter().any(|run| run.workflow_id == "poison"));
+}
+
+#[test]
+fn what_was_set_aside_is_tried_again_by_the_next_life() {
+    let site = Site::new();
+    site.visibility.refuse(Some("poison"));
+    site.live(async |life| {
+        life.start("poison").await;
+        until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
+        life.shards.checkpoint_all().await.expect("a checkpoint");
+    });
+    site.visibility.refuse(None);
+    site.live(async |life| {
+        until("it is listed", async || site.visibility.records().len() == 1).await;
+        assert_eq!(life.outbox("visibility").await, 0);
+    });
+}
+
+#[test]
+fn a_late_write_brings_nothing_back_while_its_tombstone_stands() {
+    let site = Site::with_retention(3_600);
+    site.live(async |life| {
+        life.start("run").await;
+        life.terminate("run").await;
+        until("it is listed", async || site.visibility.records().len() == 1).await;
+        let late = site.visibility.records();
+        until("retention ends", async || site.visibility.records().is_empty()).await;
+        // A former owner of the shard wakes up.
+        site.visibility.upsert(&late).await.expect("written");
+        assert!(site.visibility.records().is_empty());
+        sleep(fixture::TOMBSTONE_LIFE + 20 * MINUTE).await;
+        site.visibility.upsert(&late).await.expect("written");
+        assert_eq!(site.visibility.records().len(), 1, "tombstones do not pile up");
+    });
+}
+
+#[test]
+fn a_start_reads_no_outbox_before_it_serves() {
+    let site = Site::new();
+    site.visibility.set_away(true);
+    site.live(async |life| {
+        for round in 0..10 {
+            load(life, round).await;
+        }
+        life.shards.checkpoint_all().await.expect("a checkpoint");
+    });
+    let before = site.store.calls(Call::Outbox);
+    site.live(async |life| {
+        life.start("at once").await;
+        let pages = site.store.calls(Call::Outbox) - before;
+        assert!(
+            pages <= 8,
+            "{pages} pages: a first one for each shard and projection, not all that is there"
+        );
+    });
+}

@@ -1,0 +1,89 @@
+//! A run's facts as the record that lists show.
+
+use super::change::{Change, decode_key};
+use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
+use atoll_internal_api::entity::EntityKey;
+use bytes::Bytes;
+use cell_engine::VisibilityFacts;
+use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
+use cell_shard::Told;
+use cell_store::Position;
+use cell_visibility::{
+    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord,
+    decode_search_attributes,
+};
+use prost::Message;
+use uuid::Uuid;
+
+/// What is to be written.
+pub(super) enum Write {
+    Record(Box<VisibilityRecord>),
+    Deletion(Deletion),
+}
+
+/// What a change is to the store; none where nothing is to be shown: the namespace was removed.
+pub(super) fn write(told: &Told<Change>, namespaces: &NamespaceRegistry) -> Option<Write> {
+    let key = decode_key(&told.key)?;
+    let position = ordinal(told.position);
+    match &*told.item {
+        Change::Delete { at_ms } => {
+            let run = RunKey { namespace_id: key.namespace_id, run_id: key.run_id };
+            Some(Write::Deletion(Deletion { key: run, position, at_ms: *at_ms }))
+        }
+        Change::Upsert(facts) => {
+            let namespace = namespaces.by_id(key.namespace_id)?;
+            record(&key, facts, position, &schema(&namespace)).map(|record| Write::Record(Box::new(record)))
+        }
+    }
+}
+
+fn record(
+    key: &EntityKey,
+    facts: &VisibilityFacts,
+    position: u64,
+    schema: &Schema,
+) -> Option<VisibilityRecord> {
+    let attributes = SearchAttributes { indexed_fields: facts.search_attributes.clone() };
+    let memo = Memo { fields: facts.memo.clone() };
+    let close = facts.close_time.map(|time| time.0);
+    Some(VisibilityRecord {
+        namespace_id: key.namespace_id,
+        workflow_id: key.id.to_string(),
+        run_id: key.run_id,
+        workflow_type: facts.workflow_type.clone(),
+        task_queue: facts.task_queue.clone(),
+        start_time: facts.start_time.0,
+        execution_time: facts.execution_time.0,
+        close_time: close,
+        status: ExecutionStatus::from_number(facts.status as i32)?,
+        history_length: close.map(|_| facts.history_length),
+        history_size_bytes: close.map(|_| facts.history_size_bytes as i64),
+        state_transition_count: close.map(|_| facts.state_transition_count),
+        execution_duration: close.map(|close| close.saturating_sub(facts.execution_time.0)),
+        parent: facts.parent.as_ref().and_then(reference),
+        root: reference(&facts.root),
+        division: None,
+        memo: if memo.fields.is_empty() { Bytes::new() } else { memo.encode_to_vec().into() },
+        search_attributes: decode_search_attributes(&attributes, schema),
+        position,
+    })
+}
+
+/// The attributes that runs of a namespace may have.
+fn schema(namespace: &Namespace) -> Schema {
+    let custom = &namespace.spec.search_attributes;
+    Schema::with_custom(
+        custom.iter().filter_map(|(name, number)| Some((name.clone(), AttributeType::from_number(*number)?))),
+    )
+}
+
+/// A log position as one number that grows with it.
+fn ordinal(position: Position) -> u64 {
+    const INDEX_BITS: u32 = 20;
+    (position.seq << INDEX_BITS) | u64::from(position.index.min((1 << INDEX_BITS) - 1))
+}
+
+fn reference(execution: &WorkflowExecution) -> Option<ExecutionRef> {
+    let run_id = Uuid::parse_str(&execution.run_id).ok()?;
+    Some(ExecutionRef { workflow_id: execution.workflow_id.clone(), run_id })
+}

@@ -1,0 +1,388 @@
+//! A spool over a real store, with the slices of a checkpoint written, lost, or left without an answer.
+
+use super::*;
+use cell_store::{AppendOutcome, Checkpoint, MemoryStore, ShardStore};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+const S: ShardId = ShardId(0);
+const ROOM: Room = Room { rows: 4, bytes: 64 };
+
+/// So many bytes, with a mark.
+#[derive(Clone, PartialEq, Debug)]
+struct Item(u64, usize);
+
+impl Spooled for Item {
+    fn bytes(&self) -> usize {
+        self.1
+    }
+
+    fn encode(&self) -> Bytes {
+        [self.0.to_be_bytes(), (self.1 as u64).to_be_bytes()].concat().into()
+    }
+
+    fn decode(data: Bytes) -> Option<Self> {
+        let (mark, size) = data.split_first_chunk::<8>()?;
+        let size = u64::from_be_bytes(size.try_into().ok()?);
+        Some(Self(u64::from_be_bytes(*mark), size as usize))
+    }
+}
+
+/// One shard with its owner.
+struct Site {
+    store: MemoryStore,
+    epoch: Epoch,
+    due: Arc<Notify>,
+}
+
+impl Site {
+    async fn new() -> Site {
+        let store = MemoryStore::new();
+        store.open(1, Uuid::from_u128(1)).await.expect("opens");
+        let mut site = Site { store, epoch: Epoch(0), due: Arc::new(Notify::new()) };
+        site.acquire().await;
+        site
+    }
+
+    async fn acquire(&mut self) {
+        self.epoch = self.store.acquire(&[S]).await.expect("acquires")[0].epoch;
+    }
+
+    /// A spool of a process that starts now.
+    fn spool(&self, budget: usize) -> Spool<Item> {
+        let spool = Spool::new(budget);
+        spool.begin(Outbox::new(Arc::new(self.store.clone()), S, self.epoch, "items", Arc::clone(&self.due)));
+        spool
+    }
+
+    /// Writes one slice of what the spool hands over; false where that is nothing. Nobody hears of it unless `heard`.
+    async fn slice(&self, spool: &Spool<Item>, through: u64, written: bool, heard: bool) -> bool {
+        let HandOver { rows, done, .. } = spool.hand_over(S, self.epoch, through, ROOM);
+        let any = !rows.is_empty() || !done.is_empty();
+        let slice = Checkpoint { outbox: rows, outbox_done: done, ..Checkpoint::empty(S, self.epoch) };
+        if written {
+            assert_eq!(self.store.checkpoint(&slice).await.expect("writes"), AppendOutcome::Accepted);
+        }
+        if written && heard {
+            spool.stands(S, self.epoch, &slice.outbox, &slice.outbox_done);
+        }
+        any
+    }
+
+    /// Writes everything.
+    async fn hand_over(&self, spool: &Spool<Item>) {
+        while self.slice(spool, u64::MAX, true, true).await {}
+    }
+
+    async fn rows(&self) -> Vec<OutboxRow> {
+        self.store.outbox(S, "items", None, usize::MAX, usize::MAX).await.expect("readable")
+    }
+}
+
+fn key(n: u64) -> Bytes {
+    Bytes::copy_from_slice(&n.to_be_bytes())
+}
+
+fn item(n: u64, seq: u64, size: usize) -> Unconfirmed<Item> {
+    let position = Position { seq, index: 0 };
+    Unconfirmed { key: key(n), from_seq: seq, position, since_ms: seq as i64, item: Item(seq, size) }
+}
+
+async fn told(spool: &Spool<Item>) -> Vec<Told<Item>> {
+    spool.read_back().await.expect("readable");
+    spool.next(usize::MAX, usize::MAX)
+}
+
+fn marks(told: &[Told<Item>]) -> Vec<u64> {
+    told.iter().map(|told| told.item.0).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_told_before_the_outbox_was_looked_at() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    spool.put(S, site.epoch, item(1, 1, 10));
+    assert!(spool.next(9, 99).is_empty());
+    assert_eq!(marks(&told(&spool).await), [1]);
+    assert!(told(&spool).await.is_empty(), "it is being told");
+}
+
+#[tokio::test]
+async fn an_item_counts_as_told_when_its_slice_stands() {
+    for (written, rows) in [(false, 0), (true, 1)] {
+        let site = Site::new().await;
+        let spool = site.spool(10_000);
+        spool.put(S, site.epoch, item(1, 1, 10));
+        site.slice(&spool, 1, written, false).await;
+        assert_eq!(site.rows().await.len(), rows, "nobody heard of it");
+        let again = spool.hand_over(S, site.epoch, 1, ROOM);
+        assert_eq!(again.rows.len(), 1, "so it is offered again");
+        spool.stands(S, site.epoch, &again.rows, &again.done);
+        assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), HandOver::default());
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_counts_when_its_removal_stands_also_of_a_write_that_nobody_heard_of() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    spool.put(S, site.epoch, item(1, 1, 10));
+    site.slice(&spool, 1, true, false).await;
+    spool.confirm(&told(&spool).await);
+    for heard in [false, true] {
+        let handed = spool.hand_over(S, site.epoch, 1, ROOM);
+        assert_eq!((handed.rows.len(), handed.done.len()), (0, 1));
+        site.slice(&spool, 1, true, heard).await;
+    }
+    assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), HandOver::default());
+    assert!(site.rows().await.is_empty());
+    assert_eq!(spool.bytes(), 0);
+}
+
+#[tokio::test]
+async fn what_was_confirmed_while_its_slice_was_under_way_is_removed() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    spool.put(S, site.epoch, item(1, 1, 10));
+    let told = told(&spool).await;
+    let handed = spool.hand_over(S, site.epoch, 1, ROOM);
+    spool.confirm(&told);
+    spool.stands(S, site.epoch, &handed.rows, &handed.done);
+    assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM).done.len(), 1);
+}
+
+#[tokio::test]
+async fn a_late_confirmation_keeps_the_newer_item() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    spool.put(S, site.epoch, item(1, 1, 10));
+    site.hand_over(&spool).await;
+    let old = told(&spool).await;
+    spool.put(S, site.epoch, item(1, 2, 10));
+    spool.confirm(&old);
+    site.hand_over(&spool).await;
+    assert_eq!(site.rows().await[0].position.seq, 2);
+    let new = told(&spool).await;
+    assert_eq!(marks(&new), [2]);
+    assert_eq!(new[0].since_ms, 1, "since when its key is behind");
+    spool.confirm(&new);
+    site.hand_over(&spool).await;
+    assert!(site.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn only_rows_that_the_trim_takes_are_asked_for() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    (1..=3).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    while site.slice(&spool, 2, true, true).await {}
+    assert_eq!(site.rows().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_dead_sink_costs_disk_and_no_memory_and_everything_is_told_in_order() {
+    const ITEMS: u64 = 2_000;
+    let site = Site::new().await;
+    let spool = site.spool(2_000);
+    for n in 1..=ITEMS {
+        spool.put(S, site.epoch, item(n, n, 100));
+        // As the shard does, whose full spool asks for it.
+        if spool.bytes() > 2_000 {
+            site.hand_over(&spool).await;
+        }
+        assert!(spool.bytes() < 2_500, "{}", spool.bytes());
+    }
+    site.hand_over(&spool).await;
+    assert_eq!(site.rows().await.len(), ITEMS as usize);
+    // The sink is back, and things go on.
+    let mut all = Vec::new();
+    for n in ITEMS + 1.. {
+        let batch = told(&spool).await;
+        if batch.is_empty() {
+            break;
+        }
+        all.extend(marks(&batch));
+        spool.confirm(&batch);
+        if n <= ITEMS + 5 {
+            spool.put(S, site.epoch, item(n, n, 100));
+        }
+        site.hand_over(&spool).await;
+    }
+    assert_eq!(all, (1..=ITEMS + 5).collect::<Vec<_>>());
+    site.hand_over(&spool).await;
+    assert!(site.rows().await.is_empty());
+    assert_eq!(spool.bytes(), 0);
+}
+
+#[tokio::test]
+async fn the_next_life_tells_what_stands_and_what_came_goes_behind() {
+    let mut site = Site::new().await;
+    let spool = site.spool(10_000);
+    (1..=5).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    site.hand_over(&spool).await;
+    let stale = site.epoch;
+    site.acquire().await;
+    let next = site.spool(10_000);
+    next.put(S, stale, item(8, 8, 10));
+    next.put(S, site.epoch, item(6, 6, 10));
+    next.put(S, site.epoch, item(3, 7, 10));
+    assert_eq!(
+        marks(&told(&next).await),
+        [1, 2, 7, 4, 5],
+        "the newest of a key; the last is not in reach yet"
+    );
+    assert_eq!(marks(&told(&next).await), [6]);
+    next.lost(S);
+    assert!(told(&next).await.is_empty());
+    assert_eq!(next.bytes(), 0);
+}
+
+#[tokio::test]
+async fn what_the_sink_refuses_holds_up_nothing_and_stays_in_the_outbox() {
+    let mut site = Site::new().await;
+    let spool = site.spool(10_000);
+    (1..=3).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    let batch = told(&spool).await;
+    assert!(spool.set_aside(&batch[1]));
+    spool.confirm(&[batch[0].clone(), batch[2].clone()]);
+    assert!(told(&spool).await.is_empty());
+    site.hand_over(&spool).await;
+    site.hand_over(&spool).await;
+    assert_eq!(site.rows().await.len(), 1);
+    assert_eq!((spool.set_aside_count(), spool.bytes()), (1, 0));
+    // Something newer of its key may be better.
+    spool.put(S, site.epoch, item(2, 9, 10));
+    let batch = told(&spool).await;
+    assert_eq!((marks(&batch), spool.set_aside_count()), (vec![9], 0));
+    assert!(spool.set_aside(&batch[0]));
+    site.hand_over(&spool).await;
+    // The next life tries again.
+    site.acquire().await;
+    let next = site.spool(10_000);
+    let batch = told(&next).await;
+    assert_eq!(marks(&batch), [9]);
+    next.confirm(&batch);
+    site.hand_over(&next).await;
+    assert!(site.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn rows_that_do_not_decode_stay_and_hold_up_nothing() {
+    let site = Site::new().await;
+    let row = |n, data: &'static [u8]| OutboxRow {
+        projection: "items".into(),
+        key: key(n),
+        position: Position { seq: n, index: 0 },
+        since_ms: 0,
+        data: Bytes::from_static(data),
+    };
+    let outbox = vec![row(1, b"?"), row(2, &[0; 16])];
+    let slice = Checkpoint { outbox, ..Checkpoint::empty(S, site.epoch) };
+    site.store.checkpoint(&slice).await.expect("writes");
+    let spool = site.spool(10_000);
+    let batch = told(&spool).await;
+    assert_eq!((batch.len(), spool.set_aside_count()), (1, 1));
+    spool.confirm(&batch);
+    site.hand_over(&spool).await;
+    assert_eq!(site.rows().await.len(), 1);
+}
+
+#[tokio::test]
+async fn shards_take_turns() {
+    let store = MemoryStore::new();
+    store.open(3, Uuid::from_u128(1)).await.expect("opens");
+    let spool = Spool::new(100_000);
+    let due = Arc::new(Notify::new());
+    for shard in [0, 1, 2].map(ShardId) {
+        spool.begin(Outbox::new(Arc::new(store.clone()), shard, Epoch(1), "items", Arc::clone(&due)));
+        (1..=10).for_each(|n| spool.put(shard, Epoch(1), item(n, n, 10)));
+    }
+    spool.read_back().await.expect("readable");
+    let shards: Vec<u32> = (0..6).flat_map(|_| spool.next(4, usize::MAX)).map(|told| told.shard.0).collect();
+    for shard in 0..3 {
+        assert!(shards.iter().filter(|told| **told == shard).count() >= 4, "{shards:?}");
+    }
+    assert_eq!(spool.next(9, 25).len(), 2, "as many as fit");
+}
+
+/// Whatever fails, and whenever a process dies: the newest item of every key reaches the sink, and in the end the outbox and
+/// memory are empty.
+#[tokio::test]
+async fn at_random_nothing_is_lost_and_nothing_stays_behind() {
+    for seed in 0..300 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut site = Site::new().await;
+        let mut spool = site.spool(600);
+        // Newest mark of each key: in the log, and at the sink.
+        let (mut log, mut sink) = (BTreeMap::new(), BTreeMap::<u64, u64>::new());
+        // Items whose rows the log still has, in order.
+        let (mut tail, mut seq) = (Vec::new(), 0);
+        let mut in_flight: Vec<Told<Item>> = Vec::new();
+        for _ in 0..200 {
+            match random.random_range(0..12) {
+                0..=4 => {
+                    seq += 1;
+                    let n = random.random_range(0..12);
+                    log.insert(n, seq);
+                    tail.push((n, seq));
+                    spool.put(S, site.epoch, item(n, seq, random.random_range(0..80)));
+                }
+                5 => {
+                    let (written, heard) = (random.random_bool(0.8), random.random_bool(0.8));
+                    site.slice(&spool, u64::MAX, written, heard).await;
+                }
+                6 => {
+                    // A checkpoint: what the trim takes must stand.
+                    site.hand_over(&spool).await;
+                    tail.clear();
+                }
+                7 => {
+                    // The process dies; the next one has the outbox and the tail.
+                    site.acquire().await;
+                    spool = site.spool(600);
+                    in_flight.clear();
+                    tail.iter().for_each(|(n, seq)| spool.put(S, site.epoch, item(*n, *seq, 20)));
+                }
+                8 | 9 => {
+                    spool.read_back().await.expect("readable");
+                    in_flight.extend(spool.next(random.random_range(1..4), 200));
+                }
+                10 if !in_flight.is_empty() => {
+                    let told = in_flight.swap_remove(random.random_range(0..in_flight.len()));
+                    spool.give_back(&[told]);
+                }
+                _ if !in_flight.is_empty() => {
+                    let told = in_flight.swap_remove(random.random_range(0..in_flight.len()));
+                    let n = u64::from_be_bytes(told.key[..].try_into().expect("a key"));
+                    let newest = sink.entry(n).or_default();
+                    *newest = told.position.seq.max(*newest);
+                    spool.confirm(&[told]);
+                }
+                _ => {}
+            }
+        }
+        spool.give_back(&in_flight);
+        for _ in 0..2 {
+            loop {
+                let batch = told(&spool).await;
+                if batch.is_empty() {
+                    break;
+                }
+                for told in &batch {
+                    let n = u64::from_be_bytes(told.key[..].try_into().expect("a key"));
+                    let newest = sink.entry(n).or_default();
+                    *newest = told.position.seq.max(*newest);
+                }
+                spool.confirm(&batch);
+            }
+            site.hand_over(&spool).await;
+        }
+        assert_eq!(sink, log, "seed {seed}");
+        while !spool.hand_over(S, site.epoch, u64::MAX, ROOM).done.is_empty() {
+            site.hand_over(&spool).await;
+        }
+        assert!(site.rows().await.is_empty(), "seed {seed}");
+        assert_eq!(spool.bytes(), 0, "seed {seed}");
+    }
+}
