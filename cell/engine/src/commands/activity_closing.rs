@@ -3,6 +3,7 @@
 use crate::draft::Draft;
 use crate::retry;
 use crate::run::nanos;
+use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{Failure, TimeoutFailureInfo};
@@ -13,7 +14,7 @@ use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::Activity;
 
 /// Ends an activity with this event. The started event, which is kept back while attempts may follow each other, is
-/// written just before it. `answered_by` is who answers for an activity that no worker has started.
+/// written just before it, with the time of the start. `answered_by` is who answers for an activity that no worker has started.
 pub(super) fn end(
     draft: &mut Draft<'_>,
     activity: &Activity,
@@ -32,8 +33,9 @@ pub(super) fn end(
             worker_version: activity.worker_version.clone(),
             ..Default::default()
         };
-        draft
-            .outside(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started));
+        let at = if activity.started_at_ns != 0 { Time(activity.started_at_ns) } else { draft.now };
+        let attributes = Attributes::ActivityTaskStartedEventAttributes(started);
+        draft.outside_at(at, EventType::ActivityTaskStarted, attributes);
     }
     draft.outside(kind, attributes);
     draft.ensure_task();

@@ -1,6 +1,7 @@
 //! Events that wait until a started workflow task ends.
 
 use super::{Draft, Extras};
+use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -17,7 +18,16 @@ impl Draft<'_> {
 
     /// As `outside`, with what else the event carries.
     pub(crate) fn outside_with(&mut self, kind: EventType, attributes: Attributes, extras: Extras) {
-        let event = self.blank(kind, attributes, extras);
+        self.add(self.blank(kind, attributes, extras));
+    }
+
+    /// As `outside`, for something that happened at another moment.
+    pub(crate) fn outside_at(&mut self, at: Time, kind: EventType, attributes: Attributes) {
+        let event_time = Some(at.to_proto());
+        self.add(HistoryEvent { event_time, ..self.blank(kind, attributes, Extras::default()) });
+    }
+
+    fn add(&mut self, event: HistoryEvent) {
         if self.task_started {
             self.waiting.push(event);
         } else {

@@ -183,6 +183,23 @@ fn a_pending_activity_is_described_attempt_by_attempt() {
 }
 
 #[test]
+fn a_start_that_is_told_with_the_end_keeps_its_time() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    let token = take(&mut life);
+    let began = life.now;
+    life.now = life.now.plus(5_000_000_000);
+    let done = RespondActivityCompleted { activity: token, result: None, identity: "worker".into() };
+    life.ask(done).expect("it is started");
+    let at = |wanted: E| {
+        let event = life.history.iter().find(|event| event.event_type() == wanted).expect("told");
+        event.event_time
+    };
+    assert_eq!(at(E::ActivityTaskStarted), Some(began.to_proto()));
+    assert!(at(E::ActivityTaskCompleted) >= Some(began.plus(5_000_000_000).to_proto()));
+}
+
+#[test]
 fn an_activity_whose_end_waits_is_pending_no_more() {
     let mut life = Life::started();
     life.run_task(vec![activity("a")]);
