@@ -4,7 +4,8 @@ use atoll_api::temporal::api::enums::v1::EventType;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-/// Task ids are opaque to clients; the original's start here. Ours say in which transaction an event was written.
+/// Task ids are opaque to clients, differ from event to event and grow; the original's start here. The last bit of ours
+/// says whether the event is the first of its transaction.
 const FIRST_TASK_ID: i64 = 1_048_576;
 
 /// Numbers of the fields of `HistoryEvent` that are looked at.
@@ -12,9 +13,9 @@ const EVENT_ID: u32 = 1;
 const EVENT_TYPE: u32 = 3;
 const TASK_ID: u32 = 5;
 
-/// The task id of every event of the transaction whose first event has this id.
-pub(crate) fn task_id(first_event_id: i64) -> i64 {
-    FIRST_TASK_ID + first_event_id
+/// The task id of an event.
+pub(crate) fn task_id(event_id: i64, is_first: bool) -> i64 {
+    FIRST_TASK_ID + 2 * event_id + i64::from(is_first)
 }
 
 /// Whether an encoded `HistoryEvent` is the first of its batch: the events of one transaction, which pages of a history
@@ -43,7 +44,7 @@ pub fn begins_batch(event: &[u8]) -> bool {
             _ => {}
         }
     }
-    event_id > 0 && (task == task_id(event_id) || kind == EventType::WorkflowTaskCompleted as i32)
+    event_id > 0 && (task == task_id(event_id, true) || kind == EventType::WorkflowTaskCompleted as i32)
 }
 
 #[cfg(test)]
@@ -55,7 +56,7 @@ mod tests {
     fn event(event_id: i64, first: i64, kind: EventType) -> Vec<u8> {
         let event_time = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 5 });
         let event_type = kind as i32;
-        let task_id = task_id(first);
+        let task_id = task_id(event_id, event_id == first);
         HistoryEvent { event_id, event_time, event_type, version: 7, task_id, ..Default::default() }
             .encode_to_vec()
     }

@@ -200,7 +200,7 @@ impl<'a> Draft<'a> {
         let id = self.next_event_id;
         self.next_event_id += 1;
         event.event_id = id;
-        event.task_id = crate::batches::task_id(self.run.next_event_id());
+        event.task_id = crate::batches::task_id(id, id == self.run.next_event_id());
         match &mut event.attributes {
             Some(Attributes::ActivityTaskStartedEventAttributes(a)) => {
                 self.started.insert(a.scheduled_event_id, id);
@@ -212,8 +212,9 @@ impl<'a> Draft<'a> {
             None => {}
         }
         let encoded = Bytes::from(event.encode_to_vec());
-        self.added_bytes += encoded.len() as u64;
-        self.transition.events.push(NewEvent { event, encoded });
+        let new = NewEvent { event, encoded };
+        self.added_bytes += new.stored_bytes();
+        self.transition.events.push(new);
         id
     }
 

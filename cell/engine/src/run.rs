@@ -99,7 +99,7 @@ impl Run {
         (self.info.delete_at_ns != 0).then_some(Time(self.info.delete_at_ns))
     }
 
-    /// Encoded length of its history: `history_size_bytes`, and what storage is billed by.
+    /// Length of its history as one encoded `History`: `history_size_bytes`, and what storage is billed by.
     pub fn billed_bytes(&self) -> u64 {
         self.info.history_bytes
     }

@@ -7,7 +7,7 @@ use atoll_internal_api::log::v1::{self as log, Change};
 use atoll_internal_api::usage::v1::{Actions, UsageEntry};
 use bytes::{Bytes, BytesMut};
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use uuid::Uuid;
 
 /// What happened to one entity in one step: new history events, then state changes that are not
@@ -36,6 +36,15 @@ pub struct NewEvent {
     pub encoded: Bytes,
 }
 
+impl NewEvent {
+    /// What it adds to the size of its history: its encoding behind key and length, as histories are stored and sent.
+    /// `history_size_bytes` and what storage is billed by are sums of it (the original's measure).
+    pub fn stored_bytes(&self) -> u64 {
+        let length = self.encoded.len();
+        (key_len(1) + encoded_len_varint(length as u64) + length) as u64
+    }
+}
+
 impl Transition {
     /// A step of `entity` in which nothing has happened yet.
     pub fn of(entity: EntityKey) -> Self {
@@ -44,8 +53,8 @@ impl Transition {
 
     /// As it is logged. Events are framed once; the bytes are shared by log, history and readers.
     pub fn to_proto(&self) -> log::Transition {
-        let size = self.events.iter().map(|e| e.encoded.len() + 6).sum();
-        let mut events = BytesMut::with_capacity(size);
+        let size: u64 = self.events.iter().map(NewEvent::stored_bytes).sum();
+        let mut events = BytesMut::with_capacity(size as usize);
         for event in &self.events {
             encode_key(1, WireType::LengthDelimited, &mut events);
             encode_varint(event.encoded.len() as u64, &mut events);

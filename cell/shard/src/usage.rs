@@ -1,7 +1,7 @@
 //! The usage of a transition, by the metering rules, before it is appended.
 
 use crate::table::EntityTable;
-use cell_engine::{Time, Transition};
+use cell_engine::{NewEvent, Time, Transition};
 use metering_rules::{Step, StorageBefore, derive as by_the_rules};
 
 /// Fills in what a transition is billed for.
@@ -17,7 +17,7 @@ pub(crate) fn derive(table: &EntityTable, now: Time, transition: &mut Transition
         events: transition.events.iter().map(|new| &new.event),
         unrecorded: &transition.unrecorded,
         before,
-        new_event_bytes: transition.events.iter().map(|new| new.encoded.len() as u64).sum(),
+        new_event_bytes: transition.events.iter().map(NewEvent::stored_bytes).sum(),
         closes: transition.closes(),
     });
 }

@@ -115,7 +115,7 @@ impl RespondWorkflowTaskCompleted {
         }
         let successor_id = context.ids.next_run_id(context.now);
         let mut draft = Draft::new(run, context);
-        draft.write_started_task();
+        draft.write_started_task(&self.identity);
         let completed_event_id = self.complete(&mut draft, task);
         let mut steps = Steps {
             run,

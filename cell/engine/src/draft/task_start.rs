@@ -64,7 +64,8 @@ impl Draft<'_> {
         attempt: i32,
         scheduled_at: Time,
     ) -> TaskStart {
-        let bytes = self.history_bytes();
+        // What this very step writes is not counted, as the original does not.
+        let bytes = self.run.billed_bytes();
         let reasons = continue_as_new_reasons(scheduled_event_id, bytes, self.limits);
         let attributes = started_attributes(worker, &reasons, scheduled_event_id, bytes);
         let started_event_id = self.event(EventType::WorkflowTaskStarted, attributes);
@@ -81,7 +82,8 @@ impl Draft<'_> {
 
     fn start_unwritten(&mut self, worker: Worker<'_>, nonce: u64, task: &ScheduledTask) -> TaskStart {
         let scheduled_event_id = task.scheduled_event_id;
-        let bytes = self.history_bytes();
+        // What this very step writes is not counted, as the original does not.
+        let bytes = self.run.billed_bytes();
         let reasons = continue_as_new_reasons(scheduled_event_id, bytes, self.limits);
         let attributes = started_attributes(worker, &reasons, scheduled_event_id, bytes);
         let unwritten = unwritten_events(self.run, task, attributes, self.now);
@@ -115,14 +117,15 @@ impl Draft<'_> {
         }));
     }
 
-    /// Writes the events of the started workflow task, should they not be in history yet.
-    pub(crate) fn write_started_task(&mut self) {
+    /// Writes the events of the started workflow task, should they not be in history yet. It was started by whoever answers
+    /// it, not by whoever polled for it: so the original tells it.
+    pub(crate) fn write_started_task(&mut self, answered_by: &str) {
         let run = self.run;
         let Some(task) = run.task.started().filter(|task| !task.in_history()) else { return };
         let of = &task.scheduled;
         let scheduled = scheduled_attributes(run, None, of.attempt, of.start_to_close_timeout_ns);
         let id = self.event_at(Time(of.scheduled_at_ns), EventType::WorkflowTaskScheduled, scheduled);
-        let started = started_again(task, id, run.billed_bytes());
+        let started = started_again(task, answered_by, id, run.billed_bytes());
         self.event_at(Time(task.started_at_ns), EventType::WorkflowTaskStarted, started);
     }
 }
@@ -130,15 +133,15 @@ impl Draft<'_> {
 /// The events of a started workflow task that are in no history, as readers of the history see them behind it.
 pub fn transient_tail(run: &Run) -> Vec<Bytes> {
     let Some(task) = run.task.started().filter(|task| !task.in_history()) else { return Vec::new() };
-    let started = started_again(task, task.scheduled.scheduled_event_id, run.billed_bytes());
+    let started = started_again(task, &task.identity, task.scheduled.scheduled_event_id, run.billed_bytes());
     unwritten_events(run, &task.scheduled, started, Time(task.started_at_ns))
 }
 
 /// Attributes of the STARTED event of a task that is started already.
-fn started_again(task: &StartedTask, scheduled_event_id: i64, history_bytes: u64) -> Attributes {
+fn started_again(task: &StartedTask, identity: &str, scheduled_event_id: i64, history_bytes: u64) -> Attributes {
     let worker = Worker {
         request_id: &task.request_id,
-        identity: &task.identity,
+        identity,
         version: task.worker_version.as_ref(),
     };
     started_attributes(worker, &task.continue_as_new_reasons, scheduled_event_id, history_bytes)

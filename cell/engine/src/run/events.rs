@@ -19,7 +19,7 @@ impl Run {
         let event = &new.event;
         debug_assert_eq!(event.event_id, self.info.next_event_id, "event ids are contiguous");
         self.info.next_event_id = event.event_id + 1;
-        self.info.history_bytes += new.encoded.len() as u64;
+        self.info.history_bytes += new.stored_bytes();
         let at = event.event_time.as_ref().map_or(0, |time| Time::from_proto(time).0);
         let Some(attributes) = &event.attributes else { return };
         match attributes {

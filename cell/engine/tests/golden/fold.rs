@@ -1,6 +1,7 @@
 //! Histories of the original, folded event by event: the state that they make is the one that they tell of.
 
 use crate::load;
+use atoll_api::RawHistory;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
@@ -116,7 +117,7 @@ fn every_history_makes_the_state_that_it_tells_of() {
             let restored = Run::restore(run.key().clone(), run.snapshot(), &[]).expect("restores");
             assert_eq!(restored.snapshot(), run.snapshot(), "{name} after event {}", event.event_id);
         }
-        let bytes: usize = events.iter().map(Message::encoded_len).sum();
+        let bytes = RawHistory::encode_events(events).len();
         assert_eq!(run.billed_bytes(), bytes as u64, "{name}");
         let mut at_once = unborn();
         step(&mut at_once, events);

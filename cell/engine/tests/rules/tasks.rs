@@ -5,8 +5,8 @@ use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
-use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use atoll_api::temporal::api::history::v1::{HistoryEvent, WorkflowTaskStartedEventAttributes};
 use cell_engine::commands::*;
 use cell_engine::{EffectKind, Rejection, Standing};
 use prost::Message;
@@ -37,6 +37,15 @@ fn fail(life: &mut Life) {
         worker_version: None,
     };
     life.ask(failed).expect("it is started");
+}
+
+/// What the last started event says.
+fn last_start(life: &Life) -> WorkflowTaskStartedEventAttributes {
+    let mut starts = life.history.iter().rev().filter_map(|event| match &event.attributes {
+        Some(A::WorkflowTaskStartedEventAttributes(started)) => Some(started.clone()),
+        _ => None,
+    });
+    starts.next().expect("a task was started")
 }
 
 #[test]
@@ -97,6 +106,43 @@ fn a_transient_task_is_written_when_it_completes() {
     life.complete(task, Vec::new()).expect("it is started");
     let written = [E::WorkflowTaskScheduled, E::WorkflowTaskStarted, E::WorkflowTaskCompleted];
     assert_eq!(life.news(), written);
+}
+
+#[test]
+fn a_transient_task_was_started_by_who_answers_it() {
+    let mut life = Life::started();
+    fail(&mut life);
+    let task = life.take_task();
+    life.complete(task, Vec::new()).expect("it is started");
+    assert_eq!(last_start(&life).identity, "answerer");
+    life.signal();
+    life.run_task(Vec::new());
+    assert_eq!(last_start(&life).identity, "poller", "what is written when it is taken says who took it");
+}
+
+#[test]
+fn a_start_tells_the_size_of_what_stood_before_its_own_step() {
+    let mut life = Life::started();
+    let before = life.run().billed_bytes();
+    life.take_task();
+    assert_eq!(last_start(&life).history_size_bytes, before as i64);
+
+    let mut life = Life::started();
+    fail(&mut life);
+    life.signal();
+    life.news();
+    let before = life.run().billed_bytes();
+    life.take_task();
+    assert_eq!(life.news(), [E::WorkflowTaskScheduled, E::WorkflowTaskStarted]);
+    assert_eq!(last_start(&life).history_size_bytes, before as i64, "without the scheduled event beside it");
+}
+
+#[test]
+fn task_ids_grow_from_event_to_event() {
+    let mut life = Life::started();
+    life.run_task(vec![timer("t"), timer("u")]);
+    let ids: Vec<i64> = life.history.iter().map(|event| event.task_id).collect();
+    assert!(ids.len() == 6 && ids.is_sorted_by(|a, b| a < b), "{ids:?}");
 }
 
 #[test]
