@@ -167,6 +167,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(atoll_seed::cases(256))]
+
         #[test]
         fn an_entry_and_its_reversal_cancel(amounts in proptest::collection::vec(1_i128..i128::from(u64::MAX), 1..8)) {
             let mut postings: Vec<_> = amounts.iter().map(|nanos| posting(LedgerAccount::Cash, "USD", *nanos)).collect();

@@ -130,6 +130,8 @@ fn bookings_balance_and_a_void_undoes_them() {
 }
 
 proptest! {
+    #![proptest_config(atoll_seed::cases(256))]
+
     #[test]
     fn every_invoice_books_what_it_says(actions in 0..u128::from(u64::MAX), storage in 0..u128::from(u64::MAX)) {
         let invoice = content(actions, storage);

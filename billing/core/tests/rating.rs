@@ -225,6 +225,8 @@ fn any_rows() -> impl Strategy<Value = Vec<UsageRow>> {
 }
 
 proptest! {
+    #![proptest_config(atoll_seed::cases(256))]
+
     #[test]
     fn lines_sum_to_a_payable_total(rows in any_rows(), plan in prop_oneof![Just("developer"), Just("business")]) {
         let rated = rate_rows(&terms(plan), rows).unwrap();

@@ -121,7 +121,7 @@ fn times(spec: &Spec, from: i64, to: i64) -> Vec<Moment> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(atoll_seed::cases(128))]
 
     #[test]
     fn times_are_those_that_each_minute_looked_at_alone_says(

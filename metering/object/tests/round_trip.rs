@@ -47,7 +47,7 @@ fn object(entries: Vec<PositionedEntry>) -> UsageObject {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(atoll_seed::cases(64))]
     #[test]
     fn objects_round_trip(entries in entries()) {
         let object = object(entries);

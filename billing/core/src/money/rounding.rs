@@ -93,6 +93,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(atoll_seed::cases(256))]
+
         #[test]
         fn rounding_is_symmetric_and_within_half(numerator in any::<i64>(), denominator in 1_i64..) {
             let (n, d) = (BigInt::from(numerator), BigInt::from(denominator));

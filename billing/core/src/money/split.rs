@@ -50,6 +50,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(atoll_seed::cases(256))]
+
         #[test]
         fn conserves_the_total(total in any::<i128>(), weights in proptest::collection::vec(any::<u128>(), 1..20)) {
             prop_assume!(weights.iter().any(|weight| *weight > 0));

@@ -107,6 +107,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(atoll_seed::cases(256))]
+
         #[test]
         fn parts_sum_to_the_quantity(quantity in any::<u128>(), bounds in proptest::collection::btree_set(1_u128.., 0..6)) {
             let bounds: Vec<_> = bounds.into_iter().map(Some).chain([None]).collect();

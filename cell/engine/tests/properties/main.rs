@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use world::World;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(atoll_seed::cases(256))]
 
     #[test]
     fn every_life_keeps_the_promises(seed in any::<u64>(), steps in prop::collection::vec(step::any_step(), 1..120)) {

@@ -195,6 +195,8 @@ impl Store {
 }
 
 proptest! {
+    #![proptest_config(atoll_seed::cases(256))]
+
     #[test]
     fn everything_is_started_once(actions in actions()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

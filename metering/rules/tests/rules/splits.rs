@@ -148,6 +148,8 @@ fn derived(happenings: &[Happening], cuts: &[bool]) -> Sums {
 }
 
 proptest! {
+    #![proptest_config(atoll_seed::cases(256))]
+
     #[test]
     fn any_split_gives_the_recount_of_the_whole(
         happenings in happenings(),

@@ -85,7 +85,7 @@ fn plain(rows: Vec<(CubeKey, i128)>) -> crate::test_support::Plain {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(atoll_seed::cases(12))]
     #[test]
     fn the_cube_does_not_depend_on_how_objects_come(seed in any::<u64>()) {
         let mut random = StdRng::seed_from_u64(seed);
