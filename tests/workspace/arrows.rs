@@ -1,7 +1,8 @@
 //! The dependency arrows of docs/ARCHITECTURE.md, read off `cargo metadata`.
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What each crate of the workspace may use of the workspace, and of heavy outside crates. Dev-dependencies are free.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -11,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("atoll-rpc", &["atoll-api"]),
     ("atoll-object-store", &[]),
     ("atoll-sqlite", &[]),
+    ("atoll-seed", &[]),
     ("metering-rules", &["atoll-api", "atoll-internal-api"]),
     ("usage-object", &["atoll-internal-api"]),
     (
@@ -65,19 +67,37 @@ const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
     ("parquet", "usage-object"),
 ];
 
-/// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies.
+/// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies, however many crates
+/// are in between, nor among what builds them.
 const PURE: &[&str] = &["cell-engine", "schedule-spec", "metering-rules", "billing-core"];
-const IMPURE: &[&str] = &["tokio", "sqlx", "tonic", "rand", "hyper", "axum", "reqwest"];
+const IMPURE: &[&str] = &["tokio", "sqlx", "tonic", "rand", "hyper", "axum", "reqwest", "mio", "socket2"];
+/// A dependency for its files alone: no code of ours names it, so none of it is linked.
+const FILES_ONLY: &str = "temporalio-protos";
+
+/// `cargo metadata` of the workspace: `deps` with everything outside of it.
+fn metadata(deps: bool) -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let mut command = MetadataCommand::new();
+    let mut options = vec!["--offline".to_owned(), "--locked".to_owned()];
+    if deps {
+        // What other platforms need is not here.
+        options.extend(["--filter-platform".to_owned(), host()]);
+    } else {
+        command.no_deps();
+    }
+    command.manifest_path(manifest).other_options(options);
+    command.exec().expect("cargo metadata answers")
+}
+
+/// The platform that this is built on.
+fn host() -> String {
+    let printed = std::process::Command::new("rustc").arg("-vV").output().expect("rustc answers").stdout;
+    let printed = String::from_utf8(printed).expect("UTF-8");
+    printed.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host").to_owned()
+}
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let metadata = MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .other_options(["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .expect("cargo metadata answers");
-    metadata
+    metadata(false)
         .packages
         .into_iter()
         .map(|package| {
@@ -108,14 +128,61 @@ fn crates_use_only_what_the_map_allows() {
     }
 }
 
-#[test]
-fn pure_crates_stay_pure() {
-    let found = dependencies();
-    for name in PURE {
-        for impure in IMPURE {
-            assert!(!found[*name].contains(*impure), "{name} is pure and must not use {impure}");
+/// Everything that a crate is made of and built with, over any number of crates, with who brought it in.
+fn reach(metadata: &Metadata, root: &str) -> BTreeMap<String, String> {
+    let names: BTreeMap<_, _> =
+        metadata.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
+    let graph = metadata.resolve.as_ref().expect("the graph was asked for");
+    let nodes: BTreeMap<_, _> = graph.nodes.iter().map(|node| (&node.id, node)).collect();
+    let (start, _) = names.iter().find(|(_, name)| *name == root).expect("a crate of the workspace");
+    let mut open = vec![*start];
+    let mut found = BTreeMap::new();
+    while let Some(id) = open.pop() {
+        for dependency in &nodes[id].deps {
+            let name = &names[&dependency.pkg];
+            let shipped = dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
+            if shipped && name != FILES_ONLY && !found.contains_key(name) {
+                found.insert(name.clone(), names[id].clone());
+                open.push(&dependency.pkg);
+            }
         }
     }
+    found
+}
+
+#[test]
+fn pure_crates_stay_pure() {
+    let metadata = metadata(true);
+    for name in PURE {
+        let found = reach(&metadata, name);
+        assert!(!found.is_empty(), "{name} depends on nothing at all");
+        for impure in IMPURE {
+            let brought = found.get(*impure);
+            assert_eq!(brought, None, "{name} is pure and must not use {impure}, not even through others");
+        }
+    }
+}
+
+#[test]
+fn what_is_there_for_its_files_is_named_nowhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let named = FILES_ONLY.replace('-', "_");
+    let mut folders = vec![root];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in
+            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("readable").path())
+        {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&entry).expect("UTF-8");
+                assert!(!text.contains(&named), "{} uses {named}", entry.display());
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 5, "{read} files");
 }
 
 #[test]
