@@ -3,6 +3,7 @@
 #![allow(deprecated, reason = "fields that newer SDKs have stopped sending are still in use")]
 
 mod activities;
+mod activity_oracle;
 mod children;
 mod continue_as_new;
 mod external;
