@@ -19,6 +19,7 @@ mod residency;
 mod retention;
 mod side_rows;
 mod started;
+mod starts;
 mod supervision;
 mod tail;
 mod third_kind;
