@@ -1,7 +1,7 @@
 //! What every engine must pass, as one suite that takes the engine as a parameter.
 //!
-//! An engine's tests implement [`Engine`] and [`Storage`] and call [`run`]. Each case gets an empty
-//! storage of its own and prints its name; a failing case is named in the panic that ends the run.
+//! An engine's tests implement [`Engine`] and [`Storage`] and say `cell_store::conformance_tests!(engine);`, which makes
+//! one test of each case, named `<group>::<promise>`. Each case gets an empty storage of its own.
 //! To add a case: write `pub(super) async fn <promise>(cell: Cell)` in the file of its group and list it below.
 
 mod acquire;
@@ -63,8 +63,154 @@ pub struct CaseReport {
     pub failure: Option<String>,
 }
 
-macro_rules! cases {
-    ($($group:ident :: { $($case:ident),* $(,)? })*) => {
+/// One test of each case, in a module of each group, on the engine that the expression makes.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($engine:expr) => {
+        $crate::conformance_cases! { tests [$engine] }
+    };
+}
+
+/// Every case, made into tests or into a table.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_cases {
+    ($made:ident [$($argument:tt)*]) => { $crate::conformance_cases! { @$made [$($argument)*]
+        identity::{
+            opening_twice_keeps_identity_and_shard_count,
+            restart_keeps_identity_and_shard_count,
+            a_new_store_is_empty,
+        }
+        acquire::{
+            each_acquisition_raises_the_epoch_by_one,
+            epochs_survive_a_restart,
+            shards_are_acquired_independently_and_answered_in_order,
+            the_tail_begins_after_the_checkpoint,
+            an_unknown_shard_is_refused_and_nothing_changes,
+        }
+        append::{
+            accepted_rows_survive_a_restart,
+            repeated_append_is_accepted_once,
+            another_batch_at_a_taken_position_is_superseded,
+            superseded_shard_leaves_its_neighbours_accepted,
+            an_append_is_accepted_whole_or_not_at_all,
+            a_repeat_beside_new_rows_is_accepted,
+            behind_a_gap_the_log_went_back_and_its_neighbours_are_accepted,
+            malformed_appends_are_refused_and_nothing_is_written,
+            empty_calls_are_answered,
+            rows_of_any_size_come_back_unchanged,
+            many_rows_of_many_shards_in_one_call,
+        }
+        segments::{
+            they_stand_with_the_rows_of_an_accepted_append,
+            a_superseded_append_writes_none_and_its_neighbours_do,
+            a_repeat_writes_them_once,
+            a_late_repeat_brings_no_deleted_history_back,
+            they_join_what_checkpoints_write,
+            a_trim_leaves_them,
+            malformed_ones_are_refused_and_nothing_is_written,
+            many_of_many_shards_in_one_call,
+            they_are_found_by_their_first_event_in_order_with_holes,
+        }
+        fencing::{
+            a_stale_owner_collides_with_the_ownership_record,
+            a_stale_owner_collides_for_ever_also_after_a_trim,
+            a_stale_repeat_of_a_trimmed_row_is_superseded,
+            of_two_acquirers_one_gets_the_position,
+            the_old_owner_may_append_until_the_ownership_record_stands,
+            unknown_outcome_that_was_committed,
+            unknown_outcome_that_was_not_committed,
+        }
+        checkpoint::{
+            a_stale_checkpoint_changes_nothing,
+            several_slices_make_one_checkpoint,
+            a_repeated_slice_changes_nothing_more,
+            a_checkpoint_never_moves_back,
+            removals_come_before_writes,
+            a_snapshot_may_include_positions_that_the_tail_holds,
+            shards_do_not_see_each_other,
+            an_empty_slice_confirms_the_epoch,
+        }
+        trim::{
+            trim_deletes_up_to_the_checkpoint_only,
+            ownership_records_are_never_trimmed,
+            the_log_goes_on_after_everything_was_trimmed,
+            a_long_log_is_trimmed_whole,
+        }
+        entities::{
+            loads_answer_in_order_with_holes,
+            every_column_comes_back_unchanged,
+            keys_differ_in_every_part,
+            a_replaced_snapshot_is_gone,
+            many_entities_in_one_slice_and_one_load,
+        }
+        chunks::{
+            chunks_come_back_in_the_order_of_their_ids,
+            a_write_changes_only_the_chunks_it_names,
+            chunks_go_with_their_entity_and_no_other,
+            a_stale_checkpoint_leaves_chunks_alone,
+            many_chunks_of_many_entities,
+        }
+        history::{
+            segments_come_back_in_order,
+            a_range_answers_the_segments_that_overlap_it,
+            max_bytes_bounds_the_answer_but_for_one_segment,
+            a_segment_with_the_same_first_event_is_replaced,
+            deleting_a_run_deletes_its_history_and_no_other,
+        }
+        due::{
+            due_is_earliest_first_then_by_key,
+            due_keeps_to_limit_and_time,
+            a_changed_or_removed_wake_is_followed,
+            expired_answers_closed_entities_only,
+            negative_and_extreme_times_keep_their_order,
+        }
+        waiting::{
+            tasks_of_all_shards_come_in_one_order,
+            queues_do_not_see_each_other,
+            a_write_changes_only_the_tasks_it_names,
+            a_task_stands_in_one_place,
+            tasks_go_with_their_run_and_no_other,
+            they_change_with_their_run_or_not_at_all,
+            a_stale_checkpoint_leaves_them_alone,
+            the_same_run_name_in_two_shards_is_two_runs,
+        }
+        outbox::{
+            items_come_in_key_order_up_to_the_limit,
+            pages_follow_each_other,
+            pages_are_bounded_in_bytes_but_for_one_item,
+            the_same_key_replaces_and_done_removes,
+            a_late_confirmation_removes_no_newer_item,
+            an_older_item_replaces_no_newer_one,
+            a_replaced_item_keeps_the_time_of_the_first,
+            projections_do_not_see_each_other,
+            sizes_are_told_by_shard_and_projection,
+        }
+        metadata::{
+            a_record_is_written_when_its_version_rises,
+            records_are_listed_by_id_within_their_kind,
+            removing_is_idempotent_and_forgets_the_version,
+            records_survive_a_restart,
+        }
+        crash::{
+            between_append_and_acknowledgement,
+            between_the_slices_of_a_checkpoint,
+            between_checkpoint_and_trim,
+            during_a_checkpoint_slice,
+            during_recovery,
+        }
+    } };
+    (@tests [$engine:expr] $($group:ident :: { $($case:ident),* $(,)? })*) => {
+        $(mod $group {
+            #[allow(unused_imports, reason = "what the expression names")]
+            use super::*;
+            $(#[tokio::test]
+            async fn $case() {
+                $crate::conformance::run(&$engine, concat!(stringify!($group), "::", stringify!($case))).await;
+            })*
+        })*
+    };
+    (@table [] $($group:ident :: { $($case:ident),* $(,)? })*) => {
         &[$($(Case {
             name: concat!(stringify!($group), "::", stringify!($case)),
             run: |cell| Box::pin($group::$case(cell)),
@@ -72,144 +218,16 @@ macro_rules! cases {
     };
 }
 
-const CASES: &[Case] = cases! {
-    identity::{
-        opening_twice_keeps_identity_and_shard_count,
-        restart_keeps_identity_and_shard_count,
-        a_new_store_is_empty,
-    }
-    acquire::{
-        each_acquisition_raises_the_epoch_by_one,
-        epochs_survive_a_restart,
-        shards_are_acquired_independently_and_answered_in_order,
-        the_tail_begins_after_the_checkpoint,
-        an_unknown_shard_is_refused_and_nothing_changes,
-    }
-    append::{
-        accepted_rows_survive_a_restart,
-        repeated_append_is_accepted_once,
-        another_batch_at_a_taken_position_is_superseded,
-        superseded_shard_leaves_its_neighbours_accepted,
-        an_append_is_accepted_whole_or_not_at_all,
-        a_repeat_beside_new_rows_is_accepted,
-        behind_a_gap_the_log_went_back_and_its_neighbours_are_accepted,
-        malformed_appends_are_refused_and_nothing_is_written,
-        empty_calls_are_answered,
-        rows_of_any_size_come_back_unchanged,
-        many_rows_of_many_shards_in_one_call,
-    }
-    segments::{
-        they_stand_with_the_rows_of_an_accepted_append,
-        a_superseded_append_writes_none_and_its_neighbours_do,
-        a_repeat_writes_them_once,
-        a_late_repeat_brings_no_deleted_history_back,
-        they_join_what_checkpoints_write,
-        a_trim_leaves_them,
-        malformed_ones_are_refused_and_nothing_is_written,
-        many_of_many_shards_in_one_call,
-        they_are_found_by_their_first_event_in_order_with_holes,
-    }
-    fencing::{
-        a_stale_owner_collides_with_the_ownership_record,
-        a_stale_owner_collides_for_ever_also_after_a_trim,
-        a_stale_repeat_of_a_trimmed_row_is_superseded,
-        of_two_acquirers_one_gets_the_position,
-        the_old_owner_may_append_until_the_ownership_record_stands,
-        unknown_outcome_that_was_committed,
-        unknown_outcome_that_was_not_committed,
-    }
-    checkpoint::{
-        a_stale_checkpoint_changes_nothing,
-        several_slices_make_one_checkpoint,
-        a_repeated_slice_changes_nothing_more,
-        a_checkpoint_never_moves_back,
-        removals_come_before_writes,
-        a_snapshot_may_include_positions_that_the_tail_holds,
-        shards_do_not_see_each_other,
-        an_empty_slice_confirms_the_epoch,
-    }
-    trim::{
-        trim_deletes_up_to_the_checkpoint_only,
-        ownership_records_are_never_trimmed,
-        the_log_goes_on_after_everything_was_trimmed,
-        a_long_log_is_trimmed_whole,
-    }
-    entities::{
-        loads_answer_in_order_with_holes,
-        every_column_comes_back_unchanged,
-        keys_differ_in_every_part,
-        a_replaced_snapshot_is_gone,
-        many_entities_in_one_slice_and_one_load,
-    }
-    chunks::{
-        chunks_come_back_in_the_order_of_their_ids,
-        a_write_changes_only_the_chunks_it_names,
-        chunks_go_with_their_entity_and_no_other,
-        a_stale_checkpoint_leaves_chunks_alone,
-        many_chunks_of_many_entities,
-    }
-    history::{
-        segments_come_back_in_order,
-        a_range_answers_the_segments_that_overlap_it,
-        max_bytes_bounds_the_answer_but_for_one_segment,
-        a_segment_with_the_same_first_event_is_replaced,
-        deleting_a_run_deletes_its_history_and_no_other,
-    }
-    due::{
-        due_is_earliest_first_then_by_key,
-        due_keeps_to_limit_and_time,
-        a_changed_or_removed_wake_is_followed,
-        expired_answers_closed_entities_only,
-        negative_and_extreme_times_keep_their_order,
-    }
-    waiting::{
-        tasks_of_all_shards_come_in_one_order,
-        queues_do_not_see_each_other,
-        a_write_changes_only_the_tasks_it_names,
-        a_task_stands_in_one_place,
-        tasks_go_with_their_run_and_no_other,
-        they_change_with_their_run_or_not_at_all,
-        a_stale_checkpoint_leaves_them_alone,
-        the_same_run_name_in_two_shards_is_two_runs,
-    }
-    outbox::{
-        items_come_in_key_order_up_to_the_limit,
-        pages_follow_each_other,
-        pages_are_bounded_in_bytes_but_for_one_item,
-        the_same_key_replaces_and_done_removes,
-        a_late_confirmation_removes_no_newer_item,
-        an_older_item_replaces_no_newer_one,
-        a_replaced_item_keeps_the_time_of_the_first,
-        projections_do_not_see_each_other,
-        sizes_are_told_by_shard_and_projection,
-    }
-    metadata::{
-        a_record_is_written_when_its_version_rises,
-        records_are_listed_by_id_within_their_kind,
-        removing_is_idempotent_and_forgets_the_version,
-        records_survive_a_restart,
-    }
-    crash::{
-        between_append_and_acknowledgement,
-        between_the_slices_of_a_checkpoint,
-        between_checkpoint_and_trim,
-        during_a_checkpoint_slice,
-        during_recovery,
-    }
-};
+const CASES: &[Case] = conformance_cases! { table [] };
 
-/// Runs every case on the engine; panics at the end when one failed, and names those.
-pub async fn run(engine: Arc<dyn Engine>) {
-    let reports = report(engine).await;
-    let failed: Vec<String> = reports
-        .iter()
-        .filter_map(|report| Some(format!("{}: {}", report.name, report.failure.as_ref()?)))
-        .collect();
-    assert!(failed.is_empty(), "{} of {} cases failed:\n{}", failed.len(), reports.len(), failed.join("\n"));
+/// Runs one case on the engine, in an empty storage of its own. Panics when it fails, or when there is none of this name.
+pub async fn run(engine: &dyn Engine, name: &str) {
+    let case = CASES.iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"));
+    (case.run)(Cell::start(engine.fresh().await).await).await;
 }
 
 /// Runs every case on the engine and answers what became of each.
-pub async fn report(engine: Arc<dyn Engine>) -> Vec<CaseReport> {
+pub async fn report(engine: &dyn Engine) -> Vec<CaseReport> {
     let mut reports = Vec::with_capacity(CASES.len());
     for case in CASES {
         let cell = Cell::start(engine.fresh().await).await;

@@ -138,12 +138,13 @@ pub fn transient_tail(run: &Run) -> Vec<Bytes> {
 }
 
 /// Attributes of the STARTED event of a task that is started already.
-fn started_again(task: &StartedTask, identity: &str, scheduled_event_id: i64, history_bytes: u64) -> Attributes {
-    let worker = Worker {
-        request_id: &task.request_id,
-        identity,
-        version: task.worker_version.as_ref(),
-    };
+fn started_again(
+    task: &StartedTask,
+    identity: &str,
+    scheduled_event_id: i64,
+    history_bytes: u64,
+) -> Attributes {
+    let worker = Worker { request_id: &task.request_id, identity, version: task.worker_version.as_ref() };
     started_attributes(worker, &task.continue_as_new_reasons, scheduled_event_id, history_bytes)
 }
 

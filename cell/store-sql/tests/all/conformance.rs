@@ -1,7 +1,7 @@
 //! The suite that every engine passes.
 
 use async_trait::async_trait;
-use cell_store::conformance::{self, Engine, Storage};
+use cell_store::conformance::{Engine, Storage};
 use cell_store::{StoreError, Stores};
 use cell_store_sql::{SqliteOptions, SqliteStore};
 use std::sync::Arc;
@@ -40,7 +40,4 @@ impl Storage for StoredFile {
     }
 }
 
-#[tokio::test]
-async fn conforms() {
-    conformance::run(Arc::new(Sqlite)).await;
-}
+cell_store::conformance_tests!(Sqlite);

@@ -1,7 +1,7 @@
 //! Visibility: the suite that every engine passes, and what is SQLite's own.
 
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility, Synchronous};
-use cell_visibility::{VisibilityStore, conformance};
+use cell_visibility::VisibilityStore;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -12,19 +12,13 @@ fn options(directory: &TempDir, name: &str) -> SqliteOptions {
     options
 }
 
-#[tokio::test]
-async fn conforms() {
+async fn fresh() -> (TempDir, Arc<dyn VisibilityStore>) {
     let directory = TempDir::new().expect("a temporary directory");
-    let mut stores = 0;
-    conformance::run("sqlite", || {
-        stores += 1;
-        let options = options(&directory, &format!("{stores}.db"));
-        async {
-            Arc::new(SqliteVisibility::connect(options).await.expect("a store")) as Arc<dyn VisibilityStore>
-        }
-    })
-    .await;
+    let store = SqliteVisibility::connect(options(&directory, "visibility.db")).await.expect("a store");
+    (directory, Arc::new(store))
 }
+
+cell_visibility::conformance_tests!(fresh);
 
 #[tokio::test]
 async fn a_cell_database_is_no_visibility_database() {

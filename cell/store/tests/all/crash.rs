@@ -41,14 +41,16 @@ fn append(seq: u64) -> Append {
     Append { shard: ShardId(0), rows: vec![row], segments: Vec::new() }
 }
 
-#[tokio::test]
-async fn an_engine_that_syncs_conforms() {
-    conformance::run(Arc::new(Crashing(SyncMode::BeforeAnswer))).await;
+/// An engine that syncs.
+mod syncing {
+    use super::{Crashing, SyncMode};
+
+    cell_store::conformance_tests!(Crashing(SyncMode::BeforeAnswer));
 }
 
 #[tokio::test]
 async fn an_engine_that_never_syncs_is_found_out() {
-    let reports = conformance::report(Arc::new(Crashing(SyncMode::Never))).await;
+    let reports = conformance::report(&Crashing(SyncMode::Never)).await;
     let failed = |name: &str| reports.iter().any(|report| report.name == name && report.failure.is_some());
     for name in [
         "identity::restart_keeps_identity_and_shard_count",

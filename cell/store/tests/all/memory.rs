@@ -1,7 +1,7 @@
 //! The memory engine.
 
 use async_trait::async_trait;
-use cell_store::conformance::{self, Engine, Storage};
+use cell_store::conformance::{Engine, Storage};
 use cell_store::{MemoryStore, StoreError, Stores};
 use std::sync::Arc;
 
@@ -28,7 +28,4 @@ impl Storage for Held {
     }
 }
 
-#[tokio::test]
-async fn conforms() {
-    conformance::run(Arc::new(Memory)).await;
-}
+cell_store::conformance_tests!(Memory);

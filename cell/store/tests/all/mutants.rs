@@ -306,7 +306,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::OutboxCountsKeys, "outbox::sizes_are_told_by_shard_and_projection"),
         (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
     ] {
-        let reports = conformance::report(Arc::new(Mutant { broken, inner: MemoryStore::new() })).await;
+        let reports = conformance::report(&Mutant { broken, inner: MemoryStore::new() }).await;
         let noticed = reports.iter().find(|report| report.name == case).expect("the case exists");
         assert!(noticed.failure.is_some(), "{case} passed on an engine with {broken:?}");
     }

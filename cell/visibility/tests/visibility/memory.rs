@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use cell_visibility::{MemoryVisibility, VisibilityStore, conformance};
+use cell_visibility::{MemoryVisibility, VisibilityStore};
 
-#[tokio::test]
-async fn conforms() {
-    conformance::run("memory", || async { Arc::new(MemoryVisibility::new()) as Arc<dyn VisibilityStore> })
-        .await;
+async fn fresh() -> ((), Arc<dyn VisibilityStore>) {
+    ((), Arc::new(MemoryVisibility::new()))
 }
+
+cell_visibility::conformance_tests!(fresh);
