@@ -163,7 +163,17 @@ impl Cell {
 
     /// Calls a method of the frontend by its path.
     pub(crate) async fn call_raw(&self, path: &str, request: Bytes) -> Result<(), Status> {
-        self.client.call_raw(path, CallOptions::timeout(PATIENCE), request).await.map(drop)
+        self.call_raw_with(path, request, CallOptions::timeout(PATIENCE)).await
+    }
+
+    /// As `call_raw`, with metadata and a deadline.
+    pub(crate) async fn call_raw_with(
+        &self,
+        path: &str,
+        request: Bytes,
+        options: CallOptions,
+    ) -> Result<(), Status> {
+        self.client.call_raw(path, options, request).await.map(drop)
     }
 
     /// Calls `CellAdmin`.

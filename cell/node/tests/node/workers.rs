@@ -32,6 +32,32 @@ async fn tasks_do_not_go_to_workers_that_have_left() {
 }
 
 #[tokio::test]
+async fn activities_do_not_go_to_workers_that_have_left() {
+    on_each_engine(async |cell| {
+        for n in 0..20 {
+            let driver = Driver::new(cell, &format!("left-{n}"));
+            driver.start().await;
+            {
+                let mut leaving = Box::pin(driver.try_poll_activity());
+                tokio::select! {
+                    biased;
+                    _ = &mut leaving => panic!("there is nothing to do yet"),
+                    // By the time that this is answered, the poll before it has arrived.
+                    _ = driver.describe() => {}
+                }
+            }
+            driver.step(vec![driver.activity("a")]).await;
+            let outcome = tokio::time::timeout(Duration::from_secs(10), driver.poll_activity()).await;
+            let task = outcome.unwrap_or_else(|_| panic!("the activity of {} is lost", driver.workflow_id));
+            assert_eq!(task.attempt, 1, "nobody has tried it");
+            driver.complete_activity(&task).await;
+            driver.step(vec![done()]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_task_that_times_out_goes_to_another_worker() {
     on_each_engine(async |cell| {
         let driver = Driver::new(cell, "slow");

@@ -1,0 +1,323 @@
+//! Requests at a limit, which are taken, and one past it, which are not; and times at their extremes.
+//!
+//! The limits are literal here: they are the original's, and promised to clients.
+
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, execution, payloads, seconds};
+use atoll_api::call::{Code, MethodInfo, Status};
+use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
+use atoll_api::temporal::api::common::v1::{
+    Link, Memo, Payload, Payloads, Priority, RetryPolicy, WorkflowType,
+};
+use atoll_api::temporal::api::operatorservice::v1::operator_service;
+use atoll_api::temporal::api::query::v1::WorkflowQuery;
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_rpc::CallOptions;
+use prost::Message;
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
+use prost_types::Duration;
+
+/// Too short for a poll.
+const SHORT: std::time::Duration = std::time::Duration::from_secs(1);
+
+type Start = wf::StartWorkflowExecutionRequest;
+
+const ID: usize = 1_000;
+const BLOB: usize = 2 << 20;
+
+/// Sets a field of a start to so many bytes, or so many of something.
+type Set = fn(&mut Start, usize);
+
+/// Limits of a start: what is limited, by how much, and how to set it.
+const OF_A_START: &[(&str, usize, Set)] = &[
+    ("workflow_id", ID, |start, n| start.workflow_id = "w".repeat(n)),
+    ("workflow_type", ID, |start, n| start.workflow_type = Some(WorkflowType { name: "t".repeat(n) })),
+    ("task_queue", ID, |start, n| start.task_queue = Some(queue("q".repeat(n)))),
+    ("request_id", ID, |start, n| start.request_id = "r".repeat(n)),
+    ("identity", ID, |start, n| start.identity = "i".repeat(n)),
+    ("input", BLOB, |start, n| start.input = Some(weighing(n))),
+    ("memo", BLOB, |start, n| start.memo = Some(memo(n))),
+    ("user_metadata.summary", 400, |start, n| {
+        start.user_metadata = Some(UserMetadata { summary: Some(holding(n)), details: None });
+    }),
+    ("user_metadata.details", 20_000, |start, n| {
+        start.user_metadata = Some(UserMetadata { summary: None, details: Some(holding(n)) });
+    }),
+    ("links", 10, |start, n| start.links = vec![link(1); n]),
+    ("one link", 4_000, |start, n| {
+        let rest = link(1).encoded_len();
+        // The longer id has a longer length in front of it, and so have the messages around it.
+        start.links = (1..n).map(link).find(|link| link.encoded_len() == n).into_iter().collect();
+        assert_eq!(start.links.len(), 1, "{n} bytes, {rest} of them for the rest");
+    }),
+    ("priority.fairness_key", 64, |start, n| {
+        start.priority = Some(Priority { fairness_key: "f".repeat(n), ..Default::default() });
+    }),
+];
+
+fn queue(name: String) -> TaskQueue {
+    TaskQueue { name, ..Default::default() }
+}
+
+/// A payload of so many bytes of data.
+fn holding(bytes: usize) -> Payload {
+    Payload { data: vec![7; bytes].into(), ..Default::default() }
+}
+
+/// A payload whose encoding has so many bytes.
+fn payload(bytes: usize) -> Payload {
+    (0..8)
+        .map(|frame| holding(bytes - frame))
+        .find(|it| it.encoded_len() == bytes)
+        .expect("some payload weighs that")
+}
+
+fn weighing(bytes: usize) -> Payloads {
+    let of = |frame| Payloads { payloads: vec![payload(bytes - frame)] };
+    (2..10).map(of).find(|it| it.encoded_len() == bytes).expect("some payloads weigh that")
+}
+
+fn memo(bytes: usize) -> Memo {
+    let of = |frame| Memo { fields: [("m".to_owned(), payload(bytes - frame))].into_iter().collect() };
+    (2..20).map(of).find(|it| it.encoded_len() == bytes).expect("some memo weighs that")
+}
+
+fn link(workflow_id: usize) -> Link {
+    let event = WorkflowEvent {
+        namespace: "default".to_owned(),
+        workflow_id: "w".repeat(workflow_id),
+        run_id: "r".to_owned(),
+        ..Default::default()
+    };
+    Link { variant: Some(Variant::WorkflowEvent(event)) }
+}
+
+async fn start(cell: &Cell, id: &str, change: impl FnOnce(&mut Start)) -> Result<(), Status> {
+    let mut request = Driver::new(cell, id).start_request();
+    change(&mut request);
+    cell.call(rpc::START_WORKFLOW_EXECUTION, request).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_start_may_be_as_large_as_its_limits_and_no_larger() {
+    let cell = Cell::on(Engine::memory()).await;
+    for (at, (what, limit, set)) in OF_A_START.iter().enumerate() {
+        let taken = start(&cell, &format!("at-{at}"), |request| set(request, *limit)).await;
+        assert_eq!(taken, Ok(()), "{what} of {limit}");
+        let refused = start(&cell, &format!("past-{at}"), |request| set(request, limit + 1)).await;
+        let code = refused.map_err(|status| status.code);
+        assert_eq!(code, Err(Code::InvalidArgument), "{what} of {}", limit + 1);
+    }
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn calls_on_a_run_may_be_as_large_as_their_limits_and_no_larger() {
+    let cell = Cell::on(Engine::memory()).await;
+    let driver = Driver::new(&cell, "limited");
+    driver.start().await;
+    let signal = async |change: &dyn Fn(&mut wf::SignalWorkflowExecutionRequest)| {
+        let mut request = wf::SignalWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_execution: execution("limited", ""),
+            signal_name: "s".to_owned(),
+            ..Default::default()
+        };
+        change(&mut request);
+        cell.call(rpc::SIGNAL_WORKFLOW_EXECUTION, request).await.map(drop).map_err(|status| status.code)
+    };
+    for (size, expected) in [(0, Ok(())), (1, Err(Code::InvalidArgument))] {
+        assert_eq!(signal(&|it| it.signal_name = "s".repeat(ID + size)).await, expected, "name + {size}");
+        assert_eq!(
+            signal(&|it| it.request_id = "r".repeat(ID + size)).await,
+            expected,
+            "request id + {size}"
+        );
+        assert_eq!(signal(&|it| it.identity = "i".repeat(ID + size)).await, expected, "identity + {size}");
+        assert_eq!(signal(&|it| it.input = Some(weighing(BLOB + size))).await, expected, "input + {size}");
+        assert_eq!(signal(&|it| it.links = vec![link(1); 10 + size]).await, expected, "links + {size}");
+        let query = wf::QueryWorkflowRequest {
+            namespace: "default".to_owned(),
+            execution: execution("missing", ""),
+            query: Some(WorkflowQuery {
+                query_type: "q".to_owned(),
+                query_args: Some(weighing(BLOB + size)),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let refused = cell.call(rpc::QUERY_WORKFLOW, query).await.expect_err("no such workflow");
+        let code = if size == 0 { Code::NotFound } else { Code::InvalidArgument };
+        assert_eq!(refused.code, code, "query arguments + {size}");
+    }
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn a_run_takes_as_many_signals_as_its_limit() {
+    let mut site = crate::fixture::Site::new(Engine::memory());
+    std::sync::Arc::make_mut(&mut site.config.dynamic).run_limits.signals = Some(3);
+    let cell = site.start().await;
+    let driver = Driver::new(&cell, "signalled");
+    driver.start().await;
+    for name in ["a", "b", "c"] {
+        driver.signal(name).await;
+    }
+    let past = wf::SignalWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_execution: execution("signalled", ""),
+        signal_name: "d".to_owned(),
+        input: payloads("one too many"),
+        ..Default::default()
+    };
+    let refused = cell.call(rpc::SIGNAL_WORKFLOW_EXECUTION, past).await.expect_err("one too many");
+    assert_eq!(refused.code, Code::InvalidArgument, "{refused:?}");
+    cell.crash().await;
+}
+
+/// The original's, as clients were promised them.
+#[test]
+fn limits_are_the_originals() {
+    let limits = cell_shard::ShardConfig::default().limits;
+    let counts =
+        [limits.pending_activities, limits.pending_children, limits.buffered_events, limits.id_length];
+    assert_eq!(counts, [2_000, 2_000, 100, 1_000]);
+    assert_eq!(
+        (limits.signals, limits.history_events, limits.suggest_continue_events),
+        (10_000, 51_200, 4_096)
+    );
+    assert_eq!((limits.history_bytes, limits.suggest_continue_bytes), (50 << 20, 4 << 20));
+    assert_eq!((limits.blob, limits.buffered_bytes), (2 << 20, 2 << 20));
+    let frontend = cell_frontend::DynamicConfig::default();
+    assert_eq!((frontend.id_length, frontend.links, frontend.link_bytes), (1_000, 10, 4_000));
+    assert_eq!((frontend.blob_bytes, frontend.memo_bytes), (2 << 20, 2 << 20));
+}
+
+/// Sets a time of a start.
+type SetTime = fn(&mut Start, Option<Duration>);
+
+const TIMES_OF_A_START: &[(&str, SetTime)] = &[
+    ("workflow_execution_timeout", |start, time| start.workflow_execution_timeout = time),
+    ("workflow_run_timeout", |start, time| start.workflow_run_timeout = time),
+    ("workflow_task_timeout", |start, time| start.workflow_task_timeout = time),
+    ("retry_policy.initial_interval", |start, initial_interval| {
+        start.retry_policy = Some(RetryPolicy { initial_interval, ..Default::default() });
+    }),
+    ("retry_policy.maximum_interval", |start, maximum_interval| {
+        start.retry_policy =
+            Some(RetryPolicy { initial_interval: seconds(0), maximum_interval, ..Default::default() });
+    }),
+];
+
+/// Times that no clock shows, and whether a start with them makes sense.
+const EXTREMES: [(Duration, bool); 7] = [
+    (Duration { seconds: 0, nanos: 0 }, true),
+    (Duration { seconds: 315_576_000_000, nanos: 0 }, true),
+    (Duration { seconds: i64::MAX, nanos: 999_999_999 }, true),
+    (Duration { seconds: -1, nanos: 0 }, false),
+    (Duration { seconds: i64::MIN, nanos: 0 }, false),
+    (Duration { seconds: 1, nanos: -1 }, false),
+    (Duration { seconds: 0, nanos: i32::MIN }, false),
+];
+
+#[tokio::test]
+async fn times_of_a_start_may_be_extreme_and_not_negative() {
+    let cell = Cell::on(Engine::memory()).await;
+    for (field, (what, set)) in TIMES_OF_A_START.iter().enumerate() {
+        for (at, (time, makes_sense)) in EXTREMES.into_iter().enumerate() {
+            let outcome = start(&cell, &format!("{field}-{at}"), |request| set(request, Some(time))).await;
+            let code = outcome.map_err(|status| status.code);
+            let expected = if makes_sense { Ok(()) } else { Err(Code::InvalidArgument) };
+            assert_eq!(code, expected, "{what} of {time:?}");
+        }
+    }
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
+/// Every path to a duration in a message, some messages deep.
+fn durations(message: &MessageDescriptor, depth: usize) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for field in message.fields() {
+        let Kind::Message(inner) = field.kind() else { continue };
+        if field.is_map() || field.is_list() {
+            continue;
+        }
+        if inner.full_name() == "google.protobuf.Duration" {
+            found.push(vec![field.name().to_owned()]);
+        } else if depth > 0 {
+            let below = durations(&inner, depth - 1);
+            found.extend(below.into_iter().map(|path| [vec![field.name().to_owned()], path].concat()));
+        }
+    }
+    found
+}
+
+fn set(message: &mut DynamicMessage, path: &[String], time: Duration) {
+    let field = message.descriptor().get_field_by_name(&path[0]).expect("it was found");
+    if let [_] = path {
+        let Kind::Message(kind) = field.kind() else { unreachable!("it was found") };
+        let bytes = time.encode_to_vec();
+        let duration = DynamicMessage::decode(kind, bytes.as_slice()).expect("a duration");
+        message.set_field(&field, Value::Message(duration));
+    } else if let Value::Message(inner) = message.get_field_mut(&field) {
+        set(inner, &path[1..], time);
+    }
+}
+
+/// Whatever else a request lacks: no time in it does harm.
+#[tokio::test]
+async fn no_time_in_any_request_does_harm() {
+    let cell = Cell::on(Engine::memory()).await;
+    let mut sent = 0;
+    for method in rpc::METHODS.iter().chain(&operator_service::METHODS) {
+        let request =
+            atoll_api::descriptor_pool().get_message_by_name(method.request).expect("it is published");
+        for path in durations(&request, 3) {
+            for (time, _) in EXTREMES {
+                let mut message = DynamicMessage::new(request.clone());
+                fill(&mut message, method);
+                set(&mut message, &path, time);
+                // A poll would wait as long as it may.
+                let patience = if method.name.starts_with("Poll") { SHORT } else { PATIENCE };
+                let options = CallOptions::timeout(patience);
+                let outcome = cell.call_raw_with(method.path, message.encode_to_vec().into(), options).await;
+                let code = outcome.err().map(|status| status.code);
+                let harmless = !matches!(code, Some(Code::Internal | Code::Unknown | Code::DataLoss));
+                assert!(harmless, "{} with {path:?} of {time:?}: {code:?}", method.name);
+                sent += 1;
+            }
+        }
+    }
+    assert!(sent > 200, "{sent} requests");
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
+/// Gives every name and id a value, so that requests get as far as they can.
+fn fill(message: &mut DynamicMessage, method: &MethodInfo) {
+    let fields: Vec<_> = message.descriptor().fields().collect();
+    for field in fields {
+        if field.is_list() || field.is_map() || field.containing_oneof().is_some() {
+            continue;
+        }
+        match field.kind() {
+            Kind::String if Some(field.number()) == method.namespace_field => {
+                message.set_field(&field, Value::String("default".to_owned()));
+            }
+            Kind::String if field.name().ends_with("run_id") => {}
+            Kind::String => message.set_field(&field, Value::String("x".to_owned())),
+            Kind::Message(inner)
+                if ["TaskQueue", "WorkflowType", "WorkflowExecution"].contains(&inner.name()) =>
+            {
+                let name = if inner.name() == "WorkflowExecution" { "workflow_id" } else { "name" };
+                let mut named = DynamicMessage::new(inner);
+                named.set_field_by_name(name, Value::String("x".to_owned()));
+                message.set_field(&field, Value::Message(named));
+            }
+            _ => {}
+        }
+    }
+}
