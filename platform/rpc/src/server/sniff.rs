@@ -28,3 +28,38 @@ pub(super) async fn await_protocol(stream: &TcpStream, limit: Duration) -> bool 
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE, PREFACE, await_protocol};
+    use futures::poll;
+    use std::pin::pin;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, server) = tokio::join!(client, listener.accept());
+        (client.unwrap(), server.unwrap().0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_preface_may_come_in_pieces() {
+        let (mut client, server) = connected().await;
+        let mut known = pin!(await_protocol(&server, Duration::from_secs(60)));
+        let mut sent = 0;
+        for piece in PREFACE.chunks(7) {
+            assert!(poll!(&mut known).is_pending(), "{sent} bytes tell nothing");
+            client.write_all(piece).await.unwrap();
+            sent += piece.len();
+            // Until the piece has come.
+            while server.peek(&mut [0; PREFACE.len()]).await.unwrap() < sent {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::advance(PAUSE).await;
+        }
+        assert!(known.await, "the whole preface tells");
+    }
+}

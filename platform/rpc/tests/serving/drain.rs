@@ -1,20 +1,21 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use atoll_api::call::Code;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_rpc::{CallOptions, RawClient, Server, ServerConfig, ServerError};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{PATIENCE, client, frontend, serve, serve_with};
+use crate::fixture::{PATIENCE, client, frontend, serve, serve_with, watched};
 
 #[tokio::test]
 async fn running_calls_finish_and_new_ones_are_turned_away() {
-    let server = serve(frontend()).await;
+    let (frontend, arrivals) = watched();
+    let server = serve(frontend).await;
     let (client, address) = (client(&server), server.local_addr());
     let request = wf::PollActivityTaskQueueRequest::default();
     let running = client.call(workflow_service::POLL_ACTIVITY_TASK_QUEUE, &request, CallOptions::default());
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        arrivals.notified().await;
         server.shutdown().await;
     };
     let (answer, ()) = tokio::join!(running, stop);
@@ -31,13 +32,14 @@ async fn running_calls_finish_and_new_ones_are_turned_away() {
 
 #[tokio::test]
 async fn calls_that_never_finish_are_cut() {
-    let server = serve_with(frontend(), ServerConfig { drain_seconds: 1, ..Default::default() }).await;
+    let (frontend, arrivals) = watched();
+    let server = serve_with(frontend, ServerConfig { drain_seconds: 1, ..Default::default() }).await;
     let client = client(&server);
     let request = wf::PollWorkflowTaskQueueRequest::default();
     let running = client.call(workflow_service::POLL_WORKFLOW_TASK_QUEUE, &request, CallOptions::default());
     let begun = Instant::now();
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        arrivals.notified().await;
         server.shutdown().await;
     };
     let (answer, ()) = tokio::join!(running, stop);

@@ -12,13 +12,18 @@ use atoll_api::temporal::api::workflowservice::v1::{self as wf, WorkflowService,
 use atoll_rpc::{Dispatcher, DispatcherBuilder, RawClient, Server, ServerConfig, ServerHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Longest that anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers a few methods in ways that tests can tell apart.
-pub(crate) struct Frontend;
+#[derive(Default)]
+pub(crate) struct Frontend {
+    /// Told when a poll has come.
+    polled: Arc<Notify>,
+}
 
 #[async_trait]
 impl WorkflowService for Frontend {
@@ -61,6 +66,7 @@ impl WorkflowService for Frontend {
         _: &CallContext,
         _: wf::PollWorkflowTaskQueueRequest,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+        self.polled.notify_one();
         std::future::pending().await
     }
 
@@ -70,6 +76,7 @@ impl WorkflowService for Frontend {
         _: &CallContext,
         _: wf::PollActivityTaskQueueRequest,
     ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
+        self.polled.notify_one();
         tokio::time::sleep(Duration::from_millis(300)).await;
         Ok(wf::PollActivityTaskQueueResponse { activity_id: "late".to_owned(), ..Default::default() })
     }
@@ -106,7 +113,14 @@ impl WorkflowService for Frontend {
 
 /// A dispatcher of [`Frontend`].
 pub(crate) fn frontend() -> DispatcherBuilder {
-    Dispatcher::builder("frontend").service(workflow_service::raw(Arc::new(Frontend)))
+    watched().0
+}
+
+/// The same, and what is told when a poll has come to it.
+pub(crate) fn watched() -> (DispatcherBuilder, Arc<Notify>) {
+    let frontend = Frontend::default();
+    let polled = Arc::clone(&frontend.polled);
+    (Dispatcher::builder("frontend").service(workflow_service::raw(Arc::new(frontend))), polled)
 }
 
 /// Starts `dispatcher` with short limits.

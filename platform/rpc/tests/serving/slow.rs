@@ -30,20 +30,6 @@ async fn connections_that_say_nothing_whole_are_closed() {
 }
 
 #[tokio::test]
-async fn a_preface_may_come_in_pieces() {
-    let server = serve_with(frontend(), ServerConfig::default()).await;
-    let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    for piece in preface.chunks(7) {
-        stream.write_all(piece).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
-    let mut frame = [0; 9];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut frame)).await.expect("no answer").unwrap();
-    assert_eq!(frame[3], 4, "the server's settings come first");
-}
-
-#[tokio::test]
 async fn a_body_that_does_not_come_ends_the_call() {
     let server = serve_with(frontend(), impatient()).await;
     let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
