@@ -37,9 +37,19 @@ impl Cloud {
 
     /// Starts one that tenants reach at `ip`.
     fn start_on(folder: &Path, ip: &str) -> Self {
+        Self::start_with(folder, &["--data-dir", "data", "--ip", ip], "data/dev.json")
+    }
+
+    /// Starts one with these arguments, which writes its ready file there; temporary files of it go to `tmp`.
+    fn start_with(folder: &Path, arguments: &[&str], ready_file: &str) -> Self {
+        let temporary = folder.join("tmp");
+        std::fs::create_dir_all(&temporary).unwrap();
         let mut supervisor = Command::new(env!("CARGO_BIN_EXE_atoll"))
-            .args(["dev", "--data-dir", "data", "--ip", ip, "--gateway-port", "0", "--cloud-port", "0"])
+            .arg("dev")
+            .args(arguments)
+            .args(["--gateway-port", "0", "--cloud-port", "0"])
             .current_dir(folder)
+            .env("TMPDIR", temporary)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -58,7 +68,7 @@ impl Cloud {
             stderr.read_to_string(&mut problem).unwrap();
             panic!("did not start: {problem}");
         }
-        let ready_file = folder.join("data/dev.json");
+        let ready_file = folder.join(ready_file);
         let ready = read(&ready_file);
         Self { supervisor, stderr, ready_file, ready, printed }
     }
@@ -152,6 +162,27 @@ fn a_cloud_says_what_it_is_stops_when_told_and_comes_back_the_same() {
     assert_eq!(identity(&again.ready), before);
     again.signal(Signal::INT);
     again.gone();
+}
+
+#[test]
+fn an_ephemeral_cloud_is_where_it_was_told_to_say_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start_with(folder.path(), &["--ephemeral", "--ready-file", "here.json"], "here.json");
+    let mode = std::fs::metadata(&cloud.ready_file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let listed = atoll(folder.path(), &["account", "list", "--ready-file", "here.json"]);
+    assert!(listed.out.contains(cloud.ready["account_id"].as_str().unwrap()), "{listed:?}");
+    let made = ["namespace", "create", "orders", "--ready-file", "here.json"];
+    assert_eq!(atoll(folder.path(), &made).code, 0);
+    let stored = content(&folder.path().join("tmp"));
+    assert!(stored.keys().any(|path| path.extension().is_some_and(|it| it == "db")), "{:?}", stored.keys());
+
+    let processes = pids(&cloud.ready);
+    cloud.signal(Signal::TERM);
+    cloud.gone();
+    assert!(processes.iter().all(|pid| !is_alive(*pid)));
+    let left: Vec<PathBuf> = content(folder.path()).into_keys().collect();
+    assert_eq!(left, [folder.path().join("tmp").join("")], "the empty folder of temporary files");
 }
 
 #[test]
