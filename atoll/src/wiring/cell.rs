@@ -80,6 +80,7 @@ async fn start_on(
         visibility: Arc::clone(&stores.visibility),
         objects: super::objects::open(config.objects.as_deref())?,
         clock: clock(config.time_offset.as_deref())?,
+        ids: Arc::new(atoll_rpc::SystemIds),
         metrics: Some(metrics),
     };
     cell_node::start(node_config, deps).await.context("the cell does not start")

@@ -3,6 +3,7 @@
 use crate::queries::PendingQueries;
 use crate::status::status;
 use atoll_api::call::Status;
+use atoll_rpc::Ids;
 use cell_engine::{Command, Run, Workflows};
 use cell_matching::Matching;
 use cell_shard::{ShardError, ShardRuntime, Target};
@@ -17,13 +18,13 @@ pub(crate) struct Core {
     pub(crate) queries: PendingQueries,
     /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,
+    pub(crate) ids: Arc<dyn Ids>,
 }
 
 impl Core {
     /// A fresh id, not to be guessed.
-    #[allow(clippy::disallowed_methods, reason = "the node is the shell that pure code gets its ids from")]
     pub(crate) fn new_id(&self) -> Uuid {
-        Uuid::new_v4()
+        self.ids.next()
     }
 
     /// What a request addresses: the named run, or the current one.

@@ -7,6 +7,7 @@
 //! Invariants: an answer leaves only when the shards released it; nothing on the path of a call leaves the cell.
 
 mod admin;
+mod assembly;
 mod clock;
 mod config;
 mod core;
@@ -22,6 +23,7 @@ mod status;
 mod test_support;
 mod token;
 
+pub use assembly::Assembly;
 pub use config::{Access, AdminConfig, CellConfig};
 pub use node::{CellDeps, CellError, CellHandle, start};
 pub use projections::ProjectionConfig;

@@ -28,7 +28,8 @@ use cell_store::{
 };
 use prost::Message;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a slice wrote, to be marked clean when nothing changed meanwhile.
 struct Written {

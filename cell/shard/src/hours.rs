@@ -29,8 +29,9 @@ impl ShardRuntime {
             let to_boundary = u64::try_from(HOUR_MS - now.rem_euclid(HOUR_MS)).unwrap_or(0);
             let pause = MAX_SLEEP.min(self.config.retention_interval).min(Duration::from_millis(to_boundary));
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

@@ -431,6 +431,7 @@ impl ShardRuntime {
         self.tasks.wait().await;
         self.flush().await;
         tokio::select! {
+            biased;
             () = self.last_checkpoints() => {}
             // Somebody may come late: a checkpoint waits for what it shows to be durable.
             () = self.commit_on() => {}

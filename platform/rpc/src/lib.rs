@@ -5,7 +5,7 @@
 //! - [`Dispatcher`]: services and [`Interceptor`]s; every call passes [`Dispatcher::call`], whatever protocol it came by;
 //! - [`Server`]: gRPC, REST, health, reflection and merged HTTP routes on one port, with drain;
 //! - [`RawClient`]: unary calls to another piece;
-//! - [`Clock`] and [`wire_time`], [`config`], [`telemetry`] and [`Metrics`].
+//! - [`Clock`], [`Ids`] and [`wire_time`], [`config`], [`telemetry`] and [`Metrics`].
 //!
 //! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
 //!
@@ -18,6 +18,7 @@ mod clock;
 pub mod config;
 mod dispatch;
 mod grpc;
+mod ids;
 mod inherited;
 mod metrics;
 mod rest;
@@ -28,6 +29,7 @@ pub mod wire_time;
 pub use client::{CallOptions, InvalidAddress, RawClient};
 pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};
 pub use dispatch::{Dispatcher, DispatcherBuilder, DispatcherError, Fallback, Gate, Interceptor};
+pub use ids::{Ids, SeededIds, SystemIds};
 pub use inherited::{INHERITED_LISTENERS, inherited_listener};
 pub use metrics::{Metrics, MetricsError};
 /// A failed call as REST answers it.

@@ -65,8 +65,9 @@ impl Effects {
     pub(crate) async fn refill(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let pulls = tokio::select! {
-                pulls = self.matching.wants_more() => pulls,
+                biased;
                 () = stop.cancelled() => return,
+                pulls = self.matching.wants_more() => pulls,
             };
             for pull in pulls {
                 let (effects, stop) = (Arc::clone(&self), stop.clone());

@@ -102,6 +102,7 @@ impl Site {
             visibility: Arc::new(Gate { inner: visibility, closed: Arc::clone(&self.visibility_away) }),
             objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
             clock: Arc::new(self.clock.clone()),
+            ids: Arc::new(atoll_rpc::SystemIds),
             metrics: None,
         };
         let config = self.config.clone();

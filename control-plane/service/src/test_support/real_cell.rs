@@ -52,6 +52,7 @@ impl RealCell {
             visibility: Arc::new(MemoryVisibility::new()),
             objects: None,
             clock: Arc::new(clock),
+            ids: Arc::new(atoll_rpc::SystemIds),
             metrics: None,
         };
         let handle = cell_node::start(config, deps).await.unwrap();

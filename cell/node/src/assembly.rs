@@ -1,0 +1,284 @@
+//! Putting a cell together, without a listener: stores, shards, matching, frontend, `CellAdmin`.
+
+use crate::admin::Admin;
+use crate::clock::ShardClock;
+use crate::config::{Access, CellConfig};
+use crate::core::Core;
+use crate::effects::Effects;
+use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
+use crate::node::{CellDeps, CellError};
+use crate::ports::{NodeActivityTasks, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter};
+use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
+use crate::queries::PendingQueries;
+use crate::token::RequireToken;
+use atoll_api::temporal::api::operatorservice::v1::operator_service;
+use atoll_internal_api::cell::v1::cell_admin;
+use atoll_rpc::Dispatcher;
+use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
+use cell_frontend::namespaces::NamespaceRegistry;
+use cell_frontend::ports::{NamespaceWriter, Ports};
+use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend, LargeAnswers};
+use cell_matching::{Matching, MatchingConfig};
+use cell_shard::{EffectSink, Keeper, Projection, ShardConfig, ShardDeps, ShardRuntime};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A cell that runs and has no listener: calls go to its dispatchers. [`start`](crate::start) puts listeners before it; a
+/// simulation calls it as it is.
+///
+/// A cell that is dropped without [`shutdown`](Self::shutdown) goes on until its runtime ends, as one that is killed.
+pub struct Assembly {
+    frontend: Dispatcher,
+    admin: Option<Dispatcher>,
+    shards: Arc<ShardRuntime>,
+    stop: CancellationToken,
+    background: TaskTracker,
+}
+
+impl Assembly {
+    /// Recovers a cell from its stores. When this returns, it serves.
+    pub async fn open(config: &CellConfig, deps: &CellDeps) -> Result<Self, CellError> {
+        let registry = Arc::new(NamespaceRegistry::default());
+        let records =
+            Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
+        let clock = ShardClock(Arc::clone(&deps.clock));
+        for wanted in &config.namespaces {
+            let fresh =
+                || Fresh { id: deps.ids.next(), create_time: cell_shard::Clock::now(&clock).to_proto() };
+            reconcile(&records, &registry, wanted, fresh).await?;
+        }
+        let stop = CancellationToken::new();
+        let background = TaskTracker::new();
+        let parts = open(config, deps, &registry, &stop, &background).await?;
+        let keys = Arc::new(KeySet::default());
+        keys.replace(records.key_set().await?);
+        let frontend = frontend(config, deps, &registry, &records, &keys, &parts, &background)?;
+        let admin = admin(config, &registry, &records, &keys, &parts)?;
+        Ok(Self { frontend, admin, shards: parts.shards, stop, background })
+    }
+
+    /// Answers the published RPCs.
+    pub fn frontend(&self) -> &Dispatcher {
+        &self.frontend
+    }
+
+    /// Answers `CellAdmin`, where the cell has it.
+    pub fn admin(&self) -> Option<&Dispatcher> {
+        self.admin.as_ref()
+    }
+
+    /// Does at once what has come due by the cell's clock: wake-ups, seals of ended hours, deletions. They come by
+    /// themselves too, up to half a minute after a clock that jumps.
+    pub async fn catch_up(&self) -> Result<(), CellError> {
+        // What waits to be written since before the jump would look as if the store did not keep up.
+        self.shards.written().await?;
+        self.shards.turn_hours_all().await?;
+        self.shards.wake_all_due().await;
+        Ok(())
+    }
+
+    /// Writes what changed to the shards' rows and trims their logs, as a shard does when its log has grown.
+    pub async fn checkpoint(&self) -> Result<(), CellError> {
+        Ok(self.shards.checkpoint_all().await?)
+    }
+
+    /// Writes what is open and a last checkpoint, and ends every task. Nobody may call any more.
+    pub async fn shutdown(self) {
+        self.shards.shutdown().await;
+        self.stop.cancel();
+        self.background.close();
+        self.background.wait().await;
+    }
+}
+
+/// Shards and matching, recovered and connected.
+struct Parts {
+    shards: Arc<ShardRuntime>,
+    matching: Arc<Matching>,
+    clock: Arc<dyn cell_shard::Clock>,
+    visibility: Arc<VisibilityProjection>,
+    outbox: Arc<OutboxWatch>,
+}
+
+async fn open(
+    config: &CellConfig,
+    deps: &CellDeps,
+    registry: &Arc<NamespaceRegistry>,
+    stop: &CancellationToken,
+    background: &TaskTracker,
+) -> Result<Parts, CellError> {
+    let matching = Matching::new(MatchingConfig::default());
+    let effects = Effects::new(Arc::clone(&matching));
+    let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
+    let visibility = VisibilityProjection::new(
+        Arc::clone(&deps.visibility),
+        Arc::clone(registry),
+        Arc::clone(&clock),
+        config.projections.visibility_spool_bytes,
+        config.projections.tombstone_life,
+    );
+    let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
+    let mut usage = None;
+    if let Some(objects) = &deps.objects {
+        let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
+        let (metadata, now_ms) = (&*deps.stores.metadata, clock.now().millis());
+        let exporter = UsageExporter::new(
+            Manifest::of(metadata, &config.cell_id, &config.region, identity, now_ms).await?,
+            config.cell_id.clone(),
+            identity,
+            Arc::clone(objects),
+            Arc::clone(registry),
+            config.usage_interval,
+            config.projections.usage_spool_bytes,
+        );
+        projections.push(Arc::clone(&exporter) as Arc<dyn Projection>);
+        usage = Some(exporter);
+    }
+    let shards = ShardRuntime::open(
+        ShardConfig { limits: crate::limits::of(&config.dynamic), ..config.shards.clone() },
+        ShardDeps {
+            store: Arc::clone(&deps.stores.shards),
+            clock: Arc::clone(&clock),
+            namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
+            effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
+            projections,
+            kinds: cell_engine::Registry::default(),
+            seed: deps.ids.next().as_u128(),
+        },
+    )
+    .await?;
+    effects.connect(&shards);
+    let loops = Loops { keeper: shards.keeper(), stop, background };
+    if let Some(exporter) = usage {
+        loops.keep("usage export", move |stop| Arc::clone(&exporter).run(stop));
+    }
+    let lists = Arc::clone(&visibility);
+    loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
+    let lists = Arc::clone(&visibility);
+    loops.keep("tombstones", move |stop| Arc::clone(&lists).end_tombstones(stop));
+    let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
+    let watch = Arc::clone(&outbox);
+    loops.keep("outbox watch", move |stop| Arc::clone(&watch).run(stop));
+    loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
+    let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
+    loops.keep("matching's sweep", move |stop| {
+        let (matching, clock) = (Arc::clone(&swept), Arc::clone(&sweep_clock));
+        async move {
+            let sweep = matching.run_janitor(move || clock.now().millis());
+            stop.run_until_cancelled(sweep).await;
+        }
+    });
+    Ok(Parts { shards, matching, clock, visibility, outbox })
+}
+
+/// The loops of the node beside those of its shards.
+struct Loops<'a> {
+    keeper: &'a Arc<Keeper>,
+    stop: &'a CancellationToken,
+    background: &'a TaskTracker,
+}
+
+impl Loops<'_> {
+    fn keep<Loop: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: &'static str,
+        begin: impl Fn(CancellationToken) -> Loop + Send + Sync + 'static,
+    ) {
+        let (keeper, stop) = (Arc::clone(self.keeper), self.stop.clone());
+        self.background.spawn(async move {
+            keeper.keep(name, &stop, |_| {}, || begin(stop.clone())).await;
+        });
+    }
+}
+
+fn frontend(
+    config: &CellConfig,
+    deps: &CellDeps,
+    registry: &Arc<NamespaceRegistry>,
+    records: &Arc<CellRecords>,
+    keys: &Arc<KeySet>,
+    parts: &Parts,
+    background: &TaskTracker,
+) -> Result<Dispatcher, CellError> {
+    let core = Arc::new(Core {
+        shards: Arc::clone(&parts.shards),
+        matching: Arc::clone(&parts.matching),
+        queries: PendingQueries::default(),
+        tasks: background.clone(),
+        ids: Arc::clone(&deps.ids),
+    });
+    let writer = config
+        .manages_namespaces
+        .then(|| Arc::new(RecordWriter(Arc::clone(records))) as Arc<dyn NamespaceWriter>);
+    let cluster = cluster(config, parts);
+    let frontend = Arc::new(Frontend::new(Deps {
+        ports: Ports {
+            workflows: Arc::new(NodeWorkflows(Arc::clone(&core))),
+            workflow_tasks: Arc::new(NodeWorkflowTasks(Arc::clone(&core))),
+            activity_tasks: Arc::new(NodeActivityTasks(Arc::clone(&core))),
+            task_queues: Arc::new(NodeTaskQueues {
+                core: Arc::clone(&core),
+                clock: Arc::clone(&parts.clock),
+            }),
+            visibility: Arc::clone(&deps.visibility),
+            namespace_writer: writer,
+        },
+        namespaces: Arc::clone(registry),
+        config: Arc::clone(&config.dynamic),
+        features: Features { upsert_memo: true, ..Features::default() },
+        cluster: cluster.clone(),
+        clock: Arc::clone(&deps.clock),
+    }));
+    let (mode, internal) = match &config.access {
+        Access::Open => (AuthMode::Open, None),
+        Access::Keys { internal_token } => (
+            AuthMode::Keys(Arc::clone(keys)),
+            internal_token.as_ref().map(|token| InternalToken::new("cloud", token)),
+        ),
+    };
+    Ok(Dispatcher::builder("frontend")
+        .interceptor(Arc::new(CheckClientVersion::new(&cluster, config.dynamic.check_client_versions)))
+        .interceptor(Arc::new(Authenticate::new(mode.clone(), internal, Arc::clone(&deps.clock))))
+        .interceptor(Arc::new(Authorize::new(&mode, Arc::clone(registry))))
+        .service(LargeAnswers::before(Arc::clone(&frontend)))
+        .service(operator_service::raw(frontend as _))
+        .build()?)
+}
+
+fn admin(
+    config: &CellConfig,
+    registry: &Arc<NamespaceRegistry>,
+    records: &Arc<CellRecords>,
+    keys: &Arc<KeySet>,
+    parts: &Parts,
+) -> Result<Option<Dispatcher>, CellError> {
+    let Some(admin) = &config.admin else { return Ok(None) };
+    let service = Admin {
+        cell_id: config.cell_id.clone(),
+        records: Arc::clone(records),
+        registry: Arc::clone(registry),
+        keys: Arc::clone(keys),
+        shards: Arc::clone(&parts.shards),
+        visibility: Arc::clone(&parts.visibility),
+        outbox: Arc::clone(&parts.outbox),
+    };
+    Ok(Some(
+        Dispatcher::builder("cell_admin")
+            .descriptors(atoll_internal_api::descriptor_pool())
+            .interceptor(Arc::new(RequireToken::new(&admin.token)))
+            .service(cell_admin::raw(Arc::new(service)))
+            .build()?,
+    ))
+}
+
+fn cluster(config: &CellConfig, parts: &Parts) -> ClusterInfo {
+    let identity = parts.shards.identity();
+    ClusterInfo {
+        cluster_name: config.cell_id.clone(),
+        history_shard_count: identity.shard_count,
+        persistence_store: config.store_kind.to_owned(),
+        visibility_store: config.store_kind.to_owned(),
+        ..ClusterInfo::lone(identity.incarnation.to_string(), config.listen.to_string())
+    }
+}
