@@ -17,7 +17,8 @@ pub fn total(objects: PathBuf) -> Totals {
     }
     for (shard, mut files) in shards {
         files.sort();
-        let mut watermark = 0;
+        // Log rows count from one.
+        let mut watermark = 1;
         for file in files {
             let object =
                 usage_object::decode(std::fs::read(&file).expect("readable").into()).expect("a usage object");

@@ -1,0 +1,79 @@
+//! What clients and workers were told: what the cell must hold to, whatever happened to it.
+
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use prost::Message;
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Everything that was acknowledged, handed out or shown. Outlives the cell.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Run id by workflow id, of starts that were acknowledged.
+    pub(crate) started: BTreeMap<String, String>,
+    /// Signals that were acknowledged, by workflow id: their numbers.
+    pub(crate) signalled: BTreeMap<String, Vec<usize>>,
+    /// How often each attempt of an activity was handed to a worker: by run id, activity id and attempt.
+    pub(crate) handed_out: BTreeMap<(String, String, i32), u32>,
+    /// Activities whose completion was acknowledged, by run id and activity id.
+    pub(crate) completed: BTreeMap<(String, String), u32>,
+    /// Digests of events that somebody saw as durable, by run id and event id.
+    seen: BTreeMap<(String, i64), (u64, String)>,
+    /// What the cell has already broken.
+    pub(crate) broken: Vec<String>,
+    /// Calls by outcome, for the floors that say that a simulation was one.
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+}
+
+impl Ledger {
+    /// A promise was broken.
+    pub(crate) fn broke(&mut self, what: String) {
+        self.broken.push(what);
+    }
+
+    /// Counts an acknowledged call.
+    pub(crate) fn count(&mut self, call: &'static str) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+
+    /// A start was acknowledged; it names the same run however often it is asked.
+    pub(crate) fn start_acknowledged(&mut self, workflow_id: &str, run_id: &str) {
+        match self.started.get(workflow_id) {
+            Some(known) if known != run_id => {
+                let what = format!("start of {workflow_id} answered run {known}, then {run_id}");
+                self.broke(what);
+            }
+            Some(_) => {}
+            None => {
+                self.started.insert(workflow_id.to_owned(), run_id.to_owned());
+            }
+        }
+    }
+
+    /// Somebody saw an event as part of a history.
+    pub(crate) fn saw(&mut self, run_id: &str, event: &HistoryEvent) {
+        let digest = xxh3_64(&event.encode_to_vec());
+        let shown = format!("{:?}", event.event_type());
+        match self.seen.get(&(run_id.to_owned(), event.event_id)) {
+            Some((known, before)) if *known != digest => {
+                let what =
+                    format!("event {} of run {run_id} was {before} and became {shown}", event.event_id);
+                self.broke(what);
+            }
+            Some(_) => {}
+            None => {
+                self.seen.insert((run_id.to_owned(), event.event_id), (digest, shown));
+            }
+        }
+    }
+
+    /// Events of runs that were seen and are not in the final history, which `len` answers by run id.
+    pub(crate) fn vanished(&self, mut len: impl FnMut(&str) -> i64) -> Vec<String> {
+        self.seen
+            .iter()
+            .filter(|((run_id, event_id), _)| *event_id > len(run_id))
+            .map(|((run_id, event_id), (_, shown))| {
+                format!("event {event_id} ({shown}) of run {run_id} vanished")
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! A whole cell under one seed: faults, kills, clock jumps, and a check of everything it promised.
+//!
+//! Owns: the world that decides order, faults, ids and time by a seed; model clients and workers; the checks. Does not own:
+//! any behaviour of the cell, which is the product's own code, assembled by `cell-node` over a store that forgets what was
+//! not synced.
+//!
+//! A simulation is a [plan](plan::Plan) drawn from the seed (workflows, workers, kills, weather) and several lives of one
+//! cell. A life is a runtime with paused time and one thread; a kill drops it in the middle of a step. The
+//! [ledger](ledger::Ledger) outlives them: what was acknowledged must stand, what was shown must stay. After the last life
+//! every history is read, every run is deleted by retention, and usage is counted.
+//!
+//! To run again what failed: `cargo run --release -p cell-simulation -- --seed N --trace`. Many seeds:
+//! `cargo run --release -p cell-simulation -- --from 0 --count 10000`.
+//!
+//! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in `checks`.
+//!
+//! Invariants: nothing here reads a clock or a random source but the world's; two runs of a seed note the same steps.
+
+mod calls;
+mod checks;
+mod clients;
+mod clock;
+mod ledger;
+mod plan;
+mod script;
+mod simulation;
+mod sinks;
+mod store;
+mod workers;
+mod world;
+
+pub use simulation::{Outcome, run};

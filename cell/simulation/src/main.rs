@@ -1,0 +1,67 @@
+//! Runs seeds and says which of them broke a promise.
+
+use cell_simulation::{Outcome, run};
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Simulates whole cells, one a seed.
+#[derive(Parser)]
+struct Arguments {
+    /// One seed, as printed by a failure.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Prints every step.
+    #[arg(long)]
+    trace: bool,
+    /// The first of many seeds.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    count: u64,
+    /// How many at once.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(seed) = arguments.seed {
+        let outcome = run(seed, arguments.trace);
+        outcome.trace.iter().for_each(|line| println!("{line}"));
+        println!("{:?}", outcome.calls);
+        return report(&outcome);
+    }
+    let end = arguments.from.saturating_add(arguments.count);
+    let next = AtomicU64::new(arguments.from);
+    let failed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let outcome = run(seed, false);
+                    if report(&outcome) == ExitCode::FAILURE {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    println!("{} seeds, {failed} failed", arguments.count);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn report(outcome: &Outcome) -> ExitCode {
+    if outcome.broken.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("seed {} (again: --seed {} --trace):", outcome.seed, outcome.seed);
+    outcome.broken.iter().for_each(|what| println!("  {what}"));
+    ExitCode::FAILURE
+}
