@@ -13,7 +13,8 @@ use cell_engine::commands::{
     RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, TaskRef,
 };
 use cell_engine::{
-    Command, Context, CurrentRun, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View, Workflows,
+    Command, Context, CurrentRun, Entity, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View,
+    Workflows,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl Workflow {
             namespace_id: self.namespace.id,
             workflow_id: &self.id,
             current: self.current.as_ref(),
+            current_run: None,
             run: self.run.as_ref(),
         };
         let mut context = Context {
@@ -64,13 +66,10 @@ impl Workflow {
     fn apply(&mut self, transitions: &[Transition]) {
         for transition in transitions {
             let key = || -> EntityKey { transition.entity.clone() };
-            match transition.entity.kind {
-                EntityKind::CURRENT_RUN => {
-                    self.current.get_or_insert_with(|| CurrentRun::new(key())).apply(transition);
-                }
-                EntityKind::WORKFLOW_RUN => {
-                    self.run.get_or_insert_with(|| Run::new(key())).apply(transition);
-                }
+            if transition.entity.kind == EntityKind::CURRENT_RUN {
+                self.current.get_or_insert_with(|| CurrentRun::new(key())).apply(transition);
+            } else {
+                self.run.get_or_insert_with(|| Run::new(key())).apply(transition);
             }
         }
     }

@@ -106,11 +106,6 @@ impl World {
         }
     }
 
-    /// Steps that the life has taken.
-    pub(crate) fn life_steps(&self) -> u64 {
-        self.inner.life.lock().steps
-    }
-
     /// One step over a seam: waits or fails as the weather has it; a step at which the cell is killed never ends.
     pub(crate) async fn step(&self, what: &str, weather: Weather) -> Fate {
         if self.count(what) {

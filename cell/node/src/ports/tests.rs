@@ -43,7 +43,13 @@ impl Process {
         effects.connect(&shards);
         let stop = CancellationToken::new();
         tokio::spawn(effects.refill(stop.clone()));
-        let core = Core { shards, matching, queries: PendingQueries::default(), tasks: TaskTracker::new() };
+        let core = Core {
+            shards,
+            matching,
+            queries: PendingQueries::default(),
+            tasks: TaskTracker::new(),
+            ids: Arc::new(atoll_rpc::SeededIds::new(1)),
+        };
         let core = Arc::new(core);
         Self {
             workflow_tasks: NodeWorkflowTasks(Arc::clone(&core)),

@@ -7,7 +7,9 @@ use crate::fixture::{Cell, Engine, PATIENCE, Site, named};
 use atoll_api::call::{Code, MethodInfo, Status};
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
-use atoll_internal_api::cell::v1::{ApplyKeySetRequest, Grant, KeyRecord, NamespaceSpec, cell_admin};
+use atoll_internal_api::cell::v1::{
+    AccountRole, ApplyKeySetRequest, Grant, KeyRecord, NamespaceSpec, cell_admin,
+};
 use atoll_rpc::CallOptions;
 use cell_node::Access;
 use prost_types::Timestamp;
@@ -122,7 +124,7 @@ const OPERATOR_SERVICE: &[(&str, [Gets; 12])] = &[
     ("UpdateNexusEndpoint", OPERATOR), ("DeleteNexusEndpoint", OPERATOR), ("ListNexusEndpoints", OPERATOR),
 ];
 
-fn key(id: &str, account: &str, role: &str, in_namespace: &str) -> KeyRecord {
+fn key(id: &str, account: &str, role: AccountRole, in_namespace: &str) -> KeyRecord {
     let namespaces = [("orders.acct1".to_owned(), in_namespace.to_owned())];
     KeyRecord {
         key_id: id.to_owned(),
@@ -130,7 +132,7 @@ fn key(id: &str, account: &str, role: &str, in_namespace: &str) -> KeyRecord {
         account_id: account.to_owned(),
         principal: format!("user-of-{id}"),
         grant: Some(Grant {
-            account_role: role.to_owned(),
+            account_role: role.into(),
             namespaces: namespaces.into_iter().filter(|(_, role)| !role.is_empty()).collect(),
         }),
         ..KeyRecord::default()
@@ -146,15 +148,15 @@ async fn guarded() -> Cell {
     let long_past = Some(Timestamp { seconds: 1, nanos: 0 });
     let cell = site.start().await;
     let keys = vec![
-        KeyRecord { expires_at: long_past, ..key("expired", "acct1", "admin", "admin") },
-        KeyRecord { disabled: true, ..key("disabled", "acct1", "admin", "admin") },
+        KeyRecord { expires_at: long_past, ..key("expired", "acct1", AccountRole::Admin, "admin") },
+        KeyRecord { disabled: true, ..key("disabled", "acct1", AccountRole::Admin, "admin") },
         // A grant that reaches into another account counts for nothing.
-        key("foreign", "acct2", "admin", "admin"),
-        key("nobody", "acct1", "developer", ""),
-        key("reader", "acct1", "read", "read"),
-        key("writer", "acct1", "read", "write"),
-        key("manager", "acct1", "read", "admin"),
-        key("admin", "acct1", "admin", ""),
+        key("foreign", "acct2", AccountRole::Admin, "admin"),
+        key("nobody", "acct1", AccountRole::Developer, ""),
+        key("reader", "acct1", AccountRole::Read, "read"),
+        key("writer", "acct1", AccountRole::Read, "write"),
+        key("manager", "acct1", AccountRole::Read, "admin"),
+        key("admin", "acct1", AccountRole::Admin, ""),
     ];
     let request = ApplyKeySetRequest { generation: 1, keys };
     cell.admin(cell_admin::APPLY_KEY_SET, request).await.expect("keys are taken");

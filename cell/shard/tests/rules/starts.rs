@@ -13,7 +13,8 @@ const ACTIVITY: i64 = 5;
 
 /// What a worker takes who polls for the activity that waits.
 async fn take_activity(cell: &Cell) -> RecordActivityStarted {
-    let dispatch = cell.runtime.read(&current("w"), |view| {
+    let target = current("w");
+    let dispatch = cell.runtime.read(&target, |view| {
         view.run.expect("it was started").effects().find_map(|effect| match effect.kind {
             EffectKind::DispatchActivity(dispatch) => Some((dispatch.scheduled_event_id, dispatch.stamp)),
             _ => None,
@@ -45,7 +46,8 @@ async fn the_start_of_an_activity_waits_for_its_own_record() {
     let again = cell.rebuilt().await;
     let taken = again.run("w", take_activity(&again).await).await.unwrap();
     assert_eq!(taken.attempt, 1);
-    let idle = again.runtime.read(&current("w"), |view| view.run.expect("open").effects().next().is_none());
+    let target = current("w");
+    let idle = again.runtime.read(&target, |view| view.run.expect("open").effects().next().is_none());
     assert!(idle.await.unwrap(), "it is offered no more");
 
     gate.release();

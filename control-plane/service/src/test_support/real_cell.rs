@@ -43,6 +43,7 @@ impl RealCell {
             manages_namespaces: false,
             dynamic: Arc::new(DynamicConfig::default()),
             usage_interval: Duration::from_secs(60),
+            projections: cell_node::ProjectionConfig::default(),
             shards: ShardConfig { shard_count: 1, ..ShardConfig::default() },
             store_kind: "memory",
             drain: Duration::from_secs(1),
