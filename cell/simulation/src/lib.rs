@@ -14,7 +14,8 @@
 //!
 //! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in `checks`.
 //!
-//! Invariants: nothing here reads a clock or a random source but the world's; two runs of a seed note the same steps.
+//! Invariants: nothing here reads a clock or a random source but the world's. Not yet: what is due in one millisecond may
+//! come in another order in another run of a seed, where the cell still iterates over maps with random hashes.
 
 mod calls;
 mod checks;

@@ -1,4 +1,4 @@
-//! A hundred seeds, and that a seed names what happens.
+//! A hundred seeds.
 
 use cell_simulation::run;
 
@@ -27,16 +27,4 @@ fn a_cell_keeps_its_promises_whatever_happens() {
         failed.join("\n")
     );
     assert!(calls > 20 * seeds().count() as u64, "the simulations hardly did anything: {calls} calls");
-}
-
-#[test]
-fn a_seed_names_everything_that_happens() {
-    for seed in [1, 2, 3, 5, 8] {
-        let (first, again) = (run(seed, true), run(seed, true));
-        let differs = first.trace.iter().zip(&again.trace).position(|(one, other)| one != other);
-        if let Some(at) = differs {
-            panic!("seed {seed}: {} and then {}", first.trace[at], again.trace[at]);
-        }
-        assert_eq!((first.digest, first.trace.len()), (again.digest, again.trace.len()), "seed {seed}");
-    }
 }

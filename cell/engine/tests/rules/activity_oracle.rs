@@ -116,7 +116,12 @@ impl Model {
     fn pass(&mut self, now: Ms, grace: bool) {
         let Some((_, next)) = self.next() else { return };
         match next {
-            Next::TookTooLong | Next::Silent if grace => {}
+            // The limit of the whole holds all the same.
+            Next::NotTaken | Next::TookTooLong | Next::Silent if grace => {
+                if self.options.schedule_to_close.is_some_and(|limit| self.scheduled + limit <= now) {
+                    self.end(End::TimedOut(TimeoutType::ScheduleToClose, RetryState::NonRetryableFailure));
+                }
+            }
             Next::NotTaken => {
                 self.end(End::TimedOut(TimeoutType::ScheduleToStart, RetryState::NonRetryableFailure));
             }

@@ -5,9 +5,7 @@
 use crate::fixture::{Cell, Driver, Engine, PATIENCE, execution, payloads, seconds};
 use atoll_api::call::{Code, MethodInfo, Status};
 use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
-use atoll_api::temporal::api::common::v1::{
-    Link, Memo, Payload, Payloads, Priority, RetryPolicy, WorkflowType,
-};
+use atoll_api::temporal::api::common::v1::{Link, Memo, Payload, Payloads, Priority, WorkflowType};
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
@@ -195,20 +193,13 @@ fn limits_are_the_originals() {
     assert_eq!((frontend.blob_bytes, frontend.memo_bytes), (2 << 20, 2 << 20));
 }
 
-/// Sets a time of a start.
+/// Sets a time of a start. Those of a retry policy are held against the original's answers in the frontend's tests.
 type SetTime = fn(&mut Start, Option<Duration>);
 
 const TIMES_OF_A_START: &[(&str, SetTime)] = &[
     ("workflow_execution_timeout", |start, time| start.workflow_execution_timeout = time),
     ("workflow_run_timeout", |start, time| start.workflow_run_timeout = time),
     ("workflow_task_timeout", |start, time| start.workflow_task_timeout = time),
-    ("retry_policy.initial_interval", |start, initial_interval| {
-        start.retry_policy = Some(RetryPolicy { initial_interval, ..Default::default() });
-    }),
-    ("retry_policy.maximum_interval", |start, maximum_interval| {
-        start.retry_policy =
-            Some(RetryPolicy { initial_interval: seconds(0), maximum_interval, ..Default::default() });
-    }),
 ];
 
 /// Times that no clock shows, and whether a start with them makes sense.
