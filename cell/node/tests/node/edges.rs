@@ -2,7 +2,7 @@
 //!
 //! The limits are literal here: they are the original's, and promised to clients.
 
-use crate::fixture::{Cell, Driver, Engine, PATIENCE, execution, payloads, seconds};
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, execution, payloads};
 use atoll_api::call::{Code, MethodInfo, Status};
 use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
 use atoll_api::temporal::api::common::v1::{Link, Memo, Payload, Payloads, Priority, WorkflowType};
