@@ -71,8 +71,6 @@ impl Assembly {
     /// Does at once what has come due by the cell's clock: wake-ups, seals of ended hours, deletions. They come by
     /// themselves too, up to half a minute after a clock that jumps.
     pub async fn catch_up(&self) -> Result<(), CellError> {
-        // What waits to be written since before the jump would look as if the store did not keep up.
-        self.shards.written().await?;
         self.shards.turn_hours_all().await?;
         self.shards.wake_all_due().await;
         Ok(())

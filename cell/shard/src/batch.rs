@@ -22,7 +22,8 @@ pub(crate) struct OpenBatch {
     /// Sequence number of the row that the next record goes to.
     next_seq: u64,
     bytes: usize,
-    opened_at: Time,
+    /// Since when somebody waits for something in it.
+    waited_for_since: Option<Time>,
     /// Ordinal of the last record in the batch.
     last_ordinal: u64,
     /// Effects in the order they came to be wanted.
@@ -60,7 +61,7 @@ impl OpenBatch {
             weights: Vec::new(),
             next_seq,
             bytes: 0,
-            opened_at: Time(0),
+            waited_for_since: None,
             last_ordinal: 0,
             effects: Vec::new(),
             facts: DurableBatch::default(),
@@ -79,9 +80,15 @@ impl OpenBatch {
         self.bytes + self.beside_current + self.current.as_ref().map_or(0, RowBuilder::len)
     }
 
-    /// When the first record was added; meaningless while empty.
-    pub(crate) fn opened_at(&self) -> Time {
-        self.opened_at
+    /// Since when somebody waits for something in it. What nobody waits for may stand here for a while: that says nothing
+    /// of whether the store keeps up.
+    pub(crate) fn waited_for_since(&self) -> Option<Time> {
+        self.waited_for_since
+    }
+
+    /// Somebody waits for what was added last.
+    pub(crate) fn waited_for(&mut self, now: Time) {
+        self.waited_for_since.get_or_insert(now);
     }
 
     /// Where the next record will stand.
@@ -103,7 +110,6 @@ impl OpenBatch {
         }
         let at = Time(record.at_ns);
         if self.is_empty() {
-            self.opened_at = at;
             self.facts.from_seq = self.next_seq;
         }
         let position = self.next_position();

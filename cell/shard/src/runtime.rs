@@ -228,6 +228,7 @@ impl ShardRuntime {
                     prior
                 }
                 Release::Durable | Release::Owned => {
+                    state.log.open.waited_for(now);
                     self.wrote(shard, &state);
                     ordinal
                 }
@@ -263,19 +264,6 @@ impl ShardRuntime {
             self.confirm_ownership(shard, term).await?;
         }
         Ok(seen)
-    }
-
-    /// Waits until everything that was applied so far is durable.
-    pub async fn written(&self) -> Result<(), ShardError> {
-        for shard in &self.shards {
-            let wait = {
-                let mut state = shard.state.lock();
-                let applied = state.log.applied;
-                state.log.wait_for(applied)
-            };
-            self.released(shard, wait).await?;
-        }
-        Ok(())
     }
 
     /// Notes usage that no transition causes (a query). Does not wait: a crash may lose it, in the
@@ -361,9 +349,9 @@ impl ShardRuntime {
 
     /// Refuses before anything is applied when the store does not keep up.
     fn admit(&self, shard: &Shard, state: &ShardState, now: Time) -> Result<(), ShardError> {
-        let age = now.0.saturating_sub(state.log.open.opened_at().0);
-        let too_old =
-            !state.log.open.is_empty() && i128::from(age) > self.config.batch_age.as_nanos() as i128;
+        let since = state.log.open.waited_for_since();
+        let age = since.map_or(0, |since| now.0.saturating_sub(since.0));
+        let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
         if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {
             shard.metrics.overloaded.increment(1);
             return Err(ShardError::Overloaded(state.id));

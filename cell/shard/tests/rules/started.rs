@@ -101,3 +101,12 @@ async fn a_lost_start_is_dispatched_again_and_its_answer_refused() {
     assert!(matches!(&refused, ShardError::Rejected(why) if *why == gone), "{refused}");
     again.run("w", answer(&task, vec![])).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_waits_for_company_says_nothing_of_the_store() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    cell.run("w", take_first_task()).await.unwrap();
+    cell.clock.step(10 * SECOND);
+    cell.run("w", signal("s")).await.expect("the store keeps up");
+}
