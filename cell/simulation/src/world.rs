@@ -151,7 +151,7 @@ impl World {
         over
     }
 
-    /// Notes what happened. Two runs of one seed note the same.
+    /// Notes what happened, for the digest and the trace.
     pub(crate) fn note(&self, what: std::fmt::Arguments<'_>) {
         let mut trace = self.inner.trace.lock();
         trace.steps += 1;
