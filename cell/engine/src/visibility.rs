@@ -1,12 +1,13 @@
-//! What lists and counts know of a run.
+//! What lists and counts know of an entity.
 
 use crate::run::Run;
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::{Payload, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What lists and counts know of a run.
+/// What lists and counts know of an entity that they show: a run, or one without runs.
 #[derive(Clone, PartialEq, Debug)]
 pub struct VisibilityFacts {
     /// Workflow type.
@@ -29,12 +30,14 @@ pub struct VisibilityFacts {
     pub state_transition_count: i64,
     /// The parent of a child.
     pub parent: Option<WorkflowExecution>,
-    /// First ancestor; itself where it has no parent.
+    /// First ancestor; itself where it has no parent. Without a run id for an entity that has none.
     pub root: WorkflowExecution,
     /// Memo.
     pub memo: BTreeMap<String, Payload>,
     /// Search attributes.
     pub search_attributes: BTreeMap<String, Payload>,
+    /// The namespace division of what is no workflow of the user: lists hide it unless a filter mentions divisions.
+    pub division: Option<Cow<'static, str>>,
 }
 
 impl Run {
@@ -58,6 +61,7 @@ impl Run {
             root: started.root_workflow_execution.clone().unwrap_or(own),
             memo: self.info.memo.clone(),
             search_attributes: self.info.search_attributes.clone(),
+            division: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod entity;
 pub mod retry_policy;
+pub mod schedules;
 
 #[allow(missing_docs, unreachable_pub, unused_imports, rustdoc::all, clippy::all)]
 mod generated {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use cell_engine::{Time, VisibilityFacts};
 use cell_shard::Spooled;
 use prost::Message;
+use std::borrow::Cow;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -67,6 +68,7 @@ fn to_proto(facts: &VisibilityFacts) -> state::VisibilityFacts {
         root: Some(facts.root.clone()),
         memo: Some(Memo { fields: facts.memo.clone() }),
         search_attributes: Some(SearchAttributes { indexed_fields: facts.search_attributes.clone() }),
+        division: facts.division.as_deref().map(str::to_owned),
     }
 }
 
@@ -85,6 +87,7 @@ fn from_proto(facts: state::VisibilityFacts) -> Option<VisibilityFacts> {
         root: facts.root?,
         memo: facts.memo.unwrap_or_default().fields,
         search_attributes: facts.search_attributes.unwrap_or_default().indexed_fields,
+        division: facts.division.map(Cow::Owned),
     })
 }
 
@@ -130,8 +133,14 @@ mod tests {
             root: execution("root"),
             memo: [("note".to_owned(), payload(b"memo"))].into(),
             search_attributes: [("Customer".to_owned(), payload(b"acme"))].into(),
+            division: None,
         };
-        let open = VisibilityFacts { close_time: None, parent: None, ..facts.clone() };
+        let open = VisibilityFacts {
+            close_time: None,
+            parent: None,
+            division: Some(Cow::Borrowed("division")),
+            ..facts.clone()
+        };
         for change in [
             Change::Upsert(Arc::new(facts)),
             Change::Upsert(Arc::new(open)),
