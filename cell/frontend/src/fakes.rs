@@ -1,5 +1,7 @@
 //! A cell that remembers what it was asked, for the tests of this crate.
 
+mod schedules;
+
 use crate::cluster::ClusterInfo;
 use crate::dynamic_config::DynamicConfig;
 use crate::features::Features;
@@ -19,6 +21,7 @@ use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_rpc::ManualClock;
 use prost::Message;
+use schedules::FakeSchedules;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -38,6 +41,8 @@ pub(crate) struct FakeCell {
     pub(crate) completed: Mutex<Option<(wf::RespondWorkflowTaskCompletedRequest, BadSearchAttributes)>>,
     /// The last termination that came through.
     pub(crate) terminated: Mutex<Option<wf::TerminateWorkflowExecutionRequest>>,
+    /// What came through last of each call on schedules.
+    pub(crate) schedules: Mutex<FakeSchedules>,
 }
 
 #[derive(Clone, Default)]
@@ -68,6 +73,7 @@ impl FakeCell {
             failed: Mutex::default(),
             completed: Mutex::default(),
             terminated: Mutex::default(),
+            schedules: Mutex::default(),
         })
     }
 
@@ -85,6 +91,7 @@ impl FakeCell {
             workflow_tasks: Arc::clone(self) as _,
             activity_tasks: Arc::clone(self) as _,
             task_queues: Arc::clone(self) as _,
+            schedules: Some(Arc::clone(self) as _),
             visibility: Arc::new(cell_visibility::MemoryVisibility::default()),
             namespace_writer: Some(Arc::clone(self) as _),
         };

@@ -270,6 +270,55 @@ pub trait TaskQueues: Send + Sync + 'static {
     ) -> Result<wf::ShutdownWorkerResponse, Status>;
 }
 
+/// Schedules.
+///
+/// The schedules of requests are settled: they are there, their specs are canonical and compile, and nothing in their
+/// actions is what every start would be refused for. Search attributes have their types.
+#[async_trait]
+pub trait Schedules: Send + Sync + 'static {
+    /// `CreateSchedule`; the request id is set. A repetition of the request id answers as the first time.
+    async fn create(
+        &self,
+        namespace: &Namespace,
+        request: wf::CreateScheduleRequest,
+    ) -> Result<wf::CreateScheduleResponse, Status>;
+
+    /// `DescribeSchedule`; the spec as it is stored, the memo and the search attributes as the caller gave them.
+    async fn describe(
+        &self,
+        namespace: &Namespace,
+        request: wf::DescribeScheduleRequest,
+    ) -> Result<wf::DescribeScheduleResponse, Status>;
+
+    /// `UpdateSchedule`; the request id is set. A conflict token shorter than eight bytes stands for none.
+    async fn update(
+        &self,
+        namespace: &Namespace,
+        request: wf::UpdateScheduleRequest,
+    ) -> Result<wf::UpdateScheduleResponse, Status>;
+
+    /// `PatchSchedule`; the request id, the patch, and the scheduled time of what it triggers are set.
+    async fn patch(
+        &self,
+        namespace: &Namespace,
+        request: wf::PatchScheduleRequest,
+    ) -> Result<wf::PatchScheduleResponse, Status>;
+
+    /// `DeleteSchedule`.
+    async fn delete(
+        &self,
+        namespace: &Namespace,
+        request: wf::DeleteScheduleRequest,
+    ) -> Result<wf::DeleteScheduleResponse, Status>;
+
+    /// `ListScheduleMatchingTimes`; both bounds are set.
+    async fn list_matching_times(
+        &self,
+        namespace: &Namespace,
+        request: wf::ListScheduleMatchingTimesRequest,
+    ) -> Result<wf::ListScheduleMatchingTimesResponse, Status>;
+}
+
 /// Writes namespaces that tenants manage through the cell itself. Only a lone cell has it: under a
 /// control plane the cell's namespaces change through `CellAdmin` alone.
 #[async_trait]
@@ -289,6 +338,8 @@ pub struct Ports {
     pub activity_tasks: Arc<dyn ActivityTasks>,
     /// Task queues.
     pub task_queues: Arc<dyn TaskQueues>,
+    /// Schedules; none in a cell that does not have them, whose schedule RPCs are UNIMPLEMENTED.
+    pub schedules: Option<Arc<dyn Schedules>>,
     /// Lists and counts.
     pub visibility: Arc<dyn cell_visibility::VisibilityStore>,
     /// Present in a lone cell.

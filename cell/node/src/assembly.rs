@@ -219,6 +219,7 @@ fn frontend(
                 core: Arc::clone(&core),
                 clock: Arc::clone(&parts.clock),
             }),
+            schedules: None,
             visibility: Arc::clone(&deps.visibility),
             namespace_writer: writer,
         },
