@@ -16,8 +16,8 @@ pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, S
         workflow_id: it.workflow_id.clone(),
         run_id: it.run_id.to_string(),
     };
-    let execution =
-        WorkflowExecution { workflow_id: record.workflow_id.clone(), run_id: record.run_id.to_string() };
+    let run_id = record.id.run_id().map(|run_id| run_id.to_string()).unwrap_or_default();
+    let execution = WorkflowExecution { workflow_id: record.workflow_id.clone(), run_id };
     Ok(WorkflowExecutionInfo {
         root_execution: Some(record.root.as_ref().map_or_else(|| execution.clone(), reference)),
         execution: Some(execution),

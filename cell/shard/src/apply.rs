@@ -228,7 +228,7 @@ fn collect_facts(
             facts.seals.push(HourSeal { hour_start_ms: seal.hour_start_ms, seq: position.seq });
         }
         Some(ShardFact::EntitiesDeleted(deleted)) => {
-            facts.deleted.extend(deleted_keys(deleted));
+            facts.deleted.extend(deleted_keys(deleted).map(|key| (key, position)));
         }
         Some(ShardFact::Ownership(_)) | None => {}
     }

@@ -39,8 +39,8 @@ pub struct DurableBatch {
     pub seals: Vec<HourSeal>,
     /// The newest visibility facts of runs that changed, with the position they are as of.
     pub visibility: Vec<(EntityKey, Position, Arc<VisibilityFacts>)>,
-    /// Runs that were deleted.
-    pub deleted: Vec<EntityKey>,
+    /// Entities that were deleted, with the position of their deletion. One without runs may come again in the same batch.
+    pub deleted: Vec<(EntityKey, Position)>,
 }
 
 impl DurableBatch {

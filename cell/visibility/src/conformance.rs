@@ -12,6 +12,7 @@ mod fixture;
 mod limits;
 mod listing;
 mod random;
+mod singletons;
 mod writing;
 
 use std::{future::Future, pin::Pin};
@@ -77,6 +78,12 @@ macro_rules! conformance_cases {
             the_largest_filters_are_answered,
             a_thousand_records_in_one_call,
             odd_strings_survive,
+        }
+        singletons::{
+            are_named_by_kind_and_id,
+            have_no_run,
+            are_deleted_and_may_come_again,
+            of_one_time_are_on_pages_once,
         }
         random::{
             random_filters_agree_with_the_evaluator,

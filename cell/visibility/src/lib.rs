@@ -1,4 +1,4 @@
-//! Visibility: the record of an execution, the list-filter language, and the store seam.
+//! Visibility: the record of an execution or of another entity that lists show, the list-filter language, and the store seam.
 //!
 //! **Owns** [`VisibilityRecord`], the types of search attributes and the [`Schema`] that names them, the filter
 //! language from text to typed tree ([`compile`]), its meaning ([`Predicate::matches`]), the [`VisibilityStore`]
@@ -17,6 +17,11 @@
 //!
 //! An attribute that a record lacks is null, and every test of it but `IS NULL` is *unknown*, as in SQL: `x != 1`
 //! and `NOT x = 1` find no record without `x`. Engines and evaluator agree on this, and the suite checks it.
+//!
+//! # Names
+//!
+//! A record is named by its run, or, where it has none, by its kind and id ([`RecordId`]). What is no workflow of the user
+//! stands in a *division*, and lists hide it unless a filter mentions divisions.
 //!
 //! # How to add a system attribute
 //!
@@ -47,11 +52,11 @@ pub use payload::{
     AttributeError, AttributeLimits, check_search_attributes, decode_search_attributes, decode_value,
     encode_search_attributes, encode_value, name_types,
 };
-pub use record::{ExecutionRef, RunKey, VisibilityRecord};
+pub use record::{ExecutionRef, RecordId, RecordKey, VisibilityRecord};
 pub use schema::{
     Attribute, CustomLimits, Field, SCHEDULE_WORKFLOW_ID_PREFIX, Schema, SchemaError, SystemField,
     builtin::{PREDEFINED, PredefinedAttribute, SYSTEM},
-    division,
+    division, is_reserved,
 };
 pub use status::ExecutionStatus;
 pub use store::{

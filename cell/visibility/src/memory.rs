@@ -13,51 +13,51 @@ use uuid::Uuid;
 
 use crate::{
     filter::predicate::Predicate,
-    record::VisibilityRecord,
+    record::{RecordId, VisibilityRecord},
     schema::Attribute,
     store::{Count, CountGroup, Deletion, ListRequest, Page, PageToken, VisibilityError, VisibilityStore},
     value::Value,
 };
 
 /// The default order as a key.
-type Place = (Reverse<i64>, Reverse<i64>, Uuid);
+type Place = (Reverse<i64>, Reverse<i64>, RecordId);
 
 fn place(token: &PageToken) -> Place {
-    (Reverse(token.close_order()), Reverse(token.start_time), token.run_id)
+    (Reverse(token.close_order()), Reverse(token.start_time), token.id.clone())
 }
 
 #[derive(Default)]
 struct Namespace {
     in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
-    by_run: HashMap<Uuid, Place>,
+    by_id: HashMap<RecordId, Place>,
     /// Position and time of each deletion.
-    tombstones: HashMap<Uuid, (u64, i64)>,
+    tombstones: HashMap<RecordId, (u64, i64)>,
 }
 
 impl Namespace {
-    fn stored(&self, run_id: Uuid) -> Option<&VisibilityRecord> {
-        self.by_run.get(&run_id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
+    fn stored(&self, id: &RecordId) -> Option<&VisibilityRecord> {
+        self.by_id.get(id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
     }
 
     fn is_empty(&self) -> bool {
-        self.by_run.is_empty() && self.tombstones.is_empty()
+        self.by_id.is_empty() && self.tombstones.is_empty()
     }
 
-    fn remove(&mut self, run_id: Uuid) {
-        if let Some(place) = self.by_run.remove(&run_id) {
+    fn remove(&mut self, id: &RecordId) {
+        if let Some(place) = self.by_id.remove(id) {
             self.in_order.remove(&place);
         }
     }
 
     fn upsert(&mut self, record: &VisibilityRecord) {
-        let deleted = self.tombstones.get(&record.run_id).map(|(position, _)| *position);
-        let known = self.stored(record.run_id).map(|stored| stored.position).max(deleted);
+        let deleted = self.tombstones.get(&record.id).map(|(position, _)| *position);
+        let known = self.stored(&record.id).map(|stored| stored.position).max(deleted);
         if known.is_some_and(|known| known >= record.position) {
             return;
         }
-        self.remove(record.run_id);
+        self.remove(&record.id);
         let place = place(&PageToken::of(record));
-        self.by_run.insert(record.run_id, place);
+        self.by_id.insert(record.id.clone(), place.clone());
         self.in_order.insert(place, Arc::new(record.clone()));
     }
 }
@@ -90,10 +90,10 @@ impl VisibilityStore for MemoryVisibility {
         let mut namespaces = self.namespaces.write();
         for Deletion { key, position, at_ms } in deletions {
             let namespace = namespaces.entry(key.namespace_id).or_default();
-            if namespace.stored(key.run_id).is_some_and(|stored| stored.position <= *position) {
-                namespace.remove(key.run_id);
+            if namespace.stored(&key.id).is_some_and(|stored| stored.position <= *position) {
+                namespace.remove(&key.id);
             }
-            let tombstone = namespace.tombstones.entry(key.run_id).or_insert((*position, *at_ms));
+            let tombstone = namespace.tombstones.entry(key.id.clone()).or_insert((*position, *at_ms));
             *tombstone = (tombstone.0.max(*position), tombstone.1.max(*at_ms));
         }
         Ok(())
@@ -116,14 +116,14 @@ impl VisibilityStore for MemoryVisibility {
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
         let mut namespaces = self.namespaces.write();
         let Some(namespace) = namespaces.get_mut(&namespace_id) else { return Ok(0) };
-        let runs: Vec<Uuid> = namespace.by_run.keys().copied().take(limit).collect();
-        for run_id in &runs {
-            namespace.remove(*run_id);
+        let ids: Vec<RecordId> = namespace.by_id.keys().take(limit).cloned().collect();
+        for id in &ids {
+            namespace.remove(id);
         }
         if namespace.is_empty() {
             namespaces.remove(&namespace_id);
         }
-        Ok(runs.len())
+        Ok(ids.len())
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {

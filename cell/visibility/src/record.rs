@@ -1,7 +1,8 @@
-//! One execution as visibility shows it.
+//! One execution, or entity without runs, as visibility shows it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, sync::Arc};
 
+use atoll_internal_api::entity::EntityKind;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -20,16 +21,67 @@ pub struct ExecutionRef {
     pub run_id: Uuid,
 }
 
-/// What names a record: a run of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunKey {
-    /// The namespace.
-    pub namespace_id: Uuid,
-    /// The run, unique in its namespace.
-    pub run_id: Uuid,
+/// What names a record in its namespace. Ids are ordered as their texts are, bytewise.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordId {
+    /// A run, unique in its namespace.
+    Run(Uuid),
+    /// What has no runs, a schedule for example. It may come into being again after its deletion.
+    Singleton {
+        /// What it is.
+        kind: EntityKind,
+        /// Its id, unique among those of its kind.
+        id: Arc<str>,
+    },
 }
 
-/// One run as list and count show it. All times are nanoseconds since the Unix epoch.
+/// Begins the text of a singleton: behind every digit of a run's.
+const SINGLETON_MARK: char = '~';
+/// Hexadecimal digits of a kind.
+const KIND_DIGITS: usize = 2;
+
+impl RecordId {
+    /// The run; none of a singleton.
+    pub fn run_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Run(run_id) => Some(*run_id),
+            Self::Singleton { .. } => None,
+        }
+    }
+
+    /// Reads the text of an id; none where it is of no id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(rest) = text.strip_prefix(SINGLETON_MARK) else {
+            let run_id = Uuid::parse_str(text).ok()?;
+            return Some(Self::Run(run_id));
+        };
+        let (kind, id) = rest.split_at_checked(KIND_DIGITS)?;
+        let kind = EntityKind::numbered(u8::from_str_radix(kind, 16).ok()?);
+        Some(Self::Singleton { kind, id: id.into() })
+    }
+}
+
+/// The text that stores keep: a run's id as it is written everywhere, or `~`, the kind and the id of a singleton. So the
+/// texts of runs are those below `~`.
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run_id) => run_id.fmt(f),
+            Self::Singleton { kind, id } => write!(f, "{SINGLETON_MARK}{:02x}{id}", kind.number()),
+        }
+    }
+}
+
+/// What names a record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    /// The namespace.
+    pub namespace_id: Uuid,
+    /// The record in it.
+    pub id: RecordId,
+}
+
+/// One run, or entity without runs, as list and count show it. All times are nanoseconds since the Unix epoch.
 ///
 /// A record is a projection: each is complete in itself, and a newer one replaces it whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +90,8 @@ pub struct VisibilityRecord {
     pub namespace_id: Uuid,
     /// The workflow id; for a schedule, its id after [`crate::SCHEDULE_WORKFLOW_ID_PREFIX`].
     pub workflow_id: String,
-    /// The run.
-    pub run_id: Uuid,
+    /// What names it.
+    pub id: RecordId,
     /// The workflow type.
     pub workflow_type: String,
     /// The task queue.
@@ -70,15 +122,15 @@ pub struct VisibilityRecord {
     pub memo: Bytes,
     /// Predefined and custom search attributes.
     pub search_attributes: Attributes,
-    /// The log position that the record shows, at most `i64::MAX`: a store keeps the greatest. All records of a
-    /// run come from one shard, so positions compare.
+    /// The log position that the record shows, at most `i64::MAX`: a store keeps the greatest. All records of one
+    /// name come from one shard, so positions compare.
     pub position: u64,
 }
 
 impl VisibilityRecord {
     /// What names the record.
-    pub fn key(&self) -> RunKey {
-        RunKey { namespace_id: self.namespace_id, run_id: self.run_id }
+    pub fn key(&self) -> RecordKey {
+        RecordKey { namespace_id: self.namespace_id, id: self.id.clone() }
     }
 
     /// The value of an attribute; none where the record lacks it. ExecutionStatus reads as its name.
@@ -95,7 +147,7 @@ impl VisibilityRecord {
         let run = |of: &Option<ExecutionRef>| of.as_ref().map(|of| Value::Keyword(of.run_id.to_string()));
         match field {
             SystemField::WorkflowId => keyword(&self.workflow_id),
-            SystemField::RunId => Some(Value::Keyword(self.run_id.to_string())),
+            SystemField::RunId => self.id.run_id().map(|run_id| Value::Keyword(run_id.to_string())),
             SystemField::WorkflowType => keyword(&self.workflow_type),
             SystemField::ExecutionStatus => keyword(self.status.name()),
             SystemField::TaskQueue => keyword(&self.task_queue),
@@ -111,6 +163,37 @@ impl VisibilityRecord {
             SystemField::StateTransitionCount => self.state_transition_count.map(Value::Int),
             SystemField::HistorySizeBytes => self.history_size_bytes.map(Value::Int),
             SystemField::NamespaceDivision => self.division.as_deref().and_then(keyword),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_go_through_their_texts_in_order() {
+        let singleton =
+            |kind, id: &str| RecordId::Singleton { kind: EntityKind::numbered(kind), id: id.into() };
+        let ids = [
+            RecordId::Run(Uuid::nil()),
+            RecordId::Run(Uuid::from_u128(0xa)),
+            RecordId::Run(Uuid::max()),
+            singleton(3, ""),
+            singleton(3, "a"),
+            singleton(3, "a\u{1f980}"),
+            singleton(3, "~03a"),
+            singleton(9, "a"),
+            singleton(255, "A"),
+        ];
+        let texts: Vec<String> = ids.iter().map(RecordId::to_string).collect();
+        assert!(texts.is_sorted() && ids.is_sorted(), "{texts:?}");
+        for (id, text) in ids.iter().zip(&texts) {
+            assert_eq!(RecordId::parse(text).as_ref(), Some(id));
+            assert_eq!(text.as_str() < "~", id.run_id().is_some());
+        }
+        for text in ["", "~", "~0", "~é", "~zz", "run"] {
+            assert_eq!(RecordId::parse(text), None, "{text}");
         }
     }
 }

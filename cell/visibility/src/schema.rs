@@ -4,17 +4,26 @@ pub(crate) mod builtin;
 
 use std::collections::BTreeMap;
 
+use atoll_internal_api::schedules;
+
 use crate::value::AttributeType;
 use builtin::{PREDEFINED, PredefinedAttribute, SYSTEM};
 
 /// What stands before a schedule's id in the workflow id of its record, so that a schedule and a workflow of one
 /// name do not meet. `ScheduleId` in filters hides it.
-pub const SCHEDULE_WORKFLOW_ID_PREFIX: &str = "temporal-sys-scheduler:";
+pub const SCHEDULE_WORKFLOW_ID_PREFIX: &str = schedules::WORKFLOW_ID_PREFIX;
 
 /// Namespace divisions of what is stored beside workflows.
 pub mod division {
+    use atoll_internal_api::schedules;
+
+    /// What stands before an entity's id in the workflow id of its record in that division.
+    pub fn workflow_id_prefix(division: &str) -> &'static str {
+        if division == SCHEDULER { super::SCHEDULE_WORKFLOW_ID_PREFIX } else { "" }
+    }
+
     /// Schedules.
-    pub const SCHEDULER: &str = "TemporalScheduler";
+    pub const SCHEDULER: &str = schedules::DIVISION;
     /// Batch operations.
     pub const BATCHER: &str = "TemporalBatcher";
     /// Worker deployments.
@@ -191,7 +200,7 @@ impl Schema {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(SchemaError::BadName(name.to_owned()));
         }
-        if name.starts_with("Temporal") || name == "ScheduleId" || builtin_named(name).is_some() {
+        if is_reserved(name) || name == "ScheduleId" {
             return Err(SchemaError::Reserved(name.to_owned()));
         }
         if let Some(&existing) = self.custom.get(name) {
@@ -222,6 +231,11 @@ impl Schema {
         custom.or_else(|| predefined(name).map(|of| (of.value_type, of.client_writable)))
     }
 
+    /// Whether a filter may name it.
+    pub fn knows(&self, name: &str) -> bool {
+        self.resolve(name).is_some()
+    }
+
     /// Resolves a name in a filter: custom, then component, then built in, then built in with or without the
     /// prefix `Temporal`, then `ScheduleId`.
     pub(crate) fn resolve(&self, name: &str) -> Option<Resolved> {
@@ -244,6 +258,11 @@ impl Schema {
             prefix: SCHEDULE_WORKFLOW_ID_PREFIX,
         })
     }
+}
+
+/// Whether no custom attribute may have this name: every namespace has one of it, or might come to have.
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with("Temporal") || builtin_named(name).is_some()
 }
 
 /// Whether the server keeps this name for itself and clients can never set it.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     filter::predicate::Predicate,
-    record::{RunKey, VisibilityRecord},
+    record::{RecordId, RecordKey, VisibilityRecord},
     schema::Attribute,
     value::Value,
 };
@@ -36,24 +36,25 @@ pub enum VisibilityError {
 }
 
 /// A place in the default order: open runs first by start time descending, then closed ones by close time
-/// descending and start time descending; equal times by run id ascending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// descending and start time descending; equal times by the record's id ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageToken {
     /// Close time of the last record of the page; none if it was open.
     pub close_time: Option<i64>,
     /// Its start time.
     pub start_time: i64,
-    /// Its run.
-    pub run_id: Uuid,
+    /// What names it.
+    pub id: RecordId,
 }
 
-/// The first byte of an encoded token: another form will have another.
-const TOKEN_FORM: u8 = 1;
+/// The first byte of an encoded token: another form will have another. A run's id as bytes, or an id's text.
+const RUN_FORM: u8 = 1;
+const TEXT_FORM: u8 = 2;
 
 impl PageToken {
     /// The place of a record.
     pub fn of(record: &VisibilityRecord) -> Self {
-        Self { close_time: record.close_time, start_time: record.start_time, run_id: record.run_id }
+        Self { close_time: record.close_time, start_time: record.start_time, id: record.id.clone() }
     }
 
     /// The close time to order by: an open run counts as closing last of all.
@@ -63,10 +64,14 @@ impl PageToken {
 
     /// The opaque bytes of `next_page_token`.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![TOKEN_FORM];
+        let form = if self.id.run_id().is_some() { RUN_FORM } else { TEXT_FORM };
+        let mut bytes = vec![form];
         bytes.extend(self.close_order().to_be_bytes());
         bytes.extend(self.start_time.to_be_bytes());
-        bytes.extend(self.run_id.as_bytes());
+        match &self.id {
+            RecordId::Run(run_id) => bytes.extend(run_id.as_bytes()),
+            singleton => bytes.extend(singleton.to_string().into_bytes()),
+        }
         bytes
     }
 
@@ -74,12 +79,17 @@ impl PageToken {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&form, rest) = bytes.split_first()?;
         let (close, rest) = rest.split_first_chunk::<8>()?;
-        let (start, run) = rest.split_first_chunk::<8>()?;
+        let (start, id) = rest.split_first_chunk::<8>()?;
         let close = i64::from_be_bytes(*close);
-        (form == TOKEN_FORM).then_some(Self {
+        let id = match form {
+            RUN_FORM => RecordId::Run(Uuid::from_slice(id).ok()?),
+            TEXT_FORM => RecordId::parse(std::str::from_utf8(id).ok()?)?,
+            _ => return None,
+        };
+        Some(Self {
             close_time: (close != i64::MAX).then_some(close),
             start_time: i64::from_be_bytes(*start),
-            run_id: Uuid::from_slice(run).ok()?,
+            id,
         })
     }
 }
@@ -125,10 +135,10 @@ pub struct CountGroup {
 }
 
 /// The end of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Which record.
-    pub key: RunKey,
+    pub key: RecordKey,
     /// The log position of the deletion.
     pub position: u64,
     /// When it was deleted, Unix milliseconds: the age of the tombstone.
@@ -141,8 +151,8 @@ pub struct Deletion {
 /// one.
 #[async_trait]
 pub trait VisibilityStore: Send + Sync {
-    /// Writes records. One whose run is stored, or was deleted, at the same or a greater position is left out, so
-    /// repetitions and late writers do no harm; of several for one run the greatest position stays. Any number of records: an
+    /// Writes records. One whose name is stored, or was deleted, at the same or a greater position is left out, so
+    /// repetitions and late writers do no harm; of several of one name the greatest position stays. Any number of records: an
     /// engine splits what its database would refuse.
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError>;
 
@@ -174,16 +184,23 @@ pub trait VisibilityStore: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use atoll_internal_api::entity::EntityKind;
 
     #[test]
     fn tokens_go_both_ways_and_nothing_else_is_one() {
         for close_time in [None, Some(-5), Some(7)] {
-            let token = PageToken { close_time, start_time: 3, run_id: Uuid::from_u128(9) };
+            let token = PageToken { close_time, start_time: 3, id: RecordId::Run(Uuid::from_u128(9)) };
             let bytes = token.encode();
             assert_eq!(PageToken::decode(&bytes), Some(token));
             assert_eq!(PageToken::decode(&bytes[..bytes.len() - 1]), None);
             assert_eq!(PageToken::decode(&[bytes.as_slice(), &[0]].concat()), None);
             assert_eq!(PageToken::decode(&[&[9], &bytes[1..]].concat()), None);
+            let id = RecordId::Singleton { kind: EntityKind::numbered(3), id: "nightly \u{1f980}".into() };
+            let token = PageToken { close_time, start_time: 3, id };
+            let bytes = token.encode();
+            assert_eq!(PageToken::decode(&bytes), Some(token));
+            assert_eq!(PageToken::decode(&bytes[..bytes.len() - 1]), None, "half a character");
+            assert_eq!(PageToken::decode(&[&[1], &bytes[1..]].concat()), None);
         }
         assert_eq!(PageToken::decode(b""), None);
     }

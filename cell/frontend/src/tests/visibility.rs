@@ -5,7 +5,7 @@ use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, ListWorkflowExecutionsRequest, workflow_service,
 };
-use cell_visibility::{ExecutionStatus, MemoryVisibility, VisibilityRecord, VisibilityStore};
+use cell_visibility::{ExecutionStatus, MemoryVisibility, RecordId, VisibilityRecord, VisibilityStore};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ fn record(number: u128, close_time: Option<i64>) -> VisibilityRecord {
     VisibilityRecord {
         namespace_id: NAMESPACE_ID,
         workflow_id: format!("w{number}"),
-        run_id: Uuid::from_u128(number),
+        id: RecordId::Run(Uuid::from_u128(number)),
         workflow_type: "T".to_owned(),
         task_queue: "q".to_owned(),
         start_time: 1_500_000_000,

@@ -1,6 +1,7 @@
 //! The real projections behind real shards, with sinks that are away, refuse, tear and forget, in paused time.
 
 mod fixture;
+mod singletons;
 
 use atoll_internal_api::usage::v1::ActionType;
 use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};

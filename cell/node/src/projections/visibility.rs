@@ -1,4 +1,4 @@
-//! Brings runs to the visibility store.
+//! Brings runs, and what else lists show, to the visibility store.
 
 mod change;
 mod record;
@@ -30,13 +30,13 @@ const TOMBSTONES_AT_ONCE: usize = 1_000;
 /// Records of a removed namespace that go at once.
 const DELETED_AT_ONCE: usize = 1_000;
 
-/// Runs whose record in the visibility store is behind.
+/// Entities whose record in the visibility store is behind.
 pub(crate) struct VisibilityProjection {
     store: Arc<dyn VisibilityStore>,
     namespaces: Arc<NamespaceRegistry>,
     clock: Arc<dyn Clock>,
     tombstone_life: Duration,
-    /// The newest change of each run.
+    /// The newest change of each.
     spool: Spool<Change>,
     /// Held from the look at what is to be written until it is: nothing of a namespace is written behind its removal.
     writing: tokio::sync::Mutex<()>,
@@ -203,10 +203,8 @@ impl Projection for VisibilityProjection {
             put(encode_key(key), *position, Change::Upsert(Arc::clone(facts)));
         }
         // A record of the current run was never listed.
-        for key in batch.deleted.iter().filter(|key| key.kind != EntityKind::CURRENT_RUN) {
-            // The last row of the batch: a checkpoint up to there must note it. Behind whatever else the row holds.
-            let position = Position { seq: batch.to_seq.saturating_sub(1), index: u32::MAX };
-            put(encode_key(key), position, Change::Delete { at_ms: batch.at.millis() });
+        for (key, position) in batch.deleted.iter().filter(|(key, _)| key.kind != EntityKind::CURRENT_RUN) {
+            put(encode_key(key), *position, Change::Delete { at_ms: batch.at.millis() });
         }
     }
 }

@@ -7,5 +7,8 @@ pub(super) const CELL: Schema =
     Schema { name: "cell", mark: *b"Atol", migrations: &[include_str!("schema/0001_cell.sql")] };
 
 /// Visibility records of a cell.
-pub(super) const VISIBILITY: Schema =
-    Schema { name: "visibility", mark: *b"Atov", migrations: &[include_str!("schema/0001_visibility.sql")] };
+pub(super) const VISIBILITY: Schema = Schema {
+    name: "visibility",
+    mark: *b"Atov",
+    migrations: &[include_str!("schema/0001_visibility.sql"), include_str!("schema/0002_record_id.sql")],
+};

@@ -81,3 +81,60 @@ fn visibility_error(error: StoreError) -> VisibilityError {
         other => VisibilityError::Unavailable(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_sqlite::Schema;
+    use cell_visibility::RecordId;
+
+    const NAMESPACE: Uuid = Uuid::from_u128(0xa);
+
+    /// A file as it was before records had names: one open run, and the tombstone of another.
+    async fn first_form(options: &SqliteOptions) {
+        let first = Schema { migrations: &VISIBILITY.migrations[..1], ..VISIBILITY };
+        let database = Database::open(options.clone(), &first).await.expect("a database");
+        let mut writing = database.writer.hold().await.expect("a writer");
+        let rows = sqlx::raw_sql(
+            "INSERT INTO record (namespace_id, run_id, position, close_rank, start_rank, workflow_id, workflow_type, \
+             task_queue, status, start_time, execution_time, memo) \
+             VALUES (x'0000000000000000000000000000000a', '00000000-0000-0000-0000-000000000001', 5, \
+             ~9223372036854775807, ~7, 'w', 't', 'q', 'Running', 7, 7, x''); \
+             INSERT INTO tombstone (namespace_id, run_id, position, at_ms) \
+             VALUES (x'0000000000000000000000000000000a', '00000000-0000-0000-0000-000000000002', 9, 1);",
+        );
+        let written = rows.execute(writing.statement().expect("a connection")).await;
+        written.expect("rows of the first form");
+        drop(writing);
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_form_keeps_its_runs_and_tombstones() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let options = SqliteOptions::new(directory.path().join("visibility.db"));
+        first_form(&options).await;
+        let store = SqliteVisibility::connect(options).await.expect("a store");
+        let all = Predicate::all();
+        let list = || ListRequest { namespace_id: NAMESPACE, predicate: &all, page_size: 10, after: None };
+        let kept = store.list(list()).await.expect("lists").records;
+        assert_eq!(
+            kept.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
+            [RecordId::Run(Uuid::from_u128(1))]
+        );
+        let at = |position| VisibilityRecord {
+            id: RecordId::Run(Uuid::from_u128(2)),
+            position,
+            ..kept[0].clone()
+        };
+        store.upsert(&[at(9)]).await.expect("upserts");
+        assert_eq!(store.list(list()).await.expect("lists").records, kept, "it was deleted");
+        store.upsert(&[at(10)]).await.expect("upserts");
+        assert_eq!(
+            store.list(list()).await.expect("lists").records.len(),
+            2,
+            "the tombstone names it by its run"
+        );
+        store.close().await;
+    }
+}

@@ -8,7 +8,7 @@ use crate::{
         compile::{Scope, compile},
         predicate::Predicate,
     },
-    record::VisibilityRecord,
+    record::{RecordId, VisibilityRecord},
     schema::Schema,
     status::ExecutionStatus,
     store::{ListRequest, MAX_PAGE, VisibilityStore},
@@ -22,13 +22,23 @@ pub(super) const NEW_YEAR: i64 = 1_704_067_200_000_000_000;
 
 pub(super) const SECOND: i64 = 1_000_000_000;
 
+/// The id of a run.
+pub(super) fn run(number: u128) -> RecordId {
+    RecordId::Run(Uuid::from_u128(number))
+}
+
+/// The number of a record: its run's.
+pub(super) fn number(record: &VisibilityRecord) -> u128 {
+    record.id.run_id().expect("a run").as_u128()
+}
+
 /// An open run with few attributes, told apart by its number, which is also its start in seconds.
 pub(super) fn open(number: u128) -> VisibilityRecord {
     let start_time = NEW_YEAR + number as i64 * SECOND;
     VisibilityRecord {
         namespace_id: NAMESPACE,
         workflow_id: format!("workflow-{number}"),
-        run_id: Uuid::from_u128(number),
+        id: run(number),
         workflow_type: "Type".to_owned(),
         task_queue: "queue".to_owned(),
         start_time,
@@ -95,8 +105,7 @@ pub(super) async fn listed(store: &dyn VisibilityStore, predicate: &Predicate) -
 /// The numbers of the records that a filter finds, ascending; list and count must agree.
 pub(super) async fn found(store: &dyn VisibilityStore, filter: &str) -> Vec<u128> {
     let predicate = compiled(filter);
-    let mut numbers: Vec<u128> =
-        listed(store, &predicate).await.iter().map(|record| record.run_id.as_u128()).collect();
+    let mut numbers: Vec<u128> = listed(store, &predicate).await.iter().map(number).collect();
     numbers.sort_unstable();
     let count = store.count(NAMESPACE, &predicate, None).await.expect("counts");
     assert_eq!(count.total, numbers.len() as u64, "list and count of {filter}");

@@ -1,6 +1,6 @@
 //! Order and pages.
 
-use super::fixture::{NAMESPACE, closed, compiled, listed, open, upsert};
+use super::fixture::{NAMESPACE, closed, compiled, listed, number, open, run, upsert};
 use crate::{
     filter::predicate::Predicate,
     record::VisibilityRecord,
@@ -19,13 +19,12 @@ async fn page(
 }
 
 fn numbers(records: &[VisibilityRecord]) -> Vec<u128> {
-    records.iter().map(|record| record.run_id.as_u128()).collect()
+    records.iter().map(number).collect()
 }
 
 /// A few of each kind, with equal times among them. Starts are the numbers, so 9 closed at 10 and 4 at 8.
 fn some() -> Vec<VisibilityRecord> {
-    let twin =
-        |number, of: VisibilityRecord| VisibilityRecord { run_id: uuid::Uuid::from_u128(number), ..of };
+    let twin = |number, of: VisibilityRecord| VisibilityRecord { id: run(number), ..of };
     vec![
         open(1),
         open(3),

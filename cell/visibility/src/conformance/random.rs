@@ -1,9 +1,11 @@
 //! Random filters over random records: the engine finds what the evaluator finds.
 
+use atoll_internal_api::entity::EntityKind;
+
 use super::fixture::{SECOND, closed, listed, open, upsert};
 use crate::{
     filter::{expr::CompareOp, predicate::Predicate},
-    record::{ExecutionRef, VisibilityRecord},
+    record::{ExecutionRef, RecordId, VisibilityRecord},
     schema::{Attribute, Field, SystemField},
     status::ExecutionStatus,
     store::{PageToken, VisibilityStore},
@@ -66,6 +68,10 @@ impl Dice {
         record.parent = self.chance(2).then(|| relative.clone());
         record.root = self.chance(2).then_some(relative);
         record.division = self.chance(4).then(|| self.word());
+        if self.chance(4) {
+            let kind = EntityKind::numbered(3 + self.roll(2) as u8);
+            record.id = RecordId::Singleton { kind, id: format!("{number}{}", self.word()).into() };
+        }
         for of in AttributeType::ALL {
             if !self.chance(3) {
                 let value = self.value(of);
@@ -76,7 +82,8 @@ impl Dice {
     }
 
     fn attribute(&mut self) -> Attribute {
-        const FIELDS: [SystemField; 10] = [
+        const FIELDS: [SystemField; 11] = [
+            SystemField::RunId,
             SystemField::WorkflowId,
             SystemField::WorkflowType,
             SystemField::ExecutionStatus,
@@ -163,14 +170,13 @@ pub(super) async fn random_filters_agree_with_the_evaluator(store: &dyn Visibili
     upsert(store, &records).await;
     records.sort_by_key(|record| {
         let place = PageToken::of(record);
-        (std::cmp::Reverse(place.close_order()), std::cmp::Reverse(place.start_time), place.run_id)
+        (std::cmp::Reverse(place.close_order()), std::cmp::Reverse(place.start_time), place.id)
     });
     for _ in 0..FILTERS {
         let predicate = dice.predicate(3);
         let found = listed(store, &predicate).await;
         let expected: Vec<_> = records.iter().filter(|record| predicate.matches(record)).cloned().collect();
-        let ids =
-            |of: &[VisibilityRecord]| of.iter().map(|record| record.run_id.as_u128()).collect::<Vec<_>>();
+        let ids = |of: &[VisibilityRecord]| of.iter().map(|record| record.id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&found), ids(&expected), "{predicate:?}");
         assert_eq!(found, expected, "{predicate:?}");
         let count = store.count(super::fixture::NAMESPACE, &predicate, None).await.expect("counts");

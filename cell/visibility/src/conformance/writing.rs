@@ -50,7 +50,7 @@ pub(super) async fn a_record_comes_back_whole(store: &dyn VisibilityStore) {
     let records = [full(), open(8)];
     upsert(store, &records).await;
     let mut read = listed(store, &Predicate::all()).await;
-    read.sort_by_key(|record| record.run_id);
+    read.sort_by_key(|record| record.id.clone());
     assert_eq!(read, records);
 }
 

@@ -1,4 +1,4 @@
-//! The newest change of a run that lists do not show yet.
+//! The newest change of an entity that lists do not show yet.
 
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What lists are to show of a run from now on.
+/// What lists are to show of an entity from now on.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Change {
     /// This.

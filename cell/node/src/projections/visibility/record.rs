@@ -1,4 +1,4 @@
-//! A run's facts as the record that lists show.
+//! An entity's facts as the record that lists show.
 
 use super::change::{Change, decode_key};
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
@@ -9,10 +9,11 @@ use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::Told;
 use cell_store::Position;
 use cell_visibility::{
-    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RunKey, Schema, VisibilityRecord,
-    decode_search_attributes,
+    AttributeType, Deletion, ExecutionRef, ExecutionStatus, RecordId, RecordKey, Schema, VisibilityRecord,
+    decode_search_attributes, division,
 };
 use prost::Message;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What is to be written.
@@ -27,8 +28,8 @@ pub(super) fn write(told: &Told<Change>, namespaces: &NamespaceRegistry) -> Opti
     let position = ordinal(told.position);
     match &*told.item {
         Change::Delete { at_ms } => {
-            let run = RunKey { namespace_id: key.namespace_id, run_id: key.run_id };
-            Some(Write::Deletion(Deletion { key: run, position, at_ms: *at_ms }))
+            let key = RecordKey { namespace_id: key.namespace_id, id: id(&key) };
+            Some(Write::Deletion(Deletion { key, position, at_ms: *at_ms }))
         }
         Change::Upsert(facts) => {
             let namespace = namespaces.by_id(key.namespace_id)?;
@@ -46,10 +47,11 @@ fn record(
     let attributes = SearchAttributes { indexed_fields: facts.search_attributes.clone() };
     let memo = Memo { fields: facts.memo.clone() };
     let close = facts.close_time.map(|time| time.0);
+    let prefix = facts.division.as_deref().map_or("", division::workflow_id_prefix);
     Some(VisibilityRecord {
         namespace_id: key.namespace_id,
-        workflow_id: key.id.to_string(),
-        run_id: key.run_id,
+        workflow_id: format!("{prefix}{}", key.id),
+        id: id(key),
         workflow_type: facts.workflow_type.clone(),
         task_queue: facts.task_queue.clone(),
         start_time: facts.start_time.0,
@@ -62,11 +64,20 @@ fn record(
         execution_duration: close.map(|close| close.saturating_sub(facts.execution_time.0)),
         parent: facts.parent.as_ref().and_then(reference),
         root: reference(&facts.root),
-        division: None,
+        division: facts.division.as_deref().map(str::to_owned),
         memo: if memo.fields.is_empty() { Bytes::new() } else { memo.encode_to_vec().into() },
         search_attributes: decode_search_attributes(&attributes, schema),
         position,
     })
+}
+
+/// By its run, or where it has none by kind and id.
+fn id(key: &EntityKey) -> RecordId {
+    if key.run_id.is_nil() {
+        RecordId::Singleton { kind: key.kind, id: Arc::clone(&key.id) }
+    } else {
+        RecordId::Run(key.run_id)
+    }
 }
 
 /// The attributes that runs of a namespace may have.

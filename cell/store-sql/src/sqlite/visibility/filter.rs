@@ -156,6 +156,12 @@ impl Rendering<'_> {
                 self.list(attribute, values);
                 self.text("))");
             }
+            Field::System(SystemField::RunId) if nulls == Nulls::NotTrue && !negated => {
+                // The name itself, which an index knows.
+                self.text("(r.record_id");
+                self.list(attribute, values);
+                self.text(" AND r.record_id < '~')");
+            }
             Field::Search(_) if many => {
                 self.text("(CASE WHEN ");
                 self.exists(attribute);
@@ -276,7 +282,8 @@ fn end_of_prefix(prefix: &str) -> Option<String> {
 fn column(field: SystemField) -> &'static str {
     match field {
         SystemField::WorkflowId => "r.workflow_id",
-        SystemField::RunId => "r.run_id",
+        // Null for what has no runs: see the texts of `RecordId`.
+        SystemField::RunId => "(CASE WHEN r.record_id < '~' THEN r.record_id END)",
         SystemField::WorkflowType => "r.workflow_type",
         SystemField::ExecutionStatus => "r.status",
         SystemField::TaskQueue => "r.task_queue",

@@ -25,7 +25,7 @@ pub(super) async fn list(database: &Database, request: ListRequest<'_>) -> Resul
         .bind(request.namespace_id.as_bytes().to_vec())
         .bind(from.close)
         .bind(from.start)
-        .bind(from.run_id);
+        .bind(from.record_id);
     let statement = condition.bind(statement).bind(request.page_size as i64);
     let rows = statement.fetch_all(&mut *transaction).await.map_err(store_error)?;
     let mut found = rows.iter().map(row::read).collect::<Result<Vec<_>, StoreError>>()?;

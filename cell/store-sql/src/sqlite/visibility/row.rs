@@ -4,7 +4,7 @@ use crate::sqlite::error::damaged;
 use crate::sqlite::keys::{self, Statement};
 use cell_store::StoreError;
 use cell_visibility::{
-    AttributeType, ExecutionRef, ExecutionStatus, PageToken, Value, VisibilityRecord, text_tokens,
+    AttributeType, ExecutionRef, ExecutionStatus, PageToken, RecordId, Value, VisibilityRecord, text_tokens,
 };
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
@@ -13,17 +13,17 @@ use uuid::Uuid;
 pub(super) struct Rank {
     pub(super) close: i64,
     pub(super) start: i64,
-    pub(super) run_id: String,
+    pub(super) record_id: String,
 }
 
 impl Rank {
     pub(super) fn of(place: &PageToken) -> Rank {
-        Rank { close: !place.close_order(), start: !place.start_time, run_id: place.run_id.to_string() }
+        Rank { close: !place.close_order(), start: !place.start_time, record_id: place.id.to_string() }
     }
 
     /// Before everything.
     pub(super) fn first() -> Rank {
-        Rank { close: i64::MIN, start: i64::MIN, run_id: String::new() }
+        Rank { close: i64::MIN, start: i64::MIN, record_id: String::new() }
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn bind<'q>(
     let run = |of: &Option<ExecutionRef>| of.as_ref().map(|of| of.run_id.to_string());
     Ok(statement
         .bind(record.namespace_id.as_bytes().to_vec())
-        .bind(rank.run_id)
+        .bind(rank.record_id)
         .bind(keys::integer(record.position, "position")?)
         .bind(rank.close)
         .bind(rank.start)
@@ -65,7 +65,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<(i64, VisibilityRecord), StoreErro
     let status = keys::text(row, 7)?;
     let record = VisibilityRecord {
         namespace_id: keys::uuid(row, 1)?,
-        run_id: run_id(keys::text(row, 2)?)?,
+        id: record_id(keys::text(row, 2)?)?,
         position: keys::unsigned(row, 3)?,
         workflow_id: keys::text(row, 4)?.to_owned(),
         workflow_type: keys::text(row, 5)?.to_owned(),
@@ -87,7 +87,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<(i64, VisibilityRecord), StoreErro
     Ok((keys::number(row, 0)?, record))
 }
 
-pub(super) fn run_id(text: &str) -> Result<Uuid, StoreError> {
+pub(super) fn record_id(text: &str) -> Result<RecordId, StoreError> {
+    RecordId::parse(text).ok_or_else(|| damaged("record id"))
+}
+
+fn run_id(text: &str) -> Result<Uuid, StoreError> {
     Uuid::parse_str(text).map_err(|_| damaged("run id"))
 }
 

@@ -11,14 +11,14 @@ use crate::sqlite::keys;
 use crate::sqlite::read::sql_limit;
 use crate::sqlite::writer::Failure;
 use cell_store::StoreError;
-use cell_visibility::{Deletion, RunKey, VisibilityError, VisibilityRecord};
+use cell_visibility::{Deletion, RecordKey, VisibilityError, VisibilityRecord};
 use sqlx::{Connection, SqliteConnection};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Writes records, all in one transaction.
 pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
-    let mut newest: HashMap<RunKey, &VisibilityRecord> = HashMap::with_capacity(records.len());
+    let mut newest: HashMap<RecordKey, &VisibilityRecord> = HashMap::with_capacity(records.len());
     for record in records {
         let held = newest.entry(record.key()).or_insert(record);
         if record.position > held.position {
@@ -43,7 +43,7 @@ pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) ->
 
 async fn upsert_newest(
     connection: &mut SqliteConnection,
-    newest: &HashMap<RunKey, &VisibilityRecord>,
+    newest: &HashMap<RecordKey, &VisibilityRecord>,
 ) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let records: Vec<&VisibilityRecord> = newest.values().copied().collect();
@@ -55,7 +55,7 @@ async fn upsert_newest(
         }
         for row in statement.fetch_all(&mut *transaction).await? {
             let key =
-                RunKey { namespace_id: keys::uuid(&row, 1)?, run_id: row::run_id(keys::text(&row, 2)?)? };
+                RecordKey { namespace_id: keys::uuid(&row, 1)?, id: row::record_id(keys::text(&row, 2)?)? };
             written.push((keys::number(&row, 0)?, key));
         }
     }
@@ -96,7 +96,7 @@ async fn delete_all(connection: &mut SqliteConnection, deletions: &[Deletion]) -
         for Deletion { key, position, .. } in part {
             statement = statement
                 .bind(key.namespace_id.as_bytes().to_vec())
-                .bind(key.run_id.to_string())
+                .bind(key.id.to_string())
                 .bind(keys::integer(*position, "position")?);
         }
         statement.execute(&mut *transaction).await?;
@@ -106,7 +106,7 @@ async fn delete_all(connection: &mut SqliteConnection, deletions: &[Deletion]) -
         for Deletion { key, position, at_ms } in part {
             statement = statement
                 .bind(key.namespace_id.as_bytes().to_vec())
-                .bind(key.run_id.to_string())
+                .bind(key.id.to_string())
                 .bind(keys::integer(*position, "position")?)
                 .bind(*at_ms);
         }

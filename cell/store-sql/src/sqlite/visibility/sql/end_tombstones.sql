@@ -1,2 +1,2 @@
-DELETE FROM tombstone WHERE (namespace_id, run_id) IN (
-    SELECT namespace_id, run_id FROM tombstone WHERE at_ms < ? LIMIT ?)
+DELETE FROM tombstone WHERE (namespace_id, record_id) IN (
+    SELECT namespace_id, record_id FROM tombstone WHERE at_ms < ? LIMIT ?)
