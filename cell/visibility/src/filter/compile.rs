@@ -72,6 +72,9 @@ fn group_attribute(name: &str, schema: &Schema) -> Result<Attribute, FilterError
 }
 
 fn predicate(query: &Query, schema: &Schema, scope: Scope<'_>) -> Result<Predicate, FilterError> {
+    if !query.order_by.is_empty() {
+        return Err(FilterError::NotSupported("'order by' clause".to_owned()));
+    }
     let filter = match &query.filter {
         Some(expr) => typed(expr, schema)?,
         None => Predicate::all(),

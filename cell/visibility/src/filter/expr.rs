@@ -62,6 +62,19 @@ pub enum Expr {
     Condition(Condition),
 }
 
+impl Expr {
+    /// Adds the attributes that it names, in order.
+    pub(crate) fn collect_names<'a>(&'a self, names: &mut Vec<&'a str>) {
+        match self {
+            Self::And(operands) | Self::Or(operands) => {
+                operands.iter().for_each(|it| it.collect_names(names))
+            }
+            Self::Not(operand) => operand.collect_names(names),
+            Self::Condition(condition) => names.push(&condition.attribute),
+        }
+    }
+}
+
 /// One test of one attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {

@@ -18,13 +18,27 @@ pub const MAX_CONDITIONS: usize = 500;
 /// Constants in a filter: SQL engines bind each one, and the least of their limits is 32,766.
 pub const MAX_VALUES: usize = 10_000;
 
-/// A parsed filter with its clause.
+/// A parsed filter with its clauses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     /// The filter; none for everything.
     pub filter: Option<Expr>,
     /// The names after GROUP BY; empty without one.
     pub group_by: Vec<String>,
+    /// The names after ORDER BY; empty without one. No list is ordered by a filter: who compiles one refuses it.
+    pub order_by: Vec<String>,
+}
+
+impl Query {
+    /// Every attribute that the filter and ORDER BY name, in order, as often as they do.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        if let Some(filter) = &self.filter {
+            filter.collect_names(&mut names);
+        }
+        names.extend(self.order_by.iter().map(String::as_str));
+        names
+    }
 }
 
 /// Parses a filter. An empty text asks for everything.
@@ -68,12 +82,30 @@ impl<'a> Parser<'a> {
                 group_by.push(self.name("expected a search attribute")?);
             }
         }
+        let mut order_by = Vec::new();
+        if self.eat(Keyword::Order) {
+            self.expect(Keyword::By, "expected BY after ORDER")?;
+            order_by.push(self.ordering()?);
+            while self.eat_token(&Token::Comma) {
+                order_by.push(self.ordering()?);
+            }
+        }
         match self.peek_keyword() {
-            Some(Keyword::Order) => Err(FilterError::NotSupported("'order by' clause".to_owned())),
             Some(Keyword::Limit) => Err(FilterError::NotSupported("'limit' clause".to_owned())),
             _ if self.at < self.tokens.len() => Err(self.unexpected("expected AND, OR or the end")),
-            _ => Ok(Query { filter, group_by }),
+            _ => Ok(Query { filter, group_by, order_by }),
         }
+    }
+
+    /// A name of ORDER BY, and its direction.
+    fn ordering(&mut self) -> Result<String, FilterError> {
+        let name = self.name("expected a search attribute after ORDER BY")?;
+        if let Some(Token::Name(direction)) = self.peek()
+            && ["asc", "desc"].iter().any(|known| direction.eq_ignore_ascii_case(known))
+        {
+            self.at += 1;
+        }
+        Ok(name)
     }
 
     /// An expression whose operators bind at least as tightly as `least`.

@@ -64,6 +64,8 @@ fn malformed_filters_say_where() {
         ("a = NULL", "expected a value (strings stand in quotes) at position 5 near 'NULL'"),
         ("a = 99999999999999999999", "not a number of 64 bits at position 5 near '99999999999999999999'"),
         ("GROUP BY", "expected a search attribute after GROUP BY at position 9"),
+        ("ORDER a", "expected BY after ORDER at position 7 near 'a'"),
+        ("ORDER BY a b", "expected AND, OR or the end at position 12 near 'b'"),
     ] {
         let error = parse(text).expect_err(text).to_string();
         assert_eq!(error, format!("invalid query: malformed query: {message}"));
@@ -85,6 +87,19 @@ fn sql_beyond_the_language_is_named() {
     let unknown =
         compile_count("GROUP BY Nothing", &schema(), Scope::Default).expect_err("unknown").to_string();
     assert!(unknown.contains("'Nothing' is not a valid search attribute"), "{unknown}");
+}
+
+#[test]
+fn a_query_tells_what_it_names() {
+    for (text, names) in [
+        ("", vec![]),
+        ("a = 1", vec!["a"]),
+        ("a = 1 AND NOT (b IS NULL OR `c d` IN (1)) OR a > 5", vec!["a", "b", "c d", "a"]),
+        ("a = 1 GROUP BY b", vec!["a"]),
+        ("a = 1 order by b desc, c, d ASC", vec!["a", "b", "c", "d"]),
+    ] {
+        assert_eq!(parse(text).expect(text).names(), names, "{text}");
+    }
 }
 
 #[test]
