@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cell-visibility", &["atoll-api", "atoll-internal-api"]),
     ("cell-shard", &["atoll-api", "atoll-internal-api", "cell-engine", "cell-store", "metering-rules"]),
     ("cell-matching", &["atoll-internal-api"]),
-    ("cell-frontend", &["atoll-api", "atoll-internal-api", "atoll-rpc", "cell-visibility"]),
+    ("cell-frontend", &["atoll-api", "atoll-internal-api", "atoll-rpc", "cell-visibility", "schedule-spec"]),
     (
         "cell-node",
         &[

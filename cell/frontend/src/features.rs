@@ -19,8 +19,6 @@ pub struct Features {
     pub eager_workflow_start: bool,
     /// Update RPCs, both waiting for acceptance and for the outcome.
     pub updates: bool,
-    /// Schedule RPCs.
-    pub schedules: bool,
     /// Nexus RPCs and commands.
     pub nexus: bool,
     /// The command that changes a workflow's memo.
@@ -44,7 +42,6 @@ impl Default for Features {
             time_skipping: false,
             eager_workflow_start: false,
             updates: false,
-            schedules: false,
             nexus: false,
             upsert_memo: true,
             count_group_by_execution_status: true,

@@ -33,6 +33,7 @@ mod operator_service;
 pub mod ports;
 mod quota;
 mod rpcs;
+mod schedules;
 mod schema;
 mod task_token;
 mod validate;

@@ -1,8 +1,12 @@
 //! One RPC per file: `call` resolves the namespace, validates, and hands on to a port.
 
 pub(crate) mod add_search_attributes;
+pub(crate) mod count_schedules;
 pub(crate) mod count_workflow_executions;
+pub(crate) mod create_schedule;
+pub(crate) mod delete_schedule;
 pub(crate) mod describe_namespace;
+pub(crate) mod describe_schedule;
 pub(crate) mod describe_task_queue;
 pub(crate) mod describe_workflow_execution;
 pub(crate) mod get_cluster_info;
@@ -11,9 +15,12 @@ pub(crate) mod get_system_info;
 pub(crate) mod get_workflow_execution_history;
 pub(crate) mod get_workflow_execution_history_reverse;
 pub(crate) mod list_namespaces;
+pub(crate) mod list_schedule_matching_times;
+pub(crate) mod list_schedules;
 pub(crate) mod list_search_attributes;
 pub(crate) mod list_task_queue_partitions;
 pub(crate) mod list_workflow_executions;
+pub(crate) mod patch_schedule;
 pub(crate) mod poll_activity_task_queue;
 pub(crate) mod poll_workflow_task_queue;
 pub(crate) mod query_workflow;
@@ -37,3 +44,4 @@ pub(crate) mod signal_workflow_execution;
 pub(crate) mod start_workflow_execution;
 pub(crate) mod terminate_workflow_execution;
 pub(crate) mod update_namespace;
+pub(crate) mod update_schedule;

@@ -22,6 +22,11 @@ pub(crate) fn of(namespace: &Namespace) -> Schema {
     Schema::with_custom(custom)
 }
 
+/// The namespace has no attribute of that name.
+pub(crate) fn unmapped(namespace: &Namespace, name: &str) -> String {
+    format!("Namespace {} has no mapping defined for search attribute {name}", namespace.name)
+}
+
 /// The attributes that every namespace has, with the numbers of their types.
 pub(crate) fn built_in() -> BTreeMap<String, i32> {
     let system = SYSTEM.iter().map(|(name, _, kind)| (*name, *kind));
@@ -45,9 +50,7 @@ impl Frontend {
         };
         let schema = of(namespace);
         check_search_attributes(attributes, &schema, &limits).map_err(|error| match &error {
-            AttributeError::Unknown(name) => {
-                format!("Namespace {} has no mapping defined for search attribute {name}", namespace.name)
-            }
+            AttributeError::Unknown(name) => unmapped(namespace, name),
             AttributeError::Value { name, value_type, .. } => {
                 let value = attributes.indexed_fields.get(name).map(|payload| payload.data.as_ref());
                 let value = String::from_utf8_lossy(value.unwrap_or_default());

@@ -4,6 +4,7 @@ mod history;
 mod namespaces;
 mod polls;
 mod probe;
+mod schedules;
 mod start;
 mod surface;
 mod tasks;

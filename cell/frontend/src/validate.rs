@@ -6,6 +6,7 @@ pub(crate) mod links;
 pub(crate) mod oversize;
 pub(crate) mod poller;
 pub(crate) mod priority;
+pub(crate) mod schedule;
 pub(crate) mod size;
 pub(crate) mod start;
 pub(crate) mod task_queue;

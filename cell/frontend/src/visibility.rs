@@ -1,10 +1,12 @@
 //! Visibility records as clients see them.
 
 use atoll_api::call::Status;
-use atoll_api::temporal::api::common::v1::{Memo, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use atoll_rpc::wire_time;
-use cell_visibility::{ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes};
+use cell_visibility::{
+    CountGroup, ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes, encode_value,
+};
 use prost::Message;
 
 use atoll_internal_api::duration;
@@ -36,6 +38,16 @@ pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, S
         task_queue: record.task_queue.clone(),
         ..WorkflowExecutionInfo::default()
     })
+}
+
+/// A group of a count: its value, null as an empty payload, and how many are in it.
+pub(crate) fn group(group: CountGroup) -> (Payload, i64) {
+    (group.value.as_ref().map(encode_value).unwrap_or_default(), signed(group.count))
+}
+
+/// A count on the wire.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What a client is told when the store does not answer.

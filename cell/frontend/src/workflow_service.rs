@@ -46,6 +46,15 @@ answered! {
     // Visibility.
     list_workflow_executions: ListWorkflowExecutionsRequest -> ListWorkflowExecutionsResponse;
     count_workflow_executions: CountWorkflowExecutionsRequest -> CountWorkflowExecutionsResponse;
+    // Schedules.
+    create_schedule: CreateScheduleRequest -> CreateScheduleResponse;
+    describe_schedule: DescribeScheduleRequest -> DescribeScheduleResponse;
+    update_schedule: UpdateScheduleRequest -> UpdateScheduleResponse;
+    patch_schedule: PatchScheduleRequest -> PatchScheduleResponse;
+    delete_schedule: DeleteScheduleRequest -> DeleteScheduleResponse;
+    list_schedules: ListSchedulesRequest -> ListSchedulesResponse;
+    count_schedules: CountSchedulesRequest -> CountSchedulesResponse;
+    list_schedule_matching_times: ListScheduleMatchingTimesRequest -> ListScheduleMatchingTimesResponse;
     // Workflow tasks.
     poll_workflow_task_queue: PollWorkflowTaskQueueRequest -> PollWorkflowTaskQueueResponse;
     respond_workflow_task_completed: RespondWorkflowTaskCompletedRequest -> RespondWorkflowTaskCompletedResponse;

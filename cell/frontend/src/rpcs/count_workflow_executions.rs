@@ -7,7 +7,7 @@ use atoll_api::temporal::api::workflowservice::v1::count_workflow_executions_res
 use atoll_api::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse,
 };
-use cell_visibility::{CountGroup, Scope, compile_count, encode_value};
+use cell_visibility::{Scope, compile_count};
 
 /// How many workflows a filter finds, apart by an attribute of few values if asked.
 pub(crate) async fn call(
@@ -27,16 +27,9 @@ pub(crate) async fn call(
         .count(namespace.id, &query.predicate, query.group_by.as_ref())
         .await
         .map_err(visibility::status)?;
-    let group = |group: CountGroup| AggregationGroup {
-        group_values: vec![group.value.as_ref().map(encode_value).unwrap_or_default()],
-        count: signed(group.count),
-    };
+    let groups = found.groups.into_iter().map(visibility::group);
     Ok(CountWorkflowExecutionsResponse {
-        count: signed(found.total),
-        groups: found.groups.into_iter().map(group).collect(),
+        count: visibility::signed(found.total),
+        groups: groups.map(|(value, count)| AggregationGroup { group_values: vec![value], count }).collect(),
     })
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
