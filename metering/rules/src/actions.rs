@@ -12,6 +12,21 @@ const START_TASK_ID: i64 = 1_048_577;
 /// Set by SDKs for versioning alone.
 const FREE_SEARCH_ATTRIBUTE: &str = "TemporalChangeVersion";
 
+/// Every workflow that a schedule starts carries it.
+const SCHEDULED_BY: &str = "TemporalScheduledById";
+
+/// What an event costs beside what it is ([`action_of`]): a start that a schedule made is two more actions. The later runs
+/// of its chain are starts like others, whatever attributes they carry on.
+pub fn scheduling_of(event: &HistoryEvent) -> Option<(ActionType, u64)> {
+    let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &event.attributes else {
+        return None;
+    };
+    let first = started.continued_execution_run_id.is_empty() && started.parent_workflow_execution.is_none();
+    let attributes = started.search_attributes.as_ref()?;
+    let scheduled = first && attributes.indexed_fields.contains_key(SCHEDULED_BY);
+    scheduled.then_some((ActionType::ScheduleWorkflow, 2))
+}
+
 /// The billable action that an event is, with its count; `None` for events that cost nothing.
 ///
 /// Markers are one action per workflow task however many there are: the caller counts the first of a task only. Every

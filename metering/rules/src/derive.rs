@@ -1,6 +1,6 @@
 //! The usage entries of one transition.
 
-use crate::actions::action_of;
+use crate::actions::{action_of, scheduling_of};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
@@ -41,6 +41,9 @@ pub fn derive<'e>(step: Step<'_, impl Iterator<Item = &'e HistoryEvent>>) -> Vec
     let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
     let mut marked_task = 0;
     for event in step.events {
+        if let Some((scheduling, count)) = scheduling_of(event) {
+            *counts.entry(scheduling as i32).or_default() += count;
+        }
         let Some((action, count)) = action_of(event) else { continue };
         if let Some(Attributes::MarkerRecordedEventAttributes(marker)) = &event.attributes {
             // All markers of one workflow task are one action.

@@ -13,7 +13,7 @@ mod derive;
 mod names;
 mod recount;
 
-pub use actions::action_of;
+pub use actions::{action_of, scheduling_of};
 pub use derive::{Step, StorageBefore, derive, query, retained_removed, storage_removed};
 pub use names::action_name;
 pub use recount::{Totals, recount};

@@ -1,6 +1,6 @@
 //! Recounting a whole history by the same table: what a bill must agree with.
 
-use crate::actions::action_of;
+use crate::actions::{action_of, scheduling_of};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::usage::v1::ActionType;
@@ -26,6 +26,9 @@ pub fn recount<'a>(events: impl IntoIterator<Item = &'a HistoryEvent>) -> Totals
             if retries > 0 {
                 *totals.entry(ActionType::RetryActivityLocal).or_default() += u64::from(retries);
             }
+        }
+        if let Some((scheduling, count)) = scheduling_of(event) {
+            *totals.entry(scheduling).or_default() += count;
         }
         let Some((action, count)) = action_of(event) else { continue };
         if let Some(Attributes::MarkerRecordedEventAttributes(marker)) = &event.attributes

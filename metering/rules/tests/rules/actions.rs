@@ -1,7 +1,8 @@
 //! One case an action, and every event type that costs nothing.
 
 use crate::events::{
-    activity_started, bare, completed_task, continued, failed_task, marker, signaled, started, upserted,
+    activity_started, bare, completed_task, continued, failed_task, marker, scheduled, signaled, started,
+    upserted,
 };
 use atoll_api::temporal::api::enums::v1::ContinueAsNewInitiator as By;
 use atoll_api::temporal::api::enums::v1::{EventType as E, WorkflowTaskFailedCause as Cause};
@@ -76,6 +77,22 @@ fn cases() {
     ];
     for (what, event, expected) in cases {
         assert_eq!(action_of(&event), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_start_by_a_schedule_is_three_actions_and_what_follows_it_is_as_ever() {
+    let start = (T::StartWorkflow, 1);
+    for (what, event, expected) in [
+        ("the start", scheduled(false, None), vec![(T::ScheduleWorkflow, 2), start]),
+        ("its retry", scheduled(false, Some(By::Retry)), vec![start]),
+        ("its next run by cron", scheduled(false, Some(By::CronSchedule)), vec![start]),
+        ("its continuation", scheduled(false, Some(By::Workflow)), vec![]),
+        ("a child to which it hands on its attributes", scheduled(true, None), vec![]),
+        ("a start by a client", started(false, None), vec![start]),
+        ("another event", bare(E::TimerStarted), vec![(T::StartTimer, 1)]),
+    ] {
+        assert_eq!(recount([&event]), expected.into_iter().collect(), "{what}");
     }
 }
 

@@ -30,6 +30,16 @@ pub(crate) fn started(child: bool, continues: Option<ContinueAsNewInitiator>) ->
     event(EventType::WorkflowExecutionStarted, A::WorkflowExecutionStartedEventAttributes(attributes))
 }
 
+/// As [`started`], with the search attribute that a schedule gives its starts.
+pub(crate) fn scheduled(child: bool, continues: Option<ContinueAsNewInitiator>) -> HistoryEvent {
+    let mut event = started(child, continues);
+    if let Some(A::WorkflowExecutionStartedEventAttributes(attributes)) = &mut event.attributes {
+        let indexed_fields = [("TemporalScheduledById".to_owned(), Payload::default())].into();
+        attributes.search_attributes = Some(SearchAttributes { indexed_fields });
+    }
+    event
+}
+
 pub(crate) fn failed_task(cause: WorkflowTaskFailedCause) -> HistoryEvent {
     let attributes = h::WorkflowTaskFailedEventAttributes { cause: cause as i32, ..Default::default() };
     event(EventType::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(attributes))

@@ -2,7 +2,7 @@
 //! became active leaves when the run closes.
 
 use crate::events::{
-    activity_started, bare, completed_task, failed_task, marker, signaled, started, upserted,
+    activity_started, bare, completed_task, failed_task, marker, scheduled, signaled, started, upserted,
 };
 use atoll_api::temporal::api::enums::v1::{EventType as E, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -69,7 +69,7 @@ fn activity(attempts: u8) -> Vec<Happening> {
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let one = |happening: Happening| Just(vec![happening]);
     let reset = failed_task(WorkflowTaskFailedCause::ResetWorkflow);
-    let any = prop_oneof![
+    let happening = prop_oneof![
         (0..4u8, 0..3u8, 0..3u8, 0..150u32).prop_map(|(m, v, t, r)| vec![task(m, v, t, r)]),
         (1..5u8).prop_map(activity),
         one(simple(signaled(false), &[(T::SignalWorkflow, 1)])),
@@ -80,8 +80,13 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         one(simple(bare(E::WorkflowExecutionUpdateAccepted), &[(T::AcceptWorkflowUpdate, 1)])),
         one(simple(bare(E::NexusOperationScheduled), &[(T::ScheduleNexusOperation, 1)])),
     ];
-    proptest::collection::vec(any, 0..25).prop_map(|middle| {
-        let first = simple(started(false, None), &[(T::StartWorkflow, 1)]);
+    (any::<bool>(), proptest::collection::vec(happening, 0..25)).prop_map(|(by_schedule, middle)| {
+        let start = (T::StartWorkflow, 1);
+        let first = if by_schedule {
+            simple(scheduled(false, None), &[start, (T::ScheduleWorkflow, 2)])
+        } else {
+            simple(started(false, None), &[start])
+        };
         let last = simple(bare(E::WorkflowExecutionCompleted), &[]);
         let mut all: Vec<Happening> = std::iter::once(first).chain(middle.into_iter().flatten()).collect();
         all.push(last);
