@@ -152,7 +152,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn back_off(&mut self, message: EffectKey, attempt: i32, retry_at_ns: i64) {
         let (pending_kind, id) = match message {
             EffectKey::Pending(kind, id) => (kind as u32, id),
-            EffectKey::Parent | EffectKey::WorkflowTask => (0, 0),
+            EffectKey::Listener(number) => (0, number.into()),
+            EffectKey::WorkflowTask => (0, 0),
         };
         self.change(Kind::EffectBackedOff(log::EffectBackedOff { id, attempt, retry_at_ns, pending_kind }));
     }

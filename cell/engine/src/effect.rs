@@ -3,6 +3,7 @@
 use crate::run::PendingKind;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
+use bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -24,8 +25,8 @@ pub enum EffectKey {
     WorkflowTask,
     /// What is to be done for something pending, by the event that began it: a dispatch or a message.
     Pending(PendingKind, i64),
-    /// Telling the parent that this run closed.
-    Parent,
+    /// Telling a listener how the chain of this run ended, by the listener's number.
+    Listener(u32),
 }
 
 /// What is to be done.
@@ -50,9 +51,8 @@ pub enum EntityMessage {
     /// Terminate or ask to cancel the child because the parent closed, then tell the parent
     /// (`RecordChildReleased`).
     CloseChild(ChildTarget, ParentCloseAction),
-    /// Tell the parent how this run closed (`RecordChildClosed` on the parent), then record that it
-    /// knows (`RecordParentNotified` on this run).
-    NotifyParent(ParentTarget),
+    /// Tell a listener how the chain of this run ended, then record that it knows (`RecordListenerTold` on this run).
+    TellEnd(Box<TellEnd>),
     /// Signal a workflow, then tell the sender what came of it (`RecordExternalSignal`).
     SignalExternal(Box<SignalExternal>),
     /// Ask a workflow to cancel, then tell the sender what came of it (`RecordExternalCancel`).
@@ -80,7 +80,7 @@ impl EntityMessage {
             Self::ReleaseChild(child) | Self::CloseChild(child, _) => {
                 (sender.namespace_id, &child.workflow_id)
             }
-            Self::NotifyParent(parent) => (parent.parent.namespace_id, &parent.parent.id),
+            Self::TellEnd(end) => (end.listener.namespace_id, &end.listener.id),
             Self::SignalExternal(signal) => (sender.namespace_id, &signal.target.workflow_id),
             Self::CancelExternal(cancel) => (sender.namespace_id, &cancel.target.workflow_id),
         }
@@ -150,13 +150,32 @@ pub enum ParentCloseAction {
     RequestCancel,
 }
 
-/// The parent of a closed child.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ParentTarget {
-    /// The parent's run.
-    pub parent: EntityKey,
-    /// What to run there.
-    pub closed: crate::commands::RecordChildClosed,
+/// The end of a chain of runs, on its way to somebody who waits for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TellEnd {
+    /// Number of the listener within the run.
+    pub number: u32,
+    /// Who waits.
+    pub listener: EntityKey,
+    /// How the chain ended.
+    pub ended: ChainEnded,
+}
+
+/// How a chain of runs ended: what its listeners are told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChainEnded {
+    /// What the listener knows the chain by.
+    pub reference: Bytes,
+    /// The run that was the last.
+    pub run_id: Uuid,
+    /// The run that was the first.
+    pub first_run_id: Uuid,
+    /// Their workflow id.
+    pub workflow_id: Arc<str>,
+    /// The last one's type.
+    pub workflow_type: String,
+    /// The last one's closing event, encoded.
+    pub close_event: Bytes,
 }
 
 /// A workflow of the sender's namespace that is no child of it, or need not be.

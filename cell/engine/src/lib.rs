@@ -81,7 +81,7 @@ pub use registry::{Kind, Registry, WakeCommand, Wakes};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask};
+pub use run::{Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

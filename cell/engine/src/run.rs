@@ -11,6 +11,7 @@ mod deadlines;
 mod effects;
 mod entity;
 mod events;
+mod listeners;
 mod pending;
 mod priority;
 mod request_ids;
@@ -21,6 +22,7 @@ pub use checkpoint::Receipt;
 pub use collections::PendingKind;
 pub(crate) use deadlines::Due;
 pub(crate) use events::closing_status;
+pub use listeners::Listener;
 #[cfg(debug_assertions)]
 pub use pending::visited_items;
 pub use snapshot::RestoreError;

@@ -2,13 +2,12 @@
 
 use atoll_api::RawHistory;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
-use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::{self as log, Change};
 use atoll_internal_api::usage::v1::{Actions, UsageEntry};
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
-use uuid::Uuid;
 
 /// What happened to one entity in one step: new history events, then state changes that are not
 /// events. Applying it is the only way that state changes, live and in recovery.
@@ -61,12 +60,7 @@ impl Transition {
             events.extend_from_slice(&event.encoded);
         }
         log::Transition {
-            entity: Some(log::EntityName {
-                kind: self.entity.kind.number().into(),
-                namespace_id: Bytes::copy_from_slice(self.entity.namespace_id.as_bytes()),
-                id: self.entity.id.to_string(),
-                run_id: Bytes::copy_from_slice(self.entity.run_id.as_bytes()),
-            }),
+            entity: Some((&self.entity).into()),
             events: events.freeze(),
             changes: self.changes.clone(),
             usage: self.usage.clone(),
@@ -78,13 +72,7 @@ impl Transition {
     /// log and were not put in place.
     pub fn from_proto(logged: &log::Transition) -> Result<Self, prost::DecodeError> {
         let bad = || prost::DecodeError::new("logged transition has no valid entity name");
-        let name = logged.entity.as_ref().ok_or_else(bad)?;
-        let entity = EntityKey {
-            kind: u8::try_from(name.kind).map(EntityKind::numbered).map_err(|_| bad())?,
-            namespace_id: Uuid::from_slice(&name.namespace_id).map_err(|_| bad())?,
-            id: name.id.as_str().into(),
-            run_id: Uuid::from_slice(&name.run_id).map_err(|_| bad())?,
-        };
+        let entity = logged.entity.as_ref().and_then(log::EntityName::key).ok_or_else(bad)?;
         let mut events = Vec::new();
         for encoded in RawHistory::from_encoded(logged.events.clone()).encoded_events() {
             let encoded = encoded?;

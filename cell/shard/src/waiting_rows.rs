@@ -70,7 +70,7 @@ impl WaitingRows {
                 }
                 self.changed.extend(self.known.iter().take_while(workflow));
             }
-            EffectKey::Pending(..) | EffectKey::Parent => {}
+            EffectKey::Pending(..) | EffectKey::Listener(_) => {}
         }
     }
 

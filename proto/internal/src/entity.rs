@@ -1,5 +1,6 @@
 //! Names of everything durable that a cell hosts.
 
+use crate::log::v1::EntityName;
 use prost::bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -59,6 +60,30 @@ impl EntityKey {
     /// One run of a workflow.
     pub fn run(namespace_id: Uuid, workflow_id: impl Into<Arc<str>>, run_id: Uuid) -> Self {
         Self { kind: EntityKind::WORKFLOW_RUN, namespace_id, id: workflow_id.into(), run_id }
+    }
+}
+
+impl From<&EntityKey> for EntityName {
+    /// As it is stored.
+    fn from(key: &EntityKey) -> Self {
+        Self {
+            kind: key.kind.number().into(),
+            namespace_id: Bytes::copy_from_slice(key.namespace_id.as_bytes()),
+            id: key.id.to_string(),
+            run_id: Bytes::copy_from_slice(key.run_id.as_bytes()),
+        }
+    }
+}
+
+impl EntityName {
+    /// The key behind the stored name, whether or not its kind is known; `None` for a name that is none.
+    pub fn key(&self) -> Option<EntityKey> {
+        Some(EntityKey {
+            kind: EntityKind::numbered(u8::try_from(self.kind).ok()?),
+            namespace_id: Uuid::from_slice(&self.namespace_id).ok()?,
+            id: self.id.as_str().into(),
+            run_id: Uuid::from_slice(&self.run_id).ok()?,
+        })
     }
 }
 

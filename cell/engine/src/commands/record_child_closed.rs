@@ -3,6 +3,7 @@
 use super::find::found;
 use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
+use crate::effect::ChainEnded;
 use crate::family::{View, Workflows};
 use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::EventType;
@@ -11,6 +12,7 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use bytes::Bytes;
 use prost::Message;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A child closed. Repeating it changes nothing; a parent that closed before does not mind.
@@ -23,11 +25,30 @@ pub struct RecordChildClosed {
     /// First run of its chain.
     pub first_run_id: Uuid,
     /// Its workflow id.
-    pub workflow_id: String,
+    pub workflow_id: Arc<str>,
     /// Its type.
     pub workflow_type: String,
     /// Its closing event, encoded.
     pub close_event: Bytes,
+}
+
+/// What a parent knows a child's chain by: the event that initiated it.
+pub(super) fn reference(initiated_event_id: i64) -> Bytes {
+    Bytes::copy_from_slice(&initiated_event_id.to_be_bytes())
+}
+
+impl From<ChainEnded> for RecordChildClosed {
+    fn from(ended: ChainEnded) -> Self {
+        Self {
+            // What is no event's id names no child.
+            initiated_event_id: ended.reference[..].try_into().map_or(0, i64::from_be_bytes),
+            child_run_id: ended.run_id,
+            first_run_id: ended.first_run_id,
+            workflow_id: ended.workflow_id,
+            workflow_type: ended.workflow_type,
+            close_event: ended.close_event,
+        }
+    }
 }
 
 impl Command for RecordChildClosed {
@@ -60,7 +81,7 @@ impl Command for RecordChildClosed {
             namespace: initiated.namespace.clone(),
             namespace_id: initiated.namespace_id.clone(),
             execution: WorkflowExecution {
-                workflow_id: self.workflow_id,
+                workflow_id: self.workflow_id.to_string(),
                 run_id: self.child_run_id.to_string(),
             },
             kind: WorkflowType { name: self.workflow_type },

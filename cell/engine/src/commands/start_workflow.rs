@@ -7,7 +7,7 @@ use crate::draft::{Birth, Draft, Extras};
 use crate::family::{Family, Target, View, Workflows};
 use crate::memory::{Memory, Needs};
 use crate::rejection::Rejection;
-use crate::run::{Run, duration, nanos, shorter};
+use crate::run::{Listener, Run, duration, nanos, shorter};
 use crate::time::Time;
 use crate::transition::Transition;
 use atoll_api::temporal::api::common::v1::{
@@ -23,7 +23,6 @@ use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
-use bytes::Bytes;
 use prost_types::Duration;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -67,6 +66,8 @@ pub struct StartWorkflow {
     pub links: Vec<Link>,
     /// Set for a child.
     pub parent: Option<ParentLink>,
+    /// Who, besides the parent, waits for the end of the chain that this begins.
+    pub listener: Option<Listener>,
     /// A signal that comes with the start: what the run begins with.
     pub first_signal: Option<Box<SignalWorkflow>>,
 }
@@ -84,6 +85,15 @@ pub struct ParentLink {
     pub initiated_event_id: i64,
     /// First ancestor.
     pub root: WorkflowExecution,
+}
+
+impl ParentLink {
+    /// The parent as somebody who waits for the end of the child's chain; none where it names no run.
+    fn listener(&self) -> Option<Listener> {
+        let run_id = Uuid::parse_str(&self.execution.run_id).ok()?;
+        let entity = EntityKey::run(self.namespace_id, self.execution.workflow_id.as_str(), run_id);
+        Some(Listener { entity, reference: super::record_child_closed::reference(self.initiated_event_id) })
+    }
 }
 
 /// What a start answers.
@@ -124,8 +134,8 @@ impl Command for StartWorkflow {
             if !self.request_id.is_empty() && current.start_request_id() == self.request_id {
                 return Decision::unchanged(reply);
             }
-            if self.began_as_child(view.run) {
-                // A parent knows its child by the first run, whatever has followed it.
+            if self.began(view.run) {
+                // Who waits for the chain knows it by its first run, whatever has followed that.
                 return Decision::unchanged(StartReply { run_id: reply.first_execution_run_id, ..reply });
             }
             match self.policy(current.status()) {
@@ -184,7 +194,8 @@ impl StartWorkflow {
 
     /// Whether what this start means depends on the run that the record names.
     fn looks_at_run(&self, current: &CurrentRun) -> bool {
-        self.parent.is_some() || matches!(self.policy(current.status()), Policy::TerminateExisting)
+        let is_awaited = self.parent.is_some() || self.listener.is_some();
+        is_awaited || matches!(self.policy(current.status()), Policy::TerminateExisting)
     }
 
     /// Whether a running workflow gives way, by the policy that is deprecated.
@@ -192,12 +203,15 @@ impl StartWorkflow {
         self.id_reuse_policy == Reuse::TerminateIfRunning as i32
     }
 
-    /// Whether this is a parent's start, and the current run is of the chain that it began.
-    fn began_as_child(&self, run: Option<&Run>) -> bool {
-        let (Some(parent), Some(run)) = (&self.parent, run) else { return false };
-        let started = run.started();
-        started.parent_workflow_execution.as_ref() == Some(&parent.execution)
-            && started.parent_initiated_event_id == parent.initiated_event_id
+    /// Who waits for the end of the chain; the parent is the first.
+    fn listeners(&self) -> impl Iterator<Item = Listener> + '_ {
+        let parent = self.parent.as_ref().and_then(ParentLink::listener);
+        parent.into_iter().chain(self.listener.clone())
+    }
+
+    /// Whether somebody waits for the chain that this begins, and the current run is of that chain.
+    fn began(&self, run: Option<&Run>) -> bool {
+        run.is_some_and(|run| self.listeners().any(|listener| run.has_listener(&listener)))
     }
 
     /// The transitions that bring the run into being.
@@ -207,11 +221,7 @@ impl StartWorkflow {
         let opened = log::RunOpened {
             start_request_id: self.request_id.clone(),
             first_task_held: self.parent.is_some(),
-            parent_namespace_id: self
-                .parent
-                .as_ref()
-                .map(|parent| Bytes::copy_from_slice(parent.namespace_id.as_bytes()))
-                .unwrap_or_default(),
+            listeners: self.listeners().map(|listener| (&listener).into()).collect(),
         };
         let extras = Extras { user_metadata: self.user_metadata.clone(), links: self.links.clone() };
         let attributes = self.attributes(view.workflow_id, run_id, context);

@@ -86,7 +86,7 @@ fn one(draft: &mut Draft<'_>, run: &Run, due: Due, successor_id: Uuid) {
         }
         Due::TaskStartToClose => time_out_started_task(draft),
         Due::Retry(kind, id) => send_again(draft, run, EffectKey::Pending(kind, id)),
-        Due::ParentRetry => send_again(draft, run, EffectKey::Parent),
+        Due::ListenerRetry(number) => send_again(draft, run, EffectKey::Listener(number)),
     }
 }
 

@@ -118,7 +118,7 @@ impl Draft<'_> {
                 // Nobody asked for this run: a start repeated with the chain's request id finds a workflow that runs.
                 start_request_id: Uuid::new_v5(&run_id, b"start").to_string(),
                 first_task_held: false,
-                parent_namespace_id: run.info.parent_namespace_id.clone(),
+                listeners: run.handed_on_listeners(),
             },
             first_run_id: run.first_execution_run_id(),
             first_signal: None,

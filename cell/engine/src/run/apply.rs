@@ -55,13 +55,10 @@ impl Run {
             Kind::RunOpened(opened) => {
                 self.info.start_request_id.clone_from(&opened.start_request_id);
                 self.hold_first_task(opened.first_task_held);
-                self.info.parent_namespace_id = opened.parent_namespace_id.clone();
+                self.set_listeners(&opened.listeners);
             }
             Kind::RunClosed(closed) => self.info.delete_at_ns = closed.delete_at_ns,
-            Kind::ParentNotified(_) => {
-                self.info.parent_notified = true;
-                self.back_off_parent(0, 0, touched);
-            }
+            Kind::ListenerTold(told) => self.told_listener(told.listener, touched),
             Kind::RequestIdSeen(seen) => self.request_ids.insert(&seen.request_id),
             Kind::EventBuffered(buffered) => self.buffer(&buffered.event, touched),
             Kind::BufferFlushed(_) => self.buffered.clear(),
@@ -81,7 +78,10 @@ impl Run {
                 self.apply_child_change(kind, touched);
             }
             Kind::EffectBackedOff(back_off) => match PendingKind::from_number(back_off.pending_kind) {
-                None => self.back_off_parent(back_off.attempt, back_off.retry_at_ns, touched),
+                None => {
+                    let number = u32::try_from(back_off.id).unwrap_or(u32::MAX);
+                    self.back_off_listener(number, back_off.attempt, back_off.retry_at_ns, touched);
+                }
                 Some(kind) => {
                     let (attempt, retry_at_ns) = (back_off.attempt, back_off.retry_at_ns);
                     let (pending, mut beside) = (self.pending.of_mut(kind), self.deadlines.beside(touched));
@@ -169,14 +169,6 @@ impl Run {
     /// Removes something pending, if it is there.
     pub(super) fn end<T: Item + Held>(&mut self, id: i64, touched: &mut Touched) {
         T::held(&mut self.pending).end(id, &mut self.deadlines.beside(touched));
-    }
-
-    /// Telling the parent waits, or (with no moment given) wants to go out.
-    fn back_off_parent(&mut self, attempt: i32, retry_at_ns: i64, touched: &mut Touched) {
-        self.deadlines.remove(self.info.notify_retry_at_ns, Due::ParentRetry);
-        (self.info.notify_attempt, self.info.notify_retry_at_ns) = (attempt, retry_at_ns);
-        self.deadlines.add(retry_at_ns, Due::ParentRetry);
-        touched.effects.insert(EffectKey::Parent);
     }
 
     /// Holds the first workflow task back, or lets it go. While it is held no moment brings it: what became due meanwhile

@@ -35,8 +35,8 @@ pub(crate) enum Due {
     TaskStartToClose,
     /// Something pending, by the event that began it: its message may be tried again.
     Retry(PendingKind, i64),
-    /// The parent may be notified again.
-    ParentRetry,
+    /// A listener may be told again, by its number.
+    ListenerRetry(u32),
 }
 
 impl Due {

@@ -1,12 +1,9 @@
 //! What a run wants from the world, derived from its state.
 
 use super::{Run, ScheduledTask};
-use crate::commands::RecordChildClosed;
 use crate::describe::Description;
 use crate::effect::*;
 use crate::time::Time;
-use atoll_internal_api::entity::EntityKey;
-use uuid::Uuid;
 
 /// The priority key of what names none.
 const DEFAULT_PRIORITY: i32 = 3;
@@ -22,7 +19,7 @@ impl Run {
     pub fn messages(&self) -> impl Iterator<Item = Effect> + '_ {
         let busy =
             self.pending.all().flat_map(move |c| c.busy().iter().filter_map(move |id| c.effect(*id, self)));
-        busy.chain(self.parent_effect())
+        busy.chain(self.listener_effects())
     }
 
     /// Tells people of everything that is pending.
@@ -35,7 +32,7 @@ impl Run {
         match key {
             EffectKey::WorkflowTask => self.task_effect(),
             EffectKey::Pending(kind, id) => self.pending.of(kind).effect(id, self),
-            EffectKey::Parent => self.parent_effect(),
+            EffectKey::Listener(number) => self.listener_effect(number),
         }
     }
 
@@ -44,7 +41,7 @@ impl Run {
         match key {
             EffectKey::WorkflowTask => None,
             EffectKey::Pending(kind, id) => self.pending.of(kind).attempt(id),
-            EffectKey::Parent => Some(self.info.notify_attempt),
+            EffectKey::Listener(number) => Some(self.listener_attempt(number)),
         }
     }
 
@@ -72,32 +69,6 @@ impl Run {
             scheduled_at: Time(task.scheduled_at_ns),
             priority: priority(self.started().priority.as_ref()),
         }
-    }
-
-    pub(crate) fn parent_effect(&self) -> Option<Effect> {
-        // The parent is told how the last run of the chain ended.
-        let goes_on = !self.info.successor_run_id.is_empty();
-        if !self.closed() || goes_on || self.info.parent_notified || self.info.notify_retry_at_ns != 0 {
-            return None;
-        }
-        let started = self.started();
-        let parent = started.parent_workflow_execution.as_ref()?;
-        let target = ParentTarget {
-            parent: EntityKey::run(
-                Uuid::from_slice(&self.info.parent_namespace_id).ok()?,
-                parent.workflow_id.as_str(),
-                Uuid::parse_str(&parent.run_id).ok()?,
-            ),
-            closed: RecordChildClosed {
-                initiated_event_id: started.parent_initiated_event_id,
-                child_run_id: self.run_id(),
-                first_run_id: self.first_execution_run_id(),
-                workflow_id: self.key.id.to_string(),
-                workflow_type: self.workflow_type().to_owned(),
-                close_event: self.info.close_event.clone(),
-            },
-        };
-        Some(Effect { key: EffectKey::Parent, kind: EffectKind::Send(EntityMessage::NotifyParent(target)) })
     }
 }
 

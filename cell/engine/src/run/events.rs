@@ -4,7 +4,6 @@ use super::apply::Touched;
 use super::deadlines::Due;
 use super::workflow_task::TaskStep;
 use super::{Run, ScheduledTask, Standing, nanos};
-use crate::effect::EffectKey;
 use crate::time::Time;
 use crate::transition::NewEvent;
 use atoll_api::temporal::api::enums::v1::{
@@ -164,7 +163,7 @@ impl Run {
         self.deadlines.clear();
         let mut beside = self.deadlines.beside(touched);
         self.pending.all_mut().for_each(|collection| collection.close(&mut beside));
-        touched.effects.insert(EffectKey::Parent);
+        self.touch_listeners(touched);
         touched.visibility = true;
     }
 }

@@ -111,7 +111,7 @@ impl Run {
             self.task.deadline().into_iter().for_each(|(at, due)| all.add(at, due));
         }
         self.pending.all().for_each(|collection| collection.deadlines(&mut |at, due| all.add(at, due)));
-        all.add(self.info.notify_retry_at_ns, Due::ParentRetry);
+        self.listener_deadlines(&mut all);
         all
     }
 
@@ -123,11 +123,9 @@ impl Run {
         info.state_transitions = 0;
         info.start_request_id.clear();
         info.first_task_held = false;
-        info.parent_namespace_id.clear();
+        info.listeners.clear();
         info.delete_at_ns = 0;
-        info.parent_notified = false;
-        (info.notify_attempt, info.notify_retry_at_ns, info.task_stamp) = (0, 0, 0);
-        info.next_attempt = 0;
+        (info.task_stamp, info.next_attempt) = (0, 0);
         info.cancel_requested &= !run.buffered.iter().any(waits_to_cancel);
         run.sticky = None;
         run.buffered.clear();

@@ -50,7 +50,7 @@ impl Told for Failed {
                 let kinds = PendingKind::ALL;
                 EffectKey::Pending(kinds[usize::from(kind) % kinds.len()], id)
             }
-            Failed::Parent => EffectKey::Parent,
+            Failed::Parent => EffectKey::Listener(0),
         };
         world.ask(EffectFailed(key)).ok();
     }

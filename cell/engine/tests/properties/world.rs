@@ -144,7 +144,7 @@ impl World {
             assert_eq!(next.first_execution_run_id(), tracked.run.first_execution_run_id());
             assert_ne!(next.start_request_id(), tracked.run.start_request_id(), "no request began it");
             assert!(
-                tracked.run.effects().all(|effect| effect.key != EffectKey::Parent),
+                tracked.run.effects().all(|effect| effect.key != EffectKey::Listener(0)),
                 "the last run tells the parent"
             );
         }
@@ -456,13 +456,13 @@ impl World {
     /// The message is sent when the run asks for it, and now and then once more.
     fn notify_parent(&mut self) {
         let Some(tracked) = self.runs.last().filter(|tracked| tracked.run.closed()) else { return };
-        if let Some(parent) = tracked.run.effects().find(|effect| effect.key == EffectKey::Parent) {
-            let EffectKind::Send(EntityMessage::NotifyParent(target)) = parent.kind else {
+        if let Some(parent) = tracked.run.effects().find(|effect| effect.key == EffectKey::Listener(0)) {
+            let EffectKind::Send(EntityMessage::TellEnd(target)) = parent.kind else {
                 panic!("another effect has the key")
             };
-            assert_eq!(target.parent, EntityKey::run(self.namespace.id, "p", Uuid::from_u128(5)));
+            assert_eq!(target.listener, EntityKey::run(self.namespace.id, "p", Uuid::from_u128(5)));
         }
-        self.ask(RecordParentNotified).expect("the run is there");
+        self.ask(RecordListenerTold(0)).expect("the run is there");
     }
 
     fn completed_event_id(&self) -> i64 {

@@ -66,15 +66,15 @@ fn a_child_that_outlives_its_parent_is_still_let_go() {
 #[test]
 fn what_is_not_wanted_is_not_backed_off() {
     let mut life = Life::child();
-    life.ask(EffectFailed(EffectKey::Parent)).expect("a late failure of something");
+    life.ask(EffectFailed(EffectKey::Listener(0))).expect("a late failure of something");
     life.ask(TerminateWorkflow::default()).expect("it is open");
     let keys: Vec<EffectKey> = life.effects().iter().map(|effect| effect.key).collect();
-    assert_eq!(keys, [EffectKey::Parent], "the parent is told at once");
-    life.ask(EffectFailed(EffectKey::Parent)).expect("it is wanted");
+    assert_eq!(keys, [EffectKey::Listener(0)], "the parent is told at once");
+    life.ask(EffectFailed(EffectKey::Listener(0))).expect("it is wanted");
     assert_eq!(life.effects(), [], "it waits");
     life.wake();
     assert_eq!(life.effects().len(), 1, "and goes out again");
-    life.ask(RecordParentNotified).expect("it is there");
+    life.ask(RecordListenerTold(0)).expect("it is there");
     assert_eq!((life.effects(), life.run().wake()), (Vec::new(), None));
 }
 

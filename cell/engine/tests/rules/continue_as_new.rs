@@ -192,6 +192,6 @@ fn the_parent_of_a_continued_child_is_told_of_the_last_run_only() {
     assert_eq!(next.root_workflow_execution, before.root_workflow_execution);
     life.ask(TerminateWorkflow::default()).expect("it is open");
     let wanted = life.effects();
-    let EffectKind::Send(EntityMessage::NotifyParent(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
-    assert_eq!((told.closed.first_run_id, told.closed.child_run_id), (first, life.run().run_id()));
+    let EffectKind::Send(EntityMessage::TellEnd(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
+    assert_eq!((told.ended.first_run_id, told.ended.run_id), (first, life.run().run_id()));
 }

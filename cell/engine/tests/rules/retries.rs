@@ -126,8 +126,8 @@ fn a_parent_is_told_of_the_last_run_only() {
     life.wake();
     life.run_task(vec![fail(failure("last", false))]);
     let wanted = life.effects();
-    let EffectKind::Send(EntityMessage::NotifyParent(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
-    assert_eq!((told.closed.first_run_id, told.closed.child_run_id), (first, life.run().run_id()));
+    let EffectKind::Send(EntityMessage::TellEnd(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
+    assert_eq!((told.ended.first_run_id, told.ended.run_id), (first, life.run().run_id()));
 }
 
 #[test]

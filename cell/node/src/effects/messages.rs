@@ -22,7 +22,7 @@ pub(super) async fn deliver(
         EntityMessage::CloseChild(child, action) => {
             children::close(shards, source, entity, child, action).await
         }
-        EntityMessage::NotifyParent(parent) => children::notify(shards, source, parent).await,
+        EntityMessage::TellEnd(end) => children::tell_end(shards, source, *end).await,
         EntityMessage::SignalExternal(signal) => external::signal(shards, source, *signal).await,
         EntityMessage::CancelExternal(cancel) => external::cancel(shards, source, *cancel).await,
     }

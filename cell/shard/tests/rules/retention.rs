@@ -7,7 +7,7 @@ use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::EffectKey;
-use cell_engine::commands::{EffectFailed, ParentLink, RecordParentNotified, StartWorkflow};
+use cell_engine::commands::{EffectFailed, ParentLink, RecordListenerTold, StartWorkflow};
 use cell_shard::{HOUR_MS, ShardConfig, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, EntityKey, EntityRow, ShardId};
@@ -145,7 +145,7 @@ async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_h
     let cell = cell.another().await;
     cell.runtime.turn_hours_all().await.unwrap();
     assert_eq!(removals(&cell, ShardId(0)), [], "nor after a takeover");
-    cell.run(&id, RecordParentNotified).await.unwrap();
+    cell.run(&id, RecordListenerTold(0)).await.unwrap();
     cell.runtime.turn_hours_all().await.unwrap();
     assert_gone(&cell, &id).await;
     let now = cell.clock.millis();
@@ -162,7 +162,7 @@ async fn a_run_whose_message_backs_off_stays_until_it_is_told() {
         cell.run(&id, child()).await.unwrap();
         cell.run(&id, terminate()).await.unwrap();
         cell.clock.step(RETENTION + 5 * HOUR);
-        cell.run(&id, EffectFailed(EffectKey::Parent)).await.unwrap();
+        cell.run(&id, EffectFailed(EffectKey::Listener(0))).await.unwrap();
         if stored {
             cell.runtime.checkpoint_all().await.unwrap();
             let expired = cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_run_whose_message_backs_off_stays_until_it_is_told() {
         }
         cell.runtime.turn_hours_all().await.unwrap();
         assert!(run_id(&cell, &id).await.is_some(), "its parent does not know yet; stored: {stored}");
-        cell.run(&id, RecordParentNotified).await.unwrap();
+        cell.run(&id, RecordListenerTold(0)).await.unwrap();
         cell.runtime.turn_hours_all().await.unwrap();
         assert_gone(&cell, &id).await;
     }

@@ -5,10 +5,10 @@ use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{
-    RecordChildReleased, RecordChildStarted, RecordParentNotified, RecordStartChildFailed,
+    RecordChildClosed, RecordChildReleased, RecordChildStarted, RecordListenerTold, RecordStartChildFailed,
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, Sender, TerminateWorkflow,
 };
-use cell_engine::{ChildTarget, ParentCloseAction, ParentTarget, Rejection, StartChild};
+use cell_engine::{ChildTarget, ParentCloseAction, Rejection, StartChild, TellEnd};
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -103,14 +103,11 @@ pub(super) async fn close(
     Ok(())
 }
 
-pub(super) async fn notify(
-    shards: &ShardRuntime,
-    child: &Target,
-    parent: ParentTarget,
-) -> Result<(), ShardError> {
-    let target = Target::run(parent.parent.namespace_id, parent.parent.id, parent.parent.run_id);
-    gone(shards.execute(&target, parent.closed).await)?;
-    gone(shards.execute(child, RecordParentNotified).await)?;
+pub(super) async fn tell_end(shards: &ShardRuntime, child: &Target, end: TellEnd) -> Result<(), ShardError> {
+    let TellEnd { number, listener, ended } = end;
+    let target = Target::run(listener.namespace_id, listener.id, listener.run_id);
+    gone(shards.execute(&target, RecordChildClosed::from(ended)).await)?;
+    gone(shards.execute(child, RecordListenerTold(number)).await)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A closed child's parent knows.
+//! Somebody who waits for the end of a chain knows it.
 
 use super::find::found;
 use crate::command::{Command, Context, Decision};
@@ -7,21 +7,21 @@ use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
-/// The parent has recorded how this run closed, or has no use for it. Repeating it changes nothing.
+/// The listener of this number has recorded how the run's chain ended, or has no use for it. Repeating it changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RecordParentNotified;
+pub struct RecordListenerTold(pub u32);
 
-impl Command for RecordParentNotified {
+impl Command for RecordListenerTold {
     type Family = Workflows;
     type Reply = ();
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
-        if run.info.parent_notified {
+        if run.has_told(self.0) {
             return Decision::unchanged(());
         }
         let mut draft = Draft::new(run, context);
-        draft.change(Kind::ParentNotified(log::ParentNotified {}));
+        draft.change(Kind::ListenerTold(log::ListenerTold { listener: self.0 }));
         draft.accept(())
     }
 }
