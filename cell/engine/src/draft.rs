@@ -153,7 +153,7 @@ impl<'a> Draft<'a> {
         let (pending_kind, id) = match message {
             EffectKey::Pending(kind, id) => (kind as u32, id),
             EffectKey::Listener(number) => (0, number.into()),
-            EffectKey::WorkflowTask => (0, 0),
+            EffectKey::WorkflowTask | EffectKey::Own(..) => (0, 0),
         };
         self.change(Kind::EffectBackedOff(log::EffectBackedOff { id, attempt, retry_at_ns, pending_kind }));
     }

@@ -25,6 +25,8 @@ pub enum EffectKey {
     WorkflowTask,
     /// What is to be done for something pending, by the event that began it: a dispatch or a message.
     Pending(PendingKind, i64),
+    /// What a kind other than runs wants: a sort and a number that mean something to it alone.
+    Own(u8, i64),
     /// Telling a listener how the chain of this run ended, by the listener's number.
     Listener(u32),
 }
@@ -53,6 +55,8 @@ pub enum EntityMessage {
     CloseChild(ChildTarget, ParentCloseAction),
     /// Tell a listener how the chain of this run ended, then record that it knows (`RecordListenerTold` on this run).
     TellEnd(Box<TellEnd>),
+    /// Ask a workflow for something, then tell the sender what came of it ([`Answered`](crate::Answered)).
+    AskWorkflow(Box<AskWorkflow>),
     /// Signal a workflow, then tell the sender what came of it (`RecordExternalSignal`).
     SignalExternal(Box<SignalExternal>),
     /// Ask a workflow to cancel, then tell the sender what came of it (`RecordExternalCancel`).
@@ -80,6 +84,7 @@ impl EntityMessage {
             Self::ReleaseChild(child) | Self::CloseChild(child, _) => {
                 (sender.namespace_id, &child.workflow_id)
             }
+            Self::AskWorkflow(ask) => (sender.namespace_id, &ask.target.workflow_id),
             Self::TellEnd(end) => (end.listener.namespace_id, &end.listener.id),
             Self::SignalExternal(signal) => (sender.namespace_id, &signal.target.workflow_id),
             Self::CancelExternal(cancel) => (sender.namespace_id, &cancel.target.workflow_id),
@@ -148,6 +153,29 @@ pub enum ParentCloseAction {
     Terminate,
     /// Ask it to cancel.
     RequestCancel,
+}
+
+/// What an entity of any kind asks of a workflow of its namespace. It is asked again until the sender has taken the answer in.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AskWorkflow {
+    /// Of whom.
+    pub target: ExternalTarget,
+    /// What.
+    pub request: WorkflowRequest,
+    /// Whether this is one of the namespace's many that take turns: where it is not its turn yet, the sender is told when
+    /// that is, and nothing is held meanwhile.
+    pub takes_turns: bool,
+}
+
+/// What may be asked of a workflow.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WorkflowRequest {
+    /// To be started. A repetition finds the chain that it began by request id or listener.
+    Start(crate::commands::StartWorkflow),
+    /// To cancel.
+    Cancel(crate::commands::RequestCancelWorkflow),
+    /// To be terminated.
+    Terminate(crate::commands::TerminateWorkflow),
 }
 
 /// The end of a chain of runs, on its way to somebody who waits for it.

@@ -22,11 +22,13 @@
 //!
 //! To add a kind of entity:
 //! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
-//! 2. its messages: changes in `change.proto`, a snapshot in `state.proto`;
-//! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, the one that wakes it ([`Wakes`]);
+//! 2. its messages, in a package of their own: its snapshot, and its changes, which stand in the log as `Change.own`;
+//! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
+//!    name ([`Notice`]: that it may be time, that a message was not delivered, what came of one);
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
 //! 5. its line in the [`Registry`];
-//! 6. where it wants something of a new sort from the world, that sort of [`EffectKind`] and who carries it out
+//! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it numbers
+//!    itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who carries it out
 //!    (`effects` of `cell-node`);
 //! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
 //!    family's address.
@@ -58,6 +60,7 @@ mod family;
 mod ids;
 mod limits;
 mod memory;
+mod notice;
 mod registry;
 mod rejection;
 mod retry;
@@ -77,7 +80,8 @@ pub use family::*;
 pub use ids::IdSource;
 pub use limits::Limits;
 pub use memory::{Known, Memory, Needs, Residents};
-pub use registry::{Kind, Registry, WakeCommand, Wakes};
+pub use notice::{Answer, Answered, Notice, TakenBy, Undelivered, Woken};
+pub use registry::{Kind, Registry};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;

@@ -73,6 +73,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What an outbound effect waits after this many failed attempts, nanoseconds.
+    pub(crate) fn effect_pause(&self, attempts: i32) -> i64 {
+        let pause = self.effect_backoff_nanos.saturating_mul(1 << attempts.clamp(0, 20));
+        pause.min(self.effect_backoff_max_nanos)
+    }
+
     /// Start-to-close of workflow tasks, nanoseconds: the default where none is asked for (0), within the limit and the
     /// run's time (0: unlimited).
     pub(crate) fn workflow_task_timeout(&self, asked: i64, run_timeout: i64) -> i64 {

@@ -44,11 +44,16 @@ impl<'a> Memory<'a> {
 
     /// The entity with this name, or `None` where there is none; what is missing where that is not known yet.
     pub fn need<E: Entity>(self, key: &EntityKey) -> Result<Option<&'a E>, Needs> {
+        Ok(self.need_any(key)?.map(typed))
+    }
+
+    /// The entity with this name, whatever its kind.
+    pub fn need_any(self, key: &EntityKey) -> Result<Option<&'a dyn Entity>, Needs> {
         match self.0.find(key) {
             Known::Unloaded => Err(Needs::Load(key.clone())),
             Known::Quarantined => Err(Needs::Quarantined(key.clone())),
             Known::Absent => Ok(None),
-            Known::Here(entity) => Ok(Some(typed(entity))),
+            Known::Here(entity) => Ok(Some(entity)),
         }
     }
 

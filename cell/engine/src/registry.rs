@@ -1,13 +1,12 @@
 //! The kinds of entities that a cell hosts: one line for each.
 
-use crate::command::{Command, Context, Decision};
-use crate::commands::Wake;
+use crate::command::Command;
+use crate::commands::{EffectFailed, RecordChildClosed, Wake};
 use crate::current_run::CurrentRun;
+use crate::effect::ChainEnded;
 use crate::entity::{Entity, Stored};
-use crate::family::{Family, Members};
-use crate::memory::{Memory, Needs};
+use crate::notice::{Answered, TakenBy, Undelivered, Woken};
 use crate::run::{RestoreError, Run};
-use crate::time::Time;
 use atoll_internal_api::entity::{Chunk, EntityKey, EntityKind};
 use bytes::Bytes;
 
@@ -25,6 +24,8 @@ impl Default for Registry {
             Kind::of::<CurrentRun>(EntityKind::CURRENT_RUN),
             Kind::of::<Run>(EntityKind::WORKFLOW_RUN)
                 .woken_by::<Wake>()
+                .backs_off_by::<EffectFailed>()
+                .told_of_ends_by::<RecordChildClosed>()
                 .named_by(EntityKind::CURRENT_RUN)
                 .with_history(),
         ])
@@ -63,27 +64,12 @@ pub struct Kind {
     kind: EntityKind,
     create: fn(EntityKey) -> Box<dyn Entity>,
     restore: fn(EntityKey, Bytes, &[Chunk]) -> Restored,
-    wake: Option<WakeCommand>,
+    pub(crate) woken: Option<TakenBy<Woken>>,
+    pub(crate) undelivered: Option<TakenBy<Undelivered>>,
+    pub(crate) answered: Option<TakenBy<Answered>>,
+    pub(crate) ended: Option<TakenBy<ChainEnded>>,
     record: Option<EntityKind>,
     keeps_history: bool,
-}
-
-/// The command that a kind is woken with, without its type.
-#[derive(Clone, Copy, Debug)]
-pub struct WakeCommand {
-    /// As [`Command::needs`].
-    pub needs: fn(&EntityKey, Memory<'_>) -> Result<(), Needs>,
-    /// As [`Family::members`].
-    pub members: fn(&EntityKey, Memory<'_>) -> Members,
-    /// As [`Command::decide`], with the moment before which deadlines do not fire that only a worker's call could meet.
-    pub decide: fn(&EntityKey, Memory<'_>, Time, &mut Context<'_>) -> Decision<()>,
-}
-
-/// A command that does what is due.
-pub trait Wakes: Command<Reply = ()> {
-    /// The command of one wake-up. Deadlines that only a worker's call could have met do not fire before
-    /// `worker_deadlines_from`: after a takeover workers get time to reach the new owner.
-    fn due(worker_deadlines_from: Time) -> Self;
 }
 
 impl Kind {
@@ -93,23 +79,33 @@ impl Kind {
             kind,
             create: |key| Box::new(E::create(key)),
             restore: |key, base, chunks| Ok(Box::new(E::restore(key, base, chunks)?)),
-            wake: None,
+            woken: None,
+            undelivered: None,
+            answered: None,
+            ended: None,
             record: None,
             keeps_history: false,
         }
     }
 
     /// Its entities are woken with this command at the moment that they name.
-    pub fn woken_by<C: Wakes>(self) -> Self {
-        let wake = WakeCommand {
-            needs: |key, memory| C::due(Time(i64::MIN)).needs(&C::Family::address(key), memory),
-            members: |key, memory| C::Family::members(&C::Family::address(key), memory),
-            decide: |key, memory, worker_deadlines_from, context| {
-                let at = C::Family::address(key);
-                C::due(worker_deadlines_from).decide(C::Family::view(&at, memory), context)
-            },
-        };
-        Self { wake: Some(wake), ..self }
+    pub fn woken_by<C: Command<Reply = ()> + From<Woken>>(self) -> Self {
+        Self { woken: Some(TakenBy::command::<C>()), ..self }
+    }
+
+    /// Its entities' messages back off with this command.
+    pub fn backs_off_by<C: Command<Reply = ()> + From<Undelivered>>(self) -> Self {
+        Self { undelivered: Some(TakenBy::command::<C>()), ..self }
+    }
+
+    /// With this command its entities take in what came of what they asked of workflows.
+    pub fn answered_by<C: Command<Reply = ()> + From<Answered>>(self) -> Self {
+        Self { answered: Some(TakenBy::command::<C>()), ..self }
+    }
+
+    /// With this command its entities take in that a chain of runs ended which they wait for.
+    pub fn told_of_ends_by<C: Command<Reply = ()> + From<ChainEnded>>(self) -> Self {
+        Self { ended: Some(TakenBy::command::<C>()), ..self }
     }
 
     /// Its entities are runs; the records of this kind, by the same id, say which is current.
@@ -135,11 +131,6 @@ impl Kind {
         chunks: &[Chunk],
     ) -> Result<Box<dyn Entity>, RestoreError> {
         (self.restore)(key, base, chunks)
-    }
-
-    /// The command that its entities are woken with.
-    pub fn wake(&self) -> Option<&WakeCommand> {
-        self.wake.as_ref()
     }
 
     /// The record that may name this entity as its current run.

@@ -54,6 +54,9 @@ pub struct DynamicConfig {
     pub task_poll: Duration,
     /// `history.longPollExpirationInterval`: how long a history read waits for an event at most.
     pub history_poll: Duration,
+    /// `worker.schedulerNamespaceStartWorkflowRPS`: workflows per second that schedules of one namespace start on one node.
+    /// Zero bounds nothing.
+    pub schedule_starts_per_second: f64,
     /// What the engine holds runs to.
     pub run_limits: RunLimits,
     /// All values that were given, by key in lower case, for the other pieces of a cell.
@@ -83,6 +86,7 @@ impl Default for DynamicConfig {
             end_polls_on_shutdown: false,
             task_poll: Duration::from_secs(60),
             history_poll: Duration::from_secs(20),
+            schedule_starts_per_second: 30.0,
             run_limits: RunLimits::default(),
             given: BTreeMap::new(),
         }

@@ -107,8 +107,9 @@ async fn open(
     background: &TaskTracker,
 ) -> Result<Parts, CellError> {
     let matching = Matching::new(MatchingConfig::default());
-    let effects = Effects::new(Arc::clone(&matching));
     let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
+    let effects =
+        Effects::new(Arc::clone(&matching), Arc::clone(&clock), config.dynamic.schedule_starts_per_second);
     let visibility = VisibilityProjection::new(
         Arc::clone(&deps.visibility),
         Arc::clone(registry),

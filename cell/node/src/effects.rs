@@ -4,17 +4,19 @@ mod lane;
 mod messages;
 mod outbound;
 mod tasks;
+mod turns;
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKind};
 use cell_matching::Matching;
-use cell_shard::{EffectSink, ShardRuntime};
+use cell_shard::{Clock, EffectSink, ShardRuntime};
 use cell_store::ShardId;
 use outbound::Outbound;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
 pub(crate) use tasks::{key_of, queue_of};
 use tokio_util::task::TaskTracker;
+use turns::Turns;
 
 /// Effects of one shard, in order.
 type Delivery = Vec<(EntityKey, Effect)>;
@@ -31,12 +33,13 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    pub(crate) fn new(matching: Arc<Matching>) -> Arc<Self> {
+    /// `starts_per_second` is how many workflows entities of one namespace start (schedules).
+    pub(crate) fn new(matching: Arc<Matching>, clock: Arc<dyn Clock>, starts_per_second: f64) -> Arc<Self> {
         Arc::new(Self {
             matching,
             shards: OnceLock::new(),
             early: Mutex::new(Vec::new()),
-            outbound: Arc::default(),
+            outbound: Arc::new(Outbound::new(Turns::new(clock, starts_per_second))),
             pulls: TaskTracker::new(),
         })
     }

@@ -2,7 +2,7 @@
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{
-    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Time, WakeCommand,
+    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Notice, TakenBy,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -54,15 +54,14 @@ impl<C: Command> Ask for Sent<'_, C> {
     }
 }
 
-/// The wake command of an entity.
-pub(crate) struct WakeUp<'a> {
-    pub(crate) command: WakeCommand,
+/// A notice to an entity.
+pub(crate) struct Told<'a, N> {
+    pub(crate) by: TakenBy<N>,
     pub(crate) key: &'a EntityKey,
-    /// Deadlines that only a worker's call could have met do not fire before this moment.
-    pub(crate) worker_deadlines_from: Time,
+    pub(crate) notice: N,
 }
 
-impl Ask for WakeUp<'_> {
+impl<N: Notice> Ask for Told<'_, N> {
     type Reply = ();
 
     fn namespace_id(&self) -> Uuid {
@@ -74,14 +73,14 @@ impl Ask for WakeUp<'_> {
     }
 
     fn needs(&self, memory: Memory<'_>) -> Result<(), Needs> {
-        (self.command.needs)(self.key, memory)
+        (self.by.needs)(self.key, &self.notice, memory)
     }
 
     fn members(&self, memory: Memory<'_>) -> Members {
-        (self.command.members)(self.key, memory)
+        (self.by.members)(self.key, memory)
     }
 
     fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<()> {
-        (self.command.decide)(self.key, memory, self.worker_deadlines_from, context)
+        (self.by.decide)(self.key, self.notice, memory, context)
     }
 }

@@ -79,6 +79,7 @@ mod spool;
 mod state;
 mod table;
 mod tail;
+mod tell;
 mod usage;
 mod waiting;
 mod waiting_rows;

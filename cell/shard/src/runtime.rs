@@ -195,7 +195,7 @@ impl ShardRuntime {
     }
 
     /// Decides and applies.
-    async fn decide<'a, A: Ask>(
+    pub(crate) async fn decide<'a, A: Ask>(
         &'a self,
         shard: &'a Shard,
         ask: A,

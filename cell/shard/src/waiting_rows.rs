@@ -70,7 +70,7 @@ impl WaitingRows {
                 }
                 self.changed.extend(self.known.iter().take_while(workflow));
             }
-            EffectKey::Pending(..) | EffectKey::Listener(_) => {}
+            EffectKey::Pending(..) | EffectKey::Listener(_) | EffectKey::Own(..) => {}
         }
     }
 

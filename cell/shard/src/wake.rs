@@ -1,13 +1,13 @@
 //! Wake-ups: timers, retries and timeouts are all "woken at t".
 
-use crate::ask::WakeUp;
+use crate::ask::Told;
 use crate::error::ShardError;
 use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::Phase;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Kind, Time};
+use cell_engine::{Notice, Time, Woken};
 use cell_store::DueRow;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ impl ShardRuntime {
     }
 
     async fn wake_one(&self, shard: &Shard, key: &EntityKey) -> WokenUp {
-        let Some(command) = self.kinds.get(key.kind).and_then(Kind::wake).copied() else {
+        let Some(by) = self.kinds.get(key.kind).and_then(Woken::taken_by) else {
             return WokenUp::Done;
         };
         let worker_deadlines_from = {
@@ -170,7 +170,7 @@ impl ShardRuntime {
             let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
             if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
         };
-        let wake_up = WakeUp { command, key, worker_deadlines_from };
+        let wake_up = Told { by, key, notice: Woken { worker_deadlines_from } };
         let mut outcome = WokenUp::Done;
         let (postponed, pause) = match self.execute_unawaited(wake_up).await {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),

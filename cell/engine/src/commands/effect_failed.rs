@@ -5,11 +5,18 @@ use crate::command::{Command, Context, Decision};
 use crate::draft::Draft;
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
+use crate::notice::Undelivered;
 
 /// Backs an outbound effect off: it costs a wake-up, not a loop. The pause doubles with every attempt. An effect that
 /// is not wanted any more has nothing to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EffectFailed(pub EffectKey);
+
+impl From<Undelivered> for EffectFailed {
+    fn from(Undelivered(key): Undelivered) -> Self {
+        Self(key)
+    }
+}
 
 impl Command for EffectFailed {
     type Family = Workflows;
@@ -22,11 +29,7 @@ impl Command for EffectFailed {
         }
         // Matching keeps tasks; there is nothing to back off.
         let Some(attempt) = run.message_attempt(self.0) else { return Decision::unchanged(()) };
-        let pause = context
-            .limits
-            .effect_backoff_nanos
-            .saturating_mul(1 << attempt.clamp(0, 20))
-            .min(context.limits.effect_backoff_max_nanos);
+        let pause = context.limits.effect_pause(attempt);
         let mut draft = Draft::new(run, context);
         draft.back_off(self.0, attempt + 1, context.now.plus(pause).0.max(1));
         draft.accept(())

@@ -17,6 +17,7 @@ use atoll_api::temporal::api::enums::v1::{
     EventType, TaskQueueKind, WorkflowExecutionStatus as Status, WorkflowIdConflictPolicy as Conflict,
     WorkflowIdReusePolicy as Reuse,
 };
+use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
@@ -64,6 +65,10 @@ pub struct StartWorkflow {
     pub user_metadata: Option<UserMetadata>,
     /// Where the request came from.
     pub links: Vec<Link>,
+    /// What the last run that completed left, where whoever starts this one knows of it.
+    pub last_completion_result: Option<Payloads>,
+    /// How the run before it failed, likewise.
+    pub continued_failure: Option<Failure>,
     /// Set for a child.
     pub parent: Option<ParentLink>,
     /// Who, besides the parent, waits for the end of the chain that this begins.
@@ -263,6 +268,8 @@ impl StartWorkflow {
             first_workflow_task_backoff: Some(Duration::default()),
             memo: self.memo,
             search_attributes: self.search_attributes,
+            last_completion_result: self.last_completion_result,
+            continued_failure: self.continued_failure,
             header: self.header,
             priority: self.priority,
             retry_policy: self.retry_policy.as_ref().map(|policy| crate::retry::completed(Some(policy))),

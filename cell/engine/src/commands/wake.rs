@@ -5,7 +5,7 @@ use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras, Retried, TaskEnd};
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
-use crate::registry::Wakes;
+use crate::notice::Woken;
 use crate::run::{Due, Run};
 use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
@@ -27,8 +27,8 @@ pub struct Wake {
     pub worker_deadlines_from: Time,
 }
 
-impl Wakes for Wake {
-    fn due(worker_deadlines_from: Time) -> Self {
+impl From<Woken> for Wake {
+    fn from(Woken { worker_deadlines_from }: Woken) -> Self {
         Self { worker_deadlines_from }
     }
 }

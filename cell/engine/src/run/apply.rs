@@ -46,12 +46,6 @@ impl Run {
     fn apply_change(&mut self, change: &Change, touched: &mut Touched) {
         let Some(kind) = &change.kind else { return };
         match kind {
-            Kind::CurrentRunSet(_)
-            | Kind::CurrentRunClosed(_)
-            | Kind::MessageTaken(_)
-            | Kind::MessageForgotten(_) => {
-                unreachable!("a change of the current-run record is applied to that record")
-            }
             Kind::RunOpened(opened) => {
                 self.info.start_request_id.clone_from(&opened.start_request_id);
                 self.hold_first_task(opened.first_task_held);
@@ -89,6 +83,7 @@ impl Run {
                 }
             },
             Kind::FirstTaskReleased(_) => self.hold_first_task(false),
+            other => unreachable!("a change of another kind of entity: {other:?}"),
         }
     }
 

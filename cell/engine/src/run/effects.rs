@@ -33,13 +33,14 @@ impl Run {
             EffectKey::WorkflowTask => self.task_effect(),
             EffectKey::Pending(kind, id) => self.pending.of(kind).effect(id, self),
             EffectKey::Listener(number) => self.listener_effect(number),
+            EffectKey::Own(..) => None,
         }
     }
 
     /// How often the message of this key was tried; `None` where it is a task, or is no more.
     pub(crate) fn message_attempt(&self, key: EffectKey) -> Option<i32> {
         match key {
-            EffectKey::WorkflowTask => None,
+            EffectKey::WorkflowTask | EffectKey::Own(..) => None,
             EffectKey::Pending(kind, id) => self.pending.of(kind).attempt(id),
             EffectKey::Listener(number) => Some(self.listener_attempt(number)),
         }

@@ -34,6 +34,9 @@ pub(super) fn set(
         "frontend.enablecancelworkerpollsonshutdown" => config.end_polls_on_shutdown = boolean(key, value)?,
         "matching.longpollexpirationinterval" => config.task_poll = duration(key, value)?,
         "history.longpollexpirationinterval" => config.history_poll = duration(key, value)?,
+        "worker.schedulernamespacestartworkflowrps" => {
+            config.schedule_starts_per_second = number(key, value)?;
+        }
         _ => return config.run_limits.set(key, name, value),
     }
     Ok(true)

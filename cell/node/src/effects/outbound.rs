@@ -1,11 +1,11 @@
 //! Carrying messages from entity to entity.
 
 use super::lane::{Lane, Name};
-use super::messages;
+use super::messages::{self, Post};
+use super::turns::Turns;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::commands::EffectFailed;
-use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage};
-use cell_shard::{ShardError, ShardRuntime, Target};
+use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Undelivered};
+use cell_shard::{ShardError, ShardRuntime};
 use cell_store::ShardId;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Messages of all senders, a lane for each shard that they go to. What is on its way is bounded per shard; what has
 /// failed waits in its sender's state.
-#[derive(Default)]
 pub(super) struct Outbound {
+    turns: Turns,
     shards: OnceLock<Weak<ShardRuntime>>,
     lanes: Mutex<BTreeMap<ShardId, Lane>>,
     /// Whose sender's shard refused: they are sent again together.
@@ -28,6 +28,16 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
+    pub(super) fn new(turns: Turns) -> Self {
+        Self {
+            turns,
+            shards: OnceLock::new(),
+            lanes: Mutex::default(),
+            refused: Mutex::default(),
+            carriers: TaskTracker::new(),
+        }
+    }
+
     /// Where messages come from and go to. Before this is called none is carried.
     pub(super) fn connect(&self, shards: Weak<ShardRuntime>) {
         let _ = self.shards.set(shards);
@@ -73,20 +83,20 @@ impl Outbound {
     async fn carry(self: &Arc<Self>, to: ShardId, name: &Name, message: Option<EntityMessage>) {
         let Some(shards) = self.runtime() else { return };
         let sender = &name.sender;
-        let source = Target::run(sender.namespace_id, Arc::clone(&sender.id), sender.run_id);
         let message = match message {
             Some(message) => message,
-            None => match shards.read(&source, |view| view.run.and_then(|run| run.effect(name.key))).await {
+            None => match shards.effect(sender, name.key).await {
                 Ok(Some(Effect { kind: EffectKind::Send(message), .. })) => message,
                 // Nobody wants it any more.
                 Ok(_) => return,
                 Err(error) => return self.refused_by_sender(to, name, &error),
             },
         };
-        let Err(error) = messages::deliver(&shards, &source, sender, message).await else { return };
-        tracing::debug!(workflow_id = %sender.id, %error, "message backs off");
+        let post = Post { shards: &shards, turns: &self.turns };
+        let Err(error) = messages::deliver(post, sender, name.key, message).await else { return };
+        tracing::debug!(id = %sender.id, %error, "message backs off");
         // The pause is state: until it is noted nothing but this carrier knows that the message did not arrive.
-        if let Err(error) = shards.execute(&source, EffectFailed(name.key)).await {
+        if let Err(error) = shards.tell(sender, Undelivered(name.key)).await {
             self.refused_by_sender(to, name, &error);
         }
     }

@@ -36,7 +36,7 @@ impl Process {
     /// Over that store. `seed` is for ids.
     async fn open(store: &FaultStore, world: &Arc<World>, seed: u128) -> Self {
         let matching = Matching::new(MatchingConfig::default());
-        let effects = Effects::new(Arc::clone(&matching));
+        let effects = Effects::new(Arc::clone(&matching), Arc::clone(world) as _, 0.0);
         let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
         let config = ShardConfig { shard_count: 1, ..ShardConfig::default() };
         let shards = ShardRuntime::open(config, deps).await.expect("opens");

@@ -287,7 +287,10 @@ fn start_command(request: wf::StartWorkflowExecutionRequest) -> StartWorkflow {
         retry_policy: request.retry_policy,
         user_metadata: request.user_metadata,
         links: request.links,
+        last_completion_result: request.last_completion_result,
+        continued_failure: request.continued_failure,
         parent: None,
+        listener: None,
         first_signal: None,
     }
 }

@@ -5,7 +5,7 @@ use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{
-    RecordChildClosed, RecordChildReleased, RecordChildStarted, RecordListenerTold, RecordStartChildFailed,
+    RecordChildReleased, RecordChildStarted, RecordListenerTold, RecordStartChildFailed,
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, Sender, TerminateWorkflow,
 };
 use cell_engine::{ChildTarget, ParentCloseAction, Rejection, StartChild, TellEnd};
@@ -105,8 +105,7 @@ pub(super) async fn close(
 
 pub(super) async fn tell_end(shards: &ShardRuntime, child: &Target, end: TellEnd) -> Result<(), ShardError> {
     let TellEnd { number, listener, ended } = end;
-    let target = Target::run(listener.namespace_id, listener.id, listener.run_id);
-    gone(shards.execute(&target, RecordChildClosed::from(ended)).await)?;
+    gone(shards.tell(&listener, ended).await)?;
     gone(shards.execute(child, RecordListenerTold(number)).await)?;
     Ok(())
 }

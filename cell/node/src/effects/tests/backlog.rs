@@ -31,7 +31,7 @@ struct Node {
 impl Node {
     async fn open(store: &SqliteStore, world: &Arc<World>, seed: u128) -> Node {
         let matching = Matching::new(MatchingConfig::default());
-        let effects = Effects::new(Arc::clone(&matching));
+        let effects = Effects::new(Arc::clone(&matching), Arc::clone(world) as _, 0.0);
         let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
         let config = ShardConfig {
             shard_count: SHARDS as u32,

@@ -33,7 +33,7 @@ struct Cell {
 impl Cell {
     /// Opens the shards; messages leave once it is connected.
     async fn open(store: &FaultStore, world: &Arc<World>, seed: u128) -> Self {
-        let effects = Effects::new(Matching::new(MatchingConfig::default()));
+        let effects = Effects::new(Matching::new(MatchingConfig::default()), Arc::clone(world) as _, 0.0);
         let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, seed);
         let config = ShardConfig { shard_count: SHARDS, ..ShardConfig::default() };
         let shards = ShardRuntime::open(config, deps).await.expect("opens");

@@ -23,7 +23,7 @@ use std::time::Duration;
 const BATCH: usize = 8_000;
 
 async fn open(store: &FaultStore, world: &Arc<World>) -> Arc<ShardRuntime> {
-    let effects = Effects::new(Matching::new(MatchingConfig::default()));
+    let effects = Effects::new(Matching::new(MatchingConfig::default()), Arc::clone(world) as _, 0.0);
     let deps = world.deps(store.stores().shards, Arc::clone(&effects) as _, 1);
     let config = ShardConfig { shard_count: 1, batch_bytes: BATCH, ..ShardConfig::default() };
     let shards = ShardRuntime::open(config, deps).await.expect("opens");

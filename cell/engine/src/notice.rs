@@ -1,0 +1,118 @@
+//! What an entity of any kind may be told by its name: its kind says by which command it takes that in.
+//!
+//! A notice is what the shard and the node say without knowing kinds: it may be time, a message could not be delivered,
+//! this came of it, a chain of runs ended. Every one may come twice.
+//!
+//! To add a notice: its type here, its place in [`Kind`], the kinds that take it.
+
+use crate::command::{Command, Context, Decision};
+use crate::commands::StartReply;
+use crate::effect::{ChainEnded, EffectKey};
+use crate::family::{Family, Members};
+use crate::memory::{Memory, Needs};
+use crate::registry::Kind;
+use crate::rejection::Rejection;
+use crate::time::Time;
+use atoll_internal_api::entity::EntityKey;
+
+/// Something that entities are told by name.
+pub trait Notice: Clone + Send + Sync + 'static {
+    /// How entities of this kind take it in; none where they are never told so.
+    fn taken_by(kind: &Kind) -> Option<TakenBy<Self>>;
+}
+
+/// Something may be due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Woken {
+    /// Deadlines that only a worker's call could have met do not fire before this moment: after a takeover workers get time
+    /// to reach the new owner.
+    pub worker_deadlines_from: Time,
+}
+
+/// A message of the entity could not be delivered: it waits, as the entity's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Undelivered(pub EffectKey);
+
+/// What came of a message of the entity to a workflow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answered {
+    /// Which message.
+    pub key: EffectKey,
+    /// What came of it.
+    pub answer: Answer,
+}
+
+/// What came of a message to a workflow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A workflow was started, now or when the message was first sent.
+    Started(StartReply),
+    /// It was done, or there is nobody to do it to.
+    Done,
+    /// It will never be done.
+    Refused(Rejection),
+    /// It has its turn at this moment: the message is to be sent again then, as one whose turn has come.
+    Postponed(Time),
+}
+
+/// A command of one kind that takes a notice in, without its type.
+pub struct TakenBy<N> {
+    /// As [`Command::needs`].
+    pub needs: fn(&EntityKey, &N, Memory<'_>) -> Result<(), Needs>,
+    /// As [`Family::members`].
+    pub members: fn(&EntityKey, Memory<'_>) -> Members,
+    /// As [`Command::decide`].
+    pub decide: fn(&EntityKey, N, Memory<'_>, &mut Context<'_>) -> Decision<()>,
+}
+
+impl<N: Notice> TakenBy<N> {
+    /// By this command.
+    pub(crate) fn command<C: Command<Reply = ()> + From<N>>() -> Self {
+        Self {
+            needs: |key, notice, memory| C::from(notice.clone()).needs(&C::Family::address(key), memory),
+            members: |key, memory| C::Family::members(&C::Family::address(key), memory),
+            decide: |key, notice, memory, context| {
+                let at = C::Family::address(key);
+                C::from(notice).decide(C::Family::view(&at, memory), context)
+            },
+        }
+    }
+}
+
+impl<N> Clone for TakenBy<N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for TakenBy<N> {}
+
+impl<N> std::fmt::Debug for TakenBy<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(std::any::type_name::<N>())
+    }
+}
+
+impl Notice for Woken {
+    fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
+        kind.woken
+    }
+}
+
+impl Notice for Undelivered {
+    fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
+        kind.undelivered
+    }
+}
+
+impl Notice for Answered {
+    fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
+        kind.answered
+    }
+}
+
+impl Notice for ChainEnded {
+    fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
+        kind.ended
+    }
+}

@@ -1,0 +1,43 @@
+//! What entities of any kind ask of workflows: to be started, to cancel, to be terminated. Every message may arrive twice.
+
+use super::{Post, gone};
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Answer, Answered, AskWorkflow, EffectKey, Rejection, Target, WorkflowRequest};
+use cell_shard::{ShardError, ShardRuntime};
+
+/// Asks a workflow, and tells the sender what came of it. An error means that it is to be tried again later.
+///
+/// What takes turns and has none yet is not asked: its sender is told when it has.
+pub(super) async fn ask(
+    post: Post<'_>,
+    sender: &EntityKey,
+    key: EffectKey,
+    ask: AskWorkflow,
+) -> Result<(), ShardError> {
+    let turn = ask.takes_turns.then(|| post.turns.take(sender.namespace_id)).flatten();
+    let answer = match turn {
+        Some(turn) => Answer::Postponed(turn),
+        None => request(post.shards, sender, ask).await?,
+    };
+    gone(post.shards.tell(sender, Answered { key, answer }).await)?;
+    Ok(())
+}
+
+async fn request(shards: &ShardRuntime, sender: &EntityKey, ask: AskWorkflow) -> Result<Answer, ShardError> {
+    let target = Target::new(sender.namespace_id, ask.target.workflow_id, ask.target.run_id);
+    let outcome = match ask.request {
+        WorkflowRequest::Start(start) => shards.execute(&target, start).await.map(Answer::Started),
+        WorkflowRequest::Cancel(cancel) => shards.execute(&target, cancel).await.map(|()| Answer::Done),
+        WorkflowRequest::Terminate(terminate) => {
+            shards.execute(&target, terminate).await.map(|()| Answer::Done)
+        }
+    };
+    match outcome {
+        Ok(answer) => Ok(answer),
+        Err(ShardError::Rejected(
+            passing @ (Rejection::Unavailable(_) | Rejection::ResourceExhausted(_)),
+        )) => Err(passing.into()),
+        Err(ShardError::Rejected(rejection)) => Ok(Answer::Refused(rejection)),
+        Err(error) => Err(error),
+    }
+}
