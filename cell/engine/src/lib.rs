@@ -65,6 +65,7 @@ mod registry;
 mod rejection;
 mod retry;
 mod run;
+mod schedule;
 mod texts;
 mod time;
 mod transition;
@@ -85,7 +86,13 @@ pub use registry::{Kind, Registry};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
-pub use run::{Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask};
+pub use run::{
+    Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask,
+};
+pub use schedule::{
+    CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleDescription, ScheduleTimes,
+    ScheduleWalk, UpdateSchedule,
+};
 pub use time::Time;
 pub use transition::{NewEvent, Transition};
 pub use visibility::VisibilityFacts;

@@ -28,6 +28,7 @@ impl Default for Registry {
                 .told_of_ends_by::<RecordChildClosed>()
                 .named_by(EntityKind::CURRENT_RUN)
                 .with_history(),
+            crate::schedule::kind(),
         ])
     }
 }

@@ -15,6 +15,8 @@ impl EntityKind {
     pub const CURRENT_RUN: Self = Self(1);
     /// One run of a workflow.
     pub const WORKFLOW_RUN: Self = Self(2);
+    /// A schedule; it has no run id.
+    pub const SCHEDULE: Self = Self(3);
 
     /// The kind with this stored number, known or not.
     pub const fn numbered(number: u8) -> Self {

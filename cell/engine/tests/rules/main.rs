@@ -11,6 +11,7 @@ mod life;
 mod limits;
 mod messages;
 mod retries;
+mod schedules;
 mod signal_with_start;
 mod stored;
 mod tasks;

@@ -1,0 +1,55 @@
+//! What came of a start, or of asking a workflow to make room.
+
+use super::super::Schedule;
+use super::super::draft::Draft;
+use super::super::effects::About;
+use crate::command::{Command, Context, Decision};
+use crate::family::{Singleton, SingletonView};
+use crate::notice::{Answer, Answered};
+use atoll_internal_api::schedule::v1 as stored;
+use atoll_internal_api::schedule::v1::schedule_change::Kind;
+
+/// Takes an answer in. Repeating it changes nothing.
+///
+/// A start that was refused (the workflow id is in use) is over, as the original's.
+pub(in crate::schedule) struct TakeAnswer(Answered);
+
+impl From<Answered> for TakeAnswer {
+    fn from(answered: Answered) -> Self {
+        Self(answered)
+    }
+}
+
+impl Command for TakeAnswer {
+    type Family = Singleton<Schedule>;
+    type Reply = ();
+
+    fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
+        let Answered { key, answer } = self.0;
+        let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
+        let change = match (About::of(key), answer) {
+            (Some(About::Start(number)), answer) if state.pending(number).is_some() => match answer {
+                Answer::Postponed(turn) => {
+                    Kind::StartPostponed(stored::StartPostponed { number, until_ns: turn.0.max(1) })
+                }
+                Answer::Started(started) => Kind::StartAnswered(stored::StartAnswered {
+                    number,
+                    run_id: started.first_execution_run_id.to_string(),
+                    at_ns: context.now.0,
+                    missed: false,
+                }),
+                Answer::Done | Answer::Refused(_) => {
+                    Kind::StartAnswered(stored::StartAnswered { number, ..Default::default() })
+                }
+            },
+            (Some(About::Running(number)), _) if state.running(number).is_some_and(|it| it.pending) => {
+                Kind::WorkflowAnswered(stored::WorkflowAnswered { number })
+            }
+            _ => return Decision::unchanged(()),
+        };
+        let mut draft = Draft::new(schedule, state, context);
+        draft.change(change);
+        draft.settle();
+        draft.accept(())
+    }
+}

@@ -1,0 +1,283 @@
+//! A step of a schedule in the making: each change is applied to a copy at once, so that the next one builds on it.
+
+use super::buffer::judge;
+use super::start::workflow_id;
+use super::state::{State, start_of};
+use super::{BACKFILL_PAUSE, BACKFILLED_PER_STEP, BUFFER_LIMIT, Schedule, TIMES_PER_STEP};
+use crate::command::{Context, Decision};
+use crate::time::Time;
+use crate::transition::Transition;
+use atoll_api::temporal::api::enums::v1::{
+    ScheduleOverlapPolicy as Overlap, WorkflowExecutionStatus as Status,
+};
+use atoll_api::temporal::api::schedule::v1::ScheduleState;
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::schedule::v1 as stored;
+use atoll_internal_api::schedule::v1::schedule_change::Kind;
+use atoll_internal_api::schedule::v1::{Asked, BufferedStart, ScheduleChange};
+use prost::Message;
+use schedule_spec::{Moment, Next, Seed};
+use std::sync::Arc;
+
+/// A step in the making.
+pub(super) struct Draft {
+    key: EntityKey,
+    seed: Seed,
+    pub(super) state: State,
+    pub(super) now: Time,
+    retention_nanos: i64,
+    changes: Vec<log::Change>,
+}
+
+impl Draft {
+    /// A step of a schedule that exists.
+    pub(super) fn new(schedule: &Schedule, state: &State, context: &Context<'_>) -> Self {
+        Self {
+            key: schedule.key.clone(),
+            seed: schedule.seed.clone(),
+            state: state.clone(),
+            now: context.now,
+            retention_nanos: context.namespace.retention_nanos,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The first step of a schedule.
+    pub(super) fn create(key: EntityKey, created: stored::Created, context: &Context<'_>) -> Self {
+        let seed = Seed::new(key.namespace_id, &key.id);
+        let state = State::created(&created, &seed);
+        let retention_nanos = context.namespace.retention_nanos;
+        let mut draft = Self { key, seed, state, now: context.now, retention_nanos, changes: Vec::new() };
+        draft.log(Kind::Created(created));
+        draft
+    }
+
+    /// Adds a change.
+    pub(super) fn change(&mut self, kind: Kind) {
+        self.state.apply(&kind, &self.seed);
+        self.log(kind);
+    }
+
+    fn log(&mut self, kind: Kind) {
+        let change = ScheduleChange { kind: Some(kind) }.encode_to_vec();
+        self.changes.push(log::Change { kind: Some(log::change::Kind::Own(change.into())) });
+    }
+
+    /// Changes how much the schedule may do, or what is said of it.
+    pub(super) fn set_state(&mut self, set: impl FnOnce(&mut ScheduleState)) {
+        let mut state = (*self.state.status).clone();
+        set(&mut state);
+        self.change(Kind::StateSet(stored::StateSet { state: Some(state) }));
+    }
+
+    /// The schedule closes.
+    pub(super) fn close(&mut self, status: Status) {
+        let delete_at_ns = self.now.plus(self.retention_nanos).0.max(1);
+        self.change(Kind::Closed(stored::Closed { at_ns: self.now.0, status: status as i32, delete_at_ns }));
+    }
+
+    /// The step, with this answer.
+    pub(super) fn accept<R>(self, reply: R) -> Decision<R> {
+        if self.changes.is_empty() {
+            return Decision::unchanged(reply);
+        }
+        let transition = Transition { changes: self.changes, ..Transition::of(self.key) };
+        Decision::accept(vec![transition], reply)
+    }
+
+    /// Everything that follows from what happened, and from the time that it is.
+    pub(super) fn settle(&mut self) {
+        self.send_again();
+        // The buffer is looked at once all that is due is in it: what a policy makes of a start depends on the others.
+        if !self.state.closed() && self.walk() {
+            self.backfill();
+            self.settle_buffer();
+            if self.state.retires_at().is_some_and(|at| at <= self.now) {
+                self.close(Status::Completed);
+            }
+        }
+    }
+
+    /// Messages whose pauses are over go out again.
+    fn send_again(&mut self) {
+        let now = self.now.0;
+        let over = |at: i64| at != 0 && at <= now;
+        let starts = self.state.starting.iter().filter(|pending| over(pending.retry_at_ns));
+        let starts = starts.map(|pending| (false, start_of(pending).number, pending.attempt));
+        let running = self.state.running.iter().filter(|running| over(running.retry_at_ns));
+        let running = running.map(|running| (true, running.number, running.attempt));
+        for (running, number, attempt) in starts.chain(running).collect::<Vec<_>>() {
+            self.back_off(running, number, attempt, 0);
+        }
+    }
+
+    /// A message waits until then, or (without a moment) goes out.
+    pub(super) fn back_off(&mut self, running: bool, number: i64, attempt: i32, retry_at_ns: i64) {
+        let off = stored::MessageBackedOff { running, number, attempt, retry_at_ns };
+        self.change(Kind::MessageBackedOff(off));
+    }
+
+    /// Deals with the times of the spec that have come. Whether none is left that has.
+    pub(super) fn walk(&mut self) -> bool {
+        let (now, marked) = (self.now.millis(), self.state.progress.passed_ms);
+        if !self.state.acts() {
+            // Times of a pause are not missed: they are not there.
+            if marked < now {
+                self.pass(now, 0);
+            }
+            return true;
+        }
+        match self.state.next {
+            Next::At(Moment { actual_ms: at, .. }) | Next::Later(at) if at <= now => {}
+            _ => return true,
+        }
+        let plan = Arc::clone(&self.state.plan);
+        let seed = self.seed.clone();
+        let mut times = plan.spec.times(&seed, marked);
+        let (mut passed, mut missed, mut looks) = (marked, 0, 0);
+        let caught_up = loop {
+            match times.next() {
+                Next::At(moment) if moment.actual_ms <= now => {
+                    passed = moment.actual_ms;
+                    missed += i64::from(!self.is_timely(moment));
+                    looks += 1;
+                }
+                Next::Later(ms) if ms <= now => {
+                    passed = ms;
+                    looks = TIMES_PER_STEP;
+                }
+                Next::At(_) | Next::Later(_) | Next::Never => break true,
+            }
+            if looks >= TIMES_PER_STEP {
+                break false;
+            }
+        };
+        self.pass(passed, missed);
+        caught_up
+    }
+
+    fn pass(&mut self, passed_ms: i64, missed: i64) {
+        self.change(Kind::Passed(stored::Passed { passed_ms, missed }));
+    }
+
+    /// A time has come: it is acted on, unless it is too old. One from before the last update is none any more. Answers
+    /// whether it was not missed.
+    fn is_timely(&mut self, moment: Moment) -> bool {
+        let at = Time::from_millis(moment.actual_ms);
+        if Time(self.state.progress.update_time_ns) > at {
+            return true;
+        }
+        if self.now.0.saturating_sub(at.0) > self.state.plan.catchup_nanos() {
+            return false;
+        }
+        self.add_start(moment, Overlap::Unspecified as i32, false);
+        true
+    }
+
+    /// Something is to be started.
+    pub(super) fn add_start(&mut self, moment: Moment, overlap_policy: i32, manual: bool) {
+        let start = BufferedStart {
+            number: self.state.progress.last_start + 1,
+            nominal_ms: moment.nominal_ms,
+            actual_ms: moment.actual_ms,
+            overlap_policy,
+            manual,
+        };
+        let dropped = !self.state.has_room();
+        self.change(Kind::StartBuffered(stored::StartBuffered { start: Some(start), dropped }));
+    }
+
+    /// Adds a few times of the backfills, if it is time for them.
+    fn backfill(&mut self) {
+        if Time(self.state.progress.backfill_at_ns) > self.now {
+            return;
+        }
+        let next_at_ns = self.now.plus(BACKFILL_PAUSE).0;
+        let plan = Arc::clone(&self.state.plan);
+        let seed = self.seed.clone();
+        let mut left = BACKFILLED_PER_STEP;
+        while left > 0 && self.state.backfills_may_go_on() {
+            let Some(backfill) = self.state.backfills.front().copied() else { return };
+            let mut times = plan.spec.times(&seed, backfill.after_ms);
+            let (mut after_ms, mut done) = (backfill.after_ms, false);
+            while left > 0 && !done {
+                match times.next() {
+                    Next::At(moment) if moment.actual_ms <= backfill.end_ms => {
+                        self.add_start(moment, backfill.overlap_policy, true);
+                        after_ms = moment.actual_ms;
+                        left -= 1;
+                    }
+                    Next::Later(ms) if ms <= backfill.end_ms => (after_ms, left) = (ms, 0),
+                    Next::At(_) | Next::Later(_) | Next::Never => done = true,
+                }
+            }
+            self.change(Kind::BackfillMoved(stored::BackfillMoved { after_ms, done, next_at_ns }));
+        }
+    }
+
+    /// Lets go what may go of the buffer, by its policies, and what runs make room where they say so.
+    fn settle_buffer(&mut self) {
+        // What may not be started after all leaves the buffer: each turn has less to look at.
+        for _ in 0..=BUFFER_LIMIT {
+            if self.state.buffered.is_empty() {
+                return;
+            }
+            if self.state.plan.start().is_none() {
+                let all = self.state.buffered.iter().map(|start| start.number).collect();
+                return self.leave(all, false);
+            }
+            let plan = Arc::clone(&self.state.plan);
+            let starts = self.state.buffered.iter().map(|it| (it.number, plan.overlap(it.overlap_policy)));
+            let verdict = judge(starts, self.state.is_busy());
+            self.leave(verdict.skipped, true);
+            self.leave(verdict.replaced, false);
+            let mut refused = Vec::new();
+            let begin = verdict.overlapping.into_iter().map(|number| (number, true));
+            for (number, overlapping) in begin.chain(verdict.alone.map(|number| (number, false))) {
+                if !self.begin(number, overlapping) {
+                    refused.push(number);
+                }
+            }
+            self.ask(verdict.asked);
+            if refused.is_empty() {
+                return;
+            }
+            refused.sort_unstable();
+            self.leave(refused, false);
+        }
+    }
+
+    fn leave(&mut self, numbers: Vec<i64>, skipped: bool) {
+        if !numbers.is_empty() {
+            self.change(Kind::StartsLeft(stored::StartsLeft { numbers, skipped }));
+        }
+    }
+
+    /// Sends a start, if the schedule may act on it. What people asked for it always may.
+    fn begin(&mut self, number: i64, overlapping: bool) -> bool {
+        let Some(start) = self.state.buffered.iter().find(|start| start.number == number).copied() else {
+            return true;
+        };
+        if !start.manual {
+            if !self.state.acts() {
+                return false;
+            }
+            if self.state.status.limited_actions {
+                self.set_state(|state| state.remaining_actions -= 1);
+            }
+        }
+        let workflow_id = workflow_id(&self.state.plan, start, overlapping);
+        let decided = stored::StartDecided { number, workflow_id, overlapping, at_ns: self.now.0 };
+        self.change(Kind::StartDecided(decided));
+        true
+    }
+
+    /// Asks what runs to make room, if it was not asked that, or more, before.
+    fn ask(&mut self, asked: Asked) {
+        let running = self.state.running.iter().filter(|running| running.asked() < asked);
+        for number in running.map(|running| running.number).collect::<Vec<_>>() {
+            self.change(Kind::WorkflowAsked(stored::WorkflowAsked { number, asked: asked as i32 }));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a schedule wants from the world: its pending starts, and what it asks of workflows that are in the way.
+
+use super::start::{cancel, start, terminate};
+use super::state::{State, start_of};
+use crate::effect::{
+    AskWorkflow, Effect, EffectKey, EffectKind, EntityMessage, ExternalTarget, WorkflowRequest,
+};
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::schedule::v1::Asked;
+use atoll_internal_api::schedule::v1::schedule_change::Kind;
+use std::collections::BTreeSet;
+
+/// Sorts of its effects, and of what they are numbered by: starts, both of them.
+const START: u8 = 1;
+const MAKE_ROOM: u8 = 2;
+
+/// What a message is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum About {
+    /// The start of this number.
+    Start(i64),
+    /// The workflow that the start of this number began, and that is in the way.
+    Running(i64),
+}
+
+impl About {
+    pub(super) fn of(key: EffectKey) -> Option<Self> {
+        match key {
+            EffectKey::Own(START, number) => Some(Self::Start(number)),
+            EffectKey::Own(MAKE_ROOM, number) => Some(Self::Running(number)),
+            _ => None,
+        }
+    }
+
+    fn key(self) -> EffectKey {
+        match self {
+            Self::Start(number) => EffectKey::Own(START, number),
+            Self::Running(number) => EffectKey::Own(MAKE_ROOM, number),
+        }
+    }
+}
+
+/// What changes touched.
+#[derive(Default)]
+pub(super) struct Touched {
+    pub(super) effects: BTreeSet<EffectKey>,
+    pub(super) visibility: bool,
+}
+
+impl Touched {
+    /// What may be wanted no more once a schedule has changed so.
+    pub(super) fn before(&mut self, kind: &Kind, state: &State) {
+        if let Kind::Created(_) | Kind::Updated(_) | Kind::Closed(_) = kind {
+            self.effects.extend(keys(state));
+        }
+        if let Kind::WorkflowEnded(ended) = kind {
+            let running = state.running.iter().filter(|running| running.run_id == ended.run_id);
+            self.effects.extend(running.map(|running| About::Running(running.number).key()));
+        }
+    }
+
+    /// What a schedule that has changed so may want.
+    pub(super) fn after(&mut self, kind: &Kind) {
+        let about = match kind {
+            Kind::StartDecided(it) => About::Start(it.number),
+            Kind::StartPostponed(it) => About::Start(it.number),
+            Kind::StartAnswered(it) => About::Start(it.number),
+            Kind::WorkflowAsked(it) => About::Running(it.number),
+            Kind::WorkflowAnswered(it) => About::Running(it.number),
+            Kind::MessageBackedOff(it) if it.running => About::Running(it.number),
+            Kind::MessageBackedOff(it) => About::Start(it.number),
+            _ => {
+                self.visibility |= is_listed(kind);
+                return;
+            }
+        };
+        self.visibility |= is_listed(kind);
+        self.effects.insert(about.key());
+    }
+}
+
+/// Whether lists show something of the change.
+fn is_listed(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Created(_)
+            | Kind::Updated(_)
+            | Kind::StateSet(_)
+            | Kind::Passed(_)
+            | Kind::StartAnswered(_)
+            | Kind::WorkflowEnded(_)
+            | Kind::Closed(_)
+    )
+}
+
+/// Everything that may be wanted.
+pub(super) fn keys(state: &State) -> Vec<EffectKey> {
+    let starts = state.starting.iter().map(|pending| About::Start(start_of(pending).number));
+    let running = state.running.iter().map(|running| About::Running(running.number));
+    starts.chain(running).map(About::key).collect()
+}
+
+/// Whether anything is wanted now.
+pub(super) fn wants_something(state: &State) -> bool {
+    let starts = state.starting.iter().any(|pending| pending.retry_at_ns == 0);
+    let asks = state.running.iter().any(|running| running.pending && running.retry_at_ns == 0);
+    !state.closed() && (starts || asks)
+}
+
+/// What the key stands for now, if anything.
+pub(super) fn wanted(key: &EntityKey, state: &State, effect: EffectKey) -> Option<Effect> {
+    if state.closed() {
+        return None;
+    }
+    let ask = match About::of(effect)? {
+        About::Start(number) => {
+            let pending = state.pending(number).filter(|pending| pending.retry_at_ns == 0)?;
+            AskWorkflow {
+                target: ExternalTarget { workflow_id: pending.workflow_id.as_str().into(), run_id: None },
+                request: WorkflowRequest::Start(start(key, state, pending)?),
+                takes_turns: !pending.has_turn,
+            }
+        }
+        About::Running(number) => {
+            let running = state.running(number).filter(|it| it.pending && it.retry_at_ns == 0)?;
+            let request = match running.asked() {
+                Asked::ToTerminate => WorkflowRequest::Terminate(terminate(key, state, running)),
+                Asked::ToCancel => WorkflowRequest::Cancel(cancel(key, state, running)),
+                Asked::Unspecified => return None,
+            };
+            AskWorkflow {
+                target: ExternalTarget { workflow_id: running.workflow_id.as_str().into(), run_id: None },
+                request,
+                takes_turns: false,
+            }
+        }
+    };
+    let message = EntityMessage::AskWorkflow(Box::new(ask));
+    Some(Effect { key: effect, kind: EffectKind::Send(message) })
+}

@@ -1,0 +1,95 @@
+//! What a schedule is to do and when, as the client said it.
+
+use crate::run::{duration, nanos};
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{Schedule, SchedulePolicies, ScheduleState};
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
+use schedule_spec::{Spec, SpecError};
+
+/// How far behind a time may be acted on, where the policies do not say, and at least, nanoseconds.
+const CATCHUP_DEFAULT: i64 = 365 * 24 * 3_600 * 1_000_000_000;
+const CATCHUP_LEAST: i64 = 10 * 1_000_000_000;
+
+/// Spec, action and policies, ready for use. They change together.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Without its state.
+    schedule: Schedule,
+    pub(crate) spec: Spec,
+}
+
+/// A client's schedule as it is kept: its spec in canonical form, and what it leaves out filled in.
+pub(crate) fn settled(mut schedule: Schedule) -> Result<Schedule, SpecError> {
+    let spec = schedule_spec::canonical(&schedule.spec.take().unwrap_or_default())?;
+    Spec::compile(&spec)?;
+    let policies = schedule.policies.take().unwrap_or_default();
+    let window = policies.catchup_window.as_ref().map(|window| nanos(Some(window)));
+    Ok(Schedule {
+        spec: Some(spec),
+        action: Some(schedule.action.take().unwrap_or_default()),
+        policies: Some(SchedulePolicies {
+            overlap_policy: named(policies.overlap_policy).unwrap_or(Overlap::Skip) as i32,
+            catchup_window: Some(duration(window.unwrap_or(CATCHUP_DEFAULT).max(CATCHUP_LEAST))),
+            ..policies
+        }),
+        state: Some(schedule.state.take().unwrap_or_default()),
+    })
+}
+
+/// A policy that says something.
+fn named(policy: i32) -> Option<Overlap> {
+    Overlap::try_from(policy).ok().filter(|policy| *policy != Overlap::Unspecified)
+}
+
+impl Plan {
+    /// The plan of a settled schedule, and how much that may do.
+    pub(crate) fn of(mut schedule: Schedule) -> (Self, ScheduleState) {
+        let state = schedule.state.take().unwrap_or_default();
+        // It was compiled before it was taken. What only a newer version can read names nothing here.
+        let spec = schedule.spec.as_ref().and_then(|spec| Spec::compile(spec).ok()).unwrap_or_default();
+        (Self { schedule, spec }, state)
+    }
+
+    /// As the client sees it.
+    pub(crate) fn schedule(&self, state: &ScheduleState) -> Schedule {
+        Schedule { state: Some(state.clone()), ..self.schedule.clone() }
+    }
+
+    fn policies(&self) -> SchedulePolicies {
+        self.schedule.policies.unwrap_or_default()
+    }
+
+    /// What is started; none where nothing is.
+    pub(crate) fn start(&self) -> Option<&NewWorkflowExecutionInfo> {
+        let Some(Action::StartWorkflow(start)) = self.schedule.action.as_ref()?.action.as_ref() else {
+            return None;
+        };
+        Some(start)
+    }
+
+    /// By how much a time may be late, milliseconds.
+    pub(crate) fn jitter_ms(&self) -> i64 {
+        nanos(self.schedule.spec.as_ref().and_then(|spec| spec.jitter.as_ref())).max(0) / 1_000_000
+    }
+
+    /// How far behind a time may be acted on, nanoseconds.
+    pub(crate) fn catchup_nanos(&self) -> i64 {
+        self.policies().catchup_window.as_ref().map_or(CATCHUP_DEFAULT, |window| nanos(Some(window)))
+    }
+
+    /// Whether the failure of a workflow pauses the schedule.
+    pub(crate) fn pauses_on_failure(&self) -> bool {
+        self.policies().pause_on_failure
+    }
+
+    /// Whether workflows keep the id of the action.
+    pub(crate) fn keeps_workflow_id(&self) -> bool {
+        self.policies().keep_original_workflow_id
+    }
+
+    /// A start's own policy, or else the schedule's.
+    pub(crate) fn overlap(&self, asked: i32) -> Overlap {
+        named(asked).or(named(self.policies().overlap_policy)).unwrap_or(Overlap::Skip)
+    }
+}

@@ -1,0 +1,105 @@
+//! The times of a schedule, for people.
+
+use super::Schedule;
+use super::plan::Plan;
+use super::state::State;
+use crate::time::Time;
+use prost_types::Timestamp;
+use schedule_spec::{Next, Seed, Times};
+use std::sync::Arc;
+
+/// Looks at a spec that one question may take: each finds a time, or is given up after some milliseconds.
+const LOOKS: usize = 2_000;
+
+/// What is needed to go through a schedule's times. Cheap to take; going through them is work, and is done where it holds
+/// nobody up.
+#[derive(Clone, Debug)]
+pub struct ScheduleTimes {
+    plan: Arc<Plan>,
+    seed: Seed,
+    /// What is dealt with (Unix milliseconds), and whether times pass unused.
+    passed_ms: i64,
+    acts: bool,
+    updated: Time,
+    /// Actions that are left.
+    remaining: Option<i64>,
+}
+
+impl Schedule {
+    /// What is needed to go through its times; none before it is created.
+    pub fn times(&self) -> Option<ScheduleTimes> {
+        self.state().map(|state| self.times_of(state))
+    }
+
+    pub(super) fn times_of(&self, state: &State) -> ScheduleTimes {
+        ScheduleTimes {
+            plan: Arc::clone(&state.plan),
+            seed: self.seed.clone(),
+            passed_ms: state.progress.passed_ms,
+            acts: state.acts(),
+            updated: Time(state.progress.update_time_ns),
+            remaining: state.status.limited_actions.then_some(state.status.remaining_actions),
+        }
+    }
+}
+
+impl ScheduleTimes {
+    /// The times at which it will act next, or would if it were not paused: so many at most. `now` is known when people ask.
+    pub fn coming(&self, most: usize, now: Option<Time>) -> ScheduleWalk<'_> {
+        let left = self.remaining.map_or(most, |left| most.min(usize::try_from(left).unwrap_or_default()));
+        // Nobody deals with the times of a pause.
+        let now = now.filter(|_| !self.acts).map_or(i64::MIN, Time::millis);
+        self.walk(self.passed_ms.max(now), self.updated, Time(i64::MAX), left)
+    }
+
+    /// The times after `start` and not after `end`: so many at most.
+    pub fn matching(&self, start: &Timestamp, end: &Timestamp, most: usize) -> ScheduleWalk<'_> {
+        let after_ms = Time::from_proto(start).millis();
+        self.walk(after_ms, Time(i64::MIN), Time::from_proto(end), most)
+    }
+
+    fn walk(&self, after_ms: i64, from: Time, until: Time, left: usize) -> ScheduleWalk<'_> {
+        let times = self.plan.spec.times(&self.seed, after_ms);
+        ScheduleWalk { times, from, until, left, looks: LOOKS }
+    }
+}
+
+/// A walk through times.
+#[derive(Debug)]
+pub struct ScheduleWalk<'a> {
+    times: Times<'a>,
+    from: Time,
+    until: Time,
+    left: usize,
+    looks: usize,
+}
+
+impl ScheduleWalk<'_> {
+    /// One look: a time, or nothing yet. `None` at the end. A look takes some milliseconds at most.
+    pub fn look(&mut self) -> Option<Option<Timestamp>> {
+        if self.left == 0 || self.looks == 0 {
+            return None;
+        }
+        self.looks -= 1;
+        match self.times.next() {
+            Next::At(moment) => {
+                let at = Time::from_millis(moment.actual_ms);
+                if at > self.until {
+                    return None;
+                }
+                if at < self.from {
+                    return Some(None);
+                }
+                self.left -= 1;
+                Some(Some(at.to_proto()))
+            }
+            Next::Later(_) => Some(None),
+            Next::Never => None,
+        }
+    }
+
+    /// All that is left of it.
+    pub fn all(mut self) -> Vec<Timestamp> {
+        std::iter::from_fn(|| self.look()).flatten().collect()
+    }
+}

@@ -1,0 +1,9 @@
+//! Schedules: which times are acted on, and what becomes of what is started.
+
+mod actions;
+mod calls;
+mod life;
+mod lives;
+mod messages;
+mod overlap;
+mod times;

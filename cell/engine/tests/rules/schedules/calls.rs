@@ -1,0 +1,190 @@
+//! What clients ask of schedules.
+
+use super::life::*;
+use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
+use atoll_api::temporal::api::schedule::v1 as api;
+use atoll_internal_api::schedules;
+use cell_engine::*;
+use std::collections::BTreeMap;
+
+fn create(request_id: &str) -> CreateSchedule {
+    let schedule = every_minute(Overlap::Skip);
+    CreateSchedule { request_id: request_id.into(), schedule, ..Default::default() }
+}
+
+fn missing() -> Rejection {
+    Rejection::NotFound("workflow not found for ID: temporal-sys-scheduler:every-minute".into())
+}
+
+#[test]
+fn a_creation_is_repeated_by_its_request_and_by_no_other() {
+    let mut life = Life::new();
+    assert_eq!(life.ask(create("one")), Ok(1));
+    life.pause("so that its token changes");
+    assert_eq!(life.ask(create("one")), Ok(1));
+    let Err(Rejection::AlreadyStarted { message, run_id, start_request_id, .. }) = life.ask(create("two"))
+    else {
+        panic!("it exists")
+    };
+    assert_eq!(
+        message,
+        format!(
+            "Workflow execution is already running. WorkflowId: temporal-sys-scheduler:every-minute, RunId: {run_id}."
+        )
+    );
+    assert_eq!(start_request_id, "one");
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let mut life = Life::new();
+    assert_eq!(life.ask(UpdateSchedule::default()), Err(missing()));
+    assert_eq!(life.ask(PatchSchedule::default()), Err(missing()));
+    assert_eq!(life.ask(DeleteSchedule), Err(missing()));
+    assert!(life.schedule().describe().is_none() && life.schedule().times().is_none());
+}
+
+#[test]
+fn a_deleted_schedule_does_nothing_more_and_its_id_is_free() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.until(minute(1));
+    let first = life.start_one();
+    life.until(minute(3));
+    let answer = life.starts();
+    life.ask(DeleteSchedule).expect("it is there");
+    assert_eq!((life.schedule().wake(), life.starts().len(), answer.len()), (None, 0, 0));
+    assert_eq!(life.schedule().delete_at(), Some(minute(3).plus(3_600 * SECOND)));
+    assert!(life.schedule().is_finished() && life.schedule().describe().is_none());
+    assert_eq!(life.schedule().visibility().map(|facts| facts.status), Some(Status::Terminated));
+    let gone = Err(Rejection::NotFound("workflow execution already completed".into()));
+    assert_eq!(life.ask(DeleteSchedule), gone);
+    assert_eq!(life.ask(PatchSchedule::default()), gone);
+    life.completes(&first);
+    assert_eq!(life.ask(create("again")), Ok(1));
+    let info = life.info();
+    assert_eq!((info.action_count, info.buffer_size, info.recent_actions.len()), (0, 0, 0));
+    assert_eq!(info.create_time, timestamp(minute(3)));
+    life.completes(&first);
+    assert_eq!(life.info().running_workflows, [], "another life's workflow is none of its own");
+    life.until(minute(4));
+    assert_ne!(life.start_one().start.request_id, first.start.request_id);
+}
+
+#[test]
+fn an_update_replaces_everything_but_what_happened() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let running = life.start_one();
+    let schedule = with_policies(Overlap::BufferAll, |policies| policies.pause_on_failure = true);
+    let update = UpdateSchedule { schedule: schedule.clone(), conflict_token: 1, ..Default::default() };
+    life.ask(update.clone()).expect("it is there");
+    let described = life.described();
+    assert_eq!(described.conflict_token, 2);
+    assert_eq!(described.schedule.spec, schedule.spec);
+    assert!(described.schedule.policies.expect("some").pause_on_failure);
+    assert_eq!(described.info.update_time, timestamp(minute(1)));
+    assert_eq!(described.info.running_workflows.len(), 1);
+    life.ask(UpdateSchedule { schedule: every_minute(Overlap::Skip), ..update })
+        .expect("a stale one is dropped");
+    assert_eq!((life.described().conflict_token, life.described().schedule), (2, described.schedule));
+    life.completes(&running);
+}
+
+#[test]
+fn a_bad_spec_changes_nothing() {
+    let mut life = Life::started(Overlap::Skip);
+    let mut schedule = every_minute(Overlap::Skip);
+    schedule.spec.as_mut().expect("one").cron_string = vec!["x".into()];
+    let bad = "Invalid schedule spec: CronString does not have 5-7 fields";
+    let refused = Err(Rejection::InvalidArgument(bad.into()));
+    assert_eq!(life.ask(UpdateSchedule { schedule: schedule.clone(), ..Default::default() }), refused);
+    assert_eq!(life.described().conflict_token, 1);
+    let mut life = Life::new();
+    assert!(life.ask(CreateSchedule { schedule, ..Default::default() }).is_err());
+    assert!(life.schedule().describe().is_none());
+}
+
+#[test]
+fn a_patch_is_done_once_by_its_request() {
+    let mut life = Life::started(Overlap::AllowAll);
+    let trigger = api::TriggerImmediatelyRequest { scheduled_time: timestamp(BEGIN), ..Default::default() };
+    let patch = api::SchedulePatch { trigger_immediately: Some(trigger), ..Default::default() };
+    for _ in 0..3 {
+        let patch = patch.clone();
+        life.ask(PatchSchedule { request_id: "same".into(), patch }).expect("it is there");
+    }
+    assert_eq!(life.starts().len(), 1);
+    for n in 0..200 {
+        let patch = api::SchedulePatch { pause: n.to_string(), ..Default::default() };
+        life.ask(PatchSchedule { request_id: n.to_string(), patch }).expect("it is there");
+    }
+    assert_eq!(life.described().conflict_token, 201);
+}
+
+#[test]
+fn a_creation_may_come_with_a_patch() {
+    let mut life = Life::new();
+    let trigger = api::TriggerImmediatelyRequest::default();
+    let patch = api::SchedulePatch {
+        trigger_immediately: Some(trigger),
+        pause: "for now".into(),
+        ..Default::default()
+    };
+    life.ask(CreateSchedule { initial_patch: Some(patch), ..create("one") }).expect("it is new");
+    assert_eq!(life.start_one().workflow_id, "w-2023-11-14T22:14:00Z");
+    assert!(life.described().schedule.state.expect("one").paused);
+}
+
+fn attributes(fields: &[(&str, &'static str)]) -> SearchAttributes {
+    let payload = |data: &'static str| Payload { data: data.into(), ..Default::default() };
+    let fields = fields.iter().map(|(name, data)| ((*name).to_owned(), payload(data)));
+    SearchAttributes { indexed_fields: fields.collect::<BTreeMap<_, _>>() }
+}
+
+#[test]
+fn search_attributes_are_kept_or_replaced_as_a_whole() {
+    let mut life = Life::new();
+    let both = attributes(&[("a", "1"), ("b", "2")]);
+    life.ask(CreateSchedule { search_attributes: Some(both.clone()), ..create("one") }).expect("it is new");
+    let update = || UpdateSchedule { schedule: every_minute(Overlap::Skip), ..Default::default() };
+    life.ask(update()).expect("it is there");
+    assert_eq!(life.described().search_attributes, both);
+    let other = attributes(&[("b", "3")]);
+    life.ask(UpdateSchedule { search_attributes: Some(other.clone()), ..update() }).expect("it is there");
+    assert_eq!(life.described().search_attributes, other);
+    let none = Some(SearchAttributes::default());
+    life.ask(UpdateSchedule { search_attributes: none, ..update() }).expect("it is there");
+    assert_eq!(life.described().search_attributes, SearchAttributes::default());
+}
+
+#[test]
+fn lists_show_what_the_original_shows() {
+    let mut life = Life::new();
+    let search_attributes = Some(attributes(&[("Customer", "\"acme\"")]));
+    let mut schedule = every_minute(Overlap::Skip);
+    let spec = schedule.spec.as_mut().expect("one");
+    spec.interval = vec![spec.interval[0]; 12];
+    life.ask(CreateSchedule { search_attributes, schedule, ..create("one") }).expect("it is new");
+    for n in 1..=7 {
+        life.until(minute(n));
+        let wanted = life.start_one();
+        life.completes(&wanted);
+    }
+    life.pause("a reason");
+    let facts = life.schedule().visibility().expect("it is listed");
+    assert_eq!(facts.workflow_type, "temporal-sys-scheduler-workflow");
+    assert_eq!(facts.division.as_deref(), Some("TemporalScheduler"));
+    assert_eq!((facts.status, facts.start_time, facts.close_time), (Status::Running, BEGIN, None));
+    let paused = &facts.search_attributes["TemporalSchedulePaused"];
+    assert_eq!((&*paused.data, &*paused.metadata["type"]), (&b"true"[..], &b"Bool"[..]));
+    assert_eq!(&*facts.search_attributes["Customer"].data, b"\"acme\"");
+    let info = schedules::list_info(&facts.memo["ScheduleInfo"]).expect("it decodes");
+    assert_eq!((info.paused, info.notes.as_str()), (true, "a reason"));
+    assert_eq!(info.spec.expect("one").interval.len(), 10);
+    assert_eq!(info.workflow_type.expect("one").name, "type");
+    let recent: Vec<_> = info.recent_actions.iter().map(|action| action.schedule_time).collect();
+    assert_eq!(recent, [3, 4, 5, 6, 7].map(|n| timestamp(minute(n))));
+    assert_eq!(info.future_action_times, [8, 9, 10, 11, 12].map(|n| minute(n).to_proto()));
+}

@@ -1,0 +1,134 @@
+//! Messages between a schedule and what it starts: lost, repeated, too early, too late, not yet in turn.
+
+use super::life::*;
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use cell_engine::{Answer, EffectKey, Entity, Rejection, Time, Undelivered};
+
+#[test]
+fn a_start_is_the_same_however_often_it_is_sent() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let first = life.starts().remove(0);
+    life.tell(Undelivered(first.key)).expect("it waits");
+    assert_eq!(life.starts().len(), 0);
+    life.until(minute(1).plus(SECOND));
+    let again = life.start_one();
+    assert_eq!((again.key, &again.workflow_id), (first.key, &first.workflow_id));
+    assert_eq!(again.start.request_id, first.start.request_id);
+    assert_eq!(again.start.listener, first.start.listener);
+    life.start(&first);
+    assert_eq!(life.info().action_count, 1, "an answer counts once");
+}
+
+#[test]
+fn an_update_does_not_rename_what_may_have_been_started() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let first = life.starts().remove(0);
+    let mut schedule = every_minute(Overlap::Skip);
+    let action = schedule.action.as_mut().and_then(|action| action.action.as_mut());
+    let Some(atoll_api::temporal::api::schedule::v1::schedule_action::Action::StartWorkflow(start)) = action
+    else {
+        panic!("it starts workflows")
+    };
+    start.workflow_id = "other".into();
+    life.ask(cell_engine::UpdateSchedule { schedule, ..Default::default() }).expect("it is there");
+    assert_eq!(life.start_one().workflow_id, first.workflow_id);
+}
+
+#[test]
+fn back_offs_grow_and_a_start_is_given_up_when_its_time_may_not_be_caught_up_with() {
+    let schedule = with_policies(Overlap::BufferAll, |policies| policies.catchup_window = seconds(120));
+    let mut life = Life::with(schedule);
+    life.until(minute(1));
+    let key = life.starts().remove(0).key;
+    let mut pauses = Vec::new();
+    while life.info().missed_catchup_window == 0 {
+        if life.starts().iter().any(|wanted| wanted.key == key) {
+            life.tell(Undelivered(key)).expect("it waits");
+            pauses.push(life.schedule().wake().expect("it goes on").0 - life.now.0);
+        } else {
+            let at = life.schedule().wake().expect("it goes on");
+            life.until(at);
+        }
+    }
+    assert_eq!(pauses[..4], [SECOND / 10, SECOND / 5, 2 * SECOND / 5, 4 * SECOND / 5]);
+    assert!(life.now > minute(3) && life.now < minute(5), "{:?}", life.now);
+    assert_eq!(life.info().missed_catchup_window, 1);
+    let next = life.start_one();
+    assert_ne!(next.key, key, "the next one goes on");
+}
+
+#[test]
+fn a_refused_start_is_over_and_the_next_one_goes_on() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.until(minute(2));
+    let first = life.starts().remove(0);
+    life.answer(first.key, Answer::Refused(Rejection::InvalidArgument("no".into())));
+    assert_eq!(life.info().action_count, 0);
+    assert_eq!(life.start_one().workflow_id, "w-2023-11-14T22:16:00Z");
+    assert_eq!(life.info().action_count, 1);
+}
+
+#[test]
+fn a_start_waits_for_its_turn_as_state_and_has_it_then() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let first = life.starts().remove(0);
+    assert!(first.takes_turns);
+    let turn = minute(1).plus(20 * SECOND);
+    life.answer(first.key, Answer::Postponed(turn));
+    assert_eq!((life.starts().len(), life.schedule().is_busy()), (0, false));
+    assert_eq!(life.schedule().wake(), Some(turn));
+    life.until(turn);
+    let again = life.start_one();
+    assert_eq!((again.key, again.takes_turns), (first.key, false));
+    assert_eq!(life.counts(), (0, 0, 0, 0));
+}
+
+#[test]
+fn an_end_that_comes_before_the_start_is_recorded_comes_again() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let wanted = life.starts().remove(0);
+    let early = life.end(&wanted, End::Completed(Some("result")));
+    assert!(matches!(early, Err(Rejection::Unavailable(_))), "{early:?}");
+    life.start(&wanted);
+    life.end(&wanted, End::Completed(Some("result"))).expect("it is told");
+    life.end(&wanted, End::Failed("a repetition says nothing")).expect("it is told again");
+    life.until(minute(2));
+    let next = life.start_one();
+    assert_eq!(
+        (next.start.last_completion_result, next.start.continued_failure),
+        (Some(payloads("result")), None)
+    );
+}
+
+#[test]
+fn what_is_asked_of_a_running_workflow_backs_off_too() {
+    let mut life = Life::started(Overlap::TerminateOther);
+    life.until(minute(1));
+    let first = life.start_one();
+    life.until(minute(2));
+    let key = life.asks()[0].0;
+    life.tell(Undelivered(key)).expect("it waits");
+    assert_eq!(life.asks(), []);
+    life.until(minute(2).plus(SECOND));
+    assert_eq!(life.asks().len(), 1);
+    life.completes(&first);
+    assert_eq!(life.asks(), [], "it has ended by itself");
+    life.answer(key, Answer::Done);
+    life.tell(Undelivered(key)).expect("nobody waits for it");
+    life.start_one();
+}
+
+#[test]
+fn messages_about_nothing_change_nothing() {
+    let mut life = Life::started(Overlap::Skip);
+    for key in [EffectKey::Own(1, 99), EffectKey::Own(2, 99), EffectKey::Own(9, 1), EffectKey::WorkflowTask] {
+        let before = life.schedule().wake();
+        life.answer(key, Answer::Postponed(Time(1)));
+        life.tell(Undelivered(key)).expect("it is no fault");
+        assert_eq!(life.schedule().wake(), before);
+    }
+}
