@@ -7,7 +7,9 @@ use crate::core::Core;
 use crate::effects::Effects;
 use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::node::{CellDeps, CellError};
-use crate::ports::{NodeActivityTasks, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter};
+use crate::ports::{
+    NodeActivityTasks, NodeSchedules, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter,
+};
 use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::token::RequireToken;
@@ -220,7 +222,10 @@ fn frontend(
                 core: Arc::clone(&core),
                 clock: Arc::clone(&parts.clock),
             }),
-            schedules: None,
+            schedules: Some(Arc::new(NodeSchedules {
+                shards: Arc::clone(&parts.shards),
+                clock: Arc::clone(&parts.clock),
+            })),
             visibility: Arc::clone(&deps.visibility),
             namespace_writer: writer,
         },

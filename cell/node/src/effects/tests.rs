@@ -1,3 +1,4 @@
 mod backlog;
 mod external;
 mod refused;
+mod schedules;

@@ -16,6 +16,7 @@ mod next_task;
 mod outages;
 mod permissions;
 mod queries;
+mod schedules;
 mod usage;
 mod workers;
 

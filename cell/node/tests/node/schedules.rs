@@ -1,0 +1,173 @@
+//! Schedules through a cell's services.
+
+use crate::fixture::{Cell, Driver, Engine, Site, done, events, seconds};
+use crate::lists::count;
+use crate::on_each_engine;
+use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use cell_frontend::DynamicConfig;
+use futures::stream::{self, StreamExt};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A schedule that is due every so many seconds, and starts what the driver's worker polls for.
+fn create(driver: &Driver<'_>, interval: i64) -> wf::CreateScheduleRequest {
+    let start = NewWorkflowExecutionInfo {
+        workflow_id: driver.workflow_id.clone(),
+        workflow_type: Some(WorkflowType { name: "Scheduled".to_owned() }),
+        task_queue: Some(TaskQueue { name: driver.queue.clone(), ..Default::default() }),
+        ..Default::default()
+    };
+    let interval = IntervalSpec { interval: seconds(interval), phase: None };
+    wf::CreateScheduleRequest {
+        namespace: "default".to_owned(),
+        schedule_id: driver.workflow_id.clone(),
+        schedule: Some(api::Schedule {
+            spec: Some(api::ScheduleSpec { interval: vec![interval], ..Default::default() }),
+            action: Some(api::ScheduleAction { action: Some(Action::StartWorkflow(start)) }),
+            ..Default::default()
+        }),
+        request_id: format!("create-{}", driver.workflow_id),
+        ..Default::default()
+    }
+}
+
+async fn describe(cell: &Cell, id: &str) -> wf::DescribeScheduleResponse {
+    let request =
+        wf::DescribeScheduleRequest { namespace: "default".to_owned(), schedule_id: id.to_owned() };
+    cell.call(rpc::DESCRIBE_SCHEDULE, request).await.expect("described")
+}
+
+#[tokio::test]
+async fn a_schedule_starts_workflows_and_hands_on_what_they_leave() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "hourly");
+        cell.call(rpc::CREATE_SCHEDULE, create(&driver, 3_600)).await.expect("created");
+        // The cell's clock stands at twenty past.
+        cell.advance(Duration::from_secs(40 * 60)).await;
+        let task = driver.poll().await;
+        let execution = task.workflow_execution.clone().expect("one");
+        assert_eq!(execution.workflow_id, "hourly-2026-03-01T11:00:00Z");
+        driver.complete(&task, vec![done()]).await;
+        Cell::until("the schedule knows how it ended", async || {
+            let info = describe(cell, "hourly").await.info?;
+            let ended = info.recent_actions.first()?.start_workflow_status == Status::Completed as i32;
+            (ended && info.running_workflows.is_empty()).then_some(())
+        })
+        .await;
+        cell.checkpoint().await;
+        cell.advance(Duration::from_secs(3_600)).await;
+        let task = driver.poll().await;
+        let started = events(task.history.clone()).remove(0);
+        assert!(
+            format!("{started:?}").contains("last_completion_result: Some"),
+            "what the first one left: {started:?}"
+        );
+        assert_eq!(describe(cell, "hourly").await.info.expect("info").action_count, 2);
+        let delete = wf::DeleteScheduleRequest {
+            namespace: "default".to_owned(),
+            schedule_id: "hourly".to_owned(),
+            ..Default::default()
+        };
+        cell.call(rpc::DELETE_SCHEDULE, delete).await.expect("deleted");
+        cell.advance(Duration::from_secs(7_200)).await;
+        let query = "WorkflowType = 'Scheduled'";
+        Cell::until("two were started", async || (count(cell, query).await == 2).then_some(())).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schedule_outlives_its_cell() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let driver = Driver::new(&cell, "kept");
+        cell.call(rpc::CREATE_SCHEDULE, create(&driver, 3_600)).await.expect("created");
+        cell.advance(Duration::from_secs(40 * 60)).await;
+        driver.poll().await;
+        // Two of the three times that pass meanwhile are skipped, or all of them: the first workflow runs.
+        let site = cell.crash().await;
+        site.clock.advance(jiff::SignedDuration::from_hours(3));
+        let cell = site.start().await;
+        cell.advance(Duration::ZERO).await;
+        Cell::until("what was due is dealt with", async || {
+            let info = describe(&cell, "kept").await.info?;
+            (info.overlap_skipped == 3 && info.action_count == 1).then_some(())
+        })
+        .await;
+        cell.crash().await;
+    }
+}
+
+/// Schedules that are due in the same second.
+const MANY: usize = 10_000;
+/// Of those, what may start in a second.
+const PER_SECOND: usize = 2_000;
+
+#[tokio::test]
+async fn ten_thousand_due_in_one_second_all_start_bounded_while_other_calls_go_on() {
+    let mut site = Site::new(Engine::memory());
+    site.config.dynamic = Arc::new(DynamicConfig {
+        namespace_rps: 1e9,
+        namespace_visibility_rps: 1e9,
+        schedule_starts_per_second: PER_SECOND as f64,
+        ..DynamicConfig::default()
+    });
+    let cell = site.start().await;
+    let began = Instant::now();
+    let created = stream::iter(0..MANY).map(|n| {
+        let cell = &cell;
+        async move {
+            let driver = Driver { queue: "many".to_owned(), ..Driver::new(cell, &format!("many-{n}")) };
+            cell.call(rpc::CREATE_SCHEDULE, create(&driver, 86_400)).await.expect("created");
+        }
+    });
+    created.buffer_unordered(64).collect::<Vec<()>>().await;
+    eprintln!("{MANY} schedules created in {:?}", began.elapsed());
+    // To the second before all of them are due, and on.
+    let to_midnight = Duration::from_secs(13 * 3_600 + 40 * 60);
+    cell.advance(to_midnight - Duration::from_secs(1)).await;
+    let started = async || count(&cell, "WorkflowType = 'Scheduled'").await as usize;
+    assert_eq!(started().await, 0, "none is early");
+    let (began, mut others) = (Instant::now(), Vec::new());
+    let mut seen = 0;
+    for second in 1.. {
+        cell.advance(Duration::from_secs(1)).await;
+        // Other calls, while starts are on their way.
+        for n in 0..50 {
+            let other = Driver::new(&cell, &format!("other-{second}-{n}"));
+            let call = Instant::now();
+            other.start().await;
+            others.push(call.elapsed());
+        }
+        let most = (PER_SECOND * second).min(MANY);
+        seen = Cell::until("this second's have started", async || {
+            let now = started().await;
+            (now >= most.saturating_sub(PER_SECOND / 10)).then_some(now)
+        })
+        .await;
+        assert!(seen <= PER_SECOND * second + 1, "{seen} in {second} s");
+        if seen == MANY {
+            break;
+        }
+        assert!(second < 8, "{seen} of {MANY}");
+    }
+    others.sort_unstable();
+    let at = |part: usize| others[others.len() * part / 100];
+    eprintln!(
+        "{seen} started in {:?}; {} other starts meanwhile: p50 {:?}, p99 {:?}, last {:?}",
+        began.elapsed(),
+        others.len(),
+        at(50),
+        at(99),
+        others[others.len() - 1]
+    );
+    let info = describe(&cell, "many-77").await.info.expect("info");
+    assert_eq!((info.action_count, info.missed_catchup_window, info.buffer_dropped), (1, 0, 0));
+    cell.crash().await;
+}
