@@ -16,6 +16,7 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::schedule::v1::{Asked, BufferedStart, ScheduleChange};
+use atoll_internal_api::usage::v1::{ActionType, Actions};
 use prost::Message;
 use schedule_spec::{Moment, Next, Seed};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(super) struct Draft {
     pub(super) now: Time,
     retention_nanos: i64,
     changes: Vec<log::Change>,
+    /// What the step is billed as, if it changes something.
+    action: Option<ActionType>,
 }
 
 impl Draft {
@@ -40,6 +43,7 @@ impl Draft {
             now: context.now,
             retention_nanos: context.namespace.retention_nanos,
             changes: Vec::new(),
+            action: None,
         }
     }
 
@@ -48,9 +52,15 @@ impl Draft {
         let seed = Seed::new(key.namespace_id, &key.id);
         let state = State::created(&created, &seed);
         let retention_nanos = context.namespace.retention_nanos;
-        let mut draft = Self { key, seed, state, now: context.now, retention_nanos, changes: Vec::new() };
+        let mut draft =
+            Self { key, seed, state, now: context.now, retention_nanos, changes: Vec::new(), action: None };
         draft.log(Kind::Created(created));
         draft
+    }
+
+    /// The step is billed as this, if it changes something.
+    pub(super) fn bill(&mut self, action: ActionType) {
+        self.action = Some(action);
     }
 
     /// Adds a change.
@@ -82,7 +92,12 @@ impl Draft {
         if self.changes.is_empty() {
             return Decision::unchanged(reply);
         }
-        let transition = Transition { changes: self.changes, ..Transition::of(self.key) };
+        let unrecorded = self.action.map(|action| Actions { r#type: action as i32, count: 1 });
+        let transition = Transition {
+            changes: self.changes,
+            unrecorded: unrecorded.into_iter().collect(),
+            ..Transition::of(self.key)
+        };
         Decision::accept(vec![transition], reply)
     }
 

@@ -38,8 +38,7 @@ fn create(driver: &Driver<'_>, interval: i64) -> wf::CreateScheduleRequest {
 }
 
 async fn describe(cell: &Cell, id: &str) -> wf::DescribeScheduleResponse {
-    let request =
-        wf::DescribeScheduleRequest { namespace: "default".to_owned(), schedule_id: id.to_owned() };
+    let request = wf::DescribeScheduleRequest { namespace: "default".to_owned(), schedule_id: id.to_owned() };
     cell.call(rpc::DESCRIBE_SCHEDULE, request).await.expect("described")
 }
 

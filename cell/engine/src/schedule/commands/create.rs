@@ -10,6 +10,7 @@ use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes};
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::schedule::v1::{Created, Life};
 use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
+use atoll_internal_api::usage::v1::ActionType;
 use bytes::Bytes;
 
 /// Creates a schedule, also where one of the id was deleted. Answers its conflict token; a repetition of the request does too.
@@ -66,6 +67,7 @@ impl Command for CreateSchedule {
         };
         let key = SingletonTarget::<Schedule>::new(view.namespace_id, view.id.clone()).key();
         let mut draft = Draft::create(key, created, context);
+        draft.bill(ActionType::CreateSchedule);
         if let Some(patch) = &self.initial_patch {
             draft.patch(patch);
         }

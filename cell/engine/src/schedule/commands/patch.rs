@@ -9,6 +9,7 @@ use crate::time::Time;
 use atoll_api::temporal::api::schedule::v1::SchedulePatch;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::schedule::v1::{Backfill, BackfillAdded};
+use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::Moment;
 
 /// Triggers, backfills, pauses or unpauses a schedule.
@@ -27,6 +28,7 @@ impl Command for PatchSchedule {
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let (schedule, state) = found!(view.open());
         let mut draft = Draft::new(schedule, state, context);
+        draft.bill(ActionType::PatchSchedule);
         if !draft.takes(&self.request_id) {
             return Decision::unchanged(());
         }

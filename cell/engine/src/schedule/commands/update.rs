@@ -11,6 +11,7 @@ use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::schedule::v1::{RequestSeen, Updated};
+use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::SpecError;
 
 /// Replaces what a schedule does and when. Times before the update are none any more. One that is based on an older state
@@ -34,6 +35,7 @@ impl Command for UpdateSchedule {
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let (schedule, state) = found!(view.open());
         let mut draft = Draft::new(schedule, state, context);
+        draft.bill(ActionType::UpdateSchedule);
         if !draft.takes(&self.request_id) {
             return Decision::unchanged(());
         }

@@ -6,6 +6,7 @@ use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::schedules;
+use atoll_internal_api::usage::v1::ActionType;
 use cell_engine::*;
 use std::collections::BTreeMap;
 
@@ -187,4 +188,33 @@ fn lists_show_what_the_original_shows() {
     let recent: Vec<_> = info.recent_actions.iter().map(|action| action.schedule_time).collect();
     assert_eq!(recent, [3, 4, 5, 6, 7].map(|n| timestamp(minute(n))));
     assert_eq!(info.future_action_times, [8, 9, 10, 11, 12].map(|n| minute(n).to_proto()));
+}
+
+#[test]
+fn each_request_that_changes_something_is_one_action() {
+    let mut life = Life::new();
+    for _ in 0..2 {
+        life.ask(create("one")).expect("it is repeated");
+    }
+    life.until(minute(3));
+    let update = UpdateSchedule {
+        request_id: "update".into(),
+        schedule: every_minute(Overlap::Skip),
+        ..Default::default()
+    };
+    let patch = api::SchedulePatch { pause: "a reason".into(), ..Default::default() };
+    for _ in 0..2 {
+        life.ask(update.clone()).expect("it is there");
+        life.ask(PatchSchedule { request_id: "patch".into(), patch: patch.clone() }).expect("it is there");
+    }
+    life.ask(UpdateSchedule { conflict_token: 1, request_id: "stale".into(), ..update })
+        .expect("it is dropped");
+    life.ask(DeleteSchedule).expect("it is there");
+    let expected = [
+        ActionType::CreateSchedule,
+        ActionType::UpdateSchedule,
+        ActionType::PatchSchedule,
+        ActionType::DeleteSchedule,
+    ];
+    assert_eq!(life.billed, expected.map(|action| action as i32));
 }

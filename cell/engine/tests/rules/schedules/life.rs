@@ -59,6 +59,8 @@ pub(crate) struct Life {
     ids: IdSource,
     namespace: NamespaceConfig,
     kinds: Registry,
+    /// What was billed so far, but for starts.
+    pub(crate) billed: Vec<i32>,
 }
 
 /// A schedule that is due every minute.
@@ -114,6 +116,7 @@ impl Life {
                 retention_nanos: 3_600 * SECOND,
             },
             kinds: Registry::default(),
+            billed: Vec::new(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Life {
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
         let decision = decide(Memory::of(&only), &mut context);
         for transition in &decision.transitions {
+            self.billed.extend(transition.unrecorded.iter().map(|actions| actions.r#type));
             let logged = Transition::from_proto(&transition.to_proto()).expect("it decodes");
             let before = self.schedule.effects();
             let delta = self.schedule.apply(&logged);

@@ -318,7 +318,7 @@ fn replaces(policy: Overlap) -> bool {
 }
 
 proptest! {
-    #![proptest_config(atoll_seed::cases(128))]
+    #![proptest_config(atoll_seed::cases(48))]
 
     #[test]
     fn nothing_is_lost_and_nothing_started_twice(
