@@ -1,4 +1,4 @@
-//! CPU time of process trees, from /proc.
+//! CPU time of process trees and memory of processes, from /proc.
 
 use serde::Serialize;
 use std::collections::HashMap;
@@ -44,6 +44,13 @@ pub(crate) fn tree_seconds(root: u32) -> Option<f64> {
     Some(ticks as f64 / TICKS_PER_SECOND)
 }
 
+/// Resident bytes of a process. `None` when the process is gone.
+pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
 /// Linux reports in hundredths of a second on every platform that Atoll runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -81,6 +88,13 @@ mod tests {
             x = x.wrapping_mul(3);
         }
         assert!(x != 0 && tree_seconds(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn a_process_resides_somewhere() {
+        let bytes = resident_bytes(std::process::id()).unwrap();
+        assert!(bytes > 64 * 1024 && bytes % 1024 == 0, "{bytes}");
+        assert_eq!(resident_bytes(u32::MAX), None);
     }
 
     #[test]
