@@ -106,7 +106,7 @@ pub trait Stored: Entity + Sized {
 pub struct EntityCheckpoint {
     /// The snapshot, or what is left of it without the chunks.
     pub base: Bytes,
-    /// Chunks to write; those without bytes are to be removed.
+    /// Chunks to write; those without bytes are to be removed. None is of the collection [`ChunkId::OF_SHARD`](atoll_internal_api::entity::ChunkId::OF_SHARD).
     pub chunks: Vec<Chunk>,
     /// To be given back once all of it stands.
     pub receipt: Receipt,

@@ -30,7 +30,7 @@ pub(crate) enum ReplayError {
 }
 
 /// What applying one transition left behind, besides the changed entity.
-struct Applied {
+pub(crate) struct Applied {
     key: EntityKey,
     delta: EffectDelta,
     visibility: Option<VisibilityFacts>,
@@ -154,7 +154,7 @@ impl ShardState {
         }
     }
 
-    fn apply_transition(
+    pub(crate) fn apply_transition(
         &mut self,
         transition: &Transition,
         events: &Bytes,
@@ -181,7 +181,7 @@ impl ShardState {
     }
 
     /// Notes where an applied record stands and hands on what it caused.
-    fn settle(&mut self, done: Applied, position: Position, ordinal: u64) {
+    pub(crate) fn settle(&mut self, done: Applied, position: Position, ordinal: u64) {
         let Applied { key, delta, visibility, wake, expires } = done;
         let Self { table, due, log, .. } = self;
         if let Some(resident) = table.changed(&key, position, ordinal) {

@@ -128,17 +128,22 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// What comes behind the entities: the outbox, deletions, then the new position and the trim. Nothing may rest on what the
+    /// What comes behind the entities: what is kept aside, the outbox, deletions, then the new position and the trim. Nothing may rest on what the
     /// trim takes, so each goes before it in slices of its own.
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
-        let (epoch, advance) = {
+        let epoch = shard.state.lock().epoch;
+        self.keep_steps(shard, epoch).await?;
+        let advance = {
             let state = shard.state.lock();
+            if !state.serves(epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
             };
             let (checkpoint_seq, state_bytes) = (checkpoint_position(&state), checkpoint.encode_to_vec());
-            (state.epoch, CheckpointAdvance { checkpoint_seq, state: state_bytes.into() })
+            CheckpointAdvance { checkpoint_seq, state: state_bytes.into() }
         };
         let through = advance.checkpoint_seq;
         self.hand_over(shard, epoch, through).await?;
@@ -272,6 +277,7 @@ fn mark_clean(state: &mut ShardState, written: &Written) {
     resident.waiting.written(&written.rows);
     resident.entity.checkpointed(&written.receipt);
     resident.core.reborn = false;
+    resident.core.kept_chunks.clear();
     state.table.stored(&written.key, written.position);
 }
 

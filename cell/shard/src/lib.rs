@@ -56,6 +56,7 @@ mod history;
 mod history_tail;
 mod hours;
 mod keeper;
+mod kept_steps;
 mod key_hash;
 mod log_head;
 mod log_row;

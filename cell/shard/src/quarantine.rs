@@ -25,7 +25,7 @@ pub struct Aside {
     pub why: String,
     /// When that was, by its shard's time.
     pub since: Time,
-    /// First row of the shard's log that its stored snapshot does not include.
+    /// First row of the shard's log that its stored row does not include; none once a checkpoint has put the rest there.
     pub needs_log_from: Option<u64>,
 }
 

@@ -4,7 +4,8 @@ use crate::history_tail::HistoryTail;
 use crate::state::START;
 use crate::waiting_rows::WaitingRows;
 use crate::watch::Watchers;
-use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
+use bytes::Bytes;
 use cell_engine::{Entity, EntityCheckpoint, Kind, Receipt, RestoreError, Time};
 use cell_store::{EntityRow, Position};
 
@@ -69,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) open: bool,
     /// Whether rows of an earlier entity of this name, which was deleted, may still stand in the store.
     pub(crate) reborn: bool,
+    /// Chunks of its row that held steps beside its snapshot: the next snapshot includes them.
+    pub(crate) kept_chunks: Vec<ChunkId>,
     /// Long polls.
     pub(crate) watchers: Watchers,
 }
@@ -79,9 +82,12 @@ impl Resident {
         Self::at(START, kind, kind.create(key), WaitingRows::default())
     }
 
-    /// An entity that was loaded.
+    /// An entity that was loaded. A row of before its first step only holds steps.
     pub(crate) fn stored(kind: &Kind, row: EntityRow) -> Result<Self, RestoreError> {
         let EntityRow { key, snapshot, chunks, position, .. } = row;
+        if position == START {
+            return Ok(Self::new(kind, key));
+        }
         let entity = kind.restore(key, snapshot, &chunks)?;
         let waiting = WaitingRows::stored(&entity.effects());
         Ok(Self::at(position, kind, entity, waiting))
@@ -98,6 +104,7 @@ impl Resident {
             queued: false,
             open: false,
             reborn: false,
+            kept_chunks: Vec::new(),
             watchers: Watchers::default(),
         };
         let history = kind.keeps_history().then(|| HistoryTail::after(entity.last_event_id()));
@@ -115,7 +122,8 @@ impl Resident {
     pub(crate) fn row(&mut self, key: EntityKey) -> (EntityRow, Receipt) {
         let busy = self.entity.is_busy();
         let wake = self.entity.wake();
-        let EntityCheckpoint { base, chunks, receipt } = self.entity.checkpoint();
+        let EntityCheckpoint { base, mut chunks, receipt } = self.entity.checkpoint();
+        chunks.extend(self.core.kept_chunks.iter().map(|id| Chunk { id: *id, data: Bytes::new() }));
         let row = EntityRow {
             key,
             snapshot: base,

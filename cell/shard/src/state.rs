@@ -2,6 +2,7 @@
 
 use crate::due_index::DueIndex;
 use crate::guard::{EngineCall, guarded};
+use crate::kept_steps;
 use crate::log_head::LogHead;
 use crate::metrics::quarantines;
 use crate::shard_time::ShardTime;
@@ -77,7 +78,9 @@ impl ShardState {
 
     /// Takes in what a load found, unless the entity came to be known meanwhile.
     pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>) {
+        let (row, steps) = row.map(kept_steps::split).unzip();
         if self.table.insert_loaded(key, row, self.time.now()) {
+            self.apply_kept(key, steps.unwrap_or_default());
             self.arm_from(key, i64::MIN);
         }
     }
@@ -109,7 +112,8 @@ impl ShardState {
     /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
     pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &str) {
         self.disarm(key);
-        let kept = KeptAside { needs_log_from: since, why: why.to_owned(), since: self.time.now() };
+        let kept =
+            KeptAside { needs_log_from: since, reborn: false, why: why.to_owned(), since: self.time.now() };
         self.table.quarantine(key, kept);
     }
 

@@ -55,8 +55,10 @@ pub(crate) struct Deleted {
 /// What is known of an entity that is kept aside.
 #[derive(Clone, Debug)]
 pub(crate) struct KeptAside {
-    /// First log row that its stored snapshot does not include: the trim stops there, so that nothing of it is lost.
+    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too.
     pub(crate) needs_log_from: Option<u64>,
+    /// Whether its stored row may be of an earlier entity of this name, which was deleted.
+    pub(crate) reborn: bool,
     /// What the engine said.
     pub(crate) why: String,
     /// When that was.
@@ -183,7 +185,8 @@ impl EntityTable {
             Err(why) => {
                 vacant.insert(Slot::Quarantined);
                 self.quarantines.increment(1);
-                self.aside.insert(key.clone(), KeptAside { needs_log_from: None, why, since: now });
+                self.aside
+                    .insert(key.clone(), KeptAside { needs_log_from: None, reborn: false, why, since: now });
                 false
             }
         }
@@ -313,13 +316,27 @@ impl EntityTable {
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
     /// `kept` names the log row that its stored snapshot does not include, if it was clean and there is one.
     pub(crate) fn quarantine(&mut self, key: &EntityKey, mut kept: KeptAside) {
-        kept.needs_log_from = self.first_dirty(key).or(kept.needs_log_from);
+        if let Some(core) = self.get(key).map(|resident| &resident.core) {
+            kept.needs_log_from = core.first_dirty.or(kept.needs_log_from);
+            kept.reborn = core.reborn;
+        }
         self.take_out(key);
         if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
             self.quarantines.increment(1);
         }
+        let needs = kept.needs_log_from;
         // What was found first is what matters.
-        self.aside.entry(key.clone()).or_insert(kept);
+        let known = self.aside.entry(key.clone()).or_insert(kept);
+        known.needs_log_from = known.needs_log_from.into_iter().chain(needs).min();
+    }
+
+    /// What the log holds from this row on of an entity that is kept aside stands in its row too.
+    pub(crate) fn needs_no_log(&mut self, key: &EntityKey, from_seq: u64) {
+        if let Some(kept) = self.aside.get_mut(key)
+            && kept.needs_log_from == Some(from_seq)
+        {
+            (kept.needs_log_from, kept.reborn) = (None, false);
+        }
     }
 
     /// Entities that are kept aside, in the order of their names.

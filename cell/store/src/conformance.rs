@@ -136,6 +136,7 @@ macro_rules! conformance_cases {
             ownership_records_are_never_trimmed,
             the_log_goes_on_after_everything_was_trimmed,
             a_long_log_is_trimmed_whole,
+            what_stands_of_the_log_is_read_page_by_page,
         }
         entities::{
             loads_answer_in_order_with_holes,

@@ -60,6 +60,16 @@ impl ShardStore for MemoryStore {
         self.state.lock().checkpoint(slice)
     }
 
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        Ok(self.state.lock().rows(shard).log(from_seq, through_seq, max_bytes))
+    }
+
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
         self.state.lock().trim(shard)
     }

@@ -58,6 +58,16 @@ pub trait ShardStore: Send + Sync + 'static {
     /// come before writes. A checkpoint never moves back: a lower `advance` leaves it alone.
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError>;
 
+    /// Log rows of `[from_seq, through_seq]` that stand, in order, as many as fit in `max_bytes` of data (at least one if
+    /// there is one). Is not fenced: a former owner may read what a later one appends.
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError>;
+
     /// Deletes log rows up to the shard's checkpoint, except ownership records. Answers how many.
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError>;
 

@@ -98,6 +98,11 @@ pub struct ChunkId {
     pub bucket: i64,
 }
 
+impl ChunkId {
+    /// The collection that belongs to the shard which hosts the entity: no entity names a chunk so.
+    pub const OF_SHARD: u8 = 0;
+}
+
 /// A part of an entity's snapshot that stands in a row of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {

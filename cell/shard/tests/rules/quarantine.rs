@@ -1,8 +1,10 @@
 //! What the engine failed on is listed, tried again and deleted by operators.
 
 use crate::fixture::*;
+use cell_engine::Time;
 use cell_shard::ShardError;
 use cell_store::{EntityKey, ShardId};
+use std::sync::Arc;
 
 /// A workflow that is kept aside, with its current-run record, and one that is well.
 async fn cell_with_one_aside() -> (Cell, String, String) {
@@ -86,4 +88,94 @@ async fn what_is_well_is_neither_tried_again_nor_deleted() {
     let dropped = cell.runtime.drop_quarantined(&key).await;
     assert!(matches!(dropped, Err(ShardError::Rejected(_))), "{dropped:?}");
     assert_eq!(cell.history(&good, 1, i64::MAX).await.len(), 2);
+}
+
+/// The rest of the shard's log, behind its checkpoint.
+async fn tail(cell: &Cell) -> usize {
+    let from = cell.ledger.advanced(ShardId(0)) + 1;
+    cell.store.stores().shards.log(ShardId(0), from, u64::MAX, usize::MAX).await.unwrap().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_aside_does_not_hold_the_log() {
+    for stored in [false, true] {
+        let (cell, _disk) = Cell::on_disk(config()).await;
+        let (bad, good) = (id_on(0, 0), id_on(0, 1));
+        for id in [&bad, &good] {
+            cell.run(id, start()).await.unwrap();
+            if stored {
+                cell.runtime.checkpoint_all().await.unwrap();
+            }
+            cell.work(id, vec![timer("t", 60)]).await;
+            cell.run(id, signal("before")).await.unwrap();
+        }
+        let healthy = cell.snapshots(std::slice::from_ref(&bad)).await;
+        let history = cell.history(&bad, 1, i64::MAX).await;
+        cell.run(&bad, PanicInApply).await.unwrap_err();
+        cell.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(tail(&cell).await, 0, "stored: {stored}");
+        let needs: Vec<_> =
+            cell.runtime.quarantined(None, 9).0.into_iter().map(|one| one.needs_log_from).collect();
+        assert_eq!(needs, [None, None]);
+        // Also once more, over what stands there already.
+        cell.run(&good, signal("more")).await.unwrap();
+        cell.runtime.checkpoint_all().await.unwrap();
+
+        let again = cell.another().await;
+        assert_eq!(again.snapshots(std::slice::from_ref(&bad)).await, healthy, "stored: {stored}");
+        assert_eq!(again.history(&bad, 1, i64::MAX).await, history);
+        again.run(&bad, signal("after")).await.unwrap();
+        again.runtime.checkpoint_all().await.unwrap();
+        let third = again.another().await;
+        assert_eq!(third.signals(&bad).await, ["before", "after"]);
+        assert_eq!(third.history(&bad, 1, i64::MAX).await.len(), history.len() + 1);
+        let run = third.runtime.read(&current(&bad), |view| view.run.unwrap().key().clone()).await.unwrap();
+        let row = third.store.stores().shards.load(&[(ShardId(0), run)]).await.unwrap().remove(0).unwrap();
+        assert_eq!(row.chunks, [], "a whole snapshot stands there again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_version_mends_is_served_with_every_step() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    let set = |cell: &Cell, note| {
+        let (runtime, at) = (Arc::clone(&cell.runtime), alarm(&id));
+        async move { runtime.execute(&at, Set(Time(START + 3_600 * SECOND), note)).await }
+    };
+    set(&cell, "first").await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    for note in ["second", "third"] {
+        set(&cell, note).await.unwrap();
+    }
+    // The next version of the code fails on what stands in the log, and its successor on what was put aside.
+    be_mistaken_about(Some("third"));
+    let mistaken = cell.another().await;
+    assert_eq!(aside(&mistaken).len(), 1);
+    mistaken.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&mistaken).await, 0);
+    let still = mistaken.another().await;
+    assert_eq!(aside(&still).len(), 1, "found at once, without the log");
+    assert!(matches!(set(&still, "refused").await, Err(ShardError::Quarantined(_))));
+    assert!(!still.runtime.retry_quarantined(&aside(&still)[0]).await.unwrap());
+    still.runtime.checkpoint_all().await.unwrap();
+
+    be_mistaken_about(None);
+    assert!(still.runtime.retry_quarantined(&aside(&still)[0]).await.unwrap());
+    set(&still, "fourth").await.unwrap();
+    // It fails again before a whole snapshot was written: now steps stand in the row and in the log.
+    be_mistaken_about(Some("fourth"));
+    let again = still.another().await;
+    assert_eq!(aside(&again).len(), 1);
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&again).await, 0);
+
+    be_mistaken_about(None);
+    let mended = again.another().await;
+    let notes = mended.runtime.read(&alarm(&id), |view| view.entity.unwrap().notes.clone()).await.unwrap();
+    assert_eq!(notes, ["first", "second", "third", "fourth"]);
+    mended.runtime.checkpoint_all().await.unwrap();
+    let served = mended.another().await;
+    let notes = served.runtime.read(&alarm(&id), |view| view.entity.unwrap().notes.clone()).await.unwrap();
+    assert_eq!(notes, ["first", "second", "third", "fourth"]);
 }

@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::keys::{self, bind_key};
 use super::outbox;
+use super::read::log_row;
 use super::statements::*;
 use super::waiting;
 use super::writer::Failure;
@@ -62,16 +63,6 @@ pub(super) async fn found(
     };
     acquired.check()?;
     Ok(acquired)
-}
-
-fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
-    Ok(LogRow {
-        seq: keys::seq(keys::number(row, 0)?),
-        epoch: Epoch(keys::unsigned(row, 1)?),
-        ownership: keys::number(row, 2)? != 0,
-        batch_id: keys::uuid(row, 3)?,
-        data: keys::blob(row, 4)?.to_vec().into(),
-    })
 }
 
 /// Writes a slice in one transaction that begins with the fence.

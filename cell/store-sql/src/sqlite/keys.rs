@@ -30,6 +30,12 @@ pub(super) fn positions_after(shard: ShardId, after: u64) -> RangeInclusive<i64>
         ..=position(shard, cell_store::check::MAX_SEQ)
 }
 
+/// The places of a shard's rows from `from` to `through`; none where that is before it.
+pub(super) fn positions(shard: ShardId, from: u64, through: u64) -> RangeInclusive<i64> {
+    let at = |seq: u64| position(shard, seq.min(cell_store::check::MAX_SEQ));
+    at(from)..=at(through)
+}
+
 /// Refuses a number that SQL's signed integers cannot hold.
 pub(super) fn integer(number: u64, what: &str) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Corrupt(format!("{what} {number} is too large")))

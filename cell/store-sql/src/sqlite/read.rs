@@ -3,9 +3,10 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
-use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS};
+use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS, TAIL};
 use cell_store::{
-    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, Position, ShardId, StoreError, check,
+    Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
+    StoreError, check,
 };
 use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -73,6 +74,38 @@ fn chunk(collection: i64, row: &SqliteRow) -> Result<Chunk, StoreError> {
     let collection = u8::try_from(collection).map_err(|_| damaged("chunk"))?;
     let id = ChunkId { collection, bucket: keys::number(row, 2)? };
     Ok(Chunk { id, data: keys::blob(row, 3)?.to_vec().into() })
+}
+
+pub(super) async fn log(
+    database: &Database,
+    shard: ShardId,
+    from_seq: u64,
+    through_seq: u64,
+    max_bytes: usize,
+) -> Result<Vec<LogRow>, StoreError> {
+    let places = keys::positions(shard, from_seq, through_seq);
+    let mut rows = sqlx::query(TAIL).bind(*places.start()).bind(*places.end()).fetch(&database.readers);
+    let mut answer: Vec<LogRow> = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.try_next().await.map_err(store_error)? {
+        let row = log_row(&row)?;
+        bytes += row.data.len();
+        if bytes > max_bytes && !answer.is_empty() {
+            break;
+        }
+        answer.push(row);
+    }
+    Ok(answer)
+}
+
+pub(super) fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
+    Ok(LogRow {
+        seq: keys::seq(keys::number(row, 0)?),
+        epoch: Epoch(keys::unsigned(row, 1)?),
+        ownership: keys::number(row, 2)? != 0,
+        batch_id: keys::uuid(row, 3)?,
+        data: keys::blob(row, 4)?.to_vec().into(),
+    })
 }
 
 pub(super) async fn history(

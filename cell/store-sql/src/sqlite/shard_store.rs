@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
-    Inspector, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore,
+    Inspector, LogRow, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore,
     StoreError, StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
 use std::sync::Arc;
@@ -71,6 +71,16 @@ impl ShardStore for SqliteStore {
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         checkpoint::checkpoint(&self.database, slice).await
+    }
+
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        read::log(&self.database, shard, from_seq, through_seq, max_bytes).await
     }
 
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {

@@ -45,6 +45,30 @@ pub(super) async fn the_log_goes_on_after_everything_was_trimmed(mut cell: Cell)
     assert_eq!(cell.tail(S).await[1..], written[0].rows);
 }
 
+pub(super) async fn what_stands_of_the_log_is_read_page_by_page(cell: Cell) {
+    let read = |from, through, bytes| cell.shards().log(S, from, through, bytes);
+    assert_eq!(read(1, u64::MAX, usize::MAX).await.expect("log"), [], "an empty log");
+    let (mut owner, mut other) = (cell.own(S).await, cell.own(T).await);
+    cell.write(&mut other, 2).await;
+    let written: Vec<LogRow> = cell.write(&mut owner, 5).await.into_iter().flat_map(|a| a.rows).collect();
+    let (first, last) = (written[0].seq, written[4].seq);
+    assert_eq!(read(first, last, usize::MAX).await.expect("log"), written);
+    assert_eq!(read(first + 1, last - 1, usize::MAX).await.expect("log"), written[1..4]);
+    assert_eq!(read(last + 1, u64::MAX, usize::MAX).await.expect("log"), []);
+    assert_eq!(
+        read(last, first, usize::MAX).await.expect("log"),
+        [],
+        "nothing is between an end and a beginning"
+    );
+    let two = written[0].data.len() + written[1].data.len();
+    assert_eq!(read(first, last, two).await.expect("log"), written[..2]);
+    assert_eq!(read(first, last, two - 1).await.expect("log"), written[..1]);
+    assert_eq!(read(first, last, 0).await.expect("log"), written[..1], "one, however large");
+    cell.save(owner.advance(written[2].seq)).await;
+    cell.shards().trim(S).await.expect("trim");
+    assert_eq!(read(first, last, usize::MAX).await.expect("log"), written[3..]);
+}
+
 pub(super) async fn a_long_log_is_trimmed_whole(cell: Cell) {
     let (mut owner, mut other) = (cell.own(S).await, cell.own(T).await);
     let neighbour = cell.write(&mut other, 1).await.remove(0);

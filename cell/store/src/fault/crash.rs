@@ -209,6 +209,16 @@ impl ShardStore for CrashHandle {
         self.write(|state| state.checkpoint(slice), Write::Checkpoint(Box::new(slice.clone()))).await
     }
 
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.read(|state| Ok(state.rows(shard).log(from_seq, through_seq, max_bytes)))
+    }
+
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
         self.write(|state| state.trim(shard), Write::Trim(shard)).await
     }

@@ -20,6 +20,8 @@ pub enum Call {
     Epochs,
     /// `ShardStore::checkpoint`.
     Checkpoint,
+    /// `ShardStore::log`.
+    Log,
     /// `ShardStore::trim`.
     Trim,
     /// `ShardStore::load`.

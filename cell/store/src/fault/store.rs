@@ -129,6 +129,16 @@ impl ShardStore for FaultStore {
         self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
     }
 
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.pass(Call::Log, self.inner.shards.log(shard, from_seq, through_seq, max_bytes)).await
+    }
+
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
         self.pass(Call::Trim, self.inner.shards.trim(shard)).await
     }

@@ -140,6 +140,20 @@ impl ShardRows {
         }
     }
 
+    pub(crate) fn log(&self, from_seq: u64, through_seq: u64, max_bytes: usize) -> Vec<LogRow> {
+        let mut answer: Vec<LogRow> = Vec::new();
+        let mut bytes = 0;
+        // An end before the beginning is an empty range.
+        for (_, row) in self.log.range(from_seq..).take_while(|(seq, _)| **seq <= through_seq) {
+            bytes += row.data.len();
+            if bytes > max_bytes && !answer.is_empty() {
+                break;
+            }
+            answer.push(row.clone());
+        }
+        answer
+    }
+
     pub(super) fn trim(&mut self) -> u64 {
         let before = self.log.len();
         let kept = self.log.split_off(&(self.checkpoint_seq + 1));

@@ -20,6 +20,7 @@ enum Broken {
     CheckpointIgnoresTheEpoch,
     CheckpointMovesBack,
     TrimTakesOwnershipRecords,
+    LogIgnoresBytes,
     LoadForgetsHoles,
     HistoryIgnoresBytes,
     DueIsUnordered,
@@ -150,6 +151,17 @@ impl ShardStore for Mutant {
             _ => {}
         }
         self.inner.checkpoint(&slice).await
+    }
+
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let max_bytes = if matches!(self.broken, Broken::LogIgnoresBytes) { usize::MAX } else { max_bytes };
+        self.inner.log(shard, from_seq, through_seq, max_bytes).await
     }
 
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
@@ -288,6 +300,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::CheckpointIgnoresTheEpoch, "checkpoint::a_stale_checkpoint_changes_nothing"),
         (Broken::CheckpointMovesBack, "checkpoint::a_checkpoint_never_moves_back"),
         (Broken::TrimTakesOwnershipRecords, "trim::trim_deletes_up_to_the_checkpoint_only"),
+        (Broken::LogIgnoresBytes, "trim::what_stands_of_the_log_is_read_page_by_page"),
         (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),

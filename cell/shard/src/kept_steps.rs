@@ -1,0 +1,218 @@
+//! What the engine failed on does not hold the log.
+//!
+//! Of an entity that is kept aside the log may hold steps that its stored snapshot does not include. Before the trim passes
+//! them, they go to chunks of the entity's row, in order, beside the snapshot that stands there. A load puts the two together
+//! again: it restores the snapshot and applies the steps, as replay would have. Where that works the entity is served, and
+//! its next checkpoint writes a whole snapshot and removes the chunks.
+
+use crate::error::ShardError;
+use crate::history_tail::Place;
+use crate::log_row;
+use crate::names::{deleted_keys, key_of};
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use crate::side_rows::SideRow;
+use crate::state::{START, ShardState};
+use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
+use atoll_internal_api::log::v1::KeptStep;
+use atoll_internal_api::log::v1::record::ShardFact;
+use bytes::Bytes;
+use cell_engine::Transition;
+use cell_store::{Checkpoint, EntityRow, Epoch, Position, StoreError};
+use prost::Message;
+use std::collections::BTreeMap;
+
+/// Entities whose steps are collected in one pass through the log.
+const AT_ONCE: usize = 64;
+/// Bytes of the log that are read at a time.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// What has to go to the row of one entity.
+#[derive(Clone, Debug)]
+struct Needed {
+    /// First row of the log that it needs.
+    from_seq: u64,
+    /// Whether what stands in the store is of an earlier entity of this name.
+    reborn: bool,
+    /// What the log holds of it, with where that stands.
+    steps: Vec<KeptStep>,
+}
+
+impl ShardRuntime {
+    /// Writes what the log alone holds of entities that are kept aside to their rows. When this returns, none that was
+    /// kept aside before needs the log any more.
+    pub(crate) async fn keep_steps(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+        let (mut left, durable) = {
+            let mut state = shard.state.lock();
+            let left: Vec<(EntityKey, Needed)> = state
+                .table
+                .aside()
+                .filter_map(|(key, kept)| {
+                    let from_seq = kept.needs_log_from?;
+                    Some((key.clone(), Needed { from_seq, reborn: kept.reborn, steps: Vec::new() }))
+                })
+                .collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            // The last of what is in the log of them may be on its way.
+            let applied = state.log.applied;
+            (left, state.log.wait_for(applied))
+        };
+        self.released(shard, durable).await?;
+        while !left.is_empty() {
+            let mut part: BTreeMap<EntityKey, Needed> =
+                left.split_off(left.len().saturating_sub(AT_ONCE)).into_iter().collect();
+            self.collect_steps(shard, &mut part).await?;
+            for (key, needed) in part {
+                let from_seq = needed.from_seq;
+                let slice = self.row_with_steps(shard, epoch, &key, needed).await?;
+                self.write_slice(shard, &slice).await?;
+                let mut state = shard.state.lock();
+                if !state.serves(epoch) {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                state.table.needs_no_log(&key, from_seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the log from the first row that one of these needs to its end, and notes the steps of each.
+    async fn collect_steps(
+        &self,
+        shard: &Shard,
+        of: &mut BTreeMap<EntityKey, Needed>,
+    ) -> Result<(), ShardError> {
+        let through = shard.state.lock().log.durable_seq;
+        let mut next = of.values().map(|needed| needed.from_seq).min().unwrap_or(u64::MAX);
+        while next <= through {
+            let page = self.store.log(shard.id, next, through, PAGE_BYTES).await?;
+            let Some(last) = page.last() else { break };
+            next = last.seq + 1;
+            for row in page {
+                let batch = log_row::decode(row.data, &self.kinds)
+                    .map_err(|e| StoreError::Corrupt(format!("shard {} row {}: {e}", shard.id, row.seq)))?;
+                for (index, record) in (0..).zip(batch.records) {
+                    if let Some(ShardFact::EntitiesDeleted(deleted)) = &record.shard_fact {
+                        for key in deleted_keys(deleted) {
+                            if let Some(needed) = of.get_mut(&key) {
+                                (needed.reborn, needed.steps) = (true, Vec::new());
+                            }
+                        }
+                    }
+                    for transition in record.transitions {
+                        let key = transition.entity.as_ref().and_then(key_of);
+                        let Some(needed) = key.and_then(|key| of.get_mut(&key)) else { continue };
+                        needed.steps.push(KeptStep { seq: row.seq, index, transition: Some(transition) });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of an entity as it stands, with the steps that it lacks.
+    async fn row_with_steps(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        key: &EntityKey,
+        needed: Needed,
+    ) -> Result<Checkpoint, ShardError> {
+        let mut slice = Checkpoint::empty(shard.id, epoch);
+        let stored = if needed.reborn {
+            slice.deleted.push(key.clone());
+            None
+        } else {
+            self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten()
+        };
+        let stored = stored.unwrap_or_else(|| nothing_stored(key));
+        let (row, kept) = split(stored);
+        let includes = kept.last().map_or(row.position, |step| position(step).max(row.position));
+        let mut steps = needed.steps;
+        steps.retain(|step| position(step) > includes);
+        self.bring_events(shard, key, &mut steps).await?;
+        let chunk = |(bucket, step): (usize, KeptStep)| Chunk {
+            id: ChunkId { collection: ChunkId::OF_SHARD, bucket: bucket as i64 },
+            data: step.encode_to_vec().into(),
+        };
+        let chunks = kept.into_iter().chain(steps).enumerate().map(chunk).collect();
+        // As due at once: the next owner loads it and finds out whether it can be served by then.
+        slice.entities.push(EntityRow { chunks, wake_at_ms: Some(0), delete_at_ms: None, ..row });
+        Ok(slice)
+    }
+
+    /// Puts events that stand beside the log into the steps that refer to them.
+    async fn bring_events(
+        &self,
+        shard: &Shard,
+        key: &EntityKey,
+        steps: &mut [KeptStep],
+    ) -> Result<(), ShardError> {
+        for step in steps {
+            let at = position(step);
+            let Some(transition) = &mut step.transition else { continue };
+            let Some(side_row) = SideRow::of(shard.id, at, transition) else { continue };
+            debug_assert_eq!(side_row.key, *key);
+            let segment = self.store.segments(&[side_row.name()]).await?.into_iter().next().flatten();
+            transition.events = side_row.events(segment)?;
+        }
+        Ok(())
+    }
+}
+
+impl ShardState {
+    /// Applies the steps that were kept beside an entity's stored snapshot, which is in memory. `chunks` are to be removed
+    /// with its next snapshot. Where the engine fails on one, the entity is kept aside as before.
+    pub(crate) fn apply_kept(&mut self, key: &EntityKey, steps: Vec<KeptStep>) {
+        let chunks = (0..steps.len() as i64).map(|bucket| ChunkId { collection: ChunkId::OF_SHARD, bucket });
+        if let Some(resident) = self.table.get_mut(key) {
+            resident.core.kept_chunks = chunks.collect();
+        }
+        for step in steps {
+            let at = position(&step);
+            let Some(logged) = step.transition else { continue };
+            let applied =
+                Transition::from_proto(&logged).map_err(|error| error.to_string()).and_then(|transition| {
+                    self.apply_transition(&transition, &logged.events, Place::of(&logged))
+                });
+            match applied {
+                Ok(done) => self.settle(done, at, self.log.applied),
+                Err(why) => {
+                    self.quarantine(key, None, &why);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A row, and the steps that are kept beside its snapshot, in order. Steps that cannot be read are left in the row, whose
+/// snapshot then cannot be used.
+pub(crate) fn split(row: EntityRow) -> (EntityRow, Vec<KeptStep>) {
+    let (kept, chunks): (Vec<Chunk>, Vec<Chunk>) =
+        row.chunks.iter().cloned().partition(|chunk| chunk.id.collection == ChunkId::OF_SHARD);
+    match kept.into_iter().map(|chunk| KeptStep::decode(chunk.data)).collect() {
+        Ok(steps) => (EntityRow { chunks, ..row }, steps),
+        Err(_) => (row, Vec::new()),
+    }
+}
+
+/// Before anything of an entity is stored.
+fn nothing_stored(key: &EntityKey) -> EntityRow {
+    EntityRow {
+        key: key.clone(),
+        snapshot: Bytes::new(),
+        chunks: Vec::new(),
+        position: START,
+        wake_at_ms: None,
+        closed: false,
+        delete_at_ms: None,
+        billed_bytes: 0,
+    }
+}
+
+fn position(step: &KeptStep) -> Position {
+    Position { seq: step.seq, index: step.index }
+}
