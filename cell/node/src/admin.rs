@@ -38,7 +38,11 @@ impl CellAdmin for Admin {
         if spec.name.is_empty() || Uuid::from_slice(&spec.id).is_err() {
             return Err(Status::invalid_argument("a namespace needs a name and a 16-byte id"));
         }
-        let generation = self.records.put_namespace(spec).await.map_err(store_status)?;
+        let pushed = spec.generation;
+        let generation = match self.records.put_namespace(spec).await.map_err(store_status)? {
+            PutOutcome::Written => pushed,
+            PutOutcome::Stale(held) => held,
+        };
         Ok(cell::ApplyNamespaceResponse { generation })
     }
 
@@ -66,14 +70,8 @@ impl CellAdmin for Admin {
         _ctx: &CallContext,
         request: cell::ApplyKeySetRequest,
     ) -> Result<cell::ApplyKeySetResponse, Status> {
-        let generation = request.generation;
-        match self.records.put_key_set(&request).await.map_err(store_status)? {
-            PutOutcome::Written => {
-                self.keys.replace(request);
-                Ok(cell::ApplyKeySetResponse { generation })
-            }
-            PutOutcome::Stale(held) => Ok(cell::ApplyKeySetResponse { generation: held }),
-        }
+        let generation = self.records.put_key_set(request).await.map_err(store_status)?;
+        Ok(cell::ApplyKeySetResponse { generation })
     }
 
     async fn list_quarantined(

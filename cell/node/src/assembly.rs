@@ -42,8 +42,9 @@ impl Assembly {
     /// Recovers a cell from its stores. When this returns, it serves.
     pub async fn open(config: &CellConfig, deps: &CellDeps) -> Result<Self, CellError> {
         let registry = Arc::new(NamespaceRegistry::default());
-        let records =
-            Arc::new(CellRecords::load(Arc::clone(&deps.stores.metadata), Arc::clone(&registry)).await?);
+        let keys = Arc::new(KeySet::default());
+        let metadata = Arc::clone(&deps.stores.metadata);
+        let records = Arc::new(CellRecords::load(metadata, Arc::clone(&registry), Arc::clone(&keys)).await?);
         let clock = ShardClock(Arc::clone(&deps.clock));
         for wanted in &config.namespaces {
             let fresh =
@@ -53,8 +54,6 @@ impl Assembly {
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
         let parts = open(config, deps, &registry, &stop, &background).await?;
-        let keys = Arc::new(KeySet::default());
-        keys.replace(records.key_set().await?);
         let frontend = frontend(config, deps, &registry, &records, &keys, &parts, &background)?;
         let admin = admin(config, &registry, &records, &keys, &parts)?;
         Ok(Self { frontend, admin, shards: parts.shards, stop, background })

@@ -1,11 +1,14 @@
 //! The cell's namespaces and keys: durable records, and the snapshots that calls read.
 
 mod reconcile;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use reconcile::{Fresh, reconcile};
 
 use atoll_internal_api::cell::v1::{ApplyKeySetRequest, NamespaceSpec};
 use cell_engine::NamespaceConfig;
+use cell_frontend::auth::KeySet;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::Namespaces;
 use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
@@ -20,22 +23,28 @@ const NAMESPACE: &str = "namespace";
 const REMOVED: &str = "removed_namespace";
 const KEY_SET: &str = "key_set";
 
-/// Reads and writes the cell's configuration records. A record is durable before it takes effect.
+/// Reads and writes the cell's configuration records. A record is durable before it takes effect, and has taken effect when
+/// anybody hears that the cell holds it: also who brings it a second time, while the first call has not come back from the
+/// store, or after its caller left it there.
 pub(crate) struct CellRecords {
     store: Arc<dyn MetadataStore>,
     registry: Arc<NamespaceRegistry>,
+    keys: Arc<KeySet>,
     /// Removed namespaces with the generations they went with: a late call must not bring one back.
     removed: Mutex<HashMap<Uuid, u64>>,
     /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
     /// another order than on disk.
     changing: tokio::sync::Mutex<()>,
+    /// One change of the keys at a time, from their record to the set in memory.
+    changing_keys: tokio::sync::Mutex<()>,
 }
 
 impl CellRecords {
-    /// Loads every namespace into the registry.
+    /// Loads every namespace into the registry, and the keys into their set.
     pub(crate) async fn load(
         store: Arc<dyn MetadataStore>,
         registry: Arc<NamespaceRegistry>,
+        keys: Arc<KeySet>,
     ) -> Result<Self, StoreError> {
         let mut removed = HashMap::new();
         for record in store.list(REMOVED).await? {
@@ -50,22 +59,32 @@ impl CellRecords {
                 store.remove(NAMESPACE, &record.id).await?;
                 continue;
             }
-            let spec = NamespaceSpec::decode(record.data)
-                .map_err(|e| StoreError::Corrupt(format!("namespace record {}: {e}", record.id)))?;
-            registry.put(Arc::new(namespace_of(spec)?));
+            registry.put(Arc::new(stored_namespace(record)?));
         }
-        Ok(Self { store, registry, removed: Mutex::new(removed), changing: tokio::sync::Mutex::default() })
+        let records = Self {
+            store,
+            registry,
+            keys,
+            removed: Mutex::new(removed),
+            changing: tokio::sync::Mutex::default(),
+            changing_keys: tokio::sync::Mutex::default(),
+        };
+        records.keys.replace(records.stored_keys().await?);
+        Ok(records)
     }
 
-    /// Applies a namespace; an older generation changes nothing. Answers the generation in force.
-    pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<u64, StoreError> {
+    /// Applies a namespace; a generation that is not above the one held changes nothing. What is answered is in force.
+    ///
+    /// A caller that leaves meanwhile may leave a record behind that is not in force yet. The next call about it finds the
+    /// record and brings it into force before it answers; so does a start.
+    pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<PutOutcome, StoreError> {
         let namespace = namespace_of(spec)?;
         let generation = namespace.spec.generation;
         let _one_at_a_time = self.changing.lock().await;
         if let Some(went) = self.removed.lock().get(&namespace.id).copied()
             && generation <= went
         {
-            return Ok(went);
+            return Ok(PutOutcome::Stale(went));
         }
         let record = MetadataRecord {
             kind: NAMESPACE.into(),
@@ -73,13 +92,22 @@ impl CellRecords {
             version: generation,
             data: namespace.spec.encode_to_vec().into(),
         };
-        match self.store.put(&record).await? {
-            PutOutcome::Written => {
-                self.registry.put(Arc::new(namespace));
-                Ok(generation)
+        let outcome = self.store.put(&record).await?;
+        match outcome {
+            PutOutcome::Written => self.registry.put(Arc::new(namespace)),
+            PutOutcome::Stale(held) => {
+                let in_force = self.registry.by_id(namespace.id).map(|namespace| namespace.spec.generation);
+                if in_force.is_none_or(|in_force| in_force < held) {
+                    let stored = self.store.list(NAMESPACE).await?;
+                    let stored = stored.into_iter().find(|stored| stored.id == record.id);
+                    let stored = stored.ok_or_else(|| {
+                        StoreError::Corrupt(format!("namespace record {} is gone", record.id))
+                    })?;
+                    self.registry.put(Arc::new(stored_namespace(stored)?));
+                }
             }
-            PutOutcome::Stale(held) => Ok(held),
         }
+        Ok(outcome)
     }
 
     /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too late.
@@ -105,23 +133,37 @@ impl CellRecords {
     }
 
     /// The stored key set, empty at first.
-    pub(crate) async fn key_set(&self) -> Result<ApplyKeySetRequest, StoreError> {
+    async fn stored_keys(&self) -> Result<ApplyKeySetRequest, StoreError> {
         let Some(record) = self.store.list(KEY_SET).await?.into_iter().next() else {
             return Ok(ApplyKeySetRequest::default());
         };
         ApplyKeySetRequest::decode(record.data).map_err(|e| StoreError::Corrupt(format!("key set: {e}")))
     }
 
-    /// Stores a key set; an older generation changes nothing. Answers whether it is in force.
-    pub(crate) async fn put_key_set(&self, keys: &ApplyKeySetRequest) -> Result<PutOutcome, StoreError> {
+    /// Applies a key set; a generation that is not above the one held changes nothing. Answers the generation in force, at
+    /// which callers are verified from now on; a caller that leaves is as with [`put_namespace`](Self::put_namespace).
+    pub(crate) async fn put_key_set(&self, keys: ApplyKeySetRequest) -> Result<u64, StoreError> {
+        let _one_at_a_time = self.changing_keys.lock().await;
         let record = MetadataRecord {
             kind: KEY_SET.into(),
             id: KEY_SET.into(),
             version: keys.generation,
             data: keys.encode_to_vec().into(),
         };
-        self.store.put(&record).await
+        match self.store.put(&record).await? {
+            PutOutcome::Written => Ok(self.keys.replace(keys)),
+            PutOutcome::Stale(held) if self.keys.generation() < held => {
+                Ok(self.keys.replace(self.stored_keys().await?))
+            }
+            PutOutcome::Stale(held) => Ok(held),
+        }
     }
+}
+
+fn stored_namespace(record: MetadataRecord) -> Result<Namespace, StoreError> {
+    let spec = NamespaceSpec::decode(record.data)
+        .map_err(|e| StoreError::Corrupt(format!("namespace record {}: {e}", record.id)))?;
+    namespace_of(spec)
 }
 
 fn namespace_of(spec: NamespaceSpec) -> Result<Namespace, StoreError> {

@@ -16,6 +16,8 @@ mod settle;
 #[cfg(test)]
 mod interleaved;
 #[cfg(test)]
+mod left_behind;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

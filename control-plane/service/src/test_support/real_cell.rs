@@ -12,6 +12,7 @@ use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellHandle};
 use cell_shard::ShardConfig;
 use cell_store::MemoryStore;
+use cell_store::fault::FaultStore;
 use cell_visibility::MemoryVisibility;
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ const INTERNAL_TOKEN: &str = "internal";
 
 /// A cell that verifies keys and gets its namespaces from the control plane.
 pub(crate) struct RealCell {
+    /// What it stores in, where a test holds or fails calls.
+    pub(crate) store: FaultStore,
     handle: CellHandle,
     frontend: RawClient,
 }
@@ -48,8 +51,9 @@ impl RealCell {
             store_kind: "memory",
             drain: Duration::from_secs(1),
         };
+        let store = FaultStore::new(MemoryStore::new().stores(), 1);
         let deps = CellDeps {
-            stores: MemoryStore::new().stores(),
+            stores: store.stores(),
             visibility: Arc::new(MemoryVisibility::new()),
             objects: None,
             clock: Arc::new(clock),
@@ -58,7 +62,7 @@ impl RealCell {
         };
         let handle = cell_node::start(config, deps).await.unwrap();
         let frontend = RawClient::new(&handle.local_addr().to_string()).unwrap();
-        Self { handle, frontend }
+        Self { store, handle, frontend }
     }
 
     /// How the control plane reaches it: before a call is sent and before its answer is heard, a step ends.

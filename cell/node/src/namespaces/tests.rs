@@ -1,0 +1,127 @@
+//! What a cell says that it holds is in force, whoever else brings the same, and whoever leaves meanwhile.
+
+use super::CellRecords;
+use crate::ports::RecordWriter;
+use atoll_api::call::Code;
+use atoll_internal_api::cell::v1::{ApplyKeySetRequest, KeyRecord, NamespaceSpec};
+use bytes::Bytes;
+use cell_frontend::auth::KeySet;
+use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
+use cell_frontend::ports::NamespaceWriter;
+use cell_store::fault::{Call, Fault, FaultStore, Gate};
+use cell_store::{MemoryStore, PutOutcome};
+use std::sync::Arc;
+use std::task::Poll;
+use uuid::Uuid;
+
+struct Cell {
+    store: FaultStore,
+    registry: Arc<NamespaceRegistry>,
+    keys: Arc<KeySet>,
+    records: Arc<CellRecords>,
+}
+
+impl Cell {
+    async fn new() -> Self {
+        let store = FaultStore::new(MemoryStore::new().stores(), 1);
+        let (registry, keys) = (Arc::default(), Arc::default());
+        let metadata = store.stores().metadata;
+        let records = CellRecords::load(metadata, Arc::clone(&registry), Arc::clone(&keys)).await.unwrap();
+        Self { store, registry, keys, records: Arc::new(records) }
+    }
+
+    /// The next record is written, and its writer hears of it when the gate opens.
+    fn hold_next(&self) -> Gate {
+        let gate = Gate::new();
+        self.store.script(Call::Put, Fault::HoldAfter(gate.clone()));
+        gate
+    }
+
+    fn retention_days(&self) -> Option<i64> {
+        self.registry.by_id(ID).map(|namespace| namespace.retention_nanos() / 86_400_000_000_000)
+    }
+}
+
+const ID: Uuid = Uuid::from_u128(7);
+
+fn key_set(generation: u64) -> ApplyKeySetRequest {
+    let key = KeyRecord {
+        key_id: "k".to_owned(),
+        secret_sha256: Bytes::from_static(&[7; 32]),
+        ..KeyRecord::default()
+    };
+    ApplyKeySetRequest { generation, keys: vec![key] }
+}
+
+fn kept_for(days: i64, generation: u64) -> NamespaceSpec {
+    NamespaceSpec {
+        id: Bytes::copy_from_slice(ID.as_bytes()),
+        name: "orders".to_owned(),
+        generation,
+        retention: Some(prost_types::Duration { seconds: days * 86_400, nanos: 0 }),
+        ..NamespaceSpec::default()
+    }
+}
+
+#[tokio::test]
+async fn who_brings_keys_a_second_time_hears_that_they_are_held_when_they_are_in_force() {
+    let cell = Cell::new().await;
+    let gate = cell.hold_next();
+    let records = Arc::clone(&cell.records);
+    let first = tokio::spawn(async move { records.put_key_set(key_set(3)).await });
+    gate.arrived().await;
+    let mut second = std::pin::pin!(cell.records.put_key_set(key_set(3)));
+    assert!(matches!(futures::poll!(&mut second), Poll::Pending), "the cell does not verify by them yet");
+    gate.open();
+    assert_eq!(second.await.unwrap(), 3);
+    assert_eq!(cell.keys.generation(), 3);
+    assert_eq!(first.await.unwrap().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn keys_whose_bringer_left_are_in_force_when_the_next_one_hears_of_them() {
+    for next in [2, 3] {
+        let cell = Cell::new().await;
+        let gate = cell.hold_next();
+        let records = Arc::clone(&cell.records);
+        let left = tokio::spawn(async move { records.put_key_set(key_set(3)).await });
+        gate.arrived().await;
+        left.abort();
+        assert!(left.await.unwrap_err().is_cancelled());
+        assert_eq!(cell.keys.generation(), 0);
+        assert_eq!(cell.records.put_key_set(key_set(next)).await.unwrap(), 3);
+        assert_eq!(cell.keys.generation(), 3, "generation {next} was brought");
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_whose_bringer_left_is_in_force_when_the_next_one_hears_of_it() {
+    let cell = Cell::new().await;
+    assert_eq!(cell.records.put_namespace(kept_for(1, 1)).await.unwrap(), PutOutcome::Written);
+    for (days, generation) in [(2, 2), (3, 3)] {
+        let gate = cell.hold_next();
+        let records = Arc::clone(&cell.records);
+        let left = tokio::spawn(async move { records.put_namespace(kept_for(days, generation)).await });
+        gate.arrived().await;
+        left.abort();
+        assert!(left.await.unwrap_err().is_cancelled());
+        assert_eq!(cell.retention_days(), Some(days - 1));
+        let again = cell.records.put_namespace(kept_for(days, generation)).await.unwrap();
+        assert_eq!(again, PutOutcome::Stale(generation));
+        assert_eq!(cell.retention_days(), Some(days));
+    }
+}
+
+#[tokio::test]
+async fn of_two_changes_that_a_tenant_makes_at_once_one_is_refused() {
+    let cell = Cell::new().await;
+    let writer = RecordWriter(Arc::clone(&cell.records));
+    let change = |days| {
+        let spec = kept_for(days, 1);
+        Arc::new(Namespace { id: ID, name: spec.name.as_str().into(), spec })
+    };
+    let (first, second) = tokio::join!(writer.write(change(1)), writer.write(change(2)));
+    assert_eq!(first, Ok(()));
+    assert_eq!(second.unwrap_err().code, Code::Unavailable);
+    assert_eq!(cell.retention_days(), Some(1), "what was refused is not in force");
+}
