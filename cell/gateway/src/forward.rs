@@ -144,8 +144,9 @@ fn namespace<'a>(ctx: &CallContext, method: &MethodInfo, body: &'a Bytes) -> Res
 }
 
 /// Asks one cell after the other until one has an answer that another one would not better. A cell that came back a moment ago may not
-/// have the newest keys, so that a key is unknown only if several cells say so: they refused the call before it did anything. After
-/// UNAVAILABLE nobody knows, and only a call that changes nothing is sent to another cell.
+/// have the newest keys, so that a key is unknown only if all cells that were asked say so: they refused the call before it did
+/// anything. After UNAVAILABLE nobody knows, and only a call that changes nothing is sent to another cell; where that one refuses the
+/// key, the answer is UNAVAILABLE still, because clients give up for good on a key that is refused.
 async fn any_cell(
     cells: &Cells,
     ctx: &CallContext,
@@ -153,16 +154,15 @@ async fn any_cell(
     body: &Bytes,
 ) -> Result<Reply, Status> {
     let reads = std::ptr::eq(method, workflow_service::GET_SYSTEM_INFO.info());
-    let mut refusal = None;
+    let (mut refusal, mut away) = (None, None);
     for cell in cells.by_preference().into_iter().take(ANY_CELL_ATTEMPTS) {
         match send(cell, ctx, method, body.clone()).await {
-            // What a cell says of the key tells more than that another one is away.
             Err(status) if status.code == Code::Unauthenticated => refusal = Some(status),
-            Err(status) if status.code == Code::Unavailable && reads => refusal = refusal.or(Some(status)),
+            Err(status) if status.code == Code::Unavailable && reads => away = Some(status),
             answer => return answer,
         }
     }
-    Err(refusal.unwrap_or_else(no_cells))
+    Err(away.or(refusal).unwrap_or_else(no_cells))
 }
 
 async fn send(
