@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use atoll_api::call::{Method, Status};
 use atoll_rpc::{CallOptions, RawClient};
+use atoll_secret::Secret;
 use prost::Message;
 
 use target::{Credential, Target, TargetArgs};
@@ -21,7 +22,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// The Cloud API of a running cloud, called as one caller.
 pub(crate) struct CloudClient {
     raw: RawClient,
-    key: String,
+    key: Secret,
     target: Target,
 }
 
@@ -29,7 +30,7 @@ impl CloudClient {
     /// A client for the cloud that `args` lead to, with the key of the wanted kind.
     pub(crate) fn connect(args: &TargetArgs, credential: Credential) -> anyhow::Result<Self> {
         let target = args.resolve()?;
-        let key = target.key(credential)?.to_owned();
+        let key = target.key(credential)?.clone();
         let raw = RawClient::new(&target.address)?;
         Ok(Self { raw, key, target })
     }
@@ -54,6 +55,6 @@ impl CloudClient {
         Q: Message,
         A: Message + Default,
     {
-        self.raw.call(method, request, CallOptions::timeout(CALL_TIMEOUT).bearer(&self.key)).await
+        self.raw.call(method, request, CallOptions::timeout(CALL_TIMEOUT).bearer(self.key.expose())).await
     }
 }

@@ -4,6 +4,7 @@ use crate::cpu::WatchedProcess;
 use crate::load::BenchConfig;
 use crate::report::Report;
 use anyhow::Result;
+use atoll_secret::Secret;
 use clap::Args;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct BenchArgs {
     pub namespace: String,
     /// API key, sent as bearer token.
     #[arg(long, env = "ATOLL_API_KEY", hide_env_values = true)]
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
     /// Workflows to run.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub workflows: u64,

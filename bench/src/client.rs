@@ -3,6 +3,7 @@
 use crate::codec::RawCodec;
 use anyhow::{Context, Result};
 use atoll_api::call::Method;
+use atoll_secret::Secret;
 use http::uri::PathAndQuery;
 use prost::Message;
 use std::time::Duration;
@@ -24,7 +25,7 @@ impl Client {
     pub(crate) async fn connect(
         address: &str,
         namespace: &str,
-        api_key: Option<&str>,
+        api_key: Option<&Secret>,
         connections: usize,
     ) -> Result<Self> {
         let uri = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
@@ -33,7 +34,7 @@ impl Client {
             let endpoint = Endpoint::from_shared(uri.clone())?.tcp_nodelay(true);
             channels.push(endpoint.connect().await.with_context(|| format!("cannot connect to {address}"))?);
         }
-        let authorization = api_key.map(|key| format!("Bearer {key}").parse()).transpose()?;
+        let authorization = api_key.map(|key| format!("Bearer {}", key.expose()).parse()).transpose()?;
         Ok(Self { channels, authorization, namespace: namespace.parse()? })
     }
 

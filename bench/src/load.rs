@@ -7,6 +7,7 @@ use crate::{calls, verify, worker};
 use anyhow::{Result, bail};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_secret::Secret;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,7 @@ pub struct BenchConfig {
     /// An existing namespace.
     pub namespace: String,
     /// Sent as bearer token.
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
     /// Workflows to run, at least 1.
     pub workflows: u64,
     /// Closed loop: workflows open at a time, at least 1.
@@ -107,7 +108,7 @@ impl Shared {
 /// or when workflows stop completing.
 pub async fn run(config: BenchConfig) -> Result<Report> {
     let client =
-        Client::connect(&config.address, &config.namespace, config.api_key.as_deref(), config.connections)
+        Client::connect(&config.address, &config.namespace, config.api_key.as_ref(), config.connections)
             .await?;
     #[allow(clippy::disallowed_methods, reason = "a load generator is a shell")]
     let run_id = uuid::Uuid::new_v4().simple().to_string();

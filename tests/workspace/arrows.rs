@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("atoll-rpc", &["atoll-api"]),
     ("atoll-object-store", &[]),
     ("atoll-sqlite", &[]),
+    ("atoll-secret", &[]),
     ("atoll-seed", &[]),
     ("metering-rules", &["atoll-api", "atoll-internal-api"]),
     ("usage-object", &["atoll-internal-api"]),
@@ -41,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "atoll-api",
             "atoll-internal-api",
             "atoll-rpc",
+            "atoll-secret",
             "atoll-object-store",
             "metering-rules",
             "usage-object",
@@ -68,12 +70,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "usage-object",
         ],
     ),
-    ("gateway", &["atoll-api", "atoll-internal-api", "atoll-rpc"]),
-    ("control-plane", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-sqlite"]),
-    ("durable-workflows", &["atoll-internal-api"]),
+    ("gateway", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret"]),
+    ("control-plane", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret", "atoll-sqlite"]),
+    ("durable-workflows", &["atoll-internal-api", "atoll-secret"]),
     ("billing-core", &[]),
-    ("billing", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-sqlite", "billing-core"]),
-    ("atoll-bench", &["atoll-api"]),
+    (
+        "billing",
+        &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret", "atoll-sqlite", "billing-core"],
+    ),
+    ("atoll-bench", &["atoll-api", "atoll-secret"]),
 ];
 
 /// Crates that only one crate of ours may link (the binary links everything).

@@ -48,6 +48,7 @@ fn with_ready_file(mut args: BenchArgs, ready: Option<ReadyFile>) -> BenchArgs {
 #[cfg(test)]
 mod tests {
     use atoll_bench::DEFAULT_ADDRESS;
+    use atoll_secret::Secret;
     use clap::Parser;
 
     use super::*;
@@ -58,7 +59,7 @@ mod tests {
         args: BenchArgs,
     }
 
-    fn filled(line: &[&str], ready: Option<ReadyFile>) -> (Option<String>, Option<String>) {
+    fn filled(line: &[&str], ready: Option<ReadyFile>) -> (Option<String>, Option<Secret>) {
         let args = with_ready_file(Line::parse_from([&["bench"], line].concat()).args, ready);
         (args.address, args.api_key)
     }
@@ -67,10 +68,11 @@ mod tests {
     fn a_running_dev_lends_its_address_and_its_key_to_nobody_else() {
         let ready = || Some(ReadyFile { gateway_address: "127.0.0.1:9".into(), ..ReadyFile::sample() });
         let text = |value: &str| Some(value.to_owned());
+        let key = |value: &str| Some(Secret::from(value));
         assert_eq!(filled(&[], None), (None, None));
-        assert_eq!(filled(&[], ready()), (text("127.0.0.1:9"), text("key.secret")));
-        assert_eq!(filled(&["--api-key", "k"], ready()), (text("127.0.0.1:9"), text("k")));
-        assert_eq!(filled(&["--address", "127.0.0.1:9"], ready()).1, text("key.secret"));
+        assert_eq!(filled(&[], ready()), (text("127.0.0.1:9"), key("key.secret")));
+        assert_eq!(filled(&["--api-key", "k"], ready()), (text("127.0.0.1:9"), key("k")));
+        assert_eq!(filled(&["--address", "127.0.0.1:9"], ready()).1, key("key.secret"));
         assert_eq!(filled(&["--address", DEFAULT_ADDRESS], ready()), (text(DEFAULT_ADDRESS), None));
     }
 }

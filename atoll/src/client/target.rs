@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use atoll_secret::Secret;
 use clap::Args;
 use jiff::Timestamp;
 
@@ -20,10 +21,10 @@ pub(crate) struct TargetArgs {
     pub(crate) address: Option<String>,
     /// API key of an account [env: ATOLL_API_KEY]
     #[arg(long, global = true, help_heading = "Cloud", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
+    pub(crate) api_key: Option<Secret>,
     /// Key of an operator of the cloud [env: ATOLL_OPERATOR_KEY]
     #[arg(long, global = true, help_heading = "Cloud", hide_env_values = true)]
-    pub(crate) operator_key: Option<String>,
+    pub(crate) operator_key: Option<Secret>,
     /// Ready file of a running `atoll dev` [env: ATOLL_READY_FILE] [default: ./atoll-data/dev.json]
     #[arg(long, global = true, help_heading = "Cloud")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -43,8 +44,8 @@ pub(crate) enum Credential {
 pub(crate) struct Target {
     /// `host:port` of the Cloud API.
     pub(crate) address: String,
-    api_key: Option<String>,
-    operator_key: Option<String>,
+    api_key: Option<Secret>,
+    operator_key: Option<Secret>,
     /// The account of the ready file's key, when that key is the one in use.
     pub(crate) account_id: Option<String>,
     /// How far the cloud's clock is shifted, as its ready file says.
@@ -59,8 +60,9 @@ impl TargetArgs {
 
     fn resolve_in(&self, variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Target> {
         let address = self.address.clone().or_else(|| variable("ATOLL_ADDRESS"));
-        let api_key = self.api_key.clone().or_else(|| variable("ATOLL_API_KEY"));
-        let operator_key = self.operator_key.clone().or_else(|| variable("ATOLL_OPERATOR_KEY"));
+        let api_key = self.api_key.clone().or_else(|| variable("ATOLL_API_KEY").map(Secret::from));
+        let operator_key =
+            self.operator_key.clone().or_else(|| variable("ATOLL_OPERATOR_KEY").map(Secret::from));
         let named = self.ready_file.clone().or_else(|| variable("ATOLL_READY_FILE").map(PathBuf::from));
         let ready = find_ready_file(named.as_deref())?;
         let Some(address) = address.or_else(|| ready.as_ref().map(|ready| ready.cloud_address.clone()))
@@ -110,12 +112,12 @@ impl Target {
     }
 
     /// The key of that kind.
-    pub(crate) fn key(&self, credential: Credential) -> Result<&str, UsageError> {
+    pub(crate) fn key(&self, credential: Credential) -> Result<&Secret, UsageError> {
         let (key, flag, variable) = match credential {
             Credential::Account => (&self.api_key, "--api-key", "ATOLL_API_KEY"),
             Credential::Operator => (&self.operator_key, "--operator-key", "ATOLL_OPERATOR_KEY"),
         };
-        key.as_deref().ok_or_else(|| {
+        key.as_ref().ok_or_else(|| {
             UsageError::new(format!("no key for {}: pass {flag} or set {variable}", self.address))
         })
     }
@@ -135,11 +137,11 @@ mod tests {
     fn resolved(
         flags: [Option<&str>; 2],
         variables: [Option<&str>; 2],
-    ) -> (String, Option<String>, Option<String>) {
+    ) -> (String, Option<Secret>, Option<String>) {
         let directory = tempfile::tempdir().unwrap();
         let args = TargetArgs {
             address: flags[0].map(str::to_owned),
-            api_key: flags[1].map(str::to_owned),
+            api_key: flags[1].map(Secret::from),
             operator_key: None,
             ready_file: Some(ready_file(directory.path())),
         };
@@ -160,19 +162,26 @@ mod tests {
     fn flags_win_over_variables_and_both_over_the_ready_file() {
         let sample = ReadyFile::sample();
         let text = |value: &str| Some(value.to_owned());
+        let key = |value: &str| Some(Secret::from(value));
         let cases = [
-            ([None, None], [None, None], "127.0.0.1:1", text(&sample.api_key), text(&sample.account_id)),
-            ([None, None], [None, Some("v")], "127.0.0.1:1", text("v"), None),
-            ([None, Some("f")], [None, Some("v")], "127.0.0.1:1", text("f"), None),
-            ([None, None], [Some("h:2"), Some("v")], "h:2", text("v"), None),
-            ([Some("h:3"), Some("f")], [Some("h:2"), Some("v")], "h:3", text("f"), None),
+            (
+                [None, None],
+                [None, None],
+                "127.0.0.1:1",
+                key(sample.api_key.expose()),
+                text(&sample.account_id),
+            ),
+            ([None, None], [None, Some("v")], "127.0.0.1:1", key("v"), None),
+            ([None, Some("f")], [None, Some("v")], "127.0.0.1:1", key("f"), None),
+            ([None, None], [Some("h:2"), Some("v")], "h:2", key("v"), None),
+            ([Some("h:3"), Some("f")], [Some("h:2"), Some("v")], "h:3", key("f"), None),
             // The ready file's key is not sent to another cloud.
             ([Some("h:3"), None], [None, None], "h:3", None, None),
             (
                 [Some("127.0.0.1:1"), None],
                 [Some("h:2"), None],
                 "127.0.0.1:1",
-                text(&sample.api_key),
+                key(sample.api_key.expose()),
                 text(&sample.account_id),
             ),
         ];

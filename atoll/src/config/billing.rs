@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::{SystemCellConfig, default_drain};
@@ -22,7 +23,8 @@ pub(crate) struct BillingConfig {
     /// `host:port` of the control plane's internal listener, for accounts.
     pub(crate) control_plane: String,
     /// Token of the cloud's pieces for one another.
-    pub(crate) internal_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) internal_token: Secret,
     /// How far the clock is shifted, for development only: `40d`.
     #[serde(default)]
     pub(crate) time_offset: Option<String>,

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::default_drain;
@@ -22,7 +23,8 @@ pub(crate) struct CellConfig {
     /// What callers must show.
     pub(crate) auth: AuthMode,
     /// Token of the cloud's other pieces; needed with `keys`.
-    pub(crate) internal_token: Option<String>,
+    #[serde(serialize_with = "Secret::write_some")]
+    pub(crate) internal_token: Option<Secret>,
     /// Folder of the object store that usage goes to; without one no usage is exported.
     pub(crate) objects: Option<PathBuf>,
     /// Seconds between usage objects.
@@ -83,7 +85,8 @@ pub(crate) struct AdminConfig {
     /// Where it listens: loopback, or the cluster's own network.
     pub(crate) listen: SocketAddr,
     /// What its callers must show.
-    pub(crate) token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) token: Secret,
 }
 
 /// A namespace that exists from the start.

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::{SystemCellConfig, default_drain};
@@ -25,9 +26,11 @@ pub(crate) struct ControlPlaneConfig {
     /// What tenants connect to, as namespaces show it.
     pub(crate) gateway_address: String,
     /// The operator's key.
-    pub(crate) operator_key: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) operator_key: Secret,
     /// Token of the cloud's pieces for one another.
-    pub(crate) internal_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) internal_token: Secret,
     /// `host:port` of metering.
     pub(crate) metering: String,
     /// `host:port` of billing.
@@ -58,7 +61,8 @@ pub(crate) struct CellEntry {
     /// `host:port` of its admin listener.
     pub(crate) admin: String,
     /// What the admin listener asks for.
-    pub(crate) admin_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) admin_token: Secret,
     /// Namespaces that it may hold.
     #[serde(default = "default_capacity")]
     pub(crate) capacity: u32,

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::default_drain;
@@ -18,7 +19,8 @@ pub(crate) struct GatewayConfig {
     /// `host:port` of the control plane's internal listener.
     pub(crate) control_plane: String,
     /// What that listener asks for.
-    pub(crate) internal_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) internal_token: Secret,
     /// File that keeps the routes for the times without a control plane.
     pub(crate) route_cache: PathBuf,
     /// Seconds that calls in flight get to end when the process stops.

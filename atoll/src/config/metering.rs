@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::default_drain;
@@ -20,7 +21,8 @@ pub(crate) struct MeteringConfig {
     #[serde(default = "default_ingest_interval")]
     pub(crate) ingest_interval_seconds: u64,
     /// Token of the cloud's pieces for one another.
-    pub(crate) internal_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) internal_token: Secret,
     /// Cells whose usage an hour must contain to be complete.
     pub(crate) cells: Vec<String>,
     /// How far the clock is shifted, for development only: `40d`. It must be that of the cells.

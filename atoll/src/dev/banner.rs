@@ -8,6 +8,8 @@ use crate::client::target::DEFAULT_READY_FILE;
 /// Addresses, account, key and what to try next. `program` is how the user started us.
 pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, program: &str, is_ephemeral: bool) -> String {
     let ReadyFile { gateway_address, cloud_address, account_id, api_key, .. } = cloud;
+    // Shown to who starts a cloud on their own machine.
+    let api_key = api_key.expose();
     let stored = if is_ephemeral {
         "nowhere: gone at the end".to_owned()
     } else {

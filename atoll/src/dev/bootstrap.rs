@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use atoll_api::call::{Code, Method, Status};
 use atoll_internal_api::operator::v1::{self as operator, operator_service};
 use atoll_rpc::{CallOptions, RawClient};
+use atoll_secret::Secret;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,8 @@ pub(super) struct Bootstrap {
     /// The account.
     pub(super) account_id: String,
     /// Its admin key.
-    pub(super) api_key: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(super) api_key: Secret,
 }
 
 impl Bootstrap {
@@ -58,12 +60,12 @@ fn read(path: &Path) -> anyhow::Result<Option<Bootstrap>> {
 
 struct Operator {
     client: RawClient,
-    key: String,
+    key: Secret,
 }
 
 impl Operator {
-    fn connect(address: &str, key: &str) -> anyhow::Result<Self> {
-        Ok(Self { client: RawClient::new(address)?, key: key.to_owned() })
+    fn connect(address: &str, key: &Secret) -> anyhow::Result<Self> {
+        Ok(Self { client: RawClient::new(address)?, key: key.clone() })
     }
 
     async fn account(&self) -> anyhow::Result<Bootstrap> {
@@ -99,12 +101,12 @@ impl Operator {
         method: Method<Q, A>,
         request: &Q,
     ) -> Result<A, Status> {
-        self.client.call(method, request, CallOptions::timeout(CALL_TIMEOUT).bearer(&self.key)).await
+        self.client.call(method, request, CallOptions::timeout(CALL_TIMEOUT).bearer(self.key.expose())).await
     }
 }
 
 fn bootstrap(account_id: String, key: Option<operator::IssuedKey>) -> anyhow::Result<Bootstrap> {
-    let api_key = key.map(|key| key.token).filter(|token| !token.is_empty());
+    let api_key = key.map(|key| Secret::from(key.token)).filter(|token| !token.is_empty());
     Ok(Bootstrap { account_id, api_key: api_key.context("the control plane issued no key")? })
 }
 
@@ -193,12 +195,12 @@ mod tests {
             Server::new(ServerConfig::default(), dispatcher).start(CancellationToken::new()).await.unwrap();
         let address = server.local_addr().to_string();
 
-        let operator = Operator::connect(&address, "operator.secret").unwrap();
+        let operator = Operator::connect(&address, &"operator.secret".into()).unwrap();
         let first = operator.account().await.unwrap();
-        assert_eq!((first.account_id.as_str(), first.api_key.as_str()), ("x1y2z", "key1"));
-        assert_eq!(operator.account().await.unwrap(), Bootstrap { api_key: "key2".to_owned(), ..first });
+        assert_eq!((first.account_id.as_str(), first.api_key.expose()), ("x1y2z", "key1"));
+        assert_eq!(operator.account().await.unwrap(), Bootstrap { api_key: "key2".into(), ..first });
 
-        let stranger = Operator::connect(&address, "stranger").unwrap();
+        let stranger = Operator::connect(&address, &"stranger".into()).unwrap();
         let error = stranger.account().await.unwrap_err().to_string();
         assert_eq!(error, "PERMISSION_DENIED: not an operator");
         server.shutdown().await;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use atoll_secret::Secret;
 use serde::Serialize;
 
 use super::bootstrap::Bootstrap;
@@ -149,7 +150,7 @@ impl Plan {
     }
 
     /// The operator's key.
-    pub(super) fn operator_key(&self) -> &str {
+    pub(super) fn operator_key(&self) -> &Secret {
         &self.secrets.operator_key
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// Format of the file; readers refuse others.
@@ -24,9 +25,11 @@ pub(crate) struct ReadyFile {
     /// The account made at the first start.
     pub(crate) account_id: String,
     /// Its admin key.
-    pub(crate) api_key: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) api_key: Secret,
     /// Key of the cloud's operator.
-    pub(crate) operator_key: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) operator_key: Secret,
     /// The region that namespaces are created in.
     pub(crate) region: String,
     /// Where everything is stored.
@@ -82,8 +85,8 @@ impl ReadyFile {
             gateway_address: "127.0.0.1:7233".to_owned(),
             cloud_address: "127.0.0.1:8233".to_owned(),
             account_id: "x1y2z".to_owned(),
-            api_key: "key.secret".to_owned(),
-            operator_key: "operator.secret".to_owned(),
+            api_key: "key.secret".into(),
+            operator_key: "operator.secret".into(),
             region: "local".to_owned(),
             data_dir: PathBuf::from("/data"),
             time_offset: None,

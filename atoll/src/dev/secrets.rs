@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
+use atoll_secret::Secret;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::ready_file::write_private;
 
@@ -19,11 +20,14 @@ const SECRET_BYTES: usize = 32;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Secrets {
     /// The operator's key.
-    pub(crate) operator_key: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) operator_key: Secret,
     /// Token of pieces for one another.
-    pub(crate) internal_token: String,
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) internal_token: Secret,
     /// Token of each cell's admin listener, by cell id.
-    pub(crate) cells: BTreeMap<String, String>,
+    #[serde(serialize_with = "write_all")]
+    pub(crate) cells: BTreeMap<String, Secret>,
 }
 
 impl Secrets {
@@ -52,14 +56,19 @@ impl Secrets {
 
     fn generate(cells: &[&str]) -> anyhow::Result<Self> {
         Ok(Self {
-            operator_key: format!("operator.{}", secret()?),
-            internal_token: format!("internal.{}", secret()?),
+            operator_key: format!("operator.{}", secret()?).into(),
+            internal_token: format!("internal.{}", secret()?).into(),
             cells: cells
                 .iter()
-                .map(|cell| Ok(((*cell).to_owned(), secret()?)))
+                .map(|cell| Ok(((*cell).to_owned(), secret()?.into())))
                 .collect::<anyhow::Result<_>>()?,
         })
     }
+}
+
+/// For the file that only its owner reads.
+fn write_all<S: Serializer>(cells: &BTreeMap<String, Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(cells.iter().map(|(cell, token)| (cell, token.expose())))
 }
 
 fn secret() -> anyhow::Result<String> {
@@ -79,7 +88,7 @@ mod tests {
         let made = Secrets::load(&path, &["a", "b"]).unwrap();
         assert_eq!(Secrets::load(&path, &["a", "b"]).unwrap(), made);
         assert_ne!(made.cells["a"], made.cells["b"]);
-        assert_eq!(made.cells["a"].len(), 2 * SECRET_BYTES);
+        assert_eq!(made.cells["a"].expose().len(), 2 * SECRET_BYTES);
         assert!(Secrets::load(&path, &["c"]).unwrap_err().to_string().contains("cell c"));
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
     let months = DurableMonths::new(WorkflowClient::new(cell.clone(), TASK_QUEUE, "billing"));
     let dispatcher = Dispatcher::builder("billing")
         .descriptors(atoll_internal_api::descriptor_pool())
-        .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))
+        .interceptor(Arc::new(InternalGuard::new(config.internal_token.expose())))
         .service(billing.service(Arc::new(months)))
         .build()?;
     let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
@@ -67,7 +67,7 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
 fn deps(config: &BillingConfig) -> anyhow::Result<Deps> {
     let metering = RawClient::new(&config.metering)?;
     let usage = RemoteUsageService::new(metering, config.internal_token.clone());
-    let directory = ControlPlaneAccounts::new(&config.control_plane, &config.internal_token)?;
+    let directory = ControlPlaneAccounts::new(&config.control_plane, config.internal_token.clone())?;
     Ok(Deps {
         clock: clock(config.time_offset.as_deref())?,
         usage: Arc::new(UsageServiceSource::new(Arc::new(usage))),

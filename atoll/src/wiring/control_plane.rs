@@ -62,7 +62,7 @@ pub(crate) async fn serve(config: ControlPlaneConfig, life: Lifetime) -> anyhow:
 
 /// Services of other processes that are served on the Cloud API's port.
 fn neighbours(config: &ControlPlaneConfig) -> anyhow::Result<Vec<Arc<dyn RawService>>> {
-    let token = &config.internal_token;
+    let token = config.internal_token.expose();
     Ok(vec![
         Arc::new(ForwardService::new(&usage_service::SERVICE, &config.metering, token)?),
         Arc::new(ForwardService::new(&billing_service::SERVICE, &config.billing, token)?),

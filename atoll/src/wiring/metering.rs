@@ -29,7 +29,7 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
         Metering::build(metering_config, deps).await?.with_clock(clock(config.time_offset.as_deref())?);
     let dispatcher = Dispatcher::builder("metering")
         .descriptors(atoll_internal_api::descriptor_pool())
-        .interceptor(Arc::new(InternalGuard::new(&config.internal_token)))
+        .interceptor(Arc::new(InternalGuard::new(config.internal_token.expose())))
         .service(metering.service())
         .build()?;
     let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);

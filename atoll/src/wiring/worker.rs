@@ -1,5 +1,6 @@
 //! The worker of a piece's durable workflows, beside its servers.
 
+use atoll_secret::Secret;
 use durable_workflows::{Activities, SystemCell, WorkerConfig, WorkerError, run_worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -7,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::SystemCellConfig;
 
 /// The system cell, which the cloud's pieces reach directly and with the internal token.
-pub(crate) fn system_cell(config: &SystemCellConfig, internal_token: &str) -> SystemCell {
+pub(crate) fn system_cell(config: &SystemCellConfig, internal_token: &Secret) -> SystemCell {
     SystemCell {
         address: config.address.clone(),
         namespace: config.namespace.clone(),
-        api_key: Some(internal_token.to_owned()),
+        api_key: Some(internal_token.clone()),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use atoll_rpc::ServerConfig;
+use atoll_secret::Secret;
 use serde::Deserialize;
 
 /// Configuration of a gateway.
@@ -12,7 +13,7 @@ pub struct Config {
     /// `host:port` of the control plane's internal listener.
     pub control_plane: String,
     /// What to show there as bearer token.
-    pub token: String,
+    pub token: Secret,
     /// Where the last routing table is kept; none keeps it in memory only. Its folder exists.
     pub cache: Option<PathBuf>,
     /// HTTP/2 connections to each cell. One carries about 60,000 calls a second.
@@ -24,7 +25,7 @@ impl Default for Config {
         Self {
             server: ServerConfig::default(),
             control_plane: String::new(),
-            token: String::new(),
+            token: Secret::default(),
             cache: None,
             connections_per_cell: 2,
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use atoll_api::call::Status;
 use atoll_internal_api::cell::v1::{WatchRoutesRequest, WatchRoutesResponse, routing_service};
 use atoll_rpc::{CallOptions, RawClient};
+use atoll_secret::Secret;
 use tokio_util::sync::CancellationToken;
 
 use crate::forward::SharedTable;
@@ -24,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Follows the control plane's routing table.
 pub(crate) struct Watch {
     pub(crate) client: RawClient,
-    pub(crate) token: String,
+    pub(crate) token: Secret,
     pub(crate) table: SharedTable,
     pub(crate) cache: Option<PathBuf>,
 }
@@ -83,7 +84,7 @@ impl Watch {
     /// The table where it is another than `known`: with `now` at once, else when it changes.
     async fn ask(&self, known: u64, now: bool) -> Result<WatchRoutesResponse, Status> {
         let request = WatchRoutesRequest { after_version: known, now };
-        let options = CallOptions::timeout(if now { LOOK } else { WATCH }).bearer(&self.token);
+        let options = CallOptions::timeout(if now { LOOK } else { WATCH }).bearer(self.token.expose());
         self.client.call(routing_service::WATCH_ROUTES, &request, options).await
     }
 

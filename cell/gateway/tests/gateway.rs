@@ -151,7 +151,7 @@ async fn gateway(folder: &TempDir, control_plane: SocketAddr) -> (GatewayHandle,
     let config = Config {
         server: ServerConfig { drain_seconds: 0, ..ServerConfig::default() },
         control_plane: control_plane.to_string(),
-        token: "internal".to_owned(),
+        token: "internal".into(),
         cache: Some(folder.path().join("routes.json")),
         ..Config::default()
     };

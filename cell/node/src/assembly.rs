@@ -238,7 +238,7 @@ fn frontend(
         Access::Open => (AuthMode::Open, None),
         Access::Keys { internal_token } => (
             AuthMode::Keys(Arc::clone(keys)),
-            internal_token.as_ref().map(|token| InternalToken::new("cloud", token)),
+            internal_token.as_ref().map(|token| InternalToken::new("cloud", token.expose())),
         ),
     };
     Ok(Dispatcher::builder("frontend")
@@ -270,7 +270,7 @@ fn admin(
     Ok(Some(
         Dispatcher::builder("cell_admin")
             .descriptors(atoll_internal_api::descriptor_pool())
-            .interceptor(Arc::new(RequireToken::new(&admin.token)))
+            .interceptor(Arc::new(RequireToken::new(admin.token.expose())))
             .service(cell_admin::raw(Arc::new(service)))
             .build()?,
     ))

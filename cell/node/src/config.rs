@@ -2,6 +2,7 @@
 
 use crate::projections::ProjectionConfig;
 use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_secret::Secret;
 use cell_frontend::DynamicConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub struct AdminConfig {
     /// Where it listens; port 0 picks a free one.
     pub listen: SocketAddr,
     /// Bearer token of every call.
-    pub token: String,
+    pub token: Secret,
 }
 
 /// Who may call the frontend.
@@ -56,6 +57,6 @@ pub enum Access {
     /// Holders of API keys that the control plane pushed, and of this internal token.
     Keys {
         /// Token of the cloud's own pieces.
-        internal_token: Option<String>,
+        internal_token: Option<Secret>,
     },
 }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use atoll_rpc::ServerConfig;
+use atoll_secret::Secret;
 use serde::Deserialize;
 
 /// Configuration of a control plane.
@@ -17,9 +18,9 @@ pub struct Config {
     /// Listener for other pieces of the cloud: routes for gateways. Not for tenants' networks.
     pub internal: ServerConfig,
     /// What callers of the internal listener show as bearer token.
-    pub internal_token: String,
+    pub internal_token: Secret,
     /// What operators show as bearer token; without one nobody is an operator.
-    pub operator_key: Option<String>,
+    pub operator_key: Option<Secret>,
     /// Where SDKs connect to, as shown in a namespace's endpoints: `host:port`.
     pub gateway_address: String,
     /// Regions that namespaces may be placed in.
@@ -31,7 +32,7 @@ pub struct Config {
     /// `host:port` of metering's usage service; none answers `GetUsage` with UNAVAILABLE.
     pub usage_address: Option<String>,
     /// What to show to the usage service as bearer token.
-    pub usage_token: String,
+    pub usage_token: Secret,
 }
 
 impl Config {
@@ -65,7 +66,7 @@ pub struct CellConfig {
     /// `host:port` of its admin listener, as the control plane reaches it.
     pub admin: String,
     /// What its admin listener wants to be shown as bearer token.
-    pub token: String,
+    pub token: Secret,
     /// Namespaces it may hold.
     #[serde(default = "default_capacity")]
     pub capacity: u32,
@@ -121,7 +122,7 @@ impl Config {
         if self.internal_token.is_empty() {
             return Err(ConfigError::Missing("internal_token"));
         }
-        if self.operator_key.as_ref().is_some_and(String::is_empty) {
+        if self.operator_key.as_ref().is_some_and(Secret::is_empty) {
             return Err(ConfigError::Missing("operator_key"));
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -160,7 +161,7 @@ mod tests {
     fn config(cells: Vec<CellConfig>) -> Config {
         Config {
             database: "control-plane.sqlite".into(),
-            internal_token: "t".to_owned(),
+            internal_token: "t".into(),
             regions: vec![RegionConfig { id: "local".to_owned(), location: String::new() }],
             cells,
             ..Config::default()
@@ -191,7 +192,7 @@ mod tests {
         );
         assert!(matches!(config(vec![cell("a", "mars")]).check(), Err(ConfigError::UnknownRegion { .. })));
         assert_eq!(Config::default().check(), Err(ConfigError::Missing("database")));
-        let unguarded = Config { internal_token: String::new(), ..config(Vec::new()) };
+        let unguarded = Config { internal_token: Secret::default(), ..config(Vec::new()) };
         assert_eq!(unguarded.check(), Err(ConfigError::Missing("internal_token")));
     }
 }

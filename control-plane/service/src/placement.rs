@@ -66,7 +66,7 @@ mod tests {
             region: "local".to_owned(),
             frontend: String::new(),
             admin: String::new(),
-            token: String::new(),
+            token: Default::default(),
             capacity: 10,
             draining: false,
             health: Health::Healthy,

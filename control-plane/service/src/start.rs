@@ -12,6 +12,7 @@ use atoll_rpc::{
     Clock, Dispatcher, DispatcherBuilder, DispatcherError, InvalidAddress, Metrics, Server, ServerConfig,
     ServerError, ServerHandle,
 };
+use atoll_secret::Secret;
 use atoll_sqlite::OpenError;
 use axum::Router;
 use tokio::sync::Notify;
@@ -165,7 +166,7 @@ impl ControlPlane {
             gateway_address: self.config.gateway_address.clone(),
         };
         let neighbours = self.dependencies.services.iter().map(|service| service.info().name).collect();
-        let operator_key = self.config.operator_key.as_deref();
+        let operator_key = self.config.operator_key.as_ref().map(Secret::expose);
         let guard = Guard::of_cloud(store.clone(), Arc::clone(clock), operator_key, neighbours);
         let builder = Dispatcher::builder("control-plane")
             .descriptors(atoll_internal_api::descriptor_pool())
@@ -190,7 +191,7 @@ impl ControlPlane {
         stop: &CancellationToken,
     ) -> Result<Dispatcher, DispatcherError> {
         let Activities { store, clock, routes, .. } = &self.activities;
-        let guard = Guard::of_internal(store.clone(), Arc::clone(clock), &self.config.internal_token);
+        let guard = Guard::of_internal(store.clone(), Arc::clone(clock), self.config.internal_token.expose());
         Dispatcher::builder("control-plane-internal")
             .descriptors(atoll_internal_api::descriptor_pool())
             .interceptor(Arc::new(guard))

@@ -233,8 +233,8 @@ pub(crate) fn steps(kind: OperationKind) -> &'static [&'static str] {
 pub(crate) fn config(folder: &TempDir, cells: &[&str]) -> Config {
     Config {
         database: folder.path().join("control-plane.sqlite"),
-        internal_token: INTERNAL_TOKEN.to_owned(),
-        operator_key: Some(OPERATOR_KEY.to_owned()),
+        internal_token: INTERNAL_TOKEN.into(),
+        operator_key: Some(OPERATOR_KEY.into()),
         gateway_address: "127.0.0.1:7233".to_owned(),
         regions: vec![RegionConfig { id: "local".to_owned(), location: "here".to_owned() }],
         cells: cells
@@ -244,7 +244,7 @@ pub(crate) fn config(folder: &TempDir, cells: &[&str]) -> Config {
                 region: "local".to_owned(),
                 frontend: format!("{id}:7233"),
                 admin: format!("{id}:7300"),
-                token: "t".to_owned(),
+                token: "t".into(),
                 capacity: CAPACITY,
             })
             .collect(),

@@ -137,8 +137,8 @@ impl World {
             database: folder.path().join("control-plane.sqlite"),
             cloud: server(),
             internal: server(),
-            internal_token: "internal".to_owned(),
-            operator_key: Some(OPERATOR_KEY.to_owned()),
+            internal_token: "internal".into(),
+            operator_key: Some(OPERATOR_KEY.into()),
             regions: vec![RegionConfig { id: "local".to_owned(), location: String::new() }],
             cells: vec![CellConfig {
                 id: "a".to_owned(),
@@ -273,7 +273,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
         database: folder.path().join("control-plane.sqlite"),
         cloud: ServerConfig { listen: taken.local_addr().unwrap(), ..server() },
         internal: server(),
-        internal_token: "internal".to_owned(),
+        internal_token: "internal".into(),
         ..Config::default()
     };
     let dependencies = Dependencies {

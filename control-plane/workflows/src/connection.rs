@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use atoll_secret::Secret;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use url::Url;
 
@@ -15,7 +16,7 @@ pub struct SystemCell {
     /// Namespace on it, which exists.
     pub namespace: String,
     /// API key to send, if that cell asks for one.
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
 }
 
 impl SystemCell {
@@ -32,7 +33,7 @@ impl SystemCell {
         let headers = self
             .api_key
             .as_ref()
-            .map(|key| HashMap::from([("authorization".to_owned(), format!("Bearer {key}"))]));
+            .map(|key| HashMap::from([("authorization".to_owned(), format!("Bearer {}", key.expose()))]));
         let options = ConnectionOptions::new(url)
             .identity(identity)
             .connect_timeout(CONNECT_TIMEOUT)

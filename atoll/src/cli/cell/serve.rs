@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use atoll_secret::Secret;
 use clap::Args;
 
 use crate::config::{AdminConfig, AuthMode, CellConfig, NamespaceConfig};
@@ -40,7 +41,7 @@ pub(crate) struct CellServeArgs {
     admin_listen: Option<SocketAddr>,
     /// What callers of the admin listener must show
     #[arg(long, env = "ATOLL_CELL_ADMIN_TOKEN", hide_env_values = true)]
-    admin_token: Option<String>,
+    admin_token: Option<Secret>,
     /// Folder of the object store that usage goes to
     #[arg(long, value_name = "DIR")]
     objects: Option<PathBuf>,

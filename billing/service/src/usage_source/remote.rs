@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use atoll_api::call::{CallContext, Method, Status};
 use atoll_internal_api::usage::v1::{self as pb, UsageService, usage_service};
 use atoll_rpc::{CallOptions, RawClient};
+use atoll_secret::Secret;
 
 /// How long one call may take: a page of usage is a scan of at most 10,000 rows.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,12 +15,12 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// connects again.
 pub struct RemoteUsageService {
     client: RawClient,
-    key: String,
+    key: Secret,
 }
 
 impl RemoteUsageService {
     /// Calls through `client` with an operator key: billing reads every account's usage.
-    pub fn new(client: RawClient, key: String) -> Self {
+    pub fn new(client: RawClient, key: Secret) -> Self {
         Self { client, key }
     }
 
@@ -28,7 +29,7 @@ impl RemoteUsageService {
         Q: prost::Message,
         A: prost::Message + Default,
     {
-        let options = CallOptions::timeout(CALL_TIMEOUT).bearer(&self.key);
+        let options = CallOptions::timeout(CALL_TIMEOUT).bearer(self.key.expose());
         self.client.call(method, &request, options).await
     }
 }
@@ -98,7 +99,7 @@ mod tests {
         let address = server.local_addr().to_string();
         let source = |key: &str| {
             let client = RawClient::new(&address).unwrap();
-            UsageServiceSource::new(Arc::new(RemoteUsageService::new(client, key.to_owned())))
+            UsageServiceSource::new(Arc::new(RemoteUsageService::new(client, key.into())))
         };
         let month: Period = "2026-01".parse::<Month>().unwrap().into();
 

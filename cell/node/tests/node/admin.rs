@@ -161,7 +161,7 @@ async fn may_count(cell: &Cell, token: &str) -> Option<Code> {
 async fn pushed_keys_open_the_cell_and_stay_pushed() {
     for engine in Engine::all() {
         let mut site = Site::new(engine);
-        site.config.access = Access::Keys { internal_token: Some("internal".to_owned()) };
+        site.config.access = Access::Keys { internal_token: Some("internal".into()) };
         let cell = site.start().await;
         apply(&cell, spec("orders.acct1", 7, 1)).await.unwrap();
         let push = async |cell: &Cell, generation, keys: Vec<admin::KeyRecord>| {

@@ -260,7 +260,7 @@ fn config() -> CellConfig {
         cell_id: "cell-t".to_owned(),
         region: "local".to_owned(),
         listen: any,
-        admin: Some(AdminConfig { listen: any, token: ADMIN_TOKEN.to_owned() }),
+        admin: Some(AdminConfig { listen: any, token: ADMIN_TOKEN.into() }),
         access: Access::Open,
         namespaces: vec![named("default")],
         manages_namespaces: true,

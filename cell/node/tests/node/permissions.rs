@@ -142,7 +142,7 @@ fn key(id: &str, account: &str, role: AccountRole, in_namespace: &str) -> KeyRec
 /// A cell that asks for keys, with the namespaces of two accounts.
 async fn guarded() -> Cell {
     let mut site = Site::new(Engine::memory());
-    site.config.access = Access::Keys { internal_token: Some(INTERNAL.to_owned()) };
+    site.config.access = Access::Keys { internal_token: Some(INTERNAL.into()) };
     site.config.namespaces =
         vec![named("orders.acct1"), NamespaceSpec { account_id: "acct2".to_owned(), ..named("books.acct2") }];
     let long_past = Some(Timestamp { seconds: 1, nanos: 0 });

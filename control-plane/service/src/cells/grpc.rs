@@ -41,7 +41,7 @@ impl GrpcCellClient {
         let client = self
             .client(&cell.admin)
             .map_err(|problem| CellError::Refused { cell: cell.id.clone(), problem })?;
-        let options = CallOptions::timeout(self.timeout).bearer(&cell.token);
+        let options = CallOptions::timeout(self.timeout).bearer(cell.token.expose());
         client.call(method, request, options).await.map_err(|status| classify(&cell.id, &status))
     }
 

@@ -1,3 +1,5 @@
+use atoll_secret::Secret;
+
 use super::stored_names;
 
 /// A cell as it was configured, as operators want it and as it was last seen.
@@ -12,7 +14,7 @@ pub struct Cell {
     /// `host:port` of its admin listener.
     pub admin: String,
     /// What its admin listener wants to be shown.
-    pub token: String,
+    pub token: Secret,
     /// Namespaces it may hold.
     pub capacity: u32,
     /// No new namespaces, by an operator's decision.

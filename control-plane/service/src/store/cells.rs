@@ -12,7 +12,7 @@ pub(crate) async fn upsert(connection: &mut SqliteConnection, cell: &CellConfig)
         .bind(&cell.region)
         .bind(&cell.frontend)
         .bind(&cell.admin)
-        .bind(&cell.token)
+        .bind(cell.token.expose())
         .bind(cell.capacity)
         .execute(connection)
         .await?;
@@ -74,7 +74,7 @@ fn cell(row: &SqliteRow) -> Result<Cell, StoreError> {
         region: row.try_get("region")?,
         frontend: row.try_get("frontend")?,
         admin: row.try_get("admin")?,
-        token: row.try_get("token")?,
+        token: row.try_get::<String, _>("token")?.into(),
         capacity: row.try_get("capacity")?,
         draining: row.try_get("draining")?,
         health: Health::from_name(&health).ok_or_else(|| StoreError::malformed("cell health", health))?,

@@ -40,8 +40,8 @@ impl RealCell {
             cell_id: "a".to_owned(),
             region: "local".to_owned(),
             listen,
-            admin: Some(AdminConfig { listen, token: ADMIN_TOKEN.to_owned() }),
-            access: Access::Keys { internal_token: Some(INTERNAL_TOKEN.to_owned()) },
+            admin: Some(AdminConfig { listen, token: ADMIN_TOKEN.into() }),
+            access: Access::Keys { internal_token: Some(INTERNAL_TOKEN.into()) },
             namespaces: Vec::new(),
             manages_namespaces: false,
             dynamic: Arc::new(DynamicConfig::default()),
@@ -108,7 +108,7 @@ struct SteppedCell {
 
 impl SteppedCell {
     fn reached(&self, cell: &Cell) -> Cell {
-        Cell { admin: self.admin.clone(), token: ADMIN_TOKEN.to_owned(), ..cell.clone() }
+        Cell { admin: self.admin.clone(), token: ADMIN_TOKEN.into(), ..cell.clone() }
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use atoll_internal_api::usage::v1::{ListUsageRequest, UsageRow, usage_service};
 use atoll_rpc::{CallOptions, InvalidAddress, RawClient, wire_time};
+use atoll_secret::Secret;
 
 use super::{HourlyUsage, UsageKind, UsageSource, UsageUnavailable};
 
@@ -17,13 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct GrpcUsageSource {
     client: RawClient,
-    token: String,
+    token: Secret,
 }
 
 impl GrpcUsageSource {
     /// A source at `host:port`, shown `token` as bearer token.
-    pub(crate) fn new(address: &str, token: &str) -> Result<Self, InvalidAddress> {
-        Ok(Self { client: RawClient::new(address)?, token: token.to_owned() })
+    pub(crate) fn new(address: &str, token: &Secret) -> Result<Self, InvalidAddress> {
+        Ok(Self { client: RawClient::new(address)?, token: token.clone() })
     }
 }
 
@@ -44,7 +45,7 @@ impl UsageSource for GrpcUsageSource {
         };
         let mut usage = Vec::new();
         for _ in 0..MAX_PAGES {
-            let options = CallOptions::timeout(TIMEOUT).bearer(&self.token);
+            let options = CallOptions::timeout(TIMEOUT).bearer(self.token.expose());
             let page = self.client.call(usage_service::LIST_USAGE, &request, options).await;
             let page = page.map_err(|status| UsageUnavailable(status.to_string()))?;
             for row in &page.rows {
