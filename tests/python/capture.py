@@ -11,20 +11,20 @@ import json
 import pathlib
 import uuid
 
-from google.protobuf.json_format import MessageToDict
 from temporalio.client import Client
 
 from connect import add_connection_arguments, connect, run_program
 from normalize import Normalizer
 from raw import fetch_history
 from scenarios import SCENARIOS
+from sizes import history_json
 
 
 async def capture(client: Client, name: str) -> dict[str, dict]:
     """Run one scenario; return normalised histories by file name."""
     suffix = uuid.uuid4().hex
     task_queue = f"{name}-{suffix}"
-    normalizer = Normalizer(suffix)
+    normalizer = Normalizer(suffix, client.namespace)
     captured, seen = {}, []
     for workflow_id, run_id in await SCENARIOS[name](client, task_queue):
         history = await fetch_history(client.workflow_service, client.namespace, workflow_id, run_id)
@@ -32,7 +32,7 @@ async def capture(client: Client, name: str) -> dict[str, dict]:
         run = 1 + sum(other == workflow_id for other in seen)
         seen.append(workflow_id)
         part += f".run-{run}" if run > 1 else ""
-        captured[f"{name}{part}.json"] = normalizer.normalize(MessageToDict(history))
+        captured[f"{name}{part}.json"] = normalizer.normalize(history_json(history))
     return captured
 
 

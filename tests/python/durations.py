@@ -7,10 +7,7 @@ Each entry is `field: {value: outcome}`. An outcome is `{"error": message}` or
 what cannot be shown as JSON, it is `"accepted"`.
 """
 
-import argparse
 import asyncio
-import json
-import pathlib
 import uuid
 
 from google.protobuf import json_format
@@ -21,11 +18,13 @@ from temporalio.api.workflowservice import v1 as ws
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from compare import differences
-from connect import add_connection_arguments, connect, run_program
+from answers import dump
+from connect import run_program
 from raw import Driver, command
 
 LONGEST = 2**63 - 1
+# Of which an activity needs one: where they are asked for, no other stands beside them.
+BOUNDS = ("start_to_close_timeout", "schedule_to_close_timeout")
 VALUES = {
     "negative": (-1, 0),
     "negative_nanos": (0, -1),
@@ -64,21 +63,22 @@ def with_duration(fields: dict, path: str, value: tuple[int, int]) -> dict:
     return {**fields, "retry_policy": policy}
 
 
-def valid(kind: str, driver: Driver, workflow_id: str) -> dict:
+def valid(kind: str, path: str, driver: Driver, workflow_id: str) -> dict:
     """What a command needs besides its durations."""
     queue = {"name": driver.task_queue.name}
+    bounds = {} if path in BOUNDS else {"start_to_close_timeout": Duration(seconds=60)}
     return {
         "schedule_activity_task": {
             "activity_id": "a",
-            "activity_type": {"name": "Scripted"},
+            "activity_type": {"name": "t"},
             "task_queue": queue,
-            "start_to_close_timeout": Duration(seconds=60),
+            **bounds,
         },
         "start_timer": {"timer_id": "t"},
         "start_child_workflow_execution": {
             "workflow_id": f"{workflow_id}-child",
             "namespace": driver.namespace,
-            "workflow_type": {"name": "Scripted"},
+            "workflow_type": {"name": "t"},
             "task_queue": queue,
         },
     }[kind]
@@ -107,7 +107,7 @@ async def outcome(client: Client, kind: str, path: str, value: tuple[int, int]) 
         else:
             await driver.start(workflow_id, workflow_task_timeout=Duration(seconds=60))
             task = await driver.poll()
-            fields = with_duration(valid(kind, driver, workflow_id), path, value)
+            fields = with_duration(valid(kind, path, driver, workflow_id), path, value)
             await driver.complete(task, command(kind, **fields))
             at = 4
     except RPCError as error:
@@ -119,14 +119,8 @@ async def outcome(client: Client, kind: str, path: str, value: tuple[int, int]) 
     return {"stored": shown(history.history.events[at])}
 
 
-async def main() -> int:
-    """Ask for every value of every field, write the file, compare it if asked; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=pathlib.Path)
-    parser.add_argument("--golden", type=pathlib.Path)
-    add_connection_arguments(parser)
-    args = parser.parse_args()
-    client = await connect(args)
+async def collect(client: Client) -> dict:
+    """Ask for every value of every field."""
     found: dict[str, dict] = {}
     calls = asyncio.Semaphore(CALLS_AT_ONCE)
 
@@ -142,15 +136,8 @@ async def main() -> int:
             for name, value in VALUES.items()
         )
     )
-    args.output.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
-    print(f"{sum(map(len, found.values()))} answers")
-    if not args.golden:
-        return 0
-    different = list(differences(json.loads(args.golden.read_text()), found))
-    for path, expected, actual in different:
-        print(f"{path}: expected {json.dumps(expected)}, got {json.dumps(actual)}")
-    return 1 if different else 0
+    return found
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run_program(lambda: dump(__doc__.splitlines()[0], collect))

@@ -6,34 +6,19 @@ With `--golden` the result is also compared with an earlier one: every differenc
 printed and the exit code is 1 if there is one.
 """
 
-import argparse
-import json
-import pathlib
 import uuid
 
-from compare import differences
-from connect import add_connection_arguments, connect, run_program
+from temporalio.client import Client
+
+from answers import dump
+from connect import run_program
 from probes import limits
 
 
-async def main() -> int:
-    """Send every request, write the file, compare it if asked; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=pathlib.Path)
-    parser.add_argument("--golden", type=pathlib.Path)
-    add_connection_arguments(parser)
-    args = parser.parse_args()
-    client = await connect(args)
-    found = await limits.probe(client, f"limits-{uuid.uuid4().hex}")
-    args.output.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
-    print(f"{len(found)} answers")
-    if not args.golden:
-        return 0
-    different = list(differences(json.loads(args.golden.read_text()), found))
-    for path, expected, actual in different:
-        print(f"{path}: expected {json.dumps(expected)}, got {json.dumps(actual)}")
-    return 1 if different else 0
+async def collect(client: Client) -> dict:
+    """Send every request."""
+    return await limits.probe(client, f"limits-{uuid.uuid4().hex}")
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run_program(lambda: dump(__doc__.splitlines()[0], collect))

@@ -8,41 +8,33 @@ With `--golden` the result is also compared with an earlier dump: every differen
 is printed and the exit code is 1 if there is one.
 """
 
-import argparse
-import json
-import pathlib
+import asyncio
 import uuid
 
-from compare import differences
-from connect import add_connection_arguments, connect, run_program
+from temporalio.client import Client
+
+from answers import dump
+from connect import run_program
 from normalize import Normalizer
 from probes import errors, responses, tasks
 
+MODULES = {"errors": errors, "tasks": tasks, "responses": responses}
 
-async def main() -> int:
-    """Run every probe, write the file, compare it if asked; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=pathlib.Path)
-    parser.add_argument("--golden", type=pathlib.Path)
-    add_connection_arguments(parser)
-    args = parser.parse_args()
-    client = await connect(args)
-    found = {}
-    for name, module in (("errors", errors), ("tasks", tasks), ("responses", responses)):
+
+async def collect(client: Client) -> dict:
+    """Run every probe, the three groups side by side."""
+
+    async def group(name: str, module) -> dict:
         suffix = uuid.uuid4().hex
         answers = await module.probe(client, f"probe-{name}-{suffix}")
-        found[name] = {
-            case: Normalizer(suffix).normalize(answer) for case, answer in answers.items()
+        return {
+            case: Normalizer(suffix, client.namespace).normalize(answer)
+            for case, answer in answers.items()
         }
-    args.output.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
-    print(f"{sum(map(len, found.values()))} answers")
-    if not args.golden:
-        return 0
-    different = list(differences(json.loads(args.golden.read_text()), found))
-    for path, expected, actual in different:
-        print(f"{path}: expected {json.dumps(expected)}, got {json.dumps(actual)}")
-    return 1 if different else 0
+
+    found = await asyncio.gather(*(group(name, module) for name, module in MODULES.items()))
+    return dict(zip(MODULES, found))
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run_program(lambda: dump(__doc__.splitlines()[0], collect))

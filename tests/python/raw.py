@@ -5,6 +5,7 @@ wherever a history depends on *when* something happens relative to a task.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -17,7 +18,11 @@ from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.api.workflowservice import v1 as ws
 from temporalio.client import Client
 
-IDENTITY = "driver"
+# Who calls: a client, the poller that a task was handed to, and the worker that answers it. Three, so that a server which
+# writes the wrong one down is found out.
+CLIENT = "client"
+POLLER = "poller"
+WORKER = "worker"
 WORKFLOW_TYPE = "Scripted"
 POLL_TIMEOUT = timedelta(seconds=20)
 
@@ -55,7 +60,11 @@ def complete_workflow(result: str = "done") -> Command:
 class Driver:
     """Raw calls of one client on one task queue."""
 
+    # Awaited where no call is under way and no workflow task is in anybody's hands: the server may be restarted there.
+    between_steps: Callable[[Client], Awaitable[None]] | None = None
+
     def __init__(self, client: Client, task_queue: str) -> None:
+        self.client = client
         self.service = client.workflow_service
         self.namespace = client.namespace
         self.task_queue = TaskQueue(name=task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
@@ -64,6 +73,11 @@ class Driver:
             kind=TaskQueueKind.TASK_QUEUE_KIND_STICKY,
             normal_name=task_queue,
         )
+
+    async def step(self) -> None:
+        """Lets the server be restarted, if somebody wants to."""
+        if Driver.between_steps:
+            await Driver.between_steps(self.client)
 
     def execution(self, workflow_id: str, run_id: str = "") -> WorkflowExecution:
         """Reference to a workflow, the current run unless one is named."""
@@ -77,7 +91,7 @@ class Driver:
             workflow_type=WorkflowType(name=WORKFLOW_TYPE),
             task_queue=self.task_queue,
             input=payloads("input"),
-            identity=IDENTITY,
+            identity=CLIENT,
             request_id=f"start-{workflow_id}",
             **fields,
         )
@@ -85,10 +99,11 @@ class Driver:
 
     async def poll(self, sticky: bool = False) -> ws.PollWorkflowTaskQueueResponse:
         """Take one workflow task; an empty answer is an error."""
+        await self.step()
         request = ws.PollWorkflowTaskQueueRequest(
             namespace=self.namespace,
             task_queue=self.sticky_queue if sticky else self.task_queue,
-            identity=IDENTITY,
+            identity=POLLER,
         )
         task = await self.service.poll_workflow_task_queue(request, timeout=POLL_TIMEOUT)
         assert task.task_token, "poll returned no workflow task"
@@ -100,7 +115,7 @@ class Driver:
             namespace=self.namespace,
             task_token=task.task_token,
             commands=commands,
-            identity=IDENTITY,
+            identity=WORKER,
             **fields,
         )
         if sticky_timeout is not None:
@@ -120,14 +135,15 @@ class Driver:
                 task_token=task.task_token,
                 cause=WorkflowTaskFailedCause.Value(f"WORKFLOW_TASK_FAILED_CAUSE_{cause}"),
                 failure=failure("scripted task failure"),
-                identity=IDENTITY,
+                identity=WORKER,
             )
         )
 
     async def poll_activity(self) -> ws.PollActivityTaskQueueResponse:
         """Take one activity task; an empty answer is an error."""
+        await self.step()
         request = ws.PollActivityTaskQueueRequest(
-            namespace=self.namespace, task_queue=self.task_queue, identity=IDENTITY
+            namespace=self.namespace, task_queue=self.task_queue, identity=POLLER
         )
         task = await self.service.poll_activity_task_queue(request, timeout=POLL_TIMEOUT)
         assert task.task_token, "poll returned no activity task"
@@ -135,12 +151,13 @@ class Driver:
 
     async def complete_activity(self, task, result: str = "activity result") -> None:
         """Answer an activity task with a result."""
+        await self.step()
         await self.service.respond_activity_task_completed(
             ws.RespondActivityTaskCompletedRequest(
                 namespace=self.namespace,
                 task_token=task.task_token,
                 result=payloads(result),
-                identity=IDENTITY,
+                identity=WORKER,
             )
         )
 
@@ -152,7 +169,7 @@ class Driver:
                 workflow_execution=self.execution(workflow_id),
                 signal_name=name,
                 input=payloads("signal"),
-                identity=IDENTITY,
+                identity=CLIENT,
                 request_id=f"signal-{workflow_id}-{name}",
             )
         )
@@ -165,7 +182,7 @@ class Driver:
                 workflow_execution=self.execution(workflow_id),
                 reason=reason,
                 details=payloads(details) if details else None,
-                identity=IDENTITY,
+                identity=CLIENT,
             )
         )
 

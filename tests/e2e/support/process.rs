@@ -16,6 +16,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 /// A lone development server.
 pub(crate) struct DevServer {
     child: Child,
+    arguments: Vec<String>,
     /// What it says on standard error.
     log: NamedTempFile,
     /// `host:port` of its frontend.
@@ -27,18 +28,18 @@ impl DevServer {
     pub(crate) fn start(extra: &[&str]) -> Self {
         let port = free_port();
         let log = NamedTempFile::new().expect("log file");
-        let mut child = Command::new(atoll())
-            .args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", &port.to_string()])
-            .args(extra)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.reopen().expect("log file"))
-            .spawn()
-            .expect("the binary starts");
-        drain(child.stdout.take().expect("piped"));
+        let fixed = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", &port.to_string()];
+        let arguments: Vec<String> = fixed.iter().chain(extra).map(|word| (*word).to_owned()).collect();
         let address = format!("127.0.0.1:{port}");
-        wait_for_port(&address, &mut child);
-        Self { child, log, address }
+        let child = serve(&arguments, &log, &address);
+        Self { child, arguments, log, address }
+    }
+
+    /// Ends it at once, as a power cut would, and starts it again in the same place.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.child.kill().expect("the process is ours");
+        self.child.wait().expect("the process is ours");
+        self.child = serve(&self.arguments, &self.log, &self.address);
     }
 
     /// Ends it at once, as a power cut would.
@@ -61,6 +62,19 @@ impl Drop for DevServer {
             println!("--- what the server said\n{}", self.log());
         }
     }
+}
+
+fn serve(arguments: &[String], log: &NamedTempFile, address: &str) -> Child {
+    let mut child = Command::new(atoll())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log.reopen().expect("log file"))
+        .spawn()
+        .expect("the binary starts");
+    drain(child.stdout.take().expect("piped"));
+    wait_for_port(address, &mut child);
+    child
 }
 
 /// Copies a child's output to the test's own, so that it stands beside a failure.

@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import WorkflowIdReusePolicy as Reuse
 from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.client import Client
 
-from raw import IDENTITY, Driver, complete_workflow, seconds
+from raw import CLIENT, Driver, complete_workflow, seconds
 
 from .calls import GARBAGE, record
 from .service_errors import service_cases
@@ -21,7 +21,7 @@ def start_cases(driver: Driver, running: str, closed: str) -> dict[str, dict]:
         "workflow_id": running,
         "workflow_type": {"name": "Scripted"},
         "task_queue": {"name": driver.task_queue.name},
-        "identity": IDENTITY,
+        "identity": CLIENT,
     }
     fresh = {**valid, "workflow_id": f"{running}-fresh"}
     return {

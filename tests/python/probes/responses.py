@@ -6,7 +6,8 @@ from google.protobuf.json_format import MessageToDict
 from temporalio.api.enums.v1 import QueryResultType, TaskQueueType, WorkflowIdConflictPolicy
 from temporalio.client import Client
 
-from raw import IDENTITY, Driver, complete_workflow, failure, payloads
+from raw import CLIENT, Driver, complete_workflow, failure, payloads
+from sizes import sizes, tell_sizes
 
 from .calls import call, record
 
@@ -45,7 +46,7 @@ async def probe_starts(client: Client, queue: str) -> dict:
         "workflow_type": {"name": "Scripted"},
         "task_queue": {"name": queue},
         "request_id": "one",
-        "identity": IDENTITY,
+        "identity": CLIENT,
     }
     use_existing = WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
     signal = {**fields, "signal_name": "go"}
@@ -207,6 +208,8 @@ async def probe_life(client: Client, queue: str) -> dict:
             task_queue_type=TaskQueueType.Value(f"TASK_QUEUE_TYPE_{kind}"),
             report_stats=True,
         )
+    counted = sizes(await driver.history(queue, run_id))
+    found = tell_sizes(found, counted)
     found["delete"] = await record(
         client,
         "delete_workflow_execution",

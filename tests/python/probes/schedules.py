@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import ScheduleOverlapPolicy as Overlap
 from temporalio.client import Client
 
-from raw import IDENTITY, Driver, complete_workflow, failure, seconds
+from raw import CLIENT, Driver, complete_workflow, failure, seconds
 from raw import command as command_of
 
 from .calls import call, record
@@ -184,7 +184,7 @@ async def probe_life(client: Client, queue: str) -> dict:
             schedule_id=schedule_id,
             schedule=schedule,
             request_id="create",
-            identity=IDENTITY,
+            identity=CLIENT,
             memo={"fields": {"note": payload('"kept"')}},
         ),
         "describe.new": await until(client, schedule_id, lambda _: True),

@@ -13,7 +13,9 @@ from temporalio.api.command.v1 import Command
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.client import Client
 
-from raw import IDENTITY, Driver, command, complete_workflow, failure, payloads, seconds
+from raw import WORKER, Driver, command, complete_workflow, failure, payloads, seconds
+
+from sizes import history_json
 
 from .calls import record
 
@@ -112,9 +114,7 @@ async def probe_bad_commands(client: Client, driver: Driver, prefix: str) -> dic
         answer = await record(
             client, "respond_workflow_task_completed", task_token=task.task_token, commands=commands
         )
-        execution = {"workflow_id": workflow_id, "run_id": run_id}
-        history = await record(client, "get_workflow_execution_history", execution=execution)
-        events = history["response"]["history"]["events"]
+        events = history_json(await driver.history(workflow_id, run_id))["events"]
         found[f"bad_command.{name}"] = answer | {"events_after_start": events[3:]}
         if answer.get("error"):
             await driver.terminate(workflow_id, "done")
@@ -167,7 +167,7 @@ async def probe_activities(client: Client, driver: Driver, workflow_id: str) -> 
     await driver.start(workflow_id)
     await driver.complete(await driver.poll(), driver.activity("a", start_to_close_timeout=60))
     task = await driver.poll_activity()
-    canceled = {"task_token": task.task_token, "identity": IDENTITY}
+    canceled = {"task_token": task.task_token, "identity": WORKER}
     found["activity.canceled_without_request"] = await record(
         client, "respond_activity_task_canceled", **canceled
     )

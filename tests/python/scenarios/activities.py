@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from raw import IDENTITY, Driver, complete_workflow, payloads
+from raw import WORKER, Driver, complete_workflow, payloads
 
 from .sdk import reference, worker
 
@@ -95,7 +95,7 @@ async def activity_timeouts(client: Client, task_queue: str):
             namespace=driver.namespace,
             task_token=task.task_token,
             details=payloads("progress"),
-            identity=IDENTITY,
+            identity=WORKER,
         )
     )
     await driver.complete(await driver.poll(), complete_workflow())

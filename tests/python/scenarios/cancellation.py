@@ -6,7 +6,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
-from raw import IDENTITY, Driver, command, complete_workflow, payloads
+from raw import CLIENT, WORKER, Driver, command, complete_workflow, payloads
 
 
 async def workflow_canceled(client: Client, task_queue: str):
@@ -18,7 +18,7 @@ async def workflow_canceled(client: Client, task_queue: str):
         RequestCancelWorkflowExecutionRequest(
             namespace=driver.namespace,
             workflow_execution=driver.execution(task_queue),
-            identity=IDENTITY,
+            identity=CLIENT,
             request_id=f"cancel-{task_queue}",
             reason="not wanted",
         )
@@ -50,7 +50,7 @@ async def activity_canceled_running(client: Client, task_queue: str):
             namespace=driver.namespace,
             task_token=task.task_token,
             details=payloads("half done"),
-            identity=IDENTITY,
+            identity=WORKER,
         )
     )
     await driver.complete(await driver.poll(), complete_workflow())

@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from raw import WORKFLOW_TYPE, Driver, command, complete_workflow, payloads
 
-from .sdk import reference, worker
+from .sdk import let_restart_at, reference, worker
 
 
 @workflow.defn
@@ -58,6 +58,8 @@ async def child_completes(client: Client, task_queue: str):
     """A parent starts a child and returns its result."""
     async with worker(client, task_queue, [ParentWorkflow, ChildWorkflow]):
         handle = await client.start_workflow(ParentWorkflow.run, id=task_queue, task_queue=task_queue)
+        # Its parent has heard of its start, and it sleeps.
+        await let_restart_at(client, task_queue, "WORKFLOW_TASK_COMPLETED")
         assert await handle.result() == "hello child"
     child = await client.get_workflow_handle(f"{task_queue}-child").describe()
     return [reference(handle), (child.id, child.run_id)]

@@ -6,7 +6,7 @@ from temporalio.api.common.v1 import RetryPolicy, WorkflowType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
-from raw import IDENTITY, WORKFLOW_TYPE, Driver, command, complete_workflow, failure, payloads, seconds
+from raw import CLIENT, WORKFLOW_TYPE, Driver, command, complete_workflow, failure, payloads, seconds
 
 
 async def continue_as_new(client: Client, task_queue: str):
@@ -58,7 +58,7 @@ async def reset(client: Client, task_queue: str):
             workflow_execution=driver.execution(task_queue, run_id),
             reason="try again",
             workflow_task_finish_event_id=4,
-            identity=IDENTITY,
+            identity=CLIENT,
             request_id=f"reset-{task_queue}",
         )
     )
@@ -71,6 +71,7 @@ async def run_timeout(client: Client, task_queue: str):
     """A run whose task is never polled reaches its timeout."""
     driver = Driver(client, task_queue)
     run_id = await driver.start(task_queue, workflow_run_timeout=seconds(1))
+    await driver.step()
     await driver.wait_for_event(task_queue, run_id, "WORKFLOW_EXECUTION_TIMED_OUT")
     return [(task_queue, run_id)]
 

@@ -5,7 +5,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.client import Client
 
-from .sdk import reference, worker
+from .sdk import let_restart_at, reference, worker
 
 
 @workflow.defn
@@ -37,6 +37,7 @@ async def timer(client: Client, task_queue: str):
     """One timer, with a summary in its user metadata."""
     async with worker(client, task_queue, [TimerWorkflow]):
         handle = await client.start_workflow(TimerWorkflow.run, id=task_queue, task_queue=task_queue)
+        await let_restart_at(client, task_queue, "TIMER_STARTED")
         assert await handle.result() == "slept"
     return [reference(handle)]
 
@@ -45,6 +46,7 @@ async def timers_and_cancel(client: Client, task_queue: str):
     """Two timers fire in turn; a long one is cancelled after the first."""
     async with worker(client, task_queue, [TimersWorkflow]):
         handle = await client.start_workflow(TimersWorkflow.run, id=task_queue, task_queue=task_queue)
+        await let_restart_at(client, task_queue, "TIMER_CANCELED")
         assert await handle.result() == "two fired"
     return [reference(handle)]
 
