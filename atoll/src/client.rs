@@ -1,5 +1,6 @@
 //! Calls a running cloud and prints its answers.
 
+pub(crate) mod cell_admin;
 pub(crate) mod json;
 pub(crate) mod output;
 pub(crate) mod table;

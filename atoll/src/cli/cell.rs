@@ -1,5 +1,7 @@
+mod confirm_clock;
 mod list;
 mod overwrite;
+mod quarantine;
 mod serve;
 
 use clap::Subcommand;
@@ -15,6 +17,11 @@ pub(crate) enum CellCommand {
     List(list::ListArgs),
     /// Replace what a cell holds and the control plane never gave out (operators only)
     Overwrite(overwrite::OverwriteArgs),
+    /// Look after entities that a cell keeps aside (at the cell's admin listener)
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    /// Say that the wall clock of a cell's machine is right (at the cell's admin listener)
+    ConfirmClock(confirm_clock::ConfirmClockArgs),
 }
 
 impl CellCommand {
@@ -23,6 +30,8 @@ impl CellCommand {
             Self::Serve(args) => args.run(),
             Self::List(args) => super::block_on(args.run()),
             Self::Overwrite(args) => super::block_on(args.run()),
+            Self::Quarantine(command) => super::block_on(command.run()),
+            Self::ConfirmClock(args) => super::block_on(args.run()),
         }
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn running_dev() -> anyhow::Result<Option<ReadyFile>> {
 }
 
 /// A named ready file must be there; the one in the default place need not.
-fn find_ready_file(named: Option<&Path>) -> anyhow::Result<Option<ReadyFile>> {
+pub(crate) fn find_ready_file(named: Option<&Path>) -> anyhow::Result<Option<ReadyFile>> {
     match named {
         Some(path) => ReadyFile::read(path).map(Some),
         None if Path::new(DEFAULT_READY_FILE).exists() => {

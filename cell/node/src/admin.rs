@@ -82,6 +82,14 @@ impl CellAdmin for Admin {
         Ok(quarantine::list(&self.shards, &request))
     }
 
+    async fn show_quarantined(
+        &self,
+        _ctx: &CallContext,
+        request: cell::ShowQuarantinedRequest,
+    ) -> Result<cell::ShowQuarantinedResponse, Status> {
+        quarantine::show(&self.shards, request).await
+    }
+
     async fn retry_quarantined(
         &self,
         _ctx: &CallContext,

@@ -1,4 +1,4 @@
-//! What operators do about entities that are kept aside: list, try again, delete.
+//! What operators do about entities that are kept aside: list, look into, try again, delete.
 
 use crate::error::ShardError;
 use crate::hours::HOUR_MS;
@@ -7,6 +7,7 @@ use crate::retention::record_naming;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
+use crate::table::KeptAside;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
@@ -29,6 +30,18 @@ pub struct Aside {
     pub needs_log_from: Option<u64>,
 }
 
+impl Aside {
+    fn of(shard: ShardId, key: &EntityKey, kept: &KeptAside) -> Self {
+        Self {
+            shard,
+            key: key.clone(),
+            why: kept.why.clone(),
+            since: kept.since,
+            needs_log_from: kept.needs_log_from,
+        }
+    }
+}
+
 impl ShardRuntime {
     /// Entities that are kept aside, of one id or of all, at most `limit` in the order of shards and names; and how many
     /// there are.
@@ -41,17 +54,24 @@ impl ShardRuntime {
             for (key, kept) in state.table.aside().filter(|(key, _)| id.is_none_or(|id| *key.id == *id)) {
                 count += 1;
                 if some.len() < limit {
-                    some.push(Aside {
-                        shard: shard.id,
-                        key: key.clone(),
-                        why: kept.why.clone(),
-                        since: kept.since,
-                        needs_log_from: kept.needs_log_from,
-                    });
+                    some.push(Aside::of(shard.id, key, kept));
                 }
             }
         }
         (some, count)
+    }
+
+    /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing.
+    pub async fn show_quarantined(&self, key: &EntityKey) -> Result<(Aside, Option<EntityRow>), ShardError> {
+        let shard = self.shard_at(key.namespace_id, &key.id);
+        let aside = {
+            let state = shard.state.lock();
+            check_aside(&state, key)?;
+            let kept = state.table.aside().find(|(other, _)| *other == key);
+            kept.map(|(key, kept)| Aside::of(shard.id, key, kept)).ok_or_else(|| not_aside(key))?
+        };
+        let stored = self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten();
+        Ok((aside, stored))
     }
 
     /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
@@ -159,8 +179,15 @@ fn check_aside(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
     }
     match Residents::find(&state.table, key) {
         Known::Quarantined => Ok(()),
-        Known::Here(_) | Known::Absent | Known::Unloaded => {
-            Err(Rejection::NotFound(format!("nothing named {key:?} is kept aside")).into())
-        }
+        Known::Here(_) | Known::Absent | Known::Unloaded => Err(not_aside(key)),
     }
+}
+
+fn not_aside(key: &EntityKey) -> ShardError {
+    let EntityKey { kind, namespace_id, id, run_id } = key;
+    let kind = kind.number();
+    Rejection::NotFound(format!(
+        "no entity {id:?} of kind {kind} is kept aside in namespace {namespace_id} with run id {run_id}"
+    ))
+    .into()
 }

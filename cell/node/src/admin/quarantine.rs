@@ -1,5 +1,9 @@
 //! What operators ask of entities that are kept aside.
 
+mod show;
+
+pub(super) use show::show;
+
 use crate::status::status;
 use atoll_api::call::Status;
 use atoll_internal_api::cell::v1 as cell;
