@@ -1,75 +1,91 @@
-//! The load, and what was acknowledged to it.
+//! Clients and workers that go on through every crash.
 
-use atoll_api::RawHistory;
+use crate::acknowledged::{Acknowledged, Kind};
+use crate::script::{LIMIT_SECONDS, NAMESPACE, Script, queue, seconds};
+use crate::workers;
 use atoll_api::call::{Code, Method, Status};
-use atoll_api::temporal::api::command::v1 as cmd;
-use atoll_api::temporal::api::command::v1::command::Attributes as Command;
-use atoll_api::temporal::api::common::v1::{
-    ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType,
-};
-use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
+use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::enums::v1::HistoryEventFilterType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_rpc::{CallOptions, RawClient};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-const NAMESPACE: &str = "load";
-const QUEUE: &str = "load";
-/// Workflows begun side by side.
+/// Clients that begin workflows.
 const STARTERS: usize = 4;
 const POLLERS: usize = 6;
+/// Workflows that are open at a time. Those whose worker lost them in a crash wait until their time limit counts again after the
+/// takeover: there is room for others beside them.
+const OPEN: usize = 192;
+/// Every so many workflows one is queried.
+const QUERIED: u64 = 6;
+/// Between two tries of a call.
+const PAUSE: Duration = Duration::from_millis(20);
+const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Every history, by workflow id.
 pub type Histories = BTreeMap<String, Vec<HistoryEvent>>;
 
-/// What the cell said yes to.
-#[derive(Clone, Default)]
-pub struct Acknowledged {
-    /// Workflow ids that a start was sent for, acknowledged or not.
-    pub attempted: BTreeSet<String>,
-    pub starts: BTreeSet<String>,
-    /// (workflow id, signal name).
-    pub signals: BTreeSet<(String, String)>,
-    pub completions: BTreeSet<String>,
-}
-
-/// Clients and workers that go on through every crash.
+/// A running load.
 pub struct Load {
     shared: Arc<Shared>,
     tasks: tokio::task::JoinSet<()>,
 }
 
-struct Shared {
+pub struct Shared {
     client: RawClient,
     acknowledged: Mutex<Acknowledged>,
+    open: Arc<Semaphore>,
     /// No new workflows.
     enough: CancellationToken,
-    stop: CancellationToken,
+    pub stop: CancellationToken,
 }
 
 impl Shared {
-    fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
+    pub fn acknowledged(&self) -> MutexGuard<'_, Acknowledged> {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls until the cell answers, whatever happens to it meanwhile.
-    async fn insist<Req: Message, Resp: Message + Default>(
+    pub async fn insist<Req: Message, Resp: Message + Default>(
         &self,
         method: Method<Req, Resp>,
         request: &Req,
     ) -> Result<Resp, Status> {
         loop {
-            match self.client.call(method, request, CallOptions::timeout(Duration::from_secs(10))).await {
+            match self.client.call(method, request, CallOptions::timeout(CALL_LIMIT)).await {
                 Err(status) if may_pass(status.code) && !self.stop.is_cancelled() => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// Calls once; none where that fails.
+    pub async fn try_once<Req: Message, Resp: Message + Default>(
+        &self,
+        method: Method<Req, Resp>,
+        request: &Req,
+    ) -> Option<Resp> {
+        let call = self.client.call(method, request, CallOptions::timeout(2 * CALL_LIMIT));
+        let outcome = self.stop.run_until_cancelled(call).await?;
+        if outcome.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        outcome.ok()
+    }
+
+    /// Notes a refusal that no crash explains.
+    fn refused(&self, what: &str, status: &Status) {
+        if !self.stop.is_cancelled() {
+            self.acknowledged().refused(format!("{what}: {status}"));
         }
     }
 }
@@ -90,103 +106,94 @@ impl Load {
         let shared = Arc::new(Shared {
             client: RawClient::with_connections(address, 2).expect("an address"),
             acknowledged: Mutex::default(),
+            open: Arc::new(Semaphore::new(OPEN)),
             enough: CancellationToken::new(),
             stop: CancellationToken::new(),
         });
         let mut tasks = tokio::task::JoinSet::new();
         for starter in 0..STARTERS {
-            tasks.spawn(start_workflows(Arc::clone(&shared), starter));
+            tasks.spawn(begin_workflows(Arc::clone(&shared), starter));
         }
         for _ in 0..POLLERS {
-            tasks.spawn(poll_workflow_tasks(Arc::clone(&shared)));
-            tasks.spawn(poll_activities(Arc::clone(&shared)));
+            tasks.spawn(workers::workflows(Arc::clone(&shared)));
+            tasks.spawn(workers::activities(Arc::clone(&shared)));
         }
         Self { shared, tasks }
     }
 
-    pub fn starts_so_far(&self) -> usize {
-        self.shared.acknowledged().starts.len()
+    /// What was acknowledged so far.
+    pub fn so_far(&self) -> String {
+        self.shared.acknowledged().to_string()
+    }
+
+    /// Waits until so many more calls are acknowledged.
+    pub async fn progress(&self, calls: usize, patience: Duration) {
+        let goal = self.shared.acknowledged().calls() + calls;
+        let began = Instant::now();
+        while self.shared.acknowledged().calls() < goal {
+            assert!(began.elapsed() < patience, "the load stands still: {}", self.so_far());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Begins nothing new, lets everything complete, and answers what was acknowledged.
     pub async fn finish(mut self, patience: Duration) -> Acknowledged {
         self.shared.enough.cancel();
-        let began = Instant::now();
-        loop {
-            let (open, last) = {
-                let seen = self.shared.acknowledged();
-                let open: Vec<String> = seen.starts.difference(&seen.completions).cloned().collect();
-                (open.len(), open.first().cloned())
-            };
-            // A completion whose answer was lost is not acknowledged: the histories tell.
-            if open == 0 || self.all_closed().await {
-                break;
-            }
-            assert!(began.elapsed() < patience, "{open} workflows do not complete, for example {last:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let all = self.shared.open.acquire_many(OPEN as u32);
+        let closed = tokio::time::timeout(patience, all).await;
+        let open = OPEN - self.shared.open.available_permits();
+        drop(closed.unwrap_or_else(|_| panic!("{open} workflows do not complete: {}", self.so_far())));
         self.shared.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        self.shared.acknowledged().clone()
-    }
-
-    async fn all_closed(&self) -> bool {
-        let open: Vec<String> = {
-            let seen = self.shared.acknowledged();
-            seen.attempted.difference(&seen.completions).cloned().collect()
-        };
-        for workflow_id in open {
-            let request = wf::DescribeWorkflowExecutionRequest {
-                namespace: NAMESPACE.into(),
-                execution: Some(WorkflowExecution { workflow_id, run_id: String::new() }),
-            };
-            let described = self.shared.insist(rpc::DESCRIBE_WORKFLOW_EXECUTION, &request).await;
-            let info = described.ok().and_then(|described| described.workflow_execution_info);
-            if info.is_some_and(|info| info.close_time.is_none()) {
-                return false;
-            }
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("no panic");
         }
-        true
+        self.shared.acknowledged().clone()
     }
 }
 
-async fn start_workflows(shared: Arc<Shared>, starter: usize) {
-    for index in 0.. {
-        if shared.enough.is_cancelled() {
-            return;
+async fn begin_workflows(shared: Arc<Shared>, starter: usize) {
+    let mut begun = tokio::task::JoinSet::new();
+    for number in 0.. {
+        let room = Arc::clone(&shared.open).acquire_owned();
+        let Some(room) = shared.enough.run_until_cancelled(room).await else { break };
+        let room = room.expect("never closed");
+        let workflow_id = format!("w-{starter}-{number}");
+        if start(&shared, &workflow_id).await {
+            let shared = Arc::clone(&shared);
+            begun.spawn(async move {
+                signal(&shared, &workflow_id).await;
+                if number % QUERIED == 0 {
+                    query(&shared, &workflow_id).await;
+                }
+                see_the_end(&shared, &workflow_id).await;
+                drop(room);
+            });
         }
-        let workflow_id = format!("w-{starter}-{index}");
-        shared.acknowledged().attempted.insert(workflow_id.clone());
-        let request = wf::StartWorkflowExecutionRequest {
-            namespace: NAMESPACE.into(),
-            workflow_id: workflow_id.clone(),
-            workflow_type: Some(WorkflowType { name: "load".into() }),
-            task_queue: Some(queue()),
-            input: (index % 8 == 0).then(large_input),
-            request_id: format!("start-{workflow_id}"),
-            workflow_task_timeout: Some(prost_types::Duration { seconds: 2, nanos: 0 }),
-            ..Default::default()
-        };
-        if shared.insist(rpc::START_WORKFLOW_EXECUTION, &request).await.is_err() {
-            continue;
-        }
-        shared.acknowledged().starts.insert(workflow_id.clone());
-        let signal_name = format!("signal-{workflow_id}");
-        let request = wf::SignalWorkflowExecutionRequest {
-            namespace: NAMESPACE.into(),
-            workflow_execution: Some(WorkflowExecution {
-                workflow_id: workflow_id.clone(),
-                run_id: String::new(),
-            }),
-            signal_name: signal_name.clone(),
-            request_id: signal_name.clone(),
-            ..Default::default()
-        };
-        // The workflow may have completed before: then there is nothing to acknowledge.
-        if shared.insist(rpc::SIGNAL_WORKFLOW_EXECUTION, &request).await.is_ok() {
-            shared.acknowledged().signals.insert((workflow_id, signal_name));
-        }
+        while begun.try_join_next().is_some() {}
     }
+    begun.join_all().await;
+}
+
+async fn start(shared: &Shared, workflow_id: &str) -> bool {
+    shared.acknowledged().attempted.insert(workflow_id.to_owned());
+    let request = wf::StartWorkflowExecutionRequest {
+        namespace: NAMESPACE.into(),
+        workflow_id: workflow_id.to_owned(),
+        workflow_type: Some(WorkflowType { name: "load".into() }),
+        task_queue: Some(queue()),
+        input: Script::of(workflow_id).is_large.then(large_input),
+        request_id: format!("start-{workflow_id}"),
+        workflow_task_timeout: seconds(LIMIT_SECONDS),
+        ..Default::default()
+    };
+    let outcome = shared.insist(rpc::START_WORKFLOW_EXECUTION, &request).await;
+    if let Err(status) = &outcome {
+        shared.refused("start", status);
+        return false;
+    }
+    let mut acknowledged = shared.acknowledged();
+    acknowledged.add(Kind::Start);
+    acknowledged.starts.insert(workflow_id.to_owned())
 }
 
 /// Too much for a log row: the event goes to a side row.
@@ -194,109 +201,72 @@ fn large_input() -> Payloads {
     Payloads { payloads: vec![Payload { data: vec![7; 100 << 10].into(), ..Default::default() }] }
 }
 
-async fn poll_workflow_tasks(shared: Arc<Shared>) {
-    let request = wf::PollWorkflowTaskQueueRequest {
+/// The workflow waits for it, so that it is never too late.
+async fn signal(shared: &Shared, workflow_id: &str) {
+    let signal_name = format!("signal-{workflow_id}");
+    let request = wf::SignalWorkflowExecutionRequest {
         namespace: NAMESPACE.into(),
-        task_queue: Some(queue()),
-        identity: "load".into(),
+        workflow_execution: Some(execution(workflow_id)),
+        signal_name: signal_name.clone(),
+        request_id: signal_name.clone(),
         ..Default::default()
     };
-    while !shared.stop.is_cancelled() {
-        let Ok(task) = polled(&shared, rpc::POLL_WORKFLOW_TASK_QUEUE, &request).await else { continue };
-        if task.task_token.is_empty() {
-            continue;
+    match shared.insist(rpc::SIGNAL_WORKFLOW_EXECUTION, &request).await {
+        Ok(_) => {
+            let mut acknowledged = shared.acknowledged();
+            acknowledged.add(Kind::Signal);
+            acknowledged.signals.insert((workflow_id.to_owned(), signal_name));
         }
-        let workflow_id = task.workflow_execution.clone().unwrap_or_default().workflow_id;
-        let commands = commands(&task.history.unwrap_or_default());
-        let completes =
-            commands.iter().any(|c| c.command_type == CommandType::CompleteWorkflowExecution as i32);
-        let answer = wf::RespondWorkflowTaskCompletedRequest {
-            namespace: NAMESPACE.into(),
-            task_token: task.task_token,
-            commands,
-            ..Default::default()
-        };
-        let answered = shared.insist(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, &answer).await;
-        if completes && answered.is_ok() {
-            shared.acknowledged().completions.insert(workflow_id);
-        }
+        // A try whose answer was lost took effect, and the workflow ended on it.
+        Err(status) if status.code == Code::NotFound => {}
+        Err(status) => shared.refused("signal", &status),
     }
 }
 
-/// Schedules an activity, waits for it, completes.
-fn commands(history: &RawHistory) -> Vec<cmd::Command> {
-    let types: Vec<EventType> = history.events().flatten().map(|event| event.event_type()).collect();
-    if !types.contains(&EventType::ActivityTaskScheduled) {
-        let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
-        let schedule = cmd::ScheduleActivityTaskCommandAttributes {
-            activity_id: "a".into(),
-            activity_type: Some(ActivityType { name: "load".into() }),
-            task_queue: Some(queue()),
-            start_to_close_timeout: seconds(2),
-            ..Default::default()
-        };
-        vec![command(
-            CommandType::ScheduleActivityTask,
-            Command::ScheduleActivityTaskCommandAttributes(schedule),
-        )]
-    } else if types.contains(&EventType::ActivityTaskCompleted) {
-        let complete = cmd::CompleteWorkflowExecutionCommandAttributes::default();
-        vec![command(
-            CommandType::CompleteWorkflowExecution,
-            Command::CompleteWorkflowExecutionCommandAttributes(complete),
-        )]
-    } else {
-        Vec::new()
-    }
-}
-
-fn command(kind: CommandType, attributes: Command) -> cmd::Command {
-    cmd::Command { command_type: kind as i32, attributes: Some(attributes), ..Default::default() }
-}
-
-async fn poll_activities(shared: Arc<Shared>) {
-    let request = wf::PollActivityTaskQueueRequest {
+async fn query(shared: &Shared, workflow_id: &str) {
+    let request = wf::QueryWorkflowRequest {
         namespace: NAMESPACE.into(),
-        task_queue: Some(queue()),
-        identity: "load".into(),
+        execution: Some(execution(workflow_id)),
+        query: Some(WorkflowQuery { query_type: "load".into(), ..Default::default() }),
         ..Default::default()
     };
-    while !shared.stop.is_cancelled() {
-        let Ok(task) = polled(&shared, rpc::POLL_ACTIVITY_TASK_QUEUE, &request).await else { continue };
-        if task.task_token.is_empty() {
-            continue;
+    loop {
+        shared.acknowledged().queries_sent += 1;
+        if shared.try_once(rpc::QUERY_WORKFLOW, &request).await.is_some() {
+            return shared.acknowledged().add(Kind::Query);
         }
-        let answer = wf::RespondActivityTaskCompletedRequest {
-            namespace: NAMESPACE.into(),
-            task_token: task.task_token,
-            ..Default::default()
-        };
-        // An attempt that timed out meanwhile is refused; another one follows.
-        let _ = shared.insist(rpc::RESPOND_ACTIVITY_TASK_COMPLETED, &answer).await;
+        if shared.stop.is_cancelled() {
+            return;
+        }
     }
 }
 
-async fn polled<Req: Message, Resp: Message + Default>(
-    shared: &Shared,
-    method: Method<Req, Resp>,
-    request: &Req,
-) -> Result<Resp, ()> {
-    let poll = shared.client.call(method, request, CallOptions::timeout(Duration::from_secs(20)));
-    let outcome = tokio::select! {
-        outcome = poll => outcome,
-        () = shared.stop.cancelled() => return Err(()),
+/// Waits for the workflow's end with long polls.
+async fn see_the_end(shared: &Shared, workflow_id: &str) {
+    let request = wf::GetWorkflowExecutionHistoryRequest {
+        namespace: NAMESPACE.into(),
+        execution: Some(execution(workflow_id)),
+        wait_new_event: true,
+        history_event_filter_type: HistoryEventFilterType::CloseEvent as i32,
+        ..Default::default()
     };
-    match outcome {
-        Ok(answer) => Ok(answer),
-        Err(_) => {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            Err(())
+    loop {
+        let answer = match shared.insist(rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request).await {
+            Ok(answer) => answer,
+            Err(status) => return shared.refused("long poll", &status),
+        };
+        // Nothing yet: the poll is asked again.
+        if let Some(event) = answer.history.unwrap_or_default().events().flatten().next() {
+            let mut acknowledged = shared.acknowledged();
+            acknowledged.add(Kind::LongPoll);
+            acknowledged.closings.insert(workflow_id.to_owned(), event.event_id);
+            return;
         }
     }
 }
 
-fn queue() -> TaskQueue {
-    TaskQueue { name: QUEUE.into(), ..Default::default() }
+pub fn execution(workflow_id: &str) -> WorkflowExecution {
+    WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: String::new() }
 }
 
 /// The whole histories of those of these workflows that exist.
@@ -307,11 +277,11 @@ pub async fn histories(address: &str, workflow_ids: &BTreeSet<String>) -> Histor
         let mut events = Vec::new();
         let mut request = wf::GetWorkflowExecutionHistoryRequest {
             namespace: NAMESPACE.into(),
-            execution: Some(WorkflowExecution { workflow_id: workflow_id.clone(), run_id: String::new() }),
+            execution: Some(execution(workflow_id)),
             ..Default::default()
         };
         loop {
-            let options = CallOptions::timeout(Duration::from_secs(10));
+            let options = CallOptions::timeout(CALL_LIMIT);
             match client.call(rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, options).await {
                 Ok(page) => {
                     events.extend(

@@ -1,75 +1,94 @@
 //! `kill -9` at random points of a running load: nothing acknowledged is lost, and usage equals the recount.
 //!
-//! A lone cell on SQLite is put under a load of starts, signals, workflow tasks and activities, and killed again and
-//! again. Everything that it ever acknowledged must be in the histories afterwards, signals exactly once; the usage
-//! that it wrote must be what the metering rules give for those histories.
+//! A lone cell on SQLite is put under a load of every kind of call, whose every workflow has an activity that may be
+//! retried, a timer, a signal, and perhaps a child and an activity with a single attempt. It is killed again and again, while
+//! its shards take checkpoints. Everything that it ever acknowledged must be in the histories afterwards, signals exactly once; the
+//! usage that it wrote must be what the metering rules give for those histories, and their bytes.
+//!
+//! `ATOLL_SEED` repeats the points of the load at which the cell is killed.
 
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod acknowledged;
 mod cell;
+mod check;
 mod load;
+mod script;
 mod usage;
+mod workers;
 
-use atoll_api::temporal::api::enums::v1::EventType;
-use atoll_api::temporal::api::history::v1::HistoryEvent;
-use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use acknowledged::Kind;
 use cell::Cell;
-use load::{Acknowledged, Load};
-use rand::Rng;
+use load::Load;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use std::time::Duration;
 
 /// How often the cell is killed.
 const KILLS: usize = 20;
+/// Kills before which a checkpoint must have got ahead since the kill before.
+const KILLS_BEHIND_A_CHECKPOINT: usize = 5;
 /// Tells *hung* from *works*.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many calls of each kind must be acknowledged for the run to have been a load. Kills are drawn by progress, not
+/// by time, so that a slow machine gets there too.
+const FLOORS: [(Kind, usize); 8] = [
+    (Kind::Start, 100),
+    (Kind::Signal, 60),
+    (Kind::WorkflowTask, 120),
+    (Kind::Completion, 60),
+    (Kind::Activity, 60),
+    (Kind::FailedAttempt, 15),
+    (Kind::LongPoll, 60),
+    (Kind::Query, 10),
+];
+/// How many of what nobody acknowledges to a caller must have happened.
+const HAPPENED: check::Happened = check::Happened { timers: 60, children: 15, retries: 15 };
 
 #[tokio::test(flavor = "current_thread")]
 async fn nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
+    let mut random = StdRng::seed_from_u64(atoll_seed::seed());
     let mut cell = Cell::start();
     let load = Load::start(&cell.address);
+    let (mut checkpointed, mut behind_a_checkpoint) = (0, 0);
     for kill in 1..=KILLS {
         // The point of the load at which it dies is meant to be random.
-        let pause = rand::rng().random_range(20..400);
+        let (calls, pause) = (random.random_range(10..100), random.random_range(0..30));
+        load.progress(calls, PATIENCE).await;
         tokio::time::sleep(Duration::from_millis(pause)).await;
         cell.kill();
-        let acknowledged = load.starts_so_far();
-        println!("kill {kill} after {pause} ms: {acknowledged} starts acknowledged so far");
+        let now = cell.checkpointed().await;
+        behind_a_checkpoint += usize::from(now > checkpointed);
+        checkpointed = now;
+        println!("kill {kill}, {calls} calls and {pause} ms after the last: {}", load.so_far());
         cell.restart();
     }
     let acknowledged = load.finish(PATIENCE).await;
-    assert!(acknowledged.starts.len() > KILLS, "the load was a load: {} starts", acknowledged.starts.len());
     let histories = load::histories(&cell.address, &acknowledged.attempted).await;
-    check(&acknowledged, &histories);
+    let happened = check::all(&acknowledged, &histories);
+    for (kind, floor) in FLOORS {
+        let count = acknowledged.count(kind);
+        assert!(count >= floor, "the load was a load: {count} calls of kind {kind:?} acknowledged");
+    }
+    happened.is_at_least(&HAPPENED);
+    assert!(
+        behind_a_checkpoint >= KILLS_BEHIND_A_CHECKPOINT,
+        "{behind_a_checkpoint} kills with a checkpoint since the last one"
+    );
     cell.stop();
     let found = usage::total(cell.objects());
-    let expected = metering_rules::recount(histories.values().flatten());
-    assert_eq!(found, expected, "usage (left) and the recount of all histories (right)");
-    println!(
-        "{} starts, {} signals, {} completions; usage {found:?}",
-        acknowledged.starts.len(),
-        acknowledged.signals.len(),
-        acknowledged.completions.len()
+    let events = || histories.values().flatten();
+    let mut expected = metering_rules::recount(events());
+    usage::add_queries(&mut expected, &found.actions, &acknowledged);
+    assert_eq!(found.actions, expected, "usage (left) and the recount of all histories (right)");
+    let bytes: i64 = histories.values().map(|history| check::encoded_bytes(history)).sum();
+    assert_eq!(
+        (found.active_bytes, found.retained_bytes),
+        (0, bytes),
+        "bytes of histories that are all closed"
     );
-}
-
-fn check(acknowledged: &Acknowledged, histories: &load::Histories) {
-    for workflow_id in &acknowledged.starts {
-        assert!(histories.contains_key(workflow_id), "the acknowledged start of {workflow_id} is lost");
-    }
-    for (workflow_id, signal) in &acknowledged.signals {
-        let taken = histories[workflow_id].iter().filter(|event| is_signal(event, signal)).count();
-        assert_eq!(taken, 1, "the acknowledged signal {signal} of {workflow_id}");
-    }
-    for workflow_id in &acknowledged.completions {
-        let last = histories[workflow_id].last().map(HistoryEvent::event_type);
-        assert_eq!(last, Some(EventType::WorkflowExecutionCompleted), "completion of {workflow_id}");
-    }
-    for (workflow_id, history) in histories {
-        let contiguous = history.iter().enumerate().all(|(at, event)| event.event_id == at as i64 + 1);
-        assert!(contiguous, "event ids of {workflow_id}");
-    }
-}
-
-fn is_signal(event: &HistoryEvent, name: &str) -> bool {
-    matches!(&event.attributes, Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) if signal.signal_name == name)
+    println!(
+        "{acknowledged}; {happened:?}; {behind_a_checkpoint} kills behind a checkpoint; usage {found:?}"
+    );
 }

@@ -1,14 +1,26 @@
 //! What the cell wrote about its usage.
 
-use atoll_internal_api::usage::v1::ActionType;
+use crate::acknowledged::{Acknowledged, Kind as Call};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
+use atoll_internal_api::usage::v1::{ActionType, StorageClass};
 use metering_rules::Totals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Actions by type over all shards, each log row once: objects of several lives may overlap, and must leave no gap.
-pub fn total(objects: PathBuf) -> Totals {
-    let mut totals = Totals::new();
+/// What all shards wrote.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// Actions by type.
+    pub actions: Totals,
+    /// Bytes of open runs' histories that are left.
+    pub active_bytes: i64,
+    /// Bytes of closed ones.
+    pub retained_bytes: i64,
+}
+
+/// The sums over all shards, each log row once: objects of several lives may overlap, and must leave no gap.
+pub fn total(objects: PathBuf) -> Usage {
+    let mut usage = Usage::default();
     let mut shards: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     let mut files = Vec::new();
     walk(&objects.join("usage"), &mut files);
@@ -29,17 +41,37 @@ pub fn total(objects: PathBuf) -> Totals {
                 object.from_seq
             );
             for positioned in object.entries.iter().filter(|entry| entry.seq >= watermark) {
-                if let Some(Kind::Actions(actions)) =
-                    positioned.entry.as_ref().and_then(|entry| entry.kind.as_ref())
-                {
-                    let action = ActionType::try_from(actions.r#type).expect("a known type");
-                    *totals.entry(action).or_default() += actions.count;
-                }
+                let entry = positioned.entry.as_ref().expect("an entry");
+                usage.add(entry.kind.as_ref().expect("a kind"));
             }
             watermark = watermark.max(object.to_seq);
         }
     }
-    totals
+    usage
+}
+
+impl Usage {
+    fn add(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Actions(actions) => {
+                let action = ActionType::try_from(actions.r#type).expect("a known type");
+                *self.actions.entry(action).or_default() += actions.count;
+            }
+            Kind::Storage(delta) => match delta.class() {
+                StorageClass::Active => self.active_bytes += delta.bytes,
+                StorageClass::Retained => self.retained_bytes += delta.bytes,
+                StorageClass::Unspecified => panic!("storage of no class: {delta:?}"),
+            },
+        }
+    }
+}
+
+/// Queries leave no trace in a history: at least those that were answered are counted, and no more than were asked.
+pub fn add_queries(expected: &mut Totals, found: &Totals, acknowledged: &Acknowledged) {
+    let counted = found.get(&ActionType::QueryWorkflow).copied().unwrap_or_default();
+    let (answered, asked) = (acknowledged.count(Call::Query) as u64, acknowledged.queries_sent as u64);
+    assert!((answered..=asked).contains(&counted), "{counted} queries of {asked}, {answered} answered");
+    expected.insert(ActionType::QueryWorkflow, counted);
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

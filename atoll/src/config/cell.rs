@@ -31,6 +31,9 @@ pub(crate) struct CellConfig {
     pub(crate) usage_interval_seconds: u64,
     /// Shards of a new database; without one the database engine's default.
     pub(crate) shard_count: Option<u32>,
+    /// Bytes of a shard's log that make it write what changed to its rows, and trim the log. Fewer make a restart
+    /// faster, more make writing cheaper.
+    pub(crate) checkpoint_log_bytes: Option<u64>,
     /// How far the clock is shifted, for development only: `40d`.
     pub(crate) time_offset: Option<String>,
     /// Seconds that calls in flight get to end when the process stops.
@@ -57,6 +60,7 @@ impl Default for CellConfig {
             objects: None,
             usage_interval_seconds: 60,
             shard_count: None,
+            checkpoint_log_bytes: None,
             time_offset: None,
             drain_seconds: default_drain(),
             admin: None,

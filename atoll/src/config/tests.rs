@@ -37,6 +37,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         admin: Some(AdminConfig { listen, token: "text".into() }),
         auth: AuthMode::Keys,
         namespaces: vec![NamespaceConfig::named("orders")],
+        checkpoint_log_bytes: Some(1 << 20),
         dynamic: [("frontend.rps".to_owned(), serde_json::json!(5))].into(),
         ..CellConfig::default()
     });

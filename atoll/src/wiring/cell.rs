@@ -10,13 +10,15 @@ use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_rpc::{Metrics, wire_time};
 use cell_frontend::DynamicConfig;
 use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
-
 use tokio_util::sync::CancellationToken;
 
 use super::stores::{Database, OpenStores};
 use crate::config::{AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
+
+/// Least of a shard's log between two checkpoints: fewer bytes make it do little else.
+const LEAST_LOG_BYTES: u64 = 64 << 10;
 
 /// A cell that serves, with the databases under it.
 pub(crate) struct RunningCell {
@@ -119,6 +121,12 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
     let mut shards = cell_shard::ShardConfig { node: config.cell_id.clone(), ..Default::default() };
     if let Some(count) = config.shard_count {
         shards.shard_count = count;
+    }
+    if let Some(bytes) = config.checkpoint_log_bytes {
+        if bytes < LEAST_LOG_BYTES {
+            bail!("checkpoint_log_bytes is {bytes}: at least {LEAST_LOG_BYTES} are needed");
+        }
+        shards.tail_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     }
     Ok(cell_node::CellConfig {
         cell_id: config.cell_id.clone(),
