@@ -137,12 +137,11 @@ async fn calls(
     let mut clock = tokio::time::interval(NEIGHBOUR_EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut meanwhile = std::pin::pin!(meanwhile);
-    let mut number = 0u32;
     loop {
         let call = async {
             clock.tick().await;
             let begun = Instant::now();
-            start(client, &args.neighbour, format!("neighbour-{number}-{}", uuid::Uuid::new_v4()))
+            start(client, &args.neighbour, format!("neighbour-{}", uuid::Uuid::new_v4()))
                 .await
                 .map(|()| begun)
         };
@@ -156,7 +155,6 @@ async fn calls(
         if ended {
             return Ok((latencies, resident));
         }
-        number += 1;
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cpu::resident_bytes;
 use anyhow::{Context, Result, bail, ensure};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_secret::Secret;
 use std::fmt;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -30,7 +31,7 @@ pub struct ParkedArgs {
     pub namespace: String,
     /// API key, sent as bearer token.
     #[arg(long, env = "ATOLL_API_KEY", hide_env_values = true)]
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
     /// Polls to park.
     #[arg(long, default_value_t = 100_000)]
     pub polls: usize,
@@ -61,8 +62,7 @@ impl fmt::Display for ParkedReport {
 /// Parks the polls, waits until the server's memory has settled, and lets go of them. Fails where a poll is refused.
 pub async fn run(args: ParkedArgs) -> Result<ParkedReport> {
     let connections = args.polls.div_ceil(POLLS_PER_CONNECTION);
-    let client =
-        Client::connect(&args.address, &args.namespace, args.api_key.as_deref(), connections).await?;
+    let client = Client::connect(&args.address, &args.namespace, args.api_key.as_ref(), connections).await?;
     let resident = || resident_bytes(args.pid).context("the server's process is gone");
     let before = resident()?;
     let mut polls = JoinSet::new();

@@ -5,7 +5,7 @@ use crate::world::{Fate, Weather, World};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cell_store::{
-    Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
+    Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow,
     MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore, StoreError,
     StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
