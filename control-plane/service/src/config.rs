@@ -153,7 +153,7 @@ mod tests {
             region: region.to_owned(),
             frontend: "127.0.0.1:1".to_owned(),
             admin: "127.0.0.1:2".to_owned(),
-            token: "t".to_owned(),
+            token: "t".into(),
             capacity: 1,
         }
     }

@@ -145,7 +145,7 @@ impl World {
                 region: "local".to_owned(),
                 frontend: "127.0.0.1:7299".to_owned(),
                 admin: cell.local_addr().to_string(),
-                token: CELL_TOKEN.to_owned(),
+                token: CELL_TOKEN.into(),
                 capacity: 10,
             }],
             reconcile: ReconcileConfig { interval_ms: 10, ..ReconcileConfig::default() },
