@@ -46,6 +46,7 @@ async def main() -> None:
             result = await client.execute_workflow(
                 HelloWorkflow.run, "world", id=f"{task_queue}-{number}", task_queue=task_queue
             )
+            assert result == "Hello, world!", result
             print(f"{result} in {time.perf_counter() - began:.3f} s")
 
 
