@@ -153,7 +153,7 @@ impl Load {
 
 async fn begin_workflows(shared: Arc<Shared>, starter: usize) {
     let mut begun = tokio::task::JoinSet::new();
-    for number in 0.. {
+    for number in 0_u64.. {
         let room = Arc::clone(&shared.open).acquire_owned();
         let Some(room) = shared.enough.run_until_cancelled(room).await else { break };
         let room = room.expect("never closed");
@@ -162,7 +162,7 @@ async fn begin_workflows(shared: Arc<Shared>, starter: usize) {
             let shared = Arc::clone(&shared);
             begun.spawn(async move {
                 signal(&shared, &workflow_id).await;
-                if number % QUERIED == 0 {
+                if number.is_multiple_of(QUERIED) {
                     query(&shared, &workflow_id).await;
                 }
                 see_the_end(&shared, &workflow_id).await;

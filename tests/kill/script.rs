@@ -40,8 +40,8 @@ impl Script {
         let is_child = workflow_id.ends_with(CHILD);
         Self {
             is_child,
-            is_large: number % 8 == 0,
-            is_retried: number % 3 == 0,
+            is_large: number.is_multiple_of(8),
+            is_retried: number.is_multiple_of(3),
             has_child: !is_child && number % 4 == 1,
             has_once: !is_child && number % 5 == 2,
         }
