@@ -1,8 +1,9 @@
 """A schedule's life with the ordinary SDK client and a worker.
 
-    python schedule_story.py [--address HOST:PORT] [--namespace NS] [--api-key KEY]
+    python schedule_story.py [--phase begin|finish --schedule-id ID] [--address HOST:PORT] [--namespace NS] [--api-key KEY]
 
-Makes one that acts every second, watches it act, pauses, triggers, backfills, updates, lists and deletes it.
+Makes one that acts every second, watches it act, pauses, triggers, backfills, updates, lists and deletes it. With
+`--phase` only up to the pause, or only what comes after it: the server may be another process by then.
 """
 
 import argparse
@@ -68,8 +69,8 @@ async def listed(client: Client, schedule_id: str) -> bool:
     return any([it.id == schedule_id async for it in await client.list_schedules()])
 
 
-async def run(client: Client, schedule_id: str, task_queue: str) -> None:
-    """Lead one schedule through its life."""
+async def begin(client: Client, schedule_id: str, task_queue: str) -> None:
+    """Make a schedule, watch it act, and pause it."""
     action = ScheduleActionStartWorkflow(
         CountWorkflow.run, id=f"{schedule_id}-run", task_queue=task_queue
     )
@@ -93,12 +94,22 @@ async def run(client: Client, schedule_id: str, task_queue: str) -> None:
     first = described.info.recent_actions[0].action.workflow_id
     assert first.startswith(f"{schedule_id}-run-20") and first.endswith("Z"), first
 
-    async def paused(wanted: bool) -> bool:
-        return (await handle.describe()).schedule.state.paused == wanted
-
     await handle.pause(note="enough")
-    await until("the pause", lambda: paused(True))
+    await until("the pause", lambda: paused(handle, True))
     assert (await handle.describe()).schedule.state.note == "enough"
+
+
+async def paused(handle: ScheduleHandle, wanted: bool) -> bool:
+    """Whether it is paused, or is not, as wanted."""
+    return (await handle.describe()).schedule.state.paused == wanted
+
+
+async def finish(client: Client, schedule_id: str) -> None:
+    """Lead the schedule from its pause to its end."""
+    handle = client.get_schedule_handle(schedule_id)
+    described = await handle.describe()
+    assert described.schedule.state.paused and described.schedule.state.note == "enough"
+    assert await described.memo_value("kept") == "yes"
 
     async def idle() -> bool:
         return not (await handle.describe()).info.running_actions
@@ -128,7 +139,7 @@ async def run(client: Client, schedule_id: str, task_queue: str) -> None:
 
     await handle.update(change)
     await handle.unpause()
-    await until("the end of the pause", lambda: paused(False))
+    await until("the end of the pause", lambda: paused(handle, False))
     described = await handle.describe()
     assert all(at.hour == 12 for at in described.info.next_action_times)
     assert described.schedule.spec.calendars[0].hour[0].start == 12
@@ -150,12 +161,17 @@ async def run(client: Client, schedule_id: str, task_queue: str) -> None:
 async def main() -> None:
     """Connect, run a worker, lead a schedule through its life."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--phase", choices=["begin", "finish"])
+    parser.add_argument("--schedule-id", default=f"schedule-{uuid.uuid4().hex}")
     add_connection_arguments(parser)
     args = parser.parse_args()
     client = await connect(args)
-    name = f"schedule-{uuid.uuid4().hex}"
+    name = args.schedule_id
     async with Worker(client, task_queue=name, workflows=[CountWorkflow]):
-        await run(client, name, name)
+        if args.phase != "finish":
+            await begin(client, name, name)
+        if args.phase != "begin":
+            await finish(client, name)
     print("OK")
 
 
