@@ -93,7 +93,11 @@ async fn the_port_gets_a_canonical_spec_and_typed_attributes() {
     let spec = schedule.spec.unwrap();
     assert_eq!((spec.cron_string.len(), spec.calendar.len(), spec.structured_calendar.len()), (0, 0, 2));
     let days = &spec.structured_calendar[1].day_of_week;
-    assert_eq!(days.as_slice(), [Range { start: 1, end: 5, step: 1 }]);
+    assert_eq!(
+        days.as_slice(),
+        [Range { start: 1, end: 5, step: 0 }],
+        "steps are filled in where it is shown"
+    );
     let Some(Action::StartWorkflow(start)) = schedule.action.unwrap().action else { panic!("a start") };
     assert_eq!(typed(start.search_attributes, "BuildIds"), "KeywordList");
     assert_eq!(start.task_queue.unwrap().kind, 1, "a normal queue");
