@@ -3,5 +3,6 @@
 mod dev;
 mod golden;
 mod readme;
+mod schedules;
 mod start_dev;
 mod support;

@@ -1,6 +1,6 @@
 """Dump what a server answers to calls on schedules, normalised, as one JSON file.
 
-    python schedule_answers.py OUTPUT_FILE [--golden FILE] [--address HOST:PORT]
+    python schedule_answers.py OUTPUT_FILE [--golden FILE] [--address HOST:PORT] [--namespace NS] [--api-key KEY]
 
 With `--golden` the result is also compared with an earlier one: every difference is
 printed and the exit code is 1 if there is one.
