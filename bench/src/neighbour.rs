@@ -89,8 +89,8 @@ pub async fn run(args: NeighbourArgs) -> Result<NeighbourReport> {
     let neighbour = Client::connect(&args.address, &args.neighbour, None, 1).await?;
     let (alone, _) = calls(&neighbour, &args, tokio::time::sleep(ALONE)).await?;
     let mut tasks = Vec::new();
-    for index in 0..args.answers {
-        tasks.push(large_answer(&client, &args, index).await?);
+    for _ in 0..args.answers {
+        tasks.push(large_answer(&client, &args).await?);
     }
     let answer_bytes = prost::Message::encoded_len(&tasks[0]);
     let pause = Duration::from_secs_f64(args.seconds / f64::from(args.answers.max(1)));
@@ -141,9 +141,7 @@ async fn calls(
         let call = async {
             clock.tick().await;
             let begun = Instant::now();
-            start(client, &args.neighbour, format!("neighbour-{}", uuid::Uuid::new_v4()))
-                .await
-                .map(|()| begun)
+            start(client, &args.neighbour, unique("neighbour")).await.map(|()| begun)
         };
         let mut call = std::pin::pin!(call);
         let (begun, ended) = tokio::select! {
@@ -178,9 +176,8 @@ async fn start(client: &Client, namespace: &str, workflow_id: String) -> Result<
 async fn large_answer(
     client: &Client,
     args: &NeighbourArgs,
-    index: u32,
 ) -> Result<wf::RespondWorkflowTaskCompletedRequest> {
-    start(client, &args.namespace, format!("large-{index}-{}", uuid::Uuid::new_v4())).await?;
+    start(client, &args.namespace, unique("large")).await?;
     let poll = wf::PollWorkflowTaskQueueRequest {
         namespace: args.namespace.clone(),
         task_queue: Some(queue()),
@@ -206,6 +203,12 @@ async fn large_answer(
         namespace: args.namespace.clone(),
         ..Default::default()
     })
+}
+
+/// An id that no earlier run used.
+#[allow(clippy::disallowed_methods, reason = "each run's ids are to be new")]
+fn unique(name: &str) -> String {
+    format!("{name}-{}", uuid::Uuid::new_v4())
 }
 
 fn queue() -> TaskQueue {

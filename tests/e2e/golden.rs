@@ -65,21 +65,24 @@ const RESTARTED: &[&str] = &[
     "workflow_retry",
 ];
 
+/// Answers to single calls.
+const ANSWERS: [&str; 2] = ["probe.json", "schedules.json"];
+
 /// Scenarios that run side by side: as many as leave the machine room to keep to the second in which each is timed.
 const AT_ONCE: &str = "6";
 
-/// Compares all histories, and these files of answers, in a setting that `tests/python/difference.py` knows.
-fn compare(setting: &str, answers: &[&str], target: &[&str]) {
+/// Compares all histories and answers in a setting that `tests/python/difference.py` knows.
+fn compare(setting: &str, target: &[&str]) {
     let mut compare = python::program("compare.py");
     compare.args(["--setting", setting, "--at-once", AT_ONCE, "--only"]).args(BUILT);
-    compare.arg("--answers").args(answers).args(target);
+    compare.arg("--answers").args(ANSWERS).args(target);
     print!("{}", python::output_of(&mut compare));
 }
 
 #[test]
 fn histories_and_answers_are_those_of_the_original_in_memory() {
     let server = DevServer::start(&[]);
-    compare("memory", &["probe.json"], &["--address", &server.address]);
+    compare("memory", &["--address", &server.address]);
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn histories_and_answers_are_those_of_the_original_on_a_file() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let file = folder.path().join("cell.db").display().to_string();
     let server = DevServer::start(&["--db-filename", &file]);
-    compare("file", &["probe.json"], &["--address", &server.address]);
+    compare("file", &["--address", &server.address]);
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn histories_and_answers_are_those_of_the_original_through_the_gateway_with_a_ke
     let namespace = cloud.create_namespace("golden");
     let (address, key) = (cloud.field("gateway_address"), cloud.field("api_key"));
     let target = ["--address", address, "--namespace", &namespace, "--api-key", key];
-    compare("cloud", &["probe.json"], &target);
+    compare("cloud", &target);
 }
 
 #[test]

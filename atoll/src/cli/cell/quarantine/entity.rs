@@ -127,7 +127,7 @@ mod tests {
             (true, EntityArgs { namespace_id: Some(Uuid::from_u128(1)), ..any.clone() }),
             (false, EntityArgs { namespace_id: Some(Uuid::from_u128(2)), ..any.clone() }),
             (true, EntityArgs { kind: Some(2), ..any.clone() }),
-            (false, EntityArgs { kind: Some(1), ..any.clone() }),
+            (false, EntityArgs { kind: Some(1), ..any }),
         ] {
             assert_eq!(args.means(&entity), right, "{args:?}");
         }
