@@ -24,7 +24,7 @@ async fn a_creation_is_fulfilled_only_when_its_cell_takes_the_keys_that_an_earli
     let pushing = tokio::spawn({
         let cloud = Arc::clone(&cloud);
         async move {
-            let target = cells::get(&mut *cloud.activities.store.read().await.unwrap(), "a").await;
+            let target = cells::get(&mut cloud.activities.store.read().await.unwrap(), "a").await;
             cloud.activities.push_keys_to(&target.unwrap().unwrap()).await
         }
     });
