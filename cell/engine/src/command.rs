@@ -30,9 +30,25 @@ pub trait Command: Send + Sync {
         Self::Family::needs(at, memory)
     }
 
+    /// Who is behind it: what it may have of the last of the memory.
+    fn origin(&self) -> Origin {
+        Origin::Worker
+    }
+
     /// Decides. Nothing has changed yet when this returns: the caller applies the transitions and
     /// appends them, all or none.
     fn decide(self, view: ViewOf<'_, Self>, context: &mut Context<'_>) -> Decision<Self::Reply>;
+}
+
+/// Who is behind a command, or a look at an entity. Where memory is short clients are refused first, then workers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Somebody who would add to what is there, or wants to read.
+    Client,
+    /// Work that runs: a worker's call, and what ends a run.
+    Worker,
+    /// The cell itself: a wake-up, a message between entities. Is never refused: so entities come to rest.
+    Cell,
 }
 
 /// What a command may use besides the view.

@@ -132,6 +132,16 @@ impl Entity for CurrentRun {
         EntityCheckpoint::whole(self.snapshot())
     }
 
+    fn held_bytes(&self) -> usize {
+        // Two run ids, and what they are slices of.
+        const IDS: usize = 192;
+        IDS + self.record.start_request_id.len() + self.taken.capacity() * ID_BYTES
+    }
+
+    fn is_cold(&self) -> bool {
+        self.status() != WorkflowExecutionStatus::Running
+    }
+
     fn current_run(&self) -> Option<Uuid> {
         Some(self.run_id())
     }

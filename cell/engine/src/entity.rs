@@ -71,6 +71,16 @@ pub trait Entity: Any + Send + Sync {
         self.closed() && self.wake().is_none() && self.effects().is_empty()
     }
 
+    /// Bytes of memory that it takes beside itself: an estimate that follows every step without looking at all of it.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    /// Whether hardly anybody is likely to ask for it again: it is let go of before others.
+    fn is_cold(&self) -> bool {
+        self.closed()
+    }
+
     /// Bytes that storage is billed by.
     fn billed_bytes(&self) -> u64 {
         0

@@ -72,7 +72,7 @@ mod transition;
 mod visibility;
 
 pub use batches::begins_batch;
-pub use command::{AddressOf, Command, Context, Decision, NamespaceConfig, Release, ViewOf};
+pub use command::{AddressOf, Command, Context, Decision, NamespaceConfig, Origin, Release, ViewOf};
 pub use current_run::CurrentRun;
 pub use describe::Description;
 pub use effect::*;

@@ -27,6 +27,9 @@ pub struct Limits {
     pub history_events: i64,
     /// History bytes above which a run is terminated.
     pub history_bytes: u64,
+    /// Bytes of mutable state above which a run is terminated: what is pending without inputs, what waits, memo and search
+    /// attributes.
+    pub state_bytes: usize,
     /// Least time from the begin of a run to that of the one that it continues as, nanoseconds.
     pub continue_as_new_interval_nanos: i64,
     /// One payload field, bytes.
@@ -61,6 +64,7 @@ impl Default for Limits {
             suggest_continue_bytes: 4 << 20,
             history_events: 51_200,
             history_bytes: 50 << 20,
+            state_bytes: 8 << 20,
             continue_as_new_interval_nanos: SECOND,
             blob: 2 << 20,
             workflow_task_timeout_nanos: 10 * SECOND,

@@ -15,6 +15,7 @@ mod listeners;
 mod pending;
 mod priority;
 mod request_ids;
+mod sizes;
 mod snapshot;
 mod workflow_task;
 
@@ -40,6 +41,7 @@ use chunks::{Changed, Rows};
 use collections::Collections;
 use deadlines::Deadlines;
 use request_ids::RequestIds;
+use sizes::Size;
 use uuid::Uuid;
 
 /// One run of a workflow: everything that its history and the changes between events made of it.
@@ -55,8 +57,12 @@ pub struct Run {
     pub(crate) deadlines: Deadlines,
     /// Whether memo, search attributes or the closing event changed.
     fields_changed: Changed,
+    /// Whether what is kept of the first event changed.
+    started_changed: Changed,
     /// Chunks in the store.
     rows: Rows,
+    /// Of all that is neither pending nor waiting.
+    own_size: Size,
 }
 
 impl Run {
@@ -72,7 +78,9 @@ impl Run {
             request_ids: RequestIds::default(),
             deadlines: Deadlines::default(),
             fields_changed: Changed::default(),
+            started_changed: Changed::default(),
             rows: Rows::default(),
+            own_size: Size::default(),
         }
     }
 
@@ -128,7 +136,7 @@ impl Run {
         Uuid::parse_str(&self.started().first_execution_run_id).unwrap_or(self.key.run_id)
     }
 
-    /// Encoded closing event, for the parent and for reads of the result.
+    /// Encoded closing event, for the parent; empty where nobody is to be told of it (any more).
     pub fn close_event(&self) -> Option<&Bytes> {
         self.closed().then_some(&self.info.close_event)
     }

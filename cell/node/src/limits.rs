@@ -24,6 +24,7 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
             .map_or(default.suggest_continue_bytes, |bytes| bytes as u64),
         history_events: count(set.history_events, default.history_events),
         history_bytes: set.history_bytes.map_or(default.history_bytes, |bytes| bytes as u64),
+        state_bytes: set.state_bytes.unwrap_or(default.state_bytes),
         blob: config.blob_bytes,
         ..default
     }

@@ -1,7 +1,7 @@
 //! An outbound effect could not be carried out: it waits.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
@@ -21,6 +21,10 @@ impl From<Undelivered> for EffectFailed {
 impl Command for EffectFailed {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());

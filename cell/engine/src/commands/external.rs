@@ -1,7 +1,7 @@
 //! What came of signals and cancel requests to other workflows, told to their sender.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 use atoll_api::temporal::api::enums::v1::{
@@ -24,6 +24,10 @@ pub struct RecordExternalSignal {
 impl Command for RecordExternalSignal {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.open());
@@ -83,6 +87,10 @@ pub struct RecordExternalCancel {
 impl Command for RecordExternalCancel {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.open());

@@ -1,7 +1,7 @@
 //! A child closed: its parent is told.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::effect::ChainEnded;
 use crate::family::{View, Workflows};
@@ -54,6 +54,10 @@ impl From<ChainEnded> for RecordChildClosed {
 impl Command for RecordChildClosed {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.open());

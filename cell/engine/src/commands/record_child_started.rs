@@ -1,7 +1,7 @@
 //! Messages about a child's start, to its parent.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
@@ -29,6 +29,10 @@ pub struct RecordChildStarted {
 impl Command for RecordChildStarted {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
@@ -93,6 +97,10 @@ impl Command for RecordStartChildFailed {
     type Family = Workflows;
     type Reply = ();
 
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
+
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());
         let Some(child) = unstarted(run, self.initiated_event_id) else { return Decision::unchanged(()) };
@@ -131,6 +139,10 @@ pub struct RecordChildReleased {
 impl Command for RecordChildReleased {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());

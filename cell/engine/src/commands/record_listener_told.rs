@@ -1,7 +1,7 @@
 //! Somebody who waits for the end of a chain knows it.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
@@ -14,6 +14,10 @@ pub struct RecordListenerTold(pub u32);
 impl Command for RecordListenerTold {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());

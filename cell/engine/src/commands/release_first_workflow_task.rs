@@ -1,7 +1,7 @@
 //! A child may go on: its parent has recorded its start.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
@@ -14,6 +14,10 @@ pub struct ReleaseFirstWorkflowTask;
 impl Command for ReleaseFirstWorkflowTask {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.existing());

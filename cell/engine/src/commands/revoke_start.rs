@@ -1,7 +1,7 @@
 //! A started task never reached its worker: it waits again.
 
 use super::find::{ActivityRef, TaskRef, found};
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
@@ -17,6 +17,10 @@ pub struct RevokeWorkflowTaskStart(pub TaskRef);
 impl Command for RevokeWorkflowTaskStart {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let (run, task) = found!(view.started_task(self.0));
@@ -37,6 +41,10 @@ pub struct RevokeActivityStart(pub ActivityRef);
 impl Command for RevokeActivityStart {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let (run, activity) = found!(view.activity(&self.0));

@@ -1,6 +1,6 @@
 //! Who sends a message of one workflow to another, and what keeps a message from being taken twice.
 
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::current_run::CurrentRun;
 use crate::family::{Target, View, Workflows};
 use crate::memory::{Memory, Needs};
@@ -59,6 +59,10 @@ impl Command for ForgetMessage {
     /// The record alone.
     fn needs(&self, at: &Target, memory: Memory<'_>) -> Result<(), Needs> {
         memory.need::<CurrentRun>(&at.record()).map(drop)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
     }
 
     fn decide(self, view: View<'_>, _: &mut Context<'_>) -> Decision<()> {

@@ -2,7 +2,7 @@
 
 use super::signal_workflow::SignalWorkflow;
 use super::start_workflow::{StartReply, StartWorkflow};
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::family::{View, Workflows};
 use atoll_api::temporal::api::enums::v1::WorkflowIdConflictPolicy as Conflict;
 
@@ -21,6 +21,10 @@ impl Command for SignalWithStart {
     type Family = Workflows;
     /// `started` says whether this started the run.
     type Reply = StartReply;
+
+    fn origin(&self) -> Origin {
+        Origin::Client
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {
         let terminates = self.start.id_conflict_policy == Conflict::TerminateExisting as i32;

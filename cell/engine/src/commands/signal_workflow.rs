@@ -2,7 +2,7 @@
 
 use super::find::found;
 use super::sender::Sender;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::{Draft, Extras};
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
@@ -38,6 +38,10 @@ pub struct SignalWorkflow {
 impl Command for SignalWorkflow {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        if self.sender.is_some() { Origin::Cell } else { Origin::Client }
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         if self.sender.as_ref().is_some_and(|sender| sender.was_heard(view)) {

@@ -1,7 +1,7 @@
 //! `StartWorkflowExecution`, by a client or by a parent.
 
 use super::signal_workflow::SignalWorkflow;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::current_run::CurrentRun;
 use crate::draft::{Birth, Draft, Extras};
 use crate::family::{Family, Target, View, Workflows};
@@ -125,6 +125,10 @@ impl Command for StartWorkflow {
             Some(current) if self.looks_at_run(current) => Workflows::needs(at, memory),
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn origin(&self) -> Origin {
+        if self.parent.is_some() { Origin::Cell } else { Origin::Client }
     }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {

@@ -1,7 +1,7 @@
 //! Something may be due: timers, timeouts, retries.
 
 use super::activity_closing;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::{Draft, Extras, Retried, TaskEnd};
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
@@ -36,6 +36,10 @@ impl From<Woken> for Wake {
 impl Command for Wake {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let Some(run) = view.run else { return Decision::unchanged(()) };

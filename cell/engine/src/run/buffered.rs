@@ -12,17 +12,31 @@ const BUCKET_EVENTS: usize = 8;
 pub(crate) struct Buffered {
     events: Vec<Bytes>,
     changed: Changed,
+    /// Of all events.
+    length: usize,
 }
 
 impl Buffered {
     pub(super) fn push(&mut self, event: Bytes) {
         self.changed.note((self.events.len() / BUCKET_EVENTS) as i64);
+        self.length += event.len();
         self.events.push(event);
+    }
+
+    /// Bytes of the events.
+    pub(super) fn bytes(&self) -> usize {
+        self.length
+    }
+
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.events.shrink_to_fit();
     }
 
     pub(super) fn clear(&mut self) {
         self.buckets().for_each(|bucket| self.changed.note(bucket));
         self.events.clear();
+        self.length = 0;
     }
 
     /// What a bucket holds.

@@ -96,6 +96,7 @@ impl Run {
     /// What changed since the last checkpoint has to be written.
     fn doubt_changes(&mut self) {
         for (part, changed) in [
+            (Part::Started, self.started_changed.take(true)),
             (Part::Fields, self.fields_changed.take(true)),
             (Part::RequestIds, self.request_ids.changed().take(true)),
             (Part::Buffered, self.buffered.changed().take(true)),
@@ -117,7 +118,12 @@ impl Run {
 
     /// Forgets what has changed; from now on changes are noted, or not.
     pub(super) fn take_changes(&mut self, on: bool) {
-        let own = [&mut self.fields_changed, self.request_ids.changed(), self.buffered.changed()];
+        let own = [
+            &mut self.started_changed,
+            &mut self.fields_changed,
+            self.request_ids.changed(),
+            self.buffered.changed(),
+        ];
         own.into_iter().for_each(|changed| drop(changed.take(on)));
         self.pending.all_mut().for_each(|collection| drop(collection.take_changes(on)));
     }

@@ -17,7 +17,7 @@ const SHARED_ATTRIBUTES_BYTES: usize = 1 << 10;
 /// What a chunk is a part of. The numbers are stored; parts are put together in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Part {
-    /// Attributes of the first event, with the run's input: one chunk, written once.
+    /// Attributes of the first event, with the run's input: one chunk, written once, and again when the run closes.
     Started,
     /// Memo, search attributes and the closing event: one chunk.
     Fields,

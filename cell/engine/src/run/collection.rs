@@ -6,6 +6,7 @@ use super::apply::Touched;
 use super::chunks::is_large;
 use super::collections::PendingKind;
 use super::deadlines::{Deadlines, Due};
+use super::sizes::Size;
 use crate::describe::Description;
 use crate::effect::{Effect, EffectKind};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -36,7 +37,7 @@ pub(crate) enum Wants {
 }
 
 /// Something that is pending in a run: the state of one activity, timer, child, ..., as it is stored.
-pub(crate) trait Item: Clone {
+pub(crate) trait Item: Clone + Message {
     /// Which collection it belongs to.
     const KIND: PendingKind;
     /// What items of this kind want done.
@@ -128,6 +129,11 @@ pub(crate) struct Beside<'a> {
 pub(super) trait Collection {
     fn kind(&self) -> PendingKind;
     fn is_empty(&self) -> bool;
+    /// How large all of it is.
+    fn size(&self) -> Size;
+    /// What an event that is about this collection changes of what is counted of it, where what it begins counts so much;
+    /// `None` where it is not about it.
+    fn growth(&self, event: &Attributes, begun: usize) -> Option<isize>;
 
     /// Takes an event in. Whether it is about this collection.
     fn fold(&mut self, event: &HistoryEvent, at_ns: i64, beside: &mut Beside<'_>) -> bool;

@@ -70,6 +70,10 @@ impl Entity for Run {
         self.closed() && self.wake().is_none() && self.effects().next().is_none()
     }
 
+    fn held_bytes(&self) -> usize {
+        self.held_bytes()
+    }
+
     fn billed_bytes(&self) -> u64 {
         self.billed_bytes()
     }

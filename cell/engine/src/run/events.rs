@@ -68,11 +68,13 @@ impl Run {
                 let fields = a.search_attributes.iter().flat_map(|s| &s.indexed_fields);
                 self.fields_changed.note(0);
                 merge(&mut self.info.search_attributes, fields);
+                self.measure();
                 touched.visibility = true;
             }
             Attributes::WorkflowPropertiesModifiedEventAttributes(a) => {
                 self.fields_changed.note(0);
                 merge(&mut self.info.memo, a.upserted_memo.iter().flat_map(|memo| &memo.fields));
+                self.measure();
                 touched.visibility = true;
             }
             _ => {
@@ -98,6 +100,7 @@ impl Run {
         let fields = started.search_attributes.iter().flat_map(|s| &s.indexed_fields);
         merge(&mut self.info.search_attributes, fields);
         self.start_deadlines();
+        self.measure();
         touched.visibility = true;
     }
 
@@ -163,6 +166,7 @@ impl Run {
         self.deadlines.clear();
         let mut beside = self.deadlines.beside(touched);
         self.pending.all_mut().for_each(|collection| collection.close(&mut beside));
+        self.shrink();
         self.touch_listeners(touched);
         touched.visibility = true;
     }

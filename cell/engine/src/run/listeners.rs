@@ -48,6 +48,11 @@ impl Run {
         self.info.listeners.get(number as usize).is_none_or(|held| held.told)
     }
 
+    /// Whether how the chain ended is still to be told to somebody: the last run of the chain tells.
+    pub(super) fn has_somebody_to_tell(&self) -> bool {
+        self.info.successor_run_id.is_empty() && self.info.listeners.iter().any(|held| !held.told)
+    }
+
     /// How often telling a listener was tried.
     pub(super) fn listener_attempt(&self, number: u32) -> i32 {
         self.info.listeners.get(number as usize).map_or(0, |held| held.attempt)
@@ -98,6 +103,7 @@ impl Run {
             held.told = true;
         }
         self.back_off_listener(number, 0, 0, touched);
+        self.shrink();
     }
 
     /// Telling a listener waits, or (with no moment given) is to be done.

@@ -5,6 +5,7 @@ use super::chunks::{Changed, bucket_of, ids_of};
 use super::collection::{Beside, Collection, Item, Touch, Wants};
 use super::collections::PendingKind;
 use super::deadlines::Due;
+use super::sizes::Size;
 use crate::describe::Description;
 use crate::effect::{Effect, EffectKey};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -23,6 +24,7 @@ pub(crate) struct Pending<T> {
     /// Items that may want a message sent, kept apart so that nothing scans all of them.
     busy: BTreeSet<i64>,
     changed: Changed,
+    size: Size,
 }
 
 impl<T> Default for Pending<T> {
@@ -32,6 +34,7 @@ impl<T> Default for Pending<T> {
             names: HashMap::new(),
             busy: BTreeSet::new(),
             changed: Changed::default(),
+            size: Size::default(),
         }
     }
 }
@@ -84,6 +87,7 @@ impl<T: Item> Pending<T> {
         let id = item.id();
         self.changed.note(bucket_of(id));
         enter(&mut self.names, &mut self.busy, &item, beside);
+        self.size.add(Size::of(&item));
         self.items.insert(id, item);
     }
 
@@ -93,7 +97,9 @@ impl<T: Item> Pending<T> {
         self.changed.note(bucket_of(id));
         let item = self.items.get_mut(&id).expect("what changes is pending");
         item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
+        self.size.sub(Size::of(item));
         change(item);
+        self.size.add(Size::of(item));
         index(&mut self.busy, item, beside);
     }
 
@@ -102,6 +108,7 @@ impl<T: Item> Pending<T> {
         visit();
         self.changed.note(bucket_of(id));
         let Some(item) = self.items.remove(&id) else { return };
+        self.size.sub(Size::of(&item));
         item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
         self.busy.remove(&id);
         // Another one may have taken the name over while this one's end waited.
@@ -160,6 +167,18 @@ impl<T: Item> Collection for Pending<T> {
         self.items.is_empty()
     }
 
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn growth(&self, event: &Attributes, begun: usize) -> Option<isize> {
+        Some(match T::touch(event)? {
+            Touch::Begins => begun as isize,
+            Touch::Changes(_) => 0,
+            Touch::Ends(id) => self.items.get(&id).map_or(0, |item| -(Size::of(item).counted as isize)),
+        })
+    }
+
     fn fold(&mut self, event: &HistoryEvent, at_ns: i64, beside: &mut Beside<'_>) -> bool {
         let Some(attributes) = &event.attributes else { return false };
         match T::touch(attributes) {
@@ -186,14 +205,16 @@ impl<T: Item> Collection for Pending<T> {
 
     fn close(&mut self, beside: &mut Beside<'_>) {
         let first_event_id = beside.touched.first_event_id;
-        let Self { items, names, busy, changed } = self;
-        names.clear();
+        let Self { items, names, busy, changed, size } = self;
+        *names = HashMap::new();
+        *size = Size::default();
         items.retain(|id, item| {
             visit();
             changed.note(bucket_of(*id));
             item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
             let stays = item.close(first_event_id);
             if stays {
+                size.add(Size::of(item));
                 enter(names, busy, item, beside);
             } else {
                 busy.remove(id);
@@ -248,6 +269,7 @@ impl<T: Item> Collection for Pending<T> {
             }
         }
         for (id, item) in &self.items {
+            self.size.add(Size::of(item));
             if !item.name().is_empty() {
                 self.names.insert(item.name().into(), *id);
             }
@@ -263,6 +285,8 @@ impl<T: Item> Collection for Pending<T> {
             *self = Self::default();
         }
         self.values_mut().for_each(T::keep_events);
+        self.size = Size::default();
+        self.items.values().for_each(|item| self.size.add(Size::of(item)));
     }
 
     fn take_changes(&mut self, on: bool) -> BTreeSet<i64> {

@@ -14,6 +14,8 @@ pub(crate) struct RequestIds {
     known: HashSet<Arc<str>>,
     order: Vec<Arc<str>>,
     changed: Changed,
+    /// Of all ids.
+    length: usize,
 }
 
 impl RequestIds {
@@ -24,10 +26,16 @@ impl RequestIds {
     pub(crate) fn insert(&mut self, id: &str) {
         if !self.contains(id) {
             let id: Arc<str> = id.into();
+            self.length += id.len();
             self.changed.note((self.order.len() / BUCKET_IDS) as i64);
             self.known.insert(Arc::clone(&id));
             self.order.push(id);
         }
+    }
+
+    /// Bytes of the ids, each with so many on top.
+    pub(super) fn bytes(&self, each: usize) -> usize {
+        self.length + self.order.len() * each
     }
 
     pub(super) fn all(&self) -> Vec<String> {

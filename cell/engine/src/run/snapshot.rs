@@ -75,6 +75,7 @@ impl Run {
         run.deadlines = run.all_deadlines();
         let chunked = !run.rows.is_empty();
         run.take_changes(chunked);
+        run.measure();
         Ok(run)
     }
 
@@ -125,6 +126,7 @@ impl Run {
         info.first_task_held = false;
         info.listeners.clear();
         info.delete_at_ns = 0;
+        info.close_event.clear();
         (info.task_stamp, info.next_attempt) = (0, 0);
         info.cancel_requested &= !run.buffered.iter().any(waits_to_cancel);
         run.sticky = None;

@@ -32,6 +32,8 @@ pub(crate) struct Tracked {
     clock: TaskClock,
     pub(crate) disk: Disk,
     pub(crate) seen: BTreeSet<EventType>,
+    /// Its newest event.
+    last: Option<HistoryEvent>,
 }
 
 impl Tracked {
@@ -45,6 +47,7 @@ impl Tracked {
             clock: TaskClock::default(),
             disk: Disk::new(key.run_id.as_u64_pair().1),
             seen: BTreeSet::new(),
+            last: None,
         }
     }
 
@@ -54,6 +57,7 @@ impl Tracked {
         for new in &transition.events {
             self.judge.take(&new.event).unwrap_or_else(|wrong| panic!("illegal history: {wrong}"));
             self.seen.insert(new.event.event_type());
+            self.last = Some(new.event.clone());
         }
         let seen_before = self.run.visibility();
         let delta = self.run.apply(transition);
@@ -80,8 +84,8 @@ impl Tracked {
 
     /// The run that its closing event names as its successor.
     pub(crate) fn successor(&self) -> Option<String> {
-        let close = HistoryEvent::decode(self.run.close_event()?.clone()).expect("decodes");
-        let named = match close.attributes {
+        let close = self.last.as_ref().filter(|_| self.run.closed())?;
+        let named = match close.attributes.clone() {
             Some(Attributes::WorkflowExecutionFailedEventAttributes(a)) => a.new_execution_run_id,
             Some(Attributes::WorkflowExecutionTimedOutEventAttributes(a)) => a.new_execution_run_id,
             Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(a)) => a.new_execution_run_id,
@@ -101,6 +105,8 @@ impl Tracked {
         assert_eq!(restored.wake(), self.run.wake(), "a restored run wakes as the live one");
         assert_eq!(effects(&restored), self.wanted, "a restored run wants what the live one wants");
         assert_eq!(restored.event_state(), self.run.event_state(), "a restored run has the same event state");
+        let sizes = |run: &Run| (run.held_bytes(), run.state_bytes());
+        assert_eq!(sizes(&restored), sizes(&self.run), "sizes that follow each step are those measured anew");
         if self.run.closed() {
             assert!(self.run.workflow_task().is_none(), "a closed run has no workflow task");
             assert!(self.run.delete_at().is_some(), "a closed run is deleted one day");

@@ -13,5 +13,6 @@ mod messages;
 mod retries;
 mod schedules;
 mod signal_with_start;
+mod sizes;
 mod stored;
 mod tasks;

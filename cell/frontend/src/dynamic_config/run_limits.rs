@@ -29,6 +29,8 @@ pub struct RunLimits {
     pub history_events: Option<usize>,
     /// `limit.historySize.error`: bytes above which a run is terminated.
     pub history_bytes: Option<usize>,
+    /// `limit.mutableStateSize.error`: bytes of mutable state above which a run is terminated.
+    pub state_bytes: Option<usize>,
 }
 
 /// `limit.historyCount.error` where it is not set.
@@ -55,6 +57,7 @@ impl RunLimits {
             "limit.historysize.suggestcontinueasnew" => &mut self.suggest_continue_bytes,
             "limit.historycount.error" => &mut self.history_events,
             "limit.historysize.error" => &mut self.history_bytes,
+            "limit.mutablestatesize.error" => &mut self.state_bytes,
             _ => return Ok(false),
         };
         *limit = Some(count(key, value)?);

@@ -1,0 +1,146 @@
+//! How large a run may be, and what stays of one that has ended.
+
+use crate::life::{Life, command};
+use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads};
+use atoll_api::temporal::api::enums::v1::{CommandType, EventType as E};
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use cell_engine::commands::*;
+use cell_engine::{Entity as _, Rejection};
+
+const TOO_LARGE: &str = "Workflow mutable state size exceeds limit.";
+const KIB: usize = 1 << 10;
+
+fn payload(bytes: usize) -> Option<Payloads> {
+    Some(Payloads { payloads: vec![Payload { data: vec![7; bytes].into(), ..Default::default() }] })
+}
+
+fn activity(id: usize, input: usize) -> Command {
+    let scheduled = wanted::ScheduleActivityTaskCommandAttributes {
+        activity_id: id.to_string(),
+        activity_type: Some(ActivityType { name: "a".into() }),
+        task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+        start_to_close_timeout: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        input: payload(input),
+        ..Default::default()
+    };
+    command(CommandType::ScheduleActivityTask, Wanted::ScheduleActivityTaskCommandAttributes(scheduled))
+}
+
+fn done(result: usize) -> Command {
+    let completed = wanted::CompleteWorkflowExecutionCommandAttributes { result: payload(result) };
+    command(
+        CommandType::CompleteWorkflowExecution,
+        Wanted::CompleteWorkflowExecutionCommandAttributes(completed),
+    )
+}
+
+/// Starts an activity; how its worker names it.
+fn start_activity(life: &mut Life, id: usize) -> ActivityRef {
+    let scheduled = life.history.iter().find_map(|event| match &event.attributes {
+        Some(A::ActivityTaskScheduledEventAttributes(a)) if a.activity_id == id.to_string() => {
+            Some(event.event_id)
+        }
+        _ => None,
+    });
+    let command = RecordActivityStarted {
+        scheduled_event_id: scheduled.expect("it is scheduled"),
+        stamp: 0,
+        request_id: format!("start {id}"),
+        ..Default::default()
+    };
+    life.ask(command).expect("it starts");
+    ActivityRef::Id(id.to_string())
+}
+
+fn beat(life: &mut Life, activity: &ActivityRef, bytes: usize) -> Result<HeartbeatReply, Rejection> {
+    life.ask(RecordActivityHeartbeat { activity: activity.clone(), details: payload(bytes) })
+}
+
+#[test]
+fn details_of_heartbeats_above_the_limit_end_the_run_as_the_original_ends_it() {
+    let mut life = Life::started();
+    life.limits.state_bytes = 256 * KIB;
+    life.run_task((0..4).map(|id| activity(id, KIB)).collect());
+    let activities: Vec<ActivityRef> = (0..4).map(|id| start_activity(&mut life, id)).collect();
+    // Details replace those before: the same activity may go on for ever.
+    for _ in 0..20 {
+        beat(&mut life, &activities[0], 100 * KIB).expect("there is room");
+    }
+    beat(&mut life, &activities[1], 100 * KIB).expect("there is room");
+    life.news();
+    let refused = beat(&mut life, &activities[2], 100 * KIB).expect_err("there is none");
+    assert_eq!(refused, Rejection::InvalidArgument(TOO_LARGE.into()));
+    assert_eq!(life.news(), [E::WorkflowExecutionTerminated]);
+    let Some(A::WorkflowExecutionTerminatedEventAttributes(terminated)) = &life.last().attributes else {
+        panic!("{:?}", life.last())
+    };
+    assert_eq!((terminated.reason.as_str(), terminated.identity.as_str()), (TOO_LARGE, "history-service"));
+    assert!(life.run().closed() && life.run().held_bytes() < 4 * KIB, "nothing of it stays");
+}
+
+#[test]
+fn an_answer_that_would_make_the_state_too_large_fails_its_task_and_ends_the_run() {
+    let mut life = Life::started();
+    life.limits.state_bytes = life.run().state_bytes() + 2 * KIB;
+    let task = life.take_task();
+    life.news();
+    let refused = life.complete(task, (0..32).map(|id| activity(id, 0)).collect()).expect_err("too many");
+    assert_eq!(refused, Rejection::InvalidArgument(TOO_LARGE.into()));
+    assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionTerminated]);
+}
+
+#[test]
+fn inputs_are_no_state_for_they_are_in_history() {
+    let mut life = Life::started();
+    life.limits.state_bytes = 64 * KIB;
+    life.run_task((0..20).map(|id| activity(id, 100 * KIB)).collect());
+    assert!(!life.run().closed() && life.run().state_bytes() < 20 * KIB, "{}", life.run().state_bytes());
+    assert!(life.run().held_bytes() > 2_000 * KIB, "and memory all the same");
+}
+
+#[test]
+fn what_ends_makes_room() {
+    let mut life = Life::started();
+    life.run_task((0..40).map(|id| activity(id, 0)).collect());
+    let (held, state) = (life.run().held_bytes(), life.run().state_bytes());
+    life.limits.state_bytes = state + KIB;
+    for id in 0..40 {
+        let activity = start_activity(&mut life, id);
+        life.ask(RespondActivityCompleted { activity, result: None, identity: "worker".into() })
+            .expect("it completes");
+    }
+    assert!(life.run().state_bytes() < state / 2 && life.run().held_bytes() < held / 4);
+    life.run_task((40..79).map(|id| activity(id, 0)).collect());
+    assert!(!life.run().closed());
+}
+
+#[test]
+fn a_run_that_ended_keeps_what_describing_it_takes() {
+    let mut life = Life::started();
+    life.run_task(vec![activity(1, 100 * KIB)]);
+    let before = life.run().describe();
+    life.signal();
+    life.run_task(vec![done(200 * KIB)]);
+    let run = life.run();
+    let (size, snapshot) = (run.held_bytes(), run.snapshot().len());
+    assert!(size < 2 * KIB && snapshot < KIB, "{size} bytes, {snapshot} stored");
+    let after = run.describe();
+    assert_eq!(after.config, before.config);
+    assert_eq!(
+        (after.info.r#type, after.info.memo, after.info.search_attributes, after.info.root_execution),
+        (before.info.r#type, before.info.memo, before.info.search_attributes, before.info.root_execution)
+    );
+}
+
+#[test]
+fn how_a_child_ended_stays_until_its_parent_knows() {
+    let mut life = Life::child();
+    life.ask(ReleaseFirstWorkflowTask).expect("released");
+    life.run_task(vec![done(100 * KIB)]);
+    assert!(life.run().held_bytes() > 100 * KIB && life.run().is_cold());
+    life.ask(RecordParentNotified).expect("noted");
+    assert!(life.run().held_bytes() < 2 * KIB, "{}", life.run().held_bytes());
+}
