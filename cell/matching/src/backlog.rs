@@ -1,6 +1,8 @@
 //! The waiting tasks of one partition.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::time::Instant;
 
@@ -27,9 +29,44 @@ pub(crate) struct Entry {
 pub(crate) struct Backlog {
     levels: [BTreeMap<(i64, u64), Box<Entry>>; LOWEST_PRIORITY as usize],
     known: HashSet<Identity>,
+    /// Bytes of the tasks here.
+    bytes: usize,
+    /// Bytes of the tasks of all partitions.
+    total: Arc<AtomicUsize>,
+}
+
+/// What a task takes: itself, its places in the order and among the known ones, and its id.
+fn bytes_of(task: &TaskRef) -> usize {
+    const PLACES: usize = 2 * (size_of::<Identity>() + size_of::<(i64, u64)>());
+    size_of::<Entry>() + PLACES + task.workflow_id.len()
 }
 
 impl Backlog {
+    /// An empty one whose tasks are counted with those of others.
+    pub(crate) fn counted(total: Arc<AtomicUsize>) -> Self {
+        Self { levels: Default::default(), known: Default::default(), bytes: 0, total }
+    }
+
+    /// Bytes of the tasks of all partitions.
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.total.load(Relaxed)
+    }
+
+    fn came(&mut self, task: &TaskRef) {
+        let bytes = bytes_of(task);
+        self.bytes += bytes;
+        self.total.fetch_add(bytes, Relaxed);
+    }
+
+    fn went(&mut self, task: &TaskRef) {
+        self.went_bytes(bytes_of(task));
+    }
+
+    fn went_bytes(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.total.fetch_sub(bytes, Relaxed);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.known.len()
     }
@@ -44,6 +81,7 @@ impl Backlog {
         if !self.known.insert(entry.task.identity()) {
             return;
         }
+        self.came(&entry.task);
         let place = (entry.task.scheduled_at_ms, entry.seq);
         self.levels[entry.task.level()].insert(place, entry);
     }
@@ -53,6 +91,7 @@ impl Backlog {
         let level = self.levels.iter_mut().find(|level| !level.is_empty())?;
         let (_, entry) = level.pop_first()?;
         self.known.remove(&entry.task.identity());
+        self.went(&entry.task);
         Some(entry)
     }
 
@@ -69,16 +108,19 @@ impl Backlog {
     /// Removes the references that their shard has timed out, and answers how many.
     pub(crate) fn prune(&mut self, now_ms: i64) -> usize {
         let before = self.len();
+        let mut gone = 0;
         let known = &mut self.known;
         for level in &mut self.levels {
             level.retain(|_, entry| {
                 let waits = entry.task.schedule_to_start_deadline_ms.is_none_or(|deadline| deadline > now_ms);
                 if !waits {
                     known.remove(&entry.task.identity());
+                    gone += bytes_of(&entry.task);
                 }
                 waits
             });
         }
+        self.went_bytes(gone);
         before - self.len()
     }
 
@@ -91,6 +133,7 @@ impl Backlog {
         }
         let task = last.remove().task;
         self.known.remove(&task.identity());
+        self.went(&task);
         Some(task)
     }
 
@@ -108,16 +151,24 @@ impl Backlog {
                 stays
             });
         }
+        self.went_bytes(behind.iter().map(bytes_of).sum());
         behind
     }
 
     /// Empties it, in order.
     pub(crate) fn drain(&mut self) -> Vec<TaskRef> {
         self.known.clear();
+        self.went_bytes(self.bytes);
         self.levels
             .iter_mut()
             .flat_map(|level| std::mem::take(level).into_values().map(|entry| entry.task))
             .collect()
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.went_bytes(self.bytes);
     }
 }
 
@@ -195,5 +246,31 @@ mod tests {
         assert_eq!(backlog.len(), 2);
         assert_eq!(backlog.drain().iter().map(|task| task.scheduled_event_id).collect::<Vec<_>>(), [0, 2]);
         assert_eq!(backlog.len(), 0);
+    }
+
+    #[test]
+    fn bytes_are_those_of_what_waits_whatever_became_of_the_rest() {
+        let total = Arc::new(AtomicUsize::new(0));
+        let [mut one, mut other] = [(); 2].map(|()| Backlog::counted(Arc::clone(&total)));
+        let each = bytes_of(&TaskRef::sample(1, 3, 7));
+        for seq in 0..10 {
+            let task = TaskRef {
+                schedule_to_start_deadline_ms: (seq < 2).then_some(9),
+                ..TaskRef::sample(seq, 3, seq)
+            };
+            one.insert(entry(seq as u64, task));
+        }
+        other.insert(entry(99, TaskRef::sample(99, 3, 7)));
+        other.insert(entry(100, TaskRef::sample(99, 3, 7)));
+        assert_eq!(one.total_bytes(), 11 * each, "a dispatch is in it once");
+        drop(one.pop());
+        one.prune(9);
+        drop(one.pop_behind(&TaskRef::sample(1, 1, 0).place()));
+        drop(one.split_off(&TaskRef::sample(5, 3, 5).place()));
+        assert_eq!(one.total_bytes(), (1 + one.len()) * each);
+        drop(one.drain());
+        assert_eq!(one.total_bytes(), each);
+        drop(other);
+        assert_eq!(total.load(Relaxed), 0);
     }
 }

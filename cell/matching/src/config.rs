@@ -9,6 +9,9 @@ pub struct MatchingConfig {
     /// reference is about 250 bytes, so this bounds a partition near 2.5 MB; the rows that come in at once may
     /// exceed it by what was offered meanwhile.
     pub backlog_limit: usize,
+    /// Bytes of task references that all partitions keep together. Above it each keeps only a few, and the shards' stores
+    /// keep the others.
+    pub backlog_bytes: usize,
     /// The backlog length at or below which a partition reads the tasks that it does not hold, as many as lie
     /// between this and the limit. Well under the limit, so that they come in batches and not one by one.
     pub backlog_refill_below: usize,
@@ -45,6 +48,7 @@ impl Default for MatchingConfig {
     fn default() -> Self {
         Self {
             backlog_limit: 10_000,
+            backlog_bytes: 64 << 20,
             backlog_refill_below: 5_000,
             query_limit: 1_000,
             long_poll: Duration::from_secs(60),

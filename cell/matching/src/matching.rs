@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, hash_map::RandomState},
     future::Future,
     hash::BuildHasher,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -67,12 +67,18 @@ impl Matching {
             pulls: Pulls::default(),
             queries: QueryRegistry::default(),
             retired: Retired::default(),
+            backlogs: Arc::default(),
         };
         Arc::new(Self {
             shared: Arc::new(shared),
             hasher: RandomState::new(),
             maps: std::array::from_fn(|_| RwLock::default()),
         })
+    }
+
+    /// Bytes of memory of the tasks that wait in all partitions.
+    pub fn backlog_bytes(&self) -> usize {
+        self.shared.backlogs.load(Ordering::Relaxed)
     }
 
     /// Offers a task: to a parked poll at once, else to the backlog. Never waits.

@@ -6,6 +6,7 @@ mod queries;
 mod refill;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) pulls: Pulls,
     pub(crate) queries: QueryRegistry,
     pub(crate) retired: Retired,
+    /// Bytes of the tasks in all backlogs.
+    pub(crate) backlogs: Arc<AtomicUsize>,
 }
 
 /// One task queue partition in memory.
@@ -57,7 +60,7 @@ impl Partition {
     /// one none are stored.
     pub(crate) fn load(key: TaskQueueKey, shared: Arc<Shared>) -> Arc<Self> {
         let beyond = if key.kind == QueueKind::Sticky { Beyond::default() } else { Beyond::unknown() };
-        let inner = Inner::new(beyond, Instant::now());
+        let inner = Inner::new(beyond, &shared.backlogs, Instant::now());
         let partition = Arc::new(Self { key, shared, inner: Mutex::new(inner) });
         let wanted = partition.lock().wanted(partition.config());
         partition.ask(wanted);

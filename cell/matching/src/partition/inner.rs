@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,6 +13,9 @@ use crate::parked::{Parked, Waiter};
 use crate::query::QuerySlot;
 use crate::rate::RateWindow;
 use crate::task::TaskRef;
+
+/// Tasks that a partition keeps while there are too many of all of them: a worker that comes finds some.
+const CROWDED_LIMIT: usize = 64;
 
 /// What the partition's lock protects.
 pub(crate) struct Inner {
@@ -33,12 +37,12 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(beyond: Beyond, now: Instant) -> Self {
+    pub(super) fn new(beyond: Beyond, backlogs: &Arc<AtomicUsize>, now: Instant) -> Self {
         Self {
             closed: false,
             next_seq: 0,
             parked: Parked::default(),
-            backlog: Backlog::default(),
+            backlog: Backlog::counted(Arc::clone(backlogs)),
             queries: BTreeMap::new(),
             beyond,
             pollers: PollerHistory::default(),
@@ -68,7 +72,7 @@ impl Inner {
     /// Whether a new task may go to the backlog. In a full one the last task makes room for one that comes before
     /// it: the store keeps that then.
     pub(super) fn makes_room(&mut self, task: &TaskRef, sticky: bool, config: &MatchingConfig) -> bool {
-        let full = self.backlog.len() >= config.backlog_limit;
+        let full = self.backlog.len() >= self.bounds(config).backlog_limit;
         if sticky {
             return !full;
         }
@@ -87,7 +91,18 @@ impl Inner {
     }
 
     pub(super) fn wanted(&mut self, config: &MatchingConfig) -> Option<Wanted> {
-        if self.closed { None } else { self.beyond.wanted(self.backlog.len(), config) }
+        let bounds = self.bounds(config);
+        if self.closed { None } else { self.beyond.wanted(self.backlog.len(), &bounds) }
+    }
+
+    /// The bounds of the backlog: few tasks while those of all partitions take too many bytes.
+    fn bounds(&self, config: &MatchingConfig) -> MatchingConfig {
+        let mut bounds = config.clone();
+        if self.backlog.total_bytes() >= config.backlog_bytes {
+            bounds.backlog_limit = bounds.backlog_limit.min(CROWDED_LIMIT);
+            bounds.backlog_refill_below = bounds.backlog_refill_below.min(CROWDED_LIMIT / 2);
+        }
+        bounds
     }
 
     /// Whether the partition may go. What waits on a sticky queue that nobody has used for so long does not keep it: its
