@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
 
 pub(crate) use state::StoreState;
@@ -24,12 +25,27 @@ pub(crate) use state::StoreState;
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<StoreState>>,
+    /// Of the shards' rows.
+    bytes: Arc<AtomicUsize>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> MemoryStore {
         MemoryStore::default()
+    }
+
+    /// Bytes of memory of the shards' rows, by and large.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Changes the rows.
+    fn change<R>(&self, change: impl FnOnce(&mut StoreState) -> R) -> R {
+        let mut state = self.state.lock();
+        let done = change(&mut state);
+        self.bytes.store(state.bytes(), Ordering::Relaxed);
+        done
     }
 
     /// Handles on this store, one per seam.
@@ -49,7 +65,7 @@ impl ShardStore for MemoryStore {
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        self.state.lock().append(appends)
+        self.change(|state| state.append(appends))
     }
 
     async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
@@ -57,7 +73,7 @@ impl ShardStore for MemoryStore {
     }
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
-        self.state.lock().checkpoint(slice)
+        self.change(|state| state.checkpoint(slice))
     }
 
     async fn log(
@@ -71,7 +87,7 @@ impl ShardStore for MemoryStore {
     }
 
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
-        self.state.lock().trim(shard)
+        self.change(|state| state.trim(shard))
     }
 
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
@@ -137,6 +153,10 @@ impl ShardStore for MemoryStore {
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
         Ok(self.state.lock().outbox_sizes(shards))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes()
     }
 }
 

@@ -128,6 +128,11 @@ pub trait ShardStore: Send + Sync + 'static {
     /// How much stands in the shards' outboxes, by shard and projection in order; none where nothing stands. May read
     /// the whole outbox, without its data.
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError>;
+
+    /// Bytes of this process's memory that its rows take: none of an engine that keeps them elsewhere. Asked often.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A record of the cell's configuration: a namespace, the key set, a search-attribute map.

@@ -7,7 +7,13 @@ use std::ops::Bound;
 
 /// Items by projection, then by key.
 #[derive(Clone, Default)]
-pub(crate) struct Outbox(BTreeMap<String, BTreeMap<Bytes, Item>>);
+pub(crate) struct Outbox {
+    items: BTreeMap<String, BTreeMap<Bytes, Item>>,
+    bytes: usize,
+}
+
+/// What an item takes beside its bytes.
+const ITEM_BYTES: usize = 192;
 
 #[derive(Clone)]
 struct Item {
@@ -16,9 +22,18 @@ struct Item {
     data: Bytes,
 }
 
+fn weight(key: &Bytes, item: &Item) -> usize {
+    ITEM_BYTES + key.len() + item.data.len()
+}
+
 impl Outbox {
+    /// Bytes of memory of the items.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn put(&mut self, row: &OutboxRow) {
-        let items = self.0.entry(row.projection.clone()).or_default();
+        let items = self.items.entry(row.projection.clone()).or_default();
         let mut since_ms = row.since_ms;
         if let Some(stored) = items.get(&row.key) {
             if stored.position > row.position {
@@ -26,13 +41,17 @@ impl Outbox {
             }
             since_ms = since_ms.min(stored.since_ms);
         }
-        items.insert(row.key.clone(), Item { position: row.position, since_ms, data: row.data.clone() });
+        let item = Item { position: row.position, since_ms, data: row.data.clone() };
+        self.bytes += weight(&row.key, &item);
+        let old = items.insert(row.key.clone(), item);
+        self.bytes -= old.map_or(0, |old| weight(&row.key, &old));
     }
 
     pub(super) fn remove(&mut self, done: &OutboxDone) {
-        let Some(items) = self.0.get_mut(&done.projection) else { return };
+        let Some(items) = self.items.get_mut(&done.projection) else { return };
         if items.get(&done.key).is_some_and(|stored| stored.position <= done.position) {
-            items.remove(&done.key);
+            let old = items.remove(&done.key);
+            self.bytes -= old.map_or(0, |old| weight(&done.key, &old));
         }
     }
 
@@ -43,7 +62,7 @@ impl Outbox {
         limit: usize,
         max_bytes: usize,
     ) -> Vec<OutboxRow> {
-        let Some(items) = self.0.get(projection) else { return Vec::new() };
+        let Some(items) = self.items.get(projection) else { return Vec::new() };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut page = Vec::new();
         let mut bytes = 0;
@@ -64,7 +83,7 @@ impl Outbox {
     }
 
     pub(crate) fn sizes(&self, shard: ShardId) -> impl Iterator<Item = OutboxSize> {
-        self.0.iter().filter(|(_, items)| !items.is_empty()).map(move |(projection, items)| OutboxSize {
+        self.items.iter().filter(|(_, items)| !items.is_empty()).map(move |(projection, items)| OutboxSize {
             shard,
             projection: projection.clone(),
             rows: items.len() as u64,

@@ -26,6 +26,11 @@ impl StoreState {
         })
     }
 
+    /// Bytes of memory of the shards' rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(ShardRows::bytes).sum()
+    }
+
     /// A shard's rows, to read entities from; of an unknown shard there are none.
     pub(crate) fn rows(&self, shard: ShardId) -> &ShardRows {
         static NONE: LazyLock<ShardRows> = LazyLock::new(ShardRows::default);

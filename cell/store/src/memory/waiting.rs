@@ -18,9 +18,18 @@ pub(crate) struct WaitingTasks {
     queues: BTreeMap<WaitingQueue, BTreeMap<WaitingKey, WaitingRow>>,
     /// Where the tasks of each run stand.
     runs: BTreeMap<RunName, BTreeMap<WaitingTask, Place>>,
+    rows: usize,
 }
 
+/// What a task takes: its row, its place, and the maps of its run, which mostly has one.
+const ROW_BYTES: usize = 1 << 10;
+
 impl WaitingTasks {
+    /// Bytes of memory of the rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows * ROW_BYTES
+    }
+
     /// Inserts a task; where it stood before, it goes.
     pub(super) fn insert(&mut self, row: &WaitingRow) {
         let run = (row.queue.namespace_id, Arc::clone(&row.key.workflow_id), row.key.run_id);
@@ -28,7 +37,8 @@ impl WaitingTasks {
         if let Some(old) = self.runs.entry(run).or_default().insert(row.task(), place) {
             self.clear(&old);
         }
-        self.queues.entry(row.queue.clone()).or_default().insert(row.key.clone(), row.clone());
+        let rows = self.queues.entry(row.queue.clone()).or_default();
+        self.rows += usize::from(rows.insert(row.key.clone(), row.clone()).is_none());
     }
 
     /// Removes the rows of an entity, if that is a run.
@@ -54,7 +64,7 @@ impl WaitingTasks {
 
     fn clear(&mut self, (queue, key): &Place) {
         if let Some(rows) = self.queues.get_mut(queue) {
-            rows.remove(key);
+            self.rows -= usize::from(rows.remove(key).is_some());
             if rows.is_empty() {
                 self.queues.remove(queue);
             }
