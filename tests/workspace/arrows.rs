@@ -33,7 +33,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cell-store", &["atoll-internal-api"]),
     ("cell-store-sql", &["atoll-sqlite", "cell-store", "cell-visibility"]),
     ("cell-visibility", &["atoll-api", "atoll-internal-api"]),
-    ("cell-shard", &["atoll-api", "atoll-internal-api", "cell-engine", "cell-store", "metering-rules"]),
+    ("cell-memory", &[]),
+    (
+        "cell-shard",
+        &["atoll-api", "atoll-internal-api", "cell-engine", "cell-memory", "cell-store", "metering-rules"],
+    ),
     ("cell-matching", &["atoll-internal-api"]),
     ("cell-frontend", &["atoll-api", "atoll-internal-api", "atoll-rpc", "cell-visibility", "schedule-spec"]),
     (
@@ -51,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cell-visibility",
             "cell-shard",
             "cell-matching",
+            "cell-memory",
             "cell-frontend",
         ],
     ),

@@ -34,6 +34,8 @@ pub(crate) struct CellConfig {
     /// Bytes of a shard's log that make it write what changed to its rows, and trim the log. Fewer make a restart
     /// faster, more make writing cheaper.
     pub(crate) checkpoint_log_bytes: Option<u64>,
+    /// Bytes of memory for what is in use; without one a quarter of what the machine, or its control group, has.
+    pub(crate) memory_budget: Option<u64>,
     /// How far the clock is shifted, for development only: `40d`.
     pub(crate) time_offset: Option<String>,
     /// Seconds that calls in flight get to end when the process stops.
@@ -61,6 +63,7 @@ impl Default for CellConfig {
             usage_interval_seconds: 60,
             shard_count: None,
             checkpoint_log_bytes: None,
+            memory_budget: None,
             time_offset: None,
             drain_seconds: default_drain(),
             admin: None,

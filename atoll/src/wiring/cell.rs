@@ -9,6 +9,7 @@ use atoll_api::temporal::api::enums::v1::IndexedValueType;
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_rpc::{Metrics, wire_time};
 use cell_frontend::DynamicConfig;
+use cell_memory::machine;
 use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -143,12 +144,24 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         usage_interval: Duration::from_secs(config.usage_interval_seconds.max(1)),
         projections: cell_node::ProjectionConfig::default(),
         shards,
+        memory_budget: memory_budget(config)?,
         store_kind: match database {
             Database::Memory => "memory",
             Database::Sqlite(_) => "sqlite",
         },
         drain: Duration::from_secs(config.drain_seconds),
     })
+}
+
+/// The configured budget, or a quarter of the machine.
+fn memory_budget(config: &CellConfig) -> anyhow::Result<usize> {
+    match config.memory_budget {
+        None => Ok(machine::default_budget(1)),
+        Some(bytes) if bytes < machine::LEAST as u64 => {
+            bail!("memory_budget is {bytes} bytes, and a cell needs {} at least", machine::LEAST)
+        }
+        Some(bytes) => usize::try_from(bytes).context("memory_budget is more than this machine can address"),
+    }
 }
 
 /// A namespace that exists from the start; the cell gives it an id when it is new.

@@ -21,6 +21,7 @@ use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
 use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend, LargeAnswers};
 use cell_matching::{Matching, MatchingConfig};
+use cell_memory::{Budget, Owner};
 use cell_shard::{EffectSink, Keeper, Projection, ShardConfig, ShardDeps, ShardRuntime};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -91,6 +92,14 @@ impl Assembly {
     }
 }
 
+/// Shares of the memory budget that each spool has at most, that waiting tasks have, and that the entities may take which a
+/// restart brings back with the tails of the logs: several times what the logs hold of them.
+const SPOOL_SHARE: usize = 16;
+const BACKLOG_SHARE: usize = 16;
+const TAIL_SHARE: usize = 16;
+/// Tails of logs below this cost more in checkpoints than they save.
+const LEAST_TAIL: usize = 1 << 20;
+
 /// Shards and matching, recovered and connected.
 struct Parts {
     shards: Arc<ShardRuntime>,
@@ -107,7 +116,11 @@ async fn open(
     stop: &CancellationToken,
     background: &TaskTracker,
 ) -> Result<Parts, CellError> {
-    let matching = Matching::new(MatchingConfig::default());
+    let memory = Budget::new(config.memory_budget);
+    let backlog_bytes = MatchingConfig::default().backlog_bytes.min(memory.limit() / BACKLOG_SHARE);
+    let matching = Matching::new(MatchingConfig { backlog_bytes, ..Default::default() });
+    let backlogs = Arc::downgrade(&matching);
+    memory.watch(Owner::Backlogs, move || backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes()));
     let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
     let effects =
         Effects::new(Arc::clone(&matching), Arc::clone(&clock), config.dynamic.schedule_starts_per_second);
@@ -115,7 +128,7 @@ async fn open(
         Arc::clone(&deps.visibility),
         Arc::clone(registry),
         Arc::clone(&clock),
-        config.projections.visibility_spool_bytes,
+        config.projections.visibility_spool_bytes.min(memory.limit() / SPOOL_SHARE),
         config.projections.tombstone_life,
     );
     let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
@@ -130,19 +143,21 @@ async fn open(
             Arc::clone(objects),
             Arc::clone(registry),
             config.usage_interval,
-            config.projections.usage_spool_bytes,
+            config.projections.usage_spool_bytes.min(memory.limit() / SPOOL_SHARE),
         );
         projections.push(Arc::clone(&exporter) as Arc<dyn Projection>);
         usage = Some(exporter);
     }
+    let node_tail_bytes = config.shards.node_tail_bytes.min((memory.limit() / TAIL_SHARE).max(LEAST_TAIL));
     let shards = ShardRuntime::open(
-        ShardConfig { limits: crate::limits::of(&config.dynamic), ..config.shards.clone() },
+        ShardConfig { limits: crate::limits::of(&config.dynamic), node_tail_bytes, ..config.shards.clone() },
         ShardDeps {
             store: Arc::clone(&deps.stores.shards),
             clock: Arc::clone(&clock),
             namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
             effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
             projections,
+            memory,
             kinds: cell_engine::Registry::default(),
             seed: deps.ids.next().as_u128(),
         },

@@ -32,6 +32,8 @@ pub struct CellConfig {
     pub usage_interval: Duration,
     /// Budgets and alarms of what follows the shards' logs.
     pub projections: ProjectionConfig,
+    /// Bytes of memory that the cell may hold for entities, loads, batches, spools, backlogs and reads.
+    pub memory_budget: usize,
     /// Shards and their limits.
     pub shards: cell_shard::ShardConfig,
     /// Kind of the store, for `GetClusterInfo`.

@@ -17,6 +17,7 @@ pub(crate) fn status(error: ShardError, target: &Target) -> Status {
         ShardError::Rejected(rejection) => rejected(rejection, target),
         ShardError::NotOwner(_) => Status::unavailable(error.to_string()),
         ShardError::Overloaded(_) => exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded),
+        ShardError::NoMemory => exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded),
         ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(error.to_string()),
         ShardError::Store(StoreError::Full(_)) => {
             exhausted(error.to_string(), ResourceExhaustedCause::PersistenceLimit)

@@ -2,6 +2,7 @@
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, NamespaceConfig, Registry, Time};
+use cell_memory::Budget;
 use cell_shard::{Clock, EffectSink, Namespaces, ShardDeps};
 use cell_store::{ShardId, ShardStore};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ impl World {
             namespaces: Arc::clone(self) as _,
             effects,
             projections: Vec::new(),
+            memory: Budget::new(1 << 30),
             kinds: Registry::default(),
             seed,
         }

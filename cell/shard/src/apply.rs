@@ -117,7 +117,9 @@ impl ShardState {
         let position = log.open.push(record, segments, log.applied, config.row_bytes);
         log.last_position = position;
         collect_facts(record, position, &mut log.entry_index, &mut log.open.facts);
-        log.applied
+        let applied = log.applied;
+        self.count_batches();
+        applied
     }
 
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of

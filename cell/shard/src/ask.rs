@@ -2,7 +2,7 @@
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{
-    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Notice, TakenBy,
+    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Notice, Origin, TakenBy,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub(crate) trait Ask {
     fn id(&self) -> &Arc<str>;
     /// What is missing before it can be decided.
     fn needs(&self, memory: Memory<'_>) -> Result<(), Needs>;
+    /// Who is behind it.
+    fn origin(&self) -> Origin;
     /// What its answer rests on.
     fn members(&self, memory: Memory<'_>) -> Members;
     /// Decides.
@@ -43,6 +45,10 @@ impl<C: Command> Ask for Sent<'_, C> {
 
     fn needs(&self, memory: Memory<'_>) -> Result<(), Needs> {
         self.command.needs(self.at, memory)
+    }
+
+    fn origin(&self) -> Origin {
+        self.command.origin()
     }
 
     fn members(&self, memory: Memory<'_>) -> Members {
@@ -74,6 +80,10 @@ impl<N: Notice> Ask for Told<'_, N> {
 
     fn needs(&self, memory: Memory<'_>) -> Result<(), Needs> {
         (self.by.needs)(self.key, &self.notice, memory)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Cell
     }
 
     fn members(&self, memory: Memory<'_>) -> Members {

@@ -29,6 +29,7 @@ use cell_store::{
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// What a slice wrote, to be marked clean when nothing changed meanwhile.
@@ -47,10 +48,15 @@ struct Slice {
     written: Vec<Written>,
     /// The last record that it shows: nothing of the slice may be written before that is durable.
     ordinal: u64,
-    /// Where to go on; `None` after the last.
-    last: Option<EntityKey>,
+    /// How many of the entities that were meant for it were looked at.
+    looked_at: usize,
 }
 
+/// A slice takes no further entity above this many bytes: what it holds is in memory twice until it stands.
+const SLICE_BYTES: usize = 4 << 20;
+
+/// Entities that are looked at for the coldest, each of which may be found to be in use once.
+const LOOKS: usize = 1_024;
 /// Nothing of a shard is written for this long after the outbox could not be.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -96,35 +102,74 @@ impl ShardRuntime {
     /// Writes everything that had changed when it was called. Waits for the store where the last of that is on its way.
     pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
-        shard.state.lock().log.tail.attempted();
-        let mut after = None;
+        let through = {
+            let mut state = shard.state.lock();
+            state.log.tail.attempted();
+            state.table.moment()
+        };
+        let mut after = 0;
         loop {
-            let (Slice { checkpoint, written, last, .. }, durable) = {
+            let (slice, durable) = {
                 let mut state = shard.state.lock();
                 if state.phase != Phase::Serving {
                     shard.note_tail(&state);
                     return Ok(());
                 }
-                let slice = next_slice(&mut state, after.as_ref(), &self.config);
+                let dirty = state.table.dirty_between(after, through, self.config.slice_entities);
+                let (moments, keys): (Vec<u64>, Vec<EntityKey>) = dirty.into_iter().unzip();
+                let slice = slice_of(&mut state, &keys, &self.config);
+                let Some(last) = slice.looked_at.checked_sub(1) else { break };
+                after = moments[last];
                 let durable = state.log.wait_for(slice.ordinal);
                 (slice, durable)
             };
-            if !checkpoint.entities.is_empty() {
-                self.released(shard, durable).await?;
-                self.write_slice(shard, &checkpoint).await?;
-                let mut state = shard.state.lock();
-                if !state.serves(checkpoint.epoch) {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
-                written.iter().for_each(|entity| mark_clean(&mut state, entity));
-            }
-            match last {
-                Some(key) => after = Some(key),
-                None => break,
-            }
+            self.write_entities(shard, &slice, durable).await?;
         }
         self.advance_checkpoint(shard).await?;
         self.evict(shard);
+        self.let_closed_go();
+        Ok(())
+    }
+
+    /// Writes a few of the coldest entities that changed, so that they can be let go of; the checkpoint stays where it is.
+    /// Answers whether there were any.
+    pub(crate) async fn store_coldest_of(&self, shard: &Shard) -> Result<bool, ShardError> {
+        let _one_at_a_time = shard.checkpointing.lock().await;
+        let (slice, durable) = {
+            let mut state = shard.state.lock();
+            if state.phase != Phase::Serving {
+                return Ok(false);
+            }
+            let mut looks = LOOKS.min(2 * state.table.dirty());
+            let keys = state.table.coldest_dirty(self.config.slice_entities, &mut looks);
+            let slice = slice_of(&mut state, &keys, &self.config);
+            let durable = state.log.wait_for(slice.ordinal);
+            (slice, durable)
+        };
+        if slice.checkpoint.entities.is_empty() {
+            return Ok(false);
+        }
+        self.write_entities(shard, &slice, durable).await?;
+        Ok(true)
+    }
+
+    /// Writes a slice of entities once what it shows is durable; they are clean then.
+    async fn write_entities(
+        &self,
+        shard: &Shard,
+        slice: &Slice,
+        durable: Option<oneshot::Receiver<()>>,
+    ) -> Result<(), ShardError> {
+        if slice.checkpoint.entities.is_empty() {
+            return Ok(());
+        }
+        self.released(shard, durable).await?;
+        self.write_slice(shard, &slice.checkpoint).await?;
+        let mut state = shard.state.lock();
+        if !state.serves(slice.checkpoint.epoch) {
+            return Err(ShardError::NotOwner(shard.id));
+        }
+        slice.written.iter().for_each(|entity| mark_clean(&mut state, entity));
         Ok(())
     }
 
@@ -198,20 +243,21 @@ impl ShardRuntime {
     }
 }
 
-/// Dirty entities after `after`, as many as the limits of a slice allow. One that the engine fails on
-/// is kept aside.
-fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardConfig) -> Slice {
+/// These entities, as many as the limits of a slice allow. One that the engine fails on is kept aside.
+fn slice_of(state: &mut ShardState, keys: &[EntityKey], config: &ShardConfig) -> Slice {
     let began = Instant::now();
     let checkpoint = Checkpoint::empty(state.id, state.epoch);
-    let mut slice = Slice { checkpoint, written: Vec::new(), ordinal: 0, last: None };
+    let mut slice = Slice { checkpoint, written: Vec::new(), ordinal: 0, looked_at: 0 };
     let mut failed = Vec::new();
+    let mut bytes = 0;
     let id = state.id;
-    let keys = state.table.dirty_after(after, config.slice_entities);
-    let more = keys.len() >= config.slice_entities;
-    for (index, key) in keys.iter().enumerate() {
+    for key in keys {
+        slice.looked_at += 1;
         let Some(resident) = state.table.get_mut(key) else { continue };
         match guarded(EngineCall::Snapshot, key, || snapshot(resident, key, id)) {
             Ok(Snapshot { row, reborn, changes, segments, written, ordinal }) => {
+                bytes += row.snapshot.len() + row.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>();
+                bytes += segments.iter().map(|segment| segment.events.len()).sum::<usize>();
                 slice.written.push(written);
                 slice.ordinal = slice.ordinal.max(ordinal);
                 slice.checkpoint.entities.push(row);
@@ -223,8 +269,7 @@ fn next_slice(state: &mut ShardState, after: Option<&EntityKey>, config: &ShardC
             }
             Err(why) => failed.push((key.clone(), why)),
         }
-        if began.elapsed() >= config.slice_time || more && index + 1 == keys.len() {
-            slice.last = Some(key.clone());
+        if began.elapsed() >= config.slice_time || bytes >= SLICE_BYTES {
             break;
         }
     }

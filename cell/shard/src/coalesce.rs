@@ -2,9 +2,9 @@
 
 use futures::FutureExt;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,32 +14,37 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Fetch<K, V> = dyn Fn(Vec<K>) -> BoxFuture<Result<Vec<V>, String>> + Send + Sync;
 type Waiters<V> = Vec<oneshot::Sender<Result<V, String>>>;
 
-/// Collects requests while one fetch is in flight and serves them all with the next: one call a tick,
-/// however many callers. Requests for one key share a slot.
+/// Collects requests while one fetch is in flight and serves them with the next: one call a tick, however many callers,
+/// for as many keys as may be fetched at once. Requests for one key share a slot.
 pub(crate) struct Coalescer<K, V> {
     state: Mutex<State<K, V>>,
     fetch: Box<Fetch<K, V>>,
+    /// Keys that one fetch is for at most.
+    most: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 struct State<K, V> {
-    waiting: HashMap<K, Waiters<V>>,
+    waiting: BTreeMap<K, Waiters<V>>,
+    /// Keys that wait, in the order in which they came.
+    order: VecDeque<K>,
     running: bool,
 }
 
 impl<K, V> Coalescer<K, V>
 where
-    K: Eq + Hash + Clone + Send + 'static,
+    K: Ord + Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    /// `fetch` answers one value a key, in order.
-    pub(crate) fn new<F, Fut>(fetch: F) -> Arc<Self>
+    /// `fetch` answers one value a key, in order; it is asked for as many keys at once as `most` says.
+    pub(crate) fn new<F, Fut>(most: impl Fn() -> usize + Send + Sync + 'static, fetch: F) -> Arc<Self>
     where
         F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<V>, String>> + Send + 'static,
     {
         Arc::new(Self {
-            state: Mutex::new(State { waiting: HashMap::new(), running: false }),
+            state: Mutex::new(State { waiting: BTreeMap::new(), order: VecDeque::new(), running: false }),
             fetch: Box::new(move |keys| Box::pin(fetch(keys))),
+            most: Box::new(most),
         })
     }
 
@@ -48,8 +53,15 @@ where
         let (sender, receiver) = oneshot::channel();
         let start = {
             let mut state = self.state.lock();
-            state.waiting.entry(key).or_default().push(sender);
-            !std::mem::replace(&mut state.running, true)
+            let State { waiting, order, running } = &mut *state;
+            match waiting.entry(key) {
+                Entry::Occupied(known) => known.into_mut().push(sender),
+                Entry::Vacant(new) => {
+                    order.push_back(new.key().clone());
+                    new.insert(vec![sender]);
+                }
+            }
+            !std::mem::replace(running, true)
         };
         if start {
             tokio::spawn(Arc::clone(self).run());
@@ -59,13 +71,16 @@ where
 
     async fn run(self: Arc<Self>) {
         loop {
-            let batch = {
+            let batch: Vec<(K, Waiters<V>)> = {
+                let most = (self.most)().max(1);
                 let mut state = self.state.lock();
-                if state.waiting.is_empty() {
-                    state.running = false;
+                let State { waiting, order, running } = &mut *state;
+                if order.is_empty() {
+                    *running = false;
                     return;
                 }
-                std::mem::take(&mut state.waiting)
+                let first = order.drain(..most.min(order.len()));
+                first.filter_map(|key| waiting.remove_entry(&key)).collect()
             };
             let (keys, waiters): (Vec<K>, Vec<Waiters<V>>) = batch.into_iter().unzip();
             // A panic must not end this task: nobody would serve those who ask later.
@@ -82,6 +97,8 @@ where
                     }
                 }
             }
+            // Those who were served take in what they got before more comes.
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -102,23 +119,45 @@ mod tests {
     async fn callers_share_calls_and_keys() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            async move { Ok(keys.into_iter().map(|k| k * 2).collect()) }
-        });
+        let coalescer = Coalescer::new(
+            || usize::MAX,
+            move |keys: Vec<u32>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                async move { Ok(keys.into_iter().map(|k| k * 2).collect()) }
+            },
+        );
         let got = futures::future::join_all((0..100).map(|i| coalescer.get(i % 10))).await;
         assert!(got.iter().enumerate().all(|(i, v)| *v == Ok((i as u32 % 10) * 2)));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
+    async fn one_call_is_for_no_more_keys_than_may_be() {
+        let most = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&most);
+        let coalescer = Coalescer::new(
+            || 8,
+            move |keys: Vec<u32>| {
+                counted.fetch_max(keys.len(), Ordering::Relaxed);
+                async move { Ok(keys) }
+            },
+        );
+        let got = futures::future::join_all((0..100).map(|i| coalescer.get(i))).await;
+        assert!(got.iter().enumerate().all(|(i, v)| *v == Ok(i as u32)));
+        assert_eq!(most.load(Ordering::Relaxed), 8);
+    }
+
+    #[tokio::test]
     async fn an_error_reaches_every_caller_and_the_next_call_is_fresh() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
-            let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-            async move { if first { Err("away".to_owned()) } else { Ok(keys) } }
-        });
+        let coalescer = Coalescer::new(
+            || usize::MAX,
+            move |keys: Vec<u32>| {
+                let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+                async move { if first { Err("away".to_owned()) } else { Ok(keys) } }
+            },
+        );
         let (a, b) = tokio::join!(coalescer.get(1), coalescer.get(2));
         assert_eq!((a, b), (Err("away".into()), Err("away".into())));
         assert_eq!(coalescer.get(1).await, Ok(1));
@@ -128,13 +167,16 @@ mod tests {
     async fn a_fetch_that_panics_fails_its_callers_and_no_others() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        let coalescer = Coalescer::new(move |keys: Vec<u32>| {
-            let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-            async move {
-                assert!(!first, "a mistake in a store");
-                Ok(keys)
-            }
-        });
+        let coalescer = Coalescer::new(
+            || usize::MAX,
+            move |keys: Vec<u32>| {
+                let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+                async move {
+                    assert!(!first, "a mistake in a store");
+                    Ok(keys)
+                }
+            },
+        );
         assert!(coalescer.get(1).await.is_err());
         let next = tokio::time::timeout(std::time::Duration::from_secs(60), coalescer.get(2));
         assert_eq!(next.await.expect("not hung"), Ok(2));

@@ -209,6 +209,7 @@ impl ShardRuntime {
                 return;
             }
             state.log.in_flight_bytes = 0;
+            state.count_batches();
             batch.weights.iter().for_each(|(seq, bytes)| state.log.tail.push(*seq, *bytes));
             shard.note_tail(&state);
             if let Some(seal) = facts.seals.last() {
@@ -222,6 +223,8 @@ impl ShardRuntime {
             }
             (answers, checkpoint)
         };
+        // What sinks have yet to take has grown, and so has a store in memory.
+        self.memory.look();
         for answer in answers {
             // A caller that went away has no claim on the answer; what it asked for is done.
             let _ = answer.send(());

@@ -30,8 +30,11 @@ pub struct ShardConfig {
     /// Entities encoded under one hold of the shard's lock during a checkpoint.
     pub slice_entities: usize,
     /// Entities that a shard keeps in memory beyond those that have messages pending or changed since the last
-    /// checkpoint; above it, an eighth of `tail_bytes` triggers one.
+    /// checkpoint, whatever the memory budget says; above it, an eighth of `tail_bytes` triggers one.
     pub resident_entities: usize,
+    /// Bytes of entities in memory that have come to their end, of all shards together: enough that who reads one of them
+    /// page by page loads it once. More of them are let go of as soon as they are stored.
+    pub closed_bytes: usize,
     /// How far ahead the wake index is read from the store.
     pub wake_window: Duration,
     /// Rows that one look at the wake index reads. Where more are due, the next look reads further.
@@ -60,7 +63,8 @@ impl Default for ShardConfig {
             node_tail_bytes: 64 << 20,
             slice_time: Duration::from_millis(5),
             slice_entities: 64,
-            resident_entities: 40_000,
+            resident_entities: usize::MAX,
+            closed_bytes: 8 << 20,
             wake_window: Duration::from_secs(120),
             due_rows: 10_000,
             append_retry: Duration::from_millis(50),
@@ -68,5 +72,12 @@ impl Default for ShardConfig {
             retention_interval: Duration::from_secs(30),
             retention_batch: 256,
         }
+    }
+}
+
+impl ShardConfig {
+    /// How far ahead the wake index is read from the store, milliseconds.
+    pub(crate) fn wake_window_ms(&self) -> i64 {
+        i64::try_from(self.wake_window.as_millis()).unwrap_or(i64::MAX)
     }
 }

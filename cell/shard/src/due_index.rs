@@ -6,13 +6,18 @@ use std::collections::BTreeSet;
 /// Wake-ups and deletions by moment, Unix milliseconds.
 #[derive(Default)]
 pub(crate) struct DueIndex {
-    /// Of every resident entity that wants to be woken, and of due stored ones.
+    /// Of every resident entity that wants to be woken, and of stored ones that want to be within the window.
     wakes: BTreeSet<(i64, EntityKey)>,
     /// Of closed resident entities.
     expiries: BTreeSet<(i64, EntityKey)>,
 }
 
 impl DueIndex {
+    /// How many wake-ups are here.
+    pub(crate) fn wakes(&self) -> usize {
+        self.wakes.len()
+    }
+
     /// The earliest wake-up.
     pub(crate) fn first_wake(&self) -> Option<i64> {
         self.wakes.first().map(|(at, _)| *at)

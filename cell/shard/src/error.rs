@@ -16,6 +16,9 @@ pub enum ShardError {
     /// The store does not keep up; nothing was applied.
     #[error("shard {0} has too much waiting to be written")]
     Overloaded(ShardId),
+    /// What the call would bring into memory has no room there; nothing was applied.
+    #[error("the cell's memory budget is used up; try again later")]
+    NoMemory,
     /// The engine failed on this entity; it is kept aside and the shard serves on.
     #[error("workflow {0} is quarantined after an internal error")]
     Quarantined(String),

@@ -26,6 +26,8 @@ pub(crate) struct HistoryTail {
     chunks: Vec<Chunk>,
     /// Last event id that only the store holds.
     stored_through: i64,
+    /// Of the chunks.
+    length: usize,
 }
 
 #[derive(Debug)]
@@ -40,12 +42,18 @@ struct Chunk {
 impl HistoryTail {
     /// A run whose events up to `stored_through` are in the store.
     pub(crate) fn after(stored_through: i64) -> Self {
-        Self { chunks: Vec::new(), stored_through }
+        Self { chunks: Vec::new(), stored_through, length: 0 }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.length + self.chunks.capacity() * size_of::<Chunk>()
     }
 
     /// Adds freshly appended events.
     pub(crate) fn push(&mut self, first: i64, last: i64, bytes: Bytes, place: Place) {
         debug_assert_eq!(first, self.last() + 1, "event ids are contiguous");
+        self.length += bytes.len();
         self.chunks.push(Chunk { first, last, bytes, place });
     }
 
@@ -76,7 +84,15 @@ impl HistoryTail {
 
     /// The store holds the events up to `last` now.
     pub(crate) fn written(&mut self, last: i64) {
-        self.chunks.retain(|chunk| chunk.last > last);
+        let length = &mut self.length;
+        self.chunks.retain(|chunk| {
+            let stays = chunk.last > last;
+            *length -= if stays { 0 } else { chunk.bytes.len() };
+            stays
+        });
+        if self.chunks.is_empty() {
+            self.chunks = Vec::new();
+        }
         self.stored_through = self.stored_through.max(last);
     }
 }

@@ -17,6 +17,8 @@
 //!   one's token refuses the late answer;
 //! - loops are watched (`keeper`): a panic in one costs a shard its memory, never the node, and health says so (`loss`);
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
+//! - what is in memory draws on a budget (`cell-memory`): clients are refused before it is full, work that runs goes on,
+//!   and a loop lets go of what is longest unused (`relief`);
 //! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`);
 //! - the trim passes over nothing that a projection has not told or that does not stand in the outbox.
 //!
@@ -36,6 +38,7 @@
 //! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with a sink
 //! that fails, behind a store that fails, over several lives.
 
+mod admission;
 mod apply;
 mod ask;
 mod batch;
@@ -58,6 +61,7 @@ mod hours;
 mod keeper;
 mod kept_steps;
 mod key_hash;
+mod load_sizes;
 mod log_head;
 mod log_row;
 mod loops;
@@ -69,6 +73,7 @@ mod outbox;
 mod pins;
 mod quarantine;
 mod recovery;
+mod relief;
 mod resident;
 mod retention;
 mod runtime;
@@ -89,7 +94,7 @@ mod wall;
 mod watch;
 
 pub use begun::Begun;
-pub use cell_engine::Target;
+pub use cell_engine::{Origin, Target};
 pub use clock::Clock;
 pub use config::ShardConfig;
 pub use error::ShardError;

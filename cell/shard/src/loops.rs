@@ -17,6 +17,8 @@ impl ShardRuntime {
         // What it had in hand is lost, and nobody knows what of that is in the log.
         self.keep("commit", |runtime, why| runtime.fail_all(why), Self::commit_loop);
         self.keep("retake", |_, _| {}, Self::retake_loop);
+        // It may have left any shard half changed.
+        self.keep("relief", |runtime, why| runtime.fail_all(why), Self::relief_loop);
         for shard in &self.shards {
             self.keep_of(shard, "hours", Self::hours_loop);
             self.keep_of(shard, "wake", Self::wake_loop);

@@ -2,11 +2,13 @@
 
 use crate::history_tail::HistoryTail;
 use crate::state::START;
+use crate::table::Which;
 use crate::waiting_rows::WaitingRows;
 use crate::watch::Watchers;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
 use bytes::Bytes;
 use cell_engine::{Entity, EntityCheckpoint, Kind, Receipt, RestoreError, Time};
+use cell_memory::Owner;
 use cell_store::{EntityRow, Position};
 
 /// What is known of an entity.
@@ -58,14 +60,16 @@ pub(crate) struct Core {
     pub(crate) position: Position,
     /// First log row that the stored snapshot does not include. Only the table sets it.
     pub(crate) first_dirty: Option<u64>,
+    /// Where it stands among the dirty ones, if it is. Only the table sets it.
+    pub(crate) dirty_since: u64,
     /// When the wake index fires for it, Unix milliseconds.
     pub(crate) armed: Option<i64>,
     /// Where it stands in the index of deletions, Unix milliseconds.
     pub(crate) expires: Option<i64>,
-    /// Shard tick of the last use, for eviction.
+    /// Moment of the last use, by which it is let go of.
     pub(crate) used: u64,
-    /// Whether it stands in the queue of what may be let go of.
-    pub(crate) queued: bool,
+    /// In which queue of what may be let go of it stands; none where in neither.
+    pub(crate) queued: Option<Which>,
     /// Whether it counts as open.
     pub(crate) open: bool,
     /// Whether rows of an earlier entity of this name, which was deleted, may still stand in the store.
@@ -74,7 +78,28 @@ pub(crate) struct Core {
     pub(crate) kept_chunks: Vec<ChunkId>,
     /// Long polls.
     pub(crate) watchers: Watchers,
+    /// What is held of the memory budget for it, and by whom. Only the table sets it.
+    pub(crate) held: Held,
 }
+
+/// What is held of the memory budget for an entity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) bytes: usize,
+    /// Whether it has come to its end.
+    pub(crate) closed: bool,
+}
+
+impl Held {
+    /// Who holds it.
+    pub(crate) fn owner(self) -> Owner {
+        if self.closed { Owner::ClosedRuns } else { Owner::Residents }
+    }
+}
+
+/// What an entity takes beside itself and its box: its place in the table, in the queue of what may go, and in the indexes
+/// of what is due; the bytes of its id in a share each.
+const PLACE_BYTES: usize = 320;
 
 impl Resident {
     /// An entity of which nothing is stored yet.
@@ -98,17 +123,28 @@ impl Resident {
             ordinal: 0,
             position,
             first_dirty: None,
+            dirty_since: 0,
             armed: None,
             expires: None,
             used: 0,
-            queued: false,
+            queued: None,
             open: false,
             reborn: false,
             kept_chunks: Vec::new(),
             watchers: Watchers::default(),
+            held: Held::default(),
         };
         let history = kind.keeps_history().then(|| HistoryTail::after(entity.last_event_id()));
         Self { core, history, waiting, entity }
+    }
+
+    /// What it takes of memory, and whether it has come to its end.
+    pub(crate) fn size(&self) -> Held {
+        let history = self.history.as_ref().map_or(0, HistoryTail::bytes);
+        let id = self.entity.key().id.len();
+        let itself = size_of::<Self>() + size_of_val(&*self.entity) + PLACE_BYTES + id;
+        let bytes = itself + self.entity.held_bytes() + history + self.waiting.bytes();
+        Held { bytes, closed: self.entity.is_cold() }
     }
 
     /// Whether somebody waits for its next change.

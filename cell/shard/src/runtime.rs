@@ -9,6 +9,7 @@ use crate::error::ShardError;
 use crate::guard::caught;
 use crate::hash::shard_of;
 use crate::keeper::Keeper;
+use crate::load_sizes::LoadSizes;
 use crate::metrics::AppendMetrics;
 use crate::pins::Pins;
 use crate::shard::Shard;
@@ -19,9 +20,10 @@ use crate::watch::Awaited;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{
-    Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Needs,
+    Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Needs, Origin,
     Registry, Release, Time,
 };
+use cell_memory::Budget;
 use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +51,8 @@ pub struct ShardDeps {
     pub effects: Arc<dyn EffectSink>,
     /// Follow the log.
     pub projections: Vec<Arc<dyn Projection>>,
+    /// What is in memory draws on it.
+    pub memory: Arc<Budget>,
     /// Kinds of entities that shards can host: those of the product, `Registry::default()`.
     pub kinds: Registry,
     /// Seed of every id that the runtime makes.
@@ -80,6 +84,8 @@ pub struct ShardRuntime {
     /// The store has no space left: nothing new is taken until an append succeeds.
     pub(crate) full: AtomicBool,
     pub(crate) metrics: AppendMetrics,
+    pub(crate) memory: Arc<Budget>,
+    pub(crate) load_sizes: Arc<LoadSizes>,
     pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
     epochs: Arc<Coalescer<ShardId, Epoch>>,
     seed: u128,
@@ -92,18 +98,29 @@ impl ShardRuntime {
         let incarnation = IdSource::new(deps.seed ^ u128::MAX).next_id();
         let identity = deps.store.open(config.shard_count, incarnation).await?;
         let store = Arc::clone(&deps.store);
-        let loads = Coalescer::new(move |keys: Vec<(ShardId, EntityKey)>| {
-            let store = Arc::clone(&store);
-            async move { store.load(&keys).await.map_err(|e| e.to_string()) }
-        });
+        let load_sizes = Arc::new(LoadSizes::of(&deps.memory));
+        let sizes = Arc::clone(&load_sizes);
+        let loads = Coalescer::new(
+            move || sizes.at_once(),
+            move |keys: Vec<(ShardId, EntityKey)>| {
+                let store = Arc::clone(&store);
+                async move { store.load(&keys).await.map_err(|e| e.to_string()) }
+            },
+        );
         let store = Arc::clone(&deps.store);
-        let epochs = Coalescer::new(move |shards: Vec<ShardId>| {
-            let store = Arc::clone(&store);
-            async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
-        });
+        let epochs = Coalescer::new(
+            || usize::MAX,
+            move |shards: Vec<ShardId>| {
+                let store = Arc::clone(&store);
+                async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
+            },
+        );
         let kinds = Arc::new(deps.kinds);
         let mut seeds = IdSource::new(deps.seed ^ u128::from(u64::MAX));
-        let shard = |id| Arc::new(Shard::new(ShardId(id), Arc::clone(&kinds), seeds.next_u64()));
+        let shard = |id| {
+            let (kinds, memory) = (Arc::clone(&kinds), Arc::clone(&deps.memory));
+            Arc::new(Shard::new(ShardId(id), kinds, seeds.next_u64(), memory))
+        };
         let shards = (0..identity.shard_count).map(shard).collect();
         let runtime = Arc::new(Self {
             config,
@@ -124,11 +141,14 @@ impl ShardRuntime {
             halted: OnceLock::new(),
             full: AtomicBool::new(false),
             metrics: AppendMetrics::new(),
+            memory: deps.memory,
+            load_sizes,
             loads,
             epochs,
             seed: deps.seed,
             drawn: AtomicU64::new(0),
         });
+        runtime.watch_memory();
         runtime.acquire_all().await?;
         runtime.start_tasks();
         Ok(runtime)
@@ -162,6 +182,11 @@ impl ShardRuntime {
     /// Different ids of which something is known in memory. Looks at all of them.
     pub fn resident_ids(&self) -> usize {
         self.shards.iter().map(|shard| shard.state.lock().table.ids()).sum()
+    }
+
+    /// Wake-ups that are in memory, of entities that are there and of those that are not.
+    pub fn known_wakes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.state.lock().due.wakes()).sum()
     }
 
     /// Decides a command on its target, applies it, and answers once that is durable.
@@ -203,9 +228,11 @@ impl ShardRuntime {
         let namespace_id = ask.namespace_id();
         let namespace =
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
-        let mut state = self.ready(shard, |memory| ask.needs(memory)).await?;
+        let origin = ask.origin();
+        let mut state = self.ready(shard, origin, |memory| ask.needs(memory)).await?;
         let now = state.advance(self.wall.look());
         self.admit(shard, &state, now)?;
+        self.admit_growth(origin)?;
         let mut ids = IdSource::new(self.draw() ^ of_term(state.epoch));
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
@@ -242,15 +269,25 @@ impl ShardRuntime {
         Ok(Begun { runtime: self, shard, answer, wait, confirm })
     }
 
-    /// Reads something about a target; what it saw is durable when this returns.
+    /// Reads something about a target for a client; what it saw is durable when this returns.
     pub async fn read<A: Address, R>(
         &self,
         target: &A,
         look: impl FnOnce(<A::Family as Family>::View<'_>) -> R,
     ) -> Result<R, ShardError> {
+        self.read_for(Origin::Client, target, look).await
+    }
+
+    /// As `read`, for whoever it is.
+    pub async fn read_for<A: Address, R>(
+        &self,
+        origin: Origin,
+        target: &A,
+        look: impl FnOnce(<A::Family as Family>::View<'_>) -> R,
+    ) -> Result<R, ShardError> {
         let shard = self.shard(target);
         let (seen, wait, confirm) = {
-            let mut state = self.ready(shard, |memory| A::Family::needs(target, memory)).await?;
+            let mut state = self.ready(shard, origin, |memory| A::Family::needs(target, memory)).await?;
             let memory = state.table.memory();
             let members = A::Family::members(target, memory);
             let seen =
@@ -287,7 +324,8 @@ impl ShardRuntime {
         still: impl FnOnce(<A::Family as Family>::View<'_>) -> bool,
     ) -> Result<Option<oneshot::Receiver<()>>, ShardError> {
         let shard = self.shard(target);
-        let mut state = self.ready(shard, |memory| A::Family::needs(target, memory)).await?;
+        let needs = |memory: Memory<'_>| A::Family::needs(target, memory);
+        let mut state = self.ready(shard, Origin::Client, needs).await?;
         let memory = state.table.memory();
         let addressed = A::Family::members(target, memory).addressed;
         let waits = caught(|| still(A::Family::view(target, memory))).map_err(|p| unreadable(target, &p))?;
@@ -303,10 +341,11 @@ impl ShardRuntime {
         &self.shards[self.shard_of(namespace_id, id).0 as usize]
     }
 
-    /// Locks the shard with everything in memory that is needed.
+    /// Locks the shard with everything in memory that is needed. What is not may be refused, by who wants it.
     pub(crate) async fn ready<'a>(
         &self,
         shard: &'a Shard,
+        origin: Origin,
         needs: impl Fn(Memory<'_>) -> Result<(), Needs>,
     ) -> Result<MutexGuard<'a, ShardState>, ShardError> {
         const LOADS: usize = 8;
@@ -337,12 +376,16 @@ impl ShardRuntime {
                     }
                 }
             };
+            let mut charge = self.admit_load(origin)?;
             let row =
                 self.loads.get((shard.id, key.clone())).await.map_err(cell_store::StoreError::Unavailable)?;
+            charge.resize(self.load_sizes.seen(row.as_ref()));
             let mut state = shard.state.lock();
             if state.term == term {
                 state.insert_loaded(&key, row);
             }
+            drop((charge, state));
+            self.let_closed_go();
         }
         Err(ShardError::Overloaded(shard.id))
     }

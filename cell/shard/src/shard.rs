@@ -4,6 +4,7 @@ use crate::loss::Trouble;
 use crate::metrics::ShardMetrics;
 use crate::state::ShardState;
 use cell_engine::Registry;
+use cell_memory::Budget;
 use cell_store::ShardId;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -38,10 +39,10 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// A shard that is not acquired yet; `seed` is drawn for it.
-    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64) -> Self {
+    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64, memory: Arc<Budget>) -> Self {
         Self {
             id,
-            state: Mutex::new(ShardState::new(id, kinds, seed)),
+            state: Mutex::new(ShardState::new(id, kinds, seed, memory)),
             pending: AtomicBool::new(false),
             wake_changed: Notify::new(),
             sleeps_until: AtomicI64::new(i64::MAX),

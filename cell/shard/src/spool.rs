@@ -102,6 +102,11 @@ pub trait Backlog: Send + Sync {
     /// Forgets a shard.
     fn lost(&self, shard: ShardId);
 
+    /// Bytes that are held in memory.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// Items that the sink refused for good and that stay in the outbox, and rows there that do not decode.
     fn set_aside_count(&self) -> usize;
 }
@@ -317,6 +322,10 @@ impl<T: Spooled> Backlog for Spool<T> {
 
     fn lost(&self, shard: ShardId) {
         self.shards.lock().remove(&shard);
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes()
     }
 
     fn set_aside_count(&self) -> usize {

@@ -10,6 +10,7 @@ use crate::table::{EntityTable, KeptAside};
 use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Registry, Time};
+use cell_memory::{Budget, Charge, Owner};
 use cell_store::{EntityRow, Epoch, Position, ShardId};
 use std::sync::Arc;
 
@@ -43,20 +44,23 @@ pub(crate) struct ShardState {
     pub(crate) table: EntityTable,
     pub(crate) log: LogHead,
     pub(crate) due: DueIndex,
+    /// What its batches hold of the memory budget.
+    batches: Charge,
 }
 
 impl ShardState {
     /// A shard of which nothing is known yet; `seed` is drawn for it.
-    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64) -> Self {
-        Self::with(id, EntityTable::new(kinds, seed, quarantines(id)))
+    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64, memory: Arc<Budget>) -> Self {
+        let batches = memory.charge(Owner::Batches, 0);
+        Self::with(id, EntityTable::new(kinds, seed, memory, quarantines(id)), batches)
     }
 
     /// The same shard before it was acquired.
     pub(crate) fn afresh(&self) -> Self {
-        Self { term: self.term + 1, ..Self::with(self.id, self.table.emptied()) }
+        Self { term: self.term + 1, ..Self::with(self.id, self.table.emptied(), self.batches.empty()) }
     }
 
-    fn with(id: ShardId, table: EntityTable) -> Self {
+    fn with(id: ShardId, table: EntityTable, batches: Charge) -> Self {
         Self {
             id,
             phase: Phase::Recovering,
@@ -68,7 +72,13 @@ impl ShardState {
             table,
             log: LogHead::new(),
             due: DueIndex::default(),
+            batches,
         }
+    }
+
+    /// Notes how much is applied and not durable: its rows, and what goes out with them.
+    pub(crate) fn count_batches(&mut self) {
+        self.batches.resize(2 * (self.log.open.bytes() + self.log.in_flight_bytes));
     }
 
     /// Moves shard time on; it never runs backwards.
@@ -99,6 +109,14 @@ impl ShardState {
         let Some(resident) = self.table.get_mut(key) else { return };
         let armed = std::mem::replace(&mut resident.core.armed, wake);
         self.due.move_wake(key, armed, wake);
+    }
+
+    /// An entity goes that is to be woken at this moment (Unix milliseconds), as the store knows too. The index forgets
+    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
+    pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
+        if at.is_some_and(|at| at >= self.time.now().millis().saturating_add(window_ms)) {
+            self.due.move_wake(key, at, None);
+        }
     }
 
     /// Puts a resident entity into the index of deletions at this moment (Unix milliseconds), or takes it out.

@@ -1,11 +1,19 @@
 //! The one table of a shard: every entity that is in memory, and what is known of those that are not.
 
+mod idle;
+mod ledger;
+
+pub(crate) use idle::Which;
+
 use crate::guard::{EngineCall, guarded};
 use crate::key_hash::KeyHash;
-use crate::resident::{Resident, Slot};
+use crate::resident::{Held, Resident, Slot};
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents, Time};
+use cell_memory::Budget;
 use cell_store::{EntityRow, Position};
+use idle::{Idle, Parked};
+use ledger::Ledger;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,8 +31,9 @@ pub(crate) struct EntityTable {
     pub(crate) generation: u64,
     /// Deleted entities whose rows a checkpoint has yet to remove.
     pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
-    /// Entities that changed since their last stored snapshot.
-    dirty: BTreeSet<EntityKey>,
+    /// Entities that changed since their last stored snapshot, by the moment since when they have: about the coldest
+    /// first.
+    dirty: BTreeMap<u64, EntityKey>,
     /// How many of them need the log from a row on.
     dirty_from: BTreeMap<u64, usize>,
     /// Entities that the engine failed on, or whose stored bytes cannot be used.
@@ -33,12 +42,11 @@ pub(crate) struct EntityTable {
     pub(crate) quarantines: metrics::Counter,
     /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
     asked_in_vain: VecDeque<EntityKey>,
-    /// Clean entities with the tick at which they came to stand here, about in the order of their use.
-    idle: VecDeque<(u64, EntityKey)>,
+    idle: Idle,
+    parked: Parked,
+    ledger: Ledger,
     /// Entities that somebody is loading or about to decide on, with how many do: they stay.
     pinned: BTreeMap<EntityKey, usize>,
-    /// Rises with every use: the clock of eviction.
-    tick: u64,
     residents: usize,
     open: usize,
 }
@@ -79,21 +87,27 @@ impl Residents for EntityTable {
 
 impl EntityTable {
     /// An empty table; `seed` is drawn for it.
-    pub(crate) fn new(kinds: Arc<Registry>, seed: u64, quarantines: metrics::Counter) -> Self {
+    pub(crate) fn new(
+        kinds: Arc<Registry>,
+        seed: u64,
+        memory: Arc<Budget>,
+        quarantines: metrics::Counter,
+    ) -> Self {
         Self {
             kinds,
             slots: HashMap::with_hasher(KeyHash(seed)),
             complete: false,
             generation: 0,
             deleted: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            dirty: BTreeMap::new(),
             dirty_from: BTreeMap::new(),
             aside: BTreeMap::new(),
             quarantines,
             asked_in_vain: VecDeque::new(),
-            idle: VecDeque::new(),
+            idle: Idle::default(),
+            parked: Parked::default(),
+            ledger: Ledger::new(memory),
             pinned: BTreeMap::new(),
-            tick: 0,
             residents: 0,
             open: 0,
         }
@@ -101,7 +115,8 @@ impl EntityTable {
 
     /// An empty table in place of this one.
     pub(crate) fn emptied(&self) -> Self {
-        Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, self.quarantines.clone())
+        let memory = Arc::clone(&self.ledger.memory);
+        Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, memory, self.quarantines.clone())
     }
 
     /// The kinds that this shard can host.
@@ -174,8 +189,10 @@ impl EntityTable {
         match restore(&self.kinds, key, row) {
             Ok(resident) => {
                 let mut resident = Box::new(resident);
-                self.tick += 1;
-                resident.core.used = self.tick;
+                resident.core.used = self.ledger.memory.use_now();
+                resident.core.watchers = self.parked.take(key).unwrap_or_default();
+                let size = resident.size();
+                self.ledger.settle(&mut resident.core.held, size);
                 count_open(&mut self.open, &mut resident);
                 vacant.insert(Slot::Resident(resident));
                 self.residents += 1;
@@ -204,8 +221,7 @@ impl EntityTable {
 
     /// Notes that these were used, and answers the last record that changed, or deleted, one of them.
     pub(crate) fn used(&mut self, members: &Members) -> u64 {
-        self.tick += 1;
-        let tick = self.tick;
+        let tick = self.ledger.memory.use_now();
         let mut ordinal = 0;
         for key in members.iter() {
             if let Some(resident) = self.get_mut(key) {
@@ -229,19 +245,22 @@ impl EntityTable {
         // An entity may come back after it was deleted. What it was before is needed in the log until its new snapshot
         // is stored: the deletion may still be lost.
         let gone = self.deleted.remove(key);
-        self.tick += 1;
+        let tick = self.ledger.memory.use_now();
         let resident = self.slots.get_mut(key)?.resident_mut()?;
         count_open(&mut self.open, resident);
+        let size = resident.size();
         let core = &mut resident.core;
-        core.used = self.tick;
+        self.ledger.settle(&mut core.held, size);
+        core.used = tick;
         core.ordinal = ordinal;
         core.position = position;
         core.reborn |= gone.is_some();
         if core.first_dirty.is_none() {
             let from = gone.and_then(|gone| gone.first_dirty).unwrap_or(position.seq);
             core.first_dirty = Some(from);
+            core.dirty_since = tick;
             *self.dirty_from.entry(from).or_default() += 1;
-            self.dirty.insert(key.clone());
+            self.dirty.insert(tick, key.clone());
         }
         Some(resident)
     }
@@ -258,34 +277,29 @@ impl EntityTable {
             return;
         }
         if let Some(before) = before {
-            self.needs_no_more(before);
+            needs_no_more(&mut self.dirty_from, before);
         }
         match first {
             Some(seq) => {
                 *self.dirty_from.entry(seq).or_default() += 1;
                 if before.is_none() {
-                    self.dirty.insert(key.clone());
+                    resident.core.dirty_since = self.ledger.memory.use_now();
+                    self.dirty.insert(resident.core.dirty_since, key.clone());
                 }
             }
             None => {
-                self.dirty.remove(key);
-            }
-        }
-    }
-
-    fn needs_no_more(&mut self, seq: u64) {
-        if let Some(count) = self.dirty_from.get_mut(&seq) {
-            *count -= 1;
-            if *count == 0 {
-                self.dirty_from.remove(&seq);
+                self.dirty.remove(&resident.core.dirty_since);
             }
         }
     }
 
     /// The store holds an entity as it was at this position.
     pub(crate) fn stored(&mut self, key: &EntityKey, position: Position) {
-        let Some(core) = self.get(key).map(|resident| &resident.core) else { return };
-        if core.position == position {
+        let Some(resident) = self.slots.get_mut(key).and_then(Slot::resident_mut) else { return };
+        // What the store has of its history need not be here any more.
+        let size = resident.size();
+        self.ledger.settle(&mut resident.core.held, size);
+        if resident.core.position == position {
             self.set_first_dirty(key, None);
             self.came_clean(key);
         } else {
@@ -294,11 +308,59 @@ impl EntityTable {
         }
     }
 
-    /// Dirty entities behind `after`, in order.
-    pub(crate) fn dirty_after(&self, after: Option<&EntityKey>, limit: usize) -> Vec<EntityKey> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        self.dirty.range::<EntityKey, _>((from, Unbounded)).take(limit).cloned().collect()
+    /// Entities that are dirty since behind `after` and until `through`, in order, with those moments.
+    pub(crate) fn dirty_between(&self, after: u64, through: u64, limit: usize) -> Vec<(u64, EntityKey)> {
+        use std::ops::Bound::{Excluded, Included};
+        if after >= through {
+            return Vec::new();
+        }
+        let between = self.dirty.range((Excluded(after), Included(through)));
+        between.take(limit).map(|(since, key)| (*since, key.clone())).collect()
+    }
+
+    /// Up to `limit` dirty entities that were not used since they are, the coldest first. One that was used is taken to
+    /// be dirty since now, and `looks` is counted down with each that is looked at. Nobody else may be writing entities.
+    pub(crate) fn coldest_dirty(&mut self, limit: usize, looks: &mut usize) -> Vec<EntityKey> {
+        let mut coldest = Vec::new();
+        let mut after = 0;
+        while coldest.len() < limit && *looks > 0 {
+            *looks -= 1;
+            let Some((since, key)) = self.dirty.range(after + 1..).next().map(|(s, key)| (*s, key.clone()))
+            else {
+                break;
+            };
+            after = since;
+            let Some(resident) = self.slots.get_mut(&key).and_then(Slot::resident_mut) else { continue };
+            if resident.core.used > since {
+                let now = self.ledger.memory.use_now();
+                resident.core.dirty_since = now;
+                self.dirty.remove(&since);
+                self.dirty.insert(now, key);
+            } else {
+                coldest.push(key);
+            }
+        }
+        coldest
+    }
+
+    /// How many entities are dirty.
+    pub(crate) fn dirty(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The moment that comes after everything that has happened.
+    pub(crate) fn moment(&self) -> u64 {
+        self.ledger.memory.use_now()
+    }
+
+    /// Since when the coldest entity has been dirty; none where none is.
+    pub(crate) fn dirty_since(&self) -> Option<u64> {
+        self.dirty.keys().next().copied()
+    }
+
+    /// Bytes that all entities in memory hold, and those that have come to their end.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.ledger.all(), self.ledger.closed())
     }
 
     /// The first log row that some entity still needs: one that is dirty, kept aside, or not yet durably deleted.
@@ -367,9 +429,10 @@ impl EntityTable {
     /// Takes an entity out of the table and of everything that counts it.
     fn take_out(&mut self, key: &EntityKey) {
         self.set_first_dirty(key, None);
-        if let Some(Slot::Resident(resident)) = self.slots.remove(key) {
+        if let Some(Slot::Resident(mut resident)) = self.slots.remove(key) {
             self.residents -= 1;
             self.open -= usize::from(resident.core.open);
+            self.ledger.settle(&mut resident.core.held, Held::default());
         }
     }
 
@@ -387,59 +450,15 @@ impl EntityTable {
             }
         }
     }
+}
 
-    /// A clean entity may be let go of some time.
-    fn came_clean(&mut self, key: &EntityKey) {
-        let Some(core) = self.slots.get_mut(key).and_then(Slot::resident_mut).map(|r| &mut r.core) else {
-            return;
-        };
-        if !std::mem::replace(&mut core.queued, true) {
-            self.idle.push_back((core.used, key.clone()));
+/// One entity less needs the log from this row on.
+fn needs_no_more(dirty_from: &mut BTreeMap<u64, usize>, seq: u64) {
+    if let Some(count) = dirty_from.get_mut(&seq) {
+        *count -= 1;
+        if *count == 0 {
+            dirty_from.remove(&seq);
         }
-    }
-
-    /// Lets go of one clean, idle entity that has not been used since it came to stand in the queue, and answers it;
-    /// looks at no more than `looks`, which is counted down. Those that the engine fails on are answered in `failed`.
-    pub(crate) fn let_one_go(
-        &mut self,
-        looks: &mut usize,
-        failed: &mut Vec<(EntityKey, String)>,
-    ) -> Option<(EntityKey, Box<Resident>)> {
-        while *looks > 0 {
-            *looks -= 1;
-            let (since, key) = self.idle.pop_front()?;
-            let Some(resident) = self.slots.get_mut(&key).and_then(Slot::resident_mut) else { continue };
-            resident.core.queued = false;
-            if resident.core.first_dirty.is_some() {
-                // It comes back once it is clean again.
-                continue;
-            }
-            if resident.core.used > since || self.pinned.contains_key(&key) || resident.is_watched() {
-                self.came_clean(&key);
-                continue;
-            }
-            match guarded(EngineCall::Effects, &key, || resident.entity.is_busy()) {
-                Ok(false) => {}
-                // It has to change before it can go, and comes back then.
-                Ok(true) => continue,
-                Err(why) => {
-                    failed.push((key, why));
-                    continue;
-                }
-            }
-            let Some(Slot::Resident(resident)) = self.slots.remove(&key) else { continue };
-            self.residents -= 1;
-            self.open -= usize::from(resident.core.open);
-            self.complete = false;
-            self.generation += 1;
-            return Some((key, resident));
-        }
-        None
-    }
-
-    /// How many stand in the queue of what may be let go of.
-    pub(crate) fn queued(&self) -> usize {
-        self.idle.len()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::ShardError;
 use crate::guard::caught;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Effect, EffectKey, Members, Notice, Rejection};
+use cell_engine::{Effect, EffectKey, Members, Notice, Origin, Rejection};
 
 impl ShardRuntime {
     /// Tells an entity something, and answers once what it makes of that is durable. As for `execute`, an error other than
@@ -23,7 +23,7 @@ impl ShardRuntime {
     pub async fn effect(&self, key: &EntityKey, effect: EffectKey) -> Result<Option<Effect>, ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let (wanted, wait) = {
-            let mut state = self.ready(shard, |memory| memory.need_any(key).map(drop)).await?;
+            let mut state = self.ready(shard, Origin::Cell, |memory| memory.need_any(key).map(drop)).await?;
             let entity = state.table.get(key).map(|resident| &resident.entity);
             let wanted = caught(|| entity.and_then(|entity| entity.effect(effect))).map_err(|panic| {
                 tracing::error!(id = %key.id, panic, "panic while asked for an effect; nothing changed");

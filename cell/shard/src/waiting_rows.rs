@@ -42,6 +42,12 @@ impl WaitingRows {
         Self { known: stored.filter_map(task_of).collect(), ..Self::default() }
     }
 
+    /// Bytes of memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const EACH: usize = 32;
+        (self.known.len() + self.unconfirmed.len() + self.changed.len()) * EACH
+    }
+
     /// Notes the difference that a step made.
     pub(crate) fn note(&mut self, delta: &EffectDelta) {
         for effect in &delta.wanted {

@@ -22,6 +22,8 @@ const STILL_DUE_MS: i64 = 250;
 const NAMESPACE_GONE_MS: i64 = 60_000;
 /// Pause while the shard refuses commands, and while the store's index cannot be read.
 const REFUSED: Duration = Duration::from_secs(1);
+/// Pause between a few runs and the next while the memory budget is used up.
+const NO_ROOM: Duration = Duration::from_millis(50);
 /// Runs that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
 const AT_ONCE: usize = 64;
 
@@ -117,21 +119,41 @@ impl ShardRuntime {
         let mut woken = 0;
         for shard in &self.shards {
             let now = shard.state.lock().advance(self.wall.look()).millis();
-            woken += self.wake_due(shard, now).await.0;
+            let mut scan = Scan::new(self.config.due_rows);
+            loop {
+                // What cannot be read now the shard's own loop reads in its turn.
+                let read = self.scan_ahead(shard, now, &mut scan).await;
+                let (some, outcome) = self.wake_due(shard, now).await;
+                woken += some;
+                if read.is_err() || !scan.cut || scan.until > now || outcome == WokenUp::Refused {
+                    break;
+                }
+            }
         }
         woken
     }
 
     /// Takes the stored wake-ups of the coming window into memory.
     async fn scan_ahead(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
-        let window = i64::try_from(self.config.wake_window.as_millis()).unwrap_or(i64::MAX);
-        if !scan.is_due(now, window) || shard.state.lock().table.complete {
+        let window = self.config.wake_window_ms();
+        if !scan.is_due(now, window) {
             return Ok(());
         }
         let until = now.saturating_add(window);
+        let term = {
+            let state = shard.state.lock();
+            if state.table.complete {
+                return Ok(());
+            }
+            state.term
+        };
         let due = self.store.due(shard.id, until, scan.limit).await?;
-        scan.seen(until, &due, self.config.due_rows);
         let mut state = shard.state.lock();
+        if state.term != term {
+            // The index is another one by now, and so will the scan be.
+            return Ok(());
+        }
+        scan.seen(until, &due, self.config.due_rows);
         for row in due {
             let known = state.table.slot(&row.key).is_some_and(|slot| !slot.is_absent());
             if !known && !state.table.deleted.contains_key(&row.key) {
@@ -155,6 +177,11 @@ impl ShardRuntime {
                 return (woken, WokenUp::Refused);
             }
             tokio::task::yield_now().await;
+            if !self.memory.has_room() {
+                // Slower than what was woken is written and let go of; on and on, for some of it may only go once woken.
+                self.memory.wake();
+                tokio::time::sleep(NO_ROOM).await;
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{RecordWorkflowTaskStarted, SignalWorkflow, StartWorkflow, TerminateWorkflow};
 use cell_engine::{Effect, NamespaceConfig, Registry, Time};
+use cell_memory::Budget;
 use cell_shard::{Clock, EffectSink, Namespaces, ShardConfig, ShardDeps, ShardRuntime, Target};
 use cell_store::{MemoryStore, ShardId};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -108,6 +109,7 @@ async fn a_command_allocates_no_more_than_it_did() {
         namespaces: Arc::clone(&surroundings) as _,
         effects: surroundings as _,
         projections: Vec::new(),
+        memory: Budget::new(1 << 30),
         kinds: Registry::default(),
         seed: 7,
     };

@@ -279,6 +279,7 @@ impl Site {
                 resident_entities: self.plan.resident_entities,
                 ..ShardConfig::default()
             },
+            memory_budget: 1 << 30,
             store_kind: "simulated",
             drain: Duration::from_secs(1),
         }

@@ -13,7 +13,7 @@ use crate::config::{CellConfig, NamespaceConfig};
 use crate::serve::log::{Format, LogConfig};
 use crate::{serve, wiring};
 use ignored::IgnoredArgs;
-use settings::{parse_dynamic, parse_pragma, parse_search_attribute};
+use settings::{parse_dynamic, parse_pragma, parse_search_attribute, parse_size};
 
 /// The namespace that always exists.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -45,6 +45,10 @@ pub(crate) struct StartDevArgs {
     /// SQLite setting as NAME=VALUE; only those that keep acknowledged writes safe; repeatable
     #[arg(long = "sqlite-pragma", value_name = "NAME=VALUE", value_parser = parse_pragma)]
     sqlite_pragmas: Vec<(String, String)>,
+    /// Memory for what is in use, as 2GiB, 400MB or bytes; above it clients are refused for a while. A quarter of the machine
+    /// by default
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory_budget: Option<u64>,
     /// debug, info, warn, error or never
     #[arg(long, default_value = "warn")]
     log_level: String,
@@ -108,6 +112,7 @@ impl StartDevArgs {
             dynamic: self.dynamic_config_values.iter().cloned().collect(),
             namespaces,
             drain_seconds: DRAIN_SECONDS,
+            memory_budget: self.memory_budget,
             ..CellConfig::default()
         }
     }

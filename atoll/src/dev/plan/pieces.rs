@@ -10,6 +10,7 @@ use crate::config::{
 };
 use crate::dev::data_dir::DataDir;
 use crate::serve::log::LogConfig;
+use cell_memory::machine;
 
 /// Seconds between usage objects, and between looks for them: somebody is watching.
 const USAGE_INTERVAL_SECONDS: u64 = 2;
@@ -62,6 +63,8 @@ impl Plan {
             objects: Some(data_dir.join("objects")),
             usage_interval_seconds: USAGE_INTERVAL_SECONDS,
             shard_count: None,
+            // The cells share the machine's quarter.
+            memory_budget: Some(machine::default_budget(TENANT_CELLS.len() + 1) as u64),
             time_offset: args.time_offset.clone(),
             admin: Some(AdminConfig {
                 listen: self.ports.get(&format!("cell-{id}-admin")),

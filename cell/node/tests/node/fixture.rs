@@ -269,6 +269,7 @@ fn config() -> CellConfig {
         usage_interval: Duration::from_millis(20),
         projections: ProjectionConfig::default(),
         shards: ShardConfig { shard_count: SHARDS, takeover_grace: Duration::ZERO, ..Default::default() },
+        memory_budget: 1 << 30,
         store_kind: "test",
         drain: Duration::from_secs(1),
     }

@@ -12,6 +12,7 @@ mod history;
 mod large_answers;
 mod life;
 mod lists;
+mod memory;
 mod next_task;
 mod outages;
 mod permissions;

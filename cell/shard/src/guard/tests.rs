@@ -7,6 +7,7 @@ use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::{SignalWorkflow, StartWorkflow, TerminateWorkflow};
 use cell_engine::{Effect, NamespaceConfig, Registry, Time};
+use cell_memory::Budget;
 use cell_store::{MemoryStore, ShardId};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ async fn open_with(config: ShardConfig, store: MemoryStore, world: Arc<World>, s
         namespaces: Arc::clone(&world) as _,
         effects: Arc::clone(&world) as _,
         projections: vec![Arc::clone(&world) as _],
+        memory: Budget::new(1 << 30),
         kinds: Registry::default(),
         seed,
     };

@@ -16,6 +16,7 @@ pub(crate) use table::{rows_of, standing};
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use cell_engine::commands::RecordWorkflowTaskStarted;
 use cell_engine::{Command, NamespaceConfig, Registry, Workflows};
+use cell_memory::Budget;
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
 use cell_store::{
@@ -46,7 +47,12 @@ pub(crate) struct Cell {
     pub(crate) config: ShardConfig,
     base: Base,
     life: u128,
+    /// Bytes of memory that it may use.
+    budget: usize,
 }
+
+/// The memory of a cell whose tests are about something else.
+const AMPLE: usize = 1 << 30;
 
 /// What outlives the process.
 #[derive(Clone)]
@@ -77,19 +83,23 @@ impl Cell {
 
     /// As `new`, with other limits.
     pub(crate) async fn with(config: ShardConfig) -> Cell {
-        Cell::begin(config, Base::Memory(MemoryStore::new())).await
+        Cell::begin(config, Base::Memory(MemoryStore::new()), AMPLE).await
+    }
+
+    /// As `with`, with so many bytes of memory.
+    pub(crate) async fn with_budget(config: ShardConfig, budget: usize) -> Cell {
+        Cell::begin(config, Base::Memory(MemoryStore::new()), budget).await
     }
 
     /// A new cell on a disk that can crash.
     pub(crate) async fn on_disk(config: ShardConfig) -> (Cell, CrashDisk) {
         let disk = CrashDisk::new(SyncMode::BeforeAnswer);
-        (Cell::begin(config, Base::Disk(disk.clone())).await, disk)
+        (Cell::begin(config, Base::Disk(disk.clone()), AMPLE).await, disk)
     }
 
-    async fn begin(config: ShardConfig, base: Base) -> Cell {
-        let cell = Cell::open(config, base, Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()), 1)
-            .await
-            .expect("the cell opens");
+    async fn begin(config: ShardConfig, base: Base, budget: usize) -> Cell {
+        let (clock, ledger) = (Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()));
+        let cell = Cell::open(config, base, clock, ledger, 1, budget).await.expect("the cell opens");
         cell.out.until(|out| out.seals.len() == SHARDS as usize).await;
         cell
     }
@@ -100,6 +110,7 @@ impl Cell {
         clock: Arc<ManualClock>,
         ledger: Arc<Ledger>,
         life: u128,
+        budget: usize,
     ) -> Result<Cell, ShardError> {
         let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
         let out = Arc::new(Recorder::default());
@@ -110,11 +121,12 @@ impl Cell {
             namespaces: Arc::clone(&namespace) as _,
             effects: Arc::clone(&out) as _,
             projections: vec![Arc::clone(&out) as _],
+            memory: Budget::new(budget),
             kinds: Registry::default().with(alarm::kind()),
             seed: 0x5eed << 64 | life,
         };
         let runtime = ShardRuntime::open(config.clone(), deps).await?;
-        Ok(Cell { runtime, store, clock, out, namespace, ledger, config, base, life })
+        Ok(Cell { runtime, store, clock, out, namespace, ledger, config, base, life, budget })
     }
 
     /// A second process over the same storage, with recorders of its own. This one is not told.
@@ -125,7 +137,8 @@ impl Cell {
     /// As `another`, which may find that it cannot start.
     pub(crate) async fn try_another(&self) -> Result<Cell, ShardError> {
         let (config, base) = (self.config.clone(), self.base.clone());
-        Cell::open(config, base, Arc::clone(&self.clock), Arc::clone(&self.ledger), self.life + 1).await
+        let (clock, ledger) = (Arc::clone(&self.clock), Arc::clone(&self.ledger));
+        Cell::open(config, base, clock, ledger, self.life + 1, self.budget).await
     }
 
     /// Takes shards over, again.
@@ -152,7 +165,9 @@ impl Cell {
         let stores = self.ledger.replica().await;
         let base = Base::Memory(stores);
         let (clock, ledger) = (Arc::clone(&self.clock), Arc::new(Ledger::default()));
-        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1).await.expect("the cell opens")
+        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1, self.budget)
+            .await
+            .expect("the cell opens")
     }
 
     /// Runs a command on the current run of a workflow id.

@@ -48,6 +48,7 @@ impl RealCell {
             usage_interval: Duration::from_secs(60),
             projections: cell_node::ProjectionConfig::default(),
             shards: ShardConfig { shard_count: 1, ..ShardConfig::default() },
+            memory_budget: 1 << 30,
             store_kind: "memory",
             drain: Duration::from_secs(1),
         };

@@ -39,3 +39,22 @@ pub(super) fn parse_pragma(text: &str) -> Result<(String, String), String> {
         None => Err(format!("SQLite setting {name:?} is not supported; known: journal_mode, synchronous")),
     }
 }
+
+/// A size in bytes, with a unit or without: `400MB`, `2GiB`, `1000000`.
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 7] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+    ];
+    let text = text.trim();
+    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, bytes) = unit.unwrap_or((text, 1));
+    let number: u64 =
+        number.trim().parse().map_err(|_| format!("{text:?} is no size: 400MB, 2GiB, 1000000"))?;
+    number.checked_mul(bytes).ok_or_else(|| format!("{text} is more than fits"))
+}

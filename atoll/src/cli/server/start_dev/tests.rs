@@ -67,3 +67,17 @@ fn values_that_cannot_be_are_refused() {
         assert!(error.contains(message), "{arguments}: {error}");
     }
 }
+
+#[test]
+fn a_memory_budget_is_a_size() {
+    let budget = |arguments: &str| parsed(arguments).map(|args| args.config().memory_budget);
+    assert_eq!(budget(""), Ok(None));
+    for (text, bytes) in
+        [("400MB", 400_000_000), ("2GiB", 2 << 30), ("16777216", 16 << 20), ("8KiB", 8 << 10)]
+    {
+        assert_eq!(budget(&format!("--memory-budget {text}")), Ok(Some(bytes)));
+    }
+    for text in ["", "much", "-1", "4XB", "99999999999999GiB"] {
+        assert!(budget(&format!("--memory-budget={text}")).is_err(), "{text}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::super::draft::Draft;
 use super::super::plan::settled;
 use super::super::{FIRST_TOKEN, Schedule};
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::family::{Singleton, SingletonTarget, SingletonView};
 use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes};
@@ -31,6 +31,10 @@ pub struct CreateSchedule {
 impl Command for CreateSchedule {
     type Family = Singleton<Schedule>;
     type Reply = i64;
+
+    fn origin(&self) -> Origin {
+        Origin::Client
+    }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<i64> {
         if let Some(state) = view.entity.and_then(Schedule::state).filter(|state| !state.closed()) {

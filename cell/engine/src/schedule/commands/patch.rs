@@ -2,7 +2,7 @@
 
 use super::super::draft::Draft;
 use super::super::{BACKFILL_LIMIT, Schedule};
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::commands::found;
 use crate::family::{Singleton, SingletonView};
 use crate::time::Time;
@@ -24,6 +24,10 @@ pub struct PatchSchedule {
 impl Command for PatchSchedule {
     type Family = Singleton<Schedule>;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Client
+    }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let (schedule, state) = found!(view.open());

@@ -3,7 +3,7 @@
 use super::super::Schedule;
 use super::super::draft::Draft;
 use super::super::plan::settled;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::commands::found;
 use crate::family::{Singleton, SingletonView};
 use crate::rejection::Rejection;
@@ -31,6 +31,10 @@ pub struct UpdateSchedule {
 impl Command for UpdateSchedule {
     type Family = Singleton<Schedule>;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        Origin::Client
+    }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let (schedule, state) = found!(view.open());

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use cell_engine::commands::{StartWorkflow, TerminateWorkflow};
 use cell_engine::{Registry, Time};
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
+use cell_memory::Budget;
 use cell_shard::{Clock, Projection, ShardConfig, ShardDeps, ShardRuntime, Target};
 use cell_store::fault::{FaultRates, FaultStore};
 use cell_store::{MemoryStore, MetadataStore};
@@ -174,6 +175,7 @@ impl Site {
                 Arc::clone(&visibility) as Arc<dyn Projection>,
                 Arc::clone(&usage) as Arc<dyn Projection>,
             ],
+            memory: Budget::new(1 << 30),
             kinds: Registry::default(),
             seed,
         };

@@ -1,0 +1,103 @@
+//! A cell with little memory: it takes and serves all that it is asked for, a little at a time.
+
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, Site, done, execution};
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::common::v1::{Payload, Payloads};
+use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
+use atoll_api::temporal::api::errordetails::v1::ResourceExhaustedFailure;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use std::time::Duration;
+
+const BUDGET: usize = 8 << 20;
+const INPUT: usize = 512 << 10;
+const WORKFLOWS: usize = 60;
+
+async fn small(engine: Engine) -> Cell {
+    let mut site = Site::new(engine);
+    site.config.memory_budget = BUDGET;
+    site.start().await
+}
+
+fn request(driver: &Driver<'_>) -> wf::StartWorkflowExecutionRequest {
+    let input = Payloads { payloads: vec![Payload { data: vec![7; INPUT].into(), ..Default::default() }] };
+    wf::StartWorkflowExecutionRequest { input: Some(input), ..driver.start_request() }
+}
+
+fn is_about_memory(status: &Status) -> bool {
+    let about = |detail: &ResourceExhaustedFailure| {
+        detail.cause == ResourceExhaustedCause::SystemOverloaded as i32
+            && detail.scope == ResourceExhaustedScope::System as i32
+    };
+    status.code == Code::ResourceExhausted
+        && status.message == "the cell's memory budget is used up; try again later"
+        && status.detail().as_ref().is_some_and(about)
+}
+
+/// Calls until there is room; how often there was none.
+async fn insist<R>(call: impl AsyncFn() -> Result<R, Status>) -> (R, usize) {
+    let mut refused = 0;
+    let insisted = async {
+        loop {
+            match call().await {
+                Ok(answer) => return answer,
+                Err(status) if is_about_memory(&status) => refused += 1,
+                Err(status) => panic!("{status:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    (tokio::time::timeout(PATIENCE, insisted).await.expect("there is room some time"), refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_times_its_memory_in_starts_is_taken_and_worked_off_without_a_word_in_the_log() {
+    let cell = small(Engine::sqlite()).await;
+    for n in 0..WORKFLOWS {
+        let driver = Driver { queue: "queue".to_owned(), ..Driver::new(&cell, &format!("w{n}")) };
+        let start = request(&driver);
+        insist(async || cell.call(rpc::START_WORKFLOW_EXECUTION, start.clone()).await).await;
+    }
+    let driver = Driver { queue: "queue".to_owned(), ..Driver::new(&cell, "w0") };
+    for _ in 0..WORKFLOWS {
+        let (task, _) = insist(async || driver.try_poll("queue").await).await;
+        assert!(!task.task_token.is_empty(), "a task was lost");
+        let completion = driver.completion(&task, vec![done()]);
+        insist(async || cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion.clone()).await).await;
+    }
+    for n in 0..WORKFLOWS {
+        let request = wf::GetWorkflowExecutionHistoryRequest {
+            namespace: "default".to_owned(),
+            execution: execution(&format!("w{n}"), ""),
+            ..Default::default()
+        };
+        let (page, _) =
+            insist(async || cell.call(rpc::GET_WORKFLOW_EXECUTION_HISTORY, request.clone()).await).await;
+        assert_eq!(page.history.map_or(0, |history| history.events().count()), 5, "w{n}");
+    }
+    assert_eq!(cell.site.log.lines(), Vec::<String>::new());
+    cell.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_in_memory_that_is_full_refuses_starts_and_goes_on() {
+    let cell = small(Engine::memory()).await;
+    let mut taken = 0;
+    let refused = loop {
+        let driver = Driver { queue: "queue".to_owned(), ..Driver::new(&cell, &format!("w{taken}")) };
+        match cell.call(rpc::START_WORKFLOW_EXECUTION, request(&driver)).await {
+            Ok(_) => taken += 1,
+            Err(status) => break status,
+        }
+        assert!(taken < WORKFLOWS, "there is no limit");
+    };
+    assert!(is_about_memory(&refused), "{refused:?}");
+    assert!(taken > 4, "{taken}");
+    let driver = Driver { queue: "queue".to_owned(), ..Driver::new(&cell, "w0") };
+    for _ in 0..taken {
+        let (task, _) = insist(async || driver.try_poll("queue").await).await;
+        let completion = driver.completion(&task, vec![done()]);
+        insist(async || cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion.clone()).await).await;
+    }
+    assert_eq!(cell.site.log.lines(), Vec::<String>::new());
+    cell.stop().await;
+}

@@ -1,0 +1,195 @@
+//! Who gets what is left of the memory budget, and that it drains.
+
+use crate::fixture::*;
+use cell_memory::Owner;
+use cell_shard::{Awaited, Origin, ShardConfig, ShardError};
+use cell_store::StoreError;
+use cell_store::fault::{Call, Fault, Gate};
+use futures::FutureExt;
+use std::time::Duration;
+
+const BUDGET: usize = 16 << 20;
+
+fn is_refused<R>(answer: Result<R, ShardError>) -> bool {
+    matches!(answer, Err(ShardError::NoMemory))
+}
+
+/// A cell with two runs, of which only the first is in memory.
+async fn two_runs() -> Cell {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;
+    cell.run("there", start()).await.unwrap();
+    cell.run("stored", start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.signals("there").await;
+    cell
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_eighth_is_for_work_that_runs() {
+    let cell = two_runs().await;
+    let memory = cell.runtime.memory();
+    let held = memory.charge(Owner::Backlogs, BUDGET * 7 / 8);
+    let (appends, loads) = (cell.store.calls(Call::Append), cell.store.calls(Call::Load));
+    // What clients would add, or bring back.
+    assert!(is_refused(cell.run("new", start()).await));
+    assert!(is_refused(cell.run("there", signal("s")).await));
+    assert!(is_refused(cell.runtime.read(&current("stored"), |_| ()).await));
+    assert!(is_refused(cell.runtime.history(&current("stored"), 1, 9).await));
+    assert!(is_refused(cell.runtime.watch(&current("stored"), Awaited::Close, |_| true).await));
+    assert_eq!(cell.store.calls(Call::Append) - appends, 0, "and leaves no trace");
+    assert_eq!(cell.store.calls(Call::Load) - loads, 0);
+    // What is there may be looked at.
+    assert!(cell.runtime.read(&current("there"), |view| view.run.is_some()).await.unwrap());
+    // Workers go on, also with what is not in memory, and so does who ends a run.
+    let task = cell.run("stored", take_first_task()).await.unwrap();
+    cell.run("stored", answer(&task, vec![timer("t", 60)])).await.unwrap();
+    cell.run("there", terminate()).await.unwrap();
+    drop(held);
+    cell.run("new", start()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_limit_the_cell_itself_goes_on() {
+    let cell = two_runs().await;
+    let task = cell.run("stored", take_first_task()).await.unwrap();
+    cell.run("stored", answer(&task, vec![timer("t", 60)])).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    assert!(is_refused(cell.run("there", take_first_task()).await), "workers wait");
+    assert!(is_refused(cell.run("there", terminate()).await));
+    cell.clock.step(61 * SECOND);
+    cell.runtime.wake_all_due().await;
+    let fired = cell.runtime.read_for(Origin::Cell, &current("stored"), |view| {
+        view.run.is_some_and(|run| run.workflow_task().waiting().is_some())
+    });
+    assert!(fired.await.unwrap(), "a timer of a run that was not in memory fires");
+    drop(held);
+    cell.run("there", take_first_task()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_memory_that_is_full_takes_no_starts_and_is_read() {
+    let cell = two_runs().await;
+    cell.runtime.memory().set(Owner::MemoryEngine, BUDGET);
+    assert!(is_refused(cell.run("new", start()).await));
+    assert!(cell.runtime.read(&current("stored"), |view| view.run.is_some()).await.unwrap());
+    let task = cell.run("stored", take_first_task()).await.unwrap();
+    cell.run("stored", answer(&task, Vec::new())).await.unwrap();
+}
+
+/// Starts of this size until there is no room; how many there were.
+async fn fill(cell: &Cell, name: &str, bytes: usize) -> usize {
+    for n in 0..1_000 {
+        let mut running = cell.begin_run(&format!("{name} {n}"), start_with(bytes));
+        match (&mut running).now_or_never() {
+            Some(Err(ShardError::NoMemory)) => return n,
+            Some(answer) => drop(answer.unwrap()),
+            None => drop(tokio::spawn(running)),
+        }
+    }
+    panic!("there is no limit: {:?}", cell.runtime.memory());
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_is_full_of_what_changed_drains_once_the_store_takes_it() {
+    let cell = Cell::with_budget(ShardConfig { batch_bytes: usize::MAX, ..config() }, BUDGET).await;
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let first = cell.begin_run("held", start());
+    let first = tokio::spawn(first);
+    gate.arrived().await;
+    let taken = fill(&cell, "w", 256 << 10).await;
+    assert!(taken > 10, "{taken}");
+    let used = cell.runtime.memory().used();
+    assert!(used < BUDGET, "the rest is for others: {used}");
+    // Nothing can go while nothing is durable.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(is_refused(cell.run("late", start()).await));
+    gate.release();
+    first.await.expect("no panic").unwrap();
+    let drained = async {
+        while cell.runtime.memory().is_pressed() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), drained).await.expect("it drains by itself");
+    cell.run("late", start()).await.unwrap();
+    for n in 0..taken {
+        let there = cell.runtime.read(&current(&format!("w {n}")), |view| view.run.is_some());
+        assert!(there.await.unwrap(), "{n} was taken and is gone");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_no_checkpoints_for_a_while_costs_refusals_and_nothing_else() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    for _ in 0..50 {
+        cell.store.script(Call::Checkpoint, Fault::Before(StoreError::Unavailable("away".into())));
+    }
+    let mut refused = 0;
+    for n in 0..200 {
+        while is_refused(cell.run(&format!("w {n}"), start_with(256 << 10)).await) {
+            refused += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert!(refused > 0, "there was no limit");
+    let used = cell.runtime.memory().used();
+    assert!(used < BUDGET, "{used}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_stays_and_what_is_not_goes() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    let mut loads = 0;
+    for n in 0..400 {
+        while is_refused(cell.run(&format!("w {n}"), start_with(128 << 10)).await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let before = cell.store.calls(Call::Load);
+        cell.runtime.read(&current("w 0"), |view| assert!(view.run.is_some())).await.unwrap();
+        loads += cell.store.calls(Call::Load) - before;
+    }
+    assert!(loads < 20, "what is looked at all the time was loaded {loads} times");
+    let before = cell.store.calls(Call::Load);
+    cell.runtime.read(&current("w 1"), |view| assert!(view.run.is_some())).await.unwrap();
+    assert!(cell.store.calls(Call::Load) > before, "what nobody looked at since went");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_run_is_told_though_it_left_memory_meanwhile() {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;
+    cell.run("w", start()).await.unwrap();
+    let mut change =
+        cell.runtime.watch(&current("w"), Awaited::Change, |_| true).await.unwrap().expect("waits");
+    let mut close =
+        cell.runtime.watch(&current("w"), Awaited::Close, |_| true).await.unwrap().expect("waits");
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0, "waiting takes no run's memory");
+    assert!(change.try_recv().is_err() && close.try_recv().is_err());
+    cell.run("w", signal("s")).await.unwrap();
+    change.await.expect("told");
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.run("w", terminate()).await.unwrap();
+    close.await.expect("told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_lost_gives_everything_back() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    for n in 0..20 {
+        cell.run(&format!("w {n}"), start_with(64 << 10)).await.unwrap();
+    }
+    assert!(cell.runtime.memory().of(Owner::Residents) > 20 * (64 << 10));
+    let other = cell.another().await;
+    let late =
+        futures::future::join_all((0..20).map(|n| cell.begin_run(&format!("w {n}"), signal("late")))).await;
+    assert!(late.iter().all(|answer| matches!(answer, Err(ShardError::NotOwner(_)))));
+    let memory = cell.runtime.memory();
+    let held =
+        [Owner::Residents, Owner::ClosedRuns, Owner::Batches, Owner::Loads].map(|owner| memory.of(owner));
+    assert_eq!(held, [0; 4], "{memory:?}");
+    drop(other);
+}
