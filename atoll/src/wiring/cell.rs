@@ -123,6 +123,10 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
     if let Some(count) = config.shard_count {
         shards.shard_count = count;
     }
+    if *database == Database::Memory {
+        // Nobody replays this log; what it holds stands in rows as well before long, and takes memory twice until then.
+        (shards.tail_bytes, shards.node_tail_bytes) = (2 << 20, 8 << 20);
+    }
     if let Some(bytes) = config.checkpoint_log_bytes {
         if bytes < LEAST_LOG_BYTES {
             bail!("checkpoint_log_bytes is {bytes}: at least {LEAST_LOG_BYTES} are needed");

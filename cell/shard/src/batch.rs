@@ -6,6 +6,7 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::Record;
 use cell_engine::{Effect, Time};
 use cell_store::{Append, Epoch, HistorySegment, LogRow, Position, ShardId};
+use prost::Message;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -113,7 +114,7 @@ impl OpenBatch {
             self.facts.from_seq = self.next_seq;
         }
         let position = self.next_position();
-        let row = self.current.get_or_insert_with(|| RowBuilder::new(at.0));
+        let row = self.current.get_or_insert_with(|| RowBuilder::new(at.0, record.encoded_len()));
         row.push(record);
         self.beside_current += segments.iter().map(|segment| segment.events.len()).sum::<usize>();
         self.segments.extend(segments);

@@ -46,9 +46,11 @@ pub(crate) struct RowBuilder {
 }
 
 impl RowBuilder {
-    /// A row opened at this shard time (Unix nanoseconds).
-    pub(crate) fn new(opened_at_ns: i64) -> Self {
-        let mut bytes = BytesMut::with_capacity(4096);
+    /// A row opened at this shard time (Unix nanoseconds), with room for a first record of this length.
+    pub(crate) fn new(opened_at_ns: i64, first: usize) -> Self {
+        // Checksum and header, key and length of the record. No more: a store in memory keeps the row as it is.
+        const AROUND: usize = 40;
+        let mut bytes = BytesMut::with_capacity(AROUND + first);
         bytes.put_u32(0);
         let header = LogBatch { format: FORMAT, opened_at_ns, records: Vec::new() };
         header.encode(&mut bytes).expect("BytesMut grows");
@@ -145,7 +147,7 @@ mod tests {
     }
 
     fn row(records: &[Record]) -> Bytes {
-        let mut row = RowBuilder::new(7);
+        let mut row = RowBuilder::new(7, 0);
         for record in records {
             row.push(record);
         }
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn rows_round_trip() {
-        let mut row = RowBuilder::new(7);
+        let mut row = RowBuilder::new(7, 0);
         for (index, at) in [8, 9].into_iter().enumerate() {
             let expected = row.len_with(&record(at));
             assert_eq!(row.push(&record(at)), index as u32);
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn damage_and_newer_formats_are_refused() {
-        let mut row = RowBuilder::new(7);
+        let mut row = RowBuilder::new(7, 0);
         row.push(&record(8));
         let good = row.finish();
         for at in 0..good.len() {

@@ -147,7 +147,7 @@ impl ShardRuntime {
     fn claim(&self, found: &Found) -> Append {
         let acquired = &found.acquired;
         let now = self.wall.look().wall.max(found.time()).0;
-        let mut row = RowBuilder::new(now);
+        let mut row = RowBuilder::new(now, 0);
         let ownership = Ownership { epoch: acquired.epoch.0, node: self.config.node.clone() };
         row.push(&Record {
             at_ns: now,

@@ -354,7 +354,7 @@ async fn a_thousand_reads_of_large_runs_at_once_stay_inside() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("{read} were read, {refused} refused");
-    assert!(read > RUNS, "{read}");
+    assert!(read > RUNS / 2, "{read}");
     world.stayed_inside("reads at once");
     world.runtime.shutdown().await;
 }
@@ -396,13 +396,15 @@ async fn a_closed_run_takes_little_more_than_its_history() {
     let mut world = World::open(&MemoryStore::new(), 1 << 30, 1).await;
     world.one_activity("first").await;
     world.runtime.checkpoint_all().await.expect("a checkpoint");
-    let before = STANDING.get();
+    let (before, held_before) = (STANDING.get(), world.runtime.memory().used() as i64);
     for n in 0..RUNS {
         world.one_activity(&format!("workflow-{n:08}")).await;
     }
     world.runtime.checkpoint_all().await.expect("a checkpoint");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let each = (STANDING.get() - before) as usize / RUNS;
+    // A few of them are in memory as well, as many as the budget has for such.
+    let held = world.runtime.memory().used() as i64 - held_before;
+    let each = (STANDING.get() - before - held) as usize / RUNS;
     let target = current("workflow-00000007");
     let history =
         world.runtime.read(&target, |view| view.run.map_or(0, Run::billed_bytes)).await.expect("read");

@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Debug builds count the items that are looked at: a test holds that a step looks at as many however much is pending.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending<T> {
-    items: BTreeMap<i64, T>,
+    /// Boxed, for a node of the map has room for eleven, and most runs have one or two.
+    items: BTreeMap<i64, Box<T>>,
     /// Items by the name that they hold.
     names: HashMap<Box<str>, i64>,
     /// Items that may want a message sent, kept apart so that nothing scans all of them.
@@ -51,7 +52,7 @@ impl<T> Pending<T> {
 
     pub(crate) fn get(&self, id: &i64) -> Option<&T> {
         visit();
-        self.items.get(id)
+        self.items.get(id).map(Box::as_ref)
     }
 
     /// The item that holds this name.
@@ -64,7 +65,7 @@ impl<T> Pending<T> {
     }
 
     fn values(&self) -> impl Iterator<Item = &T> {
-        self.items.values().inspect(|_| visit())
+        self.items.values().map(Box::as_ref).inspect(|_| visit())
     }
 
     fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
@@ -72,11 +73,11 @@ impl<T> Pending<T> {
             visit();
             self.changed.note(bucket_of(*id));
         }
-        self.items.values_mut()
+        self.items.values_mut().map(Box::as_mut)
     }
 
     fn bucket(&self, bucket: i64) -> impl Iterator<Item = (&i64, &T)> {
-        self.items.range(ids_of(bucket)).inspect(|_| visit())
+        self.items.range(ids_of(bucket)).map(|(id, item)| (id, item.as_ref())).inspect(|_| visit())
     }
 }
 
@@ -88,7 +89,7 @@ impl<T: Item> Pending<T> {
         self.changed.note(bucket_of(id));
         enter(&mut self.names, &mut self.busy, &item, beside);
         self.size.add(Size::of(&item));
-        self.items.insert(id, item);
+        self.items.insert(id, Box::new(item));
     }
 
     /// Changes an item and keeps the indexes true. Panics where there is none: `decide` never makes such a step.
@@ -97,10 +98,10 @@ impl<T: Item> Pending<T> {
         self.changed.note(bucket_of(id));
         let item = self.items.get_mut(&id).expect("what changes is pending");
         item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
-        self.size.sub(Size::of(item));
+        self.size.sub(Size::of(item.as_ref()));
         change(item);
-        self.size.add(Size::of(item));
-        index(&mut self.busy, item, beside);
+        self.size.add(Size::of(item.as_ref()));
+        index(&mut self.busy, item.as_ref(), beside);
     }
 
     /// Removes an item, if it is there.
@@ -108,14 +109,18 @@ impl<T: Item> Pending<T> {
         visit();
         self.changed.note(bucket_of(id));
         let Some(item) = self.items.remove(&id) else { return };
-        self.size.sub(Size::of(&item));
+        self.size.sub(Size::of(item.as_ref()));
+        if self.items.is_empty() {
+            // An empty map keeps its last node.
+            self.items = BTreeMap::new();
+        }
         item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
         self.busy.remove(&id);
         // Another one may have taken the name over while this one's end waited.
         if self.names.get(item.name()) == Some(&id) {
             self.names.remove(item.name());
         }
-        touch(&item, beside);
+        touch(item.as_ref(), beside);
     }
 
     /// What a chunk that it shares with others holds of an item.
@@ -175,7 +180,9 @@ impl<T: Item> Collection for Pending<T> {
         Some(match T::touch(event)? {
             Touch::Begins => begun as isize,
             Touch::Changes(_) => 0,
-            Touch::Ends(id) => self.items.get(&id).map_or(0, |item| -(Size::of(item).counted as isize)),
+            Touch::Ends(id) => {
+                self.items.get(&id).map_or(0, |item| -(Size::of(item.as_ref()).counted as isize))
+            }
         })
     }
 
@@ -214,14 +221,17 @@ impl<T: Item> Collection for Pending<T> {
             item.deadlines().into_iter().for_each(|(at, due)| beside.deadlines.remove(at, due));
             let stays = item.close(first_event_id);
             if stays {
-                size.add(Size::of(item));
-                enter(names, busy, item, beside);
+                size.add(Size::of(item.as_ref()));
+                enter(names, busy, item.as_ref(), beside);
             } else {
                 busy.remove(id);
-                touch(item, beside);
+                touch(item.as_ref(), beside);
             }
             stays
         });
+        if items.is_empty() {
+            (*items, *busy) = Default::default();
+        }
     }
 
     fn back_off(&mut self, id: i64, attempt: i32, retry_at_ns: i64, beside: &mut Beside<'_>) {
@@ -265,11 +275,11 @@ impl<T: Item> Collection for Pending<T> {
             // Attributes that stand apart come behind what they belong to.
             match self.items.get_mut(&item.id()) {
                 Some(known) => known.set_begun(item.begun().cloned()),
-                None => drop(self.items.insert(item.id(), item)),
+                None => drop(self.items.insert(item.id(), Box::new(item))),
             }
         }
         for (id, item) in &self.items {
-            self.size.add(Size::of(item));
+            self.size.add(Size::of(item.as_ref()));
             if !item.name().is_empty() {
                 self.names.insert(item.name().into(), *id);
             }
@@ -286,7 +296,7 @@ impl<T: Item> Collection for Pending<T> {
         }
         self.values_mut().for_each(T::keep_events);
         self.size = Size::default();
-        self.items.values().for_each(|item| self.size.add(Size::of(item)));
+        self.items.values().for_each(|item| self.size.add(Size::of(item.as_ref())));
     }
 
     fn take_changes(&mut self, on: bool) -> BTreeSet<i64> {

@@ -60,7 +60,8 @@ async fn at_the_limit_the_cell_itself_goes_on() {
     assert!(is_refused(cell.run("there", terminate()).await));
     cell.clock.step(61 * SECOND);
     cell.runtime.wake_all_due().await;
-    let fired = cell.runtime.read_for(Origin::Cell, &current("stored"), |view| {
+    let stored = current("stored");
+    let fired = cell.runtime.read_for(Origin::Cell, &stored, |view| {
         view.run.is_some_and(|run| run.workflow_task().waiting().is_some())
     });
     assert!(fired.await.unwrap(), "a timer of a run that was not in memory fires");
@@ -116,8 +117,9 @@ async fn memory_that_is_full_of_what_changed_drains_once_the_store_takes_it() {
     tokio::time::timeout(Duration::from_secs(60), drained).await.expect("it drains by itself");
     cell.run("late", start()).await.unwrap();
     for n in 0..taken {
-        let there = cell.runtime.read(&current(&format!("w {n}")), |view| view.run.is_some());
-        assert!(there.await.unwrap(), "{n} was taken and is gone");
+        let target = current(&format!("w {n}"));
+        let there = cell.runtime.read(&target, |view| view.run.is_some()).await;
+        assert!(there.unwrap(), "{n} was taken and is gone");
     }
 }
 

@@ -7,6 +7,18 @@ use crate::types::*;
 use bytes::Bytes;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// All that is stored of one entity: one box for each, for maps of their own would be mostly empty.
+#[derive(Clone, Default)]
+struct Row {
+    /// Its snapshot; none where only history stands so far.
+    entity: Option<Entity>,
+    /// By first event id.
+    history: Vec<Segment>,
+    /// Of a large entity.
+    chunks: Option<Box<BTreeMap<ChunkId, Bytes>>>,
+}
 
 /// An entity's row, without its name and its chunks.
 #[derive(Clone)]
@@ -21,31 +33,31 @@ struct Entity {
     closed: bool,
 }
 
-/// A segment, without its run and its first event id.
+/// A segment, without its run.
 #[derive(Clone)]
 struct Segment {
+    first_event_id: i64,
     last_event_id: i64,
     events: Bytes,
 }
 
 /// The moment of what has none.
 const NEVER: i64 = i64::MAX;
+/// Segments of a run up to which room is made for each as it comes: most runs have one or two.
+const FEW: usize = 4;
 
+/// Rows of one shard. A name stands once, and is pointed to from where it is needed.
 #[derive(Clone, Default)]
 pub(crate) struct ShardRows {
     pub(super) epoch: u64,
     checkpoint_seq: u64,
     checkpoint_state: Bytes,
     log: BTreeMap<u64, LogRow>,
-    entities: BTreeMap<EntityKey, Entity>,
-    /// Of entities that have any.
-    chunks: BTreeMap<(EntityKey, ChunkId), Bytes>,
+    rows: BTreeMap<Arc<EntityKey>, Box<Row>>,
     /// (`wake_at_ms`, key) of every entity that has one.
-    wake: BTreeSet<(i64, EntityKey)>,
+    wake: BTreeSet<(i64, Arc<EntityKey>)>,
     /// (`delete_at_ms`, key) of every closed entity that has one.
-    expiry: BTreeSet<(i64, EntityKey)>,
-    /// By run and first event id: one map, for one of its own for each run would be mostly empty.
-    history: BTreeMap<(EntityKey, i64), Segment>,
+    expiry: BTreeSet<(i64, Arc<EntityKey>)>,
     pub(crate) waiting: WaitingTasks,
     pub(crate) outbox: Outbox,
     /// Bytes of memory of the rows, by and large.
@@ -57,31 +69,48 @@ const fn entry<K, V>() -> usize {
     (size_of::<K>() + size_of::<V>()) * 3 / 2
 }
 
-/// What shared bytes take.
-fn shared(bytes: &Bytes) -> usize {
-    const HEADER: usize = 48;
-    HEADER + bytes.len()
-}
+/// What shared bytes take beside themselves.
+const SHARED: usize = 32;
 
-fn weight_of_row(row: &LogRow) -> usize {
-    entry::<u64, LogRow>() + shared(&row.data)
-}
-
-/// With its places in the indexes.
-fn weight_of_entity(key: &EntityKey, entity: &Entity) -> usize {
-    let indexes = usize::from(entity.wake_at_ms != NEVER) + usize::from(entity.delete_at_ms != NEVER);
-    let id = key.id.len() + 2 * size_of::<usize>();
-    entry::<EntityKey, Entity>() + indexes * entry::<(i64, EntityKey), ()>() + id + shared(&entity.snapshot)
-}
-
-fn weight_of_segment(segment: &Segment) -> usize {
-    entry::<(EntityKey, i64), Segment>() + shared(&segment.events)
+fn weight_of_log(row: &LogRow) -> usize {
+    entry::<u64, LogRow>() + SHARED + row.data.len()
 }
 
 fn weight_of_chunk(data: &Bytes) -> usize {
-    entry::<(EntityKey, ChunkId), Bytes>() + shared(data)
+    entry::<ChunkId, Bytes>() + SHARED + data.len()
 }
 
+/// What a place in an index takes.
+const INDEXED: usize = entry::<(i64, Arc<EntityKey>), ()>();
+
+impl Row {
+    /// Without its places in the indexes.
+    fn weight(&self, key: &EntityKey) -> usize {
+        let name = entry::<Arc<EntityKey>, Box<Self>>() + size_of::<EntityKey>() + key.id.len() + SHARED;
+        let snapshot = self.entity.as_ref().map_or(0, |entity| SHARED + entity.snapshot.len());
+        let history = self.history.capacity() * size_of::<Segment>();
+        name + size_of::<Self>() + snapshot + history
+    }
+
+    /// Writes and removes chunks; by how much their bytes grow and shrink.
+    fn put_chunks(&mut self, new: &[Chunk]) -> (usize, usize) {
+        let (mut more, mut less) = (0, 0);
+        for Chunk { id, data } in new {
+            let chunks = self.chunks.get_or_insert_default();
+            let old = if data.is_empty() { chunks.remove(id) } else { chunks.insert(*id, data.clone()) };
+            more += if data.is_empty() { 0 } else { weight_of_chunk(data) };
+            less += old.as_ref().map_or(0, weight_of_chunk);
+        }
+        if self.chunks.as_ref().is_some_and(|chunks| chunks.is_empty()) {
+            self.chunks = None;
+        }
+        (more, less)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entity.is_none() && self.history.is_empty() && self.chunks.is_none()
+    }
+}
 impl ShardRows {
     /// The last position that is taken: trimmed positions are, too.
     fn last_seq(&self) -> u64 {
@@ -124,7 +153,7 @@ impl ShardRows {
         }
         for row in &append.rows {
             if let Entry::Vacant(vacant) = self.log.entry(row.seq) {
-                self.bytes += weight_of_row(vacant.insert(row.clone()));
+                self.bytes += weight_of_log(vacant.insert(row.clone()));
             }
         }
     }
@@ -134,43 +163,53 @@ impl ShardRows {
         self.bytes + self.waiting.bytes() + self.outbox.bytes()
     }
 
-    fn put_segment(&mut self, segment: &HistorySegment) {
-        let HistorySegment { key, first_event_id, last_event_id, events } = segment;
-        let row = Segment { last_event_id: *last_event_id, events: events.clone() };
-        self.bytes += weight_of_segment(&row);
-        let old = self.history.insert((key.clone(), *first_event_id), row);
-        self.bytes -= old.as_ref().map_or(0, weight_of_segment);
-    }
-
-    fn remove_history(&mut self, run: &EntityKey) {
-        let first: Vec<i64> = self.segments_of(run).map(|(first, _)| first).collect();
-        for first in first {
-            let old = self.history.remove(&(run.clone(), first));
-            self.bytes -= old.as_ref().map_or(0, weight_of_segment);
+    /// Changes the row of an entity, which is made where there is none and goes where nothing is left of it. The change
+    /// answers by how much the bytes behind it grow and shrink.
+    fn change(&mut self, key: &EntityKey, change: impl FnOnce(&mut Row) -> (usize, usize)) {
+        if !self.rows.contains_key(key) {
+            self.rows.insert(Arc::new(key.clone()), Box::default());
+            self.bytes += Row::default().weight(key);
+        }
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let before = row.weight(key);
+        let (more, less) = change(row);
+        self.bytes = self.bytes + row.weight(key) + more - before - less;
+        if row.is_empty() {
+            self.bytes -= row.weight(key);
+            self.rows.remove(key);
         }
     }
 
-    /// First event ids and segments of a run, in order.
-    fn segments_of<'a>(&'a self, run: &'a EntityKey) -> impl Iterator<Item = (i64, &'a Segment)> {
-        let from = self.history.range((run.clone(), i64::MIN)..);
-        from.take_while(move |((key, _), _)| key == run).map(|((_, first), segment)| (*first, segment))
+    fn put_segment(&mut self, segment: &HistorySegment) {
+        let HistorySegment { key, first_event_id, last_event_id, events } = segment;
+        let (first_event_id, last_event_id) = (*first_event_id, *last_event_id);
+        let new = Segment { first_event_id, last_event_id, events: events.clone() };
+        self.change(key, |row| {
+            let more = SHARED + new.events.len();
+            match row.history.binary_search_by_key(&first_event_id, |segment| segment.first_event_id) {
+                Ok(at) => {
+                    let old = std::mem::replace(&mut row.history[at], new);
+                    (more, SHARED + old.events.len())
+                }
+                Err(at) => {
+                    if row.history.len() < FEW {
+                        row.history.reserve_exact(1);
+                    }
+                    row.history.insert(at, new);
+                    (more, 0)
+                }
+            }
+        });
     }
 
-    /// Ids and data of an entity's chunks, in order.
-    fn chunks_of<'a>(&'a self, key: &'a EntityKey) -> impl Iterator<Item = (ChunkId, &'a Bytes)> {
-        let first = ChunkId { collection: 0, bucket: i64::MIN };
-        let from = self.chunks.range((key.clone(), first)..);
-        from.take_while(move |((of, _), _)| of == key).map(|((_, id), data)| (*id, data))
-    }
-
-    fn remove_chunks(&mut self, key: &EntityKey) {
-        let ids: Vec<ChunkId> = self.chunks_of(key).map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.remove_chunk(key, id));
-    }
-
-    fn remove_chunk(&mut self, key: &EntityKey, id: ChunkId) {
-        let old = self.chunks.remove(&(key.clone(), id));
-        self.bytes -= old.as_ref().map_or(0, weight_of_chunk);
+    /// Removes an entity with its chunks and its history.
+    fn remove(&mut self, key: &EntityKey) {
+        let Some(row) = self.rows.get(key) else { return };
+        let events: usize = row.history.iter().map(|segment| SHARED + segment.events.len()).sum();
+        let chunks: usize = row.chunks.iter().flat_map(|chunks| chunks.values()).map(weight_of_chunk).sum();
+        self.bytes -= row.weight(key) + events + chunks;
+        self.unindex(key);
+        self.rows.remove(key);
     }
 
     pub(super) fn checkpoint(&mut self, slice: &Checkpoint) -> AppendOutcome {
@@ -178,9 +217,7 @@ impl ShardRows {
             return AppendOutcome::Superseded;
         }
         for key in &slice.deleted {
-            self.remove_entity(key);
-            self.remove_chunks(key);
-            self.remove_history(key);
+            self.remove(key);
             self.waiting.remove(key);
         }
         slice.entities.iter().for_each(|row| self.put_entity(row));
@@ -199,7 +236,7 @@ impl ShardRows {
     }
 
     fn put_entity(&mut self, row: &EntityRow) {
-        self.remove_entity(&row.key);
+        self.unindex(&row.key);
         let entity = Entity {
             snapshot: row.snapshot.clone(),
             position: row.position,
@@ -208,28 +245,28 @@ impl ShardRows {
             billed_bytes: row.billed_bytes,
             closed: row.closed,
         };
-        if entity.wake_at_ms != NEVER {
-            self.wake.insert((entity.wake_at_ms, row.key.clone()));
-        }
-        if entity.delete_at_ms != NEVER && entity.closed {
-            self.expiry.insert((entity.delete_at_ms, row.key.clone()));
-        }
-        self.bytes += weight_of_entity(&row.key, &entity);
-        self.entities.insert(row.key.clone(), entity);
-        for Chunk { id, data } in &row.chunks {
-            self.remove_chunk(&row.key, *id);
-            if !data.is_empty() {
-                self.bytes += weight_of_chunk(data);
-                self.chunks.insert((row.key.clone(), *id), data.clone());
+        let (wake, expiry) = (entity.wake_at_ms, if entity.closed { entity.delete_at_ms } else { NEVER });
+        self.change(&row.key, |stored| {
+            stored.entity = Some(entity);
+            stored.put_chunks(&row.chunks)
+        });
+        let Some((name, _)) = self.rows.get_key_value(&row.key) else { return };
+        for (index, at_ms) in [(&mut self.wake, wake), (&mut self.expiry, expiry)] {
+            if at_ms != NEVER && index.insert((at_ms, Arc::clone(name))) {
+                self.bytes += INDEXED;
             }
         }
     }
 
-    fn remove_entity(&mut self, key: &EntityKey) {
-        let Some(old) = self.entities.remove(key) else { return };
-        self.bytes -= weight_of_entity(key, &old);
-        self.wake.remove(&(old.wake_at_ms, key.clone()));
-        self.expiry.remove(&(old.delete_at_ms, key.clone()));
+    /// Takes an entity out of the indexes.
+    fn unindex(&mut self, key: &EntityKey) {
+        let Some((name, row)) = self.rows.get_key_value(key) else { return };
+        let Some(Entity { wake_at_ms, delete_at_ms, .. }) = row.entity else { return };
+        for (index, at_ms) in [(&mut self.wake, wake_at_ms), (&mut self.expiry, delete_at_ms)] {
+            if index.remove(&(at_ms, Arc::clone(name))) {
+                self.bytes -= INDEXED;
+            }
+        }
     }
 
     pub(crate) fn log(&self, from_seq: u64, through_seq: u64, max_bytes: usize) -> Vec<LogRow> {
@@ -251,7 +288,7 @@ impl ShardRows {
         let kept = self.log.split_off(&(self.checkpoint_seq + 1));
         let bytes = &mut self.bytes;
         self.log.retain(|_, row| {
-            *bytes -= if row.ownership { 0 } else { weight_of_row(row) };
+            *bytes -= if row.ownership { 0 } else { weight_of_log(row) };
             row.ownership
         });
         self.log.extend(kept);
@@ -259,12 +296,14 @@ impl ShardRows {
     }
 
     pub(crate) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
-        let entity = self.entities.get(key)?;
+        let row = self.rows.get(key)?;
+        let entity = row.entity.as_ref()?;
         let moment = |at_ms: i64| (at_ms != NEVER).then_some(at_ms);
+        let chunks = row.chunks.iter().flat_map(|chunks| &**chunks);
         Some(EntityRow {
             key: key.clone(),
             snapshot: entity.snapshot.clone(),
-            chunks: self.chunks_of(key).map(|(id, data)| Chunk { id, data: data.clone() }).collect(),
+            chunks: chunks.map(|(id, data)| Chunk { id: *id, data: data.clone() }).collect(),
             position: entity.position,
             wake_at_ms: moment(entity.wake_at_ms),
             closed: entity.closed,
@@ -280,7 +319,7 @@ impl ShardRows {
         last: i64,
         max_bytes: usize,
     ) -> Vec<HistorySegment> {
-        let segments = self.segments_of(run).map(|(first, segment)| whole(run, first, segment));
+        let segments = self.rows.get(run).into_iter().flat_map(|row| &row.history);
         let mut answer: Vec<HistorySegment> = Vec::new();
         let mut bytes = 0;
         for segment in segments.filter(|s| s.first_event_id <= last && s.last_event_id >= first) {
@@ -288,14 +327,15 @@ impl ShardRows {
             if bytes > max_bytes && !answer.is_empty() {
                 break;
             }
-            answer.push(segment);
+            answer.push(whole(run, segment));
         }
         answer
     }
 
     pub(crate) fn segment(&self, run: &EntityKey, first: i64) -> Option<HistorySegment> {
-        let segment = self.history.get(&(run.clone(), first))?;
-        Some(whole(run, first, segment))
+        let history = &self.rows.get(run)?.history;
+        let at = history.binary_search_by_key(&first, |segment| segment.first_event_id).ok()?;
+        Some(whole(run, &history[at]))
     }
 
     pub(crate) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
@@ -306,19 +346,24 @@ impl ShardRows {
         self.first_of(&self.expiry, until_ms, limit)
     }
 
-    fn first_of(&self, index: &BTreeSet<(i64, EntityKey)>, until_ms: i64, limit: usize) -> Vec<DueRow> {
+    fn first_of(&self, index: &BTreeSet<(i64, Arc<EntityKey>)>, until_ms: i64, limit: usize) -> Vec<DueRow> {
         let in_time = index.iter().take_while(|(at_ms, _)| *at_ms <= until_ms).take(limit);
-        let row = |(at_ms, key): &(i64, EntityKey)| DueRow {
-            key: key.clone(),
+        let row = |(at_ms, key): &(i64, Arc<EntityKey>)| DueRow {
+            key: EntityKey::clone(key),
             at_ms: *at_ms,
-            billed_bytes: self.entities[key].billed_bytes,
+            billed_bytes: self.rows[key].entity.as_ref().map_or(0, |entity| entity.billed_bytes),
         };
         in_time.map(row).collect()
     }
 }
 
-/// A segment with its names.
-fn whole(run: &EntityKey, first_event_id: i64, segment: &Segment) -> HistorySegment {
-    let Segment { last_event_id, events } = segment;
-    HistorySegment { key: run.clone(), first_event_id, last_event_id: *last_event_id, events: events.clone() }
+/// A segment with its run.
+fn whole(run: &EntityKey, segment: &Segment) -> HistorySegment {
+    let Segment { first_event_id, last_event_id, events } = segment;
+    HistorySegment {
+        key: run.clone(),
+        first_event_id: *first_event_id,
+        last_event_id: *last_event_id,
+        events: events.clone(),
+    }
 }
