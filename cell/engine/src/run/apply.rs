@@ -50,6 +50,7 @@ impl Run {
                 self.info.start_request_id.clone_from(&opened.start_request_id);
                 self.hold_first_task(opened.first_task_held);
                 self.set_listeners(&opened.listeners);
+                self.measure();
             }
             Kind::RunClosed(closed) => self.info.delete_at_ns = closed.delete_at_ns,
             Kind::ListenerTold(told) => self.told_listener(told.listener, touched),

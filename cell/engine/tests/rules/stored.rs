@@ -121,7 +121,8 @@ fn events_that_wait_are_written_when_they_come_and_removed_when_they_are_flushed
 
 #[test]
 fn the_closing_event_is_written_once() {
-    let mut life = Life::started();
+    let mut life = Life::child();
+    life.ask(ReleaseFirstWorkflowTask).expect("released");
     life.run_task(vec![child("a"), child("b"), activity("a", LARGE)]);
     life.checkpoint();
     let result = Some(Payloads { payloads: vec![bulk(LARGE)] });

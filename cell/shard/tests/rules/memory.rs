@@ -142,7 +142,7 @@ async fn a_store_that_takes_no_checkpoints_for_a_while_costs_refusals_and_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_used_stays_and_what_is_not_goes() {
+async fn what_is_used_mostly_stays_and_what_is_not_goes() {
     let cell = Cell::with_budget(config(), BUDGET).await;
     let mut loads = 0;
     for n in 0..400 {
@@ -153,7 +153,8 @@ async fn what_is_used_stays_and_what_is_not_goes() {
         cell.runtime.read(&current("w 0"), |view| assert!(view.run.is_some())).await.unwrap();
         loads += cell.store.calls(Call::Load) - before;
     }
-    assert!(loads < 20, "what is looked at all the time was loaded {loads} times");
+    // Of its 800 looks, at a record and a run each: a queue with second chances is not quite the order of use.
+    assert!(loads < 80, "what is looked at all the time was loaded {loads} times");
     let before = cell.store.calls(Call::Load);
     cell.runtime.read(&current("w 1"), |view| assert!(view.run.is_some())).await.unwrap();
     assert!(cell.store.calls(Call::Load) > before, "what nobody looked at since went");

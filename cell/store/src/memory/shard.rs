@@ -25,10 +25,8 @@ struct Row {
 struct Entity {
     snapshot: Bytes,
     position: Position,
-    /// [`NEVER`] for none.
-    wake_at_ms: i64,
-    /// [`NEVER`] for none.
-    delete_at_ms: i64,
+    wake_at_ms: Option<i64>,
+    delete_at_ms: Option<i64>,
     billed_bytes: u64,
     closed: bool,
 }
@@ -41,8 +39,6 @@ struct Segment {
     events: Bytes,
 }
 
-/// The moment of what has none.
-const NEVER: i64 = i64::MAX;
 /// Segments of a run up to which room is made for each as it comes: most runs have one or two.
 const FEW: usize = 4;
 
@@ -240,19 +236,19 @@ impl ShardRows {
         let entity = Entity {
             snapshot: row.snapshot.clone(),
             position: row.position,
-            wake_at_ms: row.wake_at_ms.unwrap_or(NEVER),
-            delete_at_ms: row.delete_at_ms.unwrap_or(NEVER),
+            wake_at_ms: row.wake_at_ms,
+            delete_at_ms: row.delete_at_ms,
             billed_bytes: row.billed_bytes,
             closed: row.closed,
         };
-        let (wake, expiry) = (entity.wake_at_ms, if entity.closed { entity.delete_at_ms } else { NEVER });
+        let (wake, expiry) = (entity.wake_at_ms, entity.delete_at_ms.filter(|_| entity.closed));
         self.change(&row.key, |stored| {
             stored.entity = Some(entity);
             stored.put_chunks(&row.chunks)
         });
         let Some((name, _)) = self.rows.get_key_value(&row.key) else { return };
         for (index, at_ms) in [(&mut self.wake, wake), (&mut self.expiry, expiry)] {
-            if at_ms != NEVER && index.insert((at_ms, Arc::clone(name))) {
+            if at_ms.is_some_and(|at_ms| index.insert((at_ms, Arc::clone(name)))) {
                 self.bytes += INDEXED;
             }
         }
@@ -263,7 +259,7 @@ impl ShardRows {
         let Some((name, row)) = self.rows.get_key_value(key) else { return };
         let Some(Entity { wake_at_ms, delete_at_ms, .. }) = row.entity else { return };
         for (index, at_ms) in [(&mut self.wake, wake_at_ms), (&mut self.expiry, delete_at_ms)] {
-            if index.remove(&(at_ms, Arc::clone(name))) {
+            if at_ms.is_some_and(|at_ms| index.remove(&(at_ms, Arc::clone(name)))) {
                 self.bytes -= INDEXED;
             }
         }
@@ -298,16 +294,15 @@ impl ShardRows {
     pub(crate) fn load(&self, key: &EntityKey) -> Option<EntityRow> {
         let row = self.rows.get(key)?;
         let entity = row.entity.as_ref()?;
-        let moment = |at_ms: i64| (at_ms != NEVER).then_some(at_ms);
         let chunks = row.chunks.iter().flat_map(|chunks| &**chunks);
         Some(EntityRow {
             key: key.clone(),
             snapshot: entity.snapshot.clone(),
             chunks: chunks.map(|(id, data)| Chunk { id: *id, data: data.clone() }).collect(),
             position: entity.position,
-            wake_at_ms: moment(entity.wake_at_ms),
+            wake_at_ms: entity.wake_at_ms,
             closed: entity.closed,
-            delete_at_ms: moment(entity.delete_at_ms),
+            delete_at_ms: entity.delete_at_ms,
             billed_bytes: entity.billed_bytes,
         })
     }
