@@ -9,7 +9,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::Chunk;
 use cell_engine::commands::{
     ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
-    RespondActivityCompleted, SignalWorkflow,
+    ReleaseFirstWorkflowTask, RespondActivityCompleted, SignalWorkflow,
 };
 use cell_engine::{EntityCheckpoint, RestoreError, Run};
 use uuid::Uuid;
