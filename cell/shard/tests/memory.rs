@@ -129,12 +129,12 @@ impl World {
         self.most.1 = self.most.1.max(self.allocated());
     }
 
-    /// Says how much was held at most, and holds it to the limit: the estimate may be off by a quarter.
+    /// Says how much was held at most, and holds it to the limit: the estimate, and that of the store, may be off by a half.
     fn stayed_inside(&self, what: &str) {
         let (budget, allocated) = self.most;
         println!("{what}: at most {budget} bytes by the budget, {allocated} by the allocator");
         assert!(budget <= BUDGET, "{what}: {budget} of {BUDGET}");
-        assert!(allocated <= (BUDGET + BUDGET / 4) as i64, "{what}: {allocated} allocated of {BUDGET}");
+        assert!(allocated <= (BUDGET + BUDGET / 2) as i64, "{what}: {allocated} allocated of {BUDGET}");
     }
 
     /// Executes, again and again where there is no room; answers how often there was none.
