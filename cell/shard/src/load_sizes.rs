@@ -74,7 +74,9 @@ mod tests {
         assert_eq!(sizes.at_once(), 32);
         assert_eq!(sizes.seen(Some(&row(1 << 20))), (1 << 20) + OVERHEAD);
         assert_eq!(sizes.at_once(), 1);
-        (0..200).for_each(|_| drop(sizes.seen(Some(&row(100)))));
+        for _ in 0..200 {
+            sizes.seen(Some(&row(100)));
+        }
         assert_eq!((sizes.at_once(), sizes.expected()), (512, LEAST));
         assert_eq!(sizes.seen(None), 0);
     }

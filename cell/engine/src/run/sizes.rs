@@ -108,7 +108,8 @@ impl Run {
         let links: usize = info.start_links.iter().map(|link| link.encoded_len() + FIELD_OVERHEAD).sum();
         let (memo, memo_fields) = fields(&info.memo);
         let (attributes, attribute_fields) = fields(&info.search_attributes);
-        let listeners: usize = info.listeners.iter().map(|held| held.encoded_len() + FIELD_OVERHEAD).sum();
+        let listeners = info.listeners.iter().filter_map(|held| held.listener.as_ref());
+        let listeners: usize = listeners.map(|listener| listener.encoded_len() + FIELD_OVERHEAD).sum();
         let texts = self.key.id.len() + info.start_request_id.len() + info.successor_run_id.len();
         self.own_size = Size {
             held: started

@@ -93,6 +93,10 @@ impl Entity for Schedule {
         self.state().is_some_and(effects::wants_something)
     }
 
+    fn held_bytes(&self) -> usize {
+        self.state().map_or(0, State::held_bytes)
+    }
+
     fn is_open(&self) -> bool {
         self.state().is_some_and(|state| !state.closed())
     }

@@ -51,6 +51,11 @@ impl Plan {
         (Self { schedule, spec }, state)
     }
 
+    /// Bytes of the schedule without its state.
+    pub(super) fn encoded_len(&self) -> usize {
+        prost::Message::encoded_len(&self.schedule)
+    }
+
     /// As the client sees it.
     pub(crate) fn schedule(&self, state: &ScheduleState) -> Schedule {
         Schedule { state: Some(state.clone()), ..self.schedule.clone() }

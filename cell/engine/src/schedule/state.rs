@@ -9,6 +9,7 @@ use atoll_api::temporal::api::schedule::v1::{ScheduleActionResult, ScheduleState
 use atoll_internal_api::schedule::v1::{
     Backfill, BufferedStart, Life, PendingStart, Progress, RunningWorkflow,
 };
+use prost::Message;
 use schedule_spec::{Next, Seed};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +40,34 @@ pub(crate) struct State {
     pub(crate) next: Next,
 }
 
+/// What something of a list takes beside its bytes.
+const ITEM_OVERHEAD: usize = 64;
+
 impl State {
+    /// Bytes of memory that it takes beside itself, about. Payloads are not walked.
+    pub(super) fn held_bytes(&self) -> usize {
+        let action = self.running.iter().map(|running| running.encoded_len() + ITEM_OVERHEAD);
+        let recent = self.recent.iter().map(|recent| recent.encoded_len() + ITEM_OVERHEAD);
+        let starting = self.starting.iter().map(|pending| pending.encoded_len() + ITEM_OVERHEAD);
+        let request_ids = self.request_ids.iter().map(|id| id.len() + ITEM_OVERHEAD);
+        let lists: usize = action.chain(recent).chain(starting).chain(request_ids).sum();
+        let fixed = self.buffered.capacity() * size_of::<BufferedStart>()
+            + self.backfills.capacity() * size_of::<Backfill>();
+        let result = self.last_completion_result.as_deref().map_or(0, Message::encoded_len);
+        let failure = self.continued_failure.as_deref().map_or(0, Message::encoded_len);
+        size_of::<Self>()
+            + self.life.encoded_len()
+            // As it is kept, and compiled.
+            + 2 * self.plan.encoded_len()
+            + self.status.encoded_len()
+            + self.memo.encoded_len()
+            + self.search_attributes.encoded_len()
+            + lists
+            + fixed
+            + result
+            + failure
+    }
+
     /// One that was just created.
     pub(super) fn new(life: Life, plan: Plan, status: ScheduleState, seed: &Seed) -> Self {
         let progress = Progress {

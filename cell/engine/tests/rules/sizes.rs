@@ -141,6 +141,6 @@ fn how_a_child_ended_stays_until_its_parent_knows() {
     life.ask(ReleaseFirstWorkflowTask).expect("released");
     life.run_task(vec![done(100 * KIB)]);
     assert!(life.run().held_bytes() > 100 * KIB && life.run().is_cold());
-    life.ask(RecordParentNotified).expect("noted");
+    life.ask(RecordListenerTold(0)).expect("noted");
     assert!(life.run().held_bytes() < 2 * KIB, "{}", life.run().held_bytes());
 }

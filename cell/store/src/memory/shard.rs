@@ -17,6 +17,10 @@ struct Row {
     /// By first event id.
     history: Vec<Segment>,
     /// Of a large entity.
+    #[allow(
+        clippy::box_collection,
+        reason = "most entities have none, and each would pay for the map's own three words"
+    )]
     chunks: Option<Box<BTreeMap<ChunkId, Bytes>>>,
 }
 
