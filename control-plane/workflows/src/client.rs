@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use temporalio_client::errors::{WorkflowGetResultError, WorkflowStartError};
 use temporalio_client::{Client, UntypedWorkflow, WorkflowGetResultOptions, WorkflowStartOptions};
 use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition};
@@ -52,31 +54,34 @@ impl WorkflowClient {
 
     /// Starts the workflow of an async operation. One that runs already under this id is left alone; one that has ended may run
     /// again, which its activities make harmless.
-    pub async fn start_operation(
+    pub fn start_operation(
         &self,
         kind: OperationKind,
         input: OperationInput,
-    ) -> Result<(), StartError> {
+    ) -> BoxFuture<'_, Result<(), StartError>> {
         let id = input.workflow_id.clone();
         match kind {
-            OperationKind::CreateNamespace => self.start(CreateNamespace::run, input, id).await,
-            OperationKind::UpdateNamespace => self.start(UpdateNamespace::run, input, id).await,
-            OperationKind::DeleteNamespace => self.start(DeleteNamespace::run, input, id).await,
-            OperationKind::ApplyApiKey => self.start(ApplyApiKey::run, input, id).await,
+            OperationKind::CreateNamespace => self.start(CreateNamespace::run, input, id).boxed(),
+            OperationKind::UpdateNamespace => self.start(UpdateNamespace::run, input, id).boxed(),
+            OperationKind::DeleteNamespace => self.start(DeleteNamespace::run, input, id).boxed(),
+            OperationKind::ApplyApiKey => self.start(ApplyApiKey::run, input, id).boxed(),
         }
     }
 
     /// Closes a billing month: starts its workflow, or joins the one that runs already, and waits for its result. A caller that
     /// goes away does not stop it. Closing a closed month gives its invoice again.
-    pub async fn close_month(&self, input: MonthInput) -> Result<MonthOutput, WorkflowOutcomeError> {
+    pub fn close_month(&self, input: MonthInput) -> BoxFuture<'_, Result<MonthOutput, WorkflowOutcomeError>> {
         let id = input.workflow_id();
-        self.start(CloseBillingMonth::run, input, id.clone()).await?;
-        self.result::<CloseBillingMonth>(&id).await
+        async move {
+            self.start(CloseBillingMonth::run, input, id.clone()).await?;
+            self.result::<CloseBillingMonth>(&id).await
+        }
+        .boxed()
     }
 
     /// Waits until the workflow has ended, whatever its type, and forgets its result.
-    pub async fn wait(&self, workflow_id: &str) -> Result<(), WorkflowOutcomeError> {
-        self.result::<UntypedWorkflow>(workflow_id).await.map(drop)
+    pub fn wait<'a>(&'a self, workflow_id: &'a str) -> BoxFuture<'a, Result<(), WorkflowOutcomeError>> {
+        async move { self.result::<UntypedWorkflow>(workflow_id).await.map(drop) }.boxed()
     }
 
     async fn start<W>(&self, workflow: W, input: W::Input, id: String) -> Result<(), StartError>

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::sync::oneshot;
@@ -62,31 +64,34 @@ pub enum WorkerError {
 ///
 /// Waits patiently for the system cell, and for its namespace, at the start and whenever they go away. The worker has a thread of
 /// its own, because the SDK's futures stay on one; activities run there too and hand blocking work to others.
-pub async fn run_worker(
+pub fn run_worker(
     config: WorkerConfig,
     activities: Activities,
     stop: CancellationToken,
-) -> Result<(), WorkerError> {
-    if activities.namespaces.is_none() && activities.billing_months.is_none() {
-        return Err(WorkerError::NothingToDo);
+) -> BoxFuture<'static, Result<(), WorkerError>> {
+    async move {
+        if activities.namespaces.is_none() && activities.billing_months.is_none() {
+            return Err(WorkerError::NothingToDo);
+        }
+        let (done, finished) = oneshot::channel();
+        let stop_with_caller = stop.clone().drop_guard();
+        std::thread::Builder::new()
+            .name("workflow-worker".to_owned())
+            .spawn(move || {
+                let outcome = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(|error| WorkerError::Start(error.to_string()))
+                    .and_then(|runtime| runtime.block_on(work(&config, &activities, &stop)));
+                // Nobody listens when the caller was dropped.
+                let _ = done.send(outcome);
+            })
+            .map_err(|error| WorkerError::Start(error.to_string()))?;
+        let outcome = finished.await.unwrap_or(Err(WorkerError::Panicked));
+        stop_with_caller.disarm();
+        outcome
     }
-    let (done, finished) = oneshot::channel();
-    let stop_with_caller = stop.clone().drop_guard();
-    std::thread::Builder::new()
-        .name("workflow-worker".to_owned())
-        .spawn(move || {
-            let outcome = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| WorkerError::Start(error.to_string()))
-                .and_then(|runtime| runtime.block_on(work(&config, &activities, &stop)));
-            // Nobody listens when the caller was dropped.
-            let _ = done.send(outcome);
-        })
-        .map_err(|error| WorkerError::Start(error.to_string()))?;
-    let outcome = finished.await.unwrap_or(Err(WorkerError::Panicked));
-    stop_with_caller.disarm();
-    outcome
+    .boxed()
 }
 
 async fn work(
