@@ -55,7 +55,7 @@ impl Assembly {
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
         let parts = open(config, deps, &registry, &stop, &background).await?;
-        let frontend = frontend(config, deps, &registry, &records, &keys, &parts, &background)?;
+        let frontend = frontend(config, deps, &registry, &records, &keys, &parts)?;
         let admin = admin(config, &registry, &records, &keys, &parts)?;
         Ok(Self { frontend, admin, shards: parts.shards, stop, background })
     }
@@ -107,6 +107,8 @@ struct Parts {
     clock: Arc<dyn cell_shard::Clock>,
     visibility: Arc<VisibilityProjection>,
     outbox: Arc<OutboxWatch>,
+    stop: CancellationToken,
+    background: TaskTracker,
 }
 
 async fn open(
@@ -184,7 +186,8 @@ async fn open(
             stop.run_until_cancelled(sweep).await;
         }
     });
-    Ok(Parts { shards, matching, clock, visibility, outbox })
+    let (stop, background) = (stop.clone(), background.clone());
+    Ok(Parts { shards, matching, clock, visibility, outbox, stop, background })
 }
 
 /// The loops of the node beside those of its shards.
@@ -214,13 +217,13 @@ fn frontend(
     records: &Arc<CellRecords>,
     keys: &Arc<KeySet>,
     parts: &Parts,
-    background: &TaskTracker,
 ) -> Result<Dispatcher, CellError> {
     let core = Arc::new(Core {
         shards: Arc::clone(&parts.shards),
         matching: Arc::clone(&parts.matching),
         queries: PendingQueries::default(),
-        tasks: background.clone(),
+        tasks: parts.background.clone(),
+        stop: parts.stop.clone(),
         ids: Arc::clone(&deps.ids),
     });
     let writer = config

@@ -8,6 +8,7 @@ use cell_engine::{Command, Run, Workflows};
 use cell_matching::Matching;
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -18,6 +19,8 @@ pub(crate) struct Core {
     pub(crate) queries: PendingQueries,
     /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,
+    /// Ends what they wait for.
+    pub(crate) stop: CancellationToken,
     pub(crate) ids: Arc<dyn Ids>,
 }
 

@@ -8,16 +8,22 @@ use crate::core::Core;
 use cell_engine::{Command, Workflows};
 use cell_shard::{ShardError, Target};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A shard that cannot take a start back now is asked again after this, then after twice as long, and so on.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Takes a start back unless its worker gets it.
-pub(super) struct Handover<'a, C: Command<Family = Workflows> + 'static> {
+pub(super) struct Handover<'a, C: Command<Family = Workflows> + Clone + 'static> {
     core: &'a Arc<Core>,
     target: &'a Target,
     /// What takes the start back.
     undo: Option<C>,
 }
 
-impl<'a, C: Command<Family = Workflows> + 'static> Handover<'a, C> {
+impl<'a, C: Command<Family = Workflows> + Clone + 'static> Handover<'a, C> {
     /// Runs a command that starts a task, and answers it with the start's handover. `undo` says what takes the start
     /// back, and nothing where none was made. Where the outcome is not known the start is taken back, too.
     pub(super) async fn record<S: Command<Family = Workflows>>(
@@ -43,13 +49,29 @@ pub(super) async fn still_there() {
     tokio::task::yield_now().await;
 }
 
-impl<C: Command<Family = Workflows> + 'static> Drop for Handover<'_, C> {
+impl<C: Command<Family = Workflows> + Clone + 'static> Drop for Handover<'_, C> {
     fn drop(&mut self) {
         let Some(undo) = self.undo.take() else { return };
         let (core, target) = (Arc::clone(self.core), self.target.clone());
-        self.core.tasks.spawn(async move {
-            // Should this fail, the task's own timeout gives it back.
-            let _ = core.shards.execute(&target, undo).await;
-        });
+        self.core.tasks.spawn(async move { take_back(&core, &target, undo).await });
+    }
+}
+
+/// Takes a start back, however long its shard takes no commands: that is when pollers leave. There are as many at once as
+/// there were polls. A node that stops leaves it to the task's own timeout.
+async fn take_back<C: Command<Family = Workflows> + Clone>(core: &Core, target: &Target, undo: C) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match core.shards.execute(target, undo.clone()).await {
+            Err(ShardError::Overloaded(_) | ShardError::NotOwner(_) | ShardError::Store(_)) => {}
+            // Done, or somebody else has ended the start.
+            Ok(_) | Err(_) => return,
+        }
+        tokio::select! {
+            biased;
+            () = core.stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = LONGEST_PAUSE.min(2 * pause);
     }
 }

@@ -48,6 +48,7 @@ impl Process {
             matching,
             queries: PendingQueries::default(),
             tasks: TaskTracker::new(),
+            stop: stop.clone(),
             ids: Arc::new(atoll_rpc::SeededIds::new(1)),
         };
         let core = Arc::new(core);

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What an append takes.
 const APPEND: Duration = Duration::from_millis(10);
 
-fn activity() -> Command {
+pub(super) fn activity() -> Command {
     let attributes = ScheduleActivityTaskCommandAttributes {
         activity_id: "a".into(),
         activity_type: Some(ActivityType { name: "type".into() }),
@@ -42,7 +42,7 @@ fn done() -> Command {
     }
 }
 
-fn answer(
+pub(super) fn answer(
     task: &wf::PollWorkflowTaskQueueResponse,
     commands: Vec<Command>,
 ) -> wf::RespondWorkflowTaskCompletedRequest {

@@ -1,11 +1,20 @@
 //! Pollers that go away while a task is on its way to them.
 
+use super::commits::{activity, answer};
 use super::{Process, store};
 use crate::test_support::{NAMESPACE, World};
 use cell_engine::Run;
+use cell_engine::commands::SignalWorkflow;
 use cell_shard::Target;
-use cell_store::fault::{Call, Fault, Gate};
+use cell_store::StoreError;
+use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use futures::FutureExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Long before the activity's start-to-close timeout of a minute.
+const SOON: Duration = Duration::from_secs(20);
 
 async fn events(process: &Process) -> i64 {
     let last = process.core.look(&Target::current(NAMESPACE, "w"), Run::next_event_id).await;
@@ -66,5 +75,76 @@ async fn a_start_whose_poller_left_is_taken_back() {
     signaled.await.expect("it is open");
     let task = process.poll().await;
     assert_eq!((task.attempt, task.previous_started_event_id), (2, 0));
+    process.close().await;
+}
+
+/// A process in which an activity of workflow `w` waits for a worker.
+async fn with_an_activity(store: &FaultStore, world: &Arc<World>) -> Process {
+    let process = Process::open(store, world, 1).await;
+    process.start("w").await;
+    let task = process.poll().await;
+    process.complete(answer(&task, vec![activity()])).await;
+    process
+}
+
+fn signal(name: &str) -> SignalWorkflow {
+    SignalWorkflow { name: name.into(), request_id: name.into(), ..Default::default() }
+}
+
+/// The start waits for an append that is on its way: whoever polls next gets the task, as the same attempt.
+#[tokio::test(start_paused = true)]
+async fn an_activity_whose_poller_left_while_its_start_was_written_goes_to_the_next() {
+    let store = store();
+    let process = with_an_activity(&store, &World::new()).await;
+    let gate = Gate::new();
+    store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let left = tokio::time::timeout(Duration::from_secs(1), process.poll_activity()).await;
+    assert!(left.is_err(), "its start is not durable");
+    gate.open();
+    let began = Instant::now();
+    let task = process.poll_activity().await;
+    assert_eq!((task.activity_id.as_str(), task.attempt), ("a", 1));
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    process.close().await;
+}
+
+/// A poller waits for its start as long as the store does not keep up, and then leaves: the shard takes no commands in that
+/// moment, and takes the start back once it does.
+#[tokio::test(start_paused = true)]
+async fn an_activity_whose_poller_left_a_shard_that_takes_no_commands_goes_to_the_next() {
+    let (store, world) = (store(), World::new());
+    let process = with_an_activity(&store, &world).await;
+    let gate = Gate::new();
+    store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let target = Target::current(NAMESPACE, "w");
+    let mut on_its_way = Box::pin(process.core.shards.execute(&target, signal("first")));
+    assert!((&mut on_its_way).now_or_never().is_none());
+    gate.arrived().await;
+    {
+        let mut poll = Box::pin(process.poll_activity());
+        assert!((&mut poll).now_or_never().is_none(), "a turn for the transport to look who is there");
+        assert!((&mut poll).now_or_never().is_none(), "its start is not durable");
+        world.step(8_000_000_000);
+    }
+    assert!(process.core.shards.execute(&target, signal("second")).await.is_err(), "it does not keep up");
+    gate.open();
+    on_its_way.await.expect("it is open");
+    let began = Instant::now();
+    let task = process.poll_activity().await;
+    assert_eq!((task.activity_id.as_str(), task.attempt), ("a", 1));
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    process.close().await;
+}
+
+/// The start is in the log and its shard was lost before it heard so: the next term takes the start back.
+#[tokio::test(start_paused = true)]
+async fn an_activity_whose_start_was_written_when_its_shard_was_lost_is_polled_again() {
+    let store = store();
+    let process = with_an_activity(&store, &World::new()).await;
+    store.script(Call::Append, Fault::After(StoreError::Corrupt("torn".into())));
+    let began = Instant::now();
+    let task = process.poll_activity().await;
+    assert_eq!((task.activity_id.as_str(), task.attempt), ("a", 1));
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     process.close().await;
 }

@@ -18,6 +18,7 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
         matching: Matching::new(MatchingConfig::default()),
         queries: PendingQueries::default(),
         tasks: TaskTracker::new(),
+        stop: tokio_util::sync::CancellationToken::new(),
         ids: Arc::new(atoll_rpc::SeededIds::new(1)),
     };
     let tasks = NodeWorkflowTasks(Arc::new(core));
