@@ -1,3 +1,4 @@
 //! House rules that hold for the workspace as a whole.
 
 mod arrows;
+mod determinism;

@@ -33,7 +33,7 @@ use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::usage::v1::{ActionType, Actions};
 use bytes::Bytes;
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ pub(crate) struct Draft<'a> {
     waiting: Vec<HistoryEvent>,
     /// ACTIVITY_TASK_STARTED and CHILD_WORKFLOW_EXECUTION_STARTED events of this draft, by scheduled or initiated
     /// event id.
-    started: HashMap<i64, i64>,
+    started: BTreeMap<i64, i64>,
     retention_nanos: i64,
     task_timeout: i64,
     /// Spreads what many runs would else do at the same moment.
@@ -109,7 +109,7 @@ impl<'a> Draft<'a> {
             scheduled_event_id: None,
             closed: None,
             waiting: Vec::new(),
-            started: HashMap::new(),
+            started: BTreeMap::new(),
             retention_nanos: 0,
             task_timeout: asked.min(limits.workflow_task_timeout_max_nanos),
             dice: 0,

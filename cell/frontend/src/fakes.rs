@@ -19,7 +19,7 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_internal_api::cell::v1::NamespaceSpec;
-use atoll_rpc::ManualClock;
+use atoll_rpc::{ManualClock, SystemIds};
 use prost::Message;
 use schedules::FakeSchedules;
 use std::sync::{Arc, Mutex};
@@ -102,6 +102,7 @@ impl FakeCell {
             features: Features::default(),
             cluster: ClusterInfo::lone("cell", "127.0.0.1:7233"),
             clock: Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH)),
+            ids: Arc::new(SystemIds),
         };
         change(&mut deps);
         Arc::new(Frontend::new(deps))
@@ -126,7 +127,7 @@ pub(crate) async fn invoke<Request: Message, Response: Message + Default>(
     request: &Request,
 ) -> Result<Response, Status> {
     let mut ctx = CallContext::new(method.info());
-    ctx.deadline = Some(Instant::now() + Duration::from_secs(10));
+    ctx.deadline = Some(crate::long_poll::now() + Duration::from_secs(10));
     invoke_in(frontend, ctx, method, request).await
 }
 

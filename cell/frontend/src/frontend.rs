@@ -6,7 +6,7 @@ use crate::namespaces::{Namespace, NamespaceRegistry};
 use crate::ports::Ports;
 use crate::quota::{LongPollPermit, Quotas};
 use atoll_api::call::Status;
-use atoll_rpc::Clock;
+use atoll_rpc::{Clock, Ids};
 use std::sync::Arc;
 
 /// What a frontend is made of.
@@ -24,6 +24,8 @@ pub struct Deps {
     pub cluster: ClusterInfo,
     /// Time of day, for creation times.
     pub clock: Arc<dyn Clock>,
+    /// Fresh ids: of requests whose callers left them empty, and of new namespaces.
+    pub ids: Arc<dyn Ids>,
 }
 
 /// The published services of a cell. Stateless but for quotas.
@@ -34,6 +36,7 @@ pub struct Frontend {
     pub(crate) features: Features,
     pub(crate) cluster: ClusterInfo,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
     quotas: Quotas,
     /// Held while a namespace is read, changed and written.
     pub(crate) namespace_changes: tokio::sync::Mutex<()>,
@@ -42,10 +45,10 @@ pub struct Frontend {
 impl Frontend {
     /// A frontend over the rest of a cell.
     pub fn new(deps: Deps) -> Self {
-        let Deps { ports, namespaces, config, features, cluster, clock } = deps;
+        let Deps { ports, namespaces, config, features, cluster, clock, ids } = deps;
         let quotas = Quotas::new(&config);
         let namespace_changes = tokio::sync::Mutex::new(());
-        Self { ports, namespaces, config, features, cluster, clock, quotas, namespace_changes }
+        Self { ports, namespaces, config, features, cluster, clock, ids, quotas, namespace_changes }
     }
 
     /// The namespace that a request names, once its call rate allows one more call.

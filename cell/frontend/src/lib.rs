@@ -25,7 +25,6 @@ mod errors;
 mod features;
 mod frontend;
 mod history_token;
-mod ids;
 mod large_answer;
 mod long_poll;
 pub mod namespaces;

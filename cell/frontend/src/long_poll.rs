@@ -23,7 +23,8 @@ pub(crate) fn now() -> Instant {
 
 /// When a poll for tasks answers empty. `longest` is its limit whatever the caller would wait.
 pub(crate) fn task_poll_deadline(ctx: &CallContext, longest: Duration) -> Result<Instant, Status> {
-    let remaining = ctx.remaining().ok_or_else(|| Status::invalid_argument("Context timeout is not set."))?;
+    let remaining =
+        ctx.remaining(now()).ok_or_else(|| Status::invalid_argument("Context timeout is not set."))?;
     if remaining < MINIMUM {
         return Err(Status::failed_precondition("Context timeout is too short."));
     }
@@ -33,13 +34,13 @@ pub(crate) fn task_poll_deadline(ctx: &CallContext, longest: Duration) -> Result
 
 /// When a history read that waits for new events answers empty. A short deadline means at once.
 pub(crate) fn history_deadline(ctx: &CallContext, longest: Duration) -> Instant {
-    let wait = ctx.remaining().map_or(longest, |remaining| remaining.saturating_sub(HISTORY_MARGIN));
+    let wait = ctx.remaining(now()).map_or(longest, |remaining| remaining.saturating_sub(HISTORY_MARGIN));
     now() + wait.min(longest)
 }
 
 /// Until when a query waits for its answer.
 pub(crate) fn query_deadline(ctx: &CallContext) -> Instant {
-    now() + ctx.remaining().map_or(QUERY_DEFAULT, |remaining| remaining.saturating_sub(QUERY_MARGIN))
+    now() + ctx.remaining(now()).map_or(QUERY_DEFAULT, |remaining| remaining.saturating_sub(QUERY_MARGIN))
 }
 
 #[cfg(test)]
@@ -51,13 +52,13 @@ mod tests {
 
     fn context(milliseconds: u64) -> CallContext {
         let mut ctx = CallContext::unknown("/s/m");
-        ctx.deadline = Some(Instant::now() + Duration::from_millis(milliseconds));
+        ctx.deadline = Some(now() + Duration::from_millis(milliseconds));
         ctx
     }
 
     /// Whole tenths of a second from now.
     fn tenths(at: Instant) -> u128 {
-        (at.saturating_duration_since(Instant::now()) + Duration::from_millis(50)).as_millis() / 100
+        (at.saturating_duration_since(now()) + Duration::from_millis(50)).as_millis() / 100
     }
 
     #[test]

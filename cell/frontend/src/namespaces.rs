@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use atoll_internal_api::cell::v1::NamespaceSpec;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,8 +35,8 @@ pub struct NamespaceRegistry {
 
 #[derive(Default, Clone)]
 struct Table {
-    by_id: HashMap<Uuid, Arc<Namespace>>,
-    by_name: HashMap<Arc<str>, Arc<Namespace>>,
+    by_id: BTreeMap<Uuid, Arc<Namespace>>,
+    by_name: BTreeMap<Arc<str>, Arc<Namespace>>,
 }
 
 impl NamespaceRegistry {

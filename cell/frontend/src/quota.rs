@@ -8,10 +8,10 @@ use arc_swap::ArcSwap;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::ResourceExhaustedCause;
 use bucket::{Bucket, Rate};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Call rates and concurrent long polls of all namespaces on this node.
@@ -22,7 +22,7 @@ pub(crate) struct Quotas {
     calls: Rate,
     visibility: Rate,
     long_polls: usize,
-    meters: ArcSwap<HashMap<Uuid, Arc<Meter>>>,
+    meters: ArcSwap<BTreeMap<Uuid, Arc<Meter>>>,
 }
 
 #[derive(Default)]
@@ -95,7 +95,7 @@ impl Quotas {
     fn add(&self, namespace: Uuid) -> Arc<Meter> {
         let fresh = Arc::<Meter>::default();
         self.meters.rcu(|meters| {
-            let mut meters = HashMap::clone(meters);
+            let mut meters = BTreeMap::clone(meters);
             meters.entry(namespace).or_insert_with(|| Arc::clone(&fresh));
             meters
         });

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -18,7 +18,7 @@ pub struct RoutingTable {
     /// Addresses of cells' frontends, by cell id.
     pub cells: BTreeMap<String, String>,
     /// Cell ids by namespace.
-    pub routes: HashMap<String, String>,
+    pub routes: BTreeMap<String, String>,
 }
 
 /// The cache file cannot be read or written.
@@ -69,8 +69,7 @@ impl RoutingTable {
         if cached.format != FORMAT {
             return Err(malformed(format!("format {} is not {FORMAT}", cached.format)));
         }
-        let routes = cached.routes.into_iter().collect();
-        Ok(Some(Self { version: cached.version, cells: cached.cells, routes }))
+        Ok(Some(Self { version: cached.version, cells: cached.cells, routes: cached.routes }))
     }
 
     /// Keeps the table, for its owner's eyes only: it names every tenant's namespaces. A crash leaves the one before or this one.
@@ -79,7 +78,7 @@ impl RoutingTable {
             format: FORMAT,
             version: self.version,
             cells: self.cells.clone(),
-            routes: self.routes.clone().into_iter().collect(),
+            routes: self.routes.clone(),
         };
         let next = path.with_extension("next");
         let write = || -> std::io::Result<()> {

@@ -1,6 +1,6 @@
 //! The waiting tasks of one partition.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -28,7 +28,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     levels: [BTreeMap<(i64, u64), Box<Entry>>; LOWEST_PRIORITY as usize],
-    known: HashSet<Identity>,
+    known: BTreeSet<Identity>,
     /// Bytes of the tasks here.
     bytes: usize,
     /// Bytes of the tasks of all partitions.

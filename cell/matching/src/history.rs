@@ -1,6 +1,6 @@
 //! Who polled a partition of late.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ struct Seen {
 /// Pollers by identity, each with when it was last seen.
 #[derive(Debug, Default)]
 pub(crate) struct PollerHistory {
-    by_identity: HashMap<Arc<str>, Seen>,
+    by_identity: BTreeMap<Arc<str>, Seen>,
 }
 
 impl PollerHistory {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Whether any worker may poll a queue, or only the one that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueueKind {
     /// A queue that users name and any worker polls.
     Normal,
@@ -14,7 +14,7 @@ pub enum QueueKind {
 }
 
 /// What kind of task a queue carries; queues of the same name and another type are apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskType {
     /// Workflow tasks and queries.
     Workflow,
@@ -36,7 +36,7 @@ impl TaskType {
 ///
 /// `name` is the partition's full name: a queue's root partition has the user's name, a further one
 /// `/_sys/<name>/<n>`. This crate gives names no meaning.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskQueueKey {
     /// The namespace whose queue it is; equal names in two namespaces never meet.
     pub namespace_id: Uuid,

@@ -1,7 +1,7 @@
 //! Asking for the waiting tasks that a partition does not hold.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Weak},
 };
 
@@ -67,7 +67,7 @@ impl Drop for Pull {
 /// own.
 #[derive(Debug, Default)]
 pub(crate) struct Pulls {
-    pending: Mutex<HashMap<TaskQueueKey, Pull>>,
+    pending: Mutex<BTreeMap<TaskQueueKey, Pull>>,
     arrived: Notify,
 }
 

@@ -1,7 +1,7 @@
 //! Queries: dispatched to a poll, answered by the worker, never kept.
 
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{BTreeMap, btree_map},
     sync::Arc,
     time::Duration,
 };
@@ -91,14 +91,14 @@ impl QuerySlot {
 /// The queries of this node that somebody waits for, by id.
 #[derive(Default)]
 pub(crate) struct QueryRegistry {
-    by_id: Mutex<HashMap<Uuid, Arc<QuerySlot>>>,
+    by_id: Mutex<BTreeMap<Uuid, Arc<QuerySlot>>>,
 }
 
 impl QueryRegistry {
     fn register(&self, slot: Arc<QuerySlot>) -> Result<(), QueryError> {
         match self.by_id.lock().entry(slot.task.query_id) {
-            hash_map::Entry::Occupied(_) => Err(QueryError::DuplicateId),
-            hash_map::Entry::Vacant(entry) => {
+            btree_map::Entry::Occupied(_) => Err(QueryError::DuplicateId),
+            btree_map::Entry::Vacant(entry) => {
                 entry.insert(slot);
                 Ok(())
             }

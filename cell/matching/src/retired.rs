@@ -1,7 +1,7 @@
 //! Workers that said they shut down.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) struct Retired {
     /// Lets polls skip the lock while nobody is retired, which is nearly always.
     count: AtomicUsize,
-    workers: Mutex<HashMap<(Uuid, Arc<str>), Instant>>,
+    workers: Mutex<BTreeMap<(Uuid, Arc<str>), Instant>>,
 }
 
 impl Retired {

@@ -5,6 +5,7 @@
 //!   disk that each takes. The process then ends as one that is killed.
 //! - `again DIR WORKFLOWS BUDGET_MB`: the next life: how long until it serves, and what is resident then.
 
+#![allow(clippy::disallowed_methods, reason = "what is measured is the machine's time")]
 #![allow(clippy::print_stdout, reason = "a program that says what it measured")]
 
 use anyhow::{Context, bail};

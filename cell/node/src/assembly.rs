@@ -251,6 +251,7 @@ fn frontend(
         features: Features { upsert_memo: true, ..Features::default() },
         cluster: cluster.clone(),
         clock: Arc::clone(&deps.clock),
+        ids: Arc::clone(&deps.ids),
     }));
     let (mode, internal) = match &config.access {
         Access::Open => (AuthMode::Open, None),

@@ -14,7 +14,7 @@ use cell_shard::Namespaces;
 use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
 use parking_lot::Mutex;
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub(crate) struct CellRecords {
     registry: Arc<NamespaceRegistry>,
     keys: Arc<KeySet>,
     /// Removed namespaces with the generations they went with: a late call must not bring one back.
-    removed: Mutex<HashMap<Uuid, u64>>,
+    removed: Mutex<BTreeMap<Uuid, u64>>,
     /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
     /// another order than on disk.
     changing: tokio::sync::Mutex<()>,
@@ -46,7 +46,7 @@ impl CellRecords {
         registry: Arc<NamespaceRegistry>,
         keys: Arc<KeySet>,
     ) -> Result<Self, StoreError> {
-        let mut removed = HashMap::new();
+        let mut removed = BTreeMap::new();
         for record in store.list(REMOVED).await? {
             let id = Uuid::parse_str(&record.id)
                 .map_err(|e| StoreError::Corrupt(format!("removed namespace {}: {e}", record.id)))?;

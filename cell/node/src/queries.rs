@@ -2,7 +2,7 @@
 
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ const PER_RUN: usize = 100;
 /// Queries of busy runs, by run. In memory only: a client whose query is lost asks again.
 #[derive(Default)]
 pub(crate) struct PendingQueries {
-    runs: Mutex<HashMap<Uuid, BTreeMap<String, Pending>>>,
+    runs: Mutex<BTreeMap<Uuid, BTreeMap<String, Pending>>>,
 }
 
 struct Pending {

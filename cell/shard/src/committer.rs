@@ -16,7 +16,8 @@ use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a failing append is repeated once the runtime is to stop: nobody was told that it is in.
 const TRIES_AFTER_STOP: u32 = 20;

@@ -9,7 +9,7 @@ use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};
 use cell_engine::{Registry, Time, Transition};
 use cell_store::{Acquired, HistorySegment, Inspector, Position, ShardId, StoreError};
 use prost::Message;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 /// A shard as it was found, decoded.
 pub(crate) struct Found {
@@ -76,7 +76,7 @@ impl Inspector for LogInspector {
 
 /// Entities that the tail deletes for good: nothing that the tail says of them before that matters. One that may come
 /// into being again (a current-run record) is none of them: replay removes it where the tail does.
-pub(crate) fn deleted_in(tail: &[(u64, LogBatch)]) -> HashSet<EntityKey> {
+pub(crate) fn deleted_in(tail: &[(u64, LogBatch)]) -> BTreeSet<EntityKey> {
     tail.iter()
         .flat_map(|(_, batch)| &batch.records)
         .filter_map(|record| match &record.shard_fact {

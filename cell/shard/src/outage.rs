@@ -1,7 +1,8 @@
 //! A store that does not take an append: told when it begins, now and then while it lasts, and when it is over.
 
 use cell_store::StoreError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a lasting outage is told again.
 const REMIND: Duration = Duration::from_secs(30);

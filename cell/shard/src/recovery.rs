@@ -18,7 +18,7 @@ use atoll_internal_api::log::v1::{LogBatch, Ownership, Record};
 use cell_engine::{Effect, IdSource, Time};
 use cell_store::{Acquired, Append, AppendOutcome, LogRow, Position, ShardId, StoreError};
 use futures::FutureExt;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -203,7 +203,7 @@ impl ShardRuntime {
         &self,
         state: &mut ShardState,
         tail: &[(u64, LogBatch)],
-        deleted: &HashSet<EntityKey>,
+        deleted: &BTreeSet<EntityKey>,
     ) -> Result<(), ShardError> {
         if state.table.complete {
             return Ok(());

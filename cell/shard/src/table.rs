@@ -14,17 +14,22 @@ use cell_memory::Budget;
 use cell_store::{EntityRow, Position};
 use idle::{Idle, Parked};
 use ledger::Ledger;
+#[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a read.
 const ABSENT_LIMIT: usize = 4_096;
 
+#[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
+type Slots = HashMap<EntityKey, Slot, KeyHash>;
+
 /// Every entity that is in memory.
 pub(crate) struct EntityTable {
     kinds: Arc<Registry>,
-    slots: HashMap<EntityKey, Slot, KeyHash>,
+    slots: Slots,
     /// Whether the store holds nothing that is not in memory: a miss then needs no read.
     pub(crate) complete: bool,
     /// Counts what was let go of, and deletions whose rows went: what was read before may be old.
@@ -95,7 +100,7 @@ impl EntityTable {
     ) -> Self {
         Self {
             kinds,
-            slots: HashMap::with_hasher(KeyHash(seed)),
+            slots: Slots::with_hasher(KeyHash(seed)),
             complete: false,
             generation: 0,
             deleted: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::types::{Acquired, Append, ShardId};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Largest shard number an engine must be able to hold; far above any useful count.
 pub const MAX_SHARD: u32 = (1 << 18) - 1;
@@ -50,7 +50,7 @@ impl Append {
         if self.rows.is_empty() && !self.segments.is_empty() {
             return refuse("an append holds history and no row that refers to it");
         }
-        let mut seen = HashSet::with_capacity(self.segments.len());
+        let mut seen = BTreeSet::new();
         for segment in &self.segments {
             if segment.first_event_id < 1 || segment.last_event_id < segment.first_event_id {
                 return refuse("a segment of an append holds no event");

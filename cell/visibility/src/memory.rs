@@ -1,11 +1,6 @@
 //! The memory engine: for tests, simulation and the server without a file.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-    ops::Bound,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
@@ -29,9 +24,9 @@ fn place(token: &PageToken) -> Place {
 #[derive(Default)]
 struct Namespace {
     in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
-    by_id: HashMap<RecordId, Place>,
+    by_id: BTreeMap<RecordId, Place>,
     /// Position and time of each deletion.
-    tombstones: HashMap<RecordId, (u64, i64)>,
+    tombstones: BTreeMap<RecordId, (u64, i64)>,
 }
 
 impl Namespace {
@@ -66,7 +61,7 @@ impl Namespace {
 /// after another.
 #[derive(Default)]
 pub struct MemoryVisibility {
-    namespaces: RwLock<HashMap<Uuid, Namespace>>,
+    namespaces: RwLock<BTreeMap<Uuid, Namespace>>,
 }
 
 impl MemoryVisibility {

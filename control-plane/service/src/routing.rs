@@ -96,9 +96,10 @@ impl RoutingService for RouteTable {
         ctx: &CallContext,
         request: WatchRoutesRequest,
     ) -> Result<WatchRoutesResponse, Status> {
+        let now = tokio::time::Instant::now().into_std();
         let wait = match request.now {
             true => Duration::ZERO,
-            false => ctx.remaining().map_or(MAX_WAIT, |left| left.saturating_sub(MARGIN).min(MAX_WAIT)),
+            false => ctx.remaining(now).map_or(MAX_WAIT, |left| left.saturating_sub(MARGIN).min(MAX_WAIT)),
         };
         Ok(self.watch(request.after_version, wait).await.map_err(ApiError::from)?)
     }

@@ -49,6 +49,7 @@ impl LocalObjectStore {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "simulated objects are in memory")]
 async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> io::Result<R> + Send + 'static,
 ) -> Result<R, ObjectStoreError> {

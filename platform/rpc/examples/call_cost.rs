@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p atoll-rpc --example call_cost -- [calls in flight] [calls]`
 
+#![allow(clippy::disallowed_methods, reason = "measures")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

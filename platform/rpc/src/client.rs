@@ -45,7 +45,10 @@ pub struct CallOptions {
 impl CallOptions {
     /// Gives up after `timeout`.
     pub fn timeout(timeout: Duration) -> Self {
-        Self { headers: HeaderMap::new(), deadline: Instant::now().checked_add(timeout) }
+        Self {
+            headers: HeaderMap::new(),
+            deadline: tokio::time::Instant::now().into_std().checked_add(timeout),
+        }
     }
 
     /// Adds metadata. A value that is not visible ASCII is left out.

@@ -5,7 +5,7 @@ mod interceptor;
 mod meters;
 mod run;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
@@ -30,7 +30,7 @@ pub struct Dispatcher {
 struct Inner {
     entries: Vec<Entry>,
     /// Positions in `entries` by path on the wire.
-    paths: HashMap<&'static str, EntryId>,
+    paths: BTreeMap<&'static str, EntryId>,
     services: Vec<&'static ServiceInfo>,
     interceptors: Vec<Arc<dyn Interceptor>>,
     fallback: Option<Arc<dyn Fallback>>,

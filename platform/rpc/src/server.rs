@@ -195,6 +195,7 @@ async fn accept(
             (listener.accept().await, permit)
         };
         let (accepted, permit) = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             next = next => next,
         };
@@ -215,6 +216,7 @@ async fn upkeep(metrics: Metrics, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             _ = ticks.tick() => metrics.upkeep(),
         }

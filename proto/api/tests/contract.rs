@@ -1,6 +1,6 @@
 //! The generated tables against what is known of the published contract.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ fn every_published_method_and_route_is_there() {
 #[test]
 fn no_two_routes_of_a_service_have_one_shape() {
     for service in SERVICES {
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         for route in service.methods.iter().flat_map(|method| method.routes) {
             let shape: Vec<_> = route
                 .segments

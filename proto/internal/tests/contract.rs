@@ -1,6 +1,6 @@
 //! The generated tables against the descriptors.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use atoll_internal_api::cell::v1::cell_admin;
 use atoll_internal_api::usage::v1::usage_service;
@@ -28,7 +28,7 @@ fn the_pool_resolves_our_messages_and_the_published_ones() {
 
 #[test]
 fn no_two_bindings_of_our_own_are_alike() {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     for service in
         atoll_internal_api::descriptor_pool().services().filter(|s| s.full_name().starts_with("atoll."))
     {

@@ -34,7 +34,7 @@ use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::usage::v1::ActionType;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use steps::{Activities, Steps};
 
 /// A worker has dealt with a workflow task.
@@ -126,7 +126,7 @@ impl RespondWorkflowTaskCompleted {
             completed_event_id,
             successor_id,
             activities: Activities::default(),
-            timers: HashMap::new(),
+            timers: BTreeMap::new(),
             dropped_timers: Vec::new(),
             new_children: Vec::new(),
             external: Default::default(),

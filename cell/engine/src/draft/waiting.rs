@@ -8,7 +8,7 @@ use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 impl Draft<'_> {
     /// Adds an event from outside; while a workflow task is started it waits in the buffer.
@@ -95,7 +95,7 @@ impl Draft<'_> {
 }
 
 /// A closing event names the started event of what it closes, where that was written in the same step.
-pub(super) fn name_started_event(attributes: &mut Attributes, written: &HashMap<i64, i64>) {
+pub(super) fn name_started_event(attributes: &mut Attributes, written: &BTreeMap<i64, i64>) {
     use Attributes as A;
     let (of, started) = match attributes {
         A::ActivityTaskCompletedEventAttributes(a) => (a.scheduled_event_id, &mut a.started_event_id),

@@ -11,7 +11,7 @@ use crate::effect::{Effect, EffectKey};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::state::v1::RunSnapshot;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is pending of one kind, in order of the events that began it, with its indexes and the buckets that changed
 /// since they were last stored.
@@ -21,7 +21,7 @@ pub(crate) struct Pending<T> {
     /// Boxed, for a node of the map has room for eleven, and most runs have one or two.
     items: BTreeMap<i64, Box<T>>,
     /// Items by the name that they hold.
-    names: HashMap<Box<str>, i64>,
+    names: BTreeMap<Box<str>, i64>,
     /// Items that may want a message sent, kept apart so that nothing scans all of them.
     busy: BTreeSet<i64>,
     changed: Changed,
@@ -32,7 +32,7 @@ impl<T> Default for Pending<T> {
     fn default() -> Self {
         Self {
             items: BTreeMap::new(),
-            names: HashMap::new(),
+            names: BTreeMap::new(),
             busy: BTreeSet::new(),
             changed: Changed::default(),
             size: Size::default(),
@@ -135,7 +135,7 @@ impl<T: Item> Pending<T> {
 
 /// Indexes an item that is new.
 fn enter<T: Item>(
-    names: &mut HashMap<Box<str>, i64>,
+    names: &mut BTreeMap<Box<str>, i64>,
     busy: &mut BTreeSet<i64>,
     item: &T,
     beside: &mut Beside<'_>,
@@ -213,7 +213,7 @@ impl<T: Item> Collection for Pending<T> {
     fn close(&mut self, beside: &mut Beside<'_>) {
         let first_event_id = beside.touched.first_event_id;
         let Self { items, names, busy, changed, size } = self;
-        *names = HashMap::new();
+        *names = BTreeMap::new();
         *size = Size::default();
         items.retain(|id, item| {
             visit();

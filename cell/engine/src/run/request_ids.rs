@@ -1,7 +1,7 @@
 //! Request ids that a run has seen.
 
 use super::chunks::Changed;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const BUCKET_IDS: usize = 128;
 /// Request ids, in the order in which they were seen: new ones only ever change the last bucket.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestIds {
-    known: HashSet<Arc<str>>,
+    known: BTreeSet<Arc<str>>,
     order: Vec<Arc<str>>,
     changed: Changed,
     /// Of all ids.

@@ -2,7 +2,7 @@ use super::Role;
 use crate::namespaces::Namespace;
 use atoll_api::call::{Principal, PrincipalKind};
 use atoll_internal_api::cell::v1::{AccountRole, KeyRecord};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Whether an account role includes every namespace of the account. The others concern the account's own resources and give
@@ -30,7 +30,7 @@ enum Grant {
     /// Another piece of the cloud: everything.
     Everything,
     /// The key of an account.
-    Account { account_id: String, admin: bool, namespaces: HashMap<String, Role> },
+    Account { account_id: String, admin: bool, namespaces: BTreeMap<String, Role> },
 }
 
 impl Caller {

@@ -2,7 +2,7 @@ use super::caller::Caller;
 use arc_swap::ArcSwap;
 use atoll_internal_api::cell::v1::{ApplyKeySetRequest, KeyRecord};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -15,7 +15,7 @@ pub struct KeySet {
 #[derive(Default)]
 struct Table {
     generation: u64,
-    keys: HashMap<String, Key>,
+    keys: BTreeMap<String, Key>,
 }
 
 struct Key {
@@ -31,7 +31,7 @@ const NO_KEY: [u8; 32] = [0; 32];
 impl KeySet {
     /// Replaces all keys. A generation older than the one held changes nothing. Returns the generation now held.
     pub fn replace(&self, pushed: ApplyKeySetRequest) -> u64 {
-        let keys: HashMap<String, Key> = pushed.keys.iter().filter_map(usable).collect();
+        let keys: BTreeMap<String, Key> = pushed.keys.iter().filter_map(usable).collect();
         let table = Arc::new(Table { generation: pushed.generation, keys });
         self.table.rcu(|held| {
             if held.generation > table.generation { Arc::clone(held) } else { Arc::clone(&table) }

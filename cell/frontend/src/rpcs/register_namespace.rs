@@ -36,7 +36,7 @@ pub(crate) async fn call(
     if frontend.namespaces.by_name(&request.namespace).is_some() {
         return Err(errors::namespace_exists(&request.namespace));
     }
-    let id = crate::ids::fresh();
+    let id = frontend.ids.next();
     let spec = NamespaceSpec {
         id: Bytes::copy_from_slice(id.as_bytes()),
         name: request.namespace.clone(),

@@ -13,7 +13,7 @@ use atoll_api::temporal::api::workflowservice::v1::{
     GetWorkflowExecutionHistoryReverseRequest, workflow_service,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn event(event_id: i64) -> HistoryEvent {
     let attributes =
@@ -186,7 +186,7 @@ async fn a_wait_ends_before_the_callers_deadline() {
     request.set_history_event_filter_type(HistoryEventFilterType::CloseEvent);
     let mut ctx = CallContext::new(method.info());
     let limit = Duration::from_millis(500);
-    ctx.deadline = Some(Instant::now() + limit);
+    ctx.deadline = Some(crate::long_poll::now() + limit);
     let answer = tokio::time::timeout(limit, invoke_in(&frontend, ctx, method, &request)).await;
     assert!(!answer.expect("in time").unwrap().next_page_token.is_empty());
 }

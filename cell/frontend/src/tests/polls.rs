@@ -10,7 +10,7 @@ use atoll_api::temporal::api::workflowservice::v1::{
     PollWorkflowTaskQueueRequest as Request, PollWorkflowTaskQueueResponse, workflow_service,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn request() -> Request {
     let task_queue = TaskQueue { name: "q".to_owned(), ..TaskQueue::default() };
@@ -24,7 +24,7 @@ async fn poll(
 ) -> Result<PollWorkflowTaskQueueResponse, Status> {
     let method = workflow_service::POLL_WORKFLOW_TASK_QUEUE;
     let mut ctx = CallContext::new(method.info());
-    ctx.deadline = deadline.map(|deadline| Instant::now() + deadline);
+    ctx.deadline = deadline.map(|deadline| crate::long_poll::now() + deadline);
     invoke_in(frontend, ctx, method, request).await
 }
 

@@ -13,7 +13,6 @@ use prost::Message;
 use prost_types::Duration;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Instant;
 
 const PROBE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/probe.json"));
 
@@ -285,7 +284,7 @@ async fn polls_and_queues() {
         probe.expect(("errors", case), method::POLL_WORKFLOW_TASK_QUEUE, request).await;
     }
     let mut ctx = CallContext::new(method::POLL_WORKFLOW_TASK_QUEUE.info());
-    ctx.deadline = Some(Instant::now() + std::time::Duration::from_secs(1));
+    ctx.deadline = Some(crate::long_poll::now() + std::time::Duration::from_secs(1));
     let request = poll("default", queue("q"), "");
     let short = invoke_in(&probe.frontend, ctx, method::POLL_WORKFLOW_TASK_QUEUE, &request).await;
     probe.compare("errors", "poll_workflow.short_deadline", &short.unwrap_err());

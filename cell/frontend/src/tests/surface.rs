@@ -6,7 +6,7 @@ use atoll_api::call::{Bytes, CallContext, Code, MethodInfo, Status};
 use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn methods() -> impl Iterator<Item = &'static MethodInfo> {
     workflow_service::METHODS.iter().chain(&operator_service::METHODS)
@@ -22,7 +22,7 @@ async fn ask(method: &'static MethodInfo, namespace: &str) -> Result<(), Status>
         body.into()
     });
     let mut ctx = CallContext::new(method);
-    ctx.deadline = Some(Instant::now() + Duration::from_secs(10));
+    ctx.deadline = Some(crate::long_poll::now() + Duration::from_secs(10));
     raw(&frontend, method.service).call(&ctx, method, body).await.map(drop)
 }
 

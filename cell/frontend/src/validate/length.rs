@@ -21,7 +21,7 @@ impl Frontend {
     /// A request id: a fresh one where the caller left it empty.
     pub(crate) fn settle_request_id(&self, request_id: &mut String) -> Result<(), Status> {
         if request_id.is_empty() {
-            *request_id = crate::ids::fresh().to_string();
+            *request_id = self.ids.next().to_string();
         }
         self.check_length("RequestId", request_id)
     }

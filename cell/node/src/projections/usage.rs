@@ -237,6 +237,7 @@ impl UsageExporter {
 }
 
 /// The file of an object. A large one takes a while.
+#[allow(clippy::disallowed_methods, reason = "objects of a simulation are smaller")]
 async fn encode(object: UsageObject) -> Result<Bytes, String> {
     if object.entries.len() <= ENCODED_APART {
         return usage_object::encode(&object).map_err(|e| e.to_string());

@@ -276,6 +276,7 @@ fn config() -> CellConfig {
 }
 
 /// Ends a runtime where it stands, and waits until nothing of it is left.
+#[allow(clippy::disallowed_methods, reason = "a test with threads of its own")]
 async fn kill(runtime: tokio::runtime::Runtime) {
     tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.expect("it ends");
 }

@@ -13,7 +13,8 @@ use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service
 use cell_frontend::DynamicConfig;
 use futures::stream::{self, StreamExt};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A schedule that is due every so many seconds, and starts what the driver's worker polls for.
 fn create(driver: &Driver<'_>, interval: i64) -> wf::CreateScheduleRequest {

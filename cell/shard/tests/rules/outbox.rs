@@ -32,6 +32,7 @@ async fn the_trim_goes_on_and_items_come_back() {
 
 /// A checkpoint on another thread in the middle of handing a batch on must not count it as told.
 #[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods, reason = "a test of two threads")]
 async fn a_checkpoint_does_not_pass_what_projections_have_not_heard() {
     let cell = Cell::new().await;
     let id = id_on(0, 0);

@@ -5,7 +5,7 @@ use atoll_api::temporal::api::enums::v1::EventType;
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -163,7 +163,7 @@ async fn more_timers_than_one_look_at_the_index_finds_all_fire() {
     assert_eq!(cell.runtime.resident_ids(), 0);
     cell.clock.step(60 * SECOND);
     let woken = cell.out.until(|out| {
-        let runs: HashSet<_> = out.effects.iter().map(|(_, run, _)| run.run_id).collect();
+        let runs: BTreeSet<_> = out.effects.iter().map(|(_, run, _)| run.run_id).collect();
         runs.len() == TIMERS
     });
     tokio::time::timeout(Duration::from_secs(600), woken).await.expect("every timer fires");

@@ -39,6 +39,7 @@ pub(super) async fn connect(authority: &str) -> Result<SendRequest<Bytes>, Statu
     let pings = connection.ping_pong().expect("taken once");
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             ended = connection => if let Err(error) = ended {
                 tracing::debug!(%error, "connection ended");
             },

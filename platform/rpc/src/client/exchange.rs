@@ -63,7 +63,7 @@ fn headers(options: CallOptions) -> HeaderMap {
     headers
         .insert(HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("gzip,identity"));
     if let Some(deadline) = options.deadline {
-        let remaining = deadline.saturating_duration_since(std::time::Instant::now());
+        let remaining = deadline.saturating_duration_since(tokio::time::Instant::now().into_std());
         headers.insert(TIMEOUT, format_timeout(remaining));
     }
     headers

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atoll_api::call::{RawService, ServiceInfo};
@@ -69,7 +69,7 @@ impl DispatcherBuilder {
     pub fn build(self) -> Result<Dispatcher, DispatcherError> {
         let pool = self.pool.unwrap_or_else(|| atoll_api::descriptor_pool());
         let mut services: Vec<&'static ServiceInfo> = Vec::new();
-        let (mut entries, mut paths) = (Vec::new(), HashMap::new());
+        let (mut entries, mut paths) = (Vec::new(), BTreeMap::new());
         for service in self.services {
             let info = service.info();
             if services.iter().any(|other| other.name == info.name) {

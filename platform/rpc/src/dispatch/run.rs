@@ -1,7 +1,6 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::time::Instant;
 
 use atoll_api::call::{Bytes, CallContext, Method, Protocol, Reply, Status};
 use futures::FutureExt;
@@ -45,7 +44,7 @@ impl Dispatcher {
         let entry = entry.map(|entry| &self.inner.entries[entry.0]);
         let meters = entry.map_or(&self.inner.unknown, |entry| &entry.meters);
         let pending = meters.begin();
-        let started = Instant::now();
+        let started = tokio::time::Instant::now();
         let mut entered = 0;
         let mut outcome = {
             let deadline = ctx.deadline;

@@ -78,7 +78,7 @@ impl GrpcServer {
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
-        let patience = Instant::now() + self.body_timeout;
+        let patience = now() + self.body_timeout;
         let patience = ctx.deadline.map_or(patience, |deadline| deadline.min(patience));
         tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes))
             .await
@@ -135,5 +135,10 @@ pub(crate) fn call_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Stat
     let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
     let timeout = parse_timeout(value).ok_or_else(|| Status::internal("malformed grpc-timeout"))?;
     // A timeout beyond what the clock can hold is none.
-    Ok(Instant::now().checked_add(timeout))
+    Ok(now().checked_add(timeout))
+}
+
+/// The runtime's clock, by which deadlines are held.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_api::call::{MethodInfo, Route, Segment, ServiceInfo};
 
@@ -12,7 +12,7 @@ pub(crate) struct Routes {
 
 #[derive(Default)]
 struct Node {
-    literals: HashMap<&'static str, Node>,
+    literals: BTreeMap<&'static str, Node>,
     variable: Option<Box<Node>>,
     bindings: Vec<Binding>,
 }

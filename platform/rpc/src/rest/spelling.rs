@@ -1,7 +1,7 @@
 //! A field has two names in JSON, its own and the lower camel case one. A body may use either, and not both: one of the two values
 //! would be dropped. The same goes for two members of one `oneof`. Other proto3 JSON parsers refuse such a body too.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
@@ -25,8 +25,8 @@ fn visit_object(
     object: &Map<String, Value>,
     path: &FieldPath<'_>,
 ) -> Result<(), String> {
-    let mut fields = HashMap::with_capacity(object.len());
-    let mut members = HashMap::new();
+    let mut fields = BTreeMap::new();
+    let mut members = BTreeMap::new();
     for (key, value) in object {
         let Some(field) = field_path::field(message, key) else { continue };
         let here = FieldPath::Field(path, key);

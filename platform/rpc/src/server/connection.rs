@@ -78,6 +78,7 @@ impl Connections {
                 }
             };
             tokio::select! {
+                biased;
                 () = serving => {}
                 () = cut.cancelled() => {}
             }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use tokio::time::Instant;
 
 use atoll_api::call::Code;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};

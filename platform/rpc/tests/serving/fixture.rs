@@ -87,7 +87,9 @@ impl WorkflowService for Frontend {
         ctx: &CallContext,
         _: wf::GetSystemInfoRequest,
     ) -> Result<wf::GetSystemInfoResponse, Status> {
-        let server_version = ctx.remaining().map_or("none".to_owned(), |left| left.as_secs().to_string());
+        let server_version = ctx
+            .remaining(tokio::time::Instant::now().into_std())
+            .map_or("none".to_owned(), |left| left.as_secs().to_string());
         Ok(wf::GetSystemInfoResponse { server_version, ..Default::default() })
     }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use atoll_api::call::{BoxFuture, Bytes, CallContext, Code, Reply, Status, string_field};
 use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;

@@ -136,9 +136,10 @@ impl CallContext {
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
-    /// Time until the deadline: zero once it has passed, none without one.
-    pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    /// Time from `now` until the deadline: zero once it has passed, none without one. `now` is that of the runtime's clock,
+    /// by which the deadline is held: a test may have paused it.
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 }
 
@@ -184,10 +185,11 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "any moment will do, and there is no runtime")]
     fn a_passed_deadline_leaves_nothing() {
-        let mut ctx = CallContext::unknown("/s/m");
-        assert_eq!(ctx.remaining(), None);
-        ctx.deadline = Some(Instant::now());
-        assert_eq!(ctx.remaining(), Some(Duration::ZERO));
+        let (mut ctx, now) = (CallContext::unknown("/s/m"), Instant::now());
+        assert_eq!(ctx.remaining(now), None);
+        ctx.deadline = Some(now);
+        assert_eq!(ctx.remaining(now + Duration::from_millis(1)), Some(Duration::ZERO));
     }
 }

@@ -7,7 +7,7 @@ use crate::run::Run;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the commands of one answer have done so far.
 pub(super) struct Steps<'a> {
@@ -22,7 +22,7 @@ pub(super) struct Steps<'a> {
     pub(super) successor_id: uuid::Uuid,
     pub(super) activities: Activities,
     /// Timers started by this answer, by id; `None` where it canceled a running one.
-    pub(super) timers: HashMap<String, Option<i64>>,
+    pub(super) timers: BTreeMap<String, Option<i64>>,
     /// Timers that were canceled while their FIRED event waits in the buffer.
     pub(super) dropped_timers: Vec<i64>,
     /// Workflow ids of the children initiated by this answer.
@@ -35,13 +35,13 @@ pub(super) struct Steps<'a> {
 #[derive(Default)]
 pub(super) struct Activities {
     /// Pending ones by id; `None` where this answer ended the one that was pending.
-    pub(super) by_id: HashMap<String, Option<i64>>,
+    pub(super) by_id: BTreeMap<String, Option<i64>>,
     /// Ids of those that it scheduled.
-    pub(super) scheduled: HashMap<i64, String>,
+    pub(super) scheduled: BTreeMap<i64, String>,
     /// Started ones that it asked to cancel.
-    pub(super) asked: HashSet<i64>,
+    pub(super) asked: BTreeSet<i64>,
     /// Those that it canceled before they were started.
-    pub(super) canceled: HashSet<i64>,
+    pub(super) canceled: BTreeSet<i64>,
 }
 
 impl<'a> Steps<'a> {

@@ -10,7 +10,7 @@ use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, TaskQueueKey,
 use cell_shard::{ShardConfig, ShardError, ShardRuntime, Target};
 use cell_store_sql::{SqliteOptions, SqliteStore, Synchronous};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ impl Node {
     }
 
     /// Takes so many tasks one after the other and records their starts; each task's time, in the order taken.
-    async fn drain(&self, count: usize, started: &mut HashSet<String>) -> Vec<i64> {
+    async fn drain(&self, count: usize, started: &mut BTreeSet<String>) -> Vec<i64> {
         let key = TaskQueueKey::normal(NAMESPACE, "queue", TaskType::Workflow);
         let mut times = Vec::new();
         while times.len() < count {
@@ -119,7 +119,7 @@ async fn fifty_thousand_wait_in_the_store_and_are_drained_in_order() {
     // Of an id its run may stay without the record of its current run.
     assert!(node.shards.resident_ids() <= SHARDS * 2 * RESIDENT, "{} stay", node.shards.resident_ids());
 
-    let mut started = HashSet::new();
+    let mut started = BTreeSet::new();
     let first = node.drain(WORKFLOWS / 2, &mut started).await;
     assert!(first.is_sorted(), "out of order");
     node.close().await;

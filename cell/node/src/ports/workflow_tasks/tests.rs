@@ -37,7 +37,8 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
         task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
         ..Default::default()
     };
-    let polls = tasks.poll(&namespace, request, Instant::now() + Duration::from_secs(2));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+    let polls = tasks.poll(&namespace, request, deadline.into_std());
     let (answer, polled) = tokio::join!(asks, polls);
     assert_eq!(answer, Err(QueryError::Moved));
     assert!(polled.expect("empty").task_token.is_empty());

@@ -11,7 +11,7 @@ use cell_visibility::{
     Attribute, Count, CountGroup, ListRequest, Page, PageToken, Predicate, Value, VisibilityRecord,
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Reads a page and its attributes at one point in time.
@@ -44,7 +44,7 @@ async fn read_attributes(
     found: &mut [(i64, VisibilityRecord)],
 ) -> Result<(), StoreError> {
     let numbers: Vec<String> = found.iter().map(|(row_id, _)| row_id.to_string()).collect();
-    let places: HashMap<i64, usize> =
+    let places: BTreeMap<i64, usize> =
         found.iter().enumerate().map(|(place, (row_id, _))| (*row_id, place)).collect();
     let statement = sqlx::query(ATTRIBUTES).bind(format!("[{}]", numbers.join(",")));
     for row in statement.fetch_all(connection).await.map_err(store_error)? {

@@ -13,12 +13,12 @@ use crate::sqlite::writer::Failure;
 use cell_store::StoreError;
 use cell_visibility::{Deletion, RecordKey, VisibilityError, VisibilityRecord};
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Writes records, all in one transaction.
 pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
-    let mut newest: HashMap<RecordKey, &VisibilityRecord> = HashMap::with_capacity(records.len());
+    let mut newest: BTreeMap<RecordKey, &VisibilityRecord> = BTreeMap::new();
     for record in records {
         let held = newest.entry(record.key()).or_insert(record);
         if record.position > held.position {
@@ -43,7 +43,7 @@ pub(super) async fn upsert(database: &Database, records: &[VisibilityRecord]) ->
 
 async fn upsert_newest(
     connection: &mut SqliteConnection,
-    newest: &HashMap<RecordKey, &VisibilityRecord>,
+    newest: &BTreeMap<RecordKey, &VisibilityRecord>,
 ) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let records: Vec<&VisibilityRecord> = newest.values().copied().collect();
