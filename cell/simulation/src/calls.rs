@@ -32,13 +32,18 @@ impl Caller {
         request: &Q,
         patience: Duration,
     ) -> Result<A, Status> {
+        let name = method.info().name;
+        self.world.note_bytes(name, &request.encode_to_vec());
         let mut ctx = CallContext::new(method.info());
         ctx.deadline = Some((tokio::time::Instant::now() + patience).into_std());
         let answer = self.frontend.invoke(ctx, method, request).await;
-        if let Err(status) = &answer {
-            self.world.note(format_args!("{}: {:?}", method.info().name, status.code));
-            if matches!(status.code, Code::Internal | Code::DataLoss | Code::Unknown) {
-                self.ledger.lock().broke(format!("{} answered {status:?}", method.info().name));
+        match &answer {
+            Ok(answer) => self.world.note_bytes(&format!("{name} answered"), &answer.encode_to_vec()),
+            Err(status) => {
+                self.world.note(format_args!("{name} answered {:?}", status.code));
+                if matches!(status.code, Code::Internal | Code::DataLoss | Code::Unknown) {
+                    self.ledger.lock().broke(format!("{name} answered {status:?}"));
+                }
             }
         }
         answer

@@ -1,9 +1,14 @@
 //! Clients: each starts its workflow and signals it, and says so in the ledger once the cell has acknowledged it.
 
-use crate::calls::{Caller, NAMESPACE, decode, execution};
+use crate::calls::{Caller, NAMESPACE, decode, execution, is_passing};
 use crate::clock::SimulatedClock;
-use crate::script::{payloads, proto, queue, workflow_type};
-use atoll_api::temporal::api::enums::v1::{EventType, HistoryEventFilterType};
+use crate::plan::{Begin, WorkflowPlan};
+use crate::script::{GO, TASK_TIMEOUT, payloads, proto, queue, workflow_type};
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::enums::v1::{EventType, HistoryEventFilterType, WorkflowIdReusePolicy};
+use atoll_api::temporal::api::errordetails::v1::WorkflowExecutionAlreadyStartedFailure;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -11,29 +16,74 @@ use std::time::Duration;
 /// Starts the workflow of this index when its time comes, unless a start was acknowledged in an earlier life.
 pub(crate) async fn start(caller: Caller, clock: SimulatedClock, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
-    let Some(after) = plan.starts_after else { return };
+    let (Begin::Start(after) | Begin::Signal(after)) = plan.begins else { return };
     until(&clock, began, after).await;
     if caller.ledger.lock().started.contains_key(&plan.id) {
         return;
     }
-    let request = wf::StartWorkflowExecutionRequest {
+    let started = match plan.begins {
+        Begin::Signal(_) => {
+            let answer =
+                caller.insist(rpc::SIGNAL_WITH_START_WORKFLOW_EXECUTION, &signal_with_start(plan)).await;
+            answer.map(|answer| answer.run_id)
+        }
+        Begin::Start(_) | Begin::Parent => {
+            caller.insist(rpc::START_WORKFLOW_EXECUTION, &start_of(plan)).await.map(|answer| answer.run_id)
+        }
+    };
+    // A start whose answer was lost is told so once its chain has gone on: nobody else starts this workflow.
+    let started = started.or_else(|status| run_that_is_there(&status).ok_or(status));
+    let mut ledger = caller.ledger.lock();
+    match started {
+        Ok(run_id) => {
+            ledger.start_acknowledged(&plan.id, &run_id);
+            if matches!(plan.begins, Begin::Signal(_)) {
+                ledger.signalled.entry(plan.id.clone()).or_default().push(0);
+                ledger.count("signal with start");
+            } else {
+                ledger.count("start");
+            }
+        }
+        Err(status) => ledger.broke(format!("start of {}: {status:?}", plan.id)),
+    }
+}
+
+/// The run that stands against a start.
+fn run_that_is_there(status: &Status) -> Option<String> {
+    let there: Option<WorkflowExecutionAlreadyStartedFailure> = status.detail();
+    there.filter(|_| status.code == Code::AlreadyExists).map(|there| there.run_id)
+}
+
+fn start_of(plan: &WorkflowPlan) -> wf::StartWorkflowExecutionRequest {
+    wf::StartWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         workflow_id: plan.id.clone(),
         workflow_type: workflow_type(),
         task_queue: queue(),
-        input: payloads("input"),
-        workflow_task_timeout: proto(Duration::from_secs(10)),
+        input: payloads("0:"),
+        workflow_run_timeout: plan.expires_after.and_then(proto),
+        workflow_task_timeout: proto(TASK_TIMEOUT),
         identity: "client".to_owned(),
         request_id: format!("start {}", plan.id),
+        workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
         ..Default::default()
-    };
-    match caller.insist(rpc::START_WORKFLOW_EXECUTION, &request).await {
-        Ok(started) => {
-            let mut ledger = caller.ledger.lock();
-            ledger.start_acknowledged(&plan.id, &started.run_id);
-            ledger.count("start");
-        }
-        Err(status) => caller.ledger.lock().broke(format!("start of {}: {status:?}", plan.id)),
+    }
+}
+
+fn signal_with_start(plan: &WorkflowPlan) -> wf::SignalWithStartWorkflowExecutionRequest {
+    wf::SignalWithStartWorkflowExecutionRequest {
+        namespace: NAMESPACE.to_owned(),
+        workflow_id: plan.id.clone(),
+        workflow_type: workflow_type(),
+        task_queue: queue(),
+        input: payloads("0:"),
+        workflow_task_timeout: proto(TASK_TIMEOUT),
+        identity: "client".to_owned(),
+        request_id: format!("start {}", plan.id),
+        workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
+        signal_name: GO.to_owned(),
+        signal_input: payloads("0"),
+        ..Default::default()
     }
 }
 
@@ -46,6 +96,10 @@ pub(crate) async fn signal(
     number: usize,
 ) {
     let plan = &caller.plan.workflows[index];
+    if number == 0 && matches!(plan.begins, Begin::Signal(_)) {
+        // It comes with the start.
+        return;
+    }
     until(&clock, began, plan.signals[number]).await;
     let known = |caller: &Caller| {
         let ledger = caller.ledger.lock();
@@ -62,7 +116,7 @@ pub(crate) async fn signal(
     let request = wf::SignalWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         workflow_execution: execution(&plan.id, ""),
-        signal_name: "go".to_owned(),
+        signal_name: GO.to_owned(),
         input: payloads(&number.to_string()),
         identity: "client".to_owned(),
         request_id: format!("signal {number} of {}", plan.id),
@@ -78,18 +132,29 @@ pub(crate) async fn signal(
     }
 }
 
-/// Waits for the end of a workflow as SDKs do: with long polls for the closing event.
+/// Waits for the end of a workflow as SDKs do: with long polls for the closing event, along its chain of runs.
 pub(crate) async fn result(caller: Caller, index: usize) {
     let plan = &caller.plan.workflows[index];
-    let run_id = loop {
+    let mut run_id = loop {
         if let Some(run_id) = caller.ledger.lock().started.get(&plan.id) {
             break run_id.clone();
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
+    loop {
+        let Some(close) = closing_event(&caller, &plan.id, &run_id).await else { return };
+        match successor(&close) {
+            Some(next) => next.clone_into(&mut run_id),
+            None => return,
+        }
+    }
+}
+
+/// The event that closes a run, once it stands; none where the cell refuses to say.
+async fn closing_event(caller: &Caller, workflow_id: &str, run_id: &str) -> Option<HistoryEvent> {
     let mut request = wf::GetWorkflowExecutionHistoryRequest {
         namespace: NAMESPACE.to_owned(),
-        execution: execution(&plan.id, &run_id),
+        execution: execution(workflow_id, run_id),
         wait_new_event: true,
         history_event_filter_type: HistoryEventFilterType::CloseEvent as i32,
         ..Default::default()
@@ -98,21 +163,31 @@ pub(crate) async fn result(caller: Caller, index: usize) {
         match caller.call(rpc::GET_WORKFLOW_EXECUTION_HISTORY, &request, Duration::from_secs(30)).await {
             Ok(page) => {
                 let events = decode(page.history);
-                caller.saw(&run_id, &events);
-                if events.iter().any(|event| is_close(event.event_type())) {
-                    return;
+                caller.saw(run_id, &events);
+                let close = events.into_iter().find(|event| is_close(event.event_type()));
+                if close.is_some() {
+                    caller.ledger.lock().count("result");
+                    return close;
                 }
                 request.next_page_token = page.next_page_token;
             }
-            Err(status) if crate::calls::is_passing(&status) => {
+            Err(status) if is_passing(&status) => {
                 request.next_page_token = bytes::Bytes::new();
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(status) => {
-                caller.ledger.lock().broke(format!("result of {}: {status:?}", plan.id));
-                return;
+                caller.ledger.lock().broke(format!("result of {workflow_id}: {status:?}"));
+                return None;
             }
         }
+    }
+}
+
+/// The run that follows one which this event closes.
+pub(crate) fn successor(close: &HistoryEvent) -> Option<&str> {
+    match close.attributes.as_ref()? {
+        Event::WorkflowExecutionContinuedAsNewEventAttributes(a) => Some(&a.new_execution_run_id),
+        _ => None,
     }
 }
 
@@ -124,6 +199,7 @@ pub(crate) fn is_close(event: EventType) -> bool {
             | EventType::WorkflowExecutionTimedOut
             | EventType::WorkflowExecutionTerminated
             | EventType::WorkflowExecutionCanceled
+            | EventType::WorkflowExecutionContinuedAsNew
     )
 }
 

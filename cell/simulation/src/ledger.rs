@@ -1,8 +1,10 @@
 //! What clients and workers were told: what the cell must hold to, whatever happened to it.
 
+use crate::plan::{ActivityPlan, Attempt};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Everything that was acknowledged, handed out or shown. Outlives the cell.
@@ -12,16 +14,45 @@ pub(crate) struct Ledger {
     pub(crate) started: BTreeMap<String, String>,
     /// Signals that were acknowledged, by workflow id: their numbers.
     pub(crate) signalled: BTreeMap<String, Vec<usize>>,
-    /// How often each attempt of an activity was handed to a worker: by run id, activity id and attempt.
-    pub(crate) handed_out: BTreeMap<(String, String, i32), u32>,
+    /// Attempts of activities that workers got, by run id, activity id and number.
+    pub(crate) handed_out: BTreeMap<(String, String, i32), HandedOut>,
     /// Activities whose completion was acknowledged, by run id and activity id.
-    pub(crate) completed: BTreeMap<(String, String), u32>,
+    pub(crate) completed: BTreeSet<(String, String)>,
     /// Digests of events that somebody saw as durable, by run id and event id.
     seen: BTreeMap<(String, i64), (u64, String)>,
     /// What the cell has already broken.
     pub(crate) broken: Vec<String>,
     /// Calls by outcome, for the floors that say that a simulation was one.
     pub(crate) calls: BTreeMap<&'static str, u64>,
+}
+
+/// An attempt of an activity as a worker got it. Times are nanoseconds of the Unix epoch, by the cell's word.
+#[derive(Clone, Debug)]
+pub(crate) struct HandedOut {
+    activity_id: String,
+    number: i32,
+    /// When it came to wait for a worker.
+    pub(crate) scheduled_at: i128,
+    pub(crate) started_at: i128,
+    /// What its worker does.
+    pub(crate) attempt: Attempt,
+}
+
+impl HandedOut {
+    pub(crate) fn of(task: &PollActivityTaskQueueResponse, attempt: Attempt) -> Self {
+        Self {
+            activity_id: task.activity_id.clone(),
+            number: task.attempt,
+            scheduled_at: nanos(task.current_attempt_scheduled_time.as_ref()),
+            started_at: nanos(task.started_time.as_ref()),
+            attempt,
+        }
+    }
+}
+
+/// A moment in nanoseconds of the Unix epoch.
+pub(crate) fn nanos(at: Option<&prost_types::Timestamp>) -> i128 {
+    at.map_or(0, |at| i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanos))
 }
 
 impl Ledger {
@@ -33,6 +64,18 @@ impl Ledger {
     /// Counts an acknowledged call.
     pub(crate) fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
+    }
+
+    /// A worker got an attempt of an activity, which no other worker ever gets.
+    pub(crate) fn handed_out(&mut self, run_id: &str, activity: &ActivityPlan, got: HandedOut) {
+        self.count("activity task");
+        let key = (run_id.to_owned(), got.activity_id.clone(), got.number);
+        if activity.maximum_attempts != 0 && got.number > activity.maximum_attempts {
+            self.broke(format!("activity {} of run {run_id} got attempt {}", got.activity_id, got.number));
+        }
+        if let Some(before) = self.handed_out.insert(key, got.clone()) {
+            self.broke(format!("of run {run_id} a worker got {before:?}, another {got:?}"));
+        }
     }
 
     /// A start was acknowledged; it names the same run however often it is asked.

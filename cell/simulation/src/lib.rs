@@ -7,15 +7,19 @@
 //! A simulation is a [plan](plan::Plan) drawn from the seed (workflows, workers, kills, weather) and several lives of one
 //! cell. A life is a runtime with paused time and one thread; a kill drops it in the middle of a step. The
 //! [ledger](ledger::Ledger) outlives them: what was acknowledged must stand, what was shown must stay. After the last life
-//! every history is read, every run is deleted by retention, and usage is counted.
+//! every history is read and held against plan, ledger and clock, visibility is listed, every run is deleted by retention,
+//! and usage is counted.
 //!
-//! To run again what failed: `cargo run --release -p cell-simulation -- --seed N --trace`. Many seeds:
-//! `cargo run --release -p cell-simulation -- --from 0 --count 10000`.
+//! To run again what failed: `cargo run -p cell-simulation -- --seed N --trace`. Many seeds:
+//! `cargo run --release -p cell-simulation -- --from 0 --count 10000 --jobs 2`.
 //!
-//! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in `checks`.
+//! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in
+//! `checks::promises`. Something that workers do: a chance in [`plan::WorkerPlan`] or a [`plan::Attempt`]. A deadline: its
+//! window in `checks::timing`.
 //!
-//! Invariants: nothing here reads a clock or a random source but the world's. Not yet: what is due in one millisecond may
-//! come in another order in another run of a seed, where the cell still iterates over maps with random hashes.
+//! Invariants: a seed takes the same steps in whatever process. Nothing here reads a clock or a random source but the
+//! world's, and neither does anything that it runs: `cell/clippy.toml` and `tests/workspace` hold the rules, a test here
+//! compares the steps. Where two runs of a seed differ, `--trace` of both shows the first step that does.
 
 mod calls;
 mod checks;

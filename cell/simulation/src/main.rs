@@ -11,7 +11,7 @@ struct Arguments {
     /// One seed, as printed by a failure.
     #[arg(long)]
     seed: Option<u64>,
-    /// Prints every step.
+    /// Prints every step of it.
     #[arg(long)]
     trace: bool,
     /// The first of many seeds.
@@ -20,9 +20,12 @@ struct Arguments {
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     count: u64,
-    /// How many at once.
+    /// How many at once; each is as much as one processor does.
     #[arg(long, default_value_t = 2)]
-    threads: u64,
+    jobs: u64,
+    /// Prints what each seed came to: the digest of its steps. The same in every process.
+    #[arg(long)]
+    digests: bool,
 }
 
 fn main() -> ExitCode {
@@ -30,14 +33,14 @@ fn main() -> ExitCode {
     if let Some(seed) = arguments.seed {
         let outcome = run(seed, arguments.trace);
         outcome.trace.iter().for_each(|line| println!("{line}"));
-        println!("{:?}", outcome.calls);
+        println!("seed {seed}: digest {:016x}, {:?}", outcome.digest, outcome.calls);
         return report(&outcome);
     }
     let end = arguments.from.saturating_add(arguments.count);
     let next = AtomicU64::new(arguments.from);
     let failed = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..arguments.threads.max(1) {
+        for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
                         return;
                     }
                     let outcome = run(seed, false);
+                    if arguments.digests {
+                        println!("seed {seed}: digest {:016x}", outcome.digest);
+                    }
                     if report(&outcome) == ExitCode::FAILURE {
                         failed.fetch_add(1, Ordering::Relaxed);
                     }
@@ -58,10 +64,11 @@ fn main() -> ExitCode {
 }
 
 fn report(outcome: &Outcome) -> ExitCode {
-    if outcome.broken.is_empty() {
-        return ExitCode::SUCCESS;
+    match outcome.failure() {
+        None => ExitCode::SUCCESS,
+        Some(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
     }
-    println!("seed {} (again: --seed {} --trace):", outcome.seed, outcome.seed);
-    outcome.broken.iter().for_each(|what| println!("  {what}"));
-    ExitCode::FAILURE
 }

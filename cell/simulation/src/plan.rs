@@ -24,11 +24,22 @@ pub(crate) struct Plan {
     pub(crate) workers: Vec<WorkerPlan>,
 }
 
+/// A moment of a life of the cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moment {
+    /// Its so-many-th step over a seam.
+    Step(u64),
+    /// Its so-many-th append: what was answered too early is lost then.
+    Append(u64),
+}
+
 /// The end of one life of the cell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kill {
-    /// The step over a seam at which the process is gone.
-    pub(crate) at_step: u64,
+    /// When the process is gone, unless nothing is left to do before.
+    pub(crate) at: Moment,
+    /// Whether the call that it dies at takes effect.
+    pub(crate) takes_effect: bool,
     /// How long nothing runs then.
     pub(crate) away: Duration,
     /// How many writes that were not synced the disk keeps all the same.
@@ -45,18 +56,37 @@ pub(crate) struct WorkerPlan {
     pub(crate) repeats: f64,
     /// How often it fails a workflow task.
     pub(crate) fails: f64,
+    /// How often it answers a workflow task when its time is over.
+    pub(crate) late: f64,
+    /// How often it gives a poll up while the cell writes something: at each append.
+    pub(crate) leaves: f64,
 }
 
 /// One workflow id.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkflowPlan {
     pub(crate) id: String,
-    /// When its client starts it, from the beginning of the simulation. Children are started by their parents.
-    pub(crate) starts_after: Option<Duration>,
-    /// What it does: the next stage begins when everything of the last one is done, however it ended.
-    pub(crate) stages: Vec<Vec<Op>>,
+    pub(crate) begins: Begin,
+    /// What each run of its chain does: the next stage begins when everything of the last one is done, however it ended.
+    /// Behind all but the last run it continues as new.
+    pub(crate) runs: Vec<Vec<Vec<Op>>>,
     /// Signals that a client sends: when, counted from the beginning.
     pub(crate) signals: Vec<Duration>,
+    /// Whether it ends when it is asked to cancel; the others take no notice.
+    pub(crate) obeys: bool,
+    /// When it is timed out, counted from its start.
+    pub(crate) expires_after: Option<Duration>,
+}
+
+/// How a workflow begins; moments count from the beginning of the simulation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begin {
+    /// A client starts it.
+    Start(Duration),
+    /// A client sends its first signal with a start.
+    Signal(Duration),
+    /// It is a child.
+    Parent,
 }
 
 /// One thing that a workflow waits for.
@@ -64,10 +94,14 @@ pub(crate) struct WorkflowPlan {
 pub(crate) enum Op {
     Activity(ActivityPlan),
     Timer(Duration),
-    /// So many signals in all.
+    /// So many signals of clients in all.
     Signals(usize),
     /// The workflow of this index.
     Child(usize),
+    /// That a signal to the workflow of this index is sent, or cannot be.
+    Signal(usize),
+    /// That the workflow of this index is asked to cancel, or cannot be.
+    Cancel(usize),
 }
 
 /// An activity and how its attempts go; those past the list succeed.
@@ -81,7 +115,7 @@ pub(crate) struct ActivityPlan {
 }
 
 /// What a worker does with one attempt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attempt {
     Succeeds,
     Fails,
@@ -89,6 +123,8 @@ pub(crate) enum Attempt {
     Vanishes,
     /// Heartbeats so many times, then succeeds.
     Beats(u32),
+    /// Succeeds when its time is over.
+    Late,
 }
 
 impl Plan {
@@ -97,19 +133,17 @@ impl Plan {
         let lives = *[0, 1, 1, 2, 3].get(random.random_range(0..5)).unwrap_or(&1);
         let kills = (0..lives)
             .map(|_| Kill {
-                at_step: random.random_range(20..1_500),
+                at: if random.random_bool(0.5) {
+                    Moment::Step(random.random_range(20..400))
+                } else {
+                    Moment::Append(random.random_range(2..100))
+                },
+                takes_effect: random.random_bool(0.5),
                 away: Duration::from_secs(random.random_range(0..90)),
                 kept: random.random_range(0..3),
             })
             .collect();
-        let workers = (0..random.random_range(1..4))
-            .map(|_| WorkerPlan {
-                sticky: random.random_bool(0.5),
-                loses: if random.random_bool(0.5) { 0.03 } else { 0.0 },
-                repeats: if random.random_bool(0.5) { 0.05 } else { 0.0 },
-                fails: if random.random_bool(0.3) { 0.02 } else { 0.0 },
-            })
-            .collect();
+        let workers = (0..random.random_range(1..4)).map(|_| worker(random)).collect();
         Self {
             workflows: workflows(random),
             kills,
@@ -124,60 +158,122 @@ impl Plan {
     }
 }
 
+fn worker(random: &mut StdRng) -> WorkerPlan {
+    let mut at_times = |often: f64, how: f64| if random.random_bool(often) { how } else { 0.0 };
+    WorkerPlan {
+        loses: at_times(0.5, 0.03),
+        repeats: at_times(0.5, 0.05),
+        fails: at_times(0.3, 0.02),
+        late: at_times(0.3, 0.03),
+        leaves: at_times(0.4, 0.1),
+        sticky: random.random_bool(0.5),
+    }
+}
+
+/// Which workflows there are besides the one that is being drawn.
+#[derive(Clone, Copy)]
+struct Others {
+    /// The first so many obey.
+    obedient: usize,
+    /// The first so many are no children.
+    roots: usize,
+}
+
 fn workflows(random: &mut StdRng) -> Vec<WorkflowPlan> {
-    let roots = random.random_range(2..9);
-    let mut plans: Vec<WorkflowPlan> = Vec::new();
-    for _ in 0..roots {
-        let starts_after = Duration::from_millis(random.random_range(0..60_000));
-        let plan = workflow(random, plans.len(), Some(starts_after));
+    let obedient = random.random_range(0..3);
+    let roots = obedient + random.random_range(2..8);
+    let others = Others { obedient, roots };
+    let mut plans: Vec<WorkflowPlan> = (0..obedient).map(|index| one_that_obeys(random, index)).collect();
+    for index in obedient..roots {
+        let after = Duration::from_millis(random.random_range(0..60_000));
+        let begins = if random.random_bool(0.25) { Begin::Signal(after) } else { Begin::Start(after) };
+        let plan = workflow(random, index, begins, others);
         plans.push(plan);
     }
     // Children come behind their parents, so that no workflow waits for itself.
-    for parent in 0..roots {
+    for parent in obedient..roots {
         if random.random_bool(0.4) {
             let child = plans.len();
-            let plan = workflow(random, child, None);
+            let plan = workflow(random, child, Begin::Parent, others);
             plans.push(plan);
-            let stage = vec![Op::Child(child)];
-            plans[parent].stages.push(stage);
+            let runs = &mut plans[parent].runs;
+            let run = random.random_range(0..runs.len());
+            runs[run].insert(0, vec![Op::Child(child)]);
         }
     }
     plans
 }
 
-fn workflow(random: &mut StdRng, index: usize, starts_after: Option<Duration>) -> WorkflowPlan {
-    let signals: Vec<Duration> = match starts_after {
-        Some(after) if random.random_bool(0.5) => (0..random.random_range(1..4))
-            .map(|_| after + Duration::from_millis(random.random_range(0..30_000)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let mut stages: Vec<Vec<Op>> = (0..random.random_range(1..4))
-        .map(|_| (0..random.random_range(1..4)).map(|_| op(random)).collect())
-        .collect();
-    if !signals.is_empty() {
-        stages.push(vec![Op::Signals(signals.len())]);
+/// A workflow that only waits, until it is asked to cancel.
+fn one_that_obeys(random: &mut StdRng, index: usize) -> WorkflowPlan {
+    let timers = (0..random.random_range(1..3)).map(|_| Op::Timer(seconds(random, 60..600))).collect();
+    WorkflowPlan {
+        id: format!("w{index}"),
+        begins: Begin::Start(Duration::from_millis(random.random_range(0..30_000))),
+        runs: vec![vec![timers]],
+        signals: Vec::new(),
+        obeys: true,
+        expires_after: random.random_bool(0.3).then(|| seconds(random, 30..200)),
     }
-    WorkflowPlan { id: format!("w{index}"), starts_after, stages, signals }
 }
 
-fn op(random: &mut StdRng) -> Op {
-    if random.random_bool(0.35) {
-        return Op::Timer(Duration::from_secs(random.random_range(1..120)));
+fn workflow(random: &mut StdRng, index: usize, begins: Begin, others: Others) -> WorkflowPlan {
+    let mut sent_behind = |after: Duration, least: usize| -> Vec<Duration> {
+        let count = random.random_range(least..4);
+        (0..count).map(|_| after + Duration::from_millis(random.random_range(0..30_000))).collect()
+    };
+    let signals = match begins {
+        Begin::Start(after) => sent_behind(after, 0),
+        Begin::Signal(after) => sent_behind(after, 1),
+        Begin::Parent => Vec::new(),
+    };
+    let chain = *[1, 1, 1, 2, 3].get(random.random_range(0..5)).unwrap_or(&1);
+    let mut runs: Vec<Vec<Vec<Op>>> = (0..chain).map(|_| stages(random, index, chain, others)).collect();
+    if let Some(last) = runs.last_mut().filter(|_| !signals.is_empty()) {
+        last.push(vec![Op::Signals(signals.len())]);
     }
+    WorkflowPlan { id: format!("w{index}"), begins, runs, signals, obeys: false, expires_after: None }
+}
+
+/// What one run does: in a longer chain less.
+fn stages(random: &mut StdRng, index: usize, chain: usize, others: Others) -> Vec<Vec<Op>> {
+    let stages = if chain > 1 { 1..3 } else { 1..4 };
+    (0..random.random_range(stages))
+        .map(|_| (0..random.random_range(1..4)).map(|_| op(random, index, others)).collect())
+        .collect()
+}
+
+fn op(random: &mut StdRng, index: usize, others: Others) -> Op {
+    match random.random_range(0..100) {
+        0..30 => Op::Timer(seconds(random, 1..120)),
+        30..40 => match random.random_range(0..others.roots) {
+            myself if myself == index => Op::Timer(seconds(random, 1..5)),
+            other => Op::Signal(other),
+        },
+        40..48 if others.obedient > 0 => Op::Cancel(random.random_range(0..others.obedient)),
+        _ => Op::Activity(activity(random)),
+    }
+}
+
+fn activity(random: &mut StdRng) -> ActivityPlan {
     let maximum_attempts = if random.random_bool(0.3) { 1 } else { 0 };
     let attempts = (0..random.random_range(0..3))
-        .map(|_| match random.random_range(0..4) {
-            0 => Attempt::Fails,
-            1 => Attempt::Vanishes,
-            2 => Attempt::Beats(random.random_range(1..5)),
+        .map(|_| match random.random_range(0..10) {
+            0 | 1 => Attempt::Fails,
+            2 | 3 => Attempt::Vanishes,
+            4 | 5 => Attempt::Beats(random.random_range(1..5)),
+            6 => Attempt::Late,
             _ => Attempt::Succeeds,
         })
         .collect();
-    Op::Activity(ActivityPlan {
+    ActivityPlan {
         attempts,
         maximum_attempts,
-        start_to_close: Duration::from_secs(random.random_range(20..60)),
+        start_to_close: seconds(random, 20..60),
         heartbeat: random.random_bool(0.4).then(|| Duration::from_secs(10)),
-    })
+    }
+}
+
+fn seconds(random: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
+    Duration::from_secs(random.random_range(range))
 }

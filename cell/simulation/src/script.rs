@@ -13,13 +13,46 @@ use std::time::Duration;
 
 /// The task queue of every workflow and activity.
 pub(crate) const QUEUE: &str = "work";
+/// How long a worker may take for a workflow task.
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a task waits for a worker that has its workflow in its cache.
+pub(crate) const STICKY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The name of the signals that clients send.
+pub(crate) const GO: &str = "go";
+/// The name of the signals that workflows send.
+pub(crate) const WORD: &str = "word";
+
+/// What a run knows when it begins: which run of its chain it is, and the signals that earlier ones took.
+#[derive(Clone, Default)]
+struct Carried {
+    run: usize,
+    signals: BTreeSet<String>,
+}
+
+impl Carried {
+    /// From a run's input; a child has none.
+    fn read(input: Option<&Payloads>) -> Self {
+        let text = input.map(text_of).unwrap_or_default();
+        let Some((run, signals)) = text.split_once(':') else { return Self::default() };
+        let signals = signals.split(',').filter(|number| !number.is_empty());
+        Self { run: run.parse().unwrap_or(0), signals: signals.map(str::to_owned).collect() }
+    }
+
+    fn write(&self) -> String {
+        let signals: Vec<&str> = self.signals.iter().map(String::as_str).collect();
+        format!("{}:{}", self.run, signals.join(","))
+    }
+}
 
 /// What a history says is under way and done.
 #[derive(Default)]
 struct Progress {
+    carried: Carried,
     issued: BTreeSet<String>,
     done: BTreeSet<String>,
-    signals: usize,
+    /// Whether it was asked to cancel.
+    cancel: bool,
     /// Names of operations by the event that issued them.
     names: BTreeMap<i64, String>,
 }
@@ -45,93 +78,121 @@ impl Progress {
     }
 
     fn take_in(&mut self, event: &HistoryEvent) {
-        match event.attributes.as_ref() {
-            Some(Event::ActivityTaskScheduledEventAttributes(a)) => self.issue(event, a.activity_id.clone()),
-            Some(Event::ActivityTaskCompletedEventAttributes(a)) => self.finish(a.scheduled_event_id),
-            Some(Event::ActivityTaskFailedEventAttributes(a)) => self.finish(a.scheduled_event_id),
-            Some(Event::ActivityTaskTimedOutEventAttributes(a)) => self.finish(a.scheduled_event_id),
-            Some(Event::ActivityTaskCanceledEventAttributes(a)) => self.finish(a.scheduled_event_id),
-            Some(Event::TimerStartedEventAttributes(t)) => self.issue(event, t.timer_id.clone()),
-            Some(Event::TimerFiredEventAttributes(t)) => self.finish(t.started_event_id),
-            Some(Event::WorkflowExecutionSignaledEventAttributes(_)) => self.signals += 1,
-            Some(Event::StartChildWorkflowExecutionInitiatedEventAttributes(c)) => {
-                self.issue(event, format!("child {}", c.workflow_id));
+        let Some(attributes) = event.attributes.as_ref() else { return };
+        match attributes {
+            Event::WorkflowExecutionStartedEventAttributes(s) => {
+                self.carried = Carried::read(s.input.as_ref());
             }
-            Some(Event::StartChildWorkflowExecutionFailedEventAttributes(c)) => {
-                self.finish(c.initiated_event_id);
+            Event::WorkflowExecutionSignaledEventAttributes(s) if s.signal_name == GO => {
+                self.carried.signals.insert(s.input.as_ref().map(text_of).unwrap_or_default());
             }
-            Some(Event::ChildWorkflowExecutionCompletedEventAttributes(c)) => {
-                self.finish(c.initiated_event_id);
+            Event::WorkflowExecutionCancelRequestedEventAttributes(_) => self.cancel = true,
+            _ => {
+                if let Some(name) = issued_name(attributes) {
+                    self.issue(event, name);
+                }
+                if let Some(issued_by) = ended(attributes) {
+                    self.finish(issued_by);
+                }
             }
-            Some(Event::ChildWorkflowExecutionFailedEventAttributes(c)) => self.finish(c.initiated_event_id),
-            _ => {}
         }
     }
+}
+
+/// The name of the operation that an event begins.
+#[allow(deprecated, reason = "the only field of such an event that workers choose")]
+fn issued_name(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ActivityTaskScheduledEventAttributes(a) => a.activity_id.clone(),
+        Event::TimerStartedEventAttributes(t) => t.timer_id.clone(),
+        Event::StartChildWorkflowExecutionInitiatedEventAttributes(c) => child_name(&c.workflow_id),
+        Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(s) => s.control.clone(),
+        Event::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(c) => c.control.clone(),
+        _ => return None,
+    })
+}
+
+/// The event that began the operation that an event ends.
+fn ended(event: &Event) -> Option<i64> {
+    Some(match event {
+        Event::ActivityTaskCompletedEventAttributes(a) => a.scheduled_event_id,
+        Event::ActivityTaskFailedEventAttributes(a) => a.scheduled_event_id,
+        Event::ActivityTaskTimedOutEventAttributes(a) => a.scheduled_event_id,
+        Event::ActivityTaskCanceledEventAttributes(a) => a.scheduled_event_id,
+        Event::TimerFiredEventAttributes(t) => t.started_event_id,
+        Event::StartChildWorkflowExecutionFailedEventAttributes(c) => c.initiated_event_id,
+        Event::ChildWorkflowExecutionCompletedEventAttributes(c) => c.initiated_event_id,
+        Event::ChildWorkflowExecutionFailedEventAttributes(c) => c.initiated_event_id,
+        Event::ExternalWorkflowExecutionSignaledEventAttributes(s) => s.initiated_event_id,
+        Event::SignalExternalWorkflowExecutionFailedEventAttributes(s) => s.initiated_event_id,
+        Event::ExternalWorkflowExecutionCancelRequestedEventAttributes(c) => c.initiated_event_id,
+        Event::RequestCancelExternalWorkflowExecutionFailedEventAttributes(c) => c.initiated_event_id,
+        _ => return None,
+    })
 }
 
 /// What a workflow that has this history does next.
 pub(crate) fn decide(plan: &Plan, workflow: &WorkflowPlan, events: &[HistoryEvent]) -> Vec<Command> {
     let progress = Progress::of(events);
-    for (stage, ops) in workflow.stages.iter().enumerate() {
+    if workflow.obeys && progress.cancel {
+        return vec![cancel()];
+    }
+    let run = progress.carried.run;
+    for (stage, ops) in workflow.runs.get(run).into_iter().flatten().enumerate() {
         let mut commands = Vec::new();
         let mut waits = false;
         for (index, op) in ops.iter().enumerate() {
-            let name = name_of(plan, stage, index, op);
+            let name = name_of(plan, [run, stage, index], op);
             if let Op::Signals(count) = op {
-                waits |= progress.signals < *count;
+                waits |= progress.carried.signals.len() < *count;
                 continue;
             }
             waits |= !progress.done.contains(&name);
             if !progress.issued.contains(&name) {
-                commands.push(issue(plan, op, name));
+                commands.push(issue(plan, workflow, op, name));
             }
         }
         if waits {
             return commands;
         }
     }
-    vec![complete(&workflow.id)]
+    if run + 1 < workflow.runs.len() {
+        vec![continue_as_new(&Carried { run: run + 1, ..progress.carried })]
+    } else {
+        vec![complete(&workflow.id)]
+    }
 }
 
-fn name_of(plan: &Plan, stage: usize, index: usize, op: &Op) -> String {
+/// The name of an operation: where it stands in the plan, as run, stage and place.
+pub(crate) fn name_of(plan: &Plan, place: [usize; 3], op: &Op) -> String {
     match op {
-        Op::Child(child) => format!("child {}", plan.workflows[*child].id),
-        _ => format!("{stage}.{index}"),
+        Op::Child(child) => child_name(&plan.workflows[*child].id),
+        _ => place.map(|number| number.to_string()).join("."),
     }
+}
+
+fn child_name(workflow_id: &str) -> String {
+    format!("child {workflow_id}")
+}
+
+/// What a workflow's signal to another one says: nobody else says that.
+pub(crate) fn word(sender: &str, name: &str) -> String {
+    format!("{name} of {sender}")
 }
 
 /// The plan of an activity by its id.
 pub(crate) fn activity<'p>(workflow: &'p WorkflowPlan, id: &str) -> Option<&'p ActivityPlan> {
-    let (stage, index) = id.split_once('.')?;
-    match workflow.stages.get(stage.parse::<usize>().ok()?)?.get(index.parse::<usize>().ok()?)? {
+    let mut place = id.split('.').map(|number| number.parse::<usize>().ok());
+    let stages = workflow.runs.get(place.next()??)?;
+    match stages.get(place.next()??)?.get(place.next()??)? {
         Op::Activity(activity) => Some(activity),
         _ => None,
     }
 }
 
-fn issue(plan: &Plan, op: &Op, name: String) -> Command {
+fn issue(plan: &Plan, workflow: &WorkflowPlan, op: &Op, name: String) -> Command {
     match op {
-        Op::Activity(activity) => {
-            let attributes = command::ScheduleActivityTaskCommandAttributes {
-                activity_id: name,
-                activity_type: Some(ActivityType { name: "Work".to_owned() }),
-                task_queue: queue(),
-                start_to_close_timeout: proto(activity.start_to_close),
-                heartbeat_timeout: activity.heartbeat.and_then(proto),
-                retry_policy: Some(RetryPolicy {
-                    initial_interval: proto(Duration::from_secs(1)),
-                    backoff_coefficient: 1.5,
-                    maximum_interval: proto(Duration::from_secs(10)),
-                    maximum_attempts: activity.maximum_attempts,
-                    ..RetryPolicy::default()
-                }),
-                ..Default::default()
-            };
-            made(
-                CommandType::ScheduleActivityTask,
-                Attributes::ScheduleActivityTaskCommandAttributes(attributes),
-            )
-        }
+        Op::Activity(activity) => schedule(activity, name),
         Op::Timer(after) => {
             let attributes =
                 command::StartTimerCommandAttributes { timer_id: name, start_to_fire_timeout: proto(*after) };
@@ -142,7 +203,7 @@ fn issue(plan: &Plan, op: &Op, name: String) -> Command {
                 workflow_id: plan.workflows[*child].id.clone(),
                 workflow_type: workflow_type(),
                 task_queue: queue(),
-                workflow_task_timeout: proto(Duration::from_secs(10)),
+                workflow_task_timeout: proto(TASK_TIMEOUT),
                 ..Default::default()
             };
             made(
@@ -150,8 +211,79 @@ fn issue(plan: &Plan, op: &Op, name: String) -> Command {
                 Attributes::StartChildWorkflowExecutionCommandAttributes(attributes),
             )
         }
+        Op::Signal(other) => signal(&plan.workflows[*other].id, &workflow.id, name),
+        Op::Cancel(other) => request_cancel(&plan.workflows[*other].id, name),
         Op::Signals(_) => unreachable!("a workflow does nothing for a signal"),
     }
+}
+
+fn schedule(activity: &ActivityPlan, name: String) -> Command {
+    let attributes = command::ScheduleActivityTaskCommandAttributes {
+        activity_id: name,
+        activity_type: Some(ActivityType { name: "Work".to_owned() }),
+        task_queue: queue(),
+        start_to_close_timeout: proto(activity.start_to_close),
+        heartbeat_timeout: activity.heartbeat.and_then(proto),
+        retry_policy: Some(RetryPolicy {
+            initial_interval: proto(Duration::from_secs(1)),
+            backoff_coefficient: 1.5,
+            maximum_interval: proto(Duration::from_secs(10)),
+            maximum_attempts: activity.maximum_attempts,
+            ..RetryPolicy::default()
+        }),
+        ..Default::default()
+    };
+    made(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
+}
+
+#[allow(deprecated, reason = "the only field that the initiated event repeats")]
+fn signal(to: &str, from: &str, name: String) -> Command {
+    let attributes = command::SignalExternalWorkflowExecutionCommandAttributes {
+        execution: crate::calls::execution(to, ""),
+        signal_name: WORD.to_owned(),
+        input: payloads(&word(from, &name)),
+        control: name,
+        ..Default::default()
+    };
+    made(
+        CommandType::SignalExternalWorkflowExecution,
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes),
+    )
+}
+
+#[allow(deprecated, reason = "the only field that the initiated event repeats")]
+fn request_cancel(of: &str, name: String) -> Command {
+    let attributes = command::RequestCancelExternalWorkflowExecutionCommandAttributes {
+        workflow_id: of.to_owned(),
+        control: name,
+        ..Default::default()
+    };
+    made(
+        CommandType::RequestCancelExternalWorkflowExecution,
+        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(attributes),
+    )
+}
+
+fn continue_as_new(carried: &Carried) -> Command {
+    let attributes = command::ContinueAsNewWorkflowExecutionCommandAttributes {
+        workflow_type: workflow_type(),
+        task_queue: queue(),
+        input: payloads(&carried.write()),
+        workflow_task_timeout: proto(TASK_TIMEOUT),
+        ..Default::default()
+    };
+    made(
+        CommandType::ContinueAsNewWorkflowExecution,
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes),
+    )
+}
+
+fn cancel() -> Command {
+    let attributes = command::CancelWorkflowExecutionCommandAttributes::default();
+    made(
+        CommandType::CancelWorkflowExecution,
+        Attributes::CancelWorkflowExecutionCommandAttributes(attributes),
+    )
 }
 
 fn complete(text: &str) -> Command {
@@ -183,4 +315,11 @@ pub(crate) fn payloads(text: &str) -> Option<Payloads> {
     Some(Payloads {
         payloads: vec![Payload { metadata, data: format!("\"{text}\"").into(), ..Default::default() }],
     })
+}
+
+/// The text that [`payloads`] made a payload of.
+pub(crate) fn text_of(payloads: &Payloads) -> String {
+    let text: String =
+        payloads.payloads.iter().map(|payload| String::from_utf8_lossy(&payload.data).into_owned()).collect();
+    text.trim_matches('"').to_owned()
 }

@@ -5,7 +5,7 @@ use crate::checks;
 use crate::clients;
 use crate::clock::SimulatedClock;
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::plan::{Begin, Kill, Plan};
 use crate::sinks::{WeatheredObjects, WeatheredVisibility};
 use crate::store::WeatheredStore;
 use crate::workers;
@@ -31,7 +31,11 @@ const BEGAN: &str = "2026-03-01T10:20:00Z";
 const LIFE: Duration = Duration::from_secs(600);
 /// A workflow that has not ended by then, after the last kill, is stuck.
 const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
-/// How long closed runs are kept.
+/// Between two usage objects of a shard: to encode one is half of what a simulated minute costs.
+const USAGE_INTERVAL: Duration = Duration::from_secs(300);
+/// How long a deletion takes until it shows everywhere.
+const SETTLING: Duration = Duration::from_secs(600);
+/// How long closed runs are kept: longer than all that happens before they are read.
 pub(crate) const RETENTION: Duration = Duration::from_secs(3_600);
 
 /// What became of a seed.
@@ -49,6 +53,17 @@ pub struct Outcome {
     pub calls: Vec<(&'static str, u64)>,
 }
 
+impl Outcome {
+    /// What was broken and the command that shows how; none when the cell held.
+    pub fn failure(&self) -> Option<String> {
+        let Self { seed, broken, .. } = self;
+        (!broken.is_empty()).then(|| {
+            let again = format!("cargo run -p cell-simulation -- --seed {seed} --trace");
+            format!("seed {seed} (again: {again}):\n  {}", broken.join("\n  "))
+        })
+    }
+}
+
 /// What outlives the cell.
 pub(crate) struct Site {
     pub(crate) world: World,
@@ -56,6 +71,10 @@ pub(crate) struct Site {
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) clock: SimulatedClock,
     pub(crate) began: Timestamp,
+    /// When the cell was away, by true time: from when, and until when.
+    pub(crate) away: Mutex<Vec<(Timestamp, Timestamp)>>,
+    /// Since when it is away now.
+    down_since: Mutex<Option<Timestamp>>,
     disk: CrashDisk,
     pub(crate) objects: Arc<MemoryObjectStore>,
     pub(crate) visibility: Arc<MemoryVisibility>,
@@ -73,6 +92,8 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let site = Site {
         clock: SimulatedClock::new(began),
         began,
+        away: Mutex::default(),
+        down_since: Mutex::default(),
         disk: CrashDisk::new(SyncMode::BeforeAnswer),
         objects: Arc::default(),
         visibility: Arc::default(),
@@ -86,7 +107,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let mut down = SignedDuration::ZERO;
     let kills = site.plan.kills.clone();
     for (life, kill) in kills.iter().enumerate() {
-        site.live(life, down, Some(kill.at_step));
+        site.live(life, down, Some(*kill));
         site.disk.crash(kill.kept);
         down = SignedDuration::try_from(kill.away).expect("a short while");
     }
@@ -103,7 +124,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
 
 impl Site {
     /// One life of the cell, in a runtime of its own: dropping that is the kill.
-    fn live(&self, life: usize, down: SignedDuration, ends_at: Option<u64>) {
+    fn live(&self, life: usize, down: SignedDuration, ends_at: Option<Kill>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -112,6 +133,10 @@ impl Site {
         self.world.begin_life(ends_at);
         self.world.note(format_args!("life {life}"));
         runtime.block_on(async {
+            self.world.begin_runtime();
+            if life > 0 {
+                self.down_since.lock().get_or_insert(self.clock.truth());
+            }
             self.clock.start(down);
             let last = ends_at.is_none();
             self.set_weather(last);
@@ -121,13 +146,16 @@ impl Site {
                 }
                 self.storms().await;
             };
-            tokio::select! {
+            let ended = tokio::select! {
                 biased;
-                () = self.world.killed() => self.world.note(format_args!("killed at its step")),
-                () = storms => self.world.note(format_args!("killed by time")),
-                () = self.life(life, last) => {}
-            }
+                () = self.world.killed() => "killed at its moment",
+                () = storms => "killed by time",
+                () = self.life(life, last) => "at rest",
+            };
+            self.world.note(format_args!("{ended}"));
+            self.ledger.lock().count(ended);
             self.clock.stop();
+            self.world.end_runtime();
         });
     }
 
@@ -141,6 +169,9 @@ impl Site {
                 }
             }
         };
+        if let Some(from) = self.down_since.lock().take() {
+            self.away.lock().push((from, self.clock.truth()));
+        }
         let caller = Caller {
             frontend: cell.frontend().clone(),
             world: self.world.clone(),
@@ -159,14 +190,15 @@ impl Site {
                 let signal = clients::signal(caller.clone(), self.clock.clone(), self.began, index, number);
                 work.spawn(signal);
             }
-            if workflow.starts_after.is_some() {
+            if workflow.begins != Begin::Parent {
                 work.spawn(clients::result(caller.clone(), index));
             }
         }
         if last {
             self.end(cell, caller, people, work).await;
         } else {
-            std::future::pending::<()>().await;
+            // Where nothing is left to do before its kill, the life ends at rest.
+            while work.join_next().await.is_some() {}
         }
     }
 
@@ -180,9 +212,9 @@ impl Site {
         }
         let settled = checks::histories(self, &caller).await;
         people.shutdown().await;
-        // Closed runs are deleted, the hours of that are sealed.
-        tokio::time::sleep(RETENTION + Duration::from_secs(2 * 3_600)).await;
-        checks::deletions(self, &caller, &settled).await;
+        // Closed runs are deleted, and what that came to is exported.
+        tokio::time::sleep(RETENTION + SETTLING).await;
+        checks::deletions(&caller, &settled).await;
         cell.shutdown().await;
         checks::usage(self, &settled).await;
     }
@@ -267,10 +299,10 @@ impl Site {
                 namespace_visibility_rps: 1e9,
                 ..DynamicConfig::default()
             }),
-            usage_interval: Duration::from_secs(20),
+            usage_interval: USAGE_INTERVAL,
             projections: ProjectionConfig {
                 visibility_spool_bytes: self.plan.spool_bytes,
-                usage_spool_bytes: self.plan.spool_bytes,
+                usage_spool_bytes: 4 * self.plan.spool_bytes,
                 ..ProjectionConfig::default()
             },
             shards: ShardConfig {

@@ -29,6 +29,10 @@ impl WeatheredObjects {
         let away = |why: &str| ObjectStoreError::Io(std::io::Error::other(why.to_owned()));
         match self.world.step(call, weather).await {
             Fate::Through => inner.await,
+            Fate::Last => {
+                let _ = inner.await;
+                std::future::pending().await
+            }
             Fate::Before => Err(away("no connection")),
             Fate::After => {
                 inner.await?;
@@ -45,6 +49,7 @@ impl ObjectStore for WeatheredObjects {
     }
 
     async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+        self.world.note_bytes(key, &bytes);
         self.pass("object put if absent", self.inner.put_if_absent(key, bytes)).await
     }
 
@@ -83,6 +88,10 @@ impl WeatheredVisibility {
         let away = |why: &str| VisibilityError::Unavailable(why.to_owned());
         match self.world.step(call, weather).await {
             Fate::Through => inner.await,
+            Fate::Last => {
+                let _ = inner.await;
+                std::future::pending().await
+            }
             Fate::Before => Err(away("no connection")),
             Fate::After => {
                 inner.await?;
@@ -95,6 +104,9 @@ impl WeatheredVisibility {
 #[async_trait]
 impl VisibilityStore for WeatheredVisibility {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
+        for VisibilityRecord { id, position, .. } in records {
+            self.world.note(format_args!("{id:?} at {position}"));
+        }
         self.pass("visibility upsert", self.inner.upsert(records)).await
     }
 

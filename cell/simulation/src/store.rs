@@ -1,7 +1,7 @@
 //! The cell's shard and metadata store under the world's weather: a disk that forgets what was not synced, behind calls that
 //! wait, fail or lose their answers.
 
-use crate::world::{Fate, Weather, World};
+use crate::world::{APPEND, Fate, Weather, World};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cell_store::{
@@ -12,6 +12,7 @@ use cell_store::{
 use parking_lot::Mutex;
 use std::sync::Arc;
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A store whose every call is a step of the world. Clones share it.
 #[derive(Clone)]
@@ -39,6 +40,10 @@ impl WeatheredStore {
         let weather = *self.weather.lock();
         match self.world.step(call, weather).await {
             Fate::Through => inner.await,
+            Fate::Last => {
+                let _ = inner.await;
+                std::future::pending().await
+            }
             Fate::Before => Err(StoreError::Unavailable("no connection".to_owned())),
             Fate::After => {
                 inner.await?;
@@ -59,7 +64,14 @@ impl ShardStore for WeatheredStore {
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        self.pass("append", self.inner.shards.append(appends)).await
+        for Append { shard, rows, segments, .. } in appends {
+            for row in rows {
+                let digest = xxh3_64(&row.data);
+                self.world.note(format_args!("shard {shard} row {}: {digest:016x}", row.seq));
+            }
+            segments.iter().for_each(|segment| self.world.note_bytes("side row", &segment.events));
+        }
+        self.pass(APPEND, self.inner.shards.append(appends)).await
     }
 
     async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
@@ -67,6 +79,11 @@ impl ShardStore for WeatheredStore {
     }
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        for row in &slice.entities {
+            let digest = xxh3_64(&row.snapshot);
+            self.world.note(format_args!("shard {} entity {}: {digest:016x}", slice.shard, row.key.id));
+        }
+        slice.outbox.iter().for_each(|row| self.world.note_bytes(&row.projection, &row.data));
         self.pass("checkpoint", self.inner.shards.checkpoint(slice)).await
     }
 

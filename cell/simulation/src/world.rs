@@ -1,13 +1,18 @@
 //! What decides everything in a simulation: one seed.
 
+use crate::plan::{Kill, Moment};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use xxhash_rust::xxh3::Xxh3;
+use tokio::time::Instant;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// The step that makes things durable.
+pub(crate) const APPEND: &str = "append";
 
 /// How a call over a seam of the cell goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +23,16 @@ pub(crate) enum Fate {
     Before,
     /// It takes effect, and its answer is lost.
     After,
+    /// It takes effect, and the cell is gone before it hears so.
+    Last,
+}
+
+/// Whether a step is taken.
+enum Go {
+    On,
+    /// It is the cell's last one.
+    Once,
+    Nowhere,
 }
 
 /// How often what happens over a seam, as probabilities from 0 to 1.
@@ -45,17 +60,32 @@ struct Inner {
     trace: Mutex<Trace>,
     life: Mutex<Life>,
     killed: Notify,
+    /// Told at every append.
+    appends: Notify,
+}
+
+/// Takes in text without keeping it: most of it nobody reads.
+struct Hashed<'a>(&'a mut Xxh3);
+
+impl fmt::Write for Hashed<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// The life that the cell is in.
 #[derive(Default)]
 struct Life {
-    /// Steps taken since the cell was started.
+    /// Steps taken since the cell was started, and those that are appends.
     steps: u64,
-    /// The step at which it is killed; `None` where it is not.
-    ends_at: Option<u64>,
+    appends: u64,
+    /// When it is killed; `None` where it is not.
+    ends_at: Option<Kill>,
     /// Whether it was killed: nothing that waits at a seam goes on.
     over: bool,
+    /// When its runtime began.
+    since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -76,6 +106,7 @@ impl World {
                 trace: Mutex::new(trace),
                 life: Mutex::default(),
                 killed: Notify::new(),
+                appends: Notify::new(),
             }),
         }
     }
@@ -90,9 +121,19 @@ impl World {
         probability > 0.0 && self.draw(|random| random.random_bool(probability.min(1.0)))
     }
 
-    /// A life begins; it ends at this step, or with the simulation.
-    pub(crate) fn begin_life(&self, ends_at: Option<u64>) {
-        *self.inner.life.lock() = Life { steps: 0, ends_at, over: false };
+    /// A life begins; it ends so, or with the simulation.
+    pub(crate) fn begin_life(&self, ends_at: Option<Kill>) {
+        *self.inner.life.lock() = Life { ends_at, ..Life::default() };
+    }
+
+    /// The runtime of a life begins: what is noted from now on carries its time.
+    pub(crate) fn begin_runtime(&self) {
+        self.inner.life.lock().since = Some(Instant::now());
+    }
+
+    /// The runtime of a life is over.
+    pub(crate) fn end_runtime(&self) {
+        self.inner.life.lock().since = None;
     }
 
     /// Resolves when the cell is to be killed.
@@ -108,9 +149,11 @@ impl World {
 
     /// One step over a seam: waits or fails as the weather has it; a step at which the cell is killed never ends.
     pub(crate) async fn step(&self, what: &str, weather: Weather) -> Fate {
-        if self.count(what) {
+        match self.count(what) {
+            Go::On => {}
+            Go::Once => return Fate::Last,
             // Whoever waits here is dropped with its runtime.
-            std::future::pending::<()>().await;
+            Go::Nowhere => std::future::pending::<()>().await,
         }
         let (fate, wait, yields) = self.draw(|random| {
             let drawn: f64 = random.random();
@@ -137,32 +180,62 @@ impl World {
         fate
     }
 
+    /// Resolves in the middle of an append, with this probability at each: when somebody goes away whose call waits for one.
+    pub(crate) async fn leaves(&self, probability: f64) {
+        if probability <= 0.0 {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            self.inner.appends.notified().await;
+            if self.chance(probability) {
+                return;
+            }
+        }
+    }
+
     /// Counts a step; whether the cell is dead at it.
-    fn count(&self, what: &str) -> bool {
+    fn count(&self, what: &str) -> Go {
         let mut life = self.inner.life.lock();
         life.steps += 1;
-        if !life.over && life.ends_at.is_some_and(|at| life.steps >= at) {
+        life.appends += u64::from(what == APPEND);
+        let ends = life.ends_at.is_some_and(|kill| match kill.at {
+            Moment::Step(at) => life.steps >= at,
+            Moment::Append(at) => life.appends >= at,
+        });
+        let ends_now = ends && !life.over;
+        if ends_now {
             life.over = true;
             self.inner.killed.notify_waiters();
         }
-        let over = life.over;
+        let go = match life.ends_at {
+            Some(kill) if ends_now && kill.takes_effect => Go::Once,
+            _ if life.over => Go::Nowhere,
+            _ => Go::On,
+        };
         drop(life);
+        if what == APPEND {
+            self.inner.appends.notify_waiters();
+        }
         self.note(format_args!("{what}"));
-        over
+        go
     }
 
     /// Notes what happened, for the digest and the trace.
     pub(crate) fn note(&self, what: std::fmt::Arguments<'_>) {
+        let at = self.inner.life.lock().since.map_or(Duration::ZERO, |since| since.elapsed());
         let mut trace = self.inner.trace.lock();
+        let trace = &mut *trace;
         trace.steps += 1;
-        let mut line = String::new();
-        let _ = write!(line, "{what}");
-        trace.hash.update(line.as_bytes());
-        trace.hash.update(&[0]);
-        let number = trace.steps;
+        let _ = Hashed(&mut trace.hash).write_fmt(what);
+        trace.hash.update(&at.as_nanos().to_le_bytes());
         if let Some(lines) = &mut trace.lines {
-            lines.push(format!("{number:>7} {line}"));
+            lines.push(format!("{:>7} {:>12.6} {what}", trace.steps, at.as_secs_f64()));
         }
+    }
+
+    /// Notes bytes that a call brought or took, by their digest.
+    pub(crate) fn note_bytes(&self, what: &str, bytes: &[u8]) {
+        self.note(format_args!("{what}: {:016x}", xxh3_64(bytes)));
     }
 
     /// A digest of everything that was noted.

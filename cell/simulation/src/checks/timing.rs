@@ -1,60 +1,170 @@
-//! When deadlines may fire, by an oracle of its own: from the events alone.
+//! When deadlines may fire, by an oracle of its own: from the events alone, and from when the cell was there.
 
 use super::Settled;
+use crate::ledger::{HandedOut, Ledger, nanos};
+use crate::plan::{ActivityPlan, Attempt, Plan};
+use crate::script::{STICKY_TIMEOUT, TASK_TIMEOUT};
+use crate::simulation::Site;
 use atoll_api::temporal::api::enums::v1::TimeoutType;
-use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
+use atoll_api::temporal::api::history::v1::{ActivityTaskTimedOutEventAttributes, HistoryEvent};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Timers and time-outs that came before their time.
-pub(super) fn early(run: &Settled) -> Vec<String> {
-    let mut broken = Vec::new();
-    let mut due: BTreeMap<i64, i128> = BTreeMap::new();
-    let mut started: BTreeMap<i64, i128> = BTreeMap::new();
-    let mut limits: BTreeMap<i64, i128> = BTreeMap::new();
-    for event in &run.events {
-        let at = nanos(event);
-        match event.attributes.as_ref() {
-            Some(Event::TimerStartedEventAttributes(timer)) => {
-                due.insert(event.event_id, at + length(timer.start_to_fire_timeout.as_ref()));
-            }
-            Some(Event::TimerFiredEventAttributes(timer)) => {
-                let due = due.get(&timer.started_event_id).copied().unwrap_or(i128::MAX);
-                if at < due {
-                    broken.push(format!("{}: timer {} fired early", run.workflow_id, timer.timer_id));
-                }
-            }
-            Some(Event::ActivityTaskScheduledEventAttributes(activity)) => {
-                limits.insert(event.event_id, length(activity.start_to_close_timeout.as_ref()));
-            }
-            Some(Event::ActivityTaskStartedEventAttributes(activity)) => {
-                started.insert(activity.scheduled_event_id, at);
-            }
-            Some(Event::ActivityTaskTimedOutEventAttributes(timed_out)) => {
-                let is_start_to_close = timed_out.failure.as_ref().is_some_and(|failure| {
-                    use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
-                    matches!(&failure.failure_info, Some(FailureInfo::TimeoutFailureInfo(info))
-                        if info.timeout_type() == TimeoutType::StartToClose)
-                });
-                let id = timed_out.scheduled_event_id;
-                if is_start_to_close
-                    && let (Some(from), Some(limit)) = (started.get(&id), limits.get(&id))
-                    && at < from + limit
-                {
-                    let early = from + limit - at;
-                    broken.push(format!("{}: activity {id} timed out {early} ns early", run.workflow_id));
-                }
-            }
-            _ => {}
+/// A deadline fires within this where the store answers quickly. A wake-up that nobody tells of comes up to 30 s late.
+const CALM: Duration = Duration::from_secs(5);
+/// ... where the store fails and is slow.
+const ROUGH: Duration = Duration::from_secs(15);
+/// ... where the wall clock jumps, by as much as it jumps and as long as the cell sleeps at most.
+const JUMPS: Duration = Duration::from_secs(150);
+/// A deadline that only a worker's call can meet waits this long behind each start of the cell.
+const GRACE: Duration = Duration::from_secs(10);
+/// Between two attempts of an activity: at first, how it grows, and at most.
+const RETRY_MS: (f64, f64, f64) = (1_000.0, 1.5, 10_000.0);
+
+/// Within which times deadlines fire. Times are nanoseconds of the Unix epoch.
+pub(super) struct Windows {
+    slack: i128,
+    /// When the cell was away: from when, and until when.
+    away: Vec<(i128, i128)>,
+    /// Whether a poller may leave behind a started task, which ends it at once.
+    leavers: bool,
+}
+
+impl Windows {
+    pub(super) fn of(site: &Site) -> Self {
+        let plan = &site.plan;
+        let mut slack = if plan.store_fails { ROUGH } else { CALM };
+        if plan.clock_jumps {
+            slack += JUMPS;
         }
+        let away =
+            site.away.lock().iter().map(|(from, to)| (from.as_nanosecond(), to.as_nanosecond())).collect();
+        let leavers = plan.workers.iter().any(|worker| worker.leaves > 0.0) || !plan.kills.is_empty();
+        Self { slack: span(slack), away, leavers }
     }
-    broken
+
+    /// What is due then, behind so many deadlines that each came late, has to have happened by this.
+    fn latest(&self, due: i128, deadlines: i128) -> i128 {
+        let mut latest = due + deadlines * self.slack;
+        for (from, to) in &self.away {
+            if *to > due && *from < latest {
+                latest += to - from.max(&due) + span(GRACE);
+            }
+        }
+        latest
+    }
+
+    fn judge(&self, what: impl FnOnce() -> String, due: i128, at: i128, deadlines: i128) -> Option<String> {
+        let seconds = |nanos: i128| nanos as f64 / 1e9;
+        if at < due {
+            return Some(format!("{} came {} s early", what(), seconds(due - at)));
+        }
+        let latest = self.latest(due, deadlines);
+        (at > latest).then(|| {
+            format!(
+                "{} came {} s late, {} s after the latest",
+                what(),
+                seconds(at - due),
+                seconds(at - latest)
+            )
+        })
+    }
+
+    /// Timers and time-outs of a run that came before their time, or long after.
+    pub(super) fn broken(&self, run: &Settled) -> Vec<String> {
+        let events: BTreeMap<i64, &HistoryEvent> =
+            run.events.iter().map(|event| (event.event_id, event)).collect();
+        let at = |event_id: i64| events.get(&event_id).map_or(0, |event| nanos(event.event_time.as_ref()));
+        let due_at = |event_id: i64| events.get(&event_id).and_then(|event| limit(event));
+        let mut broken = Vec::new();
+        for event in &run.events {
+            let fired = nanos(event.event_time.as_ref());
+            let said = || format!("{}: {:?} {}", run.workflow_id, event.event_type(), event.event_id);
+            broken.extend(match event.attributes.as_ref() {
+                Some(Event::TimerFiredEventAttributes(timer)) => {
+                    let from = timer.started_event_id;
+                    due_at(from).and_then(|limit| self.judge(said, at(from) + limit, fired, 1))
+                }
+                Some(Event::ActivityTaskTimedOutEventAttributes(timed_out)) => {
+                    let started = at(timed_out.started_event_id);
+                    due_at(timed_out.scheduled_event_id)
+                        .filter(|_| is_start_to_close(timed_out))
+                        .and_then(|limit| self.judge(said, started + limit, fired, 1))
+                }
+                Some(Event::WorkflowExecutionTimedOutEventAttributes(_)) => {
+                    due_at(1).and_then(|limit| self.judge(said, at(1) + limit, fired, 1))
+                }
+                Some(Event::WorkflowTaskTimedOutEventAttributes(timed_out)) => {
+                    let (from, limit) = match timed_out.timeout_type() {
+                        TimeoutType::ScheduleToStart => (timed_out.scheduled_event_id, STICKY_TIMEOUT),
+                        _ => (timed_out.started_event_id, TASK_TIMEOUT),
+                    };
+                    let due = at(from) + span(limit);
+                    // A start that is taken back ends at once.
+                    let taken_back = self.leavers && limit == TASK_TIMEOUT && fired < due;
+                    self.judge(said, due, fired, 1).filter(|_| !taken_back)
+                }
+                _ => None,
+            });
+        }
+        broken
+    }
+
+    /// Attempts behind one that timed out which came to wait for a worker too early or too late.
+    pub(super) fn broken_attempts(&self, plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
+        let mut broken = Vec::new();
+        for ((run_id, activity_id, number), got) in &ledger.handed_out {
+            let Some(run) = settled.iter().find(|run| run.run_id == *run_id) else { continue };
+            let Some(activity) = crate::script::activity(&plan.workflows[run.workflow], activity_id) else {
+                continue;
+            };
+            let next = ledger.handed_out.get(&(run_id.clone(), activity_id.clone(), number + 1));
+            if let (Some(timeout), Some(next)) = (times_out_after(activity, got), next) {
+                let due = got.started_at + span(timeout) + backoff(*number);
+                let said = || format!("{}: attempt {} of {activity_id}", run.workflow_id, number + 1);
+                // Two deadlines follow each other: the attempt's, then the pause's.
+                broken.extend(self.judge(said, due, next.scheduled_at, 2));
+            }
+        }
+        broken
+    }
 }
 
-fn nanos(event: &HistoryEvent) -> i128 {
-    event.event_time.as_ref().map_or(0, |at| i128::from(at.seconds) * 1_000_000_000 + i128::from(at.nanos))
+/// When nobody ends an attempt, and only where it is certain that nobody does.
+fn times_out_after(activity: &ActivityPlan, got: &HandedOut) -> Option<Duration> {
+    match got.attempt {
+        Attempt::Vanishes | Attempt::Late => {
+            Some(activity.heartbeat.map_or(activity.start_to_close, |beat| beat.min(activity.start_to_close)))
+        }
+        Attempt::Succeeds | Attempt::Fails | Attempt::Beats(_) => None,
+    }
 }
 
-fn length(duration: Option<&prost_types::Duration>) -> i128 {
-    duration.map_or(0, |d| i128::from(d.seconds) * 1_000_000_000 + i128::from(d.nanos))
+fn backoff(attempt: i32) -> i128 {
+    let (first, factor, most) = RETRY_MS;
+    ((first * factor.powi(attempt - 1)).min(most) * 1e6) as i128
+}
+
+fn is_start_to_close(timed_out: &ActivityTaskTimedOutEventAttributes) -> bool {
+    timed_out.failure.as_ref().is_some_and(|failure| {
+        matches!(&failure.failure_info, Some(FailureInfo::TimeoutFailureInfo(info))
+            if info.timeout_type() == TimeoutType::StartToClose)
+    })
+}
+
+/// How long what an event begins may take.
+fn limit(event: &HistoryEvent) -> Option<i128> {
+    let limit = match event.attributes.as_ref()? {
+        Event::TimerStartedEventAttributes(timer) => timer.start_to_fire_timeout.as_ref(),
+        Event::ActivityTaskScheduledEventAttributes(activity) => activity.start_to_close_timeout.as_ref(),
+        Event::WorkflowExecutionStartedEventAttributes(run) => run.workflow_run_timeout.as_ref(),
+        _ => None,
+    }?;
+    Some(i128::from(limit.seconds) * 1_000_000_000 + i128::from(limit.nanos))
+}
+
+fn span(duration: Duration) -> i128 {
+    i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
 }

@@ -1,0 +1,267 @@
+//! Every operation of the plan was issued once and has ended once, and what was acknowledged is there, once.
+
+use super::Settled;
+use crate::ledger::{Ledger, nanos};
+use crate::plan::{Op, Plan, WorkflowPlan};
+use crate::script::{GO, WORD, name_of, text_of, word};
+use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
+use std::collections::BTreeMap;
+
+/// By how much the times of two shards differ where the wall clock is true.
+const SKEW: i128 = 1_000_000_000;
+
+/// What the runs of all workflows break.
+pub(super) fn broken(plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (index, workflow) in plan.workflows.iter().enumerate() {
+        let chain: Vec<&Settled> = settled.iter().filter(|run| run.workflow == index).collect();
+        broken.extend(signals(workflow, ledger, &chain));
+        if !workflow.obeys && !chain.is_empty() && chain.len() != workflow.runs.len() {
+            broken.push(format!("{}: {} runs of {}", workflow.id, chain.len(), workflow.runs.len()));
+        }
+    }
+    for run in settled {
+        let workflow = &plan.workflows[run.workflow];
+        broken.extend(order(run));
+        broken.extend(end(workflow, run));
+        if !workflow.obeys {
+            broken.extend(operations(workflow, run));
+        }
+        broken.extend(completions(ledger, run));
+        if plan.kills.is_empty() {
+            broken.extend(lost_attempts(ledger, run));
+        }
+        broken.extend(to_others(plan, settled, workflow, run));
+    }
+    broken
+}
+
+fn count(run: &Settled, wanted: EventType) -> usize {
+    run.events.iter().filter(|event| event.event_type() == wanted).count()
+}
+
+fn order(run: &Settled) -> Vec<String> {
+    let misplaced =
+        run.events.iter().enumerate().filter(|(index, event)| event.event_id != *index as i64 + 1);
+    misplaced
+        .map(|(index, event)| {
+            format!("{}: event {} stands at place {}", run.workflow_id, event.event_id, index + 1)
+        })
+        .collect()
+}
+
+/// It closed once, as its last event, and as its plan has it.
+fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
+    let closes = run.events.iter().filter(|event| crate::clients::is_close(event.event_type())).count();
+    let last = run.events.last().map(HistoryEvent::event_type);
+    let asked = count(run, EventType::WorkflowExecutionCancelRequested) > 0;
+    let fits = match last {
+        Some(EventType::WorkflowExecutionContinuedAsNew) => run.run + 1 < workflow.runs.len(),
+        Some(EventType::WorkflowExecutionCompleted) => {
+            run.run + 1 == workflow.runs.len() && !(workflow.obeys && asked)
+        }
+        Some(EventType::WorkflowExecutionCanceled) => workflow.obeys && asked,
+        Some(EventType::WorkflowExecutionTimedOut) => workflow.expires_after.is_some(),
+        _ => false,
+    };
+    (closes != 1 || !fits).then(|| {
+        format!(
+            "{}: {closes} closing events, the last is {last:?}, asked to cancel: {asked}",
+            run.workflow_id
+        )
+    })
+}
+
+fn operations(workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
+    let ops = || workflow.runs.get(run.run).into_iter().flatten().flatten();
+    let planned = |wanted: fn(&Op) -> bool| ops().filter(|op| wanted(op)).count();
+    let activities = planned(|op| matches!(op, Op::Activity(_)));
+    let timers = planned(|op| matches!(op, Op::Timer(_)));
+    let children = planned(|op| matches!(op, Op::Child(_)));
+    let words = planned(|op| matches!(op, Op::Signal(_)));
+    let cancels = planned(|op| matches!(op, Op::Cancel(_)));
+    let of = |types: &[EventType]| types.iter().map(|wanted| count(run, *wanted)).sum::<usize>();
+    use EventType as E;
+    let wanted: [(&str, usize, &[EventType]); 10] = [
+        ("activities scheduled", activities, &[E::ActivityTaskScheduled]),
+        (
+            "activities ended",
+            activities,
+            &[E::ActivityTaskCompleted, E::ActivityTaskFailed, E::ActivityTaskTimedOut],
+        ),
+        ("timers started", timers, &[E::TimerStarted]),
+        ("timers fired", timers, &[E::TimerFired]),
+        ("children initiated", children, &[E::StartChildWorkflowExecutionInitiated]),
+        ("children completed", children, &[E::ChildWorkflowExecutionCompleted]),
+        ("signals to others initiated", words, &[E::SignalExternalWorkflowExecutionInitiated]),
+        (
+            "signals to others ended",
+            words,
+            &[E::ExternalWorkflowExecutionSignaled, E::SignalExternalWorkflowExecutionFailed],
+        ),
+        ("cancels of others initiated", cancels, &[E::RequestCancelExternalWorkflowExecutionInitiated]),
+        (
+            "cancels of others ended",
+            cancels,
+            &[E::ExternalWorkflowExecutionCancelRequested, E::RequestCancelExternalWorkflowExecutionFailed],
+        ),
+    ];
+    wanted
+        .into_iter()
+        .map(|(what, planned, types)| (what, planned, of(types)))
+        .filter(|(_, planned, found)| planned != found)
+        .map(|(what, planned, found)| format!("{}: {what}: {found} of {planned}", run.workflow_id))
+        .collect()
+}
+
+/// How often each signal of this name stands in a run, by what it says.
+fn said(run: &Settled, name: &str) -> BTreeMap<String, usize> {
+    let mut said = BTreeMap::new();
+    for event in &run.events {
+        if let Some(Event::WorkflowExecutionSignaledEventAttributes(signal)) = &event.attributes
+            && signal.signal_name == name
+        {
+            *said.entry(signal.input.as_ref().map(text_of).unwrap_or_default()).or_default() += 1;
+        }
+    }
+    said
+}
+
+/// Signals of clients that were acknowledged stand once in a run. Their request ids are a run's: a client whose answer was
+/// lost may reach the next run of a chain with the same signal.
+fn signals(workflow: &WorkflowPlan, ledger: &Ledger, chain: &[&Settled]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let runs: Vec<BTreeMap<String, usize>> = chain.iter().map(|run| said(run, GO)).collect();
+    for number in ledger.signalled.get(&workflow.id).into_iter().flatten() {
+        let stands: Vec<usize> =
+            runs.iter().map(|said| said.get(&number.to_string()).copied().unwrap_or(0)).collect();
+        if stands.iter().sum::<usize>() == 0 || stands.iter().any(|times| *times > 1) {
+            broken.push(format!("{}: signal {number} stands {stands:?} times", workflow.id));
+        }
+    }
+    broken
+}
+
+fn completions(ledger: &Ledger, run: &Settled) -> Vec<String> {
+    let mut names: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut completed: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in &run.events {
+        match event.attributes.as_ref() {
+            Some(Event::ActivityTaskScheduledEventAttributes(a)) => {
+                names.insert(event.event_id, &a.activity_id);
+            }
+            Some(Event::ActivityTaskCompletedEventAttributes(a)) => {
+                if let Some(name) = names.get(&a.scheduled_event_id) {
+                    *completed.entry(name).or_default() += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let acknowledged = ledger.completed.iter().filter(|(run_id, _)| *run_id == run.run_id);
+    acknowledged
+        .filter(|(_, activity_id)| completed.get(activity_id.as_str()) != Some(&1))
+        .map(|(run_id, activity_id)| {
+            format!("acknowledged completion of {activity_id} of {run_id} is not in history")
+        })
+        .collect()
+}
+
+/// Attempts that the cell counts and no worker ever got. A start whose poller left is taken back, however the store does; only
+/// one whose cell was killed before its answer left may be lost.
+fn lost_attempts(ledger: &Ledger, run: &Settled) -> Vec<String> {
+    let mut names: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut lost = Vec::new();
+    for event in &run.events {
+        match event.attributes.as_ref() {
+            Some(Event::ActivityTaskScheduledEventAttributes(a)) => {
+                names.insert(event.event_id, &a.activity_id);
+            }
+            Some(Event::ActivityTaskStartedEventAttributes(a)) => {
+                let name = names.get(&a.scheduled_event_id).copied().unwrap_or_default();
+                let got = |number: &i32| {
+                    ledger.handed_out.contains_key(&(run.run_id.clone(), name.to_owned(), *number))
+                };
+                let missing = (1..=a.attempt).filter(|number| !got(number));
+                lost.extend(missing.map(|number| {
+                    format!("{}: nobody got attempt {number} of activity {name}", run.workflow_id)
+                }));
+            }
+            _ => {}
+        }
+    }
+    lost
+}
+
+/// What a run asked of other workflows reached each once, or not at all where its history says so.
+fn to_others(plan: &Plan, settled: &[Settled], workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
+    let mut broken = Vec::new();
+    let outcomes = outcomes(run);
+    for (stage, ops) in workflow.runs.get(run.run).into_iter().flatten().enumerate() {
+        for (index, op) in ops.iter().enumerate() {
+            let name = name_of(plan, [run.run, stage, index], op);
+            let Some((reached, at)) = outcomes.get(name.as_str()) else { continue };
+            let of = |target: usize| settled.iter().filter(move |other| other.workflow == target);
+            match op {
+                Op::Signal(target) => {
+                    let word = word(&workflow.id, &name);
+                    let stands: usize = of(*target).filter_map(|other| said(other, WORD).remove(&word)).sum();
+                    if stands != usize::from(*reached) {
+                        broken.push(format!("the signal {word} stands {stands} times; reached: {reached}"));
+                    }
+                }
+                Op::Cancel(target) => {
+                    // One that has ended already needs no telling, and its asker is told so.
+                    let asked = EventType::WorkflowExecutionCancelRequested;
+                    let is_asked = |other: &Settled| count(other, asked) > 0;
+                    let has_ended = |other: &Settled| plan.clock_jumps || ended_at(other) <= *at + SKEW;
+                    if *reached && !of(*target).any(|other| is_asked(other) || has_ended(other)) {
+                        broken.push(format!("{}: cancel {name} reached nobody", workflow.id));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    broken
+}
+
+fn ended_at(run: &Settled) -> i128 {
+    nanos(run.events.last().and_then(|event| event.event_time.as_ref()))
+}
+
+/// Whether what a run asked of others reached them, and when it heard so, by the names of the operations.
+#[allow(deprecated, reason = "the only field of such an event that workers choose")]
+fn outcomes(run: &Settled) -> BTreeMap<&str, (bool, i128)> {
+    let mut names: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
+    for event in &run.events {
+        let (initiated, reached) = match event.attributes.as_ref() {
+            Some(Event::SignalExternalWorkflowExecutionInitiatedEventAttributes(a)) => {
+                names.insert(event.event_id, &a.control);
+                continue;
+            }
+            Some(Event::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a)) => {
+                names.insert(event.event_id, &a.control);
+                continue;
+            }
+            Some(Event::ExternalWorkflowExecutionSignaledEventAttributes(a)) => (a.initiated_event_id, true),
+            Some(Event::ExternalWorkflowExecutionCancelRequestedEventAttributes(a)) => {
+                (a.initiated_event_id, true)
+            }
+            Some(Event::SignalExternalWorkflowExecutionFailedEventAttributes(a)) => {
+                (a.initiated_event_id, false)
+            }
+            Some(Event::RequestCancelExternalWorkflowExecutionFailedEventAttributes(a)) => {
+                (a.initiated_event_id, false)
+            }
+            _ => continue,
+        };
+        if let Some(name) = names.get(&initiated) {
+            outcomes.insert(*name, (reached, nanos(event.event_time.as_ref())));
+        }
+    }
+    outcomes
+}

@@ -1,0 +1,62 @@
+//! What was metered.
+
+use super::Settled;
+use crate::simulation::Site;
+use atoll_internal_api::usage::v1::usage_entry::Kind;
+use atoll_internal_api::usage::v1::{ActionType, UsageObject};
+use atoll_object_store::ObjectStore;
+use metering_rules::{Totals, recount};
+use std::collections::BTreeMap;
+
+/// What was metered is what the histories show; every byte that came into storage went out of it.
+pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
+    let mut objects = Vec::new();
+    for key in site.objects.list("usage/", None, usize::MAX).await.expect("a list") {
+        let bytes = site.objects.get(&key).await.expect("readable").expect("listed");
+        objects.push(usage_object::decode(bytes).expect("a usage object"));
+    }
+    objects.sort_by_key(|object| (object.shard, object.from_seq));
+    let mut ledger = site.ledger.lock();
+    let (metered, bytes, gaps) = metered(&objects);
+    ledger.broken.extend(gaps);
+    let mut counted = Totals::new();
+    for (action, count) in settled.iter().flat_map(|run| recount(&run.events)) {
+        *counted.entry(action).or_default() += count;
+    }
+    // Heartbeats leave no event.
+    let shown: Totals =
+        metered.into_iter().filter(|(action, _)| *action != ActionType::RecordActivityHeartbeat).collect();
+    if shown != counted {
+        ledger.broke(format!("metered {shown:?}, histories show {counted:?}"));
+    }
+    if bytes != 0 {
+        ledger.broke(format!("{bytes} bytes are stored when nothing is"));
+    }
+}
+
+/// Actions and bytes as metering takes them: of each shard every row once. And what it would miss.
+fn metered(objects: &[UsageObject]) -> (Totals, i64, Vec<String>) {
+    let mut totals = Totals::new();
+    let (mut bytes, mut gaps) = (0, Vec::new());
+    let mut watermarks: BTreeMap<u32, u64> = BTreeMap::new();
+    for object in objects {
+        let watermark = watermarks.entry(object.shard).or_insert(1);
+        if object.from_seq > *watermark {
+            gaps.push(format!(
+                "usage of shard {} goes on at row {} after row {watermark}",
+                object.shard, object.from_seq
+            ));
+        }
+        for positioned in object.entries.iter().filter(|entry| entry.seq >= *watermark) {
+            match positioned.entry.as_ref().and_then(|entry| entry.kind.as_ref()) {
+                Some(Kind::Actions(actions)) => {
+                    *totals.entry(actions.r#type()).or_default() += actions.count;
+                }
+                Some(Kind::Storage(delta)) => bytes += delta.bytes,
+                None => {}
+            }
+        }
+        *watermark = object.to_seq.max(*watermark);
+    }
+    (totals, bytes, gaps)
+}

@@ -1,0 +1,126 @@
+//! Workers of activity tasks.
+
+use super::{PAUSE, POLL, answer, poll};
+use crate::calls::{Caller, NAMESPACE};
+use crate::ledger::HandedOut;
+use crate::plan::{ActivityPlan, Attempt, WorkerPlan};
+use crate::script::{self, payloads, queue};
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use std::time::Duration;
+
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_secs(4);
+/// How long after its time is over a late worker answers.
+const LATE: Duration = Duration::from_secs(3);
+
+/// Polls activity tasks until the cell's life is over.
+pub(crate) async fn activity_worker(caller: Caller, number: usize) {
+    let plan = caller.plan.workers[number % caller.plan.workers.len()];
+    let request = wf::PollActivityTaskQueueRequest {
+        namespace: NAMESPACE.to_owned(),
+        task_queue: queue(),
+        identity: format!("worker-{number}"),
+        ..Default::default()
+    };
+    loop {
+        match poll(&caller, rpc::POLL_ACTIVITY_TASK_QUEUE, &request, POLL, plan.leaves).await {
+            None => {}
+            Some(Ok(task)) if task.task_token.is_empty() => {}
+            Some(Ok(task)) => take(&caller, plan, task).await,
+            Some(Err(_)) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn take(caller: &Caller, plan: WorkerPlan, task: wf::PollActivityTaskQueueResponse) {
+    let execution = task.workflow_execution.clone().unwrap_or_default();
+    let workflow = caller.plan.workflows.iter().find(|w| w.id == execution.workflow_id);
+    let Some(activity) = workflow.and_then(|w| script::activity(w, &task.activity_id)) else {
+        let what = format!("an unknown activity {} of {}", task.activity_id, execution.workflow_id);
+        caller.ledger.lock().broke(what);
+        return;
+    };
+    let run_id = execution.run_id;
+    let index = usize::try_from(task.attempt - 1).unwrap_or(0);
+    let attempt = activity.attempts.get(index).copied().unwrap_or(Attempt::Succeeds);
+    caller.ledger.lock().handed_out(&run_id, activity, HandedOut::of(&task, attempt));
+    carry_out(caller, plan, activity, attempt, &task, &run_id).await;
+}
+
+async fn carry_out(
+    caller: &Caller,
+    plan: WorkerPlan,
+    activity: &ActivityPlan,
+    attempt: Attempt,
+    task: &wf::PollActivityTaskQueueResponse,
+    run_id: &str,
+) {
+    match attempt {
+        Attempt::Vanishes => {}
+        Attempt::Fails => fail(caller, plan, task).await,
+        Attempt::Beats(times) => {
+            for beat in 0..times {
+                tokio::time::sleep(BEAT).await;
+                let request = wf::RecordActivityTaskHeartbeatRequest {
+                    namespace: NAMESPACE.to_owned(),
+                    task_token: task.task_token.clone(),
+                    details: payloads(&beat.to_string()),
+                    identity: "worker".to_owned(),
+                    ..Default::default()
+                };
+                let _ = caller.call(rpc::RECORD_ACTIVITY_TASK_HEARTBEAT, &request, POLL).await;
+            }
+            succeed(caller, plan, task, run_id).await;
+        }
+        Attempt::Late => {
+            tokio::time::sleep(activity.start_to_close + LATE).await;
+            caller.ledger.lock().count("activity answered late");
+            succeed(caller, plan, task, run_id).await;
+        }
+        Attempt::Succeeds => succeed(caller, plan, task, run_id).await,
+    }
+}
+
+async fn fail(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse) {
+    let request = wf::RespondActivityTaskFailedRequest {
+        namespace: NAMESPACE.to_owned(),
+        task_token: task.task_token.clone(),
+        failure: Some(Failure {
+            message: "scripted".to_owned(),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(Default::default())),
+            ..Default::default()
+        }),
+        identity: "worker".to_owned(),
+        ..Default::default()
+    };
+    answer(caller, rpc::RESPOND_ACTIVITY_TASK_FAILED, &request, plan.repeats, |_| {}).await;
+}
+
+async fn succeed(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
+    let request = wf::RespondActivityTaskCompletedRequest {
+        namespace: NAMESPACE.to_owned(),
+        task_token: task.task_token.clone(),
+        result: payloads(&task.activity_id),
+        identity: "worker".to_owned(),
+        ..Default::default()
+    };
+    let ended = |outcome: &Result<_, Status>| {
+        let mut ledger = caller.ledger.lock();
+        match outcome {
+            Ok(_) => {
+                ledger.count("activity completion");
+                let key = (run_id.to_owned(), task.activity_id.clone());
+                ledger.completed.insert(key);
+            }
+            // Somebody else's answer, or its timeout, came first.
+            Err(status) if status.code == Code::NotFound => {}
+            Err(status) => {
+                ledger.broke(format!("completion of {} of {run_id}: {status:?}", task.activity_id));
+            }
+        }
+    };
+    answer(caller, rpc::RESPOND_ACTIVITY_TASK_COMPLETED, &request, plan.repeats, ended).await;
+}
