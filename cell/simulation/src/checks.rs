@@ -3,6 +3,7 @@
 mod chains;
 mod deletions;
 mod promises;
+mod schedules;
 mod timing;
 mod usage;
 mod visibility;
@@ -11,7 +12,8 @@ pub(crate) use deletions::deletions;
 pub(crate) use usage::usage;
 
 use crate::calls::Caller;
-use crate::clients::is_close;
+use crate::clients::{describe_schedule, is_close};
+use crate::plan::Begin;
 use crate::simulation::Site;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -32,10 +34,15 @@ pub(crate) struct Settled {
 pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     let mut settled = Vec::new();
     for (index, workflow) in site.plan.workflows.iter().enumerate() {
-        match chains::read(caller, index).await {
-            Ok(chain) => settled.extend(chain),
-            Err(why) => caller.ledger.lock().broke(format!("{}: {why}", workflow.id)),
+        if workflow.begins != Begin::Schedule {
+            match chains::read(caller, index, &workflow.id).await {
+                Ok(chain) => settled.extend(chain),
+                Err(why) => caller.ledger.lock().broke(format!("{}: {why}", workflow.id)),
+            }
         }
+    }
+    for schedule in &site.plan.schedules {
+        settled.extend(schedules::read(site, caller, schedule).await);
     }
     for run in &settled {
         caller.saw(&run.run_id, &run.events);
@@ -79,7 +86,7 @@ fn worth_counting(event: EventType) -> Option<&'static str> {
 
 /// Describes what did not end, for the trace.
 pub(crate) async fn say_what_hangs(caller: &Caller) {
-    for workflow in &caller.plan.workflows {
+    for workflow in caller.plan.workflows.iter().filter(|workflow| workflow.begins != Begin::Schedule) {
         let Ok(events) = caller.history(&workflow.id, "").await else {
             caller.ledger.lock().broke(format!("{} does not exist", workflow.id));
             continue;
@@ -88,5 +95,9 @@ pub(crate) async fn say_what_hangs(caller: &Caller) {
             let types: Vec<String> = events.iter().map(|event| format!("{:?}", event.event_type())).collect();
             caller.ledger.lock().broke(format!("{} is at {}", workflow.id, types.join(", ")));
         }
+    }
+    for schedule in &caller.plan.schedules {
+        let info = describe_schedule(caller, schedule).await;
+        caller.ledger.lock().broke(format!("{} is at {info:?}", schedule.id));
     }
 }

@@ -1,5 +1,9 @@
 //! Clients: each starts its workflow and signals it, and says so in the ledger once the cell has acknowledged it.
 
+mod schedules;
+
+pub(crate) use schedules::{delete as delete_schedule, describe as describe_schedule, schedule};
+
 use crate::calls::{Caller, NAMESPACE, decode, execution, is_passing};
 use crate::clock::SimulatedClock;
 use crate::plan::{Begin, WorkflowPlan};
@@ -27,7 +31,7 @@ pub(crate) async fn start(caller: Caller, clock: SimulatedClock, began: Timestam
                 caller.insist(rpc::SIGNAL_WITH_START_WORKFLOW_EXECUTION, &signal_with_start(plan)).await;
             answer.map(|answer| answer.run_id)
         }
-        Begin::Start(_) | Begin::Parent => {
+        Begin::Start(_) | Begin::Parent | Begin::Schedule => {
             caller.insist(rpc::START_WORKFLOW_EXECUTION, &start_of(plan)).await.map(|answer| answer.run_id)
         }
     };

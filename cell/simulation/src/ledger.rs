@@ -12,6 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) struct Ledger {
     /// Run id by workflow id, of starts that were acknowledged.
     pub(crate) started: BTreeMap<String, String>,
+    /// Schedules whose making was acknowledged, by their ids.
+    pub(crate) schedules: BTreeSet<String>,
     /// Signals that were acknowledged, by workflow id: their numbers.
     pub(crate) signalled: BTreeMap<String, Vec<usize>>,
     /// Attempts of activities that workers got, by run id, activity id and number.

@@ -1,5 +1,6 @@
 //! What a seed holds: the workflows of a simulation and what goes wrong while they run.
 
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy;
 use rand::Rng;
 use rand::rngs::StdRng;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) workflows: Vec<WorkflowPlan>,
+    pub(crate) schedules: Vec<SchedulePlan>,
     /// How many times the cell is killed: at which step of each life, and how long it is away then.
     pub(crate) kills: Vec<Kill>,
     /// Whether the store fails, the sinks go away, the wall clock jumps.
@@ -78,6 +80,22 @@ pub(crate) struct WorkflowPlan {
     pub(crate) expires_after: Option<Duration>,
 }
 
+/// A schedule that starts a workflow again and again, at all whole multiples of an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct SchedulePlan {
+    pub(crate) id: String,
+    /// When a client makes it, counted from the beginning.
+    pub(crate) made: Duration,
+    /// Whole seconds.
+    pub(crate) interval: Duration,
+    /// What becomes of a start whose time comes while the last one runs.
+    pub(crate) overlap: ScheduleOverlapPolicy,
+    /// How many workflows it starts: at most ten, which is what a schedule remembers.
+    pub(crate) starts: usize,
+    /// What it starts, by its place among the workflows.
+    pub(crate) workflow: usize,
+}
+
 /// How a workflow begins; moments count from the beginning of the simulation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Begin {
@@ -87,6 +105,8 @@ pub(crate) enum Begin {
     Signal(Duration),
     /// It is a child.
     Parent,
+    /// A schedule starts it, more than once: behind its id stands which time of the schedule it is for.
+    Schedule,
 }
 
 /// One thing that a workflow waits for.
@@ -144,8 +164,11 @@ impl Plan {
             })
             .collect();
         let workers = (0..random.random_range(1..4)).map(|_| worker(random)).collect();
+        let mut workflows = workflows(random);
+        let schedules = (0..random.random_range(0..3)).map(|_| schedule(random, &mut workflows)).collect();
         Self {
-            workflows: workflows(random),
+            workflows,
+            schedules,
             kills,
             store_fails: random.random_bool(0.5),
             sinks_fail: random.random_bool(0.5),
@@ -155,6 +178,17 @@ impl Plan {
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
             workers,
         }
+    }
+
+    /// The plan of a workflow by its id.
+    pub(crate) fn workflow(&self, id: &str) -> Option<&WorkflowPlan> {
+        self.workflows.iter().find(|workflow| {
+            let rest = id.strip_prefix(workflow.id.as_str());
+            rest.is_some_and(|rest| match workflow.begins {
+                Begin::Schedule => rest.starts_with('-'),
+                Begin::Start(_) | Begin::Signal(_) | Begin::Parent => rest.is_empty(),
+            })
+        })
     }
 }
 
@@ -204,6 +238,34 @@ fn workflows(random: &mut StdRng) -> Vec<WorkflowPlan> {
     plans
 }
 
+/// A schedule, and what it starts as one more workflow.
+fn schedule(random: &mut StdRng, workflows: &mut Vec<WorkflowPlan>) -> SchedulePlan {
+    let workflow = workflows.len();
+    let op = if random.random_bool(0.5) {
+        Op::Timer(seconds(random, 1..40))
+    } else {
+        Op::Activity(activity(random))
+    };
+    workflows.push(WorkflowPlan {
+        id: format!("s{workflow}"),
+        begins: Begin::Schedule,
+        runs: vec![vec![vec![op]]],
+        signals: Vec::new(),
+        obeys: false,
+        expires_after: None,
+    });
+    const OVERLAPS: [ScheduleOverlapPolicy; 3] =
+        [ScheduleOverlapPolicy::Skip, ScheduleOverlapPolicy::BufferAll, ScheduleOverlapPolicy::AllowAll];
+    SchedulePlan {
+        id: format!("schedule of s{workflow}"),
+        made: Duration::from_millis(random.random_range(0..60_000)),
+        interval: seconds(random, 5..60),
+        overlap: OVERLAPS[random.random_range(0..OVERLAPS.len())],
+        starts: random.random_range(1..6),
+        workflow,
+    }
+}
+
 /// A workflow that only waits, until it is asked to cancel.
 fn one_that_obeys(random: &mut StdRng, index: usize) -> WorkflowPlan {
     let timers = (0..random.random_range(1..3)).map(|_| Op::Timer(seconds(random, 60..600))).collect();
@@ -225,7 +287,7 @@ fn workflow(random: &mut StdRng, index: usize, begins: Begin, others: Others) ->
     let signals = match begins {
         Begin::Start(after) => sent_behind(after, 0),
         Begin::Signal(after) => sent_behind(after, 1),
-        Begin::Parent => Vec::new(),
+        Begin::Parent | Begin::Schedule => Vec::new(),
     };
     let chain = *[1, 1, 1, 2, 3].get(random.random_range(0..5)).unwrap_or(&1);
     let mut runs: Vec<Vec<Vec<Op>>> = (0..chain).map(|_| stages(random, index, chain, others)).collect();

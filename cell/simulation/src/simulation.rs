@@ -190,9 +190,12 @@ impl Site {
                 let signal = clients::signal(caller.clone(), self.clock.clone(), self.began, index, number);
                 work.spawn(signal);
             }
-            if workflow.begins != Begin::Parent {
+            if matches!(workflow.begins, Begin::Start(_) | Begin::Signal(_)) {
                 work.spawn(clients::result(caller.clone(), index));
             }
+        }
+        for index in 0..self.plan.schedules.len() {
+            work.spawn(clients::schedule(caller.clone(), self.clock.clone(), self.began, index));
         }
         if last {
             self.end(cell, caller, people, work).await;
@@ -212,6 +215,9 @@ impl Site {
         }
         let settled = checks::histories(self, &caller).await;
         people.shutdown().await;
+        for schedule in &self.plan.schedules {
+            clients::delete_schedule(&caller, schedule).await;
+        }
         // Closed runs are deleted, and what that came to is exported.
         tokio::time::sleep(RETENTION + SETTLING).await;
         checks::deletions(&caller, &settled).await;

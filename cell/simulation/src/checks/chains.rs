@@ -6,12 +6,15 @@ use crate::clients::successor;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 
-/// The runs of a workflow, the first one first.
-pub(super) async fn read(caller: &Caller, workflow: usize) -> Result<Vec<Settled>, String> {
-    let workflow_id = caller.plan.workflows[workflow].id.clone();
+/// The runs of a workflow of this id and of this place in the plan, the first one first.
+pub(super) async fn read(
+    caller: &Caller,
+    workflow: usize,
+    workflow_id: &str,
+) -> Result<Vec<Settled>, String> {
     let request = wf::DescribeWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
-        execution: execution(&workflow_id, ""),
+        execution: execution(workflow_id, ""),
     };
     let described = caller
         .insist(rpc::DESCRIBE_WORKFLOW_EXECUTION, &request)
@@ -23,7 +26,7 @@ pub(super) async fn read(caller: &Caller, workflow: usize) -> Result<Vec<Settled
     let mut chain: Vec<Settled> = Vec::new();
     while let Some(run_id) = next.take() {
         let events = caller
-            .history(&workflow_id, &run_id)
+            .history(workflow_id, &run_id)
             .await
             .map_err(|status| format!("the history of {run_id} cannot be read: {status:?}"))?;
         let first = events.first().and_then(|event| event.attributes.as_ref());
@@ -35,7 +38,8 @@ pub(super) async fn read(caller: &Caller, workflow: usize) -> Result<Vec<Settled
             return Err(format!("{run_id} names {} before it", started.continued_execution_run_id));
         }
         next = events.last().and_then(successor).map(str::to_owned);
-        chain.push(Settled { workflow, run: chain.len(), workflow_id: workflow_id.clone(), run_id, events });
+        let run = chain.len();
+        chain.push(Settled { workflow, run, workflow_id: workflow_id.to_owned(), run_id, events });
     }
     let last = chain.last().expect("a chain has a first run");
     if last.run_id != current || info.history_length != last.events.len() as i64 {
@@ -45,7 +49,7 @@ pub(super) async fn read(caller: &Caller, workflow: usize) -> Result<Vec<Settled
             info.history_length
         ));
     }
-    let started = caller.ledger.lock().started.get(&workflow_id).cloned();
+    let started = caller.ledger.lock().started.get(workflow_id).cloned();
     if started.is_some_and(|started| chain.iter().all(|run| run.run_id != started)) {
         return Err("the acknowledged run is none of those that are there".to_owned());
     }

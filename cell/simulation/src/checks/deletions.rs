@@ -2,6 +2,7 @@
 
 use super::Settled;
 use crate::calls::{Caller, NAMESPACE};
+use crate::clients::describe_schedule;
 use atoll_api::call::Code;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 
@@ -14,6 +15,12 @@ pub(crate) async fn deletions(caller: &Caller, settled: &[Settled]) {
                 let what = format!("after its retention {} answers {other:?}", run.workflow_id);
                 caller.ledger.lock().broke(what);
             }
+        }
+    }
+    for schedule in &caller.plan.schedules {
+        match describe_schedule(caller, schedule).await {
+            Err(status) if status.code == Code::NotFound => {}
+            other => caller.ledger.lock().broke(format!("deleted {} answers {other:?}", schedule.id)),
         }
     }
     let request =

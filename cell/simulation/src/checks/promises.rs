@@ -2,7 +2,7 @@
 
 use super::Settled;
 use crate::ledger::{Ledger, nanos};
-use crate::plan::{Op, Plan, WorkflowPlan};
+use crate::plan::{Begin, Op, Plan, WorkflowPlan};
 use crate::script::{GO, WORD, name_of, text_of, word};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -18,7 +18,11 @@ pub(super) fn broken(plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<S
     for (index, workflow) in plan.workflows.iter().enumerate() {
         let chain: Vec<&Settled> = settled.iter().filter(|run| run.workflow == index).collect();
         broken.extend(signals(workflow, ledger, &chain));
-        if !workflow.obeys && !chain.is_empty() && chain.len() != workflow.runs.len() {
+        if !workflow.obeys
+            && workflow.begins != Begin::Schedule
+            && !chain.is_empty()
+            && chain.len() != workflow.runs.len()
+        {
             broken.push(format!("{}: {} runs of {}", workflow.id, chain.len(), workflow.runs.len()));
         }
     }

@@ -18,6 +18,8 @@ const CALM: Duration = Duration::from_secs(5);
 const ROUGH: Duration = Duration::from_secs(15);
 /// ... where the wall clock jumps, by as much as it jumps and as long as the cell sleeps at most.
 const JUMPS: Duration = Duration::from_secs(150);
+/// By how much the times of two shards differ where the wall clock is true.
+const SKEW: Duration = Duration::from_secs(1);
 /// A deadline that only a worker's call can meet waits this long behind each start of the cell.
 const GRACE: Duration = Duration::from_secs(10);
 /// Between two attempts of an activity: at first, how it grows, and at most.
@@ -26,6 +28,8 @@ const RETRY_MS: (f64, f64, f64) = (1_000.0, 1.5, 10_000.0);
 /// Within which times deadlines fire. Times are nanoseconds of the Unix epoch.
 pub(super) struct Windows {
     slack: i128,
+    /// By how much the times of two shards differ at most.
+    skew: i128,
     /// When the cell was away: from when, and until when.
     away: Vec<(i128, i128)>,
     /// Whether a poller may leave behind a started task, which ends it at once.
@@ -42,15 +46,16 @@ impl Windows {
         let away =
             site.away.lock().iter().map(|(from, to)| (from.as_nanosecond(), to.as_nanosecond())).collect();
         let leavers = plan.workers.iter().any(|worker| worker.leaves > 0.0) || !plan.kills.is_empty();
-        Self { slack: span(slack), away, leavers }
+        let skew = if plan.clock_jumps { JUMPS } else { SKEW };
+        Self { slack: span(slack), skew: span(skew), away, leavers }
     }
 
     /// What is due then, behind so many deadlines that each came late, has to have happened by this.
     fn latest(&self, due: i128, deadlines: i128) -> i128 {
         let mut latest = due + deadlines * self.slack;
         for (from, to) in &self.away {
-            if *to > due && *from < latest {
-                latest += to - from.max(&due) + span(GRACE);
+            if *to + span(GRACE) > due && *from < latest {
+                latest += (to - from.max(&due)).max(0) + span(GRACE);
             }
         }
         latest
@@ -70,6 +75,30 @@ impl Windows {
                 seconds(at - latest)
             )
         })
+    }
+
+    /// Judges what one shard had to do at `due` by the time of another one. No `deadlines`: there is no latest time.
+    pub(super) fn judge_elsewhere(
+        &self,
+        what: impl FnOnce() -> String,
+        due: i128,
+        at: i128,
+        deadlines: Option<i128>,
+    ) -> Option<String> {
+        match deadlines {
+            Some(deadlines) => self.judge(what, due - self.skew, at, deadlines),
+            None => self.judge(what, due - self.skew, at.min(due), 1),
+        }
+    }
+
+    /// By how much the times of two shards differ at most.
+    pub(super) fn skew(&self) -> i128 {
+        self.skew
+    }
+
+    /// How late a deadline may come that no outage kept.
+    pub(super) fn slack(&self) -> i128 {
+        self.slack
     }
 
     /// Timers and time-outs of a run that came before their time, or long after.

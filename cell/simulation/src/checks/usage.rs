@@ -23,6 +23,11 @@ pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
     for (action, count) in settled.iter().flat_map(|run| recount(&run.events)) {
         *counted.entry(action).or_default() += count;
     }
+    let schedules = site.plan.schedules.len() as u64;
+    if schedules > 0 {
+        counted.insert(ActionType::CreateSchedule, schedules);
+        counted.insert(ActionType::DeleteSchedule, schedules);
+    }
     // Heartbeats leave no event.
     let shown: Totals =
         metered.into_iter().filter(|(action, _)| *action != ActionType::RecordActivityHeartbeat).collect();

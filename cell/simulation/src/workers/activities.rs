@@ -37,7 +37,7 @@ pub(crate) async fn activity_worker(caller: Caller, number: usize) {
 
 async fn take(caller: &Caller, plan: WorkerPlan, task: wf::PollActivityTaskQueueResponse) {
     let execution = task.workflow_execution.clone().unwrap_or_default();
-    let workflow = caller.plan.workflows.iter().find(|w| w.id == execution.workflow_id);
+    let workflow = caller.plan.workflow(&execution.workflow_id);
     let Some(activity) = workflow.and_then(|w| script::activity(w, &task.activity_id)) else {
         let what = format!("an unknown activity {} of {}", task.activity_id, execution.workflow_id);
         caller.ledger.lock().broke(what);

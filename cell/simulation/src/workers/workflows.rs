@@ -63,7 +63,7 @@ impl Worker {
         let run_id = execution.run_id.clone();
         self.caller.ledger.lock().count("workflow task");
         let plan = self.caller.plan.clone();
-        let Some(workflow) = plan.workflows.iter().find(|w| w.id == execution.workflow_id) else {
+        let Some(workflow) = plan.workflow(&execution.workflow_id) else {
             let what = format!("a task of the unknown workflow {}", execution.workflow_id);
             self.caller.ledger.lock().broke(what);
             return;

@@ -22,6 +22,7 @@ const HAPPENS: &[&str] = &[
     "killed at its moment",
     "poll left",
     "result",
+    "schedule",
     "signal",
     "signal with start",
     "signaled another workflow",
@@ -37,7 +38,7 @@ const HAPPENS: &[&str] = &[
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = number("ATOLL_SEED").unwrap_or(0);
-    first..first + number("ATOLL_SEEDS").unwrap_or(100)
+    first..first + number("ATOLL_SEEDS").unwrap_or(200)
 }
 
 /// Runs seeds, some at once; answers in their order.
