@@ -256,6 +256,11 @@ impl<T: Spooled> Spool<T> {
         told
     }
 
+    /// Whether everything of a shard that is not confirmed is in memory: the outbox holds nothing else.
+    pub fn is_all_at_hand(&self, shard: ShardId) -> bool {
+        self.shards.lock().get(&shard).is_none_or(Held::is_all_at_hand)
+    }
+
     /// Whoever was telling is gone, and so is what it had taken: everything may be told again.
     pub fn give_all_back(&self) {
         self.shards.lock().values_mut().for_each(Held::give_all_back);

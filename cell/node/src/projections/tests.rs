@@ -111,6 +111,29 @@ fn an_object_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() 
 }
 
 #[test]
+fn rows_without_usage_that_fill_memory_hold_up_no_usage_behind_them() {
+    let site = Site::new();
+    let exported = async |starts: u64| {
+        let counted = async || site.actions().get(&ActionType::StartWorkflow) == Some(&starts);
+        until("starts are exported", counted).await;
+    };
+    site.live(async |life| {
+        life.start("run").await;
+        exported(1).await;
+        // Each second it skips a start, which costs nothing and is a row.
+        life.schedule_each_second("busy").await;
+        for _ in 0..600 {
+            sleep(Duration::from_secs(1)).await;
+            life.shards.checkpoint_all().await.expect("a checkpoint");
+        }
+        for n in 0..8 {
+            life.start(&format!("behind them {n}")).await;
+        }
+        exported(9).await;
+    });
+}
+
+#[test]
 fn objects_whose_acknowledgement_is_lost_are_written_once() {
     let site = Site::new();
     site.live(async |life| {

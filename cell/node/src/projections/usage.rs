@@ -150,6 +150,9 @@ impl UsageExporter {
             None => Draft::new(exported),
         };
         let told = self.spool.next_of(shard, |piece| draft.take(piece));
+        if !self.spool.is_all_at_hand(shard) {
+            draft.ends_here();
+        }
         match draft.finish() {
             Finished::Nothing => Ok(false),
             Finished::Idle => {

@@ -100,6 +100,10 @@ impl<T> Held<T> {
         self.aside.len() + self.unreadable.len()
     }
 
+    pub(super) fn is_all_at_hand(&self) -> bool {
+        self.reach == Reach::Everything
+    }
+
     fn drop_entry(&mut self, key: &Bytes) -> Option<Entry<T>> {
         let entry = self.entries.remove(key)?;
         self.unwritten.remove(key);

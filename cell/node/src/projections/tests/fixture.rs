@@ -6,7 +6,10 @@ use crate::projections::{Manifest, UsageExporter, VisibilityProjection};
 use crate::test_support::{NAMESPACE, World};
 use async_trait::async_trait;
 use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{ActionType, UsageObject};
@@ -14,7 +17,7 @@ use atoll_object_store::fault::FaultObjects;
 use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use bytes::Bytes;
 use cell_engine::commands::{StartWorkflow, TerminateWorkflow};
-use cell_engine::{Registry, Time};
+use cell_engine::{CreateSchedule, Registry, Schedule, SingletonTarget, Time};
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_memory::Budget;
 use cell_shard::{Clock, Projection, ShardConfig, ShardDeps, ShardRuntime, Target};
@@ -255,6 +258,31 @@ impl Life {
     pub(super) async fn terminate(&self, id: &str) {
         let command = || TerminateWorkflow { reason: "enough".to_owned(), ..Default::default() };
         retried(async || self.shards.execute(&Target::current(NAMESPACE, id), command()).await).await;
+    }
+
+    /// Makes a schedule that is due each second. What it starts first never ends.
+    pub(super) async fn schedule_each_second(&self, id: &str) {
+        let start = NewWorkflowExecutionInfo {
+            workflow_id: "scheduled".to_owned(),
+            workflow_type: Some(WorkflowType { name: "type".to_owned() }),
+            task_queue: Some(TaskQueue { name: "queue".to_owned(), ..Default::default() }),
+            ..Default::default()
+        };
+        let interval = prost_types::Duration { seconds: 1, nanos: 0 };
+        let interval = IntervalSpec { interval: Some(interval), phase: None };
+        let command = CreateSchedule {
+            request_id: id.to_owned(),
+            schedule: api::Schedule {
+                spec: Some(api::ScheduleSpec { interval: vec![interval], ..Default::default() }),
+                action: Some(api::ScheduleAction { action: Some(Action::StartWorkflow(start)) }),
+                ..Default::default()
+            },
+            initial_patch: None,
+            memo: None,
+            search_attributes: None,
+        };
+        let schedule = SingletonTarget::<Schedule>::new(NAMESPACE, id);
+        self.shards.execute(&schedule, command).await.expect("a schedule");
     }
 
     /// Items of a projection in the outbox, once what was taken is removed: at the latest after a minute.

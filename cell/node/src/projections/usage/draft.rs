@@ -12,7 +12,7 @@ pub(super) struct Draft {
     /// Where it ends at the latest: an object of that range may stand.
     ends_at: u64,
     piece: Option<Piece>,
-    /// A piece came that does not go with it.
+    /// What comes behind it does not go with it.
     ended: bool,
 }
 
@@ -48,6 +48,11 @@ impl Draft {
         }
         piece.extend(next);
         true
+    }
+
+    /// More follows that finds no room before this is told: rows without usage wait for it no longer.
+    pub(super) fn ends_here(&mut self) {
+        self.ended = true;
     }
 
     /// What is to be written.
