@@ -67,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "atoll-object-store",
             "atoll-rpc",
             "cell-frontend",
+            "cell-memory",
             "cell-node",
             "cell-shard",
             "cell-store",

@@ -65,6 +65,11 @@ impl Assembly {
         &self.frontend
     }
 
+    /// The cell's memory.
+    pub fn memory(&self) -> &Arc<Budget> {
+        self.shards.memory()
+    }
+
     /// Answers `CellAdmin`, where the cell has it.
     pub fn admin(&self) -> Option<&Dispatcher> {
         self.admin.as_ref()

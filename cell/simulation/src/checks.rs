@@ -2,6 +2,7 @@
 
 mod chains;
 mod deletions;
+mod memory;
 mod promises;
 mod schedules;
 mod timing;
@@ -9,6 +10,7 @@ mod usage;
 mod visibility;
 
 pub(crate) use deletions::deletions;
+pub(crate) use memory::memory;
 pub(crate) use usage::usage;
 
 use crate::calls::Caller;
@@ -58,10 +60,8 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     broken.extend(windows.broken_attempts(&site.plan, &caller.ledger.lock(), &settled));
     let lengths: BTreeMap<&str, i64> =
         settled.iter().map(|run| (run.run_id.as_str(), run.events.len() as i64)).collect();
-    let mut ledger = caller.ledger.lock();
-    broken.extend(ledger.vanished(|run_id| lengths.get(run_id).copied().unwrap_or(0)));
-    ledger.broken.extend(broken);
-    drop(ledger);
+    broken.extend(caller.ledger.lock().vanished(|run_id| lengths.get(run_id).copied().unwrap_or(0)));
+    caller.ledger.lock().broken.extend(broken);
     visibility::shows(caller, &settled).await;
     settled
 }

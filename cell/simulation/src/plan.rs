@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) resident_entities: usize,
     /// Bytes that a projection keeps in memory: few spill often.
     pub(crate) spool_bytes: usize,
+    /// The cell's memory budget in bytes: small ones are used up.
+    pub(crate) memory_budget: usize,
     /// Workers: some cache workflows and poll a sticky queue.
     pub(crate) workers: Vec<WorkerPlan>,
 }
@@ -176,6 +178,7 @@ impl Plan {
             tail_bytes: if random.random_bool(0.5) { 4 << 10 } else { 1 << 20 },
             resident_entities: if random.random_bool(0.5) { 4 } else { 1_000 },
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
+            memory_budget: if random.random_bool(0.3) { 128 << 10 } else { 1 << 30 },
             workers,
         }
     }

@@ -179,6 +179,7 @@ impl Site {
             plan: Arc::clone(&self.plan),
         };
         let mut people = JoinSet::new();
+        people.spawn(checks::memory(Arc::clone(cell.memory()), caller.clone()));
         for number in 0..self.plan.workers.len() {
             people.spawn(workers::workflow_worker(caller.clone(), number, life));
             people.spawn(workers::activity_worker(caller.clone(), number));
@@ -317,7 +318,7 @@ impl Site {
                 resident_entities: self.plan.resident_entities,
                 ..ShardConfig::default()
             },
-            memory_budget: 1 << 30,
+            memory_budget: self.plan.memory_budget,
             store_kind: "simulated",
             drain: Duration::from_secs(1),
         }

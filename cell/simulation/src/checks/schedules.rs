@@ -106,8 +106,9 @@ fn broken(windows: &Windows, schedule: &SchedulePlan, starts: &[Start], skipped:
         broken.extend(overlapping.map(|pair| format!("two ran at {}", pair[1].started_at / SECOND)));
     }
     for due in skipped {
-        let ran = |start: &&Start| start.due < *due && start.ended_at + windows.slack() >= *due;
-        if schedule.overlap != Overlap::Skip || !starts.iter().any(|start| ran(&start)) {
+        // A schedule takes a run for running until it is told of the run's end.
+        let ran = |start: &Start| start.due < *due && windows.latest(start.ended_at, 1) >= *due;
+        if schedule.overlap != Overlap::Skip || !starts.iter().any(ran) {
             broken.push(format!("nothing was started for {}", due / SECOND));
         }
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// A deadline fires within this where the store answers quickly. A wake-up that nobody tells of comes up to 30 s late.
 const CALM: Duration = Duration::from_secs(5);
-/// ... where the store fails and is slow.
-const ROUGH: Duration = Duration::from_secs(15);
+/// ... where the store fails and is slow: a shard that it loses is taken again in several calls, each of which fails as often.
+const ROUGH: Duration = Duration::from_secs(25);
 /// ... where the wall clock jumps, by as much as it jumps and as long as the cell sleeps at most.
 const JUMPS: Duration = Duration::from_secs(150);
 /// By how much the times of two shards differ where the wall clock is true.
@@ -51,7 +51,7 @@ impl Windows {
     }
 
     /// What is due then, behind so many deadlines that each came late, has to have happened by this.
-    fn latest(&self, due: i128, deadlines: i128) -> i128 {
+    pub(super) fn latest(&self, due: i128, deadlines: i128) -> i128 {
         let mut latest = due + deadlines * self.slack;
         for (from, to) in &self.away {
             if *to + span(GRACE) > due && *from < latest {
@@ -94,11 +94,6 @@ impl Windows {
     /// By how much the times of two shards differ at most.
     pub(super) fn skew(&self) -> i128 {
         self.skew
-    }
-
-    /// How late a deadline may come that no outage kept.
-    pub(super) fn slack(&self) -> i128 {
-        self.slack
     }
 
     /// Timers and time-outs of a run that came before their time, or long after.

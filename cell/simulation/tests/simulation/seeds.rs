@@ -20,6 +20,7 @@ const HAPPENS: &[&str] = &[
     "could not cancel another workflow",
     "could not signal another workflow",
     "killed at its moment",
+    "memory used up",
     "poll left",
     "result",
     "schedule",

@@ -1,0 +1,30 @@
+//! Memory stays in its budget.
+
+use crate::calls::Caller;
+use cell_memory::{Budget, Owner};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(250);
+/// What the cell itself may take beyond its budget: its own steps are never refused, for they are how it comes to rest.
+const LEEWAY: usize = 64 << 10;
+
+/// Looks at a cell's memory as long as the cell lives.
+pub(crate) async fn memory(budget: Arc<Budget>, caller: Caller) {
+    let mut pressed = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // What is being loaded is a guess until it is there, many times what the small runs here are.
+        let used = budget.used() - budget.of(Owner::Loads);
+        if used > budget.limit() + LEEWAY {
+            let owners = Owner::ALL.map(|owner| (owner.name(), budget.of(owner)));
+            let what = format!("{used} bytes are held of a budget of {}: {owners:?}", budget.limit());
+            return caller.ledger.lock().broke(what);
+        }
+        if !pressed && !budget.has_room_for_clients() {
+            pressed = true;
+            caller.ledger.lock().count("memory used up");
+        }
+    }
+}
