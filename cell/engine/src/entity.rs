@@ -1,6 +1,7 @@
 //! What every entity is to the shard that hosts it, whatever its kind.
 
 use crate::effect::{Effect, EffectDelta, EffectKey};
+use crate::notice::Grace;
 use crate::run::{Receipt, RestoreError};
 use crate::time::Time;
 use crate::transition::Transition;
@@ -32,6 +33,11 @@ pub trait Entity: Any + Send + Sync {
     /// When it wants its kind's wake command, whatever for. The store and the shard keep an index of these moments.
     fn wake(&self) -> Option<Time> {
         None
+    }
+
+    /// The same, where some of it waits for workers after a takeover.
+    fn wake_in(&self, _: Grace) -> Option<Time> {
+        self.wake()
     }
 
     /// Everything it wants from the world now.

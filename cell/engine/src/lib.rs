@@ -81,7 +81,7 @@ pub use family::*;
 pub use ids::IdSource;
 pub use limits::Limits;
 pub use memory::{Known, Memory, Needs, Residents};
-pub use notice::{Answer, Answered, Notice, TakenBy, Undelivered, Woken};
+pub use notice::{Answer, Answered, Grace, Notice, TakenBy, Undelivered, Woken};
 pub use registry::{Kind, Registry};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]

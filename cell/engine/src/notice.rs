@@ -24,9 +24,28 @@ pub trait Notice: Clone + Send + Sync + 'static {
 /// Something may be due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Woken {
-    /// Deadlines that only a worker's call could have met do not fire before this moment: after a takeover workers get time
-    /// to reach the new owner.
-    pub worker_deadlines_from: Time,
+    /// What workers are given.
+    pub grace: Grace,
+}
+
+/// What workers are given after a takeover: time to reach the new owner. A deadline that only a worker's call can meet does
+/// not fire before the worker has had as long again as it gives, but no longer than the grace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grace {
+    /// When the shard was taken over.
+    pub since: Time,
+    /// How long it lasts at most, nanoseconds.
+    pub at_most_ns: i64,
+}
+
+impl Grace {
+    /// Where nothing was taken over.
+    pub const NONE: Self = Self { since: Time(i64::MIN), at_most_ns: 0 };
+
+    /// When it ends for a deadline that gives a worker so long (nanoseconds).
+    pub fn ends(self, timeout_ns: i64) -> Time {
+        self.since.plus(timeout_ns.min(self.at_most_ns))
+    }
 }
 
 /// A message of the entity could not be delivered: it waits, as the entity's state.

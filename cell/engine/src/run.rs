@@ -11,6 +11,7 @@ mod deadlines;
 mod effects;
 mod entity;
 mod events;
+mod grace;
 mod listeners;
 mod pending;
 mod priority;

@@ -11,8 +11,8 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, EffectKey, EffectKind, Entity as _, IdSource, Limits, NamespaceConfig,
-    PendingKind, Run, Time, Transition, View, Workflows,
+    Command, Context, CurrentRun, EffectKey, EffectKind, Entity as _, Grace, IdSource, Limits,
+    NamespaceConfig, PendingKind, Run, Time, Transition, View, Workflows,
 };
 use prost::Message;
 use prost_types::Duration;
@@ -241,7 +241,7 @@ fn task_costs(cell: &mut Bench) -> Vec<(&'static str, Cost)> {
     let commands = vec![activity("one more"), timer("another", 7_200), child("another")];
     let task_completion = cell.complete(task, commands);
     cell.now = cell.run().wake().expect("the timer is there");
-    let timer_fire = cell.step(Wake { worker_deadlines_from: Time(0) }).1;
+    let timer_fire = cell.step(Wake { grace: Grace::NONE }).1;
     let task = cell.take_task();
     cell.complete(task, Vec::new());
     vec![
@@ -362,7 +362,7 @@ fn a_checkpoint_after_a_step_writes_what_the_step_changed() {
     cell.step(RespondActivityCompleted { activity, result: None, identity: String::new() });
     check(&mut cell, "an activity completion");
     cell.now = cell.run().wake().expect("the timer is there");
-    cell.step(Wake { worker_deadlines_from: Time(0) });
+    cell.step(Wake { grace: Grace::NONE });
     check(&mut cell, "a timer fire");
     cell.step(RecordChildStarted { initiated_event_id: FIRST_CHILD, run_id: Uuid::from_u128(7) });
     check(&mut cell, "a child start");

@@ -163,6 +163,7 @@ impl ShardState {
         place: Place,
     ) -> Result<Applied, String> {
         let key = &transition.entity;
+        let grace = self.grace;
         let Resident { entity, history, .. } = self.table.get_or_create(key)?;
         let delta = guarded(EngineCall::Apply, key, || entity.apply(transition))?;
         if let (Some(history), Some(first), Some(last)) =
@@ -172,7 +173,7 @@ impl ShardState {
         }
         let visibility =
             delta.visibility.then(|| guarded(EngineCall::Visibility, key, || entity.visibility()));
-        let (wake, expires) = guarded(EngineCall::Wake, key, || (entity.wake(), entity.delete_at()))?;
+        let (wake, expires) = guarded(EngineCall::Wake, key, || (entity.wake_in(grace), entity.delete_at()))?;
         Ok(Applied {
             key: key.clone(),
             delta,

@@ -1,6 +1,6 @@
 //! Limits and intervals of the shard runtime.
 
-use cell_engine::Limits;
+use cell_engine::{Grace, Limits, Time};
 use std::time::Duration;
 
 /// Limits and intervals of the shard runtime. Defaults suit an embedded cell.
@@ -41,7 +41,8 @@ pub struct ShardConfig {
     pub due_rows: usize,
     /// Pause between repetitions of a failed append.
     pub append_retry: Duration,
-    /// After a takeover, deadlines that only a worker's call can meet do not fire for this long.
+    /// How long deadlines that only a worker's call can meet wait after a takeover, at most: one that gives a worker less
+    /// waits as long as it gives.
     pub takeover_grace: Duration,
     /// How often expired runs are looked for.
     pub retention_interval: Duration,
@@ -79,5 +80,10 @@ impl ShardConfig {
     /// How far ahead the wake index is read from the store, milliseconds.
     pub(crate) fn wake_window_ms(&self) -> i64 {
         i64::try_from(self.wake_window.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// What workers are given after a takeover at this moment.
+    pub(crate) fn grace_from(&self, since: Time) -> Grace {
+        Grace { since, at_most_ns: i64::try_from(self.takeover_grace.as_nanos()).unwrap_or(i64::MAX) }
     }
 }

@@ -184,8 +184,9 @@ impl ShardRuntime {
         let segments = self.read_side_rows(&state, &mut tail).await?;
         replay(&mut state, &acquired, &tail)?;
         let now = state.advance(self.wall.look());
-        state.acquired_at = now;
-        state.taken_over = acquired.last_seq > 0;
+        if acquired.last_seq > 0 {
+            state.grace = self.config.grace_from(now);
+        }
         let effects = derive_effects(&mut state);
         let facts = std::mem::take(&mut state.log.open.facts);
         let next_seq = acquired.last_seq + 2;

@@ -9,7 +9,7 @@ use crate::shard_time::ShardTime;
 use crate::table::{EntityTable, KeptAside};
 use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Registry, Time};
+use cell_engine::{Grace, Registry, Time};
 use cell_memory::{Budget, Charge, Owner};
 use cell_store::{EntityRow, Epoch, Position, ShardId};
 use std::sync::Arc;
@@ -37,10 +37,8 @@ pub(crate) struct ShardState {
     pub(crate) term: u64,
     /// Shard time.
     pub(crate) time: ShardTime,
-    /// When this owner took over.
-    pub(crate) acquired_at: Time,
-    /// Whether the log was in use before this owner.
-    pub(crate) taken_over: bool,
+    /// What workers are given, where the log was in use before this owner.
+    pub(crate) grace: Grace,
     pub(crate) table: EntityTable,
     pub(crate) log: LogHead,
     pub(crate) due: DueIndex,
@@ -67,8 +65,7 @@ impl ShardState {
             epoch: Epoch(0),
             term: 0,
             time: ShardTime::default(),
-            acquired_at: Time(0),
-            taken_over: false,
+            grace: Grace::NONE,
             table,
             log: LogHead::new(),
             due: DueIndex::default(),
@@ -91,15 +88,16 @@ impl ShardState {
         let (row, steps) = row.map(kept_steps::split).unzip();
         if self.table.insert_loaded(key, row, self.time.now()) {
             self.apply_kept(key, steps.unwrap_or_default());
-            self.arm_from(key, i64::MIN);
+            self.arm(key, |at| at);
         }
     }
 
-    /// Brings the wake index up to date with a resident entity, but not before this moment (Unix milliseconds).
-    pub(crate) fn arm_from(&mut self, key: &EntityKey, earliest: i64) {
+    /// Brings the wake index up to date with a resident entity, which is to be woken at what this makes of its moment (Unix
+    /// milliseconds).
+    pub(crate) fn arm(&mut self, key: &EntityKey, moment: impl FnOnce(i64) -> i64) {
         let Some(resident) = self.table.get(key) else { return };
-        match guarded(EngineCall::Wake, key, || resident.entity.wake()) {
-            Ok(wake) => self.arm_at(key, wake.map(|at| at.millis_up().max(earliest))),
+        match guarded(EngineCall::Wake, key, || resident.entity.wake_in(self.grace)) {
+            Ok(wake) => self.arm_at(key, wake.map(|at| moment(at.millis_up()))),
             Err(why) => self.quarantine(key, None, &why),
         }
     }
@@ -112,9 +110,12 @@ impl ShardState {
     }
 
     /// An entity goes that is to be woken at this moment (Unix milliseconds), as the store knows too. The index forgets
-    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
+    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time. Not what
+    /// waits for workers: in the store it is overdue.
     pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
-        if at.is_some_and(|at| at >= self.time.now().millis().saturating_add(window_ms)) {
+        let ahead = self.time.now().millis().saturating_add(window_ms);
+        let grace_ends = self.grace.ends(i64::MAX).millis_up();
+        if at.is_some_and(|at| at >= ahead && at > grace_ends) {
             self.due.move_wake(key, at, None);
         }
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Longest sleep towards a wake-up: bounds the harm of a wall clock that jumps.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
-/// A run that was woken and still is due (a deadline in its takeover grace) is looked at again after this.
+/// An entity that was woken and still is due, for it could not be told or nothing came of it, is looked at again after this.
 const STILL_DUE_MS: i64 = 250;
 /// A run of a namespace that the cell does not know (any more) is looked at again after this.
 const NAMESPACE_GONE_MS: i64 = 60_000;
@@ -189,15 +189,14 @@ impl ShardRuntime {
         let Some(by) = self.kinds.get(key.kind).and_then(Woken::taken_by) else {
             return WokenUp::Done;
         };
-        let worker_deadlines_from = {
+        let grace = {
             let state = shard.state.lock();
             if state.phase != Phase::Serving {
                 return WokenUp::Done;
             }
-            let grace = i64::try_from(self.config.takeover_grace.as_nanos()).unwrap_or(i64::MAX);
-            if state.taken_over { state.acquired_at.plus(grace) } else { Time(i64::MIN) }
+            state.grace
         };
-        let wake_up = Told { by, key, notice: Woken { worker_deadlines_from } };
+        let wake_up = Told { by, key, notice: Woken { grace } };
         let mut outcome = WokenUp::Done;
         let (postponed, pause) = match self.execute_unawaited(wake_up).await {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),
@@ -212,11 +211,13 @@ impl ShardRuntime {
             }
         };
         let mut state = shard.state.lock();
-        let earliest = state.advance(self.wall.look()).millis() + pause;
+        let now = state.advance(self.wall.look()).millis();
         match state.table.slot(key) {
-            Some(Slot::Resident(resident)) if resident.core.armed.is_none() => state.arm_from(key, earliest),
+            Some(Slot::Resident(resident)) if resident.core.armed.is_none() => {
+                state.arm(key, |at| if at > now { at } else { now + pause });
+            }
             // It is not in memory: the index has to bring it back.
-            None if postponed && state.phase == Phase::Serving => state.due.wake_at(earliest, key.clone()),
+            None if postponed && state.phase == Phase::Serving => state.due.wake_at(now + pause, key.clone()),
             _ => {}
         }
         outcome

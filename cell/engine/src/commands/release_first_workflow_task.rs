@@ -41,6 +41,7 @@ mod tests {
     use crate::draft::{Birth, Extras};
     use crate::ids::IdSource;
     use crate::limits::Limits;
+    use crate::notice::Grace;
     use crate::run::Run;
     use crate::time::Time;
     use atoll_api::temporal::api::enums::v1::EventType;
@@ -96,7 +97,7 @@ mod tests {
         transition.events.iter().map(|new| new.event.event_type()).collect()
     }
 
-    const WAKE: Wake = Wake { worker_deadlines_from: Time(0) };
+    const WAKE: Wake = Wake { grace: Grace::NONE };
 
     #[test]
     fn a_held_task_whose_time_has_come_is_scheduled_once_and_not_before_it_is_let_go() {

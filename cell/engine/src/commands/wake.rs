@@ -5,9 +5,8 @@ use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::{Draft, Extras, Retried, TaskEnd};
 use crate::effect::EffectKey;
 use crate::family::{View, Workflows};
-use crate::notice::Woken;
+use crate::notice::{Grace, Woken};
 use crate::run::{Due, Run};
-use crate::time::Time;
 use atoll_api::temporal::api::enums::v1::{EventType, RetryState, TimeoutType};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{Failure, TimeoutFailureInfo};
@@ -22,14 +21,13 @@ use uuid::Uuid;
 /// Timers that are due together fire in one step. Harmless when nothing is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wake {
-    /// Deadlines that only a worker's call could have met do not fire before this moment: after a takeover workers
-    /// get time to reach the new owner.
-    pub worker_deadlines_from: Time,
+    /// What workers are given.
+    pub grace: Grace,
 }
 
 impl From<Woken> for Wake {
-    fn from(Woken { worker_deadlines_from }: Woken) -> Self {
-        Self { worker_deadlines_from }
+    fn from(Woken { grace }: Woken) -> Self {
+        Self { grace }
     }
 }
 
@@ -44,13 +42,12 @@ impl Command for Wake {
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let Some(run) = view.run else { return Decision::unchanged(()) };
         let successor_id = context.ids.next_run_id(context.now);
-        let in_grace = context.now < self.worker_deadlines_from;
         let mut draft = Draft::new(run, context);
-        let mut due = run.deadlines.due(context.now).filter(|(_, due)| !(in_grace && due.is_workers()));
-        let Some((_, first)) = due.next() else { return Decision::unchanged(()) };
+        let mut due = run.due(context.now, self.grace);
+        let Some(first) = due.next() else { return Decision::unchanged(()) };
         if let Due::Timer(id) = first {
             fire(&mut draft, run, id);
-            for (_, next) in due {
+            for next in due {
                 match next {
                     Due::Timer(id) => fire(&mut draft, run, id),
                     _ => break,

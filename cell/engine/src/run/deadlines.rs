@@ -39,23 +39,6 @@ pub(crate) enum Due {
     ListenerRetry(u32),
 }
 
-impl Due {
-    /// Whether only a worker's call could have met it: not before the grace after a takeover.
-    ///
-    /// That nobody took an activity in time is one of them: no poll could have while the shard was nobody's, and the
-    /// failure would be final. That an activity's whole time is over is none: it bounds everything, outages included.
-    pub(crate) fn is_workers(self) -> bool {
-        matches!(
-            self,
-            Self::ActivityHeartbeat(_)
-                | Self::ActivityScheduleToStart(_)
-                | Self::ActivityStartToClose(_)
-                | Self::TaskScheduleToStart
-                | Self::TaskStartToClose
-        )
-    }
-}
-
 /// The index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Deadlines(BTreeSet<(Time, Due)>);
@@ -84,8 +67,8 @@ impl Deadlines {
         self.0.first().map(|(at, _)| *at)
     }
 
-    /// Everything due at or before `now`, in order of its moment.
-    pub(crate) fn due(&self, now: Time) -> impl Iterator<Item = (Time, Due)> + '_ {
-        self.0.iter().copied().inspect(|_| visit()).take_while(move |(at, _)| *at <= now)
+    /// Everything, in order of its moment.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Time, Due)> + '_ {
+        self.0.iter().copied().inspect(|_| visit())
     }
 }

@@ -3,6 +3,7 @@
 use super::{Receipt, RestoreError, Run};
 use crate::effect::{Effect, EffectDelta, EffectKey};
 use crate::entity::{Entity, EntityCheckpoint, Stored};
+use crate::notice::Grace;
 use crate::time::Time;
 use crate::transition::Transition;
 use crate::visibility::VisibilityFacts;
@@ -38,6 +39,10 @@ impl Entity for Run {
 
     fn wake(&self) -> Option<Time> {
         self.wake()
+    }
+
+    fn wake_in(&self, grace: Grace) -> Option<Time> {
+        self.wake_in(grace)
     }
 
     fn effects(&self) -> Vec<Effect> {

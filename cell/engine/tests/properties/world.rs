@@ -16,8 +16,8 @@ use atoll_internal_api::entity::{EntityKey, EntityKind};
 use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, EntityMessage, IdSource,
-    Limits, NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
+    Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, EntityMessage, Grace,
+    IdSource, Limits, NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -248,8 +248,9 @@ impl World {
             Step::ResetSticky => drop(self.ask(ResetStickyTaskQueue)),
             Step::Pass { ms, grace } => {
                 self.now = self.now.plus(i64::from(ms) * 1_000_000);
-                let worker_deadlines_from = if grace { self.now.plus(1) } else { Time(0) };
-                self.ask_for(Cause::Time, Wake { worker_deadlines_from }).ok();
+                let taken_over_now = Grace { since: self.now, at_most_ns: i64::MAX };
+                let grace = if grace { taken_over_now } else { Grace::NONE };
+                self.ask_for(Cause::Time, Wake { grace }).ok();
             }
             Step::PassToWake => self.pass_to_wake(),
             Step::ReleaseFirstTask => drop(self.ask(ReleaseFirstWorkflowTask)),
@@ -446,7 +447,7 @@ impl World {
                 return;
             }
             let before = run.snapshot();
-            let wake = Wake { worker_deadlines_from: Time(0) };
+            let wake = Wake { grace: Grace::NONE };
             self.ask_for(Cause::Time, wake).expect("a wake is never refused");
             assert_ne!(
                 before,

@@ -12,7 +12,7 @@ use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Time};
+use cell_engine::{EffectKind, Grace, Time};
 use proptest::prelude::*;
 
 /// Milliseconds.
@@ -338,8 +338,9 @@ impl Pair {
     }
 
     fn wake(&mut self, grace: bool) {
-        let worker_deadlines_from = if grace { Time(self.life.now.0 + 1) } else { Time(0) };
-        self.life.ask(Wake { worker_deadlines_from }).expect("a wake is never refused");
+        let taken_over_now = Grace { since: self.life.now, at_most_ns: i64::MAX };
+        let grace = if grace { taken_over_now } else { Grace::NONE };
+        self.life.ask(Wake { grace }).expect("a wake is never refused");
     }
 
     fn take(&mut self) {

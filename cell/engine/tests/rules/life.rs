@@ -11,8 +11,8 @@ use atoll_internal_api::entity::EntityKind;
 use cell_engine::Standing;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Effect, Entity as _, EntityCheckpoint, IdSource, Limits, NamespaceConfig,
-    Rejection, Run, Time, View, Workflows,
+    Command, Context, CurrentRun, Effect, Entity as _, EntityCheckpoint, Grace, IdSource, Limits,
+    NamespaceConfig, Rejection, Run, Time, View, Workflows,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -199,7 +199,7 @@ impl Life {
     /// The next deadline passes.
     pub(crate) fn wake(&mut self) {
         self.now = self.run().wake().expect("something is to come");
-        self.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+        self.ask(Wake { grace: Grace::NONE }).expect("a wake is never refused");
     }
 }
 

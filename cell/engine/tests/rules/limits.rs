@@ -10,8 +10,8 @@ use atoll_api::temporal::api::enums::v1::{
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use cell_engine::Rejection;
 use cell_engine::commands::*;
+use cell_engine::{Grace, Rejection};
 
 fn signal() -> SignalWorkflow {
     SignalWorkflow { name: "s".into(), ..Default::default() }
@@ -60,7 +60,7 @@ fn a_worker_is_told_in_time_that_a_history_grows_long() {
     assert!(!started.suggest_continue_as_new, "scheduled as the second event");
     life.limits.suggest_continue_bytes = 1;
     life.now = life.now.plus(20_000_000_000);
-    life.ask(Wake { worker_deadlines_from: life.now.plus(-1) }).expect("the task's time is over");
+    life.ask(Wake { grace: Grace::NONE }).expect("the task's time is over");
     life.signal();
     life.take_task();
     let Some(A::WorkflowTaskStartedEventAttributes(started)) = &life.last().attributes else {

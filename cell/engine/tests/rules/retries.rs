@@ -11,7 +11,7 @@ use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, EntityMessage, Rejection, Time};
+use cell_engine::{EffectKind, EntityMessage, Grace, Rejection};
 use prost_types::Duration;
 
 const SECOND: i64 = 1_000_000_000;
@@ -106,7 +106,7 @@ fn a_run_that_is_out_of_time_is_retried() {
     life.now = life.now.plus(60 * SECOND);
     // The task's own time was over before; the run's is next.
     while life.earlier.is_empty() {
-        life.ask(Wake { worker_deadlines_from: Time(0) }).expect("a wake is never refused");
+        life.ask(Wake { grace: Grace::NONE }).expect("a wake is never refused");
     }
     assert_eq!(closed_with(&life).0, RetryState::InProgress);
     let failure = started(&life).continued_failure.expect("the run was out of time");

@@ -1,7 +1,11 @@
 //! Shard time, wake-ups, and the grace after a takeover.
 
 use crate::fixture::*;
+use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
+use atoll_api::temporal::api::command::v1::command::Attributes;
+use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::EventType;
+use cell_engine::commands::RecordActivityStarted;
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError};
@@ -48,6 +52,34 @@ async fn deadlines_of_workers_wait_for_the_grace_after_a_takeover() {
     again.clock.step(SECOND);
     again.runtime.wake_all_due().await;
     assert!(has(&again, EventType::WorkflowTaskTimedOut).await);
+}
+
+/// An activity that is over when nothing is heard of its worker for so many seconds.
+fn fragile_activity(heartbeat_seconds: i64) -> WorkflowCommand {
+    let mut command = activity("a", heartbeat_seconds);
+    if let Some(Attributes::ScheduleActivityTaskCommandAttributes(attributes)) = &mut command.attributes {
+        attributes.retry_policy = Some(RetryPolicy { maximum_attempts: 1, ..Default::default() });
+    }
+    command
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_gives_a_worker_less_than_the_grace_waits_no_longer_than_it_gives() {
+    for (heartbeat, waits) in [(1, 1), (60, 10)] {
+        let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
+        cell.run("w", start()).await.unwrap();
+        cell.work("w", vec![fragile_activity(heartbeat)]).await;
+        cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+        cell.clock.step(120 * SECOND);
+        let again = cell.another().await;
+        again.runtime.wake_all_due().await;
+        again.clock.step(waits * SECOND - SECOND / 1_000);
+        assert_eq!(again.runtime.wake_all_due().await, 0, "woken in vain, heartbeat {heartbeat} s");
+        assert!(!has(&again, EventType::ActivityTaskTimedOut).await, "heartbeat {heartbeat} s");
+        again.clock.step(SECOND / 1_000);
+        again.runtime.wake_all_due().await;
+        assert!(has(&again, EventType::ActivityTaskTimedOut).await, "heartbeat {heartbeat} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -197,7 +197,7 @@ impl Life {
         let mut wakes = 0;
         while let Some(at) = self.schedule.wake().filter(|at| *at <= time) {
             self.now = self.now.max(at);
-            self.tell(Woken { worker_deadlines_from: Time(i64::MIN) }).expect("a wake is never refused");
+            self.tell(Woken { grace: Grace::NONE }).expect("a wake is never refused");
             wakes += 1;
             assert!(wakes < 100_000, "woken without end");
         }
