@@ -60,10 +60,12 @@ impl Command for RecordChildClosed {
     }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
+        // Who tells does not tell again: a stale owner, who may not have heard of the child, must not take it in.
+        let nothing_to_do = || Decision::unchanged(()).by_owner_only();
         let run = found!(view.open());
         let Some(child) = run.pending.children.get(&self.initiated_event_id).filter(|child| !child.closing)
         else {
-            return Decision::unchanged(());
+            return nothing_to_do();
         };
         if child.first_run_id.is_empty() {
             // Its start is still on the way; the child tries again.
@@ -72,7 +74,7 @@ impl Command for RecordChildClosed {
             ));
         }
         if Uuid::from_slice(&child.first_run_id) != Ok(self.first_run_id) {
-            return Decision::unchanged(());
+            return nothing_to_do();
         }
         let Ok(close) = HistoryEvent::decode(self.close_event.clone()) else {
             return Decision::reject(crate::rejection::Rejection::InvalidArgument(
@@ -92,7 +94,7 @@ impl Command for RecordChildClosed {
             initiated_event_id: child.initiated_event_id,
             started_event_id: child.started_event_id,
         };
-        let Some((kind, attributes)) = about.event(close) else { return Decision::unchanged(()) };
+        let Some((kind, attributes)) = about.event(close) else { return nothing_to_do() };
         let mut draft = Draft::new(run, context);
         draft.outside(kind, attributes);
         draft.ensure_task();

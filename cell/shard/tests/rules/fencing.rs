@@ -1,7 +1,8 @@
 //! Who was superseded drops what it has, for ever; its other shards go on.
 
 use crate::fixture::*;
-use cell_engine::commands::RequestCancelWorkflow;
+use bytes::Bytes;
+use cell_engine::commands::{RecordChildClosed, RequestCancelWorkflow};
 use cell_shard::{Awaited, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
@@ -104,6 +105,24 @@ async fn the_older_of_two_runtimes_collides_for_ever() {
         new.run(id, signal("last")).await.unwrap();
         assert_eq!(new.signals(id).await, ["0", "1", "2", "3", "4", "last"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_superseded_takes_no_end_of_a_child_in_that_it_has_not_heard_of() {
+    let old = Cell::new().await;
+    old.run("parent", start()).await.unwrap();
+    let new = old.another().await;
+    new.work("parent", vec![child("child")]).await;
+    let closed = RecordChildClosed {
+        initiated_event_id: 5,
+        child_run_id: Uuid::from_u128(7),
+        first_run_id: Uuid::from_u128(7),
+        workflow_id: "child".into(),
+        workflow_type: "type".into(),
+        close_event: Bytes::new(),
+    };
+    let told = old.run("parent", closed).await;
+    assert!(matches!(told, Err(ShardError::NotOwner(_))), "the child would not tell again: {told:?}");
 }
 
 #[tokio::test(start_paused = true)]

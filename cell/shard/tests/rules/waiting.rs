@@ -1,12 +1,9 @@
 //! Tasks that wait for a worker stand in the store: their runs need not be in memory, and nothing is lost.
 
 use crate::fixture::*;
+use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use atoll_api::temporal::api::command::v1::command::Attributes;
-use atoll_api::temporal::api::command::v1::{
-    Command as WorkflowCommand, StartChildWorkflowExecutionCommandAttributes,
-};
-use atoll_api::temporal::api::common::v1::WorkflowType;
-use atoll_api::temporal::api::enums::v1::{CommandType, EventType};
+use atoll_api::temporal::api::enums::v1::EventType;
 use cell_engine::{EffectKind, EntityMessage};
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
@@ -25,19 +22,6 @@ fn hurried_activity(id: &str, seconds: i64) -> WorkflowCommand {
         attributes.schedule_to_start_timeout = Some(prost_types::Duration { seconds, nanos: 0 });
     }
     command
-}
-
-fn child(id: &str) -> WorkflowCommand {
-    let attributes = StartChildWorkflowExecutionCommandAttributes {
-        workflow_id: id.into(),
-        workflow_type: Some(WorkflowType { name: "type".into() }),
-        ..Default::default()
-    };
-    WorkflowCommand {
-        command_type: CommandType::StartChildWorkflowExecution as i32,
-        attributes: Some(Attributes::StartChildWorkflowExecutionCommandAttributes(attributes)),
-        ..Default::default()
-    }
 }
 
 #[tokio::test(start_paused = true)]
