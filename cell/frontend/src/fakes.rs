@@ -443,6 +443,10 @@ impl TaskQueues for FakeCell {
 
 #[async_trait]
 impl NamespaceWriter for FakeCell {
+    async fn create(&self, _: Arc<Namespace>) -> Result<bool, Status> {
+        self.called::<()>("create_namespace").map(|()| true)
+    }
+
     async fn write(&self, _: Arc<Namespace>) -> Result<(), Status> {
         self.called("write_namespace")
     }

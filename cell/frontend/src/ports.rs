@@ -323,7 +323,11 @@ pub trait Schedules: Send + Sync + 'static {
 /// control plane the cell's namespaces change through `CellAdmin` alone.
 #[async_trait]
 pub trait NamespaceWriter: Send + Sync + 'static {
-    /// Creates or replaces a namespace record; `version` rises by one with every change.
+    /// Creates a namespace; false where one of its name exists. Of several calls with one name, one creates it, also where
+    /// a caller leaves before it is answered.
+    async fn create(&self, namespace: Arc<Namespace>) -> Result<bool, Status>;
+
+    /// Replaces a namespace record; its generation rises by one with every change.
     async fn write(&self, namespace: Arc<Namespace>) -> Result<(), Status>;
 }
 

@@ -231,9 +231,10 @@ fn frontend(
         stop: parts.stop.clone(),
         ids: Arc::clone(&deps.ids),
     });
-    let writer = config
-        .manages_namespaces
-        .then(|| Arc::new(RecordWriter(Arc::clone(records))) as Arc<dyn NamespaceWriter>);
+    let writer = config.manages_namespaces.then(|| {
+        let (records, tasks) = (Arc::clone(records), parts.background.clone());
+        Arc::new(RecordWriter { records, tasks }) as Arc<dyn NamespaceWriter>
+    });
     let cluster = cluster(config, parts);
     let frontend = Arc::new(Frontend::new(Deps {
         ports: Ports {

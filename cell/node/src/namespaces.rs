@@ -86,12 +86,7 @@ impl CellRecords {
         {
             return Ok(PutOutcome::Stale(went));
         }
-        let record = MetadataRecord {
-            kind: NAMESPACE.into(),
-            id: namespace.id.to_string(),
-            version: generation,
-            data: namespace.spec.encode_to_vec().into(),
-        };
+        let record = record_of(&namespace);
         let outcome = self.store.put(&record).await?;
         match outcome {
             PutOutcome::Written => self.registry.put(Arc::new(namespace)),
@@ -108,6 +103,25 @@ impl CellRecords {
             }
         }
         Ok(outcome)
+    }
+
+    /// Creates a namespace unless one of its name stands; answers whether it did. What stands is in force, also where its
+    /// creator never heard of it.
+    pub(crate) async fn create_namespace(&self, spec: NamespaceSpec) -> Result<bool, StoreError> {
+        let namespace = namespace_of(spec)?;
+        let _one_at_a_time = self.changing.lock().await;
+        for record in self.store.list(NAMESPACE).await? {
+            let stored = stored_namespace(record)?;
+            if stored.name == namespace.name {
+                self.registry.put(Arc::new(stored));
+                return Ok(false);
+            }
+        }
+        let written = self.store.put(&record_of(&namespace)).await? == PutOutcome::Written;
+        if written {
+            self.registry.put(Arc::new(namespace));
+        }
+        Ok(written)
     }
 
     /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too late.
@@ -157,6 +171,15 @@ impl CellRecords {
             }
             PutOutcome::Stale(held) => Ok(held),
         }
+    }
+}
+
+fn record_of(namespace: &Namespace) -> MetadataRecord {
+    MetadataRecord {
+        kind: NAMESPACE.into(),
+        id: namespace.id.to_string(),
+        version: namespace.spec.generation,
+        data: namespace.spec.encode_to_vec().into(),
     }
 }
 

@@ -49,7 +49,9 @@ pub(crate) async fn call(
         ..NamespaceSpec::default()
     };
     let namespace = Arc::new(Namespace { id, name: request.namespace.into(), spec });
-    writer.write(Arc::clone(&namespace)).await?;
+    if !writer.create(Arc::clone(&namespace)).await? {
+        return Err(errors::namespace_exists(&namespace.name));
+    }
     frontend.namespaces.put(namespace);
     Ok(RegisterNamespaceResponse {})
 }

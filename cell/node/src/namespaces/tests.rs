@@ -9,9 +9,10 @@ use cell_frontend::auth::KeySet;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_frontend::ports::NamespaceWriter;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
-use cell_store::{MemoryStore, PutOutcome};
+use cell_store::{MemoryStore, PutOutcome, StoreError};
 use std::sync::Arc;
 use std::task::Poll;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 struct Cell {
@@ -28,6 +29,22 @@ impl Cell {
         let metadata = store.stores().metadata;
         let records = CellRecords::load(metadata, Arc::clone(&registry), Arc::clone(&keys)).await.unwrap();
         Self { store, registry, keys, records: Arc::new(records) }
+    }
+
+    fn writer(&self) -> RecordWriter {
+        RecordWriter { records: Arc::clone(&self.records), tasks: TaskTracker::new() }
+    }
+
+    /// Ids of the namespaces that stand in the store.
+    async fn stored(&self) -> Vec<String> {
+        let records = self.store.stores().metadata.list("namespace").await.unwrap();
+        records.into_iter().map(|record| record.id).collect()
+    }
+
+    async fn assert_first_stands_alone(&self) {
+        let first = Uuid::from_u128(1);
+        assert_eq!(self.stored().await, [first.to_string()]);
+        assert_eq!(self.registry.by_name("orders").expect("it is in force").id, first);
     }
 
     /// The next record is written, and its writer hears of it when the gate opens.
@@ -115,7 +132,7 @@ async fn a_namespace_whose_bringer_left_is_in_force_when_the_next_one_hears_of_i
 #[tokio::test]
 async fn of_two_changes_that_a_tenant_makes_at_once_one_is_refused() {
     let cell = Cell::new().await;
-    let writer = RecordWriter(Arc::clone(&cell.records));
+    let writer = cell.writer();
     let change = |days| {
         let spec = kept_for(days, 1);
         Arc::new(Namespace { id: ID, name: spec.name.as_str().into(), spec })
@@ -124,4 +141,52 @@ async fn of_two_changes_that_a_tenant_makes_at_once_one_is_refused() {
     assert_eq!(first, Ok(()));
     assert_eq!(second.unwrap_err().code, Code::Unavailable);
     assert_eq!(cell.retention_days(), Some(1), "what was refused is not in force");
+}
+
+/// A namespace of one name, with an id of its own.
+fn orders(id: u128) -> Arc<Namespace> {
+    let id = Uuid::from_u128(id);
+    let spec = NamespaceSpec { id: Bytes::copy_from_slice(id.as_bytes()), ..kept_for(1, 1) };
+    Arc::new(Namespace { id, name: spec.name.as_str().into(), spec })
+}
+
+#[tokio::test]
+async fn of_namespaces_of_one_name_that_are_created_at_once_one_stands() {
+    let cell = Cell::new().await;
+    let writer = cell.writer();
+    let creations = (1..=8).map(|id| writer.create(orders(id)));
+    let created = futures::future::join_all(creations).await;
+    assert_eq!(created.iter().filter(|created| **created == Ok(true)).count(), 1, "{created:?}");
+    assert_eq!(created.iter().filter(|created| **created == Ok(false)).count(), 7, "{created:?}");
+    let held = cell.registry.by_name("orders").expect("it is in force");
+    assert_eq!(cell.stored().await, [held.id.to_string()]);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_also_while_its_creator_has_left() {
+    for hold in [Fault::HoldBefore, Fault::HoldAfter] {
+        let cell = Cell::new().await;
+        let gate = Gate::new();
+        cell.store.script(Call::Put, hold(gate.clone()));
+        let first = cell.writer();
+        let left = tokio::spawn(async move { first.create(orders(1)).await });
+        gate.arrived().await;
+        left.abort();
+        let second = cell.writer();
+        let mut next = std::pin::pin!(second.create(orders(2)));
+        assert!(matches!(futures::poll!(&mut next), Poll::Pending), "the first is under way");
+        gate.open();
+        assert_eq!(next.await, Ok(false));
+        cell.assert_first_stands_alone().await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_taken_also_where_its_creator_does_not_know() {
+    let cell = Cell::new().await;
+    cell.store.script(Call::Put, Fault::After(StoreError::Unavailable("away".into())));
+    let writer = cell.writer();
+    assert_eq!(writer.create(orders(1)).await.unwrap_err().code, Code::Unavailable);
+    assert_eq!(writer.create(orders(2)).await, Ok(false));
+    cell.assert_first_stands_alone().await;
 }
