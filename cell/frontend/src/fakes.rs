@@ -91,7 +91,7 @@ impl FakeCell {
             workflow_tasks: Arc::clone(self) as _,
             activity_tasks: Arc::clone(self) as _,
             task_queues: Arc::clone(self) as _,
-            schedules: Some(Arc::clone(self) as _),
+            schedules: Arc::clone(self) as _,
             visibility: Arc::new(cell_visibility::MemoryVisibility::default()),
             namespace_writer: Some(Arc::clone(self) as _),
         };

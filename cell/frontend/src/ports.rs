@@ -342,8 +342,8 @@ pub struct Ports {
     pub activity_tasks: Arc<dyn ActivityTasks>,
     /// Task queues.
     pub task_queues: Arc<dyn TaskQueues>,
-    /// Schedules; none in a cell that does not have them, whose schedule RPCs are UNIMPLEMENTED.
-    pub schedules: Option<Arc<dyn Schedules>>,
+    /// Schedules.
+    pub schedules: Arc<dyn Schedules>,
     /// Lists and counts.
     pub visibility: Arc<dyn cell_visibility::VisibilityStore>,
     /// Present in a lone cell.

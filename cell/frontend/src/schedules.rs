@@ -1,10 +1,8 @@
 //! Schedules as lists show them: which filters may be asked, and what a record is to clients.
 
-use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
-use crate::ports::Schedules;
 use crate::schema;
-use atoll_api::call::{CallContext, Status};
+use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::Memo;
 use atoll_api::temporal::api::schedule::v1::{ScheduleListEntry, ScheduleListInfo};
 use atoll_internal_api::schedules::{DIVISION, LIST_INFO, PAUSED, WORKFLOW_ID_PREFIX, list_info};
@@ -17,17 +15,6 @@ use schedule_spec::shown;
 
 /// Search attributes of every record that say nothing of a schedule.
 const NOT_SHOWN: [&str; 3] = [PAUSED, "BinaryChecksums", "BuildIds"];
-
-impl Frontend {
-    /// The port of schedules; UNIMPLEMENTED in a cell without them.
-    pub(crate) fn schedules(&self, ctx: &CallContext) -> Result<&dyn Schedules, Status> {
-        let absent = || {
-            let (method, service) = (ctx.method(), ctx.service());
-            Status::unimplemented(format!("method {method} of {service} is not implemented"))
-        };
-        self.ports.schedules.as_deref().ok_or_else(absent)
-    }
-}
 
 /// The filter of a list: schedules that exist, and what the text says of them.
 pub(crate) fn compile(namespace: &Namespace, text: &str) -> Result<Predicate, Status> {

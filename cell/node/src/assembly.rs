@@ -245,10 +245,10 @@ fn frontend(
                 core: Arc::clone(&core),
                 clock: Arc::clone(&parts.clock),
             }),
-            schedules: Some(Arc::new(NodeSchedules {
+            schedules: Arc::new(NodeSchedules {
                 shards: Arc::clone(&parts.shards),
                 clock: Arc::clone(&parts.clock),
-            })),
+            }),
             visibility: Arc::clone(&deps.visibility),
             namespace_writer: writer,
         },

@@ -6,10 +6,9 @@ use prost::Message;
 /// Makes a schedule. What it is to do is held to the rules of starts.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     mut request: CreateScheduleRequest,
 ) -> Result<CreateScheduleResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.check_schedule_id(&request.schedule_id)?;
     frontend.check_required("RequestId", &request.request_id)?;
@@ -23,5 +22,5 @@ pub(crate) async fn call(
     let patch = request.initial_patch.as_ref().map_or(0, Message::encoded_len);
     frontend.check_blob_bytes(schedule.saturating_add(patch))?;
     frontend.check_memo(request.memo.as_ref())?;
-    schedules.create(&namespace, request).await
+    frontend.ports.schedules.create(&namespace, request).await
 }

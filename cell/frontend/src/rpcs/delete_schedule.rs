@@ -5,12 +5,11 @@ use atoll_api::temporal::api::workflowservice::v1::{DeleteScheduleRequest, Delet
 /// Ends a schedule; what it has started goes on.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     request: DeleteScheduleRequest,
 ) -> Result<DeleteScheduleResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.check_schedule_id(&request.schedule_id)?;
     frontend.check_length("Identity", &request.identity)?;
-    schedules.delete(&namespace, request).await
+    frontend.ports.schedules.delete(&namespace, request).await
 }

@@ -83,7 +83,7 @@ fn info(frontend: &Frontend, namespace: &Namespace) -> NamespaceInfo {
             memo_size_limit_error: bytes(config.memo_bytes),
             ..Limits::default()
         }),
-        supports_schedules: frontend.ports.schedules.is_some(),
+        supports_schedules: true,
     }
 }
 

@@ -6,13 +6,12 @@ use schedule_spec::shown;
 /// What a schedule is, has done and is about to do.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     request: DescribeScheduleRequest,
 ) -> Result<DescribeScheduleResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.check_schedule_id(&request.schedule_id)?;
-    let mut described = schedules.describe(&namespace, request).await?;
+    let mut described = frontend.ports.schedules.describe(&namespace, request).await?;
     if let Some(schedule) = &mut described.schedule {
         schedule.spec = schedule.spec.take().map(shown);
     }

@@ -18,7 +18,7 @@ pub(crate) async fn call(
         // Workers then say their build id, which events record; a poll for versioned tasks is refused.
         build_id_based_versioning: true,
         sdk_metadata: true,
-        supports_schedules: frontend.ports.schedules.is_some(),
+        supports_schedules: true,
         upsert_memo: features.upsert_memo,
         eager_workflow_start: features.eager_workflow_start,
         count_group_by_execution_status: features.count_group_by_execution_status,

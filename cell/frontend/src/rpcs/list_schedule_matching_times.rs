@@ -9,10 +9,9 @@ use atoll_api::temporal::api::workflowservice::v1::{
 /// The times that a schedule's spec names between two moments.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     request: ListScheduleMatchingTimesRequest,
 ) -> Result<ListScheduleMatchingTimesResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.check_schedule_id(&request.schedule_id)?;
     if request.start_time.is_none() || request.end_time.is_none() {
@@ -23,5 +22,5 @@ pub(crate) async fn call(
     }
     schedule::check_time("StartTime", request.start_time.as_ref())?;
     schedule::check_time("EndTime", request.end_time.as_ref())?;
-    schedules.list_matching_times(&namespace, request).await
+    frontend.ports.schedules.list_matching_times(&namespace, request).await
 }

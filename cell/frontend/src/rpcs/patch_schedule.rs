@@ -5,10 +5,9 @@ use atoll_api::temporal::api::workflowservice::v1::{PatchScheduleRequest, PatchS
 /// Changes something of a schedule, or makes it act now or for a time in the past.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     mut request: PatchScheduleRequest,
 ) -> Result<PatchScheduleResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.settle_request_id(&mut request.request_id)?;
     frontend.check_schedule_id(&request.schedule_id)?;
@@ -18,5 +17,5 @@ pub(crate) async fn call(
     };
     frontend.settle_patch(patch)?;
     frontend.check_blob(request.patch.as_ref())?;
-    schedules.patch(&namespace, request).await
+    frontend.ports.schedules.patch(&namespace, request).await
 }

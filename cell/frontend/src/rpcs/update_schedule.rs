@@ -5,10 +5,9 @@ use atoll_api::temporal::api::workflowservice::v1::{UpdateScheduleRequest, Updat
 /// Replaces what a schedule is.
 pub(crate) async fn call(
     frontend: &Frontend,
-    ctx: &CallContext,
+    _ctx: &CallContext,
     mut request: UpdateScheduleRequest,
 ) -> Result<UpdateScheduleResponse, Status> {
-    let schedules = frontend.schedules(ctx)?;
     let namespace = frontend.admit(&request.namespace)?;
     frontend.settle_request_id(&mut request.request_id)?;
     frontend.check_schedule_id(&request.schedule_id)?;
@@ -17,5 +16,5 @@ pub(crate) async fn call(
     let schedule = frontend.settle_schedule(&namespace, &mut request.schedule, attributes)?;
     frontend.check_blob_bytes(schedule)?;
     frontend.check_memo(request.memo.as_ref())?;
-    schedules.update(&namespace, request).await
+    frontend.ports.schedules.update(&namespace, request).await
 }

@@ -186,21 +186,3 @@ async fn sizes_are_accepted_at_their_limits_and_refused_beyond() {
     let many = create_with(calendars(200_000)).await;
     assert_eq!(many, refused("Invalid schedule spec: spec is too large"));
 }
-
-#[tokio::test]
-async fn a_cell_without_schedules_says_so() {
-    let frontend = FakeCell::new().frontend(|deps| deps.ports.schedules = None);
-    let refused =
-        invoke(&frontend, workflow_service::CREATE_SCHEDULE, &create(acting(start()))).await.unwrap_err();
-    assert_eq!(refused.code, Code::Unimplemented);
-    let list = wf::ListSchedulesRequest { namespace: "default".to_owned(), ..Default::default() };
-    let refused = invoke(&frontend, workflow_service::LIST_SCHEDULES, &list).await.unwrap_err();
-    assert_eq!(refused.code, Code::Unimplemented);
-    let able = async |frontend| {
-        let info =
-            invoke(frontend, workflow_service::GET_SYSTEM_INFO, &wf::GetSystemInfoRequest {}).await.unwrap();
-        info.capabilities.unwrap().supports_schedules
-    };
-    assert!(!able(&frontend).await);
-    assert!(able(&FakeCell::new().frontend(|_| {})).await);
-}
