@@ -4,6 +4,7 @@ mod back_off;
 mod create;
 mod delete;
 mod patch;
+mod request;
 mod take_answer;
 mod take_end;
 mod update;

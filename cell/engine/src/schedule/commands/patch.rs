@@ -30,14 +30,8 @@ impl Command for PatchSchedule {
     }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
-        let (schedule, state) = found!(view.open());
-        let mut draft = Draft::new(schedule, state, context);
-        draft.bill(ActionType::PatchSchedule);
-        if !draft.takes(&self.request_id) {
-            return Decision::unchanged(());
-        }
-        // What came due before is dealt with as the schedule was.
-        draft.walk();
+        let asked = Draft::of_request(view, context, &self.request_id, ActionType::PatchSchedule);
+        let Some(mut draft) = found!(asked) else { return Decision::unchanged(()) };
         draft.patch(&self.patch);
         draft.settle();
         draft.accept(())

@@ -9,8 +9,8 @@ use crate::family::{Singleton, SingletonView};
 use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::schedule::v1 as api;
+use atoll_internal_api::schedule::v1::Updated;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
-use atoll_internal_api::schedule::v1::{RequestSeen, Updated};
 use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::SpecError;
 
@@ -37,14 +37,8 @@ impl Command for UpdateSchedule {
     }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
-        let (schedule, state) = found!(view.open());
-        let mut draft = Draft::new(schedule, state, context);
-        draft.bill(ActionType::UpdateSchedule);
-        if !draft.takes(&self.request_id) {
-            return Decision::unchanged(());
-        }
-        // What came due before is dealt with as the schedule was.
-        draft.walk();
+        let asked = Draft::of_request(view, context, &self.request_id, ActionType::UpdateSchedule);
+        let Some(mut draft) = found!(asked) else { return Decision::unchanged(()) };
         if self.conflict_token != 0 && self.conflict_token != draft.state.progress.conflict_token {
             return Decision::unchanged(());
         }
@@ -58,17 +52,6 @@ impl Command for UpdateSchedule {
         }
         draft.settle();
         draft.accept(())
-    }
-}
-
-impl Draft {
-    /// Notes a request; false where it was taken before.
-    pub(super) fn takes(&mut self, request_id: &str) -> bool {
-        let seen = self.state.request_ids.iter().any(|seen| **seen == *request_id);
-        if !seen && !request_id.is_empty() {
-            self.change(Kind::RequestSeen(RequestSeen { request_id: request_id.to_owned() }));
-        }
-        !seen
     }
 }
 
