@@ -290,7 +290,7 @@ pub trait Schedules: Send + Sync + 'static {
         request: wf::DescribeScheduleRequest,
     ) -> Result<wf::DescribeScheduleResponse, Status>;
 
-    /// `UpdateSchedule`; the request id is set. A conflict token shorter than eight bytes stands for none.
+    /// `UpdateSchedule`; the request id is set, the memo is not. A conflict token shorter than eight bytes stands for none.
     async fn update(
         &self,
         namespace: &Namespace,

@@ -1,3 +1,4 @@
+use crate::errors;
 use crate::frontend::Frontend;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{UpdateScheduleRequest, UpdateScheduleResponse};
@@ -15,6 +16,9 @@ pub(crate) async fn call(
     let attributes = request.search_attributes.as_mut();
     let schedule = frontend.settle_schedule(&namespace, &mut request.schedule, attributes)?;
     frontend.check_blob_bytes(schedule)?;
-    frontend.check_memo(request.memo.as_ref())?;
+    // Also an empty one asks for something: that there be none.
+    if request.memo.is_some() {
+        return Err(errors::unsupported("memo"));
+    }
     frontend.ports.schedules.update(&namespace, request).await
 }

@@ -3,7 +3,7 @@
 use super::{acting, create, json, patch, specified, start, update};
 use crate::fakes::{FakeCell, invoke};
 use atoll_api::call::{Code, Status};
-use atoll_api::temporal::api::common::v1::{Priority, RetryPolicy, SearchAttributes, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Memo, Priority, RetryPolicy, SearchAttributes, WorkflowType};
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::schedule::v1::{
@@ -115,6 +115,18 @@ async fn schedules_that_make_no_sense_are_neither_made_nor_put_in_place() {
     let retried = create(acting(Start { retry_policy: Some(policy), ..start() }));
     let refused = invoke(&frontend, workflow_service::CREATE_SCHEDULE, &retried).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidArgument, "no start would have it");
+    assert!(cell.calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_update_that_is_to_change_the_memo_is_refused_by_the_name_of_the_field() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    for memo in [Memo { fields: [("m".to_owned(), json("1"))].into() }, Memo::default()] {
+        let request = wf::UpdateScheduleRequest { memo: Some(memo), ..update(acting(start())) };
+        let refused = invoke(&frontend, workflow_service::UPDATE_SCHEDULE, &request).await;
+        assert_eq!(refused, Err(Status::unimplemented("memo is not supported")));
+    }
     assert!(cell.calls.lock().unwrap().is_empty());
 }
 
