@@ -28,11 +28,13 @@ pub enum Owner {
     HistoryReads,
     /// What a store in memory holds: counted against starts alone.
     MemoryEngine,
+    /// What a visibility store in memory holds: the same.
+    MemoryVisibility,
 }
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
@@ -41,6 +43,7 @@ impl Owner {
         Self::Backlogs,
         Self::HistoryReads,
         Self::MemoryEngine,
+        Self::MemoryVisibility,
     ];
 
     /// Its name in metrics.
@@ -54,12 +57,13 @@ impl Owner {
             Self::Backlogs => "backlogs",
             Self::HistoryReads => "history_reads",
             Self::MemoryEngine => "memory_engine",
+            Self::MemoryVisibility => "memory_visibility",
         }
     }
 
     /// Whether its bytes count against the budget as a whole.
     const fn drains(self) -> bool {
-        !matches!(self, Self::MemoryEngine)
+        !matches!(self, Self::MemoryEngine | Self::MemoryVisibility)
     }
 }
 
@@ -105,7 +109,7 @@ impl Budget {
         self.limit
     }
 
-    /// Bytes that are held, but for those of a store in memory.
+    /// Bytes that are held, but for those of stores in memory.
     pub fn used(&self) -> usize {
         self.used.load(Relaxed)
     }
@@ -204,8 +208,9 @@ impl Budget {
 
     /// Whether a client may add something that stays.
     pub fn has_room_for_starts(&self) -> bool {
-        let engine = self.of(Owner::MemoryEngine);
-        self.used().saturating_add(engine) < self.clients_limit()
+        let stores: usize =
+            Owner::ALL.into_iter().filter(|owner| !owner.drains()).map(|it| self.of(it)).sum();
+        self.used().saturating_add(stores) < self.clients_limit()
     }
 
     /// Whether work that runs may go on adding to what is held.
@@ -265,12 +270,13 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn clients_leave_an_eighth_and_a_store_in_memory_stands_in_the_way_of_starts_alone() {
+    fn clients_leave_an_eighth_and_stores_in_memory_stand_in_the_way_of_starts_alone() {
         let budget = Budget::new(800);
         budget.add(Owner::Residents, 600);
-        budget.set(Owner::MemoryEngine, 99);
+        budget.set(Owner::MemoryEngine, 60);
+        budget.set(Owner::MemoryVisibility, 39);
         assert!(budget.has_room_for_clients() && budget.has_room_for_starts());
-        budget.set(Owner::MemoryEngine, 100);
+        budget.set(Owner::MemoryVisibility, 40);
         assert!(budget.has_room_for_clients() && !budget.has_room_for_starts());
         budget.add(Owner::Batches, 100);
         assert!(!budget.has_room_for_clients() && budget.has_room());

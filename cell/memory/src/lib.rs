@@ -15,7 +15,7 @@
 //! - What frees memory never asks for it: the loop that lets go takes a shard's lock, the lock of its checkpoints and the
 //!   store, none of which is held by anybody who waits for the budget. Nobody waits for the budget at all: there is room, or
 //!   the call is refused. So a full budget drains as long as the store takes writes.
-//! - What a store in memory holds is shown here and is counted against starts alone: nothing but deletion frees it, and
+//! - What stores in memory hold is shown here and is counted against starts alone: nothing but deletion frees it, and
 //!   reads have to go on.
 //!
 //! # To add an owner

@@ -128,6 +128,8 @@ async fn open(
     let matching = Matching::new(MatchingConfig { backlog_bytes, ..Default::default() });
     let backlogs = Arc::downgrade(&matching);
     memory.watch(Owner::Backlogs, move || backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes()));
+    let lists = Arc::clone(&deps.visibility);
+    memory.watch(Owner::MemoryVisibility, move || lists.memory_bytes());
     let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
     let effects =
         Effects::new(Arc::clone(&matching), Arc::clone(&clock), config.dynamic.schedule_starts_per_second);

@@ -1,6 +1,14 @@
 //! The memory engine: for tests, simulation and the server without a file.
 
-use std::{cmp::Reverse, collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
@@ -21,12 +29,33 @@ fn place(token: &PageToken) -> Place {
     (Reverse(token.close_order()), Reverse(token.start_time), token.id.clone())
 }
 
+/// What a shared value takes beside itself.
+const SHARED: usize = 2 * size_of::<usize>();
+
+/// What a record takes beside its name in the index.
+fn weight(record: &VisibilityRecord) -> usize {
+    let place = filled(size_of::<(Place, Arc<VisibilityRecord>)>());
+    place + SHARED + size_of::<VisibilityRecord>() + record.held_bytes()
+}
+
+/// What an entry takes in nodes that are two thirds full.
+const fn filled(entry: usize) -> usize {
+    entry * 3 / 2
+}
+
+/// What the nodes of an index take.
+fn nodes<K, V>(index: &BTreeMap<K, V>) -> usize {
+    index.len() * filled(size_of::<(K, V)>())
+}
+
 #[derive(Default)]
 struct Namespace {
     in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
     by_id: BTreeMap<RecordId, Place>,
     /// Position and time of each deletion.
     tombstones: BTreeMap<RecordId, (u64, i64)>,
+    /// Bytes of memory of all that beside the nodes of the indexes by id, by and large.
+    bytes: usize,
 }
 
 impl Namespace {
@@ -34,13 +63,18 @@ impl Namespace {
         self.by_id.get(id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
     }
 
+    fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes + nodes(&self.by_id) + nodes(&self.tombstones)
+    }
+
     fn is_empty(&self) -> bool {
         self.by_id.is_empty() && self.tombstones.is_empty()
     }
 
     fn remove(&mut self, id: &RecordId) {
-        if let Some(place) = self.by_id.remove(id) {
-            self.in_order.remove(&place);
+        let place = self.by_id.remove(id);
+        if let Some(record) = place.and_then(|place| self.in_order.remove(&place)) {
+            self.bytes -= weight(&record);
         }
     }
 
@@ -51,9 +85,36 @@ impl Namespace {
             return;
         }
         self.remove(&record.id);
+        self.bytes += weight(record);
         let place = place(&PageToken::of(record));
         self.by_id.insert(record.id.clone(), place.clone());
         self.in_order.insert(place, Arc::new(record.clone()));
+    }
+
+    fn delete(&mut self, id: &RecordId, position: u64, at_ms: i64) {
+        if self.stored(id).is_some_and(|stored| stored.position <= position) {
+            self.remove(id);
+        }
+        if let Some(tombstone) = self.tombstones.get_mut(id) {
+            *tombstone = (tombstone.0.max(position), tombstone.1.max(at_ms));
+        } else {
+            self.bytes += id.held_bytes();
+            self.tombstones.insert(id.clone(), (position, at_ms));
+        }
+    }
+
+    /// Ends up to `limit` tombstones of deletions before this moment; answers how many.
+    fn end_tombstones(&mut self, before_ms: i64, limit: usize) -> usize {
+        let (mut ended, bytes) = (0, &mut self.bytes);
+        self.tombstones.retain(|id, (_, at_ms)| {
+            let ends = *at_ms < before_ms && ended < limit;
+            if ends {
+                ended += 1;
+                *bytes -= id.held_bytes();
+            }
+            !ends
+        });
+        ended
     }
 }
 
@@ -62,6 +123,8 @@ impl Namespace {
 #[derive(Default)]
 pub struct MemoryVisibility {
     namespaces: RwLock<BTreeMap<Uuid, Namespace>>,
+    /// Bytes of memory of all namespaces, as of the last write.
+    bytes: AtomicUsize,
 }
 
 impl MemoryVisibility {
@@ -69,56 +132,58 @@ impl MemoryVisibility {
     pub fn new() -> Self {
         Self::default()
     }
+
+    fn write<R>(&self, write: impl FnOnce(&mut BTreeMap<Uuid, Namespace>) -> R) -> R {
+        let mut namespaces = self.namespaces.write();
+        let answer = write(&mut namespaces);
+        self.bytes.store(namespaces.values().map(Namespace::held_bytes).sum(), Relaxed);
+        answer
+    }
 }
 
 #[async_trait]
 impl VisibilityStore for MemoryVisibility {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
-        let mut namespaces = self.namespaces.write();
-        for record in records {
-            namespaces.entry(record.namespace_id).or_default().upsert(record);
-        }
+        self.write(|namespaces| {
+            for record in records {
+                namespaces.entry(record.namespace_id).or_default().upsert(record);
+            }
+        });
         Ok(())
     }
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
-        let mut namespaces = self.namespaces.write();
-        for Deletion { key, position, at_ms } in deletions {
-            let namespace = namespaces.entry(key.namespace_id).or_default();
-            if namespace.stored(&key.id).is_some_and(|stored| stored.position <= *position) {
-                namespace.remove(&key.id);
+        self.write(|namespaces| {
+            for Deletion { key, position, at_ms } in deletions {
+                namespaces.entry(key.namespace_id).or_default().delete(&key.id, *position, *at_ms);
             }
-            let tombstone = namespace.tombstones.entry(key.id.clone()).or_insert((*position, *at_ms));
-            *tombstone = (tombstone.0.max(*position), tombstone.1.max(*at_ms));
-        }
+        });
         Ok(())
     }
 
     async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError> {
-        let mut namespaces = self.namespaces.write();
-        let mut ended = 0;
-        for namespace in namespaces.values_mut() {
-            namespace.tombstones.retain(|_, (_, at_ms)| {
-                let ends = *at_ms < before_ms && ended < limit;
-                ended += usize::from(ends);
-                !ends
-            });
-        }
-        namespaces.retain(|_, namespace| !namespace.is_empty());
-        Ok(ended)
+        Ok(self.write(|namespaces| {
+            let mut ended = 0;
+            for namespace in namespaces.values_mut() {
+                ended += namespace.end_tombstones(before_ms, limit - ended);
+            }
+            namespaces.retain(|_, namespace| !namespace.is_empty());
+            ended
+        }))
     }
 
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
-        let mut namespaces = self.namespaces.write();
-        let Some(namespace) = namespaces.get_mut(&namespace_id) else { return Ok(0) };
-        let ids: Vec<RecordId> = namespace.by_id.keys().take(limit).cloned().collect();
-        for id in &ids {
-            namespace.remove(id);
-        }
-        if namespace.is_empty() {
-            namespaces.remove(&namespace_id);
-        }
-        Ok(ids.len())
+        Ok(self.write(|namespaces| {
+            let Some(namespace) = namespaces.get_mut(&namespace_id) else { return 0 };
+            let ids: Vec<RecordId> = namespace.by_id.keys().take(limit).cloned().collect();
+            for id in &ids {
+                namespace.remove(id);
+            }
+            if namespace.is_empty() {
+                namespaces.remove(&namespace_id);
+            }
+            ids.len()
+        }))
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {
@@ -159,6 +224,10 @@ impl VisibilityStore for MemoryVisibility {
             .map(|(value, count)| CountGroup { value: value.map(Value::Keyword), count })
             .collect();
         Ok(Count { total, groups })
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
     }
 }
 

@@ -49,6 +49,14 @@ impl RecordId {
         }
     }
 
+    /// Bytes of memory that it takes beside itself.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Run(_) => 0,
+            Self::Singleton { id, .. } => id.len(),
+        }
+    }
+
     /// Reads the text of an id; none where it is of no id.
     pub fn parse(text: &str) -> Option<Self> {
         let Some(rest) = text.strip_prefix(SINGLETON_MARK) else {
@@ -128,6 +136,18 @@ pub struct VisibilityRecord {
 }
 
 impl VisibilityRecord {
+    /// Bytes of memory that it takes beside itself, by and large.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let texts = [&self.workflow_id, &self.workflow_type, &self.task_queue];
+        let others = [&self.parent, &self.root].into_iter().flatten().map(|of| &of.workflow_id);
+        let texts = texts.into_iter().chain(others).chain(&self.division).map(String::len);
+        // Nodes of a map are two thirds full.
+        let place = size_of::<(String, Value)>() * 3 / 2;
+        let attributes = self.search_attributes.iter();
+        let attributes = attributes.map(|(name, value)| place + name.len() + value.held_bytes());
+        self.id.held_bytes() + self.memo.len() + texts.chain(attributes).sum::<usize>()
+    }
+
     /// What names the record.
     pub fn key(&self) -> RecordKey {
         RecordKey { namespace_id: self.namespace_id, id: self.id.clone() }

@@ -76,6 +76,15 @@ pub enum Value {
 }
 
 impl Value {
+    /// Bytes of memory that it takes beside itself.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Keyword(text) => text.len(),
+            Self::Int(_) | Self::Double(_) | Self::Bool(_) | Self::Datetime(_) => 0,
+            Self::KeywordList(words) => words.iter().map(|word| size_of::<String>() + word.len()).sum(),
+        }
+    }
+
     /// The type whose attributes hold this value.
     pub fn value_type(&self) -> AttributeType {
         match self {

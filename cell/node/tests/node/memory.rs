@@ -6,7 +6,14 @@ use atoll_api::temporal::api::common::v1::{Payload, Payloads};
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
 use atoll_api::temporal::api::errordetails::v1::ResourceExhaustedFailure;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use bytes::Bytes;
+use cell_store::MemoryStore;
+use cell_visibility::{
+    Attributes, ExecutionStatus, MemoryVisibility, RecordId, VisibilityRecord, VisibilityStore,
+};
+use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 const BUDGET: usize = 8 << 20;
 const INPUT: usize = 512 << 10;
@@ -99,5 +106,50 @@ async fn a_cell_in_memory_that_is_full_refuses_starts_and_goes_on() {
         insist(async || cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion.clone()).await).await;
     }
     assert_eq!(cell.site.log.lines(), Vec::<String>::new());
+    cell.stop().await;
+}
+
+/// A run with a memo of so many bytes, in a namespace that the cell does not serve.
+fn remembered(memo_bytes: usize) -> VisibilityRecord {
+    VisibilityRecord {
+        namespace_id: Uuid::from_u128(1),
+        workflow_id: "elsewhere".to_owned(),
+        id: RecordId::Run(Uuid::from_u128(2)),
+        workflow_type: "Type".to_owned(),
+        task_queue: "queue".to_owned(),
+        start_time: 0,
+        execution_time: 0,
+        close_time: None,
+        status: ExecutionStatus::Running,
+        history_length: None,
+        history_size_bytes: None,
+        state_transition_count: None,
+        execution_duration: None,
+        parent: None,
+        root: None,
+        division: None,
+        memo: Bytes::from(vec![0; memo_bytes]),
+        search_attributes: Attributes::new(),
+        position: 1,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lists_in_memory_hold_stands_in_the_way_of_starts() {
+    let lists = Arc::new(MemoryVisibility::new());
+    let cell = small(Engine::Memory(MemoryStore::new(), Arc::clone(&lists))).await;
+    Driver::new(&cell, "before").start().await;
+    let record = remembered(BUDGET);
+    lists.upsert(std::slice::from_ref(&record)).await.unwrap();
+    let mut taken = 0;
+    Cell::until("a start is refused", async || {
+        let start = Driver::new(&cell, &format!("w{taken}")).start_request();
+        taken += 1;
+        cell.call(rpc::START_WORKFLOW_EXECUTION, start).await.err().filter(is_about_memory)
+    })
+    .await;
+    lists.delete_namespace(record.namespace_id, 1).await.unwrap();
+    let start = Driver::new(&cell, "after").start_request();
+    insist(async || cell.call(rpc::START_WORKFLOW_EXECUTION, start.clone()).await).await;
     cell.stop().await;
 }
