@@ -1,19 +1,13 @@
 //! A database whose log is damaged is not started on, and stays as it is: what is left of it may still be rescued.
 
 use std::path::Path;
-use std::time::Duration;
 
-use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowType};
-use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_internal_api::log::v1::{LogBatch, Record};
-use atoll_rpc::{CallOptions, RawClient};
 use prost::Message;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use crate::refused::refused_but_for;
-use crate::run::atoll;
 use crate::running::{CELL, Running};
 
 /// Lives of the cell, each of which leaves a row in the log of every shard.
@@ -86,23 +80,6 @@ fn killed_cell() -> tempfile::TempDir {
     folder
 }
 
-/// Starts a workflow whose input is too large for a log row.
-async fn start_large(address: &str) {
-    let payload = Payload { data: vec![7; 100_000].into(), ..Payload::default() };
-    let request = wf::StartWorkflowExecutionRequest {
-        namespace: "default".to_owned(),
-        workflow_id: "large".to_owned(),
-        workflow_type: Some(WorkflowType { name: "Large".to_owned() }),
-        task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
-        input: Some(Payloads { payloads: vec![payload] }),
-        request_id: "1".to_owned(),
-        ..Default::default()
-    };
-    let client = RawClient::new(address).unwrap();
-    let options = CallOptions::timeout(Duration::from_secs(30));
-    client.call(workflow_service::START_WORKFLOW_EXECUTION, &request, options).await.unwrap();
-}
-
 fn copy(from: &Path, to: &Path, names: &[(&str, &str)]) {
     for (name, new_name) in names {
         std::fs::copy(from.join(name), to.join(new_name)).unwrap();
@@ -152,27 +129,6 @@ async fn in_a_write_ahead_log_that_a_crash_left() {
         copy(running.path(), folder.path(), &files);
         into_cloud(folder.path(), &[("cell.db", "cell-b.db"), ("cell.db-wal", "cell-b.db-wal")]);
         all_refused(folder.path(), kind.message);
-    }
-}
-
-#[tokio::test]
-async fn in_events_that_stand_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let cell = Running::start(folder.path(), &[&CELL[..], &["--namespace", "default"]].concat());
-    start_large(cell.address()).await;
-    cell.kill();
-    let mut database = connect(&folder.path().join("cell.db")).await;
-    let row = sqlx::query("SELECT events FROM history").fetch_one(&mut database).await.unwrap();
-    let mut events: Vec<u8> = row.get(0);
-    events[50_000] ^= 1;
-    let damage = sqlx::query("UPDATE history SET events = ?").bind(events);
-    assert_eq!(damage.execute(&mut database).await.unwrap().rows_affected(), 1);
-    database.close().await.unwrap();
-    into_cloud(folder.path(), &[("cell.db", "cell-b.db")]);
-    all_refused(folder.path(), "shard ");
-    let outcome = atoll(folder.path(), &CELL);
-    for part in ["events 1 to 2 of run", "of workflow large", "beside the log, have checksum"] {
-        assert!(outcome.err.contains(part), "{part:?} is not in {outcome:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use atoll_api::call::{Code, Method, Status};
-use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_rpc::{CallOptions, RawClient};
@@ -46,11 +46,17 @@ async fn call<Q: Message, A: Message + Default>(
 }
 
 async fn begin(cell: &Running, workflow_id: &str) {
+    begin_with(cell, workflow_id, 0).await;
+}
+
+async fn begin_with(cell: &Running, workflow_id: &str, input_bytes: usize) {
+    let payload = Payload { data: vec![7; input_bytes].into(), ..Payload::default() };
     let request = wf::StartWorkflowExecutionRequest {
         namespace: "default".to_owned(),
         workflow_id: workflow_id.to_owned(),
         workflow_type: Some(WorkflowType { name: "Order".to_owned() }),
         task_queue: Some(TaskQueue { name: "q".to_owned(), ..TaskQueue::default() }),
+        input: Some(Payloads { payloads: vec![payload] }),
         request_id: "1".to_owned(),
         ..Default::default()
     };
@@ -130,6 +136,28 @@ async fn what_a_cell_keeps_aside_is_listed_shown_tried_again_and_deleted() {
     assert_eq!(json(folder.path(), &["list"])["count"], 0);
     assert_eq!(described(&cell, "bad").await, Some(Code::NotFound));
     begin(&cell, "bad").await;
+    cell.stop();
+}
+
+#[tokio::test]
+async fn a_run_whose_events_beside_the_log_are_damaged_is_kept_aside_and_the_cell_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    configure(folder.path());
+    let cell = start(folder.path());
+    begin_with(&cell, "bad", 100_000).await;
+    begin(&cell, "good").await;
+    cell.kill();
+    let mut database =
+        SqliteConnectOptions::new().filename(folder.path().join("cell.db")).connect().await.unwrap();
+    let damage = "UPDATE history SET events = X'00'";
+    assert_eq!(sqlx::query(damage).execute(&mut database).await.unwrap().rows_affected(), 1);
+    sqlx::Connection::close(database).await.unwrap();
+    let cell = start(folder.path());
+    assert_eq!(described(&cell, "bad").await, Some(Code::Internal));
+    assert_eq!(described(&cell, "good").await, None);
+    let all = json(folder.path(), &["list"]);
+    assert_eq!((all["count"].as_u64(), all["entities"][0]["id"].as_str()), (Some(1), Some("bad")));
+    assert!(all["entities"][0]["why"].as_str().unwrap().contains("beside the log, are 1 bytes"), "{all}");
     cell.stop();
 }
 

@@ -15,19 +15,8 @@ use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry, UsageEntry};
 use bytes::Bytes;
 use cell_engine::{EffectDelta, Time, Transition, VisibilityFacts};
 use cell_store::{HistorySegment, Position};
+use prost::DecodeError;
 use std::sync::Arc;
-use thiserror::Error;
-
-/// A logged record cannot be applied again. A hard stop, like a row that cannot be used.
-#[derive(Debug, Error)]
-pub(crate) enum ReplayError {
-    /// A transition is not what was written.
-    #[error(transparent)]
-    Decode(#[from] prost::DecodeError),
-    /// Events stand beside the log and were not put in place.
-    #[error("the events that it refers to were not read")]
-    EventsNotRead,
-}
 
 /// What applying one transition left behind, besides the changed entity.
 pub(crate) struct Applied {
@@ -123,8 +112,9 @@ impl ShardState {
     }
 
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
-    /// the others are in the record, wherever they stand in the store.
-    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), ReplayError> {
+    /// the others are in the record, wherever they stand in the store. An error is a hard stop, like a row that cannot be
+    /// used: a transition is not what was written.
+    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), DecodeError> {
         self.time.replayed(Time(record.at_ns));
         self.log.applied += 1;
         self.note_fact(record);
@@ -132,11 +122,8 @@ impl ShardState {
             if proto.entity.as_ref().and_then(key_of).is_some_and(|key| self.includes(&key, position)) {
                 continue;
             }
-            if proto.events_ref.is_some() && proto.events.is_empty() {
-                return Err(ReplayError::EventsNotRead);
-            }
             let transition = Transition::from_proto(proto)?;
-            match self.apply_transition(&transition, &proto.events, Place::of(proto)) {
+            match self.apply_logged(proto, &transition) {
                 Ok(done) => self.settle(done, position, self.log.applied),
                 Err(why) => self.quarantine(&transition.entity, Some(position.seq), &why),
             }
@@ -144,6 +131,18 @@ impl ShardState {
         let log = &mut self.log;
         collect_facts(record, position, &mut log.entry_index, &mut log.open.facts);
         Ok(())
+    }
+
+    /// Applies a transition as it was logged; an error leaves its entity unfit for use.
+    pub(crate) fn apply_logged(
+        &mut self,
+        logged: &log::Transition,
+        transition: &Transition,
+    ) -> Result<Applied, String> {
+        if side_rows::lacks_events(logged) {
+            return Err("its events, which stood beside the log, could not be used".to_owned());
+        }
+        self.apply_transition(transition, &logged.events, Place::of(logged))
     }
 
     fn note_fact(&mut self, record: &Record) {
@@ -156,7 +155,7 @@ impl ShardState {
         }
     }
 
-    pub(crate) fn apply_transition(
+    fn apply_transition(
         &mut self,
         transition: &Transition,
         events: &Bytes,

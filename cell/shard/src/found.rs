@@ -2,14 +2,13 @@
 
 use crate::log_row;
 use crate::names::deleted_keys;
-use crate::side_rows::SideRow;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};
 use cell_engine::{Registry, Time, Transition};
-use cell_store::{Acquired, HistorySegment, Inspector, Position, ShardId, StoreError};
+use cell_store::{Acquired, Inspector, StoreError};
 use prost::Message;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// A shard as it was found, decoded.
 pub(crate) struct Found {
@@ -36,41 +35,25 @@ impl Found {
 }
 
 /// Refuses what recovery would refuse of a shard's log, before anything is changed: a row that is damaged, missing, of a
-/// newer format, or of a kind that this code does not know, and side rows that are not what the log says. `Corrupt` names
-/// shard and place.
+/// newer format, or of a kind that this code does not know. `Corrupt` names shard and place.
 ///
-/// Snapshots are not looked at: they are read, and refused, when they are needed.
+/// Snapshots and side rows are not looked at: where one is damaged, its entity alone is kept aside when it is needed.
 #[derive(Default)]
 pub struct LogInspector {
     kinds: Registry,
-    /// Side rows of the last shard that were asked for and not shown, in order.
-    asked: VecDeque<SideRow>,
 }
 
 impl Inspector for LogInspector {
-    fn shard(&mut self, found: Acquired) -> Result<Vec<(ShardId, EntityKey, i64)>, StoreError> {
+    fn shard(&mut self, found: Acquired) -> Result<(), StoreError> {
         let Found { acquired, tail, .. } = Found::read(found, &self.kinds)?;
-        let deleted = deleted_in(&tail);
-        self.asked.clear();
         for (seq, batch) in &tail {
-            for (index, record) in (0..).zip(&batch.records) {
-                for logged in &record.transitions {
-                    Transition::from_proto(logged).map_err(|error| {
-                        StoreError::Corrupt(format!("shard {} row {seq}: {error}", acquired.shard))
-                    })?;
-                    let side_row = SideRow::of(acquired.shard, Position { seq: *seq, index }, logged);
-                    self.asked.extend(side_row.filter(|side_row| !deleted.contains(&side_row.key)));
-                }
+            for logged in batch.records.iter().flat_map(|record| &record.transitions) {
+                Transition::from_proto(logged).map_err(|error| {
+                    StoreError::Corrupt(format!("shard {} row {seq}: {error}", acquired.shard))
+                })?;
             }
         }
-        Ok(self.asked.iter().map(SideRow::name).collect())
-    }
-
-    fn segment(&mut self, found: Option<HistorySegment>) -> Result<(), StoreError> {
-        match self.asked.pop_front() {
-            Some(side_row) => side_row.events(found).map(drop),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

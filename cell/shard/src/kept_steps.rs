@@ -6,7 +6,6 @@
 //! its next checkpoint writes a whole snapshot and removes the chunks.
 
 use crate::error::ShardError;
-use crate::history_tail::Place;
 use crate::log_row;
 use crate::names::{deleted_keys, key_of};
 use crate::runtime::ShardRuntime;
@@ -143,7 +142,8 @@ impl ShardRuntime {
         Ok(slice)
     }
 
-    /// Puts events that stand beside the log into the steps that refer to them.
+    /// Puts events that stand beside the log into the steps that refer to them, but for those that cannot be used: such a
+    /// step is never applied.
     async fn bring_events(
         &self,
         shard: &Shard,
@@ -156,7 +156,10 @@ impl ShardRuntime {
             let Some(side_row) = SideRow::of(shard.id, at, transition) else { continue };
             debug_assert_eq!(side_row.key, *key);
             let segment = self.store.segments(&[side_row.name()]).await?.into_iter().next().flatten();
-            transition.events = side_row.events(segment)?;
+            match side_row.events(segment.as_ref()) {
+                Ok(events) => transition.events = events,
+                Err(why) => tracing::error!(shard = shard.id.0, ?key, why, "step kept without its events"),
+            }
         }
         Ok(())
     }
@@ -173,11 +176,8 @@ impl ShardState {
         for step in steps {
             let at = position(&step);
             let Some(logged) = step.transition else { continue };
-            let applied =
-                Transition::from_proto(&logged).map_err(|error| error.to_string()).and_then(|transition| {
-                    self.apply_transition(&transition, &logged.events, Place::of(&logged))
-                });
-            match applied {
+            let decoded = Transition::from_proto(&logged).map_err(|error| error.to_string());
+            match decoded.and_then(|transition| self.apply_logged(&logged, &transition)) {
                 Ok(done) => self.settle(done, at, self.log.applied),
                 Err(why) => {
                     self.quarantine(key, None, &why);

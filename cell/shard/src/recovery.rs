@@ -181,7 +181,7 @@ impl ShardRuntime {
         self.load_for_replay(&mut state, &tail, &deleted).await?;
         let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
         state.table.deleted = deleted.into_iter().map(gone).collect();
-        let segments = self.read_side_rows(&state, &mut tail).await?;
+        let segments = self.read_side_rows(&mut state, &mut tail).await?;
         replay(&mut state, &acquired, &tail)?;
         let now = state.advance(self.wall.look());
         if acquired.last_seq > 0 {

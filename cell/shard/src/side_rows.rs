@@ -2,7 +2,7 @@
 //!
 //! The segment is written in the append that holds the log row, and the row refers to it by run, first and last event
 //! id, length and checksum. In memory nothing differs: the bytes are at hand until a checkpoint has passed them.
-//! Recovery reads the segments back before it replays.
+//! Recovery reads the segments back before it replays. A run of which one is missing or damaged is kept aside.
 
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
@@ -69,41 +69,46 @@ impl SideRow {
         (self.shard, self.key.clone(), self.reference.first_event_id)
     }
 
-    /// The events of a segment. `Corrupt` where it is missing, or is not what was referred to: that is as bad as a damaged
-    /// log row.
-    pub(crate) fn events(&self, segment: Option<HistorySegment>) -> Result<Bytes, StoreError> {
+    /// The events of a segment, or what is wrong with them: it is missing, or is not what was referred to.
+    pub(crate) fn events(&self, segment: Option<&HistorySegment>) -> Result<Bytes, String> {
+        let EventsRef { first_event_id, last_event_id, .. } = self.reference;
         verified(&self.reference, segment).map_err(|why| {
-            StoreError::Corrupt(format!(
-                "shard {} record {:?}: events {} to {} of run {} of workflow {} in namespace {}, which stand beside the log, {why}",
-                self.shard,
-                self.position,
-                self.reference.first_event_id,
-                self.reference.last_event_id,
-                self.key.run_id,
-                self.key.id,
-                self.key.namespace_id,
-            ))
+            format!("its events {first_event_id} to {last_event_id}, which stand beside the log, {why}")
         })
     }
 }
 
+/// Whether a logged transition's events stand elsewhere and were not put in place: they could not be used.
+pub(crate) fn lacks_events(logged: &log::Transition) -> bool {
+    logged.events_ref.is_some() && logged.events.is_empty()
+}
+
 impl ShardRuntime {
     /// Reads the events that the tail refers to and that replay will apply, puts them where it looks for them, and answers
-    /// the segments that they stand in.
+    /// the segments that they stand in. Runs of which they cannot be used are kept aside.
     pub(crate) async fn read_side_rows(
         &self,
-        state: &ShardState,
+        state: &mut ShardState,
         tail: &mut [(u64, LogBatch)],
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        let mut read = Vec::new();
+        let (mut read, mut damaged) = (Vec::new(), Vec::new());
         let mut referring = referring(state, tail);
         for part in referring.chunks_mut(SEGMENTS_READ) {
             let names: Vec<_> = part.iter().map(|(side_row, _)| side_row.name()).collect();
             let segments = self.store.segments(&names).await?;
             for ((side_row, events), segment) in part.iter_mut().zip(segments) {
-                read.extend(segment.clone());
-                **events = side_row.events(segment)?;
+                match side_row.events(segment.as_ref()) {
+                    Ok(found) => {
+                        **events = found;
+                        read.extend(segment);
+                    }
+                    Err(why) => damaged.push((side_row.key.clone(), side_row.position.seq, why)),
+                }
             }
+        }
+        for (key, seq, why) in damaged {
+            tracing::error!(shard = state.id.0, ?key, seq, why, "side row cannot be used: run quarantined");
+            state.quarantine(&key, Some(seq), &why);
         }
         Ok(read)
     }
@@ -127,7 +132,7 @@ fn referring<'a>(state: &ShardState, tail: &'a mut [(u64, LogBatch)]) -> Vec<(Si
 }
 
 /// The events of a segment, if they are those that were referred to.
-fn verified(reference: &EventsRef, segment: Option<HistorySegment>) -> Result<Bytes, String> {
+fn verified(reference: &EventsRef, segment: Option<&HistorySegment>) -> Result<Bytes, String> {
     let segment = segment.ok_or("are missing")?;
     if segment.last_event_id != reference.last_event_id {
         return Err(format!("end with event {}", segment.last_event_id));
@@ -139,7 +144,7 @@ fn verified(reference: &EventsRef, segment: Option<HistorySegment>) -> Result<By
     if found != reference.crc32c {
         return Err(format!("have checksum {found:08x}, expected {:08x}", reference.crc32c));
     }
-    Ok(segment.events)
+    Ok(segment.events.clone())
 }
 
 #[cfg(test)]
@@ -158,7 +163,7 @@ mod tests {
         };
         let key = EntityKey::run(Uuid::nil(), "w", Uuid::nil());
         let good = HistorySegment { key, first_event_id: 3, last_event_id: 5, events };
-        assert_eq!(verified(&reference, Some(good.clone())), Ok(good.events.clone()));
+        assert_eq!(verified(&reference, Some(&good)), Ok(good.events.clone()));
         assert_eq!(verified(&reference, None).unwrap_err(), "are missing");
         for bad in [
             HistorySegment { last_event_id: 4, ..good.clone() },
@@ -166,7 +171,7 @@ mod tests {
             HistorySegment { events: Bytes::from_static(b"Encoded events"), ..good.clone() },
             HistorySegment { events: Bytes::new(), ..good },
         ] {
-            verified(&reference, Some(bad)).unwrap_err();
+            verified(&reference, Some(&bad)).unwrap_err();
         }
     }
 }

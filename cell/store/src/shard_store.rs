@@ -10,12 +10,8 @@ use uuid::Uuid;
 
 /// Looks at a store before it is opened for writing. The first error that it answers ends the look.
 pub trait Inspector: Send {
-    /// A shard, as [`ShardStore::acquire`] would find it, with the epoch that it has. Answers which history segments are to
-    /// be shown, by run and first event id.
-    fn shard(&mut self, found: Acquired) -> Result<Vec<(ShardId, EntityKey, i64)>, StoreError>;
-
-    /// The next of the segments that were asked for; none where the store has none.
-    fn segment(&mut self, found: Option<HistorySegment>) -> Result<(), StoreError>;
+    /// A shard, as [`ShardStore::acquire`] would find it, with the epoch that it has.
+    fn shard(&mut self, found: Acquired) -> Result<(), StoreError>;
 }
 
 /// Durable storage of a cell's shards: logs, snapshots, histories, wake index, waiting tasks, outbox.

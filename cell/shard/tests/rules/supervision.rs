@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use cell_shard::ShardError;
 use cell_store::fault::{Call, Fault};
-use cell_store::{Checkpoint, EntityKey, HistorySegment, ShardId, StoreError};
+use cell_store::{Append, LogRow, ShardId, StoreError};
 use std::time::Duration;
 
 const NONE: [String; 0] = [];
@@ -117,14 +117,12 @@ async fn what_fails_again_and_again_is_left_alone_and_its_neighbours_serve() {
 async fn a_damaged_shard_refuses_itself() {
     let cell = Cell::new().await;
     let id = id_on(0, 0);
-    cell.run(&id, start_with(1 << 20)).await.unwrap();
+    cell.run(&id, start()).await.unwrap();
     cell.run(&id_on(1, 0), start()).await.unwrap();
-    let run = cell.runtime.read(&current(&id), |view| view.run.map(|run| run.key().clone())).await.unwrap();
-    let key: EntityKey = run.expect("it runs");
-    let broken =
-        HistorySegment { key, first_event_id: 1, last_event_id: 1, events: bytes::Bytes::from_static(b"x") };
-    let slice = Checkpoint { history: vec![broken], ..cell.slice().await };
-    cell.engine().checkpoint(&slice).await.unwrap();
+    let last = cell.ledger.rows(ShardId(0)).pop().expect("its start");
+    let broken = LogRow { seq: last.seq + 1, data: bytes::Bytes::from_static(&[0, 0, 0, 1]), ..last };
+    let append = Append { shard: ShardId(0), rows: vec![broken], segments: Vec::new() };
+    cell.engine().append(&[append]).await.unwrap();
     let again = cell.another().await;
     assert_eq!(again.runtime.serving(), SHARDS as usize - 1);
     let problems = again.runtime.problems();

@@ -3,7 +3,6 @@
 use super::checkpoint::found;
 use super::error::{damaged, refused, store_error};
 use super::keys;
-use super::read;
 use super::schema::CELL;
 use super::statements::{IDENTITY, STANDING_SHARDS};
 use atoll_sqlite::{Schema, file};
@@ -12,7 +11,7 @@ use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more than
-/// one tail, and no more than one of its segments, is in memory.
+/// one tail is in memory.
 pub(super) async fn cell(path: &Path, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
     let found = file::look(path, &CELL).await.map_err(refused)?;
     let Some(mut connection) = found else { return Ok(()) };
@@ -41,10 +40,7 @@ async fn shards(connection: &mut SqliteConnection, inspector: &mut dyn Inspector
         }
         let shard = u32::try_from(number).map_err(|_| damaged("shard number"))?;
         let found = found(&mut transaction, ShardId(shard), row).await.map_err(StoreError::from)?;
-        for wanted in inspector.shard(found)? {
-            let segment = read::segments(&mut transaction, std::slice::from_ref(&wanted)).await?;
-            inspector.segment(segment.into_iter().next().flatten())?;
-        }
+        inspector.shard(found)?;
     }
     match rows.len() as u64 {
         found if found < count => Err(check::no_such_shard(ShardId(found as u32))),
