@@ -2,8 +2,10 @@
 
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
+use atoll_internal_api::entity::EntityKey;
 use cell_engine::Origin;
 use cell_memory::{Budget, Charge, Owner};
+use cell_store::{EntityRow, ShardId, StoreError};
 use std::sync::Arc;
 
 impl ShardRuntime {
@@ -35,10 +37,25 @@ impl ShardRuntime {
         if has_room { Ok(()) } else { Err(ShardError::NoMemory) }
     }
 
-    /// Holds room for an entity that is to be loaded, or refuses.
-    pub(crate) fn admit_load(&self, origin: Origin) -> Result<Charge, ShardError> {
+    /// Reads an entity from the store for whoever it is, if there is room for it; the room is held until the charge goes.
+    pub(crate) async fn load(
+        &self,
+        shard: ShardId,
+        key: &EntityKey,
+        origin: Origin,
+    ) -> Result<(Option<EntityRow>, Charge), ShardError> {
         self.admit_read(origin)?;
-        Ok(self.memory.charge(Owner::Loads, self.load_sizes.expected()))
+        let mut charge = self.charge_loads(1);
+        let row = self.loads.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
+        charge.resize(self.load_sizes.seen(row.as_ref()));
+        // It may be larger than it was taken for.
+        self.admit_read(origin)?;
+        Ok((row, charge))
+    }
+
+    /// Holds room for so many entities that are to be loaded.
+    pub(crate) fn charge_loads(&self, entities: usize) -> Charge {
+        self.memory.charge(Owner::Loads, self.load_sizes.expected().saturating_mul(entities))
     }
 
     /// Refuses what is to be read for a while.

@@ -11,8 +11,8 @@ use crate::table::KeptAside;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
-use cell_engine::{Known, Rejection, Residents, Time};
-use cell_store::{EntityRow, ShardId, StoreError};
+use cell_engine::{Known, Origin, Rejection, Residents, Time};
+use cell_store::{EntityRow, ShardId};
 use std::sync::Arc;
 
 /// An entity that is kept aside.
@@ -61,7 +61,8 @@ impl ShardRuntime {
         (some, count)
     }
 
-    /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing.
+    /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing. A client's
+    /// read: refused where memory is short.
     pub async fn show_quarantined(&self, key: &EntityKey) -> Result<(Aside, Option<EntityRow>), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let aside = {
@@ -70,19 +71,21 @@ impl ShardRuntime {
             let kept = state.table.aside().find(|(other, _)| *other == key);
             kept.map(|(key, kept)| Aside::of(shard.id, key, kept)).ok_or_else(|| not_aside(key))?
         };
-        let stored = self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten();
+        let (stored, _charge) = self.load(shard.id, key, Origin::Client).await?;
         Ok((aside, stored))
     }
 
     /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
     /// entity is read and applied again. Answers whether it is served.
     ///
-    /// Calls that the shard has in hand fail as if it had been lost; what they changed stands or not, as then.
+    /// Calls that the shard has in hand fail as if it had been lost; what they changed stands or not, as then. Refused where
+    /// memory is used up.
     pub async fn retry_quarantined(self: &Arc<Self>, key: &EntityKey) -> Result<bool, ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         {
             let mut state = shard.state.lock();
             check_aside(&state, key)?;
+            self.admit_read(Origin::Worker)?;
             tracing::info!(
                 shard = shard.id.0,
                 ?key,
@@ -97,20 +100,20 @@ impl ShardRuntime {
                 return Err(error);
             }
         }
-        self.bring(shard, key).await?;
+        self.bring(shard, key, Origin::Worker).await?;
         Ok(!matches!(Residents::find(&shard.state.lock().table, key), Known::Quarantined))
     }
 
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
     /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now, by what its stored
-    /// snapshot says. Done when this returns without an error; repeat the call else.
+    /// snapshot says. Done when this returns without an error; repeat the call else. Never refused for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         check_aside(&shard.state.lock(), key)?;
         if let Some(record) = self.kinds.get(key.kind).and_then(|kind| kind.record_of(key)) {
-            self.bring(shard, &record).await?;
+            self.bring(shard, &record, Origin::Cell).await?;
         }
-        let stored = self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten();
+        let (stored, _charge) = self.load(shard.id, key, Origin::Cell).await?;
         let durable = {
             let mut state = shard.state.lock();
             check_aside(&state, key)?;
@@ -149,7 +152,7 @@ impl ShardRuntime {
     }
 
     /// Has an entity in memory, or known to be absent or aside.
-    async fn bring(&self, shard: &Shard, key: &EntityKey) -> Result<(), ShardError> {
+    async fn bring(&self, shard: &Shard, key: &EntityKey, origin: Origin) -> Result<(), ShardError> {
         const LOADS: usize = 8;
         for _ in 0..LOADS {
             let of = {
@@ -162,7 +165,7 @@ impl ShardRuntime {
                 }
                 (state.term, state.table.generation)
             };
-            let row = self.loads.get((shard.id, key.clone())).await.map_err(StoreError::Unavailable)?;
+            let (row, _charge) = self.load(shard.id, key, origin).await?;
             let mut state = shard.state.lock();
             if (state.term, state.table.generation) == of {
                 state.insert_loaded(key, row);

@@ -23,9 +23,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Stored entities loaded with one read during recovery.
-const LOAD_BATCH: usize = 512;
-
 impl ShardRuntime {
     /// Takes every shard over; serving begins shard by shard as each is replayed. One that cannot be taken over is
     /// refused by itself; an error where none could.
@@ -199,7 +196,7 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Loads what the tail changes and what has effects, in batches.
+    /// Loads what the tail changes and what has effects, with one read as much as there is room for.
     async fn load_for_replay(
         &self,
         state: &mut ShardState,
@@ -223,10 +220,15 @@ impl ShardRuntime {
         keys.sort();
         keys.dedup();
         keys.retain(|key| !deleted.contains(key));
-        for chunk in keys.chunks(LOAD_BATCH) {
-            let wanted: Vec<(ShardId, EntityKey)> = chunk.iter().map(|key| (state.id, key.clone())).collect();
+        let mut left = keys.as_slice();
+        while !left.is_empty() {
+            let part;
+            (part, left) = left.split_at(self.load_sizes.at_once().min(left.len()));
+            let wanted: Vec<(ShardId, EntityKey)> = part.iter().map(|key| (state.id, key.clone())).collect();
+            let mut charge = self.charge_loads(part.len());
             let rows = self.store.load(&wanted).await?;
-            for (key, row) in chunk.iter().zip(rows) {
+            charge.resize(rows.iter().map(|row| self.load_sizes.seen(row.as_ref())).sum());
+            for (key, row) in part.iter().zip(rows) {
                 state.insert_loaded(key, row);
             }
         }

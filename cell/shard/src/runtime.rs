@@ -376,12 +376,7 @@ impl ShardRuntime {
                     }
                 }
             };
-            let mut charge = self.admit_load(origin)?;
-            let row =
-                self.loads.get((shard.id, key.clone())).await.map_err(cell_store::StoreError::Unavailable)?;
-            charge.resize(self.load_sizes.seen(row.as_ref()));
-            // It may be larger than it was taken for.
-            self.admit_read(origin)?;
+            let (row, charge) = self.load(shard.id, &key, origin).await?;
             let mut state = shard.state.lock();
             if state.term == term {
                 state.insert_loaded(&key, row);

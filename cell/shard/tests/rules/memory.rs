@@ -79,6 +79,41 @@ async fn a_store_in_memory_that_is_full_takes_no_starts_and_is_read() {
     cell.run("stored", answer(&task, Vec::new())).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn operators_wait_for_room_unless_they_delete() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    cell.run("bad", start()).await.unwrap();
+    cell.run("bad", PanicInApply).await.unwrap_err();
+    let (aside, _) = cell.runtime.quarantined(None, 9);
+    let run = aside.iter().map(|aside| &aside.key).find(|key| key.is_used_once()).expect("the run");
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    let acquired = cell.store.calls(Call::Acquire);
+    assert!(is_refused(cell.runtime.show_quarantined(run).await));
+    assert!(is_refused(cell.runtime.retry_quarantined(run).await));
+    assert_eq!(cell.store.calls(Call::Acquire), acquired, "its shard was not taken over for nothing");
+    cell.runtime.drop_quarantined(run).await.expect("it frees some");
+    assert_eq!(cell.runtime.memory().of(Owner::Loads), 0);
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_owner_reads_no_more_at_once_than_there_is_room_for() {
+    const RUNS: usize = 40;
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    for n in 0..RUNS {
+        cell.run(&id_on(0, n), start_with(200 << 10)).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    for n in 0..RUNS {
+        cell.run(&id_on(0, n), signal("s")).await.unwrap();
+    }
+    let again = cell.another().await;
+    let reads = again.store.calls(Call::Load);
+    assert!(reads > 10, "8 MiB of runs with {reads} reads, half a mebibyte at a time");
+    assert_eq!(again.runtime.memory().of(Owner::Loads), 0);
+    assert_eq!(again.signals(&id_on(0, RUNS - 1)).await, ["s"]);
+}
+
 /// Starts of this size until there is no room; how many there were.
 async fn fill(cell: &Cell, name: &str, bytes: usize) -> usize {
     for n in 0..1_000 {
