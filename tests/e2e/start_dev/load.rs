@@ -16,5 +16,5 @@ fn a_load_above_the_namespaces_rate_completes_and_is_read_back() {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{printed}{errors}");
     assert!(printed.contains("60 of 60 completed, 60 verified"), "{printed}");
-    assert!(printed.contains("x GetWorkflowExecutionHistory: ResourceExhausted"), "{printed}");
+    assert!(printed.contains(": ResourceExhausted: namespace rate limit exceeded"), "{printed}");
 }
