@@ -186,13 +186,14 @@ impl<T: Spooled> Spool<T> {
         self.arrived.notify_one();
     }
 
-    /// Reads back what only the outbox has, for every shard that has nothing else to tell. An error leaves the rest for the
-    /// next call.
+    /// Reads back what only the outbox has, for every shard that has nothing else to tell. An error is of one of them, and
+    /// leaves its rest for the next call.
     pub async fn read_back(&self) -> Result<(), StoreError> {
+        let mut read = Ok(());
         for shard in self.shards() {
-            self.read_back_of(shard, 1).await?;
+            read = self.read_back_of(shard, 1).await.and(read);
         }
-        Ok(())
+        read
     }
 
     /// Reads back what only the outbox has of a shard, until `bytes` can be told or everything is in memory.

@@ -3,6 +3,7 @@
 mod fixture;
 mod singletons;
 
+use crate::test_support::NAMESPACE;
 use atoll_internal_api::usage::v1::ActionType;
 use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
 use cell_shard::Backlog;
@@ -130,6 +131,39 @@ fn rows_without_usage_that_fill_memory_hold_up_no_usage_behind_them() {
             life.start(&format!("behind them {n}")).await;
         }
         exported(9).await;
+    });
+}
+
+/// An id of a workflow that lives in this shard.
+fn id_in(life: &Life, shard: u32, number: u64) -> String {
+    let mut ids = (0..).map(|try_| format!("run-{number}-{try_}"));
+    ids.find(|id| life.shards.shard_of(NAMESPACE, id).0 == shard).expect("there is one")
+}
+
+#[test]
+fn a_shard_that_is_never_quiet_holds_up_no_others_usage() {
+    let site = Site::new();
+    site.live(async |life| {
+        until("the first seals are exported", async || site.usage_objects().len() == 2).await;
+        // A put takes longer than it takes until there is more to put.
+        for _ in 0..5_000 {
+            site.objects.script(ObjectCall::PutIfAbsent, ObjectFault::Delay(Duration::from_millis(200)));
+        }
+        life.start(&id_in(life, 1, 0)).await;
+        let never_quiet = async {
+            for number in 1.. {
+                life.start(&id_in(life, 0, number)).await;
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let of_the_other =
+            async || site.usage_objects().iter().any(|it| it.shard == 1 && !it.entries.is_empty());
+        tokio::select! {
+            biased;
+            () = until("the other's usage is exported", of_the_other) => {}
+            () = never_quiet => {}
+            () = sleep(5 * MINUTE) => panic!("it waits for the busy one"),
+        }
     });
 }
 

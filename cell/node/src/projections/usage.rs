@@ -134,13 +134,23 @@ impl UsageExporter {
             self.manifest.write(&*self.objects, self.identity).await.map_err(|e| e.to_string())?;
             self.manifest_written.store(true, Ordering::Relaxed);
         }
+        let mut exported = Ok(());
         for shard in self.spool.shards() {
-            while self.export_some(shard).await? {}
+            if let Err(error) = self.export(shard).await {
+                // The others' usage waits for no shard.
+                exported = Err(error);
+            }
         }
+        exported
+    }
+
+    /// Writes what is at hand of a shard, but not what comes meanwhile: its neighbours have their turn first.
+    async fn export(&self, shard: ShardId) -> Result<(), String> {
+        while self.export_some(shard).await? {}
         Ok(())
     }
 
-    /// Writes the next object of a shard; false where there is none.
+    /// Writes the next object of a shard, if there is one; true where more was at hand than goes into it.
     async fn export_some(&self, shard: ShardId) -> Result<bool, String> {
         let wanted = OBJECT_BYTES.min(self.spool.share() / 2);
         self.spool.read_back_of(shard, wanted).await.map_err(|e| e.to_string())?;
@@ -153,6 +163,7 @@ impl UsageExporter {
         if !self.spool.is_all_at_hand(shard) {
             draft.ends_here();
         }
+        let more = draft.has_ended();
         match draft.finish() {
             Finished::Nothing => Ok(false),
             Finished::Idle => {
@@ -161,7 +172,7 @@ impl UsageExporter {
             }
             Finished::Exported => {
                 self.spool.confirm(&told);
-                Ok(true)
+                Ok(more)
             }
             Finished::Object(piece) => {
                 let ends_at = piece.to_seq;
@@ -172,7 +183,7 @@ impl UsageExporter {
                 }
                 self.progress.lock().insert(shard, Progress { exported: ends_at, tried: None });
                 self.spool.confirm(&told);
-                Ok(true)
+                Ok(more)
             }
         }
     }

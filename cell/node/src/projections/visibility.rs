@@ -127,14 +127,15 @@ impl VisibilityProjection {
     /// Writes everything that waits; false when a store failed.
     async fn write_all(&self) -> bool {
         loop {
-            if let Err(error) = self.spool.read_back().await {
-                tracing::warn!(%error, "list entries in the outbox cannot be read; trying again");
-                return false;
-            }
+            let read = self.spool.read_back().await;
             let _alone = self.writing.lock().await;
+            // What one shard cannot read back holds up no other.
             let batch = self.spool.next(BATCH, BATCH_BYTES);
             if batch.is_empty() {
-                return true;
+                if let Err(error) = &read {
+                    tracing::warn!(%error, "list entries in the outbox cannot be read; trying again");
+                }
+                return read.is_ok();
             }
             if let Err(error) = self.write_parts(&batch).await {
                 tracing::warn!(%error, "visibility not written; trying again");

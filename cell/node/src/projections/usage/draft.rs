@@ -55,6 +55,11 @@ impl Draft {
         self.ended = true;
     }
 
+    /// Whether something comes behind it that does not go with it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// What is to be written.
     pub(super) fn finish(self) -> Finished {
         match self.piece {
