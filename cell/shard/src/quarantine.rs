@@ -94,12 +94,19 @@ impl ShardRuntime {
             state.lose();
             self.end_projections(shard.id);
         }
-        for (id, outcome) in self.acquire(&[shard.id]).await {
-            if let Err(error) = outcome {
-                self.refuse(id, &error);
-                return Err(error);
+        // In a task of its own: a caller that leaves in the middle leaves no shard behind that nobody takes over.
+        let (runtime, id) = (Arc::clone(self), shard.id);
+        let taken = self.tasks.spawn(async move {
+            let taking = runtime.stop.run_until_cancelled(runtime.acquire(&[id])).await;
+            for (id, outcome) in taking.unwrap_or_default() {
+                if let Err(error) = outcome {
+                    runtime.refuse(id, &error);
+                    return Err(error);
+                }
             }
-        }
+            Ok(())
+        });
+        taken.await.unwrap_or(Err(ShardError::NotOwner(id)))?;
         self.bring(shard, key, Origin::Worker).await?;
         Ok(!matches!(Residents::find(&shard.state.lock().table, key), Known::Quarantined))
     }

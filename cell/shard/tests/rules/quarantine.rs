@@ -3,8 +3,10 @@
 use crate::fixture::*;
 use cell_engine::Time;
 use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{EntityKey, ShardId};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A workflow that is kept aside, with its current-run record, and one that is well.
 async fn cell_with_one_aside() -> (Cell, String, String) {
@@ -49,6 +51,30 @@ async fn what_works_when_it_is_tried_again_is_served() {
     cell.runtime.checkpoint_all().await.unwrap();
     let last = cell.ledger.rows(ShardId(0)).last().unwrap().seq;
     assert_eq!(cell.ledger.advanced(ShardId(0)), last, "nothing holds the trim any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_is_served_again_also_where_its_operator_leaves_in_the_middle() {
+    let (cell, _, good) = cell_with_one_aside().await;
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let key = aside(&cell).remove(0);
+    tokio::select! {
+        biased;
+        retried = cell.runtime.retry_quarantined(&key) => panic!("not taken over yet: {retried:?}"),
+        () = gate.arrived() => {}
+    }
+    gate.open();
+    let mut served = cell.run(&good, signal("after")).await;
+    for _ in 0..100 {
+        if served.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        served = cell.run(&good, signal("after")).await;
+    }
+    served.expect("it is served");
+    assert_eq!(aside(&cell), []);
 }
 
 #[tokio::test(start_paused = true)]
