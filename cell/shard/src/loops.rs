@@ -3,6 +3,7 @@
 use crate::keeper::Keeper;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
+use cell_engine::Grace;
 use std::sync::Arc;
 
 impl ShardRuntime {
@@ -14,6 +15,7 @@ impl ShardRuntime {
 
     /// Begins every loop of the runtime.
     pub(crate) fn start_tasks(self: &Arc<Self>) {
+        self.begin_grace();
         // What it had in hand is lost, and nobody knows what of that is in the log.
         self.keep("commit", |runtime, why| runtime.fail_all(why), Self::commit_loop);
         self.keep("retake", |_, _| {}, Self::retake_loop);
@@ -23,6 +25,17 @@ impl ShardRuntime {
             self.keep_of(shard, "hours", Self::hours_loop);
             self.keep_of(shard, "wake", Self::wake_loop);
             self.keep_of(shard, "checkpoint", Self::checkpoint_loop);
+        }
+    }
+
+    /// Workers can reach no shard before all have been taken over: what they are given begins now.
+    fn begin_grace(&self) {
+        for shard in &self.shards {
+            let mut state = shard.state.lock();
+            if state.grace != Grace::NONE {
+                let now = state.advance(self.wall.look());
+                state.grace = self.config.grace_from(now);
+            }
         }
     }
 
