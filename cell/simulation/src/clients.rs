@@ -36,7 +36,7 @@ pub(crate) async fn start(caller: Caller, clock: SimulatedClock, began: Timestam
         }
     };
     // A start whose answer was lost is told so once its chain has gone on: nobody else starts this workflow.
-    let started = started.or_else(|status| run_that_is_there(&status).ok_or(status));
+    let started = started.or_else(|status| run_that_is_there(&status, plan).ok_or(status));
     let mut ledger = caller.ledger.lock();
     match started {
         Ok(run_id) => {
@@ -52,10 +52,16 @@ pub(crate) async fn start(caller: Caller, clock: SimulatedClock, began: Timestam
     }
 }
 
-/// The run that stands against a start.
-fn run_that_is_there(status: &Status) -> Option<String> {
+/// The later run of a chain that stands against a start. The first one is no reason to refuse it: it has its request id.
+fn run_that_is_there(status: &Status, plan: &WorkflowPlan) -> Option<String> {
     let there: Option<WorkflowExecutionAlreadyStartedFailure> = status.detail();
-    there.filter(|_| status.code == Code::AlreadyExists).map(|there| there.run_id)
+    let is_first = |there: &WorkflowExecutionAlreadyStartedFailure| there.start_request_id == start_id(plan);
+    there.filter(|there| status.code == Code::AlreadyExists && !is_first(there)).map(|there| there.run_id)
+}
+
+/// The request id of its start.
+fn start_id(plan: &WorkflowPlan) -> String {
+    format!("start {}", plan.id)
 }
 
 fn start_of(plan: &WorkflowPlan) -> wf::StartWorkflowExecutionRequest {
@@ -68,7 +74,7 @@ fn start_of(plan: &WorkflowPlan) -> wf::StartWorkflowExecutionRequest {
         workflow_run_timeout: plan.expires_after.and_then(proto),
         workflow_task_timeout: proto(TASK_TIMEOUT),
         identity: "client".to_owned(),
-        request_id: format!("start {}", plan.id),
+        request_id: start_id(plan),
         workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
         ..Default::default()
     }
@@ -83,7 +89,7 @@ fn signal_with_start(plan: &WorkflowPlan) -> wf::SignalWithStartWorkflowExecutio
         input: payloads("0:"),
         workflow_task_timeout: proto(TASK_TIMEOUT),
         identity: "client".to_owned(),
-        request_id: format!("start {}", plan.id),
+        request_id: start_id(plan),
         workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
         signal_name: GO.to_owned(),
         signal_input: payloads("0"),

@@ -26,6 +26,7 @@ mod checks;
 mod clients;
 mod clock;
 mod ledger;
+mod panics;
 mod plan;
 mod script;
 mod simulation;

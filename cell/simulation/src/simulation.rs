@@ -5,6 +5,7 @@ use crate::checks;
 use crate::clients;
 use crate::clock::SimulatedClock;
 use crate::ledger::Ledger;
+use crate::panics;
 use crate::plan::{Begin, Kill, Plan};
 use crate::sinks::{WeatheredObjects, WeatheredVisibility};
 use crate::store::WeatheredStore;
@@ -85,6 +86,7 @@ pub(crate) struct Site {
 
 /// Runs a seed; `traced` keeps every step for printing.
 pub fn run(seed: u64, traced: bool) -> Outcome {
+    panics::watch();
     let world = World::new(seed, traced);
     let plan = Arc::new(world.draw(Plan::draw));
     world.note(format_args!("{plan:?}"));
@@ -115,7 +117,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let ledger = site.ledger.lock();
     Outcome {
         seed,
-        broken: ledger.broken.clone(),
+        broken: ledger.broken.iter().cloned().chain(panics::seen()).collect(),
         digest: site.world.digest(),
         trace: site.world.lines(),
         calls: ledger.calls.iter().map(|(call, count)| (*call, *count)).collect(),

@@ -60,7 +60,8 @@ fn order(run: &Settled) -> Vec<String> {
 fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     let closes = run.events.iter().filter(|event| crate::clients::is_close(event.event_type())).count();
     let last = run.events.last().map(HistoryEvent::event_type);
-    let asked = count(run, EventType::WorkflowExecutionCancelRequested) > 0;
+    let times_asked = count(run, EventType::WorkflowExecutionCancelRequested);
+    let asked = times_asked > 0;
     let fits = match last {
         Some(EventType::WorkflowExecutionContinuedAsNew) => run.run + 1 < workflow.runs.len(),
         Some(EventType::WorkflowExecutionCompleted) => {
@@ -70,9 +71,9 @@ fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
         Some(EventType::WorkflowExecutionTimedOut) => workflow.expires_after.is_some(),
         _ => false,
     };
-    (closes != 1 || !fits).then(|| {
+    (closes != 1 || times_asked > 1 || !fits).then(|| {
         format!(
-            "{}: {closes} closing events, the last is {last:?}, asked to cancel: {asked}",
+            "{}: {closes} closing events, the last is {last:?}, asked to cancel {times_asked} times",
             run.workflow_id
         )
     })
