@@ -1,5 +1,6 @@
 //! The dependency arrows of docs/ARCHITECTURE.md, read off `cargo metadata`.
 
+use crate::sources::rust_files;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -194,22 +195,12 @@ fn pure_crates_stay_pure() {
 fn what_is_there_for_its_files_is_named_nowhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
     let named = FILES_ONLY.replace('-', "_");
-    let mut folders = vec![root];
-    let mut read = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in
-            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("readable").path())
-        {
-            if entry.is_dir() {
-                folders.push(entry);
-            } else if entry.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&entry).expect("UTF-8");
-                assert!(!text.contains(&named), "{} uses {named}", entry.display());
-                read += 1;
-            }
-        }
+    let files = rust_files([root]);
+    for file in &files {
+        let text = std::fs::read_to_string(file).expect("UTF-8");
+        assert!(!text.contains(&named), "{} uses {named}", file.display());
     }
-    assert!(read > 5, "{read} files");
+    assert!(files.len() > 5, "{} files", files.len());
 }
 
 #[test]

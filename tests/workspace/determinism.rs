@@ -1,10 +1,11 @@
 //! What a simulation runs takes the same steps whenever it runs: lints and this test hold it. The steps themselves are
 //! compared by the tests of cell-simulation.
 
+use crate::sources::rust_files;
 use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What clippy must refuse in each crate that a simulation runs.
 const REFUSED: &[&str] = &[
@@ -56,23 +57,8 @@ fn clippy_refuses_what_differs_from_run_to_run_in_everything_that_a_simulation_r
 
 #[test]
 fn no_select_of_a_simulated_crate_draws_its_order() {
-    let (mut selects, mut folders) = (0, Vec::new());
-    folders.extend(simulated().into_iter().map(|folder| folder.join("src").into_std_path_buf()));
-    let mut files: Vec<PathBuf> = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in
-            std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("readable").path())
-        {
-            if entry.is_dir() {
-                folders.push(entry);
-            } else if entry.extension().is_some_and(|extension| extension == "rs") {
-                files.push(entry);
-            }
-        }
-    }
-    for file in files {
-        selects += biased_selects(&file);
-    }
+    let folders = simulated().into_iter().map(|folder| folder.join("src").into_std_path_buf());
+    let selects: usize = rust_files(folders).iter().map(|file| biased_selects(file)).sum();
     assert!(selects > 20, "{selects} selects");
 }
 

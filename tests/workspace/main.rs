@@ -2,3 +2,4 @@
 
 mod arrows;
 mod determinism;
+mod sources;

@@ -98,7 +98,7 @@ impl ShardRuntime {
         let (runtime, id) = (Arc::clone(self), shard.id);
         let taken = self.tasks.spawn(async move {
             let taking = runtime.stop.run_until_cancelled(runtime.acquire(&[id])).await;
-            for (id, outcome) in taking.unwrap_or_default() {
+            for (id, outcome) in taking.ok_or(ShardError::NotOwner(id))? {
                 if let Err(error) = outcome {
                     runtime.refuse(id, &error);
                     return Err(error);

@@ -12,7 +12,7 @@ use atoll_api::temporal::api::history::v1::{ActivityTaskTimedOutEventAttributes,
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A deadline fires within this where the store answers quickly. A wake-up that nobody tells of comes up to 30 s late.
+/// A deadline fires within this where the store answers quickly.
 const CALM: Duration = Duration::from_secs(5);
 /// ... where the store fails and is slow: a shard that it loses is taken again in several calls, each of which fails as often.
 const ROUGH: Duration = Duration::from_secs(25);

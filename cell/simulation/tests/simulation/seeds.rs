@@ -1,4 +1,4 @@
-//! Some hundred seeds, and those that once failed.
+//! Some hundred seeds.
 
 use cell_simulation::{Outcome, run};
 use std::collections::BTreeMap;
