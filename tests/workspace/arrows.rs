@@ -5,88 +5,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What each crate of the workspace may use of the workspace, and of heavy outside crates. Dev-dependencies are free.
-const ALLOWED: &[(&str, &[&str])] = &[
-    ("atoll-proto-build", &[]),
-    ("atoll-api", &[]),
-    ("atoll-internal-api", &["atoll-api"]),
-    ("atoll-rpc", &["atoll-api"]),
-    ("atoll-object-store", &[]),
-    ("atoll-sqlite", &[]),
-    ("atoll-secret", &[]),
-    ("atoll-seed", &[]),
-    ("metering-rules", &["atoll-api", "atoll-internal-api"]),
-    ("usage-object", &["atoll-internal-api"]),
-    (
-        "metering",
-        &[
-            "atoll-api",
-            "atoll-internal-api",
-            "atoll-rpc",
-            "atoll-object-store",
-            "atoll-sqlite",
-            "metering-rules",
-            "usage-object",
-        ],
-    ),
-    ("schedule-spec", &["atoll-api"]),
-    ("cell-engine", &["atoll-api", "atoll-internal-api", "schedule-spec"]),
-    ("cell-store", &["atoll-internal-api"]),
-    ("cell-store-sql", &["atoll-sqlite", "cell-store", "cell-visibility"]),
-    ("cell-visibility", &["atoll-api", "atoll-internal-api"]),
-    ("cell-memory", &[]),
-    (
-        "cell-shard",
-        &["atoll-api", "atoll-internal-api", "cell-engine", "cell-memory", "cell-store", "metering-rules"],
-    ),
-    ("cell-matching", &["atoll-internal-api"]),
-    ("cell-frontend", &["atoll-api", "atoll-internal-api", "atoll-rpc", "cell-visibility", "schedule-spec"]),
-    (
-        "cell-node",
-        &[
-            "atoll-api",
-            "atoll-internal-api",
-            "atoll-rpc",
-            "atoll-secret",
-            "atoll-object-store",
-            "metering-rules",
-            "usage-object",
-            "cell-engine",
-            "cell-store",
-            "cell-visibility",
-            "cell-shard",
-            "cell-matching",
-            "cell-memory",
-            "cell-frontend",
-        ],
-    ),
-    (
-        "cell-simulation",
-        &[
-            "atoll-api",
-            "atoll-internal-api",
-            "atoll-object-store",
-            "atoll-rpc",
-            "cell-frontend",
-            "cell-memory",
-            "cell-node",
-            "cell-shard",
-            "cell-store",
-            "cell-visibility",
-            "metering-rules",
-            "usage-object",
-        ],
-    ),
-    ("gateway", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret"]),
-    ("control-plane", &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret", "atoll-sqlite"]),
-    ("durable-workflows", &["atoll-internal-api", "atoll-secret"]),
-    ("billing-core", &[]),
-    (
-        "billing",
-        &["atoll-api", "atoll-internal-api", "atoll-rpc", "atoll-secret", "atoll-sqlite", "billing-core"],
-    ),
-    ("atoll-bench", &["atoll-api", "atoll-secret"]),
-];
+/// The map of crates: what each may use of the workspace. Dev-dependencies are free.
+const MAP: &str = include_str!("../../docs/ARCHITECTURE.md");
+/// The heading of the map's table, and its last column where a crate uses everything or nothing.
+const HEADING: &str = "| crate | folder | owns | uses |";
+const ALL: &str = "all";
+const NOTHING: &str = "-";
 
 /// Crates that only one crate of ours may link (the binary links everything).
 const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
@@ -135,24 +59,33 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// What the map allows each crate; `None` is everything.
+fn allowed() -> BTreeMap<&'static str, Option<BTreeSet<&'static str>>> {
+    let (_, table) = MAP.split_once(HEADING).expect("the map has its table");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let &[name, _, _, uses] = cells.as_slice() else { panic!("four columns: {row}") };
+        let uses = match uses {
+            ALL => None,
+            NOTHING => Some(BTreeSet::new()),
+            some => Some(some.split(", ").collect()),
+        };
+        (name, uses)
+    })
+    .collect()
+}
+
 #[test]
-fn crates_use_only_what_the_map_allows() {
+fn crates_use_what_the_map_says() {
     let found = dependencies();
     let ours: BTreeSet<&str> = found.keys().map(String::as_str).collect();
-    let listed: BTreeMap<&str, BTreeSet<&str>> =
-        ALLOWED.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();
+    let listed = allowed();
+    assert_eq!(listed.keys().copied().collect::<BTreeSet<_>>(), ours, "the map lists the workspace's crates");
     for (name, uses) in &found {
-        if name == "atoll" {
-            continue;
-        }
-        let allowed =
-            listed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the map of arrows"));
-        for used in uses.iter().filter(|used| ours.contains(used.as_str())) {
-            assert!(allowed.contains(used.as_str()), "{name} must not use {used}");
-        }
-    }
-    for name in listed.keys() {
-        assert!(ours.contains(name), "{name} is in the map but not in the workspace");
+        let Some(allowed) = &listed[name.as_str()] else { continue };
+        let used: BTreeSet<&str> = uses.iter().map(String::as_str).filter(|used| ours.contains(used)).collect();
+        assert_eq!(&used, allowed, "what {name} uses, and what the map says");
     }
 }
 

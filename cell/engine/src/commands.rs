@@ -1,4 +1,4 @@
-//! Everything that can be asked of a workflow id, one command a file.
+//! Everything that can be asked of a workflow id, one command a file, or what may come of one message.
 
 mod activity_closing;
 mod effect_failed;

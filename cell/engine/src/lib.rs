@@ -6,35 +6,42 @@
 //! Shape: an [`Entity`] is everything durable with a name. A [`Command`] names the [`Family`] that it is decided on, says
 //! what of it has to be in memory ([`Command::needs`]), reads the family's view and answers [`Transition`]s
 //! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
-//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know none by name.
+//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards know none by
+//! name, and of a store's tables only `waiting` does: its rows are tasks of workflow runs.
 //!
-//! To add a command: a file in `commands/`, its `decide` in terms of [`draft::Draft`], and, where it changes something
-//! that is no event, a message in `change.proto` with its arm in `run/apply.rs`.
+//! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of
+//! [`draft::Draft`], its [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is
+//! no event, a message in `change.proto` with its arm in `run/apply.rs`.
 //!
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
 //! children do):
 //! 1. its message in `state.proto` and its field in `RunSnapshot`;
 //! 2. a file in `run/collections/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
 //! 3. its line in `run/collections.rs`. Snapshots, chunks, deadlines, back-off, effects and the fold of events follow;
-//! 4. where it tells other entities something, a variant of [`EntityMessage`], carried out by the node
-//!    (`effects/messages/`), and the commands that tell it what came of that;
-//! 5. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with a limit in [`Limits`].
+//! 4. where it tells other entities something, a variant of [`EntityMessage`] with its arm in `EntityMessage::addressee`, carried
+//!    out by the node (`effects/messages/`), and the commands that tell it what came of that;
+//! 5. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs` (and out of
+//!    `is_not_built`) and a limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of
+//!    `cell-node` fill.
 //!
 //! To add a kind of entity:
 //! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
 //! 2. its messages, in a package of their own: its snapshot, and its changes, which stand in the log as `Change.own`;
 //! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
-//!    name ([`Notice`]: that it may be time, that a message was not delivered, what came of one);
+//!    name ([`Notice`]: that a deadline may have passed, that a message was not delivered, what came of a message);
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
 //! 5. its line in the [`Registry`];
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it numbers
 //!    itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who carries it out
 //!    (`effects` of `cell-node`);
 //! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
-//!    family's address.
+//!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of the node;
+//! 8. where lists show it: its division and the prefix of its id in `cell-visibility` (`schema.rs`), its names in
+//!    `atoll-internal-api`, as in `schedules.rs`;
+//! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`.
 //!
-//! Nothing in `cell-shard`, `cell-store` or a store engine changes: the tests of `cell-shard` host a kind of their own
-//! (`tests/rules/fixture/alarm.rs`).
+//! Nothing in `cell-shard` or a store changes, unless the entity dispatches tasks to workers (rows of `waiting` name
+//! workflow runs only): the tests of `cell-shard` host a kind of their own (`tests/rules/fixture/alarm.rs`).
 //!
 //! The workflow task is one sum type ([`WorkflowTask`]: none, scheduled, started), with where its events stand
 //! ([`Standing`]). To add something that happens to it: a step in `run/workflow_task/step.rs` with its row in the table

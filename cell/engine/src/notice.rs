@@ -1,7 +1,7 @@
 //! What an entity of any kind may be told by its name: its kind says by which command it takes that in.
 //!
-//! A notice is what the shard and the node say without knowing kinds: it may be time, a message could not be delivered,
-//! this came of it, a chain of runs ended. Every one may come twice.
+//! A notice is what the shard and the node say without knowing kinds: a deadline may have passed, a message could not be
+//! delivered, what came of a message, a chain of runs ended. Every one may come twice.
 //!
 //! To add a notice: its type here, its place in [`Kind`], the kinds that take it.
 

@@ -9,6 +9,9 @@
 //! id and what the schedule knows the chain by, so that a start that is sent again finds what it began, in whatever run that
 //! is by then.
 //!
+//! To add an overlap policy: its arm in `buffer::judge` with its rows in the tables of that module's tests; its name in `plan.rs`;
+//! where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and `effects.rs`.
+//!
 //! Invariants:
 //! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the time;
 //! - deciding applies each change to a copy of the state by the same function that applies it for good ([`State::apply`]);

@@ -256,7 +256,7 @@ fn frontend(
         },
         namespaces: Arc::clone(registry),
         config: Arc::clone(&config.dynamic),
-        features: Features { upsert_memo: true, ..Features::default() },
+        features: Features::default(),
         cluster: cluster.clone(),
         clock: Arc::clone(&deps.clock),
         ids: Arc::clone(&deps.ids),

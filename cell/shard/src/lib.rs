@@ -22,6 +22,16 @@
 //! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`);
 //! - the trim passes over nothing that a projection has not told or that does not stand in the outbox.
 //!
+//! # Where things are
+//!
+//! - deciding: `runtime`, `ask`, `tell`, `begun`, `admission`, `guard`, `pins`, `watch`, `apply`;
+//! - the log: `log_row`, `log_head`, `batch`, `committer`, `side_rows`, `tail`, `outage`, `history`;
+//! - what is in memory: `shard`, `state`, `table`, `resident`, `evict`, `relief`, `load_sizes`, `coalesce`;
+//! - checkpoints: `checkpoint`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
+//! - time: `clock`, `wall`, `shard_time`, `hours`, `wake`, `due_index`;
+//! - recovery and failure: `recovery`, `found`, `loss`, `failures`, `keeper`, `loops`, `quarantine`, `kept_steps`;
+//! - projections: `sink`, `spool`, `usage`.
+//!
 //! # To add a projection
 //!
 //! Something that follows the durable log and tells a sink outside: an archive, a replica, an export.

@@ -10,9 +10,6 @@ pub const MAX_SHARD: u32 = (1 << 18) - 1;
 /// Largest `seq` an engine must be able to hold: 500 years at a thousand rows a second.
 pub const MAX_SEQ: u64 = (1 << 44) - 1;
 
-/// Largest epoch, metadata version or byte count an engine must be able to hold: SQL integers are signed.
-pub const MAX_COUNT: u64 = i64::MAX as u64;
-
 impl Append {
     /// Refuses an append whose rows are not consecutive or not of one epoch and batch, and segments that belong to
     /// no row or stand twice.

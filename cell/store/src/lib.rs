@@ -2,6 +2,10 @@
 //!
 //! Owns: the seams between a cell and its storage engines, and what every engine must pass.
 //! Does not own: what the bytes mean. Log rows, snapshots and outbox items are opaque here.
+//!
+//! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests instantiate the
+//! conformance suites of both crates and a model test against [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests
+//! of its own for what it refuses and for kills; then its line in `atoll`'s wiring and among the engines of `cell-node`'s tests.
 
 pub mod check;
 pub mod conformance;

@@ -50,7 +50,7 @@ pub struct EntityRow {
 /// Consecutive encoded history events of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HistorySegment {
-    /// The run (kind `WorkflowRun`).
+    /// The run.
     pub key: EntityKey,
     /// Id of the first event in `events`.
     pub first_event_id: i64,

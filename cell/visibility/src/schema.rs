@@ -24,10 +24,6 @@ pub mod division {
 
     /// Schedules.
     pub const SCHEDULER: &str = schedules::DIVISION;
-    /// Batch operations.
-    pub const BATCHER: &str = "TemporalBatcher";
-    /// Worker deployments.
-    pub const WORKER_DEPLOYMENT: &str = "TemporalWorkerDeployment";
 }
 
 /// Bytes in the name of a custom attribute: it is a key in every record.
@@ -164,11 +160,10 @@ pub enum SchemaError {
     Unknown(String),
 }
 
-/// The attributes of one namespace: system, predefined, those of components, and the registered custom ones.
+/// The attributes of one namespace: system, predefined, and the registered custom ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
     custom: BTreeMap<String, AttributeType>,
-    components: BTreeMap<String, Attribute>,
 }
 
 impl Schema {
@@ -180,14 +175,7 @@ impl Schema {
     /// A schema with these custom attributes, as they were registered: nothing is checked.
     pub fn with_custom<N: Into<String>>(custom: impl IntoIterator<Item = (N, AttributeType)>) -> Self {
         let custom = custom.into_iter().map(|(name, of)| (name.into(), of)).collect();
-        Self { custom, components: BTreeMap::new() }
-    }
-
-    /// Adds a name by which filters know an attribute while they ask for one component's records, such as an
-    /// activity id that is kept as the workflow id.
-    pub fn with_component(mut self, name: impl Into<String>, attribute: Attribute) -> Self {
-        self.components.insert(name.into(), attribute);
-        self
+        Self { custom }
     }
 
     /// Registers a custom attribute. Registering one again with its type changes nothing.
@@ -236,15 +224,12 @@ impl Schema {
         self.resolve(name).is_some()
     }
 
-    /// Resolves a name in a filter: custom, then component, then built in, then built in with or without the
+    /// Resolves a name in a filter: custom, then built in, then built in with or without the
     /// prefix `Temporal`, then `ScheduleId`.
     pub(crate) fn resolve(&self, name: &str) -> Option<Resolved> {
         let plain = |attribute| Resolved { attribute, prefix: "" };
         if let Some(of) = self.custom.get(name) {
             return Some(plain(Attribute::search(name, *of)));
-        }
-        if let Some(attribute) = self.components.get(name) {
-            return Some(plain(attribute.clone()));
         }
         let other_form = || match name.strip_prefix("Temporal") {
             Some(short) => builtin_named(short),
@@ -288,15 +273,13 @@ mod tests {
     #[test]
     fn names_resolve_in_order() {
         let schema =
-            Schema::with_custom([("SchedulePaused", AttributeType::Keyword), ("Own", AttributeType::Int)])
-                .with_component("ActivityId", Attribute::system(SystemField::WorkflowId));
+            Schema::with_custom([("SchedulePaused", AttributeType::Keyword), ("Own", AttributeType::Int)]);
         let resolved = |name| schema.resolve(name).map(|of| of.attribute);
         assert_eq!(resolved("Own"), Some(Attribute::search("Own", AttributeType::Int)));
         assert_eq!(
             resolved("SchedulePaused"),
             Some(Attribute::search("SchedulePaused", AttributeType::Keyword))
         );
-        assert_eq!(resolved("ActivityId"), Some(Attribute::system(SystemField::WorkflowId)));
         assert_eq!(resolved("CloseTime"), Some(Attribute::system(SystemField::CloseTime)));
         assert_eq!(resolved("TemporalCloseTime"), resolved("CloseTime"));
         assert_eq!(resolved("NamespaceDivision"), resolved("TemporalNamespaceDivision"));

@@ -45,6 +45,8 @@ impl Hands {
 }
 
 proptest! {
+    #![proptest_config(atoll_seed::cases(256))]
+
     #[test]
     fn it_never_runs_backwards_and_never_lags_the_wall_clock(logged in -86_400..86_400_i64, steps in steps()) {
         let mut hands = Hands::new();

@@ -353,7 +353,7 @@ async fn note_ends(model: &MemoryStore, appends: &[Append], stands: &mut [(u64, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(atoll_seed::cases(48))]
 
     #[test]
     fn sqlite_answers_as_memory_does(steps in vec(step(), 1..80)) {

@@ -94,7 +94,7 @@ fn salad() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(atoll_seed::cases(1_000))]
 
     #[test]
     fn what_is_printed_parses_to_the_same(tree in tree()) {
