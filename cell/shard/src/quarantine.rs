@@ -1,5 +1,7 @@
 //! What operators do about entities that are kept aside: list, look into, try again, delete.
 
+mod billed;
+
 use crate::error::ShardError;
 use crate::hours::HOUR_MS;
 use crate::names::name_of;
@@ -11,6 +13,7 @@ use crate::table::KeptAside;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
+use billed::Billed;
 use cell_engine::{Known, Origin, Rejection, Residents, Time};
 use cell_store::{EntityRow, ShardId};
 use std::sync::Arc;
@@ -112,50 +115,56 @@ impl ShardRuntime {
     }
 
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
-    /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now, by what its stored
-    /// snapshot says. Done when this returns without an error; repeat the call else. Never refused for memory: it frees some.
+    /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now: what its stored snapshot
+    /// and every logged step that this lacks were billed is taken off. Done when this returns without an error; repeat the
+    /// call else. Never refused for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
-        check_aside(&shard.state.lock(), key)?;
+        let epoch = {
+            let state = shard.state.lock();
+            check_aside(&state, key)?;
+            state.epoch
+        };
         if let Some(record) = self.kinds.get(key.kind).and_then(|kind| kind.record_of(key)) {
             self.bring(shard, &record, Origin::Cell).await?;
         }
+        {
+            // What the log alone holds of it was billed, too.
+            let _one_at_a_time = shard.checkpointing.lock().await;
+            self.keep_steps(shard, epoch).await?;
+        }
         let (stored, _charge) = self.load(shard.id, key, Origin::Cell).await?;
+        let billed = Billed::of(stored);
         let durable = {
             let mut state = shard.state.lock();
+            if !state.serves(epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
             check_aside(&state, key)?;
             tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
-            let ordinal = self.delete_aside(&mut state, key, stored.as_ref());
+            let ordinal = self.delete_aside(&mut state, key, &billed);
             self.wrote(shard, &state);
             state.log.wait_for(ordinal)
         };
         self.released(shard, durable).await
     }
 
-    fn delete_aside(&self, state: &mut ShardState, key: &EntityKey, stored: Option<&EntityRow>) -> u64 {
+    fn delete_aside(&self, state: &mut ShardState, key: &EntityKey, billed: &Billed) -> u64 {
         let now = state.advance(self.wall.look());
-        let (bytes, closed) = stored.map_or((0, false), |row| (row.billed_bytes, row.closed));
         let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
-        let ends = now.millis().max(unsealed_from);
-        let usage =
-            (bytes > 0).then(|| metering_rules::storage_removed(key.namespace_id, closed, bytes, ends));
+        let usage = billed.removed(key.namespace_id, now.millis().max(unsealed_from));
         let mut fact = EntitiesDeleted::default();
         if key.is_used_once() {
             fact.entities.push(DeletedEntity {
                 entity: Some(name_of(key)),
-                billed_bytes: bytes,
+                billed_bytes: billed.bytes(),
                 delete_at_ms: now.millis(),
             });
             fact.records.extend(record_naming(state, key).as_ref().map(name_of));
         } else {
             fact.records.push(name_of(key));
         }
-        state.commit_fact(
-            &self.config,
-            now,
-            usage.into_iter().collect(),
-            Some(ShardFact::EntitiesDeleted(fact)),
-        )
+        state.commit_fact(&self.config, now, usage, Some(ShardFact::EntitiesDeleted(fact)))
     }
 
     /// Has an entity in memory, or known to be absent or aside.

@@ -1,10 +1,13 @@
 //! What the engine failed on is listed, tried again and deleted by operators.
 
 use crate::fixture::*;
+use atoll_internal_api::usage::v1::StorageClass;
+use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::Time;
 use cell_shard::ShardError;
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{EntityKey, ShardId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +105,51 @@ async fn what_is_deleted_is_gone_and_its_id_is_free() {
         let again = cell.another().await;
         assert_eq!(aside(&again), []);
         assert_eq!(again.history(&bad, 1, i64::MAX).await.len(), 2, "stored: {stored}");
+    }
+}
+
+/// History bytes that are billed for everything on the first shard, by class of storage.
+fn billed(cell: &Cell) -> BTreeMap<StorageClass, i64> {
+    let mut billed = BTreeMap::new();
+    for record in cell.ledger.records(ShardId(0)) {
+        let entries = record.transitions.iter().flat_map(|transition| &transition.usage).chain(&record.usage);
+        for entry in entries {
+            if let Some(Kind::Storage(delta)) = &entry.kind {
+                *billed.entry(delta.class()).or_default() += delta.bytes;
+            }
+        }
+    }
+    billed
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_billed_any_more_for_what_is_deleted() {
+    for case in 0..8 {
+        let (stored, closed, kept) = (case & 1 > 0, case & 2 > 0, case & 4 > 0);
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start_with(100)).await.unwrap();
+        if stored {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        // Steps that its snapshot lacks.
+        cell.run(&id, signal_with("s", 1_000)).await.unwrap();
+        if closed {
+            cell.run(&id, terminate()).await.unwrap();
+        }
+        cell.run(&id, PanicInApply).await.unwrap_err();
+        if kept {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        assert!(billed(&cell).values().sum::<i64>() > 1_000);
+        for key in aside(&cell) {
+            cell.runtime.drop_quarantined(&key).await.unwrap();
+        }
+        assert!(
+            billed(&cell).values().all(|bytes| *bytes == 0),
+            "stored: {stored}, closed: {closed}, kept: {kept}: {:?}",
+            billed(&cell)
+        );
     }
 }
 
