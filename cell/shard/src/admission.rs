@@ -2,10 +2,11 @@
 
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
+use crate::stored::Stored;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::Origin;
 use cell_memory::{Budget, Charge, Owner};
-use cell_store::{EntityRow, ShardId, StoreError};
+use cell_store::{ShardId, StoreError};
 use std::sync::Arc;
 
 impl ShardRuntime {
@@ -43,14 +44,14 @@ impl ShardRuntime {
         shard: ShardId,
         key: &EntityKey,
         origin: Origin,
-    ) -> Result<(Option<EntityRow>, Charge), ShardError> {
+    ) -> Result<(Stored, Charge), ShardError> {
         self.admit_read(origin)?;
         let mut charge = self.charge_loads(1);
-        let row = self.loads.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
-        charge.resize(self.load_sizes.seen(row.as_ref()));
+        let stored = self.loads.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
+        charge.resize(self.load_sizes.seen(&stored));
         // It may be larger than it was taken for.
         self.admit_read(origin)?;
-        Ok((row, charge))
+        Ok((stored, charge))
     }
 
     /// Holds room for so many entities that are to be loaded.

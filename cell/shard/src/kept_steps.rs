@@ -8,16 +8,18 @@
 use crate::error::ShardError;
 use crate::log_row;
 use crate::names::{deleted_keys, key_of};
+use crate::reads::Reads;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::side_rows::SideRow;
 use crate::state::{START, ShardState};
+use crate::stored;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
 use atoll_internal_api::log::v1::KeptStep;
 use atoll_internal_api::log::v1::record::ShardFact;
 use bytes::Bytes;
 use cell_engine::Transition;
-use cell_store::{Checkpoint, EntityRow, Epoch, Position, StoreError};
+use cell_store::{Checkpoint, EntityRow, Epoch, Position, ShardId, ShardStore, StoreError};
 use prost::Message;
 use std::collections::BTreeMap;
 
@@ -39,7 +41,7 @@ struct Needed {
 
 impl ShardRuntime {
     /// Writes what the log alone holds of entities that are kept aside to their rows. When this returns, none that was
-    /// kept aside before needs the log any more.
+    /// kept aside before needs the log any more, but for those whose rows cannot be read: nothing is written over these.
     pub(crate) async fn keep_steps(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
         let (mut left, durable) = {
             let mut state = shard.state.lock();
@@ -65,7 +67,7 @@ impl ShardRuntime {
             self.collect_steps(shard, &mut part).await?;
             for (key, needed) in part {
                 let from_seq = needed.from_seq;
-                let slice = self.row_with_steps(shard, epoch, &key, needed).await?;
+                let Some(slice) = self.row_with_steps(shard, epoch, &key, needed).await? else { continue };
                 self.write_slice(shard, &slice).await?;
                 let mut state = shard.state.lock();
                 if !state.serves(epoch) {
@@ -111,58 +113,59 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// The row of an entity as it stands, with the steps that it lacks.
+    /// The row of an entity as it stands, with the steps that it lacks; none where it cannot be read.
     async fn row_with_steps(
         &self,
         shard: &Shard,
         epoch: Epoch,
         key: &EntityKey,
         needed: Needed,
-    ) -> Result<Checkpoint, ShardError> {
+    ) -> Result<Option<Checkpoint>, ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
         let stored = if needed.reborn {
             slice.deleted.push(key.clone());
             None
         } else {
-            self.store.load(&[(shard.id, key.clone())]).await?.into_iter().next().flatten()
+            let read = stored::load(&*self.store, &[(shard.id, key.clone())], Reads::ONCE).await?.pop();
+            let Some(Ok(stored)) = read else { return Ok(None) };
+            stored
         };
         let stored = stored.unwrap_or_else(|| nothing_stored(key));
         let (row, kept) = split(stored);
         let includes = kept.last().map_or(row.position, |step| position(step).max(row.position));
         let mut steps = needed.steps;
         steps.retain(|step| position(step) > includes);
-        self.bring_events(shard, key, &mut steps).await?;
-        let chunk = |(bucket, step): (usize, KeptStep)| Chunk {
-            id: ChunkId { collection: ChunkId::OF_SHARD, bucket: bucket as i64 },
-            data: step.encode_to_vec().into(),
-        };
-        let chunks = kept.into_iter().chain(steps).enumerate().map(chunk).collect();
+        for step in &mut steps {
+            bring_events(&*self.store, shard.id, step, Reads::ONCE).await?;
+        }
+        let chunks =
+            (0..).zip(kept.into_iter().chain(steps)).map(|(bucket, step)| chunk(bucket, &step)).collect();
         // As due at once: the next owner loads it and finds out whether it can be served by then.
         slice.entities.push(EntityRow { chunks, wake_at_ms: Some(0), delete_at_ms: None, ..row });
-        Ok(slice)
+        Ok(Some(slice))
     }
+}
 
-    /// Puts events that stand beside the log into the steps that refer to them, but for those that cannot be used: such a
-    /// step is never applied.
-    async fn bring_events(
-        &self,
-        shard: &Shard,
-        key: &EntityKey,
-        steps: &mut [KeptStep],
-    ) -> Result<(), ShardError> {
-        for step in steps {
-            let at = position(step);
-            let Some(transition) = &mut step.transition else { continue };
-            let Some(side_row) = SideRow::of(shard.id, at, transition) else { continue };
-            debug_assert_eq!(side_row.key, *key);
-            let segment = self.store.segments(&[side_row.name()]).await?.into_iter().next().flatten();
-            match side_row.events(segment.as_ref()) {
-                Ok(events) => transition.events = events,
-                Err(why) => tracing::error!(shard = shard.id.0, ?key, why, "step kept without its events"),
-            }
+/// Puts events that stand beside the log into a step that refers to them. Where they cannot be used the step is left without
+/// them: it is never applied.
+async fn bring_events(
+    store: &dyn ShardStore,
+    shard: ShardId,
+    step: &mut KeptStep,
+    reads: Reads,
+) -> Result<(), StoreError> {
+    let at = position(step);
+    let Some(transition) = &mut step.transition else { return Ok(()) };
+    let Some(side_row) = SideRow::of(shard, at, transition) else { return Ok(()) };
+    let name = [side_row.name()];
+    let segment = reads.each(&name, |name| store.segments(name)).await?.pop().unwrap_or(Ok(None));
+    match side_row.events(&segment) {
+        Ok(events) => transition.events = events,
+        Err(why) => {
+            tracing::error!(shard = shard.0, key = ?side_row.key, why, "step kept without its events")
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl ShardState {
@@ -211,6 +214,10 @@ fn nothing_stored(key: &EntityKey) -> EntityRow {
         delete_at_ms: None,
         billed_bytes: 0,
     }
+}
+
+fn chunk(bucket: i64, step: &KeptStep) -> Chunk {
+    Chunk { id: ChunkId { collection: ChunkId::OF_SHARD, bucket }, data: step.encode_to_vec().into() }
 }
 
 fn position(step: &KeptStep) -> Position {

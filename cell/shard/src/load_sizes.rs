@@ -1,7 +1,7 @@
 //! How large entities are that are loaded: how much room a load takes before anybody knows, and how many go at once.
 
+use crate::stored::Stored;
 use cell_memory::Budget;
-use cell_store::EntityRow;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What an entity is taken for before any was loaded.
@@ -38,8 +38,8 @@ impl LoadSizes {
     }
 
     /// Notes what came; answers its bytes.
-    pub(crate) fn seen(&self, row: Option<&EntityRow>) -> usize {
-        let Some(row) = row else { return 0 };
+    pub(crate) fn seen(&self, stored: &Stored) -> usize {
+        let Ok(Some(row)) = stored else { return 0 };
         let bytes =
             OVERHEAD + row.snapshot.len() + row.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>();
         // A large one is remembered for some dozens of others.
@@ -53,10 +53,10 @@ impl LoadSizes {
 mod tests {
     use super::*;
     use atoll_internal_api::entity::EntityKey;
-    use cell_store::Position;
+    use cell_store::{EntityRow, Position};
 
-    fn row(bytes: usize) -> EntityRow {
-        EntityRow {
+    fn row(bytes: usize) -> Stored {
+        Ok(Some(EntityRow {
             key: EntityKey::current_run(uuid::Uuid::nil(), "w"),
             snapshot: vec![0; bytes].into(),
             chunks: Vec::new(),
@@ -65,19 +65,19 @@ mod tests {
             closed: false,
             delete_at_ms: None,
             billed_bytes: 0,
-        }
+        }))
     }
 
     #[test]
     fn after_a_large_one_few_are_read_at_once_until_small_ones_have_come() {
         let sizes = LoadSizes::of(&Budget::new(64 << 20));
         assert_eq!(sizes.at_once(), 32);
-        assert_eq!(sizes.seen(Some(&row(1 << 20))), (1 << 20) + OVERHEAD);
+        assert_eq!(sizes.seen(&row(1 << 20)), (1 << 20) + OVERHEAD);
         assert_eq!(sizes.at_once(), 1);
         for _ in 0..200 {
-            sizes.seen(Some(&row(100)));
+            sizes.seen(&row(100));
         }
         assert_eq!((sizes.at_once(), sizes.expected()), (512, LEAST));
-        assert_eq!(sizes.seen(None), 0);
+        assert_eq!((sizes.seen(&Ok(None)), sizes.seen(&Err("a damaged page".into()))), (0, 0));
     }
 }

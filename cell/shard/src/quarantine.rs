@@ -9,13 +9,14 @@ use crate::retention::record_naming;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
+use crate::stored::Stored;
 use crate::table::KeptAside;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
 use billed::Billed;
 use cell_engine::{Known, Origin, Rejection, Residents, Time};
-use cell_store::{EntityRow, ShardId};
+use cell_store::{EntityRow, ShardId, StoreError};
 use std::sync::Arc;
 
 /// An entity that is kept aside.
@@ -75,7 +76,7 @@ impl ShardRuntime {
             kept.map(|(key, kept)| Aside::of(shard.id, key, kept)).ok_or_else(|| not_aside(key))?
         };
         let (stored, _charge) = self.load(shard.id, key, Origin::Client).await?;
-        Ok((aside, stored))
+        Ok((aside, readable(stored)?))
     }
 
     /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
@@ -117,7 +118,8 @@ impl ShardRuntime {
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
     /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now: what its stored snapshot
     /// and every logged step that this lacks were billed is taken off. Done when this returns without an error; repeat the
-    /// call else. Never refused for memory: it frees some.
+    /// call else. Refused where its row cannot be read, for nobody knows what was billed for it; never for memory: it frees
+    /// some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let epoch = {
@@ -134,7 +136,7 @@ impl ShardRuntime {
             self.keep_steps(shard, epoch).await?;
         }
         let (stored, _charge) = self.load(shard.id, key, Origin::Cell).await?;
-        let billed = Billed::of(stored);
+        let billed = Billed::of(readable(stored)?);
         let durable = {
             let mut state = shard.state.lock();
             if !state.serves(epoch) {
@@ -181,10 +183,10 @@ impl ShardRuntime {
                 }
                 (state.term, state.table.generation)
             };
-            let (row, _charge) = self.load(shard.id, key, origin).await?;
+            let (stored, _charge) = self.load(shard.id, key, origin).await?;
             let mut state = shard.state.lock();
             if (state.term, state.table.generation) == of {
-                state.insert_loaded(key, row);
+                state.insert_loaded(key, stored);
             }
         }
         Err(ShardError::Overloaded(shard.id))
@@ -200,6 +202,11 @@ fn check_aside(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
         Known::Quarantined => Ok(()),
         Known::Here(_) | Known::Absent | Known::Unloaded => Err(not_aside(key)),
     }
+}
+
+/// A row, or that it cannot be read.
+fn readable(stored: Stored) -> Result<Option<EntityRow>, ShardError> {
+    stored.map_err(|why| StoreError::Corrupt(why).into())
 }
 
 fn not_aside(key: &EntityKey) -> ShardError {

@@ -6,11 +6,13 @@ use crate::found::{Found, deleted_in};
 use crate::guard::{EngineCall, guarded, panic_text};
 use crate::log_row::RowBuilder;
 use crate::names::key_of;
+use crate::reads::Reads;
 use crate::runtime::ShardRuntime;
 use crate::shard_time::ShardTime;
 use crate::side_rows::bytes_beside;
 use crate::sink::DurableBatch;
 use crate::state::{Phase, ShardState};
+use crate::stored;
 use crate::table::Deleted;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
@@ -212,7 +214,7 @@ impl ShardRuntime {
             .flat_map(|record| &record.transitions)
             .filter_map(|t| t.entity.as_ref().and_then(key_of))
             .collect();
-        let busy = self.store.due(state.id, 0, usize::MAX).await?;
+        let busy = self.takeover_reads().run(|| self.store.due(state.id, 0, usize::MAX)).await?;
         keys.extend(busy.into_iter().map(|row| row.key));
         let records: Vec<EntityKey> =
             keys.iter().filter_map(|key| self.kinds.get(key.kind)?.record_of(key)).collect();
@@ -226,13 +228,18 @@ impl ShardRuntime {
             (part, left) = left.split_at(self.load_sizes.at_once().min(left.len()));
             let wanted: Vec<(ShardId, EntityKey)> = part.iter().map(|key| (state.id, key.clone())).collect();
             let mut charge = self.charge_loads(part.len());
-            let rows = self.store.load(&wanted).await?;
-            charge.resize(rows.iter().map(|row| self.load_sizes.seen(row.as_ref())).sum());
+            let rows = stored::load(&*self.store, &wanted, self.takeover_reads()).await?;
+            charge.resize(rows.iter().map(|row| self.load_sizes.seen(row)).sum());
             for (key, row) in part.iter().zip(rows) {
                 state.insert_loaded(key, row);
             }
         }
         Ok(())
+    }
+
+    /// How reads of a takeover are made: each is tried again by itself while the store is away.
+    pub(crate) fn takeover_reads(&self) -> Reads {
+        Reads::of_takeover(self.config.append_retry)
     }
 
     /// Starts serving: projections first, so that none misses a batch; then effects.

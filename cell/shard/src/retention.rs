@@ -6,15 +6,17 @@
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::names::name_of;
+use crate::reads::Reads;
 use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
+use crate::stored::{self, Stored};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
 use cell_engine::{Entity, Known, Residents};
-use cell_store::{DueRow, EntityRow, ShardId};
+use cell_store::{DueRow, ShardId};
 use std::collections::BTreeMap;
 
 /// When the deletion of an entity is due, and what was billed for it.
@@ -27,8 +29,8 @@ struct Expiry {
 /// Entities that may be due, with what the store says of them if it was asked.
 type Candidates = BTreeMap<EntityKey, Option<Expiry>>;
 
-/// Stored records of current runs; `None` for one that does not exist.
-type RecordRows = Vec<(EntityKey, Option<EntityRow>)>;
+/// Stored records of current runs.
+type RecordRows = Vec<(EntityKey, Stored)>;
 
 /// A shard's memory when a search for expired runs begins.
 struct Look {
@@ -88,7 +90,7 @@ impl ShardRuntime {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.store.load(&unknown).await?;
+        let rows = stored::load(&*self.store, &unknown, Reads::ONCE).await?;
         Ok(unknown.into_iter().map(|(_, key)| key).zip(rows).collect())
     }
 
@@ -106,8 +108,8 @@ impl ShardRuntime {
         if state.table.generation != generation || state.phase != Phase::Serving {
             return Ok(());
         }
-        for (key, row) in records {
-            state.insert_loaded(&key, row);
+        for (key, stored) in records {
+            state.insert_loaded(&key, stored);
         }
         let mut expired = Vec::new();
         let mut failed = Vec::new();

@@ -12,9 +12,11 @@ use crate::keeper::Keeper;
 use crate::load_sizes::LoadSizes;
 use crate::metrics::AppendMetrics;
 use crate::pins::Pins;
+use crate::reads::Reads;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, ShardState};
+use crate::stored::{self, Stored};
 use crate::wall::Wall;
 use crate::watch::Awaited;
 use atoll_internal_api::entity::EntityKey;
@@ -24,7 +26,7 @@ use cell_engine::{
     Registry, Release, Time,
 };
 use cell_memory::Budget;
-use cell_store::{EntityRow, Epoch, ShardId, ShardStore, StoreIdentity};
+use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -86,7 +88,7 @@ pub struct ShardRuntime {
     pub(crate) metrics: AppendMetrics,
     pub(crate) memory: Arc<Budget>,
     pub(crate) load_sizes: Arc<LoadSizes>,
-    pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Option<EntityRow>>>,
+    pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Stored>>,
     epochs: Arc<Coalescer<ShardId, Epoch>>,
     seed: u128,
     drawn: AtomicU64,
@@ -104,7 +106,7 @@ impl ShardRuntime {
             move || sizes.at_once(),
             move |keys: Vec<(ShardId, EntityKey)>| {
                 let store = Arc::clone(&store);
-                async move { store.load(&keys).await.map_err(|e| e.to_string()) }
+                async move { stored::load(&*store, &keys, Reads::ONCE).await.map_err(|e| e.to_string()) }
             },
         );
         let store = Arc::clone(&deps.store);
@@ -376,10 +378,10 @@ impl ShardRuntime {
                     }
                 }
             };
-            let (row, charge) = self.load(shard.id, &key, origin).await?;
+            let (stored, charge) = self.load(shard.id, &key, origin).await?;
             let mut state = shard.state.lock();
             if state.term == term {
-                state.insert_loaded(&key, row);
+                state.insert_loaded(&key, stored);
             }
             drop((charge, state));
             self.let_closed_go();

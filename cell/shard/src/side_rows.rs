@@ -69,10 +69,11 @@ impl SideRow {
         (self.shard, self.key.clone(), self.reference.first_event_id)
     }
 
-    /// The events of a segment, or what is wrong with them: it is missing, or is not what was referred to.
-    pub(crate) fn events(&self, segment: Option<&HistorySegment>) -> Result<Bytes, String> {
+    /// The events of a segment, or what is wrong with them: it cannot be read, is missing, or is not what was referred to.
+    pub(crate) fn events(&self, segment: &Segment) -> Result<Bytes, String> {
         let EventsRef { first_event_id, last_event_id, .. } = self.reference;
-        verified(&self.reference, segment).map_err(|why| {
+        let segment = segment.as_ref().map_err(|why| format!("cannot be read: {why}"));
+        segment.and_then(|segment| verified(&self.reference, segment.as_ref())).map_err(|why| {
             format!("its events {first_event_id} to {last_event_id}, which stand beside the log, {why}")
         })
     }
@@ -82,6 +83,9 @@ impl SideRow {
 pub(crate) fn lacks_events(logged: &log::Transition) -> bool {
     logged.events_ref.is_some() && logged.events.is_empty()
 }
+
+/// The segment of a side row, if there is one, or why it cannot be read.
+pub(crate) type Segment = Result<Option<HistorySegment>, String>;
 
 impl ShardRuntime {
     /// Reads the events that the tail refers to and that replay will apply, puts them where it looks for them, and answers
@@ -95,12 +99,12 @@ impl ShardRuntime {
         let mut referring = referring(state, tail);
         for part in referring.chunks_mut(SEGMENTS_READ) {
             let names: Vec<_> = part.iter().map(|(side_row, _)| side_row.name()).collect();
-            let segments = self.store.segments(&names).await?;
+            let segments = self.takeover_reads().each(&names, |names| self.store.segments(names)).await?;
             for ((side_row, events), segment) in part.iter_mut().zip(segments) {
-                match side_row.events(segment.as_ref()) {
+                match side_row.events(&segment) {
                     Ok(found) => {
                         **events = found;
-                        read.extend(segment);
+                        read.extend(segment.ok().flatten());
                     }
                     Err(why) => damaged.push((side_row.key.clone(), side_row.position.seq, why)),
                 }

@@ -6,12 +6,13 @@ use crate::kept_steps;
 use crate::log_head::LogHead;
 use crate::metrics::quarantines;
 use crate::shard_time::ShardTime;
+use crate::stored::Stored;
 use crate::table::{EntityTable, KeptAside};
 use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Grace, Registry, Time};
 use cell_memory::{Budget, Charge, Owner};
-use cell_store::{EntityRow, Epoch, Position, ShardId};
+use cell_store::{Epoch, Position, ShardId};
 use std::sync::Arc;
 
 /// Whether the shard answers.
@@ -83,11 +84,17 @@ impl ShardState {
         self.time.advance(look)
     }
 
-    /// Takes in what a load found, unless the entity came to be known meanwhile.
-    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>) {
-        let (row, steps) = row.map(kept_steps::split).unzip();
-        if self.table.insert_loaded(key, row, self.time.now()) {
-            self.apply_kept(key, steps.unwrap_or_default());
+    /// Takes in what a load found, a row that cannot be read included, unless the entity came to be known meanwhile.
+    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, stored: Stored) {
+        let (stored, steps) = match stored {
+            Ok(Some(row)) => {
+                let (row, steps) = kept_steps::split(row);
+                (Ok(Some(row)), steps)
+            }
+            Ok(None) | Err(_) => (stored, Vec::new()),
+        };
+        if self.table.insert_loaded(key, stored, self.time.now()) {
+            self.apply_kept(key, steps);
             self.arm(key, |at| at);
         }
     }

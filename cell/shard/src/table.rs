@@ -8,6 +8,7 @@ pub(crate) use idle::Which;
 use crate::guard::{EngineCall, guarded};
 use crate::key_hash::KeyHash;
 use crate::resident::{Held, Resident, Slot};
+use crate::stored::Stored;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents, Time};
 use cell_memory::Budget;
@@ -183,16 +184,20 @@ impl EntityTable {
 
     /// Takes in what a load found, unless the entity came to be known meanwhile. Answers whether it is in memory now.
     /// `now` is noted where its row cannot be used.
-    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, row: Option<EntityRow>, now: Time) -> bool {
-        let row = row.filter(|_| !self.deleted.contains_key(key));
+    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, stored: Stored, now: Time) -> bool {
+        let stored = if self.deleted.contains_key(key) { Ok(None) } else { stored };
         let Entry::Vacant(vacant) = self.slots.entry(key.clone()) else { return false };
-        let Some(row) = row else {
-            vacant.insert(Slot::Absent);
-            self.remember_absent(key);
-            return false;
-        };
-        match restore(&self.kinds, key, row) {
-            Ok(resident) => {
+        let readable = stored.map_err(|why| {
+            tracing::error!(?key, why, "stored row cannot be read: entity quarantined");
+            format!("its stored row cannot be read: {why}")
+        });
+        match readable.and_then(|row| row.map(|row| restore(&self.kinds, key, row)).transpose()) {
+            Ok(None) => {
+                vacant.insert(Slot::Absent);
+                self.remember_absent(key);
+                false
+            }
+            Ok(Some(resident)) => {
                 let mut resident = Box::new(resident);
                 resident.core.used = self.ledger.memory.use_now();
                 resident.core.watchers = self.parked.take(key).unwrap_or_default();

@@ -4,9 +4,9 @@ use crate::fixture::*;
 use atoll_internal_api::usage::v1::StorageClass;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::Time;
-use cell_shard::ShardError;
+use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{EntityKey, ShardId};
+use cell_store::{EntityKey, ShardId, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,6 +151,69 @@ async fn nothing_is_billed_any_more_for_what_is_deleted() {
             billed(&cell)
         );
     }
+}
+
+/// A cell with three runs that are stored and in no memory, and their ids in the order of their names.
+async fn stored_runs() -> (Cell, Vec<String>) {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let mut ids: Vec<String> = (0..3).map(|n| id_on(0, n)).collect();
+    ids.sort();
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    (cell, ids)
+}
+
+fn corrupt() -> Fault {
+    Fault::Before(StoreError::Corrupt("a page".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_the_store_refuses_to_read_is_its_entitys_trouble_alone() {
+    let (cell, ids) = stored_runs().await;
+    for id in &ids {
+        cell.run(id, signal("s")).await.unwrap();
+    }
+    // The takeover reads three records and three runs together, then each: the second run cannot be read.
+    for fault in [corrupt(), Fault::None, Fault::None, Fault::None, Fault::None, corrupt()] {
+        cell.store.script(Call::Load, fault);
+    }
+    cell.acquire(&[ShardId(0)]).await;
+    let (all, _) = cell.runtime.quarantined(None, 9);
+    assert_eq!(all.iter().map(|aside| &*aside.key.id).collect::<Vec<_>>(), [&ids[1]], "{all:?}");
+    assert!(all[0].why.contains("cannot be read"), "{}", all[0].why);
+    for id in [&ids[0], &ids[2]] {
+        cell.run(id, signal("after")).await.unwrap();
+        assert_eq!(cell.signals(id).await, ["s", "after"]);
+    }
+    // While it cannot be read nothing is written over it, what the log holds of it stays there, and nothing fails.
+    cell.store.script(Call::Load, corrupt());
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert!(tail(&cell).await > 0);
+    for _ in 0..4 {
+        // Its record, what is to be kept, and what is billed.
+        cell.store.script(Call::Load, corrupt());
+    }
+    let dropped = cell.runtime.drop_quarantined(&all[0].key).await;
+    assert!(matches!(dropped, Err(ShardError::Store(StoreError::Corrupt(_)))), "{dropped:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_read_fails_nobody_who_asks_at_the_same_time() {
+    let (cell, ids) = stored_runs().await;
+    // Their records, and then their runs, are asked for together.
+    for fault in [Fault::None, corrupt(), Fault::None, corrupt()] {
+        cell.store.script(Call::Load, fault);
+    }
+    let answers = futures::future::join_all(ids.iter().map(|id| cell.run(id, signal("s")))).await;
+    let refused: Vec<usize> =
+        (0..3).filter(|n| matches!(answers[*n], Err(ShardError::Quarantined(_)))).collect();
+    assert_eq!(refused, [1], "{answers:?}");
+    assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
+    assert!(cell.runtime.retry_quarantined(&aside(&cell)[0]).await.unwrap(), "the page is mended");
+    cell.run(&ids[1], signal("s")).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 
 use crate::fixture::*;
 use cell_shard::ShardConfig;
-use cell_store::fault::{FaultRates, Gate};
+use cell_store::fault::{Call, Fault, FaultRates, Gate};
+use cell_store::{ShardId, StoreError};
 use futures::FutureExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -112,6 +113,30 @@ impl Trial {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_takeover_reads_again_what_it_could_not_read_and_nothing_else() {
+    let cell = Cell::with(ShardConfig { side_row_bytes: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    // The tail is longer than one read of what stands beside it.
+    for n in 0..40 {
+        cell.run(&id, signal(&n.to_string())).await.unwrap();
+    }
+    let reads = [Call::Due, Call::Load, Call::Segments];
+    for _ in 0..4 {
+        for call in reads {
+            cell.store.script(call, Fault::Before(StoreError::Unavailable("away".into())));
+        }
+    }
+    let before = [Call::Acquire, Call::Due, Call::Load, Call::Segments].map(|call| cell.store.calls(call));
+    cell.acquire(&[ShardId(0)]).await;
+    let after = [Call::Acquire, Call::Due, Call::Load, Call::Segments].map(|call| cell.store.calls(call));
+    let made: Vec<u64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    assert_eq!(made, [1, 5, 5, 6]);
+    assert_eq!(cell.signals(&id).await.len(), 40);
 }
 
 #[tokio::test(start_paused = true)]

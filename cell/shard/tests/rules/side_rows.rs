@@ -147,6 +147,29 @@ async fn a_run_whose_side_row_is_damaged_or_missing_is_kept_aside_and_nothing_el
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_side_row_that_the_store_refuses_to_read_is_its_runs_trouble_alone() {
+    let cell = Cell::new().await;
+    let ids = [id_on(0, 0), id_on(0, 1), id_on(0, 2)];
+    for id in &ids {
+        cell.run(id, start_with(MIB)).await.unwrap();
+    }
+    let corrupt = || Fault::Before(StoreError::Corrupt("a page".into()));
+    // All three together, then the second by itself.
+    for fault in [corrupt(), Fault::None, corrupt()] {
+        cell.store.script(Call::Segments, fault);
+    }
+    cell.acquire(&[ShardId(0)]).await;
+    let (aside, _) = cell.runtime.quarantined(None, 9);
+    assert_eq!(aside.iter().map(|aside| &*aside.key.id).collect::<Vec<_>>(), [&ids[1]]);
+    assert!(aside[0].why.contains("cannot be read"), "{}", aside[0].why);
+    for id in [&ids[0], &ids[2]] {
+        assert_eq!(cell.history(id, 1, i64::MAX).await.len(), 2);
+    }
+    assert!(cell.runtime.retry_quarantined(&aside[0].key).await.unwrap(), "the page is mended");
+    assert_eq!(cell.history(&ids[1], 1, i64::MAX).await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_at_the_log_takes_references_for_what_they_are() {
     let cell = Cell::new().await;
     cell.run(&id_on(0, 0), start_with(MIB)).await.unwrap();
