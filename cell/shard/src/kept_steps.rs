@@ -11,7 +11,7 @@ use crate::names::{deleted_keys, key_of};
 use crate::reads::Reads;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::side_rows::SideRow;
+use crate::side_rows::{self, SideRow};
 use crate::state::{START, ShardState};
 use crate::stored;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
@@ -146,8 +146,25 @@ impl ShardRuntime {
     }
 }
 
+/// Brings the events of steps that were kept without them, where they can be read by now: they may have been restored.
+pub(crate) async fn complete(
+    store: &dyn ShardStore,
+    shard: ShardId,
+    row: &mut EntityRow,
+    reads: Reads,
+) -> Result<(), StoreError> {
+    for chunk in row.chunks.iter_mut().filter(|chunk| chunk.id.collection == ChunkId::OF_SHARD) {
+        let Ok(mut step) = KeptStep::decode(chunk.data.clone()) else { continue };
+        if step.transition.as_ref().is_some_and(side_rows::lacks_events) {
+            bring_events(store, shard, &mut step, reads).await?;
+            chunk.data = step.encode_to_vec().into();
+        }
+    }
+    Ok(())
+}
+
 /// Puts events that stand beside the log into a step that refers to them. Where they cannot be used the step is left without
-/// them: it is never applied.
+/// them: it is applied only once a load has found them.
 async fn bring_events(
     store: &dyn ShardStore,
     shard: ShardId,

@@ -147,6 +147,44 @@ async fn a_run_whose_side_row_is_damaged_or_missing_is_kept_aside_and_nothing_el
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_whose_side_row_is_restored_is_served_again_with_every_event() {
+    for (kept, missing) in [(false, false), (false, true), (true, false), (true, true)] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        cell.run(&id, signal_with("large", MIB)).await.unwrap();
+        cell.run(&id, signal("small")).await.unwrap();
+        let (run, events) = (run_key(&cell, &id).await, cell.history(&id, 1, i64::MAX).await);
+        let good = segment(&cell, &run, 3).await.expect("a side row");
+        let (history, deleted) = if missing {
+            (vec![], vec![run.clone()])
+        } else {
+            (vec![HistorySegment { events: good.events.slice(1..), ..good.clone() }], vec![])
+        };
+        let broken = Checkpoint { history, deleted, ..cell.slice().await };
+        cell.engine().checkpoint(&broken).await.unwrap();
+
+        let again = cell.another().await;
+        assert_eq!(again.runtime.quarantined(None, 9).1, 1);
+        if kept {
+            // From here on its steps stand in its row alone, one of them without its events.
+            again.runtime.checkpoint_all().await.unwrap();
+            assert_eq!(again.runtime.tail_bytes(), 0);
+        }
+        assert!(!again.runtime.retry_quarantined(&run).await.unwrap(), "nothing was mended");
+        let mended = Checkpoint { history: vec![good], ..again.slice().await };
+        again.engine().checkpoint(&mended).await.unwrap();
+        assert!(again.runtime.retry_quarantined(&run).await.unwrap(), "kept: {kept}, missing: {missing}");
+        assert_eq!(again.history(&id, 1, i64::MAX).await, events);
+        again.run(&id, signal("after")).await.unwrap();
+        again.runtime.checkpoint_all().await.unwrap();
+        let last = again.another().await;
+        assert_eq!(last.signals(&id).await, ["large", "small", "after"]);
+        assert_eq!(last.history(&id, 1, 4).await, events);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_side_row_that_the_store_refuses_to_read_is_its_runs_trouble_alone() {
     let cell = Cell::new().await;
     let ids = [id_on(0, 0), id_on(0, 1), id_on(0, 2)];
