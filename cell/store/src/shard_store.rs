@@ -88,7 +88,8 @@ pub trait ShardStore: Send + Sync + 'static {
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError>;
 
-    /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
+    /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`. One whose row is damaged may be
+    /// left out: it is `Corrupt` to whoever loads it.
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
     /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`.

@@ -3,7 +3,7 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
-use super::statements::{DUE, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS, TAIL};
+use super::statements::{DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS, TAIL};
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
     StoreError, check,
@@ -168,7 +168,35 @@ pub(super) async fn due(
     until_ms: i64,
     limit: usize,
 ) -> Result<Vec<DueRow>, StoreError> {
-    due_rows(database, DUE, shard, until_ms, limit).await
+    match due_rows(database, DUE, shard, until_ms, limit).await {
+        Err(StoreError::Corrupt(_)) => readable_due(database, shard, until_ms, limit).await,
+        answer => answer,
+    }
+}
+
+/// What is due, row by row by the index alone: where a row is damaged the others are due all the same.
+async fn readable_due(
+    database: &Database,
+    shard: ShardId,
+    until_ms: i64,
+    limit: usize,
+) -> Result<Vec<DueRow>, StoreError> {
+    let found = sqlx::query(DUE_ROWS).bind(shard.0).bind(until_ms).fetch_all(&database.readers).await;
+    let mut due = Vec::new();
+    for place in found.map_err(store_error)? {
+        if due.len() >= limit {
+            break;
+        }
+        let row_id = keys::number(&place, 0)?;
+        let row = sqlx::query(DUE_ROW).bind(row_id).fetch_optional(&database.readers).await;
+        match row.map_err(store_error).and_then(|row| row.as_ref().map(due_row).transpose()) {
+            Ok(row) => due.extend(row),
+            Err(StoreError::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    due.sort_by(|a, b| (a.at_ms, &a.key).cmp(&(b.at_ms, &b.key)));
+    Ok(due)
 }
 
 pub(super) async fn expired(
@@ -189,14 +217,12 @@ async fn due_rows(
 ) -> Result<Vec<DueRow>, StoreError> {
     let statement = sqlx::query(text).bind(shard.0).bind(until_ms).bind(sql_limit(limit));
     let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
-    let due = |row: &SqliteRow| {
-        Ok(DueRow {
-            key: keys::read_key(row)?,
-            at_ms: keys::number(row, 4)?,
-            billed_bytes: keys::unsigned(row, 5)?,
-        })
-    };
-    rows.iter().map(due).collect()
+    rows.iter().map(due_row).collect()
+}
+
+fn due_row(row: &SqliteRow) -> Result<DueRow, StoreError> {
+    let (at_ms, billed_bytes) = (keys::number(row, 4)?, keys::unsigned(row, 5)?);
+    Ok(DueRow { key: keys::read_key(row)?, at_ms, billed_bytes })
 }
 
 pub(super) fn sql_limit(limit: usize) -> i64 {

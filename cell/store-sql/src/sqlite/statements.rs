@@ -13,6 +13,8 @@ atoll_sqlite::statements! {
     TRIM = "trim.sql";
     HISTORY = "history.sql";
     DUE = "due.sql";
+    DUE_ROWS = "due_rows.sql";
+    DUE_ROW = "due_row.sql";
     EXPIRED = "expired.sql";
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";

@@ -1,0 +1,3 @@
+SELECT row_id, wake_at_ms FROM entity
+WHERE shard = ? AND wake_at_ms <= ? AND wake_at_ms IS NOT NULL
+ORDER BY wake_at_ms
