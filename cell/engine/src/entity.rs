@@ -36,7 +36,7 @@ pub trait Entity: Any + Send + Sync {
     }
 
     /// The same, where some of it waits for workers after a takeover.
-    fn wake_in(&self, _: Grace) -> Option<Time> {
+    fn wake_in(&mut self, _: Grace) -> Option<Time> {
         self.wake()
     }
 

@@ -81,6 +81,8 @@ struct Bench {
     limits: Limits,
     ids: IdSource,
     now: Time,
+    /// What workers are given.
+    grace: Grace,
 }
 
 impl Bench {
@@ -104,6 +106,7 @@ impl Bench {
             },
             ids: IdSource::new(3),
             now: Time(1_700_000_000_000_000_000),
+            grace: Grace::NONE,
         };
         let start = StartWorkflow {
             workflow_type: Some(WorkflowType { name: "type".into() }),
@@ -144,7 +147,7 @@ impl Bench {
         let decision = command.decide(view, &mut context);
         decision.transitions.iter().for_each(|transition| self.apply(transition));
         let answer = decision.answer.unwrap_or_else(|rejection| panic!("refused: {rejection}"));
-        let wake = self.run.as_ref().and_then(Run::wake);
+        let wake = self.run.as_mut().and_then(|run| run.wake_in(self.grace));
         std::hint::black_box(wake);
         let after = cost_so_far();
         (answer, std::array::from_fn(|n| after[n] - before[n]))
@@ -317,6 +320,54 @@ fn a_step_costs_the_same_however_much_is_pending() {
         }
     }
     assert!(dearer.is_empty(), "these cost more with 2,000 pending: {dearer:?}");
+}
+
+/// Each kind of step in the grace after a takeover, of a run with activities that are all overdue, and what it cost.
+fn costs_in_a_grace(pending: usize) -> Vec<(&'static str, Cost)> {
+    const SECOND: i64 = 1_000_000_000;
+    let mut cell = Bench::with_pending(pending);
+    let offered: Vec<_> = cell
+        .run()
+        .effects()
+        .filter_map(|effect| match effect.kind {
+            EffectKind::DispatchActivity(offered) => Some((offered.scheduled_event_id, offered.stamp)),
+            _ => None,
+        })
+        .collect();
+    let mut tokens = Vec::new();
+    for (scheduled_event_id, stamp) in offered {
+        let poll = RecordActivityStarted { scheduled_event_id, stamp, ..Default::default() };
+        let (started, _) = cell.step(poll);
+        let (attempt, nonce) = (started.attempt, started.nonce);
+        tokens.push(ActivityRef::Token { scheduled_event_id, attempt, nonce });
+    }
+    cell.now = cell.now.plus(1_000 * SECOND);
+    cell.grace = Grace { since: cell.now, at_most_ns: 10 * SECOND };
+    // The first look at a run in a grace is at everything in it.
+    cell.step(Wake { grace: cell.grace });
+    let activity = tokens.pop().expect("some");
+    let heartbeat = cell.step(RecordActivityHeartbeat { activity: activity.clone(), details: None }).1;
+    let answer = RespondActivityCompleted { activity, result: None, identity: String::new() };
+    let completion = cell.step(answer).1;
+    let (_, signaled) = cell.step(signal("one more"));
+    cell.now = cell.now.plus(10 * SECOND);
+    let timeout = cell.step(Wake { grace: cell.grace }).1;
+    vec![
+        ("heartbeat", heartbeat),
+        ("activity completion", completion),
+        ("signal", signaled),
+        ("timeout behind the grace", timeout),
+    ]
+}
+
+#[test]
+fn a_step_in_a_grace_costs_the_same_however_much_waits_for_workers() {
+    costs_in_a_grace(2);
+    let (few, many) = (costs_in_a_grace(2), costs_in_a_grace(1_000));
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+        println!("{name}: {few:?} at 2, {many:?} at 1,000 (allocations, bytes, items looked at)");
+        assert!(many[2] <= few[2] + 4, "{name} looks at {} items of 1,000, and at {} of 2", many[2], few[2]);
+    }
 }
 
 /// Takes a checkpoint that succeeds; answers its bytes, and the items that were looked at for it: by the run, and by the

@@ -102,8 +102,9 @@ impl ShardState {
     /// Brings the wake index up to date with a resident entity, which is to be woken at what this makes of its moment (Unix
     /// milliseconds).
     pub(crate) fn arm(&mut self, key: &EntityKey, moment: impl FnOnce(i64) -> i64) {
-        let Some(resident) = self.table.get(key) else { return };
-        match guarded(EngineCall::Wake, key, || resident.entity.wake_in(self.grace)) {
+        let grace = self.grace;
+        let Some(resident) = self.table.get_mut(key) else { return };
+        match guarded(EngineCall::Wake, key, || resident.entity.wake_in(grace)) {
             Ok(wake) => self.arm_at(key, wake.map(|at| moment(at.millis_up()))),
             Err(why) => self.quarantine(key, None, &why),
         }

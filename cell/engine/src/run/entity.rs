@@ -41,7 +41,7 @@ impl Entity for Run {
         self.wake()
     }
 
-    fn wake_in(&self, grace: Grace) -> Option<Time> {
+    fn wake_in(&mut self, grace: Grace) -> Option<Time> {
         self.wake_in(grace)
     }
 

@@ -8,23 +8,18 @@ use atoll_api::temporal::api::history::v1::ActivityTaskScheduledEventAttributes 
 use atoll_internal_api::duration::nanos;
 
 impl Run {
-    /// As [`wake`](Self::wake), where deadlines wait for workers.
-    pub fn wake_in(&self, grace: Grace) -> Option<Time> {
-        let mut first: Option<Time> = None;
-        for (at, due) in self.deadlines.all() {
-            if first.is_some_and(|first| first <= at) {
-                break;
-            }
-            let fires = self.fires_at(at, due, grace);
-            first = Some(first.map_or(fires, |first| first.min(fires)));
-        }
-        first
+    /// As [`wake`](Self::wake), where deadlines wait for workers. A run is asked by the same grace again and again: then it
+    /// looks only at what came since.
+    pub fn wake_in(&mut self, grace: Grace) -> Option<Time> {
+        let mut deadlines = std::mem::take(&mut self.deadlines);
+        deadlines.judge(grace, |at, due| self.fires_at(at, due, grace));
+        self.deadlines = deadlines;
+        self.deadlines.first_to_fire()
     }
 
-    /// Everything that may fire by now, in order of its moment.
+    /// Everything that has fired by now, in order.
     pub(crate) fn due(&self, now: Time, grace: Grace) -> impl Iterator<Item = Due> + '_ {
-        let due = self.deadlines.all().take_while(move |(at, _)| *at <= now);
-        due.filter(move |(at, due)| self.fires_at(*at, *due, grace) <= now).map(|(_, due)| due)
+        self.deadlines.fired(now, grace, move |at, due| self.fires_at(at, due, grace))
     }
 
     fn fires_at(&self, at: Time, due: Due, grace: Grace) -> Time {
