@@ -19,6 +19,11 @@ use atoll_internal_api::entity::EntityKey;
 pub trait Notice: Clone + Send + Sync + 'static {
     /// How entities of this kind take it in; none where they are never told so.
     fn taken_by(kind: &Kind) -> Option<TakenBy<Self>>;
+
+    /// The same, where workers are given this.
+    fn within(self, _: Grace) -> Self {
+        self
+    }
 }
 
 /// Something may be due.
@@ -28,11 +33,11 @@ pub struct Woken {
     pub grace: Grace,
 }
 
-/// What workers are given after a takeover: time to reach the new owner. A deadline that only a worker's call can meet does
+/// What workers are given after a takeover, or after the shard took in nothing for long: time to reach its owner. A deadline that only a worker's call can meet does
 /// not fire before the worker has had as long again as it gives, but no longer than the grace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Grace {
-    /// When the shard was taken over.
+    /// When the shard was taken over, or took calls in again.
     pub since: Time,
     /// How long it lasts at most, nanoseconds.
     pub at_most_ns: i64,
@@ -115,6 +120,10 @@ impl<N> std::fmt::Debug for TakenBy<N> {
 impl Notice for Woken {
     fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
         kind.woken
+    }
+
+    fn within(self, grace: Grace) -> Self {
+        Self { grace }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{
-    Address, AddressOf, Command, Context, Decision, Family, Members, Memory, Needs, Notice, Origin, TakenBy,
+    Address, AddressOf, Command, Context, Decision, Family, Grace, Members, Memory, Needs, Notice, Origin,
+    TakenBy,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -22,8 +23,8 @@ pub(crate) trait Ask {
     fn origin(&self) -> Origin;
     /// What its answer rests on.
     fn members(&self, memory: Memory<'_>) -> Members;
-    /// Decides.
-    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<Self::Reply>;
+    /// Decides; `grace` is what workers are given at that moment.
+    fn decide(self, memory: Memory<'_>, grace: Grace, context: &mut Context<'_>) -> Decision<Self::Reply>;
 }
 
 /// A command sent to an address.
@@ -55,7 +56,7 @@ impl<C: Command> Ask for Sent<'_, C> {
         C::Family::members(self.at, memory)
     }
 
-    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<C::Reply> {
+    fn decide(self, memory: Memory<'_>, _: Grace, context: &mut Context<'_>) -> Decision<C::Reply> {
         self.command.decide(C::Family::view(self.at, memory), context)
     }
 }
@@ -90,7 +91,7 @@ impl<N: Notice> Ask for Told<'_, N> {
         (self.by.members)(self.key, memory)
     }
 
-    fn decide(self, memory: Memory<'_>, context: &mut Context<'_>) -> Decision<()> {
-        (self.by.decide)(self.key, self.notice, memory, context)
+    fn decide(self, memory: Memory<'_>, grace: Grace, context: &mut Context<'_>) -> Decision<()> {
+        (self.by.decide)(self.key, self.notice.within(grace), memory, context)
     }
 }

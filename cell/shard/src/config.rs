@@ -41,8 +41,8 @@ pub struct ShardConfig {
     pub due_rows: usize,
     /// Pause between repetitions of a failed append.
     pub append_retry: Duration,
-    /// How long deadlines that only a worker's call can meet wait after a takeover, at most: one that gives a worker less
-    /// waits as long as it gives.
+    /// How long deadlines that only a worker's call can meet wait after a takeover, and after the shard took in no call for
+    /// long, at most: one that gives a worker less waits as long as it gives.
     pub takeover_grace: Duration,
     /// How often expired runs are looked for.
     pub retention_interval: Duration,
@@ -82,7 +82,7 @@ impl ShardConfig {
         i64::try_from(self.wake_window.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// What workers are given after a takeover at this moment.
+    /// What workers are given where they reach the shard from this moment on.
     pub(crate) fn grace_from(&self, since: Time) -> Grace {
         Grace { since, at_most_ns: i64::try_from(self.takeover_grace.as_nanos()).unwrap_or(i64::MAX) }
     }

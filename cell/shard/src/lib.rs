@@ -84,6 +84,7 @@ mod pins;
 mod quarantine;
 mod reads;
 mod recovery;
+mod refusals;
 mod relief;
 mod resident;
 mod retention;

@@ -26,7 +26,7 @@ use cell_engine::{
     Registry, Release, Time,
 };
 use cell_memory::Budget;
-use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
+use cell_store::{Epoch, ShardId, ShardStore, StoreError, StoreIdentity};
 use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -231,15 +231,17 @@ impl ShardRuntime {
         let namespace =
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let origin = ask.origin();
-        let mut state = self.ready(shard, origin, |memory| ask.needs(memory)).await?;
+        let ready = self.ready(shard, origin, |memory| ask.needs(memory)).await;
+        let mut state = ready.inspect_err(|error| self.note_refusal(shard, error))?;
         let now = state.advance(self.wall.look());
-        self.admit(shard, &state, now)?;
+        self.admit(shard, &mut state, now)?;
         self.admit_growth(origin)?;
         let mut ids = IdSource::new(self.draw() ^ of_term(state.epoch));
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
         let members = ask.members(state.table.memory());
-        let decision = caught(|| ask.decide(state.table.memory(), &mut context)).map_err(|panic| {
+        let grace = state.grace;
+        let decision = caught(|| ask.decide(state.table.memory(), grace, &mut context)).map_err(|panic| {
             tracing::error!(%id, panic, "panic while deciding; nothing changed");
             ShardError::Panicked
         })?;
@@ -389,16 +391,29 @@ impl ShardRuntime {
         Err(ShardError::Overloaded(shard.id))
     }
 
-    /// Refuses before anything is applied when the store does not keep up.
-    fn admit(&self, shard: &Shard, state: &ShardState, now: Time) -> Result<(), ShardError> {
+    /// Refuses before anything is applied when the store does not keep up. Once that is over workers get a grace.
+    fn admit(&self, shard: &Shard, state: &mut ShardState, now: Time) -> Result<(), ShardError> {
         let since = state.log.open.waited_for_since();
         let age = since.map_or(0, |since| now.0.saturating_sub(since.0));
         let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
         if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {
             shard.metrics.overloaded.increment(1);
+            state.refusals.refused(now);
             return Err(ShardError::Overloaded(state.id));
         }
+        if state.refusals.over() {
+            state.grace = self.config.grace_from(now);
+        }
         Ok(())
+    }
+
+    /// Notes a call that the shard cannot take in, for the store is away.
+    fn note_refusal(&self, shard: &Shard, error: &ShardError) {
+        if matches!(error, ShardError::Store(StoreError::Unavailable(_))) {
+            let mut state = shard.state.lock();
+            let now = state.advance(self.wall.look());
+            state.refusals.refused(now);
+        }
     }
 
     /// Whether as much waits to be written as may.
@@ -444,7 +459,7 @@ impl ShardRuntime {
     /// Answers that end something for their caller leave only from the owner: one epoch read a tick. `term` is the one
     /// in which the answer was found: a later one of ours says nothing of what others did in between.
     pub(crate) async fn confirm_ownership(&self, shard: &Shard, term: Epoch) -> Result<(), ShardError> {
-        let stored = self.epochs.get(shard.id).await.map_err(cell_store::StoreError::Unavailable)?;
+        let stored = self.epochs.get(shard.id).await.map_err(StoreError::Unavailable)?;
         if stored == term { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
     }
 

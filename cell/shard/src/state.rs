@@ -5,6 +5,7 @@ use crate::guard::{EngineCall, guarded};
 use crate::kept_steps;
 use crate::log_head::LogHead;
 use crate::metrics::quarantines;
+use crate::refusals::Refusals;
 use crate::shard_time::ShardTime;
 use crate::stored::Stored;
 use crate::table::{EntityTable, KeptAside};
@@ -38,8 +39,9 @@ pub(crate) struct ShardState {
     pub(crate) term: u64,
     /// Shard time.
     pub(crate) time: ShardTime,
-    /// What workers are given, where the log was in use before this owner.
+    /// What workers are given, where the log was in use before this owner or took in nothing for long.
     pub(crate) grace: Grace,
+    pub(crate) refusals: Refusals,
     pub(crate) table: EntityTable,
     pub(crate) log: LogHead,
     pub(crate) due: DueIndex,
@@ -67,6 +69,7 @@ impl ShardState {
             term: 0,
             time: ShardTime::default(),
             grace: Grace::NONE,
+            refusals: Refusals::default(),
             table,
             log: LogHead::new(),
             due: DueIndex::default(),

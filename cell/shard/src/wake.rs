@@ -7,7 +7,7 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::Phase;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Notice, Time, Woken};
+use cell_engine::{Grace, Notice, Time, Woken};
 use cell_store::DueRow;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -189,14 +189,11 @@ impl ShardRuntime {
         let Some(by) = self.kinds.get(key.kind).and_then(Woken::taken_by) else {
             return WokenUp::Done;
         };
-        let grace = {
-            let state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return WokenUp::Done;
-            }
-            state.grace
-        };
-        let wake_up = Told { by, key, notice: Woken { grace } };
+        if shard.state.lock().phase != Phase::Serving {
+            return WokenUp::Done;
+        }
+        // What workers are given is known when it is decided.
+        let wake_up = Told { by, key, notice: Woken { grace: Grace::NONE } };
         let mut outcome = WokenUp::Done;
         let (postponed, pause) = match self.execute_unawaited(wake_up).await {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),

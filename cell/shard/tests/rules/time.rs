@@ -6,8 +6,8 @@ use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_engine::commands::RecordActivityStarted;
-use cell_shard::ShardConfig;
-use cell_store::fault::{Call, Fault, Gate};
+use cell_shard::{ShardConfig, ShardError};
+use cell_store::fault::{Call, Fault, FaultRates, Gate};
 use cell_store::{ShardId, StoreError};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -80,6 +80,82 @@ async fn a_deadline_that_gives_a_worker_less_than_the_grace_waits_no_longer_than
         again.runtime.wake_all_due().await;
         assert!(has(&again, EventType::ActivityTaskTimedOut).await, "heartbeat {heartbeat} s");
     }
+}
+
+/// A cell whose store takes nothing for so many seconds from a tenth of a second on, while time passes on both clocks.
+async fn outage(cell: &Cell, seconds: i64) {
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let on_its_way = tokio::spawn(cell.begin_run("w", signal("on its way")));
+    gate.arrived().await;
+    // Once this has waited for long the shard takes in nothing more.
+    let behind_it = tokio::spawn(cell.begin_run("w", signal("behind it")));
+    for _ in 0..10 * seconds {
+        cell.clock.step(SECOND / 10);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    gate.release();
+    for held in [on_its_way, behind_it] {
+        held.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_of_workers_wait_for_the_grace_after_the_shard_took_in_nothing_for_long() {
+    for (heartbeat, waits) in [(8, 8), (30, 10)] {
+        let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
+        cell.run("w", start()).await.unwrap();
+        cell.work("w", vec![fragile_activity(heartbeat), timer("t", 20)]).await;
+        cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+        outage(&cell, 60).await;
+        // What was refused is tried again after this.
+        cell.clock.step(SECOND / 4);
+        cell.runtime.wake_all_due().await;
+        assert!(has(&cell, EventType::TimerFired).await, "no worker could have met it: no grace");
+        cell.clock.step(waits * SECOND - SECOND / 1_000);
+        cell.runtime.wake_all_due().await;
+        assert!(!has(&cell, EventType::ActivityTaskTimedOut).await, "heartbeat {heartbeat} s");
+        cell.clock.step(SECOND / 1_000);
+        cell.runtime.wake_all_due().await;
+        assert!(has(&cell, EventType::ActivityTaskTimedOut).await, "heartbeat {heartbeat} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_they_do_where_what_workers_speak_of_could_not_be_read_for_long() {
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with(ShardConfig { takeover_grace: grace, resident_entities: 0, ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![fragile_activity(30)]).await;
+    cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.store.set_rates(FaultRates { before: 1.0, ..Default::default() });
+    for _ in 0..60 {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let refused = cell.run("w", signal("a worker's call")).await;
+        assert!(matches!(refused, Err(ShardError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    }
+    cell.store.set_rates(FaultRates::default());
+    cell.runtime.wake_all_due().await;
+    cell.clock.step(10 * SECOND - SECOND / 1_000);
+    cell.runtime.wake_all_due().await;
+    assert!(!has(&cell, EventType::ActivityTaskTimedOut).await);
+    cell.clock.step(SECOND);
+    cell.runtime.wake_all_due().await;
+    assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_in_which_calls_are_taken_in_gives_no_grace() {
+    let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![fragile_activity(4)]).await;
+    cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+    outage(&cell, 5).await;
+    cell.runtime.wake_all_due().await;
+    assert!(has(&cell, EventType::ActivityTaskTimedOut).await, "its worker could have been heard");
 }
 
 #[tokio::test(start_paused = true)]
