@@ -15,7 +15,8 @@
 //! Invariants:
 //! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the time;
 //! - deciding applies each change to a copy of the state by the same function that applies it for good ([`State::apply`]);
-//! - a step looks at so many times at most ([`TIMES_PER_STEP`], [`BACKFILLED_PER_STEP`]): what is left is due at once, in the next;
+//! - a step finds so many times at most ([`TIMES_PER_STEP`], [`BACKFILLED_PER_STEP`]), and takes so many looks for each of
+//!   its questions ([`LOOKS_LOCKED`](times::LOOKS_LOCKED)): what is left is due at once, in the next;
 //! - all that is kept has a limit: a schedule is stored in one piece, without chunks. The largest parts are what clients
 //!   gave it and what its workflows return, each within the limit of a payload;
 //! - what happened is the original's; where that leaves something out by chance (times of an unfinished backfill while
@@ -28,6 +29,7 @@ mod draft;
 mod effects;
 mod entity;
 mod facts;
+mod held;
 mod plan;
 mod start;
 mod state;

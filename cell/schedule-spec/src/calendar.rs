@@ -1,7 +1,8 @@
 //! Structured calendars: sets of values that a wall clock must show.
 
-use crate::civil::{self, Civil};
+use crate::civil::{self, Civil, DAY};
 use crate::field::YEARS;
+use crate::looks::Looks;
 use crate::zone::Zone;
 use atoll_api::temporal::api::schedule::v1::{Range, StructuredCalendarSpec};
 
@@ -17,6 +18,20 @@ pub(crate) struct Calendar {
     /// Bit 0 is the first year that calendars may name.
     years: Option<u128>,
 }
+
+/// What a search through a calendar finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The first Unix second that is named.
+    At(i64),
+    /// Nothing up to this Unix second, at which the search was given up: it goes on from there.
+    NothingUntil(i64),
+    /// Nothing any more.
+    Nothing,
+}
+
+/// How many months a search goes through: a leap day that is a Sunday is not waited for in one go.
+const MONTHS: i64 = 12;
 
 impl Calendar {
     /// `None` where the calendar can never match.
@@ -64,23 +79,32 @@ impl Calendar {
             && self.year(year)
     }
 
-    /// The first Unix second after `after` that the calendar names.
+    /// The first Unix second after `after` that the calendar names, in the next year or so.
     ///
     /// Wall-clock times that a zone leaves out are left out; an hour that comes twice counts twice. Which wall-clock
     /// time is tried when is the original's order, because in zones with odd changes (half an hour, at midnight) its
     /// answers depend on it.
-    pub(crate) fn next(&self, after: i64, zone: &Zone) -> Option<i64> {
+    pub(crate) fn next(&self, after: i64, zone: &Zone, looks: &mut Looks) -> Found {
+        let months = |at: &Civil| at.year * 12 + at.month;
         let mut at = zone.civil(after);
         // Whether `at` stands in the second copy of an hour that comes twice.
         let mut again = zone.civil(after - 3600).hour == at.hour;
+        let last = months(&at) + MONTHS;
         at.second += 1;
         loop {
+            looks.spend(1);
             carry(&mut at, &mut again, zone);
             if at.year > YEARS.1 {
-                return None;
+                return Found::Nothing;
+            }
+            if months(&at) > last {
+                // Whatever a zone does, its clock is less than two days off.
+                return Found::NothingUntil(zone.instant(at) - 2 * DAY);
             }
             if !self.year(at.year) {
-                let year = (at.year + 1..=YEARS.1).find(|year| self.year(*year))?;
+                let Some(year) = (at.year + 1..=YEARS.1).find(|year| self.year(*year)) else {
+                    return Found::Nothing;
+                };
                 (at, again) = (Civil { year, month: 1, day: 1, hour: 0, minute: 0, second: 0 }, false);
                 continue;
             }
@@ -118,7 +142,7 @@ impl Calendar {
             }
             let found = zone.instant(at);
             if zone.civil(found).hour == at.hour {
-                return Some(found + if again { 3600 } else { 0 });
+                return Found::At(found + if again { 3600 } else { 0 });
             }
             // The wall clock never shows this hour.
             at = Civil { hour: at.hour + 1, minute: 0, second: 0, ..at };

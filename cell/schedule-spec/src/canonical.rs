@@ -3,10 +3,9 @@
 use crate::cron::{self, Cron};
 use crate::error::SpecError;
 use crate::field::{DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, SECOND, YEAR};
-use crate::spec::MAX_CANONICAL_BYTES;
+use crate::limits::{self, Room};
 use crate::validate;
 use atoll_api::temporal::api::schedule::v1::{CalendarSpec, Range, ScheduleSpec, StructuredCalendarSpec};
-use prost::Message;
 
 /// The form of a spec that is stored and shown: calendars of strings and cron strings become structured calendars and
 /// intervals. Reading a canonical form again gives the same.
@@ -15,7 +14,10 @@ use prost::Message;
 /// What is wrong with it, in the original's words. Zones are looked at by [`Spec::compile`](crate::Spec::compile).
 #[allow(deprecated, reason = "the older field is still read")]
 pub fn canonical(spec: &ScheduleSpec) -> Result<ScheduleSpec, SpecError> {
-    let mut room = Room(MAX_CANONICAL_BYTES.checked_sub(spec.encoded_len()).ok_or(SpecError::TooLarge)?);
+    limits::check(spec)?;
+    // Those that were ranges to begin with were counted, and are once more with the rest.
+    let mut room = Room::default();
+    let mut take = |calendar: &CalendarSpec| structured(calendar).and_then(|it| room.take(&it).map(|()| it));
     let mut read = ScheduleSpec {
         calendar: Vec::new(),
         cron_string: Vec::new(),
@@ -23,16 +25,16 @@ pub fn canonical(spec: &ScheduleSpec) -> Result<ScheduleSpec, SpecError> {
         ..spec.clone()
     };
     for calendar in &spec.calendar {
-        read.structured_calendar.push(room.take(structured(calendar)?)?);
+        read.structured_calendar.push(take(calendar)?);
     }
     for calendar in &spec.exclude_calendar {
-        read.exclude_structured_calendar.push(room.take(structured(calendar)?)?);
+        read.exclude_structured_calendar.push(take(calendar)?);
     }
     let mut named: Option<&str> = None;
     for text in &spec.cron_string {
         let zone = match cron::read(text)? {
             Cron::Calendar(calendar, zone) => {
-                read.structured_calendar.push(room.take(structured(&calendar)?)?);
+                read.structured_calendar.push(take(&calendar)?);
                 zone
             }
             Cron::Interval(interval) => {
@@ -52,20 +54,11 @@ pub fn canonical(spec: &ScheduleSpec) -> Result<ScheduleSpec, SpecError> {
         }
         zone.clone_into(&mut read.timezone_name);
     }
+    limits::check(&read)?;
     validate::calendars(&read.structured_calendar)?;
     validate::excludes(&read.exclude_structured_calendar)?;
     validate::intervals(&read.interval)?;
     Ok(read)
-}
-
-/// What canonical calendars may still take up: a calendar of no bytes becomes one of two dozen.
-struct Room(usize);
-
-impl Room {
-    fn take(&mut self, calendar: StructuredCalendarSpec) -> Result<StructuredCalendarSpec, SpecError> {
-        self.0 = self.0.checked_sub(calendar.encoded_len()).ok_or(SpecError::TooLarge)?;
-        Ok(calendar)
-    }
 }
 
 fn structured(calendar: &CalendarSpec) -> Result<StructuredCalendarSpec, SpecError> {

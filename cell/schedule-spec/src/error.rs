@@ -44,9 +44,22 @@ pub enum SpecError {
     /// Time zone data that are no compiled zone.
     #[error("malformed time zone information")]
     ZoneData,
-    /// Read into its canonical form, the spec is larger than anything that may be stored.
-    #[error("spec is too large")]
-    TooLarge,
+    /// It names more of something than may be.
+    #[error("spec has more than {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A text of it is too long to be read.
+    #[error("{what} is longer than {most} bytes")]
+    TooLong {
+        /// Which.
+        what: &'static str,
+        /// How many bytes it may have.
+        most: usize,
+    },
 }
 
 /// What is wrong with one field of a calendar of strings.

@@ -9,6 +9,9 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed(String);
 
+/// Longest delay, milliseconds: the original's hash has 32 bits.
+pub(crate) const MAX_DELAY_MS: i64 = u32::MAX as i64;
+
 /// Seconds from year 1, where Go begins, to 1970.
 const GO_EPOCH: i64 = 62_135_596_800;
 
@@ -28,7 +31,7 @@ impl Seed {
         bytes.extend(nominal.saturating_add(GO_EPOCH).to_be_bytes());
         bytes.extend([0, 0, 0, 0, 0xff, 0xff]);
         bytes.extend(self.0.as_bytes());
-        let max_ms = u64::try_from(max_ms).unwrap_or_default().min(u64::from(u32::MAX));
+        let max_ms = max_ms.min(MAX_DELAY_MS) as u64;
         ((u64::from(fingerprint32(&bytes)) * max_ms) >> 32) as i64
     }
 }

@@ -9,8 +9,10 @@
 //!
 //! Invariants:
 //! - The same spec, seed and moment always give the same answer. Jitter is a hash, not a draw.
-//! - A call does a bounded amount of work ([`Times`]), whatever the spec. Where that does not suffice the answer is
-//!   [`Next::Later`], and the caller goes on from there: nothing is ever left out in silence.
+//! - A call does as much work as its caller grants ([`Looks`]), whatever the spec, and hardly more. Where that does not
+//!   suffice the answer is [`Next::Later`], and the caller goes on from there: nothing is ever left out in silence. Each
+//!   call comes further.
+//! - A spec has a size that can be told (`limits`): what one search, and reading it, cost at most follows from it.
 //! - Answers are the original's, odd ones included: `tests/golden.rs` compares some thousands of specs.
 //!
 //! To add a source of times: read it in `canonical`, compile it in [`Spec::compile`], and give `Times::raw_next` its next.
@@ -25,6 +27,9 @@ mod exclude;
 mod field;
 mod interval;
 mod jitter;
+mod limits;
+mod looks;
+mod size;
 mod spec;
 mod times;
 mod validate;
@@ -34,5 +39,9 @@ pub use canonical::{canonical, shown};
 pub use civil::rfc3339;
 pub use error::{FieldError, SpecError};
 pub use jitter::Seed;
-pub use spec::{MAX_CANONICAL_BYTES, Spec};
+pub use looks::Looks;
+#[cfg(debug_assertions)]
+pub use looks::looks_taken;
+pub use size::held_bytes;
+pub use spec::Spec;
 pub use times::{Moment, Next, Times};

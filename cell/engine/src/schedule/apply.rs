@@ -118,9 +118,8 @@ impl State {
         self.progress.update_time_ns = updated.at_ns;
         self.progress.conflict_token += 1;
         // A time from before the update is none any more, but for one whose jitter carries it beyond.
-        let (now, jitter) = (Time(updated.at_ns).millis(), self.plan.jitter_ms());
-        let passed = now.saturating_sub(jitter).saturating_sub(1_000);
-        self.progress.passed_ms = self.progress.passed_ms.max(passed);
+        let settled = self.settled_before(Time(updated.at_ns).millis(), seed);
+        self.progress.passed_ms = self.progress.passed_ms.max(settled);
         if self.plan.start().is_none() {
             // Nobody can say any more what they would start.
             self.starting.clear();

@@ -3,6 +3,7 @@
 use super::buffer::judge;
 use super::start::workflow_id;
 use super::state::{State, start_of};
+use super::times::LOOKS_LOCKED;
 use super::{BACKFILL_PAUSE, BACKFILLED_PER_STEP, BUFFER_LIMIT, Schedule, TIMES_PER_STEP};
 use crate::command::{Context, Decision};
 use crate::time::Time;
@@ -18,7 +19,7 @@ use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::schedule::v1::{Asked, BufferedStart, ScheduleChange};
 use atoll_internal_api::usage::v1::{ActionType, Actions};
 use prost::Message;
-use schedule_spec::{Moment, Next, Seed};
+use schedule_spec::{Looks, Moment, Next, Seed};
 use std::sync::Arc;
 
 /// A step in the making.
@@ -150,21 +151,19 @@ impl Draft {
         let plan = Arc::clone(&self.state.plan);
         let seed = self.seed.clone();
         let mut times = plan.spec.times(&seed, marked);
-        let (mut passed, mut missed, mut looks) = (marked, 0, 0);
+        let mut looks = Looks::of(LOOKS_LOCKED);
+        let (mut passed, mut missed, mut found) = (marked, 0, 0);
         let caught_up = loop {
-            match times.next() {
+            match times.next(&mut looks) {
                 Next::At(moment) if moment.actual_ms <= now => {
                     passed = moment.actual_ms;
                     missed += i64::from(!self.is_timely(moment));
-                    looks += 1;
+                    found += 1;
                 }
-                Next::Later(ms) if ms <= now => {
-                    passed = ms;
-                    looks = TIMES_PER_STEP;
-                }
+                Next::Later(ms) if ms <= now => passed = ms,
                 Next::At(_) | Next::Later(_) | Next::Never => break true,
             }
-            if looks >= TIMES_PER_STEP {
+            if found >= TIMES_PER_STEP || looks.used_up() {
                 break false;
             }
         };
@@ -211,20 +210,23 @@ impl Draft {
         let next_at_ns = self.now.plus(BACKFILL_PAUSE).0;
         let plan = Arc::clone(&self.state.plan);
         let seed = self.seed.clone();
-        let mut left = BACKFILLED_PER_STEP;
-        while left > 0 && self.state.backfills_may_go_on() {
+        let (mut left, mut looks) = (BACKFILLED_PER_STEP, Looks::of(LOOKS_LOCKED));
+        while left > 0 && !looks.used_up() && self.state.backfills_may_go_on() {
             let Some(backfill) = self.state.backfills.front().copied() else { return };
             let mut times = plan.spec.times(&seed, backfill.after_ms);
             let (mut after_ms, mut done) = (backfill.after_ms, false);
             while left > 0 && !done {
-                match times.next() {
+                match times.next(&mut looks) {
                     Next::At(moment) if moment.actual_ms <= backfill.end_ms => {
                         self.add_start(moment, backfill.overlap_policy, true);
                         after_ms = moment.actual_ms;
                         left -= 1;
                     }
-                    Next::Later(ms) if ms <= backfill.end_ms => (after_ms, left) = (ms, 0),
+                    Next::Later(ms) if ms <= backfill.end_ms => after_ms = ms,
                     Next::At(_) | Next::Later(_) | Next::Never => done = true,
+                }
+                if looks.used_up() {
+                    break;
                 }
             }
             self.change(Kind::BackfillMoved(stored::BackfillMoved { after_ms, done, next_at_ns }));

@@ -91,21 +91,32 @@ impl Schedule {
     }
 
     fn list_info(&self, state: &State) -> api::ScheduleListInfo {
-        let schedule = state.plan.schedule(&state.status);
-        let mut spec = schedule_spec::shown(schedule.spec.unwrap_or_default());
-        spec.timezone_data.clear();
-        spec.structured_calendar.truncate(SPECS_LISTED);
-        spec.exclude_structured_calendar.truncate(SPECS_LISTED);
-        spec.interval.truncate(SPECS_LISTED);
         let recent = state.recent.iter().skip(state.recent.len().saturating_sub(RECENT_LISTED));
         api::ScheduleListInfo {
-            spec: Some(spec),
+            spec: state.plan.canonical_spec().map(|spec| schedule_spec::shown(listed_spec(spec))),
             workflow_type: state.plan.start().and_then(|start| start.workflow_type.clone()),
             notes: state.status.notes.clone(),
             paused: state.status.paused,
             recent_actions: recent.cloned().collect(),
-            future_action_times: self.times_of(state).coming(FUTURE_LISTED, None).all(),
+            future_action_times: self.times_of(state).coming_at_once(FUTURE_LISTED),
             ..Default::default()
         }
+    }
+}
+
+/// The beginning of a spec: no more of it is copied than lists show.
+fn listed_spec(spec: &api::ScheduleSpec) -> api::ScheduleSpec {
+    let first = |calendars: &[api::StructuredCalendarSpec]| {
+        calendars.iter().take(SPECS_LISTED).cloned().collect::<Vec<_>>()
+    };
+    api::ScheduleSpec {
+        structured_calendar: first(&spec.structured_calendar),
+        exclude_structured_calendar: first(&spec.exclude_structured_calendar),
+        interval: spec.interval.iter().take(SPECS_LISTED).copied().collect(),
+        start_time: spec.start_time,
+        end_time: spec.end_time,
+        jitter: spec.jitter,
+        timezone_name: spec.timezone_name.clone(),
+        ..Default::default()
     }
 }

@@ -1,9 +1,10 @@
 //! What a schedule is to do and when, as the client said it.
 
+use super::held;
 use crate::run::{duration, nanos};
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
-use atoll_api::temporal::api::schedule::v1::{Schedule, SchedulePolicies, ScheduleState};
+use atoll_api::temporal::api::schedule::v1::{Schedule, SchedulePolicies, ScheduleSpec, ScheduleState};
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use schedule_spec::{Spec, SpecError};
 
@@ -17,12 +18,14 @@ pub(crate) struct Plan {
     /// Without its state.
     schedule: Schedule,
     pub(crate) spec: Spec,
+    /// Of both, in memory. They do not change.
+    held_bytes: usize,
 }
 
 /// A client's schedule as it is kept: its spec in canonical form, and what it leaves out filled in.
 pub(crate) fn settled(mut schedule: Schedule) -> Result<Schedule, SpecError> {
     let spec = schedule_spec::canonical(&schedule.spec.take().unwrap_or_default())?;
-    Spec::compile(&spec)?;
+    Spec::of_canonical(&spec)?;
     let policies = schedule.policies.take().unwrap_or_default();
     let window = policies.catchup_window.as_ref().map(|window| nanos(Some(window)));
     Ok(Schedule {
@@ -47,13 +50,21 @@ impl Plan {
     pub(crate) fn of(mut schedule: Schedule) -> (Self, ScheduleState) {
         let state = schedule.state.take().unwrap_or_default();
         // It was compiled before it was taken. What only a newer version can read names nothing here.
-        let spec = schedule.spec.as_ref().and_then(|spec| Spec::compile(spec).ok()).unwrap_or_default();
-        (Self { schedule, spec }, state)
+        let spec = schedule.spec.as_ref().and_then(|spec| Spec::of_canonical(spec).ok()).unwrap_or_default();
+        let canonical = schedule.spec.as_ref().map_or(0, schedule_spec::held_bytes);
+        let action = schedule.action.as_ref().map_or(0, held::action);
+        let held_bytes = canonical + spec.held_bytes() + action;
+        (Self { schedule, spec, held_bytes }, state)
     }
 
-    /// Bytes of the schedule without its state.
-    pub(super) fn encoded_len(&self) -> usize {
-        prost::Message::encoded_len(&self.schedule)
+    /// Bytes of memory that it takes beside itself.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// When it acts, in canonical form.
+    pub(crate) fn canonical_spec(&self) -> Option<&ScheduleSpec> {
+        self.schedule.spec.as_ref()
     }
 
     /// As the client sees it.
@@ -73,7 +84,7 @@ impl Plan {
         Some(start)
     }
 
-    /// By how much a time may be late, milliseconds.
+    /// By how much a time may be late at most, milliseconds.
     pub(crate) fn jitter_ms(&self) -> i64 {
         nanos(self.schedule.spec.as_ref().and_then(|spec| spec.jitter.as_ref())).max(0) / 1_000_000
     }

@@ -1,6 +1,8 @@
 //! What a schedule is between two steps.
 
+use super::held;
 use super::plan::Plan;
+use super::times::LOOKS_LOCKED;
 use super::{BUFFER_LIMIT, IDLE_NANOS};
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::{Memo, Payloads, SearchAttributes};
@@ -10,7 +12,7 @@ use atoll_internal_api::schedule::v1::{
     Backfill, BufferedStart, Life, PendingStart, Progress, RunningWorkflow,
 };
 use prost::Message;
-use schedule_spec::{Next, Seed};
+use schedule_spec::{Looks, Next, Seed};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -44,7 +46,7 @@ pub(crate) struct State {
 const ITEM_OVERHEAD: usize = 64;
 
 impl State {
-    /// Bytes of memory that it takes beside itself, about. Payloads are not walked.
+    /// Bytes of memory that it takes beside itself, about.
     pub(super) fn held_bytes(&self) -> usize {
         let action = self.running.iter().map(|running| running.encoded_len() + ITEM_OVERHEAD);
         let recent = self.recent.iter().map(|recent| recent.encoded_len() + ITEM_OVERHEAD);
@@ -53,15 +55,14 @@ impl State {
         let lists: usize = action.chain(recent).chain(starting).chain(request_ids).sum();
         let fixed = self.buffered.capacity() * size_of::<BufferedStart>()
             + self.backfills.capacity() * size_of::<Backfill>();
-        let result = self.last_completion_result.as_deref().map_or(0, Message::encoded_len);
+        let result = self.last_completion_result.as_deref().map_or(0, held::payloads);
         let failure = self.continued_failure.as_deref().map_or(0, Message::encoded_len);
         size_of::<Self>()
             + self.life.encoded_len()
-            // As it is kept, and compiled.
-            + 2 * self.plan.encoded_len()
+            + self.plan.held_bytes()
             + self.status.encoded_len()
-            + self.memo.encoded_len()
-            + self.search_attributes.encoded_len()
+            + held::fields(&self.memo.fields)
+            + held::fields(&self.search_attributes.indexed_fields)
             + lists
             + fixed
             + result
@@ -98,7 +99,23 @@ impl State {
 
     /// Finds the first time that is not dealt with.
     pub(super) fn look_ahead(&mut self, seed: &Seed) {
-        self.next = self.plan.spec.next(seed, self.progress.passed_ms);
+        self.next = self.plan.spec.next(seed, self.progress.passed_ms, &mut Looks::of(LOOKS_LOCKED));
+    }
+
+    /// A moment (Unix milliseconds) before which all times have come before `now_ms`, their jitter included: no jitter reaches
+    /// the next time, so that of the times before `now_ms` only the last one can be late.
+    pub(super) fn settled_before(&self, now_ms: i64, seed: &Seed) -> i64 {
+        let jitter_ms = self.plan.jitter_ms();
+        let mut looks = Looks::of(LOOKS_LOCKED);
+        let mut back_ms = 1_000;
+        while back_ms < jitter_ms {
+            let next = self.plan.spec.next(seed, now_ms.saturating_sub(back_ms), &mut looks);
+            if matches!(next, Next::At(moment) if moment.nominal_ms <= now_ms) {
+                break;
+            }
+            back_ms = if looks.used_up() { jitter_ms } else { back_ms * 4 };
+        }
+        now_ms.saturating_sub(back_ms.min(jitter_ms)).saturating_sub(1_000)
     }
 
     /// Whether it was deleted, or has closed by itself.

@@ -5,11 +5,15 @@ use super::plan::Plan;
 use super::state::State;
 use crate::time::Time;
 use prost_types::Timestamp;
-use schedule_spec::{Next, Seed, Times};
+use schedule_spec::{Looks, Next, Seed, Times};
 use std::sync::Arc;
 
-/// Looks at a spec that one question may take: each finds a time, or is given up after some milliseconds.
-const LOOKS: usize = 2_000;
+/// Looks at a spec that a question may take which is answered while others wait for the shard: some hundred microseconds.
+pub(super) const LOOKS_LOCKED: usize = 5_000;
+/// Looks of a question that people ask, which is answered in slices: a thousand times of five hundred calendars.
+const LOOKS_ASKED: usize = 500_000;
+/// Looks of a slice.
+const LOOKS_SLICE: usize = 5_000;
 
 /// What is needed to go through a schedule's times. Cheap to take; going through them is work, and is done where it holds
 /// nobody up.
@@ -52,6 +56,11 @@ impl ScheduleTimes {
         self.walk(self.passed_ms.max(now), self.updated, Time(i64::MAX), left)
     }
 
+    /// The same, while others wait: fewer where they are not found at once.
+    pub(super) fn coming_at_once(&self, most: usize) -> Vec<Timestamp> {
+        ScheduleWalk { looks: Looks::of(LOOKS_LOCKED), ..self.coming(most, None) }.all()
+    }
+
     /// The times after `start` and not after `end`: so many at most.
     pub fn matching(&self, start: &Timestamp, end: &Timestamp, most: usize) -> ScheduleWalk<'_> {
         let after_ms = Time::from_proto(start).millis();
@@ -60,7 +69,7 @@ impl ScheduleTimes {
 
     fn walk(&self, after_ms: i64, from: Time, until: Time, left: usize) -> ScheduleWalk<'_> {
         let times = self.plan.spec.times(&self.seed, after_ms);
-        ScheduleWalk { times, from, until, left, looks: LOOKS }
+        ScheduleWalk { times, from, until, left, looks: Looks::of(LOOKS_ASKED) }
     }
 }
 
@@ -71,17 +80,21 @@ pub struct ScheduleWalk<'a> {
     from: Time,
     until: Time,
     left: usize,
-    looks: usize,
+    looks: Looks,
 }
 
 impl ScheduleWalk<'_> {
-    /// One look: a time, or nothing yet. `None` at the end. A look takes some milliseconds at most.
+    /// One slice: a time, or nothing yet. `None` at the end, also where the looks of the question are used up. A slice takes
+    /// some hundred microseconds.
     pub fn look(&mut self) -> Option<Option<Timestamp>> {
-        if self.left == 0 || self.looks == 0 {
+        if self.left == 0 || self.looks.used_up() {
             return None;
         }
-        self.looks -= 1;
-        match self.times.next() {
+        let granted = self.looks.left().min(LOOKS_SLICE);
+        let mut slice = Looks::of(granted);
+        let next = self.times.next(&mut slice);
+        self.looks.take(granted - slice.left());
+        match next {
             Next::At(moment) => {
                 let at = Time::from_millis(moment.actual_ms);
                 if at > self.until {

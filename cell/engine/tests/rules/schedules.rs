@@ -2,6 +2,7 @@
 
 mod actions;
 mod calls;
+mod hostile;
 mod life;
 mod lives;
 mod messages;

@@ -4,7 +4,7 @@ use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
 use cell_engine::{Entity, Time, UpdateSchedule};
-use schedule_spec::{Next, Seed, Spec};
+use schedule_spec::{Looks, Next, Seed, Spec};
 use uuid::Uuid;
 
 #[test]
@@ -118,6 +118,19 @@ fn an_update_from_rare_to_frequent_looks_at_no_more_times_than_need_be() {
     assert!(life.schedule().wake().expect("it is due") > life.now, "it has caught up in the same step");
 }
 
+#[test]
+fn an_update_with_a_long_jitter_looks_at_no_more_times_than_can_be_late() {
+    let mut schedule = every_minute(Overlap::Skip);
+    schedule.spec.as_mut().expect("one").interval[0].interval = seconds(86_400 * 365);
+    let mut life = Life::with(schedule);
+    life.until(BEGIN.plus(200 * 86_400 * SECOND));
+    let mut frequent = every_minute(Overlap::Skip);
+    let spec = frequent.spec.as_mut().expect("one");
+    (spec.interval[0].interval, spec.jitter) = (seconds(1), seconds(86_400 * 100));
+    life.ask(UpdateSchedule { schedule: frequent, ..Default::default() }).expect("it is there");
+    assert!(life.schedule().wake().expect("it is due") > life.now, "it has caught up in the same step");
+}
+
 /// Every time that is started, with its jitter, against the spec itself.
 #[test]
 fn a_late_time_is_acted_on_once_and_as_late_as_the_spec_says() {
@@ -128,7 +141,7 @@ fn a_late_time_is_acted_on_once_and_as_late_as_the_spec_says() {
     let mut life = Life::with(schedule.clone());
     let mut expected = Vec::new();
     let mut times = spec.times(&seed, BEGIN.millis());
-    while let Next::At(moment) = times.next()
+    while let Next::At(moment) = times.next(&mut Looks::of(1_000))
         && expected.len() < 30
     {
         expected.push((moment.nominal_ms, moment.actual_ms));

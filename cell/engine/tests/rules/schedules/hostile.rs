@@ -1,0 +1,117 @@
+//! What a schedule may cost, whatever a client makes of it: looks and bytes are counted.
+
+use super::life::*;
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::schedule::v1 as api;
+use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, StructuredCalendarSpec};
+use cell_engine::Entity;
+
+/// Looks of a question that is asked while others wait, with the one that it may end in.
+const QUESTION: u64 = 10_000;
+/// Of a step and of all that this harness asks after it.
+const STEP: u64 = 12 * QUESTION;
+
+fn all(start: i32, end: i32) -> Vec<Range> {
+    vec![Range { start, end, step: 1 }]
+}
+
+fn every_second() -> StructuredCalendarSpec {
+    StructuredCalendarSpec {
+        second: all(0, 59),
+        minute: all(0, 59),
+        hour: all(0, 23),
+        day_of_month: all(1, 31),
+        month: all(1, 12),
+        day_of_week: all(0, 6),
+        ..Default::default()
+    }
+}
+
+/// Every second, of which odd and even ones are excluded apart until the year ends.
+fn halves() -> ScheduleSpec {
+    let half = |start| StructuredCalendarSpec {
+        second: vec![Range { start, end: 59, step: 2 }],
+        year: all(2023, 2023),
+        ..every_second()
+    };
+    ScheduleSpec {
+        structured_calendar: vec![every_second()],
+        exclude_structured_calendar: [0, 1].map(half).to_vec(),
+        ..Default::default()
+    }
+}
+
+/// As many calendars as there may be, in a zone whose hours come twice: each names a day of its own.
+fn crowd() -> ScheduleSpec {
+    let day = |n: i32| StructuredCalendarSpec {
+        second: all(n % 60, n % 60),
+        minute: all(n % 59, n % 59),
+        day_of_month: all(31, 31),
+        day_of_week: all(n % 7, n % 7),
+        ..every_second()
+    };
+    ScheduleSpec {
+        structured_calendar: (0..500).map(day).collect(),
+        timezone_name: "Europe/Berlin".into(),
+        ..Default::default()
+    }
+}
+
+fn specified(spec: ScheduleSpec) -> api::Schedule {
+    api::Schedule { spec: Some(spec), ..every_minute(Overlap::AllowAll) }
+}
+
+/// Looks that something takes.
+#[cfg(debug_assertions)]
+fn looks<T>(what: impl FnOnce() -> T) -> (T, u64) {
+    let before = schedule_spec::looks_taken();
+    let done = what();
+    (done, schedule_spec::looks_taken() - before)
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn no_step_takes_more_than_a_number_of_looks() {
+    for (name, spec) in [("halves", halves()), ("crowd", crowd())] {
+        let (mut life, created) = looks(|| Life::with(specified(spec)));
+        let listed = looks(|| life.schedule().visibility()).1;
+        let ((), patched) = looks(|| life.trigger(Overlap::AllowAll));
+        let woken = life.schedule().wake().expect("it goes on");
+        let ((), woken) = looks(|| life.until(woken));
+        eprintln!("{name}: created {created}, listed {listed}, patched {patched}, woken {woken}");
+        assert!(listed <= QUESTION && created.max(patched).max(woken) <= STEP);
+    }
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn what_people_ask_is_answered_in_slices_and_has_an_end() {
+    for (name, spec) in [("halves", halves()), ("crowd", crowd())] {
+        let life = Life::with(specified(spec));
+        let times = life.schedule().times().expect("it is there");
+        let mut walk = times.matching(&BEGIN.to_proto(), &minute(1_000_000).to_proto(), 1_000);
+        let (mut total, mut longest, mut slices, mut found) = (0, 0, 0, 0);
+        loop {
+            let (look, taken) = looks(|| walk.look());
+            (total, longest, slices) = (total + taken, longest.max(taken), slices + 1);
+            match look {
+                Some(time) => found += usize::from(time.is_some()),
+                None => break,
+            }
+        }
+        eprintln!("{name}: {found} times, {total} looks in {slices} slices, the longest of {longest}");
+        assert!(longest <= QUESTION && total <= 500_000 + QUESTION, "{name}");
+    }
+}
+
+#[test]
+fn calendars_count_as_what_they_take_in_memory() {
+    let held = |calendars| {
+        let structured_calendar = vec![StructuredCalendarSpec::default(); calendars];
+        Life::with(specified(ScheduleSpec { structured_calendar, ..Default::default() }))
+            .schedule()
+            .held_bytes()
+    };
+    let each = (held(500) - held(0)) / 500;
+    assert!(each >= size_of::<StructuredCalendarSpec>(), "{each} bytes");
+}
