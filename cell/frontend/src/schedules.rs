@@ -11,7 +11,11 @@ use cell_visibility::{
     VisibilityRecord, encode_search_attributes, is_reserved, parse,
 };
 use prost::Message;
+use prost_types::Timestamp;
 use schedule_spec::shown;
+
+/// Coming times that a row shows. Its record holds more, so that it need not be written anew when one passes.
+const FUTURE_LISTED: usize = 5;
 
 /// Search attributes of every record that say nothing of a schedule.
 const NOT_SHOWN: [&str; 3] = [PAUSED, "BinaryChecksums", "BuildIds"];
@@ -57,8 +61,8 @@ fn checked<Q>(
     compile(&schema).map_err(bad)
 }
 
-/// A row of a list.
-pub(crate) fn entry(mut record: VisibilityRecord) -> Result<ScheduleListEntry, Status> {
+/// A row of a list, as it is `now`.
+pub(crate) fn entry(mut record: VisibilityRecord, now: &Timestamp) -> Result<ScheduleListEntry, Status> {
     let mut memo = Memo::decode(record.memo).map_err(|_| Status::data_loss("a memo is damaged"))?;
     let info = memo.fields.remove(LIST_INFO).as_ref().and_then(list_info);
     record.search_attributes.retain(|name, _| !NOT_SHOWN.contains(&name.as_str()));
@@ -68,6 +72,15 @@ pub(crate) fn entry(mut record: VisibilityRecord) -> Result<ScheduleListEntry, S
         schedule_id: schedule_id.to_owned(),
         memo: (!memo.fields.is_empty()).then_some(memo),
         search_attributes: (!attributes.indexed_fields.is_empty()).then_some(attributes),
-        info: info.map(|info| ScheduleListInfo { spec: info.spec.map(shown), ..info }),
+        info: info.map(|info| shown_info(info, now)),
     })
+}
+
+/// What a row shows of what its record holds. The times of a pause do not pass: they are those before it.
+fn shown_info(mut info: ScheduleListInfo, now: &Timestamp) -> ScheduleListInfo {
+    let after = |time: &Timestamp| (time.seconds, time.nanos) > (now.seconds, now.nanos);
+    let paused = info.paused;
+    info.future_action_times.retain(|time| paused || after(time));
+    info.future_action_times.truncate(FUTURE_LISTED);
+    ScheduleListInfo { spec: info.spec.map(shown), ..info }
 }

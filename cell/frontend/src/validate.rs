@@ -4,6 +4,7 @@ pub(crate) mod execution;
 pub(crate) mod length;
 pub(crate) mod links;
 pub(crate) mod oversize;
+pub(crate) mod parts;
 pub(crate) mod poller;
 pub(crate) mod priority;
 pub(crate) mod schedule;

@@ -4,6 +4,7 @@ use crate::schedules;
 use crate::visibility;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{ListSchedulesRequest, ListSchedulesResponse};
+use atoll_rpc::wire_time;
 use bytes::Bytes;
 use cell_visibility::{ListRequest, PageToken, page_size};
 
@@ -25,9 +26,14 @@ pub(crate) async fn call(
         page_size: page_size(request.maximum_page_size).min(frontend.config.visibility_page_size),
         after,
     };
+    let now = wire_time::from_instant(frontend.clock.now());
     let page = frontend.ports.visibility.list(list).await.map_err(visibility::status)?;
     Ok(ListSchedulesResponse {
-        schedules: page.records.into_iter().map(schedules::entry).collect::<Result<_, _>>()?,
+        schedules: page
+            .records
+            .into_iter()
+            .map(|record| schedules::entry(record, &now))
+            .collect::<Result<_, _>>()?,
         next_page_token: page.next.map_or_else(Bytes::new, |token| token.encode().into()),
     })
 }

@@ -182,7 +182,21 @@ async fn sizes_are_accepted_at_their_limits_and_refused_beyond() {
         let calendar = CalendarSpec { minute: "*/7".to_owned(), ..CalendarSpec::default() };
         create(specified(ScheduleSpec { calendar: vec![calendar; count], ..ScheduleSpec::default() }))
     };
-    assert_eq!(create_with(calendars(1_000)).await, Ok(()));
-    let many = create_with(calendars(200_000)).await;
-    assert_eq!(many, refused("Invalid schedule spec: spec is too large"));
+    assert_eq!(create_with(calendars(500)).await, Ok(()));
+    let too_many =
+        "Invalid schedule spec: spec has more than 500 calendars, cron strings, intervals and exclusions";
+    for count in [501, 1_000, 200_000] {
+        assert_eq!(create_with(calendars(count)).await, refused(too_many));
+    }
+    let values = |count: usize| Some(Payloads { payloads: vec![Payload::default(); count] });
+    let input = |count| create(acting(NewWorkflowExecutionInfo { input: values(count), ..start() }));
+    assert_eq!(create_with(input(10_000)).await, Ok(()));
+    assert_eq!(create_with(input(10_001)).await, refused("Scheduled workflow has more than 10000 values."));
+    let fields = |count: usize| (0..count).map(|n| (n.to_string(), Payload::default())).collect();
+    let memo = |count: usize| wf::CreateScheduleRequest {
+        memo: Some(Memo { fields: fields(count) }),
+        ..create(acting(start()))
+    };
+    assert_eq!(create_with(memo(10_000)).await, Ok(()));
+    assert_eq!(create_with(memo(10_001)).await, refused("Memo has more than 10000 values."));
 }

@@ -1,6 +1,6 @@
 //! The rules of schedules. What every start of a schedule would be refused for is refused here, once.
 
-use super::{priority, size};
+use super::{parts, priority, size};
 use crate::errors;
 use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
@@ -17,8 +17,11 @@ use prost::Message;
 use prost_types::Timestamp;
 use schedule_spec::{Spec, canonical};
 
-/// Bytes of the note of a pause or of its end.
+/// Bytes of what is said of a schedule: at its creation, in an update, of a pause or of its end. The original looks at those of
+/// patches alone; all of them are written with every action.
 const NOTES_BYTES: usize = 1_000;
+/// Backfills of a patch: no more are kept at a time. The original takes any number, and drops those beyond it.
+const MAX_BACKFILLS: usize = 100;
 /// What a start puts behind the workflow id: `-2009-11-10T23:00:00Z`.
 const NOMINAL_TIME_BYTES: usize = 21;
 
@@ -48,6 +51,7 @@ impl Frontend {
         check_time("StartTime", spec.start_time.as_ref())?;
         check_time("EndTime", spec.end_time.as_ref())?;
         *spec = settled_spec(spec)?;
+        check_notes(schedule.state.iter().map(|state| &state.notes))?;
         self.settle_search_attributes(namespace, attributes).map_err(Status::invalid_argument)?;
         let action = schedule.action.as_mut().and_then(|action| action.action.as_mut());
         if let Some(Action::StartWorkflow(start)) = action {
@@ -97,6 +101,7 @@ impl Frontend {
         priority::check(start.priority.as_ref())?;
         size::check_user_metadata(start.user_metadata.as_ref())?;
         self.check_memo(start.memo.as_ref())?;
+        parts::check_start(start)?;
         if start.versioning_override.is_some() && !self.features.worker_deployments {
             return Err(errors::unsupported("versioning_override"));
         }
@@ -105,8 +110,10 @@ impl Frontend {
 
     /// Checks a patch, and dates what it triggers.
     pub(crate) fn settle_patch(&self, patch: &mut SchedulePatch) -> Result<(), Status> {
-        if [&patch.pause, &patch.unpause].into_iter().any(|notes| notes.len() > NOTES_BYTES) {
-            return Err(Status::invalid_argument("Schedule notes exceeds limit."));
+        check_notes([&patch.pause, &patch.unpause])?;
+        if patch.backfill_request.len() > MAX_BACKFILLS {
+            let text = format!("Patch has more than {MAX_BACKFILLS} backfill requests.");
+            return Err(Status::invalid_argument(text));
         }
         for range in &patch.backfill_request {
             check_time("StartTime", range.start_time.as_ref())?;
@@ -136,7 +143,14 @@ pub(crate) fn check_time(field: &str, time: Option<&Timestamp>) -> Result<(), St
     }
 }
 
+fn check_notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> Result<(), Status> {
+    if notes.into_iter().any(|notes| notes.len() > NOTES_BYTES) {
+        return Err(Status::invalid_argument("Schedule notes exceeds limit."));
+    }
+    Ok(())
+}
+
 fn settled_spec(spec: &ScheduleSpec) -> Result<ScheduleSpec, Status> {
-    let settled = canonical(spec).and_then(|spec| Spec::compile(&spec).map(|_| spec));
+    let settled = canonical(spec).and_then(|spec| Spec::of_canonical(&spec).map(|_| spec));
     settled.map_err(|error| Status::invalid_argument(format!("Invalid schedule spec: {error}")))
 }

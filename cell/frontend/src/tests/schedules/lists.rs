@@ -128,6 +128,23 @@ async fn entries_show_the_schedule_and_nothing_of_its_record() {
     assert_eq!(attributes.indexed_fields.keys().collect::<Vec<_>>(), ["Customer"]);
 }
 
+#[test]
+fn entries_show_five_coming_times_of_those_that_are_held() {
+    let time = |seconds| prost_types::Timestamp { seconds, nanos: 0 };
+    let shown = |paused: bool, now: i64| {
+        let future_action_times = (1..=10).map(time).collect();
+        let info = ScheduleListInfo { paused, future_action_times, ..ScheduleListInfo::default() };
+        let memo = Memo { fields: [(LIST_INFO.to_owned(), list_info_payload(&info))].into() };
+        let record = VisibilityRecord { memo: memo.encode_to_vec().into(), ..record("s", 1) };
+        let entry = crate::schedules::entry(record, &time(now)).unwrap();
+        entry.info.unwrap().future_action_times.iter().map(|time| time.seconds).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(false, 0), [1, 2, 3, 4, 5]);
+    assert_eq!(shown(false, 4), [5, 6, 7, 8, 9]);
+    assert_eq!(shown(false, 8), [9, 10]);
+    assert_eq!(shown(true, 8), [1, 2, 3, 4, 5], "nothing passes in a pause");
+}
+
 #[tokio::test]
 async fn filters_find_schedules_by_id_attribute_and_pause() {
     let frontend = frontend().await;

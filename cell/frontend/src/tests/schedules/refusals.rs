@@ -8,7 +8,7 @@ use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::schedule::v1::{
     BackfillRequest, IntervalSpec, Range, Schedule, SchedulePatch, SchedulePolicies, ScheduleSpec,
-    StructuredCalendarSpec, TriggerImmediatelyRequest,
+    ScheduleState, StructuredCalendarSpec, TriggerImmediatelyRequest,
 };
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo as Start;
@@ -21,6 +21,12 @@ fn nobody() -> Option<SearchAttributes> {
 
 fn queue(name: &str) -> Option<TaskQueue> {
     Some(TaskQueue { name: name.to_owned(), ..TaskQueue::default() })
+}
+
+/// A schedule with a note.
+fn noted(bytes: usize) -> Schedule {
+    let state = ScheduleState { notes: "x".repeat(bytes), ..ScheduleState::default() };
+    Schedule { state: Some(state), ..acting(start()) }
 }
 
 /// Schedules that are refused at their creation and as an update.
@@ -90,6 +96,7 @@ fn invalid_schedules() -> Vec<(Schedule, &'static str)> {
             acting(Start { search_attributes: nobody(), ..start() }),
             "Namespace default has no mapping defined for search attribute Nobody",
         ),
+        (noted(1_001), "Schedule notes exceeds limit."),
         // What every start of them would be refused for.
         (
             acting(Start { priority: Some(Priority { priority_key: -1, ..Default::default() }), ..start() }),
@@ -178,9 +185,18 @@ async fn patches_have_limits() {
     assert_eq!(send(long).await, refused("RequestId length exceeds limit."));
     let nothing = wf::PatchScheduleRequest { patch: None, ..paused(1) };
     assert_eq!(send(nothing).await, refused("Patch is not set on request."));
-    let many = vec![BackfillRequest { overlap_policy: 1, ..BackfillRequest::default() }; 600_000];
-    let many = patch(SchedulePatch { backfill_request: many, ..SchedulePatch::default() });
-    assert_eq!(send(many).await, refused("Blob data size exceeds limit."));
+    let backfills = |count: usize| {
+        let backfill_request = vec![BackfillRequest::default(); count];
+        SchedulePatch { backfill_request, ..SchedulePatch::default() }
+    };
+    assert_eq!(send(patch(backfills(100))).await, Ok(()));
+    for many in [backfills(101), backfills(600_000)] {
+        let text = "Patch has more than 100 backfill requests.";
+        assert_eq!(send(patch(many.clone())).await, refused(text));
+        let create = wf::CreateScheduleRequest { initial_patch: Some(many), ..create(noted(1_000)) };
+        let created = invoke(&frontend, workflow_service::CREATE_SCHEDULE, &create).await.unwrap_err();
+        assert_eq!((created.code, &*created.message), (Code::InvalidArgument, text));
+    }
 }
 
 #[tokio::test]
