@@ -60,8 +60,9 @@ const TIMES_PER_STEP: usize = 1_000;
 /// Results of actions that are remembered, and how many of them lists show.
 const RECENT_LIMIT: usize = 10;
 const RECENT_LISTED: usize = 5;
-/// Coming times that lists show.
+/// Coming times that lists show, and how many they hold: they are told anew when some have passed.
 const FUTURE_LISTED: usize = 5;
+const FUTURE_KEPT: usize = 10;
 /// Calendars, intervals and exclusions of each sort that lists show.
 const SPECS_LISTED: usize = 10;
 /// Request ids of updates and patches that are remembered.

@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::state::{State, start_of};
-use super::{RECENT_LIMIT, REQUEST_IDS_LIMIT};
+use super::{FUTURE_KEPT, FUTURE_LISTED, RECENT_LIMIT, REQUEST_IDS_LIMIT};
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
@@ -31,11 +31,11 @@ impl State {
                 self.status = Arc::new(set.state.clone().unwrap_or_default());
                 self.progress.conflict_token += 1;
             }
-            Kind::Passed(passed) => {
-                self.progress.passed_ms = passed.passed_ms;
-                self.progress.missed_catchup_window += passed.missed;
-                self.look_ahead(seed);
+            Kind::ActionUsed(stored::ActionUsed {}) => {
+                Arc::make_mut(&mut self.status).remaining_actions -= 1;
+                self.progress.conflict_token += 1;
             }
+            Kind::Passed(passed) => self.passed(passed, seed),
             Kind::StartBuffered(buffered) => {
                 let start = buffered.start.unwrap_or_default();
                 if buffered.dropped {
@@ -87,6 +87,7 @@ impl State {
                     self.backfills.extend(added.backfill);
                 }
             }
+            Kind::BackfillsDropped(dropped) => self.progress.buffer_dropped += dropped.count,
             Kind::BackfillMoved(moved) => {
                 self.progress.backfill_at_ns = moved.next_at_ns;
                 if moved.done {
@@ -107,6 +108,18 @@ impl State {
                 self.progress.delete_at_ns = closed.delete_at_ns;
             }
         }
+    }
+
+    /// Lists hold more times than they show, so that they need not be told of each that passes. Where the mark moves over
+    /// none, they may hold too few.
+    fn passed(&mut self, passed: &stored::Passed, seed: &Seed) {
+        self.progress.passed_ms = passed.passed_ms;
+        self.progress.missed_catchup_window += passed.missed;
+        self.progress.times_unlisted += passed.times;
+        if passed.times == 0 || self.progress.times_unlisted >= (FUTURE_KEPT - FUTURE_LISTED) as i64 {
+            self.progress.times_unlisted = 0;
+        }
+        self.look_ahead(seed);
     }
 
     fn updated(&mut self, updated: &stored::Updated, seed: &Seed) {

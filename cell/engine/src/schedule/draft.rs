@@ -75,7 +75,7 @@ impl Draft {
         self.changes.push(log::Change { kind: Some(log::change::Kind::Own(change.into())) });
     }
 
-    /// Changes how much the schedule may do, or what is said of it.
+    /// Changes whether the schedule is paused, and what is said of it.
     pub(super) fn set_state(&mut self, set: impl FnOnce(&mut ScheduleState)) {
         let mut state = (*self.state.status).clone();
         set(&mut state);
@@ -140,7 +140,7 @@ impl Draft {
         if !self.state.acts() {
             // Times of a pause are not missed: they are not there.
             if marked < now {
-                self.pass(now, 0);
+                self.pass(now, 0, 0);
             }
             return true;
         }
@@ -167,12 +167,12 @@ impl Draft {
                 break false;
             }
         };
-        self.pass(passed, missed);
+        self.pass(passed, missed, found as i64);
         caught_up
     }
 
-    fn pass(&mut self, passed_ms: i64, missed: i64) {
-        self.change(Kind::Passed(stored::Passed { passed_ms, missed }));
+    fn pass(&mut self, passed_ms: i64, missed: i64, times: i64) {
+        self.change(Kind::Passed(stored::Passed { passed_ms, missed, times }));
     }
 
     /// A time has come: it is acted on, unless it is too old. One from before the last update is none any more. Answers
@@ -281,7 +281,7 @@ impl Draft {
                 return false;
             }
             if self.state.status.limited_actions {
-                self.set_state(|state| state.remaining_actions -= 1);
+                self.change(Kind::ActionUsed(stored::ActionUsed {}));
             }
         }
         let workflow_id = workflow_id(&self.state.plan, start, overlapping);

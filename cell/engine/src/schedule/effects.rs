@@ -60,7 +60,8 @@ impl Touched {
     }
 
     /// What a schedule that has changed so may want.
-    pub(super) fn after(&mut self, kind: &Kind) {
+    pub(super) fn after(&mut self, kind: &Kind, state: &State) {
+        self.visibility |= is_listed(kind, state);
         let about = match kind {
             Kind::StartDecided(it) => About::Start(it.number),
             Kind::StartPostponed(it) => About::Start(it.number),
@@ -69,28 +70,25 @@ impl Touched {
             Kind::WorkflowAnswered(it) => About::Running(it.number),
             Kind::MessageBackedOff(it) if it.running => About::Running(it.number),
             Kind::MessageBackedOff(it) => About::Start(it.number),
-            _ => {
-                self.visibility |= is_listed(kind);
-                return;
-            }
+            _ => return,
         };
-        self.visibility |= is_listed(kind);
         self.effects.insert(about.key());
     }
 }
 
-/// Whether lists show something of the change.
-fn is_listed(kind: &Kind) -> bool {
-    matches!(
-        kind,
+/// Whether lists are told of the change that led to this state. Each telling writes everything that they hold, the memo
+/// included. A used action is told with the answer to its start.
+fn is_listed(kind: &Kind, state: &State) -> bool {
+    match kind {
+        Kind::Passed(_) => state.progress.times_unlisted == 0,
         Kind::Created(_)
-            | Kind::Updated(_)
-            | Kind::StateSet(_)
-            | Kind::Passed(_)
-            | Kind::StartAnswered(_)
-            | Kind::WorkflowEnded(_)
-            | Kind::Closed(_)
-    )
+        | Kind::Updated(_)
+        | Kind::StateSet(_)
+        | Kind::StartAnswered(_)
+        | Kind::WorkflowEnded(_)
+        | Kind::Closed(_) => true,
+        _ => false,
+    }
 }
 
 /// Everything that may be wanted.

@@ -41,7 +41,9 @@ impl Schedule {
             (kind, Some(state)) => state.apply(kind, &self.seed),
             (kind, None) => unreachable!("no schedule to change by {kind:?}"),
         }
-        touched.after(kind);
+        if let Some(state) = &self.state {
+            touched.after(kind, state);
+        }
     }
 }
 

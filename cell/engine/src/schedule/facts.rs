@@ -2,7 +2,7 @@
 
 use super::start::paused;
 use super::state::State;
-use super::{FUTURE_LISTED, RECENT_LISTED, SPECS_LISTED, Schedule, ScheduleTimes};
+use super::{FUTURE_KEPT, RECENT_LISTED, SPECS_LISTED, Schedule, ScheduleTimes};
 use crate::time::Time;
 use crate::visibility::VisibilityFacts;
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
@@ -98,7 +98,7 @@ impl Schedule {
             notes: state.status.notes.clone(),
             paused: state.status.paused,
             recent_actions: recent.cloned().collect(),
-            future_action_times: self.times_of(state).coming_at_once(FUTURE_LISTED),
+            future_action_times: self.times_of(state).coming_at_once(FUTURE_KEPT),
             ..Default::default()
         }
     }

@@ -8,7 +8,7 @@ use crate::family::{Singleton, SingletonView};
 use crate::time::Time;
 use atoll_api::temporal::api::schedule::v1::SchedulePatch;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
-use atoll_internal_api::schedule::v1::{Backfill, BackfillAdded};
+use atoll_internal_api::schedule::v1::{Backfill, BackfillAdded, BackfillsDropped};
 use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::Moment;
 
@@ -45,7 +45,9 @@ impl Draft {
             let at = trigger.scheduled_time.as_ref().map_or(self.now, Time::from_proto).millis();
             self.add_start(Moment { nominal_ms: at, actual_ms: at }, trigger.overlap_policy, true);
         }
-        for request in &patch.backfill_request {
+        let room = BACKFILL_LIMIT.saturating_sub(self.state.backfills.len());
+        let taken = room.min(patch.backfill_request.len());
+        for request in &patch.backfill_request[..taken] {
             let millis = |time: &Option<prost_types::Timestamp>| {
                 time.as_ref().map_or(Time(0), Time::from_proto).millis()
             };
@@ -55,8 +57,11 @@ impl Draft {
                 end_ms: millis(&request.end_time),
                 overlap_policy: request.overlap_policy,
             };
-            let dropped = self.state.backfills.len() >= BACKFILL_LIMIT;
-            self.change(Kind::BackfillAdded(BackfillAdded { backfill: Some(backfill), dropped }));
+            self.change(Kind::BackfillAdded(BackfillAdded { backfill: Some(backfill), dropped: false }));
+        }
+        let count = (patch.backfill_request.len() - taken) as i64;
+        if count > 0 {
+            self.change(Kind::BackfillsDropped(BackfillsDropped { count }));
         }
         for (notes, paused) in [(&patch.pause, true), (&patch.unpause, false)] {
             if !notes.is_empty() {

@@ -3,8 +3,9 @@
 use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
-use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, StructuredCalendarSpec};
-use cell_engine::Entity;
+use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, ScheduleState, StructuredCalendarSpec};
+use atoll_internal_api::schedules;
+use cell_engine::{Entity, Time};
 
 /// Looks of a question that is asked while others wait, with the one that it may end in.
 const QUESTION: u64 = 10_000;
@@ -102,6 +103,48 @@ fn what_people_ask_is_answered_in_slices_and_has_an_end() {
         eprintln!("{name}: {found} times, {total} looks in {slices} slices, the longest of {longest}");
         assert!(longest <= QUESTION && total <= 500_000 + QUESTION, "{name}");
     }
+}
+
+#[test]
+fn a_counted_action_logs_its_counter_alone() {
+    let mut schedule = every_minute(Overlap::Skip);
+    let state = ScheduleState { limited_actions: true, remaining_actions: 9, ..Default::default() };
+    schedule.state = Some(ScheduleState { notes: "n".repeat(1_000), ..state });
+    let mut life = Life::with(schedule);
+    let created = life.logged;
+    life.until(minute(1));
+    assert!(life.logged - created < 300, "{} bytes", life.logged - created);
+    let described = life.described();
+    let state = described.schedule.state.expect("one");
+    assert_eq!((state.remaining_actions, state.notes.len(), described.conflict_token), (8, 1_000, 2));
+}
+
+#[test]
+fn lists_are_told_of_passing_times_now_and_then_and_always_know_five_to_come() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    life.start_one();
+    let told = life.listed;
+    for n in 2..=61 {
+        life.until(minute(n));
+        let facts = life.shown.clone().expect("it is listed");
+        let info = schedules::list_info(&facts.memo[schedules::LIST_INFO]).expect("it decodes");
+        let coming = info.future_action_times.into_iter().map(|at| Time::from_proto(&at));
+        let coming: Vec<Time> = coming.filter(|at| *at > life.now).take(5).collect();
+        assert_eq!(coming, (n + 1..n + 6).map(minute).collect::<Vec<_>>());
+    }
+    assert_eq!(life.listed - told, 12, "once for five times");
+}
+
+#[test]
+fn backfills_that_find_no_room_are_logged_as_a_number() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.pause("so that nothing else happens");
+    let request = api::BackfillRequest { start_time: timestamp(minute(-1)), ..Default::default() };
+    let before = life.logged;
+    life.patch(api::SchedulePatch { backfill_request: vec![request; 10_100], ..Default::default() });
+    assert_eq!(life.info().buffer_dropped, 10_000);
+    assert!(life.logged - before < 10_000, "{} bytes", life.logged - before);
 }
 
 #[test]

@@ -61,6 +61,11 @@ pub(crate) struct Life {
     kinds: Registry,
     /// What was billed so far, but for starts.
     pub(crate) billed: Vec<i32>,
+    /// Bytes that its steps have logged.
+    pub(crate) logged: usize,
+    /// How often lists were told, and what they were told last.
+    pub(crate) listed: usize,
+    pub(crate) shown: Option<VisibilityFacts>,
 }
 
 /// A schedule that is due every minute.
@@ -117,6 +122,9 @@ impl Life {
             },
             kinds: Registry::default(),
             billed: Vec::new(),
+            logged: 0,
+            listed: 0,
+            shown: None,
         }
     }
 
@@ -143,10 +151,15 @@ impl Life {
         let decision = decide(Memory::of(&only), &mut context);
         for transition in &decision.transitions {
             self.billed.extend(transition.unrecorded.iter().map(|actions| actions.r#type));
-            let logged = Transition::from_proto(&transition.to_proto()).expect("it decodes");
+            let logged = transition.to_proto();
+            self.logged += logged.encoded_len();
+            let logged = Transition::from_proto(&logged).expect("it decodes");
             let before = self.schedule.effects();
             let delta = self.schedule.apply(&logged);
             self.exists = true;
+            if delta.visibility {
+                (self.listed, self.shown) = (self.listed + 1, self.schedule.visibility());
+            }
             // What the step says of the difference is the difference.
             let after = self.schedule.effects();
             for effect in after.iter().filter(|effect| !before.contains(effect)) {
