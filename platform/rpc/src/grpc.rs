@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use frame::{PREFIX, Prefix};
 pub(crate) use gzip::unzip;
-pub(crate) use metadata::{TIMEOUT, format_timeout, is_transport_header};
+pub(crate) use metadata::{TIMEOUT, format_timeout, without_transport};
 pub(crate) use serve::{GrpcServer, call_deadline};
 pub(crate) use status::read_status;
 

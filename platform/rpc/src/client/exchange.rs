@@ -5,7 +5,7 @@ use h2::client::SendRequest;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 use super::{CallOptions, MAX_ANSWER};
-use crate::grpc::{self, PREFIX, Prefix, TIMEOUT, format_timeout, is_transport_header, read_status, unzip};
+use crate::grpc::{self, PREFIX, Prefix, TIMEOUT, format_timeout, read_status, unzip, without_transport};
 
 /// Messages up to this size are copied behind their prefix: one frame is cheaper than saving the copy.
 const COPY_LIMIT: usize = 8 * 1024;
@@ -53,11 +53,7 @@ impl Request {
 }
 
 fn headers(options: CallOptions) -> HeaderMap {
-    let mut headers = options.headers;
-    let hop: Vec<HeaderName> = headers.keys().filter(|name| is_transport_header(name)).cloned().collect();
-    for name in hop {
-        headers.remove(name);
-    }
+    let mut headers = without_transport(options.headers);
     headers.insert(header::CONTENT_TYPE, grpc::CONTENT_TYPE);
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers
@@ -75,7 +71,13 @@ pub(super) async fn run(
     request: &Request,
 ) -> Result<Result<Reply, Status>, NotSent> {
     let mut sender = sender.ready().await.map_err(|_| NotSent)?;
-    let (response, mut stream) = sender.send_request(request.head.clone(), false).map_err(|_| NotSent)?;
+    let (response, mut stream) = match sender.send_request(request.head.clone(), false) {
+        Ok(sent) => sent,
+        Err(error) if is_ours(&error) => {
+            return Ok(Err(Status::internal(format!("the call cannot be sent: {error}"))));
+        }
+        Err(_) => return Err(NotSent),
+    };
     let last = match &request.message {
         None => stream.send_data(request.first.clone(), true),
         Some(message) => stream
@@ -89,6 +91,11 @@ pub(super) async fn run(
         Err(error) if untouched(&error) => return Err(NotSent),
         Err(error) => Err(broken(&error)),
     })
+}
+
+/// Whether it is the call that is wrong: the connection is good, and another one would not take it either.
+fn is_ours(error: &h2::Error) -> bool {
+    !error.is_io() && !error.is_go_away() && !error.is_reset() && error.reason().is_none()
 }
 
 /// Whether the server promises that it has not looked at the call: it refused the stream, or said goodbye before it.
@@ -119,12 +126,7 @@ async fn receive(response: http::Response<RecvStream>) -> Result<Reply, Status> 
     let prefix = prefix.ok_or_else(|| Status::internal("the answer's message is malformed"))?;
     message.advance(PREFIX);
     let message = if prefix.compressed { unzip(&message, MAX_ANSWER)? } else { message };
-    let mut metadata = parts.headers;
-    let hop: Vec<HeaderName> = metadata.keys().filter(|name| is_transport_header(name)).cloned().collect();
-    for name in hop {
-        metadata.remove(name);
-    }
-    Ok(Reply::from_message(message).with_headers(metadata))
+    Ok(Reply::from_message(message).with_headers(without_transport(parts.headers)))
 }
 
 /// The whole body; not copied if it came in one piece.
@@ -169,5 +171,25 @@ fn of_http(status: StatusCode) -> Status {
         404 => Status::unimplemented(text),
         429 | 502..=504 => Status::unavailable(text),
         _ => Status::unknown(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_api::call::Code;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_cannot_be_sent_is_no_lost_connection() {
+        // The other end is there and says nothing.
+        let (here, _there) = tokio::io::duplex(1 << 16);
+        let (sender, connection) = h2::client::handshake(here).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::new("test:1", "/s/m", CallOptions::default(), Bytes::new()).unwrap();
+        // No header that is known gets here: `headers` leaves them out.
+        request.head.headers_mut().insert("keep-alive", HeaderValue::from_static("5"));
+        let refused = run(sender, &request).await;
+        assert_eq!(refused.ok().expect("the connection is good").unwrap_err().code, Code::Internal);
     }
 }

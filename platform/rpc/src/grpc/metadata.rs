@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// How long the caller waits.
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -42,13 +42,27 @@ pub(crate) fn format_timeout(timeout: Duration) -> HeaderValue {
     HeaderValue::try_from(format!("{amount}{}", unit as char)).expect("digits and a letter")
 }
 
-/// Whether a header belongs to one hop: a forwarder leaves it out.
-pub(crate) fn is_transport_header(name: &HeaderName) -> bool {
-    const HOP: [HeaderName; 9] = [
+/// Leaves out what belongs to one hop, also what `connection` names (RFC 9110, 7.6.1).
+pub(crate) fn without_transport(mut headers: HeaderMap) -> HeaderMap {
+    let named = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|names| names.split(',')).filter_map(|name| name.trim().parse().ok());
+    let hop = headers.keys().filter(|name| is_transport_header(name)).cloned();
+    let hop: Vec<HeaderName> = hop.chain(named).collect();
+    for name in hop {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// Whether a header belongs to one hop.
+fn is_transport_header(name: &HeaderName) -> bool {
+    const HOP: [HeaderName; 11] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
         header::CONTENT_TYPE,
         header::HOST,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
         header::TE,
         header::TRAILER,
         header::TRANSFER_ENCODING,
@@ -64,6 +78,30 @@ mod tests {
 
     fn parse(text: &str) -> Option<Duration> {
         parse_timeout(&HeaderValue::try_from(text).unwrap())
+    }
+
+    #[test]
+    fn what_belongs_to_one_hop_is_left_out() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer a.b"),
+            ("connection", "keep-alive, X-Mine,, no/name"),
+            ("connection", "x-other"),
+            ("grpc-timeout", "1S"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "gzip"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-mine", "1"),
+            ("x-other", "1"),
+            ("x-third", "1"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let mut left: Vec<String> = without_transport(headers).keys().map(ToString::to_string).collect();
+        left.sort();
+        assert_eq!(left, ["authorization", "x-third"]);
     }
 
     #[test]

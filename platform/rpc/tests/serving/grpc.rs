@@ -62,7 +62,7 @@ async fn large_answers_come_compressed_and_whole() {
 }
 
 /// Sends a frame as it is and gives headers, body and trailers back.
-async fn exchange(
+pub(crate) async fn exchange(
     address: std::net::SocketAddr,
     path: &str,
     headers: &[(&'static str, &str)],
@@ -89,11 +89,11 @@ async fn exchange(
     (parts.headers, bytes, body.trailers().await.unwrap().unwrap_or_default())
 }
 
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
     [&[flag], &(message.len() as u32).to_be_bytes()[..], message].concat()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -228,6 +228,28 @@ async fn grpc_needs_http_2() {
     let header = ["content-type: application/grpc"];
     let answer = crate::fixture::http(server.local_addr(), "POST", path, &header, "").await;
     assert_eq!(answer.status, 505);
+}
+
+/// A header of HTTP/1 that a REST client sent, and what its `Connection` names, are nothing to the next hop, and no reason to
+/// give up a connection that others use.
+#[tokio::test]
+async fn headers_of_one_hop_are_left_out_and_cost_no_connection() {
+    let server = serve(frontend()).await;
+    let client = client(&server);
+    let (method, poll) = (workflow_service::GET_SYSTEM_INFO, workflow_service::POLL_ACTIVITY_TASK_QUEUE);
+    let hop = CallOptions::timeout(PATIENCE)
+        .header("keep-alive", "5")
+        .header("proxy-connection", "keep-alive")
+        .header("connection", "keep-alive, X-Mine")
+        .header("x-mine", "1");
+    let call = async || client.call(method, &wf::GetSystemInfoRequest {}, hop.clone()).await;
+    let waiting = wf::PollActivityTaskQueueRequest::default();
+    let others = client.call(poll, &waiting, CallOptions::timeout(PATIENCE));
+    let (others, hops) = tokio::join!(others, async { [call().await, call().await, call().await] });
+    for answer in hops {
+        answer.unwrap();
+    }
+    assert_eq!(others.unwrap().activity_id, "late");
 }
 
 /// Forwards everything to another server, as a gateway does.
