@@ -84,7 +84,8 @@ fn crates_use_what_the_map_says() {
     assert_eq!(listed.keys().copied().collect::<BTreeSet<_>>(), ours, "the map lists the workspace's crates");
     for (name, uses) in &found {
         let Some(allowed) = &listed[name.as_str()] else { continue };
-        let used: BTreeSet<&str> = uses.iter().map(String::as_str).filter(|used| ours.contains(used)).collect();
+        let used: BTreeSet<&str> =
+            uses.iter().map(String::as_str).filter(|used| ours.contains(used)).collect();
         assert_eq!(&used, allowed, "what {name} uses, and what the map says");
     }
 }

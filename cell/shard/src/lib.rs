@@ -24,7 +24,7 @@
 //!
 //! # Where things are
 //!
-//! - deciding: `runtime`, `ask`, `tell`, `begun`, `admission`, `guard`, `pins`, `watch`, `apply`;
+//! - deciding: `runtime`, `ready`, `ask`, `tell`, `begun`, `admission`, `guard`, `pins`, `watch`, `apply`;
 //! - the log: `log_row`, `log_head`, `batch`, `committer`, `side_rows`, `tail`, `outage`, `history`;
 //! - what is in memory: `shard`, `state`, `table`, `resident`, `evict`, `relief`, `load_sizes`, `coalesce`;
 //! - checkpoints: `checkpoint`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
@@ -83,6 +83,7 @@ mod outbox;
 mod pins;
 mod quarantine;
 mod reads;
+mod ready;
 mod recovery;
 mod refusals;
 mod relief;

@@ -11,7 +11,6 @@ use crate::hash::shard_of;
 use crate::keeper::Keeper;
 use crate::load_sizes::LoadSizes;
 use crate::metrics::AppendMetrics;
-use crate::pins::Pins;
 use crate::reads::Reads;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
@@ -22,12 +21,11 @@ use crate::watch::Awaited;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{
-    Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Needs, Origin,
-    Registry, Release, Time,
+    Address, AddressOf, Command, Context, Decision, Family, IdSource, Memory, NamespaceConfig, Origin,
+    Registry, Release, Time, Transition,
 };
 use cell_memory::Budget;
 use cell_store::{Epoch, ShardId, ShardStore, StoreError, StoreIdentity};
-use parking_lot::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, oneshot};
@@ -248,29 +246,36 @@ impl ShardRuntime {
         let prior = state.table.used(&members);
         let Decision { transitions, answer, release } = decision;
         let changed = !transitions.is_empty();
-        let ordinal = if changed {
-            let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
-                tracing::error!(%id, panic, "the command never happened");
-                ShardError::Quarantined(id.to_string())
-            })?;
-            match release {
-                Release::PriorDurable => {
-                    self.wrote_unhurried(shard, &state);
-                    prior
-                }
-                Release::Durable | Release::Owned => {
-                    state.log.open.waited_for(now);
-                    self.wrote(shard, &state);
-                    ordinal
-                }
-            }
-        } else {
-            prior
-        };
+        let awaited =
+            if changed { self.take_in(shard, &mut state, now, &id, transitions, release)? } else { None };
         let ends_something = !changed && (answer.is_err() || release == Release::Owned);
         let confirm = ends_something.then_some(state.epoch);
-        let wait = state.log.wait_for(ordinal);
+        let wait = state.log.wait_for(awaited.unwrap_or(prior));
         Ok(Begun { runtime: self, shard, answer, wait, confirm })
+    }
+
+    /// Applies what was decided about `id`. Answers up to where the log has to be durable before the answer leaves; none where the
+    /// answer does not wait for this.
+    fn take_in(
+        &self,
+        shard: &Shard,
+        state: &mut ShardState,
+        now: Time,
+        id: &str,
+        transitions: Vec<Transition>,
+        release: Release,
+    ) -> Result<Option<u64>, ShardError> {
+        let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
+            tracing::error!(%id, panic, "the command never happened");
+            ShardError::Quarantined(id.to_owned())
+        })?;
+        if release == Release::PriorDurable {
+            self.wrote_unhurried(shard, state);
+            return Ok(None);
+        }
+        state.log.open.waited_for(now);
+        self.wrote(shard, state);
+        Ok(Some(ordinal))
     }
 
     /// Reads something about a target for a client; what it saw is durable when this returns.
@@ -343,52 +348,6 @@ impl ShardRuntime {
 
     pub(crate) fn shard_at(&self, namespace_id: Uuid, id: &str) -> &Arc<Shard> {
         &self.shards[self.shard_of(namespace_id, id).0 as usize]
-    }
-
-    /// Locks the shard with everything in memory that is needed. What is not may be refused, by who wants it.
-    pub(crate) async fn ready<'a>(
-        &self,
-        shard: &'a Shard,
-        origin: Origin,
-        needs: impl Fn(Memory<'_>) -> Result<(), Needs>,
-    ) -> Result<MutexGuard<'a, ShardState>, ShardError> {
-        const LOADS: usize = 8;
-        let mut pins = Pins::of(shard);
-        for _ in 0..LOADS {
-            let (key, term) = {
-                let mut state = shard.state.lock();
-                if state.phase != Phase::Serving {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
-                let missing = caught(|| needs(state.table.memory())).map_err(|panic| {
-                    tracing::error!(
-                        shard = shard.id.0,
-                        panic,
-                        "panic while asked for needs; nothing changed"
-                    );
-                    ShardError::Panicked
-                })?;
-                match missing {
-                    Ok(()) => {
-                        pins.release(&mut state);
-                        return Ok(state);
-                    }
-                    Err(Needs::Quarantined(key)) => return Err(ShardError::Quarantined(key.id.to_string())),
-                    Err(Needs::Load(key)) => {
-                        pins.pin(&mut state, key.clone());
-                        (key, state.term)
-                    }
-                }
-            };
-            let (stored, charge) = self.load(shard.id, &key, origin).await?;
-            let mut state = shard.state.lock();
-            if state.term == term {
-                state.insert_loaded(&key, stored);
-            }
-            drop((charge, state));
-            self.let_closed_go();
-        }
-        Err(ShardError::Overloaded(shard.id))
     }
 
     /// Refuses before anything is applied when the store does not keep up. Once that is over workers get a grace.
