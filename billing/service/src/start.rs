@@ -6,6 +6,8 @@ use atoll_api::call::RawService;
 use atoll_internal_api::billing::v1::billing_service;
 use atoll_rpc::Clock;
 use atoll_sqlite::OpenError;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use thiserror::Error;
 
 use crate::Config;
@@ -44,18 +46,21 @@ pub struct Billing {
 }
 
 /// Loads rate cards and opens the database. Serving starts when the caller registers [`Billing::service`].
-pub async fn build(config: &Config, deps: Deps) -> Result<Billing, StartError> {
-    let catalog = rate_cards::load(config.rate_cards.as_deref())?;
-    let store = Store::open(&config.database).await?;
-    let activities = MonthActivities {
-        store,
-        usage: deps.usage,
-        accounts: deps.accounts,
-        catalog: Arc::new(catalog),
-        clock: deps.clock,
-        correction_months: config.correction_months,
-    };
-    Ok(Billing { activities })
+pub fn build(config: &Config, deps: Deps) -> BoxFuture<'_, Result<Billing, StartError>> {
+    async move {
+        let catalog = rate_cards::load(config.rate_cards.as_deref())?;
+        let store = Store::open(&config.database).await?;
+        let activities = MonthActivities {
+            store,
+            usage: deps.usage,
+            accounts: deps.accounts,
+            catalog: Arc::new(catalog),
+            clock: deps.clock,
+            correction_months: config.correction_months,
+        };
+        Ok(Billing { activities })
+    }
+    .boxed()
 }
 
 impl Billing {

@@ -7,6 +7,8 @@ use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 use atoll_rpc::{
     Dispatcher, DispatcherError, InvalidAddress, Metrics, RawClient, Server, ServerError, ServerHandle,
 };
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -59,28 +61,34 @@ impl Gateway {
     }
 
     /// Follows the routing table until `stop` is cancelled.
-    pub async fn watch(self, stop: CancellationToken) {
-        self.watch.run(stop).await;
+    pub fn watch(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        async move {
+            self.watch.run(stop).await;
+        }
+        .boxed()
     }
 
     /// Serves, and follows the routing table, until `stop` is cancelled.
-    pub async fn start(
+    pub fn start(
         self,
         metrics: Option<Metrics>,
         stop: CancellationToken,
-    ) -> Result<GatewayHandle, StartError> {
-        let stop = stop.child_token();
-        let builder = Dispatcher::builder("gateway");
-        let dispatcher =
-            self.services().into_iter().fold(builder, |builder, service| builder.service(service));
-        let server = Server::new(self.config.server.clone(), dispatcher.build()?);
-        let server = match metrics {
-            Some(metrics) => server.metrics(metrics),
-            None => server,
-        };
-        let server = server.start(stop.clone()).await?;
-        let watch = tokio::spawn(self.watch(stop.clone()));
-        Ok(GatewayHandle { server, watch, stop })
+    ) -> BoxFuture<'static, Result<GatewayHandle, StartError>> {
+        async move {
+            let stop = stop.child_token();
+            let builder = Dispatcher::builder("gateway");
+            let dispatcher =
+                self.services().into_iter().fold(builder, |builder, service| builder.service(service));
+            let server = Server::new(self.config.server.clone(), dispatcher.build()?);
+            let server = match metrics {
+                Some(metrics) => server.metrics(metrics),
+                None => server,
+            };
+            let server = server.start(stop.clone()).await?;
+            let watch = tokio::spawn(self.watch(stop.clone()));
+            Ok(GatewayHandle { server, watch, stop })
+        }
+        .boxed()
     }
 }
 

@@ -7,6 +7,8 @@ use atoll_rpc::{Dispatcher, Ids, Metrics, Server, ServerConfig, ServerHandle};
 use cell_shard::ShardError;
 use cell_store::{StoreError, Stores};
 use cell_visibility::VisibilityStore;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -74,34 +76,40 @@ impl CellHandle {
     }
 
     /// As [`Assembly::catch_up`].
-    pub async fn catch_up(&self) -> Result<(), CellError> {
-        self.cell.catch_up().await
+    pub fn catch_up(&self) -> BoxFuture<'_, Result<(), CellError>> {
+        async move { self.cell.catch_up().await }.boxed()
     }
 
     /// As [`Assembly::checkpoint`].
-    pub async fn checkpoint(&self) -> Result<(), CellError> {
-        self.cell.checkpoint().await
+    pub fn checkpoint(&self) -> BoxFuture<'_, Result<(), CellError>> {
+        async move { self.cell.checkpoint().await }.boxed()
     }
 
     /// Drains: no new calls, those in flight end, the shards write what is open and a last checkpoint.
-    pub async fn shutdown(self) {
-        self.frontend.shutdown().await;
-        if let Some(admin) = self.admin {
-            admin.shutdown().await;
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        async move {
+            self.frontend.shutdown().await;
+            if let Some(admin) = self.admin {
+                admin.shutdown().await;
+            }
+            self.cell.shutdown().await;
         }
-        self.cell.shutdown().await;
+        .boxed()
     }
 }
 
 /// Starts a cell: when this returns, it serves.
-pub async fn start(config: CellConfig, deps: CellDeps) -> Result<CellHandle, CellError> {
-    let cell = Assembly::open(&config, &deps).await?;
-    let frontend = serve(&config, config.listen, cell.frontend(), deps.metrics.as_ref()).await?;
-    let admin = match (&config.admin, cell.admin()) {
-        (Some(admin), Some(dispatcher)) => Some(serve(&config, admin.listen, dispatcher, None).await?),
-        _ => None,
-    };
-    Ok(CellHandle { frontend, admin, cell })
+pub fn start(config: CellConfig, deps: CellDeps) -> BoxFuture<'static, Result<CellHandle, CellError>> {
+    async move {
+        let cell = Assembly::open(&config, &deps).await?;
+        let frontend = serve(&config, config.listen, cell.frontend(), deps.metrics.as_ref()).await?;
+        let admin = match (&config.admin, cell.admin()) {
+            (Some(admin), Some(dispatcher)) => Some(serve(&config, admin.listen, dispatcher, None).await?),
+            _ => None,
+        };
+        Ok(CellHandle { frontend, admin, cell })
+    }
+    .boxed()
 }
 
 async fn serve(

@@ -15,6 +15,8 @@ use atoll_rpc::{
 use atoll_secret::Secret;
 use atoll_sqlite::OpenError;
 use axum::Router;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -88,10 +90,13 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Opens the database and brings its cells and regions to the configuration.
-    pub async fn build(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
-        let timeout = Duration::from_millis(config.reconcile.call_timeout_ms);
-        let cells = Arc::new(GrpcCellClient::new(timeout));
-        Self::build_with(config, dependencies, cells).await
+    pub fn build(config: Config, dependencies: Dependencies) -> BoxFuture<'static, Result<Self, StartError>> {
+        async move {
+            let timeout = Duration::from_millis(config.reconcile.call_timeout_ms);
+            let cells = Arc::new(GrpcCellClient::new(timeout));
+            Self::build_with(config, dependencies, cells).await
+        }
+        .boxed()
     }
 
     /// Like [`build`](Self::build), with another way to reach cells.
@@ -123,35 +128,41 @@ impl ControlPlane {
     }
 
     /// Serves both listeners and runs the outbox and the reconciler until `stop` is cancelled.
-    pub async fn start(self, stop: CancellationToken) -> Result<ControlPlaneHandle, StartError> {
-        let stop = stop.child_token();
-        // Where the second listener cannot be opened, the first one goes too.
-        let unless_started = stop.clone().drop_guard();
-        let cloud = self.cloud_dispatcher()?;
-        let internal = self.internal_dispatcher(&stop)?;
-        let server = |config: &ServerConfig, dispatcher, shows_metrics| {
-            let server = Server::new(config.clone(), dispatcher);
-            match self.dependencies.metrics.as_ref().filter(|_| shows_metrics) {
-                Some(metrics) => server.metrics(metrics.clone()),
-                None => server,
+    pub fn start(
+        self,
+        stop: CancellationToken,
+    ) -> BoxFuture<'static, Result<ControlPlaneHandle, StartError>> {
+        async move {
+            let stop = stop.child_token();
+            // Where the second listener cannot be opened, the first one goes too.
+            let unless_started = stop.clone().drop_guard();
+            let cloud = self.cloud_dispatcher()?;
+            let internal = self.internal_dispatcher(&stop)?;
+            let server = |config: &ServerConfig, dispatcher, shows_metrics| {
+                let server = Server::new(config.clone(), dispatcher);
+                match self.dependencies.metrics.as_ref().filter(|_| shows_metrics) {
+                    Some(metrics) => server.metrics(metrics.clone()),
+                    None => server,
+                }
+            };
+            let internal = server(&self.config.internal, internal, true).start(stop.clone()).await?;
+            let shows_metrics = self.config.cloud_shows_metrics();
+            let mut cloud_server = server(&self.config.cloud, cloud.clone(), shows_metrics);
+            if let Some(wrap) = self.dependencies.cloud_router.clone() {
+                cloud_server = cloud_server.map_router(move |rest| wrap(rest, cloud));
             }
-        };
-        let internal = server(&self.config.internal, internal, true).start(stop.clone()).await?;
-        let shows_metrics = self.config.cloud_shows_metrics();
-        let mut cloud_server = server(&self.config.cloud, cloud.clone(), shows_metrics);
-        if let Some(wrap) = self.dependencies.cloud_router.clone() {
-            cloud_server = cloud_server.map_router(move |rest| wrap(rest, cloud));
-        }
-        let cloud = cloud_server.start(stop.clone()).await?;
+            let cloud = cloud_server.start(stop.clone()).await?;
 
-        let tasks = TaskTracker::new();
-        let Activities { store, reconcile, .. } = self.activities.clone();
-        let starter = Arc::clone(&self.dependencies.starter);
-        tasks.spawn(Outbox::new(store.clone(), starter, self.outbox_wake).run(stop.clone()));
-        tasks.spawn(Reconciler::new(self.activities, self.config.reconcile, reconcile).run(stop.clone()));
-        tasks.close();
-        unless_started.disarm();
-        Ok(ControlPlaneHandle { cloud, internal, store, tasks, stop })
+            let tasks = TaskTracker::new();
+            let Activities { store, reconcile, .. } = self.activities.clone();
+            let starter = Arc::clone(&self.dependencies.starter);
+            tasks.spawn(Outbox::new(store.clone(), starter, self.outbox_wake).run(stop.clone()));
+            tasks.spawn(Reconciler::new(self.activities, self.config.reconcile, reconcile).run(stop.clone()));
+            tasks.close();
+            unless_started.disarm();
+            Ok(ControlPlaneHandle { cloud, internal, store, tasks, stop })
+        }
+        .boxed()
     }
 
     pub(crate) fn cloud_dispatcher(&self) -> Result<Dispatcher, DispatcherError> {
@@ -248,9 +259,12 @@ impl ControlPlaneHandle {
     }
 
     /// Stops, lets running calls finish, and closes the database.
-    pub async fn shutdown(self) {
-        self.stop.cancel();
-        tokio::join!(self.cloud.stopped(), self.internal.stopped(), self.tasks.wait());
-        self.store.close().await;
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        async move {
+            self.stop.cancel();
+            tokio::join!(self.cloud.stopped(), self.internal.stopped(), self.tasks.wait());
+            self.store.close().await;
+        }
+        .boxed()
     }
 }

@@ -7,6 +7,8 @@ use atoll_internal_api::usage::v1::{UsageService, usage_service};
 use atoll_object_store::ObjectStore;
 use atoll_rpc::Clock;
 use atoll_sqlite::OpenError;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -33,9 +35,12 @@ pub struct Metering {
 impl Metering {
     /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused, and
     /// nothing has been written then. The object store may be away.
-    pub async fn build(config: Config, deps: Deps) -> Result<Self, OpenError> {
-        let store = Store::open(&config.database).await?;
-        Ok(Self { store, objects: deps.objects, clock: None, config, looked: Looked::never() })
+    pub fn build(config: Config, deps: Deps) -> BoxFuture<'static, Result<Self, OpenError>> {
+        async move {
+            let store = Store::open(&config.database).await?;
+            Ok(Self { store, objects: deps.objects, clock: None, config, looked: Looked::never() })
+        }
+        .boxed()
     }
 
     /// Tells the time, which must be that of the cells. With it, hours that are open too long are alerts, and an hour counts
@@ -62,8 +67,11 @@ impl Metering {
 
     /// Takes objects in until `stop`; then ends with the shard it is at. Dropped in between, it leaves the object that it
     /// was taking in out, and the next run takes it.
-    pub async fn run(self, stop: CancellationToken) {
-        self.ingest().run(stop).await;
+    pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        async move {
+            self.ingest().run(stop).await;
+        }
+        .boxed()
     }
 
     pub(crate) fn ingest(&self) -> Ingest {

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use atoll_api::call::{Bytes, Status};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use h2::client::{Builder, SendRequest};
 use h2::{Ping, PingPong};
 use tokio::net::TcpStream;
@@ -17,36 +19,39 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const INITIAL_STREAMS: usize = 100;
 
 /// Connects and leaves a task that drives the connection until it ends.
-pub(super) async fn connect(authority: &str) -> Result<SendRequest<Bytes>, Status> {
-    let unavailable =
-        |reason: String| Status::unavailable(format!("cannot connect to {authority}: {reason}"));
-    let connecting = async {
-        let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .initial_max_send_streams(INITIAL_STREAMS)
-            .enable_push(false)
-            .handshake(stream)
+pub(super) fn connect(authority: &str) -> BoxFuture<'_, Result<SendRequest<Bytes>, Status>> {
+    async move {
+        let unavailable =
+            |reason: String| Status::unavailable(format!("cannot connect to {authority}: {reason}"));
+        let connecting = async {
+            let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
+            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            Builder::new()
+                .initial_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .initial_max_send_streams(INITIAL_STREAMS)
+                .enable_push(false)
+                .handshake(stream)
+                .await
+                .map_err(|error| error.to_string())
+        };
+        let (sender, mut connection) = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
             .await
-            .map_err(|error| error.to_string())
-    };
-    let (sender, mut connection) = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-        .await
-        .map_err(|_| unavailable("timed out".to_owned()))?
-        .map_err(unavailable)?;
-    let pings = connection.ping_pong().expect("taken once");
-    tokio::spawn(async move {
-        tokio::select! {
-            biased;
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!(%error, "connection ended");
-            },
-            () = watch(pings) => tracing::debug!("connection no longer answers pings"),
-        }
-    });
-    Ok(sender)
+            .map_err(|_| unavailable("timed out".to_owned()))?
+            .map_err(unavailable)?;
+        let pings = connection.ping_pong().expect("taken once");
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                },
+                () = watch(pings) => tracing::debug!("connection no longer answers pings"),
+            }
+        });
+        Ok(sender)
+    }
+    .boxed()
 }
 
 /// Pings until an answer stays out.
