@@ -260,7 +260,13 @@ impl Draft {
             if refused.is_empty() {
                 return;
             }
+            if verdict.alone.is_some_and(|number| refused.contains(&number)) {
+                // Each of those that wait behind would be refused in its turn, up to the first that people asked for.
+                let waiting = self.state.buffered.iter().take_while(|start| !start.manual);
+                refused.extend(waiting.map(|start| start.number));
+            }
             refused.sort_unstable();
+            refused.dedup();
             self.leave(refused, false);
         }
     }

@@ -64,7 +64,7 @@ impl NodeSchedules {
     }
 }
 
-/// Goes through times, giving others their turn: a spec that excludes almost everything takes long.
+/// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes long.
 async fn walk(mut walk: ScheduleWalk<'_>) -> Vec<Timestamp> {
     let mut times = Vec::new();
     while let Some(found) = walk.look() {

@@ -148,6 +148,19 @@ fn backfills_that_find_no_room_are_logged_as_a_number() {
 }
 
 #[test]
+fn a_buffer_that_may_not_be_started_leaves_at_once() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.until(minute(1));
+    let running = life.start_one();
+    life.until(minute(901));
+    life.pause("no more");
+    let before = life.logged;
+    life.completes(&running);
+    assert_eq!((life.starts().len(), life.counts()), (0, (0, 0, 0, 0)));
+    assert!(life.logged - before < 4_000, "{} bytes", life.logged - before);
+}
+
+#[test]
 fn calendars_count_as_what_they_take_in_memory() {
     let held = |calendars| {
         let structured_calendar = vec![StructuredCalendarSpec::default(); calendars];
