@@ -20,9 +20,11 @@ pub(super) fn request(
     use_shorthand: bool,
 ) -> Result<Bytes, Status> {
     let message = message(pool, binding.method.request)?;
-    let mut object = read_body(binding.route.body, body)?;
+    let mut left = json::MAX_VALUES;
+    let mut object = read_body(binding.route.body, body, &mut left)?;
     if use_shorthand {
-        object = shorthand::expand(&message, object);
+        shorthand::expand(&message, &mut object, left)
+            .ok_or_else(|| Status::invalid_argument(json::too_many()))?;
     }
     // Before anything joins: a field of the body that stands under both its names would lose one value by it.
     spelling::check(&message, &object).map_err(Status::invalid_argument)?;
@@ -78,12 +80,12 @@ pub(super) fn answer(
     Ok(value)
 }
 
-fn read_body(kind: Body, body: &[u8]) -> Result<Map<String, Value>, Status> {
+fn read_body(kind: Body, body: &[u8], left: &mut usize) -> Result<Map<String, Value>, Status> {
     if kind == Body::None || body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
     let value =
-        json::parse(body).map_err(|error| Status::invalid_argument(format!("body is not JSON: {error}")))?;
+        json::parse(body, left).map_err(|error| Status::invalid_argument(format!("body: {error}")))?;
     match (kind, value) {
         (Body::Field(field), value) => Ok(Map::from_iter([(field.to_owned(), value)])),
         (_, Value::Object(object)) => Ok(object),

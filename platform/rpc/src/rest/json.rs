@@ -1,29 +1,43 @@
-//! Reading JSON strictly: a name that stands twice in one object is an error, because one of its two values would be dropped.
+//! Reading JSON strictly: a name that stands twice in one object is an error, because one of its two values would be dropped, and
+//! so are more values than a request may have.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A JSON document. Its depth is limited as [`serde_json`] limits it.
-pub(super) fn parse(text: &[u8]) -> serde_json::Result<Value> {
+/// Values of one request, shorthands written out: objects, lists and all that is in them. A value of two bytes takes some
+/// hundred in memory, and a payload that is written out more than a thousand.
+pub(super) const MAX_VALUES: usize = 100_000;
+
+/// Said where there are more.
+pub(super) fn too_many() -> String {
+    format!("a request has more than {MAX_VALUES} values")
+}
+
+/// A JSON document of at most `left` values, of which it leaves the rest. Its depth is limited as [`serde_json`] limits it.
+pub(super) fn parse(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict.deserialize(&mut reader)?;
+    let value = Strict(Cell::from_mut(left)).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
 
-struct Strict;
+/// With how many values may still come.
+#[derive(Clone, Copy)]
+struct Strict<'l>(&'l Cell<usize>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.set(self.0.get().checked_sub(1).ok_or_else(|| D::Error::custom(too_many()))?);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,7 +70,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Self)? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(list.into())
@@ -68,7 +82,7 @@ impl<'de> Visitor<'de> for Strict {
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format!("{name:?} is there twice")));
             }
-            object.insert(name, entries.next_value_seed(Self)?);
+            object.insert(name, entries.next_value_seed(self)?);
         }
         Ok(object.into())
     }
@@ -86,7 +100,10 @@ mod tests {
             "\"x\"",
             " 1 ",
         ] {
-            assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+            assert_eq!(
+                parse(text.as_bytes(), &mut 100).unwrap(),
+                serde_json::from_str::<Value>(text).unwrap()
+            );
         }
     }
 
@@ -94,7 +111,17 @@ mod tests {
     fn a_name_twice_and_what_is_no_json_are_errors() {
         let deep = "[".repeat(100_000);
         for text in [r#"{"a": 1, "a": 1}"#, r#"{"b": [{"a": 1, "a": 2}]}"#, "{} {}", "{", "", "NaN", &deep] {
-            assert!(parse(text.as_bytes()).is_err(), "{text:.20}");
+            assert!(parse(text.as_bytes(), &mut 100).is_err(), "{text:.20}");
         }
+    }
+
+    #[test]
+    fn every_value_counts_wherever_it_is() {
+        let text = br#"{"a": [1, null, "x"], "b": {"c": {}}}"#;
+        let mut left = 10;
+        parse(text, &mut left).unwrap();
+        assert_eq!(left, 3);
+        assert!(parse(text, &mut 7).is_ok());
+        assert!(parse(text, &mut 6).unwrap_err().to_string().starts_with(&too_many()));
     }
 }

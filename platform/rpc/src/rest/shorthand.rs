@@ -4,10 +4,12 @@
 //! inside lists and maps; an object with `_protoMessageType` is a `json/protobuf` payload; `Payloads` is an array.
 //! Anything else, and any object that has both `metadata` and `data`, is a payload written out.
 
+use std::cell::Cell;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::field_path;
 
@@ -15,18 +17,27 @@ const PAYLOAD: &str = "temporal.api.common.v1.Payload";
 const PAYLOADS: &str = "temporal.api.common.v1.Payloads";
 const MESSAGE_TYPE: &str = "_protoMessageType";
 
-/// Writes shorthands out in a request's JSON.
-pub(super) fn expand(message: &MessageDescriptor, mut object: Map<String, Value>) -> Map<String, Value> {
-    walk_fields(message, &mut object, &|kind, value| match kind {
-        PAYLOAD => expand_payload(value),
+/// What a payload has more as JSON when it is written out: metadata, encoding, data.
+const EXPANDED_VALUES: usize = 3;
+
+/// Writes shorthands out in a request's JSON, which may have `left` values more by that; none where it would have too many.
+pub(super) fn expand(
+    message: &MessageDescriptor,
+    object: &mut Map<String, Value>,
+    left: usize,
+) -> Option<()> {
+    let left = Cell::new(Some(left));
+    walk_fields(message, object, &|kind, value| match kind {
+        PAYLOAD => expand_payload(value, &left),
         _ => {
             if let Value::Array(items) = value {
-                items.iter_mut().for_each(expand_payload);
-                *value = json!({ "payloads": items });
+                items.iter_mut().for_each(|item| expand_payload(item, &left));
+                let items = Value::Array(std::mem::take(items));
+                *value = Value::Object(Map::from_iter([("payloads".to_owned(), items)]));
             }
         }
     });
-    object
+    left.get().map(|_| ())
 }
 
 /// Uses shorthands in an answer's JSON.
@@ -81,12 +92,15 @@ fn walk_field(field: &FieldDescriptor, value: &mut Value, change: &dyn Fn(&str, 
     }
 }
 
-fn expand_payload(value: &mut Value) {
+fn expand_payload(value: &mut Value, left: &Cell<Option<usize>>) {
+    if value.as_object().is_some_and(is_written_out) {
+        return;
+    }
+    left.set(left.get().and_then(|left| left.checked_sub(EXPANDED_VALUES)));
+    if left.get().is_none() {
+        return;
+    }
     let (encoding, message_type, data) = match value.take() {
-        Value::Object(object) if is_written_out(&object) => {
-            *value = Value::Object(object);
-            return;
-        }
         Value::Null => ("binary/null", None, String::new()),
         Value::Object(mut object) if object.get(MESSAGE_TYPE).is_some_and(Value::is_string) => {
             let message_type = object.remove(MESSAGE_TYPE).and_then(|kind| kind.as_str().map(str::to_owned));
@@ -99,7 +113,11 @@ fn expand_payload(value: &mut Value) {
     if let Some(message_type) = message_type {
         metadata.insert("messageType".to_owned(), STANDARD.encode(message_type).into());
     }
-    *value = json!({ "metadata": metadata, "data": STANDARD.encode(data) });
+    let data = STANDARD.encode(data).into();
+    *value = Value::Object(Map::from_iter([
+        ("metadata".to_owned(), Value::Object(metadata)),
+        ("data".to_owned(), data),
+    ]));
 }
 
 fn is_written_out(object: &Map<String, Value>) -> bool {
@@ -142,6 +160,8 @@ fn shorthand(value: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn start() -> MessageDescriptor {
@@ -150,7 +170,9 @@ mod tests {
     }
 
     fn expanded(value: &Value) -> Value {
-        Value::Object(expand(&start(), value.as_object().unwrap().clone()))
+        let mut object = value.as_object().unwrap().clone();
+        expand(&start(), &mut object, 1_000).unwrap();
+        Value::Object(object)
     }
 
     fn plain(data: &str) -> Value {
