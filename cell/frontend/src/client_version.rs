@@ -1,5 +1,5 @@
 use crate::cluster::ClusterInfo;
-use atoll_api::call::{Bytes, CallContext, Status};
+use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::errordetails::v1::{
     ClientVersionNotSupportedFailure, ServerVersionNotSupportedFailure,
 };
@@ -30,7 +30,7 @@ impl CheckClientVersion {
 }
 
 impl Interceptor for CheckClientVersion {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, _body: &'a Bytes) -> Gate<'a> {
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
         let Some(server) = &self.server_version else { return Gate::Now(Ok(())) };
         Gate::Now(check_client(ctx).and_then(|()| check_server(ctx, server)))
     }
@@ -120,7 +120,7 @@ mod tests {
         for (name, value) in headers {
             ctx.headers.insert(*name, value.parse().unwrap());
         }
-        match CheckClientVersion::new(&cluster, enabled).before(&mut ctx, &Bytes::new()) {
+        match CheckClientVersion::new(&cluster, enabled).admit(&mut ctx) {
             Gate::Now(outcome) => outcome,
             Gate::Later(_) => panic!("nothing to wait for"),
         }

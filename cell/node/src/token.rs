@@ -1,6 +1,6 @@
 //! A token that every call must bring.
 
-use atoll_api::call::{Bytes, CallContext, Principal, PrincipalKind, Status};
+use atoll_api::call::{CallContext, Principal, PrincipalKind, Status};
 use atoll_rpc::{Gate, Interceptor};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl RequireToken {
 }
 
 impl Interceptor for RequireToken {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, _body: &'a Bytes) -> Gate<'a> {
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
         if !self.admits(ctx) {
             return Gate::Now(Err(Status::unauthenticated("the cell's token is required")));
         }

@@ -99,16 +99,9 @@ impl Guard {
         Self { store, clock, operator: None, internal: Some(keys::hash(token)), neighbours: Vec::new() }
     }
 
-    async fn admit(&self, ctx: &mut CallContext, body: &Bytes) -> Result<(), Status> {
+    /// Who calls, before anything of the call is read but its metadata.
+    async fn authenticate(&self, ctx: &mut CallContext) -> Result<(), Status> {
         let caller = self.caller(ctx).await?;
-        let neighbour = self.neighbours.contains(&ctx.service()).then_some(Needs::Anyone);
-        let Some(needs) = neighbour.or_else(|| needs(ctx.path())) else {
-            let text = format!("method {} of {} is not implemented", ctx.method(), ctx.service());
-            return Err(Status::unimplemented(text));
-        };
-        let namespace =
-            ctx.info().and_then(|info| info.namespace_field).and_then(|field| string_field(body, field));
-        authorize(&caller, needs, namespace.unwrap_or(""))?;
         ctx.principal = Some(Arc::new(call_principal(&caller)));
         if let Caller::Tenant(tenant) = &caller {
             ctx.extensions.insert(cell_grant(&tenant.access));
@@ -117,9 +110,22 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether the caller may do what the call asks for.
+    fn authorize(&self, ctx: &CallContext, body: &Bytes) -> Result<(), Status> {
+        let caller = ctx.extensions.get::<Caller>().ok_or_else(unauthenticated)?;
+        let neighbour = self.neighbours.contains(&ctx.service()).then_some(Needs::Anyone);
+        let Some(needs) = neighbour.or_else(|| needs(ctx.path())) else {
+            let text = format!("method {} of {} is not implemented", ctx.method(), ctx.service());
+            return Err(Status::unimplemented(text));
+        };
+        let namespace =
+            ctx.info().and_then(|info| info.namespace_field).and_then(|field| string_field(body, field));
+        authorize(caller, needs, namespace.unwrap_or(""))?;
+        Ok(())
+    }
+
     async fn caller(&self, ctx: &CallContext) -> Result<Caller, Status> {
-        let refused = || Status::unauthenticated("Request unauthenticated: a valid API key is required.");
-        let token = ctx.bearer_token().ok_or_else(refused)?;
+        let token = ctx.bearer_token().ok_or_else(unauthenticated)?;
         if self.operator.as_ref().is_some_and(|hash| keys::matches(token, hash)) {
             return Ok(Caller::Operator);
         }
@@ -127,13 +133,14 @@ impl Guard {
             return Ok(Caller::Internal);
         }
         if self.internal.is_some() {
-            return Err(refused());
+            return Err(unauthenticated());
         }
         let tenant = self.tenant(token).await.map_err(Status::from)?;
-        tenant.map(Caller::Tenant).ok_or_else(refused)
+        tenant.map(Caller::Tenant).ok_or_else(unauthenticated)
     }
 
-    /// Reads the key at every call: a deleted key is refused from the moment its deletion was answered.
+    /// Reads the key at every call: a deleted key is refused from the moment its deletion was answered, but for calls whose
+    /// metadata was there before.
     async fn tenant(&self, token: &str) -> Result<Option<Tenant>, ApiError> {
         let Some((key_id, secret)) = keys::parse(token) else { return Ok(None) };
         let mut connection = self.store.read().await?;
@@ -158,10 +165,18 @@ impl Guard {
 }
 
 impl Interceptor for Guard {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, body: &'a Bytes) -> Gate<'a> {
-        let decision: BoxFuture<'a, Result<(), Status>> = Box::pin(self.admit(ctx, body));
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
+        let decision: BoxFuture<'a, Result<(), Status>> = Box::pin(self.authenticate(ctx));
         Gate::Later(decision)
     }
+
+    fn before<'a>(&'a self, ctx: &'a mut CallContext, body: &'a Bytes) -> Gate<'a> {
+        self.authorize(ctx, body).into()
+    }
+}
+
+fn unauthenticated() -> Status {
+    Status::unauthenticated("Request unauthenticated: a valid API key is required.")
 }
 
 /// Whether a caller has what a method needs. `namespace` is the one that the request names, empty if none.

@@ -12,6 +12,7 @@
 //! Invariants: a panicking service ends its own call only; nothing waits without a limit; a server runs in any kind of
 //! tokio runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
 
+mod bodies;
 mod body;
 mod client;
 mod clock;

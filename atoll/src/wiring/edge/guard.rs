@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_api::call::{Bytes, CallContext, Principal, PrincipalKind, Status};
+use atoll_api::call::{CallContext, Principal, PrincipalKind, Status};
 use atoll_rpc::{Gate, Interceptor};
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,7 @@ impl InternalGuard {
         Self { token: digest(token) }
     }
 
-    fn admit(&self, ctx: &mut CallContext) -> Result<(), Status> {
+    fn enter(&self, ctx: &mut CallContext) -> Result<(), Status> {
         if ctx.bearer_token().map(digest) != Some(self.token) {
             return Err(Status::unauthenticated("this is for pieces of the cloud only"));
         }
@@ -44,8 +44,8 @@ impl InternalGuard {
 }
 
 impl Interceptor for InternalGuard {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, _body: &'a Bytes) -> Gate<'a> {
-        self.admit(ctx).into()
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
+        self.enter(ctx).into()
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{Caller, KeySet};
-use atoll_api::call::{Bytes, CallContext, Status};
+use atoll_api::call::{CallContext, Status};
 use atoll_rpc::{Clock, Gate, Interceptor};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Authenticate {
 }
 
 impl Interceptor for Authenticate {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, _body: &'a Bytes) -> Gate<'a> {
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
         let AuthMode::Keys(keys) = &self.mode else { return Gate::Now(Ok(())) };
         let Some(caller) = self.caller(keys, ctx) else {
             return Gate::Now(Err(Status::unauthenticated("a valid API key is required")));

@@ -106,7 +106,7 @@ impl Cell {
             ctx.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
         let body = Bytes::from(request.encode_to_vec());
-        now(self.authenticate.before(&mut ctx, &body))?;
+        now(self.authenticate.admit(&mut ctx))?;
         now(self.authorize.before(&mut ctx, &body))?;
         Ok(ctx)
     }

@@ -1,11 +1,14 @@
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
 
 use atoll_api::call::{Bytes, CallContext, Method, Protocol, Reply, Status};
 use futures::FutureExt;
 use prost::Message;
 
+use super::meters::Meters;
 use super::{Dispatcher, Entry, EntryId};
 
 impl Dispatcher {
@@ -15,7 +18,10 @@ impl Dispatcher {
     /// UNIMPLEMENTED when neither a service nor a fallback takes the method.
     pub async fn call(&self, mut ctx: CallContext, body: Bytes) -> Result<Reply, Status> {
         let entry = self.find(ctx.path());
-        self.run(entry, &mut ctx, body).await
+        match self.admit(entry, &mut ctx).await {
+            ControlFlow::Continue(()) => self.run(entry, &mut ctx, body).await,
+            ControlFlow::Break(outcome) => outcome,
+        }
     }
 
     /// Calls a method within the process, through all interceptors. `ctx` carries metadata and deadline.
@@ -35,6 +41,35 @@ impl Dispatcher {
             .map_err(|error| Status::internal(format!("answer does not decode: {error}")))
     }
 
+    /// Asks the interceptors about the call's metadata. Comes before [`run`](Self::run) and before the message is read;
+    /// breaks off with the call's outcome where it is decided.
+    pub(crate) async fn admit(
+        &self,
+        entry: Option<EntryId>,
+        ctx: &mut CallContext,
+    ) -> ControlFlow<Result<Reply, Status>> {
+        let entry = entry.map(|entry| &self.inner.entries[entry.0]);
+        let (mut entered, deadline) = (0, ctx.deadline);
+        let admitted = {
+            let step = pin!(AssertUnwindSafe(self.admitted(ctx, &mut entered)).catch_unwind());
+            within(entry, deadline, step).await
+        };
+        let Err(refused) = admitted else { return ControlFlow::Continue(()) };
+        let pending = self.meters(entry).begin();
+        let outcome = self.after(ctx, entered, Err(refused));
+        pending.end(Duration::ZERO, &outcome);
+        ControlFlow::Break(outcome)
+    }
+
+    async fn admitted(&self, ctx: &mut CallContext, entered: &mut usize) -> Result<(), Status> {
+        for interceptor in &self.inner.interceptors {
+            *entered += 1;
+            interceptor.admit(ctx).decide().await?;
+        }
+        Ok(())
+    }
+
+    /// Answers a call that was admitted.
     pub(crate) async fn run(
         &self,
         entry: Option<EntryId>,
@@ -42,27 +77,32 @@ impl Dispatcher {
         body: Bytes,
     ) -> Result<Reply, Status> {
         let entry = entry.map(|entry| &self.inner.entries[entry.0]);
-        let meters = entry.map_or(&self.inner.unknown, |entry| &entry.meters);
-        let pending = meters.begin();
+        let pending = self.meters(entry).begin();
         let started = tokio::time::Instant::now();
-        let mut entered = 0;
-        let mut outcome = {
-            let deadline = ctx.deadline;
-            let mut answer =
-                pin!(AssertUnwindSafe(self.answer(entry, ctx, body, &mut entered)).catch_unwind());
-            let answer = match deadline {
-                None => answer.await,
-                Some(deadline) => match tokio::time::timeout_at(deadline.into(), &mut answer).await {
-                    Ok(answer) => answer,
-                    Err(_) => Ok(Err(Status::deadline_exceeded("context deadline exceeded"))),
-                },
-            };
-            answer.unwrap_or_else(|panic| Err(panicked(entry, &*panic)))
+        let (mut entered, deadline) = (0, ctx.deadline);
+        let outcome = {
+            let step = pin!(AssertUnwindSafe(self.answer(entry, ctx, body, &mut entered)).catch_unwind());
+            within(entry, deadline, step).await
         };
+        let outcome = self.after(ctx, entered, outcome);
+        pending.end(started.elapsed(), &outcome);
+        outcome
+    }
+
+    fn meters<'a>(&'a self, entry: Option<&'a Entry>) -> &'a Meters {
+        entry.map_or(&self.inner.unknown, |entry| &entry.meters)
+    }
+
+    /// Tells the interceptors that saw the call how it ended.
+    fn after(
+        &self,
+        ctx: &CallContext,
+        entered: usize,
+        mut outcome: Result<Reply, Status>,
+    ) -> Result<Reply, Status> {
         for interceptor in self.inner.interceptors[..entered].iter().rev() {
             interceptor.after(ctx, &mut outcome);
         }
-        pending.end(started.elapsed(), &outcome);
         outcome
     }
 
@@ -93,6 +133,23 @@ impl Dispatcher {
             Status::unimplemented(format!("unknown service {service}"))
         }
     }
+}
+
+/// A step of a call, which the deadline ends, and a panic. The step is the caller's: many thousands wait at a time, and moved
+/// here each would take twice its size.
+async fn within<T>(
+    entry: Option<&Entry>,
+    deadline: Option<Instant>,
+    mut step: Pin<&mut impl Future<Output = std::thread::Result<Result<T, Status>>>>,
+) -> Result<T, Status> {
+    let done = match deadline {
+        None => step.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline.into(), &mut step).await {
+            Ok(done) => done,
+            Err(_) => Ok(Err(Status::deadline_exceeded("context deadline exceeded"))),
+        },
+    };
+    done.unwrap_or_else(|panic| Err(panicked(entry, &*panic)))
 }
 
 /// A panic ends its call and nothing else.

@@ -5,11 +5,15 @@ use http_body_util::BodyExt;
 
 use super::frame::{PREFIX, Prefix};
 use super::gzip::unzip;
+use crate::bodies::Held;
+
+/// A message that is no larger than a frame, unpacked or not, is not counted.
+const UNCOUNTED: usize = 16 * 1024;
 
 /// Reads the one message of a unary request and waits for the end of the stream.
 ///
-/// A message that came in one piece is not copied. Nothing beyond the limit is kept.
-pub(super) async fn receive<B>(mut body: B, limit: usize) -> Result<Bytes, Status>
+/// A message that came in one piece is not copied. Nothing beyond the limit is kept, nor what `held` refuses.
+pub(super) async fn receive<B>(mut body: B, limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -20,13 +24,13 @@ where
             None => break,
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
-                    message.take(data, limit)?;
+                    message.take(data, limit, held)?;
                 }
             }
             Some(Err(error)) => return Err(Status::cancelled(format!("request broke off: {error}"))),
         }
     }
-    message.finish(limit)
+    message.finish(limit, held)
 }
 
 /// What has arrived of a message.
@@ -40,14 +44,13 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn take(&mut self, data: Bytes, limit: usize) -> Result<(), Status> {
+    fn take(&mut self, data: Bytes, limit: usize, held: &mut Held<'_>) -> Result<(), Status> {
         if self.first.is_empty() && self.joined.is_empty() {
             self.first = data;
         } else {
-            if self.joined.is_empty() {
-                self.joined.reserve(PREFIX + self.prefix.map_or(0, |prefix| prefix.length));
-                self.joined.extend_from_slice(&std::mem::take(&mut self.first));
-            }
+            let first = std::mem::take(&mut self.first);
+            self.make_room(first.len() + data.len(), held)?;
+            self.joined.extend_from_slice(&first);
             self.joined.extend_from_slice(&data);
         }
         let (first, joined) = (&self.first, &self.joined);
@@ -71,7 +74,19 @@ impl Incoming {
         }
     }
 
-    fn finish(self, limit: usize) -> Result<Bytes, Status> {
+    /// Grows with what has come, not with what the prefix announces: that costs its sender nothing.
+    fn make_room(&mut self, more: usize, held: &mut Held<'_>) -> Result<(), Status> {
+        let needed = self.joined.len() + more;
+        if needed > self.joined.capacity() {
+            let announced = PREFIX + self.prefix.map_or(0, |prefix| prefix.length);
+            let room = (needed * 2).min(announced).max(needed);
+            held.resize(room)?;
+            self.joined.reserve(room - self.joined.len());
+        }
+        Ok(())
+    }
+
+    fn finish(self, limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status> {
         let Some(prefix) = self.prefix else {
             return Err(Status::internal("grpc: request without a message"));
         };
@@ -80,7 +95,15 @@ impl Incoming {
         if message.len() < prefix.length {
             return Err(Status::internal("grpc: request ends within its message"));
         }
-        if prefix.compressed { unzip(&message, limit) } else { Ok(message) }
+        if !prefix.compressed {
+            return Ok(message);
+        }
+        let unzipped = unzip(&message, limit)?;
+        drop(message);
+        if unzipped.len() > UNCOUNTED {
+            held.resize(unzipped.len())?;
+        }
+        Ok(unzipped)
     }
 }
 
@@ -95,13 +118,19 @@ mod tests {
 
     use super::super::gzip::zip;
     use super::*;
+    use crate::bodies::Bodies;
 
     fn read(pieces: &[&[u8]], limit: usize) -> Result<Bytes, Status> {
+        let bodies = Bodies::new(1 << 20);
+        read_within(pieces, limit, &mut bodies.none())
+    }
+
+    fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status> {
         let frames: Vec<_> = pieces
             .iter()
             .map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(piece))))
             .collect();
-        receive(StreamBody::new(futures::stream::iter(frames)), limit).now_or_never().unwrap()
+        receive(StreamBody::new(futures::stream::iter(frames)), limit, held).now_or_never().unwrap()
     }
 
     #[test]
@@ -119,7 +148,8 @@ mod tests {
     fn a_message_in_one_piece_is_not_copied() {
         let frame = Bytes::from_static(&[0, 0, 0, 0, 2, 1, 2]);
         let body = http_body_util::Full::new(frame.clone());
-        let message = receive(body, 10).now_or_never().unwrap().unwrap();
+        let bodies = Bodies::new(0);
+        let message = receive(body, 10, &mut bodies.none()).now_or_never().unwrap().unwrap();
         assert_eq!(message.as_ptr(), frame[PREFIX..].as_ptr());
     }
 
@@ -133,6 +163,28 @@ mod tests {
     #[test]
     fn compressed_messages_are_unpacked() {
         assert_eq!(read(&[&zip(&[9; 5000]).unwrap()], 5000).unwrap(), vec![9; 5000]);
+    }
+
+    /// Of what was announced only what came is held, and what it takes unpacked.
+    #[test]
+    fn what_is_held_is_what_came() {
+        let bodies = Bodies::new(100_000);
+        let (head, piece) = ([0, 0, 16, 0, 0], [7; 1_000]);
+        let mut held = bodies.none();
+        assert!(read_within(&[&head, &piece, &piece], 1 << 20, &mut held).is_err(), "not whole");
+        assert!((2_005..=4_010).contains(&held.bytes()), "{}", held.bytes());
+
+        let many: Vec<&[u8]> = std::iter::once(&head[..]).chain([&piece[..]; 200]).collect();
+        let refused = read_within(&many, 1 << 20, &mut bodies.none()).unwrap_err();
+        assert_eq!(refused.code, Code::ResourceExhausted);
+
+        let (small, large) = (zip(&[9; UNCOUNTED]).unwrap(), zip(&[9; UNCOUNTED + 1]).unwrap());
+        for (zipped, expected) in [(&small, 0), (&large, UNCOUNTED + 1)] {
+            let mut held = bodies.none();
+            read_within(&[zipped], 1 << 20, &mut held).unwrap();
+            assert_eq!(held.bytes(), expected);
+        }
+        assert!(read_within(&[&zip(&[9; 100_001]).unwrap()], 1 << 20, &mut bodies.none()).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::future::ready;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::gzip::zip;
 use super::metadata::{TIMEOUT, parse_timeout};
 use super::receive::receive;
 use super::status::{ok_trailers, write_status};
+use crate::bodies::{Bodies, Held};
 use crate::body::ResponseBody;
 use crate::dispatch::Dispatcher;
 
@@ -23,6 +25,8 @@ pub(crate) struct GrpcServer {
     pub(crate) dispatcher: Dispatcher,
     /// Largest request message, before and after decompression.
     pub(crate) max_message_bytes: usize,
+    /// What is held of requests.
+    pub(crate) bodies: Arc<Bodies>,
     /// Answers from this size on are compressed for callers that accept it.
     pub(crate) gzip_min_bytes: usize,
     /// How long a request's message may take to arrive.
@@ -62,27 +66,37 @@ impl GrpcServer {
         ctx.protocol = Protocol::Grpc;
         let server = Arc::clone(self);
         Either::Right(async move {
-            let message = match server.receive(&ctx, body).await {
+            if let ControlFlow::Break(outcome) = server.dispatcher.admit(entry, &mut ctx).await {
+                return server.answer(outcome, zip_answer);
+            }
+            // Held until the call ends: its request may be part of what waits.
+            let mut held = server.bodies.none();
+            let message = match server.receive(&ctx, body, &mut held).await {
                 Ok(message) => message,
                 Err(status) => return failure(&status),
             };
-            match server.dispatcher.run(entry, &mut ctx, message).await {
-                Ok(reply) => server.success(reply, zip_answer),
-                Err(status) => failure(&status),
-            }
+            let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
+            server.answer(outcome, zip_answer)
         })
     }
 
-    async fn receive<B>(&self, ctx: &CallContext, body: B) -> Result<Bytes, Status>
+    async fn receive<B>(&self, ctx: &CallContext, body: B, held: &mut Held<'_>) -> Result<Bytes, Status>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
         let patience = now() + self.body_timeout;
         let patience = ctx.deadline.map_or(patience, |deadline| deadline.min(patience));
-        tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes))
+        tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes, held))
             .await
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
+    }
+
+    fn answer(&self, outcome: Result<Reply, Status>, zip_answer: bool) -> Response<ResponseBody> {
+        match outcome {
+            Ok(reply) => self.success(reply, zip_answer),
+            Err(status) => failure(&status),
+        }
     }
 
     fn success(&self, mut reply: Reply, zip_answer: bool) -> Response<ResponseBody> {

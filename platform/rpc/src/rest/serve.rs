@@ -1,17 +1,23 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_api::call::{Bytes, CallContext, Code, Protocol, Reply, Status};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use bytes::BytesMut;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use prost_reflect::DescriptorPool;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::routes::{Binding, Found, Routes};
 use super::{convert, errors, query};
+use crate::bodies::{Bodies, Held};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
 
@@ -20,8 +26,17 @@ pub(crate) struct RestServer {
     dispatcher: Dispatcher,
     routes: Routes,
     max_body_bytes: usize,
+    bodies: Arc<Bodies>,
     body_timeout: Duration,
+    /// Held while a large body is converted.
+    large: Semaphore,
 }
+
+/// Larger bodies are converted one at a time.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// Why there is no answer, and its HTTP status.
+struct Refusal(StatusCode, Status);
 
 /// How the caller wants JSON, by query or content type.
 struct Style {
@@ -33,17 +48,19 @@ impl RestServer {
     pub(crate) fn new(
         dispatcher: Dispatcher,
         max_body_bytes: usize,
+        bodies: Arc<Bodies>,
         body_timeout: Duration,
     ) -> Result<Self, DispatcherError> {
         let routes = Routes::of(dispatcher.services())?;
-        Ok(Self { dispatcher, routes, max_body_bytes, body_timeout })
+        let large = Semaphore::new(1);
+        Ok(Self { dispatcher, routes, max_body_bytes, bodies, body_timeout, large })
     }
 
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let parameters = query::parameters(parts.uri.query().unwrap_or_default());
-        let style = Style::of(parameters.as_deref().unwrap_or_default(), &parts.headers);
-        let (binding, variables) = match self.routes.find(parts.method.as_str(), parts.uri.path()) {
+        let (Parts { method, uri, headers, extensions, .. }, body) = request.into_parts();
+        let parameters = query::parameters(uri.query().unwrap_or_default());
+        let style = Style::of(parameters.as_deref().unwrap_or_default(), &headers);
+        let (binding, variables) = match self.routes.find(method.as_str(), uri.path()) {
             Found::Method(binding, variables) => (binding, variables),
             Found::OtherVerb(allowed) => return self.not_allowed(allowed, &style),
             Found::Nothing => {
@@ -54,55 +71,75 @@ impl RestServer {
             let status = Status::invalid_argument("query: malformed percent-encoding");
             return self.failure(StatusCode::BAD_REQUEST, &status, &style);
         };
-        let body = match self.read(body).await {
-            Ok(body) => body,
-            Err((code, status)) => return self.failure(code, &status, &style),
-        };
-        let pool = self.dispatcher.descriptors();
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let answer = async {
-            let encoded = convert::request(pool, binding, &variables, &parameters, &body, style.shorthand)?;
-            let mut reply = self.call(binding, parts.headers, peer, encoded).await?;
-            let headers = reply.take_headers();
-            Ok::<_, Status>((convert::answer(pool, binding, reply.into_message(), style.shorthand)?, headers))
+            let mut ctx = context(binding, headers)?;
+            ctx.peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            let entry = self.dispatcher.find(ctx.path());
+            let reply = match self.dispatcher.admit(entry, &mut ctx).await {
+                ControlFlow::Break(outcome) => outcome?,
+                ControlFlow::Continue(()) => {
+                    // Held until the call ends, as over gRPC.
+                    let mut held = self.bodies.none();
+                    let body = self.read(body, &mut held).await?;
+                    let encoded = self.convert(binding, &variables, &parameters, body, &style).await?;
+                    self.dispatcher.run(entry, &mut ctx, encoded).await?
+                }
+            };
+            self.converted(binding, reply, &style).map_err(Refusal::from)
         };
         match answer.await {
             Ok((value, headers)) => success(&value, headers, &style),
-            Err(status) => self.failure(errors::http_status(status.code), &status, &style),
+            Err(Refusal(code, status)) => self.failure(code, &status, &style),
         }
     }
 
-    async fn call(
+    /// Encodes the request. A large one takes many times its bytes meanwhile: one at a time.
+    async fn convert(
         &self,
         binding: Binding,
-        headers: HeaderMap,
-        peer: Option<SocketAddr>,
+        variables: &[&str],
+        parameters: &[(String, String)],
         body: Bytes,
-    ) -> Result<Reply, Status> {
-        let mut ctx = CallContext::new(binding.method);
-        // Over gRPC this is a broken client, hence INTERNAL there; here it is a header that somebody wrote.
-        ctx.deadline = call_deadline(&headers).map_err(|status| Status::invalid_argument(status.message))?;
-        ctx.headers = headers;
-        ctx.peer = peer;
-        ctx.protocol = Protocol::Rest;
-        self.dispatcher.call(ctx, body).await
+        style: &Style,
+    ) -> Result<Bytes, Status> {
+        let large = body.len() > LARGE_BYTES;
+        let _turn = if large { self.large.acquire().await.ok() } else { None };
+        let pool = self.dispatcher.descriptors();
+        convert::request(pool, binding, variables, parameters, &body, style.shorthand)
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, (StatusCode, Status)> {
-        let read = Limited::new(body, self.max_body_bytes).collect();
-        match tokio::time::timeout(self.body_timeout, read).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let text = format!("body is larger than max ({} bytes)", self.max_body_bytes);
-                Err((StatusCode::PAYLOAD_TOO_LARGE, Status::resource_exhausted(text)))
+    fn converted(
+        &self,
+        binding: Binding,
+        mut reply: Reply,
+        style: &Style,
+    ) -> Result<(Value, Option<HeaderMap>), Status> {
+        let headers = reply.take_headers();
+        let pool = self.dispatcher.descriptors();
+        Ok((convert::answer(pool, binding, reply.into_message(), style.shorthand)?, headers))
+    }
+
+    async fn read(&self, mut body: Body, held: &mut Held<'_>) -> Result<Bytes, Refusal> {
+        let whole = async {
+            let mut whole = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| {
+                    Refusal(StatusCode::BAD_REQUEST, Status::cancelled(format!("body broke off: {error}")))
+                })?;
+                let Ok(data) = frame.into_data() else { continue };
+                if whole.len() + data.len() > self.max_body_bytes {
+                    let text = format!("body is larger than max ({} bytes)", self.max_body_bytes);
+                    return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, Status::resource_exhausted(text)));
+                }
+                held.resize(whole.len() + data.len())?;
+                whole.extend_from_slice(&data);
             }
-            Ok(Err(error)) => {
-                Err((StatusCode::BAD_REQUEST, Status::cancelled(format!("body broke off: {error}"))))
-            }
-            Err(_) => {
-                Err((StatusCode::REQUEST_TIMEOUT, Status::deadline_exceeded("body did not arrive in time")))
-            }
-        }
+            Ok(whole.freeze())
+        };
+        let late = Status::deadline_exceeded("body did not arrive in time");
+        tokio::time::timeout(self.body_timeout, whole)
+            .await
+            .unwrap_or(Err(Refusal(StatusCode::REQUEST_TIMEOUT, late)))
     }
 
     /// RFC 9110, 15.5.6: says what the resource takes instead.
@@ -117,6 +154,22 @@ impl RestServer {
 
     fn failure(&self, code: StatusCode, status: &Status, style: &Style) -> Response<Body> {
         refusal(code, status, self.dispatcher.descriptors(), style)
+    }
+}
+
+/// What is known of a call before its body is read.
+fn context(binding: Binding, headers: HeaderMap) -> Result<CallContext, Status> {
+    let mut ctx = CallContext::new(binding.method);
+    // Over gRPC this is a broken client, hence INTERNAL there; here it is a header that somebody wrote.
+    ctx.deadline = call_deadline(&headers).map_err(|status| Status::invalid_argument(status.message))?;
+    ctx.headers = headers;
+    ctx.protocol = Protocol::Rest;
+    Ok(ctx)
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self(errors::http_status(status.code), status)
     }
 }
 

@@ -10,6 +10,9 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Largest request in bytes: a gRPC message, before and after decompression, or a REST body.
     pub max_message_bytes: usize,
+    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes on.
+    /// What comes beyond is refused with RESOURCE_EXHAUSTED. Requests that come in one frame are not counted.
+    pub max_bodies_bytes: usize,
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
     /// time than serving a small call, and saves traffic only for large answers.
     pub gzip_min_bytes: usize,
@@ -36,6 +39,7 @@ impl Default for ServerConfig {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             max_message_bytes: 4 * 1024 * 1024,
+            max_bodies_bytes: 256 * 1024 * 1024,
             gzip_min_bytes: 16 * 1024,
             max_connections: 20_000,
             max_streams_per_connection: 20_000,

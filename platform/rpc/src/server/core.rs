@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use super::config::ServerConfig;
 use super::health::Health;
 use super::reflection::Reflection;
+use crate::bodies::Bodies;
 use crate::body::ResponseBody;
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::{GrpcServer, is_grpc};
@@ -44,7 +45,10 @@ impl Core {
         health: Health,
     ) -> Result<Self, DispatcherError> {
         let body_timeout = Duration::from_secs(config.body_timeout_seconds);
-        let rest = Arc::new(RestServer::new(dispatcher.clone(), config.max_message_bytes, body_timeout)?);
+        let bodies = Bodies::new(config.max_bodies_bytes);
+        let rest =
+            RestServer::new(dispatcher.clone(), config.max_message_bytes, Arc::clone(&bodies), body_timeout)?;
+        let rest = Arc::new(rest);
         let router = router.merge(health.router()).fallback(move |request: AxumRequest| {
             let rest = Arc::clone(&rest);
             async move { rest.serve(request).await }
@@ -55,7 +59,8 @@ impl Core {
         };
         let reflection = config.reflection.then(|| Reflection::new(&dispatcher));
         let (max_message_bytes, gzip_min_bytes) = (config.max_message_bytes, config.gzip_min_bytes);
-        let grpc = Arc::new(GrpcServer { dispatcher, max_message_bytes, gzip_min_bytes, body_timeout });
+        let grpc =
+            Arc::new(GrpcServer { dispatcher, max_message_bytes, bodies, gzip_min_bytes, body_timeout });
         Ok(Self { grpc, health, reflection, router })
     }
 

@@ -16,6 +16,9 @@ use tower::ServiceExt;
 
 use crate::body::ResponseBody;
 
+/// Largest request: the name of a service. Anyone may ask, so nothing large is read.
+const MAX_REQUEST: usize = 4 * 1024;
+
 /// What a server says of its health: `grpc.health.v1`, per service and as a whole (the empty name), and `GET /health`.
 ///
 /// A server starts out serving. Anyone may ask: health is not behind the interceptors.
@@ -60,7 +63,8 @@ impl Health {
 
     pub(super) async fn serve(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let service = HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
-            .accept_compressed(CompressionEncoding::Gzip);
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(MAX_REQUEST);
         let Ok(response) = service.oneshot(request).await;
         response.map(|body| ResponseBody::Other(Body::new(body)))
     }

@@ -12,6 +12,9 @@ use tower::util::BoxCloneSyncService;
 use crate::body::ResponseBody;
 use crate::dispatch::Dispatcher;
 
+/// Largest request: the name of a file or symbol. Anyone may ask, so nothing large is read.
+const MAX_REQUEST: usize = 4 * 1024;
+
 type Served = BoxCloneSyncService<Request<Incoming>, Response<tonic::body::Body>, std::convert::Infallible>;
 
 /// `grpc.reflection` v1 and v1alpha over the dispatcher's services. Built at first use: the index takes memory that most
@@ -35,13 +38,15 @@ impl Reflection {
             self.v1alpha.get_or_init(|| {
                 let set = self.pool.encode_to_vec();
                 let server = self.builder(&set).build_v1alpha().expect(VALID);
-                BoxCloneSyncService::new(server.accept_compressed(CompressionEncoding::Gzip))
+                let server = server.accept_compressed(CompressionEncoding::Gzip);
+                BoxCloneSyncService::new(server.max_decoding_message_size(MAX_REQUEST))
             })
         } else {
             self.v1.get_or_init(|| {
                 let set = self.pool.encode_to_vec();
                 let server = self.builder(&set).build_v1().expect(VALID);
-                BoxCloneSyncService::new(server.accept_compressed(CompressionEncoding::Gzip))
+                let server = server.accept_compressed(CompressionEncoding::Gzip);
+                BoxCloneSyncService::new(server.max_decoding_message_size(MAX_REQUEST))
             })
         };
         let Ok(response) = service.clone().oneshot(request).await;

@@ -3,15 +3,15 @@ use std::sync::{Arc, Mutex};
 
 use atoll_api::call::{Bytes, CallContext, Code, Principal, PrincipalKind, Protocol, Reply, Status};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
-use atoll_rpc::{CallOptions, Gate, Interceptor};
+use atoll_rpc::{CallOptions, Gate, Interceptor, ServerConfig};
 
-use crate::fixture::{client, frontend, http, serve};
+use crate::fixture::{client, frontend, http, serve, serve_with};
 
 /// Lets in who has the key, after looking it up.
 struct Authenticate;
 
 impl Interceptor for Authenticate {
-    fn before<'a>(&'a self, ctx: &'a mut CallContext, _: &'a Bytes) -> Gate<'a> {
+    fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
         Gate::Later(Box::pin(async move {
             tokio::task::yield_now().await;
             if ctx.header("authorization") != Some("Bearer secret") {
@@ -120,4 +120,38 @@ async fn calls_within_the_process_pass_them_too() {
     assert_eq!(ctx.protocol, Protocol::InProcess);
     dispatcher.invoke(ctx, method, &wf::GetSystemInfoRequest {}).await.unwrap();
     assert_eq!(*audit.lines.lock().unwrap(), ["InProcess GetSystemInfo - OK"]);
+}
+
+/// A request whose message never comes: its headers alone are answered.
+async fn without_a_message(address: std::net::SocketAddr) -> http::HeaderMap {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let path = workflow_service::START_WORKFLOW_EXECUTION.info().path;
+    let request = http::Request::post(format!("http://test{path}"))
+        .header("content-type", "application/grpc")
+        .body(())
+        .unwrap();
+    let (response, _body) = sender.ready().await.unwrap().send_request(request, false).unwrap();
+    response.await.unwrap().into_parts().0.headers
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_before_the_message_is_read() {
+    let audit = Arc::new(Audit::default());
+    let config = ServerConfig { body_timeout_seconds: 1, ..Default::default() };
+    let dispatcher = frontend().interceptor(audit.clone()).interceptor(Arc::new(Authenticate));
+    let server = serve_with(dispatcher, config).await;
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    // What a body would be refused for is not found out.
+    for body in ["{", r#"{"input": [1, 2]}"#] {
+        assert_eq!(http(server.local_addr(), "POST", target, &[], body).await.status, 401, "{body}");
+    }
+    assert_eq!(without_a_message(server.local_addr()).await["grpc-status"], "16");
+    let refused = "StartWorkflowExecution - UNAUTHENTICATED";
+    let expected = [format!("Rest {refused}"), format!("Rest {refused}"), format!("Grpc {refused}")];
+    assert_eq!(*audit.lines.lock().unwrap(), expected);
+    // Who is known hears what is wrong.
+    let key = ["authorization: Bearer secret"];
+    assert_eq!(http(server.local_addr(), "POST", target, &key, "{").await.status, 400);
 }

@@ -1,6 +1,7 @@
+use atoll_rpc::ServerConfig;
 use serde_json::json;
 
-use crate::fixture::{Answer, frontend, http, serve};
+use crate::fixture::{Answer, frontend, http, serve, serve_with};
 
 async fn call(verb: &str, target: &str, body: &str) -> Answer {
     call_with(verb, target, &[], body).await
@@ -136,4 +137,35 @@ async fn payload_shorthand_can_be_switched_off() {
     let off = ["content-type: application/json+no-payload-shorthand"];
     assert_eq!(call_with("POST", target, &off, short).await.status, 400);
     assert_eq!(call_with("POST", target, &off, long).await.json()["runId"], "orders/w/1");
+}
+
+#[tokio::test]
+async fn a_request_of_too_many_values_is_refused() {
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    // As one payload, a list is what it is: 99,990 numbers.
+    let one = format!(r#"{{"input": [{}]}}"#, list(99_990));
+    assert_eq!(call("POST", target, &one).await.json()["runId"], "orders/w/1");
+    // Each of its own is a payload with its encoding.
+    let each = format!(r#"{{"input": {}}}"#, list(20_000));
+    assert_eq!(call("POST", target, &each).await.json()["runId"], "orders/w/20000");
+    for many in [format!(r#"{{"input": {}}}"#, list(30_000)), format!(r#"{{"input": [{}]}}"#, list(100_000))]
+    {
+        let answer = call("POST", target, &many).await;
+        assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)));
+        let message = answer.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("more than 100000 values"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_what_the_server_holds_is_refused_and_leaves_nothing_behind() {
+    let config = ServerConfig { max_bodies_bytes: 1_000, ..ServerConfig::default() };
+    let server = serve_with(frontend(), config).await;
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    for (length, status) in [(900, 200), (1_100, 429), (900, 200), (900, 200)] {
+        let body = format!(r#"{{"identity": "{}"}}"#, "x".repeat(length));
+        let answer = http(server.local_addr(), "POST", target, &[], &body).await;
+        assert_eq!(answer.status, status, "{length} bytes: {answer:?}");
+    }
 }
