@@ -11,7 +11,7 @@ pub(crate) use frame::{PREFIX, Prefix};
 pub(crate) use gzip::unzip;
 pub(crate) use metadata::{TIMEOUT, format_timeout, without_transport};
 pub(crate) use serve::{GrpcServer, call_deadline};
-pub(crate) use status::read_status;
+pub(crate) use status::{is_unauthenticated, read_status};
 
 /// Content type of gRPC with protobuf messages.
 pub(crate) const CONTENT_TYPE: http::HeaderValue = http::HeaderValue::from_static("application/grpc");

@@ -1,5 +1,6 @@
 //! Listens, serves gRPC and HTTP on one port, and drains.
 
+mod activity;
 mod config;
 mod connection;
 mod core;

@@ -73,6 +73,12 @@ pub(crate) fn read_status(headers: &HeaderMap) -> Option<Result<(), Status>> {
     Some(Err(Status { code: Code::from_number(code), message, details }))
 }
 
+/// Whether these are the headers of an answer to a caller that nobody knows.
+pub(crate) fn is_unauthenticated(headers: &HeaderMap) -> bool {
+    // The code as it stands there: this is asked of every answer.
+    headers.get(STATUS).is_some_and(|code| code.as_bytes() == b"16")
+}
+
 fn cut(message: &str) -> &str {
     &message[..message.floor_char_boundary(MAX_MESSAGE)]
 }
@@ -120,6 +126,9 @@ mod tests {
 
     #[test]
     fn code_message_and_details_survive() {
+        let mut headers = HeaderMap::new();
+        write_status(&Status::unauthenticated("who?"), &mut headers);
+        assert!(is_unauthenticated(&headers));
         let failure = NamespaceNotFoundFailure { namespace: "orders".to_owned() };
         let status = Status::not_found("100% weg: größer\n").with_detail(&failure);
         assert_eq!(round_trip(&status), status);

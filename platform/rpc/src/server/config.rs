@@ -20,8 +20,11 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
     pub max_streams_per_connection: u32,
-    /// Seconds in which a connection must show which protocol it speaks, or an HTTP/1 one must send its next request.
+    /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for who makes
+    /// it, or an HTTP/1 one must send its next request.
     pub header_timeout_seconds: u64,
+    /// Seconds without a call after which a connection is closed; its client connects again when it has one.
+    pub idle_seconds: u64,
     /// Seconds in which a request's body must arrive.
     pub body_timeout_seconds: u64,
     /// Seconds between pings on a quiet HTTP/2 connection. What clients send is never refused as too frequent.
@@ -44,6 +47,7 @@ impl Default for ServerConfig {
             max_connections: 20_000,
             max_streams_per_connection: 20_000,
             header_timeout_seconds: 30,
+            idle_seconds: 300,
             body_timeout_seconds: 60,
             keepalive_seconds: 60,
             keepalive_timeout_seconds: 20,

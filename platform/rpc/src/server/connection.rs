@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,12 @@ use futures::FutureExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::activity::{Activity, Patience};
 use super::config::ServerConfig;
 use super::core::Core;
 use super::sniff::await_protocol;
@@ -26,8 +28,10 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 pub(super) struct Connections {
     core: Arc<Core>,
     builder: Builder<TokioExecutor>,
-    header_timeout: Duration,
-    graceful: GracefulShutdown,
+    patience: Patience,
+    /// Tells peers to go elsewhere.
+    leave: CancellationToken,
+    tasks: TaskTracker,
     /// Cuts what has not drained in time.
     cut: CancellationToken,
 }
@@ -50,8 +54,9 @@ impl Connections {
         Self {
             core,
             builder,
-            header_timeout,
-            graceful: GracefulShutdown::new(),
+            patience: Patience { first_call: header_timeout, idle: Duration::from_secs(config.idle_seconds) },
+            leave: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         }
     }
@@ -63,17 +68,35 @@ impl Connections {
             tracing::debug!(%error, %peer, "connection lost before it was served");
             return;
         }
-        let core = Arc::clone(&self.core);
-        let service = service_fn(move |request| core.serve(request, peer).map(Ok::<_, Infallible>));
-        let (builder, watcher, cut) = (self.builder.clone(), self.graceful.watcher(), self.cut.clone());
-        let header_timeout = self.header_timeout;
-        tokio::spawn(async move {
+        let (core, activity) = (Arc::clone(&self.core), Activity::new());
+        let calls = Arc::clone(&activity);
+        let service = service_fn(move |request| {
+            let call = calls.begin();
+            core.serve(request, peer).map(move |response| {
+                call.answered(&response);
+                Ok::<_, Infallible>(response)
+            })
+        });
+        let (builder, leave, cut) = (self.builder.clone(), self.leave.clone(), self.cut.clone());
+        let patience = self.patience;
+        self.tasks.spawn(async move {
             let serving = async {
-                if !await_protocol(&stream, header_timeout).await {
+                let spoken = leave.run_until_cancelled(await_protocol(&stream, patience.first_call));
+                if spoken.await != Some(true) {
                     return;
                 }
                 let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-                if let Err(error) = watcher.watch(connection).await {
+                let mut connection = pin!(connection);
+                let ended = tokio::select! {
+                    biased;
+                    ended = &mut connection => ended,
+                    _ = leave.run_until_cancelled(activity.idle(patience)) => {
+                        // Calls that are under way have their answers; the peer makes no new ones here.
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                };
+                if let Err(error) = ended {
                     tracing::debug!(error, %peer, "connection ended");
                 }
             };
@@ -88,7 +111,9 @@ impl Connections {
 
     /// Tells peers to go elsewhere, waits for running calls up to `limit`, then cuts.
     pub(super) async fn drain(self, limit: Duration) {
-        if tokio::time::timeout(limit, self.graceful.shutdown()).await.is_err() {
+        self.leave.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::info!("calls still running after the drain time were cut");
         }
         self.cut.cancel();

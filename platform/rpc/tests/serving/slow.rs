@@ -66,3 +66,88 @@ async fn a_full_server_takes_the_next_connection_when_one_ends() {
     drop(first);
     call(CallOptions::timeout(PATIENCE)).await.unwrap();
 }
+
+/// Sends what an HTTP/2 client begins with, and nothing else.
+async fn http2(address: std::net::SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The preface and empty settings.
+    let beginning = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat();
+    stream.write_all(&beginning).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn connections_that_nobody_uses_are_closed() {
+    let config = ServerConfig { idle_seconds: 1, keepalive_timeout_seconds: 1, ..impatient() };
+    let server = serve_with(frontend(), config).await;
+    let silent = client(&server);
+    let call = || {
+        let options = CallOptions::timeout(PATIENCE);
+        silent.call(workflow_service::GET_SYSTEM_INFO, &wf::GetSystemInfoRequest {}, options)
+    };
+    call().await.unwrap();
+    // One that never calls is told to go, GOAWAY, and does not answer that.
+    let mut stranger = http2(server.local_addr()).await;
+    let mut said = Vec::new();
+    while !said.windows(5).any(|frame| frame == [0, 0, 8, 7, 0]) {
+        let read = tokio::time::timeout(PATIENCE, stream_some(&mut stranger, &mut said));
+        assert!(read.await.expect("not told to go") > 0, "closed without a word: {said:?}");
+    }
+    // Whoever had a call and has another connects again.
+    call().await.unwrap();
+}
+
+async fn stream_some(stream: &mut TcpStream, said: &mut Vec<u8>) -> usize {
+    stream.read_buf(said).await.unwrap()
+}
+
+/// Bodies that stop half way hold what came of them, up to what the server holds in all; small calls go on.
+#[tokio::test]
+async fn bodies_that_do_not_come_hold_a_bounded_number_of_bytes() {
+    let config = ServerConfig { max_bodies_bytes: 256 << 10, ..ServerConfig::default() };
+    let server = serve_with(frontend(), config).await;
+    let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let path = workflow_service::START_WORKFLOW_EXECUTION.info().path;
+    // A MiB is announced, and 50,000 bytes of it come.
+    let half: bytes::Bytes = [&[0, 0, 0x10, 0, 0][..], &[0; 50_000]].concat().into();
+    let (mut waiting, mut refused) = (Vec::new(), 0);
+    for _ in 0..20 {
+        let request = http::Request::post(format!("http://test{path}"))
+            .header("content-type", "application/grpc")
+            .body(())
+            .unwrap();
+        let (response, mut body) =
+            sender.clone().ready().await.unwrap().send_request(request, false).unwrap();
+        body.send_data(half.clone(), false).unwrap();
+        waiting.push((response, body));
+    }
+    for (response, _body) in &mut waiting {
+        let patience = Duration::from_millis(if refused == 0 { 500 } else { 100 });
+        if let Ok(response) = tokio::time::timeout(patience, response).await {
+            assert_eq!(response.unwrap().headers()["grpc-status"], "8");
+            refused += 1;
+        }
+    }
+    assert!((15..20).contains(&refused), "{refused} of 20 were refused");
+    let call = || {
+        let (options, method) = (CallOptions::timeout(PATIENCE), workflow_service::GET_SYSTEM_INFO);
+        let client = client(&server);
+        async move { client.call(method, &wf::GetSystemInfoRequest {}, options).await }
+    };
+    call().await.unwrap();
+    // What is held goes with who held it.
+    drop((waiting, sender));
+    let large = wf::StartWorkflowExecutionRequest { identity: "x".repeat(100_000), ..Default::default() };
+    let client = client(&server);
+    let begun = tokio::time::Instant::now();
+    while client
+        .call(workflow_service::START_WORKFLOW_EXECUTION, &large, CallOptions::timeout(PATIENCE))
+        .await
+        .is_err()
+    {
+        assert!(begun.elapsed() < PATIENCE, "never given back");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
