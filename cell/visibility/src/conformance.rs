@@ -55,6 +55,7 @@ macro_rules! conformance_cases {
             pages_cover_everything_once,
             a_full_page_has_a_token_and_another_none,
             closing_moves_a_record,
+            a_page_ends_by_bytes,
         }
         counting::{
             totals_follow_the_filter,

@@ -60,8 +60,8 @@ pub use schema::{
 };
 pub use status::ExecutionStatus;
 pub use store::{
-    Count, CountGroup, Deletion, ListRequest, MAX_PAGE, Page, PageToken, VisibilityError, VisibilityStore,
-    page_size,
+    Count, CountGroup, Deletion, ListRequest, MAX_PAGE, PAGE_BYTES, Page, PageFill, PageToken,
+    VisibilityError, VisibilityStore, page_size,
 };
 pub use text::text_tokens;
 pub use value::{AttributeType, Attributes, Value};

@@ -18,7 +18,9 @@ use crate::{
     filter::predicate::Predicate,
     record::{RecordId, VisibilityRecord},
     schema::Attribute,
-    store::{Count, CountGroup, Deletion, ListRequest, Page, PageToken, VisibilityError, VisibilityStore},
+    store::{
+        Count, CountGroup, Deletion, ListRequest, Page, PageFill, PageToken, VisibilityError, VisibilityStore,
+    },
     value::Value,
 };
 
@@ -190,15 +192,21 @@ impl VisibilityStore for MemoryVisibility {
         let namespaces = self.namespaces.read();
         let Some(namespace) = namespaces.get(&request.namespace_id) else { return Ok(Page::default()) };
         let from = request.after.map_or(Bound::Unbounded, |token| Bound::Excluded(place(&token)));
-        let records: Vec<VisibilityRecord> = namespace
+        let found = namespace
             .in_order
             .range((from, Bound::Unbounded))
             .map(|(_, record)| record)
             .filter(|record| request.predicate.matches(record))
-            .take(request.page_size)
-            .map(|record| VisibilityRecord::clone(record))
-            .collect();
-        let full = records.len() == request.page_size;
+            .take(request.page_size);
+        let (mut records, mut fill, mut full) = (Vec::new(), PageFill::default(), false);
+        for record in found {
+            if !fill.takes(record.page_bytes()) {
+                full = true;
+                break;
+            }
+            records.push(VisibilityRecord::clone(record));
+        }
+        full |= records.len() == request.page_size;
         let next = records.last().filter(|_| full).map(PageToken::of);
         Ok(Page { records, next })
     }

@@ -136,6 +136,11 @@ pub struct VisibilityRecord {
 }
 
 impl VisibilityRecord {
+    /// Bytes that it counts on a page of a list: about what it takes in memory, and no less than on the wire.
+    pub fn page_bytes(&self) -> usize {
+        size_of::<Self>() + self.held_bytes()
+    }
+
     /// Bytes of memory that it takes beside itself, by and large.
     pub(crate) fn held_bytes(&self) -> usize {
         let texts = [&self.workflow_id, &self.workflow_type, &self.task_queue];

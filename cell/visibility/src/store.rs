@@ -10,9 +10,31 @@ use crate::{
     value::Value,
 };
 
-/// Records in one page, and the page size of who names none: the published limit. A page is one answer of at most
-/// 4 MiB on the wire.
+/// Records in one page, and the page size of who names none: the published limit.
 pub const MAX_PAGE: usize = 1_000;
+
+/// Bytes of the records of one page, by [`VisibilityRecord::page_bytes`]: a page is one answer of at most 4 MiB on the wire. A
+/// record that is larger is a page of its own.
+pub const PAGE_BYTES: usize = 3 << 20;
+
+/// How much more goes on a page.
+#[derive(Debug, Default)]
+pub struct PageFill {
+    bytes: usize,
+    records: usize,
+}
+
+impl PageFill {
+    /// Takes the next record, of so many bytes; false where the page ends before it.
+    pub fn takes(&mut self, bytes: usize) -> bool {
+        let fits = self.records == 0 || self.bytes.saturating_add(bytes) <= PAGE_BYTES;
+        if fits {
+            self.records += 1;
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        fits
+    }
+}
 
 /// The page size to use for a requested one: zero, negative and too large mean [`MAX_PAGE`].
 pub fn page_size(requested: i32) -> usize {
@@ -112,7 +134,7 @@ pub struct ListRequest<'a> {
 pub struct Page {
     /// The records.
     pub records: Vec<VisibilityRecord>,
-    /// Where to go on: there exactly when the page is full.
+    /// Where to go on: there exactly when the page is full, by its records or by their bytes.
     pub next: Option<PageToken>,
 }
 
@@ -168,7 +190,8 @@ pub trait VisibilityStore: Send + Sync {
     /// nobody writes records of a namespace that is gone.
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError>;
 
-    /// One page in the default order (see [`PageToken`]). A record that changes between two pages may appear
+    /// One page in the default order (see [`PageToken`]), of at least one record where there is one and as many as
+    /// [`PageFill`] takes. What is not on it is not held. A record that changes between two pages may appear
     /// twice or not at all.
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError>;
 

@@ -5,7 +5,8 @@ use crate::{
     filter::predicate::Predicate,
     record::VisibilityRecord,
     status::ExecutionStatus::{Completed, Failed},
-    store::{ListRequest, Page, PageToken, VisibilityStore},
+    store::{ListRequest, MAX_PAGE, PAGE_BYTES, Page, PageToken, VisibilityStore},
+    value::{Attributes, Value},
 };
 
 async fn page(
@@ -77,4 +78,43 @@ pub(super) async fn closing_moves_a_record(store: &dyn VisibilityStore) {
     upsert(store, &some()).await;
     upsert(store, &[closed(3, 100, Failed)]).await;
     assert_eq!(numbers(&listed(store, &compiled("")).await), [20, 1, 3, 9, 5, 21, 4]);
+}
+
+/// Memos and search attributes may be large: a page holds no more than [`PAGE_BYTES`] of records, or one that is larger.
+pub(super) async fn a_page_ends_by_bytes(store: &dyn VisibilityStore) {
+    const MIB: usize = 1 << 20;
+    let memo = |number, bytes: usize| VisibilityRecord { memo: vec![b'm'; bytes].into(), ..open(number) };
+    let attribute = |number, bytes: usize| VisibilityRecord {
+        search_attributes: Attributes::from([("MyText".to_owned(), Value::Text("t".repeat(bytes)))]),
+        ..open(number)
+    };
+    let records = [
+        memo(9, MIB),
+        attribute(8, MIB),
+        open(7),
+        memo(6, PAGE_BYTES),
+        open(5),
+        attribute(4, MIB),
+        memo(3, MIB),
+        memo(2, MIB),
+        open(1),
+    ];
+    upsert(store, &records).await;
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(store, &compiled(""), MAX_PAGE, after).await;
+        let bytes: usize = page.records.iter().map(VisibilityRecord::page_bytes).sum();
+        assert!(bytes <= PAGE_BYTES || page.records.len() == 1, "{bytes} bytes");
+        for record in &page.records {
+            assert!(records.contains(record), "whole: {}", number(record));
+        }
+        pages.push(numbers(&page.records));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![9, 8, 7], vec![6], vec![5, 4, 3], vec![2, 1]]);
+    // Fewer are asked for than fit.
+    assert_eq!(numbers(&page(store, &compiled(""), 2, None).await.records), [9, 8]);
 }

@@ -1,20 +1,23 @@
 //! Lists and counts.
 
 use super::filter::Condition;
-use super::row::{self, Rank};
-use super::statements::{ATTRIBUTES, COUNT, GROUPS, LIST};
+use super::row::{self, Found, Rank};
+use super::statements::{ATTRIBUTES, COUNT, GROUPS, LIST, MEMOS};
 use crate::sqlite::database::Database;
 use crate::sqlite::error::store_error;
 use crate::sqlite::keys;
 use cell_store::StoreError;
 use cell_visibility::{
-    Attribute, Count, CountGroup, ListRequest, Page, PageToken, Predicate, Value, VisibilityRecord,
+    Attribute, Count, CountGroup, ListRequest, Page, PageFill, PageToken, Predicate, Value, VisibilityRecord,
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Reads a page and its attributes at one point in time.
+/// Records whose attributes are read at once. Those of one may take 40 KiB, and only so many are held beside the page's.
+const ATTRIBUTES_AT_ONCE: usize = 250;
+
+/// Reads a page, its attributes and memos at one point in time.
 pub(super) async fn list(database: &Database, request: ListRequest<'_>) -> Result<Page, StoreError> {
     let mut transaction = database.readers.begin().await.map_err(store_error)?;
     let condition = Condition::new(request.predicate, request.namespace_id);
@@ -29,27 +32,59 @@ pub(super) async fn list(database: &Database, request: ListRequest<'_>) -> Resul
     let statement = condition.bind(statement).bind(request.page_size as i64);
     let rows = statement.fetch_all(&mut *transaction).await.map_err(store_error)?;
     let mut found = rows.iter().map(row::read).collect::<Result<Vec<_>, StoreError>>()?;
-    if !found.is_empty() {
-        read_attributes(&mut transaction, &mut found).await?;
-    }
+    drop(rows);
+    let full = found.len() == request.page_size;
+    let cut = fill(&mut transaction, &mut found).await?;
+    read_memos(&mut transaction, &mut found).await?;
     transaction.commit().await.map_err(store_error)?;
-    let records: Vec<VisibilityRecord> = found.into_iter().map(|(_, record)| record).collect();
-    let full = records.len() == request.page_size;
-    let next = records.last().filter(|_| full).map(PageToken::of);
+    let records: Vec<VisibilityRecord> = found.into_iter().map(|found| found.record).collect();
+    let next = records.last().filter(|_| full || cut).map(PageToken::of);
     Ok(Page { records, next })
 }
 
-async fn read_attributes(
-    connection: &mut SqliteConnection,
-    found: &mut [(i64, VisibilityRecord)],
-) -> Result<(), StoreError> {
-    let numbers: Vec<String> = found.iter().map(|(row_id, _)| row_id.to_string()).collect();
-    let places: BTreeMap<i64, usize> =
-        found.iter().enumerate().map(|(place, (row_id, _))| (*row_id, place)).collect();
-    let statement = sqlx::query(ATTRIBUTES).bind(format!("[{}]", numbers.join(",")));
+/// Reads the attributes of as many records as go on the page, and leaves the others out: true where there are such.
+async fn fill(connection: &mut SqliteConnection, found: &mut Vec<Found>) -> Result<bool, StoreError> {
+    let (mut fill, mut kept) = (PageFill::default(), 0);
+    while kept < found.len() {
+        let end = found.len().min(kept + ATTRIBUTES_AT_ONCE);
+        read_attributes(connection, &mut found[kept..end]).await?;
+        let sizes = found[kept..end].iter().map(|found| found.record.page_bytes() + found.memo_bytes);
+        let fitting = sizes.take_while(|bytes| fill.takes(*bytes)).count();
+        kept += fitting;
+        if kept < end {
+            found.truncate(kept);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The row numbers as the JSON that statements take, and where each stands.
+fn numbered<'f>(found: impl Iterator<Item = (usize, &'f Found)>) -> (String, BTreeMap<i64, usize>) {
+    let places: BTreeMap<i64, usize> = found.map(|(place, found)| (found.row_id, place)).collect();
+    let numbers: Vec<String> = places.keys().map(i64::to_string).collect();
+    (format!("[{}]", numbers.join(",")), places)
+}
+
+async fn read_memos(connection: &mut SqliteConnection, found: &mut [Found]) -> Result<(), StoreError> {
+    let (numbers, places) = numbered(found.iter().enumerate().filter(|(_, found)| found.memo_bytes > 0));
+    if places.is_empty() {
+        return Ok(());
+    }
+    let statement = sqlx::query(MEMOS).bind(numbers);
     for row in statement.fetch_all(connection).await.map_err(store_error)? {
         let Some(place) = places.get(&keys::number(&row, 0)?) else { continue };
-        let attributes = &mut found[*place].1.search_attributes;
+        found[*place].record.memo = keys::blob(&row, 1)?.to_vec().into();
+    }
+    Ok(())
+}
+
+async fn read_attributes(connection: &mut SqliteConnection, found: &mut [Found]) -> Result<(), StoreError> {
+    let (numbers, places) = numbered(found.iter().enumerate());
+    let statement = sqlx::query(ATTRIBUTES).bind(numbers);
+    for row in statement.fetch_all(connection).await.map_err(store_error)? {
+        let Some(place) = places.get(&keys::number(&row, 0)?) else { continue };
+        let attributes = &mut found[*place].record.search_attributes;
         let name = keys::text(&row, 1)?;
         if let Some(value) = row::read_attribute(&row, attributes.get_mut(name))? {
             attributes.insert(name.to_owned(), value);

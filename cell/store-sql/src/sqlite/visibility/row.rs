@@ -60,8 +60,17 @@ pub(super) fn bind<'q>(
         .bind(record.memo.to_vec()))
 }
 
-/// Reads a record without its search attributes, and the row's number.
-pub(super) fn read(row: &SqliteRow) -> Result<(i64, VisibilityRecord), StoreError> {
+/// A record on its way from its rows.
+pub(super) struct Found {
+    /// The number of its row.
+    pub(super) row_id: i64,
+    /// Bytes of its memo.
+    pub(super) memo_bytes: usize,
+    pub(super) record: VisibilityRecord,
+}
+
+/// Reads a record without its memo and search attributes.
+pub(super) fn read(row: &SqliteRow) -> Result<Found, StoreError> {
     let status = keys::text(row, 7)?;
     let record = VisibilityRecord {
         namespace_id: keys::uuid(row, 1)?,
@@ -81,10 +90,11 @@ pub(super) fn read(row: &SqliteRow) -> Result<(i64, VisibilityRecord), StoreErro
         parent: execution(row, 15)?,
         root: execution(row, 17)?,
         division: keys::maybe_text(row, 19)?.map(str::to_owned),
-        memo: keys::blob(row, 20)?.to_vec().into(),
+        memo: Default::default(),
         search_attributes: Default::default(),
     };
-    Ok((keys::number(row, 0)?, record))
+    let memo_bytes = usize::try_from(keys::number(row, 20)?).map_err(|_| damaged("memo"))?;
+    Ok(Found { row_id: keys::number(row, 0)?, memo_bytes, record })
 }
 
 pub(super) fn record_id(text: &str) -> Result<RecordId, StoreError> {

@@ -7,6 +7,7 @@ atoll_sqlite::statements! {
     END_TOMBSTONES = "end_tombstones.sql";
     LIST = "list.sql";
     ATTRIBUTES = "attributes.sql";
+    MEMOS = "memos.sql";
     COUNT = "count.sql";
     GROUPS = "groups.sql";
 }
