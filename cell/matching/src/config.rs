@@ -15,6 +15,9 @@ pub struct MatchingConfig {
     /// The backlog length at or below which a partition reads the tasks that it does not hold, as many as lie
     /// between this and the limit. Well under the limit, so that they come in batches and not one by one.
     pub backlog_refill_below: usize,
+    /// Partitions that one namespace may have in memory, sticky queues among them: one that nobody uses stays until
+    /// `idle_unload`, and takes some KiB.
+    pub namespace_partitions: usize,
     /// Queries that one partition keeps waiting for a poll. Each has a client that waits, so a longer queue
     /// only times out later.
     pub query_limit: usize,
@@ -50,6 +53,7 @@ impl Default for MatchingConfig {
             backlog_limit: 10_000,
             backlog_bytes: 64 << 20,
             backlog_refill_below: 5_000,
+            namespace_partitions: 10_000,
             query_limit: 1_000,
             long_poll: Duration::from_secs(60),
             deadline_margin: Duration::from_secs(1),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -54,6 +54,8 @@ type PartitionMap = BTreeMap<TaskQueueKey, Arc<Partition>>;
 pub struct Matching {
     pub(crate) shared: Arc<Shared>,
     maps: [RwLock<PartitionMap>; MAP_SHARDS],
+    /// Partitions in memory by namespace. Taken under a map's lock, where a partition comes or goes.
+    loaded: Mutex<BTreeMap<Uuid, usize>>,
 }
 
 impl Matching {
@@ -68,7 +70,8 @@ impl Matching {
             retired: Retired::default(),
             backlogs: Arc::default(),
         };
-        Arc::new(Self { shared: Arc::new(shared), maps: std::array::from_fn(|_| RwLock::default()) })
+        let maps = std::array::from_fn(|_| RwLock::default());
+        Arc::new(Self { shared: Arc::new(shared), maps, loaded: Mutex::default() })
     }
 
     /// Bytes of memory of the tasks that wait in all partitions.
@@ -80,9 +83,10 @@ impl Matching {
     ///
     /// Offering the same task twice is harmless, since its second start is refused, but costs a dispatch.
     pub fn offer(&self, key: &TaskQueueKey, task: TaskRef) -> Offer {
-        match self.partition_for_work(key) {
-            Some(partition) => partition.offer(task),
-            None => Offer::StickyWorkerUnavailable(task),
+        match (self.partition_for_work(key), key.kind) {
+            (Some(partition), _) => partition.offer(task),
+            (None, QueueKind::Sticky) => Offer::StickyWorkerUnavailable(task),
+            (None, QueueKind::Normal) => Offer::Full(task),
         }
     }
 
@@ -111,11 +115,12 @@ impl Matching {
         task: QueryTask,
         timeout: Duration,
     ) -> impl Future<Output = Result<Bytes, QueryError>> + Send + use<> {
-        let partition = self.partition_for_work(key);
+        let (partition, kind) = (self.partition_for_work(key), key.kind);
         let shared = self.shared.clone();
         async move {
             match partition {
                 Some(partition) => query::run(shared, partition, task, timeout).await,
+                None if kind == QueueKind::Normal => Err(QueryError::TooMany),
                 None => Err(QueryError::NoPoller),
             }
         }
@@ -150,7 +155,7 @@ impl Matching {
     /// and queries end as moved. Answers the tasks that waited, in order, for the caller to offer elsewhere;
     /// those on lease are not among them, and are let go if they are given back.
     pub fn give_up(&self, key: &TaskQueueKey) -> Vec<TaskRef> {
-        let removed = self.map(key).write().remove(key);
+        let removed = self.remove(&mut self.map(key).write(), key);
         removed.map(|partition| partition.close()).unwrap_or_default()
     }
 
@@ -174,14 +179,27 @@ impl Matching {
     pub(crate) fn unload_if_idle(&self, key: &TaskQueueKey, now: Instant) {
         let mut map = self.map(key).write();
         if map.get(key).is_some_and(|partition| Arc::strong_count(partition) == 1 && partition.is_idle(now)) {
-            map.remove(key);
+            self.remove(&mut map, key);
         }
     }
 
-    /// The partition that work goes to. A sticky queue that nobody polls is not worth loading.
+    fn remove(&self, map: &mut PartitionMap, key: &TaskQueueKey) -> Option<Arc<Partition>> {
+        let removed = map.remove(key)?;
+        let mut loaded = self.loaded.lock();
+        if let Some(count) = loaded.get_mut(&key.namespace_id) {
+            *count -= 1;
+            if *count == 0 {
+                loaded.remove(&key.namespace_id);
+            }
+        }
+        Some(removed)
+    }
+
+    /// The partition that work goes to. A sticky queue that nobody polls is not worth loading, and a normal one waits for its
+    /// poll where its namespace has too many.
     fn partition_for_work(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         match key.kind {
-            QueueKind::Normal => Some(self.load(key)),
+            QueueKind::Normal => self.load(key),
             QueueKind::Sticky => self.find(key),
         }
     }
@@ -197,13 +215,25 @@ impl Matching {
         self.map(key).read().get(key).cloned()
     }
 
-    fn load(&self, key: &TaskQueueKey) -> Arc<Partition> {
+    /// The partition, made if need be; none where its namespace has as many as it may.
+    fn load(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         let map = self.map(key);
         if let Some(partition) = map.read().get(key) {
-            return partition.clone();
+            return Some(partition.clone());
         }
         let mut map = map.write();
-        let load = || Partition::load(key.clone(), self.shared.clone());
-        map.entry(key.clone()).or_insert_with(load).clone()
+        if let Some(partition) = map.get(key) {
+            return Some(partition.clone());
+        }
+        let mut loaded = self.loaded.lock();
+        let count = loaded.entry(key.namespace_id).or_default();
+        if *count >= self.shared.config.namespace_partitions {
+            return None;
+        }
+        *count += 1;
+        drop(loaded);
+        let partition = Partition::load(key.clone(), self.shared.clone());
+        map.insert(key.clone(), partition.clone());
+        Some(partition)
     }
 }

@@ -60,10 +60,14 @@ pub enum PollOutcome {
     ShutDown,
     /// The partition is another node's now: poll there.
     Moved,
+    /// The namespace has as many partitions in memory as it may: RESOURCE_EXHAUSTED for the client.
+    TooManyQueues,
 }
 
 /// Runs one poll. Dropping it at any point loses nothing: a task on its way to it goes back by its lease.
-pub(crate) async fn run(partition: Arc<Partition>, poller: Poller) -> PollOutcome {
+/// Without a partition there is no room for it.
+pub(crate) async fn run(partition: Option<Arc<Partition>>, poller: Poller) -> PollOutcome {
+    let Some(partition) = partition else { return PollOutcome::TooManyQueues };
     let begun = Instant::now();
     let ends = ends_at(&partition, &poller, begun);
     // Whatever `arrive` needs is gone before the await: 100,000 of these futures may be parked.

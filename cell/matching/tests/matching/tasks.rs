@@ -2,10 +2,15 @@
 
 use std::{future::Future, time::Duration};
 
-use cell_matching::{Offer, PollOutcome, Poller};
+use cell_matching::{
+    Matching, MatchingConfig, Offer, PollOutcome, Poller, QueryError, TaskQueueKey, TaskType,
+};
 use tokio::time::{Instant, advance};
+use uuid::Uuid;
 
-use crate::support::{begin, deadline_in, lease, matching, normal, park, step, sticky, take, task};
+use crate::support::{begin, deadline_in, lease, matching, normal, park, query, step, sticky, take, task};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
 async fn a_parked_poll_gets_the_task_at_once() {
@@ -197,4 +202,29 @@ async fn a_parked_poll_is_small() {
     let matching = matching();
     let size = size(&matching.poll(&normal(), Poller::new("w")));
     assert!(size < 640, "{size} bytes");
+}
+
+/// A namespace has so many queues in memory; what waits in others waits in the store.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_has_a_bounded_number_of_queues() {
+    let matching = Matching::new(MatchingConfig { namespace_partitions: 2, ..MatchingConfig::default() });
+    let queue = |namespace: u128, name: &str| {
+        TaskQueueKey::normal(Uuid::from_u128(namespace), name, TaskType::Workflow)
+    };
+    let (first, second, third) = (queue(1, "a"), queue(1, "b"), queue(1, "c"));
+    let sticky = TaskQueueKey::sticky(first.namespace_id, "worker");
+    let _parked = park(&matching, &first);
+    assert_eq!(matching.offer(&second, task(1)), Offer::Queued);
+    assert_eq!(matching.offer(&third, task(2)), Offer::Full(task(2)));
+    for key in [&third, &sticky] {
+        assert!(matches!(begin(&matching, key), Ok(PollOutcome::TooManyQueues)));
+    }
+    assert_eq!(matching.dispatch_query(&third, query(1), MINUTE).await, Err(QueryError::TooMany));
+    assert_eq!(matching.loaded().len(), 2);
+    // Those that are there go on, and another namespace has its own.
+    assert_eq!(matching.offer(&first, task(3)), Offer::Matched);
+    let _other = park(&matching, &queue(2, "c"));
+    // One that goes makes room.
+    matching.give_up(&second);
+    let _third = park(&matching, &third);
 }
