@@ -1,10 +1,12 @@
 //! Large answers of workers: looked at before they are decoded, and decoded little by little.
 //!
+//! Whose answer it is, whether its token is one and whether its namespace may call is known before anything else is looked at.
 //! A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused for their
 //! number is refused without decoding one of them, and what is decoded leaves room for other calls in between: nobody
 //! else waits for it longer than [`SLICE`] takes.
 
 mod fields;
+mod turns;
 
 use crate::frontend::Frontend;
 use crate::rpcs::respond_workflow_task_completed;
@@ -13,50 +15,56 @@ use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, workflow_service as rpc,
 };
+use atoll_internal_api::cell::v1::WorkflowTaskToken;
 use bytes::BytesMut;
 use fields::Fields;
 use prost::Message;
+use std::future::ready;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use turns::Turns;
 
 /// Shorter requests are decoded at once.
 const LARGE_BYTES: usize = 64 << 10;
 
-/// Number of `RespondWorkflowTaskCompletedRequest.commands`.
+/// Numbers of `RespondWorkflowTaskCompletedRequest.task_token`, `commands` and `namespace`.
+const TASK_TOKEN: u32 = 1;
 const COMMANDS: u32 = 2;
+const NAMESPACE: u32 = 9;
+
+/// What waits for work.
+const POLLS: [&MethodInfo; 2] = [rpc::POLL_WORKFLOW_TASK_QUEUE.info(), rpc::POLL_ACTIVITY_TASK_QUEUE.info()];
 
 /// Commands decoded before other calls get their turn: about a quarter of a millisecond.
 const SLICE: usize = 256;
-
-/// Requests that are in decoded form, or on their way to it, at a time. Decoded, one takes several times its bytes; the
-/// others wait as they came.
-const DECODED_AT_ONCE: usize = 4;
 
 /// A `WorkflowService` whose large workflow task completions do not hold up everybody else.
 pub struct LargeAnswers {
     service: Arc<dyn RawService>,
     frontend: Arc<Frontend>,
-    decoded: Semaphore,
+    turns: Turns,
 }
 
 impl LargeAnswers {
     /// The published service of `frontend`.
     pub fn before(frontend: Arc<Frontend>) -> Arc<dyn RawService> {
         let service = rpc::raw(Arc::clone(&frontend) as _);
-        Arc::new(Self { service, frontend, decoded: Semaphore::new(DECODED_AT_ONCE) })
+        Arc::new(Self { service, frontend, turns: Turns::new() })
     }
 
-    async fn answer(&self, ctx: &CallContext, body: Bytes) -> Result<Reply, Status> {
-        let commands =
-            Fields::of(&body).filter(|field| matches!(field, Ok(field) if field.number == COMMANDS));
-        if commands.count() > self.frontend.config.run_limits.most_commands() {
-            let request = without_commands(&body)?;
-            drop(body);
-            return Err(respond_workflow_task_completed::too_many_commands(&self.frontend, request).await);
+    async fn answer(&self, body: Bytes) -> Result<Reply, Status> {
+        let head = Head::of(&body)?;
+        let namespace = self.frontend.admit_task::<WorkflowTaskToken>(&head.namespace, &head.task_token)?;
+        if head.commands > self.frontend.config.run_limits.most_commands() {
+            // Nothing of the rest is needed meanwhile.
+            let task_token = Bytes::copy_from_slice(&head.task_token);
+            drop((head, body));
+            return Err(self.frontend.ports.workflow_tasks.too_many_commands(&namespace, &task_token).await);
         }
-        let _permit = self.decoded.acquire().await;
+        drop(head);
+        let place = self.turns.enter(namespace.id, body.len())?;
+        let _turn = place.turn().await;
         let request = decoded(body).await?;
-        let answer = respond_workflow_task_completed::call(&self.frontend, ctx, request).await?;
+        let answer = respond_workflow_task_completed::admitted(&self.frontend, &namespace, request).await?;
         Ok(Reply::encode(&answer))
     }
 }
@@ -72,12 +80,44 @@ impl RawService for LargeAnswers {
         method: &'static MethodInfo,
         body: Bytes,
     ) -> BoxFuture<'a, Result<Reply, Status>> {
-        let completion = method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path;
-        if completion && body.len() > LARGE_BYTES {
-            Box::pin(self.answer(ctx, body))
+        if body.len() <= LARGE_BYTES {
+            return self.service.call(ctx, method, body);
+        }
+        if method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path {
+            Box::pin(self.answer(body))
+        } else if POLLS.iter().any(|poll| method.path == poll.path) {
+            // Whoever forwards it would hold it all while it waits.
+            let text = format!("a poll of more than {LARGE_BYTES} bytes");
+            Box::pin(ready(Err(Status::invalid_argument(text))))
         } else {
             self.service.call(ctx, method, body)
         }
+    }
+}
+
+/// What is known of a request without decoding its commands.
+struct Head {
+    task_token: Bytes,
+    namespace: String,
+    commands: usize,
+}
+
+impl Head {
+    fn of(body: &Bytes) -> Result<Self, Status> {
+        let mut head = Self { task_token: Bytes::new(), namespace: String::new(), commands: 0 };
+        for field in Fields::of(body) {
+            let field = field?;
+            match field.number {
+                TASK_TOKEN => head.task_token = field.value()?,
+                NAMESPACE => {
+                    let name = String::from_utf8(field.value()?.into());
+                    head.namespace = name.map_err(|_| Status::internal("namespace is not text"))?;
+                }
+                COMMANDS => head.commands += 1,
+                _ => {}
+            }
+        }
+        Ok(head)
     }
 }
 
@@ -87,7 +127,7 @@ fn without_commands(body: &Bytes) -> Result<RespondWorkflowTaskCompletedRequest,
     for field in Fields::of(body) {
         let field = field?;
         if field.number != COMMANDS {
-            rest.extend_from_slice(&field.whole);
+            rest.extend_from_slice(field.whole);
         }
     }
     Ok(RespondWorkflowTaskCompletedRequest::decode(rest.freeze())?)

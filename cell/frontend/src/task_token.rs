@@ -47,10 +47,13 @@ impl Frontend {
         if token.is_empty() {
             return Err(Status::invalid_argument("Task token not set on request."));
         }
-        let id = T::decode(token)
-            .ok()
-            .and_then(|token| token.namespace())
-            .ok_or_else(|| Status::invalid_argument("Error deserializing task token."))?;
+        let Some(id) = T::decode(token).ok().and_then(|token| token.namespace()) else {
+            // Counted as well, where it is known whose call it is: a worker that sends nothing else has no free calls.
+            if let Some(namespace) = self.namespaces.by_name(name) {
+                self.count_call(&namespace)?;
+            }
+            return Err(Status::invalid_argument("Error deserializing task token."));
+        };
         let namespace = match name {
             "" => self.namespaces.by_id(id).ok_or_else(|| errors::namespace_not_found(&id.to_string()))?,
             name => self.named(name)?,

@@ -5,38 +5,39 @@ use prost::DecodeError;
 use prost::encoding::{self, DecodeContext, WireType, decode_key, skip_field};
 
 /// Iterates over the fields of a message. Ends after the first malformed one.
-pub(super) struct Fields {
-    rest: Bytes,
+pub(super) struct Fields<'m> {
+    message: &'m Bytes,
+    rest: &'m [u8],
 }
 
 /// One field.
-pub(super) struct Field {
+pub(super) struct Field<'m> {
     pub(super) number: u32,
     wire: WireType,
+    message: &'m Bytes,
     /// With its key.
-    pub(super) whole: Bytes,
+    pub(super) whole: &'m [u8],
     /// Without.
-    content: Bytes,
+    content: &'m [u8],
 }
 
-impl Fields {
-    pub(super) fn of(message: &Bytes) -> Self {
-        Self { rest: message.clone() }
+impl<'m> Fields<'m> {
+    pub(super) fn of(message: &'m Bytes) -> Self {
+        Self { message, rest: message }
     }
 
-    fn field(&mut self) -> Result<Field, DecodeError> {
-        let before = self.rest.clone();
+    fn field(&mut self) -> Result<Field<'m>, DecodeError> {
+        let before = self.rest;
         let (number, wire) = decode_key(&mut self.rest)?;
-        let content = self.rest.clone();
+        let content = self.rest;
         skip_field(wire, number, &mut self.rest, DecodeContext::default())?;
-        let end = self.rest.len();
-        let whole = before.slice(..before.len() - end);
-        Ok(Field { number, wire, whole, content: content.slice(..content.len() - end) })
+        let until = |from: &'m [u8]| &from[..from.len() - self.rest.len()];
+        Ok(Field { number, wire, message: self.message, whole: until(before), content: until(content) })
     }
 }
 
-impl Iterator for Fields {
-    type Item = Result<Field, DecodeError>;
+impl<'m> Iterator for Fields<'m> {
+    type Item = Result<Field<'m>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -44,17 +45,17 @@ impl Iterator for Fields {
         }
         let field = self.field();
         if field.is_err() {
-            self.rest.clear();
+            self.rest = &[];
         }
         Some(field)
     }
 }
 
-impl Field {
-    /// What a length-delimited field holds.
-    pub(super) fn value(mut self) -> Result<Bytes, DecodeError> {
-        let mut value = Bytes::new();
-        encoding::bytes::merge(self.wire, &mut value, &mut self.content, DecodeContext::default())?;
+impl Field<'_> {
+    /// What a length-delimited field holds: a part of the message.
+    pub(super) fn value(self) -> Result<Bytes, DecodeError> {
+        let (mut value, mut content) = (Bytes::new(), self.message.slice_ref(self.content));
+        encoding::bytes::merge(self.wire, &mut value, &mut content, DecodeContext::default())?;
         Ok(value)
     }
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::dynamic_config::DynamicConfig;
+use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID};
+use atoll_api::call::Code;
 use atoll_api::temporal::api::command::v1::StartTimerCommandAttributes;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::enums::v1::CommandType;
@@ -66,4 +69,40 @@ async fn what_does_not_decode_is_refused() {
     let mut body = request(2 * SLICE).encode_to_vec();
     body.extend_from_slice(b"\x12\x02\xff\xff");
     assert!(decoded(body.into()).await.is_err());
+}
+
+/// More than [`LARGE_BYTES`] of an answer with that token, whose last command does not decode.
+fn broken(task_token: Bytes) -> Bytes {
+    let request = RespondWorkflowTaskCompletedRequest { task_token, ..request(10_000) };
+    let body = [request.encode_to_vec().as_slice(), b"\x12\x02\xff\xff"].concat();
+    assert!(body.len() > LARGE_BYTES);
+    body.into()
+}
+
+fn good_token() -> Bytes {
+    let id = |id: uuid::Uuid| Bytes::copy_from_slice(id.as_bytes());
+    let token =
+        WorkflowTaskToken { namespace_id: id(NAMESPACE_ID), run_id: id(RUN_ID), ..Default::default() };
+    token.encode_to_vec().into()
+}
+
+/// The codes of the answers to calls with these tokens, one after the other, where the namespace has one call.
+async fn answers(tokens: [Bytes; 2]) -> [Code; 2] {
+    let config = DynamicConfig { namespace_rps: 1e-3, namespace_burst_ratio: 1.0, ..Default::default() };
+    let service = LargeAnswers::before(FakeCell::new().frontend(|deps| deps.config = Arc::new(config)));
+    let method = rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info();
+    let [first, second] = tokens;
+    let call = async |token| service.call(&CallContext::new(method), method, broken(token)).await;
+    [call(first).await.unwrap_err().code, call(second).await.unwrap_err().code]
+}
+
+#[tokio::test]
+async fn whose_answer_it_is_comes_before_what_is_in_it() {
+    let bad = || Bytes::from_static(b"token");
+    // What is no token is refused for that, counts as a call, and the next one is not decoded.
+    assert_eq!(answers([bad(), bad()]).await, [Code::InvalidArgument, Code::ResourceExhausted]);
+    assert_eq!(answers([bad(), good_token()]).await, [Code::InvalidArgument, Code::ResourceExhausted]);
+    let [malformed, over] = answers([good_token(), good_token()]).await;
+    assert_eq!(over, Code::ResourceExhausted);
+    assert_ne!(malformed, over, "it does not decode");
 }
