@@ -41,6 +41,8 @@ pub(crate) struct FakeCell {
     pub(crate) completed: Mutex<Option<(wf::RespondWorkflowTaskCompletedRequest, BadSearchAttributes)>>,
     /// The last termination that came through.
     pub(crate) terminated: Mutex<Option<wf::TerminateWorkflowExecutionRequest>>,
+    /// The last poll for workflow tasks that came through.
+    pub(crate) polled: Mutex<Option<wf::PollWorkflowTaskQueueRequest>>,
     /// What came through last of each call on schedules.
     pub(crate) schedules: Mutex<FakeSchedules>,
 }
@@ -73,6 +75,7 @@ impl FakeCell {
             failed: Mutex::default(),
             completed: Mutex::default(),
             terminated: Mutex::default(),
+            polled: Mutex::default(),
             schedules: Mutex::default(),
         })
     }
@@ -207,12 +210,16 @@ impl Workflows for FakeCell {
         self.called("describe")
     }
 
+    /// Waits until the deadline for a query of the type `wait`.
     async fn query(
         &self,
         _: &Namespace,
-        _: wf::QueryWorkflowRequest,
-        _: Instant,
+        request: wf::QueryWorkflowRequest,
+        deadline: Instant,
     ) -> Result<wf::QueryWorkflowResponse, Status> {
+        if request.query.is_some_and(|query| query.query_type == "wait") {
+            tokio::time::sleep_until(deadline.into()).await;
+        }
         self.called("query")
     }
 
@@ -306,9 +313,10 @@ impl WorkflowTasks for FakeCell {
     async fn poll(
         &self,
         _: &Namespace,
-        _: wf::PollWorkflowTaskQueueRequest,
+        request: wf::PollWorkflowTaskQueueRequest,
         deadline: Instant,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+        *self.polled.lock().unwrap() = Some(request);
         tokio::time::sleep_until(deadline.into()).await;
         self.called("poll_workflow_task")
     }

@@ -13,6 +13,8 @@ const MARGIN_MAX: Duration = Duration::from_secs(2);
 const HISTORY_MARGIN: Duration = Duration::from_secs(1);
 /// A query waits this long where its caller names no deadline.
 const QUERY_DEFAULT: Duration = Duration::from_secs(10);
+/// ... and at most, whatever the caller would wait: it holds its arguments meanwhile. As long as a poll.
+const QUERY_LONGEST: Duration = Duration::from_secs(60);
 /// A query's answer leaves this long before the deadline.
 const QUERY_MARGIN: Duration = Duration::from_millis(100);
 
@@ -40,7 +42,8 @@ pub(crate) fn history_deadline(ctx: &CallContext, longest: Duration) -> Instant 
 
 /// Until when a query waits for its answer.
 pub(crate) fn query_deadline(ctx: &CallContext) -> Instant {
-    now() + ctx.remaining(now()).map_or(QUERY_DEFAULT, |remaining| remaining.saturating_sub(QUERY_MARGIN))
+    let wait = ctx.remaining(now()).map_or(QUERY_DEFAULT, |remaining| remaining.saturating_sub(QUERY_MARGIN));
+    now() + wait.min(QUERY_LONGEST)
 }
 
 #[cfg(test)]
@@ -78,6 +81,14 @@ mod tests {
         );
         let none = task_poll_deadline(&CallContext::unknown("/s/m"), MINUTE).unwrap_err();
         assert_eq!(none.code, Code::InvalidArgument);
+    }
+
+    #[test]
+    fn a_query_waits_a_minute_at_most() {
+        for (deadline, wait) in [(50, 0), (5_000, 49), (60_000, 599), (3_600_000, 600)] {
+            assert_eq!(tenths(query_deadline(&context(deadline))), wait, "{deadline} ms");
+        }
+        assert_eq!(tenths(query_deadline(&CallContext::unknown("/s/m"))), 100);
     }
 
     #[test]

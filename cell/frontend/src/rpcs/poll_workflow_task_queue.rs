@@ -16,10 +16,21 @@ pub(crate) async fn call(
     let deadline = long_poll::task_poll_deadline(ctx, frontend.config.task_poll)?;
     frontend.check_length("Identity", &request.identity)?;
     frontend.settle_task_queue(&mut request.task_queue)?;
-    frontend.check_poller_version(
+    frontend.check_poller(
+        &[
+            ("WorkerInstanceKey", &request.worker_instance_key),
+            ("WorkerControlTaskQueue", &request.worker_control_task_queue),
+            ("PollerGroupId", &request.poller_group_id),
+            ("BinaryChecksum", &request.binary_checksum),
+        ],
         request.worker_version_capabilities.as_ref(),
         request.deployment_options.as_ref(),
     )?;
+    // Nothing here uses these, and thousands of polls wait at a time.
+    request.binary_checksum = String::new();
+    request.deployment_options = None;
+    request.worker_control_task_queue = String::new();
+    request.poller_group_id = String::new();
     let _permit = frontend.long_poll_permit(&namespace)?;
     frontend.ports.workflow_tasks.poll(&namespace, request, deadline).await
 }

@@ -1,14 +1,21 @@
+#![allow(deprecated, reason = "workers of older SDKs still say who they are this way")]
+
 use crate::dynamic_config::DynamicConfig;
-use crate::fakes::{FakeCell, invoke_in};
+use crate::fakes::{FakeCell, invoke, invoke_in};
 use crate::frontend::Frontend;
+use crate::large_answer::LargeAnswers;
 use atoll_api::call::{CallContext, Code, Status};
+use atoll_api::temporal::api::common::v1::{WorkerVersionCapabilities, WorkflowExecution};
 use atoll_api::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, TaskQueueKind, WorkerVersioningMode};
 use atoll_api::temporal::api::errordetails::v1::ResourceExhaustedFailure;
+use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{
-    PollWorkflowTaskQueueRequest as Request, PollWorkflowTaskQueueResponse, workflow_service,
+    PollWorkflowTaskQueueRequest as Request, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
+    workflow_service,
 };
+use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +67,72 @@ async fn polls_of_a_namespace_are_limited_and_a_dropped_one_makes_room() {
     assert!(poll(&frontend, deadline, &wanted).await.is_ok());
 }
 
+/// A query waits as a poll does, and counts as one.
+#[tokio::test(start_paused = true)]
+async fn queries_that_wait_are_limited_with_the_polls() {
+    let config = DynamicConfig { namespace_long_polls: 1, ..DynamicConfig::default() };
+    let frontend = FakeCell::new().frontend(|deps| deps.config = Arc::new(config));
+    let query = |query_type: &str| QueryWorkflowRequest {
+        namespace: "default".to_owned(),
+        execution: Some(WorkflowExecution { workflow_id: "w".to_owned(), ..Default::default() }),
+        query: Some(WorkflowQuery { query_type: query_type.to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let method = workflow_service::QUERY_WORKFLOW;
+    let (long, short) = (query("wait"), query("state"));
+    let mut first = Box::pin(invoke(&frontend, method, &long));
+    assert!(futures::poll!(&mut first).is_pending());
+    let refused = invoke(&frontend, method, &short).await.unwrap_err();
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    drop(first);
+    assert!(invoke(&frontend, method, &short).await.is_ok());
+}
+
+/// A parked poll holds what a worker needs with its task, whatever else it came with.
+#[tokio::test]
+async fn a_poll_that_waits_holds_little() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let long = || "x".repeat(250);
+    let wanted = Request {
+        identity: "worker".to_owned(),
+        worker_instance_key: "key".to_owned(),
+        worker_control_task_queue: long(),
+        poller_group_id: long(),
+        binary_checksum: long(),
+        worker_version_capabilities: Some(WorkerVersionCapabilities {
+            build_id: "build".to_owned(),
+            ..Default::default()
+        }),
+        deployment_options: Some(WorkerDeploymentOptions {
+            deployment_name: long(),
+            build_id: long(),
+            ..WorkerDeploymentOptions::default()
+        }),
+        ..request()
+    };
+    let mut waiting = Box::pin(poll(&frontend, Some(Duration::from_secs(10)), &wanted));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let held = cell.polled.lock().unwrap().take().unwrap();
+    assert!(held.encoded_len() < 100, "{} bytes", held.encoded_len());
+    let build_id = held.worker_version_capabilities.unwrap().build_id;
+    let kept = (held.identity.as_str(), held.worker_instance_key.as_str(), build_id.as_str());
+    assert_eq!(kept, ("worker", "key", "build"));
+}
+
+/// What no field of a poll has room for is refused whole: whoever forwards it would hold it while it waits.
+#[tokio::test]
+async fn a_poll_is_no_place_for_bytes() {
+    let frontend = FakeCell::new().frontend(|_| {});
+    let service = LargeAnswers::before(frontend);
+    let method = workflow_service::POLL_WORKFLOW_TASK_QUEUE.info();
+    // Field 7: heartbeats once stood there.
+    let unknown = [&[0x3a, 0x80, 0x80, 0x04][..], &[0; 1 << 16]].concat();
+    let body = [request().encode_to_vec(), unknown].concat();
+    let refused = service.call(&CallContext::new(method), method, body.into()).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidArgument);
+}
+
 #[tokio::test]
 async fn what_a_poll_must_say() {
     let frontend = FakeCell::new().frontend(|_| {});
@@ -75,6 +148,15 @@ async fn what_a_poll_must_say() {
         }),
         ..request()
     };
+    let of_version = |deployment: &str, build_id: &str| Request {
+        deployment_options: Some(WorkerDeploymentOptions {
+            deployment_name: deployment.to_owned(),
+            build_id: build_id.to_owned(),
+            ..WorkerDeploymentOptions::default()
+        }),
+        ..request()
+    };
+    let long_build_id = "Build ID exceeds configured limit.workerBuildIdSize, use a shorter build ID.";
     let reserved = "task queue name cannot start with reserved prefix /_sys/";
     let cases = [
         (Request { task_queue: None, ..request() }, Code::InvalidArgument, "taskQueue is not set"),
@@ -90,6 +172,39 @@ async fn what_a_poll_must_say() {
             Code::InvalidArgument,
             "Identity length exceeds limit.",
         ),
+        (
+            Request { worker_instance_key: "x".repeat(1_001), ..request() },
+            Code::InvalidArgument,
+            "WorkerInstanceKey length exceeds limit.",
+        ),
+        (
+            Request { worker_control_task_queue: "x".repeat(1_001), ..request() },
+            Code::InvalidArgument,
+            "WorkerControlTaskQueue length exceeds limit.",
+        ),
+        (
+            Request { poller_group_id: "x".repeat(1_001), ..request() },
+            Code::InvalidArgument,
+            "PollerGroupId length exceeds limit.",
+        ),
+        (
+            Request { binary_checksum: "x".repeat(1_001), ..request() },
+            Code::InvalidArgument,
+            "BinaryChecksum length exceeds limit.",
+        ),
+        (
+            Request {
+                worker_version_capabilities: Some(WorkerVersionCapabilities {
+                    build_id: "x".repeat(256),
+                    ..Default::default()
+                }),
+                ..request()
+            },
+            Code::InvalidArgument,
+            long_build_id,
+        ),
+        (of_version("d", &"x".repeat(256)), Code::InvalidArgument, long_build_id),
+        (of_version(&"x".repeat(1_001), "b"), Code::InvalidArgument, "DeploymentName length exceeds limit."),
         (versioned(""), Code::InvalidArgument, "versioned worker must have deployment name"),
         (versioned("d"), Code::Unimplemented, "deployment_options of a versioned worker is not supported"),
     ];
