@@ -26,6 +26,8 @@ pub enum Owner {
     Backlogs,
     /// Pages of histories that were read for somebody.
     HistoryReads,
+    /// Queries that wait for their workers.
+    Queries,
     /// What a store in memory holds: counted against starts alone.
     MemoryEngine,
     /// What a visibility store in memory holds: the same.
@@ -34,7 +36,7 @@ pub enum Owner {
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
@@ -42,6 +44,7 @@ impl Owner {
         Self::Spools,
         Self::Backlogs,
         Self::HistoryReads,
+        Self::Queries,
         Self::MemoryEngine,
         Self::MemoryVisibility,
     ];
@@ -56,6 +59,7 @@ impl Owner {
             Self::Spools => "spools",
             Self::Backlogs => "backlogs",
             Self::HistoryReads => "history_reads",
+            Self::Queries => "queries",
             Self::MemoryEngine => "memory_engine",
             Self::MemoryVisibility => "memory_visibility",
         }

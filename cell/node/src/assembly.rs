@@ -12,6 +12,7 @@ use crate::ports::{
 };
 use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
+use crate::query_room::QueryRoom;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_internal_api::cell::v1::cell_admin;
@@ -229,6 +230,7 @@ fn frontend(
         shards: Arc::clone(&parts.shards),
         matching: Arc::clone(&parts.matching),
         queries: PendingQueries::default(),
+        query_room: QueryRoom::new(Arc::clone(parts.shards.memory())),
         tasks: parts.background.clone(),
         stop: parts.stop.clone(),
         ids: Arc::clone(&deps.ids),

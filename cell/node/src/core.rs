@@ -1,6 +1,7 @@
 //! What the ports of a cell share.
 
 use crate::queries::PendingQueries;
+use crate::query_room::QueryRoom;
 use crate::status::status;
 use atoll_api::call::Status;
 use atoll_rpc::Ids;
@@ -17,6 +18,7 @@ pub(crate) struct Core {
     pub(crate) shards: Arc<ShardRuntime>,
     pub(crate) matching: Arc<Matching>,
     pub(crate) queries: PendingQueries,
+    pub(crate) query_room: QueryRoom,
     /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,
     /// Ends what they wait for.

@@ -18,6 +18,7 @@ mod node;
 mod ports;
 mod projections;
 mod queries;
+mod query_room;
 mod status;
 #[cfg(test)]
 mod test_support;

@@ -29,6 +29,12 @@ pub(crate) fn status(error: ShardError, target: &Target) -> Status {
     }
 }
 
+/// A namespace polls more task queues than a node keeps for it.
+pub(crate) fn too_many_queues() -> Status {
+    let text = "the namespace has too many task queues in use".to_owned();
+    exhausted(text, ResourceExhaustedCause::ConcurrentLimit)
+}
+
 fn rejected(rejection: Rejection, target: &Target) -> Status {
     match rejection {
         Rejection::NotFound(text) => {
@@ -63,7 +69,8 @@ pub(crate) fn not_ready(text: &str) -> Status {
     Status::failed_precondition(text).with_detail(&WorkflowNotReadyFailure {})
 }
 
-fn exhausted(text: String, cause: ResourceExhaustedCause) -> Status {
+/// Something of the cell is used up.
+pub(crate) fn exhausted(text: String, cause: ResourceExhaustedCause) -> Status {
     Status::resource_exhausted(text).with_detail(&ResourceExhaustedFailure {
         cause: cause as i32,
         scope: ResourceExhaustedScope::System as i32,

@@ -3,6 +3,7 @@
 use super::handover::{Handover, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
+use crate::status::too_many_queues;
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::{Payloads, WorkerVersionStamp, WorkflowType};
@@ -61,6 +62,7 @@ impl ActivityTasks for NodeActivityTasks {
                     return Ok(wf::PollActivityTaskQueueResponse::default());
                 }
                 PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
+                PollOutcome::TooManyQueues => return Err(too_many_queues()),
             }
         }
     }

@@ -1,9 +1,11 @@
 //! `QueryWorkflow`: on an idle or closed run directly, on a busy one with its next workflow task.
 
 use crate::core::Core;
-use crate::status::{not_ready, status};
+use crate::status::{exhausted, not_ready, status};
 use atoll_api::call::Status;
-use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
+use atoll_api::temporal::api::enums::v1::{
+    QueryRejectCondition, QueryResultType, ResourceExhaustedCause, WorkflowExecutionStatus,
+};
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::query::v1::{QueryRejected, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
@@ -54,6 +56,13 @@ pub(super) async fn run(
     request: wf::QueryWorkflowRequest,
     deadline: Instant,
 ) -> Result<wf::QueryWorkflowResponse, Status> {
+    let bytes = request.query.as_ref().map_or(0, Message::encoded_len);
+    let Some(_place) = core.query_room.take(namespace.id, bytes) else {
+        return Err(exhausted(
+            "too many bytes of queries wait for their workers".to_owned(),
+            ResourceExhaustedCause::ConcurrentLimit,
+        ));
+    };
     let execution = request.execution.clone().unwrap_or_default();
     let mut target = Core::target(namespace.id, &execution.workflow_id, &execution.run_id);
     loop {

@@ -2,11 +2,13 @@
 
 mod commits;
 mod gone;
+mod held;
 
 use super::{NodeActivityTasks, NodeWorkflowTasks};
 use crate::core::Core;
 use crate::effects::Effects;
 use crate::queries::PendingQueries;
+use crate::query_room::QueryRoom;
 use crate::test_support::{NAMESPACE, World};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -44,6 +46,7 @@ impl Process {
         let stop = CancellationToken::new();
         tokio::spawn(effects.refill(stop.clone()));
         let core = Core {
+            query_room: QueryRoom::new(Arc::clone(shards.memory())),
             shards,
             matching,
             queries: PendingQueries::default(),

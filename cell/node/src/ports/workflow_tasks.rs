@@ -5,7 +5,7 @@ mod tests;
 
 use super::handover::{Handover, still_there};
 use crate::core::Core;
-use crate::status::status;
+use crate::status::{status, too_many_queues};
 use async_trait::async_trait;
 use atoll_api::RawHistory;
 use atoll_api::call::Status;
@@ -85,6 +85,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
                     return Ok(wf::PollWorkflowTaskQueueResponse::default());
                 }
                 PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
+                PollOutcome::TooManyQueues => return Err(too_many_queues()),
             }
         }
     }

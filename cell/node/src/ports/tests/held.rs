@@ -1,0 +1,74 @@
+//! What calls hold while they wait, and what they read.
+
+use super::{Process, a_minute_on, queue, store};
+use crate::ports::{NodeTaskQueues, NodeWorkflows};
+use crate::test_support::World;
+use atoll_api::call::Code;
+use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution};
+use atoll_api::temporal::api::query::v1::WorkflowQuery;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
+use cell_frontend::ports::{TaskQueues, Workflows};
+use cell_memory::Owner;
+use cell_store::fault::Call;
+use std::sync::Arc;
+
+fn query(bytes: usize) -> wf::QueryWorkflowRequest {
+    let payload = Payload { data: vec![b'q'; bytes].into(), ..Default::default() };
+    wf::QueryWorkflowRequest {
+        execution: Some(WorkflowExecution { workflow_id: "w".into(), ..Default::default() }),
+        query: Some(WorkflowQuery {
+            query_type: "state".into(),
+            query_args: Some(Payloads { payloads: vec![payload] }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Of a budget of a GiB one namespace's queries have 16 MiB, wherever they wait.
+#[tokio::test(start_paused = true)]
+async fn queries_that_wait_are_within_their_share_of_the_memory() {
+    let process = Process::open(&store(), &World::new(), 1).await;
+    process.start("w").await;
+    let workflows = NodeWorkflows(Arc::clone(&process.core));
+    let memory = process.core.shards.memory();
+    let ask = || Box::pin(workflows.query(&process.namespace, query(1 << 20), a_minute_on()));
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let mut asked = ask();
+        match futures::poll!(&mut asked) {
+            std::task::Poll::Pending => waiting.push(asked),
+            std::task::Poll::Ready(answer) => break answer.unwrap_err(),
+        }
+        assert!(waiting.len() < 20, "{} MiB of arguments wait", waiting.len());
+    };
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    assert_eq!(waiting.len(), 7);
+    assert!((14 << 20..=16 << 20).contains(&memory.of(Owner::Queries)));
+    drop(waiting);
+    assert_eq!(memory.of(Owner::Queries), 0);
+    process.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_counted_for_who_asks_for_it() {
+    let (store, world) = (store(), World::new());
+    let process = Process::open(&store, &world, 1).await;
+    let queues = NodeTaskQueues { core: Arc::clone(&process.core), clock: world };
+    let describe = async |report_stats, include_task_queue_status| {
+        #[allow(deprecated, reason = "clients still ask for the status")]
+        let request = wf::DescribeTaskQueueRequest {
+            task_queue: Some(queue()),
+            report_stats,
+            include_task_queue_status,
+            ..Default::default()
+        };
+        let before = store.calls(Call::Waiting);
+        queues.describe(&process.namespace, request).await.expect("described");
+        store.calls(Call::Waiting) - before
+    };
+    assert_eq!(describe(false, false).await, 0);
+    assert_eq!(describe(true, false).await, 1);
+    assert_eq!(describe(false, true).await, 1);
+    process.close().await;
+}
