@@ -1,5 +1,6 @@
 //! What must hold at the end of a simulation.
 
+mod answers;
 mod chains;
 mod deletions;
 mod memory;
@@ -9,6 +10,7 @@ mod timing;
 mod usage;
 mod visibility;
 
+pub(crate) use answers::pending;
 pub(crate) use deletions::deletions;
 pub(crate) use memory::memory;
 pub(crate) use usage::usage;
@@ -55,7 +57,8 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
             .for_each(|what| ledger.count(what));
     }
     let windows = timing::Windows::of(site);
-    let mut broken: Vec<String> = promises::broken(&site.plan, &caller.ledger.lock(), &settled);
+    let mut broken: Vec<String> = promises::broken(&site.plan, &caller.ledger.lock(), &windows, &settled);
+    broken.extend(answers::forgotten_beats(&caller.ledger.lock()));
     broken.extend(settled.iter().flat_map(|run| windows.broken(run)));
     broken.extend(windows.broken_attempts(&site.plan, &caller.ledger.lock(), &settled));
     let lengths: BTreeMap<&str, i64> =

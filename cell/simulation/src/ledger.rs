@@ -1,6 +1,11 @@
 //! What clients and workers were told: what the cell must hold to, whatever happened to it.
 
+mod answers;
+
+pub(crate) use answers::{ActivityKey, Answers, Beat, beat_of, beat_text};
+
 use crate::plan::{ActivityPlan, Attempt};
+use crate::script::text_of;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use prost::Message;
@@ -10,20 +15,26 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Everything that was acknowledged, handed out or shown. Outlives the cell.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// Run id by workflow id, of starts that were acknowledged.
-    pub(crate) started: BTreeMap<String, String>,
+    /// Run ids by workflow id, of starts that were acknowledged.
+    pub(crate) started: BTreeMap<String, Vec<String>>,
+    /// Workflows whose cancellation was acknowledged, and when (nanoseconds of the Unix epoch).
+    pub(crate) canceled: BTreeMap<String, i128>,
+    /// Workflows whose termination was acknowledged.
+    pub(crate) terminated: BTreeSet<String>,
     /// Schedules whose making was acknowledged, by their ids.
     pub(crate) schedules: BTreeSet<String>,
     /// Signals that were acknowledged, by workflow id: their numbers.
     pub(crate) signalled: BTreeMap<String, Vec<usize>>,
     /// Attempts of activities that workers got, by run id, activity id and number.
     pub(crate) handed_out: BTreeMap<(String, String, i32), HandedOut>,
-    /// Activities whose completion was acknowledged, by run id and activity id.
-    pub(crate) completed: BTreeSet<(String, String)>,
+    /// Answers of workers that were acknowledged.
+    pub(crate) answers: Answers,
     /// Digests of events that somebody saw as durable, by run id and event id.
     seen: BTreeMap<(String, i64), (u64, String)>,
     /// What the cell has already broken.
     pub(crate) broken: Vec<String>,
+    /// How many cells there have been.
+    cells: usize,
     /// Calls by outcome, for the floors that say that a simulation was one.
     pub(crate) calls: BTreeMap<&'static str, u64>,
 }
@@ -31,8 +42,11 @@ pub(crate) struct Ledger {
 /// An attempt of an activity as a worker got it. Times are nanoseconds of the Unix epoch, by the cell's word.
 #[derive(Clone, Debug)]
 pub(crate) struct HandedOut {
+    pub(crate) workflow_id: String,
     activity_id: String,
     number: i32,
+    /// The last heartbeat of earlier attempts.
+    pub(crate) beat: Option<Beat>,
     /// When it came to wait for a worker.
     pub(crate) scheduled_at: i128,
     pub(crate) started_at: i128,
@@ -42,8 +56,11 @@ pub(crate) struct HandedOut {
 
 impl HandedOut {
     pub(crate) fn of(task: &PollActivityTaskQueueResponse, attempt: Attempt) -> Self {
+        let execution = task.workflow_execution.clone().unwrap_or_default();
         Self {
+            workflow_id: execution.workflow_id,
             activity_id: task.activity_id.clone(),
+            beat: task.heartbeat_details.as_ref().and_then(|details| beat_of(&text_of(details))),
             number: task.attempt,
             scheduled_at: nanos(task.current_attempt_scheduled_time.as_ref()),
             started_at: nanos(task.started_time.as_ref()),
@@ -58,6 +75,12 @@ pub(crate) fn nanos(at: Option<&prost_types::Timestamp>) -> i128 {
 }
 
 impl Ledger {
+    /// A cell begins to serve; which one it is.
+    pub(crate) fn one_more_cell(&mut self) -> usize {
+        self.cells += 1;
+        self.cells
+    }
+
     /// A promise was broken.
     pub(crate) fn broke(&mut self, what: String) {
         self.broken.push(what);
@@ -80,17 +103,17 @@ impl Ledger {
         }
     }
 
-    /// A start was acknowledged; it names the same run however often it is asked.
-    pub(crate) fn start_acknowledged(&mut self, workflow_id: &str, run_id: &str) {
-        match self.started.get(workflow_id) {
-            Some(known) if known != run_id => {
-                let what = format!("start of {workflow_id} answered run {known}, then {run_id}");
-                self.broke(what);
-            }
-            Some(_) => {}
-            None => {
-                self.started.insert(workflow_id.to_owned(), run_id.to_owned());
-            }
+    /// A start was acknowledged; it names the same run however often it is asked, but for one that `may` name a later run
+    /// of the chain.
+    pub(crate) fn start_acknowledged(&mut self, workflow_id: &str, run_id: &str, may: bool) {
+        let known = self.started.entry(workflow_id.to_owned()).or_default();
+        if known.iter().any(|known| known == run_id) {
+            return;
+        }
+        let differs = known.first().filter(|_| !may).cloned();
+        known.push(run_id.to_owned());
+        if let Some(first) = differs {
+            self.broke(format!("start of {workflow_id} answered run {first}, then {run_id}"));
         }
     }
 

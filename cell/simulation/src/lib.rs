@@ -21,18 +21,24 @@
 //! world's, and neither does anything that it runs: `cell/clippy.toml` and `tests/workspace` hold the rules, a test here
 //! compares the steps. Where two runs of a seed differ, `--trace` of both shows the first step that does.
 
+mod assembly;
 mod calls;
 mod checks;
 mod clients;
 mod clock;
 mod ledger;
+mod life;
 mod panics;
 mod plan;
 mod script;
+mod seam;
+mod seeds;
 mod simulation;
 mod sinks;
 mod store;
+mod weather;
 mod workers;
 mod world;
 
+pub use seeds::run_all;
 pub use simulation::{Outcome, run};

@@ -1,6 +1,6 @@
 //! Runs seeds and says which of them broke a promise.
 
-use cell_simulation::{Outcome, run};
+use cell_simulation::{Outcome, run, run_all};
 use clap::Parser;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ struct Arguments {
     count: u64,
     /// How many at once; each is as much as one processor does.
     #[arg(long, default_value_t = 2)]
-    jobs: u64,
+    jobs: usize,
     /// Prints what each seed came to: the digest of its steps. The same in every process.
     #[arg(long)]
     digests: bool,
@@ -36,26 +36,14 @@ fn main() -> ExitCode {
         println!("seed {seed}: digest {:016x}, {:?}", outcome.digest, outcome.calls);
         return report(&outcome);
     }
-    let end = arguments.from.saturating_add(arguments.count);
-    let next = AtomicU64::new(arguments.from);
+    let seeds = arguments.from..arguments.from.saturating_add(arguments.count);
     let failed = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..arguments.jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    let outcome = run(seed, false);
-                    if arguments.digests {
-                        println!("seed {seed}: digest {:016x}", outcome.digest);
-                    }
-                    if report(&outcome) == ExitCode::FAILURE {
-                        failed.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
+    run_all(seeds, arguments.jobs, |outcome| {
+        if arguments.digests {
+            println!("seed {}: digest {:016x}", outcome.seed, outcome.digest);
+        }
+        if report(&outcome) == ExitCode::FAILURE {
+            failed.fetch_add(1, Ordering::Relaxed);
         }
     });
     let failed = failed.into_inner();

@@ -1,5 +1,9 @@
 //! What a seed holds: the workflows of a simulation and what goes wrong while they run.
 
+mod lives;
+
+pub(crate) use lives::{Kill, LifePlan, Moment};
+
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -10,8 +14,8 @@ use std::time::Duration;
 pub(crate) struct Plan {
     pub(crate) workflows: Vec<WorkflowPlan>,
     pub(crate) schedules: Vec<SchedulePlan>,
-    /// How many times the cell is killed: at which step of each life, and how long it is away then.
-    pub(crate) kills: Vec<Kill>,
+    /// The lives of the cell, the last one without a kill.
+    pub(crate) lives: Vec<LifePlan>,
     /// Whether the store fails, the sinks go away, the wall clock jumps.
     pub(crate) store_fails: bool,
     pub(crate) sinks_fail: bool,
@@ -24,30 +28,10 @@ pub(crate) struct Plan {
     pub(crate) spool_bytes: usize,
     /// The cell's memory budget in bytes: small ones are used up.
     pub(crate) memory_budget: usize,
+    /// How often a client asks for the same once more, when it has the answer.
+    pub(crate) repeats: f64,
     /// Workers: some cache workflows and poll a sticky queue.
     pub(crate) workers: Vec<WorkerPlan>,
-}
-
-/// A moment of a life of the cell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Moment {
-    /// Its so-many-th step over a seam.
-    Step(u64),
-    /// Its so-many-th append: what was answered too early is lost then.
-    Append(u64),
-}
-
-/// The end of one life of the cell.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Kill {
-    /// When the process is gone, unless nothing is left to do before.
-    pub(crate) at: Moment,
-    /// Whether the call that it dies at takes effect.
-    pub(crate) takes_effect: bool,
-    /// How long nothing runs then.
-    pub(crate) away: Duration,
-    /// How many writes that were not synced the disk keeps all the same.
-    pub(crate) kept: usize,
 }
 
 /// A worker that polls both kinds of tasks.
@@ -80,6 +64,28 @@ pub(crate) struct WorkflowPlan {
     pub(crate) obeys: bool,
     /// When it is timed out, counted from its start.
     pub(crate) expires_after: Option<Duration>,
+    /// When a client asks it to cancel, and when one terminates it, counted from the beginning.
+    pub(crate) canceled: Option<Duration>,
+    pub(crate) terminated: Option<Duration>,
+    /// How many runs fail and are tried again, before one completes.
+    pub(crate) retries: usize,
+}
+
+impl WorkflowPlan {
+    /// What the run of this place in its chain does.
+    pub(crate) fn stages(&self, run: usize) -> &[Vec<Op>] {
+        let run = if self.retries > 0 { 0 } else { run };
+        self.runs.get(run).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many runs its chain has.
+    pub(crate) fn chain(&self) -> usize {
+        self.runs.len() + self.retries
+    }
+
+    fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.runs.iter().flatten().flatten()
+    }
 }
 
 /// A schedule that starts a workflow again and again, at all whole multiples of an interval.
@@ -145,6 +151,10 @@ pub(crate) enum Attempt {
     Vanishes,
     /// Heartbeats so many times, then succeeds.
     Beats(u32),
+    /// Heartbeats so many times, then fails.
+    BeatsAndFails(u32),
+    /// Heartbeats so many times, and is never heard of again.
+    BeatsAndVanishes(u32),
     /// Succeeds when its time is over.
     Late,
 }
@@ -152,26 +162,14 @@ pub(crate) enum Attempt {
 impl Plan {
     /// Draws a plan.
     pub(crate) fn draw(random: &mut StdRng) -> Self {
-        let lives = *[0, 1, 1, 2, 3].get(random.random_range(0..5)).unwrap_or(&1);
-        let kills = (0..lives)
-            .map(|_| Kill {
-                at: if random.random_bool(0.5) {
-                    Moment::Step(random.random_range(20..400))
-                } else {
-                    Moment::Append(random.random_range(2..100))
-                },
-                takes_effect: random.random_bool(0.5),
-                away: Duration::from_secs(random.random_range(0..90)),
-                kept: random.random_range(0..3),
-            })
-            .collect();
+        let lives = LifePlan::draw_all(random);
         let workers = (0..random.random_range(1..4)).map(|_| worker(random)).collect();
         let mut workflows = workflows(random);
         let schedules = (0..random.random_range(0..3)).map(|_| schedule(random, &mut workflows)).collect();
         Self {
             workflows,
             schedules,
-            kills,
+            lives,
             store_fails: random.random_bool(0.5),
             sinks_fail: random.random_bool(0.5),
             clock_jumps: random.random_bool(0.3),
@@ -179,8 +177,16 @@ impl Plan {
             resident_entities: if random.random_bool(0.5) { 4 } else { 1_000 },
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
             memory_budget: if random.random_bool(0.3) { 128 << 10 } else { 1 << 30 },
+            repeats: if random.random_bool(0.5) { 0.4 } else { 0.0 },
             workers,
         }
+    }
+
+    /// Whether no cell loses what it holds in memory: none is killed, succeeded, or loses a shard.
+    pub(crate) fn loses_nothing(&self) -> bool {
+        let loses =
+            |life: &LifePlan| life.kill.is_some() || life.succeeded_after.is_some() || life.damaged > 0;
+        !self.lives.iter().any(loses)
     }
 
     /// The plan of a workflow by its id.
@@ -238,7 +244,26 @@ fn workflows(random: &mut StdRng) -> Vec<WorkflowPlan> {
             runs[run].insert(0, vec![Op::Child(child)]);
         }
     }
+    plans[obedient..roots].iter_mut().for_each(|plan| end_otherwise(random, plan));
     plans
+}
+
+/// Some are terminated, and some fail at first.
+fn end_otherwise(random: &mut StdRng, plan: &mut WorkflowPlan) {
+    let (Begin::Start(after) | Begin::Signal(after)) = plan.begins else { return };
+    // A child goes with its parent.
+    if plan.ops().any(|op| matches!(op, Op::Child(_))) {
+        return;
+    }
+    if random.random_bool(0.15) {
+        plan.terminated = Some(after + seconds(random, 1..90));
+        return;
+    }
+    // What a run was told and what it told others belongs to that run.
+    let is_alone = plan.runs.len() == 1 && plan.signals.is_empty();
+    if is_alone && !plan.ops().any(|op| matches!(op, Op::Signal(_))) && random.random_bool(0.5) {
+        plan.retries = random.random_range(1..3);
+    }
 }
 
 /// A schedule, and what it starts as one more workflow.
@@ -256,6 +281,9 @@ fn schedule(random: &mut StdRng, workflows: &mut Vec<WorkflowPlan>) -> ScheduleP
         signals: Vec::new(),
         obeys: false,
         expires_after: None,
+        canceled: None,
+        terminated: None,
+        retries: 0,
     });
     const OVERLAPS: [ScheduleOverlapPolicy; 3] =
         [ScheduleOverlapPolicy::Skip, ScheduleOverlapPolicy::BufferAll, ScheduleOverlapPolicy::AllowAll];
@@ -279,6 +307,9 @@ fn one_that_obeys(random: &mut StdRng, index: usize) -> WorkflowPlan {
         signals: Vec::new(),
         obeys: true,
         expires_after: random.random_bool(0.3).then(|| seconds(random, 30..200)),
+        canceled: random.random_bool(0.5).then(|| seconds(random, 1..200)),
+        terminated: None,
+        retries: 0,
     }
 }
 
@@ -297,7 +328,17 @@ fn workflow(random: &mut StdRng, index: usize, begins: Begin, others: Others) ->
     if let Some(last) = runs.last_mut().filter(|_| !signals.is_empty()) {
         last.push(vec![Op::Signals(signals.len())]);
     }
-    WorkflowPlan { id: format!("w{index}"), begins, runs, signals, obeys: false, expires_after: None }
+    WorkflowPlan {
+        id: format!("w{index}"),
+        begins,
+        runs,
+        signals,
+        obeys: false,
+        expires_after: None,
+        canceled: None,
+        terminated: None,
+        retries: 0,
+    }
 }
 
 /// What one run does: in a longer chain less.
@@ -323,11 +364,13 @@ fn op(random: &mut StdRng, index: usize, others: Others) -> Op {
 fn activity(random: &mut StdRng) -> ActivityPlan {
     let maximum_attempts = if random.random_bool(0.3) { 1 } else { 0 };
     let attempts = (0..random.random_range(0..3))
-        .map(|_| match random.random_range(0..10) {
+        .map(|_| match random.random_range(0..12) {
             0 | 1 => Attempt::Fails,
             2 | 3 => Attempt::Vanishes,
             4 | 5 => Attempt::Beats(random.random_range(1..5)),
             6 => Attempt::Late,
+            7 => Attempt::BeatsAndFails(random.random_range(1..4)),
+            8 => Attempt::BeatsAndVanishes(random.random_range(1..4)),
             _ => Attempt::Succeeds,
         })
         .collect();

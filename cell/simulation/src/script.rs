@@ -5,6 +5,8 @@ use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{self as command, Command};
 use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads, RetryPolicy, WorkflowType};
 use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_api::temporal::api::failure::v1::Failure;
+use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -51,6 +53,8 @@ struct Progress {
     carried: Carried,
     issued: BTreeSet<String>,
     done: BTreeSet<String>,
+    /// Which attempt of its chain the run is.
+    attempt: usize,
     /// Whether it was asked to cancel.
     cancel: bool,
     /// Names of operations by the event that issued them.
@@ -82,6 +86,7 @@ impl Progress {
         match attributes {
             Event::WorkflowExecutionStartedEventAttributes(s) => {
                 self.carried = Carried::read(s.input.as_ref());
+                self.attempt = usize::try_from(s.attempt).unwrap_or(0);
             }
             Event::WorkflowExecutionSignaledEventAttributes(s) if s.signal_name == GO => {
                 self.carried.signals.insert(s.input.as_ref().map(text_of).unwrap_or_default());
@@ -138,7 +143,7 @@ pub(crate) fn decide(plan: &Plan, workflow: &WorkflowPlan, events: &[HistoryEven
         return vec![cancel()];
     }
     let run = progress.carried.run;
-    for (stage, ops) in workflow.runs.get(run).into_iter().flatten().enumerate() {
+    for (stage, ops) in workflow.stages(run).iter().enumerate() {
         let mut commands = Vec::new();
         let mut waits = false;
         for (index, op) in ops.iter().enumerate() {
@@ -156,7 +161,9 @@ pub(crate) fn decide(plan: &Plan, workflow: &WorkflowPlan, events: &[HistoryEven
             return commands;
         }
     }
-    if run + 1 < workflow.runs.len() {
+    if progress.attempt <= workflow.retries {
+        vec![fail(progress.attempt)]
+    } else if run + 1 < workflow.runs.len() {
         vec![continue_as_new(&Carried { run: run + 1, ..progress.carried })]
     } else {
         vec![complete(&workflow.id)]
@@ -183,7 +190,7 @@ pub(crate) fn word(sender: &str, name: &str) -> String {
 /// The plan of an activity by its id.
 pub(crate) fn activity<'p>(workflow: &'p WorkflowPlan, id: &str) -> Option<&'p ActivityPlan> {
     let mut place = id.split('.').map(|number| number.parse::<usize>().ok());
-    let stages = workflow.runs.get(place.next()??)?;
+    let stages = workflow.stages(place.next()??);
     match stages.get(place.next()??)?.get(place.next()??)? {
         Op::Activity(activity) => Some(activity),
         _ => None,
@@ -217,6 +224,16 @@ fn issue(plan: &Plan, workflow: &WorkflowPlan, op: &Op, name: String) -> Command
     }
 }
 
+/// How activities and workflows are tried again.
+pub(crate) fn retry_policy() -> RetryPolicy {
+    RetryPolicy {
+        initial_interval: proto(Duration::from_secs(1)),
+        backoff_coefficient: 1.5,
+        maximum_interval: proto(Duration::from_secs(10)),
+        ..RetryPolicy::default()
+    }
+}
+
 fn schedule(activity: &ActivityPlan, name: String) -> Command {
     let attributes = command::ScheduleActivityTaskCommandAttributes {
         activity_id: name,
@@ -224,13 +241,7 @@ fn schedule(activity: &ActivityPlan, name: String) -> Command {
         task_queue: queue(),
         start_to_close_timeout: proto(activity.start_to_close),
         heartbeat_timeout: activity.heartbeat.and_then(proto),
-        retry_policy: Some(RetryPolicy {
-            initial_interval: proto(Duration::from_secs(1)),
-            backoff_coefficient: 1.5,
-            maximum_interval: proto(Duration::from_secs(10)),
-            maximum_attempts: activity.maximum_attempts,
-            ..RetryPolicy::default()
-        }),
+        retry_policy: Some(RetryPolicy { maximum_attempts: activity.maximum_attempts, ..retry_policy() }),
         ..Default::default()
     };
     made(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
@@ -284,6 +295,16 @@ fn cancel() -> Command {
         CommandType::CancelWorkflowExecution,
         Attributes::CancelWorkflowExecutionCommandAttributes(attributes),
     )
+}
+
+fn fail(attempt: usize) -> Command {
+    let failure = Failure {
+        message: format!("attempt {attempt}"),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(Default::default())),
+        ..Default::default()
+    };
+    let attributes = command::FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
+    made(CommandType::FailWorkflowExecution, Attributes::FailWorkflowExecutionCommandAttributes(attributes))
 }
 
 fn complete(text: &str) -> Command {

@@ -1,6 +1,6 @@
 //! Where the cell's projections write, under the world's weather. What was written outlives the cell.
 
-use crate::world::{Fate, Weather, World};
+use crate::seam::Seam;
 use async_trait::async_trait;
 use atoll_object_store::{MemoryObjectStore, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
@@ -8,53 +8,28 @@ use cell_visibility::{
     Attribute, Count, Deletion, ListRequest, MemoryVisibility, Page, Predicate, VisibilityError,
     VisibilityRecord, VisibilityStore,
 };
-use parking_lot::Mutex;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// An object store whose every call is a step of the world.
 pub(crate) struct WeatheredObjects {
     pub(crate) inner: Arc<MemoryObjectStore>,
-    pub(crate) world: World,
-    pub(crate) weather: Arc<Mutex<Weather>>,
-}
-
-impl WeatheredObjects {
-    async fn pass<T>(
-        &self,
-        call: &str,
-        inner: impl Future<Output = Result<T, ObjectStoreError>> + Send,
-    ) -> Result<T, ObjectStoreError> {
-        let weather = *self.weather.lock();
-        let away = |why: &str| ObjectStoreError::Io(std::io::Error::other(why.to_owned()));
-        match self.world.step(call, weather).await {
-            Fate::Through => inner.await,
-            Fate::Last => {
-                let _ = inner.await;
-                std::future::pending().await
-            }
-            Fate::Before => Err(away("no connection")),
-            Fate::After => {
-                inner.await?;
-                Err(away("the answer was lost"))
-            }
-        }
-    }
+    pub(crate) seam: Seam,
 }
 
 #[async_trait]
 impl ObjectStore for WeatheredObjects {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectStoreError> {
-        self.pass("object put", self.inner.put(key, bytes)).await
+        self.seam.pass("object put", self.inner.put(key, bytes)).await
     }
 
     async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
-        self.world.note_bytes(key, &bytes);
-        self.pass("object put if absent", self.inner.put_if_absent(key, bytes)).await
+        self.seam.world.note_bytes(key, &bytes);
+        self.seam.pass("object put if absent", self.inner.put_if_absent(key, bytes)).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
-        self.pass("object get", self.inner.get(key)).await
+        self.seam.pass("object get", self.inner.get(key)).await
     }
 
     async fn list(
@@ -63,67 +38,43 @@ impl ObjectStore for WeatheredObjects {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, ObjectStoreError> {
-        self.pass("object list", self.inner.list(prefix, after, limit)).await
+        self.seam.pass("object list", self.inner.list(prefix, after, limit)).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectStoreError> {
-        self.pass("object delete", self.inner.delete(key)).await
+        self.seam.pass("object delete", self.inner.delete(key)).await
     }
 }
 
 /// A visibility store whose every call is a step of the world.
 pub(crate) struct WeatheredVisibility {
     pub(crate) inner: Arc<MemoryVisibility>,
-    pub(crate) world: World,
-    pub(crate) weather: Arc<Mutex<Weather>>,
-}
-
-impl WeatheredVisibility {
-    async fn pass<T>(
-        &self,
-        call: &str,
-        inner: impl Future<Output = Result<T, VisibilityError>> + Send,
-    ) -> Result<T, VisibilityError> {
-        let weather = *self.weather.lock();
-        let away = |why: &str| VisibilityError::Unavailable(why.to_owned());
-        match self.world.step(call, weather).await {
-            Fate::Through => inner.await,
-            Fate::Last => {
-                let _ = inner.await;
-                std::future::pending().await
-            }
-            Fate::Before => Err(away("no connection")),
-            Fate::After => {
-                inner.await?;
-                Err(away("the answer was lost"))
-            }
-        }
-    }
+    pub(crate) seam: Seam,
 }
 
 #[async_trait]
 impl VisibilityStore for WeatheredVisibility {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
         for VisibilityRecord { id, position, .. } in records {
-            self.world.note(format_args!("{id:?} at {position}"));
+            self.seam.world.note(format_args!("{id:?} at {position}"));
         }
-        self.pass("visibility upsert", self.inner.upsert(records)).await
+        self.seam.pass("visibility upsert", self.inner.upsert(records)).await
     }
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
-        self.pass("visibility delete", self.inner.delete(deletions)).await
+        self.seam.pass("visibility delete", self.inner.delete(deletions)).await
     }
 
     async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError> {
-        self.pass("visibility end tombstones", self.inner.end_tombstones(before_ms, limit)).await
+        self.seam.pass("visibility end tombstones", self.inner.end_tombstones(before_ms, limit)).await
     }
 
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
-        self.pass("visibility delete namespace", self.inner.delete_namespace(namespace_id, limit)).await
+        self.seam.pass("visibility delete namespace", self.inner.delete_namespace(namespace_id, limit)).await
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {
-        self.pass("visibility list", self.inner.list(request)).await
+        self.seam.pass("visibility list", self.inner.list(request)).await
     }
 
     async fn count(
@@ -132,6 +83,6 @@ impl VisibilityStore for WeatheredVisibility {
         predicate: &Predicate,
         group_by: Option<&Attribute>,
     ) -> Result<Count, VisibilityError> {
-        self.pass("visibility count", self.inner.count(namespace_id, predicate, group_by)).await
+        self.seam.pass("visibility count", self.inner.count(namespace_id, predicate, group_by)).await
     }
 }

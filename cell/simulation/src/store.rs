@@ -1,30 +1,41 @@
 //! The cell's shard and metadata store under the world's weather: a disk that forgets what was not synced, behind calls that
-//! wait, fail or lose their answers.
+//! wait, fail or lose their answers, and writes that are torn or refused.
 
-use crate::world::{APPEND, Fate, Weather, World};
+mod damage;
+
+pub(crate) use damage::Damage;
+
+use crate::seam::Seam;
+use crate::world::APPEND;
 use async_trait::async_trait;
 use bytes::Bytes;
+use cell_store::fault::{CrashDisk, Gate};
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow,
     MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore, StoreError,
     StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
-use parking_lot::Mutex;
+use damage::Met;
+use std::pin::pin;
 use std::sync::Arc;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// How often an append for several shards is written in two parts: nothing says that shards share a transaction.
+const TORN: f64 = 0.2;
 /// A store whose every call is a step of the world. Clones share it.
 #[derive(Clone)]
 pub(crate) struct WeatheredStore {
+    disk: CrashDisk,
     inner: Stores,
-    world: World,
-    weather: Arc<Mutex<Weather>>,
+    seam: Seam,
+    damage: Damage,
 }
 
 impl WeatheredStore {
-    pub(crate) fn new(inner: Stores, world: World, weather: Arc<Mutex<Weather>>) -> Self {
-        Self { inner, world, weather }
+    /// The store as a process that starts now has it.
+    pub(crate) fn new(disk: CrashDisk, seam: Seam, damage: Damage) -> Self {
+        Self { inner: disk.start().stores(), disk, seam, damage }
     }
 
     /// Handles on this store, one per seam.
@@ -32,22 +43,35 @@ impl WeatheredStore {
         Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
     }
 
-    async fn pass<T>(
+    /// A write that waits for its sync: what a kill in between leaves of it is up to the disk.
+    async fn write<T>(
         &self,
-        call: &str,
+        call: &'static str,
         inner: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let weather = *self.weather.lock();
-        match self.world.step(call, weather).await {
-            Fate::Through => inner.await,
-            Fate::Last => {
-                let _ = inner.await;
-                std::future::pending().await
+        let synced = async {
+            let gate = Gate::new();
+            self.disk.hold_next_sync(gate.clone());
+            let mut inner = pin!(inner);
+            tokio::select! {
+                biased;
+                answer = &mut inner => return answer,
+                () = self.seam.world.sync() => gate.release(),
             }
-            Fate::Before => Err(StoreError::Unavailable("no connection".to_owned())),
-            Fate::After => {
-                inner.await?;
-                Err(StoreError::Unavailable("the answer was lost".to_owned()))
+            inner.await
+        };
+        self.seam.pass(call, synced).await
+    }
+
+    /// Appends what one statement appends.
+    async fn append_together(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        let append = self.write(APPEND, self.inner.shards.append(appends));
+        match self.damage.meets(&self.seam.world, appends) {
+            None => append.await,
+            Some(Met::Before) => Err(StoreError::Corrupt("nothing was written".to_owned())),
+            Some(Met::After) => {
+                append.await?;
+                Err(StoreError::Corrupt("something was written".to_owned()))
             }
         }
     }
@@ -56,35 +80,42 @@ impl WeatheredStore {
 #[async_trait]
 impl ShardStore for WeatheredStore {
     async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
-        self.pass("open", self.inner.shards.open(shard_count, new_incarnation)).await
+        self.write("open", self.inner.shards.open(shard_count, new_incarnation)).await
     }
 
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
-        self.pass("acquire", self.inner.shards.acquire(shards)).await
+        self.write("acquire", self.inner.shards.acquire(shards)).await
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         for Append { shard, rows, segments, .. } in appends {
             for row in rows {
                 let digest = xxh3_64(&row.data);
-                self.world.note(format_args!("shard {shard} row {}: {digest:016x}", row.seq));
+                self.seam.world.note(format_args!("shard {shard} row {}: {digest:016x}", row.seq));
             }
-            segments.iter().for_each(|segment| self.world.note_bytes("side row", &segment.events));
+            segments.iter().for_each(|segment| self.seam.world.note_bytes("side row", &segment.events));
         }
-        self.pass(APPEND, self.inner.shards.append(appends)).await
+        if appends.len() < 2 || !self.seam.world.chance(TORN) {
+            return self.append_together(appends).await;
+        }
+        self.seam.world.met("append", "torn");
+        let (first, second) = appends.split_at(appends.len() / 2);
+        let mut outcomes = self.append_together(first).await?;
+        outcomes.extend(self.append_together(second).await?);
+        Ok(outcomes)
     }
 
     async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
-        self.pass("epochs", self.inner.shards.epochs(shards)).await
+        self.seam.pass("epochs", self.inner.shards.epochs(shards)).await
     }
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         for row in &slice.entities {
             let digest = xxh3_64(&row.snapshot);
-            self.world.note(format_args!("shard {} entity {}: {digest:016x}", slice.shard, row.key.id));
+            self.seam.world.note(format_args!("shard {} entity {}: {digest:016x}", slice.shard, row.key.id));
         }
-        slice.outbox.iter().for_each(|row| self.world.note_bytes(&row.projection, &row.data));
-        self.pass("checkpoint", self.inner.shards.checkpoint(slice)).await
+        slice.outbox.iter().for_each(|row| self.seam.world.note_bytes(&row.projection, &row.data));
+        self.write("checkpoint", self.inner.shards.checkpoint(slice)).await
     }
 
     async fn log(
@@ -94,15 +125,15 @@ impl ShardStore for WeatheredStore {
         through_seq: u64,
         max_bytes: usize,
     ) -> Result<Vec<LogRow>, StoreError> {
-        self.pass("log", self.inner.shards.log(shard, from_seq, through_seq, max_bytes)).await
+        self.seam.pass("log", self.inner.shards.log(shard, from_seq, through_seq, max_bytes)).await
     }
 
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
-        self.pass("trim", self.inner.shards.trim(shard)).await
+        self.write("trim", self.inner.shards.trim(shard)).await
     }
 
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.pass("load", self.inner.shards.load(keys)).await
+        self.seam.pass("load", self.inner.shards.load(keys)).await
     }
 
     async fn history(
@@ -114,22 +145,22 @@ impl ShardStore for WeatheredStore {
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
         let history = self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes);
-        self.pass("history", history).await
+        self.seam.pass("history", history).await
     }
 
     async fn segments(
         &self,
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        self.pass("segments", self.inner.shards.segments(keys)).await
+        self.seam.pass("segments", self.inner.shards.segments(keys)).await
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.pass("due", self.inner.shards.due(shard, until_ms, limit)).await
+        self.seam.pass("due", self.inner.shards.due(shard, until_ms, limit)).await
     }
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.pass("expired", self.inner.shards.expired(shard, until_ms, limit)).await
+        self.seam.pass("expired", self.inner.shards.expired(shard, until_ms, limit)).await
     }
 
     async fn waiting(
@@ -138,7 +169,7 @@ impl ShardStore for WeatheredStore {
         after: Option<&WaitingKey>,
         limit: usize,
     ) -> Result<Vec<WaitingRow>, StoreError> {
-        self.pass("waiting", self.inner.shards.waiting(queue, after, limit)).await
+        self.seam.pass("waiting", self.inner.shards.waiting(queue, after, limit)).await
     }
 
     async fn waiting_count(
@@ -147,7 +178,7 @@ impl ShardStore for WeatheredStore {
         after: Option<&WaitingKey>,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        self.pass("waiting_count", self.inner.shards.waiting_count(queue, after, limit)).await
+        self.seam.pass("waiting_count", self.inner.shards.waiting_count(queue, after, limit)).await
     }
 
     async fn outbox(
@@ -158,25 +189,25 @@ impl ShardStore for WeatheredStore {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
-        self.pass("outbox", self.inner.shards.outbox(shard, projection, after, limit, max_bytes)).await
+        self.seam.pass("outbox", self.inner.shards.outbox(shard, projection, after, limit, max_bytes)).await
     }
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
-        self.pass("outbox sizes", self.inner.shards.outbox_sizes(shards)).await
+        self.seam.pass("outbox sizes", self.inner.shards.outbox_sizes(shards)).await
     }
 }
 
 #[async_trait]
 impl MetadataStore for WeatheredStore {
     async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
-        self.pass("metadata list", self.inner.metadata.list(kind)).await
+        self.seam.pass("metadata list", self.inner.metadata.list(kind)).await
     }
 
     async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
-        self.pass("metadata put", self.inner.metadata.put(record)).await
+        self.write("metadata put", self.inner.metadata.put(record)).await
     }
 
     async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
-        self.pass("metadata remove", self.inner.metadata.remove(kind, id)).await
+        self.write("metadata remove", self.inner.metadata.remove(kind, id)).await
     }
 }

@@ -4,6 +4,7 @@ use crate::plan::{Kill, Moment};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,10 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The step that makes things durable.
 pub(crate) const APPEND: &str = "append";
+/// The step between a write and its sync.
+const SYNC: &str = "sync";
+/// How often a sync takes longer, and for how long at most.
+const SLOW_SYNC: (f64, Duration) = (0.3, Duration::from_millis(20));
 
 /// How a call over a seam of the cell goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +67,8 @@ struct Inner {
     killed: Notify,
     /// Told at every append.
     appends: Notify,
+    /// How often calls met something, by call and by what it was.
+    met: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
 /// Takes in text without keeping it: most of it nobody reads.
@@ -107,6 +114,7 @@ impl World {
                 life: Mutex::default(),
                 killed: Notify::new(),
                 appends: Notify::new(),
+                met: Mutex::default(),
             }),
         }
     }
@@ -148,10 +156,13 @@ impl World {
     }
 
     /// One step over a seam: waits or fails as the weather has it; a step at which the cell is killed never ends.
-    pub(crate) async fn step(&self, what: &str, weather: Weather) -> Fate {
+    pub(crate) async fn step(&self, what: &'static str, weather: Weather) -> Fate {
         match self.count(what) {
             Go::On => {}
-            Go::Once => return Fate::Last,
+            Go::Once => {
+                self.met(what, "killed");
+                return Fate::Last;
+            }
             // Whoever waits here is dropped with its runtime.
             Go::Nowhere => std::future::pending::<()>().await,
         }
@@ -168,16 +179,39 @@ impl World {
                 if slow { Duration::from_micros(random.random_range(0..longest)) } else { Duration::ZERO };
             (fate, wait, random.random_range(0..3_u8))
         });
-        for _ in 0..yields {
-            tokio::task::yield_now().await;
-        }
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
+        pause(yields, wait).await;
         if fate != Fate::Through {
+            self.met(what, if fate == Fate::Before { "failed before" } else { "failed after" });
             self.note(format_args!("{what}: {fate:?}"));
         }
         fate
+    }
+
+    /// The step between a write and its sync: a kill in between leaves the write to the disk.
+    pub(crate) async fn sync(&self) {
+        match self.count(SYNC) {
+            Go::On => {}
+            Go::Once | Go::Nowhere => {
+                self.met(SYNC, "killed");
+                std::future::pending::<()>().await;
+            }
+        }
+        let (often, longest) = SLOW_SYNC;
+        let (yields, wait) = self.draw(|random| {
+            let wait = if random.random_bool(often) { random.random_range(0.0..1.0) } else { 0.0 };
+            (random.random_range(0..3_u8), longest.mul_f64(wait))
+        });
+        pause(yields, wait).await;
+    }
+
+    /// Counts what a call met.
+    pub(crate) fn met(&self, call: &'static str, what: &'static str) {
+        *self.inner.met.lock().entry((call, what)).or_default() += 1;
+    }
+
+    /// What calls met, and how often.
+    pub(crate) fn everything_met(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        self.inner.met.lock().clone()
     }
 
     /// Resolves in the middle of an append, with this probability at each: when somebody goes away whose call waits for one.
@@ -246,5 +280,14 @@ impl World {
     /// What was noted, where it was kept.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.inner.trace.lock().lines.clone().unwrap_or_default()
+    }
+}
+
+async fn pause(yields: u8, wait: Duration) {
+    for _ in 0..yields {
+        tokio::task::yield_now().await;
+    }
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
     }
 }

@@ -49,9 +49,9 @@ pub(super) async fn read(
             info.history_length
         ));
     }
-    let started = caller.ledger.lock().started.get(workflow_id).cloned();
-    if started.is_some_and(|started| chain.iter().all(|run| run.run_id != started)) {
-        return Err("the acknowledged run is none of those that are there".to_owned());
+    let started = caller.ledger.lock().started.get(workflow_id).cloned().unwrap_or_default();
+    if started.iter().any(|started| chain.iter().all(|run| run.run_id != *started)) {
+        return Err(format!("acknowledged runs are none of those that are there: {started:?}"));
     }
     Ok(chain)
 }

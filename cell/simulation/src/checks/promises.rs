@@ -1,6 +1,7 @@
 //! Every operation of the plan was issued once and has ended once, and what was acknowledged is there, once.
 
-use super::Settled;
+use super::timing::Windows;
+use super::{Settled, answers};
 use crate::ledger::{Ledger, nanos};
 use crate::plan::{Begin, Op, Plan, WorkflowPlan};
 use crate::script::{GO, WORD, name_of, text_of, word};
@@ -9,35 +10,33 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use std::collections::BTreeMap;
 
-/// By how much the times of two shards differ where the wall clock is true.
-const SKEW: i128 = 1_000_000_000;
-
 /// What the runs of all workflows break.
-pub(super) fn broken(plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
+pub(super) fn broken(plan: &Plan, ledger: &Ledger, windows: &Windows, settled: &[Settled]) -> Vec<String> {
     let mut broken = Vec::new();
     for (index, workflow) in plan.workflows.iter().enumerate() {
         let chain: Vec<&Settled> = settled.iter().filter(|run| run.workflow == index).collect();
         broken.extend(signals(workflow, ledger, &chain));
+        broken.extend(asked_to_end(workflow, ledger, windows, &chain));
         if !workflow.obeys
             && workflow.begins != Begin::Schedule
-            && !chain.is_empty()
-            && chain.len() != workflow.runs.len()
+            && chain.last().is_some_and(|last| !is_terminated(last))
+            && chain.len() != workflow.chain()
         {
-            broken.push(format!("{}: {} runs of {}", workflow.id, chain.len(), workflow.runs.len()));
+            broken.push(format!("{}: {} runs of {}", workflow.id, chain.len(), workflow.chain()));
         }
     }
     for run in settled {
         let workflow = &plan.workflows[run.workflow];
         broken.extend(order(run));
         broken.extend(end(workflow, run));
-        if !workflow.obeys {
+        if !workflow.obeys && !is_terminated(run) {
             broken.extend(operations(workflow, run));
         }
-        broken.extend(completions(ledger, run));
-        if plan.kills.is_empty() {
+        broken.extend(answers::broken(&ledger.answers, run));
+        if plan.loses_nothing() {
             broken.extend(lost_attempts(ledger, run));
         }
-        broken.extend(to_others(plan, settled, workflow, run));
+        broken.extend(to_others(plan, windows, settled, workflow, run));
     }
     broken
 }
@@ -64,8 +63,10 @@ fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     let asked = times_asked > 0;
     let fits = match last {
         Some(EventType::WorkflowExecutionContinuedAsNew) => run.run + 1 < workflow.runs.len(),
+        Some(EventType::WorkflowExecutionFailed) => run.run < workflow.retries,
+        Some(EventType::WorkflowExecutionTerminated) => workflow.terminated.is_some(),
         Some(EventType::WorkflowExecutionCompleted) => {
-            run.run + 1 == workflow.runs.len() && !(workflow.obeys && asked)
+            run.run + 1 == workflow.chain() && !(workflow.obeys && asked)
         }
         Some(EventType::WorkflowExecutionCanceled) => workflow.obeys && asked,
         Some(EventType::WorkflowExecutionTimedOut) => workflow.expires_after.is_some(),
@@ -79,8 +80,33 @@ fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     })
 }
 
+pub(super) fn is_terminated(run: &Settled) -> bool {
+    run.events.last().map(HistoryEvent::event_type) == Some(EventType::WorkflowExecutionTerminated)
+}
+
+/// What clients were acknowledged of a workflow's end is in its last run.
+fn asked_to_end(
+    workflow: &WorkflowPlan,
+    ledger: &Ledger,
+    windows: &Windows,
+    chain: &[&Settled],
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    let Some(last) = chain.last() else { return broken };
+    if ledger.terminated.contains(&workflow.id) && !is_terminated(last) {
+        broken.push(format!("{}: an acknowledged termination is not there", workflow.id));
+    }
+    // One that had ended needed no telling.
+    let asked = count(last, EventType::WorkflowExecutionCancelRequested) > 0;
+    let lost = |at: &&i128| !asked && ended_at(last) > **at + windows.skew();
+    if ledger.canceled.get(&workflow.id).filter(lost).is_some() {
+        broken.push(format!("{}: an acknowledged request to cancel is not there", workflow.id));
+    }
+    broken
+}
+
 fn operations(workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
-    let ops = || workflow.runs.get(run.run).into_iter().flatten().flatten();
+    let ops = || workflow.stages(run.run).iter().flatten();
     let planned = |wanted: fn(&Op) -> bool| ops().filter(|op| wanted(op)).count();
     let activities = planned(|op| matches!(op, Op::Activity(_)));
     let timers = planned(|op| matches!(op, Op::Timer(_)));
@@ -149,33 +175,8 @@ fn signals(workflow: &WorkflowPlan, ledger: &Ledger, chain: &[&Settled]) -> Vec<
     broken
 }
 
-fn completions(ledger: &Ledger, run: &Settled) -> Vec<String> {
-    let mut names: BTreeMap<i64, &str> = BTreeMap::new();
-    let mut completed: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in &run.events {
-        match event.attributes.as_ref() {
-            Some(Event::ActivityTaskScheduledEventAttributes(a)) => {
-                names.insert(event.event_id, &a.activity_id);
-            }
-            Some(Event::ActivityTaskCompletedEventAttributes(a)) => {
-                if let Some(name) = names.get(&a.scheduled_event_id) {
-                    *completed.entry(name).or_default() += 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    let acknowledged = ledger.completed.iter().filter(|(run_id, _)| *run_id == run.run_id);
-    acknowledged
-        .filter(|(_, activity_id)| completed.get(activity_id.as_str()) != Some(&1))
-        .map(|(run_id, activity_id)| {
-            format!("acknowledged completion of {activity_id} of {run_id} is not in history")
-        })
-        .collect()
-}
-
 /// Attempts that the cell counts and no worker ever got. A start whose poller left is taken back, however the store does; only
-/// one whose cell was killed before its answer left may be lost.
+/// one whose cell was killed, or lost the shard, before its answer left may be lost.
 fn lost_attempts(ledger: &Ledger, run: &Settled) -> Vec<String> {
     let mut names: BTreeMap<i64, &str> = BTreeMap::new();
     let mut lost = Vec::new();
@@ -201,12 +202,19 @@ fn lost_attempts(ledger: &Ledger, run: &Settled) -> Vec<String> {
 }
 
 /// What a run asked of other workflows reached each once, or not at all where its history says so.
-fn to_others(plan: &Plan, settled: &[Settled], workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
+fn to_others(
+    plan: &Plan,
+    windows: &Windows,
+    settled: &[Settled],
+    workflow: &WorkflowPlan,
+    run: &Settled,
+) -> Vec<String> {
     let mut broken = Vec::new();
     let outcomes = outcomes(run);
-    for (stage, ops) in workflow.runs.get(run.run).into_iter().flatten().enumerate() {
+    let place = if workflow.retries > 0 { 0 } else { run.run };
+    for (stage, ops) in workflow.stages(run.run).iter().enumerate() {
         for (index, op) in ops.iter().enumerate() {
-            let name = name_of(plan, [run.run, stage, index], op);
+            let name = name_of(plan, [place, stage, index], op);
             let Some((reached, at)) = outcomes.get(name.as_str()) else { continue };
             let of = |target: usize| settled.iter().filter(move |other| other.workflow == target);
             match op {
@@ -221,7 +229,7 @@ fn to_others(plan: &Plan, settled: &[Settled], workflow: &WorkflowPlan, run: &Se
                     // One that has ended already needs no telling, and its asker is told so.
                     let asked = EventType::WorkflowExecutionCancelRequested;
                     let is_asked = |other: &Settled| count(other, asked) > 0;
-                    let has_ended = |other: &Settled| plan.clock_jumps || ended_at(other) <= *at + SKEW;
+                    let has_ended = |other: &Settled| ended_at(other) <= *at + windows.skew();
                     if *reached && !of(*target).any(|other| is_asked(other) || has_ended(other)) {
                         broken.push(format!("{}: cancel {name} reached nobody", workflow.id));
                     }

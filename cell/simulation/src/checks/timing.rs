@@ -43,9 +43,10 @@ impl Windows {
         if plan.clock_jumps {
             slack += JUMPS;
         }
-        let away =
-            site.away.lock().iter().map(|(from, to)| (from.as_nanosecond(), to.as_nanosecond())).collect();
-        let leavers = plan.workers.iter().any(|worker| worker.leaves > 0.0) || !plan.kills.is_empty();
+        let mut away: Vec<(i128, i128)> =
+            site.away().iter().map(|(from, to)| (from.as_nanosecond(), to.as_nanosecond())).collect();
+        away.sort_unstable();
+        let leavers = plan.workers.iter().any(|worker| worker.leaves > 0.0) || !plan.loses_nothing();
         let skew = if plan.clock_jumps { JUMPS } else { SKEW };
         Self { slack: span(slack), skew: span(skew), away, leavers }
     }
@@ -162,7 +163,11 @@ fn times_out_after(activity: &ActivityPlan, got: &HandedOut) -> Option<Duration>
         Attempt::Vanishes | Attempt::Late => {
             Some(activity.heartbeat.map_or(activity.start_to_close, |beat| beat.min(activity.start_to_close)))
         }
-        Attempt::Succeeds | Attempt::Fails | Attempt::Beats(_) => None,
+        Attempt::Succeeds
+        | Attempt::Fails
+        | Attempt::Beats(_)
+        | Attempt::BeatsAndFails(_)
+        | Attempt::BeatsAndVanishes(_) => None,
     }
 }
 

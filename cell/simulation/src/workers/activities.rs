@@ -2,7 +2,7 @@
 
 use super::{PAUSE, POLL, answer, poll};
 use crate::calls::{Caller, NAMESPACE};
-use crate::ledger::HandedOut;
+use crate::ledger::{ActivityKey, HandedOut, beat_text};
 use crate::plan::{ActivityPlan, Attempt, WorkerPlan};
 use crate::script::{self, payloads, queue};
 use atoll_api::call::{Code, Status};
@@ -60,21 +60,16 @@ async fn carry_out(
 ) {
     match attempt {
         Attempt::Vanishes => {}
-        Attempt::Fails => fail(caller, plan, task).await,
+        Attempt::Fails => fail(caller, plan, task, run_id).await,
         Attempt::Beats(times) => {
-            for beat in 0..times {
-                tokio::time::sleep(BEAT).await;
-                let request = wf::RecordActivityTaskHeartbeatRequest {
-                    namespace: NAMESPACE.to_owned(),
-                    task_token: task.task_token.clone(),
-                    details: payloads(&beat.to_string()),
-                    identity: "worker".to_owned(),
-                    ..Default::default()
-                };
-                let _ = caller.call(rpc::RECORD_ACTIVITY_TASK_HEARTBEAT, &request, POLL).await;
-            }
+            beat(caller, times, task, run_id).await;
             succeed(caller, plan, task, run_id).await;
         }
+        Attempt::BeatsAndFails(times) => {
+            beat(caller, times, task, run_id).await;
+            fail(caller, plan, task, run_id).await;
+        }
+        Attempt::BeatsAndVanishes(times) => beat(caller, times, task, run_id).await,
         Attempt::Late => {
             tokio::time::sleep(activity.start_to_close + LATE).await;
             caller.ledger.lock().count("activity answered late");
@@ -84,43 +79,95 @@ async fn carry_out(
     }
 }
 
-async fn fail(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse) {
+fn key_of(task: &wf::PollActivityTaskQueueResponse, run_id: &str) -> ActivityKey {
+    (run_id.to_owned(), task.activity_id.clone())
+}
+
+/// Heartbeats so many times.
+async fn beat(caller: &Caller, times: u32, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
+    for number in 0..times {
+        tokio::time::sleep(BEAT).await;
+        let beat = (task.attempt, number);
+        let request = wf::RecordActivityTaskHeartbeatRequest {
+            namespace: NAMESPACE.to_owned(),
+            task_token: task.task_token.clone(),
+            details: payloads(&beat_text(beat)),
+            identity: "worker".to_owned(),
+            ..Default::default()
+        };
+        if caller.call(rpc::RECORD_ACTIVITY_TASK_HEARTBEAT, &request, POLL).await.is_ok() {
+            let mut ledger = caller.ledger.lock();
+            ledger.count("heartbeat");
+            ledger.answers.beaten(key_of(task, run_id), beat);
+        }
+    }
+}
+
+async fn fail(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
+    let name = caller.ledger.lock().answers.name();
     let request = wf::RespondActivityTaskFailedRequest {
         namespace: NAMESPACE.to_owned(),
         task_token: task.task_token.clone(),
         failure: Some(Failure {
-            message: "scripted".to_owned(),
+            message: name.clone(),
             failure_info: Some(FailureInfo::ApplicationFailureInfo(Default::default())),
             ..Default::default()
         }),
         identity: "worker".to_owned(),
         ..Default::default()
     };
-    answer(caller, rpc::RESPOND_ACTIVITY_TASK_FAILED, &request, plan.repeats, |_| {}).await;
+    let ended = |outcome: &Result<_, Status>| {
+        if is_taken(caller, "failure", task, run_id, outcome) {
+            let mut ledger = caller.ledger.lock();
+            let before = ledger.answers.failures.insert((key_of(task, run_id), task.attempt), name.clone());
+            if before.is_some() {
+                ledger.broke(format!("two failures of {} of {run_id} were taken", task.activity_id));
+            }
+        }
+    };
+    answer(caller, rpc::RESPOND_ACTIVITY_TASK_FAILED, &request, plan.repeats, ended).await;
 }
 
 async fn succeed(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
+    let name = caller.ledger.lock().answers.name();
     let request = wf::RespondActivityTaskCompletedRequest {
         namespace: NAMESPACE.to_owned(),
         task_token: task.task_token.clone(),
-        result: payloads(&task.activity_id),
+        result: payloads(&name),
         identity: "worker".to_owned(),
         ..Default::default()
     };
     let ended = |outcome: &Result<_, Status>| {
-        let mut ledger = caller.ledger.lock();
-        match outcome {
-            Ok(_) => {
-                ledger.count("activity completion");
-                let key = (run_id.to_owned(), task.activity_id.clone());
-                ledger.completed.insert(key);
-            }
-            // Somebody else's answer, or its timeout, came first.
-            Err(status) if status.code == Code::NotFound => {}
-            Err(status) => {
-                ledger.broke(format!("completion of {} of {run_id}: {status:?}", task.activity_id));
+        if is_taken(caller, "completion", task, run_id, outcome) {
+            let mut ledger = caller.ledger.lock();
+            let before = ledger.answers.completions.insert(key_of(task, run_id), name.clone());
+            if before.is_some() {
+                ledger.broke(format!("two completions of {} of {run_id} were taken", task.activity_id));
             }
         }
     };
     answer(caller, rpc::RESPOND_ACTIVITY_TASK_COMPLETED, &request, plan.repeats, ended).await;
+}
+
+/// Whether an answer was taken. It may only be refused where somebody else's, or its timeout, came first.
+fn is_taken<T>(
+    caller: &Caller,
+    what: &'static str,
+    task: &wf::PollActivityTaskQueueResponse,
+    run_id: &str,
+    outcome: &Result<T, Status>,
+) -> bool {
+    let mut ledger = caller.ledger.lock();
+    match outcome {
+        Ok(_) => {
+            ledger.count(if what == "failure" { "activity failure" } else { "activity completion" });
+            true
+        }
+        Err(status) => {
+            if status.code != Code::NotFound {
+                ledger.broke(format!("{what} of {} of {run_id}: {status:?}", task.activity_id));
+            }
+            false
+        }
+    }
 }

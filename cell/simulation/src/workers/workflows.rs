@@ -4,6 +4,7 @@ use super::{PAUSE, POLL, answer, poll};
 use crate::calls::{Caller, NAMESPACE};
 use crate::plan::WorkerPlan;
 use crate::script::{self, QUEUE, TASK_TIMEOUT, proto, queue};
+use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::enums::v1::{TaskQueueKind, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
@@ -28,10 +29,10 @@ struct Worker {
 
 /// Polls workflow tasks on the normal queue, and on a sticky one of its own where it caches workflows, until the cell's life
 /// is over.
-pub(crate) async fn workflow_worker(caller: Caller, number: usize, life: usize) {
+pub(crate) async fn workflow_worker(caller: Caller, number: usize, cell: usize) {
     let plan = caller.plan.workers[number % caller.plan.workers.len()];
     let sticky = plan.sticky.then(|| TaskQueue {
-        name: format!("sticky-{life}-{number}"),
+        name: format!("sticky-{cell}-{number}"),
         kind: TaskQueueKind::Sticky as i32,
         normal_name: QUEUE.to_owned(),
     });
@@ -93,10 +94,11 @@ impl Worker {
             tokio::time::sleep(TASK_TIMEOUT + LATE).await;
             self.caller.ledger.lock().count("workflow task answered late");
         }
+        let name = self.caller.ledger.lock().answers.name();
         let request = wf::RespondWorkflowTaskCompletedRequest {
             namespace: NAMESPACE.to_owned(),
             task_token: task.task_token.clone(),
-            identity: "worker".to_owned(),
+            identity: name.clone(),
             commands: script::decide(&plan, workflow, &events),
             sticky_attributes: self.sticky.clone().map(|queue| StickyExecutionAttributes {
                 worker_task_queue: Some(queue),
@@ -104,8 +106,20 @@ impl Worker {
             }),
             ..Default::default()
         };
-        let repeats = self.plan.repeats;
-        answer(&self.caller, rpc::RESPOND_WORKFLOW_TASK_COMPLETED, &request, repeats, |_| {}).await;
+        let (caller, repeats) = (&self.caller, self.plan.repeats);
+        let ended = |outcome: &Result<_, Status>| {
+            let mut ledger = caller.ledger.lock();
+            match outcome {
+                Ok(_) if !ledger.answers.workflow_tasks.insert((run_id.clone(), name.clone())) => {
+                    ledger.broke(format!("{name} to a workflow task of {run_id} was taken twice"));
+                }
+                Ok(_) => ledger.count("workflow task completion"),
+                // Its timeout came first, or what came meanwhile wants another look.
+                Err(status) if matches!(status.code, Code::NotFound | Code::InvalidArgument) => {}
+                Err(status) => ledger.broke(format!("{name} to a workflow task of {run_id}: {status:?}")),
+            }
+        };
+        answer(caller, rpc::RESPOND_WORKFLOW_TASK_COMPLETED, &request, repeats, ended).await;
         // What the cell answers to this task is only in its history: the cache ends before it.
         events.truncate(durable);
         self.cache.insert(run_id, events);
