@@ -89,6 +89,7 @@ impl Site {
             shards: ShardConfig {
                 shard_count: 3,
                 tail_bytes: self.plan.tail_bytes,
+                side_row_bytes: self.plan.side_row_bytes,
                 resident_entities: self.plan.resident_entities,
                 ..ShardConfig::default()
             },

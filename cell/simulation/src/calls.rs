@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The one namespace.
 pub(crate) const NAMESPACE: &str = "default";
 
+/// Events of a page where whole histories are read: few, so that most have several.
+const PAGE: i32 = 7;
+
 /// A caller: the cell as it lives now, and what everybody remembers over its lives.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -69,6 +72,7 @@ impl Caller {
         let mut request = wf::GetWorkflowExecutionHistoryRequest {
             namespace: NAMESPACE.to_owned(),
             execution: execution(workflow_id, run_id),
+            maximum_page_size: PAGE,
             ..Default::default()
         };
         loop {

@@ -12,11 +12,12 @@ mod visibility;
 
 pub(crate) use answers::pending;
 pub(crate) use deletions::deletions;
-pub(crate) use memory::memory;
+pub(crate) use memory::{memory, nothing_is_left};
 pub(crate) use usage::usage;
 
 use crate::calls::Caller;
 use crate::clients::{describe_schedule, is_close};
+use crate::ledger::nanos;
 use crate::plan::Begin;
 use crate::simulation::Site;
 use atoll_api::temporal::api::enums::v1::EventType;
@@ -67,6 +68,11 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     caller.ledger.lock().broken.extend(broken);
     visibility::shows(caller, &settled).await;
     settled
+}
+
+/// When a run ended (nanoseconds of the Unix epoch).
+pub(crate) fn ended_at(run: &Settled) -> i128 {
+    nanos(run.events.last().and_then(|event| event.event_time.as_ref()))
 }
 
 /// What happened in a history that has to happen in some simulation.

@@ -3,10 +3,12 @@
 use crate::calls::Caller;
 use crate::checks;
 use crate::clients;
-use crate::plan::{Begin, LifePlan};
+use crate::plan::{Begin, Kill, LifePlan};
 use crate::simulation::{RETENTION, Site};
 use crate::workers;
 use cell_node::Assembly;
+use jiff::Timestamp;
+use rand::Rng;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -15,6 +17,8 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
 /// How long a deletion takes until it shows everywhere.
 const SETTLING: Duration = Duration::from_secs(600);
+/// A closed run is deleted within this after it is due (milliseconds).
+const LOOK_MS: u64 = 35_000;
 /// How long people go on to call a cell that another one has succeeded.
 const LINGERING: Duration = Duration::from_secs(40);
 
@@ -64,16 +68,7 @@ impl Site {
 
     /// Starts a cell, and everybody who calls it.
     async fn start(&self) -> Running {
-        let cell = self.open().await;
-        if let Some(from) = self.down_since.lock().take() {
-            self.away.lock().push((from, self.clock.truth()));
-        }
-        let caller = Caller {
-            frontend: cell.frontend().clone(),
-            world: self.world.clone(),
-            ledger: Arc::clone(&self.ledger),
-            plan: Arc::clone(&self.plan),
-        };
+        let (cell, caller) = self.begin().await;
         let cells = self.ledger.lock().one_more_cell();
         let mut people = JoinSet::new();
         people.spawn(checks::memory(Arc::clone(cell.memory()), caller.clone()));
@@ -84,6 +79,20 @@ impl Site {
         }
         let clients = self.clients(&caller);
         Running { cell, caller, people, clients }
+    }
+
+    async fn begin(&self) -> (Assembly, Caller) {
+        let cell = self.open().await;
+        if let Some(from) = self.down_since.lock().take() {
+            self.away.lock().push((from, self.clock.truth()));
+        }
+        let caller = Caller {
+            frontend: cell.frontend().clone(),
+            world: self.world.clone(),
+            ledger: Arc::clone(&self.ledger),
+            plan: Arc::clone(&self.plan),
+        };
+        (cell, caller)
     }
 
     fn clients(&self, caller: &Caller) -> JoinSet<()> {
@@ -120,9 +129,43 @@ impl Site {
         for schedule in &self.plan.schedules {
             clients::delete_schedule(&caller, schedule).await;
         }
-        // Closed runs are deleted, and what that came to is exported.
-        tokio::time::sleep(RETENTION + SETTLING).await;
+        *self.settled.lock() = settled;
+        *self.gone_at.lock() = self.clock.truth().saturating_add(RETENTION + SETTLING).expect("a time");
+        if self.plan.deletion_kills.is_empty() {
+            self.see_the_end(cell, caller).await;
+        }
+    }
+
+    /// A life in which closed runs are deleted, and which ends while they are; the last one sees that they are gone.
+    pub(crate) async fn delete(&self, kill: Option<Kill>) {
+        let (cell, caller) = self.begin().await;
+        let Some(kill) = kill else { return self.see_the_end(cell, caller).await };
+        let closed: Vec<i128> = self.settled.lock().iter().map(checks::ended_at).collect();
+        let one = self.world.draw(|random| closed[random.random_range(0..closed.len())]);
+        let closed = Timestamp::from_nanosecond(one).expect("a time");
+        let pause = self.world.draw(|random| Duration::from_millis(random.random_range(0..LOOK_MS)));
+        self.until(closed.saturating_add(RETENTION + pause).expect("a time")).await;
+        self.world.arm(kill);
+        self.ledger.lock().count("killed among deletions");
+        std::future::pending::<()>().await;
+    }
+
+    async fn until(&self, moment: Timestamp) {
+        let rest = moment.duration_since(self.clock.truth());
+        tokio::time::sleep(Duration::try_from(rest).unwrap_or(Duration::ZERO)).await;
+    }
+
+    /// Closed runs are deleted, and what that came to is exported.
+    async fn see_the_end(&self, cell: Assembly, caller: Caller) {
+        let gone_at = *self.gone_at.lock();
+        self.until(gone_at).await;
+        tokio::time::sleep(SETTLING).await;
+        let settled = self.settled.lock().drain(..).collect::<Vec<_>>();
         checks::deletions(&caller, &settled).await;
+        if let Err(error) = cell.checkpoint().await {
+            self.ledger.lock().broke(format!("no checkpoint in calm weather: {error}"));
+        }
+        checks::nothing_is_left(cell.memory(), &caller);
         cell.shutdown().await;
         checks::usage(self, &settled).await;
     }

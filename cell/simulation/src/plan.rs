@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) schedules: Vec<SchedulePlan>,
     /// The lives of the cell, the last one without a kill.
     pub(crate) lives: Vec<LifePlan>,
+    /// How lives end that come behind them, while closed runs are deleted.
+    pub(crate) deletion_kills: Vec<Kill>,
     /// Whether the store fails, the sinks go away, the wall clock jumps.
     pub(crate) store_fails: bool,
     pub(crate) sinks_fail: bool,
@@ -26,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) resident_entities: usize,
     /// Bytes that a projection keeps in memory: few spill often.
     pub(crate) spool_bytes: usize,
+    /// Bytes of events of one step above which they stand beside the log row.
+    pub(crate) side_row_bytes: usize,
     /// The cell's memory budget in bytes: small ones are used up.
     pub(crate) memory_budget: usize,
     /// How often a client asks for the same once more, when it has the answer.
@@ -140,7 +144,12 @@ pub(crate) struct ActivityPlan {
     pub(crate) maximum_attempts: i32,
     pub(crate) start_to_close: Duration,
     pub(crate) heartbeat: Option<Duration>,
+    /// Bytes of its input: many make a run large enough to be stored in parts.
+    pub(crate) input_bytes: usize,
 }
+
+/// Larger than what stands in a log row, by default.
+const LARGE_INPUT: usize = 70_000;
 
 /// What a worker does with one attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,20 +172,28 @@ impl Plan {
     /// Draws a plan.
     pub(crate) fn draw(random: &mut StdRng) -> Self {
         let lives = LifePlan::draw_all(random);
+        let deletion_kills = Kill::draw_among_deletions(random);
         let workers = (0..random.random_range(1..4)).map(|_| worker(random)).collect();
         let mut workflows = workflows(random);
         let schedules = (0..random.random_range(0..3)).map(|_| schedule(random, &mut workflows)).collect();
+        // One of these may be more than a small budget.
+        let has_large = workflows
+            .iter()
+            .flat_map(WorkflowPlan::ops)
+            .any(|op| matches!(op, Op::Activity(activity) if activity.input_bytes >= LARGE_INPUT));
         Self {
             workflows,
             schedules,
             lives,
+            deletion_kills,
             store_fails: random.random_bool(0.5),
             sinks_fail: random.random_bool(0.5),
             clock_jumps: random.random_bool(0.3),
             tail_bytes: if random.random_bool(0.5) { 4 << 10 } else { 1 << 20 },
             resident_entities: if random.random_bool(0.5) { 4 } else { 1_000 },
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
-            memory_budget: if random.random_bool(0.3) { 128 << 10 } else { 1 << 30 },
+            side_row_bytes: if random.random_bool(0.4) { 1 << 10 } else { 64 << 10 },
+            memory_budget: if random.random_bool(0.3) && !has_large { 128 << 10 } else { 1 << 30 },
             repeats: if random.random_bool(0.5) { 0.4 } else { 0.0 },
             workers,
         }
@@ -379,6 +396,11 @@ fn activity(random: &mut StdRng) -> ActivityPlan {
         maximum_attempts,
         start_to_close: seconds(random, 20..60),
         heartbeat: random.random_bool(0.4).then(|| Duration::from_secs(10)),
+        input_bytes: match random.random_range(0..200) {
+            0 => LARGE_INPUT,
+            1..40 => 3_000,
+            _ => 0,
+        },
     }
 }
 

@@ -239,6 +239,7 @@ fn schedule(activity: &ActivityPlan, name: String) -> Command {
         activity_id: name,
         activity_type: Some(ActivityType { name: "Work".to_owned() }),
         task_queue: queue(),
+        input: payloads(&"x".repeat(activity.input_bytes)).filter(|_| activity.input_bytes > 0),
         start_to_close_timeout: proto(activity.start_to_close),
         heartbeat_timeout: activity.heartbeat.and_then(proto),
         retry_policy: Some(RetryPolicy { maximum_attempts: activity.maximum_attempts, ..retry_policy() }),

@@ -1,9 +1,10 @@
 //! One simulation: a plan, the lives of the cell, and what stands at the end.
 
+use crate::checks::Settled;
 use crate::clock::SimulatedClock;
 use crate::ledger::Ledger;
 use crate::panics;
-use crate::plan::{LifePlan, Plan};
+use crate::plan::{Kill, LifePlan, Plan};
 use crate::store::Damage;
 use crate::world::{Weather, World};
 use atoll_object_store::MemoryObjectStore;
@@ -49,6 +50,49 @@ impl Outcome {
     }
 }
 
+/// What a life of the cell is for.
+enum Life<'p> {
+    /// Workflows run.
+    Works(&'p LifePlan),
+    /// Closed runs are deleted.
+    Deletes(Option<Kill>),
+}
+
+impl Life<'_> {
+    /// How it ends, if not by itself.
+    fn ends(&self) -> Option<Kill> {
+        match self {
+            Self::Works(plan) => plan.kill,
+            Self::Deletes(kill) => *kill,
+        }
+    }
+
+    /// How it ends, where its moment counts from the beginning.
+    fn kill_of_work(&self) -> Option<Kill> {
+        match self {
+            Self::Works(plan) => plan.kill,
+            Self::Deletes(_) => None,
+        }
+    }
+
+    fn damaged(&self) -> u32 {
+        match self {
+            Self::Works(plan) => plan.damaged,
+            Self::Deletes(_) => 0,
+        }
+    }
+
+    /// How long its weather changes.
+    fn storm(&self) -> Duration {
+        match self {
+            Self::Works(LifePlan { kill: None, storm, .. }) => *storm,
+            Self::Works(_) => LIFE,
+            Self::Deletes(None) => Duration::ZERO,
+            Self::Deletes(Some(_)) => RETENTION + LIFE,
+        }
+    }
+}
+
 /// What outlives the cell.
 pub(crate) struct Site {
     pub(crate) world: World,
@@ -60,6 +104,12 @@ pub(crate) struct Site {
     pub(crate) away: Mutex<Vec<(Timestamp, Timestamp)>>,
     /// Since when the cell is away now.
     pub(crate) down_since: Mutex<Option<Timestamp>>,
+    /// When cells began to take the shards of one that was killed.
+    pub(crate) restarts: Mutex<Vec<Timestamp>>,
+    /// Runs that have ended and were read.
+    pub(crate) settled: Mutex<Vec<Settled>>,
+    /// When they have to be gone.
+    pub(crate) gone_at: Mutex<Timestamp>,
     pub(crate) disk: CrashDisk,
     pub(crate) damage: Damage,
     pub(crate) objects: Arc<MemoryObjectStore>,
@@ -76,14 +126,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let plan = Arc::new(world.draw(Plan::draw));
     world.note(format_args!("{plan:?}"));
     let site = Site::new(world, plan);
-    let mut down = SignedDuration::ZERO;
-    for (number, life) in site.plan.lives.iter().enumerate() {
-        site.live(number, down, life);
-        if let Some(kill) = life.kill {
-            site.disk.crash(kill.kept);
-            down = SignedDuration::try_from(kill.away).expect("a short while");
-        }
-    }
+    site.live_all();
     let ledger = site.ledger.lock();
     Outcome {
         seed,
@@ -105,6 +148,9 @@ impl Site {
             began,
             away: Mutex::default(),
             down_since: Mutex::default(),
+            restarts: Mutex::default(),
+            settled: Mutex::default(),
+            gone_at: Mutex::new(began),
             disk: CrashDisk::new(SyncMode::BeforeAnswer),
             objects: Arc::default(),
             visibility: Arc::default(),
@@ -117,37 +163,63 @@ impl Site {
         }
     }
 
+    /// All lives of the cell, one after the other.
+    fn live_all(&self) {
+        let mut lives: Vec<Life<'_>> = self.plan.lives.iter().map(Life::Works).collect();
+        if !self.plan.deletion_kills.is_empty() {
+            let kills = self.plan.deletion_kills.iter().copied().map(Some);
+            lives.extend(kills.chain([None]).map(Life::Deletes));
+        }
+        let mut down = SignedDuration::ZERO;
+        for (number, life) in lives.into_iter().enumerate() {
+            if number > 0 && self.settled.lock().is_empty() && matches!(life, Life::Deletes(_)) {
+                // Nothing came of it: what is broken is told.
+                return;
+            }
+            self.live(number, down, &life);
+            let Some(kill) = life.ends() else { continue };
+            self.disk.crash(kill.kept);
+            down = SignedDuration::try_from(kill.away).expect("a short while");
+        }
+    }
+
     /// One life of the cell, in a runtime of its own: dropping that is the kill.
-    fn live(&self, number: usize, down: SignedDuration, life: &LifePlan) {
+    fn live(&self, number: usize, down: SignedDuration, life: &Life<'_>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime");
-        self.world.begin_life(life.kill);
+        self.world.begin_life(life.kill_of_work());
         self.world.note(format_args!("life {number}"));
-        self.damage.begin(life.damaged);
+        self.damage.begin(life.damaged());
         runtime.block_on(async {
             self.world.begin_runtime();
             if number > 0 {
                 self.down_since.lock().get_or_insert(self.clock.truth());
             }
             self.clock.start(down);
+            if number > 0 {
+                self.restarts.lock().push(self.clock.truth());
+            }
             let storms = async {
-                match life.kill {
-                    Some(_) => self.storms(LIFE).await,
-                    None => {
-                        self.storms(life.storm).await;
-                        self.calm();
-                        std::future::pending().await
-                    }
+                self.storms(life.storm()).await;
+                if life.ends().is_none() {
+                    self.calm();
+                    std::future::pending::<()>().await;
+                }
+            };
+            let lives = async {
+                match life {
+                    Life::Works(plan) => self.life(plan).await,
+                    Life::Deletes(kill) => self.delete(*kill).await,
                 }
             };
             let ended = tokio::select! {
                 biased;
                 () = self.world.killed() => "killed at its moment",
                 () = storms => "killed by time",
-                () = self.life(life) => "at rest",
+                () = lives => "at rest",
             };
             self.world.note(format_args!("{ended}"));
             self.ledger.lock().count(ended);

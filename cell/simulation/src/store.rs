@@ -93,7 +93,10 @@ impl ShardStore for WeatheredStore {
                 let digest = xxh3_64(&row.data);
                 self.seam.world.note(format_args!("shard {shard} row {}: {digest:016x}", row.seq));
             }
-            segments.iter().for_each(|segment| self.seam.world.note_bytes("side row", &segment.events));
+            for segment in segments {
+                self.seam.world.met("append", "with a side row");
+                self.seam.world.note_bytes("side row", &segment.events);
+            }
         }
         if appends.len() < 2 || !self.seam.world.chance(TORN) {
             return self.append_together(appends).await;
@@ -113,6 +116,9 @@ impl ShardStore for WeatheredStore {
         for row in &slice.entities {
             let digest = xxh3_64(&row.snapshot);
             self.seam.world.note(format_args!("shard {} entity {}: {digest:016x}", slice.shard, row.key.id));
+        }
+        if slice.entities.iter().any(|row| !row.chunks.is_empty()) {
+            self.seam.world.met("checkpoint", "with chunks");
         }
         slice.outbox.iter().for_each(|row| self.seam.world.note_bytes(&row.projection, &row.data));
         self.write("checkpoint", self.inner.shards.checkpoint(slice)).await

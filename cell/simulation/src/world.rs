@@ -134,6 +134,12 @@ impl World {
         *self.inner.life.lock() = Life { ends_at, ..Life::default() };
     }
 
+    /// From now on the life may end so; its moment counts from here.
+    pub(crate) fn arm(&self, kill: Kill) {
+        let mut life = self.inner.life.lock();
+        (life.ends_at, life.steps, life.appends) = (Some(kill), 0, 0);
+    }
+
     /// The runtime of a life begins: what is noted from now on carries its time.
     pub(crate) fn begin_runtime(&self) {
         self.inner.life.lock().since = Some(Instant::now());

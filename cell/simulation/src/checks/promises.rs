@@ -1,7 +1,7 @@
 //! Every operation of the plan was issued once and has ended once, and what was acknowledged is there, once.
 
 use super::timing::Windows;
-use super::{Settled, answers};
+use super::{Settled, answers, ended_at};
 use crate::ledger::{Ledger, nanos};
 use crate::plan::{Begin, Op, Plan, WorkflowPlan};
 use crate::script::{GO, WORD, name_of, text_of, word};
@@ -239,10 +239,6 @@ fn to_others(
         }
     }
     broken
-}
-
-fn ended_at(run: &Settled) -> i128 {
-    nanos(run.events.last().and_then(|event| event.event_time.as_ref()))
 }
 
 /// Whether what a run asked of others reached them, and when it heard so, by the names of the operations.

@@ -94,11 +94,17 @@ async fn exists(caller: &Caller, workflow_id: &str) -> bool {
 fn broken(windows: &Windows, schedule: &SchedulePlan, starts: &[Start], skipped: &[i128]) -> Vec<String> {
     let mut broken = Vec::new();
     let alone = schedule.overlap != Overlap::AllowAll;
+    let mut free_at = 0;
     for start in starts {
         let said = || format!("the start for {}", start.due / SECOND);
-        // What waits for the last one to end has no latest time.
-        let deadlines = if alone { None } else { Some(2) };
-        broken.extend(windows.judge_elsewhere(said, start.due, start.started_at, deadlines));
+        broken.extend(windows.not_before(said, start.due, start.started_at));
+        // What is buffered waits for the last one to end, and for the schedule to be told so.
+        let (ready, deadlines) = match schedule.overlap {
+            Overlap::BufferAll => (start.due.max(free_at), 3),
+            _ => (start.due, 2),
+        };
+        broken.extend(windows.not_after(said, ready + windows.skew(), start.started_at, deadlines));
+        free_at = free_at.max(start.ended_at);
     }
     if alone {
         let overlapping =

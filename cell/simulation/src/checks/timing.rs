@@ -32,6 +32,8 @@ pub(super) struct Windows {
     skew: i128,
     /// When the cell was away: from when, and until when.
     away: Vec<(i128, i128)>,
+    /// When cells began to take the shards of one that was gone.
+    restarts: Vec<i128>,
     /// Whether a poller may leave behind a started task, which ends it at once.
     leavers: bool,
 }
@@ -46,9 +48,12 @@ impl Windows {
         let mut away: Vec<(i128, i128)> =
             site.away().iter().map(|(from, to)| (from.as_nanosecond(), to.as_nanosecond())).collect();
         away.sort_unstable();
-        let leavers = plan.workers.iter().any(|worker| worker.leaves > 0.0) || !plan.loses_nothing();
+        let leavers = plan.store_fails
+            || !plan.loses_nothing()
+            || plan.workers.iter().any(|worker| worker.leaves > 0.0);
         let skew = if plan.clock_jumps { JUMPS } else { SKEW };
-        Self { slack: span(slack), skew: span(skew), away, leavers }
+        let restarts = site.restarts.lock().iter().map(|began| began.as_nanosecond()).collect();
+        Self { slack: span(slack), skew: span(skew), away, restarts, leavers }
     }
 
     /// What is due then, behind so many deadlines that each came late, has to have happened by this.
@@ -62,34 +67,38 @@ impl Windows {
         latest
     }
 
-    fn judge(&self, what: impl FnOnce() -> String, due: i128, at: i128, deadlines: i128) -> Option<String> {
-        let seconds = |nanos: i128| nanos as f64 / 1e9;
-        if at < due {
-            return Some(format!("{} came {} s early", what(), seconds(due - at)));
-        }
+    fn judge(&self, what: impl Fn() -> String, due: i128, at: i128, deadlines: i128) -> Option<String> {
+        let early = (at < due).then(|| format!("{} came {} s early", what(), seconds(due - at)));
+        early.or_else(|| self.not_after(what, due, at, deadlines))
+    }
+
+    /// What was due then on one shard came too early by the time of another one.
+    pub(super) fn not_before(&self, what: impl Fn() -> String, due: i128, at: i128) -> Option<String> {
+        let least = due - self.skew;
+        (at < least).then(|| format!("{} came {} s early", what(), seconds(least - at)))
+    }
+
+    /// What was due then, behind so many deadlines, came too late.
+    pub(super) fn not_after(
+        &self,
+        what: impl Fn() -> String,
+        due: i128,
+        at: i128,
+        deadlines: i128,
+    ) -> Option<String> {
         let latest = self.latest(due, deadlines);
         (at > latest).then(|| {
-            format!(
-                "{} came {} s late, {} s after the latest",
-                what(),
-                seconds(at - due),
-                seconds(at - latest)
-            )
+            let (late, behind) = (seconds(at - due), seconds(at - latest));
+            format!("{} came {late} s late, {behind} s after the latest", what())
         })
     }
 
-    /// Judges what one shard had to do at `due` by the time of another one. No `deadlines`: there is no latest time.
-    pub(super) fn judge_elsewhere(
-        &self,
-        what: impl FnOnce() -> String,
-        due: i128,
-        at: i128,
-        deadlines: Option<i128>,
-    ) -> Option<String> {
-        match deadlines {
-            Some(deadlines) => self.judge(what, due - self.skew, at, deadlines),
-            None => self.judge(what, due - self.skew, at.min(due), 1),
-        }
+    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun meanwhile.
+    fn not_in_grace(&self, what: impl Fn() -> String, from: i128, limit: i128, at: i128) -> Option<String> {
+        let began = self.restarts.iter().filter(|began| (from..at).contains(began)).max()?;
+        let ends = began + limit.min(span(GRACE)) - self.skew;
+        (at < ends)
+            .then(|| format!("{} came {} s before its worker's grace ended", what(), seconds(ends - at)))
     }
 
     /// By how much the times of two shards differ at most.
@@ -104,6 +113,7 @@ impl Windows {
         let at = |event_id: i64| events.get(&event_id).map_or(0, |event| nanos(event.event_time.as_ref()));
         let due_at = |event_id: i64| events.get(&event_id).and_then(|event| limit(event));
         let mut broken = Vec::new();
+        let mut began = false;
         for event in &run.events {
             let fired = nanos(event.event_time.as_ref());
             let said = || format!("{}: {:?} {}", run.workflow_id, event.event_type(), event.event_id);
@@ -114,9 +124,20 @@ impl Windows {
                 }
                 Some(Event::ActivityTaskTimedOutEventAttributes(timed_out)) => {
                     let started = at(timed_out.started_event_id);
-                    due_at(timed_out.scheduled_event_id)
-                        .filter(|_| is_start_to_close(timed_out))
-                        .and_then(|limit| self.judge(said, started + limit, fired, 1))
+                    let limit = due_at(timed_out.scheduled_event_id).unwrap_or(0);
+                    let is_whole = is_start_to_close(timed_out);
+                    // A heartbeat's limit is no shorter than the grace.
+                    let grace = if is_whole { limit } else { span(GRACE) };
+                    self.not_in_grace(said, started, grace, fired).or_else(|| {
+                        Some(())
+                            .filter(|()| is_whole)
+                            .and_then(|()| self.judge(said, started + limit, fired, 1))
+                    })
+                }
+                Some(Event::WorkflowTaskScheduledEventAttributes(_)) if !began => {
+                    began = true;
+                    let waits = first_task_after(run);
+                    Some(()).filter(|()| waits > 0).and_then(|()| self.judge(said, at(1) + waits, fired, 1))
                 }
                 Some(Event::WorkflowExecutionTimedOutEventAttributes(_)) => {
                     due_at(1).and_then(|limit| self.judge(said, at(1) + limit, fired, 1))
@@ -129,7 +150,8 @@ impl Windows {
                     let due = at(from) + span(limit);
                     // A start that is taken back ends at once.
                     let taken_back = self.leavers && limit == TASK_TIMEOUT && fired < due;
-                    self.judge(said, due, fired, 1).filter(|_| !taken_back)
+                    let early = self.not_in_grace(said, at(from), span(limit), fired);
+                    early.or_else(|| self.judge(said, due, fired, 1)).filter(|_| !taken_back)
                 }
                 _ => None,
             });
@@ -149,6 +171,8 @@ impl Windows {
             if let (Some(timeout), Some(next)) = (times_out_after(activity, got), next) {
                 let due = got.started_at + span(timeout) + backoff(*number);
                 let said = || format!("{}: attempt {} of {activity_id}", run.workflow_id, number + 1);
+                let over = next.scheduled_at - backoff(*number);
+                broken.extend(self.not_in_grace(said, got.started_at, span(timeout), over));
                 // Two deadlines follow each other: the attempt's, then the pause's.
                 broken.extend(self.judge(said, due, next.scheduled_at, 2));
             }
@@ -171,9 +195,24 @@ fn times_out_after(activity: &ActivityPlan, got: &HandedOut) -> Option<Duration>
     }
 }
 
+fn seconds(nanos: i128) -> f64 {
+    nanos as f64 / 1e9
+}
+
 fn backoff(attempt: i32) -> i128 {
     let (first, factor, most) = RETRY_MS;
     ((first * factor.powi(attempt - 1)).min(most) * 1e6) as i128
+}
+
+/// How long a run that is tried again waits for its first task.
+fn first_task_after(run: &Settled) -> i128 {
+    match run.events.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Event::WorkflowExecutionStartedEventAttributes(started)) => started
+            .first_workflow_task_backoff
+            .as_ref()
+            .map_or(0, |wait| i128::from(wait.seconds) * 1_000_000_000 + i128::from(wait.nanos)),
+        _ => 0,
+    }
 }
 
 fn is_start_to_close(timed_out: &ActivityTaskTimedOutEventAttributes) -> bool {

@@ -60,6 +60,13 @@ impl LifePlan {
 }
 
 impl Kill {
+    /// Draws kills that come while closed runs are deleted. Their moments count from such a deletion.
+    pub(super) fn draw_among_deletions(random: &mut StdRng) -> Vec<Self> {
+        let kills = *[0, 0, 0, 1, 2].get(random.random_range(0..5)).unwrap_or(&0);
+        let at = |random: &mut StdRng| Moment::Step(random.random_range(1..60));
+        (0..kills).map(|_| Self { at: at(random), ..Self::draw(random) }).collect()
+    }
+
     fn draw(random: &mut StdRng) -> Self {
         Self {
             at: if random.random_bool(0.5) {

@@ -24,6 +24,7 @@ const HAPPENS: &[&str] = &[
     "could not cancel another workflow",
     "could not signal another workflow",
     "heartbeat",
+    "killed among deletions",
     "killed at its moment",
     "memory used up",
     "poll left",
@@ -71,7 +72,9 @@ const MET: &[(&str, &str)] = &[
     ("append", "corrupt, and written"),
     ("append", "killed"),
     ("append", "torn"),
+    ("append", "with a side row"),
     ("checkpoint", "killed"),
+    ("checkpoint", "with chunks"),
     ("sync", "killed"),
 ];
 
