@@ -36,7 +36,7 @@
 //!    (`effects` of `cell-node`);
 //! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
 //!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of the node;
-//! 8. where lists show it: its division and the prefix of its id in `cell-visibility` (`schema.rs`), its names in
+//! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
 //!    `atoll-internal-api`, as in `schedules.rs`;
 //! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`.
 //!

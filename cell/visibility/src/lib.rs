@@ -27,8 +27,13 @@
 //!
 //! A variant of [`SystemField`], its row in `schema/builtin.rs`, its value in `record.rs`; then the column in
 //! each engine.
+//!
+//! # How to list another kind of entity
+//!
+//! Its row in [`DIVISIONS`]; the engine's facts of the entity name the division.
 
 pub mod conformance;
+mod division;
 mod duration;
 mod filter;
 mod memory;
@@ -40,6 +45,7 @@ mod store;
 mod text;
 mod value;
 
+pub use division::{DIVISIONS, Division, workflow_id_prefix};
 pub use filter::{
     compile::{CountQuery, Scope, compile, compile_count},
     error::FilterError,
@@ -54,9 +60,9 @@ pub use payload::{
 };
 pub use record::{ExecutionRef, RecordId, RecordKey, VisibilityRecord};
 pub use schema::{
-    Attribute, CustomLimits, Field, SCHEDULE_WORKFLOW_ID_PREFIX, Schema, SchemaError, SystemField,
+    Attribute, CustomLimits, Field, Schema, SchemaError, SystemField,
     builtin::{PREDEFINED, PredefinedAttribute, SYSTEM},
-    division, is_reserved,
+    is_reserved,
 };
 pub use status::ExecutionStatus;
 pub use store::{

@@ -96,7 +96,7 @@ pub struct RecordKey {
 pub struct VisibilityRecord {
     /// The namespace.
     pub namespace_id: Uuid,
-    /// The workflow id; for a schedule, its id after [`crate::SCHEDULE_WORKFLOW_ID_PREFIX`].
+    /// The workflow id; in a division, the entity's id after the prefix of [`crate::Division`].
     pub workflow_id: String,
     /// What names it.
     pub id: RecordId,

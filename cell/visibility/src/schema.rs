@@ -4,27 +4,9 @@ pub(crate) mod builtin;
 
 use std::collections::BTreeMap;
 
-use atoll_internal_api::schedules;
-
+use crate::division;
 use crate::value::AttributeType;
 use builtin::{PREDEFINED, PredefinedAttribute, SYSTEM};
-
-/// What stands before a schedule's id in the workflow id of its record, so that a schedule and a workflow of one
-/// name do not meet. `ScheduleId` in filters hides it.
-pub const SCHEDULE_WORKFLOW_ID_PREFIX: &str = schedules::WORKFLOW_ID_PREFIX;
-
-/// Namespace divisions of what is stored beside workflows.
-pub mod division {
-    use atoll_internal_api::schedules;
-
-    /// What stands before an entity's id in the workflow id of its record in that division.
-    pub fn workflow_id_prefix(division: &str) -> &'static str {
-        if division == SCHEDULER { super::SCHEDULE_WORKFLOW_ID_PREFIX } else { "" }
-    }
-
-    /// Schedules.
-    pub const SCHEDULER: &str = schedules::DIVISION;
-}
 
 /// Bytes in the name of a custom attribute: it is a key in every record.
 const MAX_NAME_BYTES: usize = 255;
@@ -188,7 +170,7 @@ impl Schema {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(SchemaError::BadName(name.to_owned()));
         }
-        if is_reserved(name) || name == "ScheduleId" {
+        if is_reserved(name) || division::with_id_attribute(name).is_some() {
             return Err(SchemaError::Reserved(name.to_owned()));
         }
         if let Some(&existing) = self.custom.get(name) {
@@ -225,7 +207,7 @@ impl Schema {
     }
 
     /// Resolves a name in a filter: custom, then built in, then built in with or without the
-    /// prefix `Temporal`, then `ScheduleId`.
+    /// prefix `Temporal`, then the ids of divisions.
     pub(crate) fn resolve(&self, name: &str) -> Option<Resolved> {
         let plain = |attribute| Resolved { attribute, prefix: "" };
         if let Some(of) = self.custom.get(name) {
@@ -238,9 +220,9 @@ impl Schema {
         if let Some(attribute) = builtin_named(name).or_else(other_form) {
             return Some(plain(attribute));
         }
-        (name == "ScheduleId").then(|| Resolved {
+        division::with_id_attribute(name).map(|division| Resolved {
             attribute: Attribute::system(SystemField::WorkflowId),
-            prefix: SCHEDULE_WORKFLOW_ID_PREFIX,
+            prefix: division.workflow_id_prefix,
         })
     }
 }
@@ -285,7 +267,7 @@ mod tests {
         assert_eq!(resolved("NamespaceDivision"), resolved("TemporalNamespaceDivision"));
         let paused = Schema::new().resolve("SchedulePaused").expect("built in").attribute;
         assert_eq!(paused, Attribute::search("TemporalSchedulePaused", AttributeType::Bool));
-        assert_eq!(schema.resolve("ScheduleId").expect("known").prefix, SCHEDULE_WORKFLOW_ID_PREFIX);
+        assert_eq!(schema.resolve("ScheduleId").expect("known").prefix, "temporal-sys-scheduler:");
         for unknown in ["", "own", "Temporal", "workflowid"] {
             assert_eq!(resolved(unknown), None, "{unknown}");
         }

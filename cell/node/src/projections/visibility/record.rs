@@ -10,7 +10,7 @@ use cell_shard::Told;
 use cell_store::Position;
 use cell_visibility::{
     AttributeType, Deletion, ExecutionRef, ExecutionStatus, RecordId, RecordKey, Schema, VisibilityRecord,
-    decode_search_attributes, division,
+    decode_search_attributes, workflow_id_prefix,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn record(
     let attributes = SearchAttributes { indexed_fields: facts.search_attributes.clone() };
     let memo = Memo { fields: facts.memo.clone() };
     let close = facts.close_time.map(|time| time.0);
-    let prefix = facts.division.as_deref().map_or("", division::workflow_id_prefix);
+    let prefix = facts.division.as_deref().map_or("", workflow_id_prefix);
     Some(VisibilityRecord {
         namespace_id: key.namespace_id,
         workflow_id: format!("{prefix}{}", key.id),
