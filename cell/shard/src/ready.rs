@@ -37,13 +37,13 @@ impl ShardRuntime {
                 Ok(state) => return Ok(state),
                 Err(missing) => missing,
             };
-            self.bring(shard, missing, origin).await?;
+            self.load_missing(shard, missing, origin).await?;
         }
         Err(ShardError::Overloaded(shard.id))
     }
 
     /// Loads what is missing, unless the shard is lost meanwhile.
-    fn bring<'a>(
+    fn load_missing<'a>(
         &'a self,
         shard: &'a Shard,
         (key, term): Missing,
