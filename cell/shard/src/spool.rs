@@ -19,7 +19,7 @@ mod tests;
 use crate::outbox::{Outbox, Room};
 use bytes::Bytes;
 use cell_store::{Epoch, OutboxDone, OutboxRow, Position, ShardId, StoreError};
-use held::Held;
+use held::{Held, bytes_of};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -74,6 +74,13 @@ pub struct Told<T> {
     pub since_ms: i64,
     /// The item.
     pub item: Arc<T>,
+}
+
+impl<T: Spooled> Told<T> {
+    /// Bytes that it takes in the spool.
+    pub fn bytes(&self) -> usize {
+        bytes_of(&self.key, &*self.item)
+    }
 }
 
 /// What a slice of a checkpoint takes of a spool.

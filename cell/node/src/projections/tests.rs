@@ -7,10 +7,13 @@ use crate::test_support::NAMESPACE;
 use atoll_internal_api::usage::v1::ActionType;
 use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
 use cell_shard::Backlog;
+use cell_store::ShardId;
 use cell_store::fault::Call;
 use cell_visibility::{ExecutionStatus, VisibilityStore};
 use fixture::{BUDGET, Life, Site};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -181,6 +184,50 @@ fn objects_whose_acknowledgement_is_lost_are_written_once() {
         assert_eq!(site.objects.calls(ObjectCall::Put), 0, "whoever was first is believed");
     });
     assert_eq!(site.actions()[&ActionType::StartWorkflow], 1);
+}
+
+/// A gate for one call of the object store.
+fn hold(site: &Site, call: ObjectCall) -> Arc<Semaphore> {
+    let gate = Arc::new(Semaphore::new(0));
+    site.objects.script(call, ObjectFault::HoldBefore(Arc::clone(&gate)));
+    gate
+}
+
+/// Starts runs in a shard, each in a row of the outbox of its own, until it is so.
+async fn start_in(life: &Life, shard: u32, numbers: &mut std::ops::RangeFrom<u64>, so: impl Fn() -> bool) {
+    while !so() {
+        life.start(&id_in(life, shard, numbers.next().expect("they never end"))).await;
+        life.shards.checkpoint_all().await.expect("a checkpoint");
+    }
+}
+
+#[test]
+fn an_object_that_was_tried_ends_where_it_did_also_once_its_rows_left_memory() {
+    let (site, mut numbers) = (Site::new(), 0..);
+    site.live(async |life| {
+        until("the first seals are exported", async || site.usage_objects().len() == 2).await;
+        // While the exporter is busy with one shard the other's share of memory fills.
+        let puts = site.objects.calls(ObjectCall::PutIfAbsent);
+        let gate = hold(&site, ObjectCall::PutIfAbsent);
+        life.start(&id_in(life, 0, 1_000_000)).await;
+        until("one is on its way", async || site.objects.calls(ObjectCall::PutIfAbsent) == puts + 1).await;
+        start_in(life, 1, &mut numbers, || life.usage.spool().bytes() > BUDGET / 2 * 15 / 16).await;
+        // The other's object stands, and nobody hears of it.
+        site.objects.script(ObjectCall::PutIfAbsent, ObjectFault::After);
+        gate.add_permits(1);
+        until("both stand", async || site.usage_objects().len() == 4).await;
+        // Before it is tried again most of its rows leave memory.
+        start_in(life, 1, &mut numbers, || !life.usage.spool().is_all_at_hand(ShardId(1))).await;
+        let starts = numbers.start + 1;
+        until("all is exported", async || {
+            site.actions().get(&ActionType::StartWorkflow) == Some(&starts) && life.usage.spool().bytes() == 0
+        })
+        .await;
+    });
+    let objects = site.usage_objects();
+    let overlap =
+        objects.windows(2).find(|two| two[0].shard == two[1].shard && two[0].to_seq > two[1].from_seq);
+    assert_eq!(overlap.map(|two| [&two[0], &two[1]].map(|it| (it.from_seq, it.to_seq))), None);
 }
 
 #[test]

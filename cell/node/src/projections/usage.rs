@@ -1,7 +1,8 @@
 //! Writes each shard's usage entries to the object store, as contiguous ranges of its log.
 //!
-//! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again. A later life begins with the oldest row that the outbox or the
-//! log still holds; where it cuts other ranges, metering takes each row once.
+//! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again, and where its
+//! rows left memory meanwhile. A later life begins with the oldest row that the outbox or the log still holds; where it cuts
+//! other ranges, metering takes each row once.
 
 mod draft;
 mod manifest;
@@ -13,7 +14,7 @@ use atoll_internal_api::usage::v1::{Attribution, UsageObject};
 use atoll_object_store::ObjectStore;
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, DurableBatch, Projection, Spool, Unconfirmed};
+use cell_shard::{Backlog, DurableBatch, Projection, Spool, Told, Unconfirmed};
 use cell_store::{Position, ShardId, StoreIdentity};
 use draft::{Draft, Finished, OBJECT_BYTES};
 use parking_lot::Mutex;
@@ -53,8 +54,17 @@ pub(crate) struct UsageExporter {
 struct Progress {
     /// Rows before this one are exported.
     exported: u64,
-    /// Where an object ended that was tried and may stand.
-    tried: Option<u64>,
+    /// An object that was tried and may stand.
+    tried: Option<Tried>,
+}
+
+/// What has to be tried again as it was.
+#[derive(Clone, Copy)]
+struct Tried {
+    /// The row before which it ended.
+    ends_at: u64,
+    /// Bytes of the spool that it was made of.
+    bytes: usize,
 }
 
 impl UsageExporter {
@@ -152,11 +162,13 @@ impl UsageExporter {
 
     /// Writes the next object of a shard, if there is one; true where more was at hand than goes into it.
     async fn export_some(&self, shard: ShardId) -> Result<bool, String> {
-        let wanted = OBJECT_BYTES.min(self.spool.share() / 2);
-        self.spool.read_back_of(shard, wanted).await.map_err(|e| e.to_string())?;
         let Progress { exported, tried } = self.progress.lock().get(&shard).copied().unwrap_or_default();
+        // All that went into what was tried, whatever of it has left memory.
+        let least = tried.map_or(0, |tried| tried.bytes);
+        let wanted = OBJECT_BYTES.min(self.spool.share() / 2).max(least);
+        self.spool.read_back_of(shard, wanted).await.map_err(|e| e.to_string())?;
         let mut draft = match tried {
-            Some(ends_at) => Draft::again(exported, ends_at),
+            Some(tried) => Draft::again(exported, tried.ends_at),
             None => Draft::new(exported),
         };
         let told = self.spool.next_of(shard, |piece| draft.take(piece));
@@ -176,7 +188,9 @@ impl UsageExporter {
             }
             Finished::Object(piece) => {
                 let ends_at = piece.to_seq;
-                self.progress.lock().insert(shard, Progress { exported, tried: Some(ends_at) });
+                let bytes = told.iter().map(Told::bytes).sum();
+                let tried = Some(Tried { ends_at, bytes });
+                self.progress.lock().insert(shard, Progress { exported, tried });
                 if let Err(error) = self.put(shard, piece.to_object()).await {
                     self.spool.give_back(&told);
                     return Err(error);

@@ -15,6 +15,11 @@ const DONE_AT_ONCE: usize = 256;
 /// What a remembered key takes beside its bytes.
 const KEY_BYTES: usize = 96;
 
+/// What an item takes.
+pub(super) fn bytes_of<T: Spooled>(key: &Bytes, item: &T) -> usize {
+    key.len() + KEY_BYTES + item.bytes()
+}
+
 /// Up to which key memory has everything that is not confirmed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Reach {
@@ -144,7 +149,7 @@ impl<T: Spooled> Held<T> {
                 Err(back) => item = back,
             }
         }
-        let bytes = key.len() + KEY_BYTES + item.bytes();
+        let bytes = bytes_of(&key, &item);
         let old = self.entries.get(&key);
         if old.is_some_and(|old| old.position > position) {
             return;
@@ -216,7 +221,7 @@ impl<T: Spooled> Held<T> {
                 continue;
             };
             self.drop_entry(&key);
-            let bytes = key.len() + KEY_BYTES + item.bytes();
+            let bytes = bytes_of(&key, &item);
             self.entry_bytes += bytes;
             let item = Arc::new(item);
             let from_seq = position.seq;
