@@ -4,7 +4,7 @@ mod fixture;
 mod singletons;
 
 use crate::test_support::NAMESPACE;
-use atoll_internal_api::usage::v1::ActionType;
+use atoll_internal_api::usage::v1::{ActionType, UsageObject};
 use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
 use cell_shard::Backlog;
 use cell_store::ShardId;
@@ -228,6 +228,38 @@ fn an_object_that_was_tried_ends_where_it_did_also_once_its_rows_left_memory() {
     let overlap =
         objects.windows(2).find(|two| two[0].shard == two[1].shard && two[0].to_seq > two[1].from_seq);
     assert_eq!(overlap.map(|two| [&two[0], &two[1]].map(|it| (it.from_seq, it.to_seq))), None);
+}
+
+#[test]
+fn an_outbox_that_cannot_be_read_for_one_shard_holds_up_no_other() {
+    let site = Site::new();
+    site.objects.set_away(true);
+    site.visibility.set_away(true);
+    site.live(async |life| {
+        for shard in 0..2 {
+            for number in 0..5 {
+                life.start(&id_in(life, shard, number)).await;
+            }
+        }
+        life.shards.checkpoint_all().await.expect("a checkpoint");
+    });
+    site.objects.set_away(false);
+    site.visibility.set_away(false);
+    for unreadable in 0..2 {
+        site.store.fail_outbox_of(Some(ShardId(unreadable)));
+        site.live(async |_| {
+            let exported = |shard| {
+                let of_shard =
+                    move |object: &UsageObject| object.shard == shard && !object.entries.is_empty();
+                site.usage_objects().iter().any(of_shard)
+            };
+            until("the other's is exported", async || exported(1 - unreadable)).await;
+            sleep(10 * MINUTE).await;
+            assert_eq!(exported(unreadable), unreadable == 1, "in the second life it was exported before");
+            assert_eq!(site.visibility.records().len(), [5, 10][unreadable as usize]);
+        });
+    }
+    assert_eq!(site.actions()[&ActionType::StartWorkflow], 10);
 }
 
 #[test]

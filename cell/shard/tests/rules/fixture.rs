@@ -99,7 +99,7 @@ impl Cell {
 
     async fn begin(config: ShardConfig, base: Base, budget: usize) -> Cell {
         let (clock, ledger) = (Arc::new(ManualClock::at(START)), Arc::new(Ledger::default()));
-        let cell = Cell::open(config, base, clock, ledger, 1, budget).await.expect("the cell opens");
+        let cell = Cell::open(config, base, clock, ledger, 1, budget, |_| {}).await.expect("the cell opens");
         cell.out.until(|out| out.seals.len() == SHARDS as usize).await;
         cell
     }
@@ -111,8 +111,10 @@ impl Cell {
         ledger: Arc<Ledger>,
         life: u128,
         budget: usize,
+        plan: impl FnOnce(&FaultStore),
     ) -> Result<Cell, ShardError> {
         let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
+        plan(&store);
         let out = Arc::new(Recorder::default());
         let namespace = Arc::new(OneNamespace::new());
         let deps = ShardDeps {
@@ -136,9 +138,14 @@ impl Cell {
 
     /// As `another`, which may find that it cannot start.
     pub(crate) async fn try_another(&self) -> Result<Cell, ShardError> {
+        self.another_with(|_| {}).await
+    }
+
+    /// As `try_another`, whose store is planned to fail.
+    pub(crate) async fn another_with(&self, plan: impl FnOnce(&FaultStore)) -> Result<Cell, ShardError> {
         let (config, base) = (self.config.clone(), self.base.clone());
         let (clock, ledger) = (Arc::clone(&self.clock), Arc::clone(&self.ledger));
-        Cell::open(config, base, clock, ledger, self.life + 1, self.budget).await
+        Cell::open(config, base, clock, ledger, self.life + 1, self.budget, plan).await
     }
 
     /// Takes shards over, again.
@@ -165,7 +172,7 @@ impl Cell {
         let stores = self.ledger.replica().await;
         let base = Base::Memory(stores);
         let (clock, ledger) = (Arc::clone(&self.clock), Arc::new(Ledger::default()));
-        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1, self.budget)
+        Cell::open(self.config.clone(), base, clock, ledger, self.life + 1, self.budget, |_| {})
             .await
             .expect("the cell opens")
     }

@@ -54,6 +54,38 @@ async fn deadlines_of_workers_wait_for_the_grace_after_a_takeover() {
     assert!(has(&again, EventType::WorkflowTaskTimedOut).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_grace_begins_when_every_shard_is_taken_over() {
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with(ShardConfig { takeover_grace: grace, ..config() }).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, take_first_task()).await.unwrap();
+    cell.run(&id, signal("s")).await.unwrap();
+    // The first shard is taken over at once, and the last one a minute later: until then workers reach neither.
+    let gate = Gate::new();
+    let slow = gate.clone();
+    let opening = cell.another_with(move |store| {
+        for fault in [Fault::None, Fault::None, Fault::None, Fault::HoldBefore(slow)] {
+            store.script(Call::Due, fault);
+        }
+    });
+    let a_minute = async {
+        gate.arrived().await;
+        cell.clock.step(60 * SECOND);
+        gate.release();
+    };
+    let (again, ()) = tokio::join!(opening, a_minute);
+    let again = again.unwrap();
+    again.runtime.wake_all_due().await;
+    again.clock.step(10 * SECOND - SECOND / 1_000);
+    again.runtime.wake_all_due().await;
+    assert!(!has_at(&again, &id, EventType::WorkflowTaskTimedOut).await, "its worker may still answer");
+    again.clock.step(SECOND / 1_000);
+    again.runtime.wake_all_due().await;
+    assert!(has_at(&again, &id, EventType::WorkflowTaskTimedOut).await);
+}
+
 /// An activity that is over when nothing is heard of its worker for so many seconds.
 fn fragile_activity(heartbeat_seconds: i64) -> WorkflowCommand {
     let mut command = activity("a", heartbeat_seconds);

@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use crate::error::StoreError;
+use crate::types::ShardId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -86,6 +87,7 @@ pub(super) struct Plan {
     scripted: BTreeMap<Call, VecDeque<Fault>>,
     rates: FaultRates,
     latencies: BTreeMap<Call, Duration>,
+    unreadable_outbox: Option<ShardId>,
     random: StdRng,
     calls: BTreeMap<Call, u64>,
     injected: u64,
@@ -97,6 +99,7 @@ impl Plan {
             scripted: BTreeMap::new(),
             rates: FaultRates::default(),
             latencies: BTreeMap::new(),
+            unreadable_outbox: None,
             random: StdRng::seed_from_u64(seed),
             calls: BTreeMap::new(),
             injected: 0,
@@ -113,6 +116,15 @@ impl Plan {
 
     pub(super) fn set_latency(&mut self, call: Call, latency: Duration) {
         self.latencies.insert(call, latency);
+    }
+
+    pub(super) fn fail_outbox_of(&mut self, shard: Option<ShardId>) {
+        self.unreadable_outbox = shard;
+    }
+
+    /// Whether no page of this shard's outbox can be read.
+    pub(super) fn fails_outbox_of(&self, shard: ShardId) -> bool {
+        self.unreadable_outbox == Some(shard)
     }
 
     /// How long a call of this kind takes.

@@ -43,6 +43,11 @@ impl FaultStore {
         self.plan.lock().set_rates(rates);
     }
 
+    /// From now on no page of this shard's outbox can be read; of none, they all can.
+    pub fn fail_outbox_of(&self, shard: Option<ShardId>) {
+        self.plan.lock().fail_outbox_of(shard);
+    }
+
     /// From now on every call of this kind takes so long before it does anything, by the runtime's clock.
     pub fn set_latency(&self, call: Call, latency: Duration) {
         self.plan.lock().set_latency(call, latency);
@@ -200,6 +205,9 @@ impl ShardStore for FaultStore {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<OutboxRow>, StoreError> {
+        if self.plan.lock().fails_outbox_of(shard) {
+            return Err(injected());
+        }
         let page = self.inner.shards.outbox(shard, projection, after, limit, max_bytes);
         self.pass(Call::Outbox, page).await
     }
