@@ -161,11 +161,14 @@ impl Zone {
         self.skipped[from..].iter().copied().take_while(move |(day, _)| *day <= last)
     }
 
-    /// Whether a time found stays the next one until it has come, wherever the search began: whether no change of the clocks
-    /// is near that is not plain. Such are those east of Greenwich (and those by half an hour): there the original's search
-    /// takes an hour that comes twice for the second one, unless it comes from the hour before.
+    /// Whether a time `to` that was found from `from` stays the next one until it has come, wherever a search begins: whether
+    /// it is far from any change of the clocks that is not plain. Such are those east of Greenwich (and those by half an
+    /// hour): there the original's search takes an hour that comes twice for the second one, unless it comes from the hour
+    /// before. Of a day without a midnight it knows the weekday only if it begins there.
     pub(crate) fn is_plain(&self, from: i64, to: i64) -> bool {
-        self.regular || self.next_change(from.saturating_sub(2 * DAY)) > to.saturating_add(2 * DAY)
+        let near = 2 * DAY;
+        let least = if self.skipped.is_empty() { to } else { from };
+        self.regular || self.next_change(least.saturating_sub(near)) > to.saturating_add(near)
     }
 }
 

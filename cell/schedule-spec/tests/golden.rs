@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// Of an answer: as many as a shard grants.
-const LOOKS: Looks = Looks::of(5_000);
+const LOOKS: usize = 4_000;
 
 fn lines() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/schedule_specs.jsonl.gz");
@@ -35,7 +35,7 @@ fn listed(spec: &Spec, seed: &Seed, window: &[Value]) -> Vec<i64> {
     let (start, end) = (millis(&window[0]), millis(&window[1]));
     let (mut times, mut before, mut found) = (spec.times(seed, start), start, Vec::new());
     while found.len() < window[2].as_array().expect("times").len() + 1 {
-        match times.next(&mut LOOKS.clone()) {
+        match times.next(&mut Looks::of(LOOKS)) {
             Next::At(moment) if moment.actual_ms <= end => {
                 found.push(moment.actual_ms - before);
                 before = moment.actual_ms;

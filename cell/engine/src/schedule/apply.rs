@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::state::{State, start_of};
+use super::times::LOOKS_LOCKED;
 use super::{FUTURE_KEPT, FUTURE_LISTED, RECENT_LIMIT, REQUEST_IDS_LIMIT};
 use crate::time::Time;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
@@ -9,7 +10,7 @@ use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1::ScheduleActionResult;
 use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
-use schedule_spec::Seed;
+use schedule_spec::{Next, Seed};
 use std::sync::Arc;
 
 impl State {
@@ -111,15 +112,18 @@ impl State {
     }
 
     /// Lists hold more times than they show, so that they need not be told of each that passes. Where the mark moves over
-    /// none, they may hold too few.
+    /// none, or the next one was found with pains, they may hold too few; they are told once there is a next one.
     fn passed(&mut self, passed: &stored::Passed, seed: &Seed) {
         self.progress.passed_ms = passed.passed_ms;
         self.progress.missed_catchup_window += passed.missed;
         self.progress.times_unlisted += passed.times;
-        if passed.times == 0 || self.progress.times_unlisted >= (FUTURE_KEPT - FUTURE_LISTED) as i64 {
-            self.progress.times_unlisted = 0;
+        let taken = self.look_ahead(seed);
+        let enough = self.progress.times_unlisted >= (FUTURE_KEPT - FUTURE_LISTED) as i64;
+        match self.next {
+            Next::Later(_) => self.progress.times_unlisted = FUTURE_KEPT as i64,
+            _ if enough || passed.times == 0 || taken > LOOKS_LOCKED / 2 => self.progress.times_unlisted = 0,
+            _ => {}
         }
-        self.look_ahead(seed);
     }
 
     fn updated(&mut self, updated: &stored::Updated, seed: &Seed) {

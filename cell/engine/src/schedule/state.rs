@@ -97,9 +97,11 @@ impl State {
         state
     }
 
-    /// Finds the first time that is not dealt with.
-    pub(super) fn look_ahead(&mut self, seed: &Seed) {
-        self.next = self.plan.spec.next(seed, self.progress.passed_ms, &mut Looks::of(LOOKS_LOCKED));
+    /// Finds the first time that is not dealt with. How many looks that took.
+    pub(super) fn look_ahead(&mut self, seed: &Seed) -> usize {
+        let mut looks = Looks::of(LOOKS_LOCKED);
+        self.next = self.plan.spec.next(seed, self.progress.passed_ms, &mut looks);
+        LOOKS_LOCKED - looks.left()
     }
 
     /// A moment (Unix milliseconds) before which all times have come before `now_ms`, their jitter included: no jitter reaches

@@ -9,11 +9,13 @@ use schedule_spec::{Looks, Next, Seed, Times};
 use std::sync::Arc;
 
 /// Looks at a spec that a question may take which is answered while others wait for the shard: some hundred microseconds.
-pub(super) const LOOKS_LOCKED: usize = 5_000;
+pub(super) const LOOKS_LOCKED: usize = 4_000;
+/// The same, of all the times that lists hold.
+const LOOKS_LISTED: usize = 8_000;
 /// Looks of a question that people ask, which is answered in slices: a thousand times of five hundred calendars.
 const LOOKS_ASKED: usize = 500_000;
 /// Looks of a slice.
-const LOOKS_SLICE: usize = 5_000;
+const LOOKS_SLICE: usize = 4_000;
 
 /// What is needed to go through a schedule's times. Cheap to take; going through them is work, and is done where it holds
 /// nobody up.
@@ -58,7 +60,7 @@ impl ScheduleTimes {
 
     /// The same, while others wait: fewer where they are not found at once.
     pub(super) fn coming_at_once(&self, most: usize) -> Vec<Timestamp> {
-        ScheduleWalk { looks: Looks::of(LOOKS_LOCKED), ..self.coming(most, None) }.all()
+        ScheduleWalk { looks: Looks::of(LOOKS_LISTED), ..self.coming(most, None) }.all()
     }
 
     /// The times after `start` and not after `end`: so many at most.

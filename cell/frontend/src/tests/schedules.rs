@@ -190,13 +190,13 @@ async fn sizes_are_accepted_at_their_limits_and_refused_beyond() {
     }
     let values = |count: usize| Some(Payloads { payloads: vec![Payload::default(); count] });
     let input = |count| create(acting(NewWorkflowExecutionInfo { input: values(count), ..start() }));
-    assert_eq!(create_with(input(10_000)).await, Ok(()));
-    assert_eq!(create_with(input(10_001)).await, refused("Scheduled workflow has more than 10000 values."));
+    assert_eq!(create_with(input(2_000)).await, Ok(()));
+    assert_eq!(create_with(input(2_001)).await, refused("Scheduled workflow has more than 2000 values."));
     let fields = |count: usize| (0..count).map(|n| (n.to_string(), Payload::default())).collect();
     let memo = |count: usize| wf::CreateScheduleRequest {
         memo: Some(Memo { fields: fields(count) }),
         ..create(acting(start()))
     };
-    assert_eq!(create_with(memo(10_000)).await, Ok(()));
-    assert_eq!(create_with(memo(10_001)).await, refused("Memo has more than 10000 values."));
+    assert_eq!(create_with(memo(2_000)).await, Ok(()));
+    assert_eq!(create_with(memo(2_001)).await, refused("Memo has more than 2000 values."));
 }

@@ -6,7 +6,7 @@ use atoll_api::temporal::api::common::v1::{Memo, Payload};
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 
 /// Values and what each says of itself, of a memo or an action.
-const MAX_PARTS: usize = 10_000;
+const MAX_PARTS: usize = 2_000;
 
 /// Refuses a memo of too many values.
 pub(crate) fn check_memo(memo: Option<&Memo>) -> Result<(), Status> {
