@@ -5,17 +5,19 @@
 //! not synced.
 //!
 //! A simulation is a [plan](plan::Plan) drawn from the seed (workflows, workers, kills, weather) and several lives of one
-//! cell. A life is a runtime with paused time and one thread; a kill drops it in the middle of a step. The
-//! [ledger](ledger::Ledger) outlives them: what was acknowledged must stand, what was shown must stay. After the last life
-//! every history is read and held against plan, ledger and clock, visibility is listed, every run is deleted by retention,
-//! and usage is counted.
+//! cell. A life is a runtime with paused time and one thread; a kill drops it in the middle of a step. In the middle of a life
+//! a second cell may take the shards while the first goes on. The [ledger](ledger::Ledger) outlives them: what was
+//! acknowledged must stand, what was shown must stay. In the last life that works every history is read and held against
+//! plan, ledger and clock, and visibility is listed. Then retention deletes every run, with lives that end among that;
+//! nothing is left in memory or storage, and usage is counted.
 //!
 //! To run again what failed: `cargo run -p cell-simulation -- --seed N --trace`. Many seeds:
 //! `cargo run --release -p cell-simulation -- --from 0 --count 10000 --jobs 2`.
 //!
 //! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in
-//! `checks::promises`. Something that workers do: a chance in [`plan::WorkerPlan`] or a [`plan::Attempt`]. A deadline: its
-//! window in `checks::timing`.
+//! `checks::promises`. Something that workers do: a chance in [`plan::WorkerPlan`] or a [`plan::Attempt`]; what they are
+//! told of it, in `ledger::answers`. A deadline: its window in `checks::timing`. Something that goes wrong: its chance in
+//! `weather`, `store` or [`plan::LifePlan`], and its floor in the test of seeds.
 //!
 //! Invariants: a seed takes the same steps in whatever process. Nothing here reads a clock or a random source but the
 //! world's, and neither does anything that it runs: `cell/clippy.toml` and `tests/workspace` hold the rules, a test here
