@@ -104,8 +104,8 @@ pub(crate) struct Site {
     pub(crate) away: Mutex<Vec<(Timestamp, Timestamp)>>,
     /// Since when the cell is away now.
     pub(crate) down_since: Mutex<Option<Timestamp>>,
-    /// When cells began to take the shards of one that was killed.
-    pub(crate) restarts: Mutex<Vec<Timestamp>>,
+    /// When cells were gone, and when others began to take their shards.
+    pub(crate) restarts: Mutex<Vec<(Timestamp, Timestamp)>>,
     /// Runs that have ended and were read.
     pub(crate) settled: Mutex<Vec<Settled>>,
     /// When they have to be gone.
@@ -195,12 +195,11 @@ impl Site {
         self.damage.begin(life.damaged());
         runtime.block_on(async {
             self.world.begin_runtime();
-            if number > 0 {
-                self.down_since.lock().get_or_insert(self.clock.truth());
-            }
+            let gone = self.clock.truth();
             self.clock.start(down);
             if number > 0 {
-                self.restarts.lock().push(self.clock.truth());
+                self.down_since.lock().get_or_insert(gone);
+                self.restarts.lock().push((gone, self.clock.truth()));
             }
             let storms = async {
                 self.storms(life.storm()).await;

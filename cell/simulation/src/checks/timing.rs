@@ -32,8 +32,8 @@ pub(super) struct Windows {
     skew: i128,
     /// When the cell was away: from when, and until when.
     away: Vec<(i128, i128)>,
-    /// When cells began to take the shards of one that was gone.
-    restarts: Vec<i128>,
+    /// When cells were gone, and when others began to take their shards.
+    restarts: Vec<(i128, i128)>,
     /// Whether a poller may leave behind a started task, which ends it at once.
     leavers: bool,
 }
@@ -52,7 +52,12 @@ impl Windows {
             || !plan.loses_nothing()
             || plan.workers.iter().any(|worker| worker.leaves > 0.0);
         let skew = if plan.clock_jumps { JUMPS } else { SKEW };
-        let restarts = site.restarts.lock().iter().map(|began| began.as_nanosecond()).collect();
+        let restarts = site
+            .restarts
+            .lock()
+            .iter()
+            .map(|(gone, began)| (gone.as_nanosecond(), began.as_nanosecond()))
+            .collect();
         Self { slack: span(slack), skew: span(skew), away, restarts, leavers }
     }
 
@@ -95,7 +100,8 @@ impl Windows {
 
     /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun meanwhile.
     fn not_in_grace(&self, what: impl Fn() -> String, from: i128, limit: i128, at: i128) -> Option<String> {
-        let began = self.restarts.iter().filter(|began| (from..at).contains(began)).max()?;
+        let began =
+            self.restarts.iter().map(|(_, began)| began).filter(|began| (from..at).contains(began)).max()?;
         let ends = began + limit.min(span(GRACE)) - self.skew;
         (at < ends)
             .then(|| format!("{} came {} s before its worker's grace ended", what(), seconds(ends - at)))
@@ -171,8 +177,13 @@ impl Windows {
             if let (Some(timeout), Some(next)) = (times_out_after(activity, got), next) {
                 let due = got.started_at + span(timeout) + backoff(*number);
                 let said = || format!("{}: attempt {} of {activity_id}", run.workflow_id, number + 1);
-                let over = next.scheduled_at - backoff(*number);
-                broken.extend(self.not_in_grace(said, got.started_at, span(timeout), over));
+                // One that was over before the cell was gone waited for its next attempt alone.
+                let over = got.started_at + span(timeout);
+                let is_over = |gone: i128| (got.started_at..gone + self.skew).contains(&over);
+                if !self.restarts.iter().any(|(gone, _)| is_over(*gone)) {
+                    let ended = next.scheduled_at - backoff(*number);
+                    broken.extend(self.not_in_grace(said, got.started_at, span(timeout), ended));
+                }
                 // Two deadlines follow each other: the attempt's, then the pause's.
                 broken.extend(self.judge(said, due, next.scheduled_at, 2));
             }
