@@ -1,6 +1,7 @@
 //! Applying a record: the one way that a shard's memory changes, live and in recovery.
 
 use crate::config::ShardConfig;
+use crate::found::Deletions;
 use crate::guard::{EngineCall, guarded};
 use crate::history_tail::Place;
 use crate::names::{deleted_keys, key_of};
@@ -114,12 +115,18 @@ impl ShardState {
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
     /// the others are in the record, wherever they stand in the store. An error is a hard stop, like a row that cannot be
     /// used: a transition is not what was written.
-    pub(crate) fn replay(&mut self, position: Position, record: &Record) -> Result<(), DecodeError> {
+    pub(crate) fn replay(
+        &mut self,
+        position: Position,
+        record: &Record,
+        deletions: &Deletions,
+    ) -> Result<(), DecodeError> {
         self.time.replayed(Time(record.at_ns));
         self.log.applied += 1;
         self.note_fact(record);
         for proto in &record.transitions {
-            if proto.entity.as_ref().and_then(key_of).is_some_and(|key| self.includes(&key, position)) {
+            let key = proto.entity.as_ref().and_then(key_of);
+            if key.is_some_and(|key| self.passes_over(&key, position, deletions)) {
                 continue;
             }
             let transition = Transition::from_proto(proto)?;
@@ -202,10 +209,10 @@ impl ShardState {
     }
 
     /// Whether replay passes over what the log says at this position of an entity: its snapshot includes it, or the
-    /// entity is deleted further on and never comes back.
-    pub(crate) fn includes(&self, key: &EntityKey, position: Position) -> bool {
-        let deleted = key.is_used_once() && self.table.deleted.contains_key(key);
-        deleted || position <= self.table.get(key).map_or(START, |resident| resident.core.position)
+    /// entity is deleted further on.
+    pub(crate) fn passes_over(&self, key: &EntityKey, position: Position, deletions: &Deletions) -> bool {
+        let is_deleted = deletions.get(key).is_some_and(|deletion| position < *deletion);
+        is_deleted || position <= self.table.get(key).map_or(START, |resident| resident.core.position)
     }
 }
 

@@ -6,9 +6,9 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};
 use cell_engine::{Registry, Time, Transition};
-use cell_store::{Acquired, Inspector, StoreError};
+use cell_store::{Acquired, Inspector, Position, StoreError};
 use prost::Message;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// A shard as it was found, decoded.
 pub(crate) struct Found {
@@ -57,18 +57,21 @@ impl Inspector for LogInspector {
     }
 }
 
-/// Entities that the tail deletes for good: nothing that the tail says of them before that matters. One that may come
-/// into being again (a current-run record) is none of them: replay removes it where the tail does.
-pub(crate) fn deleted_in(tail: &[(u64, LogBatch)]) -> BTreeSet<EntityKey> {
-    tail.iter()
-        .flat_map(|(_, batch)| &batch.records)
-        .filter_map(|record| match &record.shard_fact {
-            Some(ShardFact::EntitiesDeleted(deleted)) => Some(deleted),
-            _ => None,
-        })
-        .flat_map(deleted_keys)
-        .filter(EntityKey::is_used_once)
-        .collect()
+/// Where a tail deletes entities, each for the last time: what it says of one before that is passed over. The row that it
+/// was about may have gone.
+pub(crate) type Deletions = BTreeMap<EntityKey, Position>;
+
+/// The deletions of a tail.
+pub(crate) fn deletions_in(tail: &[(u64, LogBatch)]) -> Deletions {
+    let mut deletions = Deletions::new();
+    for (seq, batch) in tail {
+        for (index, record) in (0..).zip(&batch.records) {
+            if let Some(ShardFact::EntitiesDeleted(deleted)) = &record.shard_fact {
+                deletions.extend(deleted_keys(deleted).map(|key| (key, Position { seq: *seq, index })));
+            }
+        }
+    }
+    deletions
 }
 
 fn decode_tail(acquired: &Acquired, kinds: &Registry) -> Result<Vec<(u64, LogBatch)>, StoreError> {

@@ -2,7 +2,7 @@
 
 use crate::batch::OpenBatch;
 use crate::error::ShardError;
-use crate::found::{Found, deleted_in};
+use crate::found::{Deletions, Found, deletions_in};
 use crate::guard::{EngineCall, guarded, panic_text};
 use crate::log_row::RowBuilder;
 use crate::names::key_of;
@@ -176,12 +176,15 @@ impl ShardRuntime {
         state.table.complete = acquired.last_seq == 0;
         state.time = ShardTime::logged(Time(checkpoint.time_ns));
         state.log.sealed_hour_ms = checkpoint.sealed_hour_ms;
-        let deleted = deleted_in(&tail);
-        self.load_for_replay(&mut state, &tail, &deleted).await?;
+        let deletions = deletions_in(&tail);
+        // Entities that never come back. What may is removed where the tail does.
+        let for_good: BTreeSet<EntityKey> =
+            deletions.keys().filter(|key| key.is_used_once()).cloned().collect();
+        self.load_for_replay(&mut state, &tail, &for_good).await?;
         let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
-        state.table.deleted = deleted.into_iter().map(gone).collect();
-        let segments = self.read_side_rows(&mut state, &mut tail).await?;
-        replay(&mut state, &acquired, &tail)?;
+        state.table.deleted = for_good.into_iter().map(gone).collect();
+        let segments = self.read_side_rows(&mut state, &mut tail, &deletions).await?;
+        replay(&mut state, &acquired, &tail, &deletions)?;
         let now = state.advance(self.wall.look());
         if acquired.last_seq > 0 {
             state.grace = self.config.grace_from(now);
@@ -275,11 +278,16 @@ impl ShardRuntime {
     }
 }
 
-fn replay(state: &mut ShardState, acquired: &Acquired, tail: &[(u64, LogBatch)]) -> Result<(), StoreError> {
+fn replay(
+    state: &mut ShardState,
+    acquired: &Acquired,
+    tail: &[(u64, LogBatch)],
+    deletions: &Deletions,
+) -> Result<(), StoreError> {
     for (seq, batch) in tail {
         for (index, record) in batch.records.iter().enumerate() {
             let position = Position { seq: *seq, index: index as u32 };
-            state.replay(position, record).map_err(|e| {
+            state.replay(position, record, deletions).map_err(|e| {
                 StoreError::Corrupt(format!("shard {} record {position:?}: {e}", acquired.shard))
             })?;
         }

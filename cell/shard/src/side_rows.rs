@@ -4,6 +4,7 @@
 //! id, length and checksum. In memory nothing differs: the bytes are at hand until a checkpoint has passed them.
 //! Recovery reads the segments back before it replays. A run of which one is missing or damaged is kept aside.
 
+use crate::found::Deletions;
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
 use crate::state::ShardState;
@@ -94,9 +95,10 @@ impl ShardRuntime {
         &self,
         state: &mut ShardState,
         tail: &mut [(u64, LogBatch)],
+        deletions: &Deletions,
     ) -> Result<Vec<HistorySegment>, StoreError> {
         let (mut read, mut damaged) = (Vec::new(), Vec::new());
-        let mut referring = referring(state, tail);
+        let mut referring = referring(state, tail, deletions);
         for part in referring.chunks_mut(SEGMENTS_READ) {
             let names: Vec<_> = part.iter().map(|(side_row, _)| side_row.name()).collect();
             let segments = self.takeover_reads().each(&names, |names| self.store.segments(names)).await?;
@@ -119,14 +121,20 @@ impl ShardRuntime {
 }
 
 /// Side rows that replay needs, with where their events go.
-fn referring<'a>(state: &ShardState, tail: &'a mut [(u64, LogBatch)]) -> Vec<(SideRow, &'a mut Bytes)> {
+fn referring<'a>(
+    state: &ShardState,
+    tail: &'a mut [(u64, LogBatch)],
+    deletions: &Deletions,
+) -> Vec<(SideRow, &'a mut Bytes)> {
     let mut all = Vec::new();
     for (seq, batch) in tail {
         for (index, record) in (0..).zip(&mut batch.records) {
             let position = Position { seq: *seq, index };
             for logged in &mut record.transitions {
                 let side_row = SideRow::of(state.id, position, logged);
-                if let Some(side_row) = side_row.filter(|side_row| !state.includes(&side_row.key, position)) {
+                if let Some(side_row) =
+                    side_row.filter(|side_row| !state.passes_over(&side_row.key, position, deletions))
+                {
                     all.push((side_row, &mut logged.events));
                 }
             }
