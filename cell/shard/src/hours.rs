@@ -2,7 +2,7 @@
 //!
 //! Every shard, idle or not, logs *hour H sealed* once no usage entry with a time in H can follow.
 //! Deletions that are due before the end of H are logged first, because a retained byte is billed
-//! until the moment its deletion was due.
+//! until the moment its deletion was due. What damage keeps from being deleted keeps no hour open.
 
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
@@ -10,6 +10,7 @@ use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use atoll_internal_api::log::v1::HourSealed;
 use atoll_internal_api::log::v1::record::ShardFact;
+use cell_store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ impl ShardRuntime {
     pub(crate) async fn hours_loop(self: Arc<Self>, shard: Arc<Shard>) {
         loop {
             if let Err(error) = self.turn_hours(&shard).await {
-                tracing::warn!(shard = shard.id.0, %error, "hours not sealed yet; trying again");
+                tracing::warn!(shard = shard.id.0, %error, "hours not sealed or deletions not done yet; trying again");
             }
             let now = self.wall.look().wall.millis();
             let to_boundary = u64::try_from(HOUR_MS - now.rem_euclid(HOUR_MS)).unwrap_or(0);
@@ -64,7 +65,13 @@ impl ShardRuntime {
             (now, this_hour, next)
         };
         if next < this_hour {
-            self.expire(shard, this_hour).await?;
+            match self.expire(shard, this_hour).await {
+                // What cannot be read now is billed for as long as it stands: that is none of these hours.
+                Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                    tracing::error!(shard = shard.id.0, why, "hours are sealed with deletions left to do");
+                }
+                done => done?,
+            }
             let mut state = shard.state.lock();
             let mut hour = state.log.sealed_hour_ms.map_or(next, |sealed| sealed + HOUR_MS);
             while state.phase == Phase::Serving && hour < this_hour {

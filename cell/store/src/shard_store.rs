@@ -92,7 +92,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// left out: it is `Corrupt` to whoever loads it.
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
-    /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`.
+    /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`. One whose row
+    /// is damaged may be left out, as by `due`.
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
     /// Waiting tasks of a queue over all shards, behind `after` in the order of their keys, at most `limit`.

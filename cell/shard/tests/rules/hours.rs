@@ -2,9 +2,9 @@
 //! usage follows in a sealed hour.
 
 use crate::fixture::*;
-use cell_shard::HOUR_MS;
-use cell_store::ShardId;
+use cell_shard::{HOUR_MS, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{ShardId, StoreError};
 
 const HOUR: i64 = HOUR_MS * 1_000_000;
 
@@ -65,4 +65,22 @@ async fn a_seal_that_is_not_durable_is_made_again() {
     again.runtime.turn_hours_all().await.unwrap();
     again.out.until(|out| out.seals.iter().any(|(_, hour)| *hour == before[0] + HOUR_MS)).await;
     assert_eq!(again.ledger.seals(ShardId(0)), [before[0], before[0] + HOUR_MS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_of_deletions_that_are_due_keeps_no_hour_open() {
+    let first = Cell::new().await;
+    first.run(&id_on(0, 0), start()).await.unwrap();
+    first.runtime.checkpoint_all().await.unwrap();
+    let cell = first.another().await;
+    let before = cell.ledger.seals(ShardId(0)).len();
+    for _ in 0..9 {
+        cell.store.script(Call::Expired, Fault::Before(StoreError::Corrupt("a page".into())));
+    }
+    cell.clock.step(3 * HOUR);
+    let turned = cell.runtime.turn_hours_all().await;
+    assert!(matches!(turned, Err(ShardError::Store(StoreError::Corrupt(_)))), "it is told: {turned:?}");
+    // Behind them in the log.
+    cell.run(&id_on(0, 1), start()).await.unwrap();
+    assert_eq!(cell.ledger.seals(ShardId(0)).len(), before + 3);
 }

@@ -3,7 +3,9 @@
 use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
-use super::statements::{DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, HISTORY, LOAD, SEGMENTS, TAIL};
+use super::statements::{
+    DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, EXPIRED_ROW, EXPIRED_ROWS, HISTORY, LOAD, SEGMENTS, TAIL,
+};
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
     StoreError, check,
@@ -162,41 +164,26 @@ pub(super) async fn segments(
     Ok(answer)
 }
 
+/// An index of moments, and how it is read.
+struct Moments {
+    /// So many of what has come, in order.
+    first: &'static str,
+    /// All rows that have come, by the index alone.
+    rows: &'static str,
+    /// One row, if it still has.
+    row: &'static str,
+}
+
+const WAKES: Moments = Moments { first: DUE, rows: DUE_ROWS, row: DUE_ROW };
+const EXPIRIES: Moments = Moments { first: EXPIRED, rows: EXPIRED_ROWS, row: EXPIRED_ROW };
+
 pub(super) async fn due(
     database: &Database,
     shard: ShardId,
     until_ms: i64,
     limit: usize,
 ) -> Result<Vec<DueRow>, StoreError> {
-    match due_rows(database, DUE, shard, until_ms, limit).await {
-        Err(StoreError::Corrupt(_)) => readable_due(database, shard, until_ms, limit).await,
-        answer => answer,
-    }
-}
-
-/// What is due, row by row by the index alone: where a row is damaged the others are due all the same.
-async fn readable_due(
-    database: &Database,
-    shard: ShardId,
-    until_ms: i64,
-    limit: usize,
-) -> Result<Vec<DueRow>, StoreError> {
-    let found = sqlx::query(DUE_ROWS).bind(shard.0).bind(until_ms).fetch_all(&database.readers).await;
-    let mut due = Vec::new();
-    for place in found.map_err(store_error)? {
-        if due.len() >= limit {
-            break;
-        }
-        let row_id = keys::number(&place, 0)?;
-        let row = sqlx::query(DUE_ROW).bind(row_id).fetch_optional(&database.readers).await;
-        match row.map_err(store_error).and_then(|row| row.as_ref().map(due_row).transpose()) {
-            Ok(row) => due.extend(row),
-            Err(StoreError::Corrupt(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    due.sort_by(|a, b| (a.at_ms, &a.key).cmp(&(b.at_ms, &b.key)));
-    Ok(due)
+    WAKES.come(database, shard, until_ms, limit).await
 }
 
 pub(super) async fn expired(
@@ -205,19 +192,51 @@ pub(super) async fn expired(
     until_ms: i64,
     limit: usize,
 ) -> Result<Vec<DueRow>, StoreError> {
-    due_rows(database, EXPIRED, shard, until_ms, limit).await
+    EXPIRIES.come(database, shard, until_ms, limit).await
 }
 
-async fn due_rows(
-    database: &Database,
-    text: &'static str,
-    shard: ShardId,
-    until_ms: i64,
-    limit: usize,
-) -> Result<Vec<DueRow>, StoreError> {
-    let statement = sqlx::query(text).bind(shard.0).bind(until_ms).bind(sql_limit(limit));
-    let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
-    rows.iter().map(due_row).collect()
+impl Moments {
+    /// What has come, as far as it can be read.
+    async fn come(
+        &self,
+        database: &Database,
+        shard: ShardId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<DueRow>, StoreError> {
+        let statement = sqlx::query(self.first).bind(shard.0).bind(until_ms).bind(sql_limit(limit));
+        let found = statement.fetch_all(&database.readers).await.map_err(store_error);
+        match found.and_then(|rows| rows.iter().map(due_row).collect()) {
+            Err(StoreError::Corrupt(_)) => self.readable(database, shard, until_ms, limit).await,
+            answer => answer,
+        }
+    }
+
+    /// The same, row by row by the index alone: where a row is damaged the others have come all the same.
+    async fn readable(
+        &self,
+        database: &Database,
+        shard: ShardId,
+        until_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<DueRow>, StoreError> {
+        let found = sqlx::query(self.rows).bind(shard.0).bind(until_ms).fetch_all(&database.readers).await;
+        let mut come = Vec::new();
+        for place in found.map_err(store_error)? {
+            if come.len() >= limit {
+                break;
+            }
+            let statement = sqlx::query(self.row).bind(keys::number(&place, 0)?).bind(shard.0).bind(until_ms);
+            let row = statement.fetch_optional(&database.readers).await;
+            match row.map_err(store_error).and_then(|row| row.as_ref().map(due_row).transpose()) {
+                Ok(row) => come.extend(row),
+                Err(StoreError::Corrupt(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        come.sort_by(|a, b| (a.at_ms, &a.key).cmp(&(b.at_ms, &b.key)));
+        Ok(come)
+    }
 }
 
 fn due_row(row: &SqliteRow) -> Result<DueRow, StoreError> {

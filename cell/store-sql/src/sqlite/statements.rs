@@ -16,6 +16,8 @@ atoll_sqlite::statements! {
     DUE_ROWS = "due_rows.sql";
     DUE_ROW = "due_row.sql";
     EXPIRED = "expired.sql";
+    EXPIRED_ROWS = "expired_rows.sql";
+    EXPIRED_ROW = "expired_row.sql";
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";
     OUTBOX = "outbox.sql";
