@@ -17,6 +17,8 @@ use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
 use billed::Billed;
 use cell_engine::{Known, Origin, Rejection, Residents, Time};
 use cell_store::{EntityRow, ShardId, StoreError};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// An entity that is kept aside.
@@ -101,8 +103,10 @@ impl ShardRuntime {
         // In a task of its own: a caller that leaves in the middle leaves no shard behind that nobody takes over.
         let (runtime, id) = (Arc::clone(self), shard.id);
         let taken = self.tasks.spawn(async move {
-            let taking = runtime.stop.run_until_cancelled(runtime.acquire(&[id])).await;
-            for (id, outcome) in taking.ok_or(ShardError::NotOwner(id))? {
+            let ids = [id];
+            let taking = AssertUnwindSafe(runtime.acquire(&ids)).catch_unwind();
+            let taken = runtime.stop.run_until_cancelled(taking).await.ok_or(ShardError::NotOwner(id))?;
+            for (id, outcome) in taken.unwrap_or_else(|_| vec![(id, Err(ShardError::Panicked))]) {
                 if let Err(error) = outcome {
                     runtime.refuse(id, &error);
                     return Err(error);

@@ -144,16 +144,15 @@ impl Draft {
             }
             return true;
         }
-        match self.state.next {
-            Next::At(Moment { actual_ms: at, .. }) | Next::Later(at) if at <= now => {}
-            _ => return true,
+        if !self.is_due() {
+            return true;
         }
         let plan = Arc::clone(&self.state.plan);
         let seed = self.seed.clone();
         let mut times = plan.spec.times(&seed, marked);
         let mut looks = Looks::of(LOOKS_LOCKED);
         let (mut passed, mut missed, mut found) = (marked, 0, 0);
-        let caught_up = loop {
+        loop {
             match times.next(&mut looks) {
                 Next::At(moment) if moment.actual_ms <= now => {
                     passed = moment.actual_ms;
@@ -161,14 +160,21 @@ impl Draft {
                     found += 1;
                 }
                 Next::Later(ms) if ms <= now => passed = ms,
-                Next::At(_) | Next::Later(_) | Next::Never => break true,
+                Next::At(_) | Next::Later(_) | Next::Never => break,
             }
             if found >= TIMES_PER_STEP || looks.used_up() {
-                break false;
+                break;
             }
-        };
+        }
         self.pass(passed, missed, found as i64);
-        caught_up
+        // What is left is due at once. Where nothing is, nobody wakes the schedule before the next time.
+        !self.is_due()
+    }
+
+    /// Whether the spec has, or may have, a time that has come and is not dealt with.
+    fn is_due(&self) -> bool {
+        let now = self.now.millis();
+        matches!(self.state.next, Next::At(Moment { actual_ms: at, .. }) | Next::Later(at) if at <= now)
     }
 
     fn pass(&mut self, passed_ms: i64, missed: i64, times: i64) {

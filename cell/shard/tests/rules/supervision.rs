@@ -173,3 +173,28 @@ async fn a_store_that_is_away_while_a_shard_is_taken_back_is_waited_for() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_serves(&cell).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_a_shard_is_taken_back_leaves_it_to_the_next_attempt() {
+    let cell = Cell::new().await;
+    cell.out.before_deliver(|| panic!("a mistake in a sink"));
+    cell.store.script(Call::Acquire, Fault::Panic);
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    a_while().await;
+    assert_serves(&cell).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_an_operator_tries_a_shard_again_leaves_it_to_the_next_attempt() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, PanicInApply).await.unwrap_err();
+    let aside = cell.runtime.quarantined(None, 1).0.remove(0);
+    cell.store.script(Call::Acquire, Fault::Panic);
+    let retried = cell.runtime.retry_quarantined(&aside.key).await;
+    assert!(matches!(retried, Err(ShardError::Panicked)), "{retried:?}");
+    a_while().await;
+    assert_serves(&cell).await;
+    assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2);
+}
