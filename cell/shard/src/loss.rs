@@ -184,7 +184,7 @@ impl ShardRuntime {
         let why = format!("not taken over: {error}");
         let loss = match error {
             // Nothing is wrong with the shard: the next attempt follows, however long that takes.
-            ShardError::Store(StoreError::Unavailable(_)) => {
+            ShardError::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 tracing::warn!(shard = id.0, %error, "shard not taken over yet");
                 let mut trouble = shard.trouble.lock();
                 (trouble.why, trouble.wanted) = (why, true);

@@ -55,19 +55,13 @@ impl ShardRuntime {
                 }
             }
             let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
-            match self.write_claims(&claims).await {
-                Ok(claimed) => {
-                    for ((found, claim), outcome) in found.into_iter().zip(claims).zip(claimed) {
-                        let id = found.acquired.shard;
-                        if outcome == AppendOutcome::Accepted {
-                            outcomes.push((id, self.begin_term(found, claim).await));
-                        } else {
-                            left.push(id);
-                        }
-                    }
-                }
-                Err(error) => {
-                    outcomes.extend(claims.iter().map(|claim| (claim.shard, Err(error.clone().into()))));
+            let claimed = self.write_claims(&claims).await;
+            for ((found, claim), outcome) in found.into_iter().zip(claims).zip(claimed) {
+                let id = found.acquired.shard;
+                match outcome {
+                    Ok(AppendOutcome::Accepted) => outcomes.push((id, self.begin_term(found, claim).await)),
+                    Ok(AppendOutcome::Superseded | AppendOutcome::WentBack) => left.push(id),
+                    Err(error) => outcomes.push((id, Err(error.into()))),
                 }
             }
         }
@@ -113,11 +107,28 @@ impl ShardRuntime {
         }
     }
 
-    async fn write_claims(&self, claims: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+    /// Writes claims together; where the store calls one corrupt, each by itself.
+    async fn write_claims(&self, claims: &[Append]) -> Vec<Result<AppendOutcome, StoreError>> {
+        match self.append_claims(claims).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(StoreError::Corrupt(_)) if claims.len() > 1 => {
+                let mut each = Vec::with_capacity(claims.len());
+                for claim in claims {
+                    let outcome = self.append_claims(std::slice::from_ref(claim)).await;
+                    each.push(outcome.map(|outcomes| outcomes[0]));
+                }
+                each
+            }
+            Err(error) => vec![Err(error); claims.len()],
+        }
+    }
+
+    /// Appends claims, for as long as it takes where the store is away or has no space.
+    async fn append_claims(&self, claims: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         loop {
             match self.store.append(claims).await {
-                Err(StoreError::Unavailable(error)) => {
-                    tracing::warn!(error, "ownership record not written yet");
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
+                    tracing::warn!(%error, "ownership record not written yet");
                     tokio::time::sleep(self.config.append_retry).await;
                 }
                 answer => return answer,

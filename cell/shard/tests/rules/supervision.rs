@@ -198,3 +198,33 @@ async fn a_panic_while_an_operator_tries_a_shard_again_leaves_it_to_the_next_att
     assert_serves(&cell).await;
     assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_for_long_while_a_shard_is_taken_back_is_waited_for() {
+    for call in [Call::Acquire, Call::Append] {
+        let cell = Cell::new().await;
+        cell.out.before_deliver(|| panic!("a mistake in a sink"));
+        cell.run(&id_on(0, 0), start()).await.unwrap();
+        for _ in 0..20 {
+            cell.store.script(call, Fault::Before(StoreError::Full("disk".into())));
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_serves(&cell).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_whose_log_takes_no_claim_is_given_up_alone() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(1, 0), start()).await.unwrap();
+    let ids: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
+    // The claims of all shards, then that of the first alone.
+    for _ in 0..2 {
+        cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+    }
+    for (shard, outcome) in cell.runtime.acquire(&ids).await {
+        let damaged = matches!(outcome, Err(ShardError::Store(StoreError::Corrupt(_))));
+        assert_eq!(damaged, shard == ShardId(0), "{shard}: {outcome:?}");
+    }
+    assert_eq!(cell.history(&id_on(1, 0), 1, i64::MAX).await.len(), 2);
+}
