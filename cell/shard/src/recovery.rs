@@ -311,15 +311,16 @@ fn replay(
 }
 
 /// Every entity that the tail touches is projected again as it is now: its snapshot may include changes
-/// that no projection confirmed.
+/// that no projection confirmed. So is one whose load applied steps that stood beside its snapshot.
 fn project_tail(state: &mut ShardState, tail: &[(u64, LogBatch)]) {
-    let touched: BTreeSet<EntityKey> = tail
+    let mut touched: BTreeSet<EntityKey> = tail
         .iter()
         .flat_map(|(_, batch)| &batch.records)
         .flat_map(|record| &record.transitions)
         .filter_map(|t| t.entity.as_ref().and_then(key_of))
         .collect();
-    state.log.open.facts.visibility.clear();
+    let applied = std::mem::take(&mut state.log.open.facts.visibility);
+    touched.extend(applied.into_iter().map(|(key, ..)| key));
     for key in touched {
         let Some(resident) = state.table.get(&key) else { continue };
         match guarded(EngineCall::Visibility, &key, || resident.entity.visibility()) {

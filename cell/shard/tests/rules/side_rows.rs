@@ -185,6 +185,36 @@ async fn a_run_whose_side_row_is_restored_is_served_again_with_every_event() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_served_again_is_told_to_lists_as_it_is_then() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.run(&id, signal_with("large", MIB)).await.unwrap();
+    cell.run(&id, terminate()).await.unwrap();
+    let run = run_key(&cell, &id).await;
+    let good = segment(&cell, &run, 3).await.expect("a side row");
+    let damaged = HistorySegment { events: good.events.slice(1..), ..good.clone() };
+    let broken = Checkpoint { history: vec![damaged], ..cell.slice().await };
+    cell.engine().checkpoint(&broken).await.unwrap();
+
+    let again = cell.another().await;
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(again.runtime.tail_bytes(), 0, "its steps stand in its row alone");
+    let closed = || {
+        again.out.look(|out| {
+            let told = out.batches.iter().flat_map(|(_, batch)| &batch.visibility);
+            told.filter(|(key, ..)| *key == run).map(|(.., facts)| facts.close_time.is_some()).last()
+        })
+    };
+    assert_eq!(closed(), None, "nobody knows how it is");
+    let mended = Checkpoint { history: vec![good], ..again.slice().await };
+    again.engine().checkpoint(&mended).await.unwrap();
+    assert!(again.runtime.retry_quarantined(&run).await.unwrap());
+    assert_eq!(closed(), Some(true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_side_row_that_the_store_refuses_to_read_is_its_runs_trouble_alone() {
     let cell = Cell::new().await;
     let ids = [id_on(0, 0), id_on(0, 1), id_on(0, 2)];
