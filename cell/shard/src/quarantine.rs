@@ -5,6 +5,7 @@ mod billed;
 use crate::error::ShardError;
 use crate::hours::HOUR_MS;
 use crate::names::name_of;
+use crate::pins::Pins;
 use crate::retention::record_naming;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
@@ -131,7 +132,10 @@ impl ShardRuntime {
             check_aside(&state, key)?;
             state.epoch
         };
+        // Whether the record names it is looked at last: it stays in memory until then.
+        let mut pins = Pins::of(shard);
         if let Some(record) = self.kinds.get(key.kind).and_then(|kind| kind.record_of(key)) {
+            pins.pin(&mut shard.state.lock(), record.clone());
             self.bring(shard, &record, Origin::Cell).await?;
         }
         {
@@ -149,6 +153,7 @@ impl ShardRuntime {
             check_aside(&state, key)?;
             tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
             let ordinal = self.delete_aside(&mut state, key, &billed);
+            pins.release(&mut state);
             self.wrote(shard, &state);
             state.log.wait_for(ordinal)
         };

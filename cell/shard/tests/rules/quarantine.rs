@@ -217,6 +217,31 @@ async fn a_row_that_cannot_be_read_fails_nobody_who_asks_at_the_same_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_leaves_memory_while_its_run_is_deleted_goes_with_it() {
+    let (cell, ids) = stored_runs().await;
+    // The record, and then the run, whose row cannot be read.
+    for fault in [Fault::None, corrupt()] {
+        cell.store.script(Call::Load, fault);
+    }
+    cell.run(&ids[1], signal("s")).await.unwrap_err();
+    let key = aside(&cell).remove(0);
+    let gate = Gate::new();
+    for fault in [Fault::None, Fault::HoldBefore(gate.clone())] {
+        cell.store.script(Call::Load, fault);
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let drops = cell.runtime.drop_quarantined(&key);
+    let others = async {
+        gate.arrived().await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        gate.release();
+    };
+    let (dropped, ()) = tokio::join!(drops, others);
+    dropped.unwrap();
+    cell.run(&ids[1], start()).await.expect("the id is free");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_well_is_neither_tried_again_nor_deleted() {
     let (cell, _, good) = cell_with_one_aside().await;
     let key = cell.runtime.read(&current(&good), |view| view.run.unwrap().key().clone()).await.unwrap();
