@@ -392,6 +392,13 @@ impl EntityTable {
             kept.needs_log_from = core.first_dirty.or(kept.needs_log_from);
             kept.reborn = core.reborn;
         }
+        // One that the log deletes and then makes anew: the rows that stand go with the first write of the new one's.
+        if kept.needs_log_from.is_some()
+            && let Some(gone) = self.deleted.remove(key)
+        {
+            kept.reborn = true;
+            kept.needs_log_from = kept.needs_log_from.into_iter().chain(gone.first_dirty).min();
+        }
         self.take_out(key);
         if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
             self.quarantines.increment(1);

@@ -341,3 +341,32 @@ async fn what_a_later_version_mends_is_served_with_every_step() {
     let notes = served.runtime.read(&alarm(&id), |view| view.entity.unwrap().notes.clone()).await.unwrap();
     assert_eq!(notes, ["first", "second", "third", "fourth"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_and_made_anew_before_the_engine_failed_on_it_is_not_lost() {
+    for stored in [false, true] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.runtime.execute(&alarm(&id), Set(Time(START + SECOND), "first")).await.unwrap();
+        cell.clock.step(2 * SECOND);
+        cell.runtime.wake_all_due().await;
+        if stored {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        // The log deletes it and makes it anew.
+        cell.clock.step(RETENTION + 3_600 * SECOND);
+        cell.runtime.turn_hours_all().await.unwrap();
+        for note in ["second", "third"] {
+            cell.runtime.execute(&alarm(&id), Set(Time(i64::MAX), note)).await.unwrap();
+        }
+        be_mistaken_about(Some("second"));
+        let mistaken = cell.another().await;
+        assert_eq!(aside(&mistaken), [alarm(&id).key()]);
+        mistaken.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(tail(&mistaken).await, 0);
+        be_mistaken_about(None);
+        let mended = mistaken.another().await;
+        let notes = mended.runtime.read(&alarm(&id), |view| view.entity.map(|it| it.notes.clone())).await;
+        assert_eq!(notes.unwrap().expect("it was acknowledged"), ["second", "third"], "stored: {stored}");
+    }
+}
