@@ -5,7 +5,8 @@
 //! while its slice was on its way stays dirty from there on; replay skips what a snapshot already includes.
 //!
 //! Of a large run only the chunks that changed since its last confirmed write are written, and of the tasks that wait
-//! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one.
+//! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one. Where
+//! the store calls a slice corrupt its entities are written one by one, and the one whose rows are damaged is kept aside.
 
 use crate::config::ShardConfig;
 use crate::error::ShardError;
@@ -13,10 +14,12 @@ use crate::guard::{EngineCall, guarded};
 use crate::history_tail::HistoryTail;
 use crate::loss::Loss;
 use crate::outbox::REMOVAL_INTERVAL;
+use crate::reads::Reads;
 use crate::resident::Resident;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
+use crate::stored;
 use crate::table::Deleted;
 use crate::waiting;
 use crate::waiting_rows::{RowChanges, RowReceipt};
@@ -25,6 +28,7 @@ use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
     AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, Epoch, HistorySegment, Position, ShardId,
+    StoreError,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -153,8 +157,64 @@ impl ShardRuntime {
         Ok(true)
     }
 
-    /// Writes a slice of entities once what it shows is durable; they are clean then.
+    /// Writes a slice of entities once what it shows is durable; they are clean then. Damage under one of them is its own
+    /// trouble.
     async fn write_entities(
+        &self,
+        shard: &Shard,
+        slice: &Slice,
+        durable: Option<oneshot::Receiver<()>>,
+    ) -> Result<(), ShardError> {
+        match self.write_together(shard, slice, durable).await {
+            Err(ShardError::Store(StoreError::Corrupt(_))) => self.write_each(shard, slice).await,
+            done => done,
+        }
+    }
+
+    /// Writes the entities of a slice one by one, as they are by now. Those that cannot be written while others can, or that
+    /// cannot be read either, are kept aside: what the log holds of them stays there.
+    async fn write_each(&self, shard: &Shard, slice: &Slice) -> Result<(), ShardError> {
+        let (mut written, mut damaged) = (0, Vec::new());
+        for Written { key, .. } in &slice.written {
+            let (one, durable) = {
+                let mut state = shard.state.lock();
+                if !state.serves(slice.checkpoint.epoch) {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                let one = slice_of(&mut state, std::slice::from_ref(key), &self.config);
+                let durable = state.log.wait_for(one.ordinal);
+                (one, durable)
+            };
+            match self.write_together(shard, &one, durable).await {
+                Ok(()) => written += 1,
+                Err(ShardError::Store(StoreError::Corrupt(why))) => damaged.push((key, why)),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut whole = Ok(());
+        for (key, why) in damaged {
+            if written == 0 && self.is_readable(shard, key).await? {
+                // Nothing says that this is its trouble.
+                whole = Err(StoreError::Corrupt(why).into());
+                continue;
+            }
+            tracing::error!(shard = shard.id.0, ?key, why, "an entity cannot be written: it is kept aside");
+            let mut state = shard.state.lock();
+            if !state.serves(slice.checkpoint.epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
+            state.quarantine(key, None, &format!("its rows cannot be written: {why}"));
+        }
+        whole
+    }
+
+    async fn is_readable(&self, shard: &Shard, key: &EntityKey) -> Result<bool, ShardError> {
+        let wanted = [(shard.id, key.clone())];
+        let stored = stored::load(&*self.store, &wanted, Reads::ONCE).await?;
+        Ok(stored.iter().all(Result::is_ok))
+    }
+
+    async fn write_together(
         &self,
         shard: &Shard,
         slice: &Slice,

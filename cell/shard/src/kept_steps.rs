@@ -41,7 +41,7 @@ struct Needed {
 
 impl ShardRuntime {
     /// Writes what the log alone holds of entities that are kept aside to their rows. When this returns, none that was
-    /// kept aside before needs the log any more, but for those whose rows cannot be read: nothing is written over these.
+    /// kept aside before needs the log any more, but for those whose rows cannot be read or written.
     pub(crate) async fn keep_steps(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
         let (mut left, durable) = {
             let mut state = shard.state.lock();
@@ -68,7 +68,19 @@ impl ShardRuntime {
             for (key, needed) in part {
                 let from_seq = needed.from_seq;
                 let Some(slice) = self.row_with_steps(shard, epoch, &key, needed).await? else { continue };
-                self.write_slice(shard, &slice).await?;
+                match self.write_slice(shard, &slice).await {
+                    // As where it cannot be read.
+                    Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                        tracing::error!(
+                            shard = shard.id.0,
+                            ?key,
+                            why,
+                            "steps cannot be kept: the log holds them"
+                        );
+                        continue;
+                    }
+                    done => done?,
+                }
                 let mut state = shard.state.lock();
                 if !state.serves(epoch) {
                     return Err(ShardError::NotOwner(shard.id));

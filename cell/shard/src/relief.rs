@@ -105,7 +105,8 @@ impl ShardRuntime {
         Gone::default()
     }
 
-    /// Writes some of what changed, on the shard where it is coldest. Answers whether anything was written.
+    /// Writes some of what changed, on the shard where it is coldest. Where nothing can be written there, on the others in
+    /// their turn. Answers whether anything was written.
     async fn store_coldest(&self) -> Result<bool, ShardError> {
         let mut since: Vec<(u64, &Arc<Shard>)> = self
             .shards
@@ -116,11 +117,14 @@ impl ShardRuntime {
             })
             .collect();
         since.sort_unstable_by_key(|(since, _)| *since);
+        let mut nothing = Ok(false);
         for (_, shard) in since {
-            if self.store_coldest_of(shard).await? {
-                return Ok(true);
+            match self.store_coldest_of(shard).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => nothing = Err(error),
             }
         }
-        Ok(false)
+        nothing
     }
 }

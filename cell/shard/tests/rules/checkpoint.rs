@@ -199,3 +199,48 @@ async fn a_history_with_a_hole_is_refused() {
         }
     }
 }
+
+fn corrupt() -> Fault {
+    Fault::Before(StoreError::Corrupt("a page".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_of_one_entity_is_its_trouble_alone() {
+    let cell = Cell::new().await;
+    let ids: Vec<String> = (0..3).map(|n| id_on(0, n)).collect();
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+    }
+    // All of them together, then the second by itself.
+    for fault in [corrupt(), Fault::None, corrupt()] {
+        cell.store.script(Call::Checkpoint, fault);
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let (aside, count) = cell.runtime.quarantined(None, 9);
+    assert_eq!(count, 1, "{aside:?}");
+    assert!(aside[0].why.contains("cannot be written"), "{}", aside[0].why);
+    for id in ids.iter().filter(|id| id.as_str() != &*aside[0].key.id) {
+        cell.run(id, signal("after")).await.unwrap();
+    }
+    let again = cell.another().await;
+    assert_eq!(again.runtime.quarantined(None, 9).1, 0, "it was whole, but for that page");
+    for id in &ids {
+        again.run(id, signal("again")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_of_a_slice_costs_nobody_anything() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    // The run and its record, together and each.
+    for _ in 0..3 {
+        cell.store.script(Call::Checkpoint, corrupt());
+    }
+    let failed = cell.runtime.checkpoint_all().await;
+    assert!(matches!(failed, Err(ShardError::Store(StoreError::Corrupt(_)))), "{failed:?}");
+    cell.run(&id, signal("s")).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.another().await.signals(&id).await, ["s"]);
+}

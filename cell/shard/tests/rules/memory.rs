@@ -231,3 +231,18 @@ async fn a_shard_that_is_lost_gives_everything_back() {
     assert_eq!(held, [0; 4], "{memory:?}");
     drop(other);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_cannot_be_written_leaves_the_others_their_relief() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    for shard in 0..2 {
+        cell.run(&id_on(shard, 0), start_with(256 << 10)).await.unwrap();
+    }
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET * 7 / 8);
+    let (before, residents) = (cell.store.calls(Call::Checkpoint), cell.runtime.resident_ids());
+    cell.store.script(Call::Checkpoint, Fault::Before(StoreError::Unavailable("away".into())));
+    cell.runtime.relieve_memory().await.expect("it is over by the time that its turn comes again");
+    assert_eq!(cell.store.calls(Call::Checkpoint) - before, 3, "one fails, and both are written");
+    assert!(cell.runtime.resident_ids() < residents);
+    drop(held);
+}
