@@ -131,6 +131,39 @@ fn an_update_with_a_long_jitter_looks_at_no_more_times_than_can_be_late() {
     assert!(life.schedule().wake().expect("it is due") > life.now, "it has caught up in the same step");
 }
 
+/// Every so many hours of a day: those between are excluded one by one, and each takes 500 looks.
+fn hours_apart(apart: i32) -> api::Schedule {
+    let all = |start, end| vec![api::Range { start, end, step: 1 }];
+    let hour = |hour| api::StructuredCalendarSpec {
+        second: all(0, 59),
+        minute: all(0, 59),
+        hour: all(hour, hour),
+        day_of_month: all(1, 31),
+        month: all(1, 12),
+        day_of_week: all(0, 6),
+        ..Default::default()
+    };
+    let mut schedule = every_minute(Overlap::AllowAll);
+    let spec = schedule.spec.as_mut().expect("one");
+    spec.interval[0].interval = seconds(3_600);
+    let excluded = (0..24).filter(|hour| hour % apart != 0).cycle();
+    spec.exclude_structured_calendar = excluded.take(499).map(hour).collect();
+    schedule
+}
+
+#[test]
+fn a_time_is_started_in_its_step_also_where_finding_it_takes_all_looks_of_that() {
+    let midnight = Time(1_700_006_400 * SECOND);
+    // With some of these exactly all of them are taken.
+    for apart in 2..=11 {
+        let mut life = Life::with(hours_apart(apart));
+        life.until(midnight.plus(2 * i64::from(apart) * 3_600 * SECOND));
+        let ids: Vec<String> = life.starts().into_iter().map(|wanted| wanted.workflow_id).collect();
+        let expected = [0, apart, 2 * apart].map(|hour| format!("w-2023-11-15T{hour:02}:00:00Z"));
+        assert_eq!(ids, expected);
+    }
+}
+
 /// Every time that is started, with its jitter, against the spec itself.
 #[test]
 fn a_late_time_is_acted_on_once_and_as_late_as_the_spec_says() {
