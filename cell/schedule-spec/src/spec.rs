@@ -45,6 +45,14 @@ impl Spec {
     /// It is too large, or has no zone.
     pub fn of_canonical(canonical: &ScheduleSpec) -> Result<Self, SpecError> {
         limits::check(canonical)?;
+        Self::of_stored(canonical)
+    }
+
+    /// The same, of a spec that was taken some time: what is too large by now was not then, and goes on.
+    ///
+    /// # Errors
+    /// It has no zone that is known.
+    pub fn of_stored(canonical: &ScheduleSpec) -> Result<Self, SpecError> {
         let zone = Zone::load(&canonical.timezone_name, &canonical.timezone_data)?;
         let end_of_years = civil::days(YEARS.1 + 1, 1, 1) * civil::DAY - 1;
         Ok(Self {

@@ -13,10 +13,13 @@ use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use schedule_spec::{Next, Seed};
 use std::sync::Arc;
 
+/// Of what this code cannot read any more the schedule is kept aside.
+const TAKEN: &str = "a spec that was compiled before it was taken";
+
 impl State {
     /// What a creation makes: whatever the id was used for before is over.
     pub(super) fn created(created: &stored::Created, seed: &Seed) -> Self {
-        let (plan, status) = Plan::of(created.schedule.clone().unwrap_or_default());
+        let (plan, status) = Plan::of(created.schedule.clone().unwrap_or_default()).expect(TAKEN);
         let mut state = Self::new(created.life.clone().unwrap_or_default(), plan, status, seed);
         state.memo = Arc::new(created.memo.clone().unwrap_or_default());
         state.search_attributes = Arc::new(created.search_attributes.clone().unwrap_or_default());
@@ -127,7 +130,7 @@ impl State {
     }
 
     fn updated(&mut self, updated: &stored::Updated, seed: &Seed) {
-        let (plan, status) = Plan::of(updated.schedule.clone().unwrap_or_default());
+        let (plan, status) = Plan::of(updated.schedule.clone().unwrap_or_default()).expect(TAKEN);
         (self.plan, self.status) = (Arc::new(plan), Arc::new(status));
         if let Some(attributes) = &updated.search_attributes {
             self.search_attributes = Arc::new(attributes.clone());

@@ -46,15 +46,15 @@ fn named(policy: i32) -> Option<Overlap> {
 }
 
 impl Plan {
-    /// The plan of a settled schedule, and how much that may do.
-    pub(crate) fn of(mut schedule: Schedule) -> (Self, ScheduleState) {
+    /// The plan of a settled schedule, and how much that may do. An error where its spec, which was compiled before it was
+    /// taken, does not compile any more: as one that names nothing it would close by itself.
+    pub(crate) fn of(mut schedule: Schedule) -> Result<(Self, ScheduleState), SpecError> {
         let state = schedule.state.take().unwrap_or_default();
-        // It was compiled before it was taken. What only a newer version can read names nothing here.
-        let spec = schedule.spec.as_ref().and_then(|spec| Spec::of_canonical(spec).ok()).unwrap_or_default();
+        let spec = schedule.spec.as_ref().map(Spec::of_stored).transpose()?.unwrap_or_default();
         let canonical = schedule.spec.as_ref().map_or(0, schedule_spec::held_bytes);
         let action = schedule.action.as_ref().map_or(0, held::action);
         let held_bytes = canonical + spec.held_bytes() + action;
-        (Self { schedule, spec, held_bytes }, state)
+        Ok((Self { schedule, spec, held_bytes }, state))
     }
 
     /// Bytes of memory that it takes beside itself.

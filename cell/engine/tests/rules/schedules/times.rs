@@ -3,7 +3,9 @@
 use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
-use cell_engine::{Entity, Time, UpdateSchedule};
+use atoll_internal_api::schedule::v1::ScheduleSnapshot;
+use cell_engine::{Entity, RestoreError, Schedule, Stored, Time, UpdateSchedule};
+use prost::Message;
 use schedule_spec::{Looks, Next, Seed, Spec};
 use uuid::Uuid;
 
@@ -221,4 +223,20 @@ fn coming_times_are_those_that_will_be_acted_on() {
     assert_eq!(matching, [minute(1), minute(2), minute(3)].map(Time::to_proto));
     assert_eq!(times.matching(&minute(3).to_proto(), &minute(0).to_proto(), 10).all(), []);
     assert_eq!(times.matching(&minute(0).to_proto(), &minute(5_000).to_proto(), 1_000).all().len(), 1_000);
+}
+
+/// A schedule whose stored spec was changed.
+fn restored(change: impl FnOnce(&mut api::ScheduleSpec)) -> Result<Schedule, RestoreError> {
+    let mut schedule = Life::started(Overlap::Skip).schedule().clone();
+    let mut stored = ScheduleSnapshot::decode(schedule.checkpoint().base).expect("a snapshot");
+    change(stored.schedule.as_mut().and_then(|it| it.spec.as_mut()).expect("one"));
+    Schedule::restore(schedule.key().clone(), stored.encode_to_vec().into(), &[])
+}
+
+#[test]
+fn a_stored_spec_that_is_too_large_by_now_goes_on_and_one_that_cannot_be_read_is_refused() {
+    let large = restored(|spec| spec.interval = vec![spec.interval[0]; 1_000]).expect("it was taken once");
+    assert_eq!(large.wake(), Some(minute(1)));
+    let unknown = restored(|spec| spec.timezone_name = "Atlantis/Port".into());
+    assert!(matches!(unknown, Err(RestoreError::Spec(_))), "it would close by itself: {unknown:?}");
 }
