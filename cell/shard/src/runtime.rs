@@ -12,6 +12,7 @@ use crate::keeper::Keeper;
 use crate::load_sizes::LoadSizes;
 use crate::metrics::AppendMetrics;
 use crate::reads::Reads;
+use crate::refusals;
 use crate::shard::Shard;
 use crate::sink::{EffectSink, Projection};
 use crate::state::{Phase, ShardState};
@@ -230,10 +231,9 @@ impl ShardRuntime {
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let origin = ask.origin();
         let ready = self.ready(shard, origin, |memory| ask.needs(memory)).await;
-        let mut state = ready.inspect_err(|error| self.note_refusal(shard, error))?;
+        let mut state = ready.inspect_err(|error| self.note_refusal(shard, origin, error))?;
         let now = state.advance(self.wall.look());
-        self.admit(shard, &mut state, now)?;
-        self.admit_growth(origin)?;
+        self.admit(shard, &mut state, origin, now)?;
         let mut ids = IdSource::new(self.draw() ^ of_term(state.epoch));
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
@@ -350,8 +350,15 @@ impl ShardRuntime {
         &self.shards[self.shard_of(namespace_id, id).0 as usize]
     }
 
-    /// Refuses before anything is applied when the store does not keep up. Once that is over workers get a grace.
-    fn admit(&self, shard: &Shard, state: &mut ShardState, now: Time) -> Result<(), ShardError> {
+    /// Refuses before anything is applied when the store does not keep up, or memory has no room for whoever calls. Once
+    /// that is over workers get a grace, and with each wake-up that goes on while they are refused.
+    fn admit(
+        &self,
+        shard: &Shard,
+        state: &mut ShardState,
+        origin: Origin,
+        now: Time,
+    ) -> Result<(), ShardError> {
         let since = state.log.open.waited_for_since();
         let age = since.map_or(0, |since| now.0.saturating_sub(since.0));
         let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
@@ -360,15 +367,32 @@ impl ShardRuntime {
             state.refusals.refused(now);
             return Err(ShardError::Overloaded(state.id));
         }
-        if state.refusals.over() {
+        if let Err(error) = self.admit_growth(origin) {
+            if origin == Origin::Worker {
+                state.refusals.refused(now);
+            }
+            return Err(error);
+        }
+        let owed = if origin == Origin::Cell && self.admit_growth(Origin::Worker).is_err() {
+            // Judging deadlines anew is work: not more often than it makes a difference.
+            state.refusals.go_on(now) && refusals::is_long(state.grace.since, now)
+        } else {
+            state.refusals.over()
+        };
+        if owed {
             state.grace = self.config.grace_from(now);
         }
         Ok(())
     }
 
-    /// Notes a call that the shard cannot take in, for the store is away.
-    fn note_refusal(&self, shard: &Shard, error: &ShardError) {
-        if matches!(error, ShardError::Store(StoreError::Unavailable(_))) {
+    /// Notes a call that the shard cannot take in, for the store is away, or memory has no room for workers.
+    fn note_refusal(&self, shard: &Shard, origin: Origin, error: &ShardError) {
+        let refused = match error {
+            ShardError::Store(StoreError::Unavailable(_)) => true,
+            ShardError::NoMemory => origin == Origin::Worker,
+            _ => false,
+        };
+        if refused {
             let mut state = shard.state.lock();
             let now = state.advance(self.wall.look());
             state.refusals.refused(now);

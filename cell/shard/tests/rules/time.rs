@@ -6,6 +6,7 @@ use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::RetryPolicy;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_engine::commands::RecordActivityStarted;
+use cell_memory::Owner;
 use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, FaultRates, Gate};
 use cell_store::{ShardId, StoreError};
@@ -174,6 +175,34 @@ async fn so_they_do_where_what_workers_speak_of_could_not_be_read_for_long() {
     cell.clock.step(10 * SECOND - SECOND / 1_000);
     cell.runtime.wake_all_due().await;
     assert!(!has(&cell, EventType::ActivityTaskTimedOut).await);
+    cell.clock.step(SECOND);
+    cell.runtime.wake_all_due().await;
+    assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_they_do_while_and_after_workers_are_refused_for_memory_for_long() {
+    const BUDGET: usize = 16 << 20;
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with_budget(ShardConfig { takeover_grace: grace, ..config() }, BUDGET).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![fragile_activity(30), timer("t", 20)]).await;
+    cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    for _ in 0..60 {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let refused = cell.run("w", terminate()).await;
+        assert!(matches!(refused, Err(ShardError::NoMemory)), "{refused:?}");
+        cell.runtime.wake_all_due().await;
+    }
+    drop(held);
+    assert!(has(&cell, EventType::TimerFired).await, "no worker could have met it: no grace");
+    assert!(!has(&cell, EventType::ActivityTaskTimedOut).await, "while they are refused");
+    cell.run("w", signal("taken in")).await.unwrap();
+    cell.clock.step(10 * SECOND - SECOND / 1_000);
+    cell.runtime.wake_all_due().await;
+    assert!(!has(&cell, EventType::ActivityTaskTimedOut).await, "until they had their time");
     cell.clock.step(SECOND);
     cell.runtime.wake_all_due().await;
     assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
