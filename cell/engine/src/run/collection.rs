@@ -57,6 +57,11 @@ pub(crate) trait Item: Clone + Message {
     /// An event that changes or ends it waits in the buffer: it does not happen twice meanwhile.
     fn wait(&mut self, event: &Attributes);
 
+    /// Whether the event that ends it waits in the buffer: the workflow may take its place already.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// The run closes; `first_event_id` is the first event of that step. Whether something is left to be done for it.
     fn close(&mut self, first_event_id: i64) -> bool {
         let _ = first_event_id;

@@ -41,8 +41,9 @@ impl<T> Default for Pending<T> {
 }
 
 impl<T> Pending<T> {
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
+    /// How many have not ended, also where the workflow has not seen the end of the others.
+    pub(crate) fn open(&self) -> usize {
+        self.items.len() - self.size.ended
     }
 
     pub(crate) fn contains_key(&self, id: &i64) -> bool {

@@ -20,13 +20,15 @@ const FIELD_OVERHEAD: usize = 96;
 /// What the first event's texts take beside their bytes.
 const TEXTS_OVERHEAD: usize = 256;
 
-/// Sizes of something, in bytes.
+/// Sizes of something: bytes, and what of it counts no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Size {
     /// What it takes of memory.
     pub(super) held: usize,
     /// What the original counts of it.
     pub(super) counted: usize,
+    /// How many of what is pending have ended, which the workflow has not seen yet.
+    pub(super) ended: usize,
 }
 
 impl Size {
@@ -37,17 +39,20 @@ impl Size {
         Self {
             held: size_of::<T>() + ITEM_OVERHEAD + whole,
             counted: whole.saturating_sub(begun) + begun.min(BEGUN_COUNTED),
+            ended: item.has_ended().into(),
         }
     }
 
     pub(super) fn add(&mut self, other: Self) {
         self.held += other.held;
         self.counted += other.counted;
+        self.ended += other.ended;
     }
 
     pub(super) fn sub(&mut self, other: Self) {
         self.held = self.held.saturating_sub(other.held);
         self.counted = self.counted.saturating_sub(other.counted);
+        self.ended = self.ended.saturating_sub(other.ended);
     }
 }
 
@@ -123,6 +128,7 @@ impl Run {
                 + texts
                 + TEXTS_OVERHEAD,
             counted: started.min(BEGUN_COUNTED) + metadata + memo + attributes + texts,
+            ended: 0,
         };
     }
 

@@ -50,6 +50,63 @@ fn an_activity_id_is_used_once_at_a_time_also_within_one_answer() {
 }
 
 #[test]
+fn so_many_activities_may_be_pending() {
+    let limited = || {
+        let mut life = Life::started();
+        life.limits.pending_activities = 2;
+        life
+    };
+    let too_many = || {
+        Err(Rejection::InvalidArgument(
+            "PendingActivitiesLimitExceeded: the number of pending activities, 2, has reached the per-workflow limit of 2"
+                .into(),
+        ))
+    };
+    let one_more = |mut life: Life, commands: Vec<Command>| {
+        if life.task().is_none() {
+            life.signal();
+        }
+        let task = life.take_task();
+        life.complete(task, commands)
+    };
+    let refused = one_more(limited(), ["a", "b", "c"].map(activity).to_vec());
+    assert_eq!(refused, too_many(), "within one answer");
+    let mut life = limited();
+    life.run_task(vec![activity("a")]);
+    life.signal();
+    life.run_task(vec![activity("b")]);
+    assert_eq!(one_more(life.clone(), vec![activity("c")]), too_many(), "across answers");
+    let first = 5;
+    assert_eq!(
+        one_more(life.clone(), vec![cancel(first), activity("c")]),
+        Ok(()),
+        "one of before was canceled"
+    );
+    let refused = one_more(life.clone(), vec![cancel(first), activity("c"), activity("d")]);
+    assert_eq!(refused, too_many(), "one makes room for one");
+    let token = take(&mut life);
+    let refused = one_more(life.clone(), vec![cancel(first), activity("c")]);
+    assert_eq!(refused, too_many(), "one that a worker has is pending until it ends");
+    let done = RespondActivityCompleted { activity: token, result: None, identity: "worker".into() };
+    let mut ended = life.clone();
+    ended.ask(done.clone()).expect("it is started");
+    assert_eq!(one_more(ended, vec![activity("c")]), Ok(()), "one has ended");
+    life.signal();
+    let task = life.take_task();
+    life.ask(done).expect("it is started");
+    assert_eq!(
+        life.complete(task, vec![activity("c")]),
+        Ok(()),
+        "one has ended, which the workflow has not seen"
+    );
+    let mut life = limited();
+    let task = life.take_task();
+    let scheduled = 5;
+    let commands = vec![activity("a"), activity("b"), cancel(scheduled), activity("c")];
+    assert_eq!(life.complete(task, commands), Ok(()), "one of the same answer was canceled");
+}
+
+#[test]
 fn an_unstarted_activity_is_canceled_by_the_worker_that_asks() {
     let mut life = Life::started();
     life.run_task(vec![activity("a")]);

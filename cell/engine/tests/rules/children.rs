@@ -6,15 +6,22 @@ use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
+use atoll_api::temporal::api::history::v1::HistoryEvent;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, ParentCloseAction, Run};
+use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, ParentCloseAction, Rejection, Run};
+use prost::Message;
 use uuid::Uuid;
 
 const CHILD: i64 = 5;
 
 fn child(policy: ParentClosePolicy) -> Command {
+    named("child", policy)
+}
+
+fn named(id: &str, policy: ParentClosePolicy) -> Command {
     let start = wanted::StartChildWorkflowExecutionCommandAttributes {
-        workflow_id: "child".into(),
+        workflow_id: id.into(),
         workflow_type: Some(WorkflowType { name: "child".into() }),
         parent_close_policy: policy as i32,
         ..Default::default()
@@ -108,4 +115,61 @@ fn a_parent_that_closes_while_a_child_starts_still_applies_its_policy() {
         assert_eq!(life.effects(), [], "nothing is left to do");
         life.ask(started()).expect_err("a late repetition has nobody to tell");
     }
+}
+
+#[test]
+fn so_many_children_may_be_pending() {
+    let limited = || {
+        let mut life = Life::started();
+        life.limits.pending_children = 2;
+        life
+    };
+    let child = |id: &str| named(id, ParentClosePolicy::Abandon);
+    let too_many = || {
+        Err(Rejection::InvalidArgument(
+            "PendingChildWorkflowsLimitExceeded: the number of pending child workflow executions, 2, has reached the per-workflow limit of 2"
+                .into(),
+        ))
+    };
+    let mut life = limited();
+    let task = life.take_task();
+    assert_eq!(life.complete(task, ["a", "b", "c"].map(child).to_vec()), too_many(), "within one answer");
+    let mut life = limited();
+    life.run_task(vec![child("a")]);
+    life.signal();
+    life.run_task(vec![child("b")]);
+    life.signal();
+    let mut refused = life.clone();
+    let task = refused.take_task();
+    assert_eq!(refused.complete(task, vec![child("c")]), too_many(), "across answers");
+    life.ask(started()).expect("the parent is open");
+    let mut refused = life.clone();
+    let task = refused.take_task();
+    assert_eq!(refused.complete(task, vec![child("c")]), too_many(), "one that has started is pending");
+    let close = HistoryEvent {
+        event_type: E::WorkflowExecutionCompleted as i32,
+        attributes: Some(A::WorkflowExecutionCompletedEventAttributes(Default::default())),
+        ..Default::default()
+    };
+    let closed = RecordChildClosed {
+        initiated_event_id: CHILD,
+        child_run_id: Uuid::from_u128(7),
+        first_run_id: Uuid::from_u128(7),
+        workflow_id: "a".into(),
+        workflow_type: "child".into(),
+        close_event: close.encode_to_vec().into(),
+    };
+    let mut seen = life.clone();
+    seen.ask(closed.clone()).expect("it has started");
+    let task = seen.take_task();
+    assert_eq!(seen.complete(task, vec![child("c")]), Ok(()), "one has ended");
+    let task = life.take_task();
+    life.ask(closed).expect("it has started");
+    let shown = life.run().describe().children;
+    assert_eq!(shown.iter().map(|child| child.workflow_id.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(
+        life.complete(task, vec![child("c")]),
+        Ok(()),
+        "one has ended, which the workflow has not seen"
+    );
 }

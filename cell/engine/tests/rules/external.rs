@@ -139,6 +139,22 @@ fn one_that_does_not_arrive_backs_off() {
 }
 
 #[test]
+fn its_pauses_double_up_to_a_minute_and_stay_there() {
+    let mut life = life();
+    let key = EffectKey::Pending(PendingKind::ExternalSignal, SIGNAL);
+    let pauses = (0..12).map(|_| {
+        life.ask(EffectFailed(key)).expect("it is wanted");
+        let began = life.now;
+        life.wake();
+        life.now.0 - began.0
+    });
+    let pauses: Vec<i64> = pauses.collect();
+    const TENTH: i64 = 100_000_000;
+    let doubled = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map(|tenths| tenths * TENTH);
+    assert_eq!(pauses, [&doubled[..], &[600 * TENTH, 600 * TENTH]].concat());
+}
+
+#[test]
 fn a_run_that_closes_takes_back_what_has_not_arrived() {
     let mut life = Life::started();
     let done = command(
@@ -229,8 +245,16 @@ fn so_many_may_be_on_their_way() {
         let task = life.take_task();
         assert_eq!(life.complete(task, vec![command]), Err(Rejection::InvalidArgument(message.into())));
     }
+    let mut unseen = life.clone();
     life.ask(RecordExternalSignal { initiated_event_id: SIGNAL, outcome: Ok(()) }).expect("pending");
     life.run_task(vec![signal_of(signal())]);
+    unseen.signal();
+    let task = unseen.take_task();
+    unseen.ask(RecordExternalSignal { initiated_event_id: SIGNAL, outcome: Ok(()) }).expect("pending");
+    // The two that were initiated come before the request to cancel.
+    unseen.ask(RecordExternalCancel { initiated_event_id: SIGNAL + 2, outcome: Ok(()) }).expect("pending");
+    let commands = vec![signal_of(signal()), cancel_of(cancel())];
+    assert_eq!(unseen.complete(task, commands), Ok(()), "both have arrived, which the workflow has not seen");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn room(steps: &Steps<'_>, id: &str) -> Result<(), BadCommand> {
             ),
         ));
     }
-    let scheduled = steps.run.pending.activities.len() + steps.activities.scheduled.len();
+    let scheduled = steps.run.pending.activities.open() + steps.activities.scheduled.len();
     let count = scheduled - steps.activities.canceled.len();
     if count >= steps.limits.pending_activities {
         return Err(BadCommand::FailsTask(

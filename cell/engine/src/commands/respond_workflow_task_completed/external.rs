@@ -32,7 +32,7 @@ pub(super) fn signal(
         .as_ref()
         .ok_or_else(|| bad(SIGNAL, "Execution is not set on SignalExternalWorkflowExecutionCommand."))?;
     check_signal(steps, wanted, execution)?;
-    let count = steps.run.pending.external_signals.len() + steps.external.signals;
+    let count = steps.run.pending.external_signals.open() + steps.external.signals;
     if count >= steps.limits.pending_signals {
         return Err(too_many(
             Cause::PendingSignalsLimitExceeded,
@@ -71,7 +71,7 @@ pub(super) fn cancel(
 ) -> Result<(), BadCommand> {
     own_namespace(steps, CANCEL, &wanted.namespace)?;
     check_cancel(steps, wanted)?;
-    let count = steps.run.pending.external_cancels.len() + steps.external.cancels;
+    let count = steps.run.pending.external_cancels.open() + steps.external.cancels;
     if count >= steps.limits.pending_cancels {
         return Err(too_many(
             Cause::PendingRequestCancelLimitExceeded,

@@ -57,6 +57,10 @@ impl Item for Activity {
         self.closing = true;
     }
 
+    fn has_ended(&self) -> bool {
+        self.closing
+    }
+
     fn keep_events(&mut self) {
         *self = Self {
             scheduled_event_id: self.scheduled_event_id,

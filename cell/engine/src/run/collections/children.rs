@@ -59,6 +59,10 @@ impl Item for Child {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        self.closing
+    }
+
     /// What is kept are children that are to be told so, or still to be let go.
     ///
     /// A start that was asked for in an earlier step may have been carried out: it is asked for again, which finds out.
@@ -104,7 +108,8 @@ impl Item for Child {
     }
 
     fn describe(&self, run: &Run, description: &mut Description) {
-        let Some(initiated) = self.initiated.as_ref().filter(|_| !run.closed()) else { return };
+        let is_pending = !run.closed() && !self.closing;
+        let Some(initiated) = self.initiated.as_ref().filter(|_| is_pending) else { return };
         description.children.push(PendingChildExecutionInfo {
             workflow_id: initiated.workflow_id.clone(),
             run_id: Uuid::from_slice(&self.first_run_id).map(|id| id.to_string()).unwrap_or_default(),

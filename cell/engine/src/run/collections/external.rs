@@ -48,6 +48,10 @@ macro_rules! external_item {
                 self.back_off(0, 0);
             }
 
+            fn has_ended(&self) -> bool {
+                self.closing
+            }
+
             fn keep_events(&mut self) {
                 (self.attempt, self.retry_at_ns, self.closing) = (0, 0, false);
             }
