@@ -8,6 +8,7 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKind;
+use atoll_internal_api::usage::v1::ActionType;
 use cell_engine::Standing;
 use cell_engine::commands::*;
 use cell_engine::{
@@ -30,6 +31,8 @@ pub(crate) struct Life {
     ids: IdSource,
     pub(crate) now: Time,
     pub(crate) history: Vec<HistoryEvent>,
+    /// What was billed so far beside events.
+    pub(crate) billed: Vec<(ActionType, u64)>,
     /// Where the last `news` ended.
     told: usize,
 }
@@ -61,6 +64,16 @@ impl Life {
     }
 
     fn started_as(parent: Option<ParentLink>, retry_policy: Option<RetryPolicy>) -> Self {
+        Self::started_with(|start| {
+            start.run_timeout =
+                retry_policy.is_some().then_some(prost_types::Duration { seconds: 60, nanos: 0 });
+            start.retry_policy = retry_policy;
+            start.parent = parent;
+        })
+    }
+
+    /// A workflow that was just started, as `change` asks for it.
+    pub(crate) fn started_with(change: impl FnOnce(&mut StartWorkflow)) -> Self {
         let mut life = Self {
             run: None,
             earlier: Vec::new(),
@@ -75,19 +88,18 @@ impl Life {
             ids: IdSource::new(3),
             now: Time(1_700_000_000_000_000_000),
             history: Vec::new(),
+            billed: Vec::new(),
             told: 0,
         };
-        let start = StartWorkflow {
+        let mut start = StartWorkflow {
             workflow_type: Some(WorkflowType { name: "type".into() }),
             task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
             request_id: "start".into(),
-            run_timeout: retry_policy.is_some().then_some(prost_types::Duration { seconds: 60, nanos: 0 }),
-            retry_policy,
-            parent,
             links: vec![Link::default()],
             user_metadata: Some(UserMetadata { summary: Some(Payload::default()), details: None }),
             ..Default::default()
         };
+        change(&mut start);
         life.ask(start).expect("a first start");
         life
     }
@@ -117,6 +129,7 @@ impl Life {
                     self.run.get_or_insert_with(|| Run::new(key)).apply(transition)
                 }
             };
+            self.billed.extend(transition.unrecorded.iter().map(|actions| (actions.r#type(), actions.count)));
             self.history.extend(transition.events.iter().map(|new| new.event.clone()));
         }
         decision.answer
