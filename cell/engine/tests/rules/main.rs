@@ -4,9 +4,11 @@
 
 mod activities;
 mod activity_oracle;
+mod billed;
 mod children;
 mod continue_as_new;
 mod external;
+mod heartbeats;
 mod life;
 mod limits;
 mod messages;
@@ -16,3 +18,4 @@ mod signal_with_start;
 mod sizes;
 mod stored;
 mod tasks;
+mod waiting;
