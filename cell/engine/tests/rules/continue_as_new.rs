@@ -3,16 +3,16 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowType};
+use atoll_api::temporal::api::common::v1::{Memo, Payload, RetryPolicy, WorkflowType};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{
-    CommandType, ContinueAsNewInitiator, ParentClosePolicy, WorkflowExecutionStatus,
+    CommandType, ContinueAsNewInitiator, ParentClosePolicy, RetryState, WorkflowExecutionStatus,
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::*;
-use cell_engine::{Effect, EffectKind, EntityMessage, Rejection};
+use cell_engine::{Effect, EffectKind, EntityMessage, Grace, Rejection};
 use prost_types::Duration;
 use uuid::Uuid;
 
@@ -194,4 +194,28 @@ fn the_parent_of_a_continued_child_is_told_of_the_last_run_only() {
     let wanted = life.effects();
     let EffectKind::Send(EntityMessage::TellEnd(told)) = &wanted[0].kind else { panic!("{wanted:?}") };
     assert_eq!((told.ended.first_run_id, told.ended.run_id), (first, life.run().run_id()));
+}
+
+#[test]
+fn the_time_of_a_chain_counts_from_its_first_run() {
+    let mut life = Life::started_with(|start| start.execution_timeout = seconds(10));
+    let began = life.now;
+    life.now = began.plus(8 * SECOND);
+    let retry_policy = Some(RetryPolicy { maximum_attempts: 1, ..Default::default() });
+    life.run_task(vec![continue_as(Next { retry_policy, ..Default::default() })]);
+    assert_eq!(life.run().wake(), Some(began.plus(10 * SECOND)));
+    let mut early = life.clone();
+    early.now = began.plus(10 * SECOND - 1);
+    early.news();
+    early.ask(Wake { grace: Grace::NONE }).expect("a wake is never refused");
+    assert_eq!(early.news(), [], "it has a nanosecond left");
+    life.news();
+    life.wake();
+    assert_eq!((life.now, life.news()), (began.plus(10 * SECOND), vec![E::WorkflowExecutionTimedOut]));
+    assert_eq!((life.earlier.len(), life.run().status()), (1, WorkflowExecutionStatus::TimedOut));
+    let Some(A::WorkflowExecutionTimedOutEventAttributes(ended)) = &life.last().attributes else {
+        panic!("{:?}", life.last())
+    };
+    // Whatever the run's own policy would say of its attempts.
+    assert_eq!((ended.retry_state(), ended.new_execution_run_id.as_str()), (RetryState::Timeout, ""));
 }

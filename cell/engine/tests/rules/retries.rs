@@ -99,6 +99,21 @@ fn what_is_not_retried_says_why() {
 }
 
 #[test]
+fn an_attempt_that_would_begin_after_the_chains_time_is_not_made() {
+    let seconds = |seconds| Some(Duration { seconds, nanos: 0 });
+    for (late, state, runs) in [(0, RetryState::InProgress, 2), (1, RetryState::Timeout, 1)] {
+        let mut life = Life::started_with(|start| {
+            start.retry_policy = Some(RetryPolicy { initial_interval: seconds(5), ..policy(0) });
+            start.execution_timeout = seconds(10);
+        });
+        life.now = life.now.plus(5 * SECOND + late);
+        life.run_task(vec![fail(failure("any", false))]);
+        assert_eq!(closed_with(&life).0, state, "{late} ns after five of ten seconds");
+        assert_eq!(life.earlier.len() + 1, runs);
+    }
+}
+
+#[test]
 fn a_run_that_is_out_of_time_is_retried() {
     let mut life = Life::retried(policy(2));
     let task = life.take_task();
