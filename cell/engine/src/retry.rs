@@ -98,7 +98,9 @@ pub(crate) fn task_timeout(timeout: i64, attempt: i32, dice: u64) -> i64 {
 mod tests {
     use super::*;
     use crate::run::duration;
-    use atoll_api::temporal::api::failure::v1::ApplicationFailureInfo;
+    use atoll_api::temporal::api::failure::v1::{
+        ApplicationFailureInfo, ServerFailureInfo, TimeoutFailureInfo,
+    };
 
     fn application(info: ApplicationFailureInfo) -> Failure {
         Failure { failure_info: Some(FailureInfo::ApplicationFailureInfo(info)), ..Default::default() }
@@ -134,6 +136,49 @@ mod tests {
                 application(ApplicationFailureInfo { next_retry_delay: Some(delay), ..Default::default() });
             assert_eq!(next_pause(&policy, Some(&asked), 1, Time(0), 0), pause, "{delay:?}");
         }
+    }
+
+    #[test]
+    fn which_failures_are_retried() {
+        use FailureInfo as Info;
+        let timeout = |kind: TimeoutType| {
+            Info::TimeoutFailureInfo(TimeoutFailureInfo { timeout_type: kind as i32, ..Default::default() })
+        };
+        let server = |non_retryable| Info::ServerFailureInfo(ServerFailureInfo { non_retryable });
+        let (again, never) = (Ok(SECOND), Err(RetryState::NonRetryableFailure));
+        let (start, beat) = ("TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat");
+        for (listed, info, expected) in [
+            ("", server(true), never),
+            ("", server(false), again),
+            ("", Info::CanceledFailureInfo(Default::default()), never),
+            ("", Info::TerminatedFailureInfo(Default::default()), never),
+            ("", timeout(TimeoutType::StartToClose), again),
+            (beat, timeout(TimeoutType::StartToClose), again),
+            (start, timeout(TimeoutType::StartToClose), never),
+            ("", timeout(TimeoutType::Heartbeat), again),
+            (start, timeout(TimeoutType::Heartbeat), again),
+            (beat, timeout(TimeoutType::Heartbeat), never),
+            ("", timeout(TimeoutType::ScheduleToStart), never),
+            ("", timeout(TimeoutType::ScheduleToClose), never),
+            ("", timeout(TimeoutType::Unspecified), never),
+            ("", Info::ApplicationFailureInfo(Default::default()), again),
+            ("", Info::ActivityFailureInfo(Default::default()), again),
+            ("", Info::ChildWorkflowExecutionFailureInfo(Default::default()), again),
+        ] {
+            let listed = if listed.is_empty() { Vec::new() } else { vec![listed.to_owned()] };
+            let policy = RetryPolicy { non_retryable_error_types: listed, ..completed(None) };
+            let failure = Failure { failure_info: Some(info), ..Default::default() };
+            let said = next_pause(&policy, Some(&failure), 1, Time(0), 0);
+            assert_eq!(said, expected, "{failure:?} by {policy:?}");
+        }
+        assert_eq!(next_pause(&completed(None), Some(&Failure::default()), 1, Time(0), 0), again);
+    }
+
+    #[test]
+    fn the_last_moment_that_an_attempt_may_begin_is_when_retrying_ends() {
+        let policy = completed(None);
+        assert_eq!(next_pause(&policy, None, 1, Time(SECOND), 2 * SECOND), Ok(SECOND));
+        assert_eq!(next_pause(&policy, None, 1, Time(SECOND + 1), 2 * SECOND), Err(RetryState::Timeout));
     }
 
     #[test]
