@@ -125,6 +125,27 @@ fn a_patch_is_done_once_by_its_request() {
 }
 
 #[test]
+fn a_request_is_remembered_until_a_hundred_others_have_come() {
+    let trigger = api::TriggerImmediatelyRequest { scheduled_time: timestamp(BEGIN), ..Default::default() };
+    let trigger = api::SchedulePatch { trigger_immediately: Some(trigger), ..Default::default() };
+    let mut life = Life::started(Overlap::AllowAll);
+    let mut patch = |request_id: &str, patch: &api::SchedulePatch| {
+        let (request_id, patch) = (request_id.into(), patch.clone());
+        life.ask(PatchSchedule { request_id, patch }).expect("it is there");
+        life.starts().len()
+    };
+    assert_eq!(patch("same", &trigger), 1);
+    let other = |n: usize| (n.to_string(), api::SchedulePatch { pause: n.to_string(), ..Default::default() });
+    for (request_id, pause) in (1..100).map(other) {
+        patch(&request_id, &pause);
+    }
+    assert_eq!(patch("same", &trigger), 1, "of the last hundred");
+    let (request_id, pause) = other(100);
+    patch(&request_id, &pause);
+    assert_eq!(patch("same", &trigger), 2, "a new request by now");
+}
+
+#[test]
 fn a_creation_may_come_with_a_patch() {
     let mut life = Life::new();
     let trigger = api::TriggerImmediatelyRequest::default();

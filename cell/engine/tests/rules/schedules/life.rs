@@ -51,6 +51,7 @@ impl Wanted {
 }
 
 /// A schedule and its time.
+#[derive(Clone)]
 pub(crate) struct Life {
     schedule: Schedule,
     exists: bool,

@@ -38,25 +38,63 @@ fn an_update_does_not_rename_what_may_have_been_started() {
 
 #[test]
 fn back_offs_grow_and_a_start_is_given_up_when_its_time_may_not_be_caught_up_with() {
-    let schedule = with_policies(Overlap::BufferAll, |policies| policies.catchup_window = seconds(120));
+    let schedule = with_policies(Overlap::BufferAll, |policies| policies.catchup_window = seconds(180));
     let mut life = Life::with(schedule);
     life.until(minute(1));
     let key = life.starts().remove(0).key;
-    let mut pauses = Vec::new();
+    let mut tries = Vec::new();
     while life.info().missed_catchup_window == 0 {
         if life.starts().iter().any(|wanted| wanted.key == key) {
+            tries.push(life.now.0);
             life.tell(Undelivered(key)).expect("it waits");
-            pauses.push(life.schedule().wake().expect("it goes on").0 - life.now.0);
         } else {
             let at = life.schedule().wake().expect("it goes on");
             life.until(at);
         }
     }
-    assert_eq!(pauses[..4], [SECOND / 10, SECOND / 5, 2 * SECOND / 5, 4 * SECOND / 5]);
-    assert!(life.now > minute(3) && life.now < minute(5), "{:?}", life.now);
+    let pauses: Vec<i64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let doubled = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map(|tenths| tenths * SECOND / 10);
+    assert_eq!(pauses, [&doubled[..], &[MINUTE, MINUTE]].concat());
+    assert!(life.now > minute(4) && life.now < minute(5), "{:?}", life.now);
     assert_eq!(life.info().missed_catchup_window, 1);
     let next = life.start_one();
     assert_ne!(next.key, key, "the next one goes on");
+}
+
+/// Whether a start is tried again if it does not arrive so long after it was decided on, and the times missed then.
+fn tried(life: &Life, key: EffectKey, since_decided: i64) -> (bool, i64) {
+    let mut life = life.clone();
+    life.now = life.now.plus(since_decided);
+    life.tell(Undelivered(key)).expect("it is no fault");
+    life.until(life.now.plus(MINUTE));
+    (life.starts().iter().any(|wanted| wanted.key == key), life.info().missed_catchup_window)
+}
+
+#[test]
+fn a_start_that_is_caught_up_late_is_tried_for_a_minute_all_the_same() {
+    for (window, late, tried_for) in [(10, 9, MINUTE), (200, 100, 100 * SECOND)] {
+        let schedule = with_policies(Overlap::Skip, |policies| policies.catchup_window = seconds(window));
+        let mut life = Life::with(schedule);
+        life.away_until(minute(1).plus(late * SECOND));
+        let key = life.starts().remove(0).key;
+        life.pause("so that no other is due");
+        assert_eq!(tried(&life, key, tried_for), (true, 0), "{window} s, {late} s late");
+        assert_eq!(tried(&life, key, tried_for + 1), (false, 1), "{window} s, {late} s late");
+    }
+}
+
+#[test]
+fn a_start_that_people_asked_for_is_tried_from_then_on_and_is_never_missed() {
+    for (window, tried_for) in [(10, MINUTE), (120, 2 * MINUTE)] {
+        let schedule = with_policies(Overlap::AllowAll, |policies| policies.catchup_window = seconds(window));
+        let mut life = Life::with(schedule);
+        life.pause("so that no time is due");
+        life.until(minute(100));
+        life.backfill(minute(1), minute(1), Overlap::AllowAll);
+        let key = life.starts().remove(0).key;
+        assert_eq!(tried(&life, key, tried_for), (true, 0), "a window of {window} s");
+        assert_eq!(tried(&life, key, tried_for + 1), (false, 0), "a window of {window} s");
+    }
 }
 
 #[test]
