@@ -49,6 +49,23 @@ fn a_history_of_too_many_bytes_ends_the_run_also_while_a_worker_is_at_it() {
 }
 
 #[test]
+fn a_history_may_have_as_many_bytes_as_its_limit_says() {
+    let mut life = Life::started();
+    let mut measured = life.clone();
+    measured.signal();
+    let bytes = measured.run().billed_bytes();
+    let mut refused = life.clone();
+    refused.limits.history_bytes = bytes - 1;
+    let text = "Workflow history size exceeds limit.";
+    assert_eq!(refused.ask(signal()), Err(Rejection::InvalidArgument(text.into())));
+    assert_eq!(reason(&refused).0, text);
+    life.limits.history_bytes = bytes;
+    life.signal();
+    assert!(!life.run().closed());
+    life.ask(signal()).expect_err("it is full");
+}
+
+#[test]
 fn a_worker_is_told_in_time_that_a_history_grows_long() {
     let mut life = Life::started();
     life.limits.suggest_continue_events = 3;

@@ -82,6 +82,23 @@ fn details_of_heartbeats_above_the_limit_end_the_run_as_the_original_ends_it() {
 }
 
 #[test]
+fn the_state_may_be_as_large_as_its_limit_says() {
+    let mut life = Life::started();
+    life.run_task(vec![activity(1, KIB)]);
+    let activity = start_activity(&mut life, 1);
+    beat(&mut life, &activity, 100 * KIB).expect("there is room");
+    let bytes = life.run().state_bytes();
+    let mut refused = life.clone();
+    refused.limits.state_bytes = bytes;
+    let one_more = 100 * KIB + 1;
+    assert_eq!(beat(&mut refused, &activity, one_more), Err(Rejection::InvalidArgument(TOO_LARGE.into())));
+    life.limits.state_bytes = bytes + 1;
+    beat(&mut life, &activity, one_more).expect("there is just enough room");
+    assert_eq!(life.run().state_bytes(), bytes + 1);
+    assert!(!life.run().closed());
+}
+
+#[test]
 fn an_answer_that_would_make_the_state_too_large_fails_its_task_and_ends_the_run() {
     let mut life = Life::started();
     life.limits.state_bytes = life.run().state_bytes() + 2 * KIB;
