@@ -41,6 +41,12 @@ impl Beyond {
         Self { missing: Some(None), ..Self::default() }
     }
 
+    /// The store may hold tasks again that were read and handed out: everything is read anew, also where rows are being read.
+    pub(crate) fn look_again(&mut self) {
+        let first = if self.pulling { &mut self.refused_since } else { &mut self.missing };
+        *first = Some(None);
+    }
+
     /// Whether a new task may go to the backlog. While rows are read it may: what does not belong there is taken
     /// out again when they are in.
     pub(crate) fn admits(&self, place: &Place) -> bool {
@@ -164,6 +170,19 @@ mod tests {
         beyond.refuse(place(1), 1);
         beyond.read(Some(place(4)));
         assert!(beyond.missing().unwrap().0.unwrap() < place(1));
+    }
+
+    #[test]
+    fn everything_is_read_anew_also_where_rows_are_being_read() {
+        let mut beyond = Beyond::default();
+        beyond.look_again();
+        assert_eq!(beyond.wanted(0, &config()).unwrap().after, None);
+        beyond.look_again();
+        beyond.refuse(place(5), 1);
+        beyond.read(Some(place(3)));
+        assert_eq!(beyond.wanted(0, &config()).unwrap().after, None, "what was read may be old");
+        beyond.read(None);
+        assert!(beyond.missing().is_none());
     }
 
     #[test]

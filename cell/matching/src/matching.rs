@@ -138,6 +138,12 @@ impl Matching {
         self.shared.pulls.next().await
     }
 
+    /// Lets every partition ask again for all that waits in the store. A shard that was lost and taken back may have lost the
+    /// starts of tasks that stand there as waiting: nobody else dispatches these again.
+    pub fn look_again(&self) {
+        self.partitions().iter().for_each(Partition::look_again);
+    }
+
     /// Ends all parked polls of a worker that shuts down (RPC ShutdownWorker), in every queue of the
     /// namespace, and answers how many. By instance key, polls that were still on their way end at once too.
     pub fn end_worker_polls(&self, namespace_id: Uuid, worker: &WorkerSelector) -> usize {

@@ -73,6 +73,10 @@ impl Effects {
 }
 
 impl EffectSink for Effects {
+    fn begin(&self, _: ShardId) {
+        self.matching.look_again();
+    }
+
     fn deliver(&self, shard: ShardId, effects: Delivery) {
         if self.shards.get().is_none() {
             let mut early = self.early.lock();

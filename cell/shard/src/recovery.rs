@@ -283,6 +283,7 @@ impl ShardRuntime {
             shard.note_tail(&serving);
         }
         shard.wake_changed.notify_one();
+        self.effects.begin(id);
         if !effects.is_empty() {
             self.effects.deliver(id, effects);
         }

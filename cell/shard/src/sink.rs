@@ -12,6 +12,10 @@ use std::sync::Arc;
 /// Carries out effects. Called outside every lock, in log order within a shard. Must not block; a
 /// repeated effect is harmless.
 pub trait EffectSink: Send + Sync + 'static {
+    /// The shard is served, for the first time or again: of what was done for it before, all that was not durable is undone.
+    /// What its entities want that are in memory follows; the tasks of others stand in the table of waiting tasks.
+    fn begin(&self, _shard: ShardId) {}
+
     /// These effects are wanted, and everything they rest on is durable.
     fn deliver(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>);
 }

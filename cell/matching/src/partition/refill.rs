@@ -49,6 +49,18 @@ impl Partition {
         self.ask(wanted);
     }
 
+    /// Asks for all that waits in the store, whatever is known of that.
+    pub(crate) fn look_again(self: &Arc<Self>) {
+        if self.is_sticky() {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        inner.beyond.look_again();
+        let wanted = inner.wanted(self.config());
+        drop(inner);
+        self.ask(wanted);
+    }
+
     /// Asks for rows, where there is something to ask for.
     pub(super) fn ask(self: &Arc<Self>, wanted: Option<Wanted>) {
         if let Some(wanted) = wanted {

@@ -53,6 +53,24 @@ async fn a_loaded_partition_reads_what_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_whose_start_was_lost_with_its_shard_is_read_again() {
+    let matching = small();
+    drop(park(&matching, &normal()));
+    wanted(&matching).expect("it knows nothing").complete(vec![at(1, 10), at(2, 20)]);
+    wanted(&matching).expect("there may be more").complete(Vec::new());
+    assert_eq!(drain(&matching), [1, 2]);
+    assert!(wanted(&matching).is_none(), "it knows everything");
+    matching.look_again();
+    let pull = wanted(&matching).expect("what it knew may be wrong");
+    assert_eq!(pull.after(), None);
+    matching.look_again();
+    pull.complete(vec![at(2, 20)]);
+    assert_eq!(drain(&matching), [2]);
+    wanted(&matching).expect("rows may have been read before").complete(Vec::new());
+    assert!(wanted(&matching).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_partition_that_owes_a_shard_a_look_is_not_unloaded() {
     let matching = small();
     for event in 1..=4 {
