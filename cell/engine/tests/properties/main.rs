@@ -13,6 +13,7 @@ mod told;
 mod tracked;
 mod world;
 
+use atoll_api::temporal::api::enums::v1::WorkflowTaskFailedCause as Cause;
 use proptest::prelude::*;
 use world::World;
 
@@ -37,6 +38,7 @@ fn lives_reach_every_kind_of_event() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let lives = prop::collection::vec(step::any_step(), 120);
     let (mut seen, mut successors) = (std::collections::BTreeSet::new(), [0; 2]);
+    let mut causes = std::collections::BTreeSet::new();
     let mut stored = [0; 7];
     for seed in 0..360 {
         let mut world = World::new(seed);
@@ -44,6 +46,7 @@ fn lives_reach_every_kind_of_event() {
             world.step(step);
         }
         seen.extend(world.event_types());
+        causes.extend(world.causes());
         successors.iter_mut().zip(world.successors()).for_each(|(sum, n)| *sum += n);
         world.stored().into_iter().for_each(|reached| {
             let disk::Reached { whole, chunked, partial, whole_again, lost, overtaken, reloaded } = reached;
@@ -53,6 +56,13 @@ fn lives_reach_every_kind_of_event() {
     }
     assert!(stored.iter().all(|reached| *reached >= 20), "ways of being stored: {stored:?}");
     assert!(successors.iter().all(|n| *n >= 10), "runs that were retried, or continued: {successors:?}");
+    let limits = [
+        Cause::PendingActivitiesLimitExceeded,
+        Cause::PendingChildWorkflowsLimitExceeded,
+        Cause::ForceCloseCommand,
+    ];
+    let unmet: Vec<_> = limits.iter().filter(|cause| !causes.contains(cause)).collect();
+    assert!(unmet.is_empty(), "no task failed for {unmet:?}, but for {causes:?}");
     let unreached: Vec<_> =
         law_table::TABLE.iter().map(|law| law.event).filter(|e| !seen.contains(e)).collect();
     assert!(unreached.is_empty(), "never happened: {unreached:?}");

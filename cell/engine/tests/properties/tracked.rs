@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::law::Judge;
 use crate::timing::{Cause, TaskClock};
-use atoll_api::temporal::api::enums::v1::EventType;
+use atoll_api::temporal::api::enums::v1::{EventType, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::entity::EntityKey;
@@ -32,6 +32,8 @@ pub(crate) struct Tracked {
     clock: TaskClock,
     pub(crate) disk: Disk,
     pub(crate) seen: BTreeSet<EventType>,
+    /// Why its workflow tasks have failed.
+    pub(crate) causes: BTreeSet<WorkflowTaskFailedCause>,
     /// Its newest event.
     last: Option<HistoryEvent>,
 }
@@ -47,6 +49,7 @@ impl Tracked {
             clock: TaskClock::default(),
             disk: Disk::new(key.run_id.as_u64_pair().1),
             seen: BTreeSet::new(),
+            causes: BTreeSet::new(),
             last: None,
         }
     }
@@ -57,6 +60,9 @@ impl Tracked {
         for new in &transition.events {
             self.judge.take(&new.event).unwrap_or_else(|wrong| panic!("illegal history: {wrong}"));
             self.seen.insert(new.event.event_type());
+            if let Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) = &new.event.attributes {
+                self.causes.insert(failed.cause());
+            }
             self.last = Some(new.event.clone());
         }
         let seen_before = self.run.visibility();

@@ -8,6 +8,7 @@ use crate::tracked::{Tracked, through_the_log};
 use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{
     ContinueAsNewInitiator, EventType, StartChildWorkflowExecutionFailedCause, WorkflowExecutionStatus,
+    WorkflowTaskFailedCause,
 };
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
@@ -47,8 +48,8 @@ impl World {
             },
             // Small enough to be met.
             limits: Limits {
-                pending_activities: 6,
-                pending_children: 5,
+                pending_activities: 3,
+                pending_children: 3,
                 signals: 30,
                 buffered_events: 4,
                 suggest_continue_events: 60,
@@ -69,6 +70,11 @@ impl World {
     /// Types of all events so far.
     pub(crate) fn event_types(&self) -> BTreeSet<EventType> {
         self.runs.iter().flat_map(|run| run.seen.iter().copied()).collect()
+    }
+
+    /// Why workflow tasks have failed so far.
+    pub(crate) fn causes(&self) -> BTreeSet<WorkflowTaskFailedCause> {
+        self.runs.iter().flat_map(|run| run.causes.iter().copied()).collect()
     }
 
     /// What became of the checkpoints of each run.
