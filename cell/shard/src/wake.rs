@@ -5,9 +5,9 @@ use crate::error::ShardError;
 use crate::resident::Slot;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
-use crate::state::Phase;
+use crate::state::{Phase, ShardState};
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Grace, Notice, Time, Woken};
+use cell_engine::{Grace, Known, Notice, Residents, Time, Woken};
 use cell_store::DueRow;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -195,29 +195,40 @@ impl ShardRuntime {
         // What workers are given is known when it is decided.
         let wake_up = Told { by, key, notice: Woken { grace: Grace::NONE } };
         let mut outcome = WokenUp::Done;
-        let (postponed, pause) = match self.execute_unawaited(wake_up).await {
-            Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => (false, STILL_DUE_MS),
-            Err(ShardError::UnknownNamespace(_)) => (true, NAMESPACE_GONE_MS),
+        let pause = match self.execute_unawaited(wake_up).await {
+            Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => STILL_DUE_MS,
+            Err(ShardError::UnknownNamespace(_)) => NAMESPACE_GONE_MS,
             Err(ShardError::Overloaded(_)) => {
                 outcome = WokenUp::Refused;
-                (true, STILL_DUE_MS)
+                STILL_DUE_MS
             }
             Err(error) => {
                 tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
-                (true, STILL_DUE_MS)
+                STILL_DUE_MS
             }
         };
         let mut state = shard.state.lock();
         let now = state.advance(self.wall.look()).millis();
-        match state.table.slot(key) {
+        state.look_again(key, now, pause);
+        outcome
+    }
+}
+
+impl ShardState {
+    /// An entity was woken: it is when it wants to be again, after a pause (milliseconds) where it still is due.
+    fn look_again(&mut self, key: &EntityKey, now: i64, pause: i64) {
+        match self.table.slot(key) {
             Some(Slot::Resident(resident)) if resident.core.armed.is_none() => {
-                state.arm(key, |at| if at > now { at } else { now + pause });
+                self.arm(key, |at| if at > now { at } else { now + pause });
             }
-            // It is not in memory: the index has to bring it back.
-            None if postponed && state.phase == Phase::Serving => state.due.wake_at(now + pause, key.clone()),
+            // It is not in memory, or not any more: the index has to bring it back, whatever came of it.
+            None if self.phase == Phase::Serving
+                && matches!(Residents::find(&self.table, key), Known::Unloaded) =>
+            {
+                self.due.wake_at(now + pause, key.clone());
+            }
             _ => {}
         }
-        outcome
     }
 }
 
@@ -234,4 +245,27 @@ fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
         due.push(key);
     }
     due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_memory::Budget;
+    use cell_store::ShardId;
+
+    #[test]
+    fn what_was_let_go_of_right_after_it_was_woken_is_looked_at_again() {
+        let kinds = Arc::new(cell_engine::Registry::default());
+        let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
+        let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::from_u128(1));
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), None, "it is not served");
+        state.phase = Phase::Serving;
+        state.table.complete = true;
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), None, "there is none");
+        state.table.complete = false;
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), Some(1_000 + STILL_DUE_MS));
+    }
 }
