@@ -137,7 +137,6 @@ async fn open(
     let visibility = VisibilityProjection::new(
         Arc::clone(&deps.visibility),
         Arc::clone(registry),
-        Arc::clone(&clock),
         config.projections.visibility_spool_bytes.min(memory.limit() / SPOOL_SHARE),
         config.projections.tombstone_life,
     );
@@ -180,8 +179,11 @@ async fn open(
     }
     let lists = Arc::clone(&visibility);
     loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
-    let lists = Arc::clone(&visibility);
-    loops.keep("tombstones", move |stop| Arc::clone(&lists).end_tombstones(stop));
+    let (lists, runtime) = (Arc::clone(&visibility), Arc::clone(&shards));
+    loops.keep("tombstones", move |stop| {
+        let runtime = Arc::clone(&runtime);
+        Arc::clone(&lists).end_tombstones(stop, move || runtime.wall_time())
+    });
     let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
     let watch = Arc::clone(&outbox);
     loops.keep("outbox watch", move |stop| Arc::clone(&watch).run(stop));

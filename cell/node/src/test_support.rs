@@ -12,17 +12,26 @@ use uuid::Uuid;
 /// The namespace of every test.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(1);
 
-/// A clock that stands until it is moved on, any namespace, and nobody who does anything.
-pub(crate) struct World(AtomicI64);
+/// Clocks that stand until they are moved on, any namespace, and nobody who does anything.
+pub(crate) struct World {
+    elapsed: AtomicI64,
+    /// By how much the wall clock has jumped.
+    jumped: AtomicI64,
+}
 
 impl World {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_800_000_000_000_000_000)))
+        Arc::new(Self { elapsed: AtomicI64::new(1_800_000_000_000_000_000), jumped: AtomicI64::new(0) })
     }
 
-    /// Moves the clock on.
+    /// Time passes.
     pub(crate) fn step(&self, nanos: i64) {
-        self.0.fetch_add(nanos, Ordering::SeqCst);
+        self.elapsed.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock.
+    pub(crate) fn jump(&self, nanos: i64) {
+        self.jumped.fetch_add(nanos, Ordering::SeqCst);
     }
 
     /// What shards are given, with their effects going to `effects`.
@@ -47,11 +56,11 @@ impl World {
 
 impl Clock for World {
     fn now(&self) -> Time {
-        Time(self.0.load(Ordering::SeqCst))
+        Time(self.elapsed.load(Ordering::SeqCst) + self.jumped.load(Ordering::SeqCst))
     }
 
     fn elapsed(&self) -> std::time::Duration {
-        std::time::Duration::from_nanos(self.0.load(Ordering::SeqCst) as u64)
+        std::time::Duration::from_nanos(self.elapsed.load(Ordering::SeqCst) as u64)
     }
 }
 

@@ -82,6 +82,11 @@ impl Wall {
 }
 
 impl ShardRuntime {
+    /// The present moment by the wall clock, as far as this node believes that.
+    pub fn wall_time(&self) -> Time {
+        self.wall.look().wall
+    }
+
     /// By how much the wall clock has jumped without being followed: forwards or backwards.
     pub fn refused_clock_jump(&self) -> Option<Duration> {
         self.wall.refused_jump().map(|by| Duration::from_nanos(by.unsigned_abs()))

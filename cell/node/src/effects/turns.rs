@@ -1,7 +1,8 @@
 //! Turns of what entities start in one namespace: so many a second, in the order in which they ask.
 //!
 //! A turn is a moment. Who has one in the future is told so and waits as its own state: nothing is held here but one number
-//! for each namespace that is in use. A restart forgets turns that were given out, and gives new ones beside them: for as long as
+//! for each namespace that is in use. They are kept by the monotonic clock: a wall clock that jumps moves nobody's turn but
+//! that of who asks meanwhile. A restart forgets turns that were given out, and gives new ones beside them: for as long as
 //! the former are still to come, twice as many starts may pass.
 
 use cell_engine::Time;
@@ -19,8 +20,8 @@ pub(super) struct Turns {
     clock: Arc<dyn Clock>,
     /// Between two turns, nanoseconds; none where all may go at once.
     apart: Option<i64>,
-    /// When the next turn of a namespace is, were there no bursts.
-    next: Mutex<BTreeMap<Uuid, Time>>,
+    /// When the next turn of a namespace is, were there no bursts: nanoseconds of the monotonic clock.
+    next: Mutex<BTreeMap<Uuid, i64>>,
 }
 
 /// Turns that may be taken at once after a pause: those of one second.
@@ -34,19 +35,19 @@ impl Turns {
         Self { clock, apart, next: Mutex::default() }
     }
 
-    /// Takes the namespace's next turn. None where that is now; else when it is.
-    pub(super) fn take(&self, namespace_id: Uuid) -> Option<Time> {
+    /// Takes the namespace's next turn at this moment by the wall. None where that is now; else when it is.
+    pub(super) fn take(&self, namespace_id: Uuid, wall: Time) -> Option<Time> {
         let apart = self.apart?;
-        let now = self.clock.now();
+        let now = i64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut all = self.next.lock();
         if all.len() >= KEPT {
             all.retain(|_, next| *next > now);
         }
         let next = all.entry(namespace_id).or_insert(now);
         let turn = (*next).max(now);
-        *next = turn.plus(apart);
-        let turn = turn.plus(apart - BURST_NANOS.max(apart));
-        (turn > now).then_some(turn)
+        *next = turn.saturating_add(apart);
+        let wait = turn - now + apart - BURST_NANOS.max(apart);
+        (wait > 0).then(|| wall.plus(wait))
     }
 }
 
@@ -63,22 +64,22 @@ mod tests {
         let turns = Turns::new(Arc::clone(&clock) as _, 10.0);
         let began = clock.now();
         let namespace = Uuid::from_u128(1);
-        let taken: Vec<_> = (0..40).map(|_| turns.take(namespace)).collect();
+        let taken: Vec<_> = (0..40).map(|_| turns.take(namespace, clock.now())).collect();
         assert_eq!(taken.iter().take_while(|turn| turn.is_none()).count(), 10);
         let waits: Vec<i64> = taken[10..].iter().map(|turn| turn.expect("it waits").0 - began.0).collect();
         let expected: Vec<i64> = (1..=30).map(|n| n * SECOND / 10).collect();
         assert_eq!(waits, expected);
-        assert_eq!(turns.take(Uuid::from_u128(2)), None, "another namespace has its own");
+        assert_eq!(turns.take(Uuid::from_u128(2), clock.now()), None, "another namespace has its own");
         clock.step(60 * SECOND);
-        assert_eq!((0..10).filter(|_| turns.take(namespace).is_none()).count(), 10);
-        assert_eq!(turns.take(namespace), Some(began.plus(60 * SECOND + SECOND / 10)));
+        assert_eq!((0..10).filter(|_| turns.take(namespace, clock.now()).is_none()).count(), 10);
+        assert_eq!(turns.take(namespace, clock.now()), Some(began.plus(60 * SECOND + SECOND / 10)));
     }
 
     #[test]
     fn without_a_bound_it_is_always_anybodys_turn() {
         for per_second in [0.0, -1.0, f64::INFINITY, f64::NAN] {
             let turns = Turns::new(World::new(), per_second);
-            assert!((0..1_000).all(|_| turns.take(Uuid::nil()).is_none()), "{per_second}");
+            assert!((0..1_000).all(|_| turns.take(Uuid::nil(), Time(0)).is_none()), "{per_second}");
         }
     }
 
@@ -88,7 +89,7 @@ mod tests {
         let turns = Turns::new(Arc::clone(&clock) as _, 1.0);
         for n in 0..10 * KEPT {
             clock.step(10 * SECOND);
-            turns.take(Uuid::from_u128(n as u128));
+            turns.take(Uuid::from_u128(n as u128), clock.now());
         }
         assert!(turns.next.lock().len() <= KEPT);
     }

@@ -369,6 +369,25 @@ fn a_late_write_brings_nothing_back_while_its_tombstone_stands() {
 }
 
 #[test]
+fn a_wall_clock_that_is_far_ahead_for_a_moment_ends_no_tombstone() {
+    const YEAR: i64 = 366 * 86_400 * 1_000_000_000;
+    let site = Site::with_retention(3_600);
+    site.live(async |life| {
+        life.start("run").await;
+        life.terminate("run").await;
+        until("it is listed", async || site.visibility.records().len() == 1).await;
+        let late = site.visibility.records();
+        until("retention ends", async || site.visibility.records().is_empty()).await;
+        life.clock.jump(YEAR);
+        // In this time tombstones are looked at.
+        sleep(Duration::from_secs(599)).await;
+        life.clock.jump(-YEAR);
+        site.visibility.upsert(&late).await.expect("written");
+        assert!(site.visibility.records().is_empty());
+    });
+}
+
+#[test]
 fn a_start_reads_no_outbox_before_it_serves() {
     let site = Site::new();
     site.visibility.set_away(true);

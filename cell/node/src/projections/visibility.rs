@@ -4,8 +4,9 @@ mod change;
 mod record;
 
 use atoll_internal_api::entity::EntityKind;
+use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, Clock, DurableBatch, Projection, Spool, Told, Unconfirmed};
+use cell_shard::{Backlog, DurableBatch, Projection, Spool, Told, Unconfirmed};
 use cell_store::{Position, ShardId};
 use cell_visibility::{VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
@@ -34,7 +35,6 @@ const DELETED_AT_ONCE: usize = 1_000;
 pub(crate) struct VisibilityProjection {
     store: Arc<dyn VisibilityStore>,
     namespaces: Arc<NamespaceRegistry>,
-    clock: Arc<dyn Clock>,
     tombstone_life: Duration,
     /// The newest change of each.
     spool: Spool<Change>,
@@ -47,12 +47,11 @@ impl VisibilityProjection {
     pub(crate) fn new(
         store: Arc<dyn VisibilityStore>,
         namespaces: Arc<NamespaceRegistry>,
-        clock: Arc<dyn Clock>,
         budget: usize,
         tombstone_life: Duration,
     ) -> Arc<Self> {
         let (spool, writing) = (Spool::new(budget), tokio::sync::Mutex::new(()));
-        Arc::new(Self { store, namespaces, clock, tombstone_life, spool, writing })
+        Arc::new(Self { store, namespaces, tombstone_life, spool, writing })
     }
 
     /// What the store has not taken yet.
@@ -101,8 +100,9 @@ impl VisibilityProjection {
         }
     }
 
-    /// Ends tombstones when their time has come, until `stop`.
-    pub(crate) async fn end_tombstones(self: Arc<Self>, stop: CancellationToken) {
+    /// Ends tombstones when their time has come by `now`, until `stop`. It must not follow a wall clock that jumps for a
+    /// moment: what ends too early cannot be had back.
+    pub(crate) async fn end_tombstones(self: Arc<Self>, stop: CancellationToken, now: impl Fn() -> Time) {
         loop {
             tokio::select! {
                 biased;
@@ -110,7 +110,7 @@ impl VisibilityProjection {
                 () = tokio::time::sleep(TOMBSTONES_LOOK) => {}
             }
             let life = i64::try_from(self.tombstone_life.as_millis()).unwrap_or(i64::MAX);
-            let before_ms = self.clock.now().millis().saturating_sub(life);
+            let before_ms = now().millis().saturating_sub(life);
             loop {
                 match self.store.end_tombstones(before_ms, TOMBSTONES_AT_ONCE).await {
                     Ok(TOMBSTONES_AT_ONCE) => {}

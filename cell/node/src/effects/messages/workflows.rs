@@ -14,7 +14,8 @@ pub(super) async fn ask(
     key: EffectKey,
     ask: AskWorkflow,
 ) -> Result<(), ShardError> {
-    let turn = ask.takes_turns.then(|| post.turns.take(sender.namespace_id)).flatten();
+    let now = post.shards.wall_time();
+    let turn = ask.takes_turns.then(|| post.turns.take(sender.namespace_id, now)).flatten();
     let answer = match turn {
         Some(turn) => Answer::Postponed(turn),
         None => request(post.shards, sender, ask).await?,

@@ -280,6 +280,24 @@ async fn starts_beyond_the_bound_wait_and_hold_up_nobody() {
     cell.shards.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_wall_clock_that_is_far_ahead_for_a_moment_moves_no_turns() {
+    let store = FaultStore::new(MemoryStore::new().stores(), 1);
+    let world = World::new();
+    let cell = Cell::open(&store, &world, 1, 5.0).await;
+    cell.effects.connect(&cell.shards);
+    cell.shards.execute(&schedule(), create()).await.expect("created");
+    world.step(60 * SECOND);
+    world.jump(86_400 * SECOND);
+    cell.until("it starts", async || cell.has_started().await).await;
+    world.jump(-86_400 * SECOND);
+    cell.until("that is known", async || cell.info().await.action_count == 1).await;
+    cell.complete().await;
+    world.step(60 * SECOND);
+    cell.until("the next is started", async || cell.info().await.action_count == 2).await;
+    cell.shards.shutdown().await;
+}
+
 fn world_now(world: &Arc<World>) -> i64 {
     cell_shard::Clock::now(&**world).0
 }

@@ -60,18 +60,28 @@ pub(super) struct Life {
     pub(super) shards: Arc<ShardRuntime>,
     pub(super) visibility: Arc<VisibilityProjection>,
     pub(super) usage: Arc<UsageExporter>,
-    clock: Arc<Elapsing>,
+    pub(super) clock: Arc<Elapsing>,
 }
 
 /// Moves on as the runtime's time does.
-struct Elapsing {
+pub(super) struct Elapsing {
     from_ns: i64,
     began: tokio::time::Instant,
+    /// By how much the wall clock has jumped.
+    jumped: AtomicI64,
+}
+
+impl Elapsing {
+    /// Somebody sets the wall clock.
+    pub(super) fn jump(&self, nanos: i64) {
+        self.jumped.fetch_add(nanos, Ordering::SeqCst);
+    }
 }
 
 impl Clock for Elapsing {
     fn now(&self) -> Time {
-        Time(self.from_ns + i64::try_from(self.began.elapsed().as_nanos()).expect("a short life"))
+        let passed = i64::try_from(self.began.elapsed().as_nanos()).expect("a short life");
+        Time(self.from_ns + passed + self.jumped.load(Ordering::SeqCst))
     }
 
     fn elapsed(&self) -> Duration {
@@ -138,7 +148,8 @@ impl Site {
     async fn begin(&self) -> Life {
         let seed = u128::from(self.lives.fetch_add(1, Ordering::SeqCst) + 1);
         let from_ns = self.now_ns.load(Ordering::SeqCst);
-        let clock = Arc::new(Elapsing { from_ns, began: tokio::time::Instant::now() });
+        let clock =
+            Arc::new(Elapsing { from_ns, began: tokio::time::Instant::now(), jumped: AtomicI64::new(0) });
         let stores = self.store.stores();
         let incarnation = Uuid::from_u128(7);
         let identity = retried(async || stores.shards.open(SHARDS, incarnation).await).await;
@@ -149,7 +160,6 @@ impl Site {
         let visibility = VisibilityProjection::new(
             Arc::clone(&self.visibility) as _,
             Arc::clone(&self.namespaces),
-            Arc::clone(&clock) as _,
             BUDGET,
             TOMBSTONE_LIFE,
         );
@@ -184,7 +194,9 @@ impl Site {
         };
         let shards = retried(async || ShardRuntime::open(config(), deps()).await).await;
         tokio::spawn(Arc::clone(&visibility).run(CancellationToken::new()));
-        tokio::spawn(Arc::clone(&visibility).end_tombstones(CancellationToken::new()));
+        let runtime = Arc::clone(&shards);
+        let now = move || runtime.wall_time();
+        tokio::spawn(Arc::clone(&visibility).end_tombstones(CancellationToken::new(), now));
         tokio::spawn(Arc::clone(&usage).run(CancellationToken::new()));
         Life { shards, visibility, usage, clock }
     }
