@@ -186,7 +186,7 @@ impl ShardRuntime {
                 (one, durable)
             };
             match self.write_together(shard, &one, durable).await {
-                Ok(()) => written += 1,
+                Ok(()) => written += one.checkpoint.entities.len(),
                 Err(ShardError::Store(StoreError::Corrupt(why))) => damaged.push((key, why)),
                 Err(error) => return Err(error),
             }

@@ -123,8 +123,8 @@ impl ShardRuntime {
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
     /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now: what its stored snapshot
     /// and every logged step that this lacks were billed is taken off. Done when this returns without an error; repeat the
-    /// call else. Refused where its row cannot be read, for nobody knows what was billed for it; never for memory: it frees
-    /// some.
+    /// call else. Refused where its row cannot be read, or lacks what the log holds of it, for nobody knows what was billed for
+    /// it; never for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let epoch = {
@@ -151,6 +151,9 @@ impl ShardRuntime {
                 return Err(ShardError::NotOwner(shard.id));
             }
             check_aside(&state, key)?;
+            if state.table.aside().any(|(other, kept)| other == key && kept.needs_log_from.is_some()) {
+                return Err(StoreError::Corrupt("what the log holds of it cannot be kept".to_owned()).into());
+            }
             tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
             let ordinal = self.delete_aside(&mut state, key, &billed);
             pins.release(&mut state);
