@@ -204,7 +204,7 @@ async fn a_run_that_is_served_again_is_told_to_lists_as_it_is_then() {
     let closed = || {
         again.out.look(|out| {
             let told = out.batches.iter().flat_map(|(_, batch)| &batch.visibility);
-            told.filter(|(key, ..)| *key == run).map(|(.., facts)| facts.close_time.is_some()).last()
+            told.filter(|(key, ..)| *key == run).map(|(.., facts)| facts.close_time.is_some()).next_back()
         })
     };
     assert_eq!(closed(), None, "nobody knows how it is");
