@@ -85,6 +85,26 @@ fn every_field_is_in_the_hash() {
 }
 
 #[test]
+fn what_was_missing_when_a_month_was_forced_is_in_the_hash() {
+    let forced = |missing: &[&str]| {
+        let missing = missing.iter().map(|hour| (*hour).to_owned()).collect();
+        let forced = Some(ForcedClose { reason: "r".to_owned(), missing });
+        InvoiceContent { forced, ..content(10_000, 5) }.hash()
+    };
+    let hashes = [
+        forced(&[]),
+        forced(&["cell a"]),
+        forced(&["cell b"]),
+        forced(&["cell a", "cell b"]),
+        forced(&["cell b", "cell a"]),
+        forced(&["cell acell b"]),
+    ];
+    for (one, other) in (0..hashes.len()).flat_map(|one| (0..one).map(move |other| (one, other))) {
+        assert_ne!(hashes[one], hashes[other], "{one} and {other}");
+    }
+}
+
+#[test]
 fn a_finalized_invoice_never_changes() {
     let draft = Invoice::draft(content(1, 0)).unwrap();
     let draft = draft.revised(content(10_000, 0)).unwrap();

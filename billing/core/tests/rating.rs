@@ -157,6 +157,18 @@ fn the_payable_total_is_rounded_once_as_a_line() {
 }
 
 #[test]
+fn a_rounding_line_is_not_corrected() {
+    let rated = rate_rows(&terms("developer"), vec![starts(20)]).unwrap();
+    let totalled = with_corrections_and_rounding(&rated, vec![], month()).unwrap();
+    assert_ne!(totalled.lines, rated.lines, "it was rounded");
+    assert_eq!(corrections(month(), &totalled.lines, &rated.lines).unwrap(), vec![]);
+    // What is corrected is the usage alone.
+    let again = rate_rows(&terms("developer"), vec![starts(40)]).unwrap();
+    let lines = corrections(month(), &totalled.lines, &again.lines).unwrap();
+    assert_eq!(shown(&lines), pairs(&[("actions", "0.001"), ("plan-fee.percentage", "0.0001")]));
+}
+
+#[test]
 fn a_first_month_prorates_fixed_prices_only() {
     let mut terms = terms("business");
     terms.add_ons = vec!["scim".to_owned()];
