@@ -43,4 +43,44 @@ mod tests {
         assert_eq!(of(&config.config), expected);
         assert_eq!(of(&DynamicConfig::default()), Limits::default());
     }
+
+    #[test]
+    fn each_key_changes_its_own_limit() {
+        let settings = [
+            "limit.numPendingActivities.error=101",
+            "limit.numPendingChildExecutions.error=102",
+            "limit.numPendingSignals.error=103",
+            "limit.numPendingCancelRequests.error=104",
+            "history.maximumSignalsPerExecution=105",
+            "history.maximumBufferedEventsBatch=106",
+            "history.maximumBufferedEventsSizeInBytes=107",
+            "limit.historyCount.suggestContinueAsNew=108",
+            "limit.historySize.suggestContinueAsNew=109",
+            "limit.historyCount.error=110",
+            "limit.historySize.error=111",
+            "limit.mutableStateSize.error=112",
+            "limit.maxIDLength=113",
+            "limit.blobSize.error=114",
+        ];
+        let config = DynamicConfig::parse(settings).expect("they are known");
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+        let expected = Limits {
+            pending_activities: 101,
+            pending_children: 102,
+            pending_signals: 103,
+            pending_cancels: 104,
+            signals: 105,
+            buffered_events: 106,
+            buffered_bytes: 107,
+            suggest_continue_events: 108,
+            suggest_continue_bytes: 109,
+            history_events: 110,
+            history_bytes: 111,
+            state_bytes: 112,
+            id_length: 113,
+            blob: 114,
+            ..Limits::default()
+        };
+        assert_eq!(of(&config.config), expected);
+    }
 }

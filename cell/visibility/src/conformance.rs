@@ -56,6 +56,7 @@ macro_rules! conformance_cases {
             a_full_page_has_a_token_and_another_none,
             closing_moves_a_record,
             a_page_ends_by_bytes,
+            a_page_holds_as_many_bytes_as_its_limit_says,
         }
         counting::{
             totals_follow_the_filter,

@@ -316,6 +316,30 @@ mod tests {
     }
 
     #[test]
+    fn as_much_as_the_limits_say_is_taken_and_no_more() {
+        let schema = Schema::with_custom([("A", AttributeType::Keyword), ("B", AttributeType::Keyword)]);
+        let two = set(&[("A", payload("\"four\"")), ("B", payload("\"four\""))]);
+        let exact = AttributeLimits { keys: 2, value_bytes: 6, total_bytes: two.encoded_len() };
+        let check = |limits| check_search_attributes(&two, &schema, &limits);
+        assert_eq!(check(exact), Ok(()));
+        let (size, limit) = (6, 5);
+        let name = "A".to_owned();
+        assert_eq!(
+            check(AttributeLimits { keys: 1, ..exact }),
+            Err(AttributeError::TooMany { count: 2, limit: 1 })
+        );
+        assert_eq!(
+            check(AttributeLimits { value_bytes: limit, ..exact }),
+            Err(AttributeError::ValueTooLarge { name, size, limit })
+        );
+        let (size, limit) = (exact.total_bytes, exact.total_bytes - 1);
+        assert_eq!(
+            check(AttributeLimits { total_bytes: limit, ..exact }),
+            Err(AttributeError::TotalTooLarge { size, limit })
+        );
+    }
+
+    #[test]
     fn records_leave_out_what_does_not_fit() {
         let schema = Schema::with_custom([("Own", AttributeType::Int), ("Gone", AttributeType::Bool)]);
         let fields = set(&[

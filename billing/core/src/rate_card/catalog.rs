@@ -190,6 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn a_fee_may_be_nothing_or_all_of_the_usage() {
+        for (percent, allowed) in
+            [("0", true), ("100", true), ("100.0", true), ("100.0001", false), ("-0.1", false)]
+        {
+            let right = r#"percent_of_usage = "10""#;
+            let text =
+                super::super::SEED_TOML.replacen(right, &format!(r#"percent_of_usage = "{percent}""#), 1);
+            assert_ne!(text, super::super::SEED_TOML);
+            let catalog = Catalog::from_file(&toml::from_str(&text).unwrap());
+            assert_eq!(catalog.is_ok(), allowed, "{percent} %: {catalog:?}");
+        }
+    }
+
+    #[test]
     fn unknown_keys_and_bare_numbers_are_refused() {
         for (right, wrong) in [
             ("currency =", "curency ="),

@@ -83,6 +83,19 @@ async fn refused_registrations_write_nothing() {
 }
 
 #[tokio::test]
+async fn closed_workflows_are_kept_for_an_hour_at_least() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    for (seconds, nanos, taken) in [(3_599, 999_999_999, false), (3_600, -1, false), (3_600, 0, true)] {
+        let period = Some(prost_types::Duration { seconds, nanos });
+        let request =
+            RegisterNamespaceRequest { workflow_execution_retention_period: period, ..register("n", 1) };
+        let answer = invoke(&frontend, workflow_service::REGISTER_NAMESPACE, &request).await;
+        assert_eq!(answer.is_ok(), taken, "{seconds} s {nanos} ns: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_writer_the_control_plane_manages_namespaces() {
     let frontend = FakeCell::new().frontend(|deps| deps.ports.namespace_writer = None);
     let registered = invoke(&frontend, workflow_service::REGISTER_NAMESPACE, &register("n", 24)).await;

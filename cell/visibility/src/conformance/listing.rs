@@ -118,3 +118,21 @@ pub(super) async fn a_page_ends_by_bytes(store: &dyn VisibilityStore) {
     // Fewer are asked for than fit.
     assert_eq!(numbers(&page(store, &compiled(""), 2, None).await.records), [9, 8]);
 }
+
+pub(super) async fn a_page_holds_as_many_bytes_as_its_limit_says(store: &dyn VisibilityStore) {
+    let beside = |number, next| {
+        let room = PAGE_BYTES - open(number).page_bytes() - open(next).page_bytes();
+        move |more: usize| VisibilityRecord { memo: vec![b'm'; room + more].into(), ..open(number) }
+    };
+    let records = [beside(4, 3)(0), open(3), beside(2, 1)(1), open(1)];
+    let bytes =
+        |records: &[VisibilityRecord]| records.iter().map(VisibilityRecord::page_bytes).sum::<usize>();
+    assert_eq!((bytes(&records[..2]), bytes(&records[2..])), (PAGE_BYTES, PAGE_BYTES + 1));
+    upsert(store, &records).await;
+    let first = page(store, &compiled(""), MAX_PAGE, None).await;
+    assert_eq!(numbers(&first.records), [4, 3]);
+    let second = page(store, &compiled(""), MAX_PAGE, first.next).await;
+    assert_eq!(numbers(&second.records), [2]);
+    let third = page(store, &compiled(""), MAX_PAGE, second.next).await;
+    assert_eq!((numbers(&third.records), third.next), (vec![1], None));
+}

@@ -48,6 +48,15 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_period_has_400_days() {
+        let end = 400 * 86_400;
+        assert_eq!(period(at(0, 0), at(end, 0)).unwrap(), (0, 400 * 24 * HOUR_MS));
+        let refused = period(at(0, 0), at(end, 1)).unwrap_err();
+        assert_eq!(refused.message, "the period must not be longer than 400 days", "a whole hour more");
+        assert!(period(at(3_599, 0), at(end, 0)).is_ok());
+    }
+
+    #[test]
     fn what_is_no_period_is_refused() {
         let cases = [
             (None, at(1, 0)),

@@ -79,6 +79,23 @@ async fn a_key_works_at_once_and_its_secret_is_nowhere() {
 }
 
 #[tokio::test]
+async fn a_disabled_key_is_refused_here_and_in_the_cells() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    let disabled = ApiKeySpec { disabled: true, ..Default::default() };
+    let (able, unable) = (
+        make(&test, &account.token, ApiKeySpec::default()).await.unwrap(),
+        make(&test, &account.token, disabled).await.unwrap(),
+    );
+    assert!(test.create(&able.token, "orders").await.is_ok());
+    assert_eq!(test.create(&unable.token, "mail").await.unwrap_err().code, Code::Unauthenticated);
+    test.reconciler.run_once().await.unwrap();
+    let held = test.cells.get("a").keys;
+    let is_disabled = |id: &str| held.iter().find(|key| key.key_id == id).unwrap().disabled;
+    assert_eq!((is_disabled(&able.key_id), is_disabled(&unable.key_id)), (false, true));
+}
+
+#[tokio::test]
 async fn a_deleted_key_is_refused_at_once_and_leaves_the_cells() {
     let test = TestCloud::new(&["a", "b"]).await;
     let account = test.account("acme").await;
