@@ -1,6 +1,7 @@
 use billing_core::ledger::finalization_entry;
 use billing_core::line::ChargeKind;
 use billing_core::usage::Meter;
+use sqlx::Connection;
 
 use super::*;
 use crate::month::MonthRunner;
@@ -135,6 +136,31 @@ async fn a_replaced_draft_is_not_issued() {
 }
 
 #[tokio::test]
+async fn a_draft_whose_lines_were_changed_behind_its_hash_is_not_issued() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+    let written = draft(&world, "2026-01").await;
+    let file = format!("sqlite://{}", world.dir.path().join("billing.db").display());
+    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    // Whoever can write to the file can write over its triggers.
+    sqlx::query("DROP TRIGGER finalized_lines_never_change").execute(&mut other).await.unwrap();
+    let tamper = "UPDATE invoice_lines SET description = 'a gift' WHERE position = 0";
+    assert_eq!(sqlx::query(tamper).execute(&mut other).await.unwrap().rows_affected(), 1);
+    other.close().await.unwrap();
+    let refused = world.billing.activities().finalize(&written).await;
+    assert_eq!(refused, Err(MonthError::Superseded { invoice_id: "inv-acme1-2026-01".to_owned() }));
+    assert_eq!(invoice(&world, "2026-01").await.status, InvoiceStatus::Draft);
+    assert!(
+        world.billing.activities().store.postings("acme1").await.unwrap().is_empty(),
+        "nothing is booked"
+    );
+    // A draft that is made anew is what it says.
+    world.close("2026-01").await.unwrap();
+    let lines = invoice(&world, "2026-01").await.content.lines;
+    assert_eq!(lines[0].description, "Actions");
+}
+
+#[tokio::test]
 async fn many_closers_at_once_issue_one_invoice_and_book_it_once() {
     let world = World::new().await;
     world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
@@ -211,6 +237,19 @@ async fn later_usage_is_corrected_on_the_next_invoice_once() {
 
     world.close("2026-03").await.unwrap();
     assert_eq!(shown(&invoice(&world, "2026-03").await), [line("plan-fee.minimum", "500.00", "")]);
+}
+
+#[tokio::test]
+async fn a_rounded_month_without_later_usage_is_not_corrected() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 20_123);
+    world.close("2026-01").await.unwrap();
+    let january = invoice(&world, "2026-01").await.content.lines;
+    assert!(january.iter().any(|line| line.kind == ChargeKind::Rounding), "{january:?}");
+    world.clock.set("2026-03-01T00:00:00Z".parse().unwrap());
+    world.close("2026-02").await.unwrap();
+    let february = invoice(&world, "2026-02").await;
+    assert_eq!(shown(&february), [line("plan-fee.percentage", "0.00", "")]);
 }
 
 #[tokio::test]
