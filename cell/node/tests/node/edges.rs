@@ -188,9 +188,36 @@ fn limits_are_the_originals() {
     );
     assert_eq!((limits.history_bytes, limits.suggest_continue_bytes), (50 << 20, 4 << 20));
     assert_eq!((limits.blob, limits.buffered_bytes), (2 << 20, 2 << 20));
+    assert_eq!((limits.pending_signals, limits.pending_cancels), (2_000, 2_000));
+    assert_eq!(limits.state_bytes, 8 << 20);
+    let nanos = |seconds: i64| seconds * 1_000_000_000;
+    let times = [
+        limits.workflow_task_timeout_nanos,
+        limits.workflow_task_timeout_max_nanos,
+        limits.workflow_task_heartbeats_nanos,
+        limits.continue_as_new_interval_nanos,
+        limits.effect_backoff_nanos,
+        limits.effect_backoff_max_nanos,
+    ];
+    assert_eq!(times, [nanos(10), nanos(120), nanos(1_800), nanos(1), nanos(1) / 10, nanos(60)]);
     let frontend = cell_frontend::DynamicConfig::default();
     assert_eq!((frontend.id_length, frontend.links, frontend.link_bytes), (1_000, 10, 4_000));
     assert_eq!((frontend.blob_bytes, frontend.memo_bytes), (2 << 20, 2 << 20));
+    assert_eq!((frontend.namespace_rps, frontend.namespace_burst_ratio), (2_400.0, 2.0));
+    assert_eq!(
+        (frontend.namespace_visibility_rps, frontend.namespace_visibility_burst_ratio),
+        (10.0, 1.0),
+        "a second's worth at once"
+    );
+    assert_eq!((frontend.namespace_long_polls, frontend.callbacks), (1_200, 32));
+    assert_eq!((frontend.history_page_size, frontend.visibility_page_size), (256, 1_000));
+    assert_eq!(
+        (frontend.search_attributes, frontend.search_attribute_bytes, frontend.search_attributes_bytes),
+        (100, 2 << 10, 40 << 10)
+    );
+    let seconds = std::time::Duration::from_secs;
+    assert_eq!((frontend.task_poll, frontend.history_poll), (seconds(60), seconds(20)));
+    assert_eq!(frontend.schedule_starts_per_second, 30.0);
 }
 
 /// Sets a time of a start. Those of a retry policy are held against the original's answers in the frontend's tests.

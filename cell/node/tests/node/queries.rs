@@ -2,19 +2,25 @@
 
 use crate::fixture::{Cell, Driver, Engine, done, events, payloads};
 use crate::on_each_engine;
+use crate::usage::actions;
 use atoll_api::call::Code;
 use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
 use atoll_api::temporal::api::errordetails::v1::{QueryFailedFailure, WorkflowNotReadyFailure};
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_internal_api::usage::v1::ActionType;
 use atoll_rpc::CallOptions;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::time::Duration;
 
 /// Answers the query task that comes next, and says how many events it showed.
 async fn answer(driver: &Driver<'_>, result: QueryResultType) -> usize {
+    answer_to(driver, "state", result).await
+}
+
+async fn answer_to(driver: &Driver<'_>, query: &str, result: QueryResultType) -> usize {
     let task = driver.poll().await;
-    assert_eq!(task.query.as_ref().expect("a query task").query_type, "state");
+    assert_eq!(task.query.as_ref().expect("a query task").query_type, query);
     assert_eq!((task.started_event_id, task.attempt), (0, 1));
     let failed = result == QueryResultType::Failed;
     let request = wf::RespondQueryTaskCompletedRequest {
@@ -92,6 +98,31 @@ async fn a_busy_run_answers_with_its_workflow_task() {
         };
         let (answered, _) = tokio::join!(driver.query("state"), worker);
         assert_eq!(answered.unwrap().query_result, payloads("with the task"));
+    })
+    .await;
+}
+
+/// The original's user interface asks for metadata of its own accord: nobody is billed for that.
+#[tokio::test]
+async fn answered_queries_are_billed_but_for_those_that_the_interface_asks() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "billed");
+        driver.start().await;
+        driver.step(vec![]).await;
+        for query in ["__temporal_workflow_metadata", "state", "state"] {
+            let answered = answer_to(&driver, query, QueryResultType::Answered);
+            tokio::join!(driver.query(query), answered).0.unwrap();
+        }
+        driver.signal("go").await;
+        // What is exported stands in the order in which it happened.
+        let counted = Cell::until("the signal is exported", async || {
+            let counted = actions(&cell.usage().await);
+            counted.contains_key(&ActionType::SignalWorkflow).then_some(counted)
+        })
+        .await;
+        let expected =
+            [(ActionType::StartWorkflow, 1), (ActionType::QueryWorkflow, 2), (ActionType::SignalWorkflow, 1)];
+        assert_eq!(counted, expected.into());
     })
     .await;
 }
