@@ -56,7 +56,6 @@ const FAIL: &[&str] = &[
     "expired",
     "history",
     "load",
-    "log",
     "object put if absent",
     "outbox",
     "segments",
