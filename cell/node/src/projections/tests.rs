@@ -9,7 +9,7 @@ use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
 use cell_shard::Backlog;
 use cell_store::ShardId;
 use cell_store::fault::Call;
-use cell_visibility::{ExecutionStatus, VisibilityStore};
+use cell_visibility::{ExecutionStatus, VisibilityRecord, VisibilityStore};
 use fixture::{BUDGET, Life, Site};
 use std::sync::Arc;
 use std::time::Duration;
@@ -350,15 +350,21 @@ fn what_was_set_aside_is_tried_again_by_the_next_life() {
     });
 }
 
+/// What lists held of a run that has ended and that retention has deleted.
+async fn listed_and_deleted(site: &Site, life: &Life) -> Vec<VisibilityRecord> {
+    life.start("run").await;
+    life.terminate("run").await;
+    until("it is listed", async || site.visibility.records().len() == 1).await;
+    let listed = site.visibility.records();
+    until("retention ends", async || site.visibility.records().is_empty()).await;
+    listed
+}
+
 #[test]
 fn a_late_write_brings_nothing_back_while_its_tombstone_stands() {
     let site = Site::with_retention(3_600);
     site.live(async |life| {
-        life.start("run").await;
-        life.terminate("run").await;
-        until("it is listed", async || site.visibility.records().len() == 1).await;
-        let late = site.visibility.records();
-        until("retention ends", async || site.visibility.records().is_empty()).await;
+        let late = listed_and_deleted(&site, life).await;
         // A former owner of the shard wakes up.
         site.visibility.upsert(&late).await.expect("written");
         assert!(site.visibility.records().is_empty());
@@ -373,11 +379,7 @@ fn a_wall_clock_that_is_far_ahead_for_a_moment_ends_no_tombstone() {
     const YEAR: i64 = 366 * 86_400 * 1_000_000_000;
     let site = Site::with_retention(3_600);
     site.live(async |life| {
-        life.start("run").await;
-        life.terminate("run").await;
-        until("it is listed", async || site.visibility.records().len() == 1).await;
-        let late = site.visibility.records();
-        until("retention ends", async || site.visibility.records().is_empty()).await;
+        let late = listed_and_deleted(&site, life).await;
         life.clock.jump(YEAR);
         // In this time tombstones are looked at.
         sleep(Duration::from_secs(599)).await;

@@ -165,7 +165,7 @@ pub(super) async fn segments(
 }
 
 /// An index of moments, and how it is read.
-struct Moments {
+pub(super) struct Moments {
     /// So many of what has come, in order.
     first: &'static str,
     /// All rows that have come, by the index alone.
@@ -174,30 +174,14 @@ struct Moments {
     row: &'static str,
 }
 
-const WAKES: Moments = Moments { first: DUE, rows: DUE_ROWS, row: DUE_ROW };
-const EXPIRIES: Moments = Moments { first: EXPIRED, rows: EXPIRED_ROWS, row: EXPIRED_ROW };
-
-pub(super) async fn due(
-    database: &Database,
-    shard: ShardId,
-    until_ms: i64,
-    limit: usize,
-) -> Result<Vec<DueRow>, StoreError> {
-    WAKES.come(database, shard, until_ms, limit).await
-}
-
-pub(super) async fn expired(
-    database: &Database,
-    shard: ShardId,
-    until_ms: i64,
-    limit: usize,
-) -> Result<Vec<DueRow>, StoreError> {
-    EXPIRIES.come(database, shard, until_ms, limit).await
-}
+/// When entities want to be woken.
+pub(super) const WAKES: Moments = Moments { first: DUE, rows: DUE_ROWS, row: DUE_ROW };
+/// When retention deletes them.
+pub(super) const EXPIRIES: Moments = Moments { first: EXPIRED, rows: EXPIRED_ROWS, row: EXPIRED_ROW };
 
 impl Moments {
     /// What has come, as far as it can be read.
-    async fn come(
+    pub(super) async fn come(
         &self,
         database: &Database,
         shard: ShardId,

@@ -111,11 +111,11 @@ impl ShardStore for SqliteStore {
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        read::due(&self.database, shard, until_ms, limit).await
+        read::WAKES.come(&self.database, shard, until_ms, limit).await
     }
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        read::expired(&self.database, shard, until_ms, limit).await
+        read::EXPIRIES.come(&self.database, shard, until_ms, limit).await
     }
 
     async fn waiting(

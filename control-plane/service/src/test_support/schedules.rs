@@ -13,8 +13,8 @@ tokio::task_local! {
 /// A task's side: it says that it came to the end of a step, and waits for its turn.
 #[derive(Clone)]
 struct Turn {
-    came: mpsc::UnboundedSender<()>,
-    go: Arc<Mutex<mpsc::UnboundedReceiver<()>>>,
+    came: mpsc::Sender<()>,
+    go: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 impl Turn {
@@ -26,20 +26,20 @@ impl Turn {
 /// The end of a step: others may run before the next one. Nothing outside of a schedule.
 pub(crate) async fn step_ends() {
     let Ok(turn) = TURN.try_with(Clone::clone) else { return };
-    turn.came.send(()).expect("the schedule listens");
+    turn.came.send(()).await.expect("the schedule listens");
     turn.wait().await;
 }
 
 struct Task {
-    go: mpsc::UnboundedSender<()>,
-    came: mpsc::UnboundedReceiver<()>,
+    go: mpsc::Sender<()>,
+    came: mpsc::Receiver<()>,
     handle: JoinHandle<()>,
     is_done: bool,
 }
 
 impl Task {
     fn start(task: BoxFuture<'static, ()>) -> Self {
-        let ((go, going), (came, coming)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let ((go, going), (came, coming)) = (mpsc::channel(1), mpsc::channel(1));
         let turn = Turn { came, go: Arc::new(Mutex::new(going)) };
         let handle = tokio::spawn(TURN.scope(turn.clone(), async move {
             turn.wait().await;
@@ -51,7 +51,7 @@ impl Task {
 
     /// Runs the next step to its end.
     async fn step(&mut self) {
-        self.go.send(()).expect("the task waits");
+        self.go.send(()).await.expect("the task waits");
         if self.came.recv().await.is_none() {
             self.is_done = true;
             (&mut self.handle).await.expect("no panic");

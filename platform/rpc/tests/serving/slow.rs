@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_rpc::{CallOptions, ServerConfig};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -112,7 +114,7 @@ async fn bodies_that_do_not_come_hold_a_bounded_number_of_bytes() {
     let path = workflow_service::START_WORKFLOW_EXECUTION.info().path;
     // A MiB is announced, and 50,000 bytes of it come.
     let half: bytes::Bytes = [&[0, 0, 0x10, 0, 0][..], &[0; 50_000]].concat().into();
-    let (mut waiting, mut refused) = (Vec::new(), 0);
+    let (answers, mut bodies) = (FuturesUnordered::new(), Vec::new());
     for _ in 0..20 {
         let request = http::Request::post(format!("http://test{path}"))
             .header("content-type", "application/grpc")
@@ -121,24 +123,27 @@ async fn bodies_that_do_not_come_hold_a_bounded_number_of_bytes() {
         let (response, mut body) =
             sender.clone().ready().await.unwrap().send_request(request, false).unwrap();
         body.send_data(half.clone(), false).unwrap();
-        waiting.push((response, body));
+        answers.push(response);
+        bodies.push(body);
     }
-    for (response, _body) in &mut waiting {
-        let patience = Duration::from_millis(if refused == 0 { 500 } else { 100 });
-        if let Ok(response) = tokio::time::timeout(patience, response).await {
-            assert_eq!(response.unwrap().headers()["grpc-status"], "8");
-            refused += 1;
-        }
+    let mut refused = answers.inspect(|answer| {
+        assert_eq!(answer.as_ref().expect("an answer").headers()["grpc-status"], "8");
+    });
+    for number in 1..=15 {
+        let answer = tokio::time::timeout(PATIENCE, refused.next()).await;
+        assert!(answer.is_ok(), "{number} of 20 were to be refused");
     }
-    assert!((15..20).contains(&refused), "{refused} of 20 were refused");
     let call = || {
         let (options, method) = (CallOptions::timeout(PATIENCE), workflow_service::GET_SYSTEM_INFO);
         let client = client(&server);
         async move { client.call(method, &wf::GetSystemInfoRequest {}, options).await }
     };
     call().await.unwrap();
+    while let Some(answer) = refused.next().now_or_never() {
+        assert!(answer.is_some(), "all of 20 were refused");
+    }
     // What is held goes with who held it.
-    drop((waiting, sender));
+    drop((refused, bodies, sender));
     let large = wf::StartWorkflowExecutionRequest { identity: "x".repeat(100_000), ..Default::default() };
     let client = client(&server);
     let begun = tokio::time::Instant::now();
