@@ -1,8 +1,9 @@
 //! The memory engine: for tests, simulation and the server without a file.
 
 use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
+    borrow::Borrow,
+    cmp::{Ordering, Reverse},
+    collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::{
         Arc,
@@ -19,16 +20,105 @@ use crate::{
     record::{RecordId, VisibilityRecord},
     schema::Attribute,
     store::{
-        Count, CountGroup, Deletion, ListRequest, Page, PageFill, PageToken, VisibilityError, VisibilityStore,
+        Count, CountGroup, Deletion, ListRequest, Page, PageFill, PageToken, VisibilityError,
+        VisibilityStore, close_order,
     },
     value::Value,
 };
 
-/// The default order as a key.
-type Place = (Reverse<i64>, Reverse<i64>, RecordId);
+/// What has a place in the default order.
+trait Placed {
+    fn place(&self) -> (Reverse<i64>, Reverse<i64>, &RecordId);
+}
 
-fn place(token: &PageToken) -> Place {
-    (Reverse(token.close_order()), Reverse(token.start_time), token.id.clone())
+impl Placed for VisibilityRecord {
+    fn place(&self) -> (Reverse<i64>, Reverse<i64>, &RecordId) {
+        (Reverse(close_order(self.close_time)), Reverse(self.start_time), &self.id)
+    }
+}
+
+impl Placed for PageToken {
+    fn place(&self) -> (Reverse<i64>, Reverse<i64>, &RecordId) {
+        (Reverse(close_order(self.close_time)), Reverse(self.start_time), &self.id)
+    }
+}
+
+impl PartialEq for dyn Placed + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for dyn Placed + '_ {}
+
+impl PartialOrd for dyn Placed + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Placed + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+/// A record in the default order. An index is of pointers: keys of its own would take a third of what the record does.
+struct InOrder(Arc<VisibilityRecord>);
+
+impl<'a> Borrow<dyn Placed + 'a> for InOrder {
+    fn borrow(&self) -> &(dyn Placed + 'a) {
+        &*self.0
+    }
+}
+
+impl PartialEq for InOrder {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.place() == other.0.place()
+    }
+}
+
+impl Eq for InOrder {}
+
+impl PartialOrd for InOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for InOrder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.place().cmp(&other.0.place())
+    }
+}
+
+/// A record by its name.
+struct ById(Arc<VisibilityRecord>);
+
+impl Borrow<RecordId> for ById {
+    fn borrow(&self) -> &RecordId {
+        &self.0.id
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl PartialOrd for ById {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ById {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
 }
 
 /// What a shared value takes beside itself.
@@ -36,8 +126,7 @@ const SHARED: usize = 2 * size_of::<usize>();
 
 /// What a record takes beside its name in the index.
 fn weight(record: &VisibilityRecord) -> usize {
-    let place = filled(size_of::<(Place, Arc<VisibilityRecord>)>());
-    place + SHARED + size_of::<VisibilityRecord>() + record.held_bytes()
+    filled(size_of::<InOrder>()) + SHARED + size_of::<VisibilityRecord>() + record.held_bytes()
 }
 
 /// What an entry takes in nodes that are two thirds full.
@@ -45,15 +134,10 @@ const fn filled(entry: usize) -> usize {
     entry * 3 / 2
 }
 
-/// What the nodes of an index take.
-fn nodes<K, V>(index: &BTreeMap<K, V>) -> usize {
-    index.len() * filled(size_of::<(K, V)>())
-}
-
 #[derive(Default)]
 struct Namespace {
-    in_order: BTreeMap<Place, Arc<VisibilityRecord>>,
-    by_id: BTreeMap<RecordId, Place>,
+    in_order: BTreeSet<InOrder>,
+    by_id: BTreeSet<ById>,
     /// Position and time of each deletion.
     tombstones: BTreeMap<RecordId, (u64, i64)>,
     /// Bytes of memory of all that beside the nodes of the indexes by id, by and large.
@@ -62,11 +146,12 @@ struct Namespace {
 
 impl Namespace {
     fn stored(&self, id: &RecordId) -> Option<&VisibilityRecord> {
-        self.by_id.get(id).and_then(|place| self.in_order.get(place)).map(Arc::as_ref)
+        self.by_id.get(id).map(|ById(record)| &**record)
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.bytes + nodes(&self.by_id) + nodes(&self.tombstones)
+        let tombstones = self.tombstones.len() * filled(size_of::<(RecordId, (u64, i64))>());
+        size_of::<Self>() + self.bytes + self.by_id.len() * filled(size_of::<ById>()) + tombstones
     }
 
     fn is_empty(&self) -> bool {
@@ -74,8 +159,8 @@ impl Namespace {
     }
 
     fn remove(&mut self, id: &RecordId) {
-        let place = self.by_id.remove(id);
-        if let Some(record) = place.and_then(|place| self.in_order.remove(&place)) {
+        if let Some(ById(record)) = self.by_id.take(id) {
+            self.in_order.remove::<dyn Placed>(&*record);
             self.bytes -= weight(&record);
         }
     }
@@ -88,9 +173,9 @@ impl Namespace {
         }
         self.remove(&record.id);
         self.bytes += weight(record);
-        let place = place(&PageToken::of(record));
-        self.by_id.insert(record.id.clone(), place.clone());
-        self.in_order.insert(place, Arc::new(record.clone()));
+        let record = Arc::new(record.clone());
+        self.by_id.insert(ById(Arc::clone(&record)));
+        self.in_order.insert(InOrder(record));
     }
 
     fn delete(&mut self, id: &RecordId, position: u64, at_ms: i64) {
@@ -177,7 +262,8 @@ impl VisibilityStore for MemoryVisibility {
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError> {
         Ok(self.write(|namespaces| {
             let Some(namespace) = namespaces.get_mut(&namespace_id) else { return 0 };
-            let ids: Vec<RecordId> = namespace.by_id.keys().take(limit).cloned().collect();
+            let ids: Vec<RecordId> =
+                namespace.by_id.iter().take(limit).map(|ById(record)| record.id.clone()).collect();
             for id in &ids {
                 namespace.remove(id);
             }
@@ -191,11 +277,11 @@ impl VisibilityStore for MemoryVisibility {
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {
         let namespaces = self.namespaces.read();
         let Some(namespace) = namespaces.get(&request.namespace_id) else { return Ok(Page::default()) };
-        let from = request.after.map_or(Bound::Unbounded, |token| Bound::Excluded(place(&token)));
+        let after = request.after.as_ref().map(|token| token as &dyn Placed);
         let found = namespace
             .in_order
-            .range((from, Bound::Unbounded))
-            .map(|(_, record)| record)
+            .range::<dyn Placed, _>((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
+            .map(|InOrder(record)| record)
             .filter(|record| request.predicate.matches(record))
             .take(request.page_size);
         let (mut records, mut fill, mut full) = (Vec::new(), PageFill::default(), false);
@@ -221,7 +307,9 @@ impl VisibilityStore for MemoryVisibility {
         let Some(namespace) = namespaces.get(&namespace_id) else { return Ok(Count::default()) };
         let mut total = 0;
         let mut groups: BTreeMap<Option<String>, u64> = BTreeMap::new();
-        for record in namespace.in_order.values().filter(|record| predicate.matches(record)) {
+        for record in
+            namespace.by_id.iter().map(|ById(record)| record).filter(|record| predicate.matches(record))
+        {
             total += 1;
             if let Some(attribute) = group_by {
                 *groups.entry(keyword(record, attribute)).or_default() += 1;

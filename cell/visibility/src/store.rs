@@ -69,6 +69,11 @@ pub struct PageToken {
     pub id: RecordId,
 }
 
+/// What a close time counts as in the default order: an open run closes last of all.
+pub(crate) fn close_order(close_time: Option<i64>) -> i64 {
+    close_time.unwrap_or(i64::MAX)
+}
+
 /// The first byte of an encoded token: another form will have another. A run's id as bytes, or an id's text.
 const RUN_FORM: u8 = 1;
 const TEXT_FORM: u8 = 2;
@@ -79,9 +84,9 @@ impl PageToken {
         Self { close_time: record.close_time, start_time: record.start_time, id: record.id.clone() }
     }
 
-    /// The close time to order by: an open run counts as closing last of all.
+    /// The close time to order by.
     pub fn close_order(&self) -> i64 {
-        self.close_time.unwrap_or(i64::MAX)
+        close_order(self.close_time)
     }
 
     /// The opaque bytes of `next_page_token`.
