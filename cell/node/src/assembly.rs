@@ -20,7 +20,9 @@ use atoll_rpc::Dispatcher;
 use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::{NamespaceWriter, Ports};
-use cell_frontend::{CheckClientVersion, ClusterInfo, Deps, Features, Frontend, LargeAnswers};
+use cell_frontend::{
+    CheckClientVersion, ClusterInfo, Deps, Features, ForgetPollMetadata, Frontend, LargeAnswers,
+};
 use cell_matching::{Matching, MatchingConfig};
 use cell_memory::{Budget, Owner};
 use cell_shard::{EffectSink, Keeper, Projection, ShardConfig, ShardDeps, ShardRuntime};
@@ -276,6 +278,7 @@ fn frontend(
         .interceptor(Arc::new(CheckClientVersion::new(&cluster, config.dynamic.check_client_versions)))
         .interceptor(Arc::new(Authenticate::new(mode.clone(), internal, Arc::clone(&deps.clock))))
         .interceptor(Arc::new(Authorize::new(&mode, Arc::clone(registry))))
+        .interceptor(Arc::new(ForgetPollMetadata))
         .service(LargeAnswers::before(Arc::clone(&frontend)))
         .service(operator_service::raw(frontend as _))
         .build()?)
