@@ -22,6 +22,9 @@ const NAME: &str = "visibility";
 const BATCH: usize = 500;
 /// Bytes of records written at once.
 const BATCH_BYTES: usize = 4 << 20;
+/// Changes gather this long before they are written: the start and the end of a short run are one record then, and one commit
+/// takes many.
+const GATHER: Duration = Duration::from_millis(20);
 /// Pause after the first of several failed writes; doubled with each, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -87,7 +90,7 @@ impl VisibilityProjection {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
-                    () = self.spool.arrived() => {}
+                    () = self.gathered() => {}
                 }
             } else {
                 tokio::select! {
@@ -98,6 +101,12 @@ impl VisibilityProjection {
                 retry = LONGEST_RETRY.min(2 * retry);
             }
         }
+    }
+
+    /// Returns when there are changes, and those that came directly behind them.
+    async fn gathered(&self) {
+        self.spool.arrived().await;
+        tokio::time::sleep(GATHER).await;
     }
 
     /// Ends tombstones when their time has come by `now`, until `stop`. It must not follow a wall clock that jumps for a

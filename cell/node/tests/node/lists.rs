@@ -120,11 +120,9 @@ async fn what_the_visibility_store_missed_is_told_after_a_crash() {
         cell.checkpoint().await;
         assert_eq!(count(&cell, "ExecutionStatus = 'Completed'").await, 1, "the store has missed all that");
 
-        let log = cell.site.log.lines();
-        assert!(
-            log.iter().any(|line| line.contains("visibility not written")),
-            "the outage is told: {log:?}"
-        );
+        let told = |line: &String| line.contains("visibility not written");
+        Cell::until("the outage is told", async || cell.site.log.lines().iter().any(told).then_some(()))
+            .await;
 
         let site = cell.crash().await;
         site.visibility_away.store(false, Ordering::SeqCst);
