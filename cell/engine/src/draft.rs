@@ -40,7 +40,7 @@ use uuid::Uuid;
 /// What an event carries besides its attributes.
 #[derive(Default)]
 pub(crate) struct Extras {
-    pub(crate) user_metadata: Option<UserMetadata>,
+    pub(crate) user_metadata: Option<Box<UserMetadata>>,
     pub(crate) links: Vec<Link>,
 }
 

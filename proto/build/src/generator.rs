@@ -14,18 +14,26 @@ const DESCRIPTOR_FILE: &str = "descriptors.bin";
 pub struct Generator {
     call_path: String,
     externs: Vec<(String, String)>,
+    boxed: Vec<String>,
     known: Option<DescriptorPool>,
 }
 
 impl Generator {
     /// A generator whose output finds `CallContext` and the other serving types under `call_path`.
     pub fn new(call_path: &str) -> Self {
-        Self { call_path: call_path.to_owned(), externs: Vec::new(), known: None }
+        Self { call_path: call_path.to_owned(), externs: Vec::new(), boxed: Vec::new(), known: None }
     }
 
     /// Takes the protobuf symbol or package from an existing Rust path instead of generating it.
     pub fn extern_path(mut self, proto: &str, rust: &str) -> Self {
         self.externs.push((proto.to_owned(), rust.to_owned()));
+        self
+    }
+
+    /// Keeps a field behind a pointer. For what is large and seldom there: a message is as large as the largest that any of its
+    /// fields may hold, and is moved whole. `field` is its path, with the oneof's name where it is of one.
+    pub fn boxed(mut self, field: &str) -> Self {
+        self.boxed.push(field.to_owned());
         self
     }
 
@@ -51,6 +59,9 @@ impl Generator {
             .service_generator(Box::new(ServiceEmitter::new(&self.call_path, services)));
         for (proto, rust) in &self.externs {
             config.extern_path(proto, rust);
+        }
+        for field in &self.boxed {
+            config.boxed(field);
         }
         let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or(Error::MissingVariable("OUT_DIR"))?);
         let mut set = descriptors.to_set()?;

@@ -232,7 +232,8 @@ impl StartWorkflow {
             first_task_held: self.parent.is_some(),
             listeners: self.listeners().map(|listener| (&listener).into()).collect(),
         };
-        let extras = Extras { user_metadata: self.user_metadata.clone(), links: self.links.clone() };
+        let extras =
+            Extras { user_metadata: self.user_metadata.clone().map(Box::new), links: self.links.clone() };
         let attributes = self.attributes(view.workflow_id, run_id, context);
         let birth = Birth { key, attributes, extras, opened, first_run_id: run_id, first_signal };
         birth.transitions(context.now, context.limits)

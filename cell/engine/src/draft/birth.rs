@@ -46,7 +46,7 @@ impl Birth {
         let mut draft = Draft::at(&unborn, now, limits);
         draft.event_with(
             EventType::WorkflowExecutionStarted,
-            Attributes::WorkflowExecutionStartedEventAttributes(self.attributes),
+            Attributes::WorkflowExecutionStartedEventAttributes(Box::new(self.attributes)),
             self.extras,
         );
         draft.change(Kind::RunOpened(self.opened));

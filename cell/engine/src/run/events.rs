@@ -23,7 +23,7 @@ impl Run {
         let Some(attributes) = &event.attributes else { return };
         match attributes {
             Attributes::WorkflowExecutionStartedEventAttributes(started) => {
-                self.info.user_metadata.clone_from(&event.user_metadata);
+                self.info.user_metadata = event.user_metadata.as_deref().cloned();
                 self.info.start_links.clone_from(&event.links);
                 self.on_started(started, at, touched)
             }

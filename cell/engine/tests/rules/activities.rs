@@ -280,7 +280,7 @@ fn an_activity_whose_end_waits_is_pending_no_more() {
 #[test]
 fn what_the_start_says_to_people_is_described() {
     let life = Life::started();
-    let metadata = life.history[0].user_metadata.clone();
+    let metadata = life.history[0].user_metadata.as_deref().cloned();
     assert!(metadata.is_some());
     assert_eq!(life.run().describe().config.user_metadata, metadata);
 }

@@ -33,7 +33,7 @@ fn seconds(seconds: i64) -> Option<Duration> {
 
 fn continued(life: &Life) -> WorkflowExecutionContinuedAsNewEventAttributes {
     let of = |event: &HistoryEvent| match &event.attributes {
-        Some(A::WorkflowExecutionContinuedAsNewEventAttributes(a)) => Some(a.clone()),
+        Some(A::WorkflowExecutionContinuedAsNewEventAttributes(a)) => Some(*a.clone()),
         _ => None,
     };
     life.history.iter().rev().find_map(of).expect("it continued")

@@ -27,7 +27,10 @@ pub(crate) fn started(child: bool, continues: Option<ContinueAsNewInitiator>) ->
         initiator: continues.unwrap_or(ContinueAsNewInitiator::Unspecified) as i32,
         ..Default::default()
     };
-    event(EventType::WorkflowExecutionStarted, A::WorkflowExecutionStartedEventAttributes(attributes))
+    event(
+        EventType::WorkflowExecutionStarted,
+        A::WorkflowExecutionStartedEventAttributes(Box::new(attributes)),
+    )
 }
 
 /// As [`started`], with the search attribute that a schedule gives its starts.
@@ -61,10 +64,9 @@ pub(crate) fn signaled(by_workflow: bool) -> HistoryEvent {
 }
 
 pub(crate) fn continued() -> HistoryEvent {
-    let attributes = h::WorkflowExecutionContinuedAsNewEventAttributes::default();
     event(
         EventType::WorkflowExecutionContinuedAsNew,
-        A::WorkflowExecutionContinuedAsNewEventAttributes(attributes),
+        A::WorkflowExecutionContinuedAsNewEventAttributes(Box::default()),
     )
 }
 

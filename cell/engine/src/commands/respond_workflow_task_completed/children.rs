@@ -70,7 +70,7 @@ pub(super) fn start(
     };
     draft.event_with(
         EventType::StartChildWorkflowExecutionInitiated,
-        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated),
+        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(Box::new(initiated)),
         extras,
     );
     steps.new_children.push(wanted.workflow_id.clone());

@@ -68,7 +68,7 @@ pub(super) fn continue_as_new(
     draft.continue_run(&continued, retry_policy, steps.successor_id);
     draft.close_with(
         EventType::WorkflowExecutionContinuedAsNew,
-        Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued),
+        Attributes::WorkflowExecutionContinuedAsNewEventAttributes(Box::new(continued)),
         extras,
     );
     Ok(())

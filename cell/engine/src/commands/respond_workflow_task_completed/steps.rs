@@ -70,7 +70,7 @@ impl<'a> Steps<'a> {
     }
 
     fn one(&mut self, draft: &mut Draft<'_>, command: &Command) -> Result<(), BadCommand> {
-        let extras = Extras { user_metadata: command.user_metadata.clone(), links: Vec::new() };
+        let extras = Extras { user_metadata: command.user_metadata.clone().map(Box::new), links: Vec::new() };
         match (command.command_type(), &command.attributes) {
             (
                 CommandType::ScheduleActivityTask,

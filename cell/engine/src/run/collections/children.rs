@@ -42,7 +42,7 @@ impl Item for Child {
         let Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated) = event else {
             unreachable!("it begins a child")
         };
-        Self { initiated_event_id: event_id, initiated: Some(initiated.clone()), ..Default::default() }
+        Self { initiated_event_id: event_id, initiated: Some(*initiated.clone()), ..Default::default() }
     }
 
     fn change(&mut self, event_id: i64, event: &Attributes) {

@@ -65,7 +65,7 @@ fn with_successor_shown(history: RawHistory) -> Result<RawHistory, Status> {
         event_type: EventType::WorkflowExecutionContinuedAsNew as i32,
         version: event.version,
         task_id: event.task_id,
-        attributes: Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(attributes)),
+        attributes: Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(Box::new(attributes))),
         ..HistoryEvent::default()
     };
     Ok(RawHistory::from_events([&shown]))
