@@ -1,7 +1,7 @@
 //! Encoded history events that no checkpoint has passed yet.
 
 use atoll_internal_api::log::v1 as log;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// Where events are durable as soon as their record is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,9 +103,8 @@ fn joined(chunks: &[Chunk]) -> (i64, i64, Bytes) {
     if chunks.len() == 1 {
         return (first.first, first.last, first.bytes.clone());
     }
-    let mut all = BytesMut::with_capacity(chunks.iter().map(|chunk| chunk.bytes.len()).sum());
-    chunks.iter().for_each(|chunk| all.extend_from_slice(&chunk.bytes));
-    (first.first, last.last, all.freeze())
+    let all: Vec<&[u8]> = chunks.iter().map(|chunk| &*chunk.bytes).collect();
+    (first.first, last.last, all.concat().into())
 }
 
 /// The events `[want_first, want_last]` of a run of events `[first, last]`, without copying.

@@ -3,11 +3,10 @@
 use crate::names::key_of;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{EntityName, LogBatch, Record};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use cell_engine::Registry;
 use prost::Message;
-use prost::encoding::message::encoded_len;
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::message::{self, encoded_len};
 use thiserror::Error;
 
 /// The format that this code writes, and the newest it reads.
@@ -41,7 +40,7 @@ pub enum RowError {
 /// A row that is still open: records are encoded into it as they are applied.
 #[derive(Debug)]
 pub(crate) struct RowBuilder {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     records: u32,
 }
 
@@ -50,18 +49,16 @@ impl RowBuilder {
     pub(crate) fn new(opened_at_ns: i64, first: usize) -> Self {
         // Checksum and header, key and length of the record. No more: a store in memory keeps the row as it is.
         const AROUND: usize = 40;
-        let mut bytes = BytesMut::with_capacity(AROUND + first);
-        bytes.put_u32(0);
+        let mut bytes = Vec::with_capacity(AROUND + first);
+        bytes.extend_from_slice(&[0; 4]);
         let header = LogBatch { format: FORMAT, opened_at_ns, records: Vec::new() };
-        header.encode(&mut bytes).expect("BytesMut grows");
+        header.encode_raw(&mut bytes);
         Self { bytes, records: 0 }
     }
 
     /// Adds a record and answers its index in the row.
     pub(crate) fn push(&mut self, record: &Record) -> u32 {
-        encode_key(3, WireType::LengthDelimited, &mut self.bytes);
-        encode_varint(record.encoded_len() as u64, &mut self.bytes);
-        record.encode(&mut self.bytes).expect("BytesMut grows");
+        message::encode(3, record, &mut self.bytes);
         self.records += 1;
         self.records - 1
     }
@@ -85,7 +82,7 @@ impl RowBuilder {
     pub(crate) fn finish(mut self) -> Bytes {
         let crc = crc32c(&self.bytes[4..]);
         self.bytes[..4].copy_from_slice(&crc.to_be_bytes());
-        self.bytes.freeze()
+        self.bytes.into()
     }
 }
 
@@ -179,10 +176,8 @@ mod tests {
         }
         assert_eq!(read(Bytes::from_static(b"abc")), Err(RowError::Short(3)));
         let newer = LogBatch { format: FORMAT + 1, ..Default::default() }.encode_to_vec();
-        let mut bytes = BytesMut::new();
-        bytes.put_u32(crc32c(&newer));
-        bytes.put_slice(&newer);
-        assert_eq!(read(bytes.freeze()), Err(RowError::Format(FORMAT + 1)));
+        let bytes = [&crc32c(&newer).to_be_bytes()[..], &newer].concat();
+        assert_eq!(read(bytes.into()), Err(RowError::Format(FORMAT + 1)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{self, DecodeContext, WireType, decode_key, encode_key, encode_varint};
 use prost::{DecodeError, Message, Name};
 
@@ -43,11 +43,11 @@ impl RawHistory {
 
     /// Encodes events in the form that [`push_encoded`](Self::push_encoded) takes.
     pub fn encode_events<'a>(events: impl IntoIterator<Item = &'a HistoryEvent>) -> Bytes {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         for event in events {
             encoding::message::encode(EVENTS, event, &mut buffer);
         }
-        buffer.freeze()
+        buffer.into()
     }
 
     /// Appends an encoded `History` of any number of events, sharing its buffer.

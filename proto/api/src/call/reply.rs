@@ -1,4 +1,4 @@
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use prost::Message;
 
@@ -20,10 +20,10 @@ impl Reply {
     /// Encodes `message`.
     pub fn encode<M: Message>(message: &M) -> Self {
         let length = message.encoded_len();
-        let mut buffer = BytesMut::with_capacity(PREFIX + length);
+        let mut buffer = Vec::with_capacity(PREFIX + length);
         buffer.extend_from_slice(&prefix(length));
-        message.encode(&mut buffer).expect("a BytesMut grows");
-        Self { body: buffer.freeze(), framed: true, headers: None }
+        message.encode_raw(&mut buffer);
+        Self { body: buffer.into(), framed: true, headers: None }
     }
 
     /// An answer that is encoded already.
@@ -62,10 +62,7 @@ impl Reply {
         if self.framed {
             return self.body;
         }
-        let mut buffer = BytesMut::with_capacity(PREFIX + self.body.len());
-        buffer.extend_from_slice(&prefix(self.body.len()));
-        buffer.extend_from_slice(&self.body);
-        buffer.freeze()
+        [&prefix(self.body.len())[..], &self.body].concat().into()
     }
 }
 
