@@ -5,7 +5,7 @@ use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::{self as log, Change};
 use atoll_internal_api::usage::v1::{Actions, UsageEntry};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
@@ -50,22 +50,24 @@ impl Transition {
         Self { entity, events: Vec::new(), changes: Vec::new(), unrecorded: Vec::new(), usage: Vec::new() }
     }
 
-    /// As it is logged. Events are framed once; the bytes are shared by log, history and readers.
+    /// As it is logged.
     pub fn to_proto(&self) -> log::Transition {
+        let mut logged = self.events_to_proto();
+        (logged.changes, logged.usage) = (self.changes.clone(), self.usage.clone());
+        logged
+    }
+
+    /// As it is logged, without its changes and its usage. Events are framed once; the bytes are shared by log, history and
+    /// readers.
+    pub fn events_to_proto(&self) -> log::Transition {
         let size: u64 = self.events.iter().map(NewEvent::stored_bytes).sum();
-        let mut events = BytesMut::with_capacity(size as usize);
+        let mut events = Vec::with_capacity(size as usize);
         for event in &self.events {
             encode_key(1, WireType::LengthDelimited, &mut events);
             encode_varint(event.encoded.len() as u64, &mut events);
             events.extend_from_slice(&event.encoded);
         }
-        log::Transition {
-            entity: Some((&self.entity).into()),
-            events: events.freeze(),
-            changes: self.changes.clone(),
-            usage: self.usage.clone(),
-            events_ref: None,
-        }
+        log::Transition { entity: Some((&self.entity).into()), events: events.into(), ..Default::default() }
     }
 
     /// From the log. Decodes the events, whose bytes are shared with it. There are none where they stand beside the

@@ -55,7 +55,7 @@ impl ShardState {
             transitions.iter().for_each(|t| self.quarantine(&t.entity, None, why));
         })?;
         let record = Record { at_ns: now.0, transitions: logged, usage, shard_fact: None };
-        let ordinal = self.append(config, &record, segments);
+        let ordinal = self.append(config, record, segments);
         let position = self.log.last_position;
         for done in applied {
             self.settle(done, position, ordinal);
@@ -75,14 +75,16 @@ impl ShardState {
             let key = transition.entity.clone();
             logged.push(guarded(EngineCall::Usage, &key, || {
                 usage::derive(&self.table, now, transition);
-                transition.to_proto()
+                transition.events_to_proto()
             })?);
         }
         let (mut segments, mut applied) = (Vec::new(), Vec::with_capacity(logged.len()));
-        for (transition, logged) in transitions.iter().zip(&mut logged) {
+        for (transition, logged) in transitions.iter_mut().zip(&mut logged) {
             let events = logged.events.clone();
             segments.extend(side_rows::split(transition, logged, config.side_row_bytes));
             applied.push(self.apply_transition(transition, &events, Place::of(logged))?);
+            logged.changes = std::mem::take(&mut transition.changes);
+            logged.usage = std::mem::take(&mut transition.usage);
         }
         Ok(Step { logged, segments, applied })
     }
@@ -95,18 +97,20 @@ impl ShardState {
         usage: Vec<UsageEntry>,
         fact: Option<ShardFact>,
     ) -> u64 {
-        let record = Record { at_ns: now.0, transitions: Vec::new(), usage, shard_fact: fact };
-        let ordinal = self.append(config, &record, Vec::new());
-        self.note_fact(&record);
+        let record = Record { at_ns: now.0, transitions: Vec::new(), usage, shard_fact: fact.clone() };
+        let ordinal = self.append(config, record, Vec::new());
+        self.note_fact(fact.as_ref());
         ordinal
     }
 
-    fn append(&mut self, config: &ShardConfig, record: &Record, segments: Vec<HistorySegment>) -> u64 {
+    fn append(&mut self, config: &ShardConfig, record: Record, segments: Vec<HistorySegment>) -> u64 {
         let log = &mut self.log;
         log.applied += 1;
-        let position = log.open.push(record, segments, log.applied, config.row_bytes);
+        let position = log.open.push(&record, segments, log.applied, config.row_bytes);
         log.last_position = position;
-        collect_facts(record, position, &mut log.entry_index, &mut log.open.facts);
+        let Record { transitions, usage, shard_fact, .. } = record;
+        let usage = transitions.into_iter().flat_map(|t| t.usage).chain(usage);
+        collect_facts(usage, shard_fact.as_ref(), position, &mut log.entry_index, &mut log.open.facts);
         let applied = log.applied;
         self.count_batches();
         applied
@@ -123,7 +127,7 @@ impl ShardState {
     ) -> Result<(), DecodeError> {
         self.time.replayed(Time(record.at_ns));
         self.log.applied += 1;
-        self.note_fact(record);
+        self.note_fact(record.shard_fact.as_ref());
         for proto in &record.transitions {
             let key = proto.entity.as_ref().and_then(key_of);
             if key.is_some_and(|key| self.passes_over(&key, position, deletions)) {
@@ -136,7 +140,9 @@ impl ShardState {
             }
         }
         let log = &mut self.log;
-        collect_facts(record, position, &mut log.entry_index, &mut log.open.facts);
+        let usage = record.transitions.iter().flat_map(|t| &t.usage).chain(&record.usage).cloned();
+        let fact = record.shard_fact.as_ref();
+        collect_facts(usage, fact, position, &mut log.entry_index, &mut log.open.facts);
         Ok(())
     }
 
@@ -152,8 +158,8 @@ impl ShardState {
         self.apply_transition(transition, &logged.events, Place::of(logged))
     }
 
-    fn note_fact(&mut self, record: &Record) {
-        match &record.shard_fact {
+    fn note_fact(&mut self, fact: Option<&ShardFact>) {
+        match fact {
             Some(ShardFact::HourSealed(seal)) => self.log.sealed_hour_ms = Some(seal.hour_start_ms),
             Some(ShardFact::EntitiesDeleted(deleted)) => {
                 deleted_keys(deleted).for_each(|key| self.remove(&key));
@@ -218,21 +224,21 @@ impl ShardState {
 
 /// What projections are told of a record.
 fn collect_facts(
-    record: &Record,
+    usage: impl Iterator<Item = UsageEntry>,
+    shard_fact: Option<&ShardFact>,
     position: Position,
     next_index: &mut (u64, u32),
     facts: &mut crate::sink::DurableBatch,
 ) {
-    let entries = record.transitions.iter().flat_map(|t| &t.usage).chain(&record.usage);
-    for entry in entries {
+    for entry in usage {
         if next_index.0 != position.seq {
             *next_index = (position.seq, 0);
         }
         let index = next_index.1;
         next_index.1 += 1;
-        facts.usage.push(PositionedEntry { seq: position.seq, index, entry: Some(entry.clone()) });
+        facts.usage.push(PositionedEntry { seq: position.seq, index, entry: Some(entry) });
     }
-    match &record.shard_fact {
+    match shard_fact {
         Some(ShardFact::HourSealed(seal)) => {
             facts.seals.push(HourSeal { hour_start_ms: seal.hour_start_ms, seq: position.seq });
         }
