@@ -4,6 +4,7 @@ mod activity;
 mod config;
 mod connection;
 mod core;
+mod gather;
 mod health;
 mod reflection;
 mod sniff;

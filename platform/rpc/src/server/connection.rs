@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Patience};
 use super::config::ServerConfig;
 use super::core::Core;
+use super::gather::Gather;
 use super::sniff::await_protocol;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
@@ -85,7 +86,8 @@ impl Connections {
                 if spoken.await != Some(true) {
                     return;
                 }
-                let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+                let connection =
+                    builder.serve_connection(TokioIo::new(Gather::new(stream)), service).into_owned();
                 let mut connection = pin!(connection);
                 let ended = tokio::select! {
                     biased;
