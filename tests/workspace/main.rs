@@ -2,4 +2,5 @@
 
 mod arrows;
 mod determinism;
+mod footprint;
 mod sources;
