@@ -8,6 +8,7 @@
 //! of its own for what it refuses and for kills; then its line in `atoll`'s wiring and among the engines of `cell-node`'s tests.
 
 pub mod check;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 pub mod fault;

@@ -32,6 +32,7 @@
 //!
 //! Its row in [`DIVISIONS`]; the engine's facts of the entity name the division.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod division;
 mod duration;

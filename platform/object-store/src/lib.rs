@@ -3,6 +3,7 @@
 //! Owns: the seam to object storage, what every engine must pass ([`conformance::run`]), and engines that fail ([`fault`]), for
 //! tests of whoever uses a store. Does not own: what objects mean. Keys are `/`-separated paths of plain segments.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 pub mod fault;
