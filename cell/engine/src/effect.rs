@@ -25,7 +25,8 @@ pub enum EffectKey {
     WorkflowTask,
     /// What is to be done for something pending, by the event that began it: a dispatch or a message.
     Pending(PendingKind, i64),
-    /// What a kind other than runs wants: a sort and a number that mean something to it alone.
+    /// What a kind other than runs wants told: a sort and a number that mean something to it alone. Its tasks for workers
+    /// are named as a run's are: by that their rows are found.
     Own(u8, i64),
     /// Telling a listener how the chain of this run ended, by the listener's number.
     Listener(u32),

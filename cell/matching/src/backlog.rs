@@ -38,7 +38,7 @@ pub(crate) struct Backlog {
 /// What a task takes: itself, its places in the order and among the known ones, and its id.
 fn bytes_of(task: &TaskRef) -> usize {
     const PLACES: usize = 2 * (size_of::<Identity>() + size_of::<(i64, u64)>());
-    size_of::<Entry>() + PLACES + task.workflow_id.len()
+    size_of::<Entry>() + PLACES + task.id.len()
 }
 
 impl Backlog {

@@ -12,11 +12,13 @@ pub struct Place {
     pub priority: u8,
     /// When the task was scheduled, Unix milliseconds in shard time.
     pub scheduled_at_ms: i64,
-    /// The shard of the run.
+    /// The shard of the entity.
     pub shard: u32,
-    /// The workflow's id.
-    pub workflow_id: Arc<str>,
-    /// The run.
+    /// What the entity is.
+    pub entity_kind: u8,
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its run id.
     pub run_id: Uuid,
     /// The event that scheduled the task.
     pub scheduled_event_id: i64,

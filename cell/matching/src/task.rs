@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use crate::place::Place;
 
-/// Shard, run, scheduled event and stamp: two references with the same are the same dispatch.
-pub(crate) type Identity = (u32, Uuid, i64, u32);
+/// Shard, entity kind, run, scheduled event and stamp: two references with the same are the same dispatch. Whatever has
+/// tasks for workers has a run id, which no other entity of its kind has.
+pub(crate) type Identity = (u32, u8, Uuid, i64, u32);
 
 /// The priority of a task that names none.
 pub const DEFAULT_PRIORITY: u8 = 3;
@@ -21,12 +22,14 @@ pub const LOWEST_PRIORITY: u8 = 5;
 /// describes something to start. Holding, losing or repeating one is therefore harmless.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskRef {
-    /// The history shard that owns the workflow.
+    /// The history shard that owns the entity.
     pub shard: u32,
-    /// The workflow's namespace.
+    /// The entity's namespace.
     pub namespace_id: Uuid,
-    /// The workflow's id.
-    pub workflow_id: Arc<str>,
+    /// The stored number of what the entity is: a workflow run, … This crate gives it no meaning.
+    pub entity_kind: u8,
+    /// The entity's id; a workflow's, of a workflow run.
+    pub id: Arc<str>,
     /// The run the task belongs to.
     pub run_id: Uuid,
     /// The event that scheduled the task.
@@ -53,7 +56,8 @@ impl TaskRef {
             priority: self.level() as u8 + 1,
             scheduled_at_ms: self.scheduled_at_ms,
             shard: self.shard,
-            workflow_id: Arc::clone(&self.workflow_id),
+            entity_kind: self.entity_kind,
+            id: Arc::clone(&self.id),
             run_id: self.run_id,
             scheduled_event_id: self.scheduled_event_id,
         }
@@ -61,7 +65,7 @@ impl TaskRef {
 
     /// What tells it from every other dispatch.
     pub(crate) fn identity(&self) -> Identity {
-        (self.shard, self.run_id, self.scheduled_event_id, self.stamp)
+        (self.shard, self.entity_kind, self.run_id, self.scheduled_event_id, self.stamp)
     }
 
     /// The backlog level, 0 (first) to 4 (last).
@@ -78,7 +82,8 @@ impl TaskRef {
         Self {
             shard: 0,
             namespace_id: Uuid::nil(),
-            workflow_id: "workflow".into(),
+            entity_kind: 2,
+            id: "workflow".into(),
             run_id: Uuid::nil(),
             scheduled_event_id: event_id,
             stamp: 1,

@@ -1,8 +1,8 @@
-//! Tasks that wait for a worker: which of a run's effects stand in the store's table, and reading it.
+//! Tasks that wait for a worker: which of an entity's effects stand in the store's table, and reading it.
 //!
-//! A dispatch on a normal queue that still waits when its run is written gets a row. A run that wants nothing
+//! A dispatch on a normal queue that still waits when its entity is written gets a row. An entity that wants nothing
 //! else need not be in memory: whoever holds the queue's partition reads the row when it has room, and the start
-//! brings the run back. A task on a sticky queue has no row: its worker takes it within seconds, or the run's
+//! brings the entity back. A task on a sticky queue has no row: its worker takes it within seconds, or the run's
 //! deadline moves it to the normal queue.
 
 use crate::error::ShardError;
@@ -20,7 +20,7 @@ pub(crate) fn wanted_row(shard: ShardId, entity: &dyn Entity, task: WaitingTask)
     row(shard, entity.key(), &effect).filter(|row| row.task() == task)
 }
 
-fn row(shard: ShardId, run: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
+fn row(shard: ShardId, entity: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
     let (kind, name, priority, scheduled_at, scheduled_event_id, stamp) = match &effect.kind {
         EffectKind::DispatchWorkflowTask(task) => (
             WaitingKind::Workflow,
@@ -41,13 +41,14 @@ fn row(shard: ShardId, run: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
         _ => return None,
     };
     Some(WaitingRow {
-        queue: WaitingQueue { namespace_id: run.namespace_id, kind, name: Arc::clone(name) },
+        queue: WaitingQueue { namespace_id: entity.namespace_id, kind, name: Arc::clone(name) },
         key: WaitingKey {
             priority: priority.clamp(1, 5) as u8,
             scheduled_at_ms: scheduled_at.millis(),
             shard,
-            workflow_id: Arc::clone(&run.id),
-            run_id: run.run_id,
+            entity_kind: entity.kind,
+            id: Arc::clone(&entity.id),
+            run_id: entity.run_id,
             scheduled_event_id,
         },
         stamp,

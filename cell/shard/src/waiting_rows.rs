@@ -1,14 +1,14 @@
-//! Which of a run's waiting tasks have a row in the store, and what a checkpoint has to change of that.
+//! Which of an entity's waiting tasks have a row in the store, and what a checkpoint has to change of that.
 //!
 //! A change that was handed out to be written is unconfirmed until [`WaitingRows::written`] says that it stands; until
 //! then every further checkpoint holds it again. So it is no matter whether a write that failed was carried out. What a
-//! loaded run has rows of needs no read: each write leaves those that the snapshot beside them derives.
+//! loaded entity has rows of needs no read: each write leaves those that the snapshot beside them derives.
 
 use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind, PendingKind};
 use cell_store::{WaitingKind, WaitingRow, WaitingTask};
 use std::collections::BTreeSet;
 
-/// The rows of one run's waiting tasks, as far as they are known.
+/// The rows of one entity's waiting tasks, as far as they are known.
 #[derive(Default, Debug)]
 pub(crate) struct WaitingRows {
     /// Tasks that may have a row.
@@ -19,7 +19,7 @@ pub(crate) struct WaitingRows {
     changed: BTreeSet<WaitingTask>,
 }
 
-/// What a checkpoint changes of a run's rows.
+/// What a checkpoint changes of an entity's rows.
 #[derive(Default, Debug)]
 pub(crate) struct RowChanges {
     /// Rows to insert or replace.
@@ -36,7 +36,7 @@ pub(crate) struct RowReceipt {
 }
 
 impl WaitingRows {
-    /// Those of a run that was just loaded and wants `effects`.
+    /// Those of an entity that was just loaded and wants `effects`.
     pub(crate) fn stored(effects: &[Effect]) -> Self {
         let stored = effects.iter().filter(|effect| effect.kind.waits_in_store());
         Self { known: stored.filter_map(task_of).collect(), ..Self::default() }
@@ -80,7 +80,7 @@ impl WaitingRows {
         }
     }
 
-    /// What is to be written so that the run has the rows that it should, whatever became of earlier writes. `wanted`
+    /// What is to be written so that the entity has the rows that it should, whatever became of earlier writes. `wanted`
     /// answers the row that a task should have now.
     pub(crate) fn changes(
         &mut self,

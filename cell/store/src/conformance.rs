@@ -174,6 +174,7 @@ macro_rules! conformance_cases {
             tasks_go_with_their_run_and_no_other,
             they_change_with_their_run_or_not_at_all,
             a_stale_checkpoint_leaves_them_alone,
+            entities_of_two_kinds_and_the_same_ids_keep_their_tasks_apart,
             the_same_run_name_in_two_shards_is_two_runs,
         }
         outbox::{

@@ -182,10 +182,10 @@ pub struct Checkpoint {
     pub entities: Vec<EntityRow>,
     /// Entities whose rows go, with all their chunks, history and waiting tasks.
     pub deleted: Vec<EntityKey>,
-    /// Waiting tasks of runs in `entities` to insert, or to replace: the row of that task goes, also where it stood
-    /// elsewhere. All other rows of a run stay.
+    /// Waiting tasks of what is in `entities` to insert, or to replace: the row of that task goes, also where it stood
+    /// elsewhere. All other rows of an entity stay.
     pub waiting: Vec<WaitingRow>,
-    /// Waiting tasks (run, task) of runs in `entities` whose rows go; no matter whether there is one.
+    /// Waiting tasks (entity, task) of what is in `entities` whose rows go; no matter whether there is one.
     pub waiting_done: Vec<(EntityKey, WaitingTask)>,
     /// New history; a segment with the same run and first event id is replaced.
     pub history: Vec<HistorySegment>,

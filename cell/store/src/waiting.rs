@@ -1,6 +1,6 @@
 //! Tasks that wait for a worker, as rows: what a task queue partition reads when it has room.
 
-use crate::types::ShardId;
+use crate::types::{EntityKey, EntityKind, ShardId};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub enum WaitingKind {
 /// A task queue of a namespace.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WaitingQueue {
-    /// Namespace of the queue and of every run in it.
+    /// Namespace of the queue and of every entity that has a task in it.
     pub namespace_id: Uuid,
     /// What it carries.
     pub kind: WaitingKind,
@@ -33,17 +33,19 @@ pub struct WaitingKey {
     pub priority: u8,
     /// When it was scheduled, Unix milliseconds.
     pub scheduled_at_ms: i64,
-    /// Shard of the run.
+    /// Shard of the entity.
     pub shard: ShardId,
-    /// Workflow id of the run.
-    pub workflow_id: Arc<str>,
-    /// The run.
+    /// What the entity is.
+    pub entity_kind: EntityKind,
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its run id.
     pub run_id: Uuid,
     /// Event that scheduled it.
     pub scheduled_event_id: i64,
 }
 
-/// Names a waiting task within its run, wherever it stands: a task has at most one row.
+/// Names a waiting task within its entity, wherever it stands: a task has at most one row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WaitingTask {
     /// What it is.
@@ -52,7 +54,7 @@ pub struct WaitingTask {
     pub scheduled_event_id: i64,
 }
 
-/// A task that waited when its run was last written. It may have been started since: whoever reads it asks the
+/// A task that waited when its entity was last written. It may have been started since: whoever reads it asks the
 /// shard, which refuses a start that is not due.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WaitingRow {
@@ -65,7 +67,17 @@ pub struct WaitingRow {
 }
 
 impl WaitingRow {
-    /// The task's name within its run.
+    /// The entity that the task is of.
+    pub fn entity(&self) -> EntityKey {
+        EntityKey {
+            kind: self.key.entity_kind,
+            namespace_id: self.queue.namespace_id,
+            id: Arc::clone(&self.key.id),
+            run_id: self.key.run_id,
+        }
+    }
+
+    /// The task's name within its entity.
     pub fn task(&self) -> WaitingTask {
         WaitingTask { kind: self.queue.kind, scheduled_event_id: self.key.scheduled_event_id }
     }

@@ -28,7 +28,8 @@ pub(crate) fn task(event_id: i64) -> TaskRef {
     TaskRef {
         shard: 1,
         namespace_id: NAMESPACE,
-        workflow_id: "workflow".into(),
+        entity_kind: 2,
+        id: "workflow".into(),
         run_id: Uuid::from_u128(event_id as u128),
         scheduled_event_id: event_id,
         stamp: 0,

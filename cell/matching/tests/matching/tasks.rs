@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use cell_matching::{
-    Matching, MatchingConfig, Offer, PollOutcome, Poller, QueryError, TaskQueueKey, TaskType,
+    Matching, MatchingConfig, Offer, PollOutcome, Poller, QueryError, TaskQueueKey, TaskRef, TaskType,
 };
 use tokio::time::{Instant, advance};
 use uuid::Uuid;
@@ -47,6 +47,18 @@ async fn the_backlog_is_ordered_by_priority_and_age() {
     assert_eq!((stats.by_priority[2].backlog_count, stats.by_priority[2].backlog_age_ms), (3, 17));
     let order: Vec<i64> = (0..5).map(|_| take(&matching, &normal()).accept().scheduled_event_id).collect();
     assert_eq!(order, [4, 3, 5, 2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_two_kinds_of_entities_and_the_same_ids_are_two() {
+    let matching = matching();
+    let other = TaskRef { entity_kind: task(1).entity_kind + 1, ..task(1) };
+    for task in [&other, &task(1), &other] {
+        assert_eq!(matching.offer(&normal(), task.clone()), Offer::Queued);
+    }
+    assert_eq!(matching.describe(&normal(), 2_000).expect("loaded").backlog_count, 2);
+    let taken = [(); 2].map(|()| take(&matching, &normal()).accept());
+    assert_eq!(taken, [other, task(1)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Offering tasks to matching, and bringing it those that the store keeps.
 
 use super::Effects;
-use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
 use cell_engine::{ActivityDispatch, WorkflowTaskDispatch};
 use cell_matching::{Offer, Place, Pull, TaskQueueKey, TaskRef, TaskType};
 use cell_shard::ShardError;
@@ -14,42 +14,47 @@ use tokio_util::sync::CancellationToken;
 const READ_AGAIN: Duration = Duration::from_millis(200);
 
 impl Effects {
-    pub(super) fn dispatch_workflow_task(&self, shard: ShardId, run: &EntityKey, task: WorkflowTaskDispatch) {
+    pub(super) fn dispatch_workflow_task(
+        &self,
+        shard: ShardId,
+        entity: &EntityKey,
+        task: WorkflowTaskDispatch,
+    ) {
         let reference = TaskRef {
             scheduled_event_id: task.scheduled_event_id,
             stamp: task.stamp,
             scheduled_at_ms: task.scheduled_at.millis(),
             priority: priority(task.priority),
-            ..reference(shard, run)
+            ..reference(shard, entity)
         };
         match &task.sticky_normal_queue {
             None => self.offer(
-                &TaskQueueKey::normal(run.namespace_id, task.task_queue, TaskType::Workflow),
+                &TaskQueueKey::normal(entity.namespace_id, task.task_queue, TaskType::Workflow),
                 reference,
             ),
             Some(normal) => {
-                let sticky = TaskQueueKey::sticky(run.namespace_id, task.task_queue);
+                let sticky = TaskQueueKey::sticky(entity.namespace_id, task.task_queue);
                 if let Offer::StickyWorkerUnavailable(reference)
                 | Offer::Full(reference)
                 | Offer::Moved(reference) = self.matching.offer(&sticky, reference)
                 {
                     let normal =
-                        TaskQueueKey::normal(run.namespace_id, Arc::clone(normal), TaskType::Workflow);
+                        TaskQueueKey::normal(entity.namespace_id, Arc::clone(normal), TaskType::Workflow);
                     self.offer(&normal, reference);
                 }
             }
         }
     }
 
-    pub(super) fn dispatch_activity(&self, shard: ShardId, run: &EntityKey, activity: ActivityDispatch) {
+    pub(super) fn dispatch_activity(&self, shard: ShardId, entity: &EntityKey, activity: ActivityDispatch) {
         let reference = TaskRef {
             scheduled_event_id: activity.scheduled_event_id,
             stamp: activity.stamp,
             scheduled_at_ms: activity.scheduled_at.millis(),
             priority: priority(activity.priority),
-            ..reference(shard, run)
+            ..reference(shard, entity)
         };
-        let queue = TaskQueueKey::normal(run.namespace_id, activity.task_queue, TaskType::Activity);
+        let queue = TaskQueueKey::normal(entity.namespace_id, activity.task_queue, TaskType::Activity);
         self.offer(&queue, reference);
     }
 
@@ -113,29 +118,31 @@ pub(crate) fn key_of(place: &Place) -> WaitingKey {
         priority: place.priority,
         scheduled_at_ms: place.scheduled_at_ms,
         shard: ShardId(place.shard),
-        workflow_id: Arc::clone(&place.workflow_id),
+        entity_kind: EntityKind::numbered(place.entity_kind),
+        id: Arc::clone(&place.id),
         run_id: place.run_id,
         scheduled_event_id: place.scheduled_event_id,
     }
 }
 
 fn task_of(row: WaitingRow) -> TaskRef {
-    let run = EntityKey::run(row.queue.namespace_id, row.key.workflow_id, row.key.run_id);
+    let entity = row.entity();
     TaskRef {
         scheduled_event_id: row.key.scheduled_event_id,
         stamp: row.stamp,
         scheduled_at_ms: row.key.scheduled_at_ms,
         priority: row.key.priority,
-        ..reference(row.key.shard, &run)
+        ..reference(row.key.shard, &entity)
     }
 }
 
-fn reference(shard: ShardId, run: &EntityKey) -> TaskRef {
+fn reference(shard: ShardId, entity: &EntityKey) -> TaskRef {
     TaskRef {
         shard: shard.0,
-        namespace_id: run.namespace_id,
-        workflow_id: Arc::clone(&run.id),
-        run_id: run.run_id,
+        namespace_id: entity.namespace_id,
+        entity_kind: entity.kind.number(),
+        id: Arc::clone(&entity.id),
+        run_id: entity.run_id,
         scheduled_event_id: 0,
         stamp: 0,
         scheduled_at_ms: 0,

@@ -1,6 +1,6 @@
 //! Activity tasks, from the worker's side.
 
-use super::handover::{Handover, still_there};
+use super::handover::{Handover, run_of, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
 use crate::status::too_many_queues;
@@ -163,7 +163,10 @@ impl NodeActivityTasks {
         request: &wf::PollActivityTaskQueueRequest,
     ) -> Option<wf::PollActivityTaskQueueResponse> {
         let task = lease.task().clone();
-        let target = Target::run(task.namespace_id, Arc::clone(&task.workflow_id), task.run_id);
+        let Some(target) = run_of(&task) else {
+            lease.discard();
+            return None;
+        };
         let command = RecordActivityStarted {
             scheduled_event_id: task.scheduled_event_id,
             stamp: task.stamp,

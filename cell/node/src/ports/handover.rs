@@ -5,7 +5,9 @@
 //! worker has its answer, wherever the poll was waiting. Nothing is ever decided twice to find out what became of it.
 
 use crate::core::Core;
+use atoll_internal_api::entity::EntityKind;
 use cell_engine::{Command, Workflows};
+use cell_matching::TaskRef;
 use cell_shard::{ShardError, Target};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,13 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest of these pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The workflow run that a matched task is of; none where it is of an entity of another kind, which newer code wrote: no
+/// worker of this node's can be given that.
+pub(super) fn run_of(task: &TaskRef) -> Option<Target> {
+    let is_run = EntityKind::numbered(task.entity_kind) == EntityKind::WORKFLOW_RUN;
+    is_run.then(|| Target::run(task.namespace_id, Arc::clone(&task.id), task.run_id))
+}
 
 /// Takes a start back unless its worker gets it.
 pub(super) struct Handover<'a, C: Command<Family = Workflows> + Clone + 'static> {

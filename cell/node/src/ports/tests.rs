@@ -3,6 +3,7 @@
 mod commits;
 mod gone;
 mod held;
+mod kinds;
 
 use super::{NodeActivityTasks, NodeWorkflowTasks};
 use crate::core::Core;

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::handover::{Handover, still_there};
+use super::handover::{Handover, run_of, still_there};
 use crate::core::Core;
 use crate::status::{status, too_many_queues};
 use async_trait::async_trait;
@@ -178,7 +178,10 @@ impl NodeWorkflowTasks {
         request: &wf::PollWorkflowTaskQueueRequest,
     ) -> Result<Option<wf::PollWorkflowTaskQueueResponse>, Status> {
         let task = lease.task().clone();
-        let target = Target::run(task.namespace_id, Arc::clone(&task.workflow_id), task.run_id);
+        let Some(target) = run_of(&task) else {
+            lease.discard();
+            return Ok(None);
+        };
         let command = RecordWorkflowTaskStarted {
             scheduled_event_id: task.scheduled_event_id,
             stamp: task.stamp,

@@ -7,7 +7,7 @@ mod recorders;
 mod spy;
 mod table;
 
-pub(crate) use alarm::{Alarm, Set, alarm, be_mistaken_about};
+pub(crate) use alarm::{Alarm, Page, Set, alarm, be_mistaken_about};
 pub(crate) use commands::*;
 pub(crate) use ledger::Ledger;
 pub(crate) use recorders::{ManualClock, Outside, Recorder, outbox_key};

@@ -3,8 +3,8 @@
 use crate::fixture::*;
 use cell_engine::{Command, Singleton, Time};
 use cell_shard::ShardConfig;
-use cell_store::ShardId;
 use cell_store::fault::Call;
+use cell_store::{ShardId, WaitingKind, WaitingQueue, WaitingRow};
 
 const DAY: i64 = 24 * 3_600 * SECOND;
 
@@ -38,6 +38,28 @@ async fn it_is_woken_written_let_go_of_and_loaded() {
     assert_eq!(cell.runtime.wake_all_due().await, 1, "its place in the index outlives it");
     assert_eq!(notes(&cell, &id).await.unwrap(), ["set", "it rang"]);
     assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2, "the workflow is none the wiser");
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_tasks_wait_in_the_store_under_its_own_name() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    // Under the same id a workflow runs, whose task waits, too.
+    cell.run(&id, start()).await.unwrap();
+    ask(&cell, &id, Set(Time(START + 10 * SECOND), "set")).await;
+    ask(&cell, &id, Page("pages")).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0, "who only waits for a worker need not be in memory");
+    let cell = cell.another().await;
+    let pages = WaitingQueue { namespace_id: NAMESPACE, kind: WaitingKind::Activity, name: "pages".into() };
+    let rows = cell.runtime.waiting(&pages, None, 9).await.unwrap();
+    assert_eq!(rows.iter().map(WaitingRow::entity).collect::<Vec<_>>(), [alarm(&id).key()]);
+    cell.clock.step(11 * SECOND);
+    cell.runtime.wake_all_due().await;
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["set", "it rang"]);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.waiting(&pages, None, 9).await.unwrap(), [], "nobody is paged any more");
+    assert_eq!(cell.waiting().await.len(), 1, "the workflow is none the wiser");
 }
 
 #[tokio::test(start_paused = true)]

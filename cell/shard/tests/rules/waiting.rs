@@ -40,7 +40,7 @@ async fn runs_that_only_wait_are_let_go_and_not_loaded_at_takeover() {
     assert_eq!(again.runtime.resident_ids(), 0);
     assert_eq!(again.out.look(|out| out.effects.len()), 0, "nobody is told: the table says it");
     let rows = again.waiting().await;
-    let order: Vec<&str> = rows.iter().map(|row| &*row.key.workflow_id).collect();
+    let order: Vec<&str> = rows.iter().map(|row| &*row.key.id).collect();
     assert_eq!(order, ids, "by age, over all shards");
     for row in &rows {
         let take = cell_engine::commands::RecordWorkflowTaskStarted {
@@ -48,9 +48,9 @@ async fn runs_that_only_wait_are_let_go_and_not_loaded_at_takeover() {
             stamp: row.stamp,
             ..take_first_task()
         };
-        again.run(&row.key.workflow_id, take).await.expect("it still waits");
+        again.run(&row.key.id, take).await.expect("it still waits");
         // The answer to a start does not wait for the start itself.
-        again.runtime.read(&current(&row.key.workflow_id), |_| ()).await.unwrap();
+        again.runtime.read(&current(&row.key.id), |_| ()).await.unwrap();
     }
     again.runtime.checkpoint_all().await.unwrap();
     assert_eq!(again.waiting().await, [], "nothing waits any more");
@@ -134,8 +134,7 @@ async fn what_is_not_durable_yet_is_stored_once_it_is() {
     gate.release();
     stored.await.unwrap();
     running.await.unwrap();
-    let stored: Vec<String> =
-        cell.waiting().await.iter().map(|row| row.key.workflow_id.to_string()).collect();
+    let stored: Vec<String> = cell.waiting().await.iter().map(|row| row.key.id.to_string()).collect();
     assert_eq!(stored, [hot, cold]);
 }
 

@@ -3,8 +3,11 @@
 use atoll_sqlite::Schema;
 
 /// Logs, snapshots and configuration of a cell.
-pub(super) const CELL: Schema =
-    Schema { name: "cell", mark: *b"Atol", migrations: &[include_str!("schema/0001_cell.sql")] };
+pub(super) const CELL: Schema = Schema {
+    name: "cell",
+    mark: *b"Atol",
+    migrations: &[include_str!("schema/0001_cell.sql"), include_str!("schema/0002_waiting_kind.sql")],
+};
 
 /// Visibility records of a cell.
 pub(super) const VISIBILITY: Schema = Schema {

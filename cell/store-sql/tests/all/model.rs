@@ -138,7 +138,7 @@ fn slice() -> impl Strategy<Value = Step> {
             let epoch = Epoch(0);
             let waiting = entities.iter().flat_map(|row| waiting_of(shard, row)).collect();
             let waiting_done =
-                tasks.into_iter().map(|(run, workflow, id)| (run, task(workflow, id))).collect();
+                tasks.into_iter().map(|(key, workflow, id)| (key, task(workflow, id))).collect();
             let slice = Checkpoint {
                 shard,
                 epoch,
@@ -161,9 +161,9 @@ fn task(workflow: bool, scheduled_event_id: i64) -> WaitingTask {
     WaitingTask { kind, scheduled_event_id }
 }
 
-/// Tasks of a run, as many as its bytes say.
+/// Tasks of an entity, as many as its bytes say.
 fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
-    let tasks = if row.key.kind == EntityKind::WORKFLOW_RUN { row.billed_bytes % 3 } else { 0 };
+    let tasks = row.billed_bytes % 3;
     let row = |n: u64| WaitingRow {
         queue: WaitingQueue {
             namespace_id: row.key.namespace_id,
@@ -174,7 +174,8 @@ fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
             priority: (row.billed_bytes % 5) as u8 + 1,
             scheduled_at_ms: row.wake_at_ms.unwrap_or(0),
             shard,
-            workflow_id: Arc::clone(&row.key.id),
+            entity_kind: row.key.kind,
+            id: Arc::clone(&row.key.id),
             run_id: row.key.run_id,
             scheduled_event_id: n as i64,
         },

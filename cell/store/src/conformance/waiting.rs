@@ -19,22 +19,19 @@ fn task(shard: ShardId, n: u128, priority: u8, scheduled_at_ms: i64) -> WaitingR
         priority,
         scheduled_at_ms,
         shard,
-        workflow_id: Arc::clone(&run.id),
+        entity_kind: run.kind,
+        id: Arc::clone(&run.id),
         run_id: run.run_id,
         scheduled_event_id: 2,
     };
     WaitingRow { queue: queue("queue"), key, stamp: n as u32 }
 }
 
-/// A slice that writes runs with their tasks.
+/// A slice that writes entities with their tasks.
 fn slice(owner: &Owner, waiting: Vec<WaitingRow>) -> Checkpoint {
-    let runs: BTreeSet<EntityKey> = waiting.iter().map(run_of).collect();
-    let entities = runs.iter().map(|run| entity(run, "snapshot")).collect();
+    let keys: BTreeSet<EntityKey> = waiting.iter().map(WaitingRow::entity).collect();
+    let entities = keys.iter().map(|key| entity(key, "snapshot")).collect();
     Checkpoint { entities, waiting, ..owner.slice() }
-}
-
-fn run_of(row: &WaitingRow) -> EntityKey {
-    EntityKey::run(row.queue.namespace_id, Arc::clone(&row.key.workflow_id), row.key.run_id)
 }
 
 async fn all(cell: &Cell) -> Vec<WaitingRow> {
@@ -106,13 +103,13 @@ pub(super) async fn a_write_changes_only_the_tasks_it_names(cell: Cell) {
     let rows = vec![workflow_task.clone(), same.clone(), done.clone(), next.clone(), task(S, 2, 3, 3)];
     cell.save(slice(&owner, rows)).await;
     // Its run is written and nothing of what waits has changed.
-    let entities = vec![entity(&run_of(&workflow_task), "later")];
+    let entities = vec![entity(&workflow_task.entity(), "later")];
     cell.save(Checkpoint { entities: entities.clone(), ..owner.slice() }).await;
     assert_eq!(all(&cell).await, [workflow_task.clone(), task(S, 2, 3, 3)]);
     assert_eq!(activities(&cell).await, [same.clone(), done.clone(), next.clone()]);
     // The workflow task was started, as an activity was; another one's next attempt waits.
     let next = WaitingRow { stamp: 7, ..next };
-    let run = run_of(&workflow_task);
+    let run = workflow_task.entity();
     let never = WaitingTask { kind: WaitingKind::Workflow, scheduled_event_id: 5 };
     let waiting_done = vec![(run.clone(), workflow_task.task()), (run.clone(), done.task()), (run, never)];
     cell.save(Checkpoint { entities, waiting: vec![next.clone()], waiting_done, ..owner.slice() }).await;
@@ -134,7 +131,7 @@ pub(super) async fn a_task_stands_in_one_place(cell: Cell) {
     let others = cell.shards().waiting(&queue("other"), None, 9).await.expect("waiting");
     assert_eq!(others, [elsewhere]);
     // Removals come first: the task waits again.
-    let waiting_done = vec![(run_of(&first), first.task())];
+    let waiting_done = vec![(first.entity(), first.task())];
     cell.save(Checkpoint { waiting_done, ..slice(&owner, vec![first.clone()]) }).await;
     assert_eq!(all(&cell).await, [first]);
 }
@@ -144,8 +141,8 @@ pub(super) async fn tasks_go_with_their_run_and_no_other(cell: Cell) {
     let (kept, gone) = (task(S, 1, 3, 1), task(S, 2, 3, 3));
     let rows = vec![kept.clone(), gone.clone(), activity(&kept, 5), activity(&gone, 5), activity(&gone, 6)];
     cell.save(slice(&owner, rows)).await;
-    let current = EntityKey { kind: EntityKind::CURRENT_RUN, ..run_of(&kept) };
-    cell.save(Checkpoint { deleted: vec![run_of(&gone), current], ..owner.slice() }).await;
+    let current = EntityKey { kind: EntityKind::CURRENT_RUN, ..kept.entity() };
+    cell.save(Checkpoint { deleted: vec![gone.entity(), current], ..owner.slice() }).await;
     assert_eq!(all(&cell).await, std::slice::from_ref(&kept));
     assert_eq!(activities(&cell).await, [activity(&kept, 5)]);
 }
@@ -155,7 +152,7 @@ pub(super) async fn they_change_with_their_run_or_not_at_all(mut cell: Cell) {
         let owner = cell.own(S).await;
         let (old, new) = (task(S, u128::from(polls), 3, 1), task(S, u128::from(polls), 3, 2));
         cell.save(slice(&owner, vec![old.clone(), activity(&old, 5)])).await;
-        let run = run_of(&old);
+        let run = old.entity();
         let change = Checkpoint {
             entities: vec![entity(&run, "later")],
             waiting: vec![new.clone()],
@@ -181,11 +178,45 @@ pub(super) async fn a_stale_checkpoint_leaves_them_alone(cell: Cell) {
     cell.save(slice(&owner, vec![row.clone()])).await;
     let late = slice(&stale, vec![WaitingRow { stamp: 9, ..row.clone() }, task(S, 2, 3, 1)]);
     assert_eq!(cell.checkpoint(&late).await, AppendOutcome::Superseded);
-    let gone = Checkpoint { deleted: vec![run_of(&row)], ..stale.slice() };
+    let gone = Checkpoint { deleted: vec![row.entity()], ..stale.slice() };
     assert_eq!(cell.checkpoint(&gone).await, AppendOutcome::Superseded);
-    let done = Checkpoint { waiting_done: vec![(run_of(&row), row.task())], ..stale.slice() };
+    let done = Checkpoint { waiting_done: vec![(row.entity(), row.task())], ..stale.slice() };
     assert_eq!(cell.checkpoint(&done).await, AppendOutcome::Superseded);
     assert_eq!(all(&cell).await, [row]);
+}
+
+pub(super) async fn entities_of_two_kinds_and_the_same_ids_keep_their_tasks_apart(mut cell: Cell) {
+    let owner = cell.own(S).await;
+    let of_run = task(S, 1, 3, 1);
+    // Of a kind that no store knows, with everything else alike: its queue and time, too.
+    let of_kind = |number, row: &WaitingRow| {
+        let key = WaitingKey { entity_kind: EntityKind::numbered(number), ..row.key.clone() };
+        WaitingRow { key, stamp: u32::from(number), ..row.clone() }
+    };
+    let (before, behind) = (of_kind(1, &of_run), of_kind(200, &of_run));
+    let rows = vec![behind.clone(), of_run.clone(), before.clone(), activity(&of_run, 5)];
+    cell.save(slice(&owner, rows)).await;
+    cell.restart().await;
+    assert_eq!(
+        all(&cell).await,
+        [before.clone(), of_run.clone(), behind.clone()],
+        "in the order of their kinds"
+    );
+    let count = cell.shards().waiting_count(&queue("queue"), Some(&of_run.key), 9).await.expect("count");
+    assert_eq!(count, 1, "behind the run's");
+    // One moves, and one is done: neither is the other's.
+    let owner = cell.own(S).await;
+    let mut later = behind.clone();
+    (later.key.scheduled_at_ms, later.stamp) = (2, 7);
+    let waiting_done = vec![(before.entity(), before.task()), (behind.entity(), activity(&of_run, 5).task())];
+    cell.save(Checkpoint { waiting_done, ..slice(&owner, vec![later.clone()]) }).await;
+    assert_eq!(all(&cell).await, [of_run.clone(), later.clone()]);
+    assert_eq!(activities(&cell).await, [activity(&of_run, 5)]);
+    cell.save(Checkpoint { deleted: vec![of_run.entity()], ..owner.slice() }).await;
+    assert_eq!(all(&cell).await, std::slice::from_ref(&later), "they go with their entity and no other");
+    assert_eq!(activities(&cell).await, []);
+    cell.save(Checkpoint { deleted: vec![later.entity()], ..owner.slice() }).await;
+    assert_eq!(all(&cell).await, []);
 }
 
 pub(super) async fn the_same_run_name_in_two_shards_is_two_runs(cell: Cell) {

@@ -221,7 +221,7 @@ impl ShardRows {
             self.waiting.remove(key);
         }
         slice.entities.iter().for_each(|row| self.put_entity(row));
-        slice.waiting_done.iter().for_each(|(run, task)| self.waiting.remove_task(run, *task));
+        slice.waiting_done.iter().for_each(|(key, task)| self.waiting.remove_task(key, *task));
         slice.waiting.iter().for_each(|row| self.waiting.insert(row));
         slice.history.iter().for_each(|segment| self.put_segment(segment));
         slice.outbox_done.iter().for_each(|done| self.outbox.remove(done));

@@ -1,14 +1,9 @@
 //! One shard's waiting tasks.
 
-use crate::types::{EntityKey, EntityKind};
+use crate::types::EntityKey;
 use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow, WaitingTask};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
-use std::sync::Arc;
-use uuid::Uuid;
-
-/// A run within its shard.
-type RunName = (Uuid, Arc<str>, Uuid);
 
 /// Where a task stands.
 type Place = (WaitingQueue, WaitingKey);
@@ -16,12 +11,12 @@ type Place = (WaitingQueue, WaitingKey);
 #[derive(Clone, Default)]
 pub(crate) struct WaitingTasks {
     queues: BTreeMap<WaitingQueue, BTreeMap<WaitingKey, WaitingRow>>,
-    /// Where the tasks of each run stand.
-    runs: BTreeMap<RunName, BTreeMap<WaitingTask, Place>>,
+    /// Where the tasks of each entity stand.
+    entities: BTreeMap<EntityKey, BTreeMap<WaitingTask, Place>>,
     rows: usize,
 }
 
-/// What a task takes: its row, its place, and the maps of its run, which mostly has one.
+/// What a task takes: its row, its place, and the maps of its entity, which mostly has one.
 const ROW_BYTES: usize = 1 << 10;
 
 impl WaitingTasks {
@@ -32,30 +27,26 @@ impl WaitingTasks {
 
     /// Inserts a task; where it stood before, it goes.
     pub(super) fn insert(&mut self, row: &WaitingRow) {
-        let run = (row.queue.namespace_id, Arc::clone(&row.key.workflow_id), row.key.run_id);
         let place = (row.queue.clone(), row.key.clone());
-        if let Some(old) = self.runs.entry(run).or_default().insert(row.task(), place) {
+        if let Some(old) = self.entities.entry(row.entity()).or_default().insert(row.task(), place) {
             self.clear(&old);
         }
         let rows = self.queues.entry(row.queue.clone()).or_default();
         self.rows += usize::from(rows.insert(row.key.clone(), row.clone()).is_none());
     }
 
-    /// Removes the rows of an entity, if that is a run.
-    pub(super) fn remove(&mut self, run: &EntityKey) {
-        if let Some(name) = name_of(run) {
-            let gone = self.runs.remove(&name).unwrap_or_default();
-            gone.values().for_each(|place| self.clear(place));
-        }
+    /// Removes the rows of an entity.
+    pub(super) fn remove(&mut self, entity: &EntityKey) {
+        let gone = self.entities.remove(entity).unwrap_or_default();
+        gone.values().for_each(|place| self.clear(place));
     }
 
     /// Removes the row of one task, if there is one.
-    pub(super) fn remove_task(&mut self, run: &EntityKey, task: WaitingTask) {
-        let Some(name) = name_of(run) else { return };
-        let Some(tasks) = self.runs.get_mut(&name) else { return };
+    pub(super) fn remove_task(&mut self, entity: &EntityKey, task: WaitingTask) {
+        let Some(tasks) = self.entities.get_mut(entity) else { return };
         let gone = tasks.remove(&task);
         if tasks.is_empty() {
-            self.runs.remove(&name);
+            self.entities.remove(entity);
         }
         if let Some(place) = gone {
             self.clear(&place);
@@ -82,10 +73,4 @@ impl WaitingTasks {
         rows.into_iter()
             .flat_map(move |rows| rows.range::<WaitingKey, _>((from, Unbounded)).map(|(_, row)| row))
     }
-}
-
-/// The name of an entity that is a run.
-fn name_of(entity: &EntityKey) -> Option<RunName> {
-    let name = || (entity.namespace_id, Arc::clone(&entity.id), entity.run_id);
-    (entity.kind == EntityKind::WORKFLOW_RUN).then(name)
 }

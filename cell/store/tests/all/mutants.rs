@@ -25,6 +25,7 @@ enum Broken {
     HistoryIgnoresBytes,
     DueIsUnordered,
     WaitingIsByShard,
+    WaitingRowsForgetKinds,
     CheckpointReplacesWaitingRows,
     CheckpointKeepsDoneTasks,
     DeletionKeepsWaitingRows,
@@ -137,6 +138,10 @@ impl ShardStore for Mutant {
         match self.broken {
             Broken::CheckpointReplacesWaitingRows => {
                 slice.deleted.extend(slice.entities.iter().map(|row| row.key.clone()));
+            }
+            Broken::WaitingRowsForgetKinds => {
+                let as_runs = |row: &mut WaitingRow| row.key.entity_kind = EntityKind::WORKFLOW_RUN;
+                slice.waiting.iter_mut().for_each(as_runs);
             }
             Broken::CheckpointKeepsDoneTasks => slice.waiting_done.clear(),
             Broken::DeletionKeepsWaitingRows => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(2)),
@@ -305,6 +310,10 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
         (Broken::WaitingIsByShard, "waiting::tasks_of_all_shards_come_in_one_order"),
+        (
+            Broken::WaitingRowsForgetKinds,
+            "waiting::entities_of_two_kinds_and_the_same_ids_keep_their_tasks_apart",
+        ),
         (Broken::CheckpointReplacesWaitingRows, "waiting::a_write_changes_only_the_tasks_it_names"),
         (Broken::CheckpointKeepsDoneTasks, "waiting::a_write_changes_only_the_tasks_it_names"),
         (Broken::DeletionKeepsWaitingRows, "waiting::tasks_go_with_their_run_and_no_other"),

@@ -65,7 +65,7 @@ impl Node {
             }
             let starts = stream::iter(leases).map(|lease| async move {
                 let task = lease.task().clone();
-                let target = Target::run(NAMESPACE, Arc::clone(&task.workflow_id), task.run_id);
+                let target = Target::run(NAMESPACE, Arc::clone(&task.id), task.run_id);
                 let command = RecordWorkflowTaskStarted {
                     scheduled_event_id: task.scheduled_event_id,
                     stamp: task.stamp,
@@ -83,7 +83,7 @@ impl Node {
             let taken: Vec<_> = starts.buffered(AT_ONCE).collect().await;
             for task in taken.into_iter().flatten() {
                 times.push(task.scheduled_at_ms);
-                assert!(started.insert(task.workflow_id.to_string()), "{} twice", task.workflow_id);
+                assert!(started.insert(task.id.to_string()), "{} twice", task.id);
             }
         }
         times

@@ -1,1 +1,1 @@
-DELETE FROM waiting WHERE (shard, namespace_id, id, run_id) IN (VALUES {(?, ?, ?, ?)})
+DELETE FROM waiting WHERE (shard, kind, namespace_id, id, run_id) IN (VALUES {(?, ?, ?, ?, ?)})

@@ -1,2 +1,2 @@
 DELETE FROM waiting
-WHERE (shard, namespace_id, id, run_id, task_kind, scheduled_event_id) IN (VALUES {(?, ?, ?, ?, ?, ?)})
+WHERE (shard, kind, namespace_id, id, run_id, task_kind, scheduled_event_id) IN (VALUES {(?, ?, ?, ?, ?, ?, ?)})

@@ -1,3 +1,3 @@
-INSERT OR REPLACE INTO waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, id, run_id,
+INSERT OR REPLACE INTO waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, kind, id, run_id,
                                 scheduled_event_id, stamp)
-VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
+VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
