@@ -3,7 +3,7 @@
 //! To add a loop to a node, run it inside [`Keeper::keep`]. What a loop's failure means for others (a shard's memory can
 //! not be trusted after a panic) is up to whoever runs it.
 
-use crate::failures::{Failures, LIMIT};
+use crate::failures::{Failures, LONGEST_PAUSE};
 use crate::guard::panic_text;
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -13,24 +13,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Pause before a loop that failed is begun again.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// The loops of a node that have failed.
 #[derive(Default)]
 pub struct Keeper {
     failed: Mutex<BTreeMap<String, Failed>>,
 }
 
+#[derive(Default)]
 struct Failed {
     failures: Failures,
     why: String,
-    stopped: bool,
 }
 
 impl Keeper {
     /// Runs a loop until `stop`. Whenever it ends before that or panics, `failed` is told why, and it is begun again
-    /// after a pause; after five failures within ten minutes it is left alone, and health goes on saying so.
+    /// after a pause: a second, or a minute where it failed five times within ten minutes, which health says. It is never
+    /// left alone: what rests on it would not be done until the process is started anew.
     pub async fn keep<Loop: Future<Output = ()>>(
         &self,
         name: &str,
@@ -47,49 +45,44 @@ impl Keeper {
                 Ok(()) => "it ended by itself".to_owned(),
                 Err(panic) => panic_text(&*panic),
             };
-            let goes_on = self.note(name, &why);
-            tracing::error!(name, why, goes_on, "a loop of the node failed");
+            let pause = self.note(name, &why);
+            tracing::error!(name, why, ?pause, "a loop of the node failed");
             failed(&why);
-            if !goes_on {
-                return;
-            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    fn note(&self, name: &str, why: &str) -> bool {
+    /// Notes a failure; answers the pause before the loop is begun again.
+    fn note(&self, name: &str, why: &str) -> Duration {
         let mut all = self.failed.lock();
-        let failed = all.entry(name.to_owned()).or_insert_with(|| Failed {
-            failures: Failures::default(),
-            why: String::new(),
-            stopped: false,
-        });
+        let failed = all.entry(name.to_owned()).or_default();
         why.clone_into(&mut failed.why);
-        failed.stopped |= !failed.failures.note(Instant::now());
-        !failed.stopped
+        failed.failures.note(Instant::now())
     }
 
-    /// Whether a loop was left alone because it failed again and again.
-    pub fn has_given_up(&self) -> bool {
-        self.failed.lock().values().any(|failed| failed.stopped)
+    /// Whether a loop fails again and again.
+    pub fn is_failing(&self) -> bool {
+        let now = Instant::now();
+        self.failed.lock().values_mut().any(|failed| failed.failures.are_too_many(now))
     }
 
-    /// What a person should know of the loops: those that were stopped, and those that failed in the last ten minutes.
+    /// What a person should know of the loops: those that failed in the last ten minutes.
     pub fn problems(&self) -> Vec<String> {
         let now = Instant::now();
         let mut all = self.failed.lock();
         let problem = |(name, failed): (&String, &mut Failed)| {
             let recent = failed.failures.recent(now);
             let why = &failed.why;
-            if failed.stopped {
-                Some(format!("the {name} loop was stopped after {LIMIT} failures: {why}"))
+            let rarely = if failed.failures.are_too_many(now) {
+                format!(" and is begun again every {} s only", LONGEST_PAUSE.as_secs())
             } else {
-                (recent > 0).then(|| format!("the {name} loop failed {recent} times of late: {why}"))
-            }
+                String::new()
+            };
+            (recent > 0).then(|| format!("the {name} loop failed {recent} times of late{rarely}: {why}"))
         };
         all.iter_mut().filter_map(problem).collect()
     }
@@ -126,12 +119,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_fails_again_and_again_is_left_alone_and_never_forgotten() {
+    async fn one_that_fails_again_and_again_is_begun_once_a_minute_until_it_runs() {
         let (keeper, stop) = (Keeper::default(), CancellationToken::new());
-        assert!(!keeper.has_given_up());
-        keeper.keep("test", &stop, |_| {}, || async { panic!("again") }).await;
-        assert!(keeper.has_given_up());
-        tokio::time::sleep(Duration::from_secs(86_400)).await;
-        assert_eq!(keeper.problems(), ["the test loop was stopped after 5 failures: again"]);
+        let (begun, mended) = (AtomicU32::new(0), CancellationToken::new());
+        let begin = || async {
+            begun.fetch_add(1, Ordering::Relaxed);
+            assert!(mended.is_cancelled(), "again");
+            stop.cancelled().await;
+        };
+        let kept = keeper.keep("test", &stop, |_| {}, begin);
+        let looks = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert!(!keeper.is_failing());
+            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            assert!((1_440..=1_445).contains(&begun.load(Ordering::Relaxed)), "{begun:?}");
+            assert!(keeper.is_failing());
+            let problems = keeper.problems();
+            let said = "the test loop failed 10 times of late and is begun again every 60 s only: again";
+            assert_eq!(problems, [said]);
+            mended.cancel();
+            tokio::time::sleep(Duration::from_secs(700)).await;
+            assert!(!keeper.is_failing());
+            assert_eq!(keeper.problems(), Vec::<String>::new());
+            stop.cancel();
+        };
+        tokio::join!(kept, looks);
     }
 }

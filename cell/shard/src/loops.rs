@@ -18,8 +18,8 @@ impl ShardRuntime {
         self.begin_grace();
         // What it had in hand is lost, and nobody knows what of that is in the log.
         self.keep("commit", |runtime, why| runtime.fail_all(why), Self::commit_loop);
-        // What it was about to take back is wanted still.
-        self.keep("retake", |runtime, _| runtime.lost.notify_one(), Self::retake_loop);
+        // What it was about to take back is wanted still, and it looks for that first.
+        self.keep("retake", |_, _| {}, Self::retake_loop);
         // It may have left any shard half changed.
         self.keep("relief", |runtime, why| runtime.fail_all(why), Self::relief_loop);
         for shard in &self.shards {

@@ -1,26 +1,26 @@
 //! Shards that this node does not serve (any more): why, and taking them back.
 //!
 //! Where something failed here (a panic in a loop, a projection, a store that refuses the log) the shard's memory goes
-//! and the shard is taken over anew, as after a restart. What fails five times within ten minutes is left alone until
-//! a person has looked. A shard that another owner took is not taken back, so that two owners never play ping-pong; nor
-//! is one whose stored log is damaged. One shard's trouble is none of the others'.
+//! and the shard is taken over anew, as after a restart. What fails five times within ten minutes is tried once a minute
+//! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. A shard
+//! that another owner took is not taken back, so that two owners never play ping-pong; nor is one whose stored log is
+//! damaged. One shard's trouble is none of the others'.
 //!
 //! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the cell,
 //! a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included, so the
 //! whole cell stops.
 
 use crate::error::ShardError;
-use crate::failures::{Failures, LIMIT};
+use crate::failures::{Failures, LONGEST_PAUSE, PAUSE};
+use crate::guard::panic_text;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use cell_store::{ShardId, StoreError};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// Pause before shards are taken over again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a shard is given up.
 #[derive(Clone, Debug)]
@@ -39,18 +39,27 @@ pub(crate) struct Trouble {
     failures: Failures,
     /// Of the last failure.
     why: String,
-    /// Whether the shard is to be taken over again.
-    wanted: bool,
+    /// When the shard is to be taken over again; none where it is not to be.
+    again_at: Option<Instant>,
 }
 
 impl Trouble {
     fn note(&mut self, loss: &Loss) {
-        (self.why, self.wanted) = match loss {
-            Loss::Superseded => ("another owner took it".to_owned(), false),
-            Loss::Unusable(why) => (why.clone(), false),
-            Loss::Failed(why) if self.failures.note(Instant::now()) => (why.clone(), true),
-            Loss::Failed(why) => (format!("left alone after {LIMIT} failures: {why}"), false),
+        let now = Instant::now();
+        (self.why, self.again_at) = match loss {
+            Loss::Superseded => ("another owner took it".to_owned(), None),
+            Loss::Unusable(why) => (why.clone(), None),
+            Loss::Failed(why) => (why.clone(), Some(now + self.failures.note(now))),
         };
+    }
+
+    /// Its shard is served. Said under the lock of the shard's state: whoever loses it from then on is not overheard.
+    pub(crate) fn is_over(&mut self) {
+        self.again_at = None;
+    }
+
+    fn is_failing(&mut self) -> bool {
+        self.failures.are_too_many(Instant::now())
     }
 
     fn problem(&mut self, shard: ShardId, phase: Phase) -> Option<String> {
@@ -61,6 +70,11 @@ impl Trouble {
                 Some(format!("shard {shard} was given up {recent} times of late: {}", self.why))
             }
             Phase::Recovering => Some(format!("shard {shard} is being taken over")),
+            Phase::Lost if self.again_at.is_some() && self.is_failing() => Some(format!(
+                "shard {shard} is not served, failed {recent} times of late and is tried every {} s only: {}",
+                LONGEST_PAUSE.as_secs(),
+                self.why
+            )),
             Phase::Lost => Some(format!("shard {shard} is not served: {}", self.why)),
         }
     }
@@ -114,10 +128,11 @@ impl ShardRuntime {
         self.halted.get().map(String::as_str)
     }
 
-    /// Whether everything runs that should: not stopped, and no loop left alone. Shards that are not served are counted
-    /// by [`Self::serving`].
+    /// Whether everything runs that should: not stopped, and no loop and no shard that fails again and again. Shards that are
+    /// not served are counted by [`Self::serving`].
     pub fn is_well(&self) -> bool {
-        self.halted().is_none() && !self.keeper.has_given_up()
+        let failing = || self.shards.iter().any(|shard| shard.trouble.lock().is_failing());
+        self.halted().is_none() && !self.keeper.is_failing() && !failing()
     }
 
     /// What a person should know: shards that are not served, loops and shards that failed of late, clocks.
@@ -140,42 +155,62 @@ impl ShardRuntime {
     /// Takes back what was lost to failures, until the runtime stops.
     pub(crate) async fn retake_loop(self: Arc<Self>) {
         loop {
+            let first = self.wanted().map(|(at, _)| at).min();
+            let due = async {
+                match first {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                () = self.lost.notified() => {}
+                () = due => {}
+                // Another one may be wanted earlier.
+                () = self.lost.notified() => continue,
             }
-            loop {
-                tokio::select! {
-                    biased;
-                    () = self.stop.cancelled() => return,
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
-                let wanted: Vec<ShardId> = self
-                    .shards
-                    .iter()
-                    .filter(|shard| shard.trouble.lock().wanted)
-                    .map(|shard| shard.id)
-                    .collect();
-                if wanted.is_empty() {
-                    break;
-                }
-                tokio::select! {
-                    biased;
-                    () = self.stop.cancelled() => return,
-                    () = self.retake(&wanted) => {}
-                }
+            let now = Instant::now();
+            let due: Vec<ShardId> = self.wanted().filter(|(at, _)| *at <= now).map(|(_, id)| id).collect();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.retake(&due) => {}
             }
         }
     }
 
+    /// Shards that are to be taken over again, with when.
+    fn wanted(&self) -> impl Iterator<Item = (Instant, ShardId)> + '_ {
+        self.shards.iter().filter_map(|shard| Some((shard.trouble.lock().again_at?, shard.id)))
+    }
+
+    /// Takes shards over together; where that panics each by itself, and the panic is the trouble of the one that brings it.
     async fn retake(self: &Arc<Self>, ids: &[ShardId]) {
-        for (id, outcome) in self.acquire(ids).await {
+        if self.retake_together(ids).await.is_ok() {
+            return;
+        }
+        let left: Vec<ShardId> = self.wanted().map(|(_, id)| id).filter(|id| ids.contains(id)).collect();
+        for id in left {
+            if ids.len() == 1 || self.retake_together(&[id]).await.is_err() {
+                self.refuse(id, &ShardError::Panicked);
+            }
+        }
+    }
+
+    /// An error where something panicked on the way: those of them that are not served then are wanted still.
+    async fn retake_together(self: &Arc<Self>, ids: &[ShardId]) -> Result<(), ShardError> {
+        let taken = AssertUnwindSafe(self.acquire(ids)).catch_unwind().await;
+        let taken = taken.map_err(|panic| {
+            tracing::error!(panic = panic_text(&*panic), "panic while shards are taken over again");
+            ShardError::Panicked
+        })?;
+        for (id, outcome) in taken {
             match outcome {
                 Ok(()) => tracing::info!(shard = id.0, "the shard is served again"),
                 Err(error) => self.refuse(id, &error),
             }
         }
+        Ok(())
     }
 
     /// A shard could not be taken over.
@@ -187,7 +222,7 @@ impl ShardRuntime {
             ShardError::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 tracing::warn!(shard = id.0, %error, "shard not taken over yet");
                 let mut trouble = shard.trouble.lock();
-                (trouble.why, trouble.wanted) = (why, true);
+                (trouble.why, trouble.again_at) = (why, Some(Instant::now() + PAUSE));
                 self.lost.notify_one();
                 return;
             }
@@ -199,10 +234,5 @@ impl ShardRuntime {
         self.end_projections(id);
         shard.trouble.lock().note(&loss);
         self.lost.notify_one();
-    }
-
-    /// A shard is served.
-    pub(crate) fn served(&self, shard: &Shard) {
-        shard.trouble.lock().wanted = false;
     }
 }

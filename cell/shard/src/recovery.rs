@@ -148,9 +148,7 @@ impl ShardRuntime {
                 "panic while taking a shard over"
             );
             Err(ShardError::Panicked)
-        })?;
-        self.served(shard);
-        Ok(())
+        })
     }
 
     /// The ownership record, behind everything that stands in the log.
@@ -280,6 +278,7 @@ impl ShardRuntime {
         {
             let mut serving = shard.state.lock();
             *serving = state;
+            shard.trouble.lock().is_over();
             shard.note_tail(&serving);
         }
         shard.wake_changed.notify_one();
