@@ -20,14 +20,13 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use crate::stored;
-use crate::table::Deleted;
 use crate::waiting;
 use crate::waiting_rows::{RowChanges, RowReceipt};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
-    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, Epoch, HistorySegment, Position, ShardId,
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId,
     StoreError,
 };
 use prost::Message;
@@ -238,7 +237,7 @@ impl ShardRuntime {
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let epoch = shard.state.lock().epoch;
         self.keep_steps(shard, epoch).await?;
-        let advance = {
+        let (through, checkpoint) = {
             let state = shard.state.lock();
             if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
@@ -246,13 +245,21 @@ impl ShardRuntime {
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
+                unremoved: Vec::new(),
             };
-            let (checkpoint_seq, state_bytes) = (checkpoint_position(&state), checkpoint.encode_to_vec());
-            CheckpointAdvance { checkpoint_seq, state: state_bytes.into() }
+            (checkpoint_position(&state), checkpoint)
         };
-        let through = advance.checkpoint_seq;
         self.hand_over(shard, epoch, through).await?;
         self.remove_deleted(shard, epoch).await?;
+        let unremoved = {
+            let state = shard.state.lock();
+            if !state.serves(epoch) {
+                return Err(ShardError::NotOwner(shard.id));
+            }
+            state.table.unremoved.names()
+        };
+        let state = ShardCheckpoint { unremoved, ..checkpoint }.encode_to_vec();
+        let advance = CheckpointAdvance { checkpoint_seq: through, state: state.into() };
         let slice = Checkpoint { advance: Some(advance), ..Checkpoint::empty(shard.id, epoch) };
         self.write_slice(shard, &slice).await?;
         {
@@ -265,27 +272,6 @@ impl ShardRuntime {
             shard.note_tail(&state);
         }
         self.store.trim(shard.id).await?;
-        Ok(())
-    }
-
-    /// Removes the rows of what was deleted durably, a bounded number in one slice.
-    async fn remove_deleted(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
-        // A deletion may be acted on only once its record is durable.
-        let deleted: Vec<(EntityKey, Deleted)> = {
-            let state = shard.state.lock();
-            let durable = state.table.deleted.iter().filter(|(_, gone)| gone.ordinal <= state.log.durable);
-            durable.map(|(key, gone)| (key.clone(), *gone)).collect()
-        };
-        for some in deleted.chunks(self.config.slice_entities.max(1)) {
-            let mut slice = Checkpoint::empty(shard.id, epoch);
-            slice.deleted = some.iter().map(|(key, _)| key.clone()).collect();
-            self.write_slice(shard, &slice).await?;
-            let mut state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
-            state.table.rows_are_gone(some);
-        }
         Ok(())
     }
 

@@ -58,6 +58,7 @@ mod clock;
 mod coalesce;
 mod committer;
 mod config;
+mod deleted;
 mod due_index;
 mod error;
 mod evict;

@@ -135,14 +135,19 @@ impl ShardRuntime {
         self.halted().is_none() && !self.keeper.is_failing() && !failing()
     }
 
-    /// What a person should know: shards that are not served, loops and shards that failed of late, clocks.
+    /// What a person should know: shards that are not served, loops and shards that failed of late, rows that cannot be removed,
+    /// clocks.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> =
             self.halted().map(|why| format!("the cell stopped: {why}")).into_iter().collect();
-        problems.extend(self.shards.iter().filter_map(|shard| {
-            let phase = shard.state.lock().phase;
-            shard.trouble.lock().problem(shard.id, phase)
-        }));
+        for shard in &self.shards {
+            let (phase, unremoved) = {
+                let state = shard.state.lock();
+                (state.phase, state.table.unremoved.problem())
+            };
+            problems.extend(shard.trouble.lock().problem(shard.id, phase));
+            problems.extend(unremoved.map(|what| format!("shard {}: {what}", shard.id)));
+        }
         problems.extend(self.keeper.problems());
         if let Some(by) = self.wall.refused_jump() {
             let seconds = by / 1_000_000_000;

@@ -1,6 +1,7 @@
 //! Taking shards over: raise the epoch, read checkpoint and tail, log the ownership, replay, serve.
 
 use crate::batch::OpenBatch;
+use crate::deleted::Unremoved;
 use crate::error::ShardError;
 use crate::found::{Deletions, Found, deletions_in};
 use crate::guard::{EngineCall, guarded, panic_text};
@@ -186,12 +187,14 @@ impl ShardRuntime {
         state.time = ShardTime::logged(Time(checkpoint.time_ns));
         state.log.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deletions = deletions_in(&tail);
-        // Entities that never come back. What may is removed where the tail does.
-        let for_good: BTreeSet<EntityKey> =
-            deletions.keys().filter(|key| key.is_used_once()).cloned().collect();
-        self.load_for_replay(&mut state, &tail, &for_good).await?;
-        let gone = |key| (key, Deleted { ordinal: 0, first_dirty: None });
-        state.table.deleted = for_good.into_iter().map(gone).collect();
+        // Entities that never come back, and those that are gone though rows of theirs stand. Others are removed where the
+        // tail does.
+        let for_good = deletions.keys().filter(|key| key.is_used_once()).cloned();
+        state.table.unremoved = Unremoved::stored(&checkpoint.unremoved);
+        let gone: BTreeSet<EntityKey> = for_good.chain(state.table.unremoved.keys().cloned()).collect();
+        self.load_for_replay(&mut state, &tail, &gone).await?;
+        let gone = gone.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None }));
+        state.table.deleted = gone.collect();
         let segments = self.read_side_rows(&mut state, &mut tail, &deletions).await?;
         replay(&mut state, &acquired, &tail, &deletions)?;
         let now = state.advance(self.wall.look());

@@ -5,6 +5,7 @@ mod ledger;
 
 pub(crate) use idle::Which;
 
+use crate::deleted::Unremoved;
 use crate::guard::{EngineCall, guarded};
 use crate::key_hash::KeyHash;
 use crate::resident::{Held, Resident, Slot};
@@ -37,6 +38,8 @@ pub(crate) struct EntityTable {
     pub(crate) generation: u64,
     /// Deleted entities whose rows a checkpoint has yet to remove.
     pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
+    /// Of those and of what came back since, the ones whose rows the store refused to remove.
+    pub(crate) unremoved: Unremoved,
     /// Entities that changed since their last stored snapshot, by the moment since when they have: about the coldest
     /// first.
     dirty: BTreeMap<u64, EntityKey>,
@@ -105,6 +108,7 @@ impl EntityTable {
             complete: false,
             generation: 0,
             deleted: BTreeMap::new(),
+            unremoved: Unremoved::default(),
             dirty: BTreeMap::new(),
             dirty_from: BTreeMap::new(),
             aside: BTreeMap::new(),
@@ -309,6 +313,7 @@ impl EntityTable {
         // What the store has of its history need not be here any more.
         let size = resident.size();
         self.ledger.settle(&mut resident.core.held, size);
+        self.unremoved.gone(key);
         if resident.core.position == position {
             self.set_first_dirty(key, None);
             self.came_clean(key);
@@ -415,6 +420,7 @@ impl EntityTable {
             && kept.needs_log_from == Some(from_seq)
         {
             (kept.needs_log_from, kept.reborn) = (None, false);
+            self.unremoved.gone(key);
         }
     }
 
@@ -436,6 +442,7 @@ impl EntityTable {
     /// of before.
     pub(crate) fn rows_are_gone(&mut self, deleted: &[(EntityKey, Deleted)]) {
         for (key, gone) in deleted {
+            self.unremoved.gone(key);
             if self.deleted.get(key) == Some(gone) && !self.pinned.contains_key(key) {
                 self.deleted.remove(key);
             }

@@ -367,3 +367,53 @@ async fn an_id_in_use_again_keeps_its_new_run_over_a_crash() {
         assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_cannot_be_removed_are_the_trouble_of_one_and_it_stays_gone() {
+    let cell = Cell::with(forgetful()).await;
+    let ids: Vec<String> = (0..3).map(|n| id_on(0, n)).collect();
+    let mut runs = Vec::new();
+    for id in &ids {
+        closed(&cell, id).await;
+        runs.push(EntityKey::run(NAMESPACE, id.as_str(), run_id(&cell, id).await.unwrap()));
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(RETENTION + HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    cell.out.until(|out| out.deleted().len() == 6).await;
+    assert_eq!(removals(&cell, ShardId(0)).len(), 3);
+    let standing = async |cell: &Cell| {
+        let wanted: Vec<_> = runs.iter().map(|run| (ShardId(0), run.clone())).collect();
+        cell.engine().load(&wanted).await.unwrap().iter().map(Option::is_some).collect::<Vec<_>>()
+    };
+
+    cell.ledger.damage([runs[1].clone()]);
+    cell.runtime.checkpoint_all().await.expect("one entity's trouble");
+    assert_eq!(standing(&cell).await, [false, true, false]);
+    let problems = cell.runtime.problems();
+    let said = format!("shard 0: rows of 1 deleted entities cannot be removed, of {:?} for one: ", ids[1]);
+    assert!(problems.len() == 1 && problems[0].starts_with(&said), "{problems:?}");
+    let touched = cell.ledger.touched().entities;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.ledger.touched().entities, touched, "nobody tries again and again");
+    let log = cell.engine().log(ShardId(0), 1, u64::MAX, usize::MAX).await.unwrap();
+    assert!(log.iter().all(|row| row.ownership), "nothing holds the log: {log:?}");
+
+    let again = cell.another().await;
+    for id in &ids {
+        assert_gone(&again, id).await;
+    }
+    again.clock.step(2 * HOUR);
+    again.runtime.turn_hours_all().await.unwrap();
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(removals(&again, ShardId(0)).len(), 3, "what was deleted is deleted once");
+    assert_eq!(again.runtime.problems().len(), 1, "it was tried");
+
+    again.ledger.damage([]);
+    let mended = again.another().await;
+    mended.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(standing(&mended).await, [false; 3]);
+    assert!(mended.runtime.problems().is_empty());
+    let last = mended.another().await;
+    assert_gone(&last, &ids[1]).await;
+}

@@ -114,3 +114,37 @@ async fn retention_deletes_it_and_its_id_is_free_again() {
         assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn its_id_is_free_again_though_rows_of_before_cannot_be_removed() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    for text in ["one", "two", "three"] {
+        ask(&cell, &id, Set(Time(START + SECOND), text)).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(2 * SECOND);
+    cell.runtime.wake_all_due().await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage([alarm(&id).key()]);
+    cell.clock.step(RETENTION + DAY);
+    cell.runtime.turn_hours_all().await.unwrap();
+    assert_eq!(notes(&cell, &id).await, None);
+    cell.runtime.checkpoint_all().await.unwrap();
+    // It comes again, and its rows cannot be written either, while another's can.
+    ask(&cell, &id, Set(Time(i64::MAX), "a new life")).await;
+    cell.run(&id_on(0, 1), start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.quarantined(None, 9).1, 1);
+    let cell = cell.another().await;
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"], "from the log");
+    cell.run(&id_on(0, 1), signal("s")).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage([]);
+    let cell = cell.another().await;
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"], "still");
+    cell.runtime.checkpoint_all().await.unwrap();
+    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+    assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
+    assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
+}

@@ -1,0 +1,129 @@
+//! Removing the rows of entities that were deleted.
+//!
+//! A deletion may be acted on only once its record is durable; then the rows go with the next checkpoint, before the trim
+//! takes the record. Where the store refuses to remove those of one entity, for its bytes are damaged, that is this entity's
+//! trouble alone: it does not exist all the same. The shard's own state says so from then on, in place of the log, and each
+//! owner tries once to remove what is left.
+
+use crate::error::ShardError;
+use crate::names::{key_of, name_of};
+use crate::runtime::ShardRuntime;
+use crate::shard::Shard;
+use crate::table::{Deleted, EntityTable};
+use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1::EntityName;
+use cell_store::{Checkpoint, Epoch, StoreError};
+use std::collections::BTreeMap;
+
+/// Deleted entities whose rows the store has refused to remove, with what it said to this owner, if it was asked. They may
+/// have come back since: until such a one is written, rows of before stand.
+#[derive(Default)]
+pub(crate) struct Unremoved(BTreeMap<EntityKey, Option<String>>);
+
+impl Unremoved {
+    /// Those that the shard's own state names: nobody has asked the store again.
+    pub(crate) fn stored(names: &[EntityName]) -> Self {
+        Self(names.iter().filter_map(key_of).map(|key| (key, None)).collect())
+    }
+
+    /// How they are named in the shard's own state.
+    pub(crate) fn names(&self) -> Vec<EntityName> {
+        self.0.keys().map(name_of).collect()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &EntityKey> {
+        self.0.keys()
+    }
+
+    fn refused(&mut self, key: &EntityKey, why: &str) {
+        self.0.insert(key.clone(), Some(why.to_owned()));
+    }
+
+    fn is_refused(&self, key: &EntityKey) -> bool {
+        self.0.get(key).is_some_and(Option::is_some)
+    }
+
+    /// Its rows are gone, or those of a new entity of this name stand in their place.
+    pub(crate) fn gone(&mut self, key: &EntityKey) {
+        self.0.remove(key);
+    }
+
+    /// What a person should know of them.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let mut refused = self.0.iter().filter_map(|(key, why)| Some((key, why.as_ref()?)));
+        let (key, why) = refused.next()?;
+        let (count, id) = (1 + refused.count(), &key.id);
+        Some(format!("rows of {count} deleted entities cannot be removed, of {id:?} for one: {why}"))
+    }
+}
+
+impl EntityTable {
+    /// Entities whose deletion is durable and whose rows have yet to be removed, but for those that the store refused.
+    fn to_remove(&self, durable: u64) -> Vec<(EntityKey, Deleted)> {
+        let durable = self.deleted.iter().filter(|(_, gone)| gone.ordinal <= durable);
+        let left = durable.filter(|(key, _)| !self.unremoved.is_refused(key));
+        left.map(|(key, gone)| (key.clone(), *gone)).collect()
+    }
+}
+
+impl ShardRuntime {
+    /// Removes the rows of what was deleted durably, a bounded number in one slice.
+    pub(crate) async fn remove_deleted(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+        let deleted = {
+            let state = shard.state.lock();
+            state.table.to_remove(state.log.durable)
+        };
+        for some in deleted.chunks(self.config.slice_entities.max(1)) {
+            match self.remove_rows(shard, epoch, some).await {
+                Err(ShardError::Store(StoreError::Corrupt(_))) => {
+                    self.remove_each(shard, epoch, some).await?
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The same one by one, where the store calls the slice of all corrupt. Should it be the store that takes nothing at all,
+    /// the rest of the checkpoint fails of that.
+    async fn remove_each(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        deleted: &[(EntityKey, Deleted)],
+    ) -> Result<(), ShardError> {
+        for one in deleted.chunks(1) {
+            match self.remove_rows(shard, epoch, one).await {
+                Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                    let mut state = shard.state.lock();
+                    if !state.serves(epoch) {
+                        return Err(ShardError::NotOwner(shard.id));
+                    }
+                    for (key, _) in one {
+                        tracing::error!(shard = shard.id.0, ?key, why, "rows of a deleted entity stay");
+                        state.table.unremoved.refused(key, &why);
+                    }
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_rows(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        deleted: &[(EntityKey, Deleted)],
+    ) -> Result<(), ShardError> {
+        let mut slice = Checkpoint::empty(shard.id, epoch);
+        slice.deleted = deleted.iter().map(|(key, _)| key.clone()).collect();
+        self.write_slice(shard, &slice).await?;
+        let mut state = shard.state.lock();
+        if !state.serves(epoch) {
+            return Err(ShardError::NotOwner(shard.id));
+        }
+        state.table.rows_are_gone(deleted);
+        Ok(())
+    }
+}
