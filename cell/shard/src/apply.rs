@@ -99,7 +99,7 @@ impl ShardState {
     ) -> u64 {
         let record = Record { at_ns: now.0, transitions: Vec::new(), usage, shard_fact: fact.clone() };
         let ordinal = self.append(config, record, Vec::new());
-        self.note_fact(fact.as_ref());
+        self.note_fact(fact.as_ref(), self.log.last_position.seq);
         ordinal
     }
 
@@ -127,7 +127,7 @@ impl ShardState {
     ) -> Result<(), DecodeError> {
         self.time.replayed(Time(record.at_ns));
         self.log.applied += 1;
-        self.note_fact(record.shard_fact.as_ref());
+        self.note_fact(record.shard_fact.as_ref(), position.seq);
         for proto in &record.transitions {
             let key = proto.entity.as_ref().and_then(key_of);
             if key.is_some_and(|key| self.passes_over(&key, position, deletions)) {
@@ -158,11 +158,12 @@ impl ShardState {
         self.apply_transition(transition, &logged.events, Place::of(logged))
     }
 
-    fn note_fact(&mut self, fact: Option<&ShardFact>) {
+    /// Notes what a record of this row says of no entity in particular.
+    fn note_fact(&mut self, fact: Option<&ShardFact>, seq: u64) {
         match fact {
             Some(ShardFact::HourSealed(seal)) => self.log.sealed_hour_ms = Some(seal.hour_start_ms),
             Some(ShardFact::EntitiesDeleted(deleted)) => {
-                deleted_keys(deleted).for_each(|key| self.remove(&key));
+                deleted_keys(deleted).for_each(|key| self.remove(&key, seq));
             }
             Some(ShardFact::Ownership(_)) | None => {}
         }

@@ -26,8 +26,7 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::ShardCheckpoint;
 use cell_engine::Receipt;
 use cell_store::{
-    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId,
-    StoreError,
+    AppendOutcome, Checkpoint, CheckpointAdvance, EntityRow, HistorySegment, Position, ShardId, StoreError,
 };
 use prost::Message;
 use std::sync::Arc;
@@ -237,7 +236,7 @@ impl ShardRuntime {
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let epoch = shard.state.lock().epoch;
         self.keep_steps(shard, epoch).await?;
-        let (through, checkpoint) = {
+        let (through, checkpoint, deleted) = {
             let state = shard.state.lock();
             if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
@@ -247,10 +246,10 @@ impl ShardRuntime {
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
                 unremoved: Vec::new(),
             };
-            (checkpoint_position(&state), checkpoint)
+            (checkpoint_position(&state), checkpoint, state.table.to_remove(state.log.durable))
         };
         self.hand_over(shard, epoch, through).await?;
-        self.remove_deleted(shard, epoch).await?;
+        self.remove_deleted(shard, epoch, &deleted).await?;
         let unremoved = {
             let state = shard.state.lock();
             if !state.serves(epoch) {

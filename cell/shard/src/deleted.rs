@@ -59,7 +59,7 @@ impl Unremoved {
 
 impl EntityTable {
     /// Entities whose deletion is durable and whose rows have yet to be removed, but for those that the store refused.
-    fn to_remove(&self, durable: u64) -> Vec<(EntityKey, Deleted)> {
+    pub(crate) fn to_remove(&self, durable: u64) -> Vec<(EntityKey, Deleted)> {
         let durable = self.deleted.iter().filter(|(_, gone)| gone.ordinal <= durable);
         let left = durable.filter(|(key, _)| !self.unremoved.is_refused(key));
         left.map(|(key, gone)| (key.clone(), *gone)).collect()
@@ -67,12 +67,14 @@ impl EntityTable {
 }
 
 impl ShardRuntime {
-    /// Removes the rows of what was deleted durably, a bounded number in one slice.
-    pub(crate) async fn remove_deleted(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
-        let deleted = {
-            let state = shard.state.lock();
-            state.table.to_remove(state.log.durable)
-        };
+    /// Removes the rows of these, a bounded number in one slice. Of one that came back meanwhile those of before stand, for
+    /// nobody else writes entities.
+    pub(crate) async fn remove_deleted(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        deleted: &[(EntityKey, Deleted)],
+    ) -> Result<(), ShardError> {
         for some in deleted.chunks(self.config.slice_entities.max(1)) {
             match self.remove_rows(shard, epoch, some).await {
                 Err(ShardError::Store(StoreError::Corrupt(_))) => {

@@ -193,7 +193,7 @@ impl ShardRuntime {
         state.table.unremoved = Unremoved::stored(&checkpoint.unremoved);
         let gone: BTreeSet<EntityKey> = for_good.chain(state.table.unremoved.keys().cloned()).collect();
         self.load_for_replay(&mut state, &tail, &gone).await?;
-        let gone = gone.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None }));
+        let gone = gone.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None, seq: None }));
         state.table.deleted = gone.collect();
         let segments = self.read_side_rows(&mut state, &mut tail, &deletions).await?;
         replay(&mut state, &acquired, &tail, &deletions)?;

@@ -147,10 +147,10 @@ impl ShardState {
         self.table.quarantine(key, kept);
     }
 
-    /// Removes a deleted entity.
-    pub(crate) fn remove(&mut self, key: &EntityKey) {
+    /// Removes an entity that the log deletes in this row.
+    pub(crate) fn remove(&mut self, key: &EntityKey, seq: u64) {
         self.disarm(key);
-        self.table.delete(key, self.log.applied);
+        self.table.delete(key, self.log.applied, seq);
     }
 
     /// Takes an entity that is about to go out of the indexes of what is due.

@@ -67,6 +67,8 @@ pub(crate) struct Deleted {
     pub(crate) ordinal: u64,
     /// First log row that its stored snapshot does not include: needed until the deletion is durable.
     pub(crate) first_dirty: Option<u64>,
+    /// Log row of the deletion: needed until its rows are gone. None where the shard's own state says it.
+    pub(crate) seq: Option<u64>,
 }
 
 /// What is known of an entity that is kept aside.
@@ -257,7 +259,7 @@ impl EntityTable {
         ordinal: u64,
     ) -> Option<&mut Resident> {
         // An entity may come back after it was deleted. What it was before is needed in the log until its new snapshot
-        // is stored: the deletion may still be lost.
+        // is stored, for the deletion may still be lost; and so is the deletion, for until then rows of before stand.
         let gone = self.deleted.remove(key);
         let tick = self.ledger.memory.use_now();
         let resident = self.slots.get_mut(key)?.resident_mut()?;
@@ -270,7 +272,8 @@ impl EntityTable {
         core.position = position;
         core.reborn |= gone.is_some();
         if core.first_dirty.is_none() {
-            let from = gone.and_then(|gone| gone.first_dirty).unwrap_or(position.seq);
+            let before = gone.and_then(|gone| gone.first_dirty.into_iter().chain(gone.seq).min());
+            let from = before.unwrap_or(position.seq);
             core.first_dirty = Some(from);
             core.dirty_since = tick;
             *self.dirty_from.entry(from).or_default() += 1;
@@ -402,7 +405,8 @@ impl EntityTable {
             && let Some(gone) = self.deleted.remove(key)
         {
             kept.reborn = true;
-            kept.needs_log_from = kept.needs_log_from.into_iter().chain(gone.first_dirty).min();
+            kept.needs_log_from =
+                kept.needs_log_from.into_iter().chain(gone.first_dirty).chain(gone.seq).min();
         }
         self.take_out(key);
         if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
@@ -429,10 +433,10 @@ impl EntityTable {
         self.aside.iter()
     }
 
-    /// Notes that an entity is deleted by the record of this ordinal.
-    pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64) {
+    /// Notes that an entity is deleted by the record of this ordinal, which stands in this row.
+    pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64, seq: u64) {
         let kept = self.aside.get(key).and_then(|kept| kept.needs_log_from);
-        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept) };
+        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept), seq: Some(seq) };
         self.take_out(key);
         self.deleted.insert(key.clone(), gone);
         self.aside.remove(key);

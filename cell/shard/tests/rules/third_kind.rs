@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use cell_engine::{Command, Singleton, Time};
 use cell_shard::ShardConfig;
-use cell_store::fault::Call;
+use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, WaitingKind, WaitingQueue, WaitingRow};
 
 const DAY: i64 = 24 * 3_600 * SECOND;
@@ -147,4 +147,43 @@ async fn its_id_is_free_again_though_rows_of_before_cannot_be_removed() {
     let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
     assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
     assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
+}
+
+/// It comes again while a checkpoint is on its way, whose writes are held one after the other; then all memory is lost.
+#[tokio::test(start_paused = true)]
+async fn what_it_was_before_its_deletion_stays_gone_whenever_it_comes_again() {
+    let mut met = 0;
+    for held in 0..6 {
+        let (cell, disk) = Cell::on_disk(config()).await;
+        let id = id_on(0, 0);
+        ask(&cell, &id, Set(Time(START + SECOND), "before")).await;
+        cell.clock.step(2 * SECOND);
+        cell.runtime.wake_all_due().await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.clock.step(RETENTION + DAY);
+        cell.runtime.turn_hours_all().await.unwrap();
+        assert_eq!(notes(&cell, &id).await, None);
+        cell.run(&id_on(0, 1), start()).await.unwrap();
+        let gate = Gate::new();
+        for _ in 0..held {
+            cell.store.script(Call::Checkpoint, Fault::None);
+        }
+        cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
+        let mut checkpoint = Box::pin(cell.runtime.checkpoint_all());
+        let arrived = tokio::select! {
+            biased;
+            () = gate.arrived() => true,
+            done = &mut checkpoint => done.map(|()| false).unwrap(),
+        };
+        ask(&cell, &id, Set(Time(i64::MAX), "a new life")).await;
+        gate.open();
+        if arrived {
+            checkpoint.await.unwrap();
+            met += 1;
+        }
+        disk.crash(0);
+        let cell = cell.another().await;
+        assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"], "held at write {held}");
+    }
+    assert!(met > 2, "{met} writes");
 }
