@@ -12,6 +12,7 @@ use cell_store::{
 };
 use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use std::collections::BTreeSet;
 
 pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
     let mut found = Vec::with_capacity(shards.len());
@@ -168,11 +169,19 @@ pub(super) async fn segments(
 pub(super) struct Moments {
     /// So many of what has come, in order.
     first: &'static str,
-    /// All rows that have come, by the index alone.
+    /// So many rows that have come, by the index alone, behind one of them.
     rows: &'static str,
     /// One row, if it still has.
     row: &'static str,
 }
+
+/// A row in an index of moments: when, and which.
+type Place = (i64, i64);
+
+/// Before every place.
+const FIRST: Place = (i64::MIN, i64::MIN);
+/// Places that are read at a time.
+const PLACES: usize = 64;
 
 /// When entities want to be woken.
 pub(super) const WAKES: Moments = Moments { first: DUE, rows: DUE_ROWS, row: DUE_ROW };
@@ -196,7 +205,8 @@ impl Moments {
         }
     }
 
-    /// The same, row by row by the index alone: where a row is damaged the others have come all the same.
+    /// The same, row by row by the index alone: where a row is damaged the others have come all the same. Reads no further in
+    /// the index than it takes to find so many.
     async fn readable(
         &self,
         database: &Database,
@@ -204,22 +214,51 @@ impl Moments {
         until_ms: i64,
         limit: usize,
     ) -> Result<Vec<DueRow>, StoreError> {
-        let found = sqlx::query(self.rows).bind(shard.0).bind(until_ms).fetch_all(&database.readers).await;
         let mut come = Vec::new();
-        for place in found.map_err(store_error)? {
-            if come.len() >= limit {
-                break;
-            }
-            let statement = sqlx::query(self.row).bind(keys::number(&place, 0)?).bind(shard.0).bind(until_ms);
-            let row = statement.fetch_optional(&database.readers).await;
-            match row.map_err(store_error).and_then(|row| row.as_ref().map(due_row).transpose()) {
-                Ok(row) => come.extend(row),
-                Err(StoreError::Corrupt(_)) => {}
-                Err(error) => return Err(error),
+        let (mut after, mut seen) = (FIRST, BTreeSet::new());
+        while come.len() < limit {
+            let places = self.places(database, shard, until_ms, after).await?;
+            let Some(last) = places.last() else { break };
+            after = *last;
+            for (_, row_id) in places {
+                // One whose moment is put off meanwhile is met again.
+                if come.len() < limit && seen.insert(row_id) {
+                    come.extend(self.one(database, shard, until_ms, row_id).await?);
+                }
             }
         }
         come.sort_by(|a, b| (a.at_ms, &a.key).cmp(&(b.at_ms, &b.key)));
         Ok(come)
+    }
+
+    /// Some of what has come, behind a place, in the order of places; none at the end.
+    async fn places(
+        &self,
+        database: &Database,
+        shard: ShardId,
+        until_ms: i64,
+        (after_ms, after_row): Place,
+    ) -> Result<Vec<Place>, StoreError> {
+        let statement = sqlx::query(self.rows).bind(shard.0).bind(until_ms).bind(after_ms).bind(after_row);
+        let rows =
+            statement.bind(sql_limit(PLACES)).fetch_all(&database.readers).await.map_err(store_error)?;
+        rows.iter().map(|row| Ok((keys::number(row, 1)?, keys::number(row, 0)?))).collect()
+    }
+
+    /// A row that has come; none where it is damaged, or has not come any more.
+    async fn one(
+        &self,
+        database: &Database,
+        shard: ShardId,
+        until_ms: i64,
+        row_id: i64,
+    ) -> Result<Option<DueRow>, StoreError> {
+        let statement = sqlx::query(self.row).bind(row_id).bind(shard.0).bind(until_ms);
+        let row = statement.fetch_optional(&database.readers).await.map_err(store_error);
+        match row.and_then(|row| row.as_ref().map(due_row).transpose()) {
+            Err(StoreError::Corrupt(_)) => Ok(None),
+            answer => answer,
+        }
     }
 }
 
@@ -230,4 +269,63 @@ fn due_row(row: &SqliteRow) -> Result<DueRow, StoreError> {
 
 pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema::CELL;
+    use crate::{SqliteOptions, SqliteStore};
+    use cell_store::{Checkpoint, ShardStore};
+    use uuid::Uuid;
+
+    const SHARD: ShardId = ShardId(0);
+    /// Several pages of places.
+    const ROWS: usize = 5 * PLACES / 2;
+
+    fn entity(n: usize) -> EntityRow {
+        EntityRow {
+            key: EntityKey::run(Uuid::nil(), "w", Uuid::from_u128(n as u128)),
+            snapshot: Vec::new().into(),
+            chunks: Vec::new(),
+            position: Position { seq: 1, index: 0 },
+            // Most of them at one moment.
+            wake_at_ms: Some((n / (2 * PLACES)) as i64),
+            closed: true,
+            delete_at_ms: Some((n / (2 * PLACES)) as i64),
+            billed_bytes: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_index_of_moments_is_read_page_by_page_and_no_further_than_is_wanted() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let path = directory.path().join("cell.db");
+        let store = SqliteStore::connect(SqliteOptions::new(&path)).await.expect("a store");
+        store.open(1, Uuid::nil()).await.expect("open");
+        let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+        let slice =
+            Checkpoint { entities: (0..ROWS).map(entity).collect(), ..Checkpoint::empty(SHARD, epoch) };
+        store.checkpoint(&slice).await.expect("a checkpoint");
+        store.close().await;
+        let database = Database::open(SqliteOptions::new(&path), &CELL).await.expect("a database");
+        for index in [WAKES, EXPIRIES] {
+            let (mut after, mut all, mut pages) = (FIRST, Vec::new(), 0);
+            loop {
+                let places = index.places(&database, SHARD, 9, after).await.expect("places");
+                assert!(places.len() <= PLACES, "{} at once", places.len());
+                let Some(last) = places.last() else { break };
+                after = *last;
+                pages += 1;
+                all.extend(places);
+            }
+            assert!(all.is_sorted() && all.len() == ROWS && pages == 3, "{pages} pages: {all:?}");
+            for limit in [0, 1, PLACES, PLACES + 1, ROWS, usize::MAX] {
+                let readable = index.readable(&database, SHARD, 9, limit).await.expect("readable");
+                let first = index.come(&database, SHARD, 9, limit).await.expect("readable");
+                assert_eq!(readable, first, "the first {limit}");
+            }
+        }
+        database.close().await;
+    }
 }
