@@ -97,8 +97,8 @@ pub use run::{
     Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask,
 };
 pub use schedule::{
-    CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleDescription, ScheduleTimes,
-    ScheduleWalk, UpdateSchedule,
+    CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleDescription, ScheduleLook,
+    ScheduleTimes, ScheduleWalk, UpdateSchedule,
 };
 pub use time::Time;
 pub use transition::{NewEvent, Transition};

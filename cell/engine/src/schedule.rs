@@ -38,7 +38,7 @@ mod times;
 
 pub use commands::{CreateSchedule, DeleteSchedule, PatchSchedule, UpdateSchedule};
 pub use facts::ScheduleDescription;
-pub use times::{ScheduleTimes, ScheduleWalk};
+pub use times::{ScheduleLook, ScheduleTimes, ScheduleWalk};
 
 use crate::entity::Stored;
 use crate::family::Single;

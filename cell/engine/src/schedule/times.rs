@@ -75,6 +75,19 @@ impl ScheduleTimes {
     }
 }
 
+/// What a slice of a walk came to.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ScheduleLook {
+    /// The next time.
+    At(Timestamp),
+    /// Nothing yet.
+    NotYet,
+    /// There is no further one, or as many as were asked for are found.
+    End,
+    /// The looks of the question are used up before its end: there may be more.
+    GivenUp,
+}
+
 /// A walk through times.
 #[derive(Debug)]
 pub struct ScheduleWalk<'a> {
@@ -86,11 +99,13 @@ pub struct ScheduleWalk<'a> {
 }
 
 impl ScheduleWalk<'_> {
-    /// One slice: a time, or nothing yet. `None` at the end, also where the looks of the question are used up. A slice takes
-    /// some hundred microseconds.
-    pub fn look(&mut self) -> Option<Option<Timestamp>> {
-        if self.left == 0 || self.looks.used_up() {
-            return None;
+    /// One slice, of some hundred microseconds.
+    pub fn look(&mut self) -> ScheduleLook {
+        if self.left == 0 {
+            return ScheduleLook::End;
+        }
+        if self.looks.used_up() {
+            return ScheduleLook::GivenUp;
         }
         let granted = self.looks.left().min(LOOKS_SLICE);
         let mut slice = Looks::of(granted);
@@ -100,21 +115,29 @@ impl ScheduleWalk<'_> {
             Next::At(moment) => {
                 let at = Time::from_millis(moment.actual_ms);
                 if at > self.until {
-                    return None;
+                    return ScheduleLook::End;
                 }
                 if at < self.from {
-                    return Some(None);
+                    return ScheduleLook::NotYet;
                 }
                 self.left -= 1;
-                Some(Some(at.to_proto()))
+                ScheduleLook::At(at.to_proto())
             }
-            Next::Later(_) => Some(None),
-            Next::Never => None,
+            Next::Later(until_ms) if Time::from_millis(until_ms) >= self.until => ScheduleLook::End,
+            Next::Later(_) => ScheduleLook::NotYet,
+            Next::Never => ScheduleLook::End,
         }
     }
 
-    /// All that is left of it.
+    /// What its looks find.
     pub fn all(mut self) -> Vec<Timestamp> {
-        std::iter::from_fn(|| self.look()).flatten().collect()
+        let mut times = Vec::new();
+        loop {
+            match self.look() {
+                ScheduleLook::At(time) => times.push(time),
+                ScheduleLook::NotYet => {}
+                ScheduleLook::End | ScheduleLook::GivenUp => return times,
+            }
+        }
     }
 }

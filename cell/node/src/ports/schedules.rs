@@ -6,7 +6,7 @@ use atoll_api::call::Status;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
 use cell_engine::{
-    Command, CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleWalk, Singleton,
+    Command, CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleLook, ScheduleWalk, Singleton,
     SingletonTarget, SingletonView, UpdateSchedule,
 };
 use cell_frontend::namespaces::Namespace;
@@ -15,8 +15,9 @@ use cell_shard::{Clock, ShardError, ShardRuntime, Target};
 use prost_types::Timestamp;
 use std::sync::Arc;
 
-/// Coming times that a description shows, and matching ones that a list shows.
+/// Coming times that a description shows.
 const COMING: usize = 10;
+/// Matching ones that a list shows, as the original's: where there are more it ends, and nothing says so.
 const MATCHING: usize = 1_000;
 
 /// The port.
@@ -64,14 +65,34 @@ impl NodeSchedules {
     }
 }
 
+/// What was found of the times that were asked for.
+struct Walked {
+    times: Vec<Timestamp>,
+    /// Whether that is all of them.
+    whole: bool,
+}
+
 /// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes long.
-async fn walk(mut walk: ScheduleWalk<'_>) -> Vec<Timestamp> {
+async fn walk(mut walk: ScheduleWalk<'_>) -> Walked {
     let mut times = Vec::new();
-    while let Some(found) = walk.look() {
-        times.extend(found);
+    loop {
+        match walk.look() {
+            ScheduleLook::At(time) => times.push(time),
+            ScheduleLook::NotYet => {}
+            ScheduleLook::End => return Walked { times, whole: true },
+            ScheduleLook::GivenUp => return Walked { times, whole: false },
+        }
         tokio::task::yield_now().await;
     }
-    times
+}
+
+/// A list of times that ended before its range would be taken for all of them. The original has no such bound: it looks for as
+/// long as that takes.
+fn costs_too_much(id: &str) -> Status {
+    Status::invalid_argument(format!(
+        "the spec of schedule {id:?} costs too much to look through for this range: of what it names too much is excluded, or \
+         it is too large. Ask for a shorter range, or change the spec"
+    ))
 }
 
 #[async_trait]
@@ -102,7 +123,7 @@ impl Schedules for NodeSchedules {
         let described = found.ok_or_else(|| about.missing())?;
         let described = described.ok_or_else(|| not_found("schedule not found"))?;
         let mut info = described.info;
-        info.future_action_times = walk(described.times.coming(COMING, Some(self.clock.now()))).await;
+        info.future_action_times = walk(described.times.coming(COMING, Some(self.clock.now()))).await.times;
         Ok(wf::DescribeScheduleResponse {
             schedule: Some(described.schedule),
             info: Some(info),
@@ -158,7 +179,9 @@ impl Schedules for NodeSchedules {
         let times = times.ok_or_else(|| about.missing())?;
         let start = request.start_time.unwrap_or_default();
         let end = request.end_time.unwrap_or_default();
-        let start_time = walk(times.matching(&start, &end, MATCHING)).await;
-        Ok(wf::ListScheduleMatchingTimesResponse { start_time })
+        match walk(times.matching(&start, &end, MATCHING)).await {
+            Walked { times, whole: true } => Ok(wf::ListScheduleMatchingTimesResponse { start_time: times }),
+            Walked { whole: false, .. } => Err(costs_too_much(about.id)),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::fixture::{Cell, Driver, Engine, Site, done, events, seconds};
 use crate::lists::count;
 use crate::on_each_engine;
+use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
@@ -102,6 +103,63 @@ async fn a_schedule_outlives_its_cell() {
         .await;
         cell.crash().await;
     }
+}
+
+/// Every second of a year, of which odd and even ones are excluded apart.
+fn hostile(year: i32) -> api::ScheduleSpec {
+    let all = |start, end| vec![api::Range { start, end, step: 1 }];
+    let half = |start| api::StructuredCalendarSpec {
+        second: vec![api::Range { start, end: 59, step: 2 }],
+        minute: all(0, 59),
+        hour: all(0, 23),
+        day_of_month: all(1, 31),
+        month: all(1, 12),
+        day_of_week: all(0, 6),
+        year: all(year, year),
+        ..Default::default()
+    };
+    api::ScheduleSpec {
+        interval: vec![IntervalSpec { interval: seconds(1), phase: None }],
+        exclude_structured_calendar: vec![half(0), half(1)],
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_matching_times_is_whole_or_refused() {
+    on_each_engine(async |cell| {
+        let driver = Driver::new(cell, "hostile");
+        let mut request = create(&driver, 1);
+        let schedule = request.schedule.as_mut().expect("one");
+        schedule.spec = Some(hostile(2026));
+        schedule.state = Some(api::ScheduleState { paused: true, ..Default::default() });
+        cell.call(rpc::CREATE_SCHEDULE, request).await.expect("created");
+        let march =
+            jiff::civil::date(2026, 3, 2).to_zoned(jiff::tz::TimeZone::UTC).expect("a moment").timestamp();
+        let at = |hours: i64| {
+            Some(prost_types::Timestamp { seconds: march.as_second() + 3_600 * hours, nanos: 0 })
+        };
+        let ask = async |from: i64, to: i64| {
+            let request = wf::ListScheduleMatchingTimesRequest {
+                namespace: "default".to_owned(),
+                schedule_id: "hostile".to_owned(),
+                start_time: at(from),
+                end_time: at(to),
+            };
+            cell.call(rpc::LIST_SCHEDULE_MATCHING_TIMES, request).await
+        };
+        let refused = ask(0, 24 * 366).await.expect_err("its looks end in March");
+        assert_eq!(refused.code, Code::InvalidArgument);
+        assert!(refused.message.contains("\"hostile\" costs too much"), "{}", refused.message);
+        assert_eq!(ask(0, 1).await.expect("an hour").start_time, []);
+        let new_year = 24 * (366 - 61);
+        assert_eq!(
+            ask(new_year - 1, new_year).await.expect("across the end of the year").start_time.len(),
+            1
+        );
+        assert_eq!(ask(new_year, new_year + 9).await.expect("as many as are listed").start_time.len(), 1_000);
+    })
+    .await;
 }
 
 /// Schedules that are due in the same second: `ATOLL_SCHEDULES`, where it is given.

@@ -5,7 +5,7 @@ use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, ScheduleState, StructuredCalendarSpec};
 use atoll_internal_api::schedules;
-use cell_engine::{Entity, Time};
+use cell_engine::{Entity, ScheduleLook, Time};
 
 /// Looks of the longest question that is asked while others wait: those that it is granted, and the search through five
 /// hundred calendars that it may end in.
@@ -99,16 +99,104 @@ fn what_people_ask_is_answered_in_slices_and_has_an_end() {
         let times = life.schedule().times().expect("it is there");
         let mut walk = times.matching(&BEGIN.to_proto(), &minute(1_000_000).to_proto(), 1_000);
         let (mut total, mut longest, mut slices, mut found) = (0, 0, 0, 0);
-        loop {
+        let end = loop {
             let (look, taken) = looks(|| walk.look());
             (total, longest, slices) = (total + taken, longest.max(taken), slices + 1);
             match look {
-                Some(time) => found += usize::from(time.is_some()),
-                None => break,
+                ScheduleLook::At(_) => found += 1,
+                ScheduleLook::NotYet => {}
+                ScheduleLook::End | ScheduleLook::GivenUp => break look,
             }
-        }
-        eprintln!("{name}: {found} times, {total} looks in {slices} slices, the longest of {longest}");
+        };
+        eprintln!(
+            "{name}: {found} times, {total} looks in {slices} slices, the longest of {longest}: {end:?}"
+        );
         assert!(longest <= QUESTION && total <= 500_000 + QUESTION, "{name}");
+        assert_eq!(end == ScheduleLook::GivenUp, total >= 500_000, "{name} is whole, or said not to be");
+    }
+}
+
+/// How the question for the first thousand times of so many minutes ends.
+fn matching(spec: ScheduleSpec, minutes: i64) -> (usize, ScheduleLook) {
+    let life = Life::with(specified(spec));
+    let times = life.schedule().times().expect("it is there");
+    let mut walk = times.matching(&BEGIN.to_proto(), &minute(minutes).to_proto(), 1_000);
+    let mut found = 0;
+    loop {
+        match walk.look() {
+            ScheduleLook::At(_) => found += 1,
+            ScheduleLook::NotYet => {}
+            end @ (ScheduleLook::End | ScheduleLook::GivenUp) => return (found, end),
+        }
+    }
+}
+
+#[test]
+fn a_question_is_given_up_where_its_looks_end_before_its_range_and_not_where_that_ends_first() {
+    const MONTH: i64 = 30 * 1_440;
+    assert_eq!(matching(halves(), MONTH), (0, ScheduleLook::GivenUp));
+    assert_eq!(matching(halves(), 60), (0, ScheduleLook::End));
+    let nothing_excluded = ScheduleSpec { exclude_structured_calendar: vec![], ..halves() };
+    assert_eq!(matching(nothing_excluded, MONTH), (1_000, ScheduleLook::End));
+}
+
+/// Specs as people write them, and some that are larger: a thousand times, or all of thirty years, are found.
+#[test]
+fn ordinary_specs_are_never_given_up() {
+    const THIRTY_YEARS: i64 = 30 * 366 * 1_440;
+    let cron = |texts: &[&str]| ScheduleSpec {
+        cron_string: texts.iter().map(|text| (*text).to_owned()).collect(),
+        ..Default::default()
+    };
+    let zoned = |spec| ScheduleSpec { timezone_name: "America/New_York".into(), ..spec };
+    let holiday = |n: i32| StructuredCalendarSpec {
+        day_of_month: all(1 + n % 28, 1 + n % 28),
+        month: all(1 + n % 12, 1 + n % 12),
+        ..every_second()
+    };
+    let without_holidays =
+        |count, spec| ScheduleSpec { exclude_structured_calendar: (0..count).map(holiday).collect(), ..spec };
+    let day = |n: i32| StructuredCalendarSpec {
+        second: all(0, 0),
+        minute: all(n % 60, n % 60),
+        hour: all(n % 24, n % 24),
+        ..every_second()
+    };
+    let timetable =
+        |count| ScheduleSpec { structured_calendar: (0..count).map(day).collect(), ..Default::default() };
+    let jittered = |spec| ScheduleSpec { jitter: seconds(3_600), ..spec };
+    let weekend = StructuredCalendarSpec { day_of_week: [all(0, 0), all(6, 6)].concat(), ..every_second() };
+    let working_days = |spec| ScheduleSpec { exclude_structured_calendar: vec![weekend.clone()], ..spec };
+    for (name, spec) in [
+        ("every second", cron(&["@every 1s"])),
+        ("hourly", cron(&["@hourly"])),
+        ("nightly, apart", zoned(jittered(cron(&["30 3 * * *"])))),
+        ("office hours", zoned(cron(&["*/15 9-17 * * MON-FRI"]))),
+        ("office hours but for holidays", zoned(without_holidays(12, cron(&["*/15 9-17 * * MON-FRI"])))),
+        ("hourly on working days", zoned(working_days(cron(&["@hourly"])))),
+        ("every minute of working days", zoned(working_days(cron(&["* * * * *"])))),
+        ("every second of working days", working_days(cron(&["@every 1s"]))),
+        ("leap days", cron(&["0 12 29 2 *"])),
+        (
+            "Fridays the 13th",
+            ScheduleSpec {
+                structured_calendar: vec![StructuredCalendarSpec {
+                    day_of_month: all(13, 13),
+                    day_of_week: all(5, 5),
+                    ..day(0)
+                }],
+                ..Default::default()
+            },
+        ),
+        ("once a year", zoned(cron(&["@yearly"]))),
+        ("a hundred times a day", zoned(timetable(100))),
+        ("a hundred times a day, apart", jittered(timetable(100))),
+        ("a hundred times a day but for fifty days", zoned(without_holidays(50, timetable(100)))),
+        ("five hundred times a day", timetable(500)),
+    ] {
+        let ((found, end), taken) = looks(|| matching(spec, THIRTY_YEARS));
+        eprintln!("{name}: {found} times with {taken} looks");
+        assert!(found > 0 && end == ScheduleLook::End, "{name}: {found} times, then {end:?}");
     }
 }
 
