@@ -102,6 +102,12 @@ impl ShardRuntime {
         if acquired.last_seq < known {
             self.halt(acquired.shard);
         }
+        self.check_halted()
+    }
+
+    /// Refuses where nothing is served any more. Asked under the lock of a shard's state it holds for that shard: whoever
+    /// stops the cell takes each of these locks afterwards.
+    fn check_halted(&self) -> Result<(), ShardError> {
         match self.halted() {
             None => Ok(()),
             Some(why) => Err(StoreError::Unsafe(why.to_owned()).into()),
@@ -131,6 +137,10 @@ impl ShardRuntime {
                 Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_))) => {
                     tracing::warn!(%error, "ownership record not written yet");
                     tokio::time::sleep(self.config.append_retry).await;
+                }
+                Ok(outcomes) if outcomes.len() != claims.len() => {
+                    let (of, said) = (claims.len(), outcomes.len());
+                    return Err(StoreError::Corrupt(format!("{said} outcomes of {of} appends")));
                 }
                 answer => return answer,
             }
@@ -209,8 +219,7 @@ impl ShardRuntime {
         state.log.durable_seq = next_seq - 1;
         state.log.durable_sealed_hour_ms = state.log.sealed_hour_ms;
         state.phase = Phase::Serving;
-        self.begin_serving(id, state, effects, DurableBatch { segments, ..facts }, acquired, claim);
-        Ok(())
+        self.begin_serving(id, state, effects, DurableBatch { segments, ..facts }, acquired, claim)
     }
 
     /// Loads what the tail changes and what has effects, with one read as much as there is room for.
@@ -257,7 +266,7 @@ impl ShardRuntime {
         Reads::of_takeover(self.config.append_retry)
     }
 
-    /// Starts serving: projections first, so that none misses a batch; then effects.
+    /// Starts serving: projections first, so that none misses a batch; then effects. Not in a cell that has stopped meanwhile.
     fn begin_serving(
         &self,
         id: ShardId,
@@ -266,7 +275,7 @@ impl ShardRuntime {
         facts: DurableBatch,
         acquired: Acquired,
         claim: Append,
-    ) {
+    ) -> Result<(), ShardError> {
         let facts = Arc::new(DurableBatch {
             epoch: acquired.epoch,
             from_seq: acquired.checkpoint_seq + 1,
@@ -280,6 +289,7 @@ impl ShardRuntime {
         self.projections.iter().for_each(|projection| projection.durable(id, &facts));
         {
             let mut serving = shard.state.lock();
+            self.check_halted()?;
             *serving = state;
             shard.trouble.lock().is_over();
             shard.note_tail(&serving);
@@ -289,6 +299,7 @@ impl ShardRuntime {
         if !effects.is_empty() {
             self.effects.deliver(id, effects);
         }
+        Ok(())
     }
 }
 

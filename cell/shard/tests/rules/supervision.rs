@@ -183,21 +183,24 @@ async fn a_damaged_shard_refuses_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_lost_its_end_stops_the_cell() {
-    for reacquired in [false, true] {
+    // Also those that are taken over together with it, before or behind it.
+    for reacquired in [&[][..], &[0], &[0, 1], &[1, 0]] {
         let cell = Cell::new().await;
         let id = id_on(0, 0);
         cell.run(&id, start()).await.unwrap();
         cell.store.script(Call::Append, Fault::Forget);
         cell.run(&id, signal("forgotten")).await.expect("the store said that it has it");
-        if reacquired {
-            let (_, outcome) = cell.runtime.acquire(&[ShardId(0)]).await.remove(0);
-            assert!(matches!(outcome, Err(ShardError::Store(StoreError::Unsafe(_)))), "{outcome:?}");
+        if !reacquired.is_empty() {
+            let shards: Vec<ShardId> = reacquired.iter().copied().map(ShardId).collect();
+            for (_, outcome) in cell.runtime.acquire(&shards).await {
+                assert!(matches!(outcome, Err(ShardError::Store(StoreError::Unsafe(_)))), "{outcome:?}");
+            }
         } else {
             let lost = cell.run(&id, signal("next")).await;
             assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
         }
         tokio::time::sleep(Duration::from_secs(3_600)).await;
-        assert_eq!(cell.runtime.serving(), 0, "reacquired: {reacquired}");
+        assert_eq!(cell.runtime.serving(), 0, "reacquired: {reacquired:?}");
         assert!(cell.runtime.halted().is_some_and(|why| why.contains("shard 0")));
         assert!(cell.runtime.problems()[0].starts_with("the cell stopped"));
         let refused = cell.run(&id_on(1, 0), start()).await;
