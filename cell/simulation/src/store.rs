@@ -16,6 +16,8 @@ use cell_store::{
     StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
 use damage::Met;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -23,6 +25,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// How often an append for several shards is written in two parts: nothing says that shards share a transaction.
 const TORN: f64 = 0.2;
+
 /// A store whose every call is a step of the world. Clones share it.
 #[derive(Clone)]
 pub(crate) struct WeatheredStore {
@@ -30,12 +33,14 @@ pub(crate) struct WeatheredStore {
     inner: Stores,
     seam: Seam,
     damage: Damage,
+    /// Last row of each shard that this cell was told to be in its log.
+    logged: Arc<Mutex<BTreeMap<ShardId, u64>>>,
 }
 
 impl WeatheredStore {
     /// The store as a process that starts now has it.
     pub(crate) fn new(disk: CrashDisk, seam: Seam, damage: Damage) -> Self {
-        Self { inner: disk.start().stores(), disk, seam, damage }
+        Self { inner: disk.start().stores(), disk, seam, damage, logged: Arc::default() }
     }
 
     /// Handles on this store, one per seam.
@@ -63,11 +68,38 @@ impl WeatheredStore {
         self.seam.pass(call, synced).await
     }
 
+    /// The cell hears that this row is in the log.
+    fn is_logged(&self, shard: ShardId, seq: u64) {
+        let mut logged = self.logged.lock();
+        let last = logged.entry(shard).or_default();
+        *last = seq.max(*last);
+    }
+
+    /// A slice shows nothing but what is in the log for certain: it would outlive what a kill takes from there.
+    fn assert_is_logged(&self, slice: &Checkpoint) {
+        let logged = self.logged.lock().get(&slice.shard).copied().unwrap_or_default();
+        for row in &slice.entities {
+            let (shard, id, seq) = (slice.shard, &row.key.id, row.position.seq);
+            assert!(
+                seq <= logged,
+                "shard {shard} entity {id} shows row {seq}, the log is known up to {logged}"
+            );
+        }
+    }
+
     /// Appends what one statement appends.
     async fn append_together(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let append = self.write(APPEND, self.inner.shards.append(appends));
         match self.damage.meets(&self.seam.world, appends) {
-            None => append.await,
+            None => {
+                let outcomes = append.await?;
+                for (append, outcome) in appends.iter().zip(&outcomes) {
+                    if let (AppendOutcome::Accepted, Some(last)) = (outcome, append.rows.last()) {
+                        self.is_logged(append.shard, last.seq);
+                    }
+                }
+                Ok(outcomes)
+            }
             Some(Met::Before) => Err(StoreError::Corrupt("nothing was written".to_owned())),
             Some(Met::After) => {
                 append.await?;
@@ -84,7 +116,9 @@ impl ShardStore for WeatheredStore {
     }
 
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
-        self.write("acquire", self.inner.shards.acquire(shards)).await
+        let found = self.write("acquire", self.inner.shards.acquire(shards)).await?;
+        found.iter().for_each(|acquired| self.is_logged(acquired.shard, acquired.last_seq));
+        Ok(found)
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -113,6 +147,7 @@ impl ShardStore for WeatheredStore {
     }
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        self.assert_is_logged(slice);
         for row in &slice.entities {
             let digest = xxh3_64(&row.snapshot);
             self.seam.world.note(format_args!("shard {} entity {}: {digest:016x}", slice.shard, row.key.id));

@@ -446,3 +446,34 @@ async fn a_shard_that_takes_no_commands_is_not_asked_again_and_again() {
         assert!(has_at(&cell, &id_on(0, n), EventType::TimerFired).await);
     }
 }
+
+/// Nobody looks at what is due but the shard's own loop.
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_that_is_refused_comes_again_by_itself() {
+    for resident_entities in [200, 0] {
+        let cell = Cell::with(ShardConfig { resident_entities, ..config() }).await;
+        sleepers(&cell, 3).await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.store.script(Call::Append, Fault::Before(StoreError::Full("disk".into())));
+        let gate = Gate::new();
+        cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+        let running = tokio::spawn(cell.begin_run(&id_on(1, 0), start()));
+        gate.arrived().await;
+        let before = cell.namespace.asked.load(Ordering::Relaxed);
+        for _ in 0..70 {
+            cell.clock.step(SECOND);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let asked = cell.namespace.asked.load(Ordering::Relaxed) - before;
+        assert!(asked >= 3, "they were due, and refused");
+        gate.release();
+        running.await.unwrap().unwrap();
+        for _ in 0..5 {
+            cell.clock.step(SECOND);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        for n in 0..3 {
+            assert!(has_at(&cell, &id_on(0, n), EventType::TimerFired).await, "{resident_entities}: {n}");
+        }
+    }
+}

@@ -114,9 +114,8 @@ async fn an_activity_whose_poller_left_while_its_start_was_written_goes_to_the_n
 }
 
 /// A poller waits for its start as long as the store does not keep up, and then leaves: the shard takes no commands in that
-/// moment, and takes the start back once it does.
-#[tokio::test(start_paused = true)]
-async fn an_activity_whose_poller_left_a_shard_that_takes_no_commands_goes_to_the_next() {
+/// moment, nor for so long after it, and takes the start back once it does.
+async fn goes_to_the_next_behind(refusing: Duration) {
     let (store, world) = (store(), World::new());
     let process = with_an_activity(&store, &world).await;
     let gate = Gate::new();
@@ -132,10 +131,22 @@ async fn an_activity_whose_poller_left_a_shard_that_takes_no_commands_goes_to_th
         world.step(8_000_000_000);
     }
     assert!(process.core.shards.execute(&target, signal("second")).await.is_err(), "it does not keep up");
+    tokio::time::sleep(refusing).await;
+    assert!(process.core.shards.execute(&target, signal("third")).await.is_err(), "still");
     gate.open();
     on_its_way.await.expect("it is open");
     assert_next_gets_it(&process).await;
     process.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activity_whose_poller_left_a_shard_that_takes_no_commands_goes_to_the_next() {
+    goes_to_the_next_behind(Duration::ZERO).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gives_up_taking_a_start_back_however_long_its_shard_takes_no_commands() {
+    goes_to_the_next_behind(Duration::from_secs(86_400)).await;
 }
 
 /// The start is in the log and its shard was lost before it heard so: the next term takes the start back.
