@@ -24,15 +24,44 @@ struct Row {
     chunks: Option<Box<BTreeMap<ChunkId, Bytes>>>,
 }
 
-/// An entity's row, without its name and its chunks.
+/// An entity's row, without its name and its chunks. There are millions of closed ones: bytes are the store's own, for what is
+/// shared is counted in a place of its own, and all stands side by side.
 #[derive(Clone)]
 struct Entity {
-    snapshot: Bytes,
-    position: Position,
-    wake_at_ms: Option<i64>,
-    delete_at_ms: Option<i64>,
+    snapshot: Box<[u8]>,
+    /// Moments, of no meaning where there is none.
+    wake_at_ms: i64,
+    delete_at_ms: i64,
     billed_bytes: u64,
+    seq: u64,
+    index: u32,
+    has_wake: bool,
+    has_delete: bool,
     closed: bool,
+}
+
+impl Entity {
+    fn of(row: &EntityRow) -> Self {
+        Self {
+            snapshot: row.snapshot[..].into(),
+            wake_at_ms: row.wake_at_ms.unwrap_or_default(),
+            delete_at_ms: row.delete_at_ms.unwrap_or_default(),
+            billed_bytes: row.billed_bytes,
+            seq: row.position.seq,
+            index: row.position.index,
+            has_wake: row.wake_at_ms.is_some(),
+            has_delete: row.delete_at_ms.is_some(),
+            closed: row.closed,
+        }
+    }
+
+    fn wake_at_ms(&self) -> Option<i64> {
+        self.has_wake.then_some(self.wake_at_ms)
+    }
+
+    fn delete_at_ms(&self) -> Option<i64> {
+        self.has_delete.then_some(self.delete_at_ms)
+    }
 }
 
 /// A segment, without its run.
@@ -40,7 +69,7 @@ struct Entity {
 struct Segment {
     first_event_id: i64,
     last_event_id: i64,
-    events: Bytes,
+    events: Box<[u8]>,
 }
 
 /// Segments of a run up to which room is made for each as it comes: most runs have one or two.
@@ -87,7 +116,7 @@ impl Row {
     /// Without its places in the indexes.
     fn weight(&self, key: &EntityKey) -> usize {
         let name = entry::<Arc<EntityKey>, Box<Self>>() + size_of::<EntityKey>() + key.id.len() + SHARED;
-        let snapshot = self.entity.as_ref().map_or(0, |entity| SHARED + entity.snapshot.len());
+        let snapshot = self.entity.as_ref().map_or(0, |entity| entity.snapshot.len());
         let history = self.history.capacity() * size_of::<Segment>();
         name + size_of::<Self>() + snapshot + history
     }
@@ -183,13 +212,13 @@ impl ShardRows {
     fn put_segment(&mut self, segment: &HistorySegment) {
         let HistorySegment { key, first_event_id, last_event_id, events } = segment;
         let (first_event_id, last_event_id) = (*first_event_id, *last_event_id);
-        let new = Segment { first_event_id, last_event_id, events: events.clone() };
+        let new = Segment { first_event_id, last_event_id, events: events[..].into() };
         self.change(key, |row| {
-            let more = SHARED + new.events.len();
+            let more = new.events.len();
             match row.history.binary_search_by_key(&first_event_id, |segment| segment.first_event_id) {
                 Ok(at) => {
                     let old = std::mem::replace(&mut row.history[at], new);
-                    (more, SHARED + old.events.len())
+                    (more, old.events.len())
                 }
                 Err(at) => {
                     if row.history.len() < FEW {
@@ -205,7 +234,7 @@ impl ShardRows {
     /// Removes an entity with its chunks and its history.
     fn remove(&mut self, key: &EntityKey) {
         let Some(row) = self.rows.get(key) else { return };
-        let events: usize = row.history.iter().map(|segment| SHARED + segment.events.len()).sum();
+        let events: usize = row.history.iter().map(|segment| segment.events.len()).sum();
         let chunks: usize = row.chunks.iter().flat_map(|chunks| chunks.values()).map(weight_of_chunk).sum();
         self.bytes -= row.weight(key) + events + chunks;
         self.unindex(key);
@@ -237,15 +266,8 @@ impl ShardRows {
 
     fn put_entity(&mut self, row: &EntityRow) {
         self.unindex(&row.key);
-        let entity = Entity {
-            snapshot: row.snapshot.clone(),
-            position: row.position,
-            wake_at_ms: row.wake_at_ms,
-            delete_at_ms: row.delete_at_ms,
-            billed_bytes: row.billed_bytes,
-            closed: row.closed,
-        };
-        let (wake, expiry) = (entity.wake_at_ms, entity.delete_at_ms.filter(|_| entity.closed));
+        let entity = Entity::of(row);
+        let (wake, expiry) = (row.wake_at_ms, row.delete_at_ms.filter(|_| row.closed));
         self.change(&row.key, |stored| {
             stored.entity = Some(entity);
             stored.put_chunks(&row.chunks)
@@ -261,8 +283,9 @@ impl ShardRows {
     /// Takes an entity out of the indexes.
     fn unindex(&mut self, key: &EntityKey) {
         let Some((name, row)) = self.rows.get_key_value(key) else { return };
-        let Some(Entity { wake_at_ms, delete_at_ms, .. }) = row.entity else { return };
-        for (index, at_ms) in [(&mut self.wake, wake_at_ms), (&mut self.expiry, delete_at_ms)] {
+        let Some(entity) = &row.entity else { return };
+        let (wake, expiry) = (entity.wake_at_ms(), entity.delete_at_ms());
+        for (index, at_ms) in [(&mut self.wake, wake), (&mut self.expiry, expiry)] {
             if at_ms.is_some_and(|at_ms| index.remove(&(at_ms, Arc::clone(name)))) {
                 self.bytes -= INDEXED;
             }
@@ -301,12 +324,12 @@ impl ShardRows {
         let chunks = row.chunks.iter().flat_map(|chunks| &**chunks);
         Some(EntityRow {
             key: key.clone(),
-            snapshot: entity.snapshot.clone(),
+            snapshot: Bytes::copy_from_slice(&entity.snapshot),
             chunks: chunks.map(|(id, data)| Chunk { id: *id, data: data.clone() }).collect(),
-            position: entity.position,
-            wake_at_ms: entity.wake_at_ms,
+            position: Position { seq: entity.seq, index: entity.index },
+            wake_at_ms: entity.wake_at_ms(),
             closed: entity.closed,
-            delete_at_ms: entity.delete_at_ms,
+            delete_at_ms: entity.delete_at_ms(),
             billed_bytes: entity.billed_bytes,
         })
     }
@@ -363,6 +386,6 @@ fn whole(run: &EntityKey, segment: &Segment) -> HistorySegment {
         key: run.clone(),
         first_event_id: *first_event_id,
         last_event_id: *last_event_id,
-        events: events.clone(),
+        events: Bytes::copy_from_slice(events),
     }
 }
