@@ -6,8 +6,8 @@
 //! Shape: an [`Entity`] is everything durable with a name. A [`Command`] names the [`Family`] that it is decided on, says
 //! what of it has to be in memory ([`Command::needs`]), reads the family's view and answers [`Transition`]s
 //! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
-//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards know none by
-//! name, and of a store's tables only `waiting` does: its rows are tasks of workflow runs.
+//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know
+//! none by name.
 //!
 //! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of
 //! [`draft::Draft`], its [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is
@@ -38,10 +38,15 @@
 //!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of the node;
 //! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
 //!    `atoll-internal-api`, as in `schedules.rs`;
-//! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`.
+//! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
+//! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingKind` of `cell-store` and of `TaskType` of
+//!     `cell-matching`, with their arms in `waiting.rs` and `waiting_rows.rs` of `cell-shard`, which name the effect of a task as a
+//!     run's ([`EffectKey::Pending`], a [`PendingKind`]); `ports/handover.rs` of `cell-node`, where `run_of` discards what is of no run
+//!     and a `Handover` takes commands of [`Workflows`] only; `ActivityTaskToken`, which has no kind. `scheduled_event_id` is a
+//!     number that the entity chooses, unique among its tasks that wait.
 //!
-//! Nothing in `cell-shard` or a store changes, unless the entity dispatches tasks to workers (rows of `waiting` name
-//! workflow runs only): the tests of `cell-shard` host a kind of their own (`tests/rules/fixture/alarm.rs`).
+//! But for the last, nothing in `cell-shard` or a store changes: the tests of `cell-shard` host a kind of their own
+//! (`tests/rules/fixture/alarm.rs`).
 //!
 //! The workflow task is one sum type ([`WorkflowTask`]: none, scheduled, started), with where its events stand
 //! ([`Standing`]). To add something that happens to it: a step in `run/workflow_task/step.rs` with its row in the table
