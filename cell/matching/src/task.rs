@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::place::Place;
 
-/// Shard, entity kind, run, scheduled event and stamp: two references with the same are the same dispatch. Whatever has
-/// tasks for workers has a run id, which no other entity of its kind has.
-pub(crate) type Identity = (u32, u8, Uuid, i64, u32);
+/// Shard, entity kind, id, run, scheduled event and stamp: two references with the same are the same dispatch. A queue
+/// is of one namespace, and so is what waits in it.
+pub(crate) type Identity = (u32, u8, Arc<str>, Uuid, i64, u32);
 
 /// The priority of a task that names none.
 pub const DEFAULT_PRIORITY: u8 = 3;
@@ -65,7 +65,7 @@ impl TaskRef {
 
     /// What tells it from every other dispatch.
     pub(crate) fn identity(&self) -> Identity {
-        (self.shard, self.entity_kind, self.run_id, self.scheduled_event_id, self.stamp)
+        (self.shard, self.entity_kind, Arc::clone(&self.id), self.run_id, self.scheduled_event_id, self.stamp)
     }
 
     /// The backlog level, 0 (first) to 4 (last).

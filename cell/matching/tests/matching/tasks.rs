@@ -61,6 +61,18 @@ async fn tasks_of_two_kinds_of_entities_and_the_same_ids_are_two() {
     assert_eq!(taken, [other, task(1)]);
 }
 
+/// Singletons have no run, and number their tasks as they like.
+#[tokio::test(start_paused = true)]
+async fn tasks_of_two_singletons_and_the_same_number_are_two() {
+    let matching = matching();
+    let [one, other] = ["alarm", "bell"].map(|id| TaskRef { id: id.into(), run_id: Uuid::nil(), ..task(1) });
+    for task in [&one, &other, &one] {
+        assert_eq!(matching.offer(&normal(), task.clone()), Offer::Queued);
+    }
+    let taken = [(); 2].map(|()| take(&matching, &normal()).accept());
+    assert_eq!(taken, [one, other]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn queues_are_apart_by_name_type_kind_and_namespace() {
     let matching = matching();
