@@ -128,7 +128,10 @@ impl EntityTable {
     /// An empty table in place of this one.
     pub(crate) fn emptied(&self) -> Self {
         let memory = Arc::clone(&self.ledger.memory);
-        Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, memory, self.quarantines.clone())
+        let empty =
+            Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, memory, self.quarantines.clone());
+        // Everything was let go of: what was read for this table is old for that one.
+        Self { generation: self.generation + 1, ..empty }
     }
 
     /// The kinds that this shard can host.

@@ -12,6 +12,7 @@ use cell_shard::{HOUR_MS, ShardConfig, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, EntityKey, EntityRow, ShardId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -227,6 +228,31 @@ async fn a_deletion_that_is_not_durable_does_not_let_its_run_be_trimmed() {
         assert_gone(&next, &id).await;
         assert_eq!(removals(&next, ShardId(0)), [(due_ms, -bytes)]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_a_shard_was_lost_deletes_nothing_after_it_was_taken_back() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    let (due_ms, bytes) = closed(&cell, &id).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    let cell = cell.another().await;
+    cell.clock.step(RETENTION + SECOND);
+    let gate = Gate::new();
+    cell.store.script(Call::Expired, Fault::HoldAfter(gate.clone()));
+    let runtime = Arc::clone(&cell.runtime);
+    let held = tokio::spawn(async move { runtime.turn_hours_all().await });
+    gate.arrived().await;
+    // Another owner deletes it meanwhile, rows and all.
+    let other = cell.another().await;
+    other.runtime.turn_hours_all().await.unwrap();
+    other.runtime.checkpoint_all().await.unwrap();
+    cell.acquire(&[ShardId(0)]).await;
+    gate.release();
+    held.await.unwrap().unwrap();
+    cell.runtime.turn_hours_all().await.unwrap();
+    assert_gone(&cell, &id).await;
+    assert_eq!(removals(&cell, ShardId(0)), [(due_ms, -bytes)], "billed once");
 }
 
 #[tokio::test(start_paused = true)]
