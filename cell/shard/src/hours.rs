@@ -37,7 +37,7 @@ impl ShardRuntime {
         }
     }
 
-    /// Brings one shard up to the present: deletions that are due, and seals of every ended hour.
+    /// Brings every shard up to the present. An error leaves the rest for the next call.
     pub async fn turn_hours_all(&self) -> Result<(), ShardError> {
         for shard in &self.shards {
             self.turn_hours(shard).await?;
@@ -45,6 +45,7 @@ impl ShardRuntime {
         Ok(())
     }
 
+    /// Brings one shard up to the present: deletions that are due, and seals of every ended hour.
     async fn turn_hours(&self, shard: &Shard) -> Result<(), ShardError> {
         let (now, this_hour, next) = {
             let mut state = shard.state.lock();

@@ -18,19 +18,19 @@ use std::time::Duration;
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// An entity that was woken and still is due, for it could not be told or nothing came of it, is looked at again after this.
 const STILL_DUE_MS: i64 = 250;
-/// A run of a namespace that the cell does not know (any more) is looked at again after this.
+/// An entity of a namespace that the cell does not know (any more) is looked at again after this.
 const NAMESPACE_GONE_MS: i64 = 60_000;
 /// Pause while the shard refuses commands, and while the store's index cannot be read.
 const REFUSED: Duration = Duration::from_secs(1);
-/// Pause between a few runs and the next while the memory budget is used up.
+/// Pause between a few entities and the next while the memory budget is used up.
 const NO_ROOM: Duration = Duration::from_millis(50);
-/// Runs that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
+/// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
 const AT_ONCE: usize = 64;
 
 /// What became of a wake-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WokenUp {
-    /// The run did what was due, or is looked at again later.
+    /// The entity did what was due, or is looked at again later.
     Done,
     /// The shard takes no commands at the moment: waking others is of no use.
     Refused,
@@ -57,7 +57,7 @@ impl Scan {
         self.until <= if self.cut { now } else { now.saturating_add(window / 2) }
     }
 
-    /// What a look up to `until` found. Rows of runs that were woken stay as they are until a checkpoint: where they
+    /// What a look up to `until` found. Rows of entities that were woken stay as they are until a checkpoint: where they
     /// filled the look, the next one reads past them.
     fn seen(&mut self, until: i64, due: &[DueRow], at_first: usize) {
         self.cut = due.len() >= self.limit;
@@ -114,7 +114,7 @@ impl ShardRuntime {
         }
     }
 
-    /// Wakes everything that is due now; answers how many runs were woken.
+    /// Wakes everything that is due now; answers how many entities were woken.
     pub async fn wake_all_due(&self) -> usize {
         let mut woken = 0;
         for shard in &self.shards {
@@ -163,7 +163,7 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Wakes what is due, a few at a time; ends early where the shard takes no commands. Answers how many were woken.
+    /// Wakes what is due, a few at a time; ends early where the shard takes no commands. Answers how many entities were woken.
     async fn wake_due(&self, shard: &Shard, now: i64) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {
