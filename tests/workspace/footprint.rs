@@ -13,7 +13,6 @@ const PRODUCT: &[&str] = &["proto", "metering", "platform", "cell", "atoll", "bi
 const THEIRS: &[&str] = &[
     "cell/schedule-spec/",
     "cell/engine/src/schedule",
-    "cell/engine/src/family/schedules",
     "cell/frontend/src/rpcs",
     "cell/frontend/src/schedules",
     "cell/frontend/src/validate/schedule",
@@ -22,7 +21,8 @@ const THEIRS: &[&str] = &[
     "proto/internal/src/schedules",
 ];
 /// What is no part of a server that serves people.
-const TESTS: &[&str] = &["/tests/", "/tests.rs", "/examples/", "fakes", "test_support", "interleaved", "cell/simulation/"];
+const TESTS: &[&str] =
+    &["/tests/", "/tests.rs", "/examples/", "fakes", "test_support", "interleaved", "cell/simulation/"];
 /// The lists with a line for each kind, and nothing else.
 const LISTS: [&str; 10] = [
     "cell/engine/src/lib.rs",

@@ -95,33 +95,9 @@ impl Backlog {
         Some(entry)
     }
 
-    /// Number of tasks and schedule time of the oldest, per level.
-    pub(crate) fn levels(&self) -> impl Iterator<Item = (usize, Option<i64>)> + '_ {
-        self.levels.iter().map(|level| (level.len(), level.keys().next().map(|(at, _)| *at)))
-    }
-
     /// The schedule time of the oldest task of any priority.
     pub(crate) fn oldest_ms(&self) -> Option<i64> {
-        self.levels().filter_map(|(_, oldest)| oldest).min()
-    }
-
-    /// Removes the references that their shard has timed out, and answers how many.
-    pub(crate) fn prune(&mut self, now_ms: i64) -> usize {
-        let before = self.len();
-        let mut gone = 0;
-        let known = &mut self.known;
-        for level in &mut self.levels {
-            level.retain(|_, entry| {
-                let waits = entry.task.schedule_to_start_deadline_ms.is_none_or(|deadline| deadline > now_ms);
-                if !waits {
-                    known.remove(&entry.task.identity());
-                    gone += bytes_of(&entry.task);
-                }
-                waits
-            });
-        }
-        self.went_bytes(gone);
-        before - self.len()
+        self.levels.iter().filter_map(|level| level.keys().next()).map(|(at, _)| *at).min()
     }
 
     /// Takes out the last task if it belongs behind a place.
@@ -235,36 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn prune_takes_only_what_is_past_its_deadline() {
-        let mut backlog = Backlog::default();
-        for (seq, deadline) in [None, Some(100), Some(101)].into_iter().enumerate() {
-            let mut task = TaskRef::sample(seq as i64, 3, 0);
-            task.schedule_to_start_deadline_ms = deadline;
-            backlog.insert(entry(seq as u64, task));
-        }
-        assert_eq!(backlog.prune(100), 1);
-        assert_eq!(backlog.len(), 2);
-        assert_eq!(backlog.drain().iter().map(|task| task.scheduled_event_id).collect::<Vec<_>>(), [0, 2]);
-        assert_eq!(backlog.len(), 0);
-    }
-
-    #[test]
     fn bytes_are_those_of_what_waits_whatever_became_of_the_rest() {
         let total = Arc::new(AtomicUsize::new(0));
         let [mut one, mut other] = [(); 2].map(|()| Backlog::counted(Arc::clone(&total)));
         let each = bytes_of(&TaskRef::sample(1, 3, 7));
         for seq in 0..10 {
-            let task = TaskRef {
-                schedule_to_start_deadline_ms: (seq < 2).then_some(9),
-                ..TaskRef::sample(seq, 3, seq)
-            };
-            one.insert(entry(seq as u64, task));
+            one.insert(entry(seq as u64, TaskRef::sample(seq, 3, seq)));
         }
         other.insert(entry(99, TaskRef::sample(99, 3, 7)));
         other.insert(entry(100, TaskRef::sample(99, 3, 7)));
         assert_eq!(one.total_bytes(), 11 * each, "a dispatch is in it once");
         drop(one.pop());
-        one.prune(9);
         drop(one.pop_behind(&TaskRef::sample(1, 1, 0).place()));
         drop(one.split_off(&TaskRef::sample(5, 3, 5).place()));
         assert_eq!(one.total_bytes(), (1 + one.len()) * each);

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct MatchingConfig {
     /// Task references that one partition keeps. A full backlog refuses, and the shard's store keeps the task: a
-    /// reference is about 250 bytes, so this bounds a partition near 2.5 MB; the rows that come in at once may
+    /// reference is about 280 bytes, so this bounds a partition near 2.8 MB; the rows that come in at once may
     /// exceed it by what was offered meanwhile.
     pub backlog_limit: usize,
     /// Bytes of task references that all partitions keep together. Above it each keeps only a few, and the shards' stores

@@ -15,15 +15,12 @@ pub struct PollerInfo {
     pub last_access_ms: i64,
     /// The rate the worker asked for, tasks per second.
     pub rate_per_second: Option<f64>,
-    /// The worker's deployment version, in the caller's own notation.
-    pub version: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
 struct Seen {
     at: Instant,
     rate_per_second: Option<f64>,
-    version: Option<Arc<str>>,
 }
 
 /// Pollers by identity, each with when it was last seen.
@@ -38,9 +35,6 @@ impl PollerHistory {
         if let Some(seen) = self.by_identity.get_mut(&poller.identity) {
             seen.at = now;
             seen.rate_per_second = poller.rate_per_second;
-            if seen.version != poller.version {
-                seen.version.clone_from(&poller.version);
-            }
             return;
         }
         if self.by_identity.len() >= limit {
@@ -49,7 +43,7 @@ impl PollerHistory {
                 self.by_identity.remove(&identity);
             }
         }
-        let seen = Seen { at: now, rate_per_second: poller.rate_per_second, version: poller.version.clone() };
+        let seen = Seen { at: now, rate_per_second: poller.rate_per_second };
         self.by_identity.insert(poller.identity.clone(), seen);
     }
 
@@ -81,7 +75,6 @@ impl PollerHistory {
                 identity: identity.clone(),
                 last_access_ms: now_ms - age.as_millis() as i64,
                 rate_per_second: seen.rate_per_second,
-                version: seen.version.clone(),
             })
             .collect();
         list.sort_by(|a, b| {

@@ -29,15 +29,14 @@ impl Matching {
         }
     }
 
-    /// One sweep: prunes task references past their deadline, old poller records and retired workers; unloads
-    /// idle partitions; sets the gauges. `now_ms` is the wall clock in Unix milliseconds.
+    /// One sweep: prunes old poller records and retired workers; unloads idle partitions; sets the gauges. `now_ms` is the wall clock in Unix milliseconds.
     pub fn sweep(&self, now_ms: i64) {
         let now = Instant::now();
         self.shared.retired.prune(now, self.shared.config.retired_ttl);
         let mut totals = [Totals::default(), Totals::default()];
         let mut idle = Vec::new();
         for partition in self.partitions() {
-            let swept = partition.sweep(now, now_ms);
+            let swept = partition.sweep(now);
             let total = &mut totals[usize::from(partition.key.task_type == TaskType::Activity)];
             total.loaded += 1;
             total.backlog += swept.backlog;

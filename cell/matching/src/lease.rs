@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use tokio::time::Instant;
-
 use crate::{
     backlog::Entry,
     key::TaskQueueKey,
@@ -22,13 +20,13 @@ pub struct TaskLease {
     partition: Arc<Partition>,
     /// Taken when the lease ends in another way than by dropping.
     entry: Option<Box<Entry>>,
+    /// Whether the task met a parked poll, rather than waiting in the backlog.
     sync: bool,
-    matched_at: Instant,
 }
 
 impl TaskLease {
-    pub(crate) fn new(partition: Arc<Partition>, entry: Box<Entry>, sync: bool, matched_at: Instant) -> Self {
-        Self { partition, entry: Some(entry), sync, matched_at }
+    pub(crate) fn new(partition: Arc<Partition>, entry: Box<Entry>, sync: bool) -> Self {
+        Self { partition, entry: Some(entry), sync }
     }
 
     /// The task.
@@ -39,16 +37,6 @@ impl TaskLease {
     /// The partition that the task was offered to.
     pub fn key(&self) -> &TaskQueueKey {
         &self.partition.key
-    }
-
-    /// Whether the task met a parked poll, rather than waiting in the backlog.
-    pub fn is_sync_match(&self) -> bool {
-        self.sync
-    }
-
-    /// The monotonic time of the match.
-    pub fn matched_at(&self) -> Instant {
-        self.matched_at
     }
 
     /// The shard recorded the start: the task is this poll's for good.

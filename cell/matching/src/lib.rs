@@ -54,13 +54,13 @@ mod retired;
 mod task;
 
 pub use config::MatchingConfig;
-pub use describe::{PriorityStats, TaskQueueStats};
+pub use describe::TaskQueueStats;
 pub use history::PollerInfo;
 pub use key::{QueueKind, TaskQueueKey, TaskType};
 pub use lease::{QueryLease, TaskLease};
 pub use matching::{Matching, Offer};
 pub use place::Place;
-pub use poll::{PollOutcome, Poller, WorkerSelector};
+pub use poll::{PollOutcome, Poller};
 pub use pull::Pull;
 pub use query::{QueryError, QueryGone, QueryTask};
 pub use task::{DEFAULT_PRIORITY, LOWEST_PRIORITY, TaskRef};

@@ -19,7 +19,7 @@ use crate::{
     key::{QueueKind, TaskQueueKey},
     meters::Meters,
     partition::{Partition, Shared},
-    poll::{self, PollOutcome, Poller, WorkerSelector},
+    poll::{self, PollOutcome, Poller},
     pull::{Pull, Pulls},
     query::{self, QueryError, QueryGone, QueryRegistry, QueryTask},
     retired::Retired,
@@ -145,14 +145,12 @@ impl Matching {
     }
 
     /// Ends all parked polls of a worker that shuts down (RPC ShutdownWorker), in every queue of the
-    /// namespace, and answers how many. By instance key, polls that were still on their way end at once too.
-    pub fn end_worker_polls(&self, namespace_id: Uuid, worker: &WorkerSelector) -> usize {
-        if let WorkerSelector::InstanceKey(key) = worker {
-            let limit = self.shared.config.retired_limit;
-            self.shared.retired.add(namespace_id, key.clone(), Instant::now(), limit);
-        }
+    /// namespace, and answers how many. Polls that were still on their way end at once too.
+    pub fn end_worker_polls(&self, namespace_id: Uuid, instance_key: &Arc<str>) -> usize {
+        let limit = self.shared.config.retired_limit;
+        self.shared.retired.add(namespace_id, Arc::clone(instance_key), Instant::now(), limit);
         let ended = |partition: Arc<Partition>| {
-            if partition.key.namespace_id == namespace_id { partition.end_worker(worker) } else { 0 }
+            if partition.key.namespace_id == namespace_id { partition.end_worker(instance_key) } else { 0 }
         };
         self.partitions().into_iter().map(ended).sum()
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::oneshot;
 
-use crate::poll::{PollOutcome, Poller, WorkerSelector};
+use crate::poll::{PollOutcome, Poller};
 
 /// One parked poll as the partition sees it; the other end of `reply` is the poll's future.
 #[derive(Debug)]
@@ -12,15 +12,6 @@ pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<PollOutcome>,
     pub(crate) identity: Arc<str>,
     instance_key: Option<Arc<str>>,
-}
-
-impl Waiter {
-    fn is(&self, worker: &WorkerSelector) -> bool {
-        match worker {
-            WorkerSelector::Identity(identity) => self.identity == *identity,
-            WorkerSelector::InstanceKey(key) => self.instance_key.as_ref() == Some(key),
-        }
-    }
 }
 
 /// Parked polls in order of arrival, so that work goes round among workers.
@@ -31,10 +22,6 @@ pub(crate) struct Parked {
 }
 
 impl Parked {
-    pub(crate) fn len(&self) -> usize {
-        self.by_arrival.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.by_arrival.is_empty()
     }
@@ -60,9 +47,10 @@ impl Parked {
         self.by_arrival.remove(&id)
     }
 
-    /// Takes out all polls of a worker.
-    pub(crate) fn take_worker(&mut self, worker: &WorkerSelector) -> Vec<Waiter> {
-        self.by_arrival.extract_if(.., |_, waiter| waiter.is(worker)).map(|(_, waiter)| waiter).collect()
+    /// Takes out all polls of a worker, by its instance key.
+    pub(crate) fn take_worker(&mut self, instance_key: &str) -> Vec<Waiter> {
+        let is_theirs = |waiter: &Waiter| waiter.instance_key.as_deref() == Some(instance_key);
+        self.by_arrival.extract_if(.., |_, waiter| is_theirs(waiter)).map(|(_, waiter)| waiter).collect()
     }
 
     /// Takes out every poll.

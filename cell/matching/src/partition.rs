@@ -141,7 +141,7 @@ impl Partition {
             };
             inner.dispatched.add(now);
             drop(inner);
-            let lease = TaskLease::new(self.clone(), entry, true, now);
+            let lease = TaskLease::new(self.clone(), entry, true);
             let Err(outcome) = waiter.reply.send(PollOutcome::Task(lease)) else { return true };
             // That poll went away while it was being matched.
             let PollOutcome::Task(lease) = outcome else { return true };
@@ -178,9 +178,8 @@ impl Partition {
     }
 
     /// Forgets what is past its time, and says whether the partition may be unloaded.
-    pub(crate) fn sweep(self: &Arc<Self>, now: Instant, now_ms: i64) -> Swept {
+    pub(crate) fn sweep(self: &Arc<Self>, now: Instant) -> Swept {
         let mut inner = self.inner.lock();
-        inner.backlog.prune(now_ms);
         inner.pollers.prune(now, self.config().poller_ttl);
         let swept = Swept {
             backlog: inner.backlog.len(),

@@ -16,8 +16,6 @@ pub struct Poller {
     pub identity: Arc<str>,
     /// The worker's unique instance key, where its SDK sends one.
     pub instance_key: Option<Arc<str>>,
-    /// The worker's deployment version in the caller's notation; only carried to DescribeTaskQueue.
-    pub version: Option<Arc<str>>,
     /// The rate the worker asked for, tasks per second; only carried to DescribeTaskQueue.
     pub rate_per_second: Option<f64>,
     /// The client's deadline. The poll ends empty a margin before it, and after the configured long poll at
@@ -28,23 +26,8 @@ pub struct Poller {
 impl Poller {
     /// A poller with nothing but an identity.
     pub fn new(identity: impl Into<Arc<str>>) -> Self {
-        Self {
-            identity: identity.into(),
-            instance_key: None,
-            version: None,
-            rate_per_second: None,
-            deadline: None,
-        }
+        Self { identity: identity.into(), instance_key: None, rate_per_second: None, deadline: None }
     }
-}
-
-/// Names a worker whose polls are to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkerSelector {
-    /// By identity string, which several workers may share.
-    Identity(Arc<str>),
-    /// By instance key, which is unique to one worker.
-    InstanceKey(Arc<str>),
 }
 
 /// How a poll ended.

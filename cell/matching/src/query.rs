@@ -26,8 +26,6 @@ pub struct QueryTask {
     pub query_id: Uuid,
     /// The workflow's namespace.
     pub namespace_id: Uuid,
-    /// The history shard that owns the workflow.
-    pub shard: u32,
     /// The workflow's id.
     pub workflow_id: Arc<str>,
     /// The run that is asked.

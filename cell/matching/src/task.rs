@@ -20,7 +20,7 @@ pub const LOWEST_PRIORITY: u8 = 5;
 ///
 /// It only points: the shard decides when the start is recorded, and refuses a reference that no longer
 /// describes something to start. Holding, losing or repeating one is therefore harmless.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskRef {
     /// The history shard that owns the entity.
     pub shard: u32,
@@ -40,13 +40,6 @@ pub struct TaskRef {
     pub scheduled_at_ms: i64,
     /// 1 (first) to 5 (last). Zero means [`DEFAULT_PRIORITY`]; above five means five.
     pub priority: u8,
-    /// The key that fair dispatch would share a queue between. Carried, not used for order yet.
-    pub fairness_key: Option<Arc<str>>,
-    /// The weight of that key. Carried, not used for order yet.
-    pub fairness_weight: f32,
-    /// When the shard times the task out if nobody starts it, Unix milliseconds in shard time. A reference
-    /// past it is pruned from the backlog. A sticky queue's task always has one.
-    pub schedule_to_start_deadline_ms: Option<i64>,
 }
 
 impl TaskRef {
@@ -89,9 +82,6 @@ impl TaskRef {
             stamp: 1,
             scheduled_at_ms,
             priority,
-            fairness_key: None,
-            fairness_weight: 1.0,
-            schedule_to_start_deadline_ms: None,
         }
     }
 }

@@ -69,6 +69,7 @@ mod hash;
 mod history;
 mod history_tail;
 mod hours;
+mod inspect;
 mod keeper;
 mod kept_steps;
 mod key_hash;

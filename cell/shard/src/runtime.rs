@@ -180,16 +180,6 @@ impl ShardRuntime {
         self.shards.iter().map(|shard| shard.state.lock().log.tail.bytes()).sum()
     }
 
-    /// Different ids of which something is known in memory. Looks at all of them.
-    pub fn resident_ids(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.lock().table.ids()).sum()
-    }
-
-    /// Wake-ups that are in memory, of entities that are there and of those that are not.
-    pub fn known_wakes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.lock().due.wakes()).sum()
-    }
-
     /// Decides a command on its target, applies it, and answers once that is durable.
     ///
     /// A caller that goes away changes nothing about what was applied. An error other than

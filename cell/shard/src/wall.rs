@@ -87,11 +87,6 @@ impl ShardRuntime {
         self.wall.look().wall
     }
 
-    /// By how much the wall clock has jumped without being followed: forwards or backwards.
-    pub fn refused_clock_jump(&self) -> Option<Duration> {
-        self.wall.refused_jump().map(|by| Duration::from_nanos(by.unsigned_abs()))
-    }
-
     /// An operator says that the wall clock is right: a jump that was not followed is followed at once.
     pub fn confirm_clock(&self) {
         self.wall.confirm();

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Arrival, Partition};
 use crate::key::QueueKind;
 use crate::lease::{QueryLease, TaskLease};
-use crate::poll::{PollOutcome, Poller, WorkerSelector};
+use crate::poll::{PollOutcome, Poller};
 
 impl Partition {
     /// A poll arrives: takes what waits, queries first because somebody waits for each, else parks.
@@ -25,7 +25,7 @@ impl Partition {
         let arrival = if let Some(entry) = inner.backlog.pop() {
             inner.dispatched.add(now);
             self.meters().asyncmatch_latency.record(now.saturating_duration_since(entry.arrived));
-            Arrival::Taken(PollOutcome::Task(TaskLease::new(self.clone(), entry, false, now)))
+            Arrival::Taken(PollOutcome::Task(TaskLease::new(self.clone(), entry, false)))
         } else if may_wait {
             let (id, outcome) = inner.parked.park(poller);
             Arrival::Parked(id, outcome)
@@ -53,9 +53,9 @@ impl Partition {
     }
 
     /// Ends the parked polls of a worker that shuts down; answers how many.
-    pub(crate) fn end_worker(&self, worker: &WorkerSelector) -> usize {
+    pub(crate) fn end_worker(&self, instance_key: &str) -> usize {
         let mut inner = self.inner.lock();
-        let waiters = inner.parked.take_worker(worker);
+        let waiters = inner.parked.take_worker(instance_key);
         for waiter in &waiters {
             if !inner.parked.any_with_identity(&waiter.identity) {
                 inner.pollers.forget(&waiter.identity);

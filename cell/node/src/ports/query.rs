@@ -137,7 +137,6 @@ async fn dispatch(
     let task = QueryTask {
         query_id: core.new_id(),
         namespace_id: target.namespace_id,
-        shard: core.shards.shard_of(target.namespace_id, &target.workflow_id).0,
         workflow_id: target.workflow_id.clone(),
         run_id: seen.run_id,
         payload: request.query.clone().unwrap_or_default().encode_to_vec().into(),

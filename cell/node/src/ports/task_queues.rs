@@ -10,7 +10,7 @@ use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::Time;
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::TaskQueues;
-use cell_matching::{QueueKind, TaskQueueKey, TaskType, WorkerSelector};
+use cell_matching::{QueueKind, TaskQueueKey, TaskType};
 use cell_shard::Clock;
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl TaskQueues for NodeTaskQueues {
         request: wf::ShutdownWorkerRequest,
     ) -> Result<wf::ShutdownWorkerResponse, Status> {
         if !request.worker_instance_key.is_empty() {
-            let worker = WorkerSelector::InstanceKey(request.worker_instance_key.as_str().into());
+            let worker = request.worker_instance_key.as_str().into();
             self.core.matching.end_worker_polls(namespace.id, &worker);
         }
         if !request.sticky_task_queue.is_empty() {

@@ -27,7 +27,6 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
     let query = QueryTask {
         query_id: Uuid::from_u128(2),
         namespace_id: NAMESPACE,
-        shard: 0,
         workflow_id: "gone".into(),
         run_id: Uuid::from_u128(3),
         payload: Bytes::new(),
