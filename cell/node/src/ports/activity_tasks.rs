@@ -1,6 +1,6 @@
 //! Activity tasks, from the worker's side.
 
-use super::handover::{Handover, run_of, still_there};
+use super::handover::{Handover, not_started, poller, run_of, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
 use crate::status::too_many_queues;
@@ -11,22 +11,18 @@ use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_internal_api::cell::v1::ActivityTaskToken;
 use bytes::Bytes;
-use cell_engine::Rejection;
 use cell_engine::commands::{
     ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCanceled,
     RespondActivityCompleted, RespondActivityFailed, RevokeActivityStart, StartedActivity,
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::ActivityTasks;
-use cell_matching::{PollOutcome, Poller, TaskLease, TaskQueueKey, TaskType};
-use cell_shard::{ShardError, Target};
+use cell_matching::{PollOutcome, TaskLease, TaskQueueKey, TaskType};
+use cell_shard::Target;
 use prost::Message;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
-
-/// A shard that cannot record a start now gets this pause before its task is offered again.
-const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The `ActivityTasks` port.
 pub(crate) struct NodeActivityTasks(pub(crate) Arc<Core>);
@@ -41,11 +37,7 @@ impl ActivityTasks for NodeActivityTasks {
     ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
         let queue = request.task_queue.clone().unwrap_or_default();
         let key = TaskQueueKey::normal(namespace.id, queue.name.as_str(), TaskType::Activity);
-        let mut poller = Poller::new(request.identity.as_str());
-        poller.deadline = Some(deadline.into());
-        if !request.worker_instance_key.is_empty() {
-            poller.instance_key = Some(request.worker_instance_key.as_str().into());
-        }
+        let mut poller = poller(&request.identity, &request.worker_instance_key, deadline);
         poller.rate_per_second = request.task_queue_metadata.as_ref().and_then(|m| m.max_tasks_per_second);
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
@@ -187,15 +179,8 @@ impl NodeActivityTasks {
                 handover.delivered();
                 Some(answer(namespace, &target, task.scheduled_event_id, started))
             }
-            Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
-            | Err(ShardError::UnknownNamespace(_) | ShardError::Quarantined(_)) => {
-                lease.discard();
-                None
-            }
             Err(error) => {
-                tracing::debug!(%error, "activity start not recorded; the task waits again");
-                tokio::time::sleep(BUSY_PAUSE).await;
-                lease.give_back();
+                not_started(lease, error).await;
                 None
             }
         }

@@ -6,16 +6,28 @@
 
 use crate::core::Core;
 use atoll_internal_api::entity::EntityKind;
-use cell_engine::{Command, Workflows};
-use cell_matching::TaskRef;
+use cell_engine::{Command, Rejection, Workflows};
+use cell_matching::{Poller, TaskLease, TaskRef};
 use cell_shard::{ShardError, Target};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A shard that cannot record a start now gets this pause before its task is offered again.
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A shard that cannot take a start back now is asked again after this, then after twice as long, and so on.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest of these pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Who polls, as its request says.
+pub(super) fn poller(identity: &str, instance_key: &str, deadline: Instant) -> Poller {
+    Poller {
+        instance_key: (!instance_key.is_empty()).then(|| instance_key.into()),
+        deadline: Some(deadline.into()),
+        ..Poller::new(identity)
+    }
+}
 
 /// The workflow run that a matched task is of; none where it is of an entity of another kind, which newer code wrote: no
 /// worker of this node's can be given that.
@@ -49,6 +61,20 @@ impl<'a, C: Command<Family = Workflows> + Clone + 'static> Handover<'a, C> {
     /// The worker has it.
     pub(super) fn delivered(mut self) {
         self.undo = None;
+    }
+}
+
+/// A matched task's start was not recorded: nobody gets a task that is void, and any other waits again, after a pause.
+pub(super) async fn not_started(lease: TaskLease, error: ShardError) {
+    match error {
+        ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_))
+        | ShardError::UnknownNamespace(_)
+        | ShardError::Quarantined(_) => drop(lease.discard()),
+        error => {
+            tracing::debug!(%error, "start of a task not recorded; the task waits again");
+            tokio::time::sleep(BUSY_PAUSE).await;
+            lease.give_back();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::handover::{Handover, run_of, still_there};
+use super::handover::{Handover, not_started, poller, run_of, still_there};
 use crate::core::Core;
 use crate::status::{status, too_many_queues};
 use async_trait::async_trait;
@@ -19,7 +19,6 @@ use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_internal_api::cell::v1::{QueryTaskToken, WorkflowTaskToken};
 use atoll_internal_api::duration;
 use bytes::Bytes;
-use cell_engine::Rejection;
 use cell_engine::commands::{
     CompleteAndTakeNext, RecordWorkflowTaskStarted, RefuseTooManyCommands, RespondWorkflowTaskCompleted,
     RespondWorkflowTaskFailed, RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
@@ -27,17 +26,15 @@ use cell_engine::commands::{
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{BadSearchAttributes, WorkflowTasks};
-use cell_matching::{PollOutcome, Poller, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
-use cell_shard::{ShardError, Target};
+use cell_matching::{PollOutcome, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
+use cell_shard::Target;
 use prost::Message;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// Events that a poll answers with at once; the worker reads the rest page by page.
 const EVENTS_WITH_TASK: i64 = 256;
-/// A shard that cannot record a start now gets this pause before its task is offered again.
-const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The `WorkflowTasks` port.
 pub(crate) struct NodeWorkflowTasks(pub(crate) Arc<Core>);
@@ -55,11 +52,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
             TaskQueueKind::Sticky => TaskQueueKey::sticky(namespace.id, queue.name.as_str()),
             _ => TaskQueueKey::normal(namespace.id, queue.name.as_str(), TaskType::Workflow),
         };
-        let mut poller = Poller::new(request.identity.as_str());
-        poller.deadline = Some(deadline.into());
-        if !request.worker_instance_key.is_empty() {
-            poller.instance_key = Some(request.worker_instance_key.as_str().into());
-        }
+        let poller = poller(&request.identity, &request.worker_instance_key, deadline);
         loop {
             match self.0.matching.poll(&key, poller.clone()).await {
                 PollOutcome::Task(lease) => {
@@ -197,15 +190,8 @@ impl NodeWorkflowTasks {
                 handover.delivered();
                 Ok(Some(answer))
             }
-            Err(ShardError::Rejected(Rejection::TaskObsolete(_) | Rejection::NotFound(_)))
-            | Err(ShardError::UnknownNamespace(_) | ShardError::Quarantined(_)) => {
-                lease.discard();
-                Ok(None)
-            }
             Err(error) => {
-                tracing::debug!(%error, "workflow task start not recorded; the task waits again");
-                tokio::time::sleep(BUSY_PAUSE).await;
-                lease.give_back();
+                not_started(lease, error).await;
                 Ok(None)
             }
         }

@@ -6,6 +6,7 @@ use cell_matching::{Matching, MatchingConfig, QueryError};
 use cell_shard::{ShardConfig, ShardRuntime};
 use cell_store::MemoryStore;
 use cell_store::fault::{Call, FaultStore};
+use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 #[tokio::test]
