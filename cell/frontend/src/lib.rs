@@ -5,6 +5,7 @@
 //! - [`Frontend`], which implements the published `WorkflowService` and `OperatorService`: a thin list of delegations
 //!   to the files of `rpcs/`;
 //! - [`auth`]: API keys and what they allow, as interceptors of the dispatcher;
+//! - [`ForgetPollMetadata`]: a task poll that waits keeps no headers;
 //! - quotas per namespace and the [`DynamicConfig`] keys that set them;
 //! - [`HistoryToken`], the page token of history reads, also made by whoever answers polls with long histories.
 //!
