@@ -4,8 +4,11 @@
 //! Does not own: what the bytes mean. Log rows, snapshots and outbox items are opaque here.
 //!
 //! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests instantiate the
-//! conformance suites of both crates and a model test against [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests
-//! of its own for what it refuses and for kills; then its line in `atoll`'s wiring and among the engines of `cell-node`'s tests.
+//! conformance suites of both crates, whose feature `conformance` its dev-dependencies name, and a model test against
+//! [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests of its own for what it refuses and for kills; then, in
+//! `atoll`, a `Database`, its opening and closing (`OpenStores`, `Files`) in `wiring/stores.rs` and its name (`store_kind`) in
+//! `wiring/cell.rs`, and its line among the engines of `cell-node`'s tests. One that speaks SQL, as PostgreSQL will, is a module of
+//! `cell-store-sql`.
 
 pub mod check;
 #[cfg(feature = "conformance")]
