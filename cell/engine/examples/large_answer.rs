@@ -10,7 +10,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, TaskRef,
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, WorkflowTaskRef,
 };
 use cell_engine::{
     Command, Context, CurrentRun, Entity, IdSource, Limits, NamespaceConfig, Run, Time, Transition, View,
@@ -120,7 +120,7 @@ fn main() {
     let request =
         measured("decode", || RespondWorkflowTaskCompletedRequest::decode(&*body).expect("decodes"));
     let command = RespondWorkflowTaskCompleted {
-        task: Some(TaskRef {
+        task: Some(WorkflowTaskRef {
             scheduled_event_id: task.scheduled_event_id,
             attempt: task.attempt,
             nonce: task.nonce,

@@ -30,7 +30,7 @@ pub use crate::draft::transient_tail;
 pub use effect_failed::EffectFailed;
 pub use external::{RecordExternalCancel, RecordExternalSignal};
 pub(crate) use find::found;
-pub use find::{ActivityRef, TaskRef};
+pub use find::{ActivityRef, WorkflowTaskRef};
 pub use record_activity_heartbeat::{HeartbeatReply, RecordActivityHeartbeat};
 pub use record_activity_started::{RecordActivityStarted, StartedActivity};
 pub use record_child_closed::RecordChildClosed;

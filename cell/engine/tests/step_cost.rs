@@ -167,15 +167,15 @@ impl Bench {
         self.run.as_ref().expect("it was started")
     }
 
-    fn take_task(&mut self) -> TaskRef {
+    fn take_task(&mut self) -> WorkflowTaskRef {
         let task = self.run().workflow_task().waiting().expect("a workflow task waits");
         let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
         let poll = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() };
         let (started, _) = self.step(poll);
-        TaskRef { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
+        WorkflowTaskRef { scheduled_event_id, attempt: started.attempt, nonce: started.nonce }
     }
 
-    fn complete(&mut self, task: TaskRef, commands: Vec<WorkflowCommand>) -> Cost {
+    fn complete(&mut self, task: WorkflowTaskRef, commands: Vec<WorkflowCommand>) -> Cost {
         self.step(RespondWorkflowTaskCompleted { task: Some(task), commands, ..Default::default() }).1
     }
 

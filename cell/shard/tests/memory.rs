@@ -178,7 +178,7 @@ impl World {
         self.insist(&target, completion(task, vec![done(64)])).await;
     }
 
-    async fn take(&mut self, id: &str) -> TaskRef {
+    async fn take(&mut self, id: &str) -> WorkflowTaskRef {
         let target = current(id);
         let waiting = self.runtime.read_for(cell_shard::Origin::Cell, &target, |view| {
             let task = view.run.and_then(|run| run.workflow_task().waiting());
@@ -193,7 +193,7 @@ impl World {
             ..Default::default()
         };
         let (task, _) = self.insist(&target, take).await;
-        TaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce }
+        WorkflowTaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce }
     }
 }
 
@@ -215,7 +215,7 @@ fn start(input: usize) -> StartWorkflow {
     }
 }
 
-fn completion(task: TaskRef, commands: Vec<WorkflowCommand>) -> RespondWorkflowTaskCompleted {
+fn completion(task: WorkflowTaskRef, commands: Vec<WorkflowCommand>) -> RespondWorkflowTaskCompleted {
     RespondWorkflowTaskCompleted { task: Some(task), commands, ..Default::default() }
 }
 

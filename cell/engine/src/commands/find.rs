@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// Names a started workflow task, as its token does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TaskRef {
+pub struct WorkflowTaskRef {
     /// Scheduled event id.
     pub scheduled_event_id: i64,
     /// Attempt.
@@ -50,7 +50,10 @@ impl<'a> View<'a> {
     }
 
     /// The started workflow task that a token names.
-    pub(crate) fn started_task(self, named: TaskRef) -> Result<(&'a Run, &'a StartedTask), Rejection> {
+    pub(crate) fn started_task(
+        self,
+        named: WorkflowTaskRef,
+    ) -> Result<(&'a Run, &'a StartedTask), Rejection> {
         let gone = || Rejection::NotFound(texts::TASK_NOT_FOUND.into());
         let run = self.existing()?;
         let task = run.task.started().filter(|_| !run.closed()).ok_or_else(gone)?;

@@ -16,7 +16,7 @@ mod timers;
 pub use refuse::RefuseTooManyCommands;
 pub use take_next::CompleteAndTakeNext;
 
-use super::find::{TaskRef, found};
+use super::find::{WorkflowTaskRef, found};
 use super::record_workflow_task_started::StartedWorkflowTask;
 use crate::command::{Command, Context, Decision, Release};
 use crate::draft::{Draft, Extras, TaskEnd};
@@ -41,7 +41,7 @@ use steps::{Activities, Steps};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct RespondWorkflowTaskCompleted {
     /// The task, as its token names it.
-    pub task: Option<TaskRef>,
+    pub task: Option<WorkflowTaskRef>,
     /// What the workflow wants, in order.
     pub commands: Vec<WorkflowCommand>,
     /// The worker.

@@ -1,6 +1,6 @@
 //! `RespondWorkflowTaskFailed`: a worker could not deal with a workflow task.
 
-use super::find::{TaskRef, found};
+use super::find::{WorkflowTaskRef, found};
 use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, TaskEnd};
 use crate::family::{View, Workflows};
@@ -11,7 +11,7 @@ use atoll_api::temporal::api::failure::v1::Failure;
 #[derive(Clone, PartialEq, Debug)]
 pub struct RespondWorkflowTaskFailed {
     /// The task.
-    pub task: TaskRef,
+    pub task: WorkflowTaskRef,
     /// `temporal.api.enums.v1.WorkflowTaskFailedCause`.
     pub cause: i32,
     /// What went wrong.

@@ -1,6 +1,6 @@
 //! A started task never reached its worker: it waits again.
 
-use super::find::{ActivityRef, TaskRef, found};
+use super::find::{ActivityRef, WorkflowTaskRef, found};
 use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
@@ -12,7 +12,7 @@ use atoll_internal_api::log::v1::change::Kind;
 /// there: the task times out at once, and its next attempt waits. The original leaves such a task alone until its
 /// start-to-close time is over; the events are the same, only later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RevokeWorkflowTaskStart(pub TaskRef);
+pub struct RevokeWorkflowTaskStart(pub WorkflowTaskRef);
 
 impl Command for RevokeWorkflowTaskStart {
     type Family = Workflows;

@@ -177,7 +177,7 @@ pub(crate) fn answer(
     let poll = RecordWorkflowTaskStarted { scheduled_event_id: 2, stamp: 1, ..Default::default() };
     let started = ask!(poll).expect("it waits");
     let outcome = ask!(RespondWorkflowTaskCompleted {
-        task: Some(TaskRef {
+        task: Some(WorkflowTaskRef {
             scheduled_event_id: started.scheduled_event_id,
             attempt: started.attempt,
             nonce: started.nonce,

@@ -34,7 +34,7 @@ pub(crate) struct World {
     runs: Vec<Tracked>,
     now: Time,
     ids: IdSource,
-    tasks: Vec<TaskRef>,
+    tasks: Vec<WorkflowTaskRef>,
     activities: Vec<ActivityRef>,
 }
 
@@ -398,7 +398,7 @@ impl World {
             assert_eq!((repeated.nonce, repeated.first_event_id), (task.nonce, first_needed));
             assert_eq!(before, self.snapshots(), "a repeated poll changes nothing");
             let (scheduled_event_id, attempt, nonce) = (task.scheduled_event_id, task.attempt, task.nonce);
-            self.tasks.push(TaskRef { scheduled_event_id, attempt, nonce });
+            self.tasks.push(WorkflowTaskRef { scheduled_event_id, attempt, nonce });
         }
     }
 
@@ -417,7 +417,11 @@ impl World {
         assert_eq!(ids, (task.scheduled.scheduled_event_id, task.started_event_id, task.nonce));
         assert_eq!(next.first_event_id, completed.completed_event_id);
         assert_eq!(next.last_event_id, run.next_event_id() - 1);
-        self.tasks.push(TaskRef { scheduled_event_id: ids.0, attempt: next.attempt, nonce: next.nonce });
+        self.tasks.push(WorkflowTaskRef {
+            scheduled_event_id: ids.0,
+            attempt: next.attempt,
+            nonce: next.nonce,
+        });
     }
 
     fn take_activity(&mut self, pick: u8, stale: bool) {
@@ -482,7 +486,7 @@ impl World {
         tracked.run.next_event_id() + if started.is_some_and(|task| !task.in_history()) { 2 } else { 0 }
     }
 
-    fn task(&self, token: Token) -> Option<TaskRef> {
+    fn task(&self, token: Token) -> Option<WorkflowTaskRef> {
         match token {
             Token::Newest => self.tasks.last().copied(),
             Token::Any(pick) => picked(&self.tasks, pick),

@@ -168,7 +168,7 @@ impl Life {
     }
 
     /// A worker takes the workflow task.
-    pub(crate) fn take_task(&mut self) -> TaskRef {
+    pub(crate) fn take_task(&mut self) -> WorkflowTaskRef {
         let task = self.run().workflow_task().waiting().expect("a workflow task waits");
         let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
         let poll = RecordWorkflowTaskStarted {
@@ -179,13 +179,13 @@ impl Life {
         };
         let started = self.ask(poll).expect("it is offered");
         let StartedWorkflowTask { scheduled_event_id, attempt, nonce, .. } = started;
-        TaskRef { scheduled_event_id, attempt, nonce }
+        WorkflowTaskRef { scheduled_event_id, attempt, nonce }
     }
 
     /// The worker answers.
     pub(crate) fn complete(
         &mut self,
-        task: TaskRef,
+        task: WorkflowTaskRef,
         commands: Vec<WorkflowCommand>,
     ) -> Result<(), Rejection> {
         let answer = RespondWorkflowTaskCompleted {

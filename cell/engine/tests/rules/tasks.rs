@@ -236,7 +236,7 @@ fn a_start_tells_its_own_events_and_what_was_there_before() {
     assert_eq!((first.last_before(), first.last_event_id, first.in_history), (2, 3, true));
     assert_eq!(own(&first), life.history[2..], "written with the start");
 
-    let ref_of = |task: &StartedWorkflowTask| TaskRef {
+    let ref_of = |task: &StartedWorkflowTask| WorkflowTaskRef {
         scheduled_event_id: task.scheduled_event_id,
         attempt: task.attempt,
         nonce: task.nonce,

@@ -21,7 +21,7 @@ use atoll_internal_api::duration;
 use bytes::Bytes;
 use cell_engine::commands::{
     CompleteAndTakeNext, RecordWorkflowTaskStarted, RefuseTooManyCommands, RespondWorkflowTaskCompleted,
-    RespondWorkflowTaskFailed, RevokeWorkflowTaskStart, StartedWorkflowTask, TaskRef as StartedTask,
+    RespondWorkflowTaskFailed, RevokeWorkflowTaskStart, StartedWorkflowTask, WorkflowTaskRef,
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
@@ -326,7 +326,7 @@ impl NodeWorkflowTasks {
 
 /// What takes a start back.
 fn taken_back(started: &StartedWorkflowTask) -> RevokeWorkflowTaskStart {
-    RevokeWorkflowTaskStart(StartedTask {
+    RevokeWorkflowTaskStart(WorkflowTaskRef {
         scheduled_event_id: started.scheduled_event_id,
         attempt: started.attempt,
         nonce: started.nonce,
@@ -338,11 +338,11 @@ fn bad_token() -> Status {
 }
 
 /// What a workflow task's token names.
-fn named(token: &Bytes) -> Result<(Target, StartedTask), Status> {
+fn named(token: &Bytes) -> Result<(Target, WorkflowTaskRef), Status> {
     let token = WorkflowTaskToken::decode(token.clone()).map_err(|_| bad_token())?;
     let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad_token());
     let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
-    let task = StartedTask {
+    let task = WorkflowTaskRef {
         scheduled_event_id: token.scheduled_event_id,
         attempt: token.attempt,
         nonce: token.start_nonce,
@@ -352,7 +352,7 @@ fn named(token: &Bytes) -> Result<(Target, StartedTask), Status> {
 
 fn completion(
     namespace: &Namespace,
-    task: StartedTask,
+    task: WorkflowTaskRef,
     request: wf::RespondWorkflowTaskCompletedRequest,
 ) -> RespondWorkflowTaskCompleted {
     let sticky = request.sticky_attributes.and_then(|sticky| {

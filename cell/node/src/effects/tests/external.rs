@@ -10,7 +10,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::Run;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, TaskRef,
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, WorkflowTaskRef,
 };
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardError, ShardRuntime, Target, shard_of};
@@ -46,7 +46,7 @@ impl Cell {
     }
 
     /// Takes the workflow task of a run, where one waits.
-    async fn take(&self, id: &str) -> Option<TaskRef> {
+    async fn take(&self, id: &str) -> Option<WorkflowTaskRef> {
         let offered = self.run(id, |run| {
             let task = run.workflow_task().waiting()?;
             Some((task.scheduled_event_id, task.stamp))
@@ -54,7 +54,7 @@ impl Cell {
         let (scheduled_event_id, stamp) = offered.await?;
         let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() };
         let task = self.shards.execute(&at(id), take).await.expect("it waits");
-        Some(TaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce })
+        Some(WorkflowTaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce })
     }
 
     /// Time passes until something that is looked for is seen.
@@ -96,7 +96,7 @@ fn start() -> StartWorkflow {
     }
 }
 
-fn answer(task: TaskRef, commands: Vec<(CommandType, Attributes)>) -> RespondWorkflowTaskCompleted {
+fn answer(task: WorkflowTaskRef, commands: Vec<(CommandType, Attributes)>) -> RespondWorkflowTaskCompleted {
     let command = |(kind, attributes)| WorkflowCommand {
         command_type: kind as i32,
         attributes: Some(attributes),
@@ -142,7 +142,7 @@ async fn first_life(
     world: &Arc<World>,
     appends: usize,
     after: bool,
-) -> (TaskRef, Uuid, bool) {
+) -> (WorkflowTaskRef, Uuid, bool) {
     let (sender, target) = names();
     let cell = Cell::open(store, world, 1).await;
     cell.effects.connect(&cell.shards);
@@ -179,7 +179,7 @@ async fn first_life(
 async fn second_life(
     store: &FaultStore,
     world: &Arc<World>,
-    task: TaskRef,
+    task: WorkflowTaskRef,
     first: Uuid,
     go_on: bool,
 ) -> [i64; 2] {

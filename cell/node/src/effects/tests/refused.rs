@@ -10,7 +10,7 @@ use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::{
-    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, SignalWorkflow, StartWorkflow, TaskRef,
+    RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, SignalWorkflow, StartWorkflow, WorkflowTaskRef,
 };
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardRuntime, Target};
@@ -56,7 +56,7 @@ async fn completion(shards: &ShardRuntime) -> RespondWorkflowTaskCompleted {
         ..Default::default()
     };
     RespondWorkflowTaskCompleted {
-        task: Some(TaskRef {
+        task: Some(WorkflowTaskRef {
             scheduled_event_id: task.scheduled_event_id,
             attempt: task.attempt,
             nonce: task.nonce,

@@ -11,7 +11,7 @@ use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
 use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
-use cell_engine::commands::{RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, TaskRef};
+use cell_engine::commands::{RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, WorkflowTaskRef};
 use cell_engine::{CreateSchedule, Run, Schedule, SingletonTarget};
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardRuntime, Target, shard_of};
@@ -66,7 +66,7 @@ fn result() -> Payloads {
     Payloads { payloads: vec![Payload { data: "result".into(), ..Default::default() }] }
 }
 
-fn answer(task: TaskRef, kind: CommandType, attributes: Attributes) -> RespondWorkflowTaskCompleted {
+fn answer(task: WorkflowTaskRef, kind: CommandType, attributes: Attributes) -> RespondWorkflowTaskCompleted {
     let command =
         WorkflowCommand { command_type: kind as i32, attributes: Some(attributes), ..Default::default() };
     RespondWorkflowTaskCompleted { task: Some(task), commands: vec![command], ..Default::default() }
@@ -107,14 +107,14 @@ impl Cell {
     }
 
     /// Takes the workflow's task, where one waits.
-    async fn take(&self) -> Option<TaskRef> {
+    async fn take(&self) -> Option<WorkflowTaskRef> {
         let offered = self.run(WORKFLOW, |run| {
             run.workflow_task().waiting().map(|task| (task.scheduled_event_id, task.stamp))
         });
         let (scheduled_event_id, stamp) = offered.await??;
         let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() };
         let task = self.shards.execute(&Target::current(NAMESPACE, WORKFLOW), take).await.expect("it waits");
-        Some(TaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce })
+        Some(WorkflowTaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce })
     }
 
     async fn respond(&self, answer: RespondWorkflowTaskCompleted) {

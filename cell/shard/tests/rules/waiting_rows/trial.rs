@@ -56,7 +56,7 @@ impl Trial {
             0 => return,
             1 => {
                 let scheduled_event_id = task.scheduled_event_id;
-                let name = TaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce };
+                let name = WorkflowTaskRef { scheduled_event_id, attempt: task.attempt, nonce: task.nonce };
                 return cell.run(id, RevokeWorkflowTaskStart(name)).await.unwrap();
             }
             _ => {}
