@@ -124,5 +124,5 @@ pub use outbox::{Outbox, Room};
 pub use quarantine::Aside;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
-pub use spool::{Backlog, HandOver, Spool, Spooled, Told, Unconfirmed};
+pub use spool::{Backlog, HandOver, Spool, Spooled, Telling, Unconfirmed};
 pub use watch::Awaited;

@@ -61,7 +61,7 @@ pub struct Unconfirmed<T> {
 
 /// An item that is being told to the sink. It is given back or confirmed.
 #[derive(Clone, Debug)]
-pub struct Told<T> {
+pub struct Telling<T> {
     /// Its shard.
     pub shard: ShardId,
     /// Term in which it was taken.
@@ -76,7 +76,7 @@ pub struct Told<T> {
     pub item: Arc<T>,
 }
 
-impl<T: Spooled> Told<T> {
+impl<T: Spooled> Telling<T> {
     /// Bytes that it takes in the spool.
     pub fn bytes(&self) -> usize {
         bytes_of(&self.key, &*self.item)
@@ -225,7 +225,7 @@ impl<T: Spooled> Spool<T> {
 
     /// Takes items to tell, in key order within a shard, at most `items` and as many as fit in `bytes` (at least one). Shards
     /// take turns.
-    pub fn next(&self, items: usize, bytes: usize) -> Vec<Told<T>> {
+    pub fn next(&self, items: usize, bytes: usize) -> Vec<Telling<T>> {
         let mut shards = self.shards.lock();
         let mut turn = self.turn.lock();
         let order: Vec<ShardId> = match *turn {
@@ -256,7 +256,7 @@ impl<T: Spooled> Spool<T> {
     }
 
     /// Takes items of one shard, in key order, as long as `wanted` says so.
-    pub fn next_of(&self, shard: ShardId, wanted: impl FnMut(&T) -> bool) -> Vec<Told<T>> {
+    pub fn next_of(&self, shard: ShardId, wanted: impl FnMut(&T) -> bool) -> Vec<Telling<T>> {
         let mut told = Vec::new();
         if let Some(held) = self.shards.lock().get_mut(&shard) {
             held.take(&mut told, wanted, usize::MAX);
@@ -276,7 +276,7 @@ impl<T: Spooled> Spool<T> {
     }
 
     /// These were not told, or nobody knows: they will be again.
-    pub fn give_back(&self, told: &[Told<T>]) {
+    pub fn give_back(&self, told: &[Telling<T>]) {
         let mut shards = self.shards.lock();
         for one in told {
             if let Some(held) = of(&mut shards, one.shard, one.epoch) {
@@ -286,7 +286,7 @@ impl<T: Spooled> Spool<T> {
     }
 
     /// The sink has these for good.
-    pub fn confirm(&self, told: &[Told<T>]) {
+    pub fn confirm(&self, told: &[Telling<T>]) {
         let mut shards = self.shards.lock();
         for one in told {
             if let Some(held) = of(&mut shards, one.shard, one.epoch) {
@@ -297,7 +297,7 @@ impl<T: Spooled> Spool<T> {
 
     /// The sink will never take this as it is: it stays in the outbox and is not told again in this term, until something newer
     /// of its key comes. False where too many were set aside: then it is the sink that is at fault, and the item is given back.
-    pub fn set_aside(&self, told: &Told<T>) -> bool {
+    pub fn set_aside(&self, told: &Telling<T>) -> bool {
         of(&mut self.shards.lock(), told.shard, told.epoch).is_none_or(|held| held.set_aside(told))
     }
 }

@@ -14,7 +14,7 @@ use atoll_internal_api::usage::v1::{Attribution, UsageObject};
 use atoll_object_store::ObjectStore;
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, DurableBatch, Projection, Spool, Told, Unconfirmed};
+use cell_shard::{Backlog, DurableBatch, Projection, Spool, Telling, Unconfirmed};
 use cell_store::{Position, ShardId, StoreIdentity};
 use draft::{Draft, Finished, OBJECT_BYTES};
 use parking_lot::Mutex;
@@ -188,7 +188,7 @@ impl UsageExporter {
             }
             Finished::Object(piece) => {
                 let ends_at = piece.to_seq;
-                let bytes = told.iter().map(Told::bytes).sum();
+                let bytes = told.iter().map(Telling::bytes).sum();
                 let tried = Some(Tried { ends_at, bytes });
                 self.progress.lock().insert(shard, Progress { exported, tried });
                 if let Err(error) = self.put(shard, piece.to_object()).await {

@@ -6,7 +6,7 @@ mod record;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, DurableBatch, Projection, Spool, Told, Unconfirmed};
+use cell_shard::{Backlog, DurableBatch, Projection, Spool, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
 use cell_visibility::{VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
@@ -155,7 +155,7 @@ impl VisibilityProjection {
     }
 
     /// Writes a batch. Where the store refuses it, halves of it, so that one record it will never take holds up no other.
-    async fn write_parts(&self, batch: &[Told<Change>]) -> Result<(), VisibilityError> {
+    async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {
             let failed = match (self.write(part).await, part) {
@@ -182,7 +182,7 @@ impl VisibilityProjection {
         Ok(())
     }
 
-    async fn write(&self, batch: &[Told<Change>]) -> Result<(), VisibilityError> {
+    async fn write(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
         let (mut records, mut deletions) = (Vec::with_capacity(batch.len()), Vec::new());
         for write in batch.iter().filter_map(|told| write(told, &self.namespaces)) {
             match write {

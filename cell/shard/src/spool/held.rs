@@ -1,6 +1,6 @@
 //! What a spool holds of one shard. Plain data: nothing here waits.
 
-use super::{HandOver, Spooled, Told, Unconfirmed};
+use super::{HandOver, Spooled, Telling, Unconfirmed};
 use crate::outbox::{Outbox, Room};
 use bytes::Bytes;
 use cell_store::{OutboxDone, OutboxRow, Position};
@@ -232,7 +232,12 @@ impl<T: Spooled> Held<T> {
         }
     }
 
-    pub(super) fn take(&mut self, told: &mut Vec<Told<T>>, mut wanted: impl FnMut(&T) -> bool, limit: usize) {
+    pub(super) fn take(
+        &mut self,
+        told: &mut Vec<Telling<T>>,
+        mut wanted: impl FnMut(&T) -> bool,
+        limit: usize,
+    ) {
         let before = told.len();
         for (key, entry) in &mut self.entries {
             if !self.reach.covers(key) || told.len() - before >= limit {
@@ -246,7 +251,7 @@ impl<T: Spooled> Held<T> {
             }
             // Tried again it is the same: whoever made something of it may have been heard.
             (entry.taken, entry.offered) = (true, true);
-            told.push(Told {
+            told.push(Telling {
                 shard: self.outbox.shard(),
                 epoch: self.outbox.epoch(),
                 key: key.clone(),
@@ -257,7 +262,7 @@ impl<T: Spooled> Held<T> {
         }
     }
 
-    pub(super) fn give_back(&mut self, told: &Told<T>) {
+    pub(super) fn give_back(&mut self, told: &Telling<T>) {
         if let Some(entry) = self.entries.get_mut(&told.key)
             && entry.position == told.position
         {
@@ -269,7 +274,7 @@ impl<T: Spooled> Held<T> {
         self.entries.values_mut().for_each(|entry| entry.taken = false);
     }
 
-    pub(super) fn confirm(&mut self, told: &Told<T>) {
+    pub(super) fn confirm(&mut self, told: &Telling<T>) {
         match self.entries.get(&told.key) {
             // Something newer came meanwhile: its confirmation covers this.
             Some(entry) if entry.position > told.position => {}
@@ -285,7 +290,7 @@ impl<T: Spooled> Held<T> {
         }
     }
 
-    pub(super) fn set_aside(&mut self, told: &Told<T>) -> bool {
+    pub(super) fn set_aside(&mut self, told: &Telling<T>) -> bool {
         if self.aside.len() >= MOST_SET_ASIDE {
             self.give_back(told);
             return false;

@@ -89,12 +89,12 @@ fn item(n: u64, seq: u64, size: usize) -> Unconfirmed<Item> {
     Unconfirmed { key: key(n), from_seq: seq, position, since_ms: seq as i64, item: Item(seq, size) }
 }
 
-async fn told(spool: &Spool<Item>) -> Vec<Told<Item>> {
+async fn told(spool: &Spool<Item>) -> Vec<Telling<Item>> {
     spool.read_back().await.expect("readable");
     spool.next(usize::MAX, usize::MAX)
 }
 
-fn marks(told: &[Told<Item>]) -> Vec<u64> {
+fn marks(told: &[Telling<Item>]) -> Vec<u64> {
     told.iter().map(|told| told.item.0).collect()
 }
 
@@ -318,7 +318,7 @@ async fn at_random_nothing_is_lost_and_nothing_stays_behind() {
         let (mut log, mut sink) = (BTreeMap::new(), BTreeMap::<u64, u64>::new());
         // Items whose rows the log still has, in order.
         let (mut tail, mut seq) = (Vec::new(), 0);
-        let mut in_flight: Vec<Told<Item>> = Vec::new();
+        let mut in_flight: Vec<Telling<Item>> = Vec::new();
         for _ in 0..200 {
             match random.random_range(0..12) {
                 0..=4 => {

@@ -6,7 +6,7 @@ use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::VisibilityFacts;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
-use cell_shard::Told;
+use cell_shard::Telling;
 use cell_store::Position;
 use cell_visibility::{
     AttributeType, Deletion, ExecutionRef, ExecutionStatus, RecordId, RecordKey, Schema, VisibilityRecord,
@@ -23,7 +23,7 @@ pub(super) enum Write {
 }
 
 /// What a change is to the store; none where nothing is to be shown: the namespace was removed.
-pub(super) fn write(told: &Told<Change>, namespaces: &NamespaceRegistry) -> Option<Write> {
+pub(super) fn write(told: &Telling<Change>, namespaces: &NamespaceRegistry) -> Option<Write> {
     let key = decode_key(&told.key)?;
     let position = ordinal(told.position);
     match &*told.item {
