@@ -18,9 +18,9 @@ impl ShardRuntime {
     /// Has the budget ask those that count by themselves: spools, and a store in memory.
     pub(crate) fn watch_memory(&self) {
         for projection in &self.projections {
-            if projection.backlog().is_some() {
+            if projection.spool().is_some() {
                 let projection = Arc::clone(projection);
-                let bytes = move || projection.backlog().map_or(0, |backlog| backlog.held_bytes());
+                let bytes = move || projection.spool().map_or(0, |spool| spool.held_bytes());
                 self.memory.watch(Owner::Spools, bytes);
             }
         }

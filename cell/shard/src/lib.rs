@@ -37,7 +37,7 @@
 //! Something that follows the durable log and tells a sink outside: an archive, a replica, an export.
 //! 1. Its item, what one outbox row holds, with [`Spooled`]: bytes in memory, `encode` and `decode`, and `join` if consecutive
 //!    items may be one row. The encoding is a stored format: a message of `atoll-internal-api`.
-//! 2. A [`Projection`] with a [`Spool`] of these as its `backlog`. `durable` makes items of a [`DurableBatch`] (its facts, or its
+//! 2. A [`Projection`] with a [`Spool`] of these as its `spool`. `durable` makes items of a [`DurableBatch`] (its facts, or its
 //!    own `records`) and `put`s them. The key says what replaces what: the entity where only the newest counts, the log row
 //!    where each counts; keys that sort as the log does are told in its order.
 //! 3. Its loop: `read_back`, `next`, tell the sink, `confirm` or `give_back`; wait for `arrived` when there is nothing, and for
@@ -124,5 +124,5 @@ pub use outbox::{Outbox, Room};
 pub use quarantine::Aside;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
-pub use spool::{Backlog, HandOver, Spool, Spooled, Telling, Unconfirmed};
+pub use spool::{Spool, SpoolSide, SpoolSlice, Spooled, Telling, Unconfirmed};
 pub use watch::Awaited;

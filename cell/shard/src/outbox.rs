@@ -83,9 +83,9 @@ impl ShardRuntime {
     /// Begins the projections of a shard that was just acquired.
     pub(crate) fn begin_projections(&self, shard: &Shard, epoch: Epoch) {
         for projection in &self.projections {
-            if let Some(backlog) = projection.backlog() {
+            if let Some(spool) = projection.spool() {
                 let (store, due) = (Arc::clone(&self.store), Arc::clone(&shard.outbox_due));
-                backlog.begin(Outbox::new(store, shard.id, epoch, projection.name(), due));
+                spool.begin(Outbox::new(store, shard.id, epoch, projection.name(), due));
             }
             projection.begin(shard.id);
         }
@@ -94,8 +94,8 @@ impl ShardRuntime {
     /// Ends what projections remember of a shard that this node does not own any more.
     pub(crate) fn end_projections(&self, shard: ShardId) {
         for projection in &self.projections {
-            if let Some(backlog) = projection.backlog() {
-                backlog.lost(shard);
+            if let Some(spool) = projection.spool() {
+                spool.lost(shard);
             }
             projection.lost(shard);
         }
@@ -110,10 +110,10 @@ impl ShardRuntime {
         through_seq: u64,
     ) -> Result<(), ShardError> {
         for projection in &self.projections {
-            let Some(backlog) = projection.backlog() else { continue };
+            let Some(spool) = projection.spool() else { continue };
             let room = Room { rows: SLICE_ROWS, bytes: SLICE_BYTES };
             loop {
-                let handed = backlog.hand_over(shard.id, epoch, through_seq, room);
+                let handed = spool.hand_over(shard.id, epoch, through_seq, room);
                 if handed.rows.is_empty() && handed.done.is_empty() {
                     break;
                 }
@@ -123,7 +123,7 @@ impl ShardRuntime {
                     ..Checkpoint::empty(shard.id, epoch)
                 };
                 self.write_slice(shard, &slice).await?;
-                backlog.stands(shard.id, epoch, &slice.outbox, &slice.outbox_done);
+                spool.stands(shard.id, epoch, &slice.outbox, &slice.outbox_done);
                 if !handed.more {
                     break;
                 }
@@ -150,7 +150,7 @@ impl ShardRuntime {
     /// decode; none of projections that have none.
     pub fn set_aside(&self) -> Vec<(&'static str, usize)> {
         let counted = self.projections.iter().filter_map(|projection| {
-            Some((projection.name(), projection.backlog()?.set_aside_count())).filter(|(_, count)| *count > 0)
+            Some((projection.name(), projection.spool()?.set_aside_count())).filter(|(_, count)| *count > 0)
         });
         counted.collect()
     }

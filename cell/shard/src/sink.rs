@@ -1,7 +1,7 @@
 //! What happens once a batch is durable: effects go out, projections are told.
 
 use crate::log_row::{RowError, decode};
-use crate::spool::Backlog;
+use crate::spool::SpoolSide;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::Record;
 use atoll_internal_api::usage::v1::{HourSeal, PositionedEntry};
@@ -73,18 +73,18 @@ pub trait Projection: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Where it keeps what its sink has not confirmed.
-    fn backlog(&self) -> Option<&dyn Backlog> {
+    fn spool(&self) -> Option<&dyn SpoolSide> {
         None
     }
 
     /// Begins a shard that was just acquired. The durable tail follows through `durable`, from the checkpoint on; it
-    /// repeats what was handed on before. The backlog has begun.
+    /// repeats what was handed on before. The spool has begun.
     fn begin(&self, _shard: ShardId) {}
 
     /// A stretch of the log is durable. Called in order within a shard; must not block.
     fn durable(&self, shard: ShardId, batch: &Arc<DurableBatch>);
 
-    /// Somebody else owns the shard, or this node has given it up: what is remembered of it is void. The backlog has
+    /// Somebody else owns the shard, or this node has given it up: what is remembered of it is void. The spool has
     /// forgotten it.
     fn lost(&self, _shard: ShardId) {}
 }

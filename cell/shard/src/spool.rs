@@ -85,7 +85,7 @@ impl<T: Spooled> Telling<T> {
 
 /// What a slice of a checkpoint takes of a spool.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct HandOver {
+pub struct SpoolSlice {
     /// Rows to write.
     pub rows: Vec<OutboxRow>,
     /// Rows to remove.
@@ -96,12 +96,12 @@ pub struct HandOver {
 
 /// The side of a spool that checkpoints see. `hand_over` and `stands` of a shard are called one after the other, never two at
 /// once.
-pub trait Backlog: Send + Sync {
+pub trait SpoolSide: Send + Sync {
     /// Begins a shard that was just acquired; what was remembered of an earlier term is void.
     fn begin(&self, outbox: Outbox);
 
     /// What the next slice is to hold of items that began in rows up to `through_seq` and whose rows do not stand.
-    fn hand_over(&self, shard: ShardId, epoch: Epoch, through_seq: u64, room: Room) -> HandOver;
+    fn hand_over(&self, shard: ShardId, epoch: Epoch, through_seq: u64, room: Room) -> SpoolSlice;
 
     /// The slice that held these stands. Is not called where nobody knows.
     fn stands(&self, shard: ShardId, epoch: Epoch, rows: &[OutboxRow], done: &[OutboxDone]);
@@ -310,13 +310,13 @@ fn share(budget: usize, shards: usize) -> usize {
     budget / shards.max(1)
 }
 
-impl<T: Spooled> Backlog for Spool<T> {
+impl<T: Spooled> SpoolSide for Spool<T> {
     fn begin(&self, outbox: Outbox) {
         self.shards.lock().insert(outbox.shard(), Held::new(outbox));
         self.arrived.notify_one();
     }
 
-    fn hand_over(&self, shard: ShardId, epoch: Epoch, through_seq: u64, room: Room) -> HandOver {
+    fn hand_over(&self, shard: ShardId, epoch: Epoch, through_seq: u64, room: Room) -> SpoolSlice {
         let mut shards = self.shards.lock();
         of(&mut shards, shard, epoch).map(|held| held.hand_over(through_seq, room)).unwrap_or_default()
     }

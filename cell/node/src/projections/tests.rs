@@ -6,7 +6,7 @@ mod singletons;
 use crate::test_support::NAMESPACE;
 use atoll_internal_api::usage::v1::{ActionType, UsageObject};
 use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
-use cell_shard::Backlog;
+use cell_shard::SpoolSide;
 use cell_store::ShardId;
 use cell_store::fault::Call;
 use cell_visibility::{ExecutionStatus, VisibilityRecord, VisibilityStore};

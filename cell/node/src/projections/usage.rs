@@ -14,7 +14,7 @@ use atoll_internal_api::usage::v1::{Attribution, UsageObject};
 use atoll_object_store::ObjectStore;
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, DurableBatch, Projection, Spool, Telling, Unconfirmed};
+use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Telling, Unconfirmed};
 use cell_store::{Position, ShardId, StoreIdentity};
 use draft::{Draft, Finished, OBJECT_BYTES};
 use parking_lot::Mutex;
@@ -279,7 +279,7 @@ impl Projection for UsageExporter {
         NAME
     }
 
-    fn backlog(&self) -> Option<&dyn Backlog> {
+    fn spool(&self) -> Option<&dyn SpoolSide> {
         Some(&self.spool)
     }
 

@@ -6,7 +6,7 @@ mod record;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{Backlog, DurableBatch, Projection, Spool, Telling, Unconfirmed};
+use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
 use cell_visibility::{VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
@@ -200,7 +200,7 @@ impl Projection for VisibilityProjection {
         NAME
     }
 
-    fn backlog(&self) -> Option<&dyn Backlog> {
+    fn spool(&self) -> Option<&dyn SpoolSide> {
         Some(&self.spool)
     }
 

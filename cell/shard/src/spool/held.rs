@@ -1,6 +1,6 @@
 //! What a spool holds of one shard. Plain data: nothing here waits.
 
-use super::{HandOver, Spooled, Telling, Unconfirmed};
+use super::{SpoolSlice, Spooled, Telling, Unconfirmed};
 use crate::outbox::{Outbox, Room};
 use bytes::Bytes;
 use cell_store::{OutboxDone, OutboxRow, Position};
@@ -308,8 +308,8 @@ impl<T: Spooled> Held<T> {
         true
     }
 
-    pub(super) fn hand_over(&mut self, through_seq: u64, room: Room) -> HandOver {
-        let mut handed = HandOver::default();
+    pub(super) fn hand_over(&mut self, through_seq: u64, room: Room) -> SpoolSlice {
+        let mut handed = SpoolSlice::default();
         let mut bytes = 0;
         let projection = self.outbox.projection();
         for key in &self.unwritten {

@@ -58,7 +58,7 @@ impl Site {
 
     /// Writes one slice of what the spool hands over; false where that is nothing. Nobody hears of it unless `heard`.
     async fn slice(&self, spool: &Spool<Item>, through: u64, written: bool, heard: bool) -> bool {
-        let HandOver { rows, done, .. } = spool.hand_over(S, self.epoch, through, ROOM);
+        let SpoolSlice { rows, done, .. } = spool.hand_over(S, self.epoch, through, ROOM);
         let any = !rows.is_empty() || !done.is_empty();
         let slice = Checkpoint { outbox: rows, outbox_done: done, ..Checkpoint::empty(S, self.epoch) };
         if written {
@@ -119,7 +119,7 @@ async fn an_item_counts_as_told_when_its_slice_stands() {
         let again = spool.hand_over(S, site.epoch, 1, ROOM);
         assert_eq!(again.rows.len(), 1, "so it is offered again");
         spool.stands(S, site.epoch, &again.rows, &again.done);
-        assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), HandOver::default());
+        assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), SpoolSlice::default());
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_confirmation_counts_when_its_removal_stands_also_of_a_write_that_nobo
         assert_eq!((handed.rows.len(), handed.done.len()), (0, 1));
         site.slice(&spool, 1, true, heard).await;
     }
-    assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), HandOver::default());
+    assert_eq!(spool.hand_over(S, site.epoch, 1, ROOM), SpoolSlice::default());
     assert!(site.rows().await.is_empty());
     assert_eq!(spool.bytes(), 0);
 }
