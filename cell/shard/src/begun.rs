@@ -14,7 +14,7 @@ pub struct Begun<'a, R> {
     pub(crate) shard: &'a Shard,
     pub(crate) answer: Result<R, Rejection>,
     pub(crate) wait: Option<oneshot::Receiver<()>>,
-    /// The term in which ownership has to be confirmed, where the answer ends something for the caller.
+    /// The epoch in which ownership has to be confirmed, where the answer ends something for the caller.
     pub(crate) confirm: Option<Epoch>,
 }
 
@@ -28,8 +28,8 @@ impl<R> Begun<'_, R> {
     /// The answer, once what it rests on is durable.
     pub async fn released(self) -> Result<R, ShardError> {
         self.runtime.released(self.shard, self.wait).await?;
-        if let Some(term) = self.confirm {
-            self.runtime.confirm_ownership(self.shard, term).await?;
+        if let Some(epoch) = self.confirm {
+            self.runtime.confirm_ownership(self.shard, epoch).await?;
         }
         self.answer.map_err(ShardError::Rejected)
     }

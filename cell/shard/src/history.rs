@@ -71,7 +71,7 @@ impl ShardRuntime {
         is_durable: bool,
     ) -> Result<Option<HistoryPage>, ShardError> {
         let shard = self.shard(target);
-        let (found, wait, term) = {
+        let (found, wait, epoch) = {
             let mut state = self.ready(shard, origin, |memory| Workflows::needs(target, memory)).await?;
             let members = Workflows::members(target, state.table.memory());
             let ordinal = state.table.used(&members);
@@ -89,7 +89,7 @@ impl ShardRuntime {
         };
         self.released(shard, wait).await?;
         let Some((stored_through, tail, tail_last, bytes, key)) = found else {
-            self.confirm_ownership(shard, term).await?;
+            self.confirm_ownership(shard, epoch).await?;
             return Ok(None);
         };
         let mut page = HistoryPage { chunks: Vec::new(), last_event_id: first - 1 };

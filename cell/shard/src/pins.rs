@@ -8,7 +8,7 @@ use atoll_internal_api::entity::EntityKey;
 /// mind, until the call is decided or given up: a row that was read before can then not be taken for what is stored now.
 pub(crate) struct Pins<'a> {
     shard: &'a Shard,
-    /// With the term of the shard in which each was pinned.
+    /// With the life of the shard in which each was pinned.
     pinned: Vec<(u64, EntityKey)>,
 }
 
@@ -21,14 +21,14 @@ impl<'a> Pins<'a> {
     /// Pins an entity that is about to be loaded.
     pub(crate) fn pin(&mut self, state: &mut ShardState, key: EntityKey) {
         state.table.pin(&key);
-        self.pinned.push((state.term, key));
+        self.pinned.push((state.life, key));
     }
 
     /// Takes all pins back: the caller holds the lock until it has decided.
     pub(crate) fn release(&mut self, state: &mut ShardState) {
-        for (term, key) in self.pinned.drain(..) {
-            // What a lost term pinned went with it.
-            if term == state.term {
+        for (life, key) in self.pinned.drain(..) {
+            // What a lost life pinned went with it.
+            if life == state.life {
                 state.table.unpin(&key);
             }
         }

@@ -193,11 +193,11 @@ impl ShardRuntime {
                 if !matches!(Residents::find(&state.table, key), Known::Unloaded) {
                     return Ok(());
                 }
-                (state.term, state.table.generation)
+                (state.life, state.table.generation)
             };
             let (stored, _charge) = self.load(shard.id, key, origin).await?;
             let mut state = shard.state.lock();
-            if (state.term, state.table.generation) == of {
+            if (state.life, state.table.generation) == of {
                 state.insert_loaded(key, stored);
             }
         }

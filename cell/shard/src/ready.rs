@@ -20,7 +20,7 @@ const LOADS: usize = 8;
 /// What is needed, asked of what is in memory.
 type Question<'a> = &'a dyn Fn(Memory<'_>) -> Result<(), Needs>;
 
-/// An entity that has to be loaded, and the term of the shard in which it was missing.
+/// An entity that has to be loaded, and the life of the shard in which it was missing.
 type Missing = (EntityKey, u64);
 
 impl ShardRuntime {
@@ -46,13 +46,13 @@ impl ShardRuntime {
     fn load_missing<'a>(
         &'a self,
         shard: &'a Shard,
-        (key, term): Missing,
+        (key, life): Missing,
         origin: Origin,
     ) -> BoxFuture<'a, Result<(), ShardError>> {
         async move {
             let (stored, charge) = self.load(shard.id, &key, origin).await?;
             let mut state = shard.state.lock();
-            if state.term == term {
+            if state.life == life {
                 state.insert_loaded(&key, stored);
             }
             drop((charge, state));
@@ -85,8 +85,8 @@ fn look<'a>(
         Err(Needs::Quarantined(key)) => Err(ShardError::Quarantined(key.id.to_string())),
         Err(Needs::Load(key)) => {
             pins.pin(&mut state, key.clone());
-            let term = state.term;
-            Ok(Err((key, term)))
+            let life = state.life;
+            Ok(Err((key, life)))
         }
     }
 }

@@ -224,7 +224,7 @@ impl ShardRuntime {
         let mut state = ready.inspect_err(|error| self.note_refusal(shard, origin, error))?;
         let now = state.advance(self.wall.look());
         self.admit(shard, &mut state, origin, now)?;
-        let mut ids = IdSource::new(self.draw() ^ of_term(state.epoch));
+        let mut ids = IdSource::new(self.draw() ^ of_epoch(state.epoch));
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
         let members = ask.members(state.table.memory());
@@ -296,8 +296,8 @@ impl ShardRuntime {
             (seen, state.log.wait_for(ordinal), absent.then_some(state.epoch))
         };
         self.released(shard, wait).await?;
-        if let Some(term) = confirm {
-            self.confirm_ownership(shard, term).await?;
+        if let Some(epoch) = confirm {
+            self.confirm_ownership(shard, epoch).await?;
         }
         Ok(seen)
     }
@@ -429,11 +429,11 @@ impl ShardRuntime {
         }
     }
 
-    /// Answers that end something for their caller leave only from the owner: one epoch read a tick. `term` is the one
+    /// Answers that end something for their caller leave only from the owner: one epoch read a tick. `epoch` is the one
     /// in which the answer was found: a later one of ours says nothing of what others did in between.
-    pub(crate) async fn confirm_ownership(&self, shard: &Shard, term: Epoch) -> Result<(), ShardError> {
+    pub(crate) async fn confirm_ownership(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
         let stored = self.epochs.get(shard.id).await.map_err(StoreError::Unavailable)?;
-        if stored == term { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
+        if stored == epoch { Ok(()) } else { Err(ShardError::NotOwner(shard.id)) }
     }
 
     /// A seed that no other command gets.
@@ -467,7 +467,7 @@ impl ShardRuntime {
 }
 
 /// Mixed into what ids are drawn from: a later owner with the same seed draws others.
-fn of_term(epoch: Epoch) -> u128 {
+fn of_epoch(epoch: Epoch) -> u128 {
     u128::from(epoch.0).wrapping_mul(0xd6e8_feb8_6659_fd93_a5a3_5645_12c6_9d1b)
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct ShardState {
     pub(crate) phase: Phase,
     pub(crate) epoch: Epoch,
     /// Counts acquisitions and losses: what began under another value is thrown away.
-    pub(crate) term: u64,
+    pub(crate) life: u64,
     /// Shard time.
     pub(crate) time: ShardTime,
     /// What workers are given, where the log was in use before this owner or took in nothing for long.
@@ -58,7 +58,7 @@ impl ShardState {
 
     /// The same shard before it was acquired.
     pub(crate) fn afresh(&self) -> Self {
-        Self { term: self.term + 1, ..Self::with(self.id, self.table.emptied(), self.batches.empty()) }
+        Self { life: self.life + 1, ..Self::with(self.id, self.table.emptied(), self.batches.empty()) }
     }
 
     fn with(id: ShardId, table: EntityTable, batches: Charge) -> Self {
@@ -66,7 +66,7 @@ impl ShardState {
             id,
             phase: Phase::Recovering,
             epoch: Epoch(0),
-            term: 0,
+            life: 0,
             time: ShardTime::default(),
             grace: Grace::NONE,
             refusals: Refusals::default(),
@@ -159,7 +159,7 @@ impl ShardState {
         self.expire_at(key, None);
     }
 
-    /// Whether this owner, in this term, still serves the shard.
+    /// Whether this owner, in this epoch, still serves the shard.
     pub(crate) fn serves(&self, epoch: Epoch) -> bool {
         self.phase == Phase::Serving && self.epoch == epoch
     }

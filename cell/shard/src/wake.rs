@@ -75,14 +75,14 @@ impl ShardRuntime {
     /// Wakes what is due on one shard until the runtime stops.
     pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
         let mut scan = Scan::new(self.config.due_rows);
-        let mut term = shard.state.lock().epoch;
+        let mut known = shard.state.lock().epoch;
         loop {
             let (now, epoch) = {
                 let mut state = shard.state.lock();
                 (state.advance(self.wall.look()).millis(), state.epoch)
             };
-            if std::mem::replace(&mut term, epoch) != epoch {
-                // What an earlier term had read went with its memory.
+            if std::mem::replace(&mut known, epoch) != epoch {
+                // What an earlier epoch had read went with its memory.
                 scan = Scan::new(self.config.due_rows);
             }
             let read = self.scan_ahead(&shard, now, &mut scan).await;
@@ -140,16 +140,16 @@ impl ShardRuntime {
             return Ok(());
         }
         let until = now.saturating_add(window);
-        let term = {
+        let life = {
             let state = shard.state.lock();
             if state.table.complete {
                 return Ok(());
             }
-            state.term
+            state.life
         };
         let due = self.store.due(shard.id, until, scan.limit).await?;
         let mut state = shard.state.lock();
-        if state.term != term {
+        if state.life != life {
             // The index is another one by now, and so will the scan be.
             return Ok(());
         }
