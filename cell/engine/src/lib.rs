@@ -39,7 +39,7 @@
 //! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
 //!    `atoll-internal-api`, as in `schedules.rs`;
 //! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
-//! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingKind` of `cell-store` and of `TaskType` of
+//! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and of `TaskType` of
 //!     `cell-matching`, with their arms in `waiting.rs` and `waiting_rows.rs` of `cell-shard`, which name the effect of a task as a
 //!     run's ([`EffectKey::Pending`], a [`PendingKind`]); `ports/handover.rs` of `cell-node`, where `run_of` discards what is of no run
 //!     and a `Handover` takes commands of [`Workflows`] only; `ActivityTaskToken`, which has no kind. `scheduled_event_id` is a

@@ -10,7 +10,7 @@ use crate::runtime::ShardRuntime;
 use crate::waiting_rows::effect_of;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKind, Entity};
-use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow, WaitingTask};
+use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingTask, WaitingType};
 use std::sync::Arc;
 
 /// The row that a task of an entity should have now.
@@ -21,9 +21,9 @@ pub(crate) fn wanted_row(shard: ShardId, entity: &dyn Entity, task: WaitingTask)
 }
 
 fn row(shard: ShardId, entity: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
-    let (kind, name, priority, scheduled_at, scheduled_event_id, stamp) = match &effect.kind {
+    let (task_type, name, priority, scheduled_at, scheduled_event_id, stamp) = match &effect.kind {
         EffectKind::DispatchWorkflowTask(task) => (
-            WaitingKind::Workflow,
+            WaitingType::Workflow,
             &task.task_queue,
             task.priority,
             task.scheduled_at,
@@ -31,7 +31,7 @@ fn row(shard: ShardId, entity: &EntityKey, effect: &Effect) -> Option<WaitingRow
             task.stamp,
         ),
         EffectKind::DispatchActivity(activity) => (
-            WaitingKind::Activity,
+            WaitingType::Activity,
             &activity.task_queue,
             activity.priority,
             activity.scheduled_at,
@@ -41,7 +41,7 @@ fn row(shard: ShardId, entity: &EntityKey, effect: &Effect) -> Option<WaitingRow
         _ => return None,
     };
     Some(WaitingRow {
-        queue: WaitingQueue { namespace_id: entity.namespace_id, kind, name: Arc::clone(name) },
+        queue: WaitingQueue { namespace_id: entity.namespace_id, task_type, name: Arc::clone(name) },
         key: WaitingKey {
             priority: priority.clamp(1, 5) as u8,
             scheduled_at_ms: scheduled_at.millis(),

@@ -5,7 +5,7 @@
 //! loaded entity has rows of needs no read: each write leaves those that the snapshot beside them derives.
 
 use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind, PendingKind};
-use cell_store::{WaitingKind, WaitingRow, WaitingTask};
+use cell_store::{WaitingRow, WaitingTask, WaitingType};
 use std::collections::BTreeSet;
 
 /// The rows of one entity's waiting tasks, as far as they are known.
@@ -61,7 +61,7 @@ impl WaitingRows {
     fn forget(&mut self, key: EffectKey) {
         match key {
             EffectKey::Pending(PendingKind::Activity, scheduled_event_id) => {
-                let task = WaitingTask { kind: WaitingKind::Activity, scheduled_event_id };
+                let task = WaitingTask { task_type: WaitingType::Activity, scheduled_event_id };
                 if self.known.contains(&task) {
                     self.changed.insert(task);
                 } else {
@@ -70,7 +70,7 @@ impl WaitingRows {
             }
             EffectKey::WorkflowTask => {
                 // One at a time, but an earlier one may have its row still. They come before all activities.
-                let workflow = |task: &&WaitingTask| task.kind == WaitingKind::Workflow;
+                let workflow = |task: &&WaitingTask| task.task_type == WaitingType::Workflow;
                 while let Some(task) = self.changed.first().filter(workflow).copied() {
                     self.changed.remove(&task);
                 }
@@ -117,17 +117,17 @@ impl WaitingRows {
 
 /// The effect that a task is, while it waits.
 pub(crate) fn effect_of(task: WaitingTask) -> EffectKey {
-    match task.kind {
-        WaitingKind::Workflow => EffectKey::WorkflowTask,
-        WaitingKind::Activity => EffectKey::Pending(PendingKind::Activity, task.scheduled_event_id),
+    match task.task_type {
+        WaitingType::Workflow => EffectKey::WorkflowTask,
+        WaitingType::Activity => EffectKey::Pending(PendingKind::Activity, task.scheduled_event_id),
     }
 }
 
 fn task_of(effect: &Effect) -> Option<WaitingTask> {
-    let (kind, scheduled_event_id) = match &effect.kind {
-        EffectKind::DispatchWorkflowTask(task) => (WaitingKind::Workflow, task.scheduled_event_id),
-        EffectKind::DispatchActivity(activity) => (WaitingKind::Activity, activity.scheduled_event_id),
+    let (task_type, scheduled_event_id) = match &effect.kind {
+        EffectKind::DispatchWorkflowTask(task) => (WaitingType::Workflow, task.scheduled_event_id),
+        EffectKind::DispatchActivity(activity) => (WaitingType::Activity, activity.scheduled_event_id),
         EffectKind::Send(_) => return None,
     };
-    Some(WaitingTask { kind, scheduled_event_id })
+    Some(WaitingTask { task_type, scheduled_event_id })
 }

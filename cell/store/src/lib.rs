@@ -24,4 +24,4 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use shard_store::{Inspector, MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 pub use types::*;
-pub use waiting::{WaitingKey, WaitingKind, WaitingQueue, WaitingRow, WaitingTask};
+pub use waiting::{WaitingKey, WaitingQueue, WaitingRow, WaitingTask, WaitingType};

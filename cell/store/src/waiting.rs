@@ -4,10 +4,10 @@ use crate::types::{EntityKey, EntityKind, ShardId};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What kind of task a queue carries; queues of one name and two kinds are apart.
+/// What tasks a queue carries; queues of one name and two types are apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
-pub enum WaitingKind {
+pub enum WaitingType {
     /// Workflow tasks.
     Workflow = 1,
     /// Activity tasks.
@@ -20,7 +20,7 @@ pub struct WaitingQueue {
     /// Namespace of the queue and of every entity that has a task in it.
     pub namespace_id: Uuid,
     /// What it carries.
-    pub kind: WaitingKind,
+    pub task_type: WaitingType,
     /// Its name.
     pub name: Arc<str>,
 }
@@ -49,7 +49,7 @@ pub struct WaitingKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WaitingTask {
     /// What it is.
-    pub kind: WaitingKind,
+    pub task_type: WaitingType,
     /// Event that scheduled it.
     pub scheduled_event_id: i64,
 }
@@ -79,6 +79,6 @@ impl WaitingRow {
 
     /// The task's name within its entity.
     pub fn task(&self) -> WaitingTask {
-        WaitingTask { kind: self.queue.kind, scheduled_event_id: self.key.scheduled_event_id }
+        WaitingTask { task_type: self.queue.task_type, scheduled_event_id: self.key.scheduled_event_id }
     }
 }

@@ -5,7 +5,7 @@ use atoll_internal_api::entity::{EntityKey, EntityKind};
 use cell_engine::{ActivityDispatch, WorkflowTaskDispatch};
 use cell_matching::{Offer, Place, Pull, TaskQueueKey, TaskRef, TaskType};
 use cell_shard::ShardError;
-use cell_store::{ShardId, WaitingKey, WaitingKind, WaitingQueue, WaitingRow};
+use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingType};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -105,11 +105,11 @@ impl Effects {
 
 /// The name of a queue in the table of waiting tasks.
 pub(crate) fn queue_of(key: &TaskQueueKey) -> WaitingQueue {
-    let kind = match key.task_type {
-        TaskType::Workflow => WaitingKind::Workflow,
-        TaskType::Activity => WaitingKind::Activity,
+    let task_type = match key.task_type {
+        TaskType::Workflow => WaitingType::Workflow,
+        TaskType::Activity => WaitingType::Activity,
     };
-    WaitingQueue { namespace_id: key.namespace_id, kind, name: Arc::clone(&key.name) }
+    WaitingQueue { namespace_id: key.namespace_id, task_type, name: Arc::clone(&key.name) }
 }
 
 /// A place of a queue as it stands in the table.

@@ -20,7 +20,7 @@ use cell_memory::Budget;
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
 use cell_store::{
-    Checkpoint, MemoryStore, ShardId, ShardStore, Stores, WaitingKind, WaitingQueue, WaitingRow,
+    Checkpoint, MemoryStore, ShardId, ShardStore, Stores, WaitingQueue, WaitingRow, WaitingType,
 };
 use std::pin::Pin;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ impl Cell {
 
     /// The workflow tasks that stand in the store's table.
     pub(crate) async fn waiting(&self) -> Vec<WaitingRow> {
-        self.runtime.waiting(&queue(WaitingKind::Workflow), None, usize::MAX).await.expect("readable")
+        self.runtime.waiting(&queue(WaitingType::Workflow), None, usize::MAX).await.expect("readable")
     }
 
     /// Snapshots of the current-run record and run of each id, as they are in memory.
@@ -274,8 +274,8 @@ pub(crate) fn current(id: &str) -> Target {
 }
 
 /// The queue of all tests.
-pub(crate) fn queue(kind: WaitingKind) -> WaitingQueue {
-    WaitingQueue { namespace_id: NAMESPACE, kind, name: "queue".into() }
+pub(crate) fn queue(task_type: WaitingType) -> WaitingQueue {
+    WaitingQueue { namespace_id: NAMESPACE, task_type, name: "queue".into() }
 }
 
 /// The `n`th workflow id that lives on a shard.

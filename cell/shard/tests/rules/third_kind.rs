@@ -4,7 +4,7 @@ use crate::fixture::*;
 use cell_engine::{Command, Singleton, Time};
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{ShardId, WaitingKind, WaitingQueue, WaitingRow};
+use cell_store::{ShardId, WaitingQueue, WaitingRow, WaitingType};
 
 const DAY: i64 = 24 * 3_600 * SECOND;
 
@@ -51,7 +51,8 @@ async fn its_tasks_wait_in_the_store_under_its_own_name() {
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(cell.runtime.resident_ids(), 0, "who only waits for a worker need not be in memory");
     let cell = cell.another().await;
-    let pages = WaitingQueue { namespace_id: NAMESPACE, kind: WaitingKind::Activity, name: "pages".into() };
+    let pages =
+        WaitingQueue { namespace_id: NAMESPACE, task_type: WaitingType::Activity, name: "pages".into() };
     let rows = cell.runtime.waiting(&pages, None, 9).await.unwrap();
     assert_eq!(rows.iter().map(WaitingRow::entity).collect::<Vec<_>>(), [alarm(&id).key()]);
     cell.clock.step(11 * SECOND);

@@ -7,7 +7,7 @@ use atoll_api::temporal::api::enums::v1::EventType;
 use cell_engine::{EffectKind, EntityMessage};
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{ShardId, StoreError, WaitingKind};
+use cell_store::{ShardId, StoreError, WaitingType};
 use futures::FutureExt;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_task_that_nobody_starts_in_time_is_timed_out_without_its_run_in_memor
     cell.work("w", vec![hurried_activity("a", 60)]).await;
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(cell.runtime.resident_ids(), 0);
-    let activities = queue(WaitingKind::Activity);
+    let activities = queue(WaitingType::Activity);
     assert_eq!(cell.runtime.waiting(&activities, None, 9).await.unwrap().len(), 1);
     let again = cell.another().await;
     again.clock.step(61 * SECOND);

@@ -17,7 +17,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, slice: &Checkpoint)
     }
     for (text, part) in DELETE_WAITING_TASKS.parts(&slice.waiting_done) {
         let statement = part.iter().fold(sqlx::query(text), |statement, (key, task)| {
-            bind_key(statement, slice.shard, key).bind(task.kind as u8).bind(task.scheduled_event_id)
+            bind_key(statement, slice.shard, key).bind(task.task_type as u8).bind(task.scheduled_event_id)
         });
         statement.execute(&mut *connection).await?;
     }
@@ -74,7 +74,7 @@ fn waiting_row(queue: &WaitingQueue, row: &SqliteRow) -> Result<WaitingRow, Stor
 fn bind_queue<'q>(statement: Statement<'q>, queue: &WaitingQueue) -> Statement<'q> {
     statement
         .bind(queue.namespace_id.as_bytes().to_vec())
-        .bind(queue.kind as u8)
+        .bind(queue.task_type as u8)
         .bind(queue.name.as_bytes().to_vec())
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use crate::{SqliteOptions, SqliteStore};
     use atoll_sqlite::Schema;
     use cell_store::{AppendOutcome, Checkpoint, EntityKey, Epoch, ShardId, ShardStore};
-    use cell_store::{WaitingKind, WaitingQueue, WaitingRow};
+    use cell_store::{WaitingQueue, WaitingRow, WaitingType};
     use uuid::Uuid;
 
     const NAMESPACE: Uuid = Uuid::from_u128(0xa);
@@ -133,7 +133,8 @@ mod tests {
         let options = SqliteOptions::new(directory.path().join("cell.db"));
         first_form(&options).await;
         let store = SqliteStore::connect(options).await.expect("a store");
-        let queue = WaitingQueue { namespace_id: NAMESPACE, kind: WaitingKind::Workflow, name: "q".into() };
+        let queue =
+            WaitingQueue { namespace_id: NAMESPACE, task_type: WaitingType::Workflow, name: "q".into() };
         let rows = store.waiting(&queue, None, 9).await.expect("readable");
         let run = |n| EntityKey::run(NAMESPACE, "w", Uuid::from_u128(n));
         assert_eq!(rows.iter().map(WaitingRow::entity).collect::<Vec<_>>(), [run(2), run(1)]);

@@ -29,7 +29,7 @@ enum Step {
     Segments(Vec<(ShardId, EntityKey, i64)>),
     Due { shard: ShardId, until_ms: i64, limit: usize },
     Expired { shard: ShardId, until_ms: i64, limit: usize },
-    Waiting { namespace_id: Uuid, kind: WaitingKind, limit: usize },
+    Waiting { namespace_id: Uuid, task_type: WaitingType, limit: usize },
     Outbox { shard: ShardId, projection: String, after: Option<Bytes>, limit: usize },
     Put(MetadataRecord),
     Remove(String, String),
@@ -157,8 +157,8 @@ fn slice() -> impl Strategy<Value = Step> {
 }
 
 fn task(workflow: bool, scheduled_event_id: i64) -> WaitingTask {
-    let kind = if workflow { WaitingKind::Workflow } else { WaitingKind::Activity };
-    WaitingTask { kind, scheduled_event_id }
+    let task_type = if workflow { WaitingType::Workflow } else { WaitingType::Activity };
+    WaitingTask { task_type, scheduled_event_id }
 }
 
 /// Tasks of an entity, as many as its bytes say.
@@ -167,7 +167,7 @@ fn waiting_of(shard: ShardId, row: &EntityRow) -> Vec<WaitingRow> {
     let row = |n: u64| WaitingRow {
         queue: WaitingQueue {
             namespace_id: row.key.namespace_id,
-            kind: task(n == 0, 0).kind,
+            task_type: task(n == 0, 0).task_type,
             name: "q".into(),
         },
         key: WaitingKey {
@@ -218,7 +218,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(shard, projection, after, limit)| Step::Outbox { shard, projection, after, limit }),
         3 => (0u128..2, any::<bool>(), 0usize..6).prop_map(|(namespace, activity, limit)| Step::Waiting {
             namespace_id: Uuid::from_u128(namespace),
-            kind: if activity { WaitingKind::Activity } else { WaitingKind::Workflow },
+            task_type: if activity { WaitingType::Activity } else { WaitingType::Workflow },
             limit,
         }),
         2 => record().prop_map(Step::Put),
@@ -287,8 +287,8 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
         Step::Segments(wanted) => shown(shards.segments(wanted).await),
         Step::Due { shard, until_ms, limit } => shown(shards.due(*shard, *until_ms, *limit).await),
         Step::Expired { shard, until_ms, limit } => shown(shards.expired(*shard, *until_ms, *limit).await),
-        Step::Waiting { namespace_id, kind, limit } => {
-            let queue = WaitingQueue { namespace_id: *namespace_id, kind: *kind, name: "q".into() };
+        Step::Waiting { namespace_id, task_type, limit } => {
+            let queue = WaitingQueue { namespace_id: *namespace_id, task_type: *task_type, name: "q".into() };
             let first = shards.waiting(&queue, None, *limit).await;
             let after = first.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
             let rest = shards.waiting(&queue, after.as_ref(), usize::MAX).await;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 fn queue(name: &str) -> WaitingQueue {
-    WaitingQueue { namespace_id: Uuid::from_u128(7), kind: WaitingKind::Workflow, name: name.into() }
+    WaitingQueue { namespace_id: Uuid::from_u128(7), task_type: WaitingType::Workflow, name: name.into() }
 }
 
 /// A task of run `n`.
@@ -72,7 +72,7 @@ pub(super) async fn queues_do_not_see_each_other(cell: Cell) {
         queue("queue"),
         queue("queu"),
         queue("queue "),
-        WaitingQueue { kind: WaitingKind::Activity, ..queue("queue") },
+        WaitingQueue { task_type: WaitingType::Activity, ..queue("queue") },
         WaitingQueue { namespace_id: Uuid::from_u128(8), ..queue("queue") },
     ];
     let row = |(n, queue)| WaitingRow { queue, ..task(S, n, 3, 1) };
@@ -87,12 +87,12 @@ pub(super) async fn queues_do_not_see_each_other(cell: Cell) {
 
 /// Another task of the run: an activity, in the queue of its name.
 fn activity(of: &WaitingRow, scheduled_event_id: i64) -> WaitingRow {
-    let queue = WaitingQueue { kind: WaitingKind::Activity, ..of.queue.clone() };
+    let queue = WaitingQueue { task_type: WaitingType::Activity, ..of.queue.clone() };
     WaitingRow { queue, key: WaitingKey { scheduled_event_id, ..of.key.clone() }, stamp: 0 }
 }
 
 async fn activities(cell: &Cell) -> Vec<WaitingRow> {
-    let queue = WaitingQueue { kind: WaitingKind::Activity, ..queue("queue") };
+    let queue = WaitingQueue { task_type: WaitingType::Activity, ..queue("queue") };
     cell.shards().waiting(&queue, None, usize::MAX).await.expect("waiting")
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn a_write_changes_only_the_tasks_it_names(cell: Cell) {
     // The workflow task was started, as an activity was; another one's next attempt waits.
     let next = WaitingRow { stamp: 7, ..next };
     let run = workflow_task.entity();
-    let never = WaitingTask { kind: WaitingKind::Workflow, scheduled_event_id: 5 };
+    let never = WaitingTask { task_type: WaitingType::Workflow, scheduled_event_id: 5 };
     let waiting_done = vec![(run.clone(), workflow_task.task()), (run.clone(), done.task()), (run, never)];
     cell.save(Checkpoint { entities, waiting: vec![next.clone()], waiting_done, ..owner.slice() }).await;
     assert_eq!(all(&cell).await, [task(S, 2, 3, 3)]);
