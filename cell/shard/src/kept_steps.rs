@@ -47,7 +47,7 @@ impl ShardRuntime {
             let mut state = shard.state.lock();
             let left: Vec<(EntityKey, Needed)> = state
                 .table
-                .aside()
+                .quarantined()
                 .filter_map(|(key, kept)| {
                     let from_seq = kept.needs_log_from?;
                     Some((key.clone(), Needed { from_seq, reborn: kept.reborn, steps: Vec::new() }))

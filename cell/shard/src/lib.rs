@@ -121,7 +121,7 @@ pub use hours::HOUR_MS;
 pub use keeper::Keeper;
 pub use log_row::RowError;
 pub use outbox::{Outbox, Room};
-pub use quarantine::Aside;
+pub use quarantine::Quarantined;
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
 pub use sink::{DurableBatch, EffectSink, Projection};
 pub use spool::{Spool, SpoolSide, SpoolSlice, Spooled, Telling, Unconfirmed};

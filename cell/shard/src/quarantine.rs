@@ -11,7 +11,7 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::state::{Phase, ShardState};
 use crate::stored::Stored;
-use crate::table::KeptAside;
+use crate::table::QuarantinedState;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
@@ -24,12 +24,12 @@ use std::sync::Arc;
 
 /// An entity that is kept aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Aside {
+pub struct Quarantined {
     /// Its shard.
     pub shard: ShardId,
     /// Its name.
     pub key: EntityKey,
-    /// What the engine said.
+    /// What the engine or the store said.
     pub why: String,
     /// When that was, by its shard's time.
     pub since: Time,
@@ -37,8 +37,8 @@ pub struct Aside {
     pub needs_log_from: Option<u64>,
 }
 
-impl Aside {
-    fn of(shard: ShardId, key: &EntityKey, kept: &KeptAside) -> Self {
+impl Quarantined {
+    fn of(shard: ShardId, key: &EntityKey, kept: &QuarantinedState) -> Self {
         Self {
             shard,
             key: key.clone(),
@@ -54,14 +54,15 @@ impl ShardRuntime {
     /// there are.
     ///
     /// One whose stored snapshot is damaged is among them only once somebody has asked for it.
-    pub fn quarantined(&self, id: Option<&str>, limit: usize) -> (Vec<Aside>, u64) {
+    pub fn quarantined(&self, id: Option<&str>, limit: usize) -> (Vec<Quarantined>, u64) {
         let (mut some, mut count) = (Vec::new(), 0);
         for shard in &self.shards {
             let state = shard.state.lock();
-            for (key, kept) in state.table.aside().filter(|(key, _)| id.is_none_or(|id| *key.id == *id)) {
+            for (key, kept) in state.table.quarantined().filter(|(key, _)| id.is_none_or(|id| *key.id == *id))
+            {
                 count += 1;
                 if some.len() < limit {
-                    some.push(Aside::of(shard.id, key, kept));
+                    some.push(Quarantined::of(shard.id, key, kept));
                 }
             }
         }
@@ -70,16 +71,20 @@ impl ShardRuntime {
 
     /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing. A client's
     /// read: refused where memory is short.
-    pub async fn show_quarantined(&self, key: &EntityKey) -> Result<(Aside, Option<EntityRow>), ShardError> {
+    pub async fn show_quarantined(
+        &self,
+        key: &EntityKey,
+    ) -> Result<(Quarantined, Option<EntityRow>), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
-        let aside = {
+        let entity = {
             let state = shard.state.lock();
-            check_aside(&state, key)?;
-            let kept = state.table.aside().find(|(other, _)| *other == key);
-            kept.map(|(key, kept)| Aside::of(shard.id, key, kept)).ok_or_else(|| not_aside(key))?
+            check_quarantined(&state, key)?;
+            let kept = state.table.quarantined().find(|(other, _)| *other == key);
+            kept.map(|(key, kept)| Quarantined::of(shard.id, key, kept))
+                .ok_or_else(|| not_quarantined(key))?
         };
         let (stored, _charge) = self.load(shard.id, key, Origin::Client).await?;
-        Ok((aside, readable(stored)?))
+        Ok((entity, readable(stored)?))
     }
 
     /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
@@ -91,7 +96,7 @@ impl ShardRuntime {
         let shard = self.shard_at(key.namespace_id, &key.id);
         {
             let mut state = shard.state.lock();
-            check_aside(&state, key)?;
+            check_quarantined(&state, key)?;
             self.admit_read(Origin::Worker)?;
             tracing::info!(
                 shard = shard.id.0,
@@ -129,7 +134,7 @@ impl ShardRuntime {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let epoch = {
             let state = shard.state.lock();
-            check_aside(&state, key)?;
+            check_quarantined(&state, key)?;
             state.epoch
         };
         // Whether the record names it is looked at last: it stays in memory until then.
@@ -150,12 +155,12 @@ impl ShardRuntime {
             if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
             }
-            check_aside(&state, key)?;
-            if state.table.aside().any(|(other, kept)| other == key && kept.needs_log_from.is_some()) {
+            check_quarantined(&state, key)?;
+            if state.table.quarantined().any(|(other, kept)| other == key && kept.needs_log_from.is_some()) {
                 return Err(StoreError::Corrupt("what the log holds of it cannot be kept".to_owned()).into());
             }
             tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
-            let ordinal = self.delete_aside(&mut state, key, &billed);
+            let ordinal = self.log_deletion(&mut state, key, &billed);
             pins.release(&mut state);
             self.wrote(shard, &state);
             state.log.wait_for(ordinal)
@@ -163,7 +168,7 @@ impl ShardRuntime {
         self.released(shard, durable).await
     }
 
-    fn delete_aside(&self, state: &mut ShardState, key: &EntityKey, billed: &Billed) -> u64 {
+    fn log_deletion(&self, state: &mut ShardState, key: &EntityKey, billed: &Billed) -> u64 {
         let now = state.advance(self.wall.look());
         let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
         let usage = billed.removed(key.namespace_id, now.millis().max(unsealed_from));
@@ -181,7 +186,7 @@ impl ShardRuntime {
         state.commit_fact(&self.config, now, usage, Some(ShardFact::EntitiesDeleted(fact)))
     }
 
-    /// Has an entity in memory, or known to be absent or aside.
+    /// Has an entity in memory, or known to be absent or quarantined.
     async fn bring(&self, shard: &Shard, key: &EntityKey, origin: Origin) -> Result<(), ShardError> {
         const LOADS: usize = 8;
         for _ in 0..LOADS {
@@ -206,13 +211,13 @@ impl ShardRuntime {
 }
 
 /// Refuses where the entity is not kept aside by this owner.
-fn check_aside(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
+fn check_quarantined(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
     if state.phase != Phase::Serving {
         return Err(ShardError::NotOwner(state.id));
     }
     match Residents::find(&state.table, key) {
         Known::Quarantined => Ok(()),
-        Known::Here(_) | Known::Absent | Known::Unloaded => Err(not_aside(key)),
+        Known::Here(_) | Known::Absent | Known::Unloaded => Err(not_quarantined(key)),
     }
 }
 
@@ -221,7 +226,7 @@ fn readable(stored: Stored) -> Result<Option<EntityRow>, ShardError> {
     stored.map_err(|why| StoreError::Corrupt(why).into())
 }
 
-fn not_aside(key: &EntityKey) -> ShardError {
+fn not_quarantined(key: &EntityKey) -> ShardError {
     let EntityKey { kind, namespace_id, id, run_id } = key;
     let kind = kind.number();
     Rejection::NotFound(format!(

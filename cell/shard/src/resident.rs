@@ -17,7 +17,7 @@ pub(crate) enum Slot {
     Absent,
     /// Here it is.
     Resident(Box<Resident>),
-    /// The engine failed on it; its stored bytes are left as they are.
+    /// The engine failed on it, or the store refused to read or write it; its stored bytes are left as they are.
     Quarantined,
 }
 

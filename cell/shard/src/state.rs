@@ -8,7 +8,7 @@ use crate::metrics::quarantines;
 use crate::refusals::Refusals;
 use crate::shard_time::ShardTime;
 use crate::stored::Stored;
-use crate::table::{EntityTable, KeptAside};
+use crate::table::{EntityTable, QuarantinedState};
 use crate::wall::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Grace, Registry, Time};
@@ -142,8 +142,12 @@ impl ShardState {
     /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
     pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &str) {
         self.disarm(key);
-        let kept =
-            KeptAside { needs_log_from: since, reborn: false, why: why.to_owned(), since: self.time.now() };
+        let kept = QuarantinedState {
+            needs_log_from: since,
+            reborn: false,
+            why: why.to_owned(),
+            since: self.time.now(),
+        };
         self.table.quarantine(key, kept);
     }
 

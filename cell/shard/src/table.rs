@@ -46,7 +46,7 @@ pub(crate) struct EntityTable {
     /// How many of them need the log from a row on.
     dirty_from: BTreeMap<u64, usize>,
     /// Entities that the engine failed on, or whose stored bytes cannot be used.
-    aside: BTreeMap<EntityKey, KeptAside>,
+    quarantined: BTreeMap<EntityKey, QuarantinedState>,
     /// How many entities came to be kept aside.
     pub(crate) quarantines: metrics::Counter,
     /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
@@ -73,12 +73,12 @@ pub(crate) struct Deleted {
 
 /// What is known of an entity that is kept aside.
 #[derive(Clone, Debug)]
-pub(crate) struct KeptAside {
+pub(crate) struct QuarantinedState {
     /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too.
     pub(crate) needs_log_from: Option<u64>,
     /// Whether its stored row may be of an earlier entity of this name, which was deleted.
     pub(crate) reborn: bool,
-    /// What the engine said.
+    /// What the engine or the store said.
     pub(crate) why: String,
     /// When that was.
     pub(crate) since: Time,
@@ -113,7 +113,7 @@ impl EntityTable {
             unremoved: Unremoved::default(),
             dirty: BTreeMap::new(),
             dirty_from: BTreeMap::new(),
-            aside: BTreeMap::new(),
+            quarantined: BTreeMap::new(),
             quarantines,
             asked_in_vain: VecDeque::new(),
             idle: Idle::default(),
@@ -221,8 +221,10 @@ impl EntityTable {
             Err(why) => {
                 vacant.insert(Slot::Quarantined);
                 self.quarantines.increment(1);
-                self.aside
-                    .insert(key.clone(), KeptAside { needs_log_from: None, reborn: false, why, since: now });
+                self.quarantined.insert(
+                    key.clone(),
+                    QuarantinedState { needs_log_from: None, reborn: false, why, since: now },
+                );
                 false
             }
         }
@@ -391,14 +393,14 @@ impl EntityTable {
         let dirty = self.dirty_from.keys().next().copied();
         dirty
             .into_iter()
-            .chain(self.aside.values().filter_map(|kept| kept.needs_log_from))
+            .chain(self.quarantined.values().filter_map(|kept| kept.needs_log_from))
             .chain(undone)
             .min()
     }
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
     /// `kept` names the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, mut kept: KeptAside) {
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, mut kept: QuarantinedState) {
         if let Some(core) = self.get(key).map(|resident| &resident.core) {
             kept.needs_log_from = core.first_dirty.or(kept.needs_log_from);
             kept.reborn = core.reborn;
@@ -417,13 +419,13 @@ impl EntityTable {
         }
         let needs = kept.needs_log_from;
         // What was found first is what matters.
-        let known = self.aside.entry(key.clone()).or_insert(kept);
+        let known = self.quarantined.entry(key.clone()).or_insert(kept);
         known.needs_log_from = known.needs_log_from.into_iter().chain(needs).min();
     }
 
     /// What the log holds from this row on of an entity that is kept aside stands in its row too.
     pub(crate) fn needs_no_log(&mut self, key: &EntityKey, from_seq: u64) {
-        if let Some(kept) = self.aside.get_mut(key)
+        if let Some(kept) = self.quarantined.get_mut(key)
             && kept.needs_log_from == Some(from_seq)
         {
             (kept.needs_log_from, kept.reborn) = (None, false);
@@ -432,17 +434,17 @@ impl EntityTable {
     }
 
     /// Entities that are kept aside, in the order of their names.
-    pub(crate) fn aside(&self) -> impl Iterator<Item = (&EntityKey, &KeptAside)> {
-        self.aside.iter()
+    pub(crate) fn quarantined(&self) -> impl Iterator<Item = (&EntityKey, &QuarantinedState)> {
+        self.quarantined.iter()
     }
 
     /// Notes that an entity is deleted by the record of this ordinal, which stands in this row.
     pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64, seq: u64) {
-        let kept = self.aside.get(key).and_then(|kept| kept.needs_log_from);
+        let kept = self.quarantined.get(key).and_then(|kept| kept.needs_log_from);
         let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept), seq: Some(seq) };
         self.take_out(key);
         self.deleted.insert(key.clone(), gone);
-        self.aside.remove(key);
+        self.quarantined.remove(key);
     }
 
     /// Forgets deletions whose rows are gone, but for those of names that somebody is loading: what was read may be

@@ -9,7 +9,7 @@ use atoll_api::call::Status;
 use atoll_internal_api::cell::v1 as cell;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use bytes::Bytes;
-use cell_shard::{Aside, ShardError, ShardRuntime, Target};
+use cell_shard::{Quarantined, ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -48,8 +48,8 @@ fn refused(error: ShardError, key: &EntityKey) -> Status {
     status(error, &Target::run(key.namespace_id, Arc::clone(&key.id), key.run_id))
 }
 
-fn entity_of(aside: &Aside) -> cell::QuarantinedEntity {
-    let Aside { shard, key, why, since, needs_log_from } = aside;
+fn entity_of(entity: &Quarantined) -> cell::QuarantinedEntity {
+    let Quarantined { shard, key, why, since, needs_log_from } = entity;
     cell::QuarantinedEntity {
         shard: shard.0,
         kind: u32::from(key.kind.number()),
