@@ -36,9 +36,9 @@ pub enum EffectKey {
 #[derive(Clone, PartialEq, Debug)]
 pub enum EffectKind {
     /// Offer the workflow task to matching.
-    DispatchWorkflowTask(WorkflowTaskDispatch),
+    DispatchWorkflowTask(TaskDispatch),
     /// Offer the activity task to matching.
-    DispatchActivity(ActivityDispatch),
+    DispatchActivity(TaskDispatch),
     /// Tell another entity something.
     Send(EntityMessage),
 }
@@ -93,36 +93,21 @@ impl EntityMessage {
     }
 }
 
-/// A workflow task that waits for a worker.
+/// A workflow task, or an activity's attempt, that waits for a worker.
 #[derive(Clone, PartialEq, Debug)]
-pub struct WorkflowTaskDispatch {
-    /// Scheduled event id; for a transient or speculative task the id it would have.
-    pub scheduled_event_id: i64,
-    /// Changes whenever an earlier dispatch becomes void.
-    pub stamp: u32,
-    /// Queue to offer on.
-    pub task_queue: Arc<str>,
-    /// For a sticky queue: the normal queue to fall back to.
-    pub sticky_normal_queue: Option<Arc<str>>,
-    /// When it was scheduled.
-    pub scheduled_at: Time,
-    /// Priority key 1 (first) to 5, 3 where none was given.
-    pub priority: i32,
-}
-
-/// An activity attempt that waits for a worker.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ActivityDispatch {
-    /// Scheduled event id.
+pub struct TaskDispatch {
+    /// Scheduled event id; for a transient or speculative workflow task the id it would have.
     pub scheduled_event_id: i64,
     /// Changes whenever an earlier dispatch becomes void (a new attempt, changed options).
     pub stamp: u32,
     /// Queue to offer on.
     pub task_queue: Arc<str>,
-    /// When this attempt was scheduled.
+    /// For a worker's sticky queue, which workflow tasks alone have: the normal queue to fall back to.
+    pub sticky_normal_queue: Option<Arc<str>>,
+    /// When it was scheduled.
     pub scheduled_at: Time,
-    /// Priority key 1 (first) to 5, 3 where none was given.
-    pub priority: i32,
+    /// 1 (first) to 5 (last); 3 where none was given.
+    pub priority: u8,
 }
 
 /// A child to be started.

@@ -63,4 +63,4 @@ pub use place::Place;
 pub use poll::{PollOutcome, Poller};
 pub use pull::Pull;
 pub use query::{QueryError, QueryGone, QueryTask};
-pub use task::{DEFAULT_PRIORITY, LOWEST_PRIORITY, TaskRef};
+pub use task::TaskRef;

@@ -10,11 +10,8 @@ use crate::place::Place;
 /// is of one namespace, and so is what waits in it.
 pub(crate) type Identity = (u32, u8, Arc<str>, Uuid, i64, u32);
 
-/// The priority of a task that names none.
-pub const DEFAULT_PRIORITY: u8 = 3;
-
 /// The last priority: levels are 1 (first) to 5 (last).
-pub const LOWEST_PRIORITY: u8 = 5;
+pub(crate) const LOWEST_PRIORITY: u8 = 5;
 
 /// A reference to a scheduled, unstarted task in a shard.
 ///
@@ -38,7 +35,7 @@ pub struct TaskRef {
     pub stamp: u32,
     /// When it was scheduled, Unix milliseconds in shard time. Orders the backlog within a priority.
     pub scheduled_at_ms: i64,
-    /// 1 (first) to 5 (last). Zero means [`DEFAULT_PRIORITY`]; above five means five.
+    /// 1 (first) to 5 (last).
     pub priority: u8,
 }
 
@@ -63,8 +60,7 @@ impl TaskRef {
 
     /// The backlog level, 0 (first) to 4 (last).
     pub(crate) fn level(&self) -> usize {
-        let priority = if self.priority == 0 { DEFAULT_PRIORITY } else { self.priority };
-        usize::from(priority.min(LOWEST_PRIORITY) - 1)
+        usize::from(self.priority.clamp(1, LOWEST_PRIORITY) - 1)
     }
 }
 
@@ -93,6 +89,6 @@ mod tests {
     #[test]
     fn priorities_map_to_levels() {
         let level = |priority| TaskRef::sample(1, priority, 0).level();
-        assert_eq!([0u8, 1, 3, 5, 200].map(level), [2, 0, 2, 4, 4]);
+        assert_eq!([0u8, 1, 3, 5, 200].map(level), [0, 0, 2, 4, 4]);
     }
 }

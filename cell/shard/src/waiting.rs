@@ -7,10 +7,10 @@
 
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
-use crate::waiting_rows::effect_of;
+use crate::waiting_rows::{dispatch_of, effect_of};
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Effect, EffectKind, Entity};
-use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingTask, WaitingType};
+use cell_engine::{Effect, Entity};
+use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingTask};
 use std::sync::Arc;
 
 /// The row that a task of an entity should have now.
@@ -21,37 +21,23 @@ pub(crate) fn wanted_row(shard: ShardId, entity: &dyn Entity, task: WaitingTask)
 }
 
 fn row(shard: ShardId, entity: &EntityKey, effect: &Effect) -> Option<WaitingRow> {
-    let (task_type, name, priority, scheduled_at, scheduled_event_id, stamp) = match &effect.kind {
-        EffectKind::DispatchWorkflowTask(task) => (
-            WaitingType::Workflow,
-            &task.task_queue,
-            task.priority,
-            task.scheduled_at,
-            task.scheduled_event_id,
-            task.stamp,
-        ),
-        EffectKind::DispatchActivity(activity) => (
-            WaitingType::Activity,
-            &activity.task_queue,
-            activity.priority,
-            activity.scheduled_at,
-            activity.scheduled_event_id,
-            activity.stamp,
-        ),
-        _ => return None,
-    };
+    let (task_type, task) = dispatch_of(effect)?;
     Some(WaitingRow {
-        queue: WaitingQueue { namespace_id: entity.namespace_id, task_type, name: Arc::clone(name) },
+        queue: WaitingQueue {
+            namespace_id: entity.namespace_id,
+            task_type,
+            name: Arc::clone(&task.task_queue),
+        },
         key: WaitingKey {
-            priority: priority.clamp(1, 5) as u8,
-            scheduled_at_ms: scheduled_at.millis(),
+            priority: task.priority,
+            scheduled_at_ms: task.scheduled_at.millis(),
             shard,
             entity_kind: entity.kind,
             id: Arc::clone(&entity.id),
             run_id: entity.run_id,
-            scheduled_event_id,
+            scheduled_event_id: task.scheduled_event_id,
         },
-        stamp,
+        stamp: task.stamp,
     })
 }
 

@@ -4,7 +4,7 @@
 //! then every further checkpoint holds it again. So it is no matter whether a write that failed was carried out. What a
 //! loaded entity has rows of needs no read: each write leaves those that the snapshot beside them derives.
 
-use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind, PendingKind};
+use cell_engine::{Effect, EffectDelta, EffectKey, EffectKind, PendingKind, TaskDispatch};
 use cell_store::{WaitingRow, WaitingTask, WaitingType};
 use std::collections::BTreeSet;
 
@@ -124,10 +124,15 @@ pub(crate) fn effect_of(task: WaitingTask) -> EffectKey {
 }
 
 fn task_of(effect: &Effect) -> Option<WaitingTask> {
-    let (task_type, scheduled_event_id) = match &effect.kind {
-        EffectKind::DispatchWorkflowTask(task) => (WaitingType::Workflow, task.scheduled_event_id),
-        EffectKind::DispatchActivity(activity) => (WaitingType::Activity, activity.scheduled_event_id),
-        EffectKind::Send(_) => return None,
-    };
-    Some(WaitingTask { task_type, scheduled_event_id })
+    let (task_type, task) = dispatch_of(effect)?;
+    Some(WaitingTask { task_type, scheduled_event_id: task.scheduled_event_id })
+}
+
+/// The task that an effect offers to workers, if it is that.
+pub(crate) fn dispatch_of(effect: &Effect) -> Option<(WaitingType, &TaskDispatch)> {
+    match &effect.kind {
+        EffectKind::DispatchWorkflowTask(task) => Some((WaitingType::Workflow, task)),
+        EffectKind::DispatchActivity(task) => Some((WaitingType::Activity, task)),
+        EffectKind::Send(_) => None,
+    }
 }

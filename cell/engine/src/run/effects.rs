@@ -7,6 +7,8 @@ use crate::time::Time;
 
 /// The priority key of what names none.
 const DEFAULT_PRIORITY: i32 = 3;
+/// The last priority: a key behind it is taken for this.
+const LOWEST_PRIORITY: i32 = 5;
 
 impl Run {
     /// Everything it wants right now.
@@ -59,10 +61,10 @@ impl Run {
         })
     }
 
-    fn task_dispatch(&self, task: &ScheduledTask) -> WorkflowTaskDispatch {
+    fn task_dispatch(&self, task: &ScheduledTask) -> TaskDispatch {
         let normal = self.task_queue();
         let sticky = !task.sticky_queue.is_empty();
-        WorkflowTaskDispatch {
+        TaskDispatch {
             scheduled_event_id: task.scheduled_event_id,
             stamp: task.stamp,
             task_queue: if sticky { task.sticky_queue.as_str().into() } else { normal.into() },
@@ -73,7 +75,8 @@ impl Run {
     }
 }
 
-/// The key that matching goes by.
-pub(super) fn priority(priority: Option<&atoll_api::temporal::api::common::v1::Priority>) -> i32 {
-    priority.map(|p| p.priority_key).filter(|key| *key > 0).unwrap_or(DEFAULT_PRIORITY)
+/// The priority that matching goes by.
+pub(super) fn priority(priority: Option<&atoll_api::temporal::api::common::v1::Priority>) -> u8 {
+    priority.map(|p| p.priority_key).filter(|key| *key > 0).unwrap_or(DEFAULT_PRIORITY).min(LOWEST_PRIORITY)
+        as u8
 }

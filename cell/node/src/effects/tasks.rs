@@ -2,7 +2,7 @@
 
 use super::Effects;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
-use cell_engine::{ActivityDispatch, WorkflowTaskDispatch};
+use cell_engine::TaskDispatch;
 use cell_matching::{Offer, Place, Pull, TaskQueueKey, TaskRef, TaskType};
 use cell_shard::ShardError;
 use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingType};
@@ -14,55 +14,30 @@ use tokio_util::sync::CancellationToken;
 const READ_AGAIN: Duration = Duration::from_millis(200);
 
 impl Effects {
-    pub(super) fn dispatch_workflow_task(
-        &self,
-        shard: ShardId,
-        entity: &EntityKey,
-        task: WorkflowTaskDispatch,
-    ) {
-        let reference = TaskRef {
-            scheduled_event_id: task.scheduled_event_id,
-            stamp: task.stamp,
-            scheduled_at_ms: task.scheduled_at.millis(),
-            priority: priority(task.priority),
-            ..reference(shard, entity)
+    pub(super) fn dispatch_workflow_task(&self, shard: ShardId, entity: &EntityKey, task: TaskDispatch) {
+        let reference = reference(shard, entity, &task);
+        let Some(normal) = task.sticky_normal_queue else {
+            return self.offer_to(entity, task.task_queue, TaskType::Workflow, reference);
         };
-        match &task.sticky_normal_queue {
-            None => self.offer(
-                &TaskQueueKey::normal(entity.namespace_id, task.task_queue, TaskType::Workflow),
-                reference,
-            ),
-            Some(normal) => {
-                let sticky = TaskQueueKey::sticky(entity.namespace_id, task.task_queue);
-                if let Offer::StickyWorkerUnavailable(reference)
-                | Offer::Full(reference)
-                | Offer::Moved(reference) = self.matching.offer(&sticky, reference)
-                {
-                    let normal =
-                        TaskQueueKey::normal(entity.namespace_id, Arc::clone(normal), TaskType::Workflow);
-                    self.offer(&normal, reference);
-                }
-            }
+        let sticky = TaskQueueKey::sticky(entity.namespace_id, task.task_queue);
+        if let Offer::StickyWorkerUnavailable(reference) | Offer::Full(reference) | Offer::Moved(reference) =
+            self.matching.offer(&sticky, reference)
+        {
+            self.offer_to(entity, normal, TaskType::Workflow, reference);
         }
     }
 
-    pub(super) fn dispatch_activity(&self, shard: ShardId, entity: &EntityKey, activity: ActivityDispatch) {
-        let reference = TaskRef {
-            scheduled_event_id: activity.scheduled_event_id,
-            stamp: activity.stamp,
-            scheduled_at_ms: activity.scheduled_at.millis(),
-            priority: priority(activity.priority),
-            ..reference(shard, entity)
-        };
-        let queue = TaskQueueKey::normal(entity.namespace_id, activity.task_queue, TaskType::Activity);
-        self.offer(&queue, reference);
+    pub(super) fn dispatch_activity(&self, shard: ShardId, entity: &EntityKey, task: TaskDispatch) {
+        let reference = reference(shard, entity, &task);
+        self.offer_to(entity, task.task_queue, TaskType::Activity, reference);
     }
 
     /// Offers a task on a normal queue. One that a full partition refuses is in its turn read from the store.
-    fn offer(&self, queue: &TaskQueueKey, task: TaskRef) {
-        if let Offer::Moved(task) = self.matching.offer(queue, task) {
+    fn offer_to(&self, entity: &EntityKey, queue: Arc<str>, task_type: TaskType, task: TaskRef) {
+        let queue = TaskQueueKey::normal(entity.namespace_id, queue, task_type);
+        if let Offer::Moved(task) = self.matching.offer(&queue, task) {
             // The partition was given up in this moment: the next offer loads it anew.
-            self.matching.offer(queue, task);
+            self.matching.offer(&queue, task);
         }
     }
 
@@ -126,31 +101,29 @@ pub(crate) fn key_of(place: &Place) -> WaitingKey {
 }
 
 fn task_of(row: WaitingRow) -> TaskRef {
-    let entity = row.entity();
     TaskRef {
+        shard: row.key.shard.0,
+        namespace_id: row.queue.namespace_id,
+        entity_kind: row.key.entity_kind.number(),
+        id: row.key.id,
+        run_id: row.key.run_id,
         scheduled_event_id: row.key.scheduled_event_id,
         stamp: row.stamp,
         scheduled_at_ms: row.key.scheduled_at_ms,
         priority: row.key.priority,
-        ..reference(row.key.shard, &entity)
     }
 }
 
-fn reference(shard: ShardId, entity: &EntityKey) -> TaskRef {
+fn reference(shard: ShardId, entity: &EntityKey, task: &TaskDispatch) -> TaskRef {
     TaskRef {
         shard: shard.0,
         namespace_id: entity.namespace_id,
         entity_kind: entity.kind.number(),
         id: Arc::clone(&entity.id),
         run_id: entity.run_id,
-        scheduled_event_id: 0,
-        stamp: 0,
-        scheduled_at_ms: 0,
-        priority: 0,
+        scheduled_event_id: task.scheduled_event_id,
+        stamp: task.stamp,
+        scheduled_at_ms: task.scheduled_at.millis(),
+        priority: task.priority,
     }
-}
-
-/// The same as in the table.
-fn priority(key: i32) -> u8 {
-    key.clamp(1, i32::from(cell_matching::LOWEST_PRIORITY)) as u8
 }

@@ -2,7 +2,7 @@
 
 use super::PendingKind;
 use crate::describe::Description;
-use crate::effect::{ActivityDispatch, EffectKind};
+use crate::effect::{EffectKind, TaskDispatch};
 use crate::run::apply::Touched;
 use crate::run::collection::{Item, Touch, Wants};
 use crate::run::deadlines::Due;
@@ -84,10 +84,11 @@ impl Item for Activity {
             return None;
         }
         let scheduled = self.scheduled.as_ref()?;
-        Some(EffectKind::DispatchActivity(ActivityDispatch {
+        Some(EffectKind::DispatchActivity(TaskDispatch {
             scheduled_event_id: self.scheduled_event_id,
             stamp: self.stamp,
             task_queue: scheduled.task_queue.as_ref().map_or("", |queue| queue.name.as_str()).into(),
+            sticky_normal_queue: None,
             scheduled_at: Time(self.scheduled_at_ns),
             priority: priority(run.inherited(scheduled.priority.as_ref()).as_ref()),
         }))
