@@ -1,6 +1,7 @@
 //! Store traits, conformance suite, memory engine, fault engine.
 //!
-//! Owns: the seams between a cell and its storage engines, and what every engine must pass.
+//! Owns: the seams between a cell and its storage engines, what every engine must pass (feature `conformance`), and engines
+//! that fail, for tests of whoever uses a store (feature `fault`).
 //! Does not own: what the bytes mean. Log rows, snapshots and outbox items are opaque here.
 //!
 //! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests instantiate the
@@ -14,6 +15,7 @@ pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "fault")]
 pub mod fault;
 mod memory;
 mod shard_store;
