@@ -39,6 +39,13 @@ impl Unremoved {
         self.0.insert(key.clone(), Some(why.to_owned()));
     }
 
+    /// It is deleted anew: other rows may stand than those that the store refused to remove.
+    pub(crate) fn ask_again(&mut self, key: &EntityKey) {
+        if let Some(said) = self.0.get_mut(key) {
+            *said = None;
+        }
+    }
+
     fn is_refused(&self, key: &EntityKey) -> bool {
         self.0.get(key).is_some_and(Option::is_some)
     }
@@ -127,5 +134,28 @@ impl ShardRuntime {
         }
         state.table.rows_are_gone(deleted);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_engine::Registry;
+    use cell_memory::Budget;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    /// What the store refused to remove may have been written over by a new entity of the name, in a slice that was on its way
+    /// when that was deleted in turn.
+    #[test]
+    fn what_is_deleted_anew_is_removed_though_the_rows_of_before_were_refused() {
+        let (kinds, memory) = (Arc::new(Registry::default()), Budget::new(1 << 20));
+        let mut table = EntityTable::new(kinds, 7, memory, metrics::Counter::noop());
+        let key = EntityKey::run(Uuid::nil(), "again", Uuid::nil());
+        table.delete(&key, 1, 1);
+        table.unremoved.refused(&key, "damaged");
+        assert!(table.to_remove(9).is_empty(), "nobody tries again and again");
+        table.delete(&key, 2, 2);
+        assert_eq!(table.to_remove(9).len(), 1);
     }
 }

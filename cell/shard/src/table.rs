@@ -444,6 +444,7 @@ impl EntityTable {
         let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept), seq: Some(seq) };
         self.take_out(key);
         self.deleted.insert(key.clone(), gone);
+        self.unremoved.ask_again(key);
         self.quarantined.remove(key);
     }
 
