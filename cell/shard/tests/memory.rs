@@ -104,7 +104,7 @@ impl World {
     async fn open(store: &MemoryStore, budget: usize, seed: u128) -> Self {
         let surroundings = Arc::new(Surroundings(AtomicI64::new(1_800_000_000_000_000_000)));
         let deps = ShardDeps {
-            store: FaultStore::new(store.stores(), 1).stores().shards,
+            store: FaultStore::new(store.stores(), 1).elsewhere().stores().shards,
             clock: Arc::clone(&surroundings) as _,
             namespaces: Arc::clone(&surroundings) as _,
             effects: Arc::clone(&surroundings) as _,

@@ -236,6 +236,10 @@ impl ShardStore for WeatheredStore {
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
         self.seam.pass("outbox sizes", self.inner.shards.outbox_sizes(shards)).await
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.inner.shards.memory_bytes()
+    }
 }
 
 #[async_trait]

@@ -86,9 +86,9 @@ impl Cell {
         Cell::begin(config, Base::Memory(MemoryStore::new()), AMPLE).await
     }
 
-    /// As `with`, with so many bytes of memory.
+    /// As `with`, with so many bytes of memory. What is stored stands on a disk and takes none.
     pub(crate) async fn with_budget(config: ShardConfig, budget: usize) -> Cell {
-        Cell::begin(config, Base::Memory(MemoryStore::new()), budget).await
+        Cell::begin(config, Base::Disk(CrashDisk::new(SyncMode::BeforeAnswer)), budget).await
     }
 
     /// A new cell on a disk that can crash.

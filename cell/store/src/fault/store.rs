@@ -20,12 +20,18 @@ use uuid::Uuid;
 pub struct FaultStore {
     inner: Stores,
     plan: Arc<Mutex<Plan>>,
+    elsewhere: bool,
 }
 
 impl FaultStore {
     /// Stands before `inner` without any fault planned; `seed` is for those by chance.
     pub fn new(inner: Stores, seed: u64) -> FaultStore {
-        FaultStore { inner, plan: Arc::new(Mutex::new(Plan::new(seed))) }
+        FaultStore { inner, plan: Arc::new(Mutex::new(Plan::new(seed))), elsewhere: false }
+    }
+
+    /// The same, as if its rows took none of this process's memory.
+    pub fn elsewhere(self) -> FaultStore {
+        FaultStore { elsewhere: true, ..self }
     }
 
     /// Handles on this store, one per seam.
@@ -214,6 +220,10 @@ impl ShardStore for FaultStore {
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
         self.pass(Call::OutboxSizes, self.inner.shards.outbox_sizes(shards)).await
+    }
+
+    fn memory_bytes(&self) -> usize {
+        if self.elsewhere { 0 } else { self.inner.shards.memory_bytes() }
     }
 }
 

@@ -263,6 +263,10 @@ impl ShardStore for Mutant {
         }
         Ok(sizes)
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.inner.memory_bytes()
+    }
 }
 
 #[async_trait]

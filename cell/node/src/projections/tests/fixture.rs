@@ -386,4 +386,8 @@ impl VisibilityStore for Lists {
     ) -> Result<Count, VisibilityError> {
         self.inner.count(namespace_id, predicate, group_by).await
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.inner.memory_bytes()
+    }
 }
