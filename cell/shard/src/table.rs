@@ -1,29 +1,26 @@
 //! The one table of a shard: every entity that is in memory, and what is known of those that are not.
 
+mod dirty;
 mod idle;
 mod ledger;
+mod loaded;
+mod quarantined;
 
 pub(crate) use idle::Which;
+pub(crate) use quarantined::QuarantinedState;
 
 use crate::deleted::Unremoved;
-use crate::guard::{EngineCall, guarded};
 use crate::key_hash::KeyHash;
 use crate::resident::{Held, Resident, Slot};
-use crate::stored::Stored;
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Entity, Known, Members, Memory, Registry, Residents, Time};
+use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
 use cell_memory::Budget;
-use cell_store::{EntityRow, Position};
 use idle::{Idle, Parked};
 use ledger::Ledger;
 #[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-
-/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a read.
-const ABSENT_LIMIT: usize = 4_096;
 
 #[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
 type Slots = HashMap<EntityKey, Slot, KeyHash>;
@@ -69,19 +66,6 @@ pub(crate) struct Deleted {
     pub(crate) first_dirty: Option<u64>,
     /// Log row of the deletion: needed until its rows are gone. None where the shard's own state says it.
     pub(crate) seq: Option<u64>,
-}
-
-/// What is known of an entity that is kept aside.
-#[derive(Clone, Debug)]
-pub(crate) struct QuarantinedState {
-    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too.
-    pub(crate) needs_log_from: Option<u64>,
-    /// Whether its stored row may be of an earlier entity of this name, which was deleted.
-    pub(crate) reborn: bool,
-    /// What the engine or the store said.
-    pub(crate) why: String,
-    /// When that was.
-    pub(crate) since: Time,
 }
 
 impl Residents for EntityTable {
@@ -191,55 +175,6 @@ impl EntityTable {
         slot.resident_mut().ok_or_else(|| "the entity is quarantined".to_owned())
     }
 
-    /// Takes in what a load found, unless the entity came to be known meanwhile. Answers whether it is in memory now.
-    /// `now` is noted where its row cannot be used.
-    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, stored: Stored, now: Time) -> bool {
-        let stored = if self.deleted.contains_key(key) { Ok(None) } else { stored };
-        let Entry::Vacant(vacant) = self.slots.entry(key.clone()) else { return false };
-        let readable = stored.map_err(|why| {
-            tracing::error!(?key, why, "stored row cannot be read: entity quarantined");
-            format!("its stored row cannot be read: {why}")
-        });
-        match readable.and_then(|row| row.map(|row| restore(&self.kinds, key, row)).transpose()) {
-            Ok(None) => {
-                vacant.insert(Slot::Absent);
-                self.remember_absent(key);
-                false
-            }
-            Ok(Some(resident)) => {
-                let mut resident = Box::new(resident);
-                resident.core.used = self.ledger.memory.use_now();
-                resident.core.watchers = self.parked.take(key).unwrap_or_default();
-                let size = resident.size();
-                self.ledger.settle(&mut resident.core.held, size);
-                count_open(&mut self.open, &mut resident);
-                vacant.insert(Slot::Resident(resident));
-                self.residents += 1;
-                self.came_clean(key);
-                true
-            }
-            Err(why) => {
-                vacant.insert(Slot::Quarantined);
-                self.quarantines.increment(1);
-                self.quarantined.insert(
-                    key.clone(),
-                    QuarantinedState { needs_log_from: None, reborn: false, why, since: now },
-                );
-                false
-            }
-        }
-    }
-
-    fn remember_absent(&mut self, key: &EntityKey) {
-        self.asked_in_vain.push_back(key.clone());
-        if self.asked_in_vain.len() > ABSENT_LIMIT
-            && let Some(oldest) = self.asked_in_vain.pop_front()
-            && self.slots.get(&oldest).is_some_and(Slot::is_absent)
-        {
-            self.slots.remove(&oldest);
-        }
-    }
-
     /// Notes that these were used, and answers the last record that changed, or deleted, one of them.
     pub(crate) fn used(&mut self, members: &Members) -> u64 {
         let tick = self.ledger.memory.use_now();
@@ -256,186 +191,9 @@ impl EntityTable {
         ordinal
     }
 
-    /// Notes that a record changed an entity, and answers the entity.
-    pub(crate) fn changed(
-        &mut self,
-        key: &EntityKey,
-        position: Position,
-        ordinal: u64,
-    ) -> Option<&mut Resident> {
-        // An entity may come back after it was deleted. What it was before is needed in the log until its new snapshot
-        // is stored, for the deletion may still be lost; and so is the deletion, for until then rows of before stand.
-        let gone = self.deleted.remove(key);
-        let tick = self.ledger.memory.use_now();
-        let resident = self.slots.get_mut(key)?.resident_mut()?;
-        count_open(&mut self.open, resident);
-        let size = resident.size();
-        let core = &mut resident.core;
-        self.ledger.settle(&mut core.held, size);
-        core.used = tick;
-        core.ordinal = ordinal;
-        core.position = position;
-        core.reborn |= gone.is_some();
-        if core.first_dirty.is_none() {
-            let before = gone.and_then(|gone| gone.first_dirty.into_iter().chain(gone.seq).min());
-            let from = before.unwrap_or(position.seq);
-            core.first_dirty = Some(from);
-            core.dirty_since = tick;
-            *self.dirty_from.entry(from).or_default() += 1;
-            self.dirty.insert(tick, key.clone());
-        }
-        Some(resident)
-    }
-
-    /// First log row that an entity's stored snapshot does not include.
-    pub(crate) fn first_dirty(&self, key: &EntityKey) -> Option<u64> {
-        self.get(key)?.core.first_dirty
-    }
-
-    fn set_first_dirty(&mut self, key: &EntityKey, first: Option<u64>) {
-        let Some(resident) = self.slots.get_mut(key).and_then(Slot::resident_mut) else { return };
-        let before = std::mem::replace(&mut resident.core.first_dirty, first);
-        if before == first {
-            return;
-        }
-        if let Some(before) = before {
-            needs_no_more(&mut self.dirty_from, before);
-        }
-        match first {
-            Some(seq) => {
-                *self.dirty_from.entry(seq).or_default() += 1;
-                if before.is_none() {
-                    resident.core.dirty_since = self.ledger.memory.use_now();
-                    self.dirty.insert(resident.core.dirty_since, key.clone());
-                }
-            }
-            None => {
-                self.dirty.remove(&resident.core.dirty_since);
-            }
-        }
-    }
-
-    /// The store holds an entity as it was at this position.
-    pub(crate) fn stored(&mut self, key: &EntityKey, position: Position) {
-        let Some(resident) = self.slots.get_mut(key).and_then(Slot::resident_mut) else { return };
-        // What the store has of its history need not be here any more.
-        let size = resident.size();
-        self.ledger.settle(&mut resident.core.held, size);
-        self.unremoved.gone(key);
-        if resident.core.position == position {
-            self.set_first_dirty(key, None);
-            self.came_clean(key);
-        } else {
-            // It changed meanwhile: it is dirty from the row after.
-            self.set_first_dirty(key, Some(position.seq));
-        }
-    }
-
-    /// Entities that are dirty since behind `after` and until `through`, in order, with those moments.
-    pub(crate) fn dirty_between(&self, after: u64, through: u64, limit: usize) -> Vec<(u64, EntityKey)> {
-        use std::ops::Bound::{Excluded, Included};
-        if after >= through {
-            return Vec::new();
-        }
-        let between = self.dirty.range((Excluded(after), Included(through)));
-        between.take(limit).map(|(since, key)| (*since, key.clone())).collect()
-    }
-
-    /// Up to `limit` dirty entities that were not used since they are, the coldest first. One that was used is taken to
-    /// be dirty since now, and `looks` is counted down with each that is looked at. Nobody else may be writing entities.
-    pub(crate) fn coldest_dirty(&mut self, limit: usize, looks: &mut usize) -> Vec<EntityKey> {
-        let mut coldest = Vec::new();
-        let mut after = 0;
-        while coldest.len() < limit && *looks > 0 {
-            *looks -= 1;
-            let Some((since, key)) = self.dirty.range(after + 1..).next().map(|(s, key)| (*s, key.clone()))
-            else {
-                break;
-            };
-            after = since;
-            let Some(resident) = self.slots.get_mut(&key).and_then(Slot::resident_mut) else { continue };
-            if resident.core.used > since {
-                let now = self.ledger.memory.use_now();
-                resident.core.dirty_since = now;
-                self.dirty.remove(&since);
-                self.dirty.insert(now, key);
-            } else {
-                coldest.push(key);
-            }
-        }
-        coldest
-    }
-
-    /// How many entities are dirty.
-    pub(crate) fn dirty(&self) -> usize {
-        self.dirty.len()
-    }
-
-    /// The moment that comes after everything that has happened.
-    pub(crate) fn moment(&self) -> u64 {
-        self.ledger.memory.use_now()
-    }
-
-    /// Since when the coldest entity has been dirty; none where none is.
-    pub(crate) fn dirty_since(&self) -> Option<u64> {
-        self.dirty.keys().next().copied()
-    }
-
     /// Bytes that all entities in memory hold, and those that have come to their end.
     pub(crate) fn held(&self) -> (usize, usize) {
         (self.ledger.all(), self.ledger.closed())
-    }
-
-    /// The first log row that some entity still needs: one that is dirty, kept aside, or not yet durably deleted.
-    pub(crate) fn needed_from(&self, durable: u64) -> Option<u64> {
-        let undone = self.deleted.values().filter(|gone| gone.ordinal > durable);
-        let undone = undone.filter_map(|gone| gone.first_dirty);
-        let dirty = self.dirty_from.keys().next().copied();
-        dirty
-            .into_iter()
-            .chain(self.quarantined.values().filter_map(|kept| kept.needs_log_from))
-            .chain(undone)
-            .min()
-    }
-
-    /// Keeps an entity's stored bytes and serves it no more until a person has looked.
-    /// `kept` names the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, mut kept: QuarantinedState) {
-        if let Some(core) = self.get(key).map(|resident| &resident.core) {
-            kept.needs_log_from = core.first_dirty.or(kept.needs_log_from);
-            kept.reborn = core.reborn;
-        }
-        // One that the log deletes and then makes anew: the rows that stand go with the first write of the new one's.
-        if kept.needs_log_from.is_some()
-            && let Some(gone) = self.deleted.remove(key)
-        {
-            kept.reborn = true;
-            kept.needs_log_from =
-                kept.needs_log_from.into_iter().chain(gone.first_dirty).chain(gone.seq).min();
-        }
-        self.take_out(key);
-        if !matches!(self.slots.insert(key.clone(), Slot::Quarantined), Some(Slot::Quarantined)) {
-            self.quarantines.increment(1);
-        }
-        let needs = kept.needs_log_from;
-        // What was found first is what matters.
-        let known = self.quarantined.entry(key.clone()).or_insert(kept);
-        known.needs_log_from = known.needs_log_from.into_iter().chain(needs).min();
-    }
-
-    /// What the log holds from this row on of an entity that is kept aside stands in its row too.
-    pub(crate) fn needs_no_log(&mut self, key: &EntityKey, from_seq: u64) {
-        if let Some(kept) = self.quarantined.get_mut(key)
-            && kept.needs_log_from == Some(from_seq)
-        {
-            (kept.needs_log_from, kept.reborn) = (None, false);
-            self.unremoved.gone(key);
-        }
-    }
-
-    /// Entities that are kept aside, in the order of their names.
-    pub(crate) fn quarantined(&self) -> impl Iterator<Item = (&EntityKey, &QuarantinedState)> {
-        self.quarantined.iter()
     }
 
     /// Notes that an entity is deleted by the record of this ordinal, which stands in this row.
@@ -485,17 +243,6 @@ impl EntityTable {
         }
     }
 }
-
-/// One entity less needs the log from this row on.
-fn needs_no_more(dirty_from: &mut BTreeMap<u64, usize>, seq: u64) {
-    if let Some(count) = dirty_from.get_mut(&seq) {
-        *count -= 1;
-        if *count == 0 {
-            dirty_from.remove(&seq);
-        }
-    }
-}
-
 /// Counts an entity, where it is open.
 fn count_open(count: &mut usize, resident: &mut Resident) {
     let open = resident.entity.is_open();
@@ -503,22 +250,5 @@ fn count_open(count: &mut usize, resident: &mut Resident) {
         (false, true) => *count += 1,
         (true, false) => *count -= 1,
         (true, true) | (false, false) => {}
-    }
-}
-
-/// An entity from its row; why it cannot be used, which is told here too.
-fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Result<Resident, String> {
-    let Some(kind) = kinds.get(key.kind) else {
-        tracing::error!(?key, "stored by code that knows more kinds: entity quarantined");
-        return Err("stored by code that knows more kinds of entity".to_owned());
-    };
-    match guarded(EngineCall::Restore, key, || Resident::stored(kind, row)) {
-        Ok(Ok(resident)) => Ok(resident),
-        // Told where it was caught.
-        Err(panic) => Err(panic),
-        Ok(Err(error)) => {
-            tracing::error!(?key, %error, "stored snapshot cannot be used: entity quarantined");
-            Err(format!("its stored snapshot cannot be used: {error}"))
-        }
     }
 }
