@@ -237,7 +237,7 @@ async fn what_was_read_before_a_shard_was_lost_deletes_nothing_after_it_was_take
     let (due_ms, bytes) = closed(&cell, &id).await;
     cell.runtime.checkpoint_all().await.unwrap();
     let cell = cell.another().await;
-    cell.clock.step(RETENTION + SECOND);
+    cell.clock.step(RETENTION + HOUR);
     let gate = Gate::new();
     cell.store.script(Call::Expired, Fault::HoldAfter(gate.clone()));
     let runtime = Arc::clone(&cell.runtime);
