@@ -133,6 +133,7 @@ mod tests {
         let december: Month = "2025-12".parse().unwrap();
         assert_eq!(december.end(), december.next().start());
         assert_eq!(december.next().previous(), december);
+        assert_eq!(december.previous().to_string(), "2025-11");
         assert_eq!(Month::new(9998, 12).unwrap().end(), "9999-01-01T00:00:00Z".parse().unwrap());
     }
 

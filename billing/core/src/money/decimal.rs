@@ -176,6 +176,10 @@ mod tests {
         assert_eq!(two_and_a_half.whole_product(3), None);
         assert_eq!("-1".parse::<ExactDecimal>().unwrap().whole_product(3), None);
         assert_eq!("10".parse::<ExactDecimal>().unwrap().percent_to_factor().unwrap().to_string(), "0.1");
+        let percent =
+            |digits: usize| format!("0.{}1", "0".repeat(digits - 1)).parse::<ExactDecimal>().unwrap();
+        assert_eq!(percent(16).percent_to_factor().unwrap().scale(), MAX_SCALE);
+        assert!(matches!(percent(17).percent_to_factor(), Err(DecimalError::TooPrecise(_))));
         assert_eq!(ExactDecimal::from_nanos(1_100_000).to_string_with_min_digits(2), "0.0011");
         assert_eq!(ExactDecimal::from_nanos(5_000_000_000).to_string_with_min_digits(2), "5.00");
     }

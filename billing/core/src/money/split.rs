@@ -42,6 +42,7 @@ mod tests {
         assert_eq!(split_by_largest_remainder(10, &[1, 1, 1]), Some(vec![4, 3, 3]));
         assert_eq!(split_by_largest_remainder(-10, &[1, 1, 1]), Some(vec![-4, -3, -3]));
         assert_eq!(split_by_largest_remainder(100, &[0, 1, 2]), Some(vec![0, 33, 67]));
+        assert_eq!(split_by_largest_remainder(11, &[4, 3]), Some(vec![6, 5]), "not to the largest part");
         assert_eq!(split_by_largest_remainder(7, &[5]), Some(vec![7]));
         assert_eq!(split_by_largest_remainder(0, &[0, 0]), Some(vec![0, 0]));
         assert_eq!(split_by_largest_remainder(1, &[0, 0]), None);

@@ -79,6 +79,7 @@ fn check_succession(id: &str, versions: &[RateCard]) -> Result<(), RateCardError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Meter;
 
     fn seed() -> RateCardFile {
         toml::from_str(super::super::SEED_TOML).unwrap()
@@ -191,15 +192,31 @@ mod tests {
 
     #[test]
     fn a_fee_may_be_nothing_or_all_of_the_usage() {
-        for (percent, allowed) in
-            [("0", true), ("100", true), ("100.0", true), ("100.0001", false), ("-0.1", false)]
-        {
+        for (percent, allowed) in [
+            ("0", true),
+            ("12.5", true),
+            ("100.0", true),
+            ("100.0001", false),
+            ("101", false),
+            ("-0.1", false),
+        ] {
             let right = r#"percent_of_usage = "10""#;
             let text =
                 super::super::SEED_TOML.replacen(right, &format!(r#"percent_of_usage = "{percent}""#), 1);
             assert_ne!(text, super::super::SEED_TOML);
             let catalog = Catalog::from_file(&toml::from_str(&text).unwrap());
             assert_eq!(catalog.is_ok(), allowed, "{percent} %: {catalog:?}");
+        }
+    }
+
+    #[test]
+    fn a_pricing_unit_of_actions_is_called_what_it_is() {
+        for (size, name) in [("1_000_000", "1 million Actions"), ("1_000", "1000 Actions")] {
+            let text = super::super::SEED_TOML
+                .replace("actions_per_price = 1_000_000", &format!("actions_per_price = {size}"));
+            let catalog = Catalog::from_file(&toml::from_str(&text).unwrap()).unwrap();
+            let unit = catalog.versions("pay-as-you-go")[0].units.pricing_unit(Meter::Actions);
+            assert_eq!((unit.size.to_string(), unit.name.as_str()), (size.replace('_', ""), name));
         }
     }
 
