@@ -229,6 +229,11 @@ fn a_child_is_not_asked_to_cancel_by_the_answer_that_starts_it() {
 fn so_many_may_be_on_their_way() {
     let mut life = Life::started();
     life.limits = Limits { pending_signals: 2, pending_cancels: 1, ..Limits::default() };
+    for too_many in [vec![signal_of(signal()); 3], vec![cancel_of(cancel()); 2]] {
+        let mut life = life.clone();
+        let task = life.take_task();
+        life.complete(task, too_many).expect_err("within one answer");
+    }
     life.run_task(vec![signal_of(signal()), signal_of(signal()), cancel_of(cancel())]);
     for (command, message) in [
         (

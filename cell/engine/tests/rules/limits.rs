@@ -3,7 +3,9 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads};
+use atoll_api::temporal::api::common::v1::{
+    ActivityType, Payload, Payloads, Priority, WorkflowExecution, WorkflowType,
+};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{
     CommandType, SuggestContinueAsNewReason as Reason, WorkflowTaskFailedCause as Cause,
@@ -120,4 +122,129 @@ fn a_payload_that_is_too_large_fails_the_task_and_ends_the_run() {
         _ => None,
     });
     assert_eq!(failed, Some((Cause::BadScheduleActivityAttributes, "answerer".into())));
+}
+
+fn queue(name: &str) -> Option<TaskQueue> {
+    Some(TaskQueue { name: name.into(), ..Default::default() })
+}
+
+fn wanted_activity(change: impl FnOnce(&mut wanted::ScheduleActivityTaskCommandAttributes)) -> Command {
+    let mut activity = wanted::ScheduleActivityTaskCommandAttributes {
+        activity_id: "a".into(),
+        activity_type: Some(ActivityType { name: "a".into() }),
+        task_queue: queue("queue"),
+        start_to_close_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        ..Default::default()
+    };
+    change(&mut activity);
+    command(CommandType::ScheduleActivityTask, Wanted::ScheduleActivityTaskCommandAttributes(activity))
+}
+
+fn wanted_child(change: impl FnOnce(&mut wanted::StartChildWorkflowExecutionCommandAttributes)) -> Command {
+    let mut child = wanted::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: "c".into(),
+        workflow_type: Some(WorkflowType { name: "c".into() }),
+        task_queue: queue("queue"),
+        ..Default::default()
+    };
+    change(&mut child);
+    command(
+        CommandType::StartChildWorkflowExecution,
+        Wanted::StartChildWorkflowExecutionCommandAttributes(child),
+    )
+}
+
+fn successor(change: impl FnOnce(&mut wanted::ContinueAsNewWorkflowExecutionCommandAttributes)) -> Command {
+    let mut next = wanted::ContinueAsNewWorkflowExecutionCommandAttributes {
+        workflow_type: Some(WorkflowType { name: "n".into() }),
+        task_queue: queue("queue"),
+        ..Default::default()
+    };
+    change(&mut next);
+    command(
+        CommandType::ContinueAsNewWorkflowExecution,
+        Wanted::ContinueAsNewWorkflowExecutionCommandAttributes(next),
+    )
+}
+
+/// What a command is that names something.
+type Naming = fn(String) -> Command;
+
+const NAMING: &[(&str, Naming)] = &[
+    ("an activity's id", |name| wanted_activity(|a| a.activity_id = name)),
+    ("an activity's type", |name| wanted_activity(|a| a.activity_type = Some(ActivityType { name }))),
+    ("an activity's queue", |name| wanted_activity(|a| a.task_queue = queue(&name))),
+    ("a child's id", |name| wanted_child(|c| c.workflow_id = name)),
+    ("a child's type", |name| wanted_child(|c| c.workflow_type = Some(WorkflowType { name }))),
+    ("a child's queue", |name| wanted_child(|c| c.task_queue = queue(&name))),
+    ("a successor's type", |name| successor(|n| n.workflow_type = Some(WorkflowType { name }))),
+    ("a successor's queue", |name| successor(|n| n.task_queue = queue(&name))),
+    ("a timer's id", |name| {
+        let start_to_fire_timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+        let timer = wanted::StartTimerCommandAttributes { timer_id: name, start_to_fire_timeout };
+        command(CommandType::StartTimer, Wanted::StartTimerCommandAttributes(timer))
+    }),
+    ("a marker's name", |name| {
+        let marker = wanted::RecordMarkerCommandAttributes { marker_name: name, ..Default::default() };
+        command(CommandType::RecordMarker, Wanted::RecordMarkerCommandAttributes(marker))
+    }),
+    ("who is signalled", |name| {
+        let signal = wanted::SignalExternalWorkflowExecutionCommandAttributes {
+            execution: Some(WorkflowExecution { workflow_id: name, run_id: String::new() }),
+            signal_name: "s".into(),
+            ..Default::default()
+        };
+        let attributes = Wanted::SignalExternalWorkflowExecutionCommandAttributes(signal);
+        command(CommandType::SignalExternalWorkflowExecution, attributes)
+    }),
+    ("who is cancelled", |name| {
+        let cancel = wanted::RequestCancelExternalWorkflowExecutionCommandAttributes {
+            workflow_id: name,
+            ..Default::default()
+        };
+        let attributes = Wanted::RequestCancelExternalWorkflowExecutionCommandAttributes(cancel);
+        command(CommandType::RequestCancelExternalWorkflowExecution, attributes)
+    }),
+];
+
+#[test]
+fn a_name_may_be_as_long_as_the_limit_says() {
+    let mut life = Life::started();
+    life.limits.id_length = 10;
+    let task = life.take_task();
+    for (what, naming) in NAMING {
+        let answer = |length: usize| life.clone().complete(task, vec![naming("x".repeat(length))]);
+        assert_eq!(answer(10), Ok(()), "{what}");
+        let refused = answer(11).expect_err(what).to_string();
+        assert!(refused.contains("exceeds"), "{what}: {refused}");
+    }
+}
+
+#[test]
+fn a_priority_has_bounds() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let priority = |priority_key, key: usize, fairness_weight| Priority {
+        priority_key,
+        fairness_key: "x".repeat(key),
+        fairness_weight,
+    };
+    for (priority, text) in [
+        (priority(0, 64, 0.0), ""),
+        (priority(1, 0, 1.0), ""),
+        (priority(-1, 0, 0.0), "PriorityKey can't be negative"),
+        (priority(0, 65, 0.0), "FairnessKey length exceeds limit"),
+        (priority(0, 0, -0.1), "FairnessWeight can't be negative"),
+        (priority(0, 0, f32::NAN), "FairnessWeight can't be negative"),
+    ] {
+        for command in [
+            wanted_activity(|a| a.priority = Some(priority.clone())),
+            wanted_child(|c| c.priority = Some(priority.clone())),
+        ] {
+            let answer = life.clone().complete(task, vec![command]);
+            assert_eq!(answer.is_ok(), text.is_empty(), "{priority:?}");
+            let said = answer.err().map(|refused| refused.to_string()).unwrap_or_default();
+            assert!(said.contains(text), "{priority:?}: {said}");
+        }
+    }
 }
