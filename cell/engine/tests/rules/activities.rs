@@ -107,6 +107,37 @@ fn so_many_activities_may_be_pending() {
 }
 
 #[test]
+fn a_worker_whose_start_was_taken_back_is_not_heard() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    let before = take(&mut life);
+    life.ask(RevokeActivityStart(before.clone())).expect("it is started");
+    let done = |activity| RespondActivityCompleted { activity, result: None, identity: "worker".into() };
+    assert!(matches!(life.ask(done(before.clone())), Err(Rejection::NotFound(_))), "nobody has it");
+    let old = RecordActivityStarted { scheduled_event_id: 5, stamp: 0, ..Default::default() };
+    assert!(matches!(life.ask(old), Err(Rejection::TaskObsolete(_))), "its first dispatch is void");
+    let after = take(&mut life);
+    assert!(matches!(life.ask(done(before)), Err(Rejection::NotFound(_))), "another worker has it");
+    life.ask(done(after)).expect("it is started");
+}
+
+#[test]
+fn a_poll_that_comes_again_is_answered_as_before_and_another_one_gets_nothing() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    let poll = |request_id: &str| RecordActivityStarted {
+        scheduled_event_id: 5,
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    let started = life.ask(poll("one")).expect("it waits");
+    assert_eq!(life.ask(poll("one")), Ok(started), "its answer may have been lost");
+    for other in ["two", ""] {
+        assert!(matches!(life.ask(poll(other)), Err(Rejection::TaskObsolete(_))), "{other:?}");
+    }
+}
+
+#[test]
 fn an_unstarted_activity_is_canceled_by_the_worker_that_asks() {
     let mut life = Life::started();
     life.run_task(vec![activity("a")]);

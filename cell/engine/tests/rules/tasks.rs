@@ -3,6 +3,7 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
+use atoll_api::temporal::api::common::v1::Priority;
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
@@ -154,6 +155,69 @@ fn a_revoked_transient_start_does_not_leave_a_signal_behind() {
     life.news();
     life.ask(RevokeWorkflowTaskStart(task)).expect("it is started");
     assert_eq!(life.news(), [E::WorkflowExecutionSignaled, E::WorkflowTaskScheduled]);
+}
+
+#[test]
+fn a_revoked_start_times_out_where_history_tells_of_it_and_else_never_was() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.news();
+    life.ask(RevokeWorkflowTaskStart(task)).expect("it is started");
+    assert_eq!(life.news()[..1], [E::WorkflowTaskTimedOut]);
+    let mut life = Life::started();
+    fail(&mut life);
+    let waits = life.task();
+    let task = life.take_task();
+    life.news();
+    life.ask(RevokeWorkflowTaskStart(task)).expect("it is started");
+    assert_eq!((life.news(), life.task()), (vec![], waits));
+    life.take_task();
+}
+
+#[test]
+fn a_poll_that_comes_again_is_answered_as_before_and_another_one_gets_nothing() {
+    let mut life = Life::started();
+    let task = life.run().workflow_task().waiting().expect("a workflow task waits");
+    let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
+    let poll = |request_id: &str| RecordWorkflowTaskStarted {
+        scheduled_event_id,
+        stamp,
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    let started = life.ask(poll("one")).expect("it is offered");
+    life.news();
+    let again = life.ask(poll("one")).expect("its answer may have been lost");
+    assert_eq!((again.attempt, again.nonce), (started.attempt, started.nonce));
+    for other in ["two", ""] {
+        assert!(matches!(life.ask(poll(other)), Err(Rejection::TaskObsolete(_))), "{other:?}");
+    }
+    assert_eq!(life.news(), []);
+}
+
+#[test]
+fn an_answer_without_a_queue_of_its_worker_ends_stickiness() {
+    let mut life = Life::started();
+    for (sticky, stays) in [(Some(("own".into(), 5_000_000_000)), true), (None, false)] {
+        let task = life.take_task();
+        let answer = RespondWorkflowTaskCompleted { task: Some(task), sticky, ..Default::default() };
+        life.ask(answer).expect("good");
+        assert_eq!(life.run().sticky_queue().is_some(), stays);
+        life.signal();
+    }
+}
+
+#[test]
+fn tasks_are_dispatched_by_the_priority_that_was_asked_for() {
+    for (asked, dispatched) in [(None, 3), (Some(0), 3), (Some(1), 1), (Some(5), 5)] {
+        let life = Life::started_with(|start| {
+            start.priority = asked.map(|priority_key| Priority { priority_key, ..Default::default() });
+        });
+        let EffectKind::DispatchWorkflowTask(offered) = &life.effects()[0].kind else {
+            panic!("a task waits")
+        };
+        assert_eq!(offered.priority, dispatched, "{asked:?}");
+    }
 }
 
 #[test]
