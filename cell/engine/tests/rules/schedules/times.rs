@@ -109,6 +109,17 @@ fn times_before_an_update_are_none_any_more() {
 }
 
 #[test]
+fn a_time_at_the_moment_of_an_update_is_one() {
+    let mut schedule = every_minute(Overlap::Skip);
+    schedule.spec.as_mut().expect("one").interval[0].interval = seconds(86_400);
+    let mut life = Life::with(schedule);
+    life.until(minute(5));
+    life.ask(UpdateSchedule { schedule: every_minute(Overlap::Skip), ..Default::default() })
+        .expect("it is there");
+    assert_eq!(life.start_one().workflow_id, "w-2023-11-14T22:19:00Z");
+}
+
+#[test]
 fn an_update_from_rare_to_frequent_looks_at_no_more_times_than_need_be() {
     let mut schedule = every_minute(Overlap::Skip);
     schedule.spec.as_mut().expect("one").interval[0].interval = seconds(86_400 * 365);
@@ -206,6 +217,30 @@ fn a_late_time_is_acted_on_once_and_as_late_as_the_spec_says() {
     let named = |ms: i64| format!("w-{}", schedule_spec::rfc3339(ms));
     let expected: Vec<_> = expected.into_iter().map(|(nominal, actual)| (named(nominal), actual)).collect();
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_time_that_is_late_when_its_schedule_is_updated_is_acted_on_all_the_same() {
+    let mut schedule = every_minute(Overlap::AllowAll);
+    schedule.spec.as_mut().expect("one").jitter = seconds(50);
+    let spec = Spec::compile(schedule.spec.as_ref().expect("one")).expect("it compiles");
+    let seed = Seed::new(Uuid::from_u128(1), ID);
+    let mut times = spec.times(&seed, BEGIN.millis());
+    let mut late = 0;
+    for _ in 0..12 {
+        let Next::At(moment) = times.next(&mut Looks::of(1_000)) else { panic!("it goes on") };
+        if moment.actual_ms - moment.nominal_ms < 10_000 {
+            continue;
+        }
+        late += 1;
+        let mut life = Life::with(schedule.clone());
+        life.until(Time::from_millis(moment.nominal_ms).plus(5 * SECOND));
+        life.ask(UpdateSchedule { schedule: schedule.clone(), ..Default::default() }).expect("it is there");
+        life.until(Time::from_millis(moment.actual_ms));
+        let last = life.starts().pop().expect("it is due");
+        assert_eq!(last.workflow_id, format!("w-{}", schedule_spec::rfc3339(moment.nominal_ms)));
+    }
+    assert!(late > 4, "{late}");
 }
 
 #[test]
