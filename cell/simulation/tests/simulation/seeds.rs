@@ -58,12 +58,14 @@ const FAIL: &[&str] = &[
     "load",
     "object put if absent",
     "outbox",
-    "segments",
     "trim",
     "visibility list",
     "visibility upsert",
     "waiting",
 ];
+
+/// Calls that so few takeovers make that either failure will do.
+const FAIL_SOMEHOW: &[&str] = &["segments"];
 
 /// What else has to be met at seams.
 const MET: &[(&str, &str)] = &[
@@ -112,6 +114,10 @@ fn a_cell_keeps_its_promises_whatever_happens() {
         assert!(missing.is_empty(), "no simulation came to {missing:?}: {done:?}");
         let missing: Vec<_> = faults().filter(|fault| !met.contains_key(fault)).collect();
         assert!(missing.is_empty(), "no simulation met {missing:?}: {met:?}");
+        let failed =
+            |call| ["failed before", "failed after"].iter().any(|how| met.contains_key(&(call, *how)));
+        let missing: Vec<_> = FAIL_SOMEHOW.iter().filter(|call| !failed(**call)).collect();
+        assert!(missing.is_empty(), "no simulation failed {missing:?}: {met:?}");
     }
     assert!(done.values().sum::<u64>() > 20 * outcomes.len() as u64, "they hardly did anything: {done:?}");
 }
