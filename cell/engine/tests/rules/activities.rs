@@ -315,3 +315,36 @@ fn what_the_start_says_to_people_is_described() {
     assert!(metadata.is_some());
     assert_eq!(life.run().describe().config.user_metadata, metadata);
 }
+
+#[test]
+fn an_activity_is_offered_to_nobody_while_it_backs_off_or_once_its_end_waits() {
+    let offers = |life: &Life| {
+        let effects = life.effects().into_iter();
+        effects.filter(|effect| matches!(effect.kind, EffectKind::DispatchActivity(_))).count()
+    };
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    assert_eq!(offers(&life), 1);
+    let mut retried = life.clone();
+    let activity = take(&mut retried);
+    let identity = "worker".to_owned();
+    let failed = RespondActivityFailed { activity, failure: None, identity, last_heartbeat_details: None };
+    retried.ask(failed).expect("it is started");
+    assert_eq!(offers(&retried), 0, "it backs off");
+    retried.wake();
+    assert_eq!(offers(&retried), 1);
+    life.signal();
+    life.take_task();
+    life.wake();
+    assert_eq!(offers(&life), 0, "it has timed out, which the workflow has not seen");
+}
+
+#[test]
+fn the_time_to_be_started_does_not_run_any_more_once_it_is() {
+    let mut life = Life::started();
+    life.run_task(vec![activity("a")]);
+    const SECOND: i64 = 1_000_000_000;
+    assert_eq!(life.run().wake(), Some(life.now.plus(2 * SECOND)), "schedule-to-start");
+    take(&mut life);
+    assert_eq!(life.run().wake(), Some(life.now.plus(60 * SECOND)), "start-to-close");
+}

@@ -173,3 +173,27 @@ fn so_many_children_may_be_pending() {
         "one has ended, which the workflow has not seen"
     );
 }
+
+#[test]
+fn a_child_that_was_asked_for_by_the_closing_answer_never_starts() {
+    for policy in [ParentClosePolicy::Terminate, ParentClosePolicy::Abandon] {
+        let mut life = Life::started();
+        let done = command(
+            CommandType::CompleteWorkflowExecution,
+            Wanted::CompleteWorkflowExecutionCommandAttributes(Default::default()),
+        );
+        life.run_task(vec![child(policy), done]);
+        assert!(life.run().closed());
+        assert_eq!(life.effects(), [], "{policy:?}");
+    }
+}
+
+#[test]
+fn a_child_that_was_let_go_and_outlives_its_parent_is_told_nothing() {
+    let mut life = Life::started();
+    life.run_task(vec![child(ParentClosePolicy::Abandon)]);
+    life.ask(started()).expect("the parent is open");
+    life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("the parent is open");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    assert_eq!(life.effects(), []);
+}

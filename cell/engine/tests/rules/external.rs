@@ -11,7 +11,9 @@ use atoll_api::temporal::api::enums::v1::{
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Limits, PendingKind, Rejection, Run};
+use cell_engine::{
+    Effect, EffectKey, EffectKind, Entity as _, EntityMessage, Limits, PendingKind, Rejection, Run,
+};
 use uuid::Uuid;
 
 type Signal = wanted::SignalExternalWorkflowExecutionCommandAttributes;
@@ -272,4 +274,29 @@ fn its_own_run_is_named_by_the_message() {
     let [(_, EntityMessage::SignalExternal(signal))] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(signal.target.run_id, Some(run_id));
     assert!(signal.signal.sender.as_ref().is_some_and(|sender| sender.child_only));
+}
+
+#[test]
+fn a_run_is_busy_with_what_no_table_of_waiting_tasks_stands_for() {
+    let mut life = Life::started();
+    assert!(!life.run().is_busy(), "its task waits on its normal queue");
+    let task = life.take_task();
+    let sticky = Some(("sticky".to_owned(), 1_000_000_000));
+    let answer = |task, commands, sticky| RespondWorkflowTaskCompleted {
+        task: Some(task),
+        commands,
+        sticky,
+        namespace: "default".into(),
+        ..Default::default()
+    };
+    let mut sending = life.clone();
+    sending.ask(answer(task, vec![signal_of(signal())], None)).expect("a good answer");
+    assert!(sending.run().is_busy(), "it has something to say");
+    let outcome = Ok(());
+    sending.ask(RecordExternalSignal { initiated_event_id: SIGNAL, outcome }).expect("pending");
+    assert!(!sending.run().is_busy(), "it was said, and its task waits on its normal queue");
+    life.ask(answer(task, Vec::new(), sticky)).expect("a good answer");
+    assert!(!life.run().is_busy(), "it wants nothing");
+    life.signal();
+    assert!(life.run().is_busy(), "its task waits on a sticky queue");
 }

@@ -118,6 +118,7 @@ impl Life {
         let decision = command.decide(view, &mut context);
         for transition in &decision.transitions {
             let key = transition.entity.clone();
+            let is_record = key.kind == EntityKind::CURRENT_RUN;
             match key.kind {
                 EntityKind::CURRENT_RUN => {
                     self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition)
@@ -129,6 +130,8 @@ impl Life {
                     self.run.get_or_insert_with(|| Run::new(key)).apply(transition)
                 }
             };
+            let closed = !is_record && self.run().closed() && !transition.events.is_empty();
+            assert_eq!(transition.closes(), closed, "a run closes with its last event: {transition:?}");
             self.billed.extend(transition.unrecorded.iter().map(|actions| (actions.r#type(), actions.count)));
             self.history.extend(transition.events.iter().map(|new| new.event.clone()));
         }

@@ -248,3 +248,32 @@ fn a_priority_has_bounds() {
         }
     }
 }
+
+fn timer(id: &str) -> Command {
+    let start_to_fire_timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let timer = wanted::StartTimerCommandAttributes { timer_id: id.into(), start_to_fire_timeout };
+    command(CommandType::StartTimer, Wanted::StartTimerCommandAttributes(timer))
+}
+
+#[test]
+fn an_answer_that_makes_a_history_too_long_is_read_on_only_where_it_closes_the_run() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.limits.history_events = 5;
+    let nameless = timer("");
+    let done = command(
+        CommandType::CompleteWorkflowExecution,
+        Wanted::CompleteWorkflowExecutionCommandAttributes(Default::default()),
+    );
+    let long = "Workflow history count exceeds limit.";
+    let bad = "BadStartTimerAttributes: TimerId is not set on StartTimerCommand.";
+    for (last, said) in [(None, long), (Some(done.clone()), bad)] {
+        let commands = [timer("a"), timer("b"), nameless.clone()].into_iter().chain(last).collect();
+        let refused = life.clone().complete(task, commands);
+        assert_eq!(refused, Err(Rejection::InvalidArgument(said.into())));
+    }
+    life.news();
+    life.complete(task, vec![timer("a"), timer("b"), done]).expect("it ends the run");
+    let end = [E::WorkflowTaskCompleted, E::TimerStarted, E::TimerStarted, E::WorkflowExecutionCompleted];
+    assert_eq!(life.news(), end);
+}

@@ -55,3 +55,33 @@ fn a_description_says_when_a_run_expires() {
         assert_eq!(life.run().describe().extended.run_expiration_time, expires);
     }
 }
+
+#[test]
+fn lists_know_how_many_steps_a_run_has_taken() {
+    let mut life = Life::started();
+    let steps = |life: &Life| life.run().visibility().state_transition_count;
+    let begun = steps(&life);
+    assert!(begun > 0);
+    life.signal();
+    life.take_task();
+    assert_eq!(steps(&life), begun + 2);
+}
+
+#[test]
+fn a_run_can_be_reset_to_its_first_answer() {
+    let mut life = Life::started();
+    let points =
+        |life: &Life| life.run().describe().info.auto_reset_points.map_or(Vec::new(), |all| all.points);
+    assert!(points(&life).is_empty() && !life.run().has_completed_task());
+    life.run_task(Vec::new());
+    let (answered, at) = (life.last().event_id, life.now.to_proto());
+    assert!(life.run().has_completed_task());
+    life.now = life.now.plus(5 * SECOND);
+    life.signal();
+    life.run_task(Vec::new());
+    let points: Vec<_> = points(&life)
+        .into_iter()
+        .map(|point| (point.first_workflow_task_completed_id, point.create_time))
+        .collect();
+    assert_eq!(points, [(answered, Some(at))]);
+}

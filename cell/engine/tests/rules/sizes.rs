@@ -3,9 +3,10 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads};
+use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads};
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType as E};
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::*;
 use cell_engine::{Entity as _, Rejection};
@@ -160,4 +161,45 @@ fn how_a_child_ended_stays_until_its_parent_knows() {
     assert!(life.run().held_bytes() > 100 * KIB && life.run().is_cold());
     life.ask(RecordListenerTold(0)).expect("noted");
     assert!(life.run().held_bytes() < 2 * KIB, "{}", life.run().held_bytes());
+}
+
+fn signal(life: &mut Life, input: usize) -> Result<(), Rejection> {
+    let signal = SignalWorkflow { name: "s".into(), input: payload(input), ..Default::default() };
+    life.ask(signal)
+}
+
+fn memo(bytes: usize) -> Memo {
+    let payload = Payload { data: vec![7; bytes].into(), ..Default::default() };
+    Memo { fields: [("m".to_owned(), payload)].into_iter().collect() }
+}
+
+#[test]
+fn of_what_is_in_history_only_the_runs_own_fields_are_state() {
+    let mut life = Life::started();
+    let bytes = life.run().state_bytes();
+    life.limits.state_bytes = bytes + 2 * KIB;
+    signal(&mut life, 100 * KIB).expect("there is room");
+    assert_eq!(life.run().state_bytes(), bytes);
+    let task = life.take_task();
+    let modify = wanted::ModifyWorkflowPropertiesCommandAttributes { upserted_memo: Some(memo(4 * KIB)) };
+    let modify = Wanted::ModifyWorkflowPropertiesCommandAttributes(modify);
+    let refused = life.complete(task, vec![command(CommandType::ModifyWorkflowProperties, modify)]);
+    assert_eq!(refused, Err(Rejection::InvalidArgument(TOO_LARGE.into())));
+}
+
+#[test]
+fn what_people_are_told_of_a_run_counts_beside_its_memo() {
+    let bytes = |memo_bytes, summary: Option<usize>| {
+        let life = Life::started_with(|start| {
+            let summary = summary.map(|bytes| Payload { data: vec![7; bytes].into(), ..Default::default() });
+            start.memo = Some(memo(memo_bytes));
+            start.user_metadata =
+                summary.map(|summary| UserMetadata { summary: Some(summary), details: None });
+        });
+        life.run().state_bytes()
+    };
+    for memo_bytes in [1, 4 * KIB] {
+        let counted = bytes(memo_bytes, Some(KIB)) - bytes(memo_bytes, None);
+        assert!((KIB..KIB + 16).contains(&counted), "{counted} bytes beside a memo of {memo_bytes}");
+    }
 }

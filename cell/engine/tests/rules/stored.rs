@@ -9,7 +9,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::Chunk;
 use cell_engine::commands::{
     ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
-    ReleaseFirstWorkflowTask, RespondActivityCompleted, SignalWorkflow,
+    ReleaseFirstWorkflowTask, RespondActivityCompleted, RespondWorkflowTaskFailed, SignalWorkflow,
 };
 use cell_engine::{EntityCheckpoint, RestoreError, Run};
 use uuid::Uuid;
@@ -184,4 +184,27 @@ fn chunks_that_are_not_those_of_the_base_are_refused() {
     let newer = life.checkpoint();
     let restored = Run::restore(life.run().key().clone(), newer.base, chunks);
     assert!(matches!(restored, Err(RestoreError::Chunks { .. })), "older chunks under a newer base");
+}
+
+#[test]
+fn a_reset_keeps_the_task_that_its_events_tell_of_and_no_other() {
+    let mut life = Life::started();
+    let told = |life: &Life| {
+        let run = Run::restore(life.run().key().clone(), life.run().event_state(), &[]).expect("restores");
+        (run.workflow_task().waiting().is_some(), run.workflow_task().started().is_some())
+    };
+    assert_eq!(told(&life), (true, false));
+    let task = life.take_task();
+    assert_eq!(told(&life), (false, true));
+    let failed = RespondWorkflowTaskFailed {
+        task,
+        cause: 0,
+        failure: None,
+        identity: String::new(),
+        worker_version: None,
+    };
+    life.ask(failed).expect("it is started");
+    assert_eq!(told(&life), (false, false), "a further attempt is in no history");
+    life.take_task();
+    assert_eq!(told(&life), (false, false), "nor is its start");
 }

@@ -317,6 +317,8 @@ fn a_start_tells_its_own_events_and_what_was_there_before() {
     assert_eq!((second.last_before(), second.last_event_id, second.in_history), (4, 4, false));
     let kinds: Vec<E> = own(&second).iter().map(HistoryEvent::event_type).collect();
     assert_eq!(kinds, [E::WorkflowTaskScheduled, E::WorkflowTaskStarted], "behind the history");
+    let ids: Vec<i64> = own(&second).iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, [5, 6], "one after the other");
 
     life.ask(failed(ref_of(&second))).expect("it is started");
     life.signal();

@@ -77,3 +77,19 @@ fn waiting_bytes(input: usize) -> usize {
     // Its ids it gets when it is written.
     HistoryEvent { event_id: 0, task_id: 0, ..life.last().clone() }.encoded_len()
 }
+
+#[test]
+fn what_waits_already_is_no_matter_to_a_step_that_adds_nothing_to_it() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.signal();
+    life.signal();
+    life.limits.buffered_events = 1;
+    life.news();
+    life.complete(task, Vec::new()).expect("its worker still has it");
+    let signals = [E::WorkflowExecutionSignaled, E::WorkflowExecutionSignaled];
+    assert_eq!(
+        life.news(),
+        [&[E::WorkflowTaskCompleted][..], &signals, &[E::WorkflowTaskScheduled]].concat()
+    );
+}

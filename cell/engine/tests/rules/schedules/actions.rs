@@ -210,3 +210,22 @@ fn a_paused_schedule_with_nothing_to_do_stays() {
     life.pause("wait");
     assert_eq!(life.schedule().wake(), None);
 }
+
+#[test]
+fn a_paused_schedule_has_not_come_to_its_end() {
+    let mut life = Life::started(Overlap::Skip);
+    life.pause("for now");
+    assert_eq!((life.schedule().wake(), life.starts().len()), (None, 0), "it wants nothing");
+    assert!(!life.schedule().is_finished());
+}
+
+#[test]
+fn lists_know_how_many_steps_a_schedule_has_taken() {
+    let mut life = Life::started(Overlap::Skip);
+    let steps = |life: &Life| life.schedule().visibility().expect("it is listed").state_transition_count;
+    let begun = steps(&life);
+    assert!(begun > 0);
+    life.pause("for now");
+    life.unpause("again");
+    assert_eq!(steps(&life), begun + 2);
+}

@@ -5,7 +5,7 @@ use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, ScheduleState, StructuredCalendarSpec};
 use atoll_internal_api::schedules;
-use cell_engine::{Entity, ScheduleLook, Time};
+use cell_engine::{Entity, Grace, ScheduleLook, Time, UpdateSchedule, Woken};
 
 /// Looks of the longest question that is asked while others wait: those that it is granted, and the search through five
 /// hundred calendars that it may end in.
@@ -296,4 +296,41 @@ fn calendars_count_as_what_they_take_in_memory() {
     };
     let each = (held(500) - held(0)) / 500;
     assert!(each >= size_of::<StructuredCalendarSpec>(), "{each} bytes");
+}
+
+#[test]
+fn a_step_takes_in_a_thousand_times_that_came_due_meanwhile_and_no_more() {
+    for (late, caught_up) in [(2, true), (1_000, true), (1_001, false)] {
+        let mut life = Life::started(Overlap::Skip);
+        life.now = minute(late);
+        life.tell(Woken { grace: Grace::NONE }).expect("a wake is never refused");
+        let wake = life.schedule().wake().expect("it goes on");
+        assert_eq!(wake > life.now, caught_up, "{late} times, then {wake:?}");
+    }
+}
+
+/// The time after the first one is behind so many excluded ones that a search for it is given up on the way.
+#[test]
+fn a_search_that_was_given_up_passes_over_nothing_that_an_update_brings() {
+    let ScheduleSpec { exclude_structured_calendar: halves, .. } = halves();
+    let last_hour = |calendar| StructuredCalendarSpec { hour: all(23, 23), ..calendar };
+    let at_22_15 = StructuredCalendarSpec {
+        second: all(0, 0),
+        minute: all(15, 15),
+        hour: all(22, 22),
+        ..every_second()
+    };
+    let mut life = Life::with(specified(ScheduleSpec {
+        structured_calendar: vec![at_22_15, last_hour(every_second())],
+        exclude_structured_calendar: halves.into_iter().map(last_hour).collect(),
+        ..Default::default()
+    }));
+    life.until(minute(1));
+    life.start_one();
+    life.until(minute(2));
+    let schedule = every_minute(Overlap::AllowAll);
+    life.ask(UpdateSchedule { schedule, ..Default::default() }).expect("it is there");
+    life.starts().iter().for_each(|wanted| life.start(wanted));
+    life.until(minute(3));
+    assert_eq!(life.start_one().workflow_id, "w-2023-11-14T22:17:00Z");
 }

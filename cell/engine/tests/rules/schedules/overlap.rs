@@ -1,7 +1,9 @@
 //! What becomes of a time that comes while another workflow runs.
 
 use super::life::*;
-use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::enums::v1::{
+    ScheduleOverlapPolicy as Overlap, WorkflowExecutionStatus as Status,
+};
 use cell_engine::{Answer, WorkflowRequest};
 
 #[test]
@@ -149,4 +151,16 @@ fn what_does_not_fit_is_dropped_and_counted() {
     assert_eq!((life.starts().len(), life.counts()), (1_000, (0, 0, 1_500, 0)));
     life.until(minute(2_501));
     assert_eq!(life.counts(), (0, 0, 1_501, 0), "those on their way have their place");
+}
+
+#[test]
+fn the_end_of_each_that_runs_beside_others_is_shown() {
+    let mut life = Life::started(Overlap::AllowAll);
+    life.until(minute(2));
+    let both = life.starts();
+    both.iter().for_each(|wanted| life.start(wanted));
+    assert_eq!(both.len(), 2);
+    both.iter().for_each(|wanted| life.completes(wanted));
+    let statuses: Vec<i32> = life.info().recent_actions.iter().map(|it| it.start_workflow_status).collect();
+    assert_eq!(statuses, [Status::Completed as i32; 2]);
 }
