@@ -50,7 +50,6 @@ impl Workflow {
             namespace_id: self.namespace.id,
             workflow_id: &self.id,
             current: self.current.as_ref(),
-            current_run: None,
             run: self.run.as_ref(),
         };
         let mut context = Context {

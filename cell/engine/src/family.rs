@@ -56,12 +56,12 @@ pub struct Members {
     /// What the address means; none where that is a current run and there is none.
     pub addressed: Option<EntityKey>,
     /// Whatever else the view shows.
-    pub others: [Option<EntityKey>; 2],
+    pub other: Option<EntityKey>,
 }
 
 impl Members {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &EntityKey> {
-        self.addressed.iter().chain(self.others.iter().flatten())
+        self.addressed.iter().chain(&self.other)
     }
 }

@@ -140,7 +140,6 @@ impl Bench {
             workflow_id: &self.workflow_id,
             current: self.current.as_ref(),
             run: self.run.as_ref(),
-            current_run: self.run.as_ref(),
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };

@@ -29,7 +29,7 @@ impl ShardRuntime {
                 tracing::error!(id = %key.id, panic, "panic while asked for an effect; nothing changed");
                 ShardError::Panicked
             })?;
-            let ordinal = state.table.used(&Members { addressed: Some(key.clone()), others: [None, None] });
+            let ordinal = state.table.used(&Members { addressed: Some(key.clone()), other: None });
             (wanted, state.log.wait_for(ordinal))
         };
         self.released(shard, wait).await?;

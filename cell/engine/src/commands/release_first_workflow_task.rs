@@ -77,13 +77,8 @@ mod tests {
     fn ask<C: Command<Family = Workflows>>(run: &mut Run, second: i64, command: C) -> Vec<EventType> {
         let (workflow_id, mut ids) = ("w".into(), IdSource::new(1));
         let namespace = NamespaceConfig { id: Uuid::from_u128(1), name: "n".into(), retention_nanos: 1 };
-        let view = View {
-            namespace_id: namespace.id,
-            workflow_id: &workflow_id,
-            current: None,
-            current_run: None,
-            run: Some(&*run),
-        };
+        let view =
+            View { namespace_id: namespace.id, workflow_id: &workflow_id, current: None, run: Some(&*run) };
         let mut context = Context {
             now: Time(second * SECOND),
             ids: &mut ids,

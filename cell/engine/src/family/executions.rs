@@ -94,8 +94,6 @@ pub struct View<'a, X: Executions = Workflow> {
     pub current: Option<&'a CurrentRun>,
     /// The addressed run: the one named in the request, else the current one.
     pub run: Option<&'a X::Run>,
-    /// The current run, where it is in memory. A command that looks at it beside another run says so in its `needs`.
-    pub current_run: Option<&'a X::Run>,
 }
 
 impl<X: Executions> Family for ExecutionFamily<X> {
@@ -122,22 +120,13 @@ impl<X: Executions> Family for ExecutionFamily<X> {
     fn view<'a>(at: &'a Target<X>, memory: Memory<'a>) -> View<'a, X> {
         let current: Option<&CurrentRun> = memory.get(&at.record());
         let run = at.addressed(current).and_then(|run| memory.get(&run));
-        let current_run = match (at.run_id, current) {
-            (None, _) => run,
-            (Some(run_id), Some(current)) if run_id == current.run_id() => run,
-            (Some(_), Some(current)) => memory.get(&at.key_of(current.run_id())),
-            (Some(_), None) => None,
-        };
-        View { namespace_id: at.namespace_id, workflow_id: &at.workflow_id, current, run, current_run }
+        View { namespace_id: at.namespace_id, workflow_id: &at.workflow_id, current, run }
     }
 
     fn members(at: &Target<X>, memory: Memory<'_>) -> Members {
         let record = at.record();
         let current: Option<&CurrentRun> = memory.get(&record);
-        let beside =
-            current.map(CurrentRun::run_id).filter(|run_id| at.run_id.is_some_and(|at| at != *run_id));
-        let beside = beside.map(|run_id| at.key_of(run_id));
-        Members { addressed: at.addressed(current), others: [Some(record), beside] }
+        Members { addressed: at.addressed(current), other: Some(record) }
     }
 }
 

@@ -68,7 +68,7 @@ impl<E: Single> Family for Singleton<E> {
     }
 
     fn members(at: &SingletonTarget<E>, _: Memory<'_>) -> Members {
-        Members { addressed: Some(at.key()), others: [None, None] }
+        Members { addressed: Some(at.key()), other: None }
     }
 }
 

@@ -150,7 +150,6 @@ pub(crate) fn answer(
                 workflow_id: &workflow_id,
                 current: current.as_ref(),
                 run: run.as_ref(),
-                current_run: run.as_ref(),
             };
             let mut context =
                 Context { now: Time(1_000_000_000), ids: &mut ids, limits: &limits, namespace: &namespace };

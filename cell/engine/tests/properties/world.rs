@@ -166,7 +166,6 @@ impl World {
             workflow_id: &self.workflow_id,
             current: self.current.as_ref().map(|(live, _)| live),
             run: self.runs.last().map(|tracked| &tracked.run),
-            current_run: self.runs.last().map(|tracked| &tracked.run),
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
