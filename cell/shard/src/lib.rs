@@ -24,13 +24,15 @@
 //!
 //! # Where things are
 //!
-//! - deciding: `runtime`, `ready`, `ask`, `tell`, `begun`, `admission`, `guard`, `pins`, `watch`, `apply`;
+//! - deciding: `runtime`, `ready`, `ask`, `tell`, `begun`, `admission`, `refusals`, `guard`, `pins`, `watch`, `apply`;
 //! - the log: `log_row`, `log_head`, `batch`, `committer`, `side_rows`, `tail`, `outage`, `history`;
-//! - what is in memory: `shard`, `state`, `table`, `resident`, `evict`, `relief`, `load_sizes`, `coalesce`;
-//! - checkpoints: `checkpoint`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
+//! - what is in memory: `shard`, `state`, `table`, `key_hash`, `resident`, `evict`, `relief`;
+//! - what is loaded: `stored`, `reads`, `load_sizes`, `coalesce`;
+//! - checkpoints: `checkpoint`, `deleted`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
 //! - time: `clock`, `wall`, `shard_time`, `hours`, `wake`, `due_index`;
 //! - recovery and failure: `recovery`, `found`, `loss`, `failures`, `keeper`, `loops`, `quarantine`, `kept_steps`;
-//! - projections: `sink`, `spool`, `usage`.
+//! - projections: `sink`, `spool`, `usage`;
+//! - all of these use `config`, `error`, `names`, `hash` and `metrics`; `inspect` is for tests alone.
 //!
 //! # To add a projection
 //!
