@@ -42,6 +42,8 @@ struct Written {
     last_event: i64,
     receipt: Receipt,
     rows: RowReceipt,
+    /// The last record that it shows.
+    ordinal: u64,
 }
 
 /// One write of a checkpoint.
@@ -300,11 +302,11 @@ fn slice_of(state: &mut ShardState, keys: &[EntityKey], config: &ShardConfig) ->
         slice.looked_at += 1;
         let Some(resident) = state.table.get_mut(key) else { continue };
         match guarded(EngineCall::Snapshot, key, || snapshot(resident, key, id)) {
-            Ok(Snapshot { row, reborn, changes, segments, written, ordinal }) => {
+            Ok(Snapshot { row, reborn, changes, segments, written }) => {
                 bytes += row.snapshot.len() + row.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>();
                 bytes += segments.iter().map(|segment| segment.events.len()).sum::<usize>();
+                slice.ordinal = slice.ordinal.max(written.ordinal);
                 slice.written.push(written);
-                slice.ordinal = slice.ordinal.max(ordinal);
                 slice.checkpoint.entities.push(row);
                 slice.checkpoint.deleted.extend(reborn);
                 slice.checkpoint.waiting.extend(changes.waiting);
@@ -330,8 +332,6 @@ struct Snapshot {
     changes: RowChanges,
     segments: Vec<HistorySegment>,
     written: Written,
-    /// Of its last change.
-    ordinal: u64,
 }
 
 /// An entity as it is, with its waiting tasks and unwritten history.
@@ -353,14 +353,19 @@ fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId) -> Snapsho
         last_event: history.as_ref().map_or(0, HistoryTail::last),
         receipt,
         rows,
+        ordinal: core.ordinal,
     };
     let reborn = core.reborn.then(|| key.clone());
-    Snapshot { row, reborn, changes, segments, written, ordinal: core.ordinal }
+    Snapshot { row, reborn, changes, segments, written }
 }
 
-/// A slice stands: the entity is clean, unless it changed meanwhile.
+/// A slice stands: the entity is clean, unless it changed meanwhile. One that was made anew meanwhile has yet to replace what
+/// was written.
 fn mark_clean(state: &mut ShardState, written: &Written) {
     let Some(resident) = state.table.get_mut(&written.key) else { return };
+    if resident.core.born > written.ordinal {
+        return;
+    }
     if let Some(history) = &mut resident.history {
         history.written(written.last_event);
     }

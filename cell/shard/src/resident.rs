@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) open: bool,
     /// Whether rows of an earlier entity of this name, which was deleted, may still stand in the store.
     pub(crate) reborn: bool,
+    /// Ordinal of the record that made it anew in place of that one. What shows an earlier record shows the other entity.
+    pub(crate) born: u64,
     /// Chunks of its row that held steps beside its snapshot: the next snapshot includes them.
     pub(crate) kept_chunks: Vec<ChunkId>,
     /// Long polls.
@@ -130,6 +132,7 @@ impl Resident {
             queued: None,
             open: false,
             reborn: false,
+            born: 0,
             kept_chunks: Vec::new(),
             watchers: Watchers::default(),
             held: Held::default(),

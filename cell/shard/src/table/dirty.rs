@@ -26,7 +26,9 @@ impl EntityTable {
         core.used = tick;
         core.ordinal = ordinal;
         core.position = position;
-        core.reborn |= gone.is_some();
+        if gone.is_some() {
+            (core.reborn, core.born) = (true, ordinal);
+        }
         if core.first_dirty.is_none() {
             let before = gone.and_then(|gone| gone.first_dirty.into_iter().chain(gone.seq).min());
             let from = before.unwrap_or(position.seq);

@@ -188,3 +188,33 @@ async fn what_it_was_before_its_deletion_stays_gone_whenever_it_comes_again() {
     }
     assert!(met > 2, "{met} writes");
 }
+
+/// The slice that shows it as it was is on its way when it is deleted and comes again.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_of_it_before_its_deletion_does_not_make_its_next_life_clean() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    for text in ["one", "two", "three"] {
+        ask(&cell, &id, Set(Time(START + SECOND), text)).await;
+    }
+    cell.clock.step(2 * SECOND);
+    cell.runtime.wake_all_due().await;
+    let gate = Gate::new();
+    cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
+    let mut checkpoint = Box::pin(cell.runtime.checkpoint_all());
+    tokio::select! {
+        biased;
+        () = gate.arrived() => {}
+        done = &mut checkpoint => panic!("nothing was held: {done:?}"),
+    }
+    cell.clock.step(RETENTION + DAY);
+    cell.runtime.turn_hours_all().await.unwrap();
+    assert_eq!(notes(&cell, &id).await, None);
+    ask(&cell, &id, Set(Time(i64::MAX), "a new life")).await;
+    gate.open();
+    checkpoint.await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+    assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
+    assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
+}
