@@ -3,7 +3,8 @@
 //! A deletion may be acted on only once its record is durable; then the rows go with the next checkpoint, before the trim
 //! takes the record. Where the store refuses to remove those of one entity, for its bytes are damaged, that is this entity's
 //! trouble alone: it does not exist all the same. The shard's own state says so from then on, in place of the log, and each
-//! owner tries once to remove what is left.
+//! owner tries once to remove what is left. It names so many at most ([`MOST_UNREMOVED`]): where more are damaged the log keeps
+//! the other deletions, until somebody mends the store.
 
 use crate::error::ShardError;
 use crate::names::{key_of, name_of};
@@ -14,6 +15,9 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntityName;
 use cell_store::{Checkpoint, Epoch, StoreError};
 use std::collections::BTreeMap;
+
+/// Deleted entities that a shard's own state names, about 100 KB of it.
+const MOST_UNREMOVED: usize = 1_000;
 
 /// Deleted entities whose rows the store has refused to remove, with what it said to this owner, if it was asked. They may
 /// have come back since: until such a one is written, rows of before stand.
@@ -35,8 +39,13 @@ impl Unremoved {
         self.0.keys()
     }
 
-    fn refused(&mut self, key: &EntityKey, why: &str) {
-        self.0.insert(key.clone(), Some(why.to_owned()));
+    /// The store refused to remove its rows. Answers whether that is noted: not where there are too many of them.
+    fn refused(&mut self, key: &EntityKey, why: &str) -> bool {
+        let has_room = self.0.len() < MOST_UNREMOVED || self.0.contains_key(key);
+        if has_room {
+            self.0.insert(key.clone(), Some(why.to_owned()));
+        }
+        has_room
     }
 
     /// It is deleted anew: other rows may stand than those that the store refused to remove.
@@ -60,7 +69,8 @@ impl Unremoved {
         let mut refused = self.0.iter().filter_map(|(key, why)| Some((key, why.as_ref()?)));
         let (key, why) = refused.next()?;
         let (count, id) = (1 + refused.count(), &key.id);
-        Some(format!("rows of {count} deleted entities cannot be removed, of {id:?} for one: {why}"))
+        let full = if self.0.len() < MOST_UNREMOVED { "" } else { "; the log keeps those of further ones" };
+        Some(format!("rows of {count} deleted entities cannot be removed, of {id:?} for one: {why}{full}"))
     }
 }
 
@@ -110,7 +120,9 @@ impl ShardRuntime {
                     }
                     for (key, _) in one {
                         tracing::error!(shard = shard.id.0, ?key, why, "rows of a deleted entity stay");
-                        state.table.unremoved.refused(key, &why);
+                        if !state.table.unremoved.refused(key, &why) {
+                            return Err(StoreError::Corrupt(why).into());
+                        }
                     }
                 }
                 done => done?,
@@ -153,9 +165,24 @@ mod tests {
         let mut table = EntityTable::new(kinds, 7, memory, metrics::Counter::noop());
         let key = EntityKey::run(Uuid::nil(), "again", Uuid::nil());
         table.delete(&key, 1, 1);
-        table.unremoved.refused(&key, "damaged");
+        assert!(table.unremoved.refused(&key, "damaged"));
         assert!(table.to_remove(9).is_empty(), "nobody tries again and again");
         table.delete(&key, 2, 2);
         assert_eq!(table.to_remove(9).len(), 1);
+    }
+
+    #[test]
+    fn a_shard_names_no_more_of_them_than_its_state_should_hold() {
+        let mut unremoved = Unremoved::default();
+        let keys: Vec<EntityKey> =
+            (0..=MOST_UNREMOVED).map(|n| EntityKey::run(Uuid::nil(), format!("w{n}"), Uuid::nil())).collect();
+        let (one_more, most) = keys.split_last().expect("many");
+        assert!(most.iter().all(|key| unremoved.refused(key, "damaged")));
+        assert!(!unremoved.refused(one_more, "damaged"));
+        assert!(unremoved.refused(&most[0], "still"), "it is named already");
+        assert_eq!(unremoved.names().len(), MOST_UNREMOVED);
+        assert!(unremoved.problem().expect("a problem").ends_with("the log keeps those of further ones"));
+        unremoved.gone(&most[0]);
+        assert!(unremoved.refused(one_more, "damaged"));
     }
 }

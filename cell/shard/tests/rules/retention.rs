@@ -443,3 +443,32 @@ async fn rows_that_cannot_be_removed_are_the_trouble_of_one_and_it_stays_gone() 
     let last = mended.another().await;
     assert_gone(&last, &ids[1]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_log_keeps_deletions_that_are_more_than_a_shard_can_set_aside() {
+    let cell = Cell::with(forgetful()).await;
+    let ids: Vec<String> = (0..1_001).map(|n| id_on(0, n)).collect();
+    let mut runs = Vec::new();
+    for id in &ids {
+        closed(&cell, id).await;
+        runs.push(EntityKey::run(NAMESPACE, id.as_str(), run_id(&cell, id).await.unwrap()));
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage(runs.clone());
+    cell.clock.step(RETENTION + HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    cell.out.until(|out| out.deleted().len() == 2 * ids.len()).await;
+    cell.runtime.checkpoint_all().await.expect_err("one too many");
+    let problems = cell.runtime.problems();
+    assert!(problems.iter().any(|it| it.contains("rows of 1000 deleted entities")), "{problems:?}");
+
+    cell.ledger.damage([]);
+    let mended = cell.another().await;
+    for id in &ids {
+        assert_gone(&mended, id).await;
+    }
+    mended.runtime.checkpoint_all().await.unwrap();
+    let wanted: Vec<_> = runs.iter().map(|run| (ShardId(0), run.clone())).collect();
+    assert!(mended.engine().load(&wanted).await.unwrap().iter().all(Option::is_none));
+    assert_eq!(mended.runtime.problems().len(), 0);
+}
