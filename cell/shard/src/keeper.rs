@@ -23,6 +23,8 @@ pub struct Keeper {
 struct Failed {
     failures: Failures,
     why: String,
+    /// Before it is begun again.
+    pause: Duration,
 }
 
 impl Keeper {
@@ -31,6 +33,18 @@ impl Keeper {
     /// left alone: what rests on it would not be done until the process is started anew.
     pub async fn keep<Loop: Future<Output = ()>>(
         &self,
+        name: &str,
+        stop: &CancellationToken,
+        failed: impl Fn(&str),
+        begin: impl Fn() -> Loop,
+    ) {
+        self.keep_pausing(LONGEST_PAUSE, name, stop, failed, begin).await;
+    }
+
+    /// As `keep`, with a pause of at most so long.
+    pub(crate) async fn keep_pausing<Loop: Future<Output = ()>>(
+        &self,
+        longest: Duration,
         name: &str,
         stop: &CancellationToken,
         failed: impl Fn(&str),
@@ -45,7 +59,7 @@ impl Keeper {
                 Ok(()) => "it ended by itself".to_owned(),
                 Err(panic) => panic_text(&*panic),
             };
-            let pause = self.note(name, &why);
+            let pause = self.note(name, &why, longest);
             tracing::error!(name, why, ?pause, "a loop of the node failed");
             failed(&why);
             tokio::select! {
@@ -57,11 +71,12 @@ impl Keeper {
     }
 
     /// Notes a failure; answers the pause before the loop is begun again.
-    fn note(&self, name: &str, why: &str) -> Duration {
+    fn note(&self, name: &str, why: &str, longest: Duration) -> Duration {
         let mut all = self.failed.lock();
         let failed = all.entry(name.to_owned()).or_default();
         why.clone_into(&mut failed.why);
-        failed.failures.note(Instant::now())
+        failed.pause = failed.failures.note(Instant::now()).min(longest);
+        failed.pause
     }
 
     /// Whether a loop fails again and again.
@@ -78,7 +93,7 @@ impl Keeper {
             let recent = failed.failures.recent(now);
             let why = &failed.why;
             let rarely = if failed.failures.are_too_many(now) {
-                format!(" and is begun again every {} s only", LONGEST_PAUSE.as_secs())
+                format!(" and is begun again every {} s", failed.pause.as_secs())
             } else {
                 String::new()
             };
@@ -91,6 +106,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failures::PAUSE;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -135,12 +151,31 @@ mod tests {
             assert!((1_440..=1_445).contains(&begun.load(Ordering::Relaxed)), "{begun:?}");
             assert!(keeper.is_failing());
             let problems = keeper.problems();
-            let said = "the test loop failed 10 times of late and is begun again every 60 s only: again";
+            let said = "the test loop failed 10 times of late and is begun again every 60 s: again";
             assert_eq!(problems, [said]);
             mended.cancel();
             tokio::time::sleep(Duration::from_secs(700)).await;
             assert!(!keeper.is_failing());
             assert_eq!(keeper.problems(), Vec::<String>::new());
+            stop.cancel();
+        };
+        tokio::join!(kept, looks);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_others_wait_for_is_begun_again_as_soon_however_often_it_fails() {
+        let (keeper, stop) = (Keeper::default(), CancellationToken::new());
+        let begun = AtomicU32::new(0);
+        let begin = || async {
+            begun.fetch_add(1, Ordering::Relaxed);
+            panic!("again");
+        };
+        let kept = keeper.keep_pausing(PAUSE, "test", &stop, |_| {}, begin);
+        let looks = async {
+            tokio::time::sleep(Duration::from_millis(99_500)).await;
+            assert_eq!(begun.load(Ordering::Relaxed), 100);
+            let said = "the test loop failed 100 times of late and is begun again every 1 s: again";
+            assert_eq!(keeper.problems(), [said]);
             stop.cancel();
         };
         tokio::join!(kept, looks);

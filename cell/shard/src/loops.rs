@@ -1,10 +1,12 @@
 //! The loops of a node's shards, each watched: to add one, begin it in `start_tasks`.
 
+use crate::failures::{LONGEST_PAUSE, PAUSE};
 use crate::keeper::Keeper;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use cell_engine::Grace;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl ShardRuntime {
     /// The node's keeper: loops of what is assembled around the shards are kept by it too, so that one place says how
@@ -17,11 +19,12 @@ impl ShardRuntime {
     pub(crate) fn start_tasks(self: &Arc<Self>) {
         self.begin_grace();
         // What it had in hand is lost, and nobody knows what of that is in the log.
-        self.keep("commit", |runtime, why| runtime.fail_all(why), Self::commit_loop);
+        // It has nothing to do before shards are taken back, which waits longer and longer; then it has to be there.
+        self.keep("commit", PAUSE, |runtime, why| runtime.fail_all(why), Self::commit_loop);
         // What it was about to take back is wanted still, and it looks for that first.
-        self.keep("retake", |_, _| {}, Self::retake_loop);
+        self.keep("retake", LONGEST_PAUSE, |_, _| {}, Self::retake_loop);
         // It may have left any shard half changed.
-        self.keep("relief", |runtime, why| runtime.fail_all(why), Self::relief_loop);
+        self.keep("relief", LONGEST_PAUSE, |runtime, why| runtime.fail_all(why), Self::relief_loop);
         for shard in &self.shards {
             self.keep_of(shard, "hours", Self::hours_loop);
             self.keep_of(shard, "wake", Self::wake_loop);
@@ -40,17 +43,19 @@ impl ShardRuntime {
         }
     }
 
-    /// Runs a loop of the node for as long as the runtime.
+    /// Runs a loop of the node for as long as the runtime, with a pause of at most so long behind a failure.
     fn keep<Loop: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         name: &'static str,
+        longest_pause: Duration,
         failed: impl Fn(&Self, &str) + Send + Sync + 'static,
         begin: impl Fn(Arc<Self>) -> Loop + Send + Sync + 'static,
     ) {
         let runtime = Arc::clone(self);
         self.tasks.spawn(async move {
             let begin = || begin(Arc::clone(&runtime));
-            runtime.keeper.keep(name, &runtime.stop, |why| failed(&runtime, why), begin).await;
+            let failed = |why: &str| failed(&runtime, why);
+            runtime.keeper.keep_pausing(longest_pause, name, &runtime.stop, failed, begin).await;
         });
     }
 
