@@ -2,10 +2,10 @@
 
 use super::Settled;
 use crate::ledger::{HandedOut, Ledger, nanos};
-use crate::plan::{ActivityPlan, Attempt, Plan};
-use crate::script::{STICKY_TIMEOUT, TASK_TIMEOUT};
+use crate::plan::{ActivityPlan, Attempt, Begin, Plan};
+use crate::script::{GO, STICKY_TIMEOUT, TASK_TIMEOUT, text_of};
 use crate::simulation::Site;
-use atoll_api::temporal::api::enums::v1::TimeoutType;
+use atoll_api::temporal::api::enums::v1::{EventType, TimeoutType};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::history::v1::{ActivityTaskTimedOutEventAttributes, HistoryEvent};
@@ -113,7 +113,7 @@ impl Windows {
     }
 
     /// Timers and time-outs of a run that came before their time, or long after.
-    pub(super) fn broken(&self, run: &Settled) -> Vec<String> {
+    pub(super) fn broken(&self, plan: &Plan, run: &Settled) -> Vec<String> {
         let events: BTreeMap<i64, &HistoryEvent> =
             run.events.iter().map(|event| (event.event_id, event)).collect();
         let at = |event_id: i64| events.get(&event_id).map_or(0, |event| nanos(event.event_time.as_ref()));
@@ -143,7 +143,8 @@ impl Windows {
                 Some(Event::WorkflowTaskScheduledEventAttributes(_)) if !began => {
                     began = true;
                     let waits = first_task_after(run);
-                    Some(()).filter(|()| waits > 0).and_then(|()| self.judge(said, at(1) + waits, fired, 1))
+                    let due = signal_of_start(plan, run).map_or(at(1) + waits, at);
+                    Some(()).filter(|()| waits > 0).and_then(|()| self.judge(said, due, fired, 1))
                 }
                 Some(Event::WorkflowExecutionTimedOutEventAttributes(_)) => {
                     due_at(1).and_then(|limit| self.judge(said, at(1) + limit, fired, 1))
@@ -224,6 +225,21 @@ fn first_task_after(run: &Settled) -> i128 {
             .map_or(0, |wait| i128::from(wait.seconds) * 1_000_000_000 + i128::from(wait.nanos)),
         _ => 0,
     }
+}
+
+/// The signal of a start whose answer was lost, which found this run waiting for its first task: the run waits no longer, as in
+/// the original.
+fn signal_of_start(plan: &Plan, run: &Settled) -> Option<i64> {
+    if !matches!(plan.workflows[run.workflow].begins, Begin::Signal(_)) {
+        return None;
+    }
+    let before = run.events.iter().take_while(|event| event.event_type() != EventType::WorkflowTaskScheduled);
+    before.filter(|event| is_signal_of_start(event)).map(|event| event.event_id).next()
+}
+
+fn is_signal_of_start(event: &HistoryEvent) -> bool {
+    matches!(event.attributes.as_ref(), Some(Event::WorkflowExecutionSignaledEventAttributes(signal))
+        if signal.signal_name == GO && signal.input.as_ref().map(text_of).as_deref() == Some("0"))
 }
 
 fn is_start_to_close(timed_out: &ActivityTaskTimedOutEventAttributes) -> bool {
