@@ -1,9 +1,10 @@
-//! How much memory and disk a cell takes for what it holds, counted.
+//! How much memory, disk and CPU time a cell takes for what it holds, counted.
 //!
 //! - `closed WORKFLOWS`: closed one-activity workflows in a store in memory: bytes that are allocated for each, and its history.
 //! - `idle DIR WORKFLOWS BUDGET_MB`: open workflows that wait for a signal, on SQLite: what is resident under a budget, and the
 //!   disk that each takes. The process then ends as one that is killed.
 //! - `again DIR WORKFLOWS BUDGET_MB`: the next life: how long until it serves, and what is resident then.
+//! - `beside DIR WORKFLOWS BUDGET_MB`: the CPU time of one-activity workflows beside what `idle` left in the directory.
 
 #![allow(clippy::disallowed_methods, reason = "what is measured is the machine's time")]
 #![allow(clippy::print_stdout, reason = "a program that says what it measured")]
@@ -81,7 +82,10 @@ fn main() -> anyhow::Result<()> {
         ["again", dir, workflows, budget] => {
             runtime.block_on(again(Path::new(dir), workflows.parse()?, budget.parse()?))
         }
-        _ => bail!("closed WORKFLOWS | idle DIR WORKFLOWS BUDGET_MB | again DIR WORKFLOWS BUDGET_MB"),
+        ["beside", dir, workflows, budget] => {
+            runtime.block_on(beside(Path::new(dir), workflows.parse()?, budget.parse()?))
+        }
+        _ => bail!("closed WORKFLOWS | idle, again or beside DIR WORKFLOWS BUDGET_MB"),
     }
 }
 
@@ -146,6 +150,19 @@ async fn again(dir: &Path, workflows: usize, budget_mb: usize) -> anyhow::Result
     futures::future::try_join_all((0..LANES).map(lane)).await?;
     println!("after {reads} were described; resident: {} MB", resident_mb());
     Ok(())
+}
+
+async fn beside(dir: &Path, workflows: usize, budget_mb: usize) -> anyhow::Result<()> {
+    let cell = on_disk(dir, budget_mb).await?;
+    // No two lives run the same ones.
+    let prefix = format!("beside-{}", uuid::Uuid::new_v4());
+    run_lanes(&cell, &format!("{prefix}-warm"), 1_000, one_activity).await?;
+    let before = cpu_seconds()?;
+    run_lanes(&cell, &prefix, workflows, one_activity).await?;
+    cell.assembly.checkpoint().await?;
+    let each = (cpu_seconds()? - before) * 1_000.0 / workflows as f64;
+    println!("{each:.3} CPU s per 1,000 workflows; resident: {} MB", resident_mb());
+    std::process::exit(0)
 }
 
 /// A cell without a listener.
@@ -374,6 +391,17 @@ fn payloads() -> Option<Payloads> {
 
 fn made(kind: CommandType, attributes: Attributes) -> Command {
     Command { command_type: kind as i32, attributes: Some(attributes), ..Default::default() }
+}
+
+/// CPU time that this process has used.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    /// Of the unit that `proc(5)` gives times in: the same on all of Linux.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Fields 14 and 15, user and system; the second one, a name in parentheses, may have spaces.
+    let (_, fields) = stat.rsplit_once(')').context("a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
 }
 
 /// Resident memory of this process.
