@@ -96,7 +96,8 @@ impl ShardRuntime {
             }
             scan.failing = failing;
             let (_, outcome) = self.wake_due(&shard, now).await;
-            let least = if failing || outcome == WokenUp::Refused { REFUSED } else { Duration::ZERO };
+            // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
+            let refused = failing || outcome == WokenUp::Refused;
             let pause = {
                 let mut state = shard.state.lock();
                 let next = state.due.first_wake().unwrap_or(i64::MAX).min(scan.next());
@@ -108,8 +109,8 @@ impl ShardRuntime {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(MAX_SLEEP.min(pause.max(least))) => {}
-                () = shard.wake_changed.notified(), if least.is_zero() => {}
+                () = tokio::time::sleep(if refused { REFUSED } else { MAX_SLEEP.min(pause) }) => {}
+                () = shard.wake_changed.notified(), if !refused => {}
             }
         }
     }

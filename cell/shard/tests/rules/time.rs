@@ -447,6 +447,28 @@ async fn a_shard_that_takes_no_commands_is_not_asked_again_and_again() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_is_set_after_the_index_could_not_be_read_fires_in_time() {
+    let first = Cell::new().await;
+    first.run("elsewhere", start()).await.unwrap();
+    let cell = first.another().await;
+    // The loops have looked once and will look again within a minute.
+    let away = || Fault::Before(StoreError::Unavailable("away".into()));
+    (0..SHARDS).for_each(|_| cell.store.script(Call::Due, away()));
+    let looked = cell.store.calls(Call::Due);
+    while cell.store.calls(Call::Due) < looked + u64::from(SHARDS) {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 2)]).await;
+    for _ in 0..4 {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(has(&cell, EventType::TimerFired).await);
+}
+
 /// Nobody looks at what is due but the shard's own loop.
 #[tokio::test(start_paused = true)]
 async fn a_wake_up_that_is_refused_comes_again_by_itself() {
