@@ -75,6 +75,7 @@ mod memory;
 mod notice;
 mod registry;
 mod rejection;
+mod retained_failure;
 mod retry;
 mod run;
 mod schedule;

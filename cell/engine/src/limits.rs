@@ -32,6 +32,8 @@ pub struct Limits {
     pub state_bytes: usize,
     /// Least time from the begin of a run to that of the one that it continues as, nanoseconds.
     pub continue_as_new_interval_nanos: i64,
+    /// A failed attempt's failure that is kept whole while other attempts follow, bytes.
+    pub retained_failure_bytes: usize,
     /// One payload field, bytes.
     pub blob: usize,
     /// Start-to-close of a workflow task where none was asked for, nanoseconds.
@@ -66,6 +68,7 @@ impl Default for Limits {
             history_bytes: 50 << 20,
             state_bytes: 8 << 20,
             continue_as_new_interval_nanos: SECOND,
+            retained_failure_bytes: 4 << 10,
             blob: 2 << 20,
             workflow_task_timeout_nanos: 10 * SECOND,
             workflow_task_timeout_max_nanos: 120 * SECOND,

@@ -1,6 +1,7 @@
 //! Ending an activity, and retrying one: what workers' answers and timeouts have in common.
 
 use crate::draft::Draft;
+use crate::retained_failure::retained;
 use crate::retry;
 use crate::run::nanos;
 use crate::time::Time;
@@ -63,7 +64,7 @@ pub(super) fn retry(
         scheduled_event_id: activity.scheduled_event_id,
         attempt: activity.attempt + 1,
         dispatch_at_ns: draft.now.plus(pause).0.max(1),
-        last_failure: failure.cloned(),
+        last_failure: failure.map(|failure| retained(failure, draft.limits.retained_failure_bytes)),
         last_worker_identity: activity.identity.clone(),
         ended_at_ns: draft.now.0,
     }));

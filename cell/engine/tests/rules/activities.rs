@@ -6,10 +6,12 @@ use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::ActivityType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use cell_engine::commands::*;
 use cell_engine::{EffectKind, Rejection};
+use prost::Message;
 
 fn activity(id: &str) -> Command {
     let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
@@ -268,6 +270,39 @@ fn a_pending_activity_is_described_attempt_by_attempt() {
     let offered = shown(&life);
     assert_eq!((offered.next_attempt_schedule_time, offered.current_retry_interval), (None, seconds(2)));
     assert_eq!(offered.last_attempt_complete_time, ended);
+}
+
+/// So that many that fail do not end their run by its state.
+#[test]
+fn the_failure_of_an_attempt_is_kept_whole_up_to_four_kib() {
+    let of_bytes = |bytes: usize| {
+        let failure = |message| Failure { message: "m".repeat(message), ..Default::default() };
+        (0..bytes).map(failure).find(|failure| failure.encoded_len() == bytes).expect("a length")
+    };
+    for (bytes, whole) in [(4_096, true), (4_097, false)] {
+        let mut life = Life::started();
+        life.run_task(vec![activity("a")]);
+        let (activity, failure) = (take(&mut life), Some(of_bytes(bytes)));
+        let identity = "worker".to_owned();
+        let failed = RespondActivityFailed {
+            activity,
+            failure: failure.clone(),
+            identity,
+            last_heartbeat_details: None,
+        };
+        life.ask(failed).expect("it is started");
+        let kept = life.run().describe().activities[0].last_failure.clone();
+        assert_eq!(kept == failure, whole, "{bytes} bytes");
+        life.wake();
+        let activity = take(&mut life);
+        life.ask(RespondActivityCompleted { activity, result: None, identity: String::new() })
+            .expect("taken");
+        let started = life.history.iter().rev().find_map(|event| match &event.attributes {
+            Some(A::ActivityTaskStartedEventAttributes(started)) => Some(started.last_failure.clone()),
+            _ => None,
+        });
+        assert_eq!(started.expect("it has started"), kept);
+    }
 }
 
 #[test]
