@@ -30,7 +30,7 @@
 //! - what is loaded: `stored`, `reads`, `load_sizes`, `coalesce`;
 //! - checkpoints: `checkpoint`, `deleted`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
 //! - time: `clock`, `wall`, `shard_time`, `hours`, `wake`, `due_index`;
-//! - recovery and failure: `recovery`, `found`, `loss`, `failures`, `keeper`, `loops`, `quarantine`, `kept_steps`;
+//! - recovery and failure: `recovery`, `found`, `loss`, `taken`, `failures`, `keeper`, `loops`, `quarantine`, `kept_steps`;
 //! - projections: `sink`, `spool`, `usage`;
 //! - all of these use `config`, `error`, `names`, `hash` and `metrics`; `inspect` is for tests alone.
 //!
@@ -103,6 +103,7 @@ mod state;
 mod stored;
 mod table;
 mod tail;
+mod taken;
 mod tell;
 mod usage;
 mod waiting;

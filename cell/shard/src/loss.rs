@@ -3,8 +3,8 @@
 //! Where something failed here (a panic in a loop, a projection, a store that refuses the log) the shard's memory goes
 //! and the shard is taken over anew, as after a restart. What fails five times within ten minutes is tried once a minute
 //! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. A shard
-//! that another owner took is not taken back, so that two owners never play ping-pong; nor is one whose stored log is
-//! damaged. One shard's trouble is none of the others'.
+//! that another owner took is not taken back (`taken`), so that two owners never play ping-pong; nor is one whose stored log
+//! is damaged. One shard's trouble is none of the others'.
 //!
 //! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the cell,
 //! a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included, so the
@@ -44,7 +44,7 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    fn note(&mut self, loss: &Loss) {
+    pub(crate) fn note(&mut self, loss: &Loss) {
         let now = Instant::now();
         (self.why, self.again_at) = match loss {
             Loss::Superseded => ("another owner took it".to_owned(), None),
@@ -204,7 +204,8 @@ impl ShardRuntime {
 
     /// An error where something panicked on the way: those of them that are not served then are wanted still.
     async fn retake_together(self: &Arc<Self>, ids: &[ShardId]) -> Result<(), ShardError> {
-        let taken = AssertUnwindSafe(self.acquire(ids)).catch_unwind().await;
+        let take = async { self.acquire(&self.not_taken(ids).await).await };
+        let taken = AssertUnwindSafe(take).catch_unwind().await;
         let taken = taken.map_err(|panic| {
             tracing::error!(panic = panic_text(&*panic), "panic while shards are taken over again");
             ShardError::Panicked

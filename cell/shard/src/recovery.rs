@@ -88,6 +88,7 @@ impl ShardRuntime {
         };
         let read = |(id, acquired): (&ShardId, Result<Acquired, StoreError>)| {
             let found = acquired.map_err(ShardError::from).and_then(|acquired| {
+                self.shards[id.0 as usize].given_epoch.fetch_max(acquired.epoch.0, Ordering::Relaxed);
                 self.check_end(&acquired)?;
                 Ok(Found::read(acquired, &self.kinds)?)
             });

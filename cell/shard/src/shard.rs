@@ -32,6 +32,8 @@ pub(crate) struct Shard {
     pub(crate) trouble: Mutex<Trouble>,
     /// Last log row that is known to be durable, over all terms of this process: no log is ever shorter.
     pub(crate) known_seq: AtomicU64,
+    /// The highest epoch that this process was given, over all its terms: a higher one is another owner's.
+    pub(crate) given_epoch: AtomicU64,
     /// Projections have something to write to the outbox, or to remove from it.
     pub(crate) outbox_due: Arc<Notify>,
     pub(crate) metrics: ShardMetrics,
@@ -51,6 +53,7 @@ impl Shard {
             checkpoint_due: Notify::new(),
             trouble: Mutex::default(),
             known_seq: AtomicU64::new(0),
+            given_epoch: AtomicU64::new(0),
             outbox_due: Arc::new(Notify::new()),
             metrics: ShardMetrics::new(id),
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use cell_engine::commands::{RecordChildClosed, RequestCancelWorkflow};
 use cell_shard::{Awaited, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
-use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore};
+use cell_store::{Append, AppendOutcome, LogRow, ShardId, ShardStore, StoreError};
 use futures::FutureExt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,6 +18,29 @@ async fn take(store: &Arc<dyn ShardStore>, ledger: &Ledger, shard: ShardId) {
     let row = LogRow { seq: found.last_seq + 1, epoch: found.epoch, batch_id, data, ownership: true };
     let outcome = store.append(&[Append { shard, rows: vec![row], segments: Vec::new() }]).await.unwrap();
     assert_eq!(outcome, [AppendOutcome::Accepted]);
+}
+
+/// It failed by itself before it could hear of the other owner.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_failed_is_not_taken_back_from_who_took_it() {
+    let cell = Cell::new().await;
+    let (a, b) = (id_on(0, 0), id_on(1, 0));
+    for id in [&a, &b] {
+        cell.run(id, start()).await.unwrap();
+    }
+    take(&cell.store.stores().shards, &cell.ledger, ShardId(0)).await;
+    for id in [&a, &b] {
+        cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+        let lost = cell.run(id, signal("lost")).await;
+        assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
+    }
+    // The first look fails.
+    cell.store.script(Call::Log, Fault::Before(StoreError::Unavailable("away".into())));
+    tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+    assert_eq!(cell.runtime.problems(), ["shard 0 is not served: another owner took it"]);
+    cell.run(&b, signal("s")).await.expect("nobody took that one");
+    cell.acquire(&[ShardId(0)]).await;
+    assert_eq!(cell.history(&a, 1, i64::MAX).await.len(), 2, "whoever is told to take it does");
 }
 
 #[tokio::test(start_paused = true)]
