@@ -96,6 +96,7 @@ impl ShardState {
             }
             Ok(None) | Err(_) => (stored, Vec::new()),
         };
+        self.due.forget_unloaded(key);
         if self.table.insert_loaded(key, stored, self.time.now()) {
             self.apply_kept(key, steps);
             self.arm(key, |at| at);
@@ -126,8 +127,9 @@ impl ShardState {
     pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
         let ahead = self.time.now().millis().saturating_add(window_ms);
         let grace_ends = self.grace.ends(i64::MAX).millis_up();
-        if at.is_some_and(|at| at >= ahead && at > grace_ends) {
-            self.due.move_wake(key, at, None);
+        self.due.move_wake(key, at, None);
+        if let Some(at) = at.filter(|at| *at < ahead || *at <= grace_ends) {
+            self.due.wake_unloaded(at, key);
         }
     }
 
@@ -160,6 +162,7 @@ impl ShardState {
     /// Takes an entity that is about to go out of the indexes of what is due.
     fn disarm(&mut self, key: &EntityKey) {
         self.arm_at(key, None);
+        self.due.forget_unloaded(key);
         self.expire_at(key, None);
     }
 

@@ -156,9 +156,12 @@ impl ShardRuntime {
         }
         scan.seen(until, &due, self.config.due_rows);
         for row in due {
-            let known = state.table.slot(&row.key).is_some_and(|slot| !slot.is_absent());
-            if !known && !state.table.deleted.contains_key(&row.key) {
-                state.due.wake_at(row.at_ms, row.key);
+            let known = state.table.slot(&row.key).is_some()
+                || state.table.deleted.contains_key(&row.key)
+                // Also one whose wake-up was put off: in the store it is as due as before.
+                || state.due.wakes_unloaded(&row.key);
+            if !known {
+                state.due.wake_unloaded(row.at_ms, &row.key);
             }
         }
         Ok(())
@@ -226,7 +229,7 @@ impl ShardState {
             None if self.phase == Phase::Serving
                 && matches!(Residents::find(&self.table, key), Known::Unloaded) =>
             {
-                self.due.wake_at(now + pause, key.clone());
+                self.due.wake_unloaded(now + pause, key);
             }
             _ => {}
         }

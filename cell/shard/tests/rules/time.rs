@@ -171,6 +171,8 @@ async fn so_they_do_where_what_workers_speak_of_could_not_be_read_for_long() {
         assert!(matches!(refused, Err(ShardError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     }
     cell.store.set_rates(FaultRates::default());
+    // What could not be read is tried again after this.
+    cell.clock.step(SECOND / 4);
     cell.runtime.wake_all_due().await;
     cell.clock.step(10 * SECOND - SECOND / 1_000);
     cell.runtime.wake_all_due().await;
@@ -381,6 +383,35 @@ async fn sleepers(cell: &Cell, count: usize) {
         let id = id_on(0, n);
         cell.run(&id, start()).await.unwrap();
         cell.work(&id, vec![timer("t", 60)]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_due_and_is_not_in_memory_is_in_the_index_once_however_long_that_lasts() {
+    const RUNS: usize = 10;
+    // More than one look at the index reads, and looked at over and over.
+    let cell = Cell::with(ShardConfig { resident_entities: 0, due_rows: 4, ..config() }).await;
+    sleepers(&cell, RUNS).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    cell.namespace.removed.store(true, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    let before = cell.namespace.asked.load(Ordering::Relaxed);
+    for _ in 0..600 {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let wakes = cell.runtime.known_wakes();
+        assert!(wakes <= RUNS, "{wakes} wake-ups of {RUNS} runs");
+    }
+    let asked = cell.namespace.asked.load(Ordering::Relaxed) - before;
+    assert!(asked <= 12 * RUNS as u64, "{asked} attempts in ten minutes");
+    cell.namespace.removed.store(false, Ordering::Relaxed);
+    for _ in 0..62 {
+        cell.clock.step(SECOND);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for n in 0..RUNS {
+        assert!(has_at(&cell, &id_on(0, n), EventType::TimerFired).await, "{n}");
     }
 }
 
