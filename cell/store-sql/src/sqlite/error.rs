@@ -14,9 +14,16 @@ const CONSTRAINT: i32 = 19;
 const MISMATCH: i32 = 20;
 const NOT_A_DATABASE: i32 = 26;
 
+/// Extended codes of a block that the disk does not give back: SQLITE_IOERR_READ, _SHORT_READ, _DATA and _CORRUPTFS.
+const UNREADABLE: [i32; 4] = [266, 522, 8202, 8458];
+
 /// The primary result code; the stored one is extended.
 fn code(error: &dyn DatabaseError) -> Option<i32> {
-    error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
+    extended_code(error).map(|code| code & 0xff)
+}
+
+fn extended_code(error: &dyn DatabaseError) -> Option<i32> {
+    error.code()?.parse().ok()
 }
 
 /// Whether a row was refused by a key or by a trigger.
@@ -34,10 +41,15 @@ pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
     matches!(error.as_database_error().and_then(code), Some(TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
+/// A block that cannot be read is damage of what stands there, and not a store that is away: disk and kernel have tried for
+/// long before they say so, and everything else can be read.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let text = error.to_string();
     match error {
         sqlx::Error::Database(error) => match code(&*error) {
+            _ if extended_code(&*error).is_some_and(|code| UNREADABLE.contains(&code)) => {
+                StoreError::Corrupt(text)
+            }
             Some(FULL) => StoreError::Full(text),
             Some(CORRUPT | NOT_A_DATABASE) => StoreError::Corrupt(text),
             _ => StoreError::Unavailable(text),

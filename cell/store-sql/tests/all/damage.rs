@@ -1,7 +1,7 @@
 //! A page of the database that is damaged.
 
 use cell_store::{
-    AppendOutcome, Checkpoint, EntityKey, EntityRow, HistorySegment, Position, ShardId, ShardStore,
+    AppendOutcome, Checkpoint, EntityKey, EntityRow, Epoch, HistorySegment, Position, ShardId, ShardStore,
     StoreError,
 };
 use cell_store_sql::{SqliteOptions, SqliteStore};
@@ -48,8 +48,8 @@ fn damage(path: &Path, what: &[u8]) {
     std::fs::write(path, file).expect("written");
 }
 
-/// A database with these pages damaged.
-async fn damaged(what: &[&[u8]]) -> (SqliteStore, TempDir) {
+/// A database in which everything is whole, and who owns its shard.
+async fn whole() -> (SqliteStore, TempDir, Epoch) {
     let directory = TempDir::new().expect("a temporary directory");
     let path = directory.path().join("cell.db");
     let store = SqliteStore::connect(SqliteOptions::new(&path)).await.expect("a store");
@@ -59,6 +59,13 @@ async fn damaged(what: &[&[u8]]) -> (SqliteStore, TempDir) {
     slice.entities = (0..ROWS).map(entity).collect();
     slice.history = (0..ROWS).map(segment).collect();
     assert_eq!(store.checkpoint(&slice).await.expect("a checkpoint"), AppendOutcome::Accepted);
+    (store, directory, epoch)
+}
+
+/// A database with these pages damaged.
+async fn damaged(what: &[&[u8]]) -> (SqliteStore, TempDir) {
+    let (store, directory, _) = whole().await;
+    let path = directory.path().join("cell.db");
     store.close().await;
     what.iter().for_each(|what| damage(&path, what));
     (SqliteStore::connect(SqliteOptions::new(&path)).await.expect("a store"), directory)
@@ -100,4 +107,27 @@ async fn whatever_is_damaged_the_rest_is_due_and_expires() {
     assert!(found.is_sorted() && found.len() >= ROWS - 3 && !found.contains(&(DAMAGED as i64)), "{found:?}");
     // As many as are wanted, though some of the first are damaged.
     assert_eq!(answers[1], answers[0][..20]);
+}
+
+#[tokio::test]
+async fn a_block_that_cannot_be_read_is_damage_of_what_stands_there_and_no_outage() {
+    let (store, directory, epoch) = whole().await;
+    // What was written last stands at the end of the write-ahead log: the newest version of this row's page.
+    let entities = vec![EntityRow { position: Position { seq: 2, index: 0 }, ..entity(DAMAGED) }];
+    let slice = Checkpoint { entities, ..Checkpoint::empty(ShardId(0), epoch) };
+    assert_eq!(store.checkpoint(&slice).await.expect("a checkpoint"), AppendOutcome::Accepted);
+    let log =
+        std::fs::OpenOptions::new().write(true).open(directory.path().join("cell.db-wal")).expect("a log");
+    log.set_len(log.metadata().expect("a length").len() - 100).expect("shorter");
+    let mut refused = Vec::new();
+    for n in 0..ROWS {
+        match store.load(&[(ShardId(0), key(n))]).await {
+            Ok(rows) => assert!(rows[0].is_some(), "{n}"),
+            Err(StoreError::Corrupt(_)) => refused.push(n),
+            Err(error) => panic!("{n}: {error}"),
+        }
+    }
+    assert!(refused.contains(&DAMAGED) && refused.len() <= 3, "{refused:?}: those that share its page");
+    let due = store.due(ShardId(0), 1_000, usize::MAX).await.expect("what can be read");
+    assert!(due.len() >= ROWS - 3, "{due:?}");
 }
