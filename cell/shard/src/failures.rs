@@ -22,6 +22,11 @@ impl Failures {
     /// Notes a failure; answers how long the next attempt waits. There always is a next one.
     pub(crate) fn note(&mut self, now: Instant) -> Duration {
         self.0.push_back(now);
+        self.pause(now)
+    }
+
+    /// How long an attempt waits.
+    pub(crate) fn pause(&mut self, now: Instant) -> Duration {
         if self.are_too_many(now) { LONGEST_PAUSE } else { PAUSE }
     }
 

@@ -1,7 +1,9 @@
 //! Shards that this node does not serve (any more): why, and taking them back.
 //!
 //! Where something failed here (a panic in a loop, a projection, a store that refuses the log) the shard's memory goes
-//! and the shard is taken over anew, as after a restart. What fails five times within ten minutes is tried once a minute
+//! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a second, however
+//! long that takes, but for one that failed behind its ownership record: each such attempt adds a row to the log that is
+//! never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once a minute
 //! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. A shard
 //! that another owner took is not taken back (`taken`), so that two owners never play ping-pong; nor is one whose stored log
 //! is damaged. One shard's trouble is none of the others'.
@@ -11,7 +13,7 @@
 //! whole cell stops.
 
 use crate::error::ShardError;
-use crate::failures::{Failures, LONGEST_PAUSE, PAUSE};
+use crate::failures::{Failures, LIMIT, LONGEST_PAUSE};
 use crate::guard::panic_text;
 use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
@@ -58,6 +60,11 @@ impl Trouble {
         self.again_at = None;
     }
 
+    /// A takeover failed whose ownership record stands in the log.
+    pub(crate) fn claimed_in_vain(&mut self) {
+        self.failures.note(Instant::now());
+    }
+
     fn is_failing(&mut self) -> bool {
         self.failures.are_too_many(Instant::now())
     }
@@ -70,7 +77,7 @@ impl Trouble {
                 Some(format!("shard {shard} was given up {recent} times of late: {}", self.why))
             }
             Phase::Recovering => Some(format!("shard {shard} is being taken over")),
-            Phase::Lost if self.again_at.is_some() && self.is_failing() => Some(format!(
+            Phase::Lost if self.again_at.is_some() && recent >= LIMIT => Some(format!(
                 "shard {shard} is not served, failed {recent} times of late and is tried every {} s only: {}",
                 LONGEST_PAUSE.as_secs(),
                 self.why
@@ -227,8 +234,8 @@ impl ShardRuntime {
             // Nothing is wrong with the shard: the next attempt follows, however long that takes.
             ShardError::Store(StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 tracing::warn!(shard = id.0, %error, "shard not taken over yet");
-                let mut trouble = shard.trouble.lock();
-                (trouble.why, trouble.again_at) = (why, Some(Instant::now() + PAUSE));
+                let (mut trouble, now) = (shard.trouble.lock(), Instant::now());
+                (trouble.why, trouble.again_at) = (why, Some(now + trouble.failures.pause(now)));
                 self.lost.notify_one();
                 return;
             }

@@ -153,14 +153,18 @@ impl ShardRuntime {
         let shard = &self.shards[found.acquired.shard.0 as usize];
         shard.known_seq.fetch_max(found.acquired.last_seq + 1, Ordering::Relaxed);
         let taken = AssertUnwindSafe(self.take_over(found, claim)).catch_unwind().await;
-        taken.unwrap_or_else(|panic| {
+        let taken = taken.unwrap_or_else(|panic| {
             tracing::error!(
                 shard = shard.id.0,
                 panic = panic_text(&*panic),
                 "panic while taking a shard over"
             );
             Err(ShardError::Panicked)
-        })
+        });
+        if let Err(ShardError::Store(StoreError::Unavailable(_))) = taken {
+            shard.trouble.lock().claimed_in_vain();
+        }
+        taken
     }
 
     /// The ownership record, behind everything that stands in the log.

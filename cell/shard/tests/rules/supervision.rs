@@ -275,3 +275,20 @@ async fn a_shard_whose_log_takes_no_claim_is_given_up_alone() {
     }
     assert_eq!(cell.history(&id_on(1, 0), 1, i64::MAX).await.len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn takeovers_that_fail_behind_their_ownership_record_are_few() {
+    let cell = Cell::new().await;
+    cell.out.before_deliver(|| panic!("a mistake in a sink"));
+    for _ in 0..20_000 {
+        cell.store.script(Call::Load, Fault::Before(StoreError::Unavailable("away".into())));
+    }
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    let claims = cell.ledger.rows(ShardId(0)).iter().filter(|row| row.ownership).count();
+    assert!((10..80).contains(&claims), "{claims} rows that are never trimmed in an hour");
+    assert!(!cell.runtime.is_well());
+    let problems = cell.runtime.problems();
+    assert!(problems[0].contains("is tried every 60 s only: not taken over: "), "{problems:?}");
+}
