@@ -65,18 +65,30 @@ const LOOKS: usize = 1_024;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 impl ShardRuntime {
-    /// Takes a checkpoint whenever the tail of the shard has grown enough.
+    /// Takes a checkpoint whenever the tail of the shard has grown enough, and where the last one failed, after a while.
     pub(crate) async fn checkpoint_loop(self: Arc<Self>, shard: Arc<Shard>) {
         loop {
+        let mut removal = Instant::now() + REMOVAL_INTERVAL;
             let (done, pause) = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 () = shard.checkpoint_due.notified() => (self.unless_stopped(self.checkpoint(&shard)).await, false),
                 () = shard.outbox_due.notified() => (self.unless_stopped(self.relieve(&shard, u64::MAX)).await, true),
-                // Only removes.
-                () = tokio::time::sleep(REMOVAL_INTERVAL) => (self.unless_stopped(self.relieve(&shard, 0)).await, false),
+                () = tokio::time::sleep_until(removal) => {
+                    let again = shard.trouble.lock().lacks_checkpoint();
+                    let done = if again {
+                        self.unless_stopped(self.checkpoint(&shard)).await
+                    } else {
+                        // Only removes.
+                        self.unless_stopped(self.relieve(&shard, 0)).await
+                    };
+                    (done, false)
+                }
             };
             if let Err(error) = done {
+            if !pause {
+                removal = Instant::now() + REMOVAL_INTERVAL;
+            }
                 tracing::warn!(shard = shard.id.0, %error, "checkpoint failed; the log keeps everything");
                 if pause {
                     // A spool that is full asks again with its next item.
@@ -106,6 +118,12 @@ impl ShardRuntime {
     /// Writes everything that had changed when it was called. Waits for the store where the last of that is on its way.
     pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
+        let done = self.write_checkpoint(shard).await;
+        shard.trouble.lock().note_checkpoint(&done);
+        done
+    }
+
+    async fn write_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let through = {
             let mut state = shard.state.lock();
             state.log.tail.attempted();

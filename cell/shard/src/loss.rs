@@ -43,11 +43,16 @@ pub(crate) struct Trouble {
     why: String,
     /// When the shard is to be taken over again; none where it is not to be.
     again_at: Option<Instant>,
+    /// Checkpoints that failed since the last one that did not.
+    checkpoints_failed: usize,
+    /// What the last of them said.
+    checkpoint_error: String,
 }
 
 impl Trouble {
     pub(crate) fn note(&mut self, loss: &Loss) {
         let now = Instant::now();
+        self.checkpoints_failed = 0;
         (self.why, self.again_at) = match loss {
             Loss::Superseded => ("another owner took it".to_owned(), None),
             Loss::Unusable(why) => (why.clone(), None),
@@ -55,18 +60,44 @@ impl Trouble {
         };
     }
 
-    /// Its shard is served. Said under the lock of the shard's state: whoever loses it from then on is not overheard.
-    pub(crate) fn is_over(&mut self) {
-        self.again_at = None;
-    }
-
     /// A takeover failed whose ownership record stands in the log.
     pub(crate) fn claimed_in_vain(&mut self) {
         self.failures.note(Instant::now());
     }
 
+    /// Its shard is served. Said under the lock of the shard's state: whoever loses it from then on is not overheard.
+    pub(crate) fn is_over(&mut self) {
+        (self.again_at, self.checkpoints_failed) = (None, 0);
+    }
+
+    /// Notes what became of a checkpoint. One whose shard was lost meanwhile says nothing.
+    pub(crate) fn note_checkpoint(&mut self, done: &Result<(), ShardError>) {
+        match done {
+            Ok(()) => self.checkpoints_failed = 0,
+            Err(ShardError::NotOwner(_)) => {}
+            Err(error) => {
+                self.checkpoints_failed += 1;
+                self.checkpoint_error = error.to_string();
+            }
+        }
+    }
+
+    /// Whether the last checkpoint failed, so that the log before it stays.
+    pub(crate) fn lacks_checkpoint(&self) -> bool {
+        self.checkpoints_failed > 0
+    }
+
     fn is_failing(&mut self) -> bool {
-        self.failures.are_too_many(Instant::now())
+        self.failures.are_too_many(Instant::now()) || self.checkpoints_failed >= LIMIT
+    }
+
+    fn checkpoint_problem(&self, shard: ShardId, log_bytes: usize) -> Option<String> {
+        self.lacks_checkpoint().then(|| {
+            let (times, why) = (self.checkpoints_failed, &self.checkpoint_error);
+            format!(
+                "shard {shard} keeps {log_bytes} bytes of log, for its checkpoint failed {times} times: {why}"
+            )
+        })
     }
 
     fn problem(&mut self, shard: ShardId, phase: Phase) -> Option<String> {
@@ -142,18 +173,23 @@ impl ShardRuntime {
         self.halted().is_none() && !self.keeper.is_failing() && !failing()
     }
 
-    /// What a person should know: shards that are not served, loops and shards that failed of late, rows that cannot be removed,
-    /// clocks.
+    /// What a person should know: shards that are not served, loops and shards that failed of late, checkpoints that fail, rows
+    /// that cannot be removed, clocks.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> =
             self.halted().map(|why| format!("the cell stopped: {why}")).into_iter().collect();
         for shard in &self.shards {
-            let (phase, unremoved) = {
+            let (phase, log_bytes, rows) = {
                 let state = shard.state.lock();
-                (state.phase, state.table.unremoved.problem())
+                let log_bytes = state.log.tail.bytes();
+                let rows = [state.table.unremoved.problem()];
+                (state.phase, log_bytes, rows)
             };
-            problems.extend(shard.trouble.lock().problem(shard.id, phase));
-            problems.extend(unremoved.map(|what| format!("shard {}: {what}", shard.id)));
+            let mut trouble = shard.trouble.lock();
+            problems.extend(trouble.problem(shard.id, phase));
+            problems
+                .extend(trouble.checkpoint_problem(shard.id, log_bytes).filter(|_| phase == Phase::Serving));
+            problems.extend(rows.into_iter().flatten().map(|what| format!("shard {}: {what}", shard.id)));
         }
         problems.extend(self.keeper.problems());
         if let Some(by) = self.wall.refused_jump() {

@@ -3,6 +3,9 @@
 //! A checkpoint hands over, in slices of their own, everything that began in rows which it is about to let go of; only when
 //! those slices stand does it move on. Between checkpoints a spool whose share of memory is full is relieved in the same way,
 //! and what sinks have taken is removed.
+//!
+//! Damage of the outbox is nobody's trouble alone. An item that has not been told and cannot be written rests on the log: to let
+//! it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and health says so.
 
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;

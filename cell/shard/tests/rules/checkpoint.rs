@@ -7,6 +7,7 @@ use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, ShardId, StoreError};
 use futures::FutureExt;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn a_slice_is_written_only_once_what_it_shows_is_durable() {
@@ -243,4 +244,22 @@ async fn a_store_that_takes_nothing_of_a_slice_costs_nobody_anything() {
     cell.run(&id, signal("s")).await.unwrap();
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(cell.another().await.signals(&id).await, ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checkpoints_that_fail_are_a_problem_and_are_taken_again_by_themselves() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    cell.ledger.refuse_advances(true);
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    let problems = cell.runtime.problems();
+    assert!(problems.len() == 1 && problems[0].starts_with("shard 0 keeps "), "{problems:?}");
+    assert!(problems[0].contains("its checkpoint failed 1 times: "), "{problems:?}");
+    assert!(cell.runtime.is_well());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(!cell.runtime.is_well(), "{:?}", cell.runtime.problems());
+    cell.ledger.refuse_advances(false);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!((cell.runtime.is_well(), cell.runtime.problems()), (true, Vec::new()));
+    assert_eq!(cell.ledger.advanced(ShardId(0)), cell.ledger.rows(ShardId(0)).last().unwrap().seq);
 }
