@@ -158,6 +158,10 @@ async fn a_run_whose_events_beside_the_log_are_damaged_is_kept_aside_and_the_cel
     let all = json(folder.path(), &["list"]);
     assert_eq!((all["count"].as_u64(), all["entities"][0]["id"].as_str()), (Some(1), Some("bad")));
     assert!(all["entities"][0]["why"].as_str().unwrap().contains("beside the log, are 1 bytes"), "{all}");
+    let dropped = json(folder.path(), &["drop", "--id", "bad", "--even-unread", "--yes"]);
+    assert_eq!((&dropped["deleted"], &dropped["entity"]["id"]), (&Value::Bool(true), &"bad".into()));
+    assert_eq!(described(&cell, "bad").await, Some(Code::NotFound));
+    assert_eq!(described(&cell, "good").await, None);
     cell.stop();
 }
 

@@ -12,6 +12,7 @@ use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::guard::{EngineCall, guarded};
 use crate::history_tail::HistoryTail;
+use crate::kept_steps::Unkept;
 use crate::loss::Loss;
 use crate::outbox::REMOVAL_INTERVAL;
 use crate::reads::Reads;
@@ -67,8 +68,8 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 impl ShardRuntime {
     /// Takes a checkpoint whenever the tail of the shard has grown enough, and where the last one failed, after a while.
     pub(crate) async fn checkpoint_loop(self: Arc<Self>, shard: Arc<Shard>) {
-        loop {
         let mut removal = Instant::now() + REMOVAL_INTERVAL;
+        loop {
             let (done, pause) = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
@@ -85,10 +86,10 @@ impl ShardRuntime {
                     (done, false)
                 }
             };
-            if let Err(error) = done {
             if !pause {
                 removal = Instant::now() + REMOVAL_INTERVAL;
             }
+            if let Err(error) = done {
                 tracing::warn!(shard = shard.id.0, %error, "checkpoint failed; the log keeps everything");
                 if pause {
                     // A spool that is full asks again with its next item.
@@ -117,13 +118,13 @@ impl ShardRuntime {
 
     /// Writes everything that had changed when it was called. Waits for the store where the last of that is on its way.
     pub(crate) async fn checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
-        let _one_at_a_time = shard.checkpointing.lock().await;
         let done = self.write_checkpoint(shard).await;
         shard.trouble.lock().note_checkpoint(&done);
         done
     }
 
     async fn write_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
+        let _one_at_a_time = shard.checkpointing.lock().await;
         let through = {
             let mut state = shard.state.lock();
             state.log.tail.attempted();
@@ -255,7 +256,7 @@ impl ShardRuntime {
     /// trim takes, so each goes before it in slices of its own.
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let epoch = shard.state.lock().epoch;
-        self.keep_steps(shard, epoch).await?;
+        self.keep_steps(shard, epoch, Unkept::Leave).await?;
         let (through, checkpoint, deleted) = {
             let state = shard.state.lock();
             if !state.serves(epoch) {

@@ -4,6 +4,9 @@
 //! them, they go to chunks of the entity's row, in order, beside the snapshot that stands there. A load puts the two together
 //! again: it restores the snapshot and applies the steps, as replay would have. Where that works the entity is served, and
 //! its next checkpoint writes a whole snapshot and removes the chunks.
+//!
+//! Where the row cannot be read or written the steps stay in the log, which cannot be trimmed then: nobody reads it again and
+//! again for that, health says so, and an operator may give them up (`quarantine`).
 
 use crate::error::ShardError;
 use crate::log_row;
@@ -13,7 +16,8 @@ use crate::runtime::ShardRuntime;
 use crate::shard::Shard;
 use crate::side_rows::{self, SideRow};
 use crate::state::{START, ShardState};
-use crate::stored;
+use crate::stored::{self, Stored};
+use crate::table::QuarantinedState;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
 use atoll_internal_api::log::v1::KeptStep;
 use atoll_internal_api::log::v1::record::ShardFact;
@@ -39,19 +43,37 @@ struct Needed {
     steps: Vec<KeptStep>,
 }
 
+impl Needed {
+    fn of(kept: &QuarantinedState) -> Option<Self> {
+        Some(Self { from_seq: kept.needs_log_from?, reborn: kept.reborn, steps: Vec::new() })
+    }
+}
+
+/// What is done about entities whose steps could not be kept before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unkept {
+    /// Nothing: the log holds their steps.
+    Leave,
+    /// It is tried again.
+    TryAgain,
+}
+
 impl ShardRuntime {
     /// Writes what the log alone holds of entities that are kept aside to their rows. When this returns, none that was
     /// kept aside before needs the log any more, but for those whose rows cannot be read or written.
-    pub(crate) async fn keep_steps(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+    pub(crate) async fn keep_steps(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        unkept: Unkept,
+    ) -> Result<(), ShardError> {
         let (mut left, durable) = {
             let mut state = shard.state.lock();
             let left: Vec<(EntityKey, Needed)> = state
                 .table
                 .quarantined()
-                .filter_map(|(key, kept)| {
-                    let from_seq = kept.needs_log_from?;
-                    Some((key.clone(), Needed { from_seq, reborn: kept.reborn, steps: Vec::new() }))
-                })
+                .filter(|(_, kept)| unkept == Unkept::TryAgain || kept.unkept.is_none())
+                .filter_map(|(key, kept)| Some((key.clone(), Needed::of(kept)?)))
                 .collect();
             if left.is_empty() {
                 return Ok(());
@@ -67,25 +89,29 @@ impl ShardRuntime {
             self.collect_steps(shard, &mut part).await?;
             for (key, needed) in part {
                 let from_seq = needed.from_seq;
-                let Some(slice) = self.row_with_steps(shard, epoch, &key, needed).await? else { continue };
-                match self.write_slice(shard, &slice).await {
-                    // As where it cannot be read.
-                    Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                let written = match self.row_with_steps(shard, epoch, &key, needed).await? {
+                    Ok(slice) => match self.write_slice(shard, &slice).await {
+                        Err(ShardError::Store(StoreError::Corrupt(why))) => Err(why),
+                        done => Ok(done?),
+                    },
+                    Err(why) => Err(why),
+                };
+                let mut state = shard.state.lock();
+                if !state.serves(epoch) {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                match written {
+                    Ok(()) => state.table.needs_no_log(&key, from_seq),
+                    Err(why) => {
                         tracing::error!(
                             shard = shard.id.0,
                             ?key,
                             why,
                             "steps cannot be kept: the log holds them"
                         );
-                        continue;
+                        state.table.cannot_keep(&key, &why);
                     }
-                    done => done?,
                 }
-                let mut state = shard.state.lock();
-                if !state.serves(epoch) {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
-                state.table.needs_no_log(&key, from_seq);
             }
         }
         Ok(())
@@ -125,28 +151,51 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// The row of an entity as it stands, with the steps that it lacks; none where it cannot be read.
+    /// What an entity that is kept aside was billed with: its row, as far as that can be read, and every step that stands beside
+    /// it or in the log.
+    pub(crate) async fn found_of(
+        &self,
+        shard: &Shard,
+        key: &EntityKey,
+        stored: Stored,
+    ) -> Result<(EntityRow, Vec<KeptStep>), ShardError> {
+        let needed = {
+            let state = shard.state.lock();
+            let kept = state.table.quarantined().find(|(other, _)| *other == key);
+            kept.and_then(|(_, kept)| Needed::of(kept))
+        };
+        let mut found = BTreeMap::new();
+        found.extend(needed.map(|needed| (key.clone(), needed)));
+        self.collect_steps(shard, &mut found).await?;
+        let needed = found.remove(key);
+        let reborn = needed.as_ref().is_some_and(|needed| needed.reborn);
+        let stored = stored.ok().flatten().filter(|_| !reborn);
+        let (row, mut steps, more) =
+            beside(key, stored, needed.map(|needed| needed.steps).unwrap_or_default());
+        steps.extend(more);
+        Ok((row, steps))
+    }
+
+    /// The row of an entity as it stands, with the steps that it lacks, or why it cannot be read.
     async fn row_with_steps(
         &self,
         shard: &Shard,
         epoch: Epoch,
         key: &EntityKey,
         needed: Needed,
-    ) -> Result<Option<Checkpoint>, ShardError> {
+    ) -> Result<Result<Checkpoint, String>, ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
         let stored = if needed.reborn {
             slice.deleted.push(key.clone());
             None
         } else {
             let read = stored::load(&*self.store, &[(shard.id, key.clone())], Reads::ONCE).await?.pop();
-            let Some(Ok(stored)) = read else { return Ok(None) };
-            stored
+            match read.unwrap_or(Ok(None)) {
+                Ok(stored) => stored,
+                Err(why) => return Ok(Err(why)),
+            }
         };
-        let stored = stored.unwrap_or_else(|| nothing_stored(key));
-        let (row, kept) = split(stored);
-        let includes = kept.last().map_or(row.position, |step| position(step).max(row.position));
-        let mut steps = needed.steps;
-        steps.retain(|step| position(step) > includes);
+        let (row, kept, mut steps) = beside(key, stored, needed.steps);
         for step in &mut steps {
             bring_events(&*self.store, shard.id, step, Reads::ONCE).await?;
         }
@@ -154,8 +203,20 @@ impl ShardRuntime {
             (0..).zip(kept.into_iter().chain(steps)).map(|(bucket, step)| chunk(bucket, &step)).collect();
         // As due at once: the next owner loads it and finds out whether it can be served by then.
         slice.entities.push(EntityRow { chunks, wake_at_ms: Some(0), delete_at_ms: None, ..row });
-        Ok(Some(slice))
+        Ok(Ok(slice))
     }
+}
+
+/// The row of an entity, the steps that stand beside it, and those of the log that it lacks.
+fn beside(
+    key: &EntityKey,
+    stored: Option<EntityRow>,
+    mut logged: Vec<KeptStep>,
+) -> (EntityRow, Vec<KeptStep>, Vec<KeptStep>) {
+    let (row, kept) = split(stored.unwrap_or_else(|| nothing_stored(key)));
+    let includes = kept.last().map_or(row.position, |step| position(step).max(row.position));
+    logged.retain(|step| position(step) > includes);
+    (row, kept, logged)
 }
 
 /// Brings the events of steps that were kept without them, where they can be read by now: they may have been restored.

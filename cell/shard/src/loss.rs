@@ -174,7 +174,7 @@ impl ShardRuntime {
     }
 
     /// What a person should know: shards that are not served, loops and shards that failed of late, checkpoints that fail, rows
-    /// that cannot be removed, clocks.
+    /// that cannot be removed, log that cannot be let go of, clocks.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> =
             self.halted().map(|why| format!("the cell stopped: {why}")).into_iter().collect();
@@ -182,7 +182,7 @@ impl ShardRuntime {
             let (phase, log_bytes, rows) = {
                 let state = shard.state.lock();
                 let log_bytes = state.log.tail.bytes();
-                let rows = [state.table.unremoved.problem()];
+                let rows = [state.table.unremoved.problem(), state.table.unkept_problem(log_bytes)];
                 (state.phase, log_bytes, rows)
             };
             let mut trouble = shard.trouble.lock();

@@ -4,6 +4,7 @@ mod billed;
 
 use crate::error::ShardError;
 use crate::hours::HOUR_MS;
+use crate::kept_steps::Unkept;
 use crate::names::name_of;
 use crate::pins::Pins;
 use crate::retention::record_naming;
@@ -47,6 +48,15 @@ impl Quarantined {
             needs_log_from: kept.needs_log_from,
         }
     }
+}
+
+/// What a deletion does where not everything of its entity can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Unread {
+    /// It is refused: nobody knows what was billed.
+    Refuse,
+    /// It gives up what cannot be read.
+    GiveUp,
 }
 
 impl ShardRuntime {
@@ -131,6 +141,16 @@ impl ShardRuntime {
     /// call else. Refused where its row cannot be read, or lacks what the log holds of it, for nobody knows what was billed for
     /// it; never for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
+        self.drop_kept(key, Unread::Refuse).await
+    }
+
+    /// As [`Self::drop_quarantined`], also where its row cannot be read or written: what the log holds of it is given up, so that
+    /// it holds the log no more, and only what is known to be billed is taken off.
+    pub async fn drop_unread(&self, key: &EntityKey) -> Result<(), ShardError> {
+        self.drop_kept(key, Unread::GiveUp).await
+    }
+
+    async fn drop_kept(&self, key: &EntityKey, unread: Unread) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let epoch = {
             let state = shard.state.lock();
@@ -146,18 +166,35 @@ impl ShardRuntime {
         {
             // What the log alone holds of it was billed, too.
             let _one_at_a_time = shard.checkpointing.lock().await;
-            self.keep_steps(shard, epoch).await?;
+            self.keep_steps(shard, epoch, Unkept::TryAgain).await?;
         }
         let (stored, _charge) = self.load(shard.id, key, Origin::Cell).await?;
-        let billed = Billed::of(readable(stored)?);
+        let billed = match unread {
+            Unread::Refuse => Billed::of(readable(stored)?),
+            Unread::GiveUp => {
+                let (row, steps) = self.found_of(shard, key, stored).await?;
+                Billed::with(&row, steps)
+            }
+        };
         let durable = {
             let mut state = shard.state.lock();
             if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
             }
             check_quarantined(&state, key)?;
-            if state.table.quarantined().any(|(other, kept)| other == key && kept.needs_log_from.is_some()) {
-                return Err(StoreError::Corrupt("what the log holds of it cannot be kept".to_owned()).into());
+            let kept = state.table.quarantined().find(|(other, _)| *other == key).map(|(_, kept)| kept);
+            if let Some(from) = kept.and_then(|kept| kept.needs_log_from) {
+                if unread == Unread::Refuse {
+                    return Err(
+                        StoreError::Corrupt("what the log holds of it cannot be kept".to_owned()).into()
+                    );
+                }
+                tracing::warn!(
+                    shard = shard.id.0,
+                    ?key,
+                    from,
+                    "an operator gives up what the log holds of an entity"
+                );
             }
             tracing::warn!(shard = shard.id.0, ?key, "an operator deletes an entity that was kept aside");
             let ordinal = self.log_deletion(&mut state, key, &billed);

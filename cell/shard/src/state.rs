@@ -147,6 +147,7 @@ impl ShardState {
         let kept = QuarantinedState {
             needs_log_from: since,
             reborn: false,
+            unkept: None,
             why: why.to_owned(),
             since: self.time.now(),
         };
@@ -161,8 +162,8 @@ impl ShardState {
 
     /// Takes an entity that is about to go out of the indexes of what is due.
     fn disarm(&mut self, key: &EntityKey) {
-        self.arm_at(key, None);
         self.due.forget_unloaded(key);
+        self.arm_at(key, None);
         self.expire_at(key, None);
     }
 

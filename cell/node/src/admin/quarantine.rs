@@ -40,7 +40,12 @@ pub(super) async fn drop(
     request: cell::DropQuarantinedRequest,
 ) -> Result<cell::DropQuarantinedResponse, Status> {
     let key = key_of(request.entity)?;
-    shards.drop_quarantined(&key).await.map_err(|error| refused(error, &key))?;
+    let dropped = if request.even_unread {
+        shards.drop_unread(&key).await
+    } else {
+        shards.drop_quarantined(&key).await
+    };
+    dropped.map_err(|error| refused(error, &key))?;
     Ok(cell::DropQuarantinedResponse {})
 }
 

@@ -1,6 +1,7 @@
 //! What is billed for an entity that is kept aside.
 
 use crate::kept_steps;
+use atoll_internal_api::log::v1::KeptStep;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{StorageClass, UsageEntry};
 use cell_store::EntityRow;
@@ -17,7 +18,11 @@ impl Billed {
     /// What was billed for an entity as it is stored: with its snapshot and with every step beside it. Steps that cannot be
     /// read do not count.
     pub(super) fn of(stored: Option<EntityRow>) -> Self {
-        let Some((row, steps)) = stored.map(kept_steps::split) else { return Self::default() };
+        stored.map(kept_steps::split).map(|(row, steps)| Self::with(&row, steps)).unwrap_or_default()
+    }
+
+    /// What was billed with a snapshot and with these steps.
+    pub(super) fn with(row: &EntityRow, steps: Vec<KeptStep>) -> Self {
         let mut billed = Self::default();
         let class = if row.closed { StorageClass::Retained } else { StorageClass::Active };
         billed.add(class, i64::try_from(row.billed_bytes).unwrap_or(i64::MAX));

@@ -45,7 +45,7 @@ impl EntityTable {
                 self.quarantines.increment(1);
                 self.quarantined.insert(
                     key.clone(),
-                    QuarantinedState { needs_log_from: None, reborn: false, why, since: now },
+                    QuarantinedState { needs_log_from: None, reborn: false, unkept: None, why, since: now },
                 );
                 false
             }

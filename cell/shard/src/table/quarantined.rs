@@ -12,6 +12,8 @@ pub(crate) struct QuarantinedState {
     pub(crate) needs_log_from: Option<u64>,
     /// Whether its stored row may be of an earlier entity of this name, which was deleted.
     pub(crate) reborn: bool,
+    /// Why what the log holds of it could not go to that row. It is tried again when an operator asks, and by the next owner.
+    pub(crate) unkept: Option<String>,
     /// What the engine or the store said.
     pub(crate) why: String,
     /// When that was.
@@ -49,9 +51,26 @@ impl EntityTable {
         if let Some(kept) = self.quarantined.get_mut(key)
             && kept.needs_log_from == Some(from_seq)
         {
-            (kept.needs_log_from, kept.reborn) = (None, false);
+            (kept.needs_log_from, kept.reborn, kept.unkept) = (None, false, None);
             self.unremoved.gone(key);
         }
+    }
+
+    /// What the log holds of an entity that is kept aside cannot go to its row: it stays in the log.
+    pub(crate) fn cannot_keep(&mut self, key: &EntityKey, why: &str) {
+        if let Some(kept) = self.quarantined.get_mut(key) {
+            kept.unkept = Some(why.to_owned());
+        }
+    }
+
+    /// What a person should know of entities that hold the log, of which so many bytes stand.
+    pub(crate) fn unkept_problem(&self, log_bytes: usize) -> Option<String> {
+        let mut unkept = self.quarantined.iter().filter_map(|(key, kept)| Some((key, kept.unkept.as_ref()?)));
+        let (key, why) = unkept.next()?;
+        let (count, id) = (1 + unkept.count(), &key.id);
+        Some(format!(
+            "{log_bytes} bytes of log are kept for {count} entities that are kept aside, of {id:?} for one: {why}"
+        ))
     }
 
     /// Entities that are kept aside, in the order of their names.

@@ -370,3 +370,68 @@ async fn what_was_deleted_and_made_anew_before_the_engine_failed_on_it_is_not_lo
         assert_eq!(notes.unwrap().expect("it was acknowledged"), ["second", "third"], "stored: {stored}");
     }
 }
+
+/// The run of an id that is stored.
+async fn run_of(cell: &Cell, id: &str) -> EntityKey {
+    cell.runtime.read(&current(id), |view| view.run.unwrap().key().clone()).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_can_go_to_no_row_hold_the_log_until_an_operator_gives_them_up() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    let with_its_snapshot = billed(&cell);
+    cell.run(&ids[1], signal_with("s", 1_000)).await.unwrap();
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    assert_eq!(aside(&cell), std::slice::from_ref(&run));
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert!(tail(&cell).await > 0);
+    let problems = cell.runtime.problems();
+    let said =
+        format!("bytes of log are kept for 1 entities that are kept aside, of {:?} for one: a page", ids[1]);
+    assert!(problems.len() == 1 && problems[0].starts_with("shard 0: "), "{problems:?}");
+    assert!(problems[0].ends_with(&said), "{problems:?}");
+    let reads = cell.store.calls(Call::Log);
+    for _ in 0..3 {
+        cell.runtime.checkpoint_all().await.unwrap();
+    }
+    assert_eq!(cell.store.calls(Call::Log), reads, "nobody reads the log again and again for it");
+
+    let refused = cell.runtime.drop_quarantined(&run).await;
+    assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
+    assert_eq!(aside(&cell), std::slice::from_ref(&run));
+    cell.runtime.drop_unread(&run).await.unwrap();
+    assert_eq!(aside(&cell), []);
+    assert_eq!(billed(&cell), with_its_snapshot, "what the log says of it is taken off");
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&cell).await, 0);
+    assert_eq!(cell.runtime.problems(), Vec::<String>::new());
+    cell.run(&ids[1], start()).await.expect("the id is free");
+    let again = cell.another().await;
+    assert_eq!(aside(&again), []);
+    assert_eq!(again.history(&ids[1], 1, i64::MAX).await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_read_of_an_entity_that_cannot_be_written_is_taken_off_in_whole() {
+    let (cell, ids) = stored_runs().await;
+    let id = &ids[1];
+    let run = run_of(&cell, id).await;
+    let others = [run_of(&cell, &ids[0]).await, run_of(&cell, &ids[2]).await].map(|run| (ShardId(0), run));
+    let others = cell.engine().load(&others).await.unwrap();
+    let without: i64 = others.iter().flatten().map(|row| row.billed_bytes as i64).sum();
+    cell.run(id, signal_with("s", 1_000)).await.unwrap();
+    cell.run(id, PanicInApply).await.unwrap_err();
+    cell.ledger.damage([run.clone()]);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert!(tail(&cell).await > 0);
+    let refused = cell.runtime.drop_quarantined(&run).await;
+    assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
+    cell.runtime.drop_unread(&run).await.unwrap();
+    assert_eq!(billed(&cell).values().sum::<i64>(), without);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&cell).await, 0, "its rows stay, and hold nothing");
+    let problems = cell.runtime.problems();
+    assert!(problems.len() == 1 && problems[0].contains("cannot be removed"), "{problems:?}");
+}

@@ -14,6 +14,9 @@ pub(crate) struct DropArgs {
     cell: CellAdminArgs,
     #[command(flatten)]
     entity: EntityArgs,
+    /// Also where the store cannot read or write it: what the log holds of it is given up
+    #[arg(long)]
+    even_unread: bool,
     /// Yes, for good
     #[arg(long)]
     yes: bool,
@@ -32,7 +35,7 @@ impl DropArgs {
             ))
             .into());
         }
-        let request = DropQuarantinedRequest { entity: Some(entity) };
+        let request = DropQuarantinedRequest { entity: Some(entity), even_unread: self.even_unread };
         cell.call(cell_admin::DROP_QUARANTINED, &request).await?;
         let entity = request.entity.unwrap_or_default();
         self.output.print(
