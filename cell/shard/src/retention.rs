@@ -48,12 +48,20 @@ impl ShardRuntime {
     /// Deletes closed entities whose deletion is due before `before_ms` (Unix milliseconds), one record for a batch.
     ///
     /// A record that a crash loses has deleted nothing; one that is durable is acted on by this owner's next
-    /// checkpoint or that of a later owner. An error leaves the rest for the next call.
+    /// checkpoint or that of a later owner. An error leaves the rest for the next call, and so does a store that does not keep
+    /// up.
     pub(crate) async fn expire(&self, shard: &Shard, before_ms: i64) -> Result<(), ShardError> {
         let batch = self.config.retention_batch;
         let mut beyond = 0;
         loop {
-            let Some(look) = look(&shard.state.lock(), before_ms, batch) else { return Ok(()) };
+            let look = {
+                let state = shard.state.lock();
+                if self.takes_nothing(&state) {
+                    return Err(ShardError::Overloaded(shard.id));
+                }
+                look(&state, before_ms, batch)
+            };
+            let Some(look) = look else { return Ok(()) };
             // Rows of what is deleted already stay until the next checkpoint: look past them.
             let limit = batch + look.deleted + beyond;
             let stored = if look.complete {

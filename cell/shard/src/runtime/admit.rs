@@ -22,7 +22,7 @@ impl ShardRuntime {
         let since = state.log.open.waited_for_since();
         let age = since.map_or(0, |since| now.0.saturating_sub(since.0));
         let too_old = i128::from(age) > self.config.batch_age.as_nanos() as i128;
-        if too_old || self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed) {
+        if too_old || self.takes_nothing(state) {
             shard.metrics.overloaded.increment(1);
             state.refusals.refused(now);
             return Err(ShardError::Overloaded(state.id));
@@ -57,6 +57,11 @@ impl ShardRuntime {
             let now = state.advance(self.wall.look());
             state.refusals.refused(now);
         }
+    }
+
+    /// Whether nothing more is taken in that would have to be written.
+    pub(crate) fn takes_nothing(&self, state: &ShardState) -> bool {
+        self.is_too_far_behind(state) || self.full.load(Ordering::Relaxed)
     }
 
     /// Whether as much waits to be written as may.

@@ -8,7 +8,8 @@ use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::EffectKey;
 use cell_engine::commands::{EffectFailed, ParentLink, RecordListenerTold, StartWorkflow};
-use cell_shard::{HOUR_MS, ShardConfig, Target};
+use cell_memory::Owner;
+use cell_shard::{HOUR_MS, ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, EntityKey, EntityRow, ShardId};
 use std::collections::BTreeMap;
@@ -471,4 +472,50 @@ async fn the_log_keeps_deletions_that_are_more_than_a_shard_can_set_aside() {
     let wanted: Vec<_> = runs.iter().map(|run| (ShardId(0), run.clone())).collect();
     assert!(mended.engine().load(&wanted).await.unwrap().iter().all(Option::is_none));
     assert_eq!(mended.runtime.problems().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_what_was_deleted_go_by_themselves_on_a_quiet_shard() {
+    const RUNS: usize = 12;
+    let cell = Cell::with(ShardConfig { retention_batch: 4, ..forgetful() }).await;
+    for n in 0..RUNS {
+        closed(&cell, &id_on(0, n)).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let expired = async |cell: &Cell| cell.engine().expired(ShardId(0), i64::MAX, 99).await.unwrap().len();
+    assert_eq!(expired(&cell).await, RUNS);
+    cell.clock.step(RETENTION + HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(expired(&cell).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletions_wait_for_a_store_that_takes_nothing_and_then_go_on() {
+    const RUNS: usize = 60;
+    let limits = ShardConfig { retention_batch: 1, batch_bytes: 2 << 10, ..forgetful() };
+    let cell = Cell::with(limits).await;
+    for n in 0..RUNS {
+        closed(&cell, &id_on(0, n)).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let sealed = cell.ledger.seals(ShardId(0));
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    cell.clock.step(RETENTION + HOUR);
+    let behind = cell.runtime.turn_hours_all().await;
+    assert!(matches!(behind, Err(ShardError::Overloaded(_))), "{behind:?}");
+    let waits = cell.runtime.memory().of(Owner::Batches);
+    assert!(waits <= 2 * (3 << 10), "{waits} bytes wait to be written");
+    gate.release();
+    cell.out.until(|out| !out.deleted().is_empty()).await;
+    assert_eq!(cell.ledger.seals(ShardId(0)), sealed, "no hour is sealed before its deletions");
+    while cell.runtime.turn_hours_all().await.is_err() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for n in 0..RUNS {
+        assert_gone(&cell, &id_on(0, n)).await;
+    }
+    assert_eq!(removals(&cell, ShardId(0)).len(), RUNS);
+    assert!(cell.ledger.seals(ShardId(0)) > sealed);
 }
