@@ -1,6 +1,7 @@
 //! A spool over a real store, with the slices of a checkpoint written, lost, or left without an answer.
 
 use super::*;
+use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use cell_store::{AppendOutcome, Checkpoint, MemoryStore, ShardStore};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -385,4 +386,44 @@ async fn at_random_nothing_is_lost_and_nothing_stays_behind() {
         assert!(site.rows().await.is_empty(), "seed {seed}");
         assert_eq!(spool.bytes(), 0, "seed {seed}");
     }
+}
+
+#[tokio::test]
+async fn what_is_let_go_of_while_a_page_is_read_is_told_once_and_in_its_place() {
+    let site = Site::new().await;
+    let store = FaultStore::new(site.store.stores(), 1);
+    let spool = Spool::new(1_000);
+    spool.begin(Outbox::new(store.stores().shards, S, site.epoch, "items", Arc::clone(&site.due)));
+    assert!(told(&spool).await.is_empty());
+    (1..=10).for_each(|n| spool.put(S, site.epoch, item(n, n, 100)));
+    let all = spool.hand_over(S, site.epoch, 10, Room { rows: 10, bytes: usize::MAX });
+    let slice = Checkpoint { outbox: all.rows, ..Checkpoint::empty(S, site.epoch) };
+    site.store.checkpoint(&slice).await.expect("writes");
+    spool.stands(S, site.epoch, &slice.outbox, &[]);
+    let first = told(&spool).await;
+    assert_eq!(marks(&first), [1, 2], "the rest was let go of");
+    let gate = Gate::new();
+    store.script(Call::Outbox, Fault::HoldAfter(gate.clone()));
+    let meanwhile = async {
+        gate.arrived().await;
+        // The page begins behind the second, which goes too now.
+        spool.confirm(&first[..1]);
+        spool.give_back(&first[1..]);
+        spool.put(S, site.epoch, item(11, 11, 2_000));
+        assert!(site.slice(&spool, 10, true, true).await);
+        assert_eq!(spool.bytes(), 2_000 + 8 + 96, "only what does not stand");
+        gate.release();
+    };
+    let (read, ()) = tokio::join!(spool.read_back(), meanwhile);
+    read.expect("readable");
+    let mut rest = Vec::new();
+    loop {
+        let next = told(&spool).await;
+        if next.is_empty() {
+            break;
+        }
+        rest.extend(marks(&next));
+        spool.confirm(&next);
+    }
+    assert_eq!(rest, (2..=11).collect::<Vec<_>>());
 }

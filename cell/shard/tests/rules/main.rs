@@ -10,6 +10,7 @@ mod fencing;
 mod group_commit;
 mod hours;
 mod large;
+mod loads;
 mod memory;
 mod outbox;
 mod overload;
