@@ -26,8 +26,8 @@ struct Expiry {
     billed_bytes: u64,
 }
 
-/// Entities that may be due, with what the store says of them if it was asked.
-type Candidates = BTreeMap<EntityKey, Option<Expiry>>;
+/// An entity that may be due, with what the store says of it if it was asked.
+type Candidate = (EntityKey, Option<Expiry>);
 
 /// Stored records of current runs.
 type RecordRows = Vec<(EntityKey, Stored)>;
@@ -54,23 +54,17 @@ impl ShardRuntime {
         let batch = self.config.retention_batch;
         let mut beyond = 0;
         loop {
-            let look = {
-                let state = shard.state.lock();
-                if self.takes_nothing(&state) {
-                    return Err(ShardError::Overloaded(shard.id));
-                }
-                look(&state, before_ms, batch)
-            };
-            let Some(look) = look else { return Ok(()) };
+            let Some(look) = look(&shard.state.lock(), before_ms, batch) else { return Ok(()) };
             // Rows of what is deleted already stay until the next checkpoint: look past them.
-            let limit = batch + look.deleted + beyond;
+            let limit = batch + look.deleted + 2 * beyond;
             let stored = if look.complete {
                 Vec::new()
             } else {
                 self.store.expired(shard.id, before_ms - 1, limit).await?
             };
             let seen_all = stored.len() < limit;
-            let due = candidates(&shard.state.lock(), &look.resident, stored, before_ms, batch);
+            // With one look as many go as may have to be looked past, so that this costs no more than what goes.
+            let due = candidates(&shard.state.lock(), &look.resident, stored, before_ms, batch + beyond);
             if due.is_empty() {
                 if seen_all {
                     return Ok(());
@@ -79,17 +73,21 @@ impl ShardRuntime {
                 beyond = limit;
                 continue;
             }
-            let records = self.unknown_records(shard, &due).await?;
-            self.delete(shard, look.generation, &due, records, before_ms)?;
+            for some in due.chunks(batch) {
+                let records = self.unknown_records(shard, some).await?;
+                if !self.delete(shard, look.generation, some, records, before_ms)? {
+                    break;
+                }
+            }
         }
     }
 
     /// Reads the records of current runs that may name these and are not in memory, in one go.
-    async fn unknown_records(&self, shard: &Shard, due: &Candidates) -> Result<RecordRows, ShardError> {
+    async fn unknown_records(&self, shard: &Shard, due: &[Candidate]) -> Result<RecordRows, ShardError> {
         let mut unknown: Vec<(ShardId, EntityKey)> = {
             let state = shard.state.lock();
-            due.keys()
-                .filter_map(|key| self.kinds.get(key.kind)?.record_of(key))
+            due.iter()
+                .filter_map(|(key, _)| self.kinds.get(key.kind)?.record_of(key))
                 .filter(|record| matches!(state.table.find(record), Known::Unloaded))
                 .map(|record| (shard.id, record))
                 .collect()
@@ -102,19 +100,22 @@ impl ShardRuntime {
         Ok(unknown.into_iter().map(|(_, key)| key).zip(rows).collect())
     }
 
-    /// Logs one record that lists the entities with their bytes. Does nothing where something was let go of since the
-    /// look: what was read may then be old.
+    /// Logs one record that lists the entities with their bytes. Does nothing and says so where something was let go of since
+    /// the look: what was read may then be old.
     fn delete(
         &self,
         shard: &Shard,
         generation: u64,
-        due: &Candidates,
+        due: &[Candidate],
         records: RecordRows,
         before_ms: i64,
-    ) -> Result<(), ShardError> {
+    ) -> Result<bool, ShardError> {
         let mut state = shard.state.lock();
         if state.table.generation != generation || state.phase != Phase::Serving {
-            return Ok(());
+            return Ok(false);
+        }
+        if self.takes_nothing(&state) {
+            return Err(ShardError::Overloaded(shard.id));
         }
         for (key, stored) in records {
             state.insert_loaded(&key, stored);
@@ -130,7 +131,7 @@ impl ShardRuntime {
         }
         failed.into_iter().for_each(|(key, why)| state.quarantine(key, None, &why));
         if expired.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let now = state.advance(self.wall.look());
         let unsealed_from =
@@ -152,7 +153,7 @@ impl ShardRuntime {
         if state.table.deleted.len() >= self.config.retention_batch {
             shard.checkpoint_due.notify_one();
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -179,8 +180,9 @@ fn candidates(
     stored: Vec<DueRow>,
     before_ms: i64,
     limit: usize,
-) -> Candidates {
-    let mut due: Candidates = resident.iter().map(|key| (key.clone(), None)).collect();
+) -> Vec<Candidate> {
+    let mut due: BTreeMap<EntityKey, Option<Expiry>> =
+        resident.iter().map(|key| (key.clone(), None)).collect();
     for row in stored {
         if due.len() >= limit {
             break;
@@ -190,7 +192,7 @@ fn candidates(
             due.insert(row.key, stored);
         }
     }
-    due
+    due.into_iter().collect()
 }
 
 /// When an entity was due and its bytes, if it is to be deleted; what memory knows of it wins over what is stored.

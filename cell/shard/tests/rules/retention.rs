@@ -519,3 +519,28 @@ async fn deletions_wait_for_a_store_that_takes_nothing_and_then_go_on() {
     assert_eq!(removals(&cell, ShardId(0)).len(), RUNS);
     assert!(cell.ledger.seals(ShardId(0)) > sealed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn runs_that_are_to_stay_are_looked_past_a_few_times_and_not_with_every_batch() {
+    const STAY: usize = 30;
+    const GO: usize = 60;
+    let cell = Cell::with(ShardConfig { retention_batch: 2, ..forgetful() }).await;
+    let chain = id_on(0, 0);
+    for _ in 0..STAY {
+        closed(&cell, &chain).await;
+    }
+    cell.clock.step(SECOND);
+    for n in 1..=GO {
+        closed(&cell, &id_on(0, n)).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    // Nobody knows which run it names.
+    cell.ledger.damage_reads([EntityKey::current_run(NAMESPACE, chain.as_str())]);
+    cell.clock.step(RETENTION + HOUR);
+    let looks = cell.store.calls(Call::Expired);
+    cell.runtime.turn_hours_all().await.unwrap();
+    let looks = cell.store.calls(Call::Expired) - looks;
+    assert!(looks <= 20, "{looks} looks to delete {} batches", GO / 2);
+    cell.out.until(|out| out.deleted().len() == 2 * GO).await;
+    assert_eq!(removals(&cell, ShardId(0)).len(), GO);
+}
