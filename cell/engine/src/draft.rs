@@ -238,8 +238,8 @@ impl<'a> Draft<'a> {
     }
 
     /// The transitions of the step: the run's; where the run closed, also its successor's and the current-run
-    /// record's.
-    pub(crate) fn finish(mut self) -> Vec<Transition> {
+    /// record's. For drafts alone: whoever decides answers with `accept` or `refuse`, which hold the step to its limits.
+    fn finish(mut self) -> Vec<Transition> {
         self.settle_waiting();
         let mut transitions = Vec::with_capacity(2);
         let current = self.current_run_step();

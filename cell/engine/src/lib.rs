@@ -10,7 +10,8 @@
 //! none by name.
 //!
 //! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of
-//! [`draft::Draft`], its [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is
+//! [`draft::Draft`], which holds what it writes to the limits, its row in `whatever_writes_events_is_held_to_the_length` of
+//! `tests/rules/limits.rs`, its [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is
 //! no event, a message in `change.proto` with its arm in `run/apply.rs`.
 //!
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and

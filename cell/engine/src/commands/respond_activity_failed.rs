@@ -53,6 +53,6 @@ impl Command for RespondActivityFailed {
         let attributes = Attributes::ActivityTaskFailedEventAttributes(failed);
         let mut ended = Draft::new(run, context);
         end(&mut ended, activity, EventType::ActivityTaskFailed, attributes, None);
-        Decision::accept(ended.finish(), ())
+        ended.accept(())
     }
 }

@@ -18,7 +18,7 @@ pub use take_next::CompleteAndTakeNext;
 
 use super::find::{WorkflowTaskRef, found};
 use super::record_workflow_task_started::StartedWorkflowTask;
-use crate::command::{Command, Context, Decision, Release};
+use crate::command::{Command, Context, Decision};
 use crate::draft::{Draft, Extras, TaskEnd};
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
@@ -231,13 +231,12 @@ fn fail(
     } else {
         draft.ensure_task();
     }
-    Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
+    draft.refuse(rejection)
 }
 
 /// A worker has asked for one more task too often without anything to show for it.
 fn heartbeats_over(run: &Run, context: &Context<'_>) -> Decision<Outcome> {
     let mut draft = Draft::new(run, context);
     super::wake::time_out_started_task(&mut draft);
-    let rejection = Rejection::NotFound("workflow task heartbeat timeout".into());
-    Decision { transitions: draft.finish(), answer: Err(rejection), release: Release::Durable }
+    draft.refuse(Rejection::NotFound("workflow task heartbeat timeout".into()))
 }

@@ -310,5 +310,5 @@ fn terminate(run: Option<&Run>, context: &Context<'_>) -> Vec<Transition> {
         Attributes::WorkflowExecutionTerminatedEventAttributes(attributes),
         Extras::default(),
     );
-    draft.finish()
+    draft.accept(()).transitions
 }

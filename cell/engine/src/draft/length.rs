@@ -17,14 +17,20 @@ impl Draft<'_> {
     /// The step's decision. One that would make the history too long or the state too large does not happen: the run is
     /// terminated instead, and the caller is told why.
     pub(crate) fn accept<R>(self, reply: R) -> Decision<R> {
-        match self.too_long().or_else(|| self.too_large()) {
-            None => Decision::accept(self.finish(), reply),
-            Some(reason) => Decision {
-                transitions: self.terminated_instead(reason),
-                answer: Err(Rejection::InvalidArgument(reason.into())),
-                release: Release::Durable,
-            },
-        }
+        self.answer(Ok(reply))
+    }
+
+    /// As `accept`, where the step is what becomes of a caller who is refused.
+    pub(crate) fn refuse<R>(self, rejection: Rejection) -> Decision<R> {
+        self.answer(Err(rejection))
+    }
+
+    fn answer<R>(self, answer: Result<R, Rejection>) -> Decision<R> {
+        let (transitions, answer) = match self.too_long().or_else(|| self.too_large()) {
+            None => (self.finish(), answer),
+            Some(reason) => (self.terminated_instead(reason), Err(Rejection::InvalidArgument(reason.into()))),
+        };
+        Decision { transitions, answer, release: Release::Durable }
     }
 
     /// The decision where the step itself is refused for what it would make of the history: nothing of it is drafted.

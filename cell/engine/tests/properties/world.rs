@@ -127,6 +127,10 @@ impl World {
                 }
             }
         }
+        for tracked in self.runs.iter().filter(|tracked| !tracked.run.closed()) {
+            let events = tracked.run.next_event_id() - 1;
+            assert!(events <= self.limits.history_events, "a run goes on with {events} events");
+        }
         if decision.transitions.is_empty() {
             assert_eq!(before, self.snapshots(), "nothing was decided and nothing changed");
         }
