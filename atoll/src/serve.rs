@@ -57,7 +57,12 @@ where
     runtime.block_on(async { serve(Lifetime::begin(supervisor)?).await })
 }
 
-/// How the servers of all pieces listen.
+/// How the servers listen that clients of the cloud call.
 pub(crate) fn server_config(listen: SocketAddr, drain_seconds: u64) -> ServerConfig {
     ServerConfig { listen, drain_seconds, ..ServerConfig::default() }
+}
+
+/// How those listen that only the cloud's own pieces call.
+pub(crate) fn internal_server_config(listen: SocketAddr, drain_seconds: u64) -> ServerConfig {
+    ServerConfig { trusted_peers: true, ..server_config(listen, drain_seconds) }
 }

@@ -16,8 +16,8 @@ use super::edge::guard::InternalGuard;
 use super::worker::{Worker, system_cell};
 use crate::config::BillingConfig;
 use crate::serve::clock::clock;
+use crate::serve::internal_server_config;
 use crate::serve::lifetime::Lifetime;
-use crate::serve::server_config;
 use directory::ControlPlaneAccounts;
 use runner::DurableMonths;
 use steps::MonthSteps;
@@ -41,7 +41,8 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
         .interceptor(Arc::new(InternalGuard::new(config.internal_token.expose())))
         .service(billing.service(Arc::new(months)))
         .build()?;
-    let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
+    let server =
+        Server::new(internal_server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
     let server = server.start(life.stop.clone()).await?;
 
     let activities = Activities {

@@ -18,7 +18,7 @@ use super::worker::{Worker, system_cell};
 use crate::config::ControlPlaneConfig;
 use crate::serve::clock::clock;
 use crate::serve::lifetime::Lifetime;
-use crate::serve::server_config;
+use crate::serve::{internal_server_config, server_config};
 use starter::DurableOperations;
 use steps::OperationSteps;
 
@@ -82,7 +82,7 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
         database: config.database.clone(),
         cloud: server_config(config.listen, config.drain_seconds),
         public_metrics: config.public_metrics,
-        internal: server_config(config.internal_listen, config.drain_seconds),
+        internal: internal_server_config(config.internal_listen, config.drain_seconds),
         internal_token: config.internal_token.clone(),
         operator_key: Some(config.operator_key.clone()),
         gateway_address: config.gateway_address.clone(),

@@ -11,8 +11,8 @@ use super::edge::guard::InternalGuard;
 use super::objects;
 use crate::config::MeteringConfig;
 use crate::serve::clock::clock;
+use crate::serve::internal_server_config;
 use crate::serve::lifetime::Lifetime;
-use crate::serve::server_config;
 
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Result<()> {
@@ -32,7 +32,8 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
         .interceptor(Arc::new(InternalGuard::new(config.internal_token.expose())))
         .service(metering.service())
         .build()?;
-    let server = Server::new(server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
+    let server =
+        Server::new(internal_server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);
     let server = server.start(life.stop.clone()).await?;
     let taking_in = tokio::spawn(metering.clone().run(life.stop.clone()));
 

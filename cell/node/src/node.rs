@@ -118,7 +118,13 @@ async fn serve(
     dispatcher: &Dispatcher,
     metrics: Option<&Metrics>,
 ) -> Result<ServerHandle, CellError> {
-    let server_config = ServerConfig { listen, drain_seconds: config.drain.as_secs(), ..Default::default() };
+    let server_config = ServerConfig {
+        listen,
+        drain_seconds: config.drain.as_secs(),
+        // A cell of a cloud is called through gateways, and by the control plane.
+        trusted_peers: config.admin.is_some(),
+        ..Default::default()
+    };
     let mut server = Server::new(server_config, dispatcher.clone());
     if let Some(metrics) = metrics {
         server = server.metrics(metrics.clone());

@@ -19,6 +19,9 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// A client of one server. Connects at the first call, keeps its connections, connects again when one is lost.
 ///
+/// Calls share its connections, and none ends one: neither one that is given up, however late its answer comes, nor one
+/// that is refused. One whose time is over is not sent.
+///
 /// A call that never reached the server because its connection was gone is sent again, once. Anything else is for the
 /// caller to repeat: only it knows whether that is safe.
 pub struct RawClient {
@@ -90,14 +93,14 @@ impl RawClient {
 
     /// Calls the method at `path` (`/service/method`) with an encoded request. The reply carries the answer's metadata.
     pub async fn call_raw(&self, path: &str, options: CallOptions, body: Bytes) -> Result<Reply, Status> {
-        let deadline = options.deadline;
-        let exchange = self.exchange(path, options, body);
-        match deadline {
-            None => exchange.await,
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), exchange)
-                .await
-                .unwrap_or_else(|_| Err(Status::deadline_exceeded("context deadline exceeded"))),
+        let Some(deadline) = options.deadline else { return self.exchange(path, options, body).await };
+        let exceeded = || Err(Status::deadline_exceeded("context deadline exceeded"));
+        // The first look at an exchange sends it, and a second frame would have to take it back.
+        if deadline <= tokio::time::Instant::now().into_std() {
+            return exceeded();
         }
+        let exchange = self.exchange(path, options, body);
+        tokio::time::timeout_at(deadline.into(), exchange).await.unwrap_or_else(|_| exceeded())
     }
 
     /// Calls a method with its own types.

@@ -9,7 +9,8 @@
 //!
 //! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
 //!
-//! Invariants: a panicking service ends its own call only; nothing waits without a limit; a server runs in any kind of
+//! Invariants: a panicking service ends its own call only; among the cloud's own pieces no call ends a connection, which all
+//! callers share, whatever becomes of it; nothing waits without a limit; a server runs in any kind of
 //! tokio runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
 
 mod bodies;

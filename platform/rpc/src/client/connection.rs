@@ -31,6 +31,8 @@ pub(super) fn connect(authority: &str) -> BoxFuture<'_, Result<SendRequest<Bytes
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .initial_max_send_streams(INITIAL_STREAMS)
                 .enable_push(false)
+                // Answers to calls that were given up meanwhile are no fault of the server's, however many they are.
+                .max_local_error_reset_streams(None)
                 .handshake(stream)
                 .await
                 .map_err(|error| error.to_string())

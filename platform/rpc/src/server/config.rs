@@ -20,6 +20,10 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
     pub max_streams_per_connection: u32,
+    /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for nothing
+    /// that becomes of single ones. A stranger's ends when it has had its server reset a thousand calls: one who reads
+    /// nothing would have the resets gather here.
+    pub trusted_peers: bool,
     /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for who makes
     /// it, or an HTTP/1 one must send its next request.
     pub header_timeout_seconds: u64,
@@ -46,6 +50,7 @@ impl Default for ServerConfig {
             gzip_min_bytes: 16 * 1024,
             max_connections: 20_000,
             max_streams_per_connection: 20_000,
+            trusted_peers: false,
             header_timeout_seconds: 30,
             idle_seconds: 300,
             body_timeout_seconds: 60,

@@ -21,6 +21,8 @@ use super::sniff::await_protocol;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
+/// Calls on one connection of a stranger that the server resets for what came of them.
+const MAX_RESETS: usize = 1024;
 /// What a peer may send ahead per call and per connection: a whole request without waiting for us.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
@@ -40,12 +42,20 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(config: &ServerConfig, core: Arc<Core>) -> Self {
         let header_timeout = Duration::from_secs(config.header_timeout_seconds);
+        let max_streams = config.max_streams_per_connection;
+        // Calls that were taken back before the server looked at them are no more than one read brings, and end at once.
+        let (taken_back, reset) = match config.trusted_peers {
+            true => (usize::MAX, None),
+            false => (max_streams as usize, Some(MAX_RESETS)),
+        };
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).keep_alive(true);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .max_concurrent_streams(config.max_streams_per_connection)
+            .max_concurrent_streams(max_streams)
+            .max_pending_accept_reset_streams(taken_back)
+            .max_local_error_reset_streams(reset)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MAX_HEADERS)

@@ -97,6 +97,13 @@ mod tests {
         }
     }
 
+    /// How a protocol writes.
+    #[derive(Clone, Copy, Debug)]
+    enum How {
+        Plain,
+        Vectored,
+    }
+
     struct Connection {
         stream: Gather<DuplexStream>,
         /// The other end.
@@ -123,8 +130,16 @@ mod tests {
             self.context(|stream, cx| stream.poll_read(cx, &mut ReadBuf::new(&mut [0; 8])).is_pending())
         }
 
-        fn writes(&mut self, bytes: usize) -> bool {
-            self.context(|stream, cx| matches!(stream.poll_write(cx, &vec![7; bytes]), Poll::Ready(Ok(n)) if n == bytes))
+        /// Whether so many bytes were written, in two slices where the protocol gathers some itself.
+        fn writes(&mut self, how: How, bytes: usize) -> bool {
+            let (first, second) = (vec![7; bytes / 2], vec![7; bytes - bytes / 2]);
+            let written = self.context(|stream, cx| match how {
+                How::Plain => stream.poll_write(cx, &[first, second].concat()),
+                How::Vectored => {
+                    stream.poll_write_vectored(cx, &[first, second].each_ref().map(|it| IoSlice::new(it)))
+                }
+            });
+            matches!(written, Poll::Ready(Ok(n)) if n == bytes)
         }
 
         fn flushes(&mut self) -> bool {
@@ -141,38 +156,44 @@ mod tests {
 
     #[test]
     fn the_first_write_of_a_look_is_woken_at_once_and_those_behind_it_go_with_it() {
-        let mut connection = Connection::new();
-        for round in 1..=3 {
-            assert!(connection.reads_nothing());
-            assert!(!connection.writes(3), "the others first");
-            assert_eq!(connection.woken.0.load(Relaxed), round);
-            assert_eq!(connection.received(), 0);
-            // Looked at again, and however often it flushes what is large.
-            assert!(connection.reads_nothing());
-            for _ in 0..3 {
-                assert!(connection.writes(1_000) && connection.flushes());
+        for how in [How::Plain, How::Vectored] {
+            let mut connection = Connection::new();
+            for round in 1..=3 {
+                assert!(connection.reads_nothing());
+                assert!(!connection.writes(how, 3), "the others first");
+                assert_eq!(connection.woken.0.load(Relaxed), round);
+                assert_eq!(connection.received(), 0);
+                // Looked at again, and however often it flushes what is large.
+                assert!(connection.reads_nothing());
+                for _ in 0..3 {
+                    assert!(connection.writes(how, 1_000) && connection.flushes());
+                }
+                assert_eq!(connection.woken.0.load(Relaxed), round);
+                assert_eq!(connection.received(), 3_000);
             }
-            assert_eq!(connection.woken.0.load(Relaxed), round);
-            assert_eq!(connection.received(), 3_000);
         }
     }
 
     #[test]
     fn a_look_that_flushes_nothing_waits_no_second_time() {
-        let mut connection = Connection::new();
-        assert!(!connection.writes(3));
-        assert!(connection.reads_nothing() && connection.reads_nothing());
-        assert!(connection.writes(3));
+        for how in [How::Plain, How::Vectored] {
+            let mut connection = Connection::new();
+            assert!(!connection.writes(how, 3));
+            assert!(connection.reads_nothing() && connection.reads_nothing());
+            assert!(connection.writes(how, 3));
+        }
     }
 
     /// A protocol that writes without reading, as HTTP/1 may, gathers less and stands still never.
     #[test]
     fn who_never_reads_waits_once() {
-        let mut connection = Connection::new();
-        assert!(!connection.writes(1));
-        for _ in 0..5 {
-            assert!(connection.writes(1) && connection.flushes());
+        for how in [How::Plain, How::Vectored] {
+            let mut connection = Connection::new();
+            assert!(!connection.writes(how, 1));
+            for _ in 0..5 {
+                assert!(connection.writes(how, 1) && connection.flushes());
+            }
+            assert_eq!(connection.received(), 5);
         }
-        assert_eq!(connection.received(), 5);
     }
 }

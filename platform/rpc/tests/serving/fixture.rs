@@ -23,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Frontend {
     /// Told when a poll has come.
     polled: Arc<Notify>,
+    /// Told when a workflow task poll is to be answered.
+    released: Arc<Notify>,
 }
 
 #[async_trait]
@@ -60,14 +62,15 @@ impl WorkflowService for Frontend {
         }
     }
 
-    /// Never answers by itself.
+    /// Answers when the test says so, and never by itself.
     async fn poll_workflow_task_queue(
         &self,
         _: &CallContext,
         _: wf::PollWorkflowTaskQueueRequest,
     ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
         self.polled.notify_one();
-        std::future::pending().await
+        self.released.notified().await;
+        Ok(wf::PollWorkflowTaskQueueResponse { attempt: 1, ..Default::default() })
     }
 
     /// Answers after 300 ms.
@@ -120,9 +123,16 @@ pub(crate) fn frontend() -> DispatcherBuilder {
 
 /// The same, and what is told when a poll has come to it.
 pub(crate) fn watched() -> (DispatcherBuilder, Arc<Notify>) {
+    let (frontend, polled, _) = parking();
+    (frontend, polled)
+}
+
+/// The same, and what answers a workflow task poll.
+pub(crate) fn parking() -> (DispatcherBuilder, Arc<Notify>, Arc<Notify>) {
     let frontend = Frontend::default();
-    let polled = Arc::clone(&frontend.polled);
-    (Dispatcher::builder("frontend").service(workflow_service::raw(Arc::new(frontend))), polled)
+    let (polled, released) = (Arc::clone(&frontend.polled), Arc::clone(&frontend.released));
+    let frontend = Dispatcher::builder("frontend").service(workflow_service::raw(Arc::new(frontend)));
+    (frontend, polled, released)
 }
 
 /// Starts `dispatcher` with short limits.

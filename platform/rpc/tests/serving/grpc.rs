@@ -137,6 +137,23 @@ async fn health_and_reflection_take_gzip() {
 }
 
 #[tokio::test]
+async fn a_message_may_be_as_large_as_the_limit() {
+    let server = serve(frontend()).await;
+    let client = client(&server);
+    let sent = async |bytes: usize| {
+        let framing = start().encoded_len() + 5;
+        let request = wf::StartWorkflowExecutionRequest { identity: "x".repeat(bytes - framing), ..start() };
+        assert_eq!(request.encoded_len(), bytes);
+        let method = workflow_service::START_WORKFLOW_EXECUTION;
+        let answer = client.call(method, &request, CallOptions::timeout(PATIENCE)).await;
+        answer.map(|answer| answer.started).map_err(|status| status.message)
+    };
+    assert_eq!(sent(4 << 20).await, Ok(true));
+    let refused = "grpc: received message larger than max (4194305 vs. 4194304)";
+    assert_eq!(sent((4 << 20) + 1).await, Err(refused.to_owned()));
+}
+
+#[tokio::test]
 async fn an_oversized_request_is_refused_with_the_usual_words() {
     let server = serve(frontend()).await;
     let client = client(&server);

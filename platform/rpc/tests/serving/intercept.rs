@@ -8,7 +8,7 @@ use atoll_rpc::{CallOptions, Gate, Interceptor, ServerConfig};
 use crate::fixture::{client, frontend, http, serve, serve_with};
 
 /// Lets in who has the key, after looking it up.
-struct Authenticate;
+pub(crate) struct Authenticate;
 
 impl Interceptor for Authenticate {
     fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {

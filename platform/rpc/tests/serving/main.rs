@@ -5,5 +5,6 @@ mod fixture;
 mod grpc;
 mod intercept;
 mod rest;
+mod shared;
 mod slow;
 mod system;
