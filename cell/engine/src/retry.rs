@@ -182,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn no_pause_of_a_failing_worker_is_longer_than_ten_minutes() {
+        for (attempt, least, most) in [
+            (10, 266_000_000_000, 275_709_551_615),
+            (11, 490_000_000_000, 523_709_551_615),
+            (12, 490_000_000_000, 523_709_551_615),
+            (40, 490_000_000_000, 523_709_551_615),
+        ] {
+            assert_eq!(task_timeout(10 * SECOND, attempt, 0), least, "attempt {attempt}");
+            assert_eq!(task_timeout(10 * SECOND, attempt, u64::MAX), most, "attempt {attempt}");
+        }
+    }
+
+    #[test]
     fn a_failing_worker_is_asked_less_often() {
         let seconds =
             |dice| -> Vec<i64> { (1..8).map(|n| task_timeout(10 * SECOND, n, dice) / SECOND).collect() };
