@@ -40,9 +40,9 @@ pub struct MatchingConfig {
     /// How long polls of a worker that said it shuts down are answered at once: longer than a poll can have
     /// been under way when it said so.
     pub retired_ttl: Duration,
-    /// Workers remembered as shutting down. Beyond it the oldest is forgotten, and its late poll merely waits
-    /// its time.
-    pub retired_limit: usize,
+    /// Workers of a namespace remembered as shutting down. Beyond it its oldest is forgotten, and a late poll
+    /// of that one merely waits its time.
+    pub namespace_retired: usize,
     /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait.
     pub sweep_interval: Duration,
 }
@@ -63,7 +63,7 @@ impl Default for MatchingConfig {
             poller_history_limit: 1_000,
             idle_unload: Duration::from_secs(300),
             retired_ttl: Duration::from_secs(70),
-            retired_limit: 10_000,
+            namespace_retired: 1_000,
             sweep_interval: Duration::from_secs(5),
         }
     }

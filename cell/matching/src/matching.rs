@@ -147,12 +147,9 @@ impl Matching {
     /// Ends all parked polls of a worker that shuts down (RPC ShutdownWorker), in every queue of the
     /// namespace, and answers how many. Polls that were still on their way end at once too.
     pub fn end_worker_polls(&self, namespace_id: Uuid, instance_key: &Arc<str>) -> usize {
-        let limit = self.shared.config.retired_limit;
+        let limit = self.shared.config.namespace_retired;
         self.shared.retired.add(namespace_id, Arc::clone(instance_key), Instant::now(), limit);
-        let ended = |partition: Arc<Partition>| {
-            if partition.key.namespace_id == namespace_id { partition.end_worker(instance_key) } else { 0 }
-        };
-        self.partitions().into_iter().map(ended).sum()
+        self.of_namespace(namespace_id).into_iter().map(|partition| partition.end_worker(instance_key)).sum()
     }
 
     /// Gives a partition up because another node has it now, or because its sticky worker has gone. Its polls
@@ -176,6 +173,19 @@ impl Matching {
 
     pub(crate) fn partitions(&self) -> Vec<Arc<Partition>> {
         self.maps.iter().flat_map(|map| map.read().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The partitions of one namespace that are in memory. None of the others is looked at.
+    fn of_namespace(&self, namespace_id: Uuid) -> Vec<Arc<Partition>> {
+        let first = TaskQueueKey::first_of(namespace_id);
+        let of_map = |map: &RwLock<PartitionMap>| {
+            let map = map.read();
+            let own = map
+                .range::<TaskQueueKey, _>(&first..)
+                .take_while(|(key, _)| key.namespace_id == namespace_id);
+            own.map(|(_, partition)| Arc::clone(partition)).collect::<Vec<_>>()
+        };
+        self.maps.iter().flat_map(of_map).collect()
     }
 
     /// Unloads a partition that nobody uses. Under the map's lock nobody can come by it anew, and who holds it

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller};
+use cell_matching::{Matching, MatchingConfig, PollOutcome, Poller, TaskQueueKey, TaskType};
 use tokio::time::advance;
 use uuid::Uuid;
 
@@ -37,6 +37,35 @@ async fn only_the_named_workers_polls_end() {
     advance(Duration::from_secs(70)).await;
     matching.sweep(0);
     assert!(step(&mut Box::pin(matching.poll(&normal(), poller("same", "a")))).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_of_other_namespaces_shut_down_beside_a_namespace_of_many_queues_and_workers() {
+    let (matching, other) = (matching(), Uuid::from_u128(8));
+    let queue =
+        |namespace, n: usize| TaskQueueKey::normal(namespace, format!("queue-{n}"), TaskType::Workflow);
+    let mut polls = Vec::new();
+    for n in 0..100 {
+        // Also in namespaces right before and behind it in their order.
+        for namespace in [NAMESPACE, other, Uuid::from_u128(9)] {
+            let mut poll = Box::pin(matching.poll(&queue(namespace, n), poller("same", "a")));
+            assert!(step(&mut poll).is_none());
+            polls.push((namespace, poll));
+        }
+    }
+    assert_eq!(matching.end_worker_polls(other, &"a".into()), 100);
+    for (namespace, poll) in &mut polls {
+        assert_eq!(step(poll).is_some(), *namespace == other);
+    }
+    // However many workers of one namespace go, those of another that went are remembered.
+    for n in 0..10_001 {
+        matching.end_worker_polls(NAMESPACE, &n.to_string().into());
+    }
+    let late =
+        |namespace, worker| step(&mut Box::pin(matching.poll(&queue(namespace, 0), poller("same", worker))));
+    assert!(matches!(late(other, "a"), Some(PollOutcome::ShutDown)));
+    assert!(matches!(late(NAMESPACE, "10000"), Some(PollOutcome::ShutDown)));
+    assert!(late(NAMESPACE, "0").is_none(), "of its own the oldest are forgotten");
 }
 
 #[tokio::test(start_paused = true)]
