@@ -38,7 +38,8 @@ pub(crate) struct FakeCell {
     pub(crate) started: Mutex<Option<wf::StartWorkflowExecutionRequest>>,
     pub(crate) failed: Mutex<Option<wf::RespondActivityTaskFailedRequest>>,
     /// The last answer to a workflow task that came through, and what is wrong with it.
-    pub(crate) completed: Mutex<Option<(wf::RespondWorkflowTaskCompletedRequest, BadSearchAttributes)>>,
+    pub(crate) completed:
+        Mutex<Option<(wf::RespondWorkflowTaskCompletedRequest, Option<BadSearchAttributes>)>>,
     /// The last termination that came through.
     pub(crate) terminated: Mutex<Option<wf::TerminateWorkflowExecutionRequest>>,
     /// The last poll for workflow tasks that came through.
@@ -325,7 +326,7 @@ impl WorkflowTasks for FakeCell {
         &self,
         _: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
-        bad_search_attributes: BadSearchAttributes,
+        bad_search_attributes: Option<BadSearchAttributes>,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
         *self.completed.lock().unwrap() = Some((request, bad_search_attributes));
         self.called("complete_workflow_task")

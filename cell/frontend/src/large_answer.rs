@@ -34,8 +34,8 @@ const NAMESPACE: u32 = 9;
 /// What waits for work.
 const POLLS: [&MethodInfo; 2] = [rpc::POLL_WORKFLOW_TASK_QUEUE.info(), rpc::POLL_ACTIVITY_TASK_QUEUE.info()];
 
-/// Commands decoded before other calls get their turn: about a quarter of a millisecond.
-const SLICE: usize = 256;
+/// Commands decoded, or looked at, before other calls get their turn: about a quarter of a millisecond.
+pub(crate) const SLICE: usize = 256;
 
 /// A `WorkflowService` whose large workflow task completions do not hold up everybody else.
 pub struct LargeAnswers {

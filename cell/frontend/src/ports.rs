@@ -8,13 +8,18 @@ use async_trait::async_trait;
 use atoll_api::call::{Bytes, Status};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// What is wrong with the search attributes of commands, by index of the command.
-pub type BadSearchAttributes = BTreeMap<usize, String>;
+/// The first of an answer's commands whose search attributes are wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSearchAttributes {
+    /// Which command.
+    pub index: usize,
+    /// What is wrong.
+    pub complaint: String,
+}
 
 /// Workflow executions.
 #[async_trait]
@@ -162,7 +167,7 @@ pub trait WorkflowTasks: Send + Sync + 'static {
         &self,
         namespace: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
-        bad_search_attributes: BadSearchAttributes,
+        bad_search_attributes: Option<BadSearchAttributes>,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status>;
 
     /// Refuses an answer to a workflow task that has more commands than a history has room for. `task_token` is the

@@ -1,6 +1,7 @@
 //! Search attributes of a namespace, as visibility knows them.
 
 use crate::frontend::Frontend;
+use crate::large_answer::SLICE;
 use crate::namespaces::Namespace;
 use crate::ports::BadSearchAttributes;
 use atoll_api::temporal::api::command::v1::Command;
@@ -10,6 +11,7 @@ use cell_visibility::{
     AttributeError, AttributeLimits, AttributeType, PREDEFINED, SYSTEM, Schema, check_search_attributes,
     name_types,
 };
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 /// The schema that a namespace's filters and workflows are checked against.
@@ -42,14 +44,24 @@ impl Frontend {
         namespace: &Namespace,
         attributes: Option<&mut SearchAttributes>,
     ) -> Result<(), String> {
-        let Some(attributes) = attributes.filter(|it| !it.indexed_fields.is_empty()) else { return Ok(()) };
+        match attributes.filter(|it| !it.indexed_fields.is_empty()) {
+            Some(attributes) => self.settle_by(&of(namespace), namespace, attributes),
+            None => Ok(()),
+        }
+    }
+
+    fn settle_by(
+        &self,
+        schema: &Schema,
+        namespace: &Namespace,
+        attributes: &mut SearchAttributes,
+    ) -> Result<(), String> {
         let limits = AttributeLimits {
             keys: self.config.search_attributes,
             value_bytes: self.config.search_attribute_bytes,
             total_bytes: self.config.search_attributes_bytes,
         };
-        let schema = of(namespace);
-        check_search_attributes(attributes, &schema, &limits).map_err(|error| match &error {
+        check_search_attributes(attributes, schema, &limits).map_err(|error| match &error {
             AttributeError::Unknown(name) => unmapped(namespace, name),
             AttributeError::Value { name, value_type, .. } => {
                 let value = attributes.indexed_fields.get(name).map(|payload| payload.data.as_ref());
@@ -59,31 +71,40 @@ impl Frontend {
             }
             _ => error.to_string(),
         })?;
-        name_types(attributes, &schema);
+        name_types(attributes, schema);
         Ok(())
     }
 
-    /// As [`settle_search_attributes`](Self::settle_search_attributes), for those that commands carry. What is wrong,
-    /// by index of the command.
-    pub(crate) fn settle_commands(
+    /// As [`settle_search_attributes`](Self::settle_search_attributes), for those that commands carry, up to the first
+    /// that is wrong: its answer fails there. Other calls go on in between, as while the commands are decoded.
+    pub(crate) async fn settle_commands(
         &self,
         namespace: &Namespace,
         commands: &mut [Command],
-    ) -> BadSearchAttributes {
-        let bad = |(index, command): (usize, &mut Command)| {
-            let attributes = match command.attributes.as_mut()? {
-                Attributes::UpsertWorkflowSearchAttributesCommandAttributes(a) => {
-                    a.search_attributes.as_mut()
-                }
-                Attributes::StartChildWorkflowExecutionCommandAttributes(a) => a.search_attributes.as_mut(),
-                Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a) => {
-                    a.search_attributes.as_mut()
-                }
-                _ => return None,
+    ) -> Option<BadSearchAttributes> {
+        // As large as the namespace has attributes: made once for all commands, and for none where none needs it.
+        let schema = LazyCell::new(|| of(namespace));
+        for (index, command) in commands.iter_mut().enumerate() {
+            if index > 0 && index.is_multiple_of(SLICE) {
+                tokio::task::yield_now().await;
+            }
+            let Some(attributes) = carried(command).filter(|it| !it.indexed_fields.is_empty()) else {
+                continue;
             };
-            let complaint = self.settle_search_attributes(namespace, attributes).err()?;
-            Some((index, complaint))
-        };
-        commands.iter_mut().enumerate().filter_map(bad).collect()
+            if let Err(complaint) = self.settle_by(&schema, namespace, attributes) {
+                return Some(BadSearchAttributes { index, complaint });
+            }
+        }
+        None
+    }
+}
+
+/// The search attributes that a command carries.
+fn carried(command: &mut Command) -> Option<&mut SearchAttributes> {
+    match command.attributes.as_mut()? {
+        Attributes::UpsertWorkflowSearchAttributesCommandAttributes(a) => a.search_attributes.as_mut(),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(a) => a.search_attributes.as_mut(),
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a) => a.search_attributes.as_mut(),
+        _ => None,
     }
 }

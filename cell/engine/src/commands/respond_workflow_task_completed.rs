@@ -58,8 +58,8 @@ pub struct RespondWorkflowTaskCompleted {
     pub worker_version: Option<WorkerVersionStamp>,
     /// Name of the namespace, as events of children have it.
     pub namespace: String,
-    /// Commands whose search attributes the namespace does not have or take: their indexes, and what is wrong.
-    pub bad_search_attributes: BTreeMap<usize, String>,
+    /// The first command whose search attributes the namespace does not have or take: its index, and what is wrong.
+    pub bad_search_attributes: Option<(usize, String)>,
 }
 
 /// What the answer led to.
@@ -131,7 +131,7 @@ impl RespondWorkflowTaskCompleted {
             new_children: Vec::new(),
             external: Default::default(),
         };
-        if let Err(bad) = steps.take(&mut draft, &self.commands, &self.bad_search_attributes) {
+        if let Err(bad) = steps.take(&mut draft, &self.commands, self.bad_search_attributes.as_ref()) {
             return fail(run, task, &self.identity, bad, context);
         }
         let dropped = steps.dropped_timers;

@@ -378,7 +378,7 @@ fn a_cancel_request_keeps_where_it_came_from() {
 
 #[test]
 fn bad_search_attributes_fail_the_task_in_their_turn() {
-    let bad = || [(1, "no such attribute".to_owned())].into();
+    let bad = || Some((1, "no such attribute".to_owned()));
     let mut life = Life::started();
     let task = life.take_task();
     let answer = |task, commands| RespondWorkflowTaskCompleted {

@@ -2,11 +2,13 @@ use super::*;
 use crate::dynamic_config::DynamicConfig;
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID};
 use atoll_api::call::Code;
-use atoll_api::temporal::api::command::v1::StartTimerCommandAttributes;
 use atoll_api::temporal::api::command::v1::command::Attributes;
+use atoll_api::temporal::api::command::v1::{
+    StartTimerCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
+};
+use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::CommandType;
 use std::pin::pin;
-use std::task::Poll;
 
 fn request(commands: usize) -> RespondWorkflowTaskCompletedRequest {
     let command = |n: usize| Command {
@@ -37,20 +39,52 @@ async fn what_is_decoded_in_slices_is_what_is_decoded_at_once() {
     }
 }
 
+/// The outcome, and how often others had their turn before it.
+async fn turns<T>(work: impl Future<Output = T>) -> (T, usize) {
+    let (mut work, mut turns) = (pin!(work), 0);
+    let outcome = std::future::poll_fn(|cx| {
+        let polled = work.as_mut().poll(cx);
+        turns += usize::from(polled.is_pending());
+        polled
+    });
+    (outcome.await, turns)
+}
+
 #[tokio::test]
 async fn others_get_their_turn() {
     let body = Bytes::from(request(10 * SLICE).encode_to_vec());
-    let mut decoding = pin!(decoded(body));
-    let mut turns = 0;
-    std::future::poll_fn(|cx| match decoding.as_mut().poll(cx) {
-        Poll::Ready(_) => Poll::Ready(()),
-        Poll::Pending => {
-            turns += 1;
-            Poll::Pending
-        }
-    })
-    .await;
-    assert_eq!(turns, 10);
+    assert_eq!(turns(decoded(body)).await.1, 10);
+}
+
+/// A command that sets an attribute.
+fn upsert(name: &str) -> Command {
+    let payload = Payload {
+        metadata: [("encoding".to_owned(), "json/plain".into())].into(),
+        data: "[\"1\"]".into(),
+        ..Default::default()
+    };
+    let attributes = SearchAttributes { indexed_fields: [(name.to_owned(), payload)].into() };
+    let upsert = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes: Some(attributes) };
+    Command {
+        command_type: CommandType::UpsertWorkflowSearchAttributes as i32,
+        attributes: Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert)),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn others_get_their_turn_while_search_attributes_are_looked_at() {
+    let frontend = FakeCell::new().frontend(|_| {});
+    let namespace = frontend.admit("default").unwrap();
+    let settled =
+        async |commands: &mut [Command]| turns(frontend.settle_commands(&namespace, commands)).await;
+    assert_eq!(settled(&mut vec![upsert("BuildIds"); SLICE]).await, (None, 0));
+    let mut commands = vec![upsert("BuildIds"); 10 * SLICE];
+    assert_eq!(settled(&mut commands).await, (None, 9));
+    // What comes behind the first that is wrong is not looked at.
+    commands[2 * SLICE + 5] = upsert("NoSuch");
+    let (bad, turns) = settled(&mut commands).await;
+    assert_eq!((bad.map(|bad| bad.index), turns), (Some(2 * SLICE + 5), 2));
 }
 
 #[test]

@@ -28,6 +28,6 @@ pub(crate) async fn admitted(
     request.query_results.values_mut().for_each(|result| {
         oversize::cut_causes(result.failure.as_mut());
     });
-    let bad_search_attributes = frontend.settle_commands(namespace, &mut request.commands);
+    let bad_search_attributes = frontend.settle_commands(namespace, &mut request.commands).await;
     frontend.ports.workflow_tasks.complete(namespace, request, bad_search_attributes).await
 }

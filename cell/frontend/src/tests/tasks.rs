@@ -146,7 +146,7 @@ async fn a_failure_that_is_too_large_is_cut_and_its_worker_told() {
 }
 
 #[tokio::test]
-async fn search_attributes_of_commands_are_judged_one_by_one() {
+async fn search_attributes_of_commands_are_judged_one_by_one_up_to_the_first_that_is_wrong() {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|_| {});
     let upsert = |name: &str, data: &str| {
@@ -165,32 +165,37 @@ async fn search_attributes_of_commands_are_judged_one_by_one() {
         run_id: bytes(RUN_ID),
         ..WorkflowTaskToken::default()
     };
-    let request = wf::RespondWorkflowTaskCompletedRequest {
-        task_token: task.encode_to_vec().into(),
-        commands: vec![
-            upsert("BuildIds", "[\"1\"]"),
-            upsert("NoSuch", "1"),
-            upsert("BuildIds", "5"),
-            upsert("RunId", "\"x\""),
-        ],
-        ..Default::default()
+    let good = || upsert("BuildIds", "[\"1\"]");
+    let judged = async |commands: Vec<Command>| {
+        let request = wf::RespondWorkflowTaskCompletedRequest {
+            task_token: task.encode_to_vec().into(),
+            commands,
+            ..Default::default()
+        };
+        invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &request).await.unwrap();
+        let (stored, bad) = cell.completed.lock().unwrap().take().unwrap();
+        let types = stored.commands.iter().map(|command| match &command.attributes {
+            Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(upsert)) => {
+                let fields = &upsert.search_attributes.as_ref().unwrap().indexed_fields;
+                fields.values().any(|payload| payload.metadata.contains_key("type"))
+            }
+            other => panic!("{other:?}"),
+        });
+        (types.collect::<Vec<_>>(), bad.map(|bad| (bad.index, bad.complaint)))
     };
-    invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &request).await.unwrap();
-    let (stored, bad) = cell.completed.lock().unwrap().take().unwrap();
-    let Some(Attributes::UpsertWorkflowSearchAttributesCommandAttributes(good)) =
-        &stored.commands[0].attributes
-    else {
-        panic!("{stored:?}")
-    };
-    let fields = &good.search_attributes.as_ref().unwrap().indexed_fields;
-    assert_eq!(fields["BuildIds"].metadata["type"], "KeywordList");
-    let bad: Vec<(usize, &str)> = bad.iter().map(|(index, text)| (*index, text.as_str())).collect();
-    let expected = [
-        (1, "Namespace default has no mapping defined for search attribute NoSuch"),
-        (2, "invalid value for search attribute BuildIds of type KeywordList: 5"),
-        (3, "RunId attribute can't be set in SearchAttributes"),
-    ];
-    assert_eq!(bad, expected);
+    assert_eq!(judged(vec![good(), good()]).await, (vec![true, true], None));
+    let no_such = "Namespace default has no mapping defined for search attribute NoSuch";
+    let wrong_value = "invalid value for search attribute BuildIds of type KeywordList: 5";
+    let of_the_system = "RunId attribute can't be set in SearchAttributes";
+    for (wrong, complaint) in [
+        (upsert("NoSuch", "1"), no_such),
+        (upsert("BuildIds", "5"), wrong_value),
+        (upsert("RunId", "\"x\""), of_the_system),
+    ] {
+        let commands = vec![good(), wrong, upsert("NoSuchEither", "1"), good()];
+        let expected = (vec![true, false, false, false], Some((1, complaint.to_owned())));
+        assert_eq!(judged(commands).await, expected, "the answer fails there");
+    }
 }
 
 #[tokio::test]

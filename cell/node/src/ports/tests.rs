@@ -16,7 +16,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::commands::StartWorkflow;
 use cell_frontend::namespaces::Namespace;
-use cell_frontend::ports::{ActivityTasks, BadSearchAttributes, WorkflowTasks};
+use cell_frontend::ports::{ActivityTasks, WorkflowTasks};
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardRuntime, Target};
 use cell_store::MemoryStore;
@@ -93,8 +93,7 @@ impl Process {
         &self,
         request: wf::RespondWorkflowTaskCompletedRequest,
     ) -> wf::RespondWorkflowTaskCompletedResponse {
-        let none = BadSearchAttributes::new();
-        self.workflow_tasks.complete(&self.namespace, request, none).await.expect("an answer")
+        self.workflow_tasks.complete(&self.namespace, request, None).await.expect("an answer")
     }
 }
 

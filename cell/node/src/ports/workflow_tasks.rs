@@ -87,7 +87,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         &self,
         namespace: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
-        bad_search_attributes: BadSearchAttributes,
+        bad_search_attributes: Option<BadSearchAttributes>,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
         let (target, task) = named(&request.task_token)?;
         let run_id = target.run_id.unwrap_or_default();
@@ -95,6 +95,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         let take_next = request.return_new_workflow_task;
         let queries = &self.0.queries;
         let answering = queries.answering(run_id, results.keys().cloned());
+        let bad_search_attributes = bad_search_attributes.map(|bad| (bad.index, bad.complaint));
         let command =
             RespondWorkflowTaskCompleted { bad_search_attributes, ..completion(namespace, task, request) };
         if !take_next {
@@ -371,7 +372,7 @@ fn completion(
         metering_metadata: request.metering_metadata,
         worker_version: request.worker_version_stamp,
         namespace: namespace.name.to_string(),
-        bad_search_attributes: BadSearchAttributes::new(),
+        bad_search_attributes: None,
     }
 }
 

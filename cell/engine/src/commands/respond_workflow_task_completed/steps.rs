@@ -45,19 +45,19 @@ pub(super) struct Activities {
 }
 
 impl<'a> Steps<'a> {
-    /// Takes all commands; the first bad one ends it. `bad_search_attributes` says by index what is wrong with those of
-    /// a command that is good otherwise.
+    /// Takes all commands; the first bad one ends it. `bad_search_attributes` says what is wrong with those of a command,
+    /// by its index, that is good otherwise.
     pub(super) fn take(
         &mut self,
         draft: &mut Draft<'_>,
         commands: &[Command],
-        bad_search_attributes: &BTreeMap<usize, String>,
+        bad_search_attributes: Option<&(usize, String)>,
     ) -> Result<(), BadCommand> {
         check_sequence(commands)?;
         let closes = commands.last().is_some_and(closes_run);
         for (index, command) in commands.iter().enumerate() {
             self.one(draft, command)?;
-            if let Some(text) = bad_search_attributes.get(&index) {
+            if let Some((_, text)) = bad_search_attributes.filter(|(at, _)| *at == index) {
                 let message = format!("BadSearchAttributes: {text}");
                 return Err(BadCommand::FailsTask(Cause::BadSearchAttributes, message));
             }
