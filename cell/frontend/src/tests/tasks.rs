@@ -3,9 +3,10 @@ use atoll_api::call::Status;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution};
-use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use atoll_api::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 use atoll_internal_api::cell::v1::{ActivityTaskToken, QueryTaskToken, WorkflowTaskToken};
@@ -195,6 +196,51 @@ async fn search_attributes_of_commands_are_judged_one_by_one_up_to_the_first_tha
         let commands = vec![good(), wrong, upsert("NoSuchEither", "1"), good()];
         let expected = (vec![true, false, false, false], Some((1, complaint.to_owned())));
         assert_eq!(judged(commands).await, expected, "the answer fails there");
+    }
+}
+
+/// The original takes any, and hands the run's next task to who polls the normal queue all the same.
+#[tokio::test]
+async fn a_worker_has_no_queue_of_its_own_that_nobody_can_poll() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let task = WorkflowTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..WorkflowTaskToken::default()
+    };
+    let kept = async |name: &str, normal: &str, seconds: i64| {
+        let queue = TaskQueue {
+            name: name.to_owned(),
+            kind: TaskQueueKind::Sticky as i32,
+            normal_name: normal.to_owned(),
+        };
+        let sticky = StickyExecutionAttributes {
+            worker_task_queue: Some(queue),
+            schedule_to_start_timeout: Some(prost_types::Duration { seconds, nanos: 0 }),
+        };
+        let request = wf::RespondWorkflowTaskCompletedRequest {
+            task_token: task.encode_to_vec().into(),
+            sticky_attributes: Some(sticky.clone()),
+            ..Default::default()
+        };
+        invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &request).await.unwrap();
+        let stored = cell.completed.lock().unwrap().take().unwrap().0.sticky_attributes;
+        assert!(stored.is_none() || stored == Some(sticky), "{stored:?}");
+        stored.is_some()
+    };
+    let (longest, too_long) = ("q".repeat(1_000), "q".repeat(1_001));
+    for (name, normal, seconds, is_kept) in [
+        (longest.as_str(), longest.as_str(), 5, true),
+        ("q", "", 0, true),
+        ("", "n", 5, false),
+        (&too_long, "n", 5, false),
+        ("q", &too_long, 5, false),
+        ("/_sys/q/1", "n", 5, false),
+        ("q", "/_sys/n/1", 5, false),
+        ("q", "n", -1, false),
+    ] {
+        assert_eq!(kept(name, normal, seconds).await, is_kept, "{seconds} s, {name:.20} and {normal:.20}");
     }
 }
 
