@@ -53,13 +53,14 @@ impl Spec {
     /// # Errors
     /// It has no zone that is known.
     pub fn of_stored(canonical: &ScheduleSpec) -> Result<Self, SpecError> {
-        let zone = Zone::load(&canonical.timezone_name, &canonical.timezone_data)?;
+        let start = canonical.start_time.as_ref().map_or(0, second);
+        let zone = Zone::load(&canonical.timezone_name, &canonical.timezone_data, start)?;
         let end_of_years = civil::days(YEARS.1 + 1, 1, 1) * civil::DAY - 1;
         Ok(Self {
             calendars: canonical.structured_calendar.iter().filter_map(Calendar::of).collect(),
             intervals: canonical.interval.iter().map(Interval::of).collect(),
             excludes: canonical.exclude_structured_calendar.iter().filter_map(Calendar::of).collect(),
-            start: canonical.start_time.as_ref().map_or(0, second),
+            start,
             end: canonical.end_time.as_ref().map_or(end_of_years, |end| second(end).min(end_of_years)),
             jitter_ms: saturating_nanos(canonical.jitter.as_ref()) / 1_000_000,
             zone,

