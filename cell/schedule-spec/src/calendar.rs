@@ -83,7 +83,8 @@ impl Calendar {
     ///
     /// Wall-clock times that a zone leaves out are left out; an hour that comes twice counts twice. Which wall-clock
     /// time is tried when is the original's order, because in zones with odd changes (half an hour, at midnight) its
-    /// answers depend on it.
+    /// answers depend on it. But where it takes what comes again for what is past, and goes backwards for ever, the wall clock
+    /// is read as it goes at `after`: what is found is later in any zone.
     pub(crate) fn next(&self, after: i64, zone: &Zone, looks: &mut Looks) -> Found {
         let months = |at: &Civil| at.year * 12 + at.month;
         let mut at = zone.civil(after);
@@ -142,9 +143,19 @@ impl Calendar {
             }
             let found = zone.instant(at);
             if zone.civil(found).hour == at.hour {
-                return Found::At(found + if again { 3600 } else { 0 });
+                let found = found + if again { 3600 } else { 0 };
+                if found > after {
+                    return Found::At(found);
+                }
+                // Taken for what is past, or beside a day that is left out.
+                let offset = zone.offset(after);
+                let shown_again = at.seconds() - offset;
+                if shown_again > after && zone.offset(shown_again) == offset {
+                    return Found::At(shown_again);
+                }
+                again = false;
             }
-            // The wall clock never shows this hour.
+            // The wall clock never shows this hour, or not any more.
             at = Civil { hour: at.hour + 1, minute: 0, second: 0, ..at };
         }
     }

@@ -13,7 +13,8 @@
 //!   suffice the answer is [`Next::Later`], and the caller goes on from there: nothing is ever left out in silence. Each
 //!   call comes further.
 //! - A spec has a size that can be told (`limits`): what one search, and reading it, cost at most follows from it.
-//! - Answers are the original's, odd ones included: `tests/golden.rs` compares some thousands of specs.
+//! - Answers are the original's, odd ones included: `tests/golden.rs` compares some thousands of specs. Only where it goes
+//!   backwards, in a zone in which hours come again, ours go on: a time is later than what was asked about, in any zone.
 //!
 //! To add a source of times: read it in `canonical`, compile it in [`Spec::compile`], and give `Times::raw_next` its next.
 

@@ -52,10 +52,26 @@ fn changed_since(zone: &Value, end: &Value) -> bool {
     zone == "Africa/Casablanca" && end.as_str().is_some_and(|end| end >= "2026")
 }
 
-fn compare(line: &Value, namespace_id: &str) -> Result<(), String> {
+/// What was compared, and what was not.
+#[derive(Debug, Default, PartialEq)]
+struct Compared {
+    /// Refusals, and windows of times.
+    refusals: usize,
+    windows: usize,
+    times: usize,
+    /// Specs that the original never answered.
+    unanswered: usize,
+    /// Windows in zones that changed since.
+    changed: usize,
+    /// Windows in which the original goes backwards, and round and round: compared up to there.
+    backwards: usize,
+}
+
+fn compare(line: &Value, namespace_id: &str, compared: &mut Compared) -> Result<(), String> {
     let id = line["id"].as_str().expect("an id");
     let compiled = Spec::compile(&spec(&line["spec"]));
     if let Some(error) = line.get("error") {
+        compared.refusals += 1;
         let said = compiled.err().map(|e| format!("INVALID_ARGUMENT: Invalid schedule spec: {e}"));
         return if said.as_deref() == error.as_str() {
             Ok(())
@@ -65,6 +81,7 @@ fn compare(line: &Value, namespace_id: &str) -> Result<(), String> {
     }
     let compiled = compiled.map_err(|e| format!("refused: {e}"))?;
     if line.get("unanswered").is_some() {
+        compared.unanswered += 1;
         return Ok(());
     }
     let expected = spec(&line["canonical"]);
@@ -80,8 +97,10 @@ fn compare(line: &Value, namespace_id: &str) -> Result<(), String> {
     for window in line["windows"].as_array().expect("windows") {
         let window = window.as_array().expect("a window");
         if changed_since(&line["canonical"]["timezoneName"], &window[1]) {
+            compared.changed += 1;
             continue;
         }
+        compared.windows += 1;
         let mut expected: Vec<i64> =
             window[2].as_array().expect("times").iter().map(|n| n.as_i64().expect("whole")).collect();
         let mut found = listed(&compiled, &seed, window);
@@ -89,6 +108,12 @@ fn compare(line: &Value, namespace_id: &str) -> Result<(), String> {
             found.pop();
             expected.truncate(found.len());
         }
+        if let Some(back) = expected.iter().position(|step| *step < 0) {
+            compared.backwards += 1;
+            found.truncate(back);
+            expected.truncate(back);
+        }
+        compared.times += expected.len();
         if found != expected {
             return Err(format!("from {} to {}: {found:?}, not {expected:?}", window[0], window[1]));
         }
@@ -100,12 +125,14 @@ fn compare(line: &Value, namespace_id: &str) -> Result<(), String> {
 fn answers_are_the_originals() {
     let lines = lines();
     let namespace_id = lines[0]["namespace_id"].as_str().expect("a namespace");
-    let mut wrong = Vec::new();
+    let (mut wrong, mut compared) = (Vec::new(), Compared::default());
     for line in &lines[1..] {
-        if let Err(difference) = compare(line, namespace_id) {
+        if let Err(difference) = compare(line, namespace_id, &mut compared) {
             wrong.push(format!("{} {}: {difference}", line["id"], line["spec"]));
         }
     }
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), lines.len() - 1, wrong.join("\n"));
-    assert!(lines.len() > 2500, "only {} specs", lines.len());
+    let known =
+        Compared { refusals: 439, windows: 4_364, times: 45_167, unanswered: 22, changed: 75, backwards: 1 };
+    assert_eq!(compared, known);
 }

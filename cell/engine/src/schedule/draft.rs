@@ -155,11 +155,11 @@ impl Draft {
         loop {
             match times.next(&mut looks) {
                 Next::At(moment) if moment.actual_ms <= now => {
-                    passed = moment.actual_ms;
+                    passed = later(passed, moment.actual_ms);
                     missed += i64::from(!self.is_timely(moment));
                     found += 1;
                 }
-                Next::Later(ms) if ms <= now => passed = ms,
+                Next::Later(ms) if ms <= now => passed = later(passed, ms),
                 Next::At(_) | Next::Later(_) | Next::Never => break,
             }
             if found >= TIMES_PER_STEP || looks.used_up() {
@@ -224,11 +224,11 @@ impl Draft {
             while left > 0 && !done {
                 match times.next(&mut looks) {
                     Next::At(moment) if moment.actual_ms <= backfill.end_ms => {
+                        after_ms = later(after_ms, moment.actual_ms);
                         self.add_start(moment, backfill.overlap_policy, true);
-                        after_ms = moment.actual_ms;
                         left -= 1;
                     }
-                    Next::Later(ms) if ms <= backfill.end_ms => after_ms = ms,
+                    Next::Later(ms) if ms <= backfill.end_ms => after_ms = later(after_ms, ms),
                     Next::At(_) | Next::Later(_) | Next::Never => done = true,
                 }
                 if looks.used_up() {
@@ -309,4 +309,10 @@ impl Draft {
             self.change(Kind::WorkflowAsked(stored::WorkflowAsked { number, asked: asked as i32 }));
         }
     }
+}
+
+/// Where a mark goes. A schedule whose mark did not grow would deal with the same times for ever: it is kept aside.
+fn later(marked_ms: i64, found_ms: i64) -> i64 {
+    assert!(found_ms > marked_ms, "a time at {found_ms} ms was found after {marked_ms} ms");
+    found_ms
 }

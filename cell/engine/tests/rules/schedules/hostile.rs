@@ -334,3 +334,45 @@ fn a_search_that_was_given_up_passes_over_nothing_that_an_update_brings() {
     life.until(minute(3));
     assert_eq!(life.start_one().workflow_id, "w-2023-11-14T22:17:00Z");
 }
+
+/// A zone's file, as clients may send it: one change, at a Unix second, from one offset to another.
+fn one_change(at: i64, before: i32, after: i32) -> Vec<u8> {
+    let at = i32::try_from(at).expect("of these years");
+    let mut data = b"TZif\0".to_vec();
+    data.extend([0; 15]);
+    [0, 0, 0, 1, 2, 4].map(u32::to_be_bytes).iter().for_each(|count| data.extend(count));
+    data.extend(at.to_be_bytes());
+    data.push(1);
+    for offset in [before, after] {
+        data.extend(offset.to_be_bytes());
+        data.extend([0, 0]);
+    }
+    data.extend(b"AAA\0");
+    data
+}
+
+/// Four hours came again just now: the clock of the spec showed all of them before.
+#[test]
+fn a_zone_of_a_clients_own_leads_no_schedule_back() {
+    const HOUR: i64 = 60 * MINUTE;
+    let last_hour = Time(BEGIN.0 / HOUR * HOUR);
+    let hourly = StructuredCalendarSpec {
+        second: vec![Range::default()],
+        minute: vec![Range::default()],
+        ..every_second()
+    };
+    let mut life = Life::with(specified(ScheduleSpec {
+        structured_calendar: vec![hourly],
+        timezone_data: one_change(last_hour.0 / SECOND, -3_600, -5 * 3_600).into(),
+        ..Default::default()
+    }));
+    for hour in 1..8 {
+        let due = last_hour.plus(hour * HOUR);
+        assert_eq!(life.schedule().wake(), Some(due));
+        life.until(due);
+        life.start_one();
+    }
+    life.backfill(last_hour.plus(-6 * HOUR), last_hour.plus(6 * HOUR), Overlap::AllowAll);
+    life.until(last_hour.plus(8 * HOUR).plus(-SECOND));
+    assert_eq!((life.starts().len(), life.counts()), (13, (0, 0, 0, 0)), "each hour is filled in once");
+}
