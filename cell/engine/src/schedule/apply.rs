@@ -10,27 +10,27 @@ use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1::ScheduleActionResult;
 use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
-use schedule_spec::{Next, Seed};
+use schedule_spec::{Next, Seed, SpecError};
 use std::sync::Arc;
 
 /// Of what this code cannot read any more the schedule is kept aside.
-const TAKEN: &str = "a spec that was compiled before it was taken";
+pub(super) const TAKEN: &str = "a spec that was compiled before it was taken";
 
 impl State {
-    /// What a creation makes: whatever the id was used for before is over.
-    pub(super) fn created(created: &stored::Created, seed: &Seed) -> Self {
-        let (plan, status) = Plan::of(created.schedule.clone().unwrap_or_default()).expect(TAKEN);
+    /// What a creation makes: whatever the id was used for before is over. An error where its spec does not compile.
+    pub(super) fn created(created: &stored::Created, seed: &Seed) -> Result<Self, SpecError> {
+        let (plan, status) = Plan::of(created.schedule.clone().unwrap_or_default())?;
         let mut state = Self::new(created.life.clone().unwrap_or_default(), plan, status, seed);
         state.memo = Arc::new(created.memo.clone().unwrap_or_default());
         state.search_attributes = Arc::new(created.search_attributes.clone().unwrap_or_default());
-        state
+        Ok(state)
     }
 
     /// Applies one change to a schedule that exists. Panics only on a change that no command decides.
     pub(super) fn apply(&mut self, change: &Kind, seed: &Seed) {
         match change {
-            Kind::Created(created) => *self = Self::created(created, seed),
-            Kind::Updated(updated) => self.updated(updated, seed),
+            Kind::Created(created) => *self = Self::created(created, seed).expect(TAKEN),
+            Kind::Updated(updated) => self.updated(updated, seed).expect(TAKEN),
             Kind::StateSet(set) => {
                 self.status = Arc::new(set.state.clone().unwrap_or_default());
                 self.progress.conflict_token += 1;
@@ -129,8 +129,9 @@ impl State {
         }
     }
 
-    fn updated(&mut self, updated: &stored::Updated, seed: &Seed) {
-        let (plan, status) = Plan::of(updated.schedule.clone().unwrap_or_default()).expect(TAKEN);
+    /// What an update makes of it: nothing where its spec does not compile.
+    pub(super) fn updated(&mut self, updated: &stored::Updated, seed: &Seed) -> Result<(), SpecError> {
+        let (plan, status) = Plan::of(updated.schedule.clone().unwrap_or_default())?;
         (self.plan, self.status) = (Arc::new(plan), Arc::new(status));
         if let Some(attributes) = &updated.search_attributes {
             self.search_attributes = Arc::new(attributes.clone());
@@ -145,6 +146,7 @@ impl State {
             self.starting.clear();
         }
         self.look_ahead(seed);
+        Ok(())
     }
 
     fn decided(&mut self, decided: &stored::StartDecided) {

@@ -19,7 +19,7 @@ use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::schedule::v1::{Asked, BufferedStart, ScheduleChange};
 use atoll_internal_api::usage::v1::{ActionType, Actions};
 use prost::Message;
-use schedule_spec::{Looks, Moment, Next, Seed};
+use schedule_spec::{Looks, Moment, Next, Seed, SpecError};
 use std::sync::Arc;
 
 /// A step in the making.
@@ -48,15 +48,26 @@ impl Draft {
         }
     }
 
-    /// The first step of a schedule.
-    pub(super) fn create(key: EntityKey, created: stored::Created, context: &Context<'_>) -> Self {
+    /// The first step of a schedule; an error where its spec does not compile.
+    pub(super) fn create(
+        key: EntityKey,
+        created: stored::Created,
+        context: &Context<'_>,
+    ) -> Result<Self, SpecError> {
         let seed = Seed::new(key.namespace_id, &key.id);
-        let state = State::created(&created, &seed);
+        let state = State::created(&created, &seed)?;
         let retention_nanos = context.namespace.retention_nanos;
         let mut draft =
             Self { key, seed, state, now: context.now, retention_nanos, changes: Vec::new(), action: None };
         draft.log(Kind::Created(created));
-        draft
+        Ok(draft)
+    }
+
+    /// Adds an update; an error, and nothing of it, where its spec does not compile.
+    pub(super) fn update(&mut self, updated: stored::Updated) -> Result<(), SpecError> {
+        self.state.updated(&updated, &self.seed)?;
+        self.log(Kind::Updated(updated));
+        Ok(())
     }
 
     /// The step is billed as this, if it changes something.

@@ -1,6 +1,7 @@
 //! A schedule as its shard sees it.
 
 use super::Schedule;
+use super::apply::TAKEN;
 use super::effects::{self, Touched};
 use super::state::State;
 use crate::effect::{Effect, EffectDelta, EffectKey};
@@ -36,7 +37,7 @@ impl Schedule {
         }
         match (kind, &mut self.state) {
             (Kind::Created(created), state) => {
-                *state = Some(Box::new(State::created(created, &self.seed)));
+                *state = Some(Box::new(State::created(created, &self.seed).expect(TAKEN)));
             }
             (kind, Some(state)) => state.apply(kind, &self.seed),
             (kind, None) => unreachable!("no schedule to change by {kind:?}"),

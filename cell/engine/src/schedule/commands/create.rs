@@ -70,7 +70,10 @@ impl Command for CreateSchedule {
             search_attributes: self.search_attributes,
         };
         let key = SingletonTarget::<Schedule>::new(view.namespace_id, view.id.clone()).key();
-        let mut draft = Draft::create(key, created, context);
+        let mut draft = match Draft::create(key, created, context) {
+            Ok(draft) => draft,
+            Err(wrong) => return super::update::invalid(&wrong),
+        };
         draft.bill(ActionType::CreateSchedule);
         if let Some(patch) = &self.initial_patch {
             draft.patch(patch);

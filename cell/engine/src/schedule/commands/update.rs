@@ -10,7 +10,6 @@ use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::schedule::v1::Updated;
-use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::SpecError;
 
@@ -42,13 +41,12 @@ impl Command for UpdateSchedule {
         if self.conflict_token != 0 && self.conflict_token != draft.state.progress.conflict_token {
             return Decision::unchanged(());
         }
-        match settled(self.schedule) {
-            Ok(schedule) => draft.change(Kind::Updated(Updated {
-                schedule: Some(schedule),
-                search_attributes: self.search_attributes,
-                at_ns: context.now.0,
-            })),
-            Err(wrong) => return invalid(&wrong),
+        let (search_attributes, at_ns) = (self.search_attributes, context.now.0);
+        let updated = settled(self.schedule)
+            .map(|schedule| Updated { schedule: Some(schedule), search_attributes, at_ns })
+            .and_then(|updated| draft.update(updated));
+        if let Err(wrong) = updated {
+            return invalid(&wrong);
         }
         draft.settle();
         draft.accept(())
