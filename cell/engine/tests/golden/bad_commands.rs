@@ -133,6 +133,19 @@ fn commands_that_are_not_built_fail_the_task_and_are_named() {
     }
 }
 
+/// The first event of a workflow that is started so.
+pub(crate) fn started(start: StartWorkflow) -> HistoryEvent {
+    let namespace = NamespaceConfig { id: Uuid::from_u128(1), name: "default".into(), retention_nanos: 1 };
+    let (limits, workflow_id): (_, Arc<str>) = (Limits::default(), "w".into());
+    let view = View { namespace_id: namespace.id, workflow_id: &workflow_id, current: None, run: None };
+    let mut ids = IdSource::new(1);
+    let mut context =
+        Context { now: Time(1_000_000_000), ids: &mut ids, limits: &limits, namespace: &namespace };
+    let decision = start.decide(view, &mut context);
+    let events = decision.transitions.iter().flat_map(|transition| &transition.events);
+    events.map(|new| new.event.clone()).next().expect("it starts")
+}
+
 /// A workflow that answers its first task with these commands: what becomes of it, and the events since the task
 /// started.
 pub(crate) fn answer(
