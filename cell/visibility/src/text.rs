@@ -1,16 +1,24 @@
 //! What `=` means on a Text attribute.
 
+use std::collections::BTreeSet;
+
 /// The words of a text: runs of letters and digits in lower case.
 ///
 /// A filter `Text = 'some words'` finds records that share at least one word with it. Engines that match text by
 /// means of their own must agree with this for ASCII.
 pub fn text_tokens(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    words(text).map(str::to_lowercase)
+}
+
+/// The words of a text as they are written.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 /// Whether a text and a filter's value share a word.
 pub(crate) fn text_matches(text: &str, wanted: &str) -> bool {
-    text_tokens(wanted).any(|wanted| text_tokens(text).any(|word| word == wanted))
+    let held: BTreeSet<String> = text_tokens(text).collect();
+    text_tokens(wanted).any(|wanted| held.contains(&wanted))
 }
 
 #[cfg(test)]

@@ -12,13 +12,19 @@ use crate::{
 };
 
 pub(super) async fn the_largest_filters_are_answered(store: &dyn VisibilityStore) {
-    upsert(store, &[with(1, "MyInt", Value::Int(1)), with(2, "MyInt", Value::Int(-2))]).await;
+    let text = with(3, "MyText", Value::Text("the LAST of them".to_owned()));
+    upsert(store, &[with(1, "MyInt", Value::Int(1)), with(2, "MyInt", Value::Int(-2)), text]).await;
     let any = (1..=MAX_CONDITIONS).map(|n| format!("MyInt = {n}")).collect::<Vec<_>>().join(" OR ");
     assert_eq!(found(store, &any).await, [1]);
     let all = (1..=MAX_CONDITIONS).map(|n| format!("MyInt != {n}")).collect::<Vec<_>>().join(" AND ");
     assert_eq!(found(store, &all).await, [2]);
     let values = (1..=MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(found(store, &format!("MyInt IN ({values})")).await, [1]);
+    let words = (1..MAX_VALUES).map(|n| format!("w{n} ")).collect::<String>();
+    assert_eq!(found(store, &format!("MyText = '{words} Last'")).await, [3]);
+    assert_eq!(found(store, &format!("MyText != '{words} missing'")).await, [3]);
+    let values = (1..MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    assert_eq!(found(store, &format!("MyInt IN ({values}) OR MyText = '{words} last'")).await, [1, 3]);
     let nots = "NOT ".repeat(MAX_DEPTH);
     assert_eq!(found(store, &format!("{nots}MyInt = 1")).await, [1]);
 }

@@ -15,7 +15,8 @@ pub const MAX_DEPTH: usize = 64;
 /// Conditions in a filter: a chain of ORs becomes a tree of that depth in SQL engines, and SQLite refuses 1,000.
 pub const MAX_CONDITIONS: usize = 500;
 
-/// Constants in a filter: SQL engines bind each one, and the least of their limits is 32,766.
+/// Constants in a filter, and words of those that are compared with texts: SQL engines bind each one, and the least of their
+/// limits is 32,766.
 pub const MAX_VALUES: usize = 10_000;
 
 /// A parsed filter with its clauses.

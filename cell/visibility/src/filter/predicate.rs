@@ -3,6 +3,7 @@
 use super::expr::CompareOp;
 use crate::{
     schema::{Attribute, Field, SystemField},
+    text::words,
     value::Value,
 };
 
@@ -109,6 +110,20 @@ impl Predicate {
     /// Only the records without a division: the user's workflows.
     pub fn no_division() -> Self {
         Self::IsNull { attribute: Attribute::system(SystemField::NamespaceDivision), negated: false }
+    }
+
+    /// Words of all that it compares with texts.
+    pub(crate) fn words(&self) -> usize {
+        match self {
+            Self::And(operands) | Self::Or(operands) => operands.iter().map(Self::words).sum(),
+            Self::Not(operand) => operand.words(),
+            Self::Compare { value: Value::Text(text), .. } => words(text).count(),
+            Self::Compare { .. }
+            | Self::In { .. }
+            | Self::Between { .. }
+            | Self::StartsWith { .. }
+            | Self::IsNull { .. } => 0,
+        }
     }
 
     /// Whether the filter mentions a field.

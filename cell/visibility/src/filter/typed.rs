@@ -8,7 +8,7 @@ use crate::{
     duration::parse_duration,
     schema::{Attribute, Field, Resolved, SystemField},
     status::ExecutionStatus,
-    text::text_tokens,
+    text::words,
     value::{AttributeType, Value},
 };
 
@@ -59,7 +59,7 @@ fn plain(value_type: AttributeType, prefix: &str, literal: &Literal) -> Option<V
         }
         (AttributeType::Text, Literal::String(text)) => {
             // Text without a word would find nothing, and its negation everything.
-            text_tokens(text).next().map(|_| Value::Text(text.clone()))
+            words(text).next().map(|_| Value::Text(text.clone()))
         }
         (AttributeType::Int, Literal::Int(number)) => Some(Value::Int(*number)),
         (AttributeType::Int | AttributeType::Double, Literal::Double(number)) => Some(Value::Double(*number)),

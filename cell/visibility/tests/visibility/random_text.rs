@@ -1,8 +1,8 @@
 //! The parser on random text and random trees.
 
 use cell_visibility::{
-    CompareOp, Condition, Expr, FilterError, Literal, MAX_CONDITIONS, MAX_DEPTH, MAX_FILTER_BYTES,
-    MAX_VALUES, Schema, Scope, Test, compile, parse,
+    AttributeType, CompareOp, Condition, Expr, FilterError, Literal, MAX_CONDITIONS, MAX_DEPTH,
+    MAX_FILTER_BYTES, MAX_VALUES, Schema, Scope, Test, compile, parse,
 };
 use proptest::prelude::*;
 
@@ -136,6 +136,12 @@ fn every_limit_holds_at_its_number() {
         assert!(parse(&make(limit)).is_ok(), "{limit}");
         assert!(too_large(&make(limit + 1)), "{limit}");
     }
+    let words = |count: usize| format!("a = '{}' OR NOT a != '{}'", "w ".repeat(count - 7), "W, ".repeat(7));
+    let schema = Schema::with_custom([("a".to_owned(), AttributeType::Text)]);
+    let compiled = |text: &str| compile(text, &schema, Scope::Default).map(drop);
+    assert_eq!(compiled(&words(MAX_VALUES)), Ok(()));
+    let refused = FilterError::TooLarge { what: "number of words", limit: MAX_VALUES };
+    assert_eq!(compiled(&words(MAX_VALUES + 1)), Err(refused));
     assert!(too_large(&"(".repeat(200_000)));
     assert!(too_large(&"NOT ".repeat(60_000)));
 }
