@@ -6,10 +6,10 @@
 //! else waits for it longer than [`SLICE`] takes.
 
 mod fields;
-mod turns;
 
 use crate::frontend::Frontend;
 use crate::rpcs::respond_workflow_task_completed;
+use crate::turns::{TurnLimits, Turns};
 use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::workflowservice::v1::{
@@ -21,7 +21,6 @@ use fields::Fields;
 use prost::Message;
 use std::future::ready;
 use std::sync::Arc;
-use turns::Turns;
 
 /// Shorter requests are decoded at once.
 const LARGE_BYTES: usize = 64 << 10;
@@ -37,6 +36,18 @@ const POLLS: [&MethodInfo; 2] = [rpc::POLL_WORKFLOW_TASK_QUEUE.info(), rpc::POLL
 /// Commands decoded, or looked at, before other calls get their turn: about a quarter of a millisecond.
 pub(crate) const SLICE: usize = 256;
 
+/// Bytes of one namespace's requests that wait or are decoded: more are refused, and their workers try again.
+const OF_A_NAMESPACE_BYTES: usize = 32 << 20;
+
+/// Who has its turn is decoded, or on its way to it, and takes several times its bytes then; the others wait as they came.
+const TURNS: TurnLimits = TurnLimits {
+    at_once: 4,
+    of_a_namespace_at_once: 2,
+    of_a_namespace: OF_A_NAMESPACE_BYTES,
+    in_all: 4 * OF_A_NAMESPACE_BYTES,
+    refusal: "too many bytes of workflow task completions wait to be decoded",
+};
+
 /// A `WorkflowService` whose large workflow task completions do not hold up everybody else.
 pub struct LargeAnswers {
     service: Arc<dyn RawService>,
@@ -48,7 +59,7 @@ impl LargeAnswers {
     /// The published service of `frontend`.
     pub fn before(frontend: Arc<Frontend>) -> Arc<dyn RawService> {
         let service = rpc::raw(Arc::clone(&frontend) as _);
-        Arc::new(Self { service, frontend, turns: Turns::new() })
+        Arc::new(Self { service, frontend, turns: Turns::new(TURNS) })
     }
 
     async fn answer(&self, body: Bytes) -> Result<Reply, Status> {

@@ -7,6 +7,7 @@
 //! - [`auth`]: API keys and what they allow, as interceptors of the dispatcher;
 //! - [`ForgetPollMetadata`]: a task poll that waits keeps no headers;
 //! - quotas per namespace and the [`DynamicConfig`] keys that set them;
+//! - [`Turns`] of what takes long: decoding large answers here, going through a schedule's times at the node;
 //! - [`HistoryToken`], the page token of history reads, also made by whoever answers polls with long histories.
 //!
 //! Does not own: workflow state, matching and storage. It reaches them through the traits of [`ports`], which arrive
@@ -41,6 +42,7 @@ mod rpcs;
 mod schedules;
 mod schema;
 mod task_token;
+mod turns;
 mod validate;
 mod visibility;
 mod workflow_service;
@@ -60,3 +62,4 @@ pub use history_token::HistoryToken;
 pub use large_answer::LargeAnswers;
 pub use namespaces::{Namespace, NamespaceRegistry};
 pub use poll_metadata::ForgetPollMetadata;
+pub use turns::{Place, Turn, TurnLimits, Turns};

@@ -253,10 +253,7 @@ fn frontend(
                 core: Arc::clone(&core),
                 clock: Arc::clone(&parts.clock),
             }),
-            schedules: Arc::new(NodeSchedules {
-                shards: Arc::clone(&parts.shards),
-                clock: Arc::clone(&parts.clock),
-            }),
+            schedules: Arc::new(NodeSchedules::new(Arc::clone(&parts.shards), Arc::clone(&parts.clock))),
             visibility: Arc::clone(&deps.visibility),
             namespace_writer: writer,
         },

@@ -11,6 +11,7 @@ use cell_engine::{
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::Schedules;
+use cell_frontend::{TurnLimits, Turns};
 use cell_shard::{Clock, ShardError, ShardRuntime, Target};
 use prost_types::Timestamp;
 use std::sync::Arc;
@@ -20,10 +21,21 @@ const COMING: usize = 10;
 /// Matching ones that a list shows, as the original's: where there are more it ends, and nothing says so.
 const MATCHING: usize = 1_000;
 
+/// Questions for a schedule's times: one may take as long as some hundred other calls. Whoever else calls waits for a slice of
+/// each that is gone through at the time.
+const WALKS: TurnLimits = TurnLimits {
+    at_once: 2,
+    of_a_namespace_at_once: 1,
+    of_a_namespace: 1_000,
+    in_all: 4_000,
+    refusal: "too many questions for times of schedules wait to be answered",
+};
+
 /// The port.
 pub(crate) struct NodeSchedules {
-    pub(crate) shards: Arc<ShardRuntime>,
-    pub(crate) clock: Arc<dyn Clock>,
+    shards: Arc<ShardRuntime>,
+    clock: Arc<dyn Clock>,
+    walks: Turns,
 }
 
 /// What a call is about.
@@ -48,6 +60,10 @@ impl About<'_> {
 }
 
 impl NodeSchedules {
+    pub(crate) fn new(shards: Arc<ShardRuntime>, clock: Arc<dyn Clock>) -> Self {
+        Self { shards, clock, walks: Turns::new(WALKS) }
+    }
+
     async fn execute<C: Command<Family = Singleton<Schedule>>>(
         &self,
         about: About<'_>,
@@ -63,6 +79,23 @@ impl NodeSchedules {
     ) -> Result<R, Status> {
         self.shards.read(&about.target(), look).await.map_err(|error| about.status(error))
     }
+
+    /// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes
+    /// long.
+    async fn walk(&self, namespace: &Namespace, mut walk: ScheduleWalk<'_>) -> Result<Walked, Status> {
+        let place = self.walks.enter(namespace.id, 1)?;
+        let _turn = place.turn().await;
+        let mut times = Vec::new();
+        loop {
+            match walk.look() {
+                ScheduleLook::At(time) => times.push(time),
+                ScheduleLook::NotYet => {}
+                ScheduleLook::End => return Ok(Walked { times, whole: true }),
+                ScheduleLook::GivenUp => return Ok(Walked { times, whole: false }),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// What was found of the times that were asked for.
@@ -70,20 +103,6 @@ struct Walked {
     times: Vec<Timestamp>,
     /// Whether that is all of them.
     whole: bool,
-}
-
-/// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes long.
-async fn walk(mut walk: ScheduleWalk<'_>) -> Walked {
-    let mut times = Vec::new();
-    loop {
-        match walk.look() {
-            ScheduleLook::At(time) => times.push(time),
-            ScheduleLook::NotYet => {}
-            ScheduleLook::End => return Walked { times, whole: true },
-            ScheduleLook::GivenUp => return Walked { times, whole: false },
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 /// A list of times that ended before its range would be taken for all of them. The original has no such bound: it looks for as
@@ -123,7 +142,8 @@ impl Schedules for NodeSchedules {
         let described = found.ok_or_else(|| about.missing())?;
         let described = described.ok_or_else(|| not_found("schedule not found"))?;
         let mut info = described.info;
-        info.future_action_times = walk(described.times.coming(COMING, Some(self.clock.now()))).await.times;
+        let coming = described.times.coming(COMING, Some(self.clock.now()));
+        info.future_action_times = self.walk(namespace, coming).await?.times;
         Ok(wf::DescribeScheduleResponse {
             schedule: Some(described.schedule),
             info: Some(info),
@@ -179,7 +199,7 @@ impl Schedules for NodeSchedules {
         let times = times.ok_or_else(|| about.missing())?;
         let start = request.start_time.unwrap_or_default();
         let end = request.end_time.unwrap_or_default();
-        match walk(times.matching(&start, &end, MATCHING)).await {
+        match self.walk(namespace, times.matching(&start, &end, MATCHING)).await? {
             Walked { times, whole: true } => Ok(wf::ListScheduleMatchingTimesResponse { start_time: times }),
             Walked { whole: false, .. } => Err(costs_too_much(about.id)),
         }

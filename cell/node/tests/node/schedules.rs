@@ -1,6 +1,6 @@
 //! Schedules through a cell's services.
 
-use crate::fixture::{Cell, Driver, Engine, Site, done, events, seconds};
+use crate::fixture::{Cell, Driver, Engine, Site, done, events, named, seconds};
 use crate::lists::count;
 use crate::on_each_engine;
 use atoll_api::call::Code;
@@ -12,7 +12,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use cell_frontend::DynamicConfig;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, FuturesUnordered, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -160,6 +160,51 @@ async fn a_list_of_matching_times_is_whole_or_refused() {
         assert_eq!(ask(new_year, new_year + 9).await.expect("as many as are listed").start_time.len(), 1_000);
     })
     .await;
+}
+
+/// How often one namespace asks at once, of whose questions each takes all the looks that it may.
+const QUESTIONS: usize = 500;
+
+#[tokio::test]
+async fn a_namespace_that_asks_for_many_times_leaves_another_one_its_turn() {
+    let mut site = Site::new(Engine::memory());
+    site.config.namespaces.push(named("other"));
+    let cell = site.start().await;
+    for namespace in ["default", "other"] {
+        let mut request = create(&Driver::new(&cell, "hostile"), 1);
+        request.namespace = namespace.to_owned();
+        let schedule = request.schedule.as_mut().expect("one");
+        schedule.spec = Some(hostile(2026));
+        schedule.state = Some(api::ScheduleState { paused: true, ..Default::default() });
+        cell.call(rpc::CREATE_SCHEDULE, request).await.expect("created");
+    }
+    let ask = async |namespace: &str| {
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let request = wf::ListScheduleMatchingTimesRequest {
+            namespace: namespace.to_owned(),
+            schedule_id: "hostile".to_owned(),
+            start_time: time(1_772_000_000),
+            end_time: time(1_798_000_000),
+        };
+        cell.call(rpc::LIST_SCHEDULE_MATCHING_TIMES, request).await.map(drop).map_err(|refused| refused.code)
+    };
+    let mut many: FuturesUnordered<_> = (0..QUESTIONS).map(|_| ask("default")).collect();
+    assert_eq!(many.next().await, Some(Err(Code::InvalidArgument)), "it costs too much");
+    {
+        let mut other = std::pin::pin!(ask("other"));
+        let mut before = 0;
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut other => break answer,
+                Some(_) = many.next() => before += 1,
+            }
+        };
+        assert_eq!(answer, Err(Code::InvalidArgument), "it costs too much");
+        assert!(before < QUESTIONS / 10, "{before} were answered before it");
+    }
+    drop(many);
+    cell.crash().await;
 }
 
 /// Schedules that are due in the same second: `ATOLL_SCHEDULES`, where it is given.
