@@ -13,7 +13,8 @@
 //! where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and `effects.rs`.
 //!
 //! Invariants:
-//! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the time;
+//! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the time. It
+//!   only grows: a schedule whose mark would not is kept aside;
 //! - deciding applies each change to a copy of the state by the same function that applies it for good ([`State::apply`]);
 //! - a step finds so many times at most ([`TIMES_PER_STEP`], [`BACKFILLED_PER_STEP`]), and takes so many looks for each of
 //!   its questions ([`LOOKS_LOCKED`](times::LOOKS_LOCKED)): what is left is due at once, in the next;
