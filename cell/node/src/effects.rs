@@ -53,7 +53,7 @@ impl Effects {
             std::mem::take(&mut *early)
         };
         for (shard, effects) in early {
-            self.carry_out(shard, effects);
+            self.carry_out(shard, effects, Since::AWhile);
         }
     }
 
@@ -61,23 +61,25 @@ impl Effects {
         self.shards.get()?.upgrade()
     }
 
-    fn carry_out(&self, shard: ShardId, effects: Delivery) {
-        for (entity, effect) in effects {
-            match effect.kind {
-                EffectKind::DispatchWorkflowTask(task) => self.dispatch_workflow_task(shard, &entity, task),
-                EffectKind::DispatchActivity(activity) => self.dispatch_activity(shard, &entity, activity),
-                EffectKind::Send(message) => self.outbound.send(entity, effect.key, message),
+    fn carry_out(&self, shard: ShardId, effects: Delivery, wanted: Since) {
+        for (entity, Effect { key, kind }) in effects {
+            match (kind, wanted) {
+                (EffectKind::DispatchWorkflowTask(task), _) => {
+                    self.dispatch_workflow_task(shard, &entity, task)
+                }
+                (EffectKind::DispatchActivity(activity), _) => {
+                    self.dispatch_activity(shard, &entity, activity)
+                }
+                (EffectKind::Send(message), Since::Now) => self.outbound.send(entity, key, message),
+                (EffectKind::Send(message), Since::AWhile) => {
+                    self.outbound.send_if_wanted(entity, key, &message)
+                }
             }
         }
     }
-}
 
-impl EffectSink for Effects {
-    fn begin(&self, _: ShardId) {
-        self.matching.look_again();
-    }
-
-    fn deliver(&self, shard: ShardId, effects: Delivery) {
+    /// Carries effects out, once it is known where messages come from and go to.
+    fn take(&self, shard: ShardId, effects: Delivery, wanted: Since) {
         if self.shards.get().is_none() {
             let mut early = self.early.lock();
             if self.shards.get().is_none() {
@@ -85,7 +87,27 @@ impl EffectSink for Effects {
                 return;
             }
         }
-        self.carry_out(shard, effects);
+        self.carry_out(shard, effects, wanted);
+    }
+}
+
+/// Since when effects are wanted.
+#[derive(Clone, Copy)]
+enum Since {
+    /// Nobody has asked for them yet.
+    Now,
+    /// Those that are messages may have been taken meanwhile: who asks a sender of his own gets what it wants.
+    AWhile,
+}
+
+impl EffectSink for Effects {
+    fn begin(&self, shard: ShardId, effects: Delivery) {
+        self.matching.look_again();
+        self.take(shard, effects, Since::AWhile);
+    }
+
+    fn deliver(&self, shard: ShardId, effects: Delivery) {
+        self.take(shard, effects, Since::Now);
     }
 }
 

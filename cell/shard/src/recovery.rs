@@ -300,10 +300,7 @@ impl ShardRuntime {
             shard.note_tail(&serving);
         }
         shard.wake_changed.notify_one();
-        self.effects.begin(id);
-        if !effects.is_empty() {
-            self.effects.deliver(id, effects);
-        }
+        self.effects.begin(id, effects);
         Ok(())
     }
 }

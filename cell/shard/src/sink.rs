@@ -13,8 +13,13 @@ use std::sync::Arc;
 /// repeated effect is harmless.
 pub trait EffectSink: Send + Sync + 'static {
     /// The shard is served, for the first time or again: of what was done for it before, all that was not durable is undone.
-    /// What its entities want that are in memory follows; the tasks of others stand in the table of waiting tasks.
-    fn begin(&self, _shard: ShardId) {}
+    /// These effects are what its entities wanted that are in memory, when it was about to be: somebody may have asked since
+    /// and carried one out. The tasks of other entities stand in the table of waiting tasks.
+    fn begin(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
+        if !effects.is_empty() {
+            self.deliver(shard, effects);
+        }
+    }
 
     /// These effects are wanted, and everything they rest on is durable.
     fn deliver(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>);

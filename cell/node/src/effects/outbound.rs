@@ -47,16 +47,33 @@ impl Outbound {
         self.shards.get()?.upgrade()
     }
 
-    /// Sends a message of an entity. Sending it again while it waits or is on its way changes nothing.
+    /// Sends a message of an entity, which has just come to be wanted. Sending it again while it waits or is on its way
+    /// changes nothing.
     pub(super) fn send(self: &Arc<Self>, sender: EntityKey, key: EffectKey, message: EntityMessage) {
-        let Some(shards) = self.runtime() else { return };
-        let (namespace_id, workflow_id) = message.addressee(&sender);
-        let to = shards.shard_of(namespace_id, workflow_id);
-        self.take_in(to, Name { sender, key }, Some(message));
+        if let Some(to) = self.shard_of_addressee(&sender, &message) {
+            self.take_in(to, Name { sender, key }, Some(message));
+        }
+    }
+
+    /// As `send`, a message that was wanted a while ago and may have been taken since: what it says is asked of its sender.
+    pub(super) fn send_if_wanted(
+        self: &Arc<Self>,
+        sender: EntityKey,
+        key: EffectKey,
+        message: &EntityMessage,
+    ) {
+        if let Some(to) = self.shard_of_addressee(&sender, message) {
+            self.take_in(to, Name { sender, key }, None);
+        }
+    }
+
+    fn shard_of_addressee(&self, sender: &EntityKey, message: &EntityMessage) -> Option<ShardId> {
+        let (namespace_id, workflow_id) = message.addressee(sender);
+        Some(self.runtime()?.shard_of(namespace_id, workflow_id))
     }
 
     fn take_in(self: &Arc<Self>, to: ShardId, name: Name, message: Option<EntityMessage>) {
-        if self.lanes.lock().entry(to).or_default().send(&name, message.as_ref()) {
+        if self.lanes.lock().entry(to).or_default().send(&name) {
             self.carry_on(to, name, message);
         }
     }
@@ -70,12 +87,12 @@ impl Outbound {
                 slot.carries = Some(name.clone());
                 slot.outbound.carry(to, &name, message).await;
                 slot.carries = None;
-                next = slot.outbound.landed(to, &name);
+                next = slot.outbound.landed(to, &name).map(|name| (name, None));
             }
         });
     }
 
-    fn landed(&self, to: ShardId, name: &Name) -> Option<(Name, Option<EntityMessage>)> {
+    fn landed(&self, to: ShardId, name: &Name) -> Option<Name> {
         self.lanes.lock().get_mut(&to)?.landed(name)
     }
 
@@ -130,8 +147,8 @@ struct Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let Some(name) = self.carries.take() else { return };
-        if let Some((name, message)) = self.outbound.landed(self.to, &name) {
-            self.outbound.carry_on(self.to, name, message);
+        if let Some(name) = self.outbound.landed(self.to, &name) {
+            self.outbound.carry_on(self.to, name, None);
         }
     }
 }

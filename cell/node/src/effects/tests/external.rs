@@ -7,15 +7,16 @@ use atoll_api::temporal::api::command::v1::{self as wanted, Command as WorkflowC
 use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::RunSnapshot;
-use cell_engine::Run;
 use cell_engine::commands::{
     RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, StartWorkflow, WorkflowTaskRef,
 };
+use cell_engine::{EffectKey, PendingKind, Run};
 use cell_matching::{Matching, MatchingConfig};
-use cell_shard::{ShardConfig, ShardError, ShardRuntime, Target, shard_of};
-use cell_store::MemoryStore;
+use cell_shard::{EffectSink, ShardConfig, ShardError, ShardRuntime, Target, shard_of};
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
+use cell_store::{MemoryStore, StoreError};
 use prost::Message;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -230,4 +231,68 @@ fn each_is_taken_once_wherever_the_cell_dies() {
         }
     }
     assert!(deaths >= 12, "{deaths} deaths");
+}
+
+/// A cell in its second life whose sender has two messages on their way: the target took the first one in, and nobody has heard
+/// of it yet. Another workflow id in the sender's shard is kept aside.
+async fn under_way(store: &FaultStore) -> (Cell, Gate, EntityKey) {
+    let world = World::new();
+    let (sender, target) = names();
+    let first = Cell::open(store, &world, 1).await;
+    for id in [sender, &target] {
+        first.shards.execute(&at(id), start()).await.expect("starts");
+    }
+    first.shards.shutdown().await;
+    let cell = Cell::open(store, &world, 2).await;
+    cell.effects.connect(&cell.shards);
+    let home = shard_of(NAMESPACE, sender, SHARDS);
+    let mut others = (0..).map(|n| format!("other-{n}"));
+    let broken = others.find(|id| shard_of(NAMESPACE, id, SHARDS) == home).expect("one of many");
+    store.script(Call::Load, Fault::Before(StoreError::Corrupt("damaged".into())));
+    cell.shards.read(&at(&broken), |_| ()).await.expect_err("it is kept aside");
+    let task = cell.take(sender).await.expect("its first task");
+    cell.run(sender, |_| ()).await;
+    cell.run(&target, |_| ()).await;
+    let gate = Gate::new();
+    store.script(Call::Append, Fault::None);
+    store.script(Call::Append, Fault::HoldAfter(gate.clone()));
+    cell.shards.execute(&at(sender), answer(task, messages(&target))).await.expect("completed");
+    gate.arrived().await;
+    (cell, gate, EntityKey::current_run(NAMESPACE, broken))
+}
+
+/// Everything is told, and the target was signalled once.
+async fn assert_signalled_once(cell: &Cell) {
+    let (sender, target) = names();
+    cell.until(sender, |s| s.external_signals.is_empty() && s.external_cancels.is_empty()).await;
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    let info = cell.run(&target, state).await.info.expect("always there");
+    assert_eq!(info.signal_count, 1);
+}
+
+#[tokio::test]
+async fn a_signal_is_taken_once_though_its_senders_shard_is_taken_back_while_it_is_on_its_way() {
+    let store = FaultStore::new(MemoryStore::new().stores(), 1);
+    let (cell, gate, broken) = under_way(&store).await;
+    cell.shards.retry_quarantined(&broken).await.expect("the shard is taken back");
+    gate.open();
+    assert_signalled_once(&cell).await;
+    cell.shards.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_signal_that_was_taken_before_its_senders_shard_tells_of_it_is_taken_once() {
+    let store = FaultStore::new(MemoryStore::new().stores(), 1);
+    let (cell, gate, _) = under_way(&store).await;
+    let (sender, _) = names();
+    let run = cell.run(sender, |run| run.key().clone()).await;
+    let signal = EffectKey::Pending(PendingKind::ExternalSignal, 5);
+    let wanted = cell.shards.effect(&run, signal).await.expect("readable").expect("it is on its way");
+    gate.open();
+    assert_signalled_once(&cell).await;
+    cell.effects.begin(cell.shards.shard_of(NAMESPACE, sender), vec![(run, wanted)]);
+    assert_signalled_once(&cell).await;
+    cell.shards.shutdown().await;
 }
