@@ -100,6 +100,11 @@ impl Backlog {
         self.levels.iter().filter_map(|level| level.keys().next()).map(|(at, _)| *at).min()
     }
 
+    /// The shard of each task.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = u32> + '_ {
+        self.levels.iter().flat_map(BTreeMap::values).map(|entry| entry.task.shard)
+    }
+
     /// Takes out the last task if it belongs behind a place.
     pub(crate) fn pop_behind(&mut self, place: &Place) -> Option<TaskRef> {
         let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;

@@ -1,37 +1,43 @@
 //! What of a queue's waiting tasks is in the store and not in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{config::MatchingConfig, place::Place};
 
 /// Everything behind a place; behind nothing, which is everything, where there is none.
 type Behind = Option<Place>;
 
+/// Shards that are to write down what was refused of them, each with where that stands.
+pub(crate) type Owing = BTreeMap<u32, Behind>;
+
 /// What a partition knows of the waiting tasks that it does not hold.
 ///
 /// While there are some, the backlog holds those that come before all of them: it is the head of the queue. A task
-/// that belongs behind them is refused; its shard writes it down, and the partition reads it in its turn.
+/// that belongs behind them is refused; its shard writes it down, and the partition reads it in its turn. Where a shard
+/// cannot, the others go on without it.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond {
-    /// Nothing before this place is missing in memory. None: nothing is missing at all.
+    /// Nothing before this place is missing in memory, but for what shards cannot write. None: nothing is missing at all.
     missing: Option<Behind>,
     /// Rows are being read.
     pulling: bool,
     /// The first place refused since that began.
     refused_since: Option<Behind>,
-    /// Shards that were refused and have not been asked to write it down.
-    shards: BTreeSet<u32>,
-    /// Such shards are being asked, with the rows that are being read.
-    asking: bool,
+    /// Shards that have not been asked to write down what was refused of them.
+    owing: Owing,
+    /// Those that are being asked, with the rows that are being read.
+    asked: BTreeSet<u32>,
+    /// Those that could not; they are asked again later.
+    put_off: Owing,
     /// Tasks refused since rows were last asked for.
     refused: u64,
 }
 
-/// What a partition wants to read.
+/// What a partition wants to read: nothing where the limit is 0, but shards are to write.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Wanted {
     pub(crate) after: Behind,
-    pub(crate) shards: BTreeSet<u32>,
+    pub(crate) shards: Owing,
     pub(crate) limit: usize,
 }
 
@@ -60,9 +66,9 @@ impl Beyond {
 
     /// A task was not taken in, or was taken out again.
     pub(crate) fn refuse(&mut self, place: Place, shard: u32) {
-        self.shards.insert(shard);
         self.refused += 1;
         let behind = Some(place.just_before());
+        owe(&mut self.owing, shard, behind.clone());
         let first = if self.pulling { &mut self.refused_since } else { &mut self.missing };
         *first = Some(match first.take() {
             Some(known) => known.min(behind),
@@ -76,13 +82,18 @@ impl Beyond {
         if self.pulling || backlog > config.backlog_refill_below {
             return None;
         }
-        let after = self.missing.clone()?;
+        let room = (config.backlog_limit - config.backlog_refill_below.min(config.backlog_limit)).max(1);
+        let (after, limit) = match &self.missing {
+            Some(behind) => (behind.clone(), room),
+            // A shard is asked again: before it has written there is nothing to read.
+            None => (self.owing.values().min().cloned()?, 0),
+        };
         self.pulling = true;
         self.refused_since = None;
         self.refused = 0;
-        let limit = (config.backlog_limit - config.backlog_refill_below.min(config.backlog_limit)).max(1);
-        self.asking = !self.shards.is_empty();
-        Some(Wanted { after, shards: std::mem::take(&mut self.shards), limit })
+        let shards = std::mem::take(&mut self.owing);
+        self.asked = shards.keys().copied().collect();
+        Some(Wanted { after, shards, limit })
     }
 
     /// Behind which place the backlog may hold nothing, now that what was wanted is in and there may be more behind
@@ -95,37 +106,49 @@ impl Beyond {
         }
     }
 
-    /// What was wanted is in; behind `cut` there may be more.
-    pub(crate) fn read(&mut self, cut: Option<Place>) {
+    /// What was wanted is in, but for what these shards could not write; behind `cut` there may be more.
+    pub(crate) fn read(&mut self, cut: Option<Place>, wanted: Wanted, failed: &BTreeSet<u32>) {
         self.pulling = false;
-        self.asking = false;
+        self.asked.clear();
         let refused = self.refused_since.take();
-        self.missing = match (cut.map(Some), refused) {
-            (Some(cut), Some(refused)) => Some(cut.min(refused)),
-            (cut, refused) => cut.or(refused),
-        };
+        let (failed, written): (Owing, Owing) =
+            wanted.shards.into_iter().partition(|(shard, _)| failed.contains(shard));
+        // Of a shard that could not before, what now stands in the table may come before what was read.
+        let late = written.into_values().min().filter(|behind| *behind < wanted.after || wanted.limit == 0);
+        self.missing = [cut.map(Some), refused, late].into_iter().flatten().min();
+        failed.into_iter().for_each(|(shard, behind)| owe(&mut self.put_off, shard, behind));
     }
 
     /// What was wanted could not be read.
-    pub(crate) fn unread(&mut self, shards: impl IntoIterator<Item = u32>) {
+    pub(crate) fn unread(&mut self, shards: Owing) {
         self.pulling = false;
-        self.asking = false;
-        self.shards.extend(shards);
-        if let (Some(missing), Some(refused)) = (&mut self.missing, self.refused_since.take())
-            && refused < *missing
-        {
-            *missing = refused;
-        }
+        self.asked.clear();
+        shards.into_iter().for_each(|(shard, behind)| owe(&mut self.owing, shard, behind));
+        self.missing = self.missing.take().into_iter().chain(self.refused_since.take()).min();
     }
 
-    /// Whether shards are yet to be asked to write down what was refused of them: nobody else remembers that.
-    pub(crate) fn owes(&self) -> bool {
-        self.asking || !self.shards.is_empty()
+    /// Shards that could not write down what was refused of them are asked once more.
+    pub(crate) fn ask_again(&mut self) {
+        let put_off = std::mem::take(&mut self.put_off);
+        put_off.into_iter().for_each(|(shard, behind)| owe(&mut self.owing, shard, behind));
+    }
+
+    /// Shards that have yet to write down what was refused of them: nobody else remembers that.
+    pub(crate) fn owing(&self) -> impl Iterator<Item = u32> + '_ {
+        self.owing.keys().chain(&self.asked).chain(self.put_off.keys()).copied()
     }
 
     /// Behind which place tasks may be missing, and how many are known to be.
     pub(crate) fn missing(&self) -> Option<(Behind, u64)> {
         self.missing.clone().map(|behind| (behind, self.refused))
+    }
+}
+
+/// A shard owes what is behind a place, beside what it owed before.
+fn owe(owing: &mut Owing, shard: u32, behind: Behind) {
+    let known = owing.entry(shard).or_insert_with(|| behind.clone());
+    if behind < *known {
+        *known = behind;
     }
 }
 
@@ -142,6 +165,20 @@ mod tests {
         MatchingConfig { backlog_limit: 4, backlog_refill_below: 2, ..MatchingConfig::default() }
     }
 
+    fn owed(beyond: &Beyond) -> Vec<u32> {
+        beyond.owing().collect()
+    }
+
+    fn shards(wanted: &Wanted) -> Vec<u32> {
+        wanted.shards.keys().copied().collect()
+    }
+
+    fn behind(at: i64) -> Behind {
+        Some(place(at).just_before())
+    }
+
+    const NONE: &BTreeSet<u32> = &BTreeSet::new();
+
     #[test]
     fn what_is_refused_is_read_from_its_place_on() {
         let mut beyond = Beyond::default();
@@ -151,24 +188,24 @@ mod tests {
         assert!(beyond.admits(&place(4)) && !beyond.admits(&place(5)) && !beyond.admits(&place(6)));
         assert_eq!(beyond.wanted(3, &config()), None, "no room");
         let wanted = beyond.wanted(2, &config()).unwrap();
-        assert_eq!(wanted.shards, BTreeSet::from([1, 2]));
-        assert!(wanted.after.unwrap() < place(5));
+        assert_eq!(shards(&wanted), [1, 2]);
+        assert!(wanted.after.clone().unwrap() < place(5));
         assert_eq!(beyond.wanted(0, &config()), None, "one at a time");
-        beyond.read(None);
+        beyond.read(None, wanted, NONE);
         assert!(beyond.missing().is_none() && beyond.admits(&place(9)));
     }
 
     #[test]
     fn what_is_refused_while_rows_are_read_is_not_forgotten() {
         let mut beyond = Beyond::unknown();
-        beyond.wanted(0, &config()).unwrap();
+        let wanted = beyond.wanted(0, &config()).unwrap();
         assert!(beyond.admits(&place(9)), "it is looked at when the rows are in");
         beyond.refuse(place(5), 1);
-        beyond.read(Some(place(3)));
+        beyond.read(Some(place(3)), wanted, NONE);
         assert_eq!(beyond.missing().unwrap().0, Some(place(3)), "rows are cut before it");
-        beyond.wanted(0, &config()).unwrap();
+        let wanted = beyond.wanted(0, &config()).unwrap();
         beyond.refuse(place(1), 1);
-        beyond.read(Some(place(4)));
+        beyond.read(Some(place(4)), wanted, NONE);
         assert!(beyond.missing().unwrap().0.unwrap() < place(1));
     }
 
@@ -176,12 +213,14 @@ mod tests {
     fn everything_is_read_anew_also_where_rows_are_being_read() {
         let mut beyond = Beyond::default();
         beyond.look_again();
-        assert_eq!(beyond.wanted(0, &config()).unwrap().after, None);
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!(wanted.after, None);
         beyond.look_again();
         beyond.refuse(place(5), 1);
-        beyond.read(Some(place(3)));
-        assert_eq!(beyond.wanted(0, &config()).unwrap().after, None, "what was read may be old");
-        beyond.read(None);
+        beyond.read(Some(place(3)), wanted, NONE);
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!(wanted.after, None, "what was read may be old");
+        beyond.read(None, wanted, NONE);
         assert!(beyond.missing().is_none());
     }
 
@@ -193,6 +232,51 @@ mod tests {
         beyond.refuse(place(4), 2);
         beyond.unread(wanted.shards);
         let again = beyond.wanted(0, &config()).unwrap();
-        assert_eq!((again.after, again.shards), (None, BTreeSet::from([1, 2])));
+        assert_eq!((again.after.clone(), shards(&again)), (None, vec![1, 2]));
+    }
+
+    #[test]
+    fn what_a_shard_cannot_write_holds_up_nobody_and_is_read_once_it_can() {
+        let mut beyond = Beyond::default();
+        beyond.refuse(place(5), 1);
+        beyond.refuse(place(7), 2);
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        beyond.read(Some(place(8)), wanted, &BTreeSet::from([1]));
+        assert_eq!(beyond.missing().unwrap().0, Some(place(8)), "what others wrote is read on");
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!(shards(&wanted), [], "the shard is left alone for a while");
+        assert_eq!(owed(&beyond), [1]);
+        beyond.read(None, wanted, NONE);
+        assert!(beyond.admits(&place(6)) && beyond.wanted(0, &config()).is_none());
+        beyond.ask_again();
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!((wanted.limit, shards(&wanted)), (0, vec![1]), "nothing else is read again for it");
+        beyond.refuse(place(9), 1);
+        beyond.refuse(place(4), 1);
+        beyond.read(None, wanted, &BTreeSet::from([1]));
+        assert_eq!(owed(&beyond), [1, 1], "asked before, and refused since");
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!((wanted.after.clone(), shards(&wanted)), (behind(4), vec![1]));
+        beyond.read(None, wanted, &BTreeSet::from([1]));
+        beyond.refuse(place(9), 2);
+        beyond.ask_again();
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!((wanted.after.clone(), shards(&wanted)), (behind(9), vec![1, 2]));
+        beyond.read(None, wanted, NONE);
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!(
+            (wanted.after.clone(), shards(&wanted)),
+            (behind(4), vec![]),
+            "it wrote what comes earlier"
+        );
+        beyond.read(None, wanted, &BTreeSet::from([1]));
+        beyond.put_off = Owing::from([(2, behind(7))]);
+        beyond.ask_again();
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        beyond.read(None, wanted, NONE);
+        let wanted = beyond.wanted(0, &config()).unwrap();
+        assert_eq!((wanted.after.clone(), wanted.limit), (behind(7), 2));
+        beyond.read(None, wanted, NONE);
+        assert!(beyond.missing().is_none() && owed(&beyond).is_empty());
     }
 }

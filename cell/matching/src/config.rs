@@ -35,7 +35,7 @@ pub struct MatchingConfig {
     /// Pollers that one partition remembers; the one seen longest ago makes room. DescribeTaskQueue answers
     /// in one message, so the list must stay small.
     pub poller_history_limit: usize,
-    /// A partition without tasks, polls and calls for this long is unloaded.
+    /// A partition without polls and calls for this long is unloaded; what waits there stands in the store.
     pub idle_unload: Duration,
     /// How long polls of a worker that said it shuts down are answered at once: longer than a poll can have
     /// been under way when it said so.
@@ -43,7 +43,8 @@ pub struct MatchingConfig {
     /// Workers of a namespace remembered as shutting down. Beyond it its oldest is forgotten, and a late poll
     /// of that one merely waits its time.
     pub namespace_retired: usize,
-    /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait.
+    /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait, and shards that
+    /// could not write down what waits in them, before they are asked again.
     pub sweep_interval: Duration,
 }
 

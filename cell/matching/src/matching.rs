@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     future::Future,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use crate::{
     describe::TaskQueueStats,
     key::{QueueKind, TaskQueueKey},
     meters::Meters,
+    owed::{Owed, Owing},
     partition::{Partition, Shared},
     poll::{self, PollOutcome, Poller},
     pull::{Pull, Pulls},
@@ -37,7 +41,8 @@ pub enum Offer {
     /// In the backlog.
     Queued,
     /// There is no room, or what comes before it is not all here: the partition asks for it in its turn
-    /// ([`Matching::wants_more`]). A sticky queue does not: offer the task on the normal queue.
+    /// ([`Matching::wants_more`]); where there is no room for the partition either, its shard is asked
+    /// ([`Matching::owed`]). A sticky queue does not: offer the task on the normal queue.
     Full(TaskRef),
     /// Nobody polls this sticky queue: offer the task on the normal queue.
     StickyWorkerUnavailable(TaskRef),
@@ -56,6 +61,8 @@ pub struct Matching {
     maps: [RwLock<PartitionMap>; MAP_SHARDS],
     /// Partitions in memory by namespace. Taken under a map's lock, where a partition comes or goes.
     loaded: Mutex<BTreeMap<Uuid, usize>>,
+    /// How many partitions were ever loaded. Moved on under a map's lock, where one comes.
+    loads: AtomicU64,
 }
 
 impl Matching {
@@ -66,12 +73,13 @@ impl Matching {
             config,
             meters: Meters::new(),
             pulls: Pulls::default(),
+            owing: Owing::default(),
             queries: QueryRegistry::default(),
             retired: Retired::default(),
             backlogs: Arc::default(),
         };
         let maps = std::array::from_fn(|_| RwLock::default());
-        Arc::new(Self { shared: Arc::new(shared), maps, loaded: Mutex::default() })
+        Arc::new(Self { shared: Arc::new(shared), maps, loaded: Mutex::default(), loads: AtomicU64::new(0) })
     }
 
     /// Bytes of memory of the tasks that wait in all partitions.
@@ -83,10 +91,15 @@ impl Matching {
     ///
     /// Offering the same task twice is harmless, since its second start is refused, but costs a dispatch.
     pub fn offer(&self, key: &TaskQueueKey, task: TaskRef) -> Offer {
+        // A partition that comes between the refusal and what follows counts as one that came later.
+        let loads = self.loads.load(Ordering::SeqCst);
         match (self.partition_for_work(key), key.kind) {
             (Some(partition), _) => partition.offer(task),
             (None, QueueKind::Sticky) => Offer::StickyWorkerUnavailable(task),
-            (None, QueueKind::Normal) => Offer::Full(task),
+            (None, QueueKind::Normal) => {
+                self.shared.owing.note([task.shard], loads);
+                Offer::Full(task)
+            }
         }
     }
 
@@ -136,6 +149,18 @@ impl Matching {
     /// nothing.
     pub async fn wants_more(&self) -> Vec<Pull> {
         self.shared.pulls.next().await
+    }
+
+    /// Waits until shards are to write down tasks that no partition remembers. Meant for one caller in a loop; dropping the
+    /// future loses nothing.
+    pub async fn owed(self: &Arc<Self>) -> Owed {
+        let debt = self.shared.owing.next().await;
+        Owed::new(Arc::clone(self), debt)
+    }
+
+    /// Lets the partitions that were loaded after so many read again what waits in the store.
+    pub(crate) fn look_again_since(&self, loads: u64) {
+        self.partitions().iter().filter(|partition| partition.number > loads).for_each(Partition::look_again);
     }
 
     /// Lets every partition ask again for all that waits in the store. A shard that was lost and taken back may have lost the
@@ -188,12 +213,14 @@ impl Matching {
         self.maps.iter().flat_map(of_map).collect()
     }
 
-    /// Unloads a partition that nobody uses. Under the map's lock nobody can come by it anew, and who holds it
-    /// already (a call, a poll, a lease) counts as a reference.
+    /// Unloads a partition that nobody uses, with what waits there: its shards write that down. Under the map's lock nobody can
+    /// come by it anew, and who holds it already (a call, a poll, a lease) counts as a reference.
     pub(crate) fn unload_if_idle(&self, key: &TaskQueueKey, now: Instant) {
         let mut map = self.map(key).write();
-        if map.get(key).is_some_and(|partition| Arc::strong_count(partition) == 1 && partition.is_idle(now)) {
-            self.remove(&mut map, key);
+        if map.get(key).is_some_and(|partition| Arc::strong_count(partition) == 1 && partition.is_idle(now))
+            && let Some(partition) = self.remove(&mut map, key)
+        {
+            self.shared.owing.note(partition.remembers(), self.loads.load(Ordering::SeqCst));
         }
     }
 
@@ -246,7 +273,8 @@ impl Matching {
         }
         *count += 1;
         drop(loaded);
-        let partition = Partition::load(key.clone(), self.shared.clone());
+        let number = self.loads.fetch_add(1, Ordering::SeqCst) + 1;
+        let partition = Partition::load(key.clone(), number, self.shared.clone());
         map.insert(key.clone(), partition.clone());
         Some(partition)
     }

@@ -5,6 +5,7 @@ mod polls;
 mod queries;
 mod refill;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::key::{QueueKind, TaskQueueKey};
 use crate::lease::TaskLease;
 use crate::matching::Offer;
 use crate::meters::{Meters, TypeMeters};
+use crate::owed::Owing;
 use crate::poll::PollOutcome;
 use crate::pull::Pulls;
 use crate::query::{QueryError, QueryRegistry};
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) config: MatchingConfig,
     pub(crate) meters: Meters,
     pub(crate) pulls: Pulls,
+    pub(crate) owing: Owing,
     pub(crate) queries: QueryRegistry,
     pub(crate) retired: Retired,
     /// Bytes of the tasks in all backlogs.
@@ -41,6 +44,8 @@ pub(crate) struct Shared {
 /// One task queue partition in memory.
 pub(crate) struct Partition {
     pub(crate) key: TaskQueueKey,
+    /// How many partitions the node had loaded with this one.
+    pub(crate) number: u64,
     pub(crate) shared: Arc<Shared>,
     inner: Mutex<Inner>,
 }
@@ -58,10 +63,10 @@ pub(crate) enum Arrival {
 impl Partition {
     /// A partition that was not in memory before. A normal one asks for the tasks that wait for it; of a sticky
     /// one none are stored.
-    pub(crate) fn load(key: TaskQueueKey, shared: Arc<Shared>) -> Arc<Self> {
+    pub(crate) fn load(key: TaskQueueKey, number: u64, shared: Arc<Shared>) -> Arc<Self> {
         let beyond = if key.kind == QueueKind::Sticky { Beyond::default() } else { Beyond::unknown() };
         let inner = Inner::new(beyond, &shared.backlogs, Instant::now());
-        let partition = Arc::new(Self { key, shared, inner: Mutex::new(inner) });
+        let partition = Arc::new(Self { key, number, shared, inner: Mutex::new(inner) });
         let wanted = partition.lock().wanted(partition.config());
         partition.ask(wanted);
         partition
@@ -177,14 +182,16 @@ impl Partition {
         self.inner.lock().poll_seen(Instant::now(), window)
     }
 
-    /// Forgets what is past its time, and says whether the partition may be unloaded.
+    /// Forgets what is past its time, has shards asked again that could not write, and says whether the partition may be
+    /// unloaded.
     pub(crate) fn sweep(self: &Arc<Self>, now: Instant) -> Swept {
         let mut inner = self.inner.lock();
         inner.pollers.prune(now, self.config().poller_ttl);
+        inner.beyond.ask_again();
         let swept = Swept {
             backlog: inner.backlog.len(),
             oldest_ms: inner.backlog.oldest_ms(),
-            idle: inner.idle(self.is_sticky(), now, self.config().idle_unload),
+            idle: inner.idle(now, self.config().idle_unload),
         };
         let wanted = inner.wanted(self.config());
         drop(inner);
@@ -192,9 +199,19 @@ impl Partition {
         swept
     }
 
-    /// Whether nothing is in the partition and nobody used it of late.
+    /// Whether nobody waits in the partition and nobody used it of late.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
-        self.inner.lock().idle(self.is_sticky(), now, self.config().idle_unload)
+        self.inner.lock().idle(now, self.config().idle_unload)
+    }
+
+    /// Shards of tasks of which nobody else may know yet: those in the backlog, and those that were refused. Tasks of a sticky
+    /// queue are none of them.
+    pub(crate) fn remembers(&self) -> BTreeSet<u32> {
+        if self.is_sticky() {
+            return BTreeSet::new();
+        }
+        let inner = self.inner.lock();
+        inner.backlog.shards().chain(inner.beyond.owing()).collect()
     }
 
     fn is_sticky(&self) -> bool {

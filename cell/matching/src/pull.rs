@@ -1,7 +1,7 @@
 //! Asking for the waiting tasks that a partition does not hold.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
@@ -33,7 +33,7 @@ impl Pull {
 
     /// Shards that must first write down what they offered in vain, ascending.
     pub fn shards(&self) -> impl Iterator<Item = u32> + '_ {
-        self.wanted.iter().flat_map(|wanted| wanted.shards.iter().copied())
+        self.wanted.iter().flat_map(|wanted| wanted.shards.keys().copied())
     }
 
     /// Rows are wanted behind this place; from the first on where there is none.
@@ -41,16 +41,22 @@ impl Pull {
         self.wanted.as_ref()?.after.as_ref()
     }
 
-    /// How many rows at most.
+    /// How many rows at most; none where shards alone are asked to write.
     pub fn limit(&self) -> usize {
         self.wanted.as_ref().map_or(0, |wanted| wanted.limit)
     }
 
     /// Hands over the rows that were found, in order. Fewer than the limit means that there are no more.
-    pub fn complete(mut self, rows: Vec<TaskRef>) {
+    pub fn complete(self, rows: Vec<TaskRef>) {
+        self.complete_but_for(rows, &BTreeSet::new());
+    }
+
+    /// The same, where these of the shards could not write down what they offered in vain: they are asked again with a later
+    /// sweep, and the others wait for none of them.
+    pub fn complete_but_for(mut self, rows: Vec<TaskRef>, failed: &BTreeSet<u32>) {
         let Some(wanted) = self.wanted.take() else { return };
         if let Some(partition) = self.partition.upgrade() {
-            partition.pulled(rows, wanted.limit);
+            partition.pulled(rows, wanted, failed);
         }
     }
 }

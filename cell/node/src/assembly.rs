@@ -189,6 +189,8 @@ async fn open(
     let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
     let watch = Arc::clone(&outbox);
     loops.keep("outbox watch", move |stop| Arc::clone(&watch).run(stop));
+    let owed = Arc::clone(&effects);
+    loops.keep("owed tasks", move |stop| Arc::clone(&owed).store_owed(stop));
     loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
     let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
     loops.keep("matching's sweep", move |stop| {

@@ -63,13 +63,10 @@ impl ShardRuntime {
         Ok(self.store.waiting_count(queue, after, limit).await?)
     }
 
-    /// Writes down what waits in these shards: every dispatch that was delivered before this call is in the table when
+    /// Writes down what waits in this shard: every dispatch that was delivered before this call is in the table when
     /// it returns, or is void. An error leaves that open; repeat the call.
-    pub async fn store_waiting(&self, shards: &[ShardId]) -> Result<(), ShardError> {
-        for id in shards {
-            let Some(shard) = self.shards.get(id.0 as usize) else { continue };
-            self.checkpoint(shard).await?;
-        }
-        Ok(())
+    pub async fn store_waiting(&self, shard: ShardId) -> Result<(), ShardError> {
+        let Some(shard) = self.shards.get(shard.0 as usize) else { return Ok(()) };
+        self.checkpoint(shard).await
     }
 }

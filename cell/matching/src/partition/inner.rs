@@ -105,13 +105,12 @@ impl Inner {
         bounds
     }
 
-    /// Whether the partition may go. What waits on a sticky queue that nobody has used for so long does not keep it: its
-    /// worker is gone, and its runs' deadlines have moved the tasks to the normal queue.
-    pub(super) fn idle(&self, sticky: bool, now: Instant, after: Duration) -> bool {
+    /// Whether the partition may go. What waits does not keep it, for nobody has used it for so long: the worker of a sticky
+    /// queue is gone, and its runs' deadlines have moved the tasks to the normal queue; what waits on that is in the store, or
+    /// its shards are told to write it down.
+    pub(super) fn idle(&self, now: Instant, after: Duration) -> bool {
         self.parked.is_empty()
-            && (sticky || self.backlog.len() == 0)
             && self.queries.is_empty()
-            && (sticky || !self.beyond.owes())
             && now.saturating_duration_since(self.last_used) >= after
     }
 }

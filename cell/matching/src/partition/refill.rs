@@ -1,5 +1,6 @@
 //! Tasks that the store keeps for the partition: asked for as room is there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -11,10 +12,11 @@ use crate::pull::Pull;
 use crate::task::TaskRef;
 
 impl Partition {
-    /// Takes in the rows that it asked for, in order; as many as `limit` mean that there may be more.
-    pub(crate) fn pulled(self: &Arc<Self>, rows: Vec<TaskRef>, limit: usize) {
+    /// Takes in the rows that it asked for, in order; as many as the limit mean that there may be more. What these shards were
+    /// to write is not among them.
+    pub(crate) fn pulled(self: &Arc<Self>, rows: Vec<TaskRef>, wanted: Wanted, failed: &BTreeSet<u32>) {
         let now = Instant::now();
-        let cut = rows.last().filter(|_| rows.len() >= limit).map(TaskRef::place);
+        let cut = rows.last().filter(|_| rows.len() >= wanted.limit).map(TaskRef::place);
         for task in rows {
             let mut inner = self.inner.lock();
             if inner.closed {
@@ -34,7 +36,7 @@ impl Partition {
                 inner.beyond.refuse(task.place(), task.shard);
             }
         }
-        inner.beyond.read(cut);
+        inner.beyond.read(cut, wanted, failed);
         let wanted = inner.wanted(self.config());
         drop(inner);
         self.ask(wanted);

@@ -61,8 +61,13 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let config =
-            MatchingConfig { backlog_limit: BACKLOG, backlog_refill_below: 2, ..MatchingConfig::default() };
+        let config = MatchingConfig {
+            backlog_limit: BACKLOG,
+            backlog_refill_below: 2,
+            // No store keeps what an idle partition lets go of.
+            idle_unload: Duration::MAX,
+            ..MatchingConfig::default()
+        };
         Self {
             matching: Matching::new(config),
             polls: Vec::new(),

@@ -1,8 +1,8 @@
 //! What a partition does not hold is read from the store in its turn, and nobody gets it twice or early.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use cell_matching::{Matching, MatchingConfig, Offer, Pull, TaskRef};
+use cell_matching::{Matching, MatchingConfig, Offer, Owed, Pull, TaskQueueKey, TaskRef, TaskType};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -70,8 +70,51 @@ async fn a_task_whose_start_was_lost_with_its_shard_is_read_again() {
     assert!(wanted(&matching).is_none());
 }
 
+/// The shards that are to write down what no partition remembers.
+fn owed(matching: &Arc<Matching>) -> Option<Owed> {
+    step(&mut Box::pin(matching.owed()))
+}
+
+const NONE: &BTreeSet<u32> = &BTreeSet::new();
+
+/// Nobody comes for an hour.
+async fn an_hour_passes(matching: &Matching) {
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    matching.sweep(0);
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_partition_that_owes_a_shard_a_look_is_not_unloaded() {
+async fn a_queue_that_nobody_polls_is_unloaded_and_what_waits_there_is_read_again() {
+    let matching = small();
+    for event in 1..=4 {
+        assert_eq!(matching.offer(&normal(), at(event, event)), Offer::Queued);
+    }
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    let held = take(&matching, &normal());
+    assert_eq!(matching.offer(&normal(), at(5, 5)), Offer::Queued);
+    assert_eq!(matching.offer(&normal(), at(6, 6)), Offer::Full(at(6, 6)));
+    an_hour_passes(&matching).await;
+    assert_eq!(matching.loaded(), [normal()], "somebody may give a task back");
+    held.accept();
+    an_hour_passes(&matching).await;
+    assert_eq!(matching.loaded(), []);
+    let shards = owed(&matching).expect("nobody else remembers");
+    assert_eq!(shards.shards().collect::<Vec<_>>(), [0, 1, 2]);
+    // A worker comes before they have written it down.
+    let mut parked = park(&matching, &normal());
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    shards.complete_but_for(NONE);
+    let pull = wanted(&matching).expect("it may have read too early");
+    assert_eq!(pull.after(), None);
+    pull.complete(vec![at(2, 2), at(3, 3)]);
+    assert_eq!(lease(step(&mut parked).expect("handed over")).accept().scheduled_event_id, 2);
+    wanted(&matching).expect("there may be more").complete(vec![at(4, 4)]);
+    assert_eq!(drain(&matching), [3, 4]);
+    assert!(owed(&matching).is_none() && wanted(&matching).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_cannot_write_keeps_no_queue_in_memory_and_is_not_forgotten() {
     let matching = small();
     for event in 1..=4 {
         assert_eq!(matching.offer(&normal(), at(event, event)), Offer::Queued);
@@ -79,22 +122,74 @@ async fn a_partition_that_owes_a_shard_a_look_is_not_unloaded() {
     wanted(&matching).expect("it knows nothing").complete(Vec::new());
     assert_eq!(matching.offer(&normal(), at(5, 5)), Offer::Full(at(5, 5)));
     assert_eq!(drain(&matching), [1, 2, 3, 4]);
-    // The store is away for a day: every look fails.
+    let in_hand = wanted(&matching).expect("something is missing");
+    assert_eq!(shards(&in_hand), [5 % 3]);
+    an_hour_passes(&matching).await;
+    assert_eq!(matching.loaded(), []);
+    drop(in_hand);
     for _ in 0..24 {
-        let pull = wanted(&matching).expect("something is missing");
-        assert_eq!(shards(&pull), [5 % 3], "its shard has not written it down");
-        tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
-        matching.sweep(0);
-        assert_eq!(matching.loaded(), [normal()], "nobody else knows whom to ask");
-        drop(pull);
-        matching.sweep(0);
-        assert_eq!(matching.loaded(), [normal()]);
+        let shards = owed(&matching).expect("nobody else remembers");
+        assert_eq!(shards.shards().collect::<Vec<_>>(), [5 % 3]);
+        shards.complete_but_for(&BTreeSet::from([5 % 3]));
+        drop(owed(&matching).expect("who asked is gone"));
     }
-    wanted(&matching).expect("still missing").complete(vec![at(5, 5)]);
+    drop(park(&matching, &normal()));
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    owed(&matching).expect("still").complete_but_for(NONE);
+    assert!(owed(&matching).is_none());
+    wanted(&matching).expect("it has read too early").complete(vec![at(5, 5)]);
     assert_eq!(drain(&matching), [5]);
-    tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_there_are_too_many_queues_is_read_once_there_is_room() {
+    let matching = Matching::new(MatchingConfig { namespace_partitions: 1, ..MatchingConfig::default() });
+    let other = TaskQueueKey::normal(NAMESPACE, "other", TaskType::Workflow);
+    let _parked = park(&matching, &other);
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    assert_eq!(matching.offer(&normal(), at(5, 5)), Offer::Full(at(5, 5)));
+    matching.give_up(&other);
+    let mut parked = park(&matching, &normal());
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    let shards = owed(&matching).expect("nobody else remembers");
+    assert_eq!(shards.shards().collect::<Vec<_>>(), [5 % 3]);
+    shards.complete_but_for(NONE);
+    wanted(&matching).expect("it has read too early").complete(vec![at(5, 5)]);
+    assert_eq!(lease(step(&mut parked).expect("handed over")).accept().scheduled_event_id, 5);
+    // Who was there when it was refused has read nothing too early.
+    assert_eq!(matching.offer(&other, at(7, 7)), Offer::Full(at(7, 7)));
+    owed(&matching).expect("nobody else remembers").complete_but_for(NONE);
+    assert!(wanted(&matching).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_cannot_write_holds_up_none_of_the_others() {
+    let matching = small();
+    for event in 1..=4 {
+        assert_eq!(matching.offer(&normal(), at(event, event)), Offer::Queued);
+    }
+    wanted(&matching).expect("it knows nothing").complete(Vec::new());
+    for event in 5..=7 {
+        assert_eq!(matching.offer(&normal(), at(event, event)), Offer::Full(at(event, event)));
+    }
+    assert_eq!(drain(&matching), [1, 2, 3, 4]);
+    let pull = wanted(&matching).expect("room");
+    assert_eq!(shards(&pull), [0, 1, 2]);
+    pull.complete_but_for(vec![at(6, 6), at(7, 7)], &BTreeSet::from([5 % 3]));
+    wanted(&matching).expect("there may be more").complete(Vec::new());
+    assert_eq!(drain(&matching), [6, 7]);
+    assert!(wanted(&matching).is_none(), "it is left alone for a while");
     matching.sweep(0);
-    assert_eq!(matching.loaded(), [], "now it may go");
+    for fails in [true, false] {
+        let pull = wanted(&matching).expect("it is asked again");
+        assert_eq!((shards(&pull), pull.limit()), (vec![5 % 3], 0));
+        let failed = fails.then_some(5 % 3).into_iter().collect();
+        pull.complete_but_for(Vec::new(), &failed);
+        assert_eq!(wanted(&matching).is_none(), fails, "nothing is read before it has written");
+        matching.sweep(0);
+    }
+    wanted(&matching).expect("dropped above").complete(vec![at(5, 5)]);
+    assert_eq!(drain(&matching), [5]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,10 +261,14 @@ enum Action {
     /// The shards write down what waits.
     Checkpoint,
     Take,
-    BeginPull,
+    /// A shard may not be able to write.
+    BeginPull {
+        failing: Option<u32>,
+    },
     EndPull {
         fails: bool,
     },
+    Sweep,
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -177,8 +276,9 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         6 => (1u8..4).prop_map(|priority| Action::Offer { priority }),
         1 => Just(Action::Checkpoint),
         4 => Just(Action::Take),
-        2 => Just(Action::BeginPull),
+        2 => prop::option::weighted(0.2, 0..3u32).prop_map(|failing| Action::BeginPull { failing }),
         2 => prop::bool::weighted(0.2).prop_map(|fails| Action::EndPull { fails }),
+        1 => Just(Action::Sweep),
     ];
     prop::collection::vec(action, 0..200)
 }
@@ -191,15 +291,14 @@ struct Store {
 }
 
 impl Store {
-    fn checkpoint(&mut self) {
-        self.rows = self.waiting.clone();
+    fn checkpoint(&mut self, shard: u32) {
+        self.rows.retain(|row| row.shard != shard);
+        self.rows.extend(self.waiting.iter().filter(|task| task.shard == shard).cloned());
         self.rows.sort_by_key(TaskRef::place);
     }
 
-    fn answer(&mut self, pull: &Pull) -> Vec<TaskRef> {
-        if pull.shards().next().is_some() {
-            self.checkpoint();
-        }
+    fn answer(&mut self, pull: &Pull, failing: Option<u32>) -> Vec<TaskRef> {
+        pull.shards().filter(|shard| Some(*shard) != failing).for_each(|shard| self.checkpoint(shard));
         let behind = self.rows.iter().filter(|row| pull.after().is_none_or(|after| row.place() > *after));
         behind.take(pull.limit()).cloned().collect()
     }
@@ -221,7 +320,7 @@ proptest! {
         runtime.block_on(async {
             let matching = small();
             let mut store = Store::default();
-            let mut pull: Option<(Pull, Vec<TaskRef>)> = None;
+            let mut pull: Option<(Pull, Vec<TaskRef>, BTreeSet<u32>)> = None;
             let mut started = 0;
             let mut offered = 0;
             let mut failed = false;
@@ -233,18 +332,21 @@ proptest! {
                         store.waiting.push(task.clone());
                         matching.offer(&normal(), task);
                     }
-                    Action::Checkpoint => store.checkpoint(),
+                    Action::Checkpoint => (0..3).for_each(|shard| store.checkpoint(shard)),
+                    Action::Sweep => matching.sweep(0),
                     Action::Take => if let Ok(outcome) = begin(&matching, &normal()) {
                         started += i64::from(store.start(&lease(outcome).accept()));
                     },
-                    Action::BeginPull => if pull.is_none() && let Some(wanted) = wanted(&matching) {
-                        let rows = store.answer(&wanted);
-                        pull = Some((wanted, rows));
+                    Action::BeginPull { failing } => if pull.is_none() && let Some(wanted) = wanted(&matching) {
+                        let failing = failing.filter(|failing| wanted.shards().any(|shard| shard == *failing));
+                        let rows = store.answer(&wanted, failing);
+                        failed |= failing.is_some();
+                        pull = Some((wanted, rows, failing.into_iter().collect()));
                     },
-                    Action::EndPull { fails } => if let Some((wanted, rows)) = pull.take() {
+                    Action::EndPull { fails } => if let Some((wanted, rows, failing)) = pull.take() {
                         failed |= fails;
                         if !fails {
-                            wanted.complete(rows);
+                            wanted.complete_but_for(rows, &failing);
                         }
                     },
                 }
@@ -252,13 +354,14 @@ proptest! {
                 assert!(held <= 2 * LIMIT, "{held} in memory");
             }
             // The worker takes everything that is left: in order of priority and age, once all that was refused is written.
-            if let Some((wanted, rows)) = pull.take() {
-                wanted.complete(rows);
+            if let Some((wanted, rows, failing)) = pull.take() {
+                wanted.complete_but_for(rows, &failing);
             }
+            matching.sweep(0);
             let mut rest = Vec::new();
             loop {
                 if let Some(wanted) = wanted(&matching) {
-                    let rows = store.answer(&wanted);
+                    let rows = store.answer(&wanted, None);
                     wanted.complete(rows);
                 } else if let Ok(outcome) = begin(&matching, &normal()) {
                     let task = lease(outcome).accept();

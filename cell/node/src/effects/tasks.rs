@@ -3,15 +3,21 @@
 use super::Effects;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
 use cell_engine::TaskDispatch;
-use cell_matching::{Offer, Place, Pull, TaskQueueKey, TaskRef, TaskType};
-use cell_shard::ShardError;
+use cell_matching::{Offer, Owed, Place, Pull, TaskQueueKey, TaskRef, TaskType};
+use cell_shard::{ShardError, ShardRuntime};
 use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingType};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A store that could not be read is asked again after this.
 const READ_AGAIN: Duration = Duration::from_millis(200);
+
+/// Shards that are to write down tasks which no partition remembers do so at most this often, and after this where one could
+/// not: each takes a checkpoint.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 impl Effects {
     pub(super) fn dispatch_workflow_task(&self, shard: ShardId, entity: &EntityKey, task: TaskDispatch) {
@@ -32,7 +38,7 @@ impl Effects {
         self.offer_to(entity, task.task_queue, TaskType::Activity, reference);
     }
 
-    /// Offers a task on a normal queue. One that a full partition refuses is in its turn read from the store.
+    /// Offers a task on a normal queue. One that is refused is in its turn read from the store.
     fn offer_to(&self, entity: &EntityKey, queue: Arc<str>, task_type: TaskType, task: TaskRef) {
         let queue = TaskQueueKey::normal(entity.namespace_id, queue, task_type);
         if let Offer::Moved(task) = self.matching.offer(&queue, task) {
@@ -56,9 +62,29 @@ impl Effects {
         }
     }
 
+    /// Has shards write down what no partition remembers, until `stop`.
+    pub(crate) async fn store_owed(self: Arc<Self>, stop: CancellationToken) {
+        let work = async {
+            loop {
+                let owed = self.matching.owed().await;
+                tokio::time::sleep(self.store(owed).await).await;
+            }
+        };
+        stop.run_until_cancelled(work).await;
+    }
+
+    /// Answers how long nothing more is to be written.
+    async fn store(&self, owed: Owed) -> Duration {
+        // The next owner offers everything anew.
+        let Some(shards) = self.runtime() else { return TRY_AGAIN };
+        let failed = store_waiting(&shards, owed.shards()).await;
+        owed.complete_but_for(&failed);
+        if failed.is_empty() { WRITE_AGAIN } else { TRY_AGAIN }
+    }
+
     async fn bring(&self, pull: Pull) {
         match self.read_waiting(&pull).await {
-            Ok(tasks) => pull.complete(tasks),
+            Ok((tasks, failed)) => pull.complete_but_for(tasks, &failed),
             Err(error) => {
                 tracing::debug!(queue = %pull.key().name, %error, "waiting tasks not read; trying again");
                 tokio::time::sleep(READ_AGAIN).await;
@@ -68,14 +94,26 @@ impl Effects {
         }
     }
 
-    async fn read_waiting(&self, pull: &Pull) -> Result<Vec<TaskRef>, ShardError> {
-        let Some(shards) = self.runtime() else { return Ok(Vec::new()) };
-        let refused: Vec<ShardId> = pull.shards().map(ShardId).collect();
-        shards.store_waiting(&refused).await?;
+    /// The tasks, and shards whose own may be missing among them.
+    async fn read_waiting(&self, pull: &Pull) -> Result<(Vec<TaskRef>, BTreeSet<u32>), ShardError> {
+        let Some(shards) = self.runtime() else { return Ok(Default::default()) };
+        let failed = store_waiting(&shards, pull.shards()).await;
         let after = pull.after().map(key_of);
         let rows = shards.waiting(&queue_of(pull.key()), after.as_ref(), pull.limit()).await?;
-        Ok(rows.into_iter().map(task_of).collect())
+        Ok((rows.into_iter().map(task_of).collect(), failed))
     }
+}
+
+/// Has each of these shards write down what waits in it. Answers those that could not.
+async fn store_waiting(shards: &ShardRuntime, these: impl Iterator<Item = u32>) -> BTreeSet<u32> {
+    let mut failed = BTreeSet::new();
+    for shard in these {
+        if let Err(error) = shards.store_waiting(ShardId(shard)).await {
+            tracing::debug!(shard, %error, "waiting tasks not written down; trying again");
+            failed.insert(shard);
+        }
+    }
+    failed
 }
 
 /// The name of a queue in the table of waiting tasks.

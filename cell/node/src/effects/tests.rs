@@ -1,4 +1,5 @@
 mod backlog;
 mod external;
+mod owed;
 mod refused;
 mod schedules;

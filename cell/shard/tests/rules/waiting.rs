@@ -124,8 +124,7 @@ async fn what_is_not_durable_yet_is_stored_once_it_is() {
     let mut running = cell.begin_run(&hot, signal("undurable"));
     assert!((&mut running).now_or_never().is_none());
     gate.arrived().await;
-    let shards = [ShardId(0)];
-    let mut stored = Box::pin(cell.runtime.store_waiting(&shards));
+    let mut stored = Box::pin(cell.runtime.store_waiting(ShardId(0)));
     for _ in 0..100 {
         assert!((&mut stored).now_or_never().is_none(), "told before what it rests on is durable");
         tokio::task::yield_now().await;
@@ -143,8 +142,8 @@ async fn what_could_not_be_stored_is_said() {
     let cell = Cell::new().await;
     cell.run(&id_on(0, 0), start()).await.unwrap();
     cell.store.script(Call::Checkpoint, Fault::Before(StoreError::Unavailable("away".into())));
-    cell.runtime.store_waiting(&[ShardId(0)]).await.unwrap_err();
-    cell.runtime.store_waiting(&[ShardId(0)]).await.unwrap();
+    cell.runtime.store_waiting(ShardId(0)).await.unwrap_err();
+    cell.runtime.store_waiting(ShardId(0)).await.unwrap();
     assert_eq!(cell.waiting().await.len(), 1);
 }
 

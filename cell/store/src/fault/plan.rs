@@ -88,6 +88,7 @@ pub(super) struct Plan {
     rates: FaultRates,
     latencies: BTreeMap<Call, Duration>,
     unreadable_outbox: Option<ShardId>,
+    failing_checkpoints: Option<ShardId>,
     random: StdRng,
     calls: BTreeMap<Call, u64>,
     injected: u64,
@@ -100,6 +101,7 @@ impl Plan {
             rates: FaultRates::default(),
             latencies: BTreeMap::new(),
             unreadable_outbox: None,
+            failing_checkpoints: None,
             random: StdRng::seed_from_u64(seed),
             calls: BTreeMap::new(),
             injected: 0,
@@ -125,6 +127,15 @@ impl Plan {
     /// Whether no page of this shard's outbox can be read.
     pub(super) fn fails_outbox_of(&self, shard: ShardId) -> bool {
         self.unreadable_outbox == Some(shard)
+    }
+
+    pub(super) fn fail_checkpoints_of(&mut self, shard: Option<ShardId>) {
+        self.failing_checkpoints = shard;
+    }
+
+    /// Whether no slice of this shard's checkpoints can be written.
+    pub(super) fn fails_checkpoints_of(&self, shard: ShardId) -> bool {
+        self.failing_checkpoints == Some(shard)
     }
 
     /// How long a call of this kind takes.

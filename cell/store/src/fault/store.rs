@@ -54,6 +54,11 @@ impl FaultStore {
         self.plan.lock().fail_outbox_of(shard);
     }
 
+    /// From now on no slice of this shard's checkpoints can be written; of none, they all can.
+    pub fn fail_checkpoints_of(&self, shard: Option<ShardId>) {
+        self.plan.lock().fail_checkpoints_of(shard);
+    }
+
     /// From now on every call of this kind takes so long before it does anything, by the runtime's clock.
     pub fn set_latency(&self, call: Call, latency: Duration) {
         self.plan.lock().set_latency(call, latency);
@@ -137,6 +142,9 @@ impl ShardStore for FaultStore {
     }
 
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        if self.plan.lock().fails_checkpoints_of(slice.shard) {
+            return Err(injected());
+        }
         self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
     }
 
