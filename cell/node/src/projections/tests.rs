@@ -75,6 +75,23 @@ fn a_visibility_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing
 }
 
 #[test]
+fn what_is_being_written_when_its_namespace_is_removed_goes_with_it() {
+    let site = Site::new();
+    site.live(async |life| {
+        let written = site.visibility.hold_next();
+        life.start("listed").await;
+        written.wait().await;
+        site.namespaces.remove(NAMESPACE);
+        let mut forgotten = std::pin::pin!(life.visibility.forget_namespace(NAMESPACE));
+        assert!(futures::poll!(&mut forgotten).is_pending(), "somebody writes what it knew before");
+        written.wait().await;
+        forgotten.await.expect("forgotten");
+        sleep(MINUTE).await;
+        assert_eq!(site.visibility.records().len(), 0);
+    });
+}
+
+#[test]
 fn an_object_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() {
     let site = Site::new();
     site.objects.set_away(true);

@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -50,7 +51,7 @@ pub(super) struct Site {
     pub(super) visibility: Arc<Lists>,
     pub(super) objects: FaultObjects,
     written: Arc<MemoryObjectStore>,
-    namespaces: Arc<NamespaceRegistry>,
+    pub(super) namespaces: Arc<NamespaceRegistry>,
     now_ns: AtomicI64,
     lives: AtomicU64,
 }
@@ -311,6 +312,8 @@ pub(super) struct Lists {
     inner: MemoryVisibility,
     away: AtomicBool,
     refused: Mutex<Option<String>>,
+    /// Where the next upsert waits before it does anything.
+    held: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Lists {
@@ -320,6 +323,13 @@ impl Lists {
 
     pub(super) fn refuse(&self, workflow_id: Option<&str>) {
         *self.refused.lock() = workflow_id.map(str::to_owned);
+    }
+
+    /// Holds the next upsert: it waits for somebody else at the barrier, and then once more.
+    pub(super) fn hold_next(&self) -> Arc<Barrier> {
+        let barrier = Arc::new(Barrier::new(2));
+        *self.held.lock() = Some(Arc::clone(&barrier));
+        barrier
     }
 
     /// Everything that is listed.
@@ -353,6 +363,11 @@ impl Lists {
 impl VisibilityStore for Lists {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
         self.check()?;
+        let held = self.held.lock().take_if(|_| !records.is_empty());
+        if let Some(barrier) = held {
+            barrier.wait().await;
+            barrier.wait().await;
+        }
         let refused = self.refused.lock().clone();
         if records.iter().any(|record| Some(&record.workflow_id) == refused.as_ref()) {
             return Err(VisibilityError::Refused("not this one".to_owned()));
