@@ -2,6 +2,7 @@
 
 use crate::assembly::Assembly;
 use crate::config::CellConfig;
+use atoll_internal_api::limits::CELL_ADMIN_MESSAGE_BYTES;
 use atoll_object_store::ObjectStore;
 use atoll_rpc::{Dispatcher, Ids, Metrics, Server, ServerConfig, ServerHandle};
 use cell_shard::ShardError;
@@ -102,9 +103,17 @@ impl CellHandle {
 pub fn start(config: CellConfig, deps: CellDeps) -> BoxFuture<'static, Result<CellHandle, CellError>> {
     async move {
         let cell = Assembly::open(&config, &deps).await?;
-        let frontend = serve(&config, config.listen, cell.frontend(), deps.metrics.as_ref()).await?;
+        let published = ServerConfig { listen: config.listen, ..ServerConfig::default() };
+        let frontend = serve(&config, published, cell.frontend(), deps.metrics.as_ref()).await?;
         let admin = match (&config.admin, cell.admin()) {
-            (Some(admin), Some(dispatcher)) => Some(serve(&config, admin.listen, dispatcher, None).await?),
+            (Some(admin), Some(dispatcher)) => {
+                let own = ServerConfig {
+                    listen: admin.listen,
+                    max_message_bytes: CELL_ADMIN_MESSAGE_BYTES,
+                    ..ServerConfig::default()
+                };
+                Some(serve(&config, own, dispatcher, None).await?)
+            }
             _ => None,
         };
         Ok(CellHandle { frontend, admin, cell })
@@ -114,18 +123,17 @@ pub fn start(config: CellConfig, deps: CellDeps) -> BoxFuture<'static, Result<Ce
 
 async fn serve(
     config: &CellConfig,
-    listen: SocketAddr,
+    server: ServerConfig,
     dispatcher: &Dispatcher,
     metrics: Option<&Metrics>,
 ) -> Result<ServerHandle, CellError> {
-    let server_config = ServerConfig {
-        listen,
+    let server = ServerConfig {
         drain_seconds: config.drain.as_secs(),
         // A cell of a cloud is called through gateways, and by the control plane.
         trusted_peers: config.admin.is_some(),
-        ..Default::default()
+        ..server
     };
-    let mut server = Server::new(server_config, dispatcher.clone());
+    let mut server = Server::new(server, dispatcher.clone());
     if let Some(metrics) = metrics {
         server = server.metrics(metrics.clone());
     }

@@ -7,6 +7,7 @@ use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
 use atoll_rpc::CallOptions;
 use bytes::Bytes;
 use cell_node::Access;
+use prost::Message;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
@@ -182,6 +183,30 @@ async fn pushed_keys_open_the_cell_and_stay_pushed() {
         assert_eq!(may_count(&cell, "a.secret").await, Some(Code::PermissionDenied));
         let status = cell.admin(cell_admin::GET_STATUS, admin::GetStatusRequest {}).await.unwrap();
         assert_eq!(status.key_set_generation, 3);
+        cell.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn more_keys_than_a_published_call_may_bring_are_pushed_whole() {
+    for engine in Engine::all() {
+        let mut site = Site::new(engine);
+        site.config.access = Access::Keys { internal_token: Some("internal".into()) };
+        let cell = site.start().await;
+        apply(&cell, spec("orders.acct1", 7, 1)).await.unwrap();
+        let mut keys: Vec<_> =
+            (0..60_000).map(|n| key(&format!("key-{n:05}"), "orders.acct1", "read")).collect();
+        let push = async |generation, keys: Vec<admin::KeyRecord>| {
+            let request = admin::ApplyKeySetRequest { generation, keys };
+            assert!(request.encoded_len() > 5 << 20, "{} bytes", request.encoded_len());
+            cell.admin(cell_admin::APPLY_KEY_SET, request).await.expect("pushed").generation
+        };
+        assert_eq!(push(2, keys.clone()).await, 2);
+        assert_eq!(may_count(&cell, "key-31415.secret").await, None);
+        keys.remove(31_415);
+        assert_eq!(push(3, keys).await, 3);
+        assert_eq!(may_count(&cell, "key-31415.secret").await, Some(Code::Unauthenticated));
+        assert_eq!(may_count(&cell, "key-31416.secret").await, None);
         cell.crash().await;
     }
 }

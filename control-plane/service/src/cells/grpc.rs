@@ -8,6 +8,7 @@ use atoll_internal_api::cell::v1::{
     ApplyKeySetRequest, ApplyNamespaceRequest, GetStatusRequest, GetStatusResponse, KeyRecord, NamespaceSpec,
     RemoveNamespaceRequest, cell_admin,
 };
+use atoll_internal_api::limits::CELL_ADMIN_MESSAGE_BYTES;
 use atoll_rpc::{CallOptions, RawClient};
 use prost::Message;
 use uuid::Uuid;
@@ -87,10 +88,53 @@ impl CellClient for GrpcCellClient {
         keys: Vec<KeyRecord>,
     ) -> Result<u64, CellError> {
         let request = ApplyKeySetRequest { generation, keys };
+        let bytes = request.encoded_len();
+        if bytes > CELL_ADMIN_MESSAGE_BYTES {
+            let problem =
+                format!("a set of keys has {bytes} bytes, of {CELL_ADMIN_MESSAGE_BYTES} that a cell takes");
+            tracing::error!(cell = cell.id, problem, "no change of a key reaches this cell");
+            return Err(CellError::Refused { cell: cell.id.clone(), problem });
+        }
+        if bytes > CELL_ADMIN_MESSAGE_BYTES / 2 {
+            tracing::warn!(cell = cell.id, bytes, "a set of keys is half as large as a cell takes");
+        }
         Ok(self.call(cell, cell_admin::APPLY_KEY_SET, &request).await?.generation)
     }
 
     async fn status(&self, cell: &Cell) -> Result<GetStatusResponse, CellError> {
         self.call(cell, cell_admin::GET_STATUS, &GetStatusRequest {}).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Health;
+
+    fn cell() -> Cell {
+        Cell {
+            id: "a".to_owned(),
+            region: "local".to_owned(),
+            frontend: String::new(),
+            admin: "127.0.0.1:1".to_owned(),
+            token: "token".into(),
+            capacity: 1,
+            draining: false,
+            health: Health::Healthy,
+            problems: Vec::new(),
+            failures: 0,
+            last_seen_ms: None,
+            namespaces: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_set_of_keys_that_no_cell_takes_is_refused_and_not_tried_again() {
+        let client = GrpcCellClient::new(Duration::from_millis(1));
+        let principal = "p".repeat(1 << 20);
+        let key = || KeyRecord { principal: principal.clone(), ..KeyRecord::default() };
+        let push = async |keys| client.apply_key_set(&cell(), 1, (0..keys).map(|_| key()).collect()).await;
+        assert!(matches!(push(65).await, Err(CellError::Refused { .. })));
+        assert!(matches!(push(1).await, Err(CellError::Unavailable { .. })), "there is no such cell");
     }
 }
