@@ -5,34 +5,37 @@
 //! Does not own: what a command means (`cell-engine`), how bytes are stored (`cell-store`), what is
 //! billable (`metering-rules`), where effects go (the node that assembles a cell).
 //!
-//! A shard is one table of entities by name (`table`), the head of its log (`log_head`) and an index of what is due
-//! (`due_index`). It knows entities by what `cell_engine::Entity` says of all, and their kinds by the registry.
+//! A shard is one table of entities by name (`memory::table`), the head of its log (`log::head`) and an index of what is
+//! due (`time::due_index`). It knows entities by what `cell_engine::Entity` says of all, and their kinds by the registry.
 //!
 //! Invariants:
-//! - a shard's memory changes only by applying a record, live and in replay (`apply`);
+//! - a shard's memory changes only by applying a record, live and in replay (`memory::apply`);
 //! - no lock is held across an await; a request never waits for anything but a load and its commit;
 //! - nothing that a caller, a worker or a projection sees is ahead of the durable log, but for the start of a
 //!   workflow task: its worker gets it before it is durable, and nobody else sees it. It is written with the node's
 //!   next append, or a few milliseconds later. A start that is lost is dispatched again, and the nonce of the first
 //!   one's token refuses the late answer;
-//! - loops are watched (`keeper`): a panic in one costs a shard its memory, never the node, and health says so (`loss`);
+//! - loops are watched (`recovery::keeper`): a panic in one costs a shard its memory, never the node, and health says so
+//!   (`recovery::loss`);
 //! - a batch's effects belong to the batch: a caller that goes away changes nothing;
 //! - what is in memory draws on a budget (`cell-memory`): clients are refused before it is full, work that runs goes on,
-//!   and a loop lets go of what is longest unused (`relief`);
-//! - shard time never runs backwards, also across owners; what is due is judged by it (`shard_time`);
+//!   and a loop lets go of what is longest unused (`memory::relief`);
+//! - shard time never runs backwards, also across owners; what is due is judged by it (`time`);
 //! - the trim passes over nothing that a projection has not told or that does not stand in the outbox.
 //!
 //! # Where things are
 //!
-//! - deciding: `runtime`, `ready`, `ask`, `tell`, `begun`, `admission`, `refusals`, `guard`, `pins`, `watch`, `apply`;
-//! - the log: `log_row`, `log_head`, `batch`, `committer`, `side_rows`, `tail`, `outage`, `history`;
-//! - what is in memory: `shard`, `state`, `table`, `key_hash`, `resident`, `evict`, `relief`;
-//! - what is loaded: `stored`, `reads`, `load_sizes`, `coalesce`;
-//! - checkpoints: `checkpoint`, `deleted`, `history_tail`, `waiting`, `waiting_rows`, `outbox`, `retention`;
-//! - time: `clock`, `wall`, `shard_time`, `hours`, `wake`, `due_index`;
-//! - recovery and failure: `recovery`, `found`, `loss`, `taken`, `failures`, `keeper`, `loops`, `quarantine`, `kept_steps`;
-//! - projections: `sink`, `spool`, `usage`;
-//! - all of these use `config`, `error`, `names`, `hash` and `metrics`; `inspect` is for tests alone.
+//! - `call`: a call, from its question to its answer;
+//! - `memory`: what a shard holds in memory, and the one way in which that changes;
+//! - `load`: bringing entities back from the store;
+//! - `log`: batches, rows, the committer;
+//! - `checkpoint`: writing what changed to rows, so that the log can be trimmed;
+//! - `time`: shard time, and what is due by it;
+//! - `projection`: effects, projections, spool and outbox;
+//! - `recovery`: taking shards over, giving them up, beginning loops again;
+//! - `quarantine`: keeping one entity's damage that entity's alone;
+//! - beside these `runtime`, whose methods stand in all of them, and its `loops`; `config`, `error`, `hash`, `metrics` and
+//!   `names`, which all use; `inspect`, which is for tests alone.
 //!
 //! # To add a projection
 //!
@@ -50,82 +53,35 @@
 //! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with a sink
 //! that fails, behind a store that fails, over several lives.
 
-mod admission;
-mod apply;
-mod ask;
-mod batch;
-mod begun;
+mod call;
 mod checkpoint;
-mod clock;
-mod coalesce;
-mod committer;
 mod config;
-mod deleted;
-mod due_index;
 mod error;
-mod evict;
-mod failures;
-mod found;
-mod guard;
 mod hash;
-mod history;
-mod history_tail;
-mod hours;
 mod inspect;
-mod keeper;
-mod kept_steps;
-mod key_hash;
-mod load_sizes;
-mod log_head;
-mod log_row;
+mod load;
+mod log;
 mod loops;
-mod loss;
+mod memory;
 mod metrics;
 mod names;
-mod outage;
-mod outbox;
-mod pins;
+mod projection;
 mod quarantine;
-mod reads;
-mod ready;
 mod recovery;
-mod refusals;
-mod relief;
-mod resident;
-mod retention;
 mod runtime;
-mod shard;
-mod shard_time;
-mod side_rows;
-mod sink;
-mod spool;
-mod state;
-mod stored;
-mod table;
-mod tail;
-mod taken;
-mod tell;
-mod usage;
-mod waiting;
-mod waiting_rows;
-mod wake;
-mod wall;
-mod watch;
+mod time;
 
-pub use begun::Begun;
+pub use call::{Awaited, Begun, HistoryPage};
 pub use cell_engine::{Origin, Target};
-pub use clock::Clock;
 pub use config::ShardConfig;
 pub use error::ShardError;
-pub use found::LogInspector;
 pub use hash::shard_of;
-pub use history::HistoryPage;
-pub use hours::HOUR_MS;
-pub use keeper::Keeper;
-pub use log_row::RowError;
-pub use outbox::{Outbox, Room};
+pub use log::row::RowError;
+pub use projection::{
+    DurableBatch, EffectSink, Outbox, Projection, Room, Spool, SpoolSide, SpoolSlice, Spooled, Telling,
+    Unconfirmed,
+};
 pub use quarantine::Quarantined;
+pub use recovery::{Keeper, LogInspector};
 pub use runtime::{Namespaces, ShardDeps, ShardRuntime};
-pub use sink::{DurableBatch, EffectSink, Projection};
-pub use spool::{Spool, SpoolSide, SpoolSlice, Spooled, Telling, Unconfirmed};
-pub use watch::Awaited;
+pub use time::{Clock, HOUR_MS};

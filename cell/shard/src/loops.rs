@@ -1,9 +1,8 @@
 //! The loops of a node's shards, each watched: to add one, begin it in `start_tasks`.
 
-use crate::failures::{LONGEST_PAUSE, PAUSE};
-use crate::keeper::Keeper;
+use crate::memory::Shard;
+use crate::recovery::{Keeper, LONGEST_PAUSE, PAUSE};
 use crate::runtime::ShardRuntime;
-use crate::shard::Shard;
 use cell_engine::Grace;
 use std::sync::Arc;
 use std::time::Duration;

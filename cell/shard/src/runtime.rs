@@ -1,24 +1,15 @@
 //! The shard runtime: what frontends and effects call.
 
-mod admit;
-mod decide;
-mod durable;
-mod read;
-
-use crate::clock::Clock;
-use crate::coalesce::Coalescer;
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::hash::shard_of;
-use crate::keeper::Keeper;
-use crate::load_sizes::LoadSizes;
+use crate::load::stored::{self, Stored};
+use crate::load::{Coalescer, LoadSizes, Reads};
+use crate::memory::{Phase, Shard};
 use crate::metrics::AppendMetrics;
-use crate::reads::Reads;
-use crate::shard::Shard;
-use crate::sink::{EffectSink, Projection};
-use crate::state::Phase;
-use crate::stored::{self, Stored};
-use crate::wall::Wall;
+use crate::projection::{EffectSink, Projection};
+use crate::recovery::Keeper;
+use crate::time::{Clock, Wall};
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Address, IdSource, NamespaceConfig, Registry};
 use cell_memory::Budget;
@@ -84,9 +75,9 @@ pub struct ShardRuntime {
     pub(crate) memory: Arc<Budget>,
     pub(crate) load_sizes: Arc<LoadSizes>,
     pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Stored>>,
-    epochs: Arc<Coalescer<ShardId, Epoch>>,
-    seed: u128,
-    drawn: AtomicU64,
+    pub(crate) epochs: Arc<Coalescer<ShardId, Epoch>>,
+    pub(crate) seed: u128,
+    pub(crate) drawn: AtomicU64,
 }
 
 impl ShardRuntime {

@@ -1,0 +1,113 @@
+//! Deciding commands: under the lock of a shard, after what they need is in memory.
+
+use super::ask::{Ask, Sent};
+use super::begun::Begun;
+use crate::error::ShardError;
+use crate::memory::{Shard, ShardState};
+use crate::quarantine::guard::caught;
+use crate::runtime::ShardRuntime;
+use cell_engine::{AddressOf, Command, Context, Decision, IdSource, Release, Time, Transition};
+use cell_store::Epoch;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl ShardRuntime {
+    /// Decides a command on its target, applies it, and answers once that is durable.
+    ///
+    /// A caller that goes away changes nothing about what was applied. An error other than
+    /// `Rejected` leaves open whether the command took effect; commands with request ids may be
+    /// repeated.
+    pub async fn execute<C: Command>(
+        &self,
+        target: &AddressOf<C>,
+        command: C,
+    ) -> Result<C::Reply, ShardError> {
+        self.begin(target, command).await?.released().await
+    }
+
+    /// Decides a command on its target and applies it. A caller that goes away before this answers has changed nothing;
+    /// after that the command stands, and what it answers waits for [`Begun::released`].
+    pub async fn begin<C: Command>(
+        &self,
+        target: &AddressOf<C>,
+        command: C,
+    ) -> Result<Begun<'_, C::Reply>, ShardError> {
+        self.decide(self.shard(target), Sent { at: target, command }).await
+    }
+
+    /// As `execute`, without waiting for durability: for the runtime's own commands, whose effects
+    /// go out with the batch anyway.
+    pub(crate) async fn execute_unawaited<A: Ask>(&self, ask: A) -> Result<A::Reply, ShardError> {
+        let shard = self.shard_at(ask.namespace_id(), ask.id());
+        self.decide(shard, ask).await?.answer.map_err(ShardError::Rejected)
+    }
+
+    /// Decides and applies.
+    pub(crate) async fn decide<'a, A: Ask>(
+        &'a self,
+        shard: &'a Shard,
+        ask: A,
+    ) -> Result<Begun<'a, A::Reply>, ShardError> {
+        let namespace_id = ask.namespace_id();
+        let namespace =
+            self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
+        let origin = ask.origin();
+        let ready = self.ready(shard, origin, |memory| ask.needs(memory)).await;
+        let mut state = ready.inspect_err(|error| self.note_refusal(shard, origin, error))?;
+        let now = state.advance(self.wall.look());
+        self.admit(shard, &mut state, origin, now)?;
+        let mut ids = IdSource::new(self.draw() ^ of_epoch(state.epoch));
+        let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
+        let id = Arc::clone(ask.id());
+        let members = ask.members(state.table.memory());
+        let grace = state.grace;
+        let decision = caught(|| ask.decide(state.table.memory(), grace, &mut context)).map_err(|panic| {
+            tracing::error!(%id, panic, "panic while deciding; nothing changed");
+            ShardError::Panicked
+        })?;
+        let prior = state.table.used(&members);
+        let Decision { transitions, answer, release } = decision;
+        let changed = !transitions.is_empty();
+        let awaited =
+            if changed { self.take_in(shard, &mut state, now, &id, transitions, release)? } else { None };
+        let ends_something = !changed && (answer.is_err() || release == Release::Owned);
+        let confirm = ends_something.then_some(state.epoch);
+        let wait = state.log.wait_for(awaited.unwrap_or(prior));
+        Ok(Begun { runtime: self, shard, answer, wait, confirm })
+    }
+
+    /// Applies what was decided about `id`. Answers up to where the log has to be durable before the answer leaves; none where the
+    /// answer does not wait for this.
+    fn take_in(
+        &self,
+        shard: &Shard,
+        state: &mut ShardState,
+        now: Time,
+        id: &str,
+        transitions: Vec<Transition>,
+        release: Release,
+    ) -> Result<Option<u64>, ShardError> {
+        let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
+            tracing::error!(%id, panic, "the command never happened");
+            ShardError::Quarantined(id.to_owned())
+        })?;
+        if release == Release::PriorDurable {
+            self.wrote_unhurried(shard, state);
+            return Ok(None);
+        }
+        state.log.open.waited_for(now);
+        self.wrote(shard, state);
+        Ok(Some(ordinal))
+    }
+
+    /// A seed that no other command gets.
+    pub(crate) fn draw(&self) -> u128 {
+        let n = u128::from(self.drawn.fetch_add(1, Ordering::Relaxed));
+        self.seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    }
+}
+
+/// Mixed into what ids are drawn from: a later owner with the same seed draws others.
+fn of_epoch(epoch: Epoch) -> u128 {
+    u128::from(epoch.0).wrapping_mul(0xd6e8_feb8_6659_fd93_a5a3_5645_12c6_9d1b)
+}

@@ -1,0 +1,141 @@
+//! Reading a run's history: older events from the store, the newest from memory.
+
+use crate::checkpoint::cut;
+use crate::error::ShardError;
+use crate::runtime::ShardRuntime;
+use atoll_internal_api::entity::EntityKey;
+use bytes::Bytes;
+use cell_engine::{Family, Origin, Target, Workflows};
+use cell_memory::{Charge, Owner};
+use cell_store::StoreError;
+use std::sync::Arc;
+
+/// Bytes read from the store for one page.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// A stretch of a run's history, encoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Chunks of framed events (each behind tag and length), in order.
+    pub chunks: Vec<Bytes>,
+    /// Last event id in the page; `first - 1` when it is empty.
+    pub last_event_id: i64,
+}
+
+impl ShardRuntime {
+    /// The events `[first, last]` of a run, durable, as far as one page goes (at least one event,
+    /// if there is any). `None` when there is no such run; `Corrupt` where events of it are missing.
+    pub async fn history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        self.page(Origin::Client, target, first, last, false).await
+    }
+
+    /// As `history`, for who was told of the event `last` already: that is durable, and so is what is before it. Waits
+    /// for nothing that was applied since.
+    pub async fn durable_history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        self.page(Origin::Worker, target, first, last, true).await
+    }
+
+    async fn page(
+        &self,
+        origin: Origin,
+        target: &Target,
+        first: i64,
+        last: i64,
+        is_durable: bool,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        match self.history_page(origin, target, first, last, is_durable).await {
+            // The run may have been deleted while its events were read: then there is none at the next look.
+            Err(ShardError::Store(StoreError::Corrupt(_))) => {
+                self.history_page(origin, target, first, last, is_durable).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn history_page(
+        &self,
+        origin: Origin,
+        target: &Target,
+        first: i64,
+        last: i64,
+        is_durable: bool,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        let shard = self.shard(target);
+        let (found, wait, epoch) = {
+            let mut state = self.ready(shard, origin, |memory| Workflows::needs(target, memory)).await?;
+            let members = Workflows::members(target, state.table.memory());
+            let ordinal = state.table.used(&members);
+            let run = members.addressed.and_then(|key| Some((state.table.get(&key)?, key)));
+            let run =
+                run.and_then(|(run, key)| Some((run.history.as_ref()?, run.entity.billed_bytes(), key)));
+            let found = run.map(|(history, bytes, key)| {
+                let mut tail = Vec::new();
+                history.read(first, last, &mut tail);
+                (history.stored_through(), tail, history.last(), bytes, key)
+            });
+            let is_there = found.is_some();
+            let wait = if is_durable && is_there { None } else { state.log.wait_for(ordinal) };
+            (found, wait, state.epoch)
+        };
+        self.released(shard, wait).await?;
+        let Some((stored_through, tail, tail_last, bytes, key)) = found else {
+            self.confirm_ownership(shard, epoch).await?;
+            return Ok(None);
+        };
+        let mut page = HistoryPage { chunks: Vec::new(), last_event_id: first - 1 };
+        let from_store = last.min(stored_through);
+        if first <= from_store {
+            self.admit_read(origin)?;
+            let most = usize::try_from(bytes).unwrap_or(PAGE_BYTES).min(PAGE_BYTES);
+            let mut charge = self.memory.charge(Owner::HistoryReads, most);
+            let segments = self.store.history(shard.id, &key, first, from_store, PAGE_BYTES).await?;
+            charge.resize(segments.iter().map(|segment| segment.events.len()).sum());
+            let charge = Arc::new(charge);
+            if segments.is_empty() {
+                return Err(missing(&key, first).into());
+            }
+            for segment in segments {
+                if segment.first_event_id > page.last_event_id + 1 {
+                    return Err(missing(&key, page.last_event_id + 1).into());
+                }
+                let (own_first, own_last) = (segment.first_event_id, segment.last_event_id);
+                let events =
+                    Bytes::from_owner(Charged { events: segment.events, _charge: Arc::clone(&charge) });
+                page.chunks.push(cut(&events, own_first, own_last, first, from_store));
+                page.last_event_id = segment.last_event_id.min(from_store);
+            }
+        }
+        if page.last_event_id >= from_store.min(tail_last) {
+            page.last_event_id = page.last_event_id.max(last.min(tail_last));
+            page.chunks.extend(tail);
+        }
+        Ok(Some(page))
+    }
+}
+
+/// Events that were read for somebody: what they hold of the memory budget goes with them.
+struct Charged {
+    events: Bytes,
+    _charge: Arc<Charge>,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.events
+    }
+}
+
+/// An event of a run that the store should hold, and does not.
+fn missing(key: &EntityKey, event_id: i64) -> StoreError {
+    StoreError::Corrupt(format!("event {event_id} of run {} of {:?} is missing", key.run_id, key.id))
+}

@@ -1,0 +1,71 @@
+//! Who may bring more into memory. What is refused here changes nothing and is no news to anybody but its caller.
+
+use crate::error::ShardError;
+use crate::load::stored::Stored;
+use crate::runtime::ShardRuntime;
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::Origin;
+use cell_memory::{Budget, Charge, Owner};
+use cell_store::{ShardId, StoreError};
+use std::sync::Arc;
+
+impl ShardRuntime {
+    /// The memory of the cell.
+    pub fn memory(&self) -> &Arc<Budget> {
+        &self.memory
+    }
+
+    /// Has the budget ask those that count by themselves: spools, and a store in memory.
+    pub(crate) fn watch_memory(&self) {
+        for projection in &self.projections {
+            if projection.spool().is_some() {
+                let projection = Arc::clone(projection);
+                let bytes = move || projection.spool().map_or(0, |spool| spool.held_bytes());
+                self.memory.watch(Owner::Spools, bytes);
+            }
+        }
+        let store = Arc::clone(&self.store);
+        self.memory.watch(Owner::MemoryEngine, move || store.memory_bytes());
+    }
+
+    /// Refuses what would add to memory where whoever is behind it has no part in what is left of it.
+    pub(crate) fn admit_growth(&self, origin: Origin) -> Result<(), ShardError> {
+        let has_room = match origin {
+            Origin::Client => self.memory.has_room_for_starts(),
+            Origin::Worker => self.memory.has_room(),
+            Origin::Cell => true,
+        };
+        if has_room { Ok(()) } else { Err(ShardError::NoMemory) }
+    }
+
+    /// Reads an entity from the store for whoever it is, if there is room for it; the room is held until the charge goes.
+    pub(crate) async fn load(
+        &self,
+        shard: ShardId,
+        key: &EntityKey,
+        origin: Origin,
+    ) -> Result<(Stored, Charge), ShardError> {
+        self.admit_read(origin)?;
+        let mut charge = self.charge_loads(1);
+        let stored = self.loads.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
+        charge.resize(self.load_sizes.seen(&stored));
+        // It may be larger than it was taken for.
+        self.admit_read(origin)?;
+        Ok((stored, charge))
+    }
+
+    /// Holds room for so many entities that are to be loaded.
+    pub(crate) fn charge_loads(&self, entities: usize) -> Charge {
+        self.memory.charge(Owner::Loads, self.load_sizes.expected().saturating_mul(entities))
+    }
+
+    /// Refuses what is to be read for a while.
+    pub(crate) fn admit_read(&self, origin: Origin) -> Result<(), ShardError> {
+        let has_room = match origin {
+            Origin::Client => self.memory.has_room_for_clients(),
+            Origin::Worker => self.memory.has_room(),
+            Origin::Cell => true,
+        };
+        if has_room { Ok(()) } else { Err(ShardError::NoMemory) }
+    }
+}

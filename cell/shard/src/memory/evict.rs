@@ -1,0 +1,62 @@
+//! Letting go of what is clean and idle. What wants nothing but a worker for a stored task is idle.
+
+use super::shard::Shard;
+use super::state::{Phase, ShardState};
+use super::table::Which;
+use crate::config::ShardConfig;
+use crate::runtime::ShardRuntime;
+
+/// Entities that are let go of under one hold of the shard's lock.
+pub(crate) const EVICTED_AT_ONCE: usize = 256;
+
+impl ShardRuntime {
+    /// Lets go of clean, idle entities above the limit of their number, the cold and longest unused first, a few at a time
+    /// under the lock.
+    pub(crate) fn evict(&self, shard: &Shard) {
+        // A look may find that an entity was used since it came to stand in the queue, and one that it can go.
+        let mut looks = shard.state.lock().table.looks(Which::Warm);
+        loop {
+            let mut state = shard.state.lock();
+            if state.phase != Phase::Serving {
+                return;
+            }
+            let excess = state.table.residents().saturating_sub(self.config.resident_entities);
+            let wanted = excess.min(EVICTED_AT_ONCE);
+            let gone = let_go(&mut state, &self.config, Which::Warm, wanted, usize::MAX, &mut looks);
+            if gone.entities < EVICTED_AT_ONCE {
+                return;
+            }
+        }
+    }
+}
+
+/// What was let go of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Gone {
+    pub(crate) entities: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Lets go of so many entities, or of as many as have so many bytes, if there are so many that may go. Those of their
+/// wake-ups that are due soon stay in the index and load them again; the store has the others.
+pub(crate) fn let_go(
+    state: &mut ShardState,
+    config: &ShardConfig,
+    which: Which,
+    entities: usize,
+    bytes: usize,
+    looks: &mut usize,
+) -> Gone {
+    let mut failed = Vec::new();
+    let mut gone = Gone::default();
+    while gone.entities < entities && gone.bytes < bytes {
+        let (before, _) = state.table.held();
+        let Some((key, resident)) = state.table.let_one_go(which, looks, &mut failed) else { break };
+        state.due.move_expiry(&key, resident.core.expires, None);
+        state.forget_wake(&key, resident.core.armed, config.wake_window_ms());
+        gone.entities += 1;
+        gone.bytes += before.saturating_sub(state.table.held().0);
+    }
+    failed.iter().for_each(|(key, why)| state.quarantine(key, None, why));
+    gone
+}

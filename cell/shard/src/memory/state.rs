@@ -1,0 +1,178 @@
+//! A shard's plain data, behind its lock. Nothing here waits.
+
+use super::table::{EntityTable, QuarantinedState};
+use crate::call::Refusals;
+use crate::load::stored::Stored;
+use crate::log::LogHead;
+use crate::metrics::quarantines;
+use crate::quarantine::guard::{EngineCall, guarded};
+use crate::quarantine::kept_steps;
+use crate::time::{DueIndex, Look, ShardTime};
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Grace, Registry, Time};
+use cell_memory::{Budget, Charge, Owner};
+use cell_store::{Epoch, Position, ShardId};
+use std::sync::Arc;
+
+/// Whether the shard answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Not acquired yet, or replaying.
+    Recovering,
+    /// Owned and serving.
+    Serving,
+    /// Somebody else owns it now, or this node stopped.
+    Lost,
+}
+
+/// Position before every record.
+pub(crate) const START: Position = Position { seq: 0, index: 0 };
+
+/// Everything a shard knows.
+pub(crate) struct ShardState {
+    pub(crate) id: ShardId,
+    pub(crate) phase: Phase,
+    pub(crate) epoch: Epoch,
+    /// Counts acquisitions and losses: what began under another value is thrown away.
+    pub(crate) life: u64,
+    /// Shard time.
+    pub(crate) time: ShardTime,
+    /// What workers are given, where the log was in use before this owner or took in nothing for long.
+    pub(crate) grace: Grace,
+    pub(crate) refusals: Refusals,
+    pub(crate) table: EntityTable,
+    pub(crate) log: LogHead,
+    pub(crate) due: DueIndex,
+    /// What its batches hold of the memory budget.
+    batches: Charge,
+}
+
+impl ShardState {
+    /// A shard of which nothing is known yet; `seed` is drawn for it.
+    pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64, memory: Arc<Budget>) -> Self {
+        let batches = memory.charge(Owner::Batches, 0);
+        Self::with(id, EntityTable::new(kinds, seed, memory, quarantines(id)), batches)
+    }
+
+    /// The same shard before it was acquired.
+    pub(crate) fn afresh(&self) -> Self {
+        Self { life: self.life + 1, ..Self::with(self.id, self.table.emptied(), self.batches.empty()) }
+    }
+
+    fn with(id: ShardId, table: EntityTable, batches: Charge) -> Self {
+        Self {
+            id,
+            phase: Phase::Recovering,
+            epoch: Epoch(0),
+            life: 0,
+            time: ShardTime::default(),
+            grace: Grace::NONE,
+            refusals: Refusals::default(),
+            table,
+            log: LogHead::new(),
+            due: DueIndex::default(),
+            batches,
+        }
+    }
+
+    /// Notes how much is applied and not durable: its rows, and what goes out with them.
+    pub(crate) fn count_batches(&mut self) {
+        self.batches.resize(2 * (self.log.open.bytes() + self.log.in_flight_bytes));
+    }
+
+    /// Moves shard time on; it never runs backwards.
+    pub(crate) fn advance(&mut self, look: Look) -> Time {
+        self.time.advance(look)
+    }
+
+    /// Takes in what a load found, a row that cannot be read included, unless the entity came to be known meanwhile.
+    pub(crate) fn insert_loaded(&mut self, key: &EntityKey, stored: Stored) {
+        let (stored, steps) = match stored {
+            Ok(Some(row)) => {
+                let (row, steps) = kept_steps::split(row);
+                (Ok(Some(row)), steps)
+            }
+            Ok(None) | Err(_) => (stored, Vec::new()),
+        };
+        self.due.forget_unloaded(key);
+        if self.table.insert_loaded(key, stored, self.time.now()) {
+            self.apply_kept(key, steps);
+            self.arm(key, |at| at);
+        }
+    }
+
+    /// Brings the wake index up to date with a resident entity, which is to be woken at what this makes of its moment (Unix
+    /// milliseconds).
+    pub(crate) fn arm(&mut self, key: &EntityKey, moment: impl FnOnce(i64) -> i64) {
+        let grace = self.grace;
+        let Some(resident) = self.table.get_mut(key) else { return };
+        match guarded(EngineCall::Wake, key, || resident.entity.wake_in(grace)) {
+            Ok(wake) => self.arm_at(key, wake.map(|at| moment(at.millis_up()))),
+            Err(why) => self.quarantine(key, None, &why),
+        }
+    }
+
+    /// Puts a resident entity into the wake index at this moment (Unix milliseconds), or takes it out.
+    pub(crate) fn arm_at(&mut self, key: &EntityKey, wake: Option<i64>) {
+        let Some(resident) = self.table.get_mut(key) else { return };
+        let armed = std::mem::replace(&mut resident.core.armed, wake);
+        self.due.move_wake(key, armed, wake);
+    }
+
+    /// An entity goes that is to be woken at this moment (Unix milliseconds), as the store knows too. The index forgets
+    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time. Not what
+    /// waits for workers: in the store it is overdue.
+    pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
+        let ahead = self.time.now().millis().saturating_add(window_ms);
+        let grace_ends = self.grace.ends(i64::MAX).millis_up();
+        self.due.move_wake(key, at, None);
+        if let Some(at) = at.filter(|at| *at < ahead || *at <= grace_ends) {
+            self.due.wake_unloaded(at, key);
+        }
+    }
+
+    /// Puts a resident entity into the index of deletions at this moment (Unix milliseconds), or takes it out.
+    pub(crate) fn expire_at(&mut self, key: &EntityKey, at: Option<i64>) {
+        let Some(resident) = self.table.get_mut(key) else { return };
+        let before = std::mem::replace(&mut resident.core.expires, at);
+        self.due.move_expiry(key, before, at);
+    }
+
+    /// Keeps an entity's stored bytes and serves it no more until a person has looked.
+    /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &str) {
+        self.disarm(key);
+        let kept = QuarantinedState {
+            needs_log_from: since,
+            reborn: false,
+            unkept: None,
+            why: why.to_owned(),
+            since: self.time.now(),
+        };
+        self.table.quarantine(key, kept);
+    }
+
+    /// Removes an entity that the log deletes in this row.
+    pub(crate) fn remove(&mut self, key: &EntityKey, seq: u64) {
+        self.disarm(key);
+        self.table.delete(key, self.log.applied, seq);
+    }
+
+    /// Takes an entity that is about to go out of the indexes of what is due.
+    fn disarm(&mut self, key: &EntityKey) {
+        self.due.forget_unloaded(key);
+        self.arm_at(key, None);
+        self.expire_at(key, None);
+    }
+
+    /// Whether this owner, in this epoch, still serves the shard.
+    pub(crate) fn serves(&self, epoch: Epoch) -> bool {
+        self.phase == Phase::Serving && self.epoch == epoch
+    }
+
+    /// Gives the shard up: memory goes, everybody who waits is told.
+    pub(crate) fn lose(&mut self) {
+        // Dropping the senders wakes their receivers with an error.
+        *self = Self { phase: Phase::Lost, ..self.afresh() };
+    }
+}

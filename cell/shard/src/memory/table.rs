@@ -1,0 +1,254 @@
+//! The one table of a shard: every entity that is in memory, and what is known of those that are not.
+
+mod dirty;
+mod idle;
+mod ledger;
+mod loaded;
+mod quarantined;
+
+pub(crate) use idle::Which;
+pub(crate) use quarantined::QuarantinedState;
+
+use super::key_hash::KeyHash;
+use super::resident::{Held, Resident, Slot};
+use crate::checkpoint::Unremoved;
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
+use cell_memory::Budget;
+use idle::{Idle, Parked};
+use ledger::Ledger;
+#[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
+use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+#[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
+type Slots = HashMap<EntityKey, Slot, KeyHash>;
+
+/// Every entity that is in memory.
+pub(crate) struct EntityTable {
+    kinds: Arc<Registry>,
+    slots: Slots,
+    /// Whether the store holds nothing that is not in memory: a miss then needs no read.
+    pub(crate) complete: bool,
+    /// Counts what was let go of, and deletions whose rows went: what was read before may be old.
+    pub(crate) generation: u64,
+    /// Deleted entities whose rows a checkpoint has yet to remove.
+    pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
+    /// Of those and of what came back since, the ones whose rows the store refused to remove.
+    pub(crate) unremoved: Unremoved,
+    /// Entities that changed since their last stored snapshot, by the moment since when they have: about the coldest
+    /// first.
+    dirty: BTreeMap<u64, EntityKey>,
+    /// How many of them need the log from a row on.
+    dirty_from: BTreeMap<u64, usize>,
+    /// Entities that the engine failed on, or whose stored bytes cannot be used.
+    quarantined: BTreeMap<EntityKey, QuarantinedState>,
+    /// How many entities came to be kept aside.
+    pub(crate) quarantines: metrics::Counter,
+    /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
+    asked_in_vain: VecDeque<EntityKey>,
+    idle: Idle,
+    parked: Parked,
+    ledger: Ledger,
+    /// Entities that somebody is loading or about to decide on, with how many do: they stay.
+    pinned: BTreeMap<EntityKey, usize>,
+    residents: usize,
+    open: usize,
+}
+
+/// An entity that was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Deleted {
+    /// Ordinal of the deletion.
+    pub(crate) ordinal: u64,
+    /// First log row that its stored snapshot does not include: needed until the deletion is durable.
+    pub(crate) first_dirty: Option<u64>,
+    /// Log row of the deletion: needed until its rows are gone. None where the shard's own state says it.
+    pub(crate) seq: Option<u64>,
+}
+
+impl Residents for EntityTable {
+    fn find(&self, key: &EntityKey) -> Known<&dyn Entity> {
+        match self.slots.get(key) {
+            Some(Slot::Resident(resident)) => Known::Here(&*resident.entity),
+            Some(Slot::Absent) => Known::Absent,
+            Some(Slot::Quarantined) => Known::Quarantined,
+            None if self.complete || self.deleted.contains_key(key) => Known::Absent,
+            None => Known::Unloaded,
+        }
+    }
+}
+
+impl EntityTable {
+    /// An empty table; `seed` is drawn for it.
+    pub(crate) fn new(
+        kinds: Arc<Registry>,
+        seed: u64,
+        memory: Arc<Budget>,
+        quarantines: metrics::Counter,
+    ) -> Self {
+        Self {
+            kinds,
+            slots: Slots::with_hasher(KeyHash(seed)),
+            complete: false,
+            generation: 0,
+            deleted: BTreeMap::new(),
+            unremoved: Unremoved::default(),
+            dirty: BTreeMap::new(),
+            dirty_from: BTreeMap::new(),
+            quarantined: BTreeMap::new(),
+            quarantines,
+            asked_in_vain: VecDeque::new(),
+            idle: Idle::default(),
+            parked: Parked::default(),
+            ledger: Ledger::new(memory),
+            pinned: BTreeMap::new(),
+            residents: 0,
+            open: 0,
+        }
+    }
+
+    /// An empty table in place of this one.
+    pub(crate) fn emptied(&self) -> Self {
+        let memory = Arc::clone(&self.ledger.memory);
+        let empty =
+            Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, memory, self.quarantines.clone());
+        // Everything was let go of: what was read for this table is old for that one.
+        Self { generation: self.generation + 1, ..empty }
+    }
+
+    /// The kinds that this shard can host.
+    pub(crate) fn kinds(&self) -> &Registry {
+        &self.kinds
+    }
+
+    /// What commands may look at.
+    pub(crate) fn memory(&self) -> Memory<'_> {
+        Memory::of(self)
+    }
+
+    pub(crate) fn slot(&self, key: &EntityKey) -> Option<&Slot> {
+        self.slots.get(key)
+    }
+
+    pub(crate) fn get(&self, key: &EntityKey) -> Option<&Resident> {
+        self.slots.get(key)?.resident()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &EntityKey) -> Option<&mut Resident> {
+        self.slots.get_mut(key)?.resident_mut()
+    }
+
+    /// Entities in memory.
+    pub(crate) fn residents(&self) -> usize {
+        self.residents
+    }
+
+    /// Entities in memory that can close and have not.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// The names of all entities in memory, in their order.
+    pub(crate) fn names(&self) -> Vec<EntityKey> {
+        let resident = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Resident(_)));
+        let mut names: Vec<EntityKey> = resident.map(|(key, _)| key.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Different ids of which something is known.
+    pub(crate) fn ids(&self) -> usize {
+        self.slots.keys().map(|key| (key.namespace_id, &key.id)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The entity with this name, which is made where there is none. An error where it is kept aside or its kind is not
+    /// known.
+    pub(crate) fn get_or_create(&mut self, key: &EntityKey) -> Result<&mut Resident, String> {
+        let slot = self.slots.entry(key.clone()).or_insert(Slot::Absent);
+        if slot.is_absent() {
+            let kind = self.kinds.get(key.kind).ok_or_else(|| format!("{:?} is not known", key.kind))?;
+            *slot = Slot::Resident(Box::new(Resident::new(kind, key.clone())));
+            self.residents += 1;
+        }
+        slot.resident_mut().ok_or_else(|| "the entity is quarantined".to_owned())
+    }
+
+    /// Notes that these were used, and answers the last record that changed, or deleted, one of them.
+    pub(crate) fn used(&mut self, members: &Members) -> u64 {
+        let tick = self.ledger.memory.use_now();
+        let mut ordinal = 0;
+        for key in members.iter() {
+            if let Some(resident) = self.get_mut(key) {
+                resident.core.used = tick;
+                ordinal = ordinal.max(resident.core.ordinal);
+            } else if let Some(gone) = self.deleted.get(key) {
+                // That it is gone may yet be lost.
+                ordinal = ordinal.max(gone.ordinal);
+            }
+        }
+        ordinal
+    }
+
+    /// Bytes that all entities in memory hold, and those that have come to their end.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.ledger.all(), self.ledger.closed())
+    }
+
+    /// Notes that an entity is deleted by the record of this ordinal, which stands in this row.
+    pub(crate) fn delete(&mut self, key: &EntityKey, ordinal: u64, seq: u64) {
+        let kept = self.quarantined.get(key).and_then(|kept| kept.needs_log_from);
+        let gone = Deleted { ordinal, first_dirty: self.first_dirty(key).or(kept), seq: Some(seq) };
+        self.take_out(key);
+        self.deleted.insert(key.clone(), gone);
+        self.unremoved.ask_again(key);
+        self.quarantined.remove(key);
+    }
+
+    /// Forgets deletions whose rows are gone, but for those of names that somebody is loading: what was read may be
+    /// of before.
+    pub(crate) fn rows_are_gone(&mut self, deleted: &[(EntityKey, Deleted)]) {
+        for (key, gone) in deleted {
+            self.unremoved.gone(key);
+            if self.deleted.get(key) == Some(gone) && !self.pinned.contains_key(key) {
+                self.deleted.remove(key);
+            }
+        }
+        self.generation += u64::from(!deleted.is_empty());
+    }
+
+    /// Takes an entity out of the table and of everything that counts it.
+    fn take_out(&mut self, key: &EntityKey) {
+        self.set_first_dirty(key, None);
+        if let Some(Slot::Resident(mut resident)) = self.slots.remove(key) {
+            self.residents -= 1;
+            self.open -= usize::from(resident.core.open);
+            self.ledger.settle(&mut resident.core.held, Held::default());
+        }
+    }
+
+    /// Keeps an entity in memory, or its absence in mind, until it is released.
+    pub(crate) fn pin(&mut self, key: &EntityKey) {
+        *self.pinned.entry(key.clone()).or_default() += 1;
+    }
+
+    /// Takes back one pin.
+    pub(crate) fn unpin(&mut self, key: &EntityKey) {
+        if let Some(pins) = self.pinned.get_mut(key) {
+            *pins -= 1;
+            if *pins == 0 {
+                self.pinned.remove(key);
+            }
+        }
+    }
+}
+/// Counts an entity, where it is open.
+fn count_open(count: &mut usize, resident: &mut Resident) {
+    let open = resident.entity.is_open();
+    match (std::mem::replace(&mut resident.core.open, open), open) {
+        (false, true) => *count += 1,
+        (true, false) => *count -= 1,
+        (true, true) | (false, false) => {}
+    }
+}

@@ -1,0 +1,273 @@
+//! Wake-ups: timers, retries and timeouts are all "woken at t".
+
+use crate::call::Told;
+use crate::error::ShardError;
+use crate::memory::{Phase, Shard, ShardState, Slot};
+use crate::runtime::ShardRuntime;
+use atoll_internal_api::entity::EntityKey;
+use cell_engine::{Grace, Known, Notice, Residents, Time, Woken};
+use cell_store::DueRow;
+use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Longest sleep towards a wake-up: bounds the harm of a wall clock that jumps.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
+/// An entity that was woken and still is due, for it could not be told or nothing came of it, is looked at again after this.
+const STILL_DUE_MS: i64 = 250;
+/// An entity of a namespace that the cell does not know (any more) is looked at again after this.
+const NAMESPACE_GONE_MS: i64 = 60_000;
+/// Pause while the shard refuses commands, and while the store's index cannot be read.
+const REFUSED: Duration = Duration::from_secs(1);
+/// Pause between a few entities and the next while the memory budget is used up.
+const NO_ROOM: Duration = Duration::from_millis(50);
+/// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
+const AT_ONCE: usize = 64;
+
+/// What became of a wake-up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WokenUp {
+    /// The entity did what was due, or is looked at again later.
+    Done,
+    /// The shard takes no commands at the moment: waking others is of no use.
+    Refused,
+}
+
+/// How far the store's wake index has been read.
+struct Scan {
+    /// Every stored wake-up before this moment (Unix milliseconds) is in memory.
+    until: i64,
+    /// Whether the last look found more than it could read.
+    cut: bool,
+    /// Rows that the next look reads.
+    limit: usize,
+    /// Whether the last look failed, which was told then.
+    failing: bool,
+}
+
+impl Scan {
+    fn new(limit: usize) -> Self {
+        Self { until: i64::MIN, cut: false, limit, failing: false }
+    }
+
+    fn is_due(&self, now: i64, window: i64) -> bool {
+        self.until <= if self.cut { now } else { now.saturating_add(window / 2) }
+    }
+
+    /// What a look up to `until` found. Rows of entities that were woken stay as they are until a checkpoint: where they
+    /// filled the look, the next one reads past them.
+    fn seen(&mut self, until: i64, due: &[DueRow], at_first: usize) {
+        self.cut = due.len() >= self.limit;
+        self.until = due.last().filter(|_| self.cut).map_or(until, |last| last.at_ms);
+        self.limit = if self.cut { self.limit.saturating_mul(2) } else { at_first };
+    }
+
+    /// When to look again before anything else is due.
+    fn next(&self) -> i64 {
+        if self.cut { self.until } else { i64::MAX }
+    }
+}
+
+impl ShardRuntime {
+    /// Wakes what is due on one shard until the runtime stops.
+    pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
+        let mut scan = Scan::new(self.config.due_rows);
+        let mut known = shard.state.lock().epoch;
+        loop {
+            let (now, epoch) = {
+                let mut state = shard.state.lock();
+                (state.advance(self.wall.look()).millis(), state.epoch)
+            };
+            if std::mem::replace(&mut known, epoch) != epoch {
+                // What an earlier epoch had read went with its memory.
+                scan = Scan::new(self.config.due_rows);
+            }
+            let read = self.scan_ahead(&shard, now, &mut scan).await;
+            let failing = read.is_err();
+            match read {
+                Err(error) if !scan.failing => {
+                    tracing::warn!(shard = shard.id.0, %error, "wake index not read; trying again");
+                }
+                Ok(()) if scan.failing => tracing::info!(shard = shard.id.0, "the wake index is read again"),
+                Ok(()) | Err(_) => {}
+            }
+            scan.failing = failing;
+            let (_, outcome) = self.wake_due(&shard, now).await;
+            // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
+            let refused = failing || outcome == WokenUp::Refused;
+            let pause = {
+                let mut state = shard.state.lock();
+                let next = state.due.first_wake().unwrap_or(i64::MAX).min(scan.next());
+                // Under the lock: who writes an earlier wake-up sees what this loop sleeps towards.
+                shard.sleeps_until.store(next, Ordering::Relaxed);
+                state.advance(self.wall.look());
+                state.time.until(Time::from_millis(next))
+            };
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(if refused { REFUSED } else { MAX_SLEEP.min(pause) }) => {}
+                () = shard.wake_changed.notified(), if !refused => {}
+            }
+        }
+    }
+
+    /// Wakes everything that is due now; answers how many entities were woken.
+    pub async fn wake_all_due(&self) -> usize {
+        let mut woken = 0;
+        for shard in &self.shards {
+            let now = shard.state.lock().advance(self.wall.look()).millis();
+            let mut scan = Scan::new(self.config.due_rows);
+            loop {
+                // What cannot be read now the shard's own loop reads in its turn.
+                let read = self.scan_ahead(shard, now, &mut scan).await;
+                let (some, outcome) = self.wake_due(shard, now).await;
+                woken += some;
+                if read.is_err() || !scan.cut || scan.until > now || outcome == WokenUp::Refused {
+                    break;
+                }
+            }
+        }
+        woken
+    }
+
+    /// Takes the stored wake-ups of the coming window into memory.
+    async fn scan_ahead(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
+        let window = self.config.wake_window_ms();
+        if !scan.is_due(now, window) {
+            return Ok(());
+        }
+        let until = now.saturating_add(window);
+        let life = {
+            let state = shard.state.lock();
+            if state.table.complete {
+                return Ok(());
+            }
+            state.life
+        };
+        let due = self.store.due(shard.id, until, scan.limit).await?;
+        let mut state = shard.state.lock();
+        if state.life != life {
+            // The index is another one by now, and so will the scan be.
+            return Ok(());
+        }
+        scan.seen(until, &due, self.config.due_rows);
+        for row in due {
+            let known = state.table.slot(&row.key).is_some()
+                || state.table.deleted.contains_key(&row.key)
+                // Also one whose wake-up was put off: in the store it is as due as before.
+                || state.due.wakes_unloaded(&row.key);
+            if !known {
+                state.due.wake_unloaded(row.at_ms, &row.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes what is due, a few at a time; ends early where the shard takes no commands. Answers how many entities were woken.
+    async fn wake_due(&self, shard: &Shard, now: i64) -> (usize, WokenUp) {
+        let mut woken = 0;
+        loop {
+            let due = take_due(shard, now);
+            if due.is_empty() {
+                return (woken, WokenUp::Done);
+            }
+            woken += due.len();
+            let outcomes = join_all(due.iter().map(|key| self.wake_one(shard, key))).await;
+            if outcomes.contains(&WokenUp::Refused) {
+                return (woken, WokenUp::Refused);
+            }
+            tokio::task::yield_now().await;
+            if !self.memory.has_room() {
+                // Slower than what was woken is written and let go of; on and on, for some of it may only go once woken.
+                self.memory.wake();
+                tokio::time::sleep(NO_ROOM).await;
+            }
+        }
+    }
+
+    async fn wake_one(&self, shard: &Shard, key: &EntityKey) -> WokenUp {
+        let Some(by) = self.kinds.get(key.kind).and_then(Woken::taken_by) else {
+            return WokenUp::Done;
+        };
+        if shard.state.lock().phase != Phase::Serving {
+            return WokenUp::Done;
+        }
+        // What workers are given is known when it is decided.
+        let wake_up = Told { by, key, notice: Woken { grace: Grace::NONE } };
+        let mut outcome = WokenUp::Done;
+        let pause = match self.execute_unawaited(wake_up).await {
+            Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => STILL_DUE_MS,
+            Err(ShardError::UnknownNamespace(_)) => NAMESPACE_GONE_MS,
+            Err(ShardError::Overloaded(_)) => {
+                outcome = WokenUp::Refused;
+                STILL_DUE_MS
+            }
+            Err(error) => {
+                tracing::debug!(shard = shard.id.0, %error, "wake-up postponed");
+                STILL_DUE_MS
+            }
+        };
+        let mut state = shard.state.lock();
+        let now = state.advance(self.wall.look()).millis();
+        state.look_again(key, now, pause);
+        outcome
+    }
+}
+
+impl ShardState {
+    /// An entity was woken: it is when it wants to be again, after a pause (milliseconds) where it still is due.
+    fn look_again(&mut self, key: &EntityKey, now: i64, pause: i64) {
+        match self.table.slot(key) {
+            Some(Slot::Resident(resident)) if resident.core.armed.is_none() => {
+                self.arm(key, |at| if at > now { at } else { now + pause });
+            }
+            // It is not in memory, or not any more: the index has to bring it back, whatever came of it.
+            None if self.phase == Phase::Serving
+                && matches!(Residents::find(&self.table, key), Known::Unloaded) =>
+            {
+                self.due.wake_unloaded(now + pause, key);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes some of what is due from the index.
+fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
+    let mut state = shard.state.lock();
+    let mut due = Vec::new();
+    while due.len() < AT_ONCE
+        && let Some(key) = state.due.take_due_wake(now)
+    {
+        if let Some(resident) = state.table.get_mut(&key) {
+            resident.core.armed = None;
+        }
+        due.push(key);
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_memory::Budget;
+    use cell_store::ShardId;
+
+    #[test]
+    fn what_was_let_go_of_right_after_it_was_woken_is_looked_at_again() {
+        let kinds = Arc::new(cell_engine::Registry::default());
+        let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
+        let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::from_u128(1));
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), None, "it is not served");
+        state.phase = Phase::Serving;
+        state.table.complete = true;
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), None, "there is none");
+        state.table.complete = false;
+        state.look_again(&key, 1_000, STILL_DUE_MS);
+        assert_eq!(state.due.first_wake(), Some(1_000 + STILL_DUE_MS));
+    }
+}
