@@ -6,21 +6,14 @@ mod damage;
 pub(crate) use damage::Damage;
 
 use crate::seam::Seam;
-use crate::world::APPEND;
 use async_trait::async_trait;
-use bytes::Bytes;
-use cell_store::fault::{CrashDisk, Gate};
-use cell_store::{
-    Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow,
-    MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore, StoreError,
-    StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
-};
+use cell_store::fault::{Call, CrashDisk, Gate, Layer};
+use cell_store::{Acquired, Append, AppendOutcome, Checkpoint, ShardId, StoreError, Stores};
 use damage::Met;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How often an append for several shards is written in two parts: nothing says that shards share a transaction.
@@ -45,27 +38,23 @@ impl WeatheredStore {
 
     /// Handles on this store, one per seam.
     pub(crate) fn stores(&self) -> Stores {
-        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+        Stores::of(self.clone())
     }
 
     /// A write that waits for its sync: what a kill in between leaves of it is up to the disk.
-    async fn write<T>(
+    async fn synced<T>(
         &self,
-        call: &'static str,
         inner: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let synced = async {
-            let gate = Gate::new();
-            self.disk.hold_next_sync(gate.clone());
-            let mut inner = pin!(inner);
-            tokio::select! {
-                biased;
-                answer = &mut inner => return answer,
-                () = self.seam.world.sync() => gate.release(),
-            }
-            inner.await
-        };
-        self.seam.pass(call, synced).await
+        let gate = Gate::new();
+        self.disk.hold_next_sync(gate.clone());
+        let mut inner = pin!(inner);
+        tokio::select! {
+            biased;
+            answer = &mut inner => return answer,
+            () = self.seam.world.sync() => gate.release(),
+        }
+        inner.await
     }
 
     /// The cell hears that this row is in the log.
@@ -89,7 +78,7 @@ impl WeatheredStore {
 
     /// Appends what one statement appends.
     async fn append_together(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        let append = self.write(APPEND, self.inner.shards.append(appends));
+        let append = self.pass(Call::Append, self.inner.shards.append(appends));
         match self.damage.meets(&self.seam.world, appends) {
             None => {
                 let outcomes = append.await?;
@@ -110,13 +99,26 @@ impl WeatheredStore {
 }
 
 #[async_trait]
-impl ShardStore for WeatheredStore {
-    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
-        self.write("open", self.inner.shards.open(shard_count, new_incarnation)).await
+impl Layer for WeatheredStore {
+    fn inner(&self) -> &Stores {
+        &self.inner
+    }
+
+    /// Every call meets the weather, a write with its sync.
+    async fn pass<T: Send>(
+        &self,
+        call: Call,
+        inner: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if call.writes() {
+            self.seam.pass(call.name(), self.synced(inner)).await
+        } else {
+            self.seam.pass(call.name(), inner).await
+        }
     }
 
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
-        let found = self.write("acquire", self.inner.shards.acquire(shards)).await?;
+        let found = self.pass(Call::Acquire, self.inner.shards.acquire(shards)).await?;
         found.iter().for_each(|acquired| self.is_logged(acquired.shard, acquired.last_seq));
         Ok(found)
     }
@@ -142,10 +144,6 @@ impl ShardStore for WeatheredStore {
         Ok(outcomes)
     }
 
-    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
-        self.seam.pass("epochs", self.inner.shards.epochs(shards)).await
-    }
-
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         self.assert_is_logged(slice);
         for row in &slice.entities {
@@ -156,103 +154,6 @@ impl ShardStore for WeatheredStore {
             self.seam.world.met("checkpoint", "with chunks");
         }
         slice.outbox.iter().for_each(|row| self.seam.world.note_bytes(&row.projection, &row.data));
-        self.write("checkpoint", self.inner.shards.checkpoint(slice)).await
-    }
-
-    async fn log(
-        &self,
-        shard: ShardId,
-        from_seq: u64,
-        through_seq: u64,
-        max_bytes: usize,
-    ) -> Result<Vec<LogRow>, StoreError> {
-        self.seam.pass("log", self.inner.shards.log(shard, from_seq, through_seq, max_bytes)).await
-    }
-
-    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
-        self.write("trim", self.inner.shards.trim(shard)).await
-    }
-
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.seam.pass("load", self.inner.shards.load(keys)).await
-    }
-
-    async fn history(
-        &self,
-        shard: ShardId,
-        run: &EntityKey,
-        first_event_id: i64,
-        last_event_id: i64,
-        max_bytes: usize,
-    ) -> Result<Vec<HistorySegment>, StoreError> {
-        let history = self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes);
-        self.seam.pass("history", history).await
-    }
-
-    async fn segments(
-        &self,
-        keys: &[(ShardId, EntityKey, i64)],
-    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        self.seam.pass("segments", self.inner.shards.segments(keys)).await
-    }
-
-    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.seam.pass("due", self.inner.shards.due(shard, until_ms, limit)).await
-    }
-
-    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.seam.pass("expired", self.inner.shards.expired(shard, until_ms, limit)).await
-    }
-
-    async fn waiting(
-        &self,
-        queue: &WaitingQueue,
-        after: Option<&WaitingKey>,
-        limit: usize,
-    ) -> Result<Vec<WaitingRow>, StoreError> {
-        self.seam.pass("waiting", self.inner.shards.waiting(queue, after, limit)).await
-    }
-
-    async fn waiting_count(
-        &self,
-        queue: &WaitingQueue,
-        after: Option<&WaitingKey>,
-        limit: usize,
-    ) -> Result<u64, StoreError> {
-        self.seam.pass("waiting_count", self.inner.shards.waiting_count(queue, after, limit)).await
-    }
-
-    async fn outbox(
-        &self,
-        shard: ShardId,
-        projection: &str,
-        after: Option<&Bytes>,
-        limit: usize,
-        max_bytes: usize,
-    ) -> Result<Vec<OutboxRow>, StoreError> {
-        self.seam.pass("outbox", self.inner.shards.outbox(shard, projection, after, limit, max_bytes)).await
-    }
-
-    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
-        self.seam.pass("outbox sizes", self.inner.shards.outbox_sizes(shards)).await
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.inner.shards.memory_bytes()
-    }
-}
-
-#[async_trait]
-impl MetadataStore for WeatheredStore {
-    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
-        self.seam.pass("metadata list", self.inner.metadata.list(kind)).await
-    }
-
-    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
-        self.write("metadata put", self.inner.metadata.put(record)).await
-    }
-
-    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
-        self.write("metadata remove", self.inner.metadata.remove(kind, id)).await
+        self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
     }
 }

@@ -1,6 +1,7 @@
 //! What decides everything in a simulation: one seed.
 
 use crate::plan::{Kill, Moment};
+use cell_store::fault::Call;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The step that makes things durable.
-pub(crate) const APPEND: &str = "append";
+const APPEND: &str = Call::Append.name();
 /// The step between a write and its sync.
 const SYNC: &str = "sync";
 /// How often a sync takes longer, and for how long at most.

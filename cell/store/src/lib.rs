@@ -10,6 +10,12 @@
 //! `atoll`, a `Database`, its opening and closing (`OpenStores`, `Files`) in `wiring/stores.rs` and its name (`store_kind`) in
 //! `wiring/cell.rs`, and its line among the engines of `cell-node`'s tests. One that speaks SQL, as PostgreSQL will, is a module of
 //! `cell-store-sql`.
+//!
+//! To put a layer before a store, to watch its calls or to change what becomes of some (feature `fault`): a type that holds the
+//! [`Stores`] behind it and is a `fault::Layer`, with `inner`, with `pass` if it does something at every call, and with the
+//! calls that it treats by themselves. That makes it a store, of which [`Stores::of`] has the handles. Where calls are to fail or
+//! wait as a test says, `fault::FaultStore` is the layer. A method that comes to a store trait gets its `fault::Call`, and its
+//! method in the layer.
 
 pub mod check;
 #[cfg(feature = "conformance")]

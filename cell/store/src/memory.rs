@@ -51,7 +51,7 @@ impl MemoryStore {
 
     /// Handles on this store, one per seam.
     pub fn stores(&self) -> Stores {
-        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+        Stores::of(self.clone())
     }
 }
 

@@ -176,3 +176,11 @@ pub struct Stores {
     /// Configuration.
     pub metadata: Arc<dyn MetadataStore>,
 }
+
+impl Stores {
+    /// Handles on one store that is behind every seam.
+    pub fn of(store: impl ShardStore + MetadataStore) -> Stores {
+        let store = Arc::new(store);
+        Stores { shards: Arc::clone(&store) as Arc<dyn ShardStore>, metadata: store }
+    }
+}

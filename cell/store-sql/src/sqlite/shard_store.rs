@@ -42,7 +42,7 @@ impl SqliteStore {
 
     /// Handles on this store, one per seam.
     pub fn stores(&self) -> Stores {
-        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+        Stores::of(self.clone())
     }
 
     /// Waits for writes that are under way and closes the file; later calls answer `Unavailable`.

@@ -141,7 +141,7 @@ pub struct CrashHandle {
 impl CrashHandle {
     /// Handles on this store, one per seam.
     pub fn stores(&self) -> Stores {
-        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+        Stores::of(self.clone())
     }
 
     fn alive(&self) -> Result<(), StoreError> {

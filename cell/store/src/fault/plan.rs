@@ -1,5 +1,6 @@
 //! Which call fails, and how.
 
+use super::call::Call;
 use super::gate::Gate;
 use crate::error::StoreError;
 use crate::types::ShardId;
@@ -7,47 +8,6 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-/// A call of the store traits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Call {
-    /// `ShardStore::open`.
-    Open,
-    /// `ShardStore::acquire`.
-    Acquire,
-    /// `ShardStore::append`.
-    Append,
-    /// `ShardStore::epochs`.
-    Epochs,
-    /// `ShardStore::checkpoint`.
-    Checkpoint,
-    /// `ShardStore::log`.
-    Log,
-    /// `ShardStore::trim`.
-    Trim,
-    /// `ShardStore::load`.
-    Load,
-    /// `ShardStore::history`.
-    History,
-    /// `ShardStore::segments`.
-    Segments,
-    /// `ShardStore::due`.
-    Due,
-    /// `ShardStore::expired`.
-    Expired,
-    /// `ShardStore::waiting` and `waiting_count`.
-    Waiting,
-    /// `ShardStore::outbox`.
-    Outbox,
-    /// `ShardStore::outbox_sizes`.
-    OutboxSizes,
-    /// `MetadataStore::list`.
-    List,
-    /// `MetadataStore::put`.
-    Put,
-    /// `MetadataStore::remove`.
-    Remove,
-}
 
 /// What happens to one call.
 #[derive(Debug)]

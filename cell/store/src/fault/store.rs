@@ -1,16 +1,17 @@
-//! A store before a store.
+//! A layer whose calls fail as planned.
 
-use super::plan::{Call, Fault, FaultRates, Plan, injected};
+use super::call::Call;
+use super::layer::Layer;
+use super::plan::{Fault, FaultRates, Plan, injected};
 use crate::error::StoreError;
-use crate::shard_store::{MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
-use crate::types::*;
-use crate::waiting::{WaitingKey, WaitingQueue, WaitingRow};
+use crate::shard_store::Stores;
+use crate::types::{Append, AppendOutcome, Checkpoint, OutboxRow, ShardId};
+use crate::waiting::{WaitingKey, WaitingQueue};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Passes calls on to an engine, except where its plan says otherwise. Clones share plan and counters.
 ///
@@ -36,7 +37,7 @@ impl FaultStore {
 
     /// Handles on this store, one per seam.
     pub fn stores(&self) -> Stores {
-        Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) }
+        Stores::of(self.clone())
     }
 
     /// Plans what happens to the next call of this kind that nothing is planned for yet.
@@ -80,16 +81,6 @@ impl FaultStore {
     pub fn injected(&self) -> u64 {
         self.plan.lock().injected()
     }
-
-    async fn pass<T>(
-        &self,
-        call: Call,
-        inner: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        let fault = self.plan.lock().next(call, 0);
-        self.take_time(call).await;
-        meet(fault, inner).await
-    }
 }
 
 async fn meet<T>(
@@ -115,13 +106,19 @@ async fn meet<T>(
 }
 
 #[async_trait]
-impl ShardStore for FaultStore {
-    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
-        self.pass(Call::Open, self.inner.shards.open(shard_count, new_incarnation)).await
+impl Layer for FaultStore {
+    fn inner(&self) -> &Stores {
+        &self.inner
     }
 
-    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
-        self.pass(Call::Acquire, self.inner.shards.acquire(shards)).await
+    async fn pass<T: Send>(
+        &self,
+        call: Call,
+        inner: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let fault = self.plan.lock().next(call, 0);
+        self.take_time(call).await;
+        meet(fault, inner).await
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -137,10 +134,6 @@ impl ShardStore for FaultStore {
         meet(fault, self.inner.shards.append(appends)).await
     }
 
-    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
-        self.pass(Call::Epochs, self.inner.shards.epochs(shards)).await
-    }
-
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         if self.plan.lock().fails_checkpoints_of(slice.shard) {
             return Err(injected());
@@ -148,60 +141,7 @@ impl ShardStore for FaultStore {
         self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
     }
 
-    async fn log(
-        &self,
-        shard: ShardId,
-        from_seq: u64,
-        through_seq: u64,
-        max_bytes: usize,
-    ) -> Result<Vec<LogRow>, StoreError> {
-        self.pass(Call::Log, self.inner.shards.log(shard, from_seq, through_seq, max_bytes)).await
-    }
-
-    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
-        self.pass(Call::Trim, self.inner.shards.trim(shard)).await
-    }
-
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.pass(Call::Load, self.inner.shards.load(keys)).await
-    }
-
-    async fn history(
-        &self,
-        shard: ShardId,
-        run: &EntityKey,
-        first_event_id: i64,
-        last_event_id: i64,
-        max_bytes: usize,
-    ) -> Result<Vec<HistorySegment>, StoreError> {
-        let history = self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes);
-        self.pass(Call::History, history).await
-    }
-
-    async fn segments(
-        &self,
-        keys: &[(ShardId, EntityKey, i64)],
-    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        self.pass(Call::Segments, self.inner.shards.segments(keys)).await
-    }
-
-    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.pass(Call::Due, self.inner.shards.due(shard, until_ms, limit)).await
-    }
-
-    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.pass(Call::Expired, self.inner.shards.expired(shard, until_ms, limit)).await
-    }
-
-    async fn waiting(
-        &self,
-        queue: &WaitingQueue,
-        after: Option<&WaitingKey>,
-        limit: usize,
-    ) -> Result<Vec<WaitingRow>, StoreError> {
-        self.pass(Call::Waiting, self.inner.shards.waiting(queue, after, limit)).await
-    }
-
+    /// Planned and counted as a look at the waiting tasks, like the tasks themselves.
     async fn waiting_count(
         &self,
         queue: &WaitingQueue,
@@ -226,26 +166,7 @@ impl ShardStore for FaultStore {
         self.pass(Call::Outbox, page).await
     }
 
-    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
-        self.pass(Call::OutboxSizes, self.inner.shards.outbox_sizes(shards)).await
-    }
-
     fn memory_bytes(&self) -> usize {
         if self.elsewhere { 0 } else { self.inner.shards.memory_bytes() }
-    }
-}
-
-#[async_trait]
-impl MetadataStore for FaultStore {
-    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
-        self.pass(Call::List, self.inner.metadata.list(kind)).await
-    }
-
-    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
-        self.pass(Call::Put, self.inner.metadata.put(record)).await
-    }
-
-    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
-        self.pass(Call::Remove, self.inner.metadata.remove(kind, id)).await
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use cell_store::conformance::{self, Engine, Storage};
+use cell_store::fault::Layer;
 use cell_store::*;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -43,7 +44,7 @@ enum Broken {
 #[derive(Clone)]
 struct Mutant {
     broken: Broken,
-    inner: MemoryStore,
+    inner: Stores,
 }
 
 #[async_trait]
@@ -53,39 +54,43 @@ impl Engine for Mutant {
     }
 
     async fn fresh(&self) -> Arc<dyn Storage> {
-        Arc::new(Mutant { broken: self.broken, inner: MemoryStore::new() })
+        Arc::new(Mutant::of(self.broken))
     }
 }
 
 #[async_trait]
 impl Storage for Mutant {
     async fn start(&self) -> Result<Stores, StoreError> {
-        Ok(Stores { shards: Arc::new(self.clone()), metadata: Arc::new(self.clone()) })
+        Ok(Stores::of(self.clone()))
     }
 }
 
 impl Mutant {
+    fn of(broken: Broken) -> Mutant {
+        Mutant { broken, inner: MemoryStore::new().stores() }
+    }
+
     async fn append_broken(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
         let mut taken = append.clone();
         if matches!(self.broken, Broken::AppendForgetsSegments) {
             taken.segments.clear();
         }
-        let outcome = self.inner.append(&[taken]).await?[0];
+        let outcome = self.inner.shards.append(&[taken]).await?[0];
         let superseded = outcome == AppendOutcome::Superseded;
         Ok(match self.broken {
             Broken::AppendUpdatesRows if superseded => AppendOutcome::Accepted,
             Broken::AppendForgetsRepeats if append.rows.len() == 2 => {
-                let again = self.inner.acquire(&[append.shard]).await?.remove(0);
+                let again = self.inner.shards.acquire(&[append.shard]).await?.remove(0);
                 if again.last_seq > append.rows[1].seq { AppendOutcome::Superseded } else { outcome }
             }
             Broken::AppendTakesTrimmedPositions if superseded && append.rows.len() == 1 => {
-                let found = self.inner.acquire(&[append.shard]).await?.remove(0);
+                let found = self.inner.shards.acquire(&[append.shard]).await?.remove(0);
                 if append.rows[0].seq <= found.checkpoint_seq { AppendOutcome::Accepted } else { outcome }
             }
             Broken::AppendWritesPartOfABatch if superseded && append.rows.len() == 3 => {
                 let rest =
                     Append { shard: append.shard, rows: append.rows[1..].to_vec(), segments: Vec::new() };
-                self.inner.append(&[rest]).await?;
+                self.inner.shards.append(&[rest]).await?;
                 outcome
             }
             Broken::AppendWritesSegmentsOfTheSuperseded if superseded => self.write_segments(append).await?,
@@ -96,21 +101,21 @@ impl Mutant {
 
     /// Writes the segments in spite of the outcome, which it answers.
     async fn write_segments(&self, append: &Append) -> Result<AppendOutcome, StoreError> {
-        let epoch = self.inner.epochs(&[append.shard]).await?[0];
+        let epoch = self.inner.shards.epochs(&[append.shard]).await?[0];
         let slice = Checkpoint { history: append.segments.clone(), ..Checkpoint::empty(append.shard, epoch) };
-        self.inner.checkpoint(&slice).await?;
-        Ok(self.inner.append(std::slice::from_ref(append)).await?[0])
+        self.inner.shards.checkpoint(&slice).await?;
+        Ok(self.inner.shards.append(std::slice::from_ref(append)).await?[0])
     }
 }
 
 #[async_trait]
-impl ShardStore for Mutant {
-    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
-        self.inner.open(shard_count, new_incarnation).await
+impl Layer for Mutant {
+    fn inner(&self) -> &Stores {
+        &self.inner
     }
 
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
-        let mut acquired = self.inner.acquire(shards).await?;
+        let mut acquired = self.inner.shards.acquire(shards).await?;
         if matches!(self.broken, Broken::CheckpointMovesBack) {
             acquired.iter_mut().filter(|a| a.checkpoint_seq == 3).for_each(|a| a.checkpoint_seq = 2);
         }
@@ -118,7 +123,7 @@ impl ShardStore for Mutant {
     }
 
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
-        self.inner.append(&[]).await?;
+        self.inner.shards.append(&[]).await?;
         let mut outcomes = Vec::new();
         for append in appends {
             outcomes.push(self.append_broken(append).await?);
@@ -126,14 +131,10 @@ impl ShardStore for Mutant {
         Ok(outcomes)
     }
 
-    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
-        self.inner.epochs(shards).await
-    }
-
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         let mut slice = slice.clone();
         if matches!(self.broken, Broken::CheckpointIgnoresTheEpoch) {
-            slice.epoch = self.inner.epochs(&[slice.shard]).await?[0];
+            slice.epoch = self.inner.shards.epochs(&[slice.shard]).await?[0];
         }
         match self.broken {
             Broken::CheckpointReplacesWaitingRows => {
@@ -155,7 +156,7 @@ impl ShardStore for Mutant {
             Broken::DeletionKeepsChunks => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(1)),
             _ => {}
         }
-        self.inner.checkpoint(&slice).await
+        self.inner.shards.checkpoint(&slice).await
     }
 
     async fn log(
@@ -166,17 +167,17 @@ impl ShardStore for Mutant {
         max_bytes: usize,
     ) -> Result<Vec<LogRow>, StoreError> {
         let max_bytes = if matches!(self.broken, Broken::LogIgnoresBytes) { usize::MAX } else { max_bytes };
-        self.inner.log(shard, from_seq, through_seq, max_bytes).await
+        self.inner.shards.log(shard, from_seq, through_seq, max_bytes).await
     }
 
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
-        let trimmed = self.inner.trim(shard).await?;
+        let trimmed = self.inner.shards.trim(shard).await?;
         let ownership = matches!(self.broken, Broken::TrimTakesOwnershipRecords) && trimmed > 0;
         Ok(trimmed + u64::from(ownership))
     }
 
     async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        let mut rows = self.inner.load(keys).await?;
+        let mut rows = self.inner.shards.load(keys).await?;
         if matches!(self.broken, Broken::LoadForgetsHoles) && rows.iter().any(Option::is_some) {
             rows.sort_by_key(Option::is_none);
         }
@@ -193,26 +194,15 @@ impl ShardStore for Mutant {
     ) -> Result<Vec<HistorySegment>, StoreError> {
         let max_bytes =
             if matches!(self.broken, Broken::HistoryIgnoresBytes) { usize::MAX } else { max_bytes };
-        self.inner.history(shard, run, first_event_id, last_event_id, max_bytes).await
-    }
-
-    async fn segments(
-        &self,
-        keys: &[(ShardId, EntityKey, i64)],
-    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        self.inner.segments(keys).await
+        self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes).await
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        let mut rows = self.inner.due(shard, until_ms, limit).await?;
+        let mut rows = self.inner.shards.due(shard, until_ms, limit).await?;
         if matches!(self.broken, Broken::DueIsUnordered) {
             rows.reverse();
         }
         Ok(rows)
-    }
-
-    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
-        self.inner.expired(shard, until_ms, limit).await
     }
 
     async fn waiting(
@@ -221,20 +211,11 @@ impl ShardStore for Mutant {
         after: Option<&WaitingKey>,
         limit: usize,
     ) -> Result<Vec<WaitingRow>, StoreError> {
-        let mut rows = self.inner.waiting(queue, after, limit).await?;
+        let mut rows = self.inner.shards.waiting(queue, after, limit).await?;
         if matches!(self.broken, Broken::WaitingIsByShard) {
             rows.sort_by_key(|row| row.key.shard);
         }
         Ok(rows)
-    }
-
-    async fn waiting_count(
-        &self,
-        queue: &WaitingQueue,
-        after: Option<&WaitingKey>,
-        limit: usize,
-    ) -> Result<u64, StoreError> {
-        self.inner.waiting_count(queue, after, limit).await
     }
 
     async fn outbox(
@@ -253,37 +234,22 @@ impl ShardStore for Mutant {
         // Begins with the row itself, not behind it: a reader that goes on from the last row never ends.
         let before = after.map(|after| after.slice(..after.len().saturating_sub(1)));
         let after = if matches!(self.broken, Broken::OutboxRepeatsTheLast) { before.as_ref() } else { after };
-        self.inner.outbox(shard, projection, after, limit, max_bytes).await
+        self.inner.shards.outbox(shard, projection, after, limit, max_bytes).await
     }
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
-        let mut sizes = self.inner.outbox_sizes(shards).await?;
+        let mut sizes = self.inner.shards.outbox_sizes(shards).await?;
         if matches!(self.broken, Broken::OutboxCountsKeys) {
             sizes.iter_mut().for_each(|size| size.bytes += size.rows);
         }
         Ok(sizes)
     }
 
-    fn memory_bytes(&self) -> usize {
-        self.inner.memory_bytes()
-    }
-}
-
-#[async_trait]
-impl MetadataStore for Mutant {
-    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
-        self.inner.list(kind).await
-    }
-
     async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
         if matches!(self.broken, Broken::MetadataIgnoresVersions) {
-            self.inner.remove(&record.kind, &record.id).await?;
+            self.inner.metadata.remove(&record.kind, &record.id).await?;
         }
-        self.inner.put(record).await
-    }
-
-    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
-        self.inner.remove(kind, id).await
+        self.inner.metadata.put(record).await
     }
 }
 
@@ -332,7 +298,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::OutboxCountsKeys, "outbox::sizes_are_told_by_shard_and_projection"),
         (Broken::MetadataIgnoresVersions, "metadata::a_record_is_written_when_its_version_rises"),
     ] {
-        let reports = conformance::report(&Mutant { broken, inner: MemoryStore::new() }).await;
+        let reports = conformance::report(&Mutant::of(broken)).await;
         let noticed = reports.iter().find(|report| report.name == case).expect("the case exists");
         assert!(noticed.failure.is_some(), "{case} passed on an engine with {broken:?}");
     }
