@@ -59,21 +59,22 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-/// What the map allows each crate; `None` is everything.
+/// What the map allows each crate; `None` is everything. A row without a name goes on with the one above.
 fn allowed() -> BTreeMap<&'static str, Option<BTreeSet<&'static str>>> {
     let (_, table) = MAP.split_once(HEADING).expect("the map has its table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    rows.map(|row| {
+    let (mut all, mut last) = (BTreeMap::new(), "");
+    for row in rows {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let &[name, _, _, uses] = cells.as_slice() else { panic!("four columns: {row}") };
-        let uses = match uses {
-            ALL => None,
-            NOTHING => Some(BTreeSet::new()),
-            some => Some(some.split(", ").collect()),
-        };
-        (name, uses)
-    })
-    .collect()
+        last = if name.is_empty() { last } else { name };
+        let uses = (uses != ALL).then(|| uses.split(", ").filter(|&used| used != NOTHING));
+        let known = all.entry(last).or_insert_with(|| uses.is_some().then(BTreeSet::new));
+        if let (Some(known), Some(uses)) = (known, uses) {
+            known.extend(uses);
+        }
+    }
+    all
 }
 
 #[test]
