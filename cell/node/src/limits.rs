@@ -44,6 +44,15 @@ mod tests {
         assert_eq!(of(&DynamicConfig::default()), Limits::default());
     }
 
+    /// The frontend refuses unread what the engine has no room for, and nothing else.
+    #[test]
+    fn an_answer_may_have_as_many_commands_as_a_history_has_events() {
+        for settings in [vec![], vec!["limit.historyCount.error=110"]] {
+            let config = DynamicConfig::parse(settings).expect("they are known").config;
+            assert_eq!(config.run_limits.most_commands() as i64, of(&config).history_events);
+        }
+    }
+
     #[test]
     fn each_key_changes_its_own_limit() {
         let settings = [

@@ -33,13 +33,13 @@ pub struct RunLimits {
     pub state_bytes: Option<usize>,
 }
 
-/// `limit.historyCount.error` where it is not set.
+/// `limit.historyCount.error` where it is not set: the engine's default, to which the node's tests hold it.
 const HISTORY_EVENTS: usize = 51_200;
 
 impl RunLimits {
     /// Commands that an answer to a workflow task may have: each leaves an event at least, so more of them are more than
     /// any history has room for.
-    pub(crate) fn most_commands(&self) -> usize {
+    pub fn most_commands(&self) -> usize {
         self.history_events.unwrap_or(HISTORY_EVENTS)
     }
 

@@ -1,23 +1,17 @@
-//! Requests at a limit, which are taken, and one past it, which are not; and times at their extremes.
+//! Requests at a limit, which are taken, and one past it, which are not; and times of a start at their extremes.
 //!
 //! The limits are literal here: they are the original's, and promised to clients.
 
-use crate::fixture::{Cell, Driver, Engine, PATIENCE, execution, payloads};
-use atoll_api::call::{Code, MethodInfo, Status};
+use crate::fixture::{Cell, Driver, Engine, execution, payloads};
+use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
 use atoll_api::temporal::api::common::v1::{Link, Memo, Payload, Payloads, Priority, WorkflowType};
-use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
-use atoll_rpc::CallOptions;
 use prost::Message;
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, Value};
 use prost_types::Duration;
-
-/// Too short for a poll.
-const SHORT: std::time::Duration = std::time::Duration::from_secs(1);
 
 type Start = wf::StartWorkflowExecutionRequest;
 
@@ -230,7 +224,7 @@ const TIMES_OF_A_START: &[(&str, SetTime)] = &[
 ];
 
 /// Times that no clock shows, and whether a start with them makes sense.
-const EXTREMES: [(Duration, bool); 7] = [
+pub(crate) const EXTREMES: [(Duration, bool); 7] = [
     (Duration { seconds: 0, nanos: 0 }, true),
     (Duration { seconds: 315_576_000_000, nanos: 0 }, true),
     (Duration { seconds: i64::MAX, nanos: 999_999_999 }, true),
@@ -253,89 +247,4 @@ async fn times_of_a_start_may_be_extreme_and_not_negative() {
     }
     assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
     cell.crash().await;
-}
-
-/// Every path to a duration in a message, some messages deep.
-fn durations(message: &MessageDescriptor, depth: usize) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    for field in message.fields() {
-        let Kind::Message(inner) = field.kind() else { continue };
-        if field.is_map() || field.is_list() {
-            continue;
-        }
-        if inner.full_name() == "google.protobuf.Duration" {
-            found.push(vec![field.name().to_owned()]);
-        } else if depth > 0 {
-            let below = durations(&inner, depth - 1);
-            found.extend(below.into_iter().map(|path| [vec![field.name().to_owned()], path].concat()));
-        }
-    }
-    found
-}
-
-fn set(message: &mut DynamicMessage, path: &[String], time: Duration) {
-    let field = message.descriptor().get_field_by_name(&path[0]).expect("it was found");
-    if let [_] = path {
-        let Kind::Message(kind) = field.kind() else { unreachable!("it was found") };
-        let bytes = time.encode_to_vec();
-        let duration = DynamicMessage::decode(kind, bytes.as_slice()).expect("a duration");
-        message.set_field(&field, Value::Message(duration));
-    } else if let Value::Message(inner) = message.get_field_mut(&field) {
-        set(inner, &path[1..], time);
-    }
-}
-
-/// Whatever else a request lacks: no time in it does harm.
-#[tokio::test]
-async fn no_time_in_any_request_does_harm() {
-    let cell = Cell::on(Engine::memory()).await;
-    let mut sent = 0;
-    for method in rpc::METHODS.iter().chain(&operator_service::METHODS) {
-        let request =
-            atoll_api::descriptor_pool().get_message_by_name(method.request).expect("it is published");
-        for path in durations(&request, 3) {
-            for (time, _) in EXTREMES {
-                let mut message = DynamicMessage::new(request.clone());
-                fill(&mut message, method);
-                set(&mut message, &path, time);
-                // A poll would wait as long as it may.
-                let patience = if method.name.starts_with("Poll") { SHORT } else { PATIENCE };
-                let options = CallOptions::timeout(patience);
-                let outcome = cell.call_raw_with(method.path, message.encode_to_vec().into(), options).await;
-                let code = outcome.err().map(|status| status.code);
-                let harmless = !matches!(code, Some(Code::Internal | Code::Unknown | Code::DataLoss));
-                assert!(harmless, "{} with {path:?} of {time:?}: {code:?}", method.name);
-                sent += 1;
-            }
-        }
-    }
-    assert!(sent > 200, "{sent} requests");
-    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
-    cell.crash().await;
-}
-
-/// Gives every name and id a value, so that requests get as far as they can.
-fn fill(message: &mut DynamicMessage, method: &MethodInfo) {
-    let fields: Vec<_> = message.descriptor().fields().collect();
-    for field in fields {
-        if field.is_list() || field.is_map() || field.containing_oneof().is_some() {
-            continue;
-        }
-        match field.kind() {
-            Kind::String if Some(field.number()) == method.namespace_field => {
-                message.set_field(&field, Value::String("default".to_owned()));
-            }
-            Kind::String if field.name().ends_with("run_id") => {}
-            Kind::String => message.set_field(&field, Value::String("x".to_owned())),
-            Kind::Message(inner)
-                if ["TaskQueue", "WorkflowType", "WorkflowExecution"].contains(&inner.name()) =>
-            {
-                let name = if inner.name() == "WorkflowExecution" { "workflow_id" } else { "name" };
-                let mut named = DynamicMessage::new(inner);
-                named.set_field_by_name(name, Value::String("x".to_owned()));
-                message.set_field(&field, Value::Message(named));
-            }
-            _ => {}
-        }
-    }
 }

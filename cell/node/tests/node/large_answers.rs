@@ -47,6 +47,25 @@ async fn they_are_refused_and_the_run_is_terminated() {
     cell.crash().await;
 }
 
+/// With the limits that hold where nothing is set.
+#[tokio::test]
+async fn up_to_a_whole_history_they_are_read_and_beyond_it_not() {
+    let cell = Cell::on(Engine::memory()).await;
+    let long = "Workflow history count exceeds limit.";
+    // What says nothing is short, and bad for who reads it.
+    for (commands, text) in [(51_200, "unknown command type: Unspecified"), (51_201, long), (300_000, long)] {
+        let driver = Driver::new(&cell, &format!("with-{commands}"));
+        driver.start().await;
+        let completion = driver.completion(&driver.poll().await, vec![Command::default(); commands]);
+        let neighbour = Driver::new(&cell, &format!("beside-{commands}"));
+        let (refused, _) =
+            tokio::join!(cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion), neighbour.start());
+        assert_eq!(refused.map(drop), Err(Status::invalid_argument(text)), "{commands}");
+    }
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
 #[tokio::test]
 async fn a_large_one_is_taken() {
     let cell = cell().await;

@@ -18,6 +18,7 @@ mod outages;
 mod permissions;
 mod queries;
 mod schedules;
+mod times;
 mod usage;
 mod workers;
 
