@@ -71,6 +71,40 @@ async fn pages_count_batches_and_never_split_one() {
 }
 
 #[tokio::test]
+async fn a_page_has_256_batches_at_most_in_either_direction() {
+    let cell = FakeCell::new();
+    let batches = (1..=257).map(|id| vec![event(id)]).collect();
+    cell.run.send_replace(FakeRun { batches, closed: true, transient: Vec::new() });
+    let frontend = cell.frontend(|_| {});
+    for (maximum_page_size, shown) in
+        [(i32::MIN, 256), (-1, 256), (0, 256), (1, 1), (255, 255), (256, 256), (257, 256), (i32::MAX, 256)]
+    {
+        let mut forward = Request { maximum_page_size, ..request() };
+        let page = read(&frontend, &forward).await.unwrap();
+        assert_eq!(ids(&page), (1..=shown).collect::<Vec<_>>(), "of {maximum_page_size}");
+        forward.next_page_token = page.next_page_token;
+        let rest = ids(&read(&frontend, &forward).await.unwrap());
+        assert_eq!(rest[0], shown + 1, "the next page goes on there");
+        let mut reverse = GetWorkflowExecutionHistoryReverseRequest {
+            namespace: "default".to_owned(),
+            execution: request().execution,
+            maximum_page_size,
+            ..Default::default()
+        };
+        let method = workflow_service::GET_WORKFLOW_EXECUTION_HISTORY_REVERSE;
+        let mut pages = Vec::new();
+        for _ in 0..2 {
+            let page = invoke(&frontend, method, &reverse).await.unwrap();
+            let history = page.history.unwrap();
+            pages.push(history.events().map(|event| event.unwrap().event_id).collect::<Vec<_>>());
+            reverse.next_page_token = page.next_page_token;
+        }
+        assert_eq!(pages[0], (258 - shown..=257).rev().collect::<Vec<_>>(), "of {maximum_page_size}");
+        assert_eq!(pages[1][0], 257 - shown);
+    }
+}
+
+#[tokio::test]
 async fn a_read_ends_where_history_ended_when_it_began() {
     let cell = cell(&[&[1], &[2]], false);
     let frontend = cell.frontend(|_| {});

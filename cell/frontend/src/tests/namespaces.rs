@@ -1,4 +1,4 @@
-use crate::fakes::{FakeCell, NAMESPACE_ID, invoke};
+use crate::fakes::{FakeCell, NAMESPACE_ID, invoke, namespace};
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::enums::v1::IndexedValueType;
 use atoll_api::temporal::api::errordetails::v1::PermissionDeniedFailure;
@@ -10,6 +10,7 @@ use atoll_api::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, ListNamespacesRequest, RegisterNamespaceRequest, UpdateNamespaceRequest,
     workflow_service,
 };
+use uuid::Uuid;
 
 fn register(name: &str, hours: i64) -> RegisterNamespaceRequest {
     RegisterNamespaceRequest {
@@ -60,6 +61,40 @@ async fn registered_updated_described_listed() {
     assert_eq!(refused.code, Code::InvalidArgument);
     let calls = ["create_namespace", "create_namespace", "write_namespace"];
     assert_eq!(cell.calls.lock().unwrap().as_slice(), calls);
+}
+
+#[tokio::test]
+async fn a_namespaces_name_may_be_as_long_as_its_limit() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let long = register(&"x".repeat(1_000), 24);
+    invoke(&frontend, workflow_service::REGISTER_NAMESPACE, &long).await.unwrap();
+    assert_eq!(cell.calls.lock().unwrap().as_slice(), ["create_namespace"]);
+}
+
+#[tokio::test]
+async fn a_page_of_namespaces_has_a_hundred_where_nothing_is_said_and_a_thousand_at_most() {
+    // With the one that is there: one more than a page may have.
+    let frontend = FakeCell::new().frontend(|deps| {
+        for n in 0..1_000 {
+            deps.namespaces.put(namespace(Uuid::from_u128(10_000 + n), &format!("n-{n}"), ""));
+        }
+    });
+    for (page_size, shown) in [
+        (0, 100),
+        (-1, 100),
+        (i32::MIN, 100),
+        (1, 1),
+        (999, 999),
+        (1_000, 1_000),
+        (1_001, 1_000),
+        (i32::MAX, 1_000),
+    ] {
+        let list = ListNamespacesRequest { page_size, ..Default::default() };
+        let page = invoke(&frontend, workflow_service::LIST_NAMESPACES, &list).await.unwrap();
+        assert_eq!(page.namespaces.len(), shown, "of {page_size}");
+        assert!(!page.next_page_token.is_empty(), "one more is there");
+    }
 }
 
 #[tokio::test]

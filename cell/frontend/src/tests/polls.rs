@@ -215,3 +215,29 @@ async fn what_a_poll_must_say() {
         assert_eq!(refused, Err(Status::new(code, message)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_poll_says_may_be_as_long_as_its_limit() {
+    let frontend = FakeCell::new().frontend(|_| {});
+    let (long, build_id) = ("x".repeat(1_000), "x".repeat(255));
+    let of_version = WorkerDeploymentOptions {
+        deployment_name: long.clone(),
+        build_id: build_id.clone(),
+        ..WorkerDeploymentOptions::default()
+    };
+    let capable = WorkerVersionCapabilities { build_id, ..Default::default() };
+    let queue =
+        TaskQueue { name: long.clone(), kind: TaskQueueKind::Sticky as i32, normal_name: long.clone() };
+    for taken in [
+        Request { task_queue: Some(queue), ..request() },
+        Request { identity: long.clone(), ..request() },
+        Request { worker_instance_key: long.clone(), ..request() },
+        Request { worker_control_task_queue: long.clone(), ..request() },
+        Request { poller_group_id: long.clone(), ..request() },
+        Request { binary_checksum: long.clone(), ..request() },
+        Request { worker_version_capabilities: Some(capable), ..request() },
+        Request { deployment_options: Some(of_version), ..request() },
+    ] {
+        assert!(poll(&frontend, Some(Duration::from_secs(5)), &taken).await.is_ok(), "{taken:?}");
+    }
+}

@@ -245,6 +245,14 @@ async fn what_is_not_built_is_refused_by_name_and_passes_once_it_is() {
 }
 
 #[tokio::test]
+async fn a_workflow_may_have_as_many_callbacks_as_the_limit_says() {
+    let frontend = FakeCell::new()
+        .frontend(|deps| deps.features = Features { completion_callbacks: true, ..Features::default() });
+    let start = Start { completion_callbacks: vec![Callback::default(); 32], ..valid() };
+    assert!(invoke(&frontend, workflow_service::START_WORKFLOW_EXECUTION, &start).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_start_arrives_completed() {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|_| {});

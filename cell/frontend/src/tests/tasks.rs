@@ -117,6 +117,68 @@ async fn answers_that_are_too_large_fail_the_activity() {
     assert_eq!(cell.calls.lock().unwrap().as_slice(), ["fail_activity"; 3]);
 }
 
+/// Payloads whose encoding has so many bytes.
+fn weighing(bytes: usize) -> Option<Payloads> {
+    let of = |framing| {
+        let data = vec![0; bytes - framing].into();
+        Payloads { payloads: vec![Payload { data, ..Payload::default() }] }
+    };
+    let payloads = (2..20).map(of).find(|payloads| payloads.encoded_len() == bytes);
+    Some(payloads.expect("some payloads weigh that"))
+}
+
+/// A failure whose encoding has so many bytes.
+fn failing(bytes: usize) -> Option<Failure> {
+    let of = |framing| Failure {
+        message: "x".repeat(bytes - framing),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo::default())),
+        ..Failure::default()
+    };
+    Some((2..20).map(of).find(|failure| failure.encoded_len() == bytes).expect("some failure weighs that"))
+}
+
+#[tokio::test]
+async fn an_activitys_answer_may_be_as_large_as_the_limit() {
+    const LIMIT: usize = 2 << 20;
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    for (bytes, calls) in [
+        (LIMIT, ["complete_activity", "cancel_activity", "heartbeat", "fail_activity"]),
+        (LIMIT + 1, ["fail_activity"; 4]),
+    ] {
+        let completed = wf::RespondActivityTaskCompletedRequest {
+            task_token: activity_token(),
+            result: weighing(bytes),
+            ..Default::default()
+        };
+        invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_COMPLETED, &completed).await.unwrap();
+        let canceled = wf::RespondActivityTaskCanceledRequest {
+            task_token: activity_token(),
+            details: weighing(bytes),
+            ..Default::default()
+        };
+        invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_CANCELED, &canceled).await.unwrap();
+        let heartbeat = wf::RecordActivityTaskHeartbeatRequest {
+            task_token: activity_token(),
+            details: weighing(bytes),
+            ..Default::default()
+        };
+        invoke(&frontend, workflow_service::RECORD_ACTIVITY_TASK_HEARTBEAT, &heartbeat).await.unwrap();
+        let failed = wf::RespondActivityTaskFailedRequest {
+            task_token: activity_token(),
+            failure: failing(bytes),
+            last_heartbeat_details: weighing(bytes),
+            ..Default::default()
+        };
+        let method = workflow_service::RESPOND_ACTIVITY_TASK_FAILED;
+        let told = invoke(&frontend, method, &failed).await.unwrap().failures.len();
+        let stored = cell.failed.lock().unwrap().take().unwrap();
+        assert_eq!(std::mem::take(&mut *cell.calls.lock().unwrap()), calls, "{bytes} bytes");
+        let kept = (stored.failure == failed.failure, stored.last_heartbeat_details.is_some());
+        assert_eq!((told, kept), if bytes == LIMIT { (0, (true, true)) } else { (2, (false, false)) });
+    }
+}
+
 #[tokio::test]
 async fn a_failure_that_is_too_large_is_cut_and_its_worker_told() {
     let cell = FakeCell::new();
