@@ -5,6 +5,9 @@ use prost_types::Duration;
 /// Longer durations mean "for ever" and are cut to this many seconds: a hundred years.
 pub const LONGEST_SECONDS: i64 = 100 * 365 * 24 * 3_600;
 
+/// Longest duration that can be shown as JSON: ten thousand years.
+const LONGEST_SHOWN_SECONDS: i64 = 315_576_000_000;
+
 const NANOS: i64 = 1_000_000_000;
 
 /// A duration that a client sent, in its normal form and cut to [`LONGEST_SECONDS`]. The error is the cause only, in the
@@ -26,6 +29,16 @@ pub fn checked(duration: Option<&Duration>) -> Result<Option<Duration>, &'static
         return Ok(Some(Duration { seconds: LONGEST_SECONDS, nanos: 0 }));
     }
     Ok(Some(Duration { seconds, nanos: (nanos % NANOS) as i32 }))
+}
+
+/// A duration that is taken whatever it is, as the nearest one that can be shown as JSON: seconds and nanoseconds have one
+/// sign, and less than a second is in the latter.
+pub fn shown(duration: Duration) -> Duration {
+    let second = i128::from(NANOS);
+    let most = i128::from(LONGEST_SHOWN_SECONDS) * second;
+    let nanos = i128::from(duration.seconds) * second + i128::from(duration.nanos);
+    let nanos = nanos.clamp(-most, most);
+    Duration { seconds: (nanos / second) as i64, nanos: (nanos % second) as i32 }
 }
 
 /// As [`checked`], in place. Nothing is changed where it is an error.
@@ -74,6 +87,26 @@ mod tests {
             assert_eq!(result, expected, "{seconds} s {nanos} ns");
         }
         assert_eq!(checked(None), Ok(None));
+    }
+
+    #[test]
+    fn what_is_shown_has_one_sign_and_ten_thousand_years_at_most() {
+        for ((seconds, nanos), shown_as) in [
+            ((0, 0), (0, 0)),
+            ((5, 1), (5, 1)),
+            ((-5, -1), (-5, -1)),
+            ((1, 2_000_000_000), (3, 0)),
+            ((1, -5), (0, 999_999_995)),
+            ((-1, 5), (0, -999_999_995)),
+            ((LONGEST_SHOWN_SECONDS, 0), (LONGEST_SHOWN_SECONDS, 0)),
+            ((LONGEST_SHOWN_SECONDS, 1), (LONGEST_SHOWN_SECONDS, 0)),
+            ((LONGEST_SHOWN_SECONDS, -1), (LONGEST_SHOWN_SECONDS - 1, 999_999_999)),
+            ((i64::MAX, i32::MAX), (LONGEST_SHOWN_SECONDS, 0)),
+            ((i64::MIN, i32::MIN), (-LONGEST_SHOWN_SECONDS, 0)),
+        ] {
+            let shown = shown(Duration { seconds, nanos });
+            assert_eq!((shown.seconds, shown.nanos), shown_as, "{seconds} s {nanos} ns");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Retry policies as clients send them: completed and checked, in the original's words.
 
-use crate::duration::{checked, from_nanos, nanos};
+use crate::duration::{checked, from_nanos, nanos, shown};
 use atoll_api::temporal::api::common::v1::RetryPolicy;
 
 /// First interval where the policy names none, nanoseconds.
@@ -32,8 +32,10 @@ pub fn completed(policy: &RetryPolicy) -> RetryPolicy {
 /// A policy, completed, if it is good; else what is wrong with it.
 pub fn settled(given: &RetryPolicy) -> Result<RetryPolicy, String> {
     let mut policy = completed(given);
-    // One attempt only: nothing is ever retried, whatever the rest says.
+    // One attempt only: nothing is ever retried, whatever the rest says. It is shown all the same.
     if policy.maximum_attempts == 1 {
+        policy.initial_interval = policy.initial_interval.map(shown);
+        policy.maximum_interval = policy.maximum_interval.map(shown);
         return Ok(policy);
     }
     let interval = |name: &str, cause| format!("invalid {name} set on retry policy: {cause}");
@@ -122,6 +124,27 @@ mod tests {
         ];
         for (policy, message) in cases {
             assert_eq!(settled(&policy), Err(message.to_owned()), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn of_one_attempt_any_interval_is_taken_as_it_can_be_shown() {
+        const MOST: i64 = 315_576_000_000;
+        for ((first, last), expected) in [
+            (((i64::MIN, 0), (1, 2_000_000_000)), (-MOST, 3)),
+            (((-1, 0), (i64::MAX, i32::MAX)), (-1, MOST)),
+            (((-1, 0), (0, 0)), (-1, -100)),
+        ] {
+            let interval = |(seconds, nanos)| Some(Duration { seconds, nanos });
+            let policy = RetryPolicy {
+                initial_interval: interval(first),
+                maximum_interval: interval(last),
+                maximum_attempts: 1,
+                ..RetryPolicy::default()
+            };
+            let policy = settled(&policy).expect("taken");
+            let kept = (policy.initial_interval, policy.maximum_interval);
+            assert_eq!(kept, (seconds(expected.0), seconds(expected.1)));
         }
     }
 

@@ -14,7 +14,7 @@ use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
 use atoll_internal_api::{duration, retry_policy};
 use atoll_rpc::wire_time;
 use prost::Message;
-use prost_types::Timestamp;
+use prost_types::{Duration, Timestamp};
 use schedule_spec::{Spec, canonical};
 
 /// Bytes of what is said of a schedule: at its creation, in an update, of a pause or of its end. The original looks at those of
@@ -50,6 +50,7 @@ impl Frontend {
         let spec = schedule.spec.get_or_insert_default();
         check_time("StartTime", spec.start_time.as_ref())?;
         check_time("EndTime", spec.end_time.as_ref())?;
+        show_durations(spec);
         *spec = settled_spec(spec)?;
         check_notes(schedule.state.iter().map(|state| &state.notes))?;
         self.settle_search_attributes(namespace, attributes).map_err(Status::invalid_argument)?;
@@ -95,8 +96,17 @@ impl Frontend {
         }
         self.settle_search_attributes(namespace, start.search_attributes.as_mut())
             .map_err(Status::invalid_argument)?;
-        if let Some(policy) = &start.retry_policy {
-            retry_policy::settled(policy).map_err(Status::invalid_argument)?;
+        if let Some(policy) = &mut start.retry_policy {
+            let settled = retry_policy::settled(policy).map_err(Status::invalid_argument)?;
+            for (given, settled) in [
+                (&mut policy.initial_interval, settled.initial_interval),
+                (&mut policy.maximum_interval, settled.maximum_interval),
+            ] {
+                // What was left out stays so: each start fills it in.
+                if given.is_some_and(|given| given != Duration::default()) {
+                    *given = settled;
+                }
+            }
         }
         priority::check(start.priority.as_ref())?;
         size::check_user_metadata(start.user_metadata.as_ref())?;
@@ -148,6 +158,14 @@ fn check_notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> Result<(), St
         return Err(Status::invalid_argument("Schedule notes exceeds limit."));
     }
     Ok(())
+}
+
+/// The original takes any jitter, interval and phase, and keeps it as it came, also where no list can show it as JSON then.
+fn show_durations(spec: &mut ScheduleSpec) {
+    let intervals = spec.interval.iter_mut().flat_map(|it| [&mut it.interval, &mut it.phase]);
+    for duration in intervals.chain([&mut spec.jitter]) {
+        *duration = duration.map(duration::shown);
+    }
 }
 
 fn settled_spec(spec: &ScheduleSpec) -> Result<ScheduleSpec, Status> {

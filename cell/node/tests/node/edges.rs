@@ -5,12 +5,18 @@
 use crate::fixture::{Cell, Driver, Engine, execution, payloads};
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
-use atoll_api::temporal::api::common::v1::{Link, Memo, Payload, Payloads, Priority, WorkflowType};
+use atoll_api::temporal::api::common::v1::{
+    Link, Memo, Payload, Payloads, Priority, RetryPolicy, WorkflowType,
+};
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{IntervalSpec, Schedule};
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use prost::Message;
+use prost_reflect::DynamicMessage;
 use prost_types::Duration;
 
 type Start = wf::StartWorkflowExecutionRequest;
@@ -246,5 +252,158 @@ async fn times_of_a_start_may_be_extreme_and_not_negative() {
         }
     }
     assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
+/// A message as REST shows it.
+fn shows(message: &(impl Message + std::fmt::Debug), kind: &str) {
+    let kind = atoll_api::descriptor_pool().get_message_by_name(kind).expect("it is published");
+    let shown = DynamicMessage::decode(kind, message.encode_to_vec().as_slice()).expect("the same message");
+    serde_json::to_value(&shown).unwrap_or_else(|error| panic!("{message:?}: {error}"));
+}
+
+/// More of them, each of which makes sense somewhere.
+const ODD: [Duration; 4] = [
+    Duration { seconds: 1, nanos: 2_000_000_000 },
+    Duration { seconds: 3_600, nanos: -5 },
+    Duration { seconds: -3_600, nanos: 5 },
+    Duration { seconds: i64::MAX, nanos: i32::MAX },
+];
+
+/// Where a schedule has a duration.
+const TIMES_OF_A_SCHEDULE: &[fn(&mut Schedule, Option<Duration>)] = &[
+    |schedule, time| schedule.spec.get_or_insert_default().jitter = time,
+    |schedule, interval| {
+        schedule.spec.get_or_insert_default().interval = vec![IntervalSpec { interval, phase: None }];
+    },
+    |schedule, phase| {
+        let interval = Some(Duration { seconds: i64::MAX, nanos: 0 });
+        schedule.spec.get_or_insert_default().interval = vec![IntervalSpec { interval, phase }];
+    },
+    |schedule, time| schedule.policies.get_or_insert_default().catchup_window = time,
+    |schedule, time| started_by(schedule).workflow_execution_timeout = time,
+    |schedule, time| started_by(schedule).workflow_run_timeout = time,
+    |schedule, time| started_by(schedule).workflow_task_timeout = time,
+    |schedule, time| started_by(schedule).retry_policy = Some(retried(0, time, None)),
+    |schedule, time| started_by(schedule).retry_policy = Some(retried(0, None, time)),
+    |schedule, time| started_by(schedule).retry_policy = Some(retried(1, time, None)),
+    |schedule, time| started_by(schedule).retry_policy = Some(retried(1, None, time)),
+];
+
+fn started_by(schedule: &mut Schedule) -> &mut NewWorkflowExecutionInfo {
+    let action = schedule.action.get_or_insert_default();
+    let start = || {
+        Action::StartWorkflow(NewWorkflowExecutionInfo {
+            workflow_id: "w".to_owned(),
+            workflow_type: Some(WorkflowType { name: "t".to_owned() }),
+            task_queue: Some(queue("q".to_owned())),
+            ..Default::default()
+        })
+    };
+    let Action::StartWorkflow(start) = action.action.get_or_insert_with(start);
+    start
+}
+
+fn retried(
+    maximum_attempts: i32,
+    initial_interval: Option<Duration>,
+    maximum_interval: Option<Duration>,
+) -> RetryPolicy {
+    RetryPolicy { initial_interval, maximum_interval, maximum_attempts, ..Default::default() }
+}
+
+/// One that could not be shown would hide every other of its list.
+#[tokio::test]
+async fn whatever_time_a_schedule_has_it_is_refused_or_shown() {
+    let cell = Cell::on(Engine::memory()).await;
+    let mut taken = 0;
+    let times = EXTREMES.iter().map(|(time, _)| *time).chain(ODD);
+    for (at, time) in times.enumerate() {
+        for (field, set) in TIMES_OF_A_SCHEDULE.iter().enumerate() {
+            let mut schedule = Schedule::default();
+            started_by(&mut schedule);
+            let plain = schedule.clone();
+            set(&mut schedule, Some(time));
+            for updated in [false, true] {
+                let schedule_id = format!("{at}-{field}-{updated}");
+                let created = if updated { plain.clone() } else { schedule.clone() };
+                let create = wf::CreateScheduleRequest {
+                    namespace: "default".to_owned(),
+                    schedule_id: schedule_id.clone(),
+                    request_id: schedule_id.clone(),
+                    schedule: Some(created),
+                    ..Default::default()
+                };
+                let mut outcome = cell.call(rpc::CREATE_SCHEDULE, create).await.map(drop);
+                if updated {
+                    assert_eq!(outcome, Ok(()), "it is plain");
+                    let update = wf::UpdateScheduleRequest {
+                        namespace: "default".to_owned(),
+                        schedule_id: schedule_id.clone(),
+                        schedule: Some(schedule.clone()),
+                        ..Default::default()
+                    };
+                    outcome = cell.call(rpc::UPDATE_SCHEDULE, update).await.map(drop);
+                }
+                if let Err(refused) = &outcome {
+                    assert_eq!(refused.code, Code::InvalidArgument, "{schedule:?}");
+                }
+                if outcome.is_ok() || updated {
+                    taken += 1;
+                    let describe =
+                        wf::DescribeScheduleRequest { namespace: "default".to_owned(), schedule_id };
+                    let described = cell.call(rpc::DESCRIBE_SCHEDULE, describe).await.expect("it is there");
+                    shows(&described, "temporal.api.workflowservice.v1.DescribeScheduleResponse");
+                }
+            }
+        }
+    }
+    assert!(taken > 150, "{taken} were taken");
+    let list = Cell::until("all are listed", async || {
+        let list = wf::ListSchedulesRequest {
+            namespace: "default".to_owned(),
+            maximum_page_size: 1_000,
+            ..Default::default()
+        };
+        let list = cell.call(rpc::LIST_SCHEDULES, list).await.expect("a list");
+        (list.schedules.len() == taken).then_some(list)
+    })
+    .await;
+    shows(&list, "temporal.api.workflowservice.v1.ListSchedulesResponse");
+    assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
+    cell.crash().await;
+}
+
+#[tokio::test]
+async fn whatever_interval_a_retry_policy_has_it_is_refused_or_shown_in_history() {
+    let cell = Cell::on(Engine::memory()).await;
+    let times = EXTREMES.iter().map(|(time, _)| *time).chain(ODD);
+    for (at, time) in times.enumerate() {
+        for attempts in [0, 1, 2] {
+            for policy in [retried(attempts, Some(time), None), retried(attempts, None, Some(time))] {
+                let id = format!("{at}-{attempts}-{}", policy.initial_interval.is_some());
+                let outcome = start(&cell, &id, |start| start.retry_policy = Some(policy.clone())).await;
+                match outcome {
+                    Err(refused) => {
+                        assert_eq!(refused.code, Code::InvalidArgument, "{policy:?}");
+                        assert_ne!(attempts, 1, "of one attempt any is taken: {policy:?}");
+                    }
+                    Ok(()) => {
+                        let read = wf::GetWorkflowExecutionHistoryRequest {
+                            namespace: "default".to_owned(),
+                            execution: execution(&id, ""),
+                            ..Default::default()
+                        };
+                        let history = cell.call(rpc::GET_WORKFLOW_EXECUTION_HISTORY, read).await;
+                        let history = history.expect("it was started");
+                        shows(
+                            &history,
+                            "temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse",
+                        );
+                    }
+                }
+            }
+        }
+    }
     cell.crash().await;
 }

@@ -6,6 +6,7 @@ use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::schedule::v1::ScheduleSnapshot;
 use cell_engine::{Entity, RestoreError, Schedule, Stored, Time, UpdateSchedule};
 use prost::Message;
+use prost_types::Duration;
 use schedule_spec::{Looks, Next, Seed, Spec};
 use uuid::Uuid;
 
@@ -22,10 +23,21 @@ fn what_is_older_than_the_catchup_window_is_missed_once() {
 
 #[test]
 fn a_catchup_window_has_a_least_and_a_default() {
-    for (asked, got) in [(None, 31_536_000), (seconds(0), 10), (seconds(9), 10), (seconds(11), 11)] {
+    let window = |seconds, nanos| Some(Duration { seconds, nanos });
+    for (asked, got) in [
+        (None, seconds(31_536_000)),
+        (seconds(0), seconds(10)),
+        (seconds(9), seconds(10)),
+        (seconds(11), seconds(11)),
+        (window(11, 2_000_000_000), seconds(13)),
+        // The original takes these too.
+        (seconds(-1), seconds(10)),
+        (window(i64::MIN, i32::MIN), seconds(10)),
+        (window(i64::MAX, i32::MAX), window(9_223_372_036, 854_775_807)),
+    ] {
         let life = Life::with(with_policies(Overlap::Skip, |policies| policies.catchup_window = asked));
         let policies = life.described().schedule.policies.expect("some");
-        assert_eq!(policies.catchup_window, seconds(got));
+        assert_eq!(policies.catchup_window, got);
         assert_eq!(policies.overlap_policy, Overlap::Skip as i32);
     }
 }
