@@ -6,9 +6,10 @@ use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::common::v1::{Memo, Priority, RetryPolicy, SearchAttributes, WorkflowType};
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
 use atoll_api::temporal::api::schedule::v1::{
-    BackfillRequest, IntervalSpec, Range, Schedule, SchedulePatch, SchedulePolicies, ScheduleSpec,
-    ScheduleState, StructuredCalendarSpec, TriggerImmediatelyRequest,
+    BackfillRequest, IntervalSpec, Range, Schedule, SchedulePatch, ScheduleSpec, ScheduleState,
+    StructuredCalendarSpec, TriggerImmediatelyRequest,
 };
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo as Start;
@@ -103,6 +104,25 @@ fn invalid_schedules() -> Vec<(Schedule, &'static str)> {
             "PriorityKey can't be negative",
         ),
     ]
+}
+
+/// At each limit beyond which [`invalid_schedules`] are.
+#[tokio::test]
+async fn what_is_as_long_as_it_may_be_is_taken() {
+    let frontend = FakeCell::new().frontend(|_| {});
+    let calendar = StructuredCalendarSpec { comment: "x".repeat(200), ..Default::default() };
+    let workflow_type = Some(WorkflowType { name: "x".repeat(1_000) });
+    for schedule in [
+        noted(1_000),
+        specified(ScheduleSpec { structured_calendar: vec![calendar], ..Default::default() }),
+        acting(Start { workflow_type, ..start() }),
+        acting(Start { workflow_id: "x".repeat(979), ..start() }),
+    ] {
+        let created = invoke(&frontend, workflow_service::CREATE_SCHEDULE, &create(schedule.clone())).await;
+        assert_eq!(created.map(drop), Ok(()));
+        let updated = invoke(&frontend, workflow_service::UPDATE_SCHEDULE, &update(schedule)).await;
+        assert_eq!(updated.map(drop), Ok(()));
+    }
 }
 
 #[tokio::test]
@@ -222,57 +242,214 @@ async fn matching_times_need_both_bounds() {
     assert_eq!(refused.message, "EndTime is not a time between the years 1 and 9999.");
 }
 
-/// Whatever a time field holds, the answer is one of two.
-fn settled(answer: Result<(), Status>, what: &str) {
-    if let Err(refused) = answer {
-        assert_eq!(refused.code, Code::InvalidArgument, "{what}: {}", refused.message);
+/// Seconds and nanoseconds at their extremes.
+const EXTREMES: [(i64, i32); 8] = [
+    (i64::MIN, i32::MIN),
+    (-1, 0),
+    (0, 0),
+    (0, i32::MAX),
+    (1, -5),
+    (-1, 5),
+    (i64::MAX, 0),
+    (i64::MAX, i32::MAX),
+];
+
+/// A hundred years: what longer timeouts are cut to.
+const CENTURY: (i64, i32) = (3_153_600_000, 0);
+/// Ten thousand years: nothing longer can be shown as JSON.
+const AGES: (i64, i32) = (315_576_000_000, 0);
+const NEGATIVE_AGES: (i64, i32) = (-315_576_000_000, 0);
+/// What nanoseconds alone come to, and a second less some.
+const NANOS: (i64, i32) = (2, 147_483_647);
+const LESS: (i64, i32) = (0, 999_999_995);
+const NEGATIVE_LESS: (i64, i32) = (0, -999_999_995);
+
+/// What becomes of each extreme: what is kept, or why it is refused.
+type Outcomes = [Result<(i64, i32), &'static str>; EXTREMES.len()];
+/// Where a duration stands.
+type FieldOf = fn(&mut Schedule) -> &mut Option<Duration>;
+
+fn spec_of(schedule: &mut Schedule) -> &mut ScheduleSpec {
+    schedule.spec.get_or_insert_default()
+}
+
+fn interval_of(schedule: &mut Schedule) -> &mut IntervalSpec {
+    let nine = || IntervalSpec { interval: Some(Duration { seconds: 9, nanos: 0 }), phase: None };
+    let intervals = &mut spec_of(schedule).interval;
+    intervals.resize_with(1, nine);
+    &mut intervals[0]
+}
+
+fn start_of(schedule: &mut Schedule) -> &mut Start {
+    match schedule.action.as_mut().and_then(|action| action.action.as_mut()) {
+        Some(Action::StartWorkflow(start)) => start,
+        other => panic!("it starts something: {other:?}"),
+    }
+}
+
+fn policy_of(schedule: &mut Schedule) -> &mut RetryPolicy {
+    start_of(schedule).retry_policy.get_or_insert_default()
+}
+
+fn single_attempt_of(schedule: &mut Schedule) -> &mut RetryPolicy {
+    let policy = policy_of(schedule);
+    policy.maximum_attempts = 1;
+    policy
+}
+
+/// The durations of a schedule. What the original takes is taken, in a form that can be shown; what its starts would be refused
+/// for is refused.
+fn durations() -> [(&'static str, FieldOf, Outcomes); 10] {
+    let any = [
+        Ok(NEGATIVE_AGES),
+        Ok((-1, 0)),
+        Ok((0, 0)),
+        Ok(NANOS),
+        Ok(LESS),
+        Ok(NEGATIVE_LESS),
+        Ok(AGES),
+        Ok(AGES),
+    ];
+    let small = Err("Invalid schedule spec: interval is too small");
+    let below = Err("Invalid schedule spec: phase is negative");
+    let above = Err("Invalid schedule spec: phase cannot be greater than Interval");
+    let bounded = |negative, signs| {
+        [
+            Err(negative),
+            Err(negative),
+            Ok((0, 0)),
+            Ok(NANOS),
+            Err(signs),
+            Err(signs),
+            Ok(CENTURY),
+            Ok(CENTURY),
+        ]
+    };
+    let first = bounded(
+        "invalid InitialInterval set on retry policy: negative duration",
+        "invalid InitialInterval set on retry policy: duration has seconds and nanos with different signs",
+    );
+    // A hundred first intervals are negative in the original.
+    let multiple = Err("invalid MaximumInterval set on retry policy: negative duration");
+    let [a, b, c, d, e, f, ..] = first;
+    let first = [a, b, c, d, e, f, multiple, multiple];
+    let last = bounded(
+        "invalid MaximumInterval set on retry policy: negative duration",
+        "invalid MaximumInterval set on retry policy: duration has seconds and nanos with different signs",
+    );
+    [
+        ("jitter", |it| &mut spec_of(it).jitter, any),
+        (
+            "interval",
+            |it| &mut interval_of(it).interval,
+            [small, small, small, Ok(NANOS), small, small, Ok(AGES), Ok(AGES)],
+        ),
+        (
+            "phase",
+            |it| &mut interval_of(it).phase,
+            [below, below, Ok((0, 0)), Ok(NANOS), Ok(LESS), below, above, above],
+        ),
+        (
+            "workflow_execution_timeout",
+            |it| &mut start_of(it).workflow_execution_timeout,
+            bounded(
+                "An invalid WorkflowExecutionTimeoutSeconds is set on request. cause: negative duration",
+                "An invalid WorkflowExecutionTimeoutSeconds is set on request. cause: duration has seconds and \
+                 nanos with different signs",
+            ),
+        ),
+        (
+            "workflow_run_timeout",
+            |it| &mut start_of(it).workflow_run_timeout,
+            bounded(
+                "An invalid WorkflowRunTimeoutSeconds is set on request. cause: negative duration",
+                "An invalid WorkflowRunTimeoutSeconds is set on request. cause: duration has seconds and nanos \
+                 with different signs",
+            ),
+        ),
+        (
+            "workflow_task_timeout",
+            |it| &mut start_of(it).workflow_task_timeout,
+            bounded(
+                "An invalid WorkflowTaskTimeoutSeconds is set on request. cause: negative duration",
+                "An invalid WorkflowTaskTimeoutSeconds is set on request. cause: duration has seconds and nanos \
+                 with different signs",
+            ),
+        ),
+        ("initial_interval", |it| &mut policy_of(it).initial_interval, first),
+        ("maximum_interval", |it| &mut policy_of(it).maximum_interval, last),
+        ("initial_interval of one attempt", |it| &mut single_attempt_of(it).initial_interval, any),
+        ("maximum_interval of one attempt", |it| &mut single_attempt_of(it).maximum_interval, any),
+    ]
+}
+
+#[tokio::test]
+async fn durations_at_their_extremes_are_kept_as_they_can_be_shown_or_refused() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    for (name, field, outcomes) in durations() {
+        for ((seconds, nanos), expected) in EXTREMES.into_iter().zip(outcomes) {
+            let what = format!("{name} of {seconds} s {nanos} ns");
+            let mut schedule = acting(start());
+            *field(&mut schedule) = Some(Duration { seconds, nanos });
+            let expected = expected
+                .map(|(seconds, nanos)| Some(Duration { seconds, nanos }))
+                .map_err(|text| (Code::InvalidArgument, text.to_owned()));
+            let request = create(schedule.clone());
+            let created = invoke(&frontend, workflow_service::CREATE_SCHEDULE, &request).await;
+            let created = created.map_err(|refused| (refused.code, refused.message));
+            let kept = created.map(|_| {
+                let kept = cell.schedules.lock().unwrap().created.take();
+                *field(&mut kept.expect("it came").schedule.expect("one"))
+            });
+            assert_eq!(kept, expected, "{what}, created");
+            let request = update(schedule);
+            let updated = invoke(&frontend, workflow_service::UPDATE_SCHEDULE, &request).await;
+            let updated = updated.map_err(|refused| (refused.code, refused.message));
+            let kept = updated.map(|_| {
+                let kept = cell.schedules.lock().unwrap().updated.take();
+                *field(&mut kept.expect("it came").schedule.expect("one"))
+            });
+            assert_eq!(kept, expected, "{what}, updated");
+        }
     }
 }
 
 #[tokio::test]
-async fn times_and_durations_at_their_extremes_are_taken_or_refused() {
+async fn times_at_their_extremes_are_taken_or_refused() {
     let frontend = FakeCell::new().frontend(|_| {});
-    let extremes =
-        [(i64::MIN, i32::MIN), (-1, 0), (0, 0), (0, i32::MAX), (1, -5), (i64::MAX, 0), (i64::MAX, i32::MAX)];
-    for (seconds, nanos) in extremes {
-        let (duration, time) = (Some(Duration { seconds, nanos }), Some(Timestamp { seconds, nanos }));
-        let spec = |change: fn(&mut ScheduleSpec, Option<Duration>)| {
-            let mut spec = ScheduleSpec::default();
-            change(&mut spec, duration);
-            specified(spec)
+    let taken = [false, true, true, false, false, true, false, false];
+    for ((seconds, nanos), taken) in EXTREMES.into_iter().zip(taken) {
+        let time = Some(Timestamp { seconds, nanos });
+        let refused = |field: &str| {
+            let text = format!("{field} is not a time between the years 1 and 9999.");
+            if taken { Ok(()) } else { Err((Code::InvalidArgument, text)) }
         };
-        let policies = SchedulePolicies { catchup_window: duration, ..SchedulePolicies::default() };
-        let retry =
-            RetryPolicy { initial_interval: duration, maximum_interval: duration, ..Default::default() };
-        let schedules = [
-            spec(|spec, jitter| spec.jitter = jitter),
-            spec(|spec, interval| spec.interval.push(IntervalSpec { interval, phase: None })),
-            spec(|spec, phase| {
-                spec.interval.push(IntervalSpec { interval: Some(Duration { seconds: 9, nanos: 0 }), phase });
-            }),
-            specified(ScheduleSpec { start_time: time, end_time: time, ..ScheduleSpec::default() }),
-            Schedule { policies: Some(policies), ..acting(start()) },
-            acting(Start { workflow_execution_timeout: duration, ..start() }),
-            acting(Start { workflow_run_timeout: duration, ..start() }),
-            acting(Start { workflow_task_timeout: duration, ..start() }),
-            acting(Start { retry_policy: Some(retry), ..start() }),
-        ];
-        for schedule in schedules {
-            let what = format!("{schedule:?}");
-            let created =
-                invoke(&frontend, workflow_service::CREATE_SCHEDULE, &create(schedule.clone())).await;
-            settled(created.map(drop), &what);
-            let updated = invoke(&frontend, workflow_service::UPDATE_SCHEDULE, &update(schedule)).await;
-            settled(updated.map(drop), &what);
+        let told = |answer: Result<(), Status>| answer.map_err(|refused| (refused.code, refused.message));
+        for (field, spec) in [
+            ("StartTime", ScheduleSpec { start_time: time, ..ScheduleSpec::default() }),
+            ("EndTime", ScheduleSpec { end_time: time, ..ScheduleSpec::default() }),
+        ] {
+            let request = create(specified(spec.clone()));
+            let created = invoke(&frontend, workflow_service::CREATE_SCHEDULE, &request).await;
+            assert_eq!(told(created.map(drop)), refused(field), "{time:?}");
+            let request = update(specified(spec));
+            let updated = invoke(&frontend, workflow_service::UPDATE_SCHEDULE, &request).await;
+            assert_eq!(told(updated.map(drop)), refused(field), "{time:?}");
         }
         let trigger = TriggerImmediatelyRequest { scheduled_time: time, ..Default::default() };
-        let range = BackfillRequest { start_time: time, end_time: time, ..BackfillRequest::default() };
-        for patched in [
-            SchedulePatch { trigger_immediately: Some(trigger), ..SchedulePatch::default() },
-            SchedulePatch { backfill_request: vec![range], ..SchedulePatch::default() },
+        let from = BackfillRequest { start_time: time, ..BackfillRequest::default() };
+        let to = BackfillRequest { end_time: time, ..BackfillRequest::default() };
+        for (field, patched) in [
+            (
+                "ScheduledTime",
+                SchedulePatch { trigger_immediately: Some(trigger), ..SchedulePatch::default() },
+            ),
+            ("StartTime", SchedulePatch { backfill_request: vec![from], ..SchedulePatch::default() }),
+            ("EndTime", SchedulePatch { backfill_request: vec![to], ..SchedulePatch::default() }),
         ] {
             let answer = invoke(&frontend, workflow_service::PATCH_SCHEDULE, &patch(patched)).await;
-            settled(answer.map(drop), "a patch");
+            assert_eq!(told(answer.map(drop)), refused(field), "{time:?}");
         }
     }
 }
