@@ -5,7 +5,7 @@ use crate::clock::ShardClock;
 use crate::config::{Access, CellConfig};
 use crate::core::Core;
 use crate::effects::Effects;
-use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
+use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, empty_removed, reconcile};
 use crate::node::{CellDeps, CellError};
 use crate::ports::{
     NodeActivityTasks, NodeSchedules, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter,
@@ -58,6 +58,11 @@ impl Assembly {
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
         let parts = open(config, deps, &registry, &stop, &background).await?;
+        let (removed, shards) = (Arc::clone(&records), Arc::clone(&parts.shards));
+        let loops = Loops { keeper: parts.shards.keeper(), stop: &stop, background: &background };
+        loops.keep("removed namespaces", move |stop| {
+            empty_removed(Arc::clone(&removed), Arc::clone(&shards), stop)
+        });
         let frontend = frontend(config, deps, &registry, &records, &keys, &parts)?;
         let admin = admin(config, &registry, &records, &keys, &parts)?;
         Ok(Self { frontend, admin, shards: parts.shards, stop, background })

@@ -1,9 +1,11 @@
 //! The cell's namespaces and keys: durable records, and the snapshots that calls read.
 
+mod empty;
 mod reconcile;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use empty::empty_removed;
 pub(crate) use reconcile::{Fresh, reconcile};
 
 use atoll_internal_api::cell::v1::{ApplyKeySetRequest, NamespaceSpec};
@@ -14,13 +16,16 @@ use cell_shard::Namespaces;
 use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
 use parking_lot::Mutex;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 const NAMESPACE: &str = "namespace";
 /// What is left of a removed namespace: its id and the generation it went with. Ids are never used again.
 const REMOVED: &str = "removed_namespace";
+/// A removed namespace of which the shards hold nothing any more.
+const EMPTIED: &str = "emptied_namespace";
 const KEY_SET: &str = "key_set";
 
 /// Reads and writes the cell's configuration records. A record is durable before it takes effect, and has taken effect when
@@ -32,6 +37,10 @@ pub(crate) struct CellRecords {
     keys: Arc<KeySet>,
     /// Removed namespaces with the generations they went with: a late call must not bring one back.
     removed: Mutex<BTreeMap<Uuid, u64>>,
+    /// Removed namespaces of which the shards may hold something.
+    to_empty: Mutex<BTreeSet<Uuid>>,
+    /// There is another one.
+    removed_one: Notify,
     /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
     /// another order than on disk.
     changing: tokio::sync::Mutex<()>,
@@ -61,11 +70,19 @@ impl CellRecords {
             }
             registry.put(Arc::new(stored_namespace(record)?));
         }
+        let mut to_empty: BTreeSet<Uuid> = removed.keys().copied().collect();
+        for record in store.list(EMPTIED).await? {
+            let id = Uuid::parse_str(&record.id)
+                .map_err(|e| StoreError::Corrupt(format!("emptied namespace {}: {e}", record.id)))?;
+            to_empty.remove(&id);
+        }
         let records = Self {
             store,
             registry,
             keys,
             removed: Mutex::new(removed),
+            to_empty: Mutex::new(to_empty),
+            removed_one: Notify::new(),
             changing: tokio::sync::Mutex::default(),
             changing_keys: tokio::sync::Mutex::default(),
         };
@@ -140,9 +157,36 @@ impl CellRecords {
             PutOutcome::Written => generation,
             PutOutcome::Stale(before) => before,
         };
-        self.removed.lock().insert(id, went);
+        if self.removed.lock().insert(id, went).is_none() {
+            self.to_empty.lock().insert(id);
+        }
         self.store.remove(NAMESPACE, &id.to_string()).await?;
         self.registry.remove(id);
+        self.removed_one.notify_one();
+        Ok(())
+    }
+
+    /// Removed namespaces of which the shards may hold something.
+    pub(crate) fn to_empty(&self) -> Vec<Uuid> {
+        let removed = |id: &Uuid| self.registry.by_id(*id).is_none();
+        self.to_empty.lock().iter().copied().filter(removed).collect()
+    }
+
+    /// Waits until there is another one.
+    pub(crate) async fn removed_one(&self) {
+        self.removed_one.notified().await;
+    }
+
+    /// The shards hold nothing of a removed namespace any more.
+    pub(crate) async fn emptied(&self, id: Uuid) -> Result<(), StoreError> {
+        let record = MetadataRecord {
+            kind: EMPTIED.into(),
+            id: id.to_string(),
+            version: 1,
+            data: bytes::Bytes::new(),
+        };
+        self.store.put(&record).await?;
+        self.to_empty.lock().remove(&id);
         Ok(())
     }
 

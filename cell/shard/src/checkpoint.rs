@@ -10,6 +10,6 @@ mod slices;
 mod waiting;
 mod waiting_rows;
 
-pub(crate) use deleted::Unremoved;
+pub(crate) use deleted::{Unremoved, add_deletion};
 pub(crate) use history_tail::{HistoryTail, Place, cut};
 pub(crate) use waiting_rows::WaitingRows;

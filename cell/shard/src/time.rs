@@ -1,10 +1,11 @@
 //! What time it is for a shard, and what is due by then.
 //!
 //! Owns shard time, which follows the wall clock as far as that is believed; the index of what is due; and what is done
-//! then: waking entities, sealing hours, deleting what retention ends.
+//! then: waking entities, sealing hours, deleting what retention ends. A namespace that was removed is emptied here, too.
 
 mod clock;
 mod due_index;
+mod emptied;
 mod hours;
 mod retention;
 mod shard_time;

@@ -144,6 +144,7 @@ macro_rules! conformance_cases {
             keys_differ_in_every_part,
             a_replaced_snapshot_is_gone,
             many_entities_in_one_slice_and_one_load,
+            names_of_a_namespace_are_read_page_by_page,
         }
         chunks::{
             chunks_come_back_in_the_order_of_their_ids,

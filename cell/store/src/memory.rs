@@ -123,6 +123,16 @@ impl ShardStore for MemoryStore {
         Ok(self.state.lock().rows(shard).expired(until_ms, limit))
     }
 
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        Ok(self.state.lock().rows(shard).of_namespace(namespace_id, after, limit))
+    }
+
     async fn waiting(
         &self,
         queue: &WaitingQueue,

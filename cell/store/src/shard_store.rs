@@ -96,6 +96,15 @@ pub trait ShardStore: Send + Sync + 'static {
     /// is damaged may be left out, as by `due`.
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
+    /// Names of a namespace's entities behind `after`, in the order of their names, at most `limit`.
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError>;
+
     /// Waiting tasks of a queue over all shards, behind `after` in the order of their keys, at most `limit`.
     async fn waiting(
         &self,

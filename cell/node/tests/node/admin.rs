@@ -1,7 +1,12 @@
 //! What the control plane asks of a cell.
 
-use crate::fixture::{Cell, Driver, Engine, PATIENCE, SHARDS, Site, named};
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, SHARDS, Site, named, seconds};
 use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
 use atoll_rpc::CallOptions;
@@ -93,6 +98,70 @@ async fn the_records_of_a_namespace_go_with_it_and_do_not_come_back() {
         Cell::until("a later record", async || (cell.site.listed(other).await == 2).then_some(())).await;
         assert_eq!(cell.site.listed(id).await, 0);
         cell.crash().await;
+    }
+}
+
+/// A schedule that starts nothing for a while.
+fn schedule(namespace: &str) -> wf::CreateScheduleRequest {
+    let start = NewWorkflowExecutionInfo {
+        workflow_id: "scheduled".to_owned(),
+        workflow_type: Some(WorkflowType { name: "Scheduled".to_owned() }),
+        task_queue: Some(TaskQueue { name: "queue".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let interval = IntervalSpec { interval: seconds(86_400), phase: None };
+    wf::CreateScheduleRequest {
+        namespace: namespace.to_owned(),
+        schedule_id: "daily".to_owned(),
+        schedule: Some(api::Schedule {
+            spec: Some(api::ScheduleSpec { interval: vec![interval], ..Default::default() }),
+            action: Some(api::ScheduleAction { action: Some(Action::StartWorkflow(start)) }),
+            ..Default::default()
+        }),
+        request_id: "create".to_owned(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn what_a_namespace_holds_goes_with_it_and_no_storage_is_billed_for_it_any_more() {
+    for engine in Engine::all() {
+        for killed in [false, true] {
+            let cell = Cell::on(engine.fresh()).await;
+            let (id, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+            for (name, id) in [("orders.acct1", 7), ("pay.acct1", 8)] {
+                apply(&cell, spec(name, id, 1)).await.unwrap();
+                for n in 0..5 {
+                    let open =
+                        Driver { namespace: name.to_owned(), ..Driver::new(&cell, &format!("open-{n}")) };
+                    open.start().await;
+                }
+                let closed = Driver { namespace: name.to_owned(), ..Driver::new(&cell, "closed") };
+                closed.start().await;
+                closed.step(vec![crate::fixture::done()]).await;
+                cell.call(rpc::CREATE_SCHEDULE, schedule(name)).await.expect("created");
+            }
+            cell.checkpoint().await;
+            let standing = crate::usage::standing(&cell, id).await;
+            assert!(standing.values().all(|bytes| *bytes > 0) && standing.len() == 2, "{standing:?}");
+            let theirs = (cell.site.stored(other).await, crate::usage::standing(&cell, other).await);
+            let remove =
+                admin::RemoveNamespaceRequest { id: Bytes::copy_from_slice(id.as_bytes()), generation: 2 };
+            cell.admin(cell_admin::REMOVE_NAMESPACE, remove).await.unwrap();
+            let cell = if killed { cell.crash().await.start().await } else { cell };
+            Cell::until("its rows are gone", async || cell.site.stored(id).await.is_empty().then_some(()))
+                .await;
+            Cell::until("nothing is billed", async || {
+                let standing = crate::usage::standing(&cell, id).await;
+                standing.values().all(|bytes| *bytes == 0).then_some(())
+            })
+            .await;
+            assert_eq!((cell.site.stored(other).await, crate::usage::standing(&cell, other).await), theirs);
+            assert_eq!(cell.site.listed(id).await, 0);
+            let late = Driver { namespace: "pay.acct1".to_owned(), ..Driver::new(&cell, "open-0") };
+            late.step(vec![crate::fixture::done()]).await;
+            cell.crash().await;
+        }
     }
 }
 

@@ -75,6 +75,17 @@ impl Site {
         visibility.count(namespace_id, &Predicate::all(), None).await.expect("a count").total
     }
 
+    /// Names of the entities of a namespace that are stored.
+    pub(crate) async fn stored(&self, namespace_id: Uuid) -> Vec<cell_store::EntityKey> {
+        let (stores, _) = self.engine.clone().open().await;
+        let mut stored = Vec::new();
+        for shard in (0..SHARDS).map(cell_store::ShardId) {
+            let names = stores.shards.of_namespace(shard, namespace_id, None, usize::MAX);
+            stored.extend(names.await.expect("readable"));
+        }
+        stored
+    }
+
     /// How many items of a projection stand in the outbox of the first shard.
     pub(crate) async fn outbox(&self, projection: &str) -> usize {
         let (stores, _) = self.engine.clone().open().await;

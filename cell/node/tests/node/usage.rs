@@ -3,7 +3,7 @@
 use crate::fixture::{Cell, Driver, Engine, SHARDS, Site, done, named};
 use atoll_internal_api::cell::v1::{ApplyNamespaceRequest, NamespaceSpec, cell_admin};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
-use atoll_internal_api::usage::v1::{ActionType, UsageObject};
+use atoll_internal_api::usage::v1::{ActionType, StorageClass, UsageObject};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +47,20 @@ fn bytes(objects: &[UsageObject]) -> i64 {
         _ => None,
     });
     deltas.sum()
+}
+
+/// History bytes that are billed for a namespace, by class of storage.
+pub(crate) async fn standing(cell: &Cell, namespace_id: Uuid) -> BTreeMap<StorageClass, i64> {
+    let mut standing = BTreeMap::new();
+    for entry in taken(&cell.usage().await).iter().flat_map(|object| &object.entries) {
+        let entry = entry.entry.as_ref().expect("an entry");
+        if let Some(Kind::Storage(delta)) = &entry.kind
+            && entry.namespace_id == namespace_id.as_bytes()[..]
+        {
+            *standing.entry(delta.class()).or_insert(0) += delta.bytes;
+        }
+    }
+    standing
 }
 
 pub(crate) fn seals(objects: &[UsageObject]) -> BTreeMap<i64, u32> {

@@ -48,12 +48,13 @@ impl ShardRuntime {
         shard: &'a Shard,
         ask: A,
     ) -> Result<Begun<'a, A::Reply>, ShardError> {
-        let namespace_id = ask.namespace_id();
-        let namespace =
-            self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let origin = ask.origin();
         let ready = self.ready(shard, origin, |memory| ask.needs(memory)).await;
         let mut state = ready.inspect_err(|error| self.note_refusal(shard, origin, error))?;
+        // Under the lock: what looks at the shard after a namespace was removed sees the last that was decided in it.
+        let namespace_id = ask.namespace_id();
+        let namespace =
+            self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let now = state.advance(self.wall.look());
         self.admit(shard, &mut state, origin, now)?;
         let mut ids = IdSource::new(self.draw() ^ of_epoch(state.epoch));

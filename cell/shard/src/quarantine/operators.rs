@@ -1,19 +1,18 @@
 //! What operators do about entities that are kept aside: list, look into, try again, delete.
 
-mod billed;
-
+use crate::checkpoint::add_deletion;
 use crate::error::ShardError;
 use crate::load::Pins;
 use crate::load::stored::Stored;
 use crate::memory::{Phase, QuarantinedState, Shard, ShardState};
 use crate::names::name_of;
-use crate::quarantine::kept_steps::Unkept;
+use super::billed::Billed;
+use super::kept_steps::Unkept;
 use crate::runtime::ShardRuntime;
 use crate::time::{HOUR_MS, record_naming};
 use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::log::v1::EntitiesDeleted;
 use atoll_internal_api::log::v1::record::ShardFact;
-use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted};
-use billed::Billed;
 use cell_engine::{Known, Origin, Rejection, Residents, Time};
 use cell_store::{EntityRow, ShardId, StoreError};
 use futures::FutureExt;
@@ -133,10 +132,10 @@ impl ShardRuntime {
     }
 
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
-    /// Nobody is told of it: not its parent, not its children. Storage is billed for it until now: what its stored snapshot
-    /// and every logged step that this lacks were billed is taken off. Done when this returns without an error; repeat the
-    /// call else. Refused where its row cannot be read, or lacks what the log holds of it, for nobody knows what was billed for
-    /// it; never for memory: it frees some.
+    /// Nobody is told of it: not its parent, not its children; a schedule that it holds up finds out. Storage is billed for it
+    /// until now: what its stored snapshot and every logged step that this lacks were billed is taken off. Done when this
+    /// returns without an error; repeat the call else. Refused where its row cannot be read, or lacks what the log holds of
+    /// it, for nobody knows what was billed for it; never for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         self.drop_kept(key, Unread::Refuse).await
     }
@@ -207,15 +206,9 @@ impl ShardRuntime {
         let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
         let usage = billed.removed(key.namespace_id, now.millis().max(unsealed_from));
         let mut fact = EntitiesDeleted::default();
+        add_deletion(&mut fact, key, billed.bytes(), now.millis());
         if key.is_used_once() {
-            fact.entities.push(DeletedEntity {
-                entity: Some(name_of(key)),
-                billed_bytes: billed.bytes(),
-                delete_at_ms: now.millis(),
-            });
             fact.records.extend(record_naming(state, key).as_ref().map(name_of));
-        } else {
-            fact.records.push(name_of(key));
         }
         state.commit_fact(&self.config, now, usage, Some(ShardFact::EntitiesDeleted(fact)))
     }

@@ -197,7 +197,12 @@ impl ShardRuntime {
         // What workers are given is known when it is decided.
         let wake_up = Told { by, key, notice: Woken { grace: Grace::NONE } };
         let mut outcome = WokenUp::Done;
-        let pause = match self.execute_unawaited(wake_up).await {
+        // What will be refused is not loaded for that.
+        let woken = match self.namespaces.namespace(key.namespace_id) {
+            Some(_) => self.execute_unawaited(wake_up).await,
+            None => Err(ShardError::UnknownNamespace(key.namespace_id)),
+        };
+        let pause = match woken {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => STILL_DUE_MS,
             Err(ShardError::UnknownNamespace(_)) => NAMESPACE_GONE_MS,
             Err(ShardError::Overloaded(_)) => {

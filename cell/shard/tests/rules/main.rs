@@ -6,6 +6,7 @@ mod checkpoint;
 mod counted;
 mod durable_before_visible;
 mod effects;
+mod emptied;
 mod fencing;
 mod group_commit;
 mod hours;

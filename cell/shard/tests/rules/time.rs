@@ -466,8 +466,9 @@ async fn a_shard_that_takes_no_commands_is_not_asked_again_and_again() {
         cell.clock.step(SECOND / 10);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let asked = cell.namespace.asked.load(Ordering::Relaxed) - before;
-    assert!(asked <= 64 * 61, "{asked} attempts in a minute");
+    // Each attempt asks whether there is anything to load, and under the lock.
+    let attempts = (cell.namespace.asked.load(Ordering::Relaxed) - before) / 2;
+    assert!(attempts <= 64 * 61, "{attempts} attempts in a minute");
     gate.release();
     running.await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -4,7 +4,8 @@ use super::database::Database;
 use super::error::{damaged, store_error};
 use super::keys::{self, bind_key};
 use super::statements::{
-    DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, EXPIRED_ROW, EXPIRED_ROWS, HISTORY, LOAD, SEGMENTS, TAIL,
+    DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, EXPIRED_ROW, EXPIRED_ROWS, HISTORY, LOAD, NEXT_KIND,
+    OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS, TAIL,
 };
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
@@ -13,6 +14,7 @@ use cell_store::{
 use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
     let mut found = Vec::with_capacity(shards.len());
@@ -165,6 +167,38 @@ pub(super) async fn segments(
     Ok(answer)
 }
 
+/// Names of a namespace's entities, of one kind behind the other as they stand in the index of names.
+pub(super) async fn of_namespace(
+    database: &Database,
+    shard: ShardId,
+    namespace_id: Uuid,
+    after: Option<&EntityKey>,
+    limit: usize,
+) -> Result<Vec<EntityKey>, StoreError> {
+    let mut names = Vec::new();
+    let mut next = after.map_or(0, |after| i64::from(after.kind.number()));
+    while names.len() < limit {
+        let kind = sqlx::query(NEXT_KIND).bind(shard.0).bind(next);
+        let kind = kind.fetch_one(&database.readers).await.map_err(store_error)?;
+        let Some(kind) = keys::maybe_number(&kind, 0)? else { break };
+        let left = sql_limit(limit - names.len());
+        let namespace = namespace_id.as_bytes().to_vec();
+        let statement = match after.filter(|after| i64::from(after.kind.number()) == kind) {
+            Some(after) => {
+                let statement = sqlx::query(OF_NAMESPACE).bind(shard.0).bind(kind).bind(namespace);
+                statement.bind(after.id.as_bytes().to_vec()).bind(after.run_id.as_bytes().to_vec())
+            }
+            None => sqlx::query(OF_NAMESPACE_FROM).bind(shard.0).bind(kind).bind(namespace),
+        };
+        let rows = statement.bind(left).fetch_all(&database.readers).await.map_err(store_error)?;
+        for row in &rows {
+            names.push(keys::read_key(row)?);
+        }
+        next = kind + 1;
+    }
+    Ok(names)
+}
+
 /// An index of moments, and how it is read.
 pub(super) struct Moments {
     /// So many of what has come, in order.
@@ -277,7 +311,6 @@ mod tests {
     use crate::sqlite::schema::CELL;
     use crate::{SqliteOptions, SqliteStore};
     use cell_store::{Checkpoint, ShardStore};
-    use uuid::Uuid;
 
     const SHARD: ShardId = ShardId(0);
     /// Several pages of places.

@@ -118,6 +118,16 @@ impl ShardStore for SqliteStore {
         read::EXPIRIES.come(&self.database, shard, until_ms, limit).await
     }
 
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        read::of_namespace(&self.database, shard, namespace_id, after, limit).await
+    }
+
     async fn waiting(
         &self,
         queue: &WaitingQueue,

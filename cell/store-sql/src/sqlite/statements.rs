@@ -18,6 +18,9 @@ atoll_sqlite::statements! {
     EXPIRED = "expired.sql";
     EXPIRED_ROWS = "expired_rows.sql";
     EXPIRED_ROW = "expired_row.sql";
+    NEXT_KIND = "next_kind.sql";
+    OF_NAMESPACE = "of_namespace.sql";
+    OF_NAMESPACE_FROM = "of_namespace_from.sql";
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";
     OUTBOX = "outbox.sql";

@@ -101,3 +101,44 @@ pub(super) async fn many_entities_in_one_slice_and_one_load(cell: Cell) {
     let left = cell.shards().load(&wanted).await.expect("load").into_iter().flatten().count();
     assert_eq!(left, 166);
 }
+
+pub(super) async fn names_of_a_namespace_are_read_page_by_page(mut cell: Cell) {
+    let owner = cell.own(S).await;
+    let (before, at, behind) = (Uuid::from_u128(6), Uuid::from_u128(7), Uuid::from_u128(8));
+    let mut names = Vec::new();
+    for namespace_id in [before, at, behind] {
+        for kind in [0, 2, 3, 255] {
+            for (id, run) in [("", 0), ("a", 1), ("a", 2), ("b", 1)] {
+                let kind = EntityKind::numbered(kind);
+                names.push(EntityKey { kind, namespace_id, id: id.into(), run_id: Uuid::from_u128(run) });
+            }
+        }
+    }
+    let entities = names.iter().map(|key| entity(key, "snapshot")).collect();
+    let other = entity(&EntityKey::run(at, "other", Uuid::nil()), "snapshot");
+    // Of what has history alone there is no entity.
+    let history = vec![segment(&EntityKey::run(at, "history", Uuid::nil()), 1, 2, "events")];
+    cell.save(Checkpoint { entities, history, ..owner.slice() }).await;
+    let elsewhere = cell.own(T).await;
+    cell.save(Checkpoint { entities: vec![other], ..elsewhere.slice() }).await;
+    cell.restart().await;
+    names.retain(|key| key.namespace_id == at);
+    names.sort();
+    for limit in [1, 3, names.len(), usize::MAX] {
+        let (mut all, mut after): (Vec<EntityKey>, Option<EntityKey>) = (Vec::new(), None);
+        loop {
+            let page = cell.shards().of_namespace(S, at, after.as_ref(), limit).await.expect("names");
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            all.extend(page);
+        }
+        assert_eq!(all, names, "{limit} at a time");
+    }
+    assert_eq!(cell.shards().of_namespace(S, at, None, 0).await.expect("names"), []);
+    assert_eq!(cell.shards().of_namespace(S, Uuid::from_u128(9), None, 9).await.expect("names"), []);
+    // One that stands between two names is a place, too.
+    let between = EntityKey::run(at, "a", Uuid::from_u128(9));
+    let rest = cell.shards().of_namespace(S, at, Some(&between), usize::MAX).await.expect("names");
+    assert!(rest.iter().eq(names.iter().filter(|name| **name > between)), "{rest:?}");
+}

@@ -27,6 +27,8 @@ pub enum Call {
     Due,
     /// `ShardStore::expired`.
     Expired,
+    /// `ShardStore::of_namespace`.
+    OfNamespace,
     /// `ShardStore::waiting`.
     Waiting,
     /// `ShardStore::waiting_count`.
@@ -59,6 +61,7 @@ impl Call {
             Call::Segments => "segments",
             Call::Due => "due",
             Call::Expired => "expired",
+            Call::OfNamespace => "of_namespace",
             Call::Waiting => "waiting",
             Call::WaitingCount => "waiting_count",
             Call::Outbox => "outbox",
@@ -86,6 +89,7 @@ impl Call {
             | Call::Segments
             | Call::Due
             | Call::Expired
+            | Call::OfNamespace
             | Call::Waiting
             | Call::WaitingCount
             | Call::Outbox

@@ -256,6 +256,16 @@ impl ShardStore for CrashHandle {
         self.read(|state| Ok(state.rows(shard).expired(until_ms, limit)))
     }
 
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        self.read(|state| Ok(state.rows(shard).of_namespace(namespace_id, after, limit)))
+    }
+
     async fn waiting(
         &self,
         queue: &WaitingQueue,

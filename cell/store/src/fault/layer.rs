@@ -105,6 +105,18 @@ pub trait Layer: Send + Sync + 'static {
         self.pass(Call::Expired, self.inner().shards.expired(shard, until_ms, limit)).await
     }
 
+    /// As [`ShardStore::of_namespace`].
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        let names = self.inner().shards.of_namespace(shard, namespace_id, after, limit);
+        self.pass(Call::OfNamespace, names).await
+    }
+
     /// As [`ShardStore::waiting`].
     async fn waiting(
         &self,
@@ -227,6 +239,16 @@ impl<L: Layer> ShardStore for L {
 
     async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
         Layer::expired(self, shard, until_ms, limit).await
+    }
+
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        Layer::of_namespace(self, shard, namespace_id, after, limit).await
     }
 
     async fn waiting(

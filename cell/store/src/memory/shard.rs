@@ -7,7 +7,9 @@ use crate::types::*;
 use bytes::Bytes;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// All that is stored of one entity: one box for each, for maps of their own would be mostly empty.
 #[derive(Clone, Default)]
@@ -366,6 +368,38 @@ impl ShardRows {
 
     pub(crate) fn expired(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
         self.first_of(&self.expiry, until_ms, limit)
+    }
+
+    pub(crate) fn of_namespace(
+        &self,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Vec<EntityKey> {
+        let behind = |kind: u8| {
+            let first = EntityKey::singleton(EntityKind::numbered(kind), namespace_id, "");
+            match after.filter(|after| after.kind >= first.kind) {
+                Some(after) if after.kind > first.kind => Bound::Unbounded,
+                Some(after) => Bound::Excluded(after.clone()),
+                None => Bound::Included(first),
+            }
+        };
+        let of_kind = |kind| match behind(kind) {
+            // All of this kind come before it.
+            Bound::Unbounded => None,
+            bound => Some(self.rows.range((bound, Bound::Unbounded))),
+        };
+        (0..=u8::MAX)
+            .filter_map(|kind| Some((kind, of_kind(kind)?)))
+            .flat_map(|(kind, rows)| {
+                rows.take_while(move |(key, _)| {
+                    (key.kind, key.namespace_id) == (EntityKind::numbered(kind), namespace_id)
+                })
+            })
+            .filter(|(_, row)| row.entity.is_some())
+            .map(|(key, _)| EntityKey::clone(key))
+            .take(limit)
+            .collect()
     }
 
     fn first_of(&self, index: &BTreeSet<(i64, Arc<EntityKey>)>, until_ms: i64, limit: usize) -> Vec<DueRow> {

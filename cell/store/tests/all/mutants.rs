@@ -25,6 +25,7 @@ enum Broken {
     LoadForgetsHoles,
     HistoryIgnoresBytes,
     DueIsUnordered,
+    NamesIgnoreLimit,
     WaitingIsByShard,
     WaitingRowsForgetKinds,
     CheckpointReplacesWaitingRows,
@@ -205,6 +206,17 @@ impl Layer for Mutant {
         Ok(rows)
     }
 
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        let limit = if matches!(self.broken, Broken::NamesIgnoreLimit) { usize::MAX } else { limit };
+        self.inner.shards.of_namespace(shard, namespace_id, after, limit).await
+    }
+
     async fn waiting(
         &self,
         queue: &WaitingQueue,
@@ -279,6 +291,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),
         (Broken::DueIsUnordered, "due::due_is_earliest_first_then_by_key"),
+        (Broken::NamesIgnoreLimit, "entities::names_of_a_namespace_are_read_page_by_page"),
         (Broken::WaitingIsByShard, "waiting::tasks_of_all_shards_come_in_one_order"),
         (
             Broken::WaitingRowsForgetKinds,

@@ -73,6 +73,11 @@ impl EntityTable {
         ))
     }
 
+    /// Whether an entity is kept aside of which the log holds more than its row.
+    pub(crate) fn needs_log(&self, key: &EntityKey) -> bool {
+        self.quarantined.get(key).is_some_and(|kept| kept.needs_log_from.is_some())
+    }
+
     /// Entities that are kept aside, in the order of their names.
     pub(crate) fn quarantined(&self) -> impl Iterator<Item = (&EntityKey, &QuarantinedState)> {
         self.quarantined.iter()

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// History bytes that are billed, by the storage that they are in. What was billed with a step stands in the step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Billed {
+pub(crate) struct Billed {
     active: i64,
     retained: i64,
 }
@@ -17,12 +17,12 @@ pub(super) struct Billed {
 impl Billed {
     /// What was billed for an entity as it is stored: with its snapshot and with every step beside it. Steps that cannot be
     /// read do not count.
-    pub(super) fn of(stored: Option<EntityRow>) -> Self {
+    pub(crate) fn of(stored: Option<EntityRow>) -> Self {
         stored.map(kept_steps::split).map(|(row, steps)| Self::with(&row, steps)).unwrap_or_default()
     }
 
     /// What was billed with a snapshot and with these steps.
-    pub(super) fn with(row: &EntityRow, steps: Vec<KeptStep>) -> Self {
+    pub(crate) fn with(row: &EntityRow, steps: Vec<KeptStep>) -> Self {
         let mut billed = Self::default();
         let class = if row.closed { StorageClass::Retained } else { StorageClass::Active };
         billed.add(class, i64::try_from(row.billed_bytes).unwrap_or(i64::MAX));
@@ -44,12 +44,12 @@ impl Billed {
     }
 
     /// All of it.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         unsigned(self.active) + unsigned(self.retained)
     }
 
     /// The usage of a deletion at this moment (Unix milliseconds): exactly what was put on is taken off.
-    pub(super) fn removed(&self, namespace_id: Uuid, at_ms: i64) -> Vec<UsageEntry> {
+    pub(crate) fn removed(&self, namespace_id: Uuid, at_ms: i64) -> Vec<UsageEntry> {
         let removed = |(closed, bytes)| metering_rules::storage_removed(namespace_id, closed, bytes, at_ms);
         let of_each = [(false, unsigned(self.active)), (true, unsigned(self.retained))];
         of_each.into_iter().filter(|(_, bytes)| *bytes > 0).map(removed).collect()

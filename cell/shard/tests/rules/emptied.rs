@@ -1,0 +1,154 @@
+//! What the shards hold of a removed namespace goes, and nothing is billed for it any more.
+
+use crate::fixture::*;
+use atoll_internal_api::usage::v1::StorageClass;
+use atoll_internal_api::usage::v1::usage_entry::Kind;
+use cell_engine::Time;
+use cell_shard::{ShardConfig, ShardError};
+use cell_store::fault::{Call, Fault, Gate};
+use cell_store::{EntityKey, ShardId, StoreError};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// Few entities go at once.
+fn small() -> ShardConfig {
+    ShardConfig { retention_batch: 2, slice_entities: 3, ..config() }
+}
+
+/// History bytes that are billed, by class of storage.
+fn billed(cell: &Cell) -> BTreeMap<StorageClass, i64> {
+    let mut billed = BTreeMap::new();
+    for record in (0..SHARDS).flat_map(|shard| cell.ledger.records(ShardId(shard))) {
+        let entries = record.transitions.iter().flat_map(|transition| &transition.usage).chain(&record.usage);
+        for entry in entries {
+            if let Some(Kind::Storage(delta)) = &entry.kind {
+                *billed.entry(delta.class()).or_default() += delta.bytes;
+            }
+        }
+    }
+    billed.retain(|_, bytes| *bytes != 0);
+    billed
+}
+
+/// Everything that is stored.
+async fn stored(cell: &Cell) -> Vec<EntityKey> {
+    let (engine, mut all) = (cell.engine(), Vec::new());
+    for shard in 0..SHARDS {
+        let names = engine.of_namespace(ShardId(shard), NAMESPACE, None, usize::MAX);
+        all.extend(names.await.expect("readable"));
+    }
+    all
+}
+
+/// Runs that are open, that have messages to send, that are closed and that are kept aside; and what is alone in its family.
+async fn fill(cell: &Cell) {
+    for n in 0..6 {
+        cell.run(&format!("open-{n}"), start_with(100)).await.unwrap();
+        cell.run(&format!("closed-{n}"), start_with(100)).await.unwrap();
+        cell.run(&format!("closed-{n}"), terminate()).await.unwrap();
+        let at = alarm(&format!("alarm-{n}"));
+        cell.runtime.execute(&at, Set(Time(START + 3_600 * SECOND), "note")).await.unwrap();
+    }
+    cell.run("parent", start()).await.unwrap();
+    cell.work("parent", vec![child("child"), activity("a", 0)]).await;
+    cell.run("bad", start_with(100)).await.unwrap();
+    cell.run("bad", PanicInApply).await.unwrap_err();
+}
+
+fn remove(cell: &Cell) {
+    cell.namespace.removed.store(true, Ordering::Relaxed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_goes_and_no_storage_is_billed_for_it_any_more() {
+    for written in [false, true] {
+        let cell = Cell::with(small()).await;
+        fill(&cell).await;
+        if written {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        assert_eq!(billed(&cell).len(), 2, "of open and of closed runs");
+        remove(&cell);
+        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+        assert_eq!(billed(&cell), BTreeMap::new(), "written before: {written}");
+        assert_eq!(stored(&cell).await, []);
+        assert_eq!(cell.waiting().await, []);
+        assert_eq!((cell.runtime.open_runs(), cell.runtime.quarantined(None, 0).1), (0, 0));
+        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "again");
+        assert_eq!(billed(&cell), BTreeMap::new());
+        let again = cell.another().await;
+        assert_eq!(again.runtime.resident_ids(), 0);
+        assert!(again.runtime.read(&current("open-0"), |view| view.run.is_none()).await.unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_in_the_middle_leaves_the_rest_to_the_next_life_and_takes_nothing_off_twice() {
+    let mut kills = 0;
+    for appends in 0..40 {
+        for hold in [Fault::HoldBefore, Fault::HoldAfter] {
+            let cell = Cell::with(small()).await;
+            fill(&cell).await;
+            cell.runtime.checkpoint_all().await.unwrap();
+            remove(&cell);
+            let gate = Gate::new();
+            (0..appends).for_each(|_| cell.store.script(Call::Append, Fault::None));
+            cell.store.script(Call::Append, hold(gate.clone()));
+            tokio::select! {
+                biased;
+                () = gate.arrived() => kills += 1,
+                emptied = cell.runtime.empty_namespace(NAMESPACE) => assert!(emptied.unwrap()),
+            }
+            let again = cell.another().await;
+            gate.open();
+            remove(&again);
+            assert!(again.runtime.empty_namespace(NAMESPACE).await.unwrap());
+            assert_eq!(billed(&again), BTreeMap::new(), "killed at append {appends}");
+            assert_eq!(stored(&again).await, []);
+        }
+    }
+    assert!(kills >= 20, "{kills} kills");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_waits_while_its_namespace_is_emptied_is_refused() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..small() }).await;
+    cell.run("w", start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let gate = Gate::new();
+    cell.store.script(Call::Load, Fault::HoldBefore(gate.clone()));
+    let late = cell.begin_run("w", signal("late"));
+    let empties = async {
+        gate.arrived().await;
+        remove(&cell);
+        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+        gate.open();
+    };
+    let (late, ()) = tokio::join!(late, empties);
+    assert!(matches!(late, Err(ShardError::UnknownNamespace(NAMESPACE))), "{late:?}");
+    assert_eq!(stored(&cell).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_stays_and_is_tried_again() {
+    let cell = Cell::with(small()).await;
+    cell.run("w", start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    remove(&cell);
+    let corrupt = || Fault::Before(StoreError::Corrupt("a page".into()));
+    for fault in [corrupt(), corrupt()] {
+        cell.store.script(Call::Load, fault);
+    }
+    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "nobody knows what was billed for it");
+    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_known_keeps_what_it_holds() {
+    let cell = Cell::with(small()).await;
+    cell.run("w", start()).await.unwrap();
+    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    cell.run("w", signal("s")).await.unwrap();
+    assert_eq!(cell.signals("w").await, ["s"]);
+}

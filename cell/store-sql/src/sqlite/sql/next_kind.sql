@@ -1,0 +1,1 @@
+SELECT min(kind) FROM entity WHERE shard = ? AND kind >= ?
