@@ -4,7 +4,7 @@ use super::buffer::judge;
 use super::start::workflow_id;
 use super::state::{State, start_of};
 use super::times::LOOKS_LOCKED;
-use super::{BACKFILL_PAUSE, BACKFILLED_PER_STEP, BUFFER_LIMIT, Schedule, TIMES_PER_STEP};
+use super::{BACKFILL_PAUSE, BACKFILLED_PER_STEP, BUFFER_LIMIT, LOOK_PAUSE, Schedule, TIMES_PER_STEP};
 use crate::command::{Context, Decision};
 use crate::time::Time;
 use crate::transition::Transition;
@@ -133,9 +133,24 @@ impl Draft {
         let starts = self.state.starting.iter().filter(|pending| over(pending.retry_at_ns));
         let starts = starts.map(|pending| (false, start_of(pending).number, pending.attempt));
         let running = self.state.running.iter().filter(|running| over(running.retry_at_ns));
-        let running = running.map(|running| (true, running.number, running.attempt));
-        for (running, number, attempt) in starts.chain(running).collect::<Vec<_>>() {
+        let (waits, looks): (Vec<_>, Vec<_>) = running.cloned().partition(|running| running.pending);
+        let waits = waits.into_iter().map(|running| (true, running.number, running.attempt));
+        for (running, number, attempt) in starts.chain(waits).collect::<Vec<_>>() {
             self.back_off(running, number, attempt, 0);
+        }
+        for running in looks {
+            let asked = Asked::Unspecified as i32;
+            self.change(Kind::WorkflowAsked(stored::WorkflowAsked { number: running.number, asked }));
+        }
+    }
+
+    /// Something is held up by what runs: that is looked for after a while.
+    fn look_later(&mut self) {
+        let at = self.now.plus(LOOK_PAUSE).0;
+        let running =
+            self.state.running.iter().filter(|running| !running.pending && running.retry_at_ns == 0);
+        for number in running.map(|running| running.number).collect::<Vec<_>>() {
+            self.back_off(true, number, 0, at);
         }
     }
 
@@ -264,6 +279,7 @@ impl Draft {
             let plan = Arc::clone(&self.state.plan);
             let starts = self.state.buffered.iter().map(|it| (it.number, plan.overlap(it.overlap_policy)));
             let verdict = judge(starts, self.state.is_busy());
+            let is_held_up = verdict.alone.is_none() && verdict.overlapping.len() < self.state.buffered.len();
             self.leave(verdict.skipped, true);
             self.leave(verdict.replaced, false);
             let mut refused = Vec::new();
@@ -274,6 +290,9 @@ impl Draft {
                 }
             }
             self.ask(verdict.asked);
+            if is_held_up {
+                self.look_later();
+            }
             if refused.is_empty() {
                 return;
             }
@@ -313,9 +332,11 @@ impl Draft {
         true
     }
 
-    /// Asks what runs to make room, if it was not asked that, or more, before.
+    /// Asks what runs to make room, if it was not asked that, or more, before. What is being looked for is asked once it is found.
     fn ask(&mut self, asked: Asked) {
-        let running = self.state.running.iter().filter(|running| running.asked() < asked);
+        let is_looked_for = |it: &&stored::RunningWorkflow| it.pending && it.asked() == Asked::Unspecified;
+        let running =
+            self.state.running.iter().filter(|running| running.asked() < asked && !is_looked_for(running));
         for number in running.map(|running| running.number).collect::<Vec<_>>() {
             self.change(Kind::WorkflowAsked(stored::WorkflowAsked { number, asked: asked as i32 }));
         }

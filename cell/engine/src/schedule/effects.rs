@@ -9,6 +9,7 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::schedule::v1::Asked;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// Sorts of its effects, and of what they are numbered by: starts, both of them.
 const START: u8 = 1;
@@ -124,7 +125,7 @@ pub(super) fn wanted(key: &EntityKey, state: &State, effect: EffectKey) -> Optio
             let request = match running.asked() {
                 Asked::ToTerminate => WorkflowRequest::Terminate(terminate(key, state, running)),
                 Asked::ToCancel => WorkflowRequest::Cancel(cancel(key, state, running)),
-                Asked::Unspecified => return None,
+                Asked::Unspecified => WorkflowRequest::Exist(Uuid::parse_str(&running.run_id).ok()?),
             };
             AskWorkflow {
                 target: ExternalTarget { workflow_id: running.workflow_id.as_str().into(), run_id: None },

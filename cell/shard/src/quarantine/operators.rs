@@ -1,13 +1,13 @@
 //! What operators do about entities that are kept aside: list, look into, try again, delete.
 
+use super::billed::Billed;
+use super::kept_steps::Unkept;
 use crate::checkpoint::add_deletion;
 use crate::error::ShardError;
 use crate::load::Pins;
 use crate::load::stored::Stored;
 use crate::memory::{Phase, QuarantinedState, Shard, ShardState};
 use crate::names::name_of;
-use super::billed::Billed;
-use super::kept_steps::Unkept;
 use crate::runtime::ShardRuntime;
 use crate::time::{HOUR_MS, record_naming};
 use atoll_internal_api::entity::EntityKey;

@@ -6,8 +6,10 @@ use super::super::effects::About;
 use crate::command::{Command, Context, Decision};
 use crate::family::{Singleton, SingletonView};
 use crate::notice::{Answer, Answered};
-use atoll_internal_api::schedule::v1 as stored;
+use crate::rejection::Rejection;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
+use atoll_internal_api::schedule::v1::{self as stored, Asked};
 
 /// Takes an answer in. Repeating it changes nothing.
 ///
@@ -42,8 +44,19 @@ impl Command for TakeAnswer {
                     Kind::StartAnswered(stored::StartAnswered { number, ..Default::default() })
                 }
             },
-            (Some(About::Running(number)), _) if state.running(number).is_some_and(|it| it.pending) => {
-                Kind::WorkflowAnswered(stored::WorkflowAnswered { number })
+            (Some(About::Running(number)), answer) => {
+                match state.running(number).filter(|running| running.pending) {
+                    Some(running) if is_gone(running, &answer) => {
+                        Kind::WorkflowEnded(stored::WorkflowEnded {
+                            workflow_id: running.workflow_id.clone(),
+                            run_id: running.run_id.clone(),
+                            status: Status::Terminated as i32,
+                            ..Default::default()
+                        })
+                    }
+                    Some(_) => Kind::WorkflowAnswered(stored::WorkflowAnswered { number }),
+                    None => return Decision::unchanged(()),
+                }
             }
             _ => return Decision::unchanged(()),
         };
@@ -52,4 +65,10 @@ impl Command for TakeAnswer {
         draft.settle();
         draft.accept(())
     }
+}
+
+/// Whether this says that a workflow which was only looked for is not there. One that was asked for more may just have closed:
+/// it tells how.
+fn is_gone(running: &stored::RunningWorkflow, answer: &Answer) -> bool {
+    running.asked() == Asked::Unspecified && matches!(answer, Answer::Refused(Rejection::NotFound(_)))
 }

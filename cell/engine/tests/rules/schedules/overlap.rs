@@ -4,7 +4,7 @@ use super::life::*;
 use atoll_api::temporal::api::enums::v1::{
     ScheduleOverlapPolicy as Overlap, WorkflowExecutionStatus as Status,
 };
-use cell_engine::{Answer, WorkflowRequest};
+use cell_engine::{Answer, Rejection, Time, WorkflowRequest};
 
 #[test]
 fn skip_leaves_out_what_comes_while_another_runs() {
@@ -163,4 +163,52 @@ fn the_end_of_each_that_runs_beside_others_is_shown() {
     both.iter().for_each(|wanted| life.completes(wanted));
     let statuses: Vec<i32> = life.info().recent_actions.iter().map(|it| it.start_workflow_status).collect();
     assert_eq!(statuses, [Status::Completed as i32; 2]);
+}
+
+#[test]
+fn what_holds_others_up_is_looked_for_and_has_ended_where_it_is_not_there() {
+    for policy in [Overlap::Skip, Overlap::BufferOne, Overlap::BufferAll, Overlap::CancelOther] {
+        let mut life = Life::started(policy);
+        life.until(minute(1));
+        let first = life.start_one();
+        for looks in 0..3 {
+            let mut asks = Vec::new();
+            for at in 2.. {
+                life.until(minute(11 * looks + at));
+                asks = life.asks();
+                match &asks[..] {
+                    [] => {}
+                    [(_, ask)] if matches!(ask.request, WorkflowRequest::Exist(_)) => break,
+                    [(key, _)] => {
+                        life.answer(*key, Answer::Refused(Rejection::NotFound("it just closed".into())))
+                    }
+                    _ => panic!("{asks:?}"),
+                }
+                assert!(at < 20, "{policy:?}: never looked for");
+                assert_eq!(life.info().running_workflows.len(), 1, "{policy:?}: it may tell how it closed");
+            }
+            let [(key, ask)] = &asks[..] else { panic!("{asks:?}") };
+            assert_eq!(*ask.target.workflow_id, *first.workflow_id);
+            assert_eq!(ask.request, WorkflowRequest::Exist(first.run_id()));
+            if looks < 2 {
+                life.answer(*key, Answer::Done);
+                assert_eq!(life.info().running_workflows.len(), 1, "{policy:?}: it is there");
+            } else {
+                life.answer(*key, Answer::Refused(Rejection::NotFound("an operator deleted it".into())));
+            }
+        }
+        assert_eq!(life.info().recent_actions[0].start_workflow_status, Status::Terminated as i32);
+        let due = life.now.millis().div_euclid(60_000) + 1;
+        life.until(Time::from_millis(due * 60_000));
+        assert_eq!(life.starts().len(), 1, "{policy:?}: the next one goes");
+    }
+}
+
+#[test]
+fn what_holds_nobody_up_is_not_looked_for() {
+    let mut life = Life::started(Overlap::AllowAll);
+    life.until(minute(1));
+    life.start_one();
+    life.until(minute(60));
+    assert_eq!(life.asks(), []);
 }

@@ -2,8 +2,9 @@
 
 use super::{Post, gone};
 use atoll_internal_api::entity::EntityKey;
-use cell_engine::{Answer, Answered, AskWorkflow, EffectKey, Rejection, Target, WorkflowRequest};
+use cell_engine::{Answer, Answered, AskWorkflow, EffectKey, Origin, Rejection, Target, WorkflowRequest};
 use cell_shard::{ShardError, ShardRuntime};
+use uuid::Uuid;
 
 /// Asks a workflow, and tells the sender what came of it. An error means that it is to be tried again later.
 ///
@@ -32,6 +33,7 @@ async fn request(shards: &ShardRuntime, sender: &EntityKey, ask: AskWorkflow) ->
         WorkflowRequest::Terminate(terminate) => {
             shards.execute(&target, terminate).await.map(|()| Answer::Done)
         }
+        WorkflowRequest::Exist(first_run_id) => exist(shards, &target, first_run_id).await,
     };
     match outcome {
         Ok(answer) => Ok(answer),
@@ -41,4 +43,16 @@ async fn request(shards: &ShardRuntime, sender: &EntityKey, ask: AskWorkflow) ->
         Err(ShardError::Rejected(rejection)) => Ok(Answer::Refused(rejection)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the current run is of the chain that began with this one. What is kept aside is there: nobody knows what of it is
+/// served again.
+async fn exist(shards: &ShardRuntime, target: &Target, first_run_id: Uuid) -> Result<Answer, ShardError> {
+    let is_it = |view: cell_engine::View<'_>| {
+        view.run.is_some_and(|run| run.first_execution_run_id() == first_run_id)
+    };
+    if shards.read_for(Origin::Cell, target, is_it).await? {
+        return Ok(Answer::Done);
+    }
+    Err(Rejection::NotFound(format!("no workflow {} with this first run", target.workflow_id)).into())
 }

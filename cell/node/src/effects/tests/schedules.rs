@@ -15,8 +15,8 @@ use cell_engine::commands::{RecordWorkflowTaskStarted, RespondWorkflowTaskComple
 use cell_engine::{CreateSchedule, Run, Schedule, SingletonTarget};
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardRuntime, Target, shard_of};
-use cell_store::MemoryStore;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
+use cell_store::{MemoryStore, StoreError};
 use std::sync::Arc;
 
 const SHARDS: u32 = 2;
@@ -231,6 +231,45 @@ fn each_time_starts_one_workflow_wherever_the_cell_dies() {
         }
     }
     assert!(deaths >= 16, "{deaths} deaths");
+}
+
+#[tokio::test]
+async fn a_schedule_goes_on_when_an_operator_has_deleted_what_it_waits_for() {
+    let store = FaultStore::new(MemoryStore::new().stores(), 1);
+    let world = World::new();
+    let first = Cell::open(&store, &world, 1, 0.0).await;
+    first.effects.connect(&first.shards);
+    first.shards.execute(&schedule(), create()).await.expect("created");
+    world.step(60 * SECOND);
+    first.shards.wake_all_due().await;
+    first.until("that is known", async || first.info().await.action_count == 1).await;
+    first.shards.shutdown().await;
+
+    let cell = Cell::open(&store, &world, 2, 0.0).await;
+    cell.effects.connect(&cell.shards);
+    // Its record can be read, and the run not, until somebody looks into it.
+    store.script(Call::Load, Fault::None);
+    store.script(Call::Load, Fault::Before(StoreError::Corrupt("damaged".into())));
+    let run = cell.shards.read(&Target::current(NAMESPACE, WORKFLOW), |_| ()).await;
+    run.expect_err("it is kept aside");
+    let minutes_pass = async |minutes: i64| {
+        for _ in 0..minutes {
+            world.step(60 * SECOND);
+            cell.shards.wake_all_due().await;
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    minutes_pass(30).await;
+    assert_eq!(cell.info().await.action_count, 1, "it may be served again");
+    let aside = cell.shards.quarantined(None, 9).0.remove(0).key;
+    cell.shards.drop_quarantined(&aside).await.expect("deleted");
+    minutes_pass(30).await;
+    let info = cell.info().await;
+    assert_eq!(info.action_count, 2, "{info:?}");
+    assert_eq!(info.recent_actions[0].start_workflow_status, Status::Terminated as i32);
+    cell.shards.shutdown().await;
 }
 
 #[tokio::test]
