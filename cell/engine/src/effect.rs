@@ -162,8 +162,8 @@ pub enum WorkflowRequest {
     Cancel(crate::commands::RequestCancelWorkflow),
     /// To be terminated.
     Terminate(crate::commands::TerminateWorkflow),
-    /// Nothing but to be there: whether the current run is of the chain that began with this one. Where it is not, whatever its
-    /// state, the answer is that it was not found.
+    /// Nothing but to be there: whether the current run is of the chain that began with this one. Where it is not,
+    /// whatever its state, the answer is that it was not found.
     Exist(Uuid),
 }
 

@@ -9,8 +9,8 @@
 //! id and what the schedule knows the chain by, so that a start that is sent again finds what it began, in whatever run that
 //! is by then.
 //!
-//! While something is held up by a workflow that runs, it is asked now and then whether that exists: then the end of its chain will
-//! be told; else it was deleted, and has ended.
+//! While something is held up by a workflow that runs, it is asked now and then whether that exists: then the end of
+//! its chain will be told; else it was deleted, and has ended.
 //!
 //! To add an overlap policy: its arm in `buffer::judge` with its rows in the tables of that module's tests; its name in `plan.rs`;
 //! where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and `effects.rs`.
@@ -73,8 +73,8 @@ const SPECS_LISTED: usize = 10;
 const REQUEST_IDS_LIMIT: usize = 100;
 /// Bytes of the notes that the schedule writes itself.
 const NOTES_LIMIT: usize = 1_000;
-/// A workflow that holds others up is looked for after this, and again after as long: one that an operator deleted tells nobody
-/// how it ended. Nanoseconds.
+/// A workflow that holds others up is looked for after this, and again after as long: one that an operator deleted
+/// tells nobody how it ended. Nanoseconds.
 const LOOK_PAUSE: i64 = 10 * 60 * 1_000_000_000;
 /// How long a schedule that has nothing left to do stays open, nanoseconds.
 const IDLE_NANOS: i64 = 7 * 24 * 3_600 * 1_000_000_000;

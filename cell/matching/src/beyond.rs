@@ -17,7 +17,8 @@ pub(crate) type Owing = BTreeMap<u32, Behind>;
 /// cannot, the others go on without it.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond {
-    /// Nothing before this place is missing in memory, but for what shards cannot write. None: nothing is missing at all.
+    /// Nothing before this place is missing in memory, but for what shards cannot write. None: nothing is missing at
+    /// all.
     missing: Option<Behind>,
     /// Rows are being read.
     pulling: bool,

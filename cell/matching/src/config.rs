@@ -43,8 +43,8 @@ pub struct MatchingConfig {
     /// Workers of a namespace remembered as shutting down. Beyond it its oldest is forgotten, and a late poll
     /// of that one merely waits its time.
     pub namespace_retired: usize,
-    /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait, and shards that
-    /// could not write down what waits in them, before they are asked again.
+    /// The pause between two sweeps of the janitor. Windows above are exact; only memory and gauges wait, and shards
+    /// that could not write down what waits in them, before they are asked again.
     pub sweep_interval: Duration,
 }
 

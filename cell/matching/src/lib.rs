@@ -13,7 +13,8 @@
 //! 1. A shard calls [`Matching::offer`]. A parked poll gets the task at once (sync match: one lock of the
 //!    partition, one wake-up), otherwise it waits in the backlog, or is refused as [`Offer::Full`]:
 //!    the shard's store keeps it then, and the partition asks for it in its turn ([`Matching::wants_more`]). What no
-//!    partition remembers, for there are too many or it was unloaded, is asked of the shard at once ([`Matching::owed`]).
+//!    partition remembers, for there are too many or it was unloaded, is asked of the shard at once
+//!    ([`Matching::owed`]).
 //! 2. A poll ends with a [`TaskLease`]. The task is out of the backlog, and not yet gone.
 //! 3. Whoever polled records the start with the shard, then [accepts](TaskLease::accept) (started),
 //!    [discards](TaskLease::discard) (stale) or gives back (busy, or the client went away) the lease.

@@ -151,8 +151,8 @@ impl Matching {
         self.shared.pulls.next().await
     }
 
-    /// Waits until shards are to write down tasks that no partition remembers. Meant for one caller in a loop; dropping the
-    /// future loses nothing.
+    /// Waits until shards are to write down tasks that no partition remembers. Meant for one caller in a loop; dropping
+    /// the future loses nothing.
     pub async fn owed(self: &Arc<Self>) -> Owed {
         let debt = self.shared.owing.next().await;
         Owed::new(Arc::clone(self), debt)
@@ -213,8 +213,8 @@ impl Matching {
         self.maps.iter().flat_map(of_map).collect()
     }
 
-    /// Unloads a partition that nobody uses, with what waits there: its shards write that down. Under the map's lock nobody can
-    /// come by it anew, and who holds it already (a call, a poll, a lease) counts as a reference.
+    /// Unloads a partition that nobody uses, with what waits there: its shards write that down. Under the map's lock
+    /// nobody can come by it anew, and who holds it already (a call, a poll, a lease) counts as a reference.
     pub(crate) fn unload_if_idle(&self, key: &TaskQueueKey, now: Instant) {
         let mut map = self.map(key).write();
         if map.get(key).is_some_and(|partition| Arc::strong_count(partition) == 1 && partition.is_idle(now))

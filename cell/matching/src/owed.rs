@@ -1,8 +1,8 @@
 //! Tasks that no partition remembers: their shards are to write them down.
 //!
-//! A task is refused where its namespace has no room for its partition, and a partition that nobody uses goes with what waits in
-//! it. The store's table is all that says of these tasks then, once their shards have written them. A partition that was loaded
-//! meanwhile may have read the table before: it reads it again.
+//! A task is refused where its namespace has no room for its partition, and a partition that nobody uses goes with what
+//! waits in it. The store's table is all that says of these tasks then, once their shards have written them. A
+//! partition that was loaded meanwhile may have read the table before: it reads it again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -182,8 +182,8 @@ impl Partition {
         self.inner.lock().poll_seen(Instant::now(), window)
     }
 
-    /// Forgets what is past its time, has shards asked again that could not write, and says whether the partition may be
-    /// unloaded.
+    /// Forgets what is past its time, has shards asked again that could not write, and says whether the partition may
+    /// be unloaded.
     pub(crate) fn sweep(self: &Arc<Self>, now: Instant) -> Swept {
         let mut inner = self.inner.lock();
         inner.pollers.prune(now, self.config().poller_ttl);
@@ -204,8 +204,8 @@ impl Partition {
         self.inner.lock().idle(now, self.config().idle_unload)
     }
 
-    /// Shards of tasks of which nobody else may know yet: those in the backlog, and those that were refused. Tasks of a sticky
-    /// queue are none of them.
+    /// Shards of tasks of which nobody else may know yet: those in the backlog, and those that were refused. Tasks of a
+    /// sticky queue are none of them.
     pub(crate) fn remembers(&self) -> BTreeSet<u32> {
         if self.is_sticky() {
             return BTreeSet::new();

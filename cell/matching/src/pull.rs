@@ -51,8 +51,8 @@ impl Pull {
         self.complete_but_for(rows, &BTreeSet::new());
     }
 
-    /// The same, where these of the shards could not write down what they offered in vain: they are asked again with a later
-    /// sweep, and the others wait for none of them.
+    /// The same, where these of the shards could not write down what they offered in vain: they are asked again with a
+    /// later sweep, and the others wait for none of them.
     pub fn complete_but_for(mut self, rows: Vec<TaskRef>, failed: &BTreeSet<u32>) {
         let Some(wanted) = self.wanted.take() else { return };
         if let Some(partition) = self.partition.upgrade() {

@@ -332,7 +332,8 @@ impl Draft {
         true
     }
 
-    /// Asks what runs to make room, if it was not asked that, or more, before. What is being looked for is asked once it is found.
+    /// Asks what runs to make room, if it was not asked that, or more, before. What is being looked for is asked once
+    /// it is found.
     fn ask(&mut self, asked: Asked) {
         let is_looked_for = |it: &&stored::RunningWorkflow| it.pending && it.asked() == Asked::Unspecified;
         let running =

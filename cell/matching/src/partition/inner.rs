@@ -105,9 +105,9 @@ impl Inner {
         bounds
     }
 
-    /// Whether the partition may go. What waits does not keep it, for nobody has used it for so long: the worker of a sticky
-    /// queue is gone, and its runs' deadlines have moved the tasks to the normal queue; what waits on that is in the store, or
-    /// its shards are told to write it down.
+    /// Whether the partition may go. What waits does not keep it, for nobody has used it for so long: the worker of a
+    /// sticky queue is gone, and its runs' deadlines have moved the tasks to the normal queue; what waits on that is in
+    /// the store, or its shards are told to write it down.
     pub(super) fn idle(&self, now: Instant, after: Duration) -> bool {
         self.parked.is_empty()
             && self.queries.is_empty()

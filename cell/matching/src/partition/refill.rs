@@ -12,8 +12,8 @@ use crate::pull::Pull;
 use crate::task::TaskRef;
 
 impl Partition {
-    /// Takes in the rows that it asked for, in order; as many as the limit mean that there may be more. What these shards were
-    /// to write is not among them.
+    /// Takes in the rows that it asked for, in order; as many as the limit mean that there may be more. What these
+    /// shards were to write is not among them.
     pub(crate) fn pulled(self: &Arc<Self>, rows: Vec<TaskRef>, wanted: Wanted, failed: &BTreeSet<u32>) {
         let now = Instant::now();
         let cut = rows.last().filter(|_| rows.len() >= wanted.limit).map(TaskRef::place);

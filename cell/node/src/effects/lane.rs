@@ -14,8 +14,8 @@ pub(super) struct Name {
     pub(super) key: EffectKey,
 }
 
-/// Messages to one shard, by name alone: what they say is asked of their sender when their turn comes, so that a million of
-/// them cost a million names, and one that is not wanted any more costs nothing.
+/// Messages to one shard, by name alone: what they say is asked of their sender when their turn comes, so that a
+/// million of them cost a million names, and one that is not wanted any more costs nothing.
 #[derive(Default)]
 pub(super) struct Lane {
     /// On their way, with whether they were sent again meanwhile: a message is never on its way twice.
@@ -46,8 +46,8 @@ impl Lane {
         false
     }
 
-    /// A message has landed, whatever came of it. What its carrier asks for next: the same message, which may have come to
-    /// say something else or have been taken by now, or the name whose turn it is.
+    /// A message has landed, whatever came of it. What its carrier asks for next: the same message, which may have come
+    /// to say something else or have been taken by now, or the name whose turn it is.
     pub(super) fn landed(&mut self, name: &Name) -> Option<Name> {
         if self.flying.remove(name)? {
             self.flying.insert(name.clone(), false);

@@ -55,7 +55,8 @@ impl Outbound {
         }
     }
 
-    /// As `send`, a message that was wanted a while ago and may have been taken since: what it says is asked of its sender.
+    /// As `send`, a message that was wanted a while ago and may have been taken since: what it says is asked of its
+    /// sender.
     pub(super) fn send_if_wanted(
         self: &Arc<Self>,
         sender: EntityKey,

@@ -1,8 +1,8 @@
 //! Emptying namespaces that were removed: everything that a shard holds of one is deleted, open or closed.
 //!
-//! Once a namespace is unknown nothing is decided in it any more. A checkpoint puts what memory alone holds of it into rows; from
-//! then on these say all that there is, and go page by page. One record deletes a page, and takes what was billed for it off, so
-//! that a crash in the middle leaves the rest for the next call, and nothing is taken off twice.
+//! Once a namespace is unknown nothing is decided in it any more. A checkpoint puts what memory alone holds of it into
+//! rows; from then on these say all that there is, and go page by page. One record deletes a page, and takes what was
+//! billed for it off, so that a crash in the middle leaves the rest for the next call, and nothing is taken off twice.
 
 use super::hours::HOUR_MS;
 use crate::checkpoint::add_deletion;
@@ -18,9 +18,9 @@ use cell_store::{Epoch, ShardId};
 use uuid::Uuid;
 
 impl ShardRuntime {
-    /// Deletes everything that the shards hold of a namespace that the cell does not know any more; storage is billed for it
-    /// until now. Answers whether nothing is left: what cannot be read is, for nobody knows what was billed for it. An error
-    /// leaves the rest for the next call.
+    /// Deletes everything that the shards hold of a namespace that the cell does not know any more; storage is billed
+    /// for it until now. Answers whether nothing is left: what cannot be read is, for nobody knows what was billed for
+    /// it. An error leaves the rest for the next call.
     pub async fn empty_namespace(&self, namespace_id: Uuid) -> Result<bool, ShardError> {
         let mut empty = true;
         for shard in &self.shards {

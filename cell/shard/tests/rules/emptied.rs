@@ -40,7 +40,8 @@ async fn stored(cell: &Cell) -> Vec<EntityKey> {
     all
 }
 
-/// Runs that are open, that have messages to send, that are closed and that are kept aside; and what is alone in its family.
+/// Runs that are open, that have messages to send, that are closed and that are kept aside; and what is alone in its
+/// family.
 async fn fill(cell: &Cell) {
     for n in 0..6 {
         cell.run(&format!("open-{n}"), start_with(100)).await.unwrap();

@@ -67,8 +67,8 @@ impl Command for TakeAnswer {
     }
 }
 
-/// Whether this says that a workflow which was only looked for is not there. One that was asked for more may just have closed:
-/// it tells how.
+/// Whether this says that a workflow which was only looked for is not there. One that was asked for more may just have
+/// closed: it tells how.
 fn is_gone(running: &stored::RunningWorkflow, answer: &Answer) -> bool {
     running.asked() == Asked::Unspecified && matches!(answer, Answer::Refused(Rejection::NotFound(_)))
 }

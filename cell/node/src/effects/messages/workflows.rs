@@ -45,8 +45,8 @@ async fn request(shards: &ShardRuntime, sender: &EntityKey, ask: AskWorkflow) ->
     }
 }
 
-/// Whether the current run is of the chain that began with this one. What is kept aside is there: nobody knows what of it is
-/// served again.
+/// Whether the current run is of the chain that began with this one. What is kept aside is there: nobody knows what of
+/// it is served again.
 async fn exist(shards: &ShardRuntime, target: &Target, first_run_id: Uuid) -> Result<Answer, ShardError> {
     let is_it = |view: cell_engine::View<'_>| {
         view.run.is_some_and(|run| run.first_execution_run_id() == first_run_id)

@@ -233,8 +233,8 @@ fn each_is_taken_once_wherever_the_cell_dies() {
     assert!(deaths >= 12, "{deaths} deaths");
 }
 
-/// A cell in its second life whose sender has two messages on their way: the target took the first one in, and nobody has heard
-/// of it yet. Another workflow id in the sender's shard is kept aside.
+/// A cell in its second life whose sender has two messages on their way: the target took the first one in, and nobody
+/// has heard of it yet. Another workflow id in the sender's shard is kept aside.
 async fn under_way(store: &FaultStore) -> (Cell, Gate, EntityKey) {
     let world = World::new();
     let (sender, target) = names();
