@@ -169,7 +169,7 @@ impl ShardRuntime {
     async fn wake_due(&self, shard: &Shard, now: i64) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {
-            let due = take_due(shard, now);
+            let due = take_due(&mut shard.state.lock(), now);
             if due.is_empty() {
                 return (woken, WokenUp::Done);
             }
@@ -239,9 +239,10 @@ impl ShardState {
     }
 }
 
-/// Removes some of what is due from the index.
-fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
-    let mut state = shard.state.lock();
+/// Removes some of what is due from the index, by the shard's time as it is by then: one that was taken back since `now` may
+/// be earlier, and what is not due by its time would be found again and again.
+fn take_due(state: &mut ShardState, now: i64) -> Vec<EntityKey> {
+    let now = now.min(state.time.now().millis());
     let mut due = Vec::new();
     while due.len() < AT_ONCE
         && let Some(key) = state.due.take_due_wake(now)
@@ -257,8 +258,21 @@ fn take_due(shard: &Shard, now: i64) -> Vec<EntityKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::ShardTime;
     use cell_memory::Budget;
     use cell_store::ShardId;
+
+    #[test]
+    fn nothing_is_due_by_the_time_of_an_earlier_life() {
+        let kinds = Arc::new(cell_engine::Registry::default());
+        let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
+        let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::from_u128(1));
+        state.due.wake_unloaded(1_000, &key);
+        state.time = ShardTime::logged(Time::from_millis(999));
+        assert_eq!(take_due(&mut state, 2_000), []);
+        state.time = ShardTime::logged(Time::from_millis(1_000));
+        assert_eq!(take_due(&mut state, 2_000), [key]);
+    }
 
     #[test]
     fn what_was_let_go_of_right_after_it_was_woken_is_looked_at_again() {
