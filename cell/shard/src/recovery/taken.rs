@@ -33,6 +33,10 @@ impl ShardRuntime {
     async fn is_taken(&self, id: ShardId) -> Result<bool, StoreError> {
         let shard = &self.shards[id.0 as usize];
         let given = shard.given_epoch.load(Ordering::Relaxed);
+        if given == 0 {
+            // What never was this process's cannot have been taken from it: the records are of earlier lives.
+            return Ok(false);
+        }
         let mut from = shard.known_seq.load(Ordering::Relaxed) + 1;
         loop {
             let rows = self.store.log(id, from, u64::MAX, LOOK_BYTES).await?;

@@ -20,6 +20,25 @@ async fn take(store: &Arc<dyn ShardStore>, ledger: &Ledger, shard: ShardId) {
     assert_eq!(outcome, [AppendOutcome::Accepted]);
 }
 
+/// What stands in its log is of earlier lives: nobody has taken it from this one.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_was_not_to_be_had_at_the_start_is_taken_all_the_same() {
+    let first = Cell::new().await;
+    let id = id_on(0, 0);
+    first.run(&id, start()).await.unwrap();
+    let cell = first
+        .another_with(|store| {
+            // All together; then the first by itself, and the others can be had.
+            store.script(Call::Acquire, Fault::Before(StoreError::Corrupt("a page".into())));
+            store.script(Call::Acquire, Fault::Before(StoreError::Unavailable("away".into())));
+        })
+        .await
+        .unwrap();
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(cell.history(&id, 1, i64::MAX).await.len(), 2);
+}
+
 /// It failed by itself before it could hear of the other owner.
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_failed_is_not_taken_back_from_who_took_it() {
