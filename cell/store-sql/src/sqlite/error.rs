@@ -14,8 +14,9 @@ const CONSTRAINT: i32 = 19;
 const MISMATCH: i32 = 20;
 const NOT_A_DATABASE: i32 = 26;
 
-/// Extended codes of a block that the disk does not give back: SQLITE_IOERR_READ, _SHORT_READ, _DATA and _CORRUPTFS.
-const UNREADABLE: [i32; 4] = [266, 522, 8202, 8458];
+/// Extended codes of a block that the disk does not give back: SQLITE_IOERR_SHORT_READ, _DATA and _CORRUPTFS, as which it tells
+/// of EIO. SQLITE_IOERR_READ stands for all other errors of a read, which pass.
+const UNREADABLE: [i32; 3] = [522, 8202, 8458];
 
 /// The primary result code; the stored one is extended.
 fn code(error: &dyn DatabaseError) -> Option<i32> {
