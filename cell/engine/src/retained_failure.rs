@@ -10,9 +10,9 @@ const TOO_LARGE: &str = "Failure exceeds size limit.";
 const CAUSES: usize = 20;
 /// Bytes that a text is counted with beside its own.
 const OF_TEXT: usize = 4;
-/// ... that a failure by the application is.
+/// Bytes that a failure by the application is counted with beside its texts.
 const OF_APPLICATION: usize = 8;
-/// ... that a failure by a server, or a cause, is.
+/// Bytes that a failure by a server, or a cause, is counted with beside its texts.
 const OF_SERVER: usize = 4;
 
 /// The failure as it is kept: whole up to so many bytes, else a retryable one of the server's over texts that are cut to about

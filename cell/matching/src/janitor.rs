@@ -29,7 +29,8 @@ impl Matching {
         }
     }
 
-    /// One sweep: prunes old poller records and retired workers; unloads idle partitions; sets the gauges. `now_ms` is the wall clock in Unix milliseconds.
+    /// One sweep: prunes old poller records and retired workers, has shards asked again that could not write, unloads
+    /// idle partitions and sets the gauges. `now_ms` is the wall clock in Unix milliseconds.
     pub fn sweep(&self, now_ms: i64) {
         let now = Instant::now();
         self.shared.retired.prune(now, self.shared.config.retired_ttl);

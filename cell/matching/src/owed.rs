@@ -55,12 +55,12 @@ impl Drop for Owed {
 
 /// Collects such shards until somebody asks: at most all that there are.
 #[derive(Default)]
-pub(crate) struct Owing {
+pub(crate) struct Debts {
     debt: Mutex<Debt>,
     arrived: Notify,
 }
 
-impl Owing {
+impl Debts {
     /// These owe something since so many partitions had been loaded.
     pub(crate) fn note(&self, shards: impl IntoIterator<Item = u32>, loads: u64) {
         let mut debt = self.debt.lock();

@@ -21,7 +21,7 @@ use crate::key::{QueueKind, TaskQueueKey};
 use crate::lease::TaskLease;
 use crate::matching::Offer;
 use crate::meters::{Meters, TypeMeters};
-use crate::owed::Owing;
+use crate::owed::Debts;
 use crate::poll::PollOutcome;
 use crate::pull::Pulls;
 use crate::query::{QueryError, QueryRegistry};
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) config: MatchingConfig,
     pub(crate) meters: Meters,
     pub(crate) pulls: Pulls,
-    pub(crate) owing: Owing,
+    pub(crate) owing: Debts,
     pub(crate) queries: QueryRegistry,
     pub(crate) retired: Retired,
     /// Bytes of the tasks in all backlogs.

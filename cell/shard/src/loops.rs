@@ -17,12 +17,12 @@ impl ShardRuntime {
     /// Begins every loop of the runtime.
     pub(crate) fn start_tasks(self: &Arc<Self>) {
         self.begin_grace();
-        // What it had in hand is lost, and nobody knows what of that is in the log.
-        // It has nothing to do before shards are taken back, which waits longer and longer; then it has to be there.
+        // What the committer had in hand is lost, and nobody knows what of that is in the log: all shards are given up.
+        // It is begun again after a second however often it fails: a shard that is taken back needs it at once.
         self.keep("commit", PAUSE, |runtime, why| runtime.fail_all(why), Self::commit_loop);
-        // What it was about to take back is wanted still, and it looks for that first.
+        // What the retake loop was about to take back is wanted still, and it looks for that first.
         self.keep("retake", LONGEST_PAUSE, |_, _| {}, Self::retake_loop);
-        // It may have left any shard half changed.
+        // The relief loop may have left any shard half changed.
         self.keep("relief", LONGEST_PAUSE, |runtime, why| runtime.fail_all(why), Self::relief_loop);
         for shard in &self.shards {
             self.keep_of(shard, "hours", Self::hours_loop);

@@ -142,7 +142,7 @@ pub trait ShardStore: Send + Sync + 'static {
     }
 }
 
-/// A record of the cell's configuration: a namespace, the key set, a search-attribute map.
+/// A record of the cell's configuration: a namespace, the key set, a namespace that was removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetadataRecord {
     /// What it is, for example `namespace`.

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// A store that could not be read is asked again after this.
 const READ_AGAIN: Duration = Duration::from_millis(200);
 
-/// Shards that are to write down tasks which no partition remembers do so at most this often, and after this where one
-/// could not: each takes a checkpoint.
+/// Shards that are to write down tasks which no partition remembers do so at most this often: each takes a checkpoint.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// The same after a shard could not.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 impl Effects {

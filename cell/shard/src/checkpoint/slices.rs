@@ -249,8 +249,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// What comes behind the entities: what is kept aside, the outbox, deletions, then the new position and the trim. Nothing may rest on what the
-    /// trim takes, so each goes before it in slices of its own.
+    /// What comes behind the entities: what is kept aside, the outbox, deletions, then the new position and the trim.
+    /// Nothing may rest on what the trim takes, so each goes before it in slices of its own.
     async fn advance_checkpoint(&self, shard: &Shard) -> Result<(), ShardError> {
         let epoch = shard.state.lock().epoch;
         self.keep_steps(shard, epoch, Unkept::Leave).await?;

@@ -3,6 +3,7 @@
 use super::batch::OpenBatch;
 use super::tail::Tail;
 use crate::memory::START;
+use crate::time::HOUR_MS;
 use cell_store::Position;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
@@ -40,6 +41,11 @@ pub(crate) struct LogHead {
 }
 
 impl LogHead {
+    /// Usage may have times from here on (Unix milliseconds): every hour before is sealed.
+    pub(crate) fn unsealed_from(&self) -> i64 {
+        self.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS)
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             open: OpenBatch::new(1),

@@ -18,10 +18,10 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     /// Not acquired yet, or replaying.
-    Recovering,
+    TakingOver,
     /// Owned and serving.
     Serving,
-    /// Somebody else owns it now, or this node stopped.
+    /// Not served: another owner took it, something failed here, its log cannot be used, or this node stopped.
     Lost,
 }
 
@@ -62,7 +62,7 @@ impl ShardState {
     fn with(id: ShardId, table: EntityTable, batches: Charge) -> Self {
         Self {
             id,
-            phase: Phase::Recovering,
+            phase: Phase::TakingOver,
             epoch: Epoch(0),
             life: 0,
             time: ShardTime::default(),

@@ -243,6 +243,7 @@ impl EntityTable {
         }
     }
 }
+
 /// Counts an entity, where it is open.
 fn count_open(count: &mut usize, resident: &mut Resident) {
     let open = resident.entity.is_open();

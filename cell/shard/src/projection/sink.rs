@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// repeated effect is harmless.
 pub trait EffectSink: Send + Sync + 'static {
     /// The shard is served, for the first time or again: of what was done for it before, all that was not durable is undone.
-    /// These effects are what its entities wanted that are in memory, when it was about to be: somebody may have asked
-    /// since and carried one out. The tasks of other entities stand in the table of waiting tasks.
+    /// `effects` are what its entities in memory wanted when they were replayed. Since then somebody may have asked an
+    /// entity for one and carried that out. The tasks of other entities stand in the table of waiting tasks.
     fn begin(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
         if !effects.is_empty() {
             self.deliver(shard, effects);

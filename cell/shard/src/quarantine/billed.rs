@@ -1,4 +1,4 @@
-//! What is billed for an entity that is kept aside.
+//! What was billed for an entity, as its stored row and the steps beside it say.
 
 use crate::quarantine::kept_steps;
 use atoll_internal_api::log::v1::KeptStep;

@@ -6,7 +6,7 @@
 //! its next checkpoint writes a whole snapshot and removes the chunks.
 //!
 //! Where the row cannot be read or written the steps stay in the log, which cannot be trimmed then: nobody reads it again and
-//! again for that, health says so, and an operator may give them up (`quarantine`).
+//! again for that, health says so, and an operator may give them up (`operators`).
 
 use crate::error::ShardError;
 use crate::load::Reads;

@@ -9,7 +9,7 @@ use crate::load::stored::Stored;
 use crate::memory::{Phase, QuarantinedState, Shard, ShardState};
 use crate::names::name_of;
 use crate::runtime::ShardRuntime;
-use crate::time::{HOUR_MS, record_naming};
+use crate::time::record_naming;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntitiesDeleted;
 use atoll_internal_api::log::v1::record::ShardFact;
@@ -203,7 +203,7 @@ impl ShardRuntime {
 
     fn log_deletion(&self, state: &mut ShardState, key: &EntityKey, billed: &Billed) -> u64 {
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
+        let unsealed_from = state.log.unsealed_from();
         let usage = billed.removed(key.namespace_id, now.millis().max(unsealed_from));
         let mut fact = EntitiesDeleted::default();
         add_deletion(&mut fact, key, billed.bytes(), now.millis());

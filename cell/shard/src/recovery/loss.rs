@@ -1,9 +1,9 @@
 //! Shards that this node does not serve (any more): why, and taking them back.
 //!
 //! Where something failed here (a panic in a loop, a projection, a store that refuses the log) the shard's memory goes
-//! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a second, however
-//! long that takes, but for one that failed behind its ownership record: each such attempt adds a row to the log that is
-//! never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once a minute
+//! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a second,
+//! however long that takes, but for one that failed behind its ownership record: each such attempt adds a row to the log
+//! that is never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once a minute
 //! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. A shard
 //! that another owner took is not taken back (`taken`), so that two owners never play ping-pong; nor is one whose stored log
 //! is damaged. One shard's trouble is none of the others'.
@@ -106,7 +106,7 @@ impl Trouble {
             Phase::Serving => {
                 Some(format!("shard {shard} was given up {recent} times of late: {}", self.why))
             }
-            Phase::Recovering => Some(format!("shard {shard} is being taken over")),
+            Phase::TakingOver => Some(format!("shard {shard} is being taken over")),
             Phase::Lost if self.again_at.is_some() && recent >= LIMIT => Some(format!(
                 "shard {shard} is not served, failed {recent} times of late and is tried every {} s only: {}",
                 LONGEST_PAUSE.as_secs(),

@@ -3,7 +3,6 @@
 //! What a stored entity was billed and when it is due stand beside its snapshot: only records of current runs are read,
 //! for those that name a deleted run go with it. What is in memory decides over what is stored.
 
-use super::hours::HOUR_MS;
 use crate::error::ShardError;
 use crate::load::Reads;
 use crate::load::stored::{self, Stored};
@@ -133,7 +132,7 @@ impl ShardRuntime {
             return Ok(true);
         }
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
+        let unsealed_from = state.log.unsealed_from();
         let mut fact = EntitiesDeleted::default();
         let mut usage = Vec::with_capacity(expired.len());
         for (key, Expiry { at_ms, billed_bytes }) in expired {

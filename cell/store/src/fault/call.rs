@@ -31,7 +31,7 @@ pub enum Call {
     OfNamespace,
     /// `ShardStore::waiting`.
     Waiting,
-    /// `ShardStore::waiting_count`.
+    /// `ShardStore::waiting_count`. A [`FaultStore`](super::FaultStore) takes it for [`Self::Waiting`].
     WaitingCount,
     /// `ShardStore::outbox`.
     Outbox,
@@ -61,7 +61,7 @@ impl Call {
             Call::Segments => "segments",
             Call::Due => "due",
             Call::Expired => "expired",
-            Call::OfNamespace => "of_namespace",
+            Call::OfNamespace => "of namespace",
             Call::Waiting => "waiting",
             Call::WaitingCount => "waiting_count",
             Call::Outbox => "outbox",
