@@ -16,15 +16,16 @@ use cell_shard::Namespaces;
 use cell_store::{MetadataRecord, MetadataStore, PutOutcome, StoreError};
 use parking_lot::Mutex;
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 const NAMESPACE: &str = "namespace";
-/// What is left of a removed namespace: its id and the generation it went with. Ids are never used again.
+/// What is left of a removed namespace: its id and the generation it went with. An id comes back with a higher generation only
+/// where an operator overwrites what a cell holds.
 const REMOVED: &str = "removed_namespace";
-/// A removed namespace of which the shards hold nothing any more.
+/// The generation with which a namespace was removed of which the shards hold nothing any more.
 const EMPTIED: &str = "emptied_namespace";
 const KEY_SET: &str = "key_set";
 
@@ -37,8 +38,8 @@ pub(crate) struct CellRecords {
     keys: Arc<KeySet>,
     /// Removed namespaces with the generations they went with: a late call must not bring one back.
     removed: Mutex<BTreeMap<Uuid, u64>>,
-    /// Removed namespaces of which the shards may hold something.
-    to_empty: Mutex<BTreeSet<Uuid>>,
+    /// Removed namespaces of which the shards may hold something, with the generations they went with.
+    to_empty: Mutex<BTreeMap<Uuid, u64>>,
     /// There is another one.
     removed_one: Notify,
     /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
@@ -70,11 +71,13 @@ impl CellRecords {
             }
             registry.put(Arc::new(stored_namespace(record)?));
         }
-        let mut to_empty: BTreeSet<Uuid> = removed.keys().copied().collect();
+        let mut to_empty = removed.clone();
         for record in store.list(EMPTIED).await? {
             let id = Uuid::parse_str(&record.id)
                 .map_err(|e| StoreError::Corrupt(format!("emptied namespace {}: {e}", record.id)))?;
-            to_empty.remove(&id);
+            if to_empty.get(&id).is_some_and(|went| *went <= record.version) {
+                to_empty.remove(&id);
+            }
         }
         let records = Self {
             store,
@@ -157,8 +160,8 @@ impl CellRecords {
             PutOutcome::Written => generation,
             PutOutcome::Stale(before) => before,
         };
-        if self.removed.lock().insert(id, went).is_none() {
-            self.to_empty.lock().insert(id);
+        if self.removed.lock().insert(id, went).is_none_or(|before| before < went) {
+            self.to_empty.lock().insert(id, went);
         }
         self.store.remove(NAMESPACE, &id.to_string()).await?;
         self.registry.remove(id);
@@ -166,10 +169,10 @@ impl CellRecords {
         Ok(())
     }
 
-    /// Removed namespaces of which the shards may hold something.
-    pub(crate) fn to_empty(&self) -> Vec<Uuid> {
-        let removed = |id: &Uuid| self.registry.by_id(*id).is_none();
-        self.to_empty.lock().iter().copied().filter(removed).collect()
+    /// Removed namespaces of which the shards may hold something, with the generations they went with.
+    pub(crate) fn to_empty(&self) -> Vec<(Uuid, u64)> {
+        let all = self.to_empty.lock().clone();
+        all.into_iter().filter(|(id, _)| self.registry.by_id(*id).is_none()).collect()
     }
 
     /// Waits until there is another one.
@@ -177,16 +180,20 @@ impl CellRecords {
         self.removed_one.notified().await;
     }
 
-    /// The shards hold nothing of a removed namespace any more.
-    pub(crate) async fn emptied(&self, id: Uuid) -> Result<(), StoreError> {
+    /// The shards hold nothing any more of a namespace that was removed with this generation. It may have come back since, and
+    /// gone again with another one.
+    pub(crate) async fn emptied(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
         let record = MetadataRecord {
             kind: EMPTIED.into(),
             id: id.to_string(),
-            version: 1,
+            version: generation,
             data: bytes::Bytes::new(),
         };
         self.store.put(&record).await?;
-        self.to_empty.lock().remove(&id);
+        let mut to_empty = self.to_empty.lock();
+        if to_empty.get(&id) == Some(&generation) {
+            to_empty.remove(&id);
+        }
         Ok(())
     }
 

@@ -30,9 +30,9 @@ pub(crate) async fn empty_removed(
 /// Answers whether nothing is left of any.
 async fn empty_all(records: &CellRecords, shards: &ShardRuntime) -> bool {
     let mut all = true;
-    for id in records.to_empty() {
+    for (id, generation) in records.to_empty() {
         let emptied = match shards.empty_namespace(id).await {
-            Ok(true) => records.emptied(id).await.map_err(|error| error.to_string()),
+            Ok(true) => records.emptied(id, generation).await.map_err(|error| error.to_string()),
             Ok(false) => Err("something of it cannot be deleted".to_owned()),
             Err(error) => Err(error.to_string()),
         };

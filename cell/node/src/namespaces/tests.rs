@@ -24,7 +24,15 @@ struct Cell {
 
 impl Cell {
     async fn new() -> Self {
-        let store = FaultStore::new(MemoryStore::new().stores(), 1);
+        Self::on(FaultStore::new(MemoryStore::new().stores(), 1)).await
+    }
+
+    /// The next life.
+    async fn again(&self) -> Self {
+        Self::on(self.store.clone()).await
+    }
+
+    async fn on(store: FaultStore) -> Self {
         let (registry, keys) = (Arc::default(), Arc::default());
         let metadata = store.stores().metadata;
         let records = CellRecords::load(metadata, Arc::clone(&registry), Arc::clone(&keys)).await.unwrap();
@@ -127,6 +135,26 @@ async fn a_namespace_whose_bringer_left_is_in_force_when_the_next_one_hears_of_i
         assert_eq!(again, PutOutcome::Stale(generation));
         assert_eq!(cell.retention_days(), Some(days));
     }
+}
+
+/// Where a restored control plane brings back what an operator has it overwrite.
+#[tokio::test]
+async fn a_namespace_that_comes_back_and_goes_again_is_emptied_again() {
+    let cell = Cell::new().await;
+    cell.records.put_namespace(kept_for(1, 5)).await.unwrap();
+    cell.records.remove_namespace(ID, 6).await.unwrap();
+    assert_eq!(cell.records.to_empty(), [(ID, 6)]);
+    cell.records.put_namespace(kept_for(1, 7)).await.unwrap();
+    assert_eq!(cell.records.to_empty(), [], "it is there");
+    cell.records.remove_namespace(ID, 8).await.unwrap();
+    cell.records.emptied(ID, 6).await.unwrap();
+    assert_eq!(cell.records.to_empty(), [(ID, 8)], "that was about its first life");
+    assert_eq!(cell.again().await.records.to_empty(), [(ID, 8)]);
+    cell.records.emptied(ID, 8).await.unwrap();
+    assert_eq!(cell.records.to_empty(), []);
+    assert_eq!(cell.again().await.records.to_empty(), []);
+    cell.records.remove_namespace(ID, 8).await.unwrap();
+    assert_eq!(cell.records.to_empty(), [], "a repetition");
 }
 
 #[tokio::test]

@@ -142,9 +142,15 @@ async fn what_a_namespace_holds_goes_with_it_and_no_storage_is_billed_for_it_any
                 cell.call(rpc::CREATE_SCHEDULE, schedule(name)).await.expect("created");
             }
             cell.checkpoint().await;
-            let standing = crate::usage::standing(&cell, id).await;
-            assert!(standing.values().all(|bytes| *bytes > 0) && standing.len() == 2, "{standing:?}");
-            let theirs = (cell.site.stored(other).await, crate::usage::standing(&cell, other).await);
+            let billed = async |id| {
+                Cell::until("open and closed runs are billed", async || {
+                    let standing = crate::usage::standing(&cell, id).await;
+                    (standing.len() == 2 && standing.values().all(|bytes| *bytes > 0)).then_some(standing)
+                })
+                .await
+            };
+            billed(id).await;
+            let theirs = (cell.site.stored(other).await, billed(other).await);
             let remove =
                 admin::RemoveNamespaceRequest { id: Bytes::copy_from_slice(id.as_bytes()), generation: 2 };
             cell.admin(cell_admin::REMOVE_NAMESPACE, remove).await.unwrap();

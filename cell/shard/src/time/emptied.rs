@@ -4,7 +4,6 @@
 //! rows; from then on these say all that there is, and go page by page. One record deletes a page, and takes what was
 //! billed for it off, so that a crash in the middle leaves the rest for the next call, and nothing is taken off twice.
 
-use super::hours::HOUR_MS;
 use crate::checkpoint::add_deletion;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
@@ -20,13 +19,17 @@ use uuid::Uuid;
 impl ShardRuntime {
     /// Deletes everything that the shards hold of a namespace that the cell does not know any more; storage is billed
     /// for it until now. Answers whether nothing is left: what cannot be read is, for nobody knows what was billed for
-    /// it. An error leaves the rest for the next call.
+    /// it; it is kept aside, for an operator to drop. An error of one shard holds up none of the others, and leaves the rest
+    /// for the next call.
     pub async fn empty_namespace(&self, namespace_id: Uuid) -> Result<bool, ShardError> {
-        let mut empty = true;
+        let (mut empty, mut failed) = (true, None);
         for shard in &self.shards {
-            empty &= self.empty_shard(shard, namespace_id).await?;
+            match self.empty_shard(shard, namespace_id).await {
+                Ok(all) => empty &= all,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(empty)
+        failed.map_or(Ok(empty), Err)
     }
 
     async fn empty_shard(&self, shard: &Shard, namespace_id: Uuid) -> Result<bool, ShardError> {
@@ -50,7 +53,12 @@ impl ShardRuntime {
         }
         // Their rows go, and with them the last that is known of their deletion.
         self.checkpoint(shard).await?;
-        Ok(empty)
+        let state = shard.state.lock();
+        if !state.serves(epoch) {
+            // A checkpoint of a shard that was lost writes nothing: what stands in its log alone is in no page.
+            return Err(ShardError::NotOwner(shard.id));
+        }
+        Ok(empty && !state.table.log_is_needed_in(namespace_id))
     }
 
     /// Deletes these with one record, which is durable when this returns. Answers whether it could delete all of them.
@@ -67,15 +75,12 @@ impl ShardRuntime {
         let mut charge = self.charge_loads(page.len());
         let rows = stored::load(&*self.store, &wanted, Reads::ONCE).await?;
         charge.resize(rows.iter().map(|row| self.load_sizes.seen(row)).sum());
-        let (mut found, mut unreadable) = (Vec::with_capacity(page.len()), 0);
+        let (mut found, mut unreadable) = (Vec::with_capacity(page.len()), Vec::new());
         for (key, row) in page.iter().zip(rows) {
             match row {
                 Ok(Some(row)) => found.push((key, Billed::of(Some(row)))),
                 Ok(None) => {}
-                Err(why) => {
-                    unreadable += 1;
-                    tracing::error!(shard = shard.id.0, ?key, why, "an entity of a removed namespace stays");
-                }
+                Err(why) => unreadable.push((key, why)),
             }
         }
         drop(charge);
@@ -88,6 +93,12 @@ impl ShardRuntime {
             if self.namespaces.namespace(namespace_id).is_some() {
                 return Ok(false);
             }
+            // An operator has dropped it, and its rows cannot be removed.
+            unreadable.retain(|(key, _)| !state.table.deleted.contains_key(*key));
+            for (key, why) in &unreadable {
+                tracing::error!(shard = shard.id.0, ?key, why, "an entity of a removed namespace stays");
+                state.quarantine(key, None, &format!("its stored row cannot be read: {why}"));
+            }
             found.retain(|(key, _)| !state.table.needs_log(key));
             let ordinal = self.log_deletions(&mut state, namespace_id, &found);
             self.wrote(shard, &state);
@@ -98,7 +109,7 @@ impl ShardRuntime {
         };
         drop(one_at_a_time);
         self.released(shard, durable).await?;
-        Ok(unreadable == 0 && found.len() == readable)
+        Ok(unreadable.is_empty() && found.len() == readable)
     }
 
     /// Logs the deletion of these, if there are any. Answers the last ordinal that there is.
@@ -109,7 +120,7 @@ impl ShardRuntime {
         found: &[(&EntityKey, Billed)],
     ) -> u64 {
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.sealed_hour_ms.map_or(i64::MIN, |sealed| sealed + HOUR_MS);
+        let unsealed_from = state.log.unsealed_from();
         let (mut fact, mut usage) = (EntitiesDeleted::default(), Vec::new());
         for (key, billed) in found {
             if !state.table.deleted.contains_key(*key) {

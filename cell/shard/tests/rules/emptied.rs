@@ -7,6 +7,7 @@ use cell_engine::Time;
 use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{EntityKey, ShardId, StoreError};
+use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
@@ -141,6 +142,7 @@ async fn what_cannot_be_read_stays_and_is_tried_again() {
         cell.store.script(Call::Load, fault);
     }
     assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "nobody knows what was billed for it");
+    assert_eq!(cell.runtime.quarantined(None, 0).1, 1, "operators see it");
     assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
     assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
 }
@@ -152,4 +154,57 @@ async fn a_namespace_that_is_known_keeps_what_it_holds() {
     assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
     cell.run("w", signal("s")).await.unwrap();
     assert_eq!(cell.signals("w").await, ["s"]);
+}
+
+/// What stands in its log alone is in no row that could be gone through.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_lost_meanwhile_is_not_taken_for_empty() {
+    let cell = Cell::new().await;
+    let (lost, other) = (id_on(0, 0), id_on(1, 0));
+    for id in [&lost, &other] {
+        cell.run(id, start()).await.unwrap();
+    }
+    remove(&cell);
+    let gate = Gate::new();
+    cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
+    // Another checkpoint is on its way when the shard is given up.
+    let mut first = Box::pin(cell.runtime.checkpoint_all());
+    tokio::select! {
+        biased;
+        () = gate.arrived() => {}
+        done = &mut first => panic!("nothing was held: {done:?}"),
+    }
+    let mut emptied = Box::pin(cell.runtime.empty_namespace(NAMESPACE));
+    assert!((&mut emptied).now_or_never().is_none(), "it waits for the other one");
+    cell.acquire(&[ShardId(0)]).await;
+    gate.open();
+    first.await.unwrap_err();
+    let outcome = emptied.await;
+    assert!(matches!(outcome, Err(ShardError::NotOwner(ShardId(0)))), "{outcome:?}");
+    let engine = cell.engine();
+    assert_eq!(
+        engine.of_namespace(ShardId(1), NAMESPACE, None, 9).await.unwrap(),
+        [],
+        "the others were gone through"
+    );
+    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_goes_once_an_operator_has_dropped_it() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let names = cell.engine().of_namespace(ShardId(0), NAMESPACE, None, 9).await.unwrap();
+    remove(&cell);
+    cell.ledger.damage(names.clone());
+    cell.ledger.damage_reads(names.clone());
+    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    for key in &names {
+        cell.runtime.drop_quarantined(key).await.unwrap_err();
+        cell.runtime.drop_unread(key).await.unwrap();
+    }
+    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "it is gone, though rows of it stand");
 }

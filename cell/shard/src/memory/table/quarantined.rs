@@ -4,6 +4,7 @@ use super::EntityTable;
 use crate::memory::resident::Slot;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::Time;
+use uuid::Uuid;
 
 /// What is known of an entity that is kept aside.
 #[derive(Clone, Debug)]
@@ -76,6 +77,12 @@ impl EntityTable {
     /// Whether an entity is kept aside of which the log holds more than its row.
     pub(crate) fn needs_log(&self, key: &EntityKey) -> bool {
         self.quarantined.get(key).is_some_and(|kept| kept.needs_log_from.is_some())
+    }
+
+    /// Whether an entity of the namespace is kept aside of which the log holds more than its row, if it has one.
+    pub(crate) fn log_is_needed_in(&self, namespace_id: Uuid) -> bool {
+        let mut kept = self.quarantined.iter().filter(|(key, _)| key.namespace_id == namespace_id);
+        kept.any(|(_, kept)| kept.needs_log_from.is_some())
     }
 
     /// Entities that are kept aside, in the order of their names.
