@@ -253,3 +253,6 @@ fn count_open(count: &mut usize, resident: &mut Resident) {
         (true, true) | (false, false) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
