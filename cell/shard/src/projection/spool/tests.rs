@@ -3,6 +3,7 @@
 use super::*;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use cell_store::{AppendOutcome, Checkpoint, MemoryStore, ShardStore};
+use futures::FutureExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
@@ -305,6 +306,145 @@ async fn shards_take_turns() {
         assert!(shards.iter().filter(|told| **told == shard).count() >= 4, "{shards:?}");
     }
     assert_eq!(spool.next(9, 25).len(), 2, "as many as fit");
+}
+
+#[tokio::test]
+async fn a_shard_that_holds_half_of_its_share_is_time_to_tell() {
+    let store = MemoryStore::new();
+    store.open(2, Uuid::from_u128(1)).await.expect("opens");
+    let due = Arc::new(Notify::new());
+    let begin = |spool: &Spool<Item>, shard| {
+        spool.begin(Outbox::new(Arc::new(store.clone()), shard, Epoch(1), "items", Arc::clone(&due)));
+    };
+    let spool = Spool::new(1_000);
+    begin(&spool, S);
+    assert!(!spool.is_half_full(S));
+    assert_eq!(spool.share(), 1_000);
+    let taken = bytes_of(&key(1), &Item(1, 0));
+    spool.put(S, Epoch(1), item(1, 1, 250 - taken));
+    assert!(!spool.is_half_full(S), "a quarter");
+    spool.put(S, Epoch(1), item(2, 2, 250 - taken));
+    assert!(!spool.is_half_full(S), "half of it, and no more");
+    spool.put(S, Epoch(1), item(3, 3, 1));
+    assert!(spool.is_half_full(S));
+    assert!(!spool.is_half_full(ShardId(1)), "of which nothing is known");
+    begin(&spool, ShardId(1));
+    assert_eq!(spool.share(), 500, "each has as much");
+    spool.read_back().await.expect("readable");
+    let told = spool.next(1, usize::MAX);
+    assert_eq!(told[0].bytes(), 250, "what it takes with its key");
+    spool.confirm(&told);
+    assert!(spool.is_half_full(S), "a quarter of the whole is more than half of a share by now");
+}
+
+#[tokio::test]
+async fn who_waits_for_items_is_woken_by_each_that_comes_and_on_demand() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    let arrived = |spool: &Spool<Item>| spool.arrived().now_or_never().is_some();
+    assert!(arrived(&spool), "its outbox may hold something");
+    assert!(!arrived(&spool));
+    spool.put(S, site.epoch, item(1, 1, 10));
+    assert!(arrived(&spool) && !arrived(&spool));
+    spool.wake();
+    assert!(arrived(&spool) && !arrived(&spool));
+    site.slice(&spool, 1, true, true).await;
+    assert!(arrived(&spool) && !arrived(&spool), "there may be room to read back");
+    spool.give_all_back();
+    assert!(arrived(&spool) && !arrived(&spool));
+}
+
+#[tokio::test]
+async fn what_somebody_took_who_is_gone_is_told_again() {
+    let site = Site::new().await;
+    let spool = site.spool(10_000);
+    (1..=3).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    assert_eq!(marks(&told(&spool).await), [1, 2, 3]);
+    assert!(told(&spool).await.is_empty());
+    spool.give_all_back();
+    assert_eq!(marks(&told(&spool).await), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn all_is_at_hand_once_the_outbox_was_read_to_its_end() {
+    let mut site = Site::new().await;
+    let before = site.spool(10_000);
+    before.put(S, site.epoch, item(1, 1, 10));
+    site.hand_over(&before).await;
+    site.acquire().await;
+    let spool = site.spool(10_000);
+    assert!(!spool.is_all_at_hand(S), "nobody has looked");
+    spool.read_back_of(S, 1).await.expect("readable");
+    assert!(!spool.is_all_at_hand(S), "there may be more behind the first page");
+    spool.read_back_of(S, usize::MAX).await.expect("readable");
+    assert!(spool.is_all_at_hand(S));
+    assert!(spool.is_all_at_hand(ShardId(1)), "of a shard that is not here nothing is missing");
+}
+
+/// Marks that go on and on are one item.
+#[derive(Clone, PartialEq, Debug)]
+struct Run(Vec<u64>);
+
+impl Spooled for Run {
+    fn bytes(&self) -> usize {
+        100 * self.0.len()
+    }
+
+    fn encode(&self) -> Bytes {
+        self.0.iter().flat_map(|mark| mark.to_be_bytes()).collect::<Vec<u8>>().into()
+    }
+
+    fn decode(data: Bytes) -> Option<Self> {
+        let (marks, rest) = data.as_chunks::<8>();
+        rest.is_empty().then(|| Self(marks.iter().map(|mark| u64::from_be_bytes(*mark)).collect()))
+    }
+
+    fn join(&mut self, next: Self) -> Result<(), Self> {
+        if self.0.last().map(|last| last + 1) != next.0.first().copied() {
+            return Err(next);
+        }
+        self.0.extend(next.0);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_joined_is_one_item_that_counts_once_until_it_was_offered() {
+    let site = Site::new().await;
+    let spool = Spool::new(100_000);
+    spool.begin(Outbox::new(Arc::new(site.store.clone()), S, site.epoch, "items", Arc::clone(&site.due)));
+    let put = |n: u64, mark: u64| {
+        let position = Position { seq: n, index: 0 };
+        let item = Run(vec![mark]);
+        let new = Unconfirmed { key: key(n), from_seq: n, position, since_ms: 0, item };
+        spool.put(S, site.epoch, new);
+    };
+    (1..=3).for_each(|n| put(n, n));
+    let one = bytes_of(&key(1), &Run(vec![1, 2, 3]));
+    assert_eq!(spool.bytes(), one, "one key, and each mark once");
+    // Not what goes on from there.
+    put(5, 7);
+    assert_eq!(spool.bytes(), one + bytes_of(&key(5), &Run(vec![7])));
+    // Not what comes under the same key, or under one of before.
+    put(5, 8);
+    put(4, 9);
+    let handed = spool.hand_over(S, site.epoch, u64::MAX, Room { rows: 9, bytes: usize::MAX });
+    let rows: Vec<_> = handed
+        .rows
+        .iter()
+        .map(|row| (row.key.clone(), row.position.seq, Run::decode(row.data.clone())))
+        .collect();
+    let row = |n, seq, marks: &[u64]| (key(n), seq, Some(Run(marks.to_vec())));
+    assert_eq!(rows, [row(1, 3, &[1, 2, 3]), row(4, 4, &[9]), row(5, 5, &[8])]);
+    // A slice may hold it by now: it does not grow any more.
+    put(6, 9);
+    assert_eq!(spool.hand_over(S, site.epoch, u64::MAX, Room { rows: 9, bytes: usize::MAX }).rows.len(), 4);
+    spool.read_back().await.expect("readable");
+    let told = spool.next(9, usize::MAX);
+    assert_eq!(told.iter().map(|told| &*told.item.0).collect::<Vec<_>>(), [&[1, 2, 3][..], &[9], &[8], &[9]]);
+    spool.confirm(&told);
+    spool.stands(S, site.epoch, &[], &spool.hand_over(S, site.epoch, 9, Room { rows: 9, bytes: 9 }).done);
+    assert_eq!(spool.bytes(), 0);
 }
 
 /// Whatever fails, and whenever a process dies: the newest item of every key reaches the sink, and in the end the outbox and
