@@ -1,6 +1,7 @@
 //! Whatever was acknowledged is there after a crash at any point, and what it wants is derived again.
 
 use crate::fixture::*;
+use atoll_internal_api::log::v1::record::ShardFact;
 use cell_shard::ShardConfig;
 use cell_store::fault::{Call, Fault, FaultRates, Gate};
 use cell_store::{ShardId, StoreError};
@@ -217,4 +218,17 @@ async fn from_checkpoint_and_tail_as_from_the_log_alone() {
         assert_eq!(tailed.snapshots(&ids).await, expected);
         assert_eq!(alone.snapshots(&ids).await, expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_term_begins_with_a_record_of_its_owner() {
+    let cell = Cell::with(ShardConfig { node: "node".into(), ..config() }).await;
+    cell.clock.step(SECOND);
+    let again = cell.another().await;
+    let owned = again.ledger.records(ShardId(0)).into_iter().filter_map(|record| match record.shard_fact {
+        Some(ShardFact::Ownership(ownership)) => Some((ownership.epoch, ownership.node, record.at_ns)),
+        _ => None,
+    });
+    let term = |epoch, at| (epoch, "node".to_owned(), at);
+    assert_eq!(owned.collect::<Vec<_>>(), [term(1, START), term(2, START + SECOND)]);
 }

@@ -292,3 +292,48 @@ async fn takeovers_that_fail_behind_their_ownership_record_are_few() {
     let problems = cell.runtime.problems();
     assert!(problems[0].contains("is tried every 60 s only: not taken over: "), "{problems:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_whose_rows_cannot_be_read_is_refused_alone() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(1, 0), start()).await.unwrap();
+    let ids: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
+    let damaged = || cell.store.script(Call::Acquire, Fault::Before(StoreError::Corrupt("a page".into())));
+    // All shards together, then the first alone.
+    (0..2).for_each(|_| damaged());
+    for (shard, outcome) in cell.runtime.acquire(&ids).await {
+        let refused = matches!(outcome, Err(ShardError::Store(StoreError::Corrupt(_))));
+        assert_eq!(refused, shard == ShardId(0), "{shard}: {outcome:?}");
+    }
+    assert_eq!(cell.history(&id_on(1, 0), 1, i64::MAX).await.len(), 2);
+    // What is damaged by itself is not read again.
+    let calls = cell.store.calls(Call::Acquire);
+    damaged();
+    let (_, outcome) = cell.runtime.acquire(&[ShardId(1)]).await.remove(0);
+    assert!(matches!(outcome, Err(ShardError::Store(StoreError::Corrupt(_)))), "{outcome:?}");
+    assert_eq!(cell.store.calls(Call::Acquire) - calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_the_store_calls_corrupt_by_themselves_are_not_written_again() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    let calls = cell.store.calls(Call::Append);
+    cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+    let lost = cell.run(&id, signal("lost")).await;
+    assert!(matches!(lost, Err(ShardError::NotOwner(ShardId(0)))), "{lost:?}");
+    assert_eq!(cell.store.calls(Call::Append) - calls, 1);
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_lost_the_claim_of_its_owner_stops_the_cell() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    cell.store.script(Call::Append, Fault::Forget);
+    cell.acquire(&[ShardId(0)]).await;
+    let (_, outcome) = cell.runtime.acquire(&[ShardId(0)]).await.remove(0);
+    assert!(matches!(outcome, Err(ShardError::Store(StoreError::Unsafe(_)))), "{outcome:?}");
+    assert!(cell.runtime.halted().is_some());
+}

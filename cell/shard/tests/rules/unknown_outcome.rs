@@ -71,3 +71,23 @@ async fn a_store_that_fails_half_of_the_time_loses_and_repeats_nothing() {
         assert_eq!(again.signals(id).await, all);
     }
 }
+
+/// Nobody was told that it is in: so the cell need not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_stops_writes_its_last_rows_over_a_short_outage_and_does_not_wait_for_a_long_one() {
+    for (failures, written) in [(1, true), (20, true), (100, false)] {
+        let cell = Cell::new().await;
+        cell.run("w", start()).await.unwrap();
+        for _ in 0..failures {
+            cell.store.script(Call::Append, Fault::Before(away()));
+        }
+        let mut running = cell.begin_run("w", signal("last"));
+        assert!((&mut running).now_or_never().is_none());
+        let calls = cell.store.calls(Call::Append);
+        cell.runtime.shutdown().await;
+        assert_eq!(running.await.is_ok(), written, "{failures} failures");
+        let calls = cell.store.calls(Call::Append) - calls;
+        assert_eq!(calls, if written { failures + 1 } else { 21 });
+        assert_eq!(cell.another().await.signals("w").await.len(), usize::from(written));
+    }
+}
