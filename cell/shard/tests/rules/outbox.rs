@@ -93,3 +93,63 @@ async fn a_shard_that_is_lost_is_forgotten() {
     assert!(cell.out.usage_of(ShardId(0)).await.is_empty());
     assert_eq!(again.out.usage_of(ShardId(0)).await.len(), 2, "it is the other's now");
 }
+
+#[tokio::test(start_paused = true)]
+async fn operators_see_what_sinks_refuse_and_what_stands_in_the_outboxes_of_shards_that_are_served() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    assert_eq!(cell.runtime.set_aside(), []);
+    cell.out.refuse_usage_of(ShardId(0)).await;
+    assert_eq!(cell.runtime.set_aside(), [("usage", 2)]);
+    assert_eq!(cell.runtime.outbox_sizes().await.unwrap(), []);
+    cell.runtime.checkpoint_all().await.unwrap();
+    let sizes = cell.runtime.outbox_sizes().await.unwrap();
+    let sized: Vec<_> = sizes.iter().map(|size| (size.shard, &*size.projection, size.rows)).collect();
+    assert_eq!(sized, [(ShardId(0), "usage", 2)]);
+    let again = cell.another().await;
+    cell.run(&id_on(0, 0), signal("late")).await.unwrap_err();
+    assert_eq!(cell.runtime.outbox_sizes().await.unwrap(), [], "the other's");
+    assert_eq!(again.runtime.outbox_sizes().await.unwrap(), sizes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_projections_are_told_of_a_log_has_no_gap() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let through = cell.ledger.advanced(ShardId(0));
+    cell.run(&id, signal("tail")).await.unwrap();
+    cell.clock.step(SECOND);
+    let again = cell.another().await;
+    again.run(&id, signal("more")).await.unwrap();
+    for (cell, from, epoch) in [(&cell, 1, 1), (&again, through + 1, 2)] {
+        let told = cell.out.look(|out| {
+            let own = out.batches.iter().filter(|(shard, _)| *shard == ShardId(0));
+            own.map(|(_, batch)| Arc::clone(batch)).collect::<Vec<_>>()
+        });
+        let mut next = from;
+        for batch in &told {
+            let rows: Vec<u64> = batch.rows.iter().map(|row| row.seq).collect();
+            assert_eq!(rows, (next..batch.to_seq).collect::<Vec<_>>());
+            assert_eq!((batch.from_seq, batch.epoch.0), (next, epoch));
+            assert!(batch.at.0 >= START);
+            next = batch.to_seq;
+        }
+        assert!(told.len() > 1);
+    }
+}
+
+/// More than one slice takes.
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_hands_over_all_that_its_trim_takes_however_much_that_is() {
+    const RUNS: usize = 300;
+    let cell = Cell::new().await;
+    for n in 0..RUNS {
+        cell.run(&id_on(0, n), start()).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.assert_sound();
+    let sizes = cell.runtime.outbox_sizes().await.unwrap();
+    assert_eq!(sizes.iter().map(|size| size.rows).sum::<u64>(), 2 * RUNS as u64);
+}
