@@ -1,10 +1,11 @@
 //! A kind of entity that the shard knows nothing of but its line in the registry lives as workflows do.
 
 use crate::fixture::*;
-use cell_engine::{Command, Singleton, Time};
-use cell_shard::ShardConfig;
+use cell_engine::{Command, EffectKey, Grace, PendingKind, Rejection, Singleton, Time, Undelivered, Woken};
+use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, WaitingQueue, WaitingRow, WaitingType};
+use futures::FutureExt;
 
 const DAY: i64 = 24 * 3_600 * SECOND;
 
@@ -217,4 +218,42 @@ async fn what_was_written_of_it_before_its_deletion_does_not_make_its_next_life_
     let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
     assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
     assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_knows_nothing_but_its_name_asks_and_tells_it() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    ask(&cell, &id, Set(Time(START + 10 * SECOND), "set")).await;
+    ask(&cell, &id, Page("pages")).await;
+    let (key, page) = (alarm(&id).key(), EffectKey::Pending(PendingKind::Activity, 1));
+    let wanted = cell.runtime.effect(&key, page).await.unwrap();
+    assert_eq!(wanted.map(|effect| effect.key), Some(page));
+    assert_eq!(cell.runtime.effect(&key, EffectKey::Listener(0)).await.unwrap(), None);
+    let nobody = alarm(&id_on(0, 1)).key();
+    assert_eq!(cell.runtime.effect(&nobody, page).await.unwrap(), None);
+    cell.clock.step(11 * SECOND);
+    cell.runtime.tell(&key, Woken { grace: Grace::NONE }).await.unwrap();
+    assert_eq!(notes(&cell, &id).await.unwrap(), ["set", "it rang"]);
+    assert_eq!(cell.runtime.effect(&key, page).await.unwrap(), None);
+    let refused = cell.runtime.tell(&key, Undelivered(page)).await;
+    assert!(matches!(refused, Err(ShardError::Rejected(Rejection::Unimplemented(_)))), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_hears_of_a_wish_that_may_yet_be_lost() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    ask(&cell, &id, Set(Time(START + 10 * SECOND), "set")).await;
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+    let (key, page) = (alarm(&id).key(), EffectKey::Pending(PendingKind::Activity, 1));
+    let at = alarm(&id);
+    let mut paged = Box::pin(cell.runtime.execute(&at, Page("pages")));
+    assert!((&mut paged).now_or_never().is_none());
+    let mut asked = Box::pin(cell.runtime.effect(&key, page));
+    assert!((&mut asked).now_or_never().is_none());
+    gate.open();
+    assert!(asked.await.unwrap().is_some());
+    paged.await.unwrap();
 }

@@ -42,6 +42,11 @@ async fn runs_that_only_wait_are_let_go_and_not_loaded_at_takeover() {
     let rows = again.waiting().await;
     let order: Vec<&str> = rows.iter().map(|row| &*row.key.id).collect();
     assert_eq!(order, ids, "by age, over all shards");
+    let behind = &rows[9].key;
+    for (after, limit, count) in [(None, 99, 30), (None, 7, 7), (Some(behind), 99, 20)] {
+        let counted = again.runtime.waiting_count(&queue(WaitingType::Workflow), after, limit).await.unwrap();
+        assert_eq!(counted, count);
+    }
     for row in &rows {
         let take = cell_engine::commands::RecordWorkflowTaskStarted {
             scheduled_event_id: row.key.scheduled_event_id,
