@@ -292,6 +292,9 @@ async fn a_wall_clock_that_is_far_ahead_for_a_moment_does_no_harm() {
     cell.runtime.turn_hours_all().await.unwrap();
     cell.runtime.wake_all_due().await;
     assert_eq!(cell.runtime.refused_clock_jump(), Some(Duration::from_secs(40 * 86_400)));
+    assert_eq!(cell.runtime.wall_time().0, START + SECOND);
+    let said = "the wall clock jumped by 3456000 s and is not followed until that lasts";
+    assert_eq!(cell.runtime.problems(), [said]);
     cell.clock.jump(-40 * 86_400 * SECOND);
     cell.runtime.turn_hours_all().await.unwrap();
     assert_eq!(cell.runtime.refused_clock_jump(), None);
@@ -338,6 +341,27 @@ async fn more_timers_than_one_look_at_the_index_finds_all_fire() {
         runs.len() == TIMERS
     });
     tokio::time::timeout(Duration::from_secs(600), woken).await.expect("every timer fires");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_wakes_all_that_is_due_however_little_one_look_at_the_index_finds() {
+    const TIMERS: usize = 9;
+    for apart in [0, 1] {
+        let first = Cell::with(ShardConfig { due_rows: 2, ..config() }).await;
+        for n in 0..TIMERS {
+            let id = id_on(0, n);
+            first.run(&id, start()).await.unwrap();
+            first.work(&id, vec![timer("t", 60 - apart * n as i64)]).await;
+        }
+        first.runtime.checkpoint_all().await.unwrap();
+        let cell = first.another().await;
+        // Its own loops have looked, and sleep.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(cell.runtime.resident_ids(), 0);
+        cell.clock.step(60 * SECOND);
+        assert_eq!(cell.runtime.wake_all_due().await, TIMERS, "{apart} s apart");
+        assert_eq!(cell.runtime.wake_all_due().await, 0, "{apart} s apart");
+    }
 }
 
 #[tokio::test(start_paused = true)]
