@@ -3,6 +3,7 @@
 
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
+use cell_engine::Time;
 use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, ShardId, StoreError};
@@ -262,4 +263,24 @@ async fn checkpoints_that_fail_are_a_problem_and_are_taken_again_by_themselves()
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert_eq!((cell.runtime.is_well(), cell.runtime.problems()), (true, Vec::new()));
     assert_eq!(cell.ledger.advanced(ShardId(0)), cell.ledger.rows(ShardId(0)).last().unwrap().seq);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_neither_be_written_nor_read_is_kept_aside_also_where_nothing_else_was_written() {
+    for readable in [false, true] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.runtime.execute(&alarm(&id), Set(Time(i64::MAX), "set")).await.unwrap();
+        // With all others, of which there are none, and by itself.
+        for _ in 0..2 {
+            cell.store.script(Call::Checkpoint, corrupt());
+        }
+        if !readable {
+            cell.store.script(Call::Load, corrupt());
+        }
+        // Of what can be read nobody knows that it is at fault.
+        assert_eq!(cell.runtime.checkpoint_all().await.is_err(), readable);
+        let aside: Vec<_> = cell.runtime.quarantined(None, 9).0.into_iter().map(|one| one.key).collect();
+        assert_eq!(aside, if readable { vec![] } else { vec![alarm(&id).key()] });
+    }
 }

@@ -142,9 +142,12 @@ async fn nothing_is_billed_any_more_for_what_is_deleted() {
             cell.runtime.checkpoint_all().await.unwrap();
         }
         assert!(billed(&cell).values().sum::<i64>() > 1_000);
+        cell.clock.step(SECOND);
         for key in aside(&cell) {
             cell.runtime.drop_quarantined(&key).await.unwrap();
         }
+        let usage = cell.ledger.records(ShardId(0)).into_iter().flat_map(|record| record.usage);
+        assert!(usage.last().is_some_and(|removed| removed.at_ms == cell.clock.millis()), "until now");
         assert!(
             billed(&cell).values().all(|bytes| *bytes == 0),
             "stored: {stored}, closed: {closed}, kept: {kept}: {:?}",
@@ -434,4 +437,20 @@ async fn what_can_be_read_of_an_entity_that_cannot_be_written_is_taken_off_in_wh
     assert_eq!(tail(&cell).await, 0, "its rows stay, and hold nothing");
     let problems = cell.runtime.problems();
     assert!(problems.len() == 1 && problems[0].contains("cannot be removed"), "{problems:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_kept_of_one_does_not_keep_another_from_being_deleted() {
+    let (cell, bad, good) = cell_with_one_aside().await;
+    cell.run(&good, PanicInApply).await.unwrap_err();
+    let (kept, free): (Vec<_>, Vec<_>) = aside(&cell).into_iter().partition(|key| *key.id == *bad);
+    cell.ledger.damage(kept.clone());
+    for key in &kept {
+        let refused = cell.runtime.drop_quarantined(key).await;
+        assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
+    }
+    for key in &free {
+        cell.runtime.drop_quarantined(key).await.unwrap();
+    }
+    assert_eq!(aside(&cell), kept);
 }

@@ -544,3 +544,19 @@ async fn runs_that_are_to_stay_are_looked_past_a_few_times_and_not_with_every_ba
     cell.out.until(|out| out.deleted().len() == 2 * GO).await;
     assert_eq!(removals(&cell, ShardId(0)).len(), GO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn as_many_deletions_as_a_batch_are_a_reason_for_a_checkpoint() {
+    let cell = Cell::with(ShardConfig { retention_batch: 4, ..config() }).await;
+    for n in 0..2 {
+        closed(&cell, &id_on(0, n)).await;
+    }
+    let run = EntityKey::run(NAMESPACE, &*id_on(0, 0), run_id(&cell, &id_on(0, 0)).await.unwrap());
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.clock.step(RETENTION + SECOND);
+    cell.runtime.turn_hours_all().await.unwrap();
+    // Two runs and their records.
+    cell.out.until(|out| out.deleted().len() == 4).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cell.engine().load(&[(ShardId(0), run)]).await.unwrap(), [None], "nobody asked for it");
+}
