@@ -5,7 +5,7 @@ use crate::calls::{Caller, NAMESPACE};
 use crate::plan::WorkerPlan;
 use crate::script::{self, QUEUE, TASK_TIMEOUT, proto, queue};
 use atoll_api::call::{Code, Status};
-use atoll_api::temporal::api::enums::v1::{TaskQueueKind, WorkflowTaskFailedCause};
+use atoll_api::temporal::api::enums::v1::{EventType, TaskQueueKind, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
@@ -72,9 +72,7 @@ impl Worker {
         let Some(mut events) = self.whole_history(&task, &execution.workflow_id, &run_id).await else {
             return;
         };
-        // The started event may be shown before it is durable; after a failed attempt the scheduled one is not in history.
-        let own = if task.attempt > 1 { 2 } else { 1 };
-        let durable = events.len().saturating_sub(own);
+        let durable = events.len().saturating_sub(if is_scheduled_by_start(&events) { 2 } else { 1 });
         self.caller.saw(&run_id, &events[..durable]);
         for (index, event) in events.iter().enumerate() {
             if event.event_id != index as i64 + 1 {
@@ -172,4 +170,20 @@ impl Worker {
         };
         Some(before.into_iter().chain(given).collect())
     }
+}
+
+/// Whether the scheduled event of the newest task may be written with its start, which is shown before it is durable: behind an
+/// attempt that failed there is none before, whatever else has happened since.
+fn is_scheduled_by_start(events: &[HistoryEvent]) -> bool {
+    let before = events.split_last_chunk::<2>().map_or(&[][..], |(before, _)| before);
+    let mut ends = before.iter().rev().map(HistoryEvent::event_type);
+    let end = ends.find(|kind| {
+        matches!(
+            kind,
+            EventType::WorkflowTaskCompleted
+                | EventType::WorkflowTaskFailed
+                | EventType::WorkflowTaskTimedOut
+        )
+    });
+    end.is_some_and(|end| end != EventType::WorkflowTaskCompleted)
 }
