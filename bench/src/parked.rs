@@ -15,6 +15,8 @@ const POLL: Duration = Duration::from_secs(70);
 /// The server's memory counts as settled when two looks this far apart differ by less than [`SETTLED`].
 const LOOK: Duration = Duration::from_millis(500);
 const SETTLED: u64 = 256 * 1024;
+/// What a poll takes at least: before memory has grown by as much for each the polls have not come.
+const LEAST: u64 = 512;
 /// Polls that one connection carries.
 const POLLS_PER_CONNECTION: usize = 500;
 /// Pollers of one task queue, as a fleet of workers would have.
@@ -80,7 +82,7 @@ pub async fn run(args: ParkedArgs) -> Result<ParkedReport> {
             () = tokio::time::sleep(LOOK) => {}
         }
         let now = resident()?;
-        if now.abs_diff(seen) < SETTLED && now > before {
+        if now.abs_diff(seen) < SETTLED && now > before + LEAST * args.polls as u64 {
             return Ok(ParkedReport { polls: args.polls, before, parked: now });
         }
         seen = now;
