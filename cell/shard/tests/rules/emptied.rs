@@ -10,6 +10,7 @@ use cell_store::{EntityKey, ShardId, StoreError};
 use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Few entities go at once.
 fn small() -> ShardConfig {
@@ -161,32 +162,32 @@ async fn a_namespace_that_is_known_keeps_what_it_holds() {
 async fn a_shard_that_is_lost_meanwhile_is_not_taken_for_empty() {
     let cell = Cell::new().await;
     let (lost, other) = (id_on(0, 0), id_on(1, 0));
-    for id in [&lost, &other] {
-        cell.run(id, start()).await.unwrap();
-    }
-    remove(&cell);
     let gate = Gate::new();
     cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
-    // Another checkpoint is on its way when the shard is given up.
+    // Another checkpoint is on its way, of nothing, when the shard is given up.
     let mut first = Box::pin(cell.runtime.checkpoint_all());
     tokio::select! {
         biased;
         () = gate.arrived() => {}
         done = &mut first => panic!("nothing was held: {done:?}"),
     }
+    for id in [&lost, &other] {
+        cell.run(id, start()).await.unwrap();
+    }
+    remove(&cell);
     let mut emptied = Box::pin(cell.runtime.empty_namespace(NAMESPACE));
     assert!((&mut emptied).now_or_never().is_none(), "it waits for the other one");
-    cell.acquire(&[ShardId(0)]).await;
+    cell.namespace.removed.store(false, Ordering::Relaxed);
+    cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+    cell.run(&lost, signal("s")).await.unwrap_err();
+    remove(&cell);
     gate.open();
     first.await.unwrap_err();
     let outcome = emptied.await;
     assert!(matches!(outcome, Err(ShardError::NotOwner(ShardId(0)))), "{outcome:?}");
-    let engine = cell.engine();
-    assert_eq!(
-        engine.of_namespace(ShardId(1), NAMESPACE, None, 9).await.unwrap(),
-        [],
-        "the others were gone through"
-    );
+    let left = cell.engine().of_namespace(ShardId(1), NAMESPACE, None, 9).await.unwrap();
+    assert_eq!(left, [], "the others were gone through");
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
     assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
 }
