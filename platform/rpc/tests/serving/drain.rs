@@ -5,28 +5,32 @@ use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service
 use atoll_rpc::{CallOptions, RawClient, Server, ServerConfig, ServerError};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{PATIENCE, client, frontend, serve, serve_with, watched};
+use crate::fixture::{PATIENCE, client, frontend, parking, serve, serve_with, watched};
 
 #[tokio::test]
 async fn running_calls_finish_and_new_ones_are_turned_away() {
-    let (frontend, arrivals) = watched();
+    let (frontend, arrivals, released) = parking();
     let server = serve(frontend).await;
-    let (client, address) = (client(&server), server.local_addr());
-    let request = wf::PollActivityTaskQueueRequest::default();
-    let running = client.call(workflow_service::POLL_ACTIVITY_TASK_QUEUE, &request, CallOptions::default());
-    let stop = async {
-        arrivals.notified().await;
-        server.shutdown().await;
-    };
-    let (answer, ()) = tokio::join!(running, stop);
-    assert_eq!(answer.unwrap().activity_id, "late");
-
-    let late = RawClient::new(&address.to_string()).unwrap();
-    for client in [client, late] {
+    let (client, late) = (client(&server), client(&server));
+    let request = wf::PollWorkflowTaskQueueRequest::default();
+    let running = client.call(workflow_service::POLL_WORKFLOW_TASK_QUEUE, &request, CallOptions::default());
+    let turned_away = async |by: &RawClient| {
         let method = workflow_service::GET_SYSTEM_INFO;
-        let status =
-            client.call(method, &wf::GetSystemInfoRequest {}, CallOptions::default()).await.unwrap_err();
-        assert_eq!(status.code, Code::Unavailable, "{status}");
+        by.call(method, &wf::GetSystemInfoRequest {}, CallOptions::timeout(PATIENCE)).await.unwrap_err().code
+    };
+    let stopped = async {
+        arrivals.notified().await;
+        let turned_away = async {
+            assert_eq!(turned_away(&late).await, Code::Unavailable);
+            released.notify_one();
+        };
+        // Polled in this order: the server has been told to stop before the new call leaves.
+        tokio::join!(biased; server.shutdown(), turned_away);
+    };
+    let (answer, ()) = tokio::join!(running, stopped);
+    assert_eq!(answer.unwrap().attempt, 1);
+    for client in [&client, &late] {
+        assert_eq!(turned_away(client).await, Code::Unavailable);
     }
 }
 

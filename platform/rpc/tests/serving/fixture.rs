@@ -73,17 +73,6 @@ impl WorkflowService for Frontend {
         Ok(wf::PollWorkflowTaskQueueResponse { attempt: 1, ..Default::default() })
     }
 
-    /// Answers after 300 ms.
-    async fn poll_activity_task_queue(
-        &self,
-        _: &CallContext,
-        _: wf::PollActivityTaskQueueRequest,
-    ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
-        self.polled.notify_one();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        Ok(wf::PollActivityTaskQueueResponse { activity_id: "late".to_owned(), ..Default::default() })
-    }
-
     /// The deadline that arrived, in `server_version`.
     async fn get_system_info(
         &self,

@@ -10,7 +10,7 @@ use atoll_rpc::{CallOptions, Dispatcher, Fallback, RawClient};
 use http::{HeaderMap, HeaderValue};
 use prost::Message;
 
-use crate::fixture::{PATIENCE, client, frontend, serve};
+use crate::fixture::{PATIENCE, client, frontend, parking, serve};
 
 fn describe(namespace: &str) -> wf::DescribeNamespaceRequest {
     wf::DescribeNamespaceRequest { namespace: namespace.to_owned(), ..Default::default() }
@@ -251,22 +251,29 @@ async fn grpc_needs_http_2() {
 /// give up a connection that others use.
 #[tokio::test]
 async fn headers_of_one_hop_are_left_out_and_cost_no_connection() {
-    let server = serve(frontend()).await;
+    let (frontend, arrivals, released) = parking();
+    let server = serve(frontend).await;
     let client = client(&server);
-    let (method, poll) = (workflow_service::GET_SYSTEM_INFO, workflow_service::POLL_ACTIVITY_TASK_QUEUE);
+    let (method, poll) = (workflow_service::GET_SYSTEM_INFO, workflow_service::POLL_WORKFLOW_TASK_QUEUE);
     let hop = CallOptions::timeout(PATIENCE)
         .header("keep-alive", "5")
         .header("proxy-connection", "keep-alive")
         .header("connection", "keep-alive, X-Mine")
         .header("x-mine", "1");
     let call = async || client.call(method, &wf::GetSystemInfoRequest {}, hop.clone()).await;
-    let waiting = wf::PollActivityTaskQueueRequest::default();
+    let waiting = wf::PollWorkflowTaskQueueRequest::default();
     let others = client.call(poll, &waiting, CallOptions::timeout(PATIENCE));
-    let (others, hops) = tokio::join!(others, async { [call().await, call().await, call().await] });
+    let hops = async {
+        arrivals.notified().await;
+        let hops = [call().await, call().await, call().await];
+        released.notify_one();
+        hops
+    };
+    let (others, hops) = tokio::join!(others, hops);
     for answer in hops {
         answer.unwrap();
     }
-    assert_eq!(others.unwrap().activity_id, "late");
+    assert_eq!(others.unwrap().attempt, 1);
 }
 
 /// Forwards everything to another server, as a gateway does.
