@@ -4,15 +4,16 @@
 //! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a second,
 //! however long that takes, but for one that failed behind its ownership record: each such attempt adds a row to the log
 //! that is never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once a minute
-//! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. A shard
-//! that another owner took is not taken back (`taken`), so that two owners never play ping-pong; nor is one whose stored log
-//! is damaged. One shard's trouble is none of the others'.
+//! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. What
+//! cannot be read is tried again after ten minutes: a disk that failed for a moment looks like a damaged page, and so few
+//! attempts on a log that is damaged for good cost nothing. A shard that another owner took is not taken back (`taken`), so
+//! that two owners never play ping-pong. One shard's trouble is none of the others'.
 //!
 //! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the cell,
 //! a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included, so the
 //! whole cell stops.
 
-use super::failures::{Failures, LIMIT, LONGEST_PAUSE};
+use super::failures::{DAMAGED_PAUSE, Failures, LIMIT, LONGEST_PAUSE};
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard, ShardState};
 use crate::quarantine::guard::panic_text;
@@ -30,7 +31,9 @@ pub(crate) enum Loss {
     Superseded,
     /// Something failed here.
     Failed(String),
-    /// Its log cannot be used, or the whole cell stopped.
+    /// What the store holds of it could not be read.
+    Damaged(String),
+    /// The whole cell stopped.
     Unusable(String),
 }
 
@@ -55,6 +58,7 @@ impl Trouble {
         (self.why, self.again_at) = match loss {
             Loss::Superseded => ("another owner took it".to_owned(), None),
             Loss::Unusable(why) => (why.clone(), None),
+            Loss::Damaged(why) => (why.clone(), Some(now + DAMAGED_PAUSE)),
             Loss::Failed(why) => (why.clone(), Some(now + self.failures.note(now))),
         };
     }
@@ -64,7 +68,8 @@ impl Trouble {
         self.failures.note(Instant::now());
     }
 
-    /// Its shard is served. Said under the lock of the shard's state: whoever loses it from then on is not overheard.
+    /// Its shard is served. To be called with the lock of the shard's state held: a loss right behind is then noted after
+    /// this, and not erased by it.
     pub(crate) fn is_over(&mut self) {
         (self.again_at, self.checkpoints_failed) = (None, 0);
     }
@@ -127,7 +132,7 @@ impl ShardRuntime {
             Loss::Superseded => {
                 tracing::warn!(shard = shard.id.0, "another owner took the shard: giving it up")
             }
-            Loss::Failed(why) | Loss::Unusable(why) => {
+            Loss::Failed(why) | Loss::Damaged(why) | Loss::Unusable(why) => {
                 tracing::error!(shard = shard.id.0, why, "the shard is given up");
             }
         }
@@ -274,7 +279,8 @@ impl ShardRuntime {
                 self.lost.notify_one();
                 return;
             }
-            ShardError::Store(StoreError::Corrupt(_) | StoreError::Unsafe(_)) => Loss::Unusable(why),
+            ShardError::Store(StoreError::Corrupt(_)) => Loss::Damaged(why),
+            ShardError::Store(StoreError::Unsafe(_)) => Loss::Unusable(why),
             _ => Loss::Failed(why),
         };
         tracing::error!(shard = id.0, %error, "shard not taken over");

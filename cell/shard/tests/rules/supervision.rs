@@ -314,6 +314,33 @@ async fn a_shard_whose_rows_cannot_be_read_is_refused_alone() {
     assert_eq!(cell.store.calls(Call::Acquire) - calls, 1);
 }
 
+/// A disk that fails as a whole says of every page that it cannot be read.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_could_not_be_read_for_a_while_is_served_once_it_can() {
+    for call in [Call::Acquire, Call::Log] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+        for _ in 0..3 {
+            cell.store.script(call, Fault::Before(StoreError::Corrupt("a page".into())));
+        }
+        let lost = cell.run(&id, signal("lost")).await;
+        assert!(matches!(lost, Err(ShardError::NotOwner(ShardId(0)))), "{lost:?}");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let attempts = || cell.store.calls(Call::Acquire) + cell.store.calls(Call::Log);
+        let before = attempts();
+        assert_eq!(cell.runtime.serving(), SHARDS as usize - 1, "{call:?}");
+        let problems = cell.runtime.problems();
+        assert!(problems[0].starts_with("shard 0 is not served: not taken over: "), "{problems:?}");
+        tokio::time::sleep(Duration::from_secs(500)).await;
+        assert_eq!(attempts(), before, "{call:?}: it is left alone for a while");
+        tokio::time::sleep(Duration::from_secs(2_000)).await;
+        cell.run(&id, signal("found")).await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rows_that_the_store_calls_corrupt_by_themselves_are_not_written_again() {
     let cell = Cell::new().await;
