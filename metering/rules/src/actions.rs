@@ -12,8 +12,10 @@ const START_TASK_ID: i64 = 1_048_577;
 /// Set by SDKs for versioning alone.
 const FREE_SEARCH_ATTRIBUTE: &str = "TemporalChangeVersion";
 
-/// Every workflow that a schedule starts carries it.
+/// Every workflow that a schedule starts carries it; so may one whose client copied its search attributes.
 const SCHEDULED_BY: &str = "TemporalScheduledById";
+/// Begins the identity of a schedule that starts a workflow.
+const SCHEDULER: &str = "temporal-scheduler-";
 
 /// What an event costs beside what it is ([`action_of`]): a start that a schedule made is two more actions. The later runs
 /// of its chain are starts like others, whatever attributes they carry on.
@@ -23,7 +25,8 @@ pub fn scheduling_of(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     };
     let first = started.continued_execution_run_id.is_empty() && started.parent_workflow_execution.is_none();
     let attributes = started.search_attributes.as_ref()?;
-    let scheduled = first && attributes.indexed_fields.contains_key(SCHEDULED_BY);
+    let by_schedule = started.identity.starts_with(SCHEDULER);
+    let scheduled = first && by_schedule && attributes.indexed_fields.contains_key(SCHEDULED_BY);
     scheduled.then_some((ActionType::ScheduleWorkflow, 2))
 }
 
@@ -111,10 +114,11 @@ fn started(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     (!continued && !first_of_child).then_some((ActionType::StartWorkflow, 1))
 }
 
-/// A reset is told by the failed task in the new run.
+/// A reset is told by the failed task in the new run, which names the run that was reset; a worker's answer cannot.
 fn failed_task(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     let Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) = &event.attributes else { return None };
-    (failed.cause() == WorkflowTaskFailedCause::ResetWorkflow).then_some((ActionType::ResetWorkflow, 1))
+    let is_reset = failed.cause() == WorkflowTaskFailedCause::ResetWorkflow && !failed.base_run_id.is_empty();
+    is_reset.then_some((ActionType::ResetWorkflow, 1))
 }
 
 /// A signal from another workflow was paid by that workflow's command, one that came with the start by the start.

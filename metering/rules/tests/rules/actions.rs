@@ -1,8 +1,8 @@
 //! One case an action, and every event type that costs nothing.
 
 use crate::events::{
-    activity_started, bare, completed_task, continued, failed_task, marker, scheduled, signaled, started,
-    upserted,
+    activity_started, bare, completed_task, continued, copied_from_scheduled, failed_task, marker, reset,
+    scheduled, signaled, started, upserted,
 };
 use atoll_api::temporal::api::enums::v1::ContinueAsNewInitiator as By;
 use atoll_api::temporal::api::enums::v1::{EventType as E, WorkflowTaskFailedCause as Cause};
@@ -17,7 +17,7 @@ type Case = (&'static str, HistoryEvent, Option<(T, u64)>);
 #[test]
 fn cases() {
     let change = "TemporalChangeVersion";
-    let cases: [Case; 28] = [
+    let cases: [Case; 29] = [
         ("a client's start", started(false, None), Some((T::StartWorkflow, 1))),
         ("a child's start, which its parent paid", started(true, None), None),
         ("the run after continue-as-new, which that paid", started(false, Some(By::Workflow)), None),
@@ -34,7 +34,8 @@ fn cases() {
             Some((T::StartWorkflow, 1)),
         ),
         ("continue-as-new", continued(), Some((T::ContinueAsNewWorkflow, 1))),
-        ("a reset", failed_task(Cause::ResetWorkflow), Some((T::ResetWorkflow, 1))),
+        ("a reset", reset(), Some((T::ResetWorkflow, 1))),
+        ("a worker's answer that calls itself a reset", failed_task(Cause::ResetWorkflow), None),
         ("a task that failed otherwise", failed_task(Cause::WorkflowWorkerUnhandledFailure), None),
         ("a client's signal", signaled(false), Some((T::SignalWorkflow, 1))),
         (
@@ -90,6 +91,7 @@ fn a_start_by_a_schedule_is_three_actions_and_what_follows_it_is_as_ever() {
         ("its continuation", scheduled(false, Some(By::Workflow)), vec![]),
         ("a child to which it hands on its attributes", scheduled(true, None), vec![]),
         ("a start by a client", started(false, None), vec![start]),
+        ("a start by a client that copied its attributes", copied_from_scheduled(), vec![start]),
         ("another event", bare(E::TimerStarted), vec![(T::StartTimer, 1)]),
     ] {
         assert_eq!(recount([&event]), expected.into_iter().collect(), "{what}");

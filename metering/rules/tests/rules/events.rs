@@ -39,6 +39,7 @@ pub(crate) fn scheduled(child: bool, continues: Option<ContinueAsNewInitiator>) 
     if let Some(A::WorkflowExecutionStartedEventAttributes(attributes)) = &mut event.attributes {
         let indexed_fields = [("TemporalScheduledById".to_owned(), Payload::default())].into();
         attributes.search_attributes = Some(SearchAttributes { indexed_fields });
+        attributes.identity = "temporal-scheduler-default-hourly".to_owned();
     }
     event
 }
@@ -46,6 +47,25 @@ pub(crate) fn scheduled(child: bool, continues: Option<ContinueAsNewInitiator>) 
 pub(crate) fn failed_task(cause: WorkflowTaskFailedCause) -> HistoryEvent {
     let attributes = h::WorkflowTaskFailedEventAttributes { cause: cause as i32, ..Default::default() };
     event(EventType::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(attributes))
+}
+
+/// The failed task with which the run after a reset begins.
+pub(crate) fn reset() -> HistoryEvent {
+    let attributes = h::WorkflowTaskFailedEventAttributes {
+        cause: WorkflowTaskFailedCause::ResetWorkflow as i32,
+        base_run_id: "before".to_owned(),
+        ..Default::default()
+    };
+    event(EventType::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(attributes))
+}
+
+/// A client's start with search attributes that it copied from one that a schedule made.
+pub(crate) fn copied_from_scheduled() -> HistoryEvent {
+    let mut event = scheduled(false, None);
+    if let Some(A::WorkflowExecutionStartedEventAttributes(attributes)) = &mut event.attributes {
+        attributes.identity = "a-client@host".to_owned();
+    }
+    event
 }
 
 pub(crate) fn completed_task(local_retries: u32) -> HistoryEvent {

@@ -2,9 +2,9 @@
 //! became active leaves when the run closes.
 
 use crate::events::{
-    activity_started, bare, completed_task, failed_task, marker, scheduled, signaled, started, upserted,
+    activity_started, bare, completed_task, marker, reset, scheduled, signaled, started, upserted,
 };
-use atoll_api::temporal::api::enums::v1::{EventType as E, WorkflowTaskFailedCause};
+use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{ActionType as T, Actions, StorageClass};
@@ -68,14 +68,13 @@ fn activity(attempts: u8) -> Vec<Happening> {
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let one = |happening: Happening| Just(vec![happening]);
-    let reset = failed_task(WorkflowTaskFailedCause::ResetWorkflow);
     let happening = prop_oneof![
         (0..4u8, 0..3u8, 0..3u8, 0..150u32).prop_map(|(m, v, t, r)| vec![task(m, v, t, r)]),
         (1..5u8).prop_map(activity),
         one(simple(signaled(false), &[(T::SignalWorkflow, 1)])),
         one(simple(signaled(true), &[])),
         one(simple(upserted(&["City"]), &[(T::UpsertWorkflowSearchAttributes, 1)])),
-        one(simple(reset, &[(T::ResetWorkflow, 1)])),
+        one(simple(reset(), &[(T::ResetWorkflow, 1)])),
         one(simple(bare(E::StartChildWorkflowExecutionInitiated), &[(T::StartChildWorkflow, 2)])),
         one(simple(bare(E::WorkflowExecutionUpdateAccepted), &[(T::AcceptWorkflowUpdate, 1)])),
         one(simple(bare(E::NexusOperationScheduled), &[(T::ScheduleNexusOperation, 1)])),
