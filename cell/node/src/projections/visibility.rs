@@ -6,7 +6,7 @@ mod record;
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Telling, Unconfirmed};
+use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Spooled, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
 use cell_visibility::{VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
@@ -23,8 +23,8 @@ const BATCH: usize = 500;
 /// Bytes of records written at once.
 const BATCH_BYTES: usize = 4 << 20;
 /// Changes gather this long before they are written: the start and the end of a short run are one record then, and one commit
-/// takes many.
-const GATHER: Duration = Duration::from_millis(20);
+/// takes many. So much later than a run do lists show it.
+const GATHER: Duration = Duration::from_millis(100);
 /// Pause after the first of several failed writes; doubled with each, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -79,7 +79,7 @@ impl VisibilityProjection {
         self.spool.give_all_back();
         let mut retry = FIRST_RETRY;
         loop {
-            let done = self.write_all().await;
+            let done = self.write_all(&stop).await;
             metrics::gauge!("atoll_spool_bytes", "projection" => NAME).set(self.spool.bytes() as f64);
             if stop.is_cancelled() {
                 // What is not written stands in the outbox, or in the log's tail.
@@ -133,11 +133,11 @@ impl VisibilityProjection {
         }
     }
 
-    /// Writes everything that waits; false when a store failed.
-    async fn write_all(&self) -> bool {
+    /// Writes everything that waits; false when a store failed. What comes meanwhile gathers, unless there is much of it.
+    async fn write_all(&self, stop: &CancellationToken) -> bool {
         loop {
             let read = self.spool.read_back().await;
-            let _alone = self.writing.lock().await;
+            let alone = self.writing.lock().await;
             // What one shard cannot read back holds up no other.
             let batch = self.spool.next(BATCH, BATCH_BYTES);
             if batch.is_empty() {
@@ -151,7 +151,22 @@ impl VisibilityProjection {
                 metrics::counter!("atoll_visibility_write_errors").increment(1);
                 return false;
             }
+            drop(alone);
+            if self.is_few(&batch) {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(GATHER) => {}
+                }
+            }
         }
+    }
+
+    /// Whether a batch is not worth a commit before more has come, and nothing waits in the outbox either.
+    fn is_few(&self, batch: &[Telling<Change>]) -> bool {
+        let bytes: usize = batch.iter().map(|telling| telling.item.bytes()).sum();
+        let at_hand = || self.spool.shards().into_iter().all(|shard| self.spool.is_all_at_hand(shard));
+        batch.len() < BATCH && bytes < BATCH_BYTES / 2 && at_hand()
     }
 
     /// Writes a batch. Where the store refuses it, halves of it, so that one record it will never take holds up no other.
