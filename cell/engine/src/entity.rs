@@ -50,8 +50,8 @@ pub trait Entity: Any + Send + Sync {
         None
     }
 
-    /// Whether it wants something that stands in no table of the store: such an entity stays in memory, and a new owner
-    /// of the shard loads it at once. Its costs do not depend on how many tasks wait.
+    /// Whether the entity has an effect without a row in the store's table of waiting tasks: it stays in memory then, and a
+    /// new owner of the shard loads it at the takeover. Costs the same however many tasks wait.
     fn is_busy(&self) -> bool {
         false
     }
@@ -87,7 +87,8 @@ pub trait Entity: Any + Send + Sync {
         self.closed()
     }
 
-    /// Bytes that storage is billed by.
+    /// Bytes that storage is billed by: the sum of [`NewEvent::stored_bytes`](crate::NewEvent) of its history. A kind without
+    /// events leaves this 0, since what becomes stored is billed by the events of a step.
     fn billed_bytes(&self) -> u64 {
         0
     }

@@ -9,19 +9,23 @@
 //! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know
 //! none by name.
 //!
-//! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of
-//! [`draft::Draft`], which holds what it writes to the limits, its row in `whatever_writes_events_is_held_to_the_length` of
-//! `tests/rules/limits.rs`, its [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is
-//! no event, a message in `change.proto` with its arm in `run/apply.rs`.
+//! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a
+//! `Draft`, which holds what it writes to the limits, its row in `writing` of `tests/rules/limits/written.rs`, its
+//! [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is no event, a
+//! message in `change.proto` with its arm in `run/apply.rs`.
 //!
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
 //! children do):
 //! 1. its message in `state.proto` and its field in `RunSnapshot`;
 //! 2. a file in `run/collections/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
-//! 3. its line in `run/collections.rs`. Snapshots, chunks, deadlines, back-off, effects and the fold of events follow;
-//! 4. where it tells other entities something, a variant of [`EntityMessage`] with its arm in `EntityMessage::addressee`, carried
+//! 3. its line in `run/collections.rs`. Snapshots, chunks, back-off, effects and the fold of events follow;
+//! 4. a variant of `Due` for each sort of deadline, with its arms in `commands/wake.rs` and `run/grace.rs`, and what people are
+//!    shown of it, a field of `Description`;
+//! 5. where its ending event may wait behind its started event while a worker has the workflow task, its arms in
+//!    `draft/waiting.rs` and `started` of `draft.rs`: nothing else keeps their order;
+//! 6. where it tells other entities something, a variant of [`EntityMessage`] with its arm in `EntityMessage::addressee`, carried
 //!    out by the node (`effects/messages/`), and the commands that tell it what came of that;
-//! 5. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs` (and out of
+//! 7. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs` (and out of
 //!    `is_not_built`) and a limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of
 //!    `cell-node` fill.
 //!
@@ -39,7 +43,7 @@
 //!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of the node;
 //! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
 //!    `atoll-internal-api`, as in `schedules.rs`;
-//! 9. what of it is billed: an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
+//! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
 //! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and of `TaskType` of
 //!     `cell-matching`, with their arms in `waiting.rs` and `waiting_rows.rs` of `cell-shard`, which name the effect of a task as a
 //!     run's ([`EffectKey::Pending`], a [`PendingKind`]); `ports/handover.rs` of `cell-node`, where `run_of` discards what is of no run

@@ -20,7 +20,7 @@ pub trait Notice: Clone + Send + Sync + 'static {
     /// How entities of this kind take it in; none where they are never told so.
     fn taken_by(kind: &Kind) -> Option<TakenBy<Self>>;
 
-    /// The same, where workers are given this.
+    /// The notice with the grace that is in force when it is decided on. A kind of notice without deadlines ignores it.
     fn within(self, _: Grace) -> Self {
         self
     }
@@ -29,7 +29,7 @@ pub trait Notice: Clone + Send + Sync + 'static {
 /// Something may be due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Woken {
-    /// What workers are given.
+    /// The grace that workers are given.
     pub grace: Grace,
 }
 

@@ -97,8 +97,8 @@ impl Beyond {
         Some(Wanted { after, shards, limit })
     }
 
-    /// Behind which place the backlog may hold nothing, now that what was wanted is in and there may be more behind
-    /// `cut`: what was refused meanwhile is missing too, and comes before what was taken in after it.
+    /// After a refill: the place behind which the backlog may hold no task, since earlier ones stand in the store alone.
+    /// That is `cut`, where the refill ended before it had read all, or the first task that was refused meanwhile.
     pub(crate) fn bound(&self, cut: Option<Place>) -> Option<Place> {
         let refused = self.refused_since.clone().flatten();
         match (cut, refused) {

@@ -53,7 +53,7 @@ impl Effects {
             std::mem::take(&mut *early)
         };
         for (shard, effects) in early {
-            self.carry_out(shard, effects, Since::AWhile);
+            self.carry_out(shard, effects, Wanted::BeforeTakeover);
         }
     }
 
@@ -61,7 +61,7 @@ impl Effects {
         self.shards.get()?.upgrade()
     }
 
-    fn carry_out(&self, shard: ShardId, effects: Delivery, wanted: Since) {
+    fn carry_out(&self, shard: ShardId, effects: Delivery, wanted: Wanted) {
         for (entity, Effect { key, kind }) in effects {
             match (kind, wanted) {
                 (EffectKind::DispatchWorkflowTask(task), _) => {
@@ -70,8 +70,8 @@ impl Effects {
                 (EffectKind::DispatchActivity(activity), _) => {
                     self.dispatch_activity(shard, &entity, activity)
                 }
-                (EffectKind::Send(message), Since::Now) => self.outbound.send(entity, key, message),
-                (EffectKind::Send(message), Since::AWhile) => {
+                (EffectKind::Send(message), Wanted::JustNow) => self.outbound.send(entity, key, message),
+                (EffectKind::Send(message), Wanted::BeforeTakeover) => {
                     self.outbound.send_if_wanted(entity, key, &message)
                 }
             }
@@ -79,7 +79,7 @@ impl Effects {
     }
 
     /// Carries effects out, once it is known where messages come from and go to.
-    fn take(&self, shard: ShardId, effects: Delivery, wanted: Since) {
+    fn take(&self, shard: ShardId, effects: Delivery, wanted: Wanted) {
         if self.shards.get().is_none() {
             let mut early = self.early.lock();
             if self.shards.get().is_none() {
@@ -93,21 +93,22 @@ impl Effects {
 
 /// Since when effects are wanted.
 #[derive(Clone, Copy)]
-enum Since {
-    /// Nobody has asked for them yet.
-    Now,
-    /// Those that are messages may have been taken meanwhile: who asks a sender of his own gets what it wants.
-    AWhile,
+enum Wanted {
+    /// A step has just asked for them.
+    JustNow,
+    /// A takeover found them: messages among them may be taken already. Only their names are handed on, and whoever carries
+    /// one asks the sender for its content.
+    BeforeTakeover,
 }
 
 impl EffectSink for Effects {
     fn begin(&self, shard: ShardId, effects: Delivery) {
         self.matching.look_again();
-        self.take(shard, effects, Since::AWhile);
+        self.take(shard, effects, Wanted::BeforeTakeover);
     }
 
     fn deliver(&self, shard: ShardId, effects: Delivery) {
-        self.take(shard, effects, Since::Now);
+        self.take(shard, effects, Wanted::JustNow);
     }
 }
 

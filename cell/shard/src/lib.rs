@@ -48,7 +48,8 @@
 //! 3. Its loop: `read_back`, `next`, tell the sink, `confirm` or `give_back`; wait for `arrived` when there is nothing, and for
 //!    longer and longer while the sink is away. What the sink will never take is `set_aside`. Telling twice must be harmless:
 //!    guard by position, or write under a name that follows from the range.
-//! 4. Its budget in the node's configuration, its start beside the others, what is set aside in the cell's health.
+//! 4. Its bytes in `ProjectionConfig` of the node's configuration, and its loop in `assembly.rs` of `cell-node`, kept like the
+//!    others. What it sets aside is in the cell's health by itself.
 //!
 //! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with a sink
 //! that fails, behind a store that fails, over several lives.

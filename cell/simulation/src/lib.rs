@@ -14,10 +14,12 @@
 //! To run again what failed: `cargo run -p cell-simulation -- --seed N --trace`. Many seeds:
 //! `cargo run --release -p cell-simulation -- --from 0 --count 10000 --jobs 2`.
 //!
-//! To add something that workflows do: an [`plan::Op`], its command and its progress in `script`, its count in
-//! `checks::promises`. Something that workers do: a chance in [`plan::WorkerPlan`] or a [`plan::Attempt`]; what they are
+//! To add something that workflows do: an [`plan::Op`] that `plan` draws, its command and its progress in `script` (also what
+//! events name it), its count in `checks::promises`, and a floor in the test of seeds, which notices when none is drawn. Something that workers do: a chance in [`plan::WorkerPlan`] or a [`plan::Attempt`]; what they are
 //! told of it, in `ledger::answers`. A deadline: its window in `checks::timing`. Something that goes wrong: its chance in
 //! `weather`, `store` or [`plan::LifePlan`], and its floor in the test of seeds.
+//!
+//! Read `plan`, `simulation`, `life`, `world` and `checks` in this order.
 //!
 //! Invariants: a seed takes the same steps in whatever process. Nothing here reads a clock or a random source but the
 //! world's, and neither does anything that it runs: `cell/clippy.toml` and `tests/workspace` hold the rules, a test here

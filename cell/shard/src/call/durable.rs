@@ -49,7 +49,7 @@ impl ShardRuntime {
     ) -> Result<(), ShardError> {
         match wait {
             Some(durable) => {
-                // It may be a record that nobody has waited for so far.
+                // The awaited record may stand in a batch that nobody has hurried so far: the committer is woken.
                 self.dirty.notify_one();
                 durable.await.map_err(|_| ShardError::NotOwner(shard.id))
             }

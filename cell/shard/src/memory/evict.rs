@@ -1,4 +1,4 @@
-//! Letting go of what is clean and idle. What wants nothing but a worker for a stored task is idle.
+//! Letting go of entities that are clean and idle. An entity whose only effects are tasks with a row in `waiting` is idle.
 
 use super::shard::Shard;
 use super::state::{Phase, ShardState};

@@ -63,7 +63,7 @@ impl EntityTable {
     }
 }
 
-/// An entity from its row; why it cannot be used, which is told here too.
+/// Makes an entity of its row. The error says why the row cannot be used, and is logged here.
 fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Result<Resident, String> {
     let Some(kind) = kinds.get(key.kind) else {
         tracing::error!(?key, "stored by code that knows more kinds: entity quarantined");

@@ -249,7 +249,7 @@ impl<T: Spooled> Held<T> {
             if !wanted(&entry.item) {
                 break;
             }
-            // Tried again it is the same: whoever made something of it may have been heard.
+            // The sink may take the item although its answer is lost: a later attempt has to send the same bytes.
             (entry.taken, entry.offered) = (true, true);
             told.push(Telling {
                 shard: self.outbox.shard(),
