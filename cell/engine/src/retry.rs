@@ -19,7 +19,7 @@ pub(crate) fn settled(policy: Option<&RetryPolicy>) -> Result<Option<RetryPolicy
     policy.map(retry_policy::settled).transpose()
 }
 
-/// The pause before the attempt that follows `attempt`, or why there is none.
+/// The pause before the attempt of an activity that follows `attempt`, or why there is none.
 ///
 /// `expires_at` is when retrying ends (0: never): an attempt that would begin later is not made.
 pub(crate) fn next_pause(
@@ -29,18 +29,47 @@ pub(crate) fn next_pause(
     now: Time,
     expires_at: i64,
 ) -> Result<i64, RetryState> {
-    if !retryable(policy, failure) {
-        return Err(RetryState::NonRetryableFailure);
-    }
-    if policy.maximum_attempts > 0 && attempt >= policy.maximum_attempts {
-        return Err(RetryState::MaximumAttemptsReached);
-    }
+    may_retry(policy, failure, attempt)?;
     let pause = match asked_pause(failure) {
         // In the original no pause at all is one that never ends.
         Some(0) => return Err(RetryState::Timeout),
         Some(asked) => asked.max(0),
         None => pause_after(policy, attempt),
     };
+    in_time(pause, now, expires_at)
+}
+
+/// As `next_pause`, for a workflow: a pause that its failure asks for is held to the policy's longest one, which also stands
+/// for a pause that is none.
+pub(crate) fn next_run_pause(
+    policy: &RetryPolicy,
+    failure: &Failure,
+    attempt: i32,
+    now: Time,
+    expires_at: i64,
+) -> Result<i64, RetryState> {
+    may_retry(policy, Some(failure), attempt)?;
+    let maximum = nanos(policy.maximum_interval.as_ref());
+    let pause = match asked_pause(Some(failure)) {
+        Some(asked) if asked > 0 && (asked <= maximum || maximum == 0) => asked,
+        Some(_) if maximum == 0 => return Err(RetryState::Timeout),
+        Some(_) => maximum,
+        None => pause_after(policy, attempt),
+    };
+    in_time(pause, now, expires_at)
+}
+
+fn may_retry(policy: &RetryPolicy, failure: Option<&Failure>, attempt: i32) -> Result<(), RetryState> {
+    if !retryable(policy, failure) {
+        return Err(RetryState::NonRetryableFailure);
+    }
+    if policy.maximum_attempts > 0 && attempt >= policy.maximum_attempts {
+        return Err(RetryState::MaximumAttemptsReached);
+    }
+    Ok(())
+}
+
+fn in_time(pause: i64, now: Time, expires_at: i64) -> Result<i64, RetryState> {
     if expires_at != 0 && now.0.saturating_add(pause) > expires_at {
         return Err(RetryState::Timeout);
     }

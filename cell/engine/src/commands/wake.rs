@@ -108,13 +108,9 @@ fn time_out_activity(draft: &mut Draft<'_>, run: &Run, id: i64, kind: TimeoutTyp
     }
 }
 
-/// The chain's time is over: no attempt follows.
+/// The chain's time is over: no attempt follows, whether the workflow is retried or not.
 fn time_out_chain(draft: &mut Draft<'_>) {
-    let retry_state = match draft.run.started().retry_policy {
-        Some(_) => RetryState::Timeout,
-        None => RetryState::RetryPolicyNotSet,
-    };
-    close_timed_out(draft, Retried { state: retry_state, new_execution_run_id: String::new() });
+    close_timed_out(draft, Retried { state: RetryState::Timeout, new_execution_run_id: String::new() });
 }
 
 /// The run's time is over: the next attempt follows, if the workflow is retried.
@@ -126,7 +122,8 @@ fn time_out_run(draft: &mut Draft<'_>, successor_id: Uuid) {
         failure_info: Some(FailureInfo::TimeoutFailureInfo(info)),
         ..Default::default()
     };
-    let retried = draft.retry_run(&failure, successor_id);
+    let last_completion_result = draft.run.started().last_completion_result.clone();
+    let retried = draft.retry_run(&failure, last_completion_result, successor_id);
     close_timed_out(draft, retried);
 }
 

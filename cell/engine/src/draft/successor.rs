@@ -6,7 +6,7 @@ use super::{Draft, Extras};
 use crate::retry;
 use crate::run::{duration, nanos};
 use crate::time::Time;
-use atoll_api::temporal::api::common::v1::RetryPolicy;
+use atoll_api::temporal::api::common::v1::{Payloads, RetryPolicy};
 use atoll_api::temporal::api::enums::v1::{ContinueAsNewInitiator, EventType, RetryState};
 use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::history::v1::{
@@ -32,13 +32,24 @@ pub(crate) struct Retried {
 
 impl Draft<'_> {
     /// Lets another attempt of the workflow follow the run, which is about to close with this failure. Its first
-    /// workflow task waits as long as the policy says. `run_id` is fresh and is not used where none follows.
-    pub(crate) fn retry_run(&mut self, failure: &Failure, run_id: Uuid) -> Retried {
+    /// workflow task waits as long as the policy says, and at least as long as that of `continue_run`. `run_id` is fresh and is not used where none follows.
+    pub(crate) fn retry_run(
+        &mut self,
+        failure: &Failure,
+        last_completion_result: Option<Payloads>,
+        run_id: Uuid,
+    ) -> Retried {
         let pause = match self.pause_before_retry(failure) {
             Ok(pause) => pause,
             Err(state) => return Retried { state, new_execution_run_id: String::new() },
         };
-        self.succeed(run_id, self.next_attempt(failure, run_id, pause));
+        let pause = self.pause_between_runs(Some(duration(pause)));
+        let next = WorkflowExecutionStartedEventAttributes {
+            first_workflow_task_backoff: pause,
+            last_completion_result,
+            ..self.next_attempt(failure, run_id)
+        };
+        self.succeed(run_id, next);
         Retried { state: RetryState::InProgress, new_execution_run_id: run_id.to_string() }
     }
 
@@ -72,7 +83,7 @@ impl Draft<'_> {
             first_execution_run_id: before.first_execution_run_id.clone(),
             retry_policy,
             attempt: if initiator == ContinueAsNewInitiator::Retry { before.attempt + 1 } else { 1 },
-            first_workflow_task_backoff: self.pause_before_continuing(continued),
+            first_workflow_task_backoff: self.pause_between_runs(continued.backoff_start_interval),
             memo: continued.memo.clone(),
             search_attributes: continued.search_attributes.clone(),
             header: continued.header.clone(),
@@ -91,19 +102,15 @@ impl Draft<'_> {
 
     /// What the first workflow task of the next run waits: what is asked for, or what is left of the least time between
     /// runs; nothing at all where neither is.
-    fn pause_before_continuing(
-        &self,
-        continued: &WorkflowExecutionContinuedAsNewEventAttributes,
-    ) -> Option<Duration> {
+    fn pause_between_runs(&self, asked: Option<Duration>) -> Option<Duration> {
         let backoff = nanos(self.run.started().first_workflow_task_backoff.as_ref());
         let began = Time(self.run.info.start_time_ns).plus(backoff);
         let lasted = self.now.0.saturating_sub(began.0).max(0);
-        let asked = nanos(continued.backoff_start_interval.as_ref());
         let least = self.limits.continue_as_new_interval_nanos;
-        if lasted.saturating_add(asked) < least {
+        if lasted.saturating_add(nanos(asked.as_ref())) < least {
             Some(duration(least - lasted))
         } else {
-            continued.backoff_start_interval
+            asked
         }
     }
 
@@ -131,16 +138,11 @@ impl Draft<'_> {
         let policy = started.retry_policy.as_ref().ok_or(RetryState::RetryPolicyNotSet)?;
         let expires_at =
             started.workflow_execution_expiration_time.as_ref().map_or(0, |at| Time::from_proto(at).0);
-        retry::next_pause(policy, Some(failure), started.attempt, self.now, expires_at)
+        retry::next_run_pause(policy, failure, started.attempt, self.now, expires_at)
     }
 
     /// First event of the next attempt: that of this one, but for what makes it the next.
-    fn next_attempt(
-        &self,
-        failure: &Failure,
-        run_id: Uuid,
-        pause: i64,
-    ) -> WorkflowExecutionStartedEventAttributes {
+    fn next_attempt(&self, failure: &Failure, run_id: Uuid) -> WorkflowExecutionStartedEventAttributes {
         let started = self.run.started();
         WorkflowExecutionStartedEventAttributes {
             attempt: started.attempt + 1,
@@ -148,7 +150,6 @@ impl Draft<'_> {
             continued_failure: Some(failure.clone()),
             initiator: ContinueAsNewInitiator::Retry as i32,
             original_execution_run_id: run_id.to_string(),
-            first_workflow_task_backoff: Some(duration(pause)),
             prev_auto_reset_points: Some(self.reset_points()),
             identity: String::new(),
             ..started.clone()

@@ -3,7 +3,7 @@
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::RetryPolicy;
+use atoll_api::temporal::api::common::v1::{Payload, Payloads, RetryPolicy};
 use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{CommandType, ContinueAsNewInitiator, RetryState, TimeoutType};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
@@ -96,6 +96,71 @@ fn what_is_not_retried_says_why() {
     let mut life = Life::started();
     life.run_task(vec![fail(failure("any", false))]);
     assert_eq!(closed_with(&life).0, RetryState::RetryPolicyNotSet);
+}
+
+/// Runs that fail as soon as they begin would else follow each other as fast as a worker answers.
+#[test]
+fn runs_of_a_chain_begin_at_least_a_second_apart() {
+    let millisecond = RetryPolicy {
+        initial_interval: Some(Duration { seconds: 0, nanos: 1_000_000 }),
+        backoff_coefficient: 1.0,
+        ..policy(0)
+    };
+    for (lasted, pause) in [(0, SECOND), (SECOND / 4, SECOND / 4 * 3), (SECOND, 1_000_000)] {
+        let mut life = Life::retried(millisecond.clone());
+        life.now = life.now.plus(lasted);
+        life.run_task(vec![fail(failure("any", false))]);
+        let waits = started(&life).first_workflow_task_backoff.expect("always there");
+        assert_eq!(waits.seconds * SECOND + i64::from(waits.nanos), pause, "after {lasted} ns");
+    }
+}
+
+/// Otherwise than an activity's: the original takes the policy's longest pause for one that is none or longer.
+#[test]
+fn a_pause_that_a_failed_workflow_asks_for_is_held_to_its_policy() {
+    let seconds = |seconds| Some(Duration { seconds, nanos: 0 });
+    for (asked, waits) in [(30, 30), (100, 100), (3_600, 100), (0, 100), (-1, 100)] {
+        let mut life = Life::retried(RetryPolicy { maximum_interval: seconds(100), ..policy(0) });
+        let info = ApplicationFailureInfo { next_retry_delay: seconds(asked), ..Default::default() };
+        let failure =
+            Failure { failure_info: Some(FailureInfo::ApplicationFailureInfo(info)), ..Default::default() };
+        life.run_task(vec![fail(failure)]);
+        assert_eq!(started(&life).first_workflow_task_backoff, seconds(waits), "{asked} s");
+    }
+}
+
+#[test]
+fn what_the_last_completed_run_left_outlives_a_timeout_and_no_failure() {
+    let left = Some(Payloads { payloads: vec![Payload { data: "left".into(), ..Default::default() }] });
+    let begin = || {
+        Life::started_with(|start| {
+            start.retry_policy = Some(policy(0));
+            start.run_timeout = Some(Duration { seconds: 60, nanos: 0 });
+            start.last_completion_result.clone_from(&left);
+        })
+    };
+    let mut failed = begin();
+    failed.run_task(vec![fail(failure("any", false))]);
+    assert_eq!(started(&failed).last_completion_result, None);
+    let mut late = begin();
+    while late.earlier.is_empty() {
+        late.wake();
+    }
+    assert_eq!(started(&late).last_completion_result, left);
+}
+
+#[test]
+fn a_chain_that_is_out_of_time_says_so_whether_it_is_retried_or_not() {
+    for retry_policy in [None, Some(policy(0))] {
+        let mut life = Life::started_with(|start| {
+            start.retry_policy = retry_policy;
+            start.execution_timeout = Some(Duration { seconds: 60, nanos: 0 });
+        });
+        while !life.run().closed() {
+            life.wake();
+        }
+        assert_eq!(closed_with(&life), (RetryState::Timeout, String::new()));
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) fn fail(
         "FailWorkflowExecutionCommandAttributes.Failure",
         Some(failure),
     )?;
-    let retried = draft.retry_run(failure, steps.successor_id);
+    let retried = draft.retry_run(failure, None, steps.successor_id);
     let failed = history::WorkflowExecutionFailedEventAttributes {
         failure: Some(failure.clone()),
         retry_state: retried.state as i32,
