@@ -152,8 +152,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn back_off(&mut self, message: EffectKey, attempt: i32, retry_at_ns: i64) {
         let (pending_kind, id) = match message {
             EffectKey::Pending(kind, id) => (kind as u32, id),
-            EffectKey::Listener(number) => (0, number.into()),
-            EffectKey::WorkflowTask | EffectKey::Own(..) => (0, 0),
+            EffectKey::Listener(number) => (crate::run::LISTENER, number.into()),
+            EffectKey::WorkflowTask | EffectKey::Own(..) => unreachable!("no message of a run: {message:?}"),
         };
         self.change(Kind::EffectBackedOff(log::EffectBackedOff { id, attempt, retry_at_ns, pending_kind }));
     }

@@ -20,6 +20,7 @@ mod sizes;
 mod snapshot;
 mod workflow_task;
 
+pub(crate) use apply::LISTENER;
 pub use checkpoint::Receipt;
 pub use collections::PendingKind;
 pub(crate) use deadlines::Due;

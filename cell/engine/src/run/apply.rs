@@ -13,6 +13,9 @@ use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::Sticky;
 use std::collections::BTreeSet;
 
+/// `EffectBackedOff.pending_kind` of a listener, which is in no collection.
+pub(crate) const LISTENER: u32 = 0;
+
 /// What a transition touched: the difference is looked up from these keys at the end.
 #[derive(Default)]
 pub(super) struct Touched {
@@ -72,17 +75,17 @@ impl Run {
             Kind::ChildReleased(_) | Kind::ChildStartLearned(_) | Kind::ChildDropped(_) => {
                 self.apply_child_change(kind, touched);
             }
-            Kind::EffectBackedOff(back_off) => match PendingKind::from_number(back_off.pending_kind) {
-                None => {
-                    let number = u32::try_from(back_off.id).unwrap_or(u32::MAX);
-                    self.back_off_listener(number, back_off.attempt, back_off.retry_at_ns, touched);
-                }
-                Some(kind) => {
-                    let (attempt, retry_at_ns) = (back_off.attempt, back_off.retry_at_ns);
-                    let (pending, mut beside) = (self.pending.of_mut(kind), self.deadlines.beside(touched));
-                    pending.back_off(back_off.id, attempt, retry_at_ns, &mut beside);
-                }
-            },
+            Kind::EffectBackedOff(back_off) if back_off.pending_kind == LISTENER => {
+                let number = u32::try_from(back_off.id).unwrap_or(u32::MAX);
+                self.back_off_listener(number, back_off.attempt, back_off.retry_at_ns, touched);
+            }
+            Kind::EffectBackedOff(back_off) => {
+                let kind =
+                    PendingKind::from_number(back_off.pending_kind).expect("a collection of this code");
+                let (attempt, retry_at_ns) = (back_off.attempt, back_off.retry_at_ns);
+                let (pending, mut beside) = (self.pending.of_mut(kind), self.deadlines.beside(touched));
+                pending.back_off(back_off.id, attempt, retry_at_ns, &mut beside);
+            }
             Kind::FirstTaskReleased(_) => self.hold_first_task(false),
             other => unreachable!("a change of another kind of entity: {other:?}"),
         }
