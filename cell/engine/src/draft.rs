@@ -278,10 +278,8 @@ impl<'a> Draft<'a> {
 }
 
 /// A payload of JSON text.
-pub(crate) fn json_payload(json: &'static str) -> Payloads {
+pub(crate) fn json_payload(json: impl Into<Bytes>) -> Payloads {
     use atoll_api::temporal::api::common::v1::Payload;
     let metadata = [("encoding".to_owned(), Bytes::from_static(b"json/plain"))].into_iter().collect();
-    Payloads {
-        payloads: vec![Payload { metadata, data: Bytes::from_static(json.as_bytes()), ..Default::default() }],
-    }
+    Payloads { payloads: vec![Payload { metadata, data: json.into(), ..Default::default() }] }
 }

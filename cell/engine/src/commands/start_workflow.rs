@@ -3,7 +3,7 @@
 use super::signal_workflow::SignalWorkflow;
 use crate::command::{Command, Context, Decision, Origin};
 use crate::current_run::CurrentRun;
-use crate::draft::{Birth, Draft, Extras};
+use crate::draft::{Birth, Draft, Extras, json_payload};
 use crate::family::{Family, Target, View, Workflows};
 use crate::memory::{Memory, Needs};
 use crate::rejection::Rejection;
@@ -75,6 +75,9 @@ pub struct StartWorkflow {
     pub listener: Option<Listener>,
     /// A signal that comes with the start: what the run begins with.
     pub first_signal: Option<Box<SignalWorkflow>>,
+    /// Nothing is to be started: whoever waits for the chain asks whether an earlier request began it. NOT_FOUND where
+    /// none did.
+    pub finds_only: bool,
 }
 
 /// Who started a child.
@@ -133,6 +136,7 @@ impl Command for StartWorkflow {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {
         let mut transitions = Vec::new();
+        let run_id = context.ids.next_run_id(context.now);
         if let Some(current) = view.current {
             let reply = StartReply {
                 run_id: current.run_id(),
@@ -148,9 +152,10 @@ impl Command for StartWorkflow {
                 return Decision::unchanged(StartReply { run_id: reply.first_execution_run_id, ..reply });
             }
             match self.policy(current.status()) {
+                _ if self.finds_only => {}
                 Policy::NewRun => {}
                 Policy::UseExisting => return Decision::unchanged(StartReply { started: false, ..reply }),
-                Policy::TerminateExisting => transitions = terminate(view.run, context),
+                Policy::TerminateExisting => transitions = terminate(view.run, run_id, context),
                 Policy::Refuse(message) => {
                     return Decision::reject(Rejection::AlreadyStarted {
                         message: message
@@ -163,7 +168,9 @@ impl Command for StartWorkflow {
                 }
             }
         }
-        let run_id = context.ids.next_run_id(context.now);
+        if self.finds_only {
+            return Decision::reject(Rejection::NotFound(crate::texts::no_workflow(view.workflow_id)));
+        }
         transitions.extend(self.first_step(view, run_id, context));
         let reply =
             StartReply { run_id, first_execution_run_id: run_id, started: true, status: Status::Running };
@@ -297,11 +304,12 @@ impl StartWorkflow {
 }
 
 /// The running run gives way to the new one, in the same record.
-fn terminate(run: Option<&Run>, context: &Context<'_>) -> Vec<Transition> {
+fn terminate(run: Option<&Run>, new_run_id: Uuid, context: &Context<'_>) -> Vec<Transition> {
     let Some(run) = run.filter(|run| !run.closed()) else { return Vec::new() };
     let mut draft = Draft::new(run, context);
     let attributes = history::WorkflowExecutionTerminatedEventAttributes {
-        reason: "TerminateIfRunning WorkflowIdReusePolicy Policy".into(),
+        reason: "TerminateIfRunning WorkflowIdReusePolicy".into(),
+        details: Some(json_payload(format!("\"terminated by new runID: {new_run_id}\""))),
         identity: crate::texts::HISTORY_SERVICE.into(),
         ..Default::default()
     };

@@ -5,7 +5,9 @@ use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
-use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
+use atoll_api::temporal::api::enums::v1::{
+    CommandType, ParentClosePolicy, StartChildWorkflowExecutionFailedCause as Cause, WorkflowIdReusePolicy,
+};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
@@ -172,6 +174,37 @@ fn so_many_children_may_be_pending() {
         Ok(()),
         "one has ended, which the workflow has not seen"
     );
+}
+
+/// Its start may have been carried out, which is all that is asked: a run of that id that is another's stays as it is.
+#[test]
+fn a_child_whose_parent_has_closed_is_looked_for_and_not_started() {
+    let mut parent = Life::started();
+    parent.run_task(vec![child(ParentClosePolicy::Abandon)]);
+    let start = |life: &Life| match &life.effects()[0].kind {
+        EffectKind::Send(EntityMessage::StartChild(child)) => child.start.clone(),
+        other => panic!("{other:?}"),
+    };
+    let early = start(&parent);
+    parent.ask(TerminateWorkflow::default()).expect("it is open");
+    let mut late = start(&parent);
+    late.id_reuse_policy = WorkflowIdReusePolicy::TerminateIfRunning as i32;
+
+    let mut begun = Life::started_with(|start| *start = early);
+    let run_id = begun.run().run_id();
+    assert_eq!(begun.ask(late.clone()).expect("it began").run_id, run_id);
+
+    let mut another = Life::started();
+    let refused = another.ask(late.clone());
+    assert!(matches!(refused, Err(Rejection::NotFound(_))), "{refused:?}");
+    assert!(!another.run().closed() && another.earlier.is_empty());
+    another.ask(TerminateWorkflow::default()).expect("it is open");
+    let refused = another.ask(late);
+    assert!(matches!(refused, Err(Rejection::NotFound(_))), "{refused:?}");
+
+    let failed = RecordStartChildFailed { initiated_event_id: CHILD, cause: Cause::Unspecified };
+    parent.ask(failed).expect("the parent is there");
+    assert_eq!(parent.effects(), [], "it is forgotten");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use atoll_api::temporal::api::enums::v1::{
     CommandType, WorkflowExecutionStatus as Status, WorkflowIdConflictPolicy as Conflict,
     WorkflowIdReusePolicy as Reuse,
 };
+use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::Rejection;
 use cell_engine::commands::*;
 
@@ -81,5 +82,34 @@ fn policies_say_whether_an_id_may_be_used_again() {
             }
             Err(other) => panic!("{case}: {other}"),
         }
+    }
+}
+
+#[test]
+fn a_run_that_gives_way_says_to_which() {
+    for (reuse, conflict) in [
+        (Reuse::AllowDuplicate, Conflict::TerminateExisting),
+        (Reuse::TerminateIfRunning, Conflict::Unspecified),
+    ] {
+        let mut life = of(Status::Running);
+        let again = StartWorkflow {
+            request_id: "again".into(),
+            id_reuse_policy: reuse as i32,
+            id_conflict_policy: conflict as i32,
+            ..Default::default()
+        };
+        let run_id = life.ask(again).expect("it gives way").run_id;
+        let said = life.history.iter().find_map(|event| match &event.attributes {
+            Some(A::WorkflowExecutionTerminatedEventAttributes(terminated)) => Some(terminated.clone()),
+            _ => None,
+        });
+        let said = said.expect("the run before was terminated");
+        assert_eq!(
+            (said.reason.as_str(), said.identity.as_str()),
+            ("TerminateIfRunning WorkflowIdReusePolicy", "history-service")
+        );
+        let details = &said.details.expect("they name the run").payloads;
+        assert_eq!(details[0].metadata["encoding"], "json/plain");
+        assert_eq!(details[0].data, format!("\"terminated by new runID: {run_id}\""));
     }
 }

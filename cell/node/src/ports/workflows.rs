@@ -292,5 +292,6 @@ fn start_command(request: wf::StartWorkflowExecutionRequest) -> StartWorkflow {
         parent: None,
         listener: None,
         first_signal: None,
+        finds_only: false,
     }
 }

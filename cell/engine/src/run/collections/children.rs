@@ -65,7 +65,7 @@ impl Item for Child {
 
     /// What is kept are children that are to be told so, or still to be let go.
     ///
-    /// A start that was asked for in an earlier step may have been carried out: it is asked for again, which finds out.
+    /// A start that was asked for in an earlier step may have been carried out: it is asked for again, only to find out.
     /// One that was asked for in the closing step itself never leaves.
     fn close(&mut self, first_event_id: i64) -> bool {
         let known = !self.first_run_id.is_empty();
@@ -189,6 +189,7 @@ fn start(child: &Child, run: &Run) -> StartWorkflow {
         header: initiated.header.clone(),
         priority: run.inherited(initiated.priority.as_ref()),
         retry_policy: initiated.retry_policy.clone(),
+        finds_only: run.closed(),
         parent: Some(ParentLink {
             namespace: initiated.namespace.clone(),
             namespace_id: run.key.namespace_id,

@@ -41,6 +41,10 @@ pub(super) async fn start(
         Err(ShardError::UnknownNamespace(_)) => {
             failed(shards, parent, initiated_event_id, Cause::NamespaceNotFound).await
         }
+        // Its parent has closed, and it was never started: nobody is told of a cause.
+        Err(ShardError::Rejected(Rejection::NotFound(_))) => {
+            failed(shards, parent, initiated_event_id, Cause::Unspecified).await
+        }
         Err(error) => Err(error),
     }
 }
