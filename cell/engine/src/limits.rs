@@ -36,6 +36,10 @@ pub struct Limits {
     pub retained_failure_bytes: usize,
     /// One payload field, bytes.
     pub blob: usize,
+    /// The memo with what a workflow upserts, bytes.
+    pub memo: usize,
+    /// The search attributes with what a workflow upserts, bytes.
+    pub search_attributes: usize,
     /// Start-to-close of a workflow task where none was asked for, nanoseconds.
     pub workflow_task_timeout_nanos: i64,
     /// Largest start-to-close of a workflow task, nanoseconds.
@@ -70,6 +74,8 @@ impl Default for Limits {
             continue_as_new_interval_nanos: SECOND,
             retained_failure_bytes: 4 << 10,
             blob: 2 << 20,
+            memo: 2 << 20,
+            search_attributes: 40 << 10,
             workflow_task_timeout_nanos: 10 * SECOND,
             workflow_task_timeout_max_nanos: 120 * SECOND,
             workflow_task_heartbeats_nanos: 1_800 * SECOND,

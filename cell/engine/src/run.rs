@@ -24,7 +24,7 @@ pub(crate) use apply::LISTENER;
 pub use checkpoint::Receipt;
 pub use collections::PendingKind;
 pub(crate) use deadlines::Due;
-pub(crate) use events::closing_status;
+pub(crate) use events::{Fields, closing_status, is_nothing};
 pub use listeners::Listener;
 #[cfg(debug_assertions)]
 pub use pending::visited_items;

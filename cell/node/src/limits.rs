@@ -26,6 +26,8 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
         history_bytes: set.history_bytes.map_or(default.history_bytes, |bytes| bytes as u64),
         state_bytes: set.state_bytes.unwrap_or(default.state_bytes),
         blob: config.blob_bytes,
+        memo: config.memo_bytes,
+        search_attributes: config.search_attributes_bytes,
         ..default
     }
 }

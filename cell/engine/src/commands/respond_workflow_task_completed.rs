@@ -6,6 +6,7 @@ mod children;
 mod closing;
 mod continue_as_new;
 mod external;
+mod merged;
 mod properties;
 mod refuse;
 mod sizes;
@@ -34,6 +35,7 @@ use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::usage::v1::ActionType;
+use merged::Merged;
 use std::collections::BTreeMap;
 use steps::{Activities, Steps};
 
@@ -130,6 +132,8 @@ impl RespondWorkflowTaskCompleted {
             dropped_timers: Vec::new(),
             new_children: Vec::new(),
             external: Default::default(),
+            memo: Merged::default(),
+            search_attributes: Merged::default(),
         };
         if let Err(bad) = steps.take(&mut draft, &self.commands, self.bad_search_attributes.as_ref()) {
             return fail(run, task, &self.identity, bad, context);

@@ -23,6 +23,8 @@ pub(super) struct Touched {
     pub(super) first_event_id: i64,
     pub(super) effects: BTreeSet<EffectKey>,
     pub(super) visibility: bool,
+    /// Something of the run itself changed its size.
+    pub(super) own_size: bool,
 }
 
 impl Run {
@@ -34,6 +36,9 @@ impl Run {
         }
         for change in &transition.changes {
             self.apply_change(change, &mut touched);
+        }
+        if touched.own_size {
+            self.measure();
         }
         self.info.state_transitions += 1;
         let mut delta = EffectDelta { visibility: touched.visibility, ..Default::default() };
@@ -53,7 +58,7 @@ impl Run {
                 self.info.start_request_id.clone_from(&opened.start_request_id);
                 self.hold_first_task(opened.first_task_held);
                 self.set_listeners(&opened.listeners);
-                self.measure();
+                touched.own_size = true;
             }
             Kind::RunClosed(closed) => self.info.delete_at_ns = closed.delete_at_ns,
             Kind::ListenerTold(told) => self.told_listener(told.listener, touched),

@@ -68,13 +68,13 @@ impl Run {
                 let fields = a.search_attributes.iter().flat_map(|s| &s.indexed_fields);
                 self.fields_changed.note(0);
                 merge(&mut self.info.search_attributes, fields);
-                self.measure();
+                touched.own_size = true;
                 touched.visibility = true;
             }
             Attributes::WorkflowPropertiesModifiedEventAttributes(a) => {
                 self.fields_changed.note(0);
                 merge(&mut self.info.memo, a.upserted_memo.iter().flat_map(|memo| &memo.fields));
-                self.measure();
+                touched.own_size = true;
                 touched.visibility = true;
             }
             _ => {
@@ -100,7 +100,7 @@ impl Run {
         let fields = started.search_attributes.iter().flat_map(|s| &s.indexed_fields);
         merge(&mut self.info.search_attributes, fields);
         self.start_deadlines();
-        self.measure();
+        touched.own_size = true;
         touched.visibility = true;
     }
 
@@ -195,7 +195,8 @@ fn successor(close: &HistoryEvent) -> &str {
     }
 }
 
-type Fields = std::collections::BTreeMap<String, atoll_api::temporal::api::common::v1::Payload>;
+/// Memo or search attributes by name.
+pub(crate) type Fields = std::collections::BTreeMap<String, atoll_api::temporal::api::common::v1::Payload>;
 
 /// Sets fields; a field set to nothing is removed.
 fn merge<'a>(
@@ -212,7 +213,7 @@ fn merge<'a>(
 }
 
 /// A field set to null or to an empty list is unset.
-fn is_nothing(value: &atoll_api::temporal::api::common::v1::Payload) -> bool {
+pub(crate) fn is_nothing(value: &atoll_api::temporal::api::common::v1::Payload) -> bool {
     match value.metadata.get("encoding").map(|encoding| encoding.as_ref()) {
         Some(b"binary/null") => true,
         Some(b"json/plain") => [&b"null"[..], b"[]"].contains(&value.data.as_ref()),

@@ -105,7 +105,7 @@ impl Run {
         bytes
     }
 
-    /// Measures what is neither pending nor waiting: whenever it changes.
+    /// Measures what is neither pending nor waiting: once in a step that changes it.
     pub(super) fn measure(&mut self) {
         let info = &self.info;
         let started = info.started.as_ref().map_or(0, Message::encoded_len);

@@ -63,6 +63,17 @@ pub(super) fn upsert_search_attributes(
         "UpsertWorkflowSearchAttributesCommandAttributes",
         wanted.search_attributes.as_ref(),
     )?;
+    let upserted = wanted.search_attributes.iter().flat_map(|fields| &fields.indexed_fields);
+    let (bytes, limit) = (
+        steps.search_attributes.take(&steps.run.info.search_attributes, upserted),
+        steps.limits.search_attributes,
+    );
+    if bytes > limit {
+        let text = format!(
+            "BadSearchAttributes: total size of search attributes {bytes} exceeds size limit {limit}"
+        );
+        return Err(BadCommand::Terminates(Cause::BadSearchAttributes, text));
+    }
     let upserted = history::UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: steps.completed_event_id,
         search_attributes: wanted.search_attributes.clone(),
@@ -99,6 +110,12 @@ pub(super) fn modify(
         "ModifyWorkflowPropertiesCommandAttributes",
         wanted.upserted_memo.as_ref(),
     )?;
+    let upserted = wanted.upserted_memo.iter().flat_map(|memo| &memo.fields);
+    if steps.memo.take(&steps.run.info.memo, upserted) > steps.limits.memo {
+        let text = "BadModifyWorkflowPropertiesAttributes: ModifyWorkflowPropertiesCommandAttributes. \
+                    Memo exceeds size limit.";
+        return Err(BadCommand::Terminates(Cause::BadModifyWorkflowPropertiesAttributes, text.into()));
+    }
     let modified = history::WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: steps.completed_event_id,
         upserted_memo: wanted.upserted_memo.clone(),

@@ -1,5 +1,6 @@
 //! The commands of one answer, in order. Each sees what the ones before it did.
 
+use super::merged::Merged;
 use super::{BadCommand, activities, children, closing, continue_as_new, external, properties, timers};
 use crate::draft::{Draft, Extras};
 use crate::limits::Limits;
@@ -29,6 +30,10 @@ pub(super) struct Steps<'a> {
     pub(super) new_children: Vec<String>,
     /// What this answer has asked of other workflows.
     pub(super) external: external::External,
+    /// The memo as it is with what this answer has upserted.
+    pub(super) memo: Merged,
+    /// The same of the search attributes.
+    pub(super) search_attributes: Merged,
 }
 
 /// What one answer did to activities.

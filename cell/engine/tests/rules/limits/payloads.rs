@@ -132,3 +132,54 @@ fn a_payload_may_be_as_large_as_the_limit_says() {
         assert_eq!(failed.cause(), cause, "{text}");
     }
 }
+
+/// Memo and search attributes stand in every list and every answer about the run.
+#[test]
+fn what_upserts_make_together_is_held_to_a_limit_of_its_own() {
+    let fields = |name: &str| [(name.to_owned(), payload())].into();
+    let modify = |name: &str| {
+        let upserted_memo = Some(Memo { fields: fields(name) });
+        let modify = wanted::ModifyWorkflowPropertiesCommandAttributes { upserted_memo };
+        command(
+            CommandType::ModifyWorkflowProperties,
+            Wanted::ModifyWorkflowPropertiesCommandAttributes(modify),
+        )
+    };
+    let upsert = |name: &str| {
+        let search_attributes = Some(SearchAttributes { indexed_fields: fields(name) });
+        let upsert = wanted::UpsertWorkflowSearchAttributesCommandAttributes { search_attributes };
+        command(
+            CommandType::UpsertWorkflowSearchAttributes,
+            Wanted::UpsertWorkflowSearchAttributesCommandAttributes(upsert),
+        )
+    };
+    let (one, two) = (memo().encoded_len(), 2 * memo().encoded_len());
+    let memo_text = "BadModifyWorkflowPropertiesAttributes: ModifyWorkflowPropertiesCommandAttributes. \
+                     Memo exceeds size limit.";
+    let attributes_text =
+        format!("BadSearchAttributes: total size of search attributes {two} exceeds size limit {}", two - 1);
+    let upserts: [(&dyn Fn(&str) -> Command, &str); 2] = [(&modify, memo_text), (&upsert, &attributes_text)];
+    for (upsert, text) in upserts {
+        for in_one_answer in [true, false] {
+            let answer = |limit: usize, names: [&str; 2]| {
+                let mut life = Life::started();
+                (life.limits.memo, life.limits.search_attributes) = (limit, limit);
+                let [first, second] = names.map(upsert);
+                if in_one_answer {
+                    let task = life.take_task();
+                    (life.complete(task, vec![first, second]), life)
+                } else {
+                    life.run_task(vec![first]);
+                    life.signal();
+                    let task = life.take_task();
+                    (life.complete(task, vec![second]), life)
+                }
+            };
+            assert_eq!(answer(two, ["a", "b"]).0, Ok(()), "{text}");
+            assert_eq!(answer(one, ["a", "a"]).0, Ok(()), "a field that is set again counts once");
+            let (refused, life) = answer(two - 1, ["a", "b"]);
+            assert_eq!(refused, Err(Rejection::InvalidArgument(text.into())));
+            assert_eq!(reason(&life), (text.into(), "history-service".into()));
+        }
+    }
+}
