@@ -178,6 +178,17 @@ impl Run {
         self.started().workflow_type.as_ref().map_or("", |kind| kind.name.as_str())
     }
 
+    /// Whether the workflow asked for its end while it had events to see first, and a worker has the task that shows
+    /// them: whatever came between now would put that end off again.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.info.close_attempted && self.task.started().is_some()
+    }
+
+    /// When the first workflow task is scheduled, where it waits for its time.
+    pub fn first_task_at(&self) -> Option<Time> {
+        (self.info.first_task_at_ns != 0).then_some(Time(self.info.first_task_at_ns))
+    }
+
     /// Whether the first workflow task is still to come: no task is scheduled before it.
     pub(crate) fn in_first_task_backoff(&self) -> bool {
         self.info.first_task_at_ns != 0 || self.info.first_task_held

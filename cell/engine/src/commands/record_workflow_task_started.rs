@@ -102,6 +102,10 @@ impl Command for RecordWorkflowTaskStarted {
         let task = found!(run.task.waiting().filter(waits).ok_or_else(obsolete));
         let nonce = context.ids.next_u64();
         let mut draft = Draft::new(run, context);
+        if !self.sticky {
+            // Who had the run's own queue did not come for it.
+            draft.set_sticky(None);
+        }
         let worker = Worker {
             request_id: &self.request_id,
             identity: &self.identity,

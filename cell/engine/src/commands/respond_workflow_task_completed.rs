@@ -234,6 +234,9 @@ fn fail(
         draft.close_with(EventType::WorkflowExecutionTerminated, attributes, Extras::default());
     } else {
         draft.ensure_task();
+        if cause == Cause::UnhandledCommand {
+            draft.change(Kind::WorkflowCloseAttempted(log::WorkflowCloseAttempted {}));
+        }
     }
     draft.refuse(rejection)
 }

@@ -54,10 +54,12 @@ impl Command for SignalWorkflow {
         }
         found!(view.open());
         if run.info.signal_count >= context.limits.signals {
-            return Decision::reject(Rejection::InvalidArgument(format!(
-                "exceeded workflow execution limit for signal events: {}",
-                context.limits.signals
-            )));
+            let text = "exceeded workflow execution limit for signal events";
+            return Decision::reject(Rejection::InvalidArgument(text.into()));
+        }
+        if run.is_closing() {
+            let text = "workflow operation can not be applied because workflow is closing";
+            return Decision::reject(Rejection::ResourceExhausted(text.into()));
         }
         if let Some(sender) = &self.sender {
             found!(sender.may_ask(run));

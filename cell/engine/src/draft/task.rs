@@ -94,6 +94,7 @@ impl Draft<'_> {
     }
 
     fn task_failed(&mut self, counts: bool) {
+        let counts = counts && self.run.sticky.is_none();
         self.next_attempt = self.run.task.scheduled().map_or(1, |task| task.attempt_after_failure(counts));
         self.sticky = None;
         self.has_task = false;
@@ -130,7 +131,7 @@ impl Draft<'_> {
         self.has_task = true;
         if self.news || self.next_attempt <= 1 {
             self.next_attempt = 1;
-            self.write_scheduled();
+            self.write_scheduled(self.task_timeout);
             return;
         }
         let attempt = self.next_attempt;
@@ -144,9 +145,9 @@ impl Draft<'_> {
         }));
     }
 
-    /// Writes the SCHEDULED event of a first attempt.
-    pub(crate) fn write_scheduled(&mut self) -> i64 {
-        let attributes = scheduled_attributes(self.run, self.sticky.clone(), 1, self.task_timeout);
+    /// Writes the SCHEDULED event of a first attempt that may take a worker so long, nanoseconds.
+    pub(crate) fn write_scheduled(&mut self, timeout: i64) -> i64 {
+        let attributes = scheduled_attributes(self.run, self.sticky.clone(), 1, timeout);
         let id = self.event(EventType::WorkflowTaskScheduled, attributes);
         self.scheduled_event_id = Some(id);
         id

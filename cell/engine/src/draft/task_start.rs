@@ -42,17 +42,19 @@ impl Draft<'_> {
     pub(crate) fn start_task(&mut self, worker: Worker<'_>, nonce: u64) -> Option<TaskStart> {
         let run = self.run;
         if let Some(id) = self.scheduled_event_id() {
-            return Some(self.start_written(worker, nonce, id, 1, self.now));
+            return Some(self.start_written(worker, nonce, id, 1, self.now, self.next_event_id()));
         }
         let task = run.task.waiting()?;
         let (id, attempt, scheduled_at) = (task.scheduled_event_id, task.attempt, Time(task.scheduled_at_ns));
+        // Where the SCHEDULED event is written here the original counts what stood before.
+        let events = self.next_event_id();
         if task.standing.in_history() {
-            Some(self.start_written(worker, nonce, id, attempt, scheduled_at))
+            Some(self.start_written(worker, nonce, id, attempt, scheduled_at, events))
         } else if id == run.next_event_id() {
             Some(self.start_unwritten(worker, nonce, task))
         } else {
-            let id = self.write_scheduled();
-            Some(self.start_written(worker, nonce, id, 1, self.now))
+            let id = self.write_scheduled(task.start_to_close_timeout_ns);
+            Some(self.start_written(worker, nonce, id, 1, self.now, events))
         }
     }
 
@@ -63,10 +65,11 @@ impl Draft<'_> {
         scheduled_event_id: i64,
         attempt: i32,
         scheduled_at: Time,
+        events: i64,
     ) -> TaskStart {
-        // What this very step writes is not counted, as the original does not.
+        // The bytes of what this very step writes are not counted, as the original does not.
         let bytes = self.run.billed_bytes();
-        let reasons = continue_as_new_reasons(scheduled_event_id, bytes, self.limits);
+        let reasons = continue_as_new_reasons(events, bytes, self.limits);
         let attributes = started_attributes(worker, &reasons, scheduled_event_id, bytes);
         let started_event_id = self.event(EventType::WorkflowTaskStarted, attributes);
         self.hand_over(worker, nonce, scheduled_event_id, None, Vec::new());

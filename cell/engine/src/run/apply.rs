@@ -65,6 +65,7 @@ impl Run {
             Kind::RequestIdSeen(seen) => self.request_ids.insert(&seen.request_id),
             Kind::EventBuffered(buffered) => self.buffer(&buffered.event, touched),
             Kind::BufferFlushed(_) => self.buffered.clear(),
+            Kind::WorkflowCloseAttempted(_) => self.info.close_attempted = true,
             Kind::StickySet(_)
             | Kind::StickyCleared(_)
             | Kind::TransientTaskScheduled(_)
@@ -152,8 +153,12 @@ impl Run {
         if let Some((at, due)) = self.task.deadline() {
             self.deadlines.remove(at, due);
         }
-        let task = std::mem::take(&mut self.task);
+        let (task, is_revoked) = (std::mem::take(&mut self.task), matches!(step, TaskStep::Revoke(_)));
+        let was_started = task.started().is_some();
         self.task = task.step(step).unwrap_or_else(|illegal| panic!("{illegal}"));
+        if was_started && !is_revoked && self.task.started().is_none() {
+            self.info.close_attempted = false;
+        }
         if let Some((at, due)) = self.task.deadline() {
             self.deadlines.add(at, due);
         }

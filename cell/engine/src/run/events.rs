@@ -149,8 +149,9 @@ impl Run {
         self.step_task(TaskStep::Complete, touched);
     }
 
-    /// A task failed or timed out. A sticky one costs its stickiness instead of an attempt.
+    /// A task failed or timed out. While the run has a sticky queue that costs the queue instead of an attempt.
     fn task_ended(&mut self, step: TaskStep, counts: bool, touched: &mut Touched) {
+        let counts = counts && self.sticky.is_none();
         self.info.next_attempt = self.task.scheduled().map_or(1, |task| task.attempt_after_failure(counts));
         self.sticky = None;
         self.step_task(step, touched);

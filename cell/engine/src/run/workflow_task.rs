@@ -137,10 +137,9 @@ impl WorkflowTask {
 }
 
 impl ScheduledTask {
-    /// Attempt of the task that follows this one where it ends unsuccessfully. A sticky one costs its stickiness instead
-    /// of an attempt; nor does every end count.
+    /// Attempt of the task that follows this one where it ends unsuccessfully, as an end that counts or not.
     pub(crate) fn attempt_after_failure(&self, counts: bool) -> i32 {
-        if counts && self.sticky_queue.is_empty() { self.attempt.saturating_add(1) } else { 1 }
+        if counts { self.attempt.saturating_add(1) } else { 1 }
     }
 }
 

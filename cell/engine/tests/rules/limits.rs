@@ -81,13 +81,13 @@ fn a_history_may_have_as_many_bytes_as_its_limit_says() {
 #[test]
 fn a_worker_is_told_in_time_that_a_history_grows_long() {
     let mut life = Life::started();
-    life.limits.suggest_continue_events = 3;
+    life.limits.suggest_continue_events = 5;
     life.signal();
     life.take_task();
     let Some(A::WorkflowTaskStartedEventAttributes(started)) = &life.last().attributes else {
         panic!("{:?}", life.last())
     };
-    assert!(!started.suggest_continue_as_new, "scheduled as the second event");
+    assert!(!started.suggest_continue_as_new, "it is the fourth event");
     life.limits.suggest_continue_bytes = 1;
     life.now = life.now.plus(20_000_000_000);
     life.ask(Wake { grace: Grace::NONE }).expect("the task's time is over");
@@ -104,9 +104,9 @@ fn a_worker_is_told_in_time_that_a_history_grows_long() {
 fn a_history_is_long_from_its_limits_on() {
     let told = |events, bytes| {
         let mut life = Life::started();
-        // What is told is what stood before the start itself.
+        // The start is counted with the events, and not with the bytes.
         (life.limits.suggest_continue_events, life.limits.suggest_continue_bytes) =
-            (life.last().event_id + events, life.run().billed_bytes() + bytes);
+            (life.last().event_id + 1 + events, life.run().billed_bytes() + bytes);
         life.take_task();
         match &life.last().attributes {
             Some(A::WorkflowTaskStartedEventAttributes(started)) => {

@@ -9,7 +9,7 @@ use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTa
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::history::v1::{HistoryEvent, WorkflowTaskStartedEventAttributes};
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Rejection, Standing};
+use cell_engine::{EffectKind, Rejection, Run, Standing};
 use prost::Message;
 
 fn timer(id: &str) -> Command {
@@ -82,6 +82,46 @@ fn a_workflow_does_not_close_over_what_it_has_not_seen() {
     assert_eq!(life.task(), Some((1, Standing::InHistory)));
 }
 
+/// It would else never come to its end under steady signals: each would put it off again.
+#[test]
+fn a_workflow_that_asked_for_its_end_takes_no_signal_until_it_has_seen_what_came_before() {
+    let closing = Err(Rejection::ResourceExhausted(
+        "workflow operation can not be applied because workflow is closing".into(),
+    ));
+    let signal = || SignalWorkflow { name: "s".into(), ..Default::default() };
+    for transient in [false, true] {
+        let mut life = Life::started();
+        if transient {
+            fail(&mut life);
+        }
+        let task = life.take_task();
+        life.signal();
+        life.complete(task, vec![complete()]).expect_err("it has a signal to see");
+        life.ask(signal()).expect("no worker has it yet");
+        let task = life.take_task();
+        let stored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
+        assert_eq!(stored.snapshot(), life.run().snapshot());
+        assert_eq!(life.ask(signal()), closing, "transient: {transient}");
+        life.ask(SignalWithStart { signal: signal(), ..Default::default() }).expect_err("nor this one");
+        let mut other = life.clone();
+        other.complete(task, Vec::new()).expect("it goes on after all");
+        other.signal();
+        let mut late = life.clone();
+        while late.task() == life.task() {
+            late.wake();
+        }
+        late.signal();
+        late.take_task();
+        late.signal();
+        life.complete(task, vec![complete()]).expect("it has seen all");
+        assert!(life.run().closed());
+    }
+    let mut life = Life::started();
+    life.take_task();
+    life.signal();
+    life.signal();
+}
+
 #[test]
 fn further_attempts_are_not_in_history_until_something_happens() {
     let mut life = Life::started();
@@ -136,6 +176,35 @@ fn a_start_tells_the_size_of_what_stood_before_its_own_step() {
     life.take_task();
     assert_eq!(life.news(), [E::WorkflowTaskScheduled, E::WorkflowTaskStarted]);
     assert_eq!(last_start(&life).history_size_bytes, before as i64, "without the scheduled event beside it");
+}
+
+#[test]
+fn a_start_suggests_to_continue_by_the_number_of_its_own_event() {
+    // The first start is event 3; behind eight signals it is event 11.
+    for (signals, limit, suggested) in [(0, 4, false), (0, 3, true), (8, 12, false), (8, 11, true)] {
+        let mut life = Life::started();
+        (0..signals).for_each(|_| life.signal());
+        life.limits.suggest_continue_events = limit;
+        life.take_task();
+        assert_eq!(last_start(&life).suggest_continue_as_new, suggested, "{signals} signals, {limit}");
+    }
+}
+
+#[test]
+fn a_transient_task_that_is_written_at_its_start_keeps_its_time() {
+    let mut life = Life::started();
+    (0..5).for_each(|_| fail(&mut life));
+    let timeout =
+        life.run().workflow_task().scheduled().expect("the sixth attempt").start_to_close_timeout_ns;
+    assert!(timeout > 10_000_000_000, "{timeout}");
+    life.signal();
+    life.take_task();
+    let scheduled = &life.history[life.history.len() - 2].attributes;
+    let Some(A::WorkflowTaskScheduledEventAttributes(scheduled)) = scheduled else { panic!("{scheduled:?}") };
+    let written = scheduled.start_to_close_timeout.expect("it has one");
+    assert_eq!(written.seconds * 1_000_000_000 + i64::from(written.nanos), timeout);
+    let started = life.run().workflow_task().started().expect("a worker has it");
+    assert_eq!((started.scheduled.start_to_close_timeout_ns, started.scheduled.attempt), (timeout, 1));
 }
 
 #[test]
@@ -238,6 +307,30 @@ fn a_sticky_worker_that_is_gone_costs_its_stickiness() {
     let queue = next.task_queue.as_ref().expect("it has a queue");
     assert_eq!((next.attempt, queue.name.as_str(), queue.kind), (1, "queue", TaskQueueKind::Normal as i32));
     assert_eq!(life.run().sticky_queue(), None);
+}
+
+#[test]
+fn a_task_for_a_sticky_worker_that_another_one_took_fails_like_any_other() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let sticky = Some(("own".into(), 5_000_000_000));
+    life.ask(RespondWorkflowTaskCompleted { task: Some(task), sticky, ..Default::default() }).expect("good");
+    life.signal();
+    for taken_by_its_own in [true, false] {
+        let mut life = life.clone();
+        let waiting = life.run().workflow_task().waiting().expect("for the signal").clone();
+        let poll = RecordWorkflowTaskStarted {
+            scheduled_event_id: waiting.scheduled_event_id,
+            stamp: waiting.stamp,
+            sticky: taken_by_its_own,
+            ..Default::default()
+        };
+        life.ask(poll).expect("it waits");
+        assert_eq!(life.run().sticky_queue().is_some(), taken_by_its_own);
+        life.wake();
+        let next = if taken_by_its_own { (1, Standing::InHistory) } else { (2, Standing::Transient) };
+        assert_eq!((life.task(), life.run().sticky_queue()), (Some(next), None));
+    }
 }
 
 #[test]
