@@ -69,10 +69,12 @@ pub(crate) fn not_ready(text: &str) -> Status {
     Status::failed_precondition(text).with_detail(&WorkflowNotReadyFailure {})
 }
 
-/// Something of the cell is used up.
+/// Something of the cell is used up, or of one workflow, which is its namespace's affair.
 pub(crate) fn exhausted(text: String, cause: ResourceExhaustedCause) -> Status {
-    Status::resource_exhausted(text).with_detail(&ResourceExhaustedFailure {
-        cause: cause as i32,
-        scope: ResourceExhaustedScope::System as i32,
-    })
+    let scope = match cause {
+        ResourceExhaustedCause::BusyWorkflow => ResourceExhaustedScope::Namespace,
+        _ => ResourceExhaustedScope::System,
+    };
+    let detail = ResourceExhaustedFailure { cause: cause as i32, scope: scope as i32 };
+    Status::resource_exhausted(text).with_detail(&detail)
 }

@@ -17,7 +17,7 @@ pub(crate) async fn call(
     if frontend.is_too_large(request.query_result.as_ref()) {
         request.query_result = None;
         request.set_completed_type(QueryResultType::Failed);
-        request.error_message = "Blob data size exceeds limit.".to_owned();
+        request.error_message = oversize::TOO_LARGE.to_owned();
     }
     oversize::cut_causes(request.failure.as_mut());
     frontend.ports.workflow_tasks.complete_query(&namespace, request).await

@@ -3,9 +3,10 @@ use atoll_api::call::Status;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution};
-use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind};
+use atoll_api::temporal::api::enums::v1::{CommandType, QueryResultType, TaskQueueKind};
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use atoll_api::temporal::api::query::v1::WorkflowQueryResult;
 use atoll_api::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
@@ -115,6 +116,37 @@ async fn answers_that_are_too_large_fail_the_activity() {
     assert!(answer.cancel_requested);
     assert_eq!(failure(&cell), "Heartbeat details exceed size limit.");
     assert_eq!(cell.calls.lock().unwrap().as_slice(), ["fail_activity"; 3]);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_query_that_is_too_large_fails_the_query_whichever_way_it_comes() {
+    let cell = FakeCell::new();
+    let frontend = cell.frontend(|_| {});
+    let answer = |answer| WorkflowQueryResult {
+        result_type: QueryResultType::Answered as i32,
+        answer,
+        ..WorkflowQueryResult::default()
+    };
+    let results = [("small".to_owned(), answer(weighing(100))), ("large".to_owned(), answer(large()))];
+    let task = WorkflowTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..WorkflowTaskToken::default()
+    };
+    let request = wf::RespondWorkflowTaskCompletedRequest {
+        task_token: task.encode_to_vec().into(),
+        query_results: results.into(),
+        ..Default::default()
+    };
+    invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &request).await.unwrap();
+    let results = cell.completed.lock().unwrap().take().unwrap().0.query_results;
+    assert_eq!(results["small"], answer(weighing(100)));
+    let failed = WorkflowQueryResult {
+        result_type: QueryResultType::Failed as i32,
+        error_message: "Blob data size exceeds limit.".to_owned(),
+        ..WorkflowQueryResult::default()
+    };
+    assert_eq!(results["large"], failed);
 }
 
 /// Payloads whose encoding has so many bytes.

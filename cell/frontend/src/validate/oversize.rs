@@ -13,6 +13,8 @@ pub(crate) const RESULT: &str = "Complete result exceeds size limit.";
 pub(crate) const CANCEL_DETAILS: &str = "Cancel details exceed size limit.";
 /// ... because the details of its heartbeat are.
 pub(crate) const HEARTBEAT: &str = "Heartbeat details exceed size limit.";
+/// What a client is told whose query has an answer that is too large.
+pub(crate) const TOO_LARGE: &str = "Blob data size exceeds limit.";
 /// What a worker is told about a failure that was cut.
 const FAILURE: &str = "Failure exceeds size limit.";
 /// Causes within each other that are kept of a failure. A message of a hundred levels is one that nobody reads, neither

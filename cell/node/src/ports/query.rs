@@ -10,10 +10,10 @@ use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::query::v1::{QueryRejected, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use bytes::Bytes;
-use cell_engine::{Rejection, Run};
+use cell_engine::{Run, Time};
 use cell_frontend::namespaces::Namespace;
 use cell_matching::{QueryError, QueryTask, TaskQueueKey, TaskType};
-use cell_shard::{Awaited, ShardError, Target};
+use cell_shard::{Awaited, Target};
 use prost::Message;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ use uuid::Uuid;
 const FREE_QUERY: &str = "__temporal_workflow_metadata";
 /// How long the sticky worker has before the query goes to the normal queue.
 const STICKY_PATIENCE: Duration = Duration::from_secs(5);
+/// From this attempt of its workflow task on a run is not asked: the worker would fail the query as it fails the task.
+const FAILING_ATTEMPT: i32 = 3;
 
 /// What a query needs to know of its run.
 struct Seen {
@@ -31,6 +33,10 @@ struct Seen {
     closed: bool,
     has_completed_task: bool,
     task_pending: bool,
+    /// Attempt of the workflow task; 0 where there is none.
+    attempt: i32,
+    /// When the first workflow task is scheduled, where it waits for its time.
+    first_task_at: Option<Time>,
     sticky: Option<String>,
     queue: String,
 }
@@ -43,6 +49,8 @@ impl Seen {
             closed: run.closed(),
             has_completed_task: run.has_completed_task(),
             task_pending: !run.workflow_task().is_none(),
+            attempt: run.workflow_task().scheduled().map_or(0, |task| task.attempt),
+            first_task_at: run.first_task_at(),
             sticky: run.sticky_queue().map(str::to_owned),
             queue: run.task_queue().to_owned(),
         }
@@ -76,6 +84,12 @@ pub(super) async fn run(
         if seen.closed && !seen.has_completed_task {
             return Err(not_ready("Workflow execution closed before WorkflowTaskStarted event"));
         }
+        if seen.first_task_at.is_some_and(|at| is_past(core, at, deadline)) {
+            return Err(not_ready("Workflow task is not scheduled yet."));
+        }
+        if seen.attempt >= FAILING_ATTEMPT {
+            return Err(not_ready("Unable to query workflow due to Workflow Task in failed state."));
+        }
         let answer = if seen.closed || (seen.has_completed_task && !seen.task_pending) {
             Some(directly(core, &target, &seen, &request, deadline).await?)
         } else {
@@ -92,6 +106,12 @@ pub(super) async fn run(
             return Err(Status::deadline_exceeded("query timed out before a worker answered"));
         }
     }
+}
+
+/// Whether a time of the shards is behind the caller's deadline.
+fn is_past(core: &Core, at: Time, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    at.0.saturating_sub(core.shards.wall_time().0) > i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn rejects(condition: QueryRejectCondition, seen: &Seen) -> bool {
@@ -196,12 +216,9 @@ async fn with_a_task(
     let id = core.new_id().to_string();
     let query = request.query.clone().unwrap_or_default();
     let Some(mut answer) = core.queries.add(seen.run_id, &id, query) else {
-        return Err(status(
-            ShardError::Rejected(Rejection::ResourceExhausted(
-                "too many queries wait for this workflow".into(),
-            )),
-            target,
-        ));
+        let text = "consistent query buffer is full, this may be caused by too many queries and workflow not able to \
+                    process query fast enough";
+        return Err(exhausted(text.to_owned(), ResourceExhaustedCause::BusyWorkflow));
     };
     let waiting = Waiting { core, run_id: seen.run_id, id: &id };
     loop {

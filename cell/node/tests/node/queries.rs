@@ -3,8 +3,13 @@
 use crate::fixture::{Cell, Driver, Engine, done, events, payloads};
 use crate::on_each_engine;
 use crate::usage::actions;
-use atoll_api::call::Code;
-use atoll_api::temporal::api::enums::v1::{QueryRejectCondition, QueryResultType, WorkflowExecutionStatus};
+use atoll_api::call::{Code, Status};
+use atoll_api::temporal::api::command::v1::command::Attributes;
+use atoll_api::temporal::api::command::v1::{Command, FailWorkflowExecutionCommandAttributes};
+use atoll_api::temporal::api::common::v1::RetryPolicy;
+use atoll_api::temporal::api::enums::v1::{
+    CommandType, QueryRejectCondition, QueryResultType, WorkflowExecutionStatus,
+};
 use atoll_api::temporal::api::errordetails::v1::{QueryFailedFailure, WorkflowNotReadyFailure};
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
@@ -146,6 +151,51 @@ async fn a_run_that_closed_before_its_first_task_cannot_answer() {
             (nobody.code, nobody.message.as_str()),
             (Code::NotFound, "workflow not found for ID: nobody")
         );
+    })
+    .await;
+}
+
+fn failed(message: &str) -> Command {
+    let attributes = FailWorkflowExecutionCommandAttributes { failure: crate::fixture::failure(message) };
+    Command {
+        command_type: CommandType::FailWorkflowExecution as i32,
+        attributes: Some(Attributes::FailWorkflowExecutionCommandAttributes(attributes)),
+        ..Default::default()
+    }
+}
+
+/// No worker could answer: whoever asks is told so at once and takes no place.
+#[tokio::test]
+async fn a_run_whose_task_fails_or_waits_beyond_the_deadline_is_not_asked() {
+    let not_ready = |refused: Status, text: &str| {
+        assert_eq!((refused.code, refused.message.as_str()), (Code::FailedPrecondition, text));
+        assert!(refused.detail::<WorkflowNotReadyFailure>().is_some());
+    };
+    on_each_engine(async |cell| {
+        let failing = Driver::new(cell, "failing");
+        failing.start().await;
+        for _ in 0..2 {
+            let task = failing.poll().await;
+            let failed = wf::RespondWorkflowTaskFailedRequest {
+                namespace: "default".to_owned(),
+                task_token: task.task_token,
+                ..Default::default()
+            };
+            cell.call(rpc::RESPOND_WORKFLOW_TASK_FAILED, failed).await.unwrap();
+        }
+        let text = "Unable to query workflow due to Workflow Task in failed state.";
+        not_ready(failing.query("state").await.unwrap_err(), text);
+
+        let waiting = Driver::new(cell, "waiting");
+        let hour = prost_types::Duration { seconds: 3_600, nanos: 0 };
+        let policy = RetryPolicy { initial_interval: Some(hour), ..Default::default() };
+        let start = wf::StartWorkflowExecutionRequest {
+            retry_policy: Some(RetryPolicy { maximum_interval: Some(hour), ..policy }),
+            ..waiting.start_request()
+        };
+        waiting.start_with(start).await;
+        waiting.step(vec![failed("again")]).await;
+        not_ready(waiting.query("state").await.unwrap_err(), "Workflow task is not scheduled yet.");
     })
     .await;
 }
