@@ -31,6 +31,7 @@
 //! - `log`: batches, rows, the committer;
 //! - `checkpoint`: writing what changed to rows, so that the log can be trimmed;
 //! - `time`: shard time, and what is due by it;
+//! - `deletion`: the whole life of a deletion, of what retention ends and of removed namespaces;
 //! - `projection`: effects, projections, spool and outbox;
 //! - `recovery`: taking shards over, giving them up, beginning loops again;
 //! - `quarantine`: keeping one entity's damage that entity's alone;
@@ -57,6 +58,7 @@
 mod call;
 mod checkpoint;
 mod config;
+mod deletion;
 mod error;
 mod hash;
 mod inspect;

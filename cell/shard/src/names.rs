@@ -1,7 +1,7 @@
 //! Entity names as they stand in the log.
 
 use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::log::v1::{EntitiesDeleted, EntityName};
+use atoll_internal_api::log::v1::EntityName;
 
 /// The stored form of a key.
 pub(crate) fn name_of(key: &EntityKey) -> EntityName {
@@ -11,10 +11,4 @@ pub(crate) fn name_of(key: &EntityKey) -> EntityName {
 /// The key behind a stored name, whether or not its kind is known; `None` for a name that is none.
 pub(crate) fn key_of(name: &EntityName) -> Option<EntityKey> {
     name.key()
-}
-
-/// The entities that a deletion lists, then the records that go with them.
-pub(crate) fn deleted_keys(deleted: &EntitiesDeleted) -> impl Iterator<Item = EntityKey> {
-    let entities = deleted.entities.iter().filter_map(|deleted| deleted.entity.as_ref());
-    entities.chain(&deleted.records).filter_map(key_of)
 }

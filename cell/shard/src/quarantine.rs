@@ -4,7 +4,6 @@
 //! to its row so that it does not hold the log; and what operators do about such entities. Which they are, the table
 //! knows (`memory`).
 
-pub(crate) mod billed;
 pub(crate) mod guard;
 pub(crate) mod kept_steps;
 mod operators;

@@ -11,7 +11,7 @@ pub(crate) use quarantined::QuarantinedState;
 
 use super::key_hash::KeyHash;
 use super::resident::{Held, Resident, Slot};
-use crate::checkpoint::Unremoved;
+use crate::deletion::Unremoved;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
 use cell_memory::Budget;

@@ -8,13 +8,14 @@
 //! Where the row cannot be read or written the steps stay in the log, which cannot be trimmed then: nobody reads it again and
 //! again for that, health says so, and an operator may give them up (`operators`).
 
+use crate::deletion::deleted_keys;
 use crate::error::ShardError;
 use crate::load::Reads;
 use crate::load::stored::{self, Stored};
 use crate::log::row;
 use crate::log::side_rows::{self, SideRow};
 use crate::memory::{QuarantinedState, START, Shard, ShardState};
-use crate::names::{deleted_keys, key_of};
+use crate::names::key_of;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
 use atoll_internal_api::log::v1::KeptStep;

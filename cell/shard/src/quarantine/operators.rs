@@ -1,15 +1,13 @@
 //! What operators do about entities that are kept aside: list, look into, try again, delete.
 
-use super::billed::Billed;
 use super::kept_steps::Unkept;
-use crate::checkpoint::add_deletion;
+use crate::deletion::{Billed, add_deletion, record_naming};
 use crate::error::ShardError;
 use crate::load::Pins;
 use crate::load::stored::Stored;
 use crate::memory::{Phase, QuarantinedState, Shard, ShardState};
 use crate::names::name_of;
 use crate::runtime::ShardRuntime;
-use crate::time::record_naming;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntitiesDeleted;
 use atoll_internal_api::log::v1::record::ShardFact;

@@ -1,7 +1,7 @@
 //! A shard as it stands in a store: its checkpoint's own state and its tail, decoded.
 
+use crate::deletion::deleted_keys;
 use crate::log::row;
-use crate::names::deleted_keys;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, ShardCheckpoint};

@@ -1,7 +1,7 @@
 //! Taking shards over: raise the epoch, read checkpoint and tail, log the ownership, replay, serve.
 
 use super::found::{Deletions, Found, deletions_in};
-use crate::checkpoint::Unremoved;
+use crate::deletion::Unremoved;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
 use crate::log::OpenBatch;

@@ -4,11 +4,11 @@
 //! rows; from then on these say all that there is, and go page by page. One record deletes a page, and takes what was
 //! billed for it off, so that a crash in the middle leaves the rest for the next call, and nothing is taken off twice.
 
-use crate::checkpoint::add_deletion;
+use super::billed::Billed;
+use super::logged::add_deletion;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
 use crate::memory::{Phase, Shard, ShardState};
-use crate::quarantine::billed::Billed;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntitiesDeleted;

@@ -11,7 +11,7 @@ use crate::memory::{Deleted, EntityTable, Shard};
 use crate::names::{key_of, name_of};
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
-use atoll_internal_api::log::v1::{DeletedEntity, EntitiesDeleted, EntityName};
+use atoll_internal_api::log::v1::EntityName;
 use cell_store::{Checkpoint, Epoch, StoreError};
 use std::collections::BTreeMap;
 
@@ -70,20 +70,6 @@ impl Unremoved {
         let (count, id) = (1 + refused.count(), &key.id);
         let full = if self.0.len() < MOST_UNREMOVED { "" } else { "; the log keeps those of further ones" };
         Some(format!("rows of {count} deleted entities cannot be removed, of {id:?} for one: {why}{full}"))
-    }
-}
-
-/// Adds an entity to what a record deletes, with what was billed for it.
-pub(crate) fn add_deletion(
-    fact: &mut EntitiesDeleted,
-    key: &EntityKey,
-    billed_bytes: u64,
-    delete_at_ms: i64,
-) {
-    if key.is_used_once() {
-        fact.entities.push(DeletedEntity { entity: Some(name_of(key)), billed_bytes, delete_at_ms });
-    } else {
-        fact.records.push(name_of(key));
     }
 }
 

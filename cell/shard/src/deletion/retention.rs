@@ -3,6 +3,7 @@
 //! What a stored entity was billed and when it is due stand beside its snapshot: only records of current runs are read,
 //! for those that name a deleted run go with it. What is in memory decides over what is stored.
 
+use super::logged::record_naming;
 use crate::error::ShardError;
 use crate::load::Reads;
 use crate::load::stored::{self, Stored};
@@ -223,11 +224,4 @@ fn resident_expiry(key: &EntityKey, entity: &dyn Entity) -> Result<Option<Expiry
         let at = entity.delete_at().filter(|_| entity.is_finished());
         at.map(|at| Expiry { at_ms: at.millis_up(), billed_bytes: entity.billed_bytes() })
     })
-}
-
-/// The record of the current run, which has been looked up, where it names this run.
-pub(crate) fn record_naming(state: &ShardState, key: &EntityKey) -> Option<EntityKey> {
-    let record = state.table.kinds().get(key.kind)?.record_of(key)?;
-    let names = state.table.get(&record)?.entity.current_run() == Some(key.run_id);
-    names.then_some(record)
 }
