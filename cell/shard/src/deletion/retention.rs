@@ -31,8 +31,8 @@ type Candidate = (EntityKey, Option<Expiry>);
 /// Stored records of current runs.
 type RecordRows = Vec<(EntityKey, Stored)>;
 
-/// A shard's memory when a search for expired runs begins.
-struct Look {
+/// What a shard's memory knows when a search for expired entities begins.
+struct KnownExpired {
     /// What is read from the store holds only while the shard is of this generation.
     generation: u64,
     /// Expired entities in memory.
@@ -53,17 +53,17 @@ impl ShardRuntime {
         let batch = self.config.retention_batch;
         let mut beyond = 0;
         loop {
-            let Some(look) = look(&shard.state.lock(), before_ms, batch) else { return Ok(()) };
+            let Some(known) = known_expired(&shard.state.lock(), before_ms, batch) else { return Ok(()) };
             // Rows of what is deleted already stay until the next checkpoint: look past them.
-            let limit = batch + look.deleted + 2 * beyond;
-            let stored = if look.complete {
+            let limit = batch + known.deleted + 2 * beyond;
+            let stored = if known.complete {
                 Vec::new()
             } else {
                 self.store.expired(shard.id, before_ms - 1, limit).await?
             };
             let seen_all = stored.len() < limit;
             // With one look as many go as may have to be looked past, so that this costs no more than what goes.
-            let due = candidates(&shard.state.lock(), &look.resident, stored, before_ms, batch + beyond);
+            let due = candidates(&shard.state.lock(), &known.resident, stored, before_ms, batch + beyond);
             if due.is_empty() {
                 if seen_all {
                     return Ok(());
@@ -74,7 +74,7 @@ impl ShardRuntime {
             }
             for some in due.chunks(batch) {
                 let records = self.unknown_records(shard, some).await?;
-                if !self.delete(shard, look.generation, some, records, before_ms)? {
+                if !self.delete(shard, known.generation, some, records, before_ms)? {
                     break;
                 }
             }
@@ -99,8 +99,8 @@ impl ShardRuntime {
         Ok(unknown.into_iter().map(|(_, key)| key).zip(rows).collect())
     }
 
-    /// Logs one record that lists the entities with their bytes. Does nothing and says so where something was let go of since
-    /// the look: what was read may then be old.
+    /// Logs one record that lists the entities with their bytes. Does nothing and says so where something was let go of
+    /// since the search began: what was read may then be old.
     fn delete(
         &self,
         shard: &Shard,
@@ -156,14 +156,14 @@ impl ShardRuntime {
 }
 
 /// What memory knows of expired entities; `None` where the shard is not served.
-fn look(state: &ShardState, before_ms: i64, limit: usize) -> Option<Look> {
+fn known_expired(state: &ShardState, before_ms: i64, limit: usize) -> Option<KnownExpired> {
     let expired = state.due.expired(before_ms);
     let resident = expired
         // What a closed entity still wants done keeps it. One that cannot say goes on to be kept aside.
         .filter(|key| !matches!(expiry(state, key, None, before_ms), Ok(None)))
         .take(limit)
         .cloned();
-    (state.phase == Phase::Serving).then(|| Look {
+    (state.phase == Phase::Serving).then(|| KnownExpired {
         generation: state.table.generation,
         resident: resident.collect(),
         complete: state.table.complete,
