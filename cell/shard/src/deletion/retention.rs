@@ -33,8 +33,8 @@ type RecordRows = Vec<(EntityKey, Stored)>;
 
 /// What a shard's memory knows when a search for expired entities begins.
 struct KnownExpired {
-    /// What is read from the store holds only while the shard is of this generation.
-    generation: u64,
+    /// What is read from the store holds only while no more than this was forgotten.
+    forgotten: u64,
     /// Expired entities in memory.
     resident: Vec<EntityKey>,
     /// Whether the store holds nothing that is not in memory.
@@ -74,7 +74,7 @@ impl ShardRuntime {
             }
             for some in due.chunks(batch) {
                 let records = self.unknown_records(shard, some).await?;
-                if !self.delete(shard, known.generation, some, records, before_ms)? {
+                if !self.delete(shard, known.forgotten, some, records, before_ms)? {
                     break;
                 }
             }
@@ -104,13 +104,13 @@ impl ShardRuntime {
     fn delete(
         &self,
         shard: &Shard,
-        generation: u64,
+        forgotten: u64,
         due: &[Candidate],
         records: RecordRows,
         before_ms: i64,
     ) -> Result<bool, ShardError> {
         let mut state = shard.state.lock();
-        if state.table.generation != generation || state.phase != Phase::Serving {
+        if state.table.forgotten != forgotten || state.phase != Phase::Serving {
             return Ok(false);
         }
         if self.takes_nothing(&state) {
@@ -164,7 +164,7 @@ fn known_expired(state: &ShardState, before_ms: i64, limit: usize) -> Option<Kno
         .take(limit)
         .cloned();
     (state.phase == Phase::Serving).then(|| KnownExpired {
-        generation: state.table.generation,
+        forgotten: state.table.forgotten,
         resident: resident.collect(),
         complete: state.table.complete,
         deleted: state.table.deleted.len(),

@@ -33,8 +33,9 @@ pub(crate) struct EntityTable {
     slots: Slots,
     /// Whether the store holds nothing that is not in memory: a miss then needs no read.
     pub(crate) complete: bool,
-    /// Counts what was let go of, and deletions whose rows went: what was read before may be old.
-    pub(crate) generation: u64,
+    /// How often something was forgotten: an entity that was let go of, deletions whose rows went, or everything. What
+    /// was read from the store before may be old.
+    pub(crate) forgotten: u64,
     /// Deleted entities whose rows a checkpoint has yet to remove.
     pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
     /// Of those and of what came back since, the ones whose rows the store refused to remove.
@@ -83,7 +84,7 @@ impl EntityTable {
             kinds,
             slots: Slots::with_hasher(KeyHash(seed)),
             complete: false,
-            generation: 0,
+            forgotten: 0,
             deleted: BTreeMap::new(),
             unremoved: Unremoved::default(),
             dirty: BTreeMap::new(),
@@ -106,7 +107,7 @@ impl EntityTable {
         let empty =
             Self::new(Arc::clone(&self.kinds), self.slots.hasher().0, memory, self.quarantines.clone());
         // Everything was let go of: what was read for this table is old for that one.
-        Self { generation: self.generation + 1, ..empty }
+        Self { forgotten: self.forgotten + 1, ..empty }
     }
 
     /// The kinds that this shard can host.

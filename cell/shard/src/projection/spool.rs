@@ -206,17 +206,17 @@ impl<T: Spooled> Spool<T> {
     /// Reads back what only the outbox has of a shard, until `bytes` can be told or everything is in memory.
     pub async fn read_back_of(&self, shard: ShardId, bytes: usize) -> Result<(), StoreError> {
         loop {
-            let (outbox, after, generation, room) = {
+            let (outbox, after, forgotten, room) = {
                 let shards = self.shards.lock();
                 let Some(held) = shards.get(&shard) else { return Ok(()) };
                 let Some(after) = held.wants_page(bytes) else { return Ok(()) };
-                (held.outbox.clone(), after, held.generation(), page_room(share(self.budget, shards.len())))
+                (held.outbox.clone(), after, held.forgotten(), page_room(share(self.budget, shards.len())))
             };
             let page = outbox.page(after.as_ref(), room).await?;
             let mut shards = self.shards.lock();
             // What was let go of or removed meanwhile may be missing in the page, or wrongly there.
             if let Some(held) = of(&mut shards, shard, outbox.epoch())
-                && held.generation() == generation
+                && held.forgotten() == forgotten
             {
                 held.take_page(page);
             }

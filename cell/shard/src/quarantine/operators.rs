@@ -223,11 +223,11 @@ impl ShardRuntime {
                 if !matches!(Residents::find(&state.table, key), Known::Unloaded) {
                     return Ok(());
                 }
-                (state.life, state.table.generation)
+                (state.life, state.table.forgotten)
             };
             let (stored, _charge) = self.load(shard.id, key, origin).await?;
             let mut state = shard.state.lock();
-            if (state.life, state.table.generation) == of {
+            if (state.life, state.table.forgotten) == of {
                 state.insert_loaded(key, stored);
             }
         }

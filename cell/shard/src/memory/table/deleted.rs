@@ -34,6 +34,6 @@ impl EntityTable {
                 self.deleted.remove(key);
             }
         }
-        self.generation += u64::from(!deleted.is_empty());
+        self.forgotten += u64::from(!deleted.is_empty());
     }
 }

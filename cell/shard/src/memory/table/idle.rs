@@ -131,7 +131,7 @@ impl EntityTable {
             self.residents -= 1;
             self.open -= usize::from(resident.core.open);
             self.complete = false;
-            self.generation += 1;
+            self.forgotten += 1;
             self.ledger.settle(&mut resident.core.held, Held::default());
             if resident.is_watched() {
                 self.parked.put(key.clone(), std::mem::take(&mut resident.core.watchers));

@@ -57,9 +57,9 @@ fn what_was_not_used_is_let_go_of_in_its_order_and_what_was_used_comes_last() {
     assert_eq!(table.looks(Which::Warm), 6, "twice as many as there are");
     assert_eq!(let_go(&mut table, 1), None, "the first was used: the limit is reached");
     for (n, left) in [(2, 2), (3, 1), (1, 0)] {
-        let generation = table.generation;
+        let forgotten = table.forgotten;
         assert_eq!(let_go(&mut table, 9), Some(run(n)));
-        assert_eq!((table.residents(), table.generation), (left, generation + 1));
+        assert_eq!((table.residents(), table.forgotten), (left, forgotten + 1));
         assert!(!table.complete, "the store holds what is not here");
     }
     assert_eq!((let_go(&mut table, 9), table.held()), (None, (0, 0)));
@@ -148,22 +148,22 @@ fn a_deletion_is_forgotten_once_its_rows_are_gone_and_nobody_is_loading_its_name
     table.delete(&run(1), 2, 2);
     let gone = table.to_remove(2);
     table.pin(&run(1));
-    let generation = table.generation;
+    let forgotten = table.forgotten;
     table.rows_are_gone(&gone);
-    assert_eq!(table.generation, generation + 1, "what was read before may be old");
+    assert_eq!(table.forgotten, forgotten + 1, "what was read before may be old");
     assert!(matches!(table.find(&run(1)), Known::Absent), "what is being read may be of before");
     table.unpin(&run(1));
     table.rows_are_gone(&gone);
     assert!(matches!(table.find(&run(1)), Known::Unloaded));
-    let generation = table.generation;
+    let forgotten = table.forgotten;
     table.rows_are_gone(&[]);
-    assert_eq!(table.generation, generation, "nothing went");
+    assert_eq!(table.forgotten, forgotten, "nothing went");
     // It comes back and goes again while the rows of before are removed.
     store(&mut table, 1, 3);
     table.delete(&run(1), 4, 4);
     table.rows_are_gone(&gone);
     assert!(matches!(table.find(&run(1)), Known::Absent), "the second deletion stands for itself");
-    assert_eq!(table.emptied().generation, table.generation + 1, "everything was let go of");
+    assert_eq!(table.emptied().forgotten, table.forgotten + 1, "everything was let go of");
 }
 
 #[test]

@@ -73,8 +73,8 @@ pub(super) struct Held<T> {
     aside: BTreeMap<Bytes, Position>,
     /// Rows that do not decode.
     unreadable: BTreeSet<Bytes>,
-    /// Rises whenever a page that is being read may have become wrong.
-    generation: u64,
+    /// How often items were let go of, or removed rows forgotten: a page that was being read then may be wrong.
+    forgotten: u64,
 }
 
 impl<T> Held<T> {
@@ -89,7 +89,7 @@ impl<T> Held<T> {
             done_bytes: 0,
             aside: BTreeMap::new(),
             unreadable: BTreeSet::new(),
-            generation: 0,
+            forgotten: 0,
         }
     }
 
@@ -97,8 +97,8 @@ impl<T> Held<T> {
         self.entry_bytes + self.done_bytes
     }
 
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     pub(super) fn set_aside_count(&self) -> usize {
@@ -357,7 +357,7 @@ impl<T: Spooled> Held<T> {
             if self.done.get(&gone.key) == Some(&gone.position) {
                 self.done.remove(&gone.key);
                 self.done_bytes -= gone.key.len() + KEY_BYTES;
-                self.generation += 1;
+                self.forgotten += 1;
             }
         }
         if self.done.len() >= DONE_AT_ONCE {
@@ -389,6 +389,6 @@ impl<T: Spooled> Held<T> {
         let before = self.entries.range::<Bytes, _>((Bound::Unbounded, Bound::Excluded(&first))).next_back();
         let known = before.map_or(Reach::Nothing, |(key, _)| Reach::UpTo(key.clone()));
         self.reach = known.min(self.reach.clone());
-        self.generation += 1;
+        self.forgotten += 1;
     }
 }
