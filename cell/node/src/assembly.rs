@@ -1,11 +1,13 @@
 //! Putting a cell together, without a listener: stores, shards, matching, frontend, `CellAdmin`.
 
+mod loops;
+
 use crate::admin::Admin;
 use crate::clock::ShardClock;
 use crate::config::{Access, CellConfig};
 use crate::core::Core;
 use crate::effects::Effects;
-use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, empty_removed, reconcile};
+use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::node::{CellDeps, CellError};
 use crate::ports::{
     NodeActivityTasks, NodeSchedules, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter,
@@ -25,7 +27,7 @@ use cell_frontend::{
 };
 use cell_matching::{Matching, MatchingConfig};
 use cell_memory::{Budget, Owner};
-use cell_shard::{EffectSink, Keeper, Projection, ShardConfig, ShardDeps, ShardRuntime};
+use cell_shard::{EffectSink, Projection, ShardConfig, ShardDeps, ShardRuntime};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,17 +57,12 @@ impl Assembly {
                 || Fresh { id: deps.ids.next(), create_time: cell_shard::Clock::now(&clock).to_proto() };
             reconcile(&records, &registry, wanted, fresh).await?;
         }
-        let stop = CancellationToken::new();
-        let background = TaskTracker::new();
-        let parts = open(config, deps, &registry, &stop, &background).await?;
-        let (removed, shards) = (Arc::clone(&records), Arc::clone(&parts.shards));
-        let loops = Loops { keeper: parts.shards.keeper(), stop: &stop, background: &background };
-        loops.keep("removed namespaces", move |stop| {
-            empty_removed(Arc::clone(&removed), Arc::clone(&shards), stop)
-        });
+        let parts = Parts::open(config, deps, &registry).await?;
+        loops::begin(&parts, &records);
         let frontend = frontend(config, deps, &registry, &records, &keys, &parts)?;
         let admin = admin(config, &registry, &records, &keys, &parts)?;
-        Ok(Self { frontend, admin, shards: parts.shards, stop, background })
+        let Parts { shards, stop, background, .. } = parts;
+        Ok(Self { frontend, admin, shards, stop, background })
     }
 
     /// Answers the published RPCs.
@@ -113,120 +110,102 @@ const TAIL_SHARE: usize = 16;
 /// Tails of logs below this cost more in checkpoints than they save.
 const LEAST_TAIL: usize = 1 << 20;
 
-/// Shards and matching, recovered and connected.
+/// What a cell is put together from: shards and matching, recovered and connected, with what follows the log.
 struct Parts {
     shards: Arc<ShardRuntime>,
     matching: Arc<Matching>,
     clock: Arc<dyn cell_shard::Clock>,
+    effects: Arc<Effects>,
     visibility: Arc<VisibilityProjection>,
+    /// Where the cell exports usage.
+    usage: Option<Arc<UsageExporter>>,
     outbox: Arc<OutboxWatch>,
     stop: CancellationToken,
     background: TaskTracker,
 }
 
-async fn open(
-    config: &CellConfig,
-    deps: &CellDeps,
-    registry: &Arc<NamespaceRegistry>,
-    stop: &CancellationToken,
-    background: &TaskTracker,
-) -> Result<Parts, CellError> {
-    let memory = Budget::new(config.memory_budget);
+impl Parts {
+    /// Recovers the shards. No loop of the node runs yet.
+    async fn open(
+        config: &CellConfig,
+        deps: &CellDeps,
+        registry: &Arc<NamespaceRegistry>,
+    ) -> Result<Self, CellError> {
+        let memory = Budget::new(config.memory_budget);
+        let matching = matching(&memory);
+        let lists = Arc::clone(&deps.visibility);
+        memory.watch(Owner::MemoryVisibility, move || lists.memory_bytes());
+        let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
+        let effects = Effects::new(
+            Arc::clone(&matching),
+            Arc::clone(&clock),
+            config.dynamic.schedule_starts_per_second,
+        );
+        let visibility = VisibilityProjection::new(
+            Arc::clone(&deps.visibility),
+            Arc::clone(registry),
+            config.projections.visibility_spool_bytes.min(memory.limit() / SPOOL_SHARE),
+            config.projections.tombstone_life,
+        );
+        let usage = usage_exporter(config, deps, registry, &*clock, &memory).await?;
+        let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as _];
+        projections.extend(usage.iter().map(|exporter| Arc::clone(exporter) as Arc<dyn Projection>));
+        let shards = ShardRuntime::open(
+            shard_config(config, &memory),
+            ShardDeps {
+                store: Arc::clone(&deps.stores.shards),
+                clock: Arc::clone(&clock),
+                namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
+                effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
+                projections,
+                memory,
+                kinds: cell_engine::Registry::default(),
+                seed: deps.ids.next().as_u128(),
+            },
+        )
+        .await?;
+        effects.connect(&shards);
+        let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
+        let (stop, background) = (CancellationToken::new(), TaskTracker::new());
+        Ok(Self { shards, matching, clock, effects, visibility, usage, outbox, stop, background })
+    }
+}
+
+/// Matching, whose backlogs draw on the memory budget.
+fn matching(memory: &Arc<Budget>) -> Arc<Matching> {
     let backlog_bytes = MatchingConfig::default().backlog_bytes.min(memory.limit() / BACKLOG_SHARE);
     let matching = Matching::new(MatchingConfig { backlog_bytes, ..Default::default() });
     let backlogs = Arc::downgrade(&matching);
     memory.watch(Owner::Backlogs, move || backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes()));
-    let lists = Arc::clone(&deps.visibility);
-    memory.watch(Owner::MemoryVisibility, move || lists.memory_bytes());
-    let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
-    let effects =
-        Effects::new(Arc::clone(&matching), Arc::clone(&clock), config.dynamic.schedule_starts_per_second);
-    let visibility = VisibilityProjection::new(
-        Arc::clone(&deps.visibility),
+    matching
+}
+
+/// Exports usage, where the cell has an object store for it.
+async fn usage_exporter(
+    config: &CellConfig,
+    deps: &CellDeps,
+    registry: &Arc<NamespaceRegistry>,
+    clock: &dyn cell_shard::Clock,
+    memory: &Budget,
+) -> Result<Option<Arc<UsageExporter>>, CellError> {
+    let Some(objects) = &deps.objects else { return Ok(None) };
+    let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
+    let (metadata, now_ms) = (&*deps.stores.metadata, clock.now().millis());
+    Ok(Some(UsageExporter::new(
+        Manifest::of(metadata, &config.cell_id, &config.region, identity, now_ms).await?,
+        config.cell_id.clone(),
+        identity,
+        Arc::clone(objects),
         Arc::clone(registry),
-        config.projections.visibility_spool_bytes.min(memory.limit() / SPOOL_SHARE),
-        config.projections.tombstone_life,
-    );
-    let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as Arc<dyn Projection>];
-    let mut usage = None;
-    if let Some(objects) = &deps.objects {
-        let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
-        let (metadata, now_ms) = (&*deps.stores.metadata, clock.now().millis());
-        let exporter = UsageExporter::new(
-            Manifest::of(metadata, &config.cell_id, &config.region, identity, now_ms).await?,
-            config.cell_id.clone(),
-            identity,
-            Arc::clone(objects),
-            Arc::clone(registry),
-            config.usage_interval,
-            config.projections.usage_spool_bytes.min(memory.limit() / SPOOL_SHARE),
-        );
-        projections.push(Arc::clone(&exporter) as Arc<dyn Projection>);
-        usage = Some(exporter);
-    }
+        config.usage_interval,
+        config.projections.usage_spool_bytes.min(memory.limit() / SPOOL_SHARE),
+    )))
+}
+
+/// The shards' configuration, with the limits that calls have and what of the memory budget a restart may take.
+fn shard_config(config: &CellConfig, memory: &Budget) -> ShardConfig {
     let node_tail_bytes = config.shards.node_tail_bytes.min((memory.limit() / TAIL_SHARE).max(LEAST_TAIL));
-    let shards = ShardRuntime::open(
-        ShardConfig { limits: crate::limits::of(&config.dynamic), node_tail_bytes, ..config.shards.clone() },
-        ShardDeps {
-            store: Arc::clone(&deps.stores.shards),
-            clock: Arc::clone(&clock),
-            namespaces: Arc::new(ShardNamespaces(Arc::clone(registry))),
-            effects: Arc::clone(&effects) as Arc<dyn EffectSink>,
-            projections,
-            memory,
-            kinds: cell_engine::Registry::default(),
-            seed: deps.ids.next().as_u128(),
-        },
-    )
-    .await?;
-    effects.connect(&shards);
-    let loops = Loops { keeper: shards.keeper(), stop, background };
-    if let Some(exporter) = usage {
-        loops.keep("usage export", move |stop| Arc::clone(&exporter).run(stop));
-    }
-    let lists = Arc::clone(&visibility);
-    loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
-    let (lists, runtime) = (Arc::clone(&visibility), Arc::clone(&shards));
-    loops.keep("tombstones", move |stop| {
-        let runtime = Arc::clone(&runtime);
-        Arc::clone(&lists).end_tombstones(stop, move || runtime.wall_time())
-    });
-    let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
-    let watch = Arc::clone(&outbox);
-    loops.keep("outbox watch", move |stop| Arc::clone(&watch).run(stop));
-    let owed = Arc::clone(&effects);
-    loops.keep("owed tasks", move |stop| Arc::clone(&owed).store_owed(stop));
-    loops.keep("refill", move |stop| Arc::clone(&effects).refill(stop));
-    let (swept, sweep_clock) = (Arc::clone(&matching), Arc::clone(&clock));
-    loops.keep("matching's sweep", move |stop| {
-        let (matching, clock) = (Arc::clone(&swept), Arc::clone(&sweep_clock));
-        async move {
-            let sweep = matching.run_janitor(move || clock.now().millis());
-            stop.run_until_cancelled(sweep).await;
-        }
-    });
-    let (stop, background) = (stop.clone(), background.clone());
-    Ok(Parts { shards, matching, clock, visibility, outbox, stop, background })
-}
-
-/// The loops of the node beside those of its shards.
-struct Loops<'a> {
-    keeper: &'a Arc<Keeper>,
-    stop: &'a CancellationToken,
-    background: &'a TaskTracker,
-}
-
-impl Loops<'_> {
-    fn keep<Loop: Future<Output = ()> + Send + 'static>(
-        &self,
-        name: &'static str,
-        begin: impl Fn(CancellationToken) -> Loop + Send + Sync + 'static,
-    ) {
-        let (keeper, stop) = (Arc::clone(self.keeper), self.stop.clone());
-        self.background.spawn(async move {
-            keeper.keep(name, &stop, |_| {}, || begin(stop.clone())).await;
-        });
-    }
+    ShardConfig { limits: crate::limits::of(&config.dynamic), node_tail_bytes, ..config.shards.clone() }
 }
 
 fn frontend(
