@@ -170,11 +170,14 @@ impl ShardRuntime {
         self.halted.get().map(String::as_str)
     }
 
-    /// Whether everything runs that should: not stopped, and no loop and no shard that fails again and again. Shards that are
-    /// not served are counted by [`Self::serving`].
+    /// Whether everything runs that should: not stopped, no loop and no shard that fails again and again, and no log that
+    /// grows for an entity that is kept aside. Shards that are not served are counted by [`Self::serving`].
     pub fn is_well(&self) -> bool {
-        let failing = || self.shards.iter().any(|shard| shard.trouble.lock().is_failing());
-        self.halted().is_none() && !self.keeper.is_failing() && !failing()
+        let failing = |shard: &Arc<Shard>| {
+            let holds_log = shard.state.lock().table.has_unkept();
+            holds_log || shard.trouble.lock().is_failing()
+        };
+        self.halted().is_none() && !self.keeper.is_failing() && !self.shards.iter().any(failing)
     }
 
     /// What a person should know: shards that are not served, loops and shards that failed of late, checkpoints that fail, rows

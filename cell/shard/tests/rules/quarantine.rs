@@ -395,6 +395,7 @@ async fn steps_that_can_go_to_no_row_hold_the_log_until_an_operator_gives_them_u
         format!("bytes of log are kept for 1 entities that are kept aside, of {:?} for one: a page", ids[1]);
     assert!(problems.len() == 1 && problems[0].starts_with("shard 0: "), "{problems:?}");
     assert!(problems[0].ends_with(&said), "{problems:?}");
+    assert!(!cell.runtime.is_well(), "the log grows until somebody has looked");
     let reads = cell.store.calls(Call::Log);
     for _ in 0..3 {
         cell.runtime.checkpoint_all().await.unwrap();
@@ -410,6 +411,7 @@ async fn steps_that_can_go_to_no_row_hold_the_log_until_an_operator_gives_them_u
     cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(tail(&cell).await, 0);
     assert_eq!(cell.runtime.problems(), Vec::<String>::new());
+    assert!(cell.runtime.is_well());
     cell.run(&ids[1], start()).await.expect("the id is free");
     let again = cell.another().await;
     assert_eq!(aside(&again), []);

@@ -64,6 +64,11 @@ impl EntityTable {
         }
     }
 
+    /// Whether some entity holds the log, which grows until a person has looked.
+    pub(crate) fn has_unkept(&self) -> bool {
+        self.quarantined.values().any(|kept| kept.unkept.is_some())
+    }
+
     /// What a person should know of entities that hold the log, of which so many bytes stand.
     pub(crate) fn unkept_problem(&self, log_bytes: usize) -> Option<String> {
         let mut unkept = self.quarantined.iter().filter_map(|(key, kept)| Some((key, kept.unkept.as_ref()?)));
