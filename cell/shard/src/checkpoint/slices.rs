@@ -262,20 +262,20 @@ impl ShardRuntime {
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
-                unremoved: Vec::new(),
+                ..ShardCheckpoint::default()
             };
             (checkpoint_position(&state), checkpoint, state.table.to_remove(state.log.durable))
         };
         self.hand_over(shard, epoch, through).await?;
         self.remove_deleted(shard, epoch, &deleted).await?;
-        let unremoved = {
+        let (unremoved, apart) = {
             let state = shard.state.lock();
             if !state.serves(epoch) {
                 return Err(ShardError::NotOwner(shard.id));
             }
-            state.table.unremoved.names()
+            (state.table.unremoved.names(), state.table.apart.names())
         };
-        let state = ShardCheckpoint { unremoved, ..checkpoint }.encode_to_vec();
+        let state = ShardCheckpoint { unremoved, apart, ..checkpoint }.encode_to_vec();
         let advance = CheckpointAdvance { checkpoint_seq: through, state: state.into() };
         let slice = Checkpoint { advance: Some(advance), ..Checkpoint::empty(shard.id, epoch) };
         self.write_slice(shard, &slice).await?;
@@ -328,6 +328,7 @@ fn slice_of(state: &mut ShardState, keys: &[EntityKey], config: &ShardConfig) ->
                 slice.checkpoint.waiting.extend(changes.waiting);
                 let done = changes.done.into_iter().map(|task| (key.clone(), task));
                 slice.checkpoint.waiting_done.extend(done);
+                slice.checkpoint.outbox_done.extend(state.done_apart(key));
                 slice.checkpoint.history.extend(segments);
             }
             Err(why) => failed.push((key.clone(), why)),

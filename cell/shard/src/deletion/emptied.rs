@@ -58,7 +58,7 @@ impl ShardRuntime {
             // A checkpoint of a shard that was lost writes nothing: what stands in its log alone is in no page.
             return Err(ShardError::NotOwner(shard.id));
         }
-        Ok(empty && !state.table.log_is_needed_in(namespace_id))
+        Ok(empty && !state.table.rows_lack_steps_in(namespace_id))
     }
 
     /// Deletes these with one record, which is durable when this returns. Answers whether it could delete all of them.
@@ -99,7 +99,7 @@ impl ShardRuntime {
                 tracing::error!(shard = shard.id.0, ?key, why, "an entity of a removed namespace stays");
                 state.quarantine(key, None, &format!("its stored row cannot be read: {why}"));
             }
-            found.retain(|(key, _)| !state.table.needs_log(key));
+            found.retain(|(key, _)| !state.table.row_lacks_steps(key));
             let ordinal = self.log_deletions(&mut state, namespace_id, &found);
             self.wrote(shard, &state);
             if state.table.deleted.len() >= self.config.retention_batch {

@@ -138,6 +138,10 @@ impl ShardRuntime {
     ) -> Result<(), ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
         slice.deleted = deleted.iter().map(|(key, _)| key.clone()).collect();
+        slice.outbox_done = {
+            let state = shard.state.lock();
+            deleted.iter().filter_map(|(key, _)| state.done_apart(key)).collect()
+        };
         self.write_slice(shard, &slice).await?;
         let mut state = shard.state.lock();
         if !state.serves(epoch) {

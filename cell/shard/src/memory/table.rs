@@ -14,6 +14,7 @@ pub(crate) use quarantined::QuarantinedState;
 use super::key_hash::KeyHash;
 use super::resident::{Held, Resident, Slot};
 use crate::deletion::Unremoved;
+use crate::quarantine::apart::Apart;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
 use cell_memory::Budget;
@@ -40,6 +41,8 @@ pub(crate) struct EntityTable {
     pub(crate) deleted: BTreeMap<EntityKey, Deleted>,
     /// Of those and of what came back since, the ones whose rows the store refused to remove.
     pub(crate) unremoved: Unremoved,
+    /// Entities of which steps stand apart from their rows.
+    pub(crate) apart: Apart,
     /// Entities that changed since their last stored snapshot, by the moment since when they have: about the coldest
     /// first.
     dirty: BTreeMap<u64, EntityKey>,
@@ -87,6 +90,7 @@ impl EntityTable {
             forgotten: 0,
             deleted: BTreeMap::new(),
             unremoved: Unremoved::default(),
+            apart: Apart::default(),
             dirty: BTreeMap::new(),
             dirty_from: BTreeMap::new(),
             quarantined: BTreeMap::new(),

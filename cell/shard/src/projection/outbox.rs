@@ -9,6 +9,7 @@
 
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard};
+use crate::quarantine::apart;
 use crate::runtime::ShardRuntime;
 use bytes::Bytes;
 use cell_store::{Checkpoint, Epoch, OutboxRow, OutboxSize, ShardId, ShardStore, StoreError};
@@ -157,10 +158,12 @@ impl ShardRuntime {
         counted.collect()
     }
 
-    /// How much stands in the outboxes of the shards that this node serves.
+    /// How much of projections stands in the outboxes of the shards that this node serves.
     pub async fn outbox_sizes(&self) -> Result<Vec<OutboxSize>, ShardError> {
         let serving = self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving);
         let serving: Vec<ShardId> = serving.map(|shard| shard.id).collect();
-        Ok(self.store.outbox_sizes(&serving).await?)
+        let mut sizes = self.store.outbox_sizes(&serving).await?;
+        sizes.retain(|size| size.projection != apart::NAME);
+        Ok(sizes)
     }
 }

@@ -5,8 +5,9 @@
 //! again: it restores the snapshot and applies the steps, as replay would have. Where that works the entity is served, and
 //! its next checkpoint writes a whole snapshot and removes the chunks.
 //!
-//! Where the row cannot be read or written the steps stay in the log, which cannot be trimmed then: nobody reads it again and
-//! again for that, health says so, and an operator may give them up (`operators`).
+//! Where the row cannot be read or written they go apart from it (`apart`). Where that cannot be done either they stay in the
+//! log, which cannot be trimmed then: nobody reads it again and again for that, health says so, and an operator may give them
+//! up (`operators`).
 
 use crate::deletion::deleted_keys;
 use crate::error::ShardError;
@@ -18,7 +19,7 @@ use crate::memory::{QuarantinedState, START, Shard, ShardState};
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
-use atoll_internal_api::log::v1::KeptStep;
+use atoll_internal_api::log::v1::{KeptStep, StepsApart};
 use atoll_internal_api::log::v1::record::ShardFact;
 use bytes::Bytes;
 use cell_engine::Transition;
@@ -38,13 +39,18 @@ struct Needed {
     from_seq: u64,
     /// Whether what stands in the store is of an earlier entity of this name.
     reborn: bool,
-    /// What the log holds of it, with where that stands.
+    /// What stands apart of it, then what the log holds of it, with where that stands.
     steps: Vec<KeptStep>,
 }
 
 impl Needed {
     fn of(kept: &QuarantinedState) -> Option<Self> {
         Some(Self { from_seq: kept.needs_log_from?, reborn: kept.reborn, steps: Vec::new() })
+    }
+
+    fn begin_with(&mut self, apart: StepsApart) {
+        self.reborn |= apart.reborn;
+        self.steps = apart.steps;
     }
 }
 
@@ -58,8 +64,8 @@ pub(crate) enum Unkept {
 }
 
 impl ShardRuntime {
-    /// Writes what the log alone holds of entities that are kept aside to their rows. When this returns, none that was
-    /// kept aside before needs the log any more, but for those whose rows cannot be read or written.
+    /// Writes what the log alone holds of entities that are kept aside to their rows, or apart from these. When this returns,
+    /// none that was kept aside before needs the log any more, but for those of which neither can be read and written.
     pub(crate) async fn keep_steps(
         &self,
         shard: &Shard,
@@ -85,34 +91,53 @@ impl ShardRuntime {
         while !left.is_empty() {
             let mut part: BTreeMap<EntityKey, Needed> =
                 left.split_off(left.len().saturating_sub(AT_ONCE)).into_iter().collect();
+            let mut unread = BTreeMap::new();
+            for (key, needed) in &mut part {
+                match self.steps_apart(shard, key).await? {
+                    Ok(apart) => needed.begin_with(apart.unwrap_or_default()),
+                    // Nothing may be written over it.
+                    Err(why) => _ = unread.insert(key.clone(), why),
+                }
+            }
+            part.retain(|key, _| !unread.contains_key(key));
             self.collect_steps(shard, &mut part).await?;
-            for (key, needed) in part {
+            for (key, why) in unread {
+                self.cannot_keep(shard, epoch, &key, &why)?;
+            }
+            for (key, mut needed) in part {
                 let from_seq = needed.from_seq;
-                let written = match self.row_with_steps(shard, epoch, &key, needed).await? {
-                    Ok(slice) => match self.write_slice(shard, &slice).await {
-                        Err(ShardError::Store(StoreError::Corrupt(why))) => Err(why),
-                        done => Ok(done?),
-                    },
-                    Err(why) => Err(why),
+                complete_steps(&*self.store, shard.id, &mut needed.steps, Reads::ONCE).await?;
+                let written = match self.keep_in_row(shard, epoch, &key, &needed).await? {
+                    Err(why) if needed.steps.is_empty() => Err(why),
+                    Err(why) => {
+                        tracing::error!(shard = shard.id.0, ?key, why, "steps go apart from an entity's row");
+                        let Needed { reborn, steps, .. } = needed;
+                        self.keep_apart(shard, epoch, &key, &StepsApart { reborn, steps }).await?
+                    }
+                    Ok(()) => Ok(()),
                 };
+                if let Err(why) = written {
+                    self.cannot_keep(shard, epoch, &key, &why)?;
+                    continue;
+                }
                 let mut state = shard.state.lock();
                 if !state.serves(epoch) {
                     return Err(ShardError::NotOwner(shard.id));
                 }
-                match written {
-                    Ok(()) => state.table.needs_no_log(&key, from_seq),
-                    Err(why) => {
-                        tracing::error!(
-                            shard = shard.id.0,
-                            ?key,
-                            why,
-                            "steps cannot be kept: the log holds them"
-                        );
-                        state.table.cannot_keep(&key, &why);
-                    }
-                }
+                state.table.needs_no_log(&key, from_seq);
             }
         }
+        Ok(())
+    }
+
+    /// What the log holds of an entity stays there.
+    fn cannot_keep(&self, shard: &Shard, epoch: Epoch, key: &EntityKey, why: &str) -> Result<(), ShardError> {
+        let mut state = shard.state.lock();
+        if !state.serves(epoch) {
+            return Err(ShardError::NotOwner(shard.id));
+        }
+        tracing::error!(shard = shard.id.0, ?key, why, "steps cannot be kept: the log holds them");
+        state.table.cannot_keep(key, why);
         Ok(())
     }
 
@@ -142,7 +167,11 @@ impl ShardRuntime {
                     for transition in record.transitions {
                         let key = transition.entity.as_ref().and_then(key_of);
                         let Some(needed) = key.and_then(|key| of.get_mut(&key)) else { continue };
-                        needed.steps.push(KeptStep { seq: row.seq, index, transition: Some(transition) });
+                        let step = KeptStep { seq: row.seq, index, transition: Some(transition) };
+                        // What stands apart may be in the log still.
+                        if needed.steps.last().is_none_or(|last| position(last) < position(&step)) {
+                            needed.steps.push(step);
+                        }
                     }
                 }
             }
@@ -151,39 +180,41 @@ impl ShardRuntime {
     }
 
     /// What an entity that is kept aside was billed with: its row, as far as that can be read, and every step that stands beside
-    /// it or in the log.
+    /// it, apart from it or in the log. What stands apart is `apart`.
     pub(crate) async fn found_of(
         &self,
         shard: &Shard,
         key: &EntityKey,
         stored: Stored,
+        apart: StepsApart,
     ) -> Result<(EntityRow, Vec<KeptStep>), ShardError> {
         let needed = {
             let state = shard.state.lock();
             let kept = state.table.quarantined().find(|(other, _)| *other == key);
             kept.and_then(|(_, kept)| Needed::of(kept))
         };
-        let mut found = BTreeMap::new();
-        found.extend(needed.map(|needed| (key.clone(), needed)));
+        let nothing = Needed { from_seq: u64::MAX, reborn: false, steps: Vec::new() };
+        let mut found = BTreeMap::from([(key.clone(), needed.unwrap_or(nothing))]);
+        found.values_mut().for_each(|needed| needed.begin_with(apart.clone()));
         self.collect_steps(shard, &mut found).await?;
-        let needed = found.remove(key);
-        let reborn = needed.as_ref().is_some_and(|needed| needed.reborn);
-        let stored = stored.ok().flatten().filter(|_| !reborn);
-        let (row, mut steps, more) =
-            beside(key, stored, needed.map(|needed| needed.steps).unwrap_or_default());
+        let (reborn, steps) =
+            found.remove(key).map(|needed| (needed.reborn, needed.steps)).unwrap_or_default();
+        let (row, mut steps, more) = beside(key, stored.ok().flatten().filter(|_| !reborn), steps);
         steps.extend(more);
         Ok((row, steps))
     }
 
-    /// The row of an entity as it stands, with the steps that it lacks, or why it cannot be read.
-    async fn row_with_steps(
+    /// Writes the row of an entity as it stands, with the steps that it lacks. Answers why that cannot be done where it is this
+    /// entity's trouble.
+    async fn keep_in_row(
         &self,
         shard: &Shard,
         epoch: Epoch,
         key: &EntityKey,
-        needed: Needed,
-    ) -> Result<Result<Checkpoint, String>, ShardError> {
+        needed: &Needed,
+    ) -> Result<Result<(), String>, ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
+        slice.outbox_done.extend(shard.state.lock().done_apart(key));
         let stored = if needed.reborn {
             slice.deleted.push(key.clone());
             None
@@ -194,15 +225,20 @@ impl ShardRuntime {
                 Err(why) => return Ok(Err(why)),
             }
         };
-        let (row, kept, mut steps) = beside(key, stored, needed.steps);
-        for step in &mut steps {
-            bring_events(&*self.store, shard.id, step, Reads::ONCE).await?;
-        }
-        let chunks =
-            (0..).zip(kept.into_iter().chain(steps)).map(|(bucket, step)| chunk(bucket, &step)).collect();
+        let (row, kept, steps) = beside(key, stored, needed.steps.clone());
+        let chunks = chunks(kept.into_iter().chain(steps)).collect();
         // As due at once: the next owner loads it and finds out whether it can be served by then.
         slice.entities.push(EntityRow { chunks, wake_at_ms: Some(0), delete_at_ms: None, ..row });
-        Ok(Ok(slice))
+        match self.write_slice(shard, &slice).await {
+            Err(ShardError::Store(StoreError::Corrupt(why))) => return Ok(Err(why)),
+            done => done?,
+        }
+        let mut state = shard.state.lock();
+        if !state.serves(epoch) {
+            return Err(ShardError::NotOwner(shard.id));
+        }
+        state.table.apart.gone(key);
+        Ok(Ok(()))
     }
 }
 
@@ -218,6 +254,13 @@ fn beside(
     (row, kept, logged)
 }
 
+/// A row as if the steps that stand apart stood beside its snapshot.
+pub(crate) fn with_steps(key: &EntityKey, stored: Option<EntityRow>, apart: Vec<KeptStep>) -> EntityRow {
+    let (mut row, kept, more) = beside(key, stored, apart);
+    row.chunks.extend(chunks(kept.into_iter().chain(more)));
+    row
+}
+
 /// Brings the events of steps that were kept without them, where they can be read by now: they may have been restored.
 pub(crate) async fn complete(
     store: &dyn ShardStore,
@@ -230,6 +273,21 @@ pub(crate) async fn complete(
         if step.transition.as_ref().is_some_and(side_rows::lacks_events) {
             bring_events(store, shard, &mut step, reads).await?;
             chunk.data = step.encode_to_vec().into();
+        }
+    }
+    Ok(())
+}
+
+/// The same of steps that stand apart from their entity's row.
+pub(crate) async fn complete_steps(
+    store: &dyn ShardStore,
+    shard: ShardId,
+    steps: &mut [KeptStep],
+    reads: Reads,
+) -> Result<(), StoreError> {
+    for step in steps {
+        if step.transition.as_ref().is_some_and(side_rows::lacks_events) {
+            bring_events(store, shard, step, reads).await?;
         }
     }
     Ok(())
@@ -305,10 +363,12 @@ fn nothing_stored(key: &EntityKey) -> EntityRow {
     }
 }
 
-fn chunk(bucket: i64, step: &KeptStep) -> Chunk {
-    Chunk { id: ChunkId { collection: ChunkId::OF_SHARD, bucket }, data: step.encode_to_vec().into() }
+/// These steps as chunks of a row.
+fn chunks(steps: impl Iterator<Item = KeptStep>) -> impl Iterator<Item = Chunk> {
+    let id = |bucket| ChunkId { collection: ChunkId::OF_SHARD, bucket };
+    (0..).zip(steps).map(move |(bucket, step)| Chunk { id: id(bucket), data: step.encode_to_vec().into() })
 }
 
-fn position(step: &KeptStep) -> Position {
+pub(crate) fn position(step: &KeptStep) -> Position {
     Position { seq: step.seq, index: step.index }
 }

@@ -28,7 +28,8 @@ pub struct Quarantined {
     pub why: String,
     /// When that was, by its shard's time.
     pub since: Time,
-    /// First row of the shard's log that its stored row does not include; none once a checkpoint has put the rest there.
+    /// First row of the shard's log that its stored row does not include; none once a checkpoint has put the rest there, or
+    /// apart from it.
     pub needs_log_from: Option<u64>,
 }
 
@@ -132,14 +133,14 @@ impl ShardRuntime {
     /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
     /// Nobody is told of it: not its parent, not its children; a schedule that it holds up finds out. Storage is billed for it
     /// until now: what its stored snapshot and every logged step that this lacks were billed is taken off. Done when this
-    /// returns without an error; repeat the call else. Refused where its row cannot be read, or lacks what the log holds of
-    /// it, for nobody knows what was billed for it; never for memory: it frees some.
+    /// returns without an error; repeat the call else. Refused where its row cannot be read, or where what the log holds of
+    /// it can go nowhere else, for nobody knows what was billed for it; never for memory: it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         self.drop_kept(key, Unread::Refuse).await
     }
 
-    /// As [`Self::drop_quarantined`], also where its row cannot be read or written: what the log holds of it is given up, so that
-    /// it holds the log no more, and only what is known to be billed is taken off.
+    /// As [`Self::drop_quarantined`], also where its row cannot be read or what the log holds of it goes nowhere else: that is
+    /// given up, so that it holds the log no more, and only what is known to be billed is taken off.
     pub async fn drop_unread(&self, key: &EntityKey) -> Result<(), ShardError> {
         self.drop_kept(key, Unread::GiveUp).await
     }
@@ -163,13 +164,13 @@ impl ShardRuntime {
             self.keep_steps(shard, epoch, Unkept::TryAgain).await?;
         }
         let (stored, _charge) = self.load(shard.id, key, Origin::Cell).await?;
-        let billed = match unread {
-            Unread::Refuse => Billed::of(readable(stored)?),
-            Unread::GiveUp => {
-                let (row, steps) = self.found_of(shard, key, stored).await?;
-                Billed::with(&row, steps)
-            }
+        let apart = self.steps_apart(shard, key).await?.map(Option::unwrap_or_default);
+        let (stored, apart) = match unread {
+            Unread::Refuse => (Ok(readable(stored)?), apart.map_err(StoreError::Corrupt)?),
+            Unread::GiveUp => (stored, apart.unwrap_or_default()),
         };
+        let (row, steps) = self.found_of(shard, key, stored, apart).await?;
+        let billed = Billed::with(&row, steps);
         let durable = {
             let mut state = shard.state.lock();
             if !state.serves(epoch) {

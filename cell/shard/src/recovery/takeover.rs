@@ -10,6 +10,7 @@ use crate::log::side_rows::bytes_beside;
 use crate::memory::{Deleted, Phase, ShardState};
 use crate::names::key_of;
 use crate::projection::DurableBatch;
+use crate::quarantine::apart::{self, Apart};
 use crate::quarantine::guard::{EngineCall, guarded, panic_text};
 use crate::runtime::ShardRuntime;
 use crate::time::ShardTime;
@@ -205,6 +206,9 @@ impl ShardRuntime {
         let for_good = deletions.keys().filter(|key| key.is_used_once()).cloned();
         state.table.unremoved = Unremoved::stored(&checkpoint.unremoved);
         let gone: BTreeSet<EntityKey> = for_good.chain(state.table.unremoved.keys().cloned()).collect();
+        state.table.apart = Apart::stored(&checkpoint.apart);
+        gone.iter().for_each(|key| state.table.apart.deleted(key));
+        self.load_with_apart(&mut state).await?;
         self.load_for_replay(&mut state, &tail, &gone).await?;
         let gone = gone.into_iter().map(|key| (key, Deleted { ordinal: 0, first_dirty: None, seq: None }));
         state.table.deleted = gone.collect();
@@ -225,6 +229,20 @@ impl ShardRuntime {
         self.begin_serving(id, state, effects, DurableBatch { segments, ..facts }, acquired, claim)
     }
 
+    /// Loads entities of which steps stand apart from their rows, together with these.
+    async fn load_with_apart(&self, state: &mut ShardState) -> Result<(), ShardError> {
+        let reads = self.takeover_reads();
+        let keys: Vec<EntityKey> = state.table.apart.entities().cloned().collect();
+        for key in keys {
+            let mut charge = self.charge_loads(1);
+            let stored = stored::load(&*self.store, &[(state.id, key.clone())], reads).await?;
+            charge.resize(stored.iter().map(|row| self.load_sizes.seen(row)).sum());
+            let steps = apart::read(&*self.store, state.id, &key, reads).await?;
+            stored.into_iter().for_each(|row| state.insert_with_apart(&key, row, steps.clone()));
+        }
+        Ok(())
+    }
+
     /// Loads what the tail changes and what has effects, with one read as much as there is room for.
     async fn load_for_replay(
         &self,
@@ -243,12 +261,13 @@ impl ShardRuntime {
             .collect();
         let busy = self.takeover_reads().run(|| self.store.due(state.id, 0, usize::MAX)).await?;
         keys.extend(busy.into_iter().map(|row| row.key));
+        keys.extend(state.table.apart.entities().cloned());
         let records: Vec<EntityKey> =
             keys.iter().filter_map(|key| self.kinds.get(key.kind)?.record_of(key)).collect();
         keys.extend(records);
         keys.sort();
         keys.dedup();
-        keys.retain(|key| !deleted.contains(key));
+        keys.retain(|key| !deleted.contains(key) && state.table.slot(key).is_none());
         let mut left = keys.as_slice();
         while !left.is_empty() {
             let part;

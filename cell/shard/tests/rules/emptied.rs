@@ -211,17 +211,20 @@ async fn what_cannot_be_read_goes_once_an_operator_has_dropped_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stands_in_the_log_alone_and_cannot_be_kept_is_something() {
-    let cell = Cell::new().await;
-    let id = id_on(0, 0);
-    cell.run(&id, start()).await.unwrap();
-    let run = cell.runtime.read(&current(&id), |view| view.run.map(|run| run.run_id())).await.unwrap();
-    let key = EntityKey::run(NAMESPACE, id.as_str(), run.expect("it runs"));
-    cell.run(&id, PanicInApply).await.unwrap_err();
-    cell.ledger.damage([key.clone()]);
-    remove(&cell);
-    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "its steps are in the log");
-    assert_eq!(stored(&cell).await, [], "and no row says so");
-    cell.runtime.drop_unread(&key).await.unwrap();
-    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+async fn what_stands_in_no_row_of_an_entity_is_something() {
+    for apart in [true, false] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        let run = cell.runtime.read(&current(&id), |view| view.run.map(|run| run.run_id())).await.unwrap();
+        let key = EntityKey::run(NAMESPACE, id.as_str(), run.expect("it runs"));
+        cell.run(&id, PanicInApply).await.unwrap_err();
+        cell.ledger.damage([key.clone()]);
+        cell.ledger.damage_apart(!apart);
+        remove(&cell);
+        assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "its steps are elsewhere");
+        assert_eq!(stored(&cell).await, [], "and no row says so");
+        cell.runtime.drop_unread(&key).await.unwrap();
+        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    }
 }

@@ -9,7 +9,7 @@ mod table;
 
 pub(crate) use alarm::{Alarm, Page, Set, alarm, be_mistaken_about};
 pub(crate) use commands::*;
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{APART, Ledger};
 pub(crate) use recorders::{ManualClock, Outside, Recorder, outbox_key};
 pub(crate) use table::{rows_of, standing};
 

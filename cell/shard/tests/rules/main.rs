@@ -2,6 +2,7 @@
 
 mod fixture;
 
+mod apart;
 mod checkpoint;
 mod counted;
 mod durable_before_visible;

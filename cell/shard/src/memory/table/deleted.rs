@@ -22,6 +22,7 @@ impl EntityTable {
         self.take_out(key);
         self.deleted.insert(key.clone(), gone);
         self.unremoved.ask_again(key);
+        self.apart.deleted(key);
         self.quarantined.remove(key);
     }
 
@@ -30,6 +31,7 @@ impl EntityTable {
     pub(crate) fn rows_are_gone(&mut self, deleted: &[(EntityKey, Deleted)]) {
         for (key, gone) in deleted {
             self.unremoved.gone(key);
+            self.apart.gone(key);
             if self.deleted.get(key) == Some(gone) && !self.pinned.contains_key(key) {
                 self.deleted.remove(key);
             }

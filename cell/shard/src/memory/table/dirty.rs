@@ -75,6 +75,7 @@ impl EntityTable {
         let size = resident.size();
         self.ledger.settle(&mut resident.core.held, size);
         self.unremoved.gone(key);
+        self.apart.gone(key);
         if resident.core.position == position {
             self.set_first_dirty(key, None);
             self.came_clean(key);

@@ -9,11 +9,12 @@ use uuid::Uuid;
 /// What is known of an entity that is kept aside.
 #[derive(Clone, Debug)]
 pub(crate) struct QuarantinedState {
-    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too.
+    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too, or
+    /// apart from it.
     pub(crate) needs_log_from: Option<u64>,
     /// Whether its stored row may be of an earlier entity of this name, which was deleted.
     pub(crate) reborn: bool,
-    /// Why what the log holds of it could not go to that row. It is tried again when an operator asks, and by the next owner.
+    /// Why what the log holds of it could go neither to that row nor apart from it. It is tried again when an operator asks, and by the next owner.
     pub(crate) unkept: Option<String>,
     /// What the engine or the store said.
     pub(crate) why: String,
@@ -47,7 +48,7 @@ impl EntityTable {
         known.needs_log_from = known.needs_log_from.into_iter().chain(needs).min();
     }
 
-    /// What the log holds from this row on of an entity that is kept aside stands in its row too.
+    /// What the log holds from this row on of an entity that is kept aside stands in its row too, or apart from it.
     pub(crate) fn needs_no_log(&mut self, key: &EntityKey, from_seq: u64) {
         if let Some(kept) = self.quarantined.get_mut(key)
             && kept.needs_log_from == Some(from_seq)
@@ -57,7 +58,7 @@ impl EntityTable {
         }
     }
 
-    /// What the log holds of an entity that is kept aside cannot go to its row: it stays in the log.
+    /// What the log holds of an entity that is kept aside can go nowhere else: it stays in the log.
     pub(crate) fn cannot_keep(&mut self, key: &EntityKey, why: &str) {
         if let Some(kept) = self.quarantined.get_mut(key) {
             kept.unkept = Some(why.to_owned());
@@ -79,15 +80,17 @@ impl EntityTable {
         ))
     }
 
-    /// Whether an entity is kept aside of which the log holds more than its row.
-    pub(crate) fn needs_log(&self, key: &EntityKey) -> bool {
-        self.quarantined.get(key).is_some_and(|kept| kept.needs_log_from.is_some())
+    /// Whether an entity is kept aside of which the log, or what stands apart, holds more than its row.
+    pub(crate) fn row_lacks_steps(&self, key: &EntityKey) -> bool {
+        let needs_log = self.quarantined.get(key).is_some_and(|kept| kept.needs_log_from.is_some());
+        needs_log || self.apart.is_of(key)
     }
 
-    /// Whether an entity of the namespace is kept aside of which the log holds more than its row, if it has one.
-    pub(crate) fn log_is_needed_in(&self, namespace_id: Uuid) -> bool {
-        let mut kept = self.quarantined.iter().filter(|(key, _)| key.namespace_id == namespace_id);
-        kept.any(|(_, kept)| kept.needs_log_from.is_some())
+    /// Whether an entity of the namespace is kept aside of which more stands than its row holds, if it has one.
+    pub(crate) fn rows_lack_steps_in(&self, namespace_id: Uuid) -> bool {
+        let kept = self.quarantined.iter().filter(|(_, kept)| kept.needs_log_from.is_some());
+        let mut lacking = kept.map(|(key, _)| key).chain(self.apart.entities());
+        lacking.any(|key| key.namespace_id == namespace_id)
     }
 
     /// Entities that are kept aside, in the order of their names.

@@ -1,0 +1,180 @@
+//! What a quarantined entity's damaged row cannot take stands apart from it, so that the log goes.
+
+use crate::fixture::*;
+use crate::quarantine::{aside, billed, run_of, stored_runs, tail};
+use cell_engine::Time;
+use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault};
+use cell_store::{ShardId, StoreError};
+
+/// Rows of steps that stand apart on the first shard.
+async fn rows(cell: &Cell) -> usize {
+    cell.engine().outbox(ShardId(0), APART, None, usize::MAX, usize::MAX).await.unwrap().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_whose_row_cannot_be_read_hold_no_log_and_come_back_with_it() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    for text in ["first", "second"] {
+        cell.run(&ids[1], signal(text)).await.unwrap();
+    }
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    assert_eq!(aside(&cell), std::slice::from_ref(&run));
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&cell).await, rows(&cell).await), (0, 1));
+    assert_eq!((cell.runtime.is_well(), cell.runtime.problems()), (true, Vec::new()));
+    assert!(cell.runtime.outbox_sizes().await.unwrap().iter().all(|size| size.projection != APART));
+    let reads = cell.store.calls(Call::Log);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.store.calls(Call::Log), reads, "nobody reads the log for it");
+
+    let again = cell.another().await;
+    assert_eq!(aside(&again), std::slice::from_ref(&run), "found at once, without the log");
+    again.runtime.checkpoint_all().await.unwrap();
+    again.ledger.damage_reads([]);
+    assert!(again.runtime.retry_quarantined(&run).await.unwrap());
+    assert_eq!(again.signals(&ids[1]).await, ["first", "second"]);
+    again.run(&ids[1], signal("third")).await.unwrap();
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 0), "a whole snapshot stands again");
+    let last = again.another().await;
+    assert_eq!(last.store.calls(Call::Outbox), 0, "no start looks for any");
+    assert_eq!(last.signals(&ids[1]).await, ["first", "second", "third"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_can_be_read_and_not_written_is_served_with_what_stands_apart_of_it() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal("first")).await.unwrap();
+    cell.run(&ids[1], PanicInApply).await.unwrap_err();
+    cell.ledger.damage([run.clone()]);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&cell).await, rows(&cell).await), (0, 1));
+
+    let again = cell.another().await;
+    assert_eq!(aside(&again), []);
+    assert_eq!(again.signals(&ids[1]).await, ["first"]);
+    for id in &ids {
+        again.run(id, signal("second")).await.unwrap();
+    }
+    // While others can be written.
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(aside(&again), std::slice::from_ref(&run));
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+    again.ledger.damage([]);
+    let last = again.another().await;
+    assert_eq!(last.signals(&ids[1]).await, ["first", "second"]);
+    last.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&last).await, rows(&last).await), (0, 0));
+    assert_eq!(last.another().await.signals(&ids[1]).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_stand_apart_go_to_the_row_again_once_it_can_be_written() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal("first")).await.unwrap();
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage_reads([]);
+    let again = cell.another().await;
+    again.run(&ids[1], signal("second")).await.unwrap();
+    again.run(&ids[1], PanicInApply).await.unwrap_err();
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 0));
+    assert_eq!(aside(&again).len(), 2, "the run and its record");
+    assert_eq!(again.another().await.signals(&ids[1]).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_apart_goes_with_its_entity() {
+    for removable in [true, false] {
+        let (cell, ids) = stored_runs().await;
+        let run = run_of(&cell, &ids[1]).await;
+        let with_its_snapshot = billed(&cell);
+        cell.run(&ids[1], signal_with("s", 1_000)).await.unwrap();
+        cell.ledger.damage_reads([run.clone()]);
+        cell.acquire(&[ShardId(0)]).await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        if !removable {
+            cell.ledger.damage([run.clone()]);
+        }
+        let refused = cell.runtime.drop_quarantined(&run).await;
+        assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
+        cell.runtime.drop_unread(&run).await.unwrap();
+        assert_eq!(billed(&cell), with_its_snapshot, "what stands apart of it is taken off");
+        cell.runtime.checkpoint_all().await.unwrap();
+        assert_eq!((tail(&cell).await, rows(&cell).await), (0, usize::from(!removable)));
+        let again = cell.another().await;
+        assert_eq!(aside(&again), []);
+        again.run(&ids[1], start()).await.expect("the id is free");
+        again.runtime.checkpoint_all().await.unwrap();
+        again.ledger.damage([]);
+        let last = again.another().await;
+        last.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(rows(&last).await, 0, "each owner tries once");
+        assert_eq!(aside(&last), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_anew_over_rows_that_cannot_be_touched_stands_apart() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.runtime.execute(&alarm(&id), Set(Time(START + SECOND), "first")).await.unwrap();
+    cell.clock.step(2 * SECOND);
+    cell.runtime.wake_all_due().await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    // The log deletes it and makes it anew.
+    cell.clock.step(RETENTION + 3_600 * SECOND);
+    cell.runtime.turn_hours_all().await.unwrap();
+    for note in ["second", "third"] {
+        cell.runtime.execute(&alarm(&id), Set(Time(i64::MAX), note)).await.unwrap();
+    }
+    be_mistaken_about(Some("second"));
+    let mistaken = cell.another().await;
+    assert_eq!(aside(&mistaken), [alarm(&id).key()]);
+    mistaken.ledger.damage([alarm(&id).key()]);
+    mistaken.ledger.damage_reads([alarm(&id).key()]);
+    mistaken.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&mistaken).await, rows(&mistaken).await), (0, 1));
+    be_mistaken_about(None);
+    let notes = async |cell: &Cell| {
+        let notes = cell.runtime.read(&alarm(&id), |view| view.entity.map(|it| it.notes.clone())).await;
+        notes.unwrap().expect("it was acknowledged")
+    };
+    let again = mistaken.another().await;
+    assert_eq!(notes(&again).await, ["second", "third"], "what its row says is of before");
+    again.ledger.damage([]);
+    again.ledger.damage_reads([]);
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(rows(&again).await, 0);
+    assert_eq!(notes(&again.another().await).await, ["second", "third"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_apart_and_cannot_be_read_is_its_entitys_trouble_alone() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal("s")).await.unwrap();
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage_reads([]);
+    let corrupt = || Fault::Before(StoreError::Corrupt("a page".into()));
+    let again = cell.another_with(|store| store.script(Call::Outbox, corrupt())).await.unwrap();
+    assert_eq!(aside(&again), std::slice::from_ref(&run), "without its steps it is not what it was");
+    for id in [&ids[0], &ids[2]] {
+        again.run(id, signal("after")).await.unwrap();
+    }
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+    again.store.script(Call::Outbox, corrupt());
+    let refused = again.runtime.drop_quarantined(&run).await;
+    assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
+    assert_eq!(again.another().await.signals(&ids[1]).await, ["s"]);
+}
