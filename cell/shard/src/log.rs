@@ -14,3 +14,4 @@ mod tail;
 
 pub(crate) use batch::OpenBatch;
 pub(crate) use head::LogHead;
+pub(crate) use outage::Outage;

@@ -5,6 +5,7 @@ use crate::error::ShardError;
 use crate::hash::shard_of;
 use crate::load::stored::{self, Stored};
 use crate::load::{Coalescer, LoadSizes, Reads};
+use crate::log::Outage;
 use crate::memory::{Phase, Shard};
 use crate::metrics::AppendMetrics;
 use crate::projection::{EffectSink, Projection};
@@ -14,6 +15,7 @@ use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Address, IdSource, NamespaceConfig, Registry};
 use cell_memory::Budget;
 use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
@@ -71,6 +73,8 @@ pub struct ShardRuntime {
     pub(crate) halted: OnceLock<String>,
     /// The store has no space left: nothing new is taken until an append succeeds.
     pub(crate) full: AtomicBool,
+    /// How long the store has taken no append.
+    pub(crate) outage: Mutex<Outage>,
     pub(crate) metrics: AppendMetrics,
     pub(crate) memory: Arc<Budget>,
     pub(crate) load_sizes: Arc<LoadSizes>,
@@ -128,6 +132,7 @@ impl ShardRuntime {
             lost: Notify::new(),
             halted: OnceLock::new(),
             full: AtomicBool::new(false),
+            outage: Mutex::default(),
             metrics: AppendMetrics::new(),
             memory: deps.memory,
             load_sizes,

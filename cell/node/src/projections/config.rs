@@ -16,7 +16,7 @@ pub struct ProjectionConfig {
     pub outbox_look: Duration,
     /// Bytes in the outbox above which the cell is unhealthy.
     pub outbox_alarm_bytes: u64,
-    /// Age of the oldest item in the outbox above which the cell is unhealthy.
+    /// Age of the oldest item, in the outbox or in memory, above which the cell is unhealthy.
     pub outbox_alarm_age: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! How much waits in the outbox, for health and metrics.
+//! How much waits for projections' sinks, for health and metrics: in the outbox, and in memory where no checkpoint has come.
 
 use super::config::ProjectionConfig;
 use cell_shard::{Clock, ShardRuntime};
@@ -15,12 +15,14 @@ const SHARE_OF_TIME: u32 = 100;
 /// What waits of one projection, in all shards together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Waiting {
+    /// In the outbox.
     rows: u64,
     bytes: u64,
+    /// The oldest, wherever it waits.
     since_ms: i64,
 }
 
-/// Looks at the outbox from time to time. A cell whose outbox is too large or too old is unhealthy and goes on serving.
+/// Looks at what waits from time to time. A cell whose outbox is too large or too old is unhealthy and goes on serving.
 pub(crate) struct OutboxWatch {
     shards: Arc<ShardRuntime>,
     clock: Arc<dyn Clock>,
@@ -68,7 +70,7 @@ impl OutboxWatch {
         };
         let now_ms = self.clock.now().millis();
         let mut problems = Vec::new();
-        let waiting = self.all_that_were_seen(&sizes, now_ms);
+        let waiting = self.all_that_were_seen(&sizes, &self.shards.oldest_unconfirmed(), now_ms);
         for (projection, waiting) in waiting {
             let age = now_ms.saturating_sub(waiting.since_ms);
             let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
@@ -78,11 +80,11 @@ impl OutboxWatch {
             metrics::gauge!("atoll_outbox_age_seconds", "projection" => projection.clone())
                 .set(age.as_secs_f64());
             if waiting.bytes > self.config.outbox_alarm_bytes || age > self.config.outbox_alarm_age {
+                let Waiting { rows, bytes, .. } = waiting;
+                let old = age.as_secs();
                 problems.push(format!(
-                    "{} items of {projection}, {} bytes, the oldest {} s old, wait in the outbox: its sink does not take them",
-                    waiting.rows,
-                    waiting.bytes,
-                    age.as_secs(),
+                    "items of {projection} wait, the oldest for {old} s, {rows} of them, {bytes} bytes, in the outbox: its sink does \
+                     not take them"
                 ));
             }
         }
@@ -95,13 +97,20 @@ impl OutboxWatch {
 
 impl OutboxWatch {
     /// What waits, by projection; nothing of those that had something there before.
-    fn all_that_were_seen(&self, sizes: &[OutboxSize], now_ms: i64) -> BTreeMap<String, Waiting> {
+    fn all_that_were_seen(
+        &self,
+        sizes: &[OutboxSize],
+        oldest: &[(&str, i64)],
+        now_ms: i64,
+    ) -> BTreeMap<String, Waiting> {
+        let nothing = Waiting { rows: 0, bytes: 0, since_ms: now_ms };
         let mut seen = self.seen.lock();
-        for waiting in seen.values_mut() {
-            *waiting = Waiting { rows: 0, bytes: 0, since_ms: now_ms };
+        seen.values_mut().for_each(|waiting| *waiting = nothing);
+        for (projection, since_ms) in oldest {
+            let waiting = seen.entry((*projection).to_owned()).or_insert(nothing);
+            waiting.since_ms = waiting.since_ms.min(*since_ms);
         }
         for size in sizes {
-            let nothing = Waiting { rows: 0, bytes: 0, since_ms: now_ms };
             let sum = seen.entry(size.projection.clone()).or_insert(nothing);
             sum.rows += size.rows;
             sum.bytes += size.bytes;

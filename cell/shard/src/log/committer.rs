@@ -5,7 +5,6 @@
 //! whether or not the caller is still there.
 
 use super::batch::InFlight;
-use super::outage::Outage;
 use crate::memory::{Phase, Shard, ShardState};
 use crate::projection::DurableBatch;
 use crate::quarantine::guard::caught;
@@ -120,7 +119,6 @@ impl ShardRuntime {
     /// resolved by writing the identical rows again. Answers one outcome for each, or an error where that is useless.
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
         let mut left_after_stop = TRIES_AFTER_STOP;
-        let mut outage = Outage::default();
         loop {
             self.metrics.requests.increment(1);
             let began = Instant::now();
@@ -128,19 +126,23 @@ impl ShardRuntime {
             self.metrics.latency.record(began.elapsed());
             let error = match answer {
                 Ok(outcomes) if outcomes.len() != appends.len() => {
+                    self.outage.lock().given_up();
                     let (of, said) = (appends.len(), outcomes.len());
                     return Err(StoreError::Corrupt(format!("{said} outcomes of {of} appends")));
                 }
                 Ok(outcomes) => {
                     self.full.store(false, Ordering::Relaxed);
-                    outage.over(Instant::now());
+                    self.outage.lock().over(Instant::now());
                     return Ok(outcomes);
                 }
                 Err(error) => error,
             };
             self.metrics.errors.increment(1);
             match &error {
-                StoreError::Corrupt(_) | StoreError::Unsafe(_) => return Err(error),
+                StoreError::Corrupt(_) | StoreError::Unsafe(_) => {
+                    self.outage.lock().given_up();
+                    return Err(error);
+                }
                 StoreError::Full(_) => self.full.store(true, Ordering::Relaxed),
                 StoreError::Unavailable(_) => self.full.store(false, Ordering::Relaxed),
             }
@@ -150,7 +152,7 @@ impl ShardRuntime {
                 }
                 left_after_stop -= 1;
             }
-            outage.failed(&error, Instant::now());
+            self.outage.lock().failed(&error, Instant::now());
             tokio::time::sleep(self.config.append_retry).await;
         }
     }

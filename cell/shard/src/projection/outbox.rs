@@ -158,6 +158,13 @@ impl ShardRuntime {
         counted.collect()
     }
 
+    /// Since when the oldest item in memory of each projection waits for its sink, Unix milliseconds; none of projections
+    /// that have none.
+    pub fn oldest_unconfirmed(&self) -> Vec<(&'static str, i64)> {
+        let spools = self.projections.iter().filter_map(|it| Some((it.name(), it.spool()?)));
+        spools.filter_map(|(name, spool)| Some((name, spool.oldest_ms()?))).collect()
+    }
+
     /// How much of projections stands in the outboxes of the shards that this node serves.
     pub async fn outbox_sizes(&self) -> Result<Vec<OutboxSize>, ShardError> {
         let serving = self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving);

@@ -116,6 +116,9 @@ pub trait SpoolSide: Send + Sync {
 
     /// Items that the sink refused for good and that stay in the outbox, and rows there that do not decode.
     fn set_aside_count(&self) -> usize;
+
+    /// Since when the oldest item in memory waits for its sink, Unix milliseconds; not one that is set aside.
+    fn oldest_ms(&self) -> Option<i64>;
 }
 
 /// Items of one projection that its sink has not confirmed, of all shards of a node.
@@ -343,5 +346,9 @@ impl<T: Spooled> SpoolSide for Spool<T> {
 
     fn set_aside_count(&self) -> usize {
         self.shards.lock().values().map(Held::set_aside_count).sum()
+    }
+
+    fn oldest_ms(&self) -> Option<i64> {
+        self.shards.lock().values().filter_map(Held::oldest_ms).min()
     }
 }

@@ -5,6 +5,7 @@ use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError};
 use futures::FutureExt;
+use std::time::Duration;
 
 fn is_overloaded(answer: Option<Result<(), ShardError>>) -> bool {
     matches!(answer, Some(Err(ShardError::Overloaded(_))))
@@ -94,6 +95,31 @@ async fn a_full_store_refuses_new_commands_and_keeps_trying() {
     }
     assert_eq!(cell.signals(&ids[0]).await, ["first", "room"]);
     assert_eq!(cell.signals(&ids[1]).await, ["room"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_is_told_and_makes_a_cell_unwell_once_it_lasts() {
+    for error in [StoreError::Full("disk".into()), StoreError::Unavailable("away".into())] {
+        let cell = Cell::new().await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        let gate = Gate::new();
+        for _ in 0..300 {
+            cell.store.script(Call::Append, Fault::Before(error.clone()));
+        }
+        cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
+        let mut running = cell.begin_run(&id, signal("s"));
+        assert!((&mut running).now_or_never().is_none());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let problems = cell.runtime.problems();
+        assert!(problems.len() == 1 && problems[0].contains(&error.to_string()), "{problems:?}");
+        assert!(cell.runtime.is_well(), "it may pass");
+        gate.arrived().await;
+        assert!(!cell.runtime.is_well());
+        gate.release();
+        running.await.unwrap();
+        assert_eq!((cell.runtime.is_well(), cell.runtime.problems()), (true, Vec::new()));
+    }
 }
 
 #[tokio::test(start_paused = true)]

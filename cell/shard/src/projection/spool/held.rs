@@ -105,6 +105,11 @@ impl<T> Held<T> {
         self.aside.len() + self.unreadable.len()
     }
 
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        let waiting = self.entries.iter().filter(|(key, _)| !self.aside.contains_key(*key));
+        waiting.map(|(_, entry)| entry.since_ms).min()
+    }
+
     pub(super) fn is_all_at_hand(&self) -> bool {
         self.reach == Reach::Everything
     }
