@@ -18,6 +18,10 @@ use cell_engine::{Entity, Known, Residents};
 use cell_store::{DueRow, ShardId};
 use std::collections::BTreeMap;
 
+/// Deleted entities whose rows have yet to be removed, in batches, above which no further one is deleted: checkpoints do not
+/// keep up, or fail.
+const BATCHES_AHEAD: usize = 64;
+
 /// When the deletion of an entity is due, and what was billed for it.
 #[derive(Clone, Copy)]
 struct Expiry {
@@ -48,7 +52,7 @@ impl ShardRuntime {
     ///
     /// A record that a crash loses has deleted nothing; one that is durable is acted on by this owner's next
     /// checkpoint or that of a later owner. An error leaves the rest for the next call, and so does a store that does not keep
-    /// up.
+    /// up, be it with the log or with the removal of what is deleted.
     pub(crate) async fn expire(&self, shard: &Shard, before_ms: i64) -> Result<(), ShardError> {
         let batch = self.config.retention_batch;
         let mut beyond = 0;
@@ -113,7 +117,8 @@ impl ShardRuntime {
         if state.table.forgotten != forgotten || state.phase != Phase::Serving {
             return Ok(false);
         }
-        if self.takes_nothing(&state) {
+        let ahead = BATCHES_AHEAD.saturating_mul(self.config.retention_batch);
+        if self.takes_nothing(&state) || state.table.deletions_ahead() >= ahead {
             return Err(ShardError::Overloaded(shard.id));
         }
         for (key, stored) in records {

@@ -74,6 +74,11 @@ impl Unremoved {
 }
 
 impl EntityTable {
+    /// How many deletions memory holds until their rows are removed, but for those that the store refused.
+    pub(crate) fn deletions_ahead(&self) -> usize {
+        self.deleted.len().saturating_sub(self.unremoved.0.len())
+    }
+
     /// Entities whose deletion is durable and whose rows have yet to be removed, but for those that the store refused.
     pub(crate) fn to_remove(&self, durable: u64) -> Vec<(EntityKey, Deleted)> {
         let durable = self.deleted.iter().filter(|(_, gone)| gone.ordinal <= durable);

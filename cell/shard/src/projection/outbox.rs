@@ -5,10 +5,12 @@
 //! and what sinks have taken is removed.
 //!
 //! Damage of the outbox is nobody's trouble alone. An item that has not been told and cannot be written rests on the log: to let
-//! it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and health says so.
+//! it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and health says so. Nothing
+//! rests on a row that cannot be removed: its sink has taken the item. It is left, and each owner tries once.
 
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard};
+use crate::projection::spool::{SpoolSide, SpoolSlice};
 use crate::quarantine::apart;
 use crate::runtime::ShardRuntime;
 use bytes::Bytes;
@@ -116,19 +118,55 @@ impl ShardRuntime {
             let Some(spool) = projection.spool() else { continue };
             let room = Room { rows: SLICE_ROWS, bytes: SLICE_BYTES };
             loop {
-                let handed = spool.hand_over(shard.id, epoch, through_seq, room);
-                if handed.rows.is_empty() && handed.done.is_empty() {
+                let SpoolSlice { rows, done, more } = spool.hand_over(shard.id, epoch, through_seq, room);
+                if rows.is_empty() && done.is_empty() {
                     break;
                 }
-                let slice = Checkpoint {
-                    outbox: handed.rows,
-                    outbox_done: handed.done,
-                    ..Checkpoint::empty(shard.id, epoch)
-                };
-                self.write_slice(shard, &slice).await?;
-                spool.stands(shard.id, epoch, &slice.outbox, &slice.outbox_done);
-                if !handed.more {
+                let (outbox, outbox_done) = (rows, done);
+                let slice = Checkpoint { outbox, outbox_done, ..Checkpoint::empty(shard.id, epoch) };
+                self.write_outbox(shard, spool, slice).await?;
+                if !more {
                     break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a slice of an outbox, and tells its spool. Where the store calls the slice corrupt, its rows are written without what
+    /// it removes, and then that is removed row by row: what cannot be stays.
+    async fn write_outbox(
+        &self,
+        shard: &Shard,
+        spool: &dyn SpoolSide,
+        slice: Checkpoint,
+    ) -> Result<(), ShardError> {
+        let (shard_id, epoch) = (slice.shard, slice.epoch);
+        match self.write_slice(shard, &slice).await {
+            Err(ShardError::Store(StoreError::Corrupt(_))) if !slice.outbox_done.is_empty() => {}
+            done => {
+                done?;
+                spool.stands(shard_id, epoch, &slice.outbox, &slice.outbox_done);
+                return Ok(());
+            }
+        }
+        let Checkpoint { outbox, outbox_done, .. } = slice;
+        if !outbox.is_empty() {
+            let rows = Checkpoint { outbox, ..Checkpoint::empty(shard_id, epoch) };
+            self.write_slice(shard, &rows).await?;
+            spool.stands(shard_id, epoch, &rows.outbox, &[]);
+        }
+        for done in outbox_done {
+            let outbox_done = vec![done];
+            let one = Checkpoint { outbox_done, ..Checkpoint::empty(shard_id, epoch) };
+            match self.write_slice(shard, &one).await {
+                Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                    tracing::error!(shard = shard_id.0, why, "a row of the outbox whose item was taken stays");
+                    spool.refused(shard_id, epoch, &one.outbox_done);
+                }
+                done => {
+                    done?;
+                    spool.stands(shard_id, epoch, &[], &one.outbox_done);
                 }
             }
         }

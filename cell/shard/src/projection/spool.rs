@@ -117,6 +117,10 @@ pub trait SpoolSide: Send + Sync {
     /// Items that the sink refused for good and that stay in the outbox, and rows there that do not decode.
     fn set_aside_count(&self) -> usize;
 
+    /// The store refuses to remove these rows: `hand_over` asks for it no more in this term, unless something newer of their
+    /// keys is taken.
+    fn refused(&self, shard: ShardId, epoch: Epoch, done: &[OutboxDone]);
+
     /// Since when the oldest item in memory waits for its sink, Unix milliseconds; not one that is set aside.
     fn oldest_ms(&self) -> Option<i64>;
 }
@@ -346,6 +350,12 @@ impl<T: Spooled> SpoolSide for Spool<T> {
 
     fn set_aside_count(&self) -> usize {
         self.shards.lock().values().map(Held::set_aside_count).sum()
+    }
+
+    fn refused(&self, shard: ShardId, epoch: Epoch, done: &[OutboxDone]) {
+        if let Some(held) = of(&mut self.shards.lock(), shard, epoch) {
+            held.refused(done);
+        }
     }
 
     fn oldest_ms(&self) -> Option<i64> {

@@ -4,6 +4,7 @@
 use crate::fixture::*;
 use cell_engine::Registry;
 use cell_store::ShardId;
+use cell_store::fault::Call;
 use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
@@ -28,6 +29,37 @@ async fn the_trim_goes_on_and_items_come_back() {
     again.runtime.checkpoint_all().await.unwrap();
     let last = again.another().await;
     assert_eq!(last.out.usage_of(ShardId(0)).await, all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_removed_once_its_item_is_taken_holds_up_nothing() {
+    let cell = Cell::new().await;
+    let standing = async |cell: &Cell| {
+        let rows = cell.engine().outbox(ShardId(0), "usage", None, usize::MAX, usize::MAX).await.unwrap();
+        rows.into_iter().map(|row| row.key).collect::<Vec<_>>()
+    };
+    for n in 0..3 {
+        cell.run(&id_on(0, n), start()).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    let told = standing(&cell).await;
+    cell.out.confirm_usage_of(ShardId(0)).await;
+    cell.ledger.damage_outbox([told[1].clone()]);
+    cell.run(&id_on(0, 3), start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.ledger.advanced(ShardId(0)), cell.ledger.rows(ShardId(0)).last().unwrap().seq);
+    let left = standing(&cell).await;
+    assert_eq!((left.len(), &left[0]), (1 + 2, &told[1]), "what is new, and what cannot go");
+    let slices = cell.store.calls(Call::Checkpoint);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.store.calls(Call::Checkpoint), slices + u64::from(SHARDS), "nobody tries again and again");
+
+    // The next owner tells it again, and tries once.
+    cell.ledger.damage_outbox([]);
+    let again = cell.another().await;
+    again.out.confirm_usage_of(ShardId(0)).await;
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(standing(&again).await, Vec::<bytes::Bytes>::new());
 }
 
 /// A checkpoint on another thread in the middle of handing a batch on must not count it as told.

@@ -521,6 +521,31 @@ async fn deletions_wait_for_a_store_that_takes_nothing_and_then_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_is_deleted_than_checkpoints_keep_up_with() {
+    const RUNS: usize = 100;
+    let cell = Cell::with(ShardConfig { retention_batch: 1, ..forgetful() }).await;
+    for n in 0..RUNS {
+        closed(&cell, &id_on(0, n)).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.store.fail_checkpoints_of(Some(ShardId(0)));
+    cell.clock.step(RETENTION + HOUR);
+    for _ in 0..3 {
+        let behind = cell.runtime.turn_hours_all().await;
+        assert!(matches!(behind, Err(ShardError::Overloaded(_))), "{behind:?}");
+    }
+    // Each with its record.
+    cell.out.until(|out| out.deleted().len() == 64).await;
+    assert_eq!(deletions(&cell).len(), 32);
+    cell.store.fail_checkpoints_of(None);
+    while cell.runtime.turn_hours_all().await.is_err() {
+        cell.runtime.checkpoint_all().await.unwrap();
+    }
+    cell.out.until(|out| out.deleted().len() == 2 * RUNS).await;
+    assert_eq!(removals(&cell, ShardId(0)).len(), RUNS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn runs_that_are_to_stay_are_looked_past_a_few_times_and_not_with_every_batch() {
     const STAY: usize = 30;
     const GO: usize = 60;

@@ -69,6 +69,8 @@ pub(super) struct Held<T> {
     /// Rows that may stand and are to be removed, up to these positions.
     done: BTreeMap<Bytes, Position>,
     done_bytes: usize,
+    /// Those of them that the store refuses to remove.
+    unremoved: BTreeSet<Bytes>,
     /// Items that the sink refuses, up to these positions.
     aside: BTreeMap<Bytes, Position>,
     /// Rows that do not decode.
@@ -87,6 +89,7 @@ impl<T> Held<T> {
             reach: Reach::Nothing,
             done: BTreeMap::new(),
             done_bytes: 0,
+            unremoved: BTreeSet::new(),
             aside: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             forgotten: 0,
@@ -123,15 +126,29 @@ impl<T> Held<T> {
 
     fn remember_done(&mut self, key: &Bytes, position: Position) {
         match self.done.get_mut(key) {
-            Some(known) => *known = position.max(*known),
+            Some(known) if *known >= position => {}
+            Some(known) => {
+                *known = position;
+                self.unremoved.remove(key);
+            }
             None => {
                 self.done.insert(key.clone(), position);
                 self.done_bytes += key.len() + KEY_BYTES;
             }
         }
-        if self.done.len() >= DONE_AT_ONCE {
+        self.remove_soon();
+    }
+
+    /// Has rows removed without a checkpoint, where there are enough.
+    fn remove_soon(&self) {
+        if self.done.len() - self.unremoved.len() >= DONE_AT_ONCE {
             self.outbox.write_soon();
         }
+    }
+
+    pub(super) fn refused(&mut self, done: &[OutboxDone]) {
+        let as_it_is = done.iter().filter(|gone| self.done.get(&gone.key) == Some(&gone.position));
+        self.unremoved.extend(as_it_is.map(|gone| gone.key.clone()));
     }
 }
 
@@ -337,7 +354,7 @@ impl<T: Spooled> Held<T> {
                 data,
             });
         }
-        let done = self.done.iter().take(room.rows);
+        let done = self.done.iter().filter(|(key, _)| !self.unremoved.contains(*key)).take(room.rows);
         handed.done.extend(done.map(|(key, position)| OutboxDone {
             projection: projection.to_owned(),
             key: key.clone(),
@@ -365,9 +382,7 @@ impl<T: Spooled> Held<T> {
                 self.forgotten += 1;
             }
         }
-        if self.done.len() >= DONE_AT_ONCE {
-            self.outbox.write_soon();
-        }
+        self.remove_soon();
     }
 
     /// Lets go of items whose rows stand, the last ones first, where more than `share` is held; then of half of it, so that
