@@ -328,33 +328,35 @@ fn whatever_fails_usage_is_exported_once() {
 
 #[test]
 fn a_record_that_the_store_refuses_holds_up_no_other() {
-    let site = Site::new();
-    site.visibility.refuse(Some("poison"));
-    site.live(async |life| {
-        for n in 0..40 {
-            life.start(&format!("run-{n}")).await;
-            if n == 17 {
-                life.start("poison").await;
+    for error in [VisibilityError::Refused, VisibilityError::Corrupt] {
+        let site = Site::new();
+        site.visibility.refuse(Some(("poison", error)));
+        site.live(async |life| {
+            for n in 0..40 {
+                life.start(&format!("run-{n}")).await;
+                if n == 17 {
+                    life.start("poison").await;
+                }
             }
-        }
-        until("all others are listed", async || site.visibility.records().len() == 40).await;
-        assert_eq!(life.visibility.spool().set_aside_count(), 1);
-        life.shards.checkpoint_all().await.expect("a checkpoint");
-        assert_eq!(life.outbox("visibility").await, 1, "it is kept");
-        assert_eq!(life.visibility.spool().bytes(), 0, "and not in memory");
-        // A later change of it is tried again.
-        site.visibility.refuse(None);
-        life.terminate("poison").await;
-        until("it is listed", async || site.visibility.records().len() == 41).await;
-        assert_eq!(life.visibility.spool().set_aside_count(), 0);
-    });
-    assert!(site.visibility.records().iter().any(|run| run.workflow_id == "poison"));
+            until("all others are listed", async || site.visibility.records().len() == 40).await;
+            assert_eq!(life.visibility.spool().set_aside_count(), 1);
+            life.shards.checkpoint_all().await.expect("a checkpoint");
+            assert_eq!(life.outbox("visibility").await, 1, "it is kept");
+            assert_eq!(life.visibility.spool().bytes(), 0, "and not in memory");
+            // A later change of it is tried again.
+            site.visibility.refuse(None);
+            life.terminate("poison").await;
+            until("it is listed", async || site.visibility.records().len() == 41).await;
+            assert_eq!(life.visibility.spool().set_aside_count(), 0);
+        });
+        assert!(site.visibility.records().iter().any(|run| run.workflow_id == "poison"));
+    }
 }
 
 #[test]
 fn what_was_set_aside_is_tried_again_by_the_next_life() {
     let site = Site::new();
-    site.visibility.refuse(Some("poison"));
+    site.visibility.refuse(Some(("poison", VisibilityError::Refused)));
     site.live(async |life| {
         life.start("poison").await;
         until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;

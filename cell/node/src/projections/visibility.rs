@@ -169,7 +169,8 @@ impl VisibilityProjection {
         batch.len() < BATCH && bytes < BATCH_BYTES / 2 && at_hand()
     }
 
-    /// Writes a batch. Where the store refuses it, halves of it, so that one record it will never take holds up no other.
+    /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record it will never take
+    /// holds up no other.
     async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {
@@ -178,13 +179,15 @@ impl VisibilityProjection {
                     self.spool.confirm(part);
                     continue;
                 }
-                (Err(VisibilityError::Refused(_)), [_, _, ..]) => {
+                (Err(VisibilityError::Refused(_) | VisibilityError::Corrupt(_)), [_, _, ..]) => {
                     let (first, second) = part.split_at(part.len() / 2);
                     left.extend([second, first]);
                     continue;
                 }
-                (Err(VisibilityError::Refused(why)), [one]) if self.spool.set_aside(one) => {
-                    tracing::error!(key = ?one.key, why, "the visibility store refuses a record: it is set aside in the outbox");
+                (Err(VisibilityError::Refused(why) | VisibilityError::Corrupt(why)), [one])
+                    if self.spool.set_aside(one) =>
+                {
+                    tracing::error!(key = ?one.key, why, "the visibility store takes no record of this: it is set aside in the outbox");
                     metrics::counter!("atoll_visibility_set_aside").increment(1);
                     continue;
                 }

@@ -311,7 +311,7 @@ impl Life {
 pub(super) struct Lists {
     inner: MemoryVisibility,
     away: AtomicBool,
-    refused: Mutex<Option<String>>,
+    refused: Mutex<Option<(String, fn(String) -> VisibilityError)>>,
     /// Where the next upsert waits before it does anything.
     held: Mutex<Option<Arc<Barrier>>>,
 }
@@ -321,8 +321,9 @@ impl Lists {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    pub(super) fn refuse(&self, workflow_id: Option<&str>) {
-        *self.refused.lock() = workflow_id.map(str::to_owned);
+    /// From now on it takes no record of this workflow id, and says so with this error; of none, it takes all.
+    pub(super) fn refuse(&self, of: Option<(&str, fn(String) -> VisibilityError)>) {
+        *self.refused.lock() = of.map(|(workflow_id, with)| (workflow_id.to_owned(), with));
     }
 
     /// Holds the next upsert: it waits for somebody else at the barrier, and then once more.
@@ -369,8 +370,10 @@ impl VisibilityStore for Lists {
             barrier.wait().await;
         }
         let refused = self.refused.lock().clone();
-        if records.iter().any(|record| Some(&record.workflow_id) == refused.as_ref()) {
-            return Err(VisibilityError::Refused("not this one".to_owned()));
+        if let Some((workflow_id, with)) = refused
+            && records.iter().any(|record| record.workflow_id == workflow_id)
+        {
+            return Err(with("not this one".to_owned()));
         }
         self.inner.upsert(records).await
     }
