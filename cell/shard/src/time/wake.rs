@@ -4,6 +4,7 @@ use crate::call::Told;
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard, ShardState, Slot};
 use crate::runtime::ShardRuntime;
+use crate::time::Look;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Grace, Known, Notice, Residents, Time, Woken};
 use cell_store::DueRow;
@@ -22,6 +23,9 @@ const NAMESPACE_GONE_MS: i64 = 60_000;
 const REFUSED: Duration = Duration::from_secs(1);
 /// Pause between a few entities and the next while the memory budget is used up.
 const NO_ROOM: Duration = Duration::from_millis(50);
+/// A loop that comes back from its sleep so late was not alone: the process stood still (it was stopped, its machine was
+/// suspended), and no worker reached it.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 /// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
 const AT_ONCE: usize = 64;
 
@@ -74,10 +78,17 @@ impl ShardRuntime {
     pub(crate) async fn wake_loop(self: Arc<Self>, shard: Arc<Shard>) {
         let mut scan = Scan::new(self.config.due_rows);
         let mut known = shard.state.lock().epoch;
+        // When it is back from its sleep at the latest, if nothing stands still.
+        let mut latest = None;
         loop {
             let (now, epoch) = {
-                let mut state = shard.state.lock();
-                (state.advance(self.wall.look()).millis(), state.epoch)
+                let (mut state, look) = (shard.state.lock(), self.wall.look());
+                let now = state.advance(look);
+                if latest.take().is_some_and(|latest: Look| latest.has_come_by(look)) {
+                    tracing::warn!(shard = shard.id.0, "the process stood still: workers get a grace");
+                    state.grace = self.config.grace_from(now);
+                }
+                (now.millis(), state.epoch)
             };
             if std::mem::replace(&mut known, epoch) != epoch {
                 // What an earlier epoch had read went with its memory.
@@ -96,18 +107,21 @@ impl ShardRuntime {
             let (_, outcome) = self.wake_due(&shard, now).await;
             // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
             let refused = failing || outcome == WokenUp::Refused;
-            let pause = {
+            let (pause, look) = {
                 let mut state = shard.state.lock();
                 let next = state.due.first_wake().unwrap_or(i64::MAX).min(scan.next());
                 // Under the lock: who writes an earlier wake-up sees what this loop sleeps towards.
                 shard.sleeps_until.store(next, Ordering::Relaxed);
-                state.advance(self.wall.look());
-                state.time.until(Time::from_millis(next))
+                let look = self.wall.look();
+                state.advance(look);
+                (state.time.until(Time::from_millis(next)), look)
             };
+            let pause = if refused { REFUSED } else { MAX_SLEEP.min(pause) };
+            latest = Some(look.after(pause + STOOD_STILL));
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(if refused { REFUSED } else { MAX_SLEEP.min(pause) }) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = shard.wake_changed.notified(), if !refused => {}
             }
         }

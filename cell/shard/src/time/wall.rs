@@ -26,6 +26,18 @@ pub(crate) struct Look {
     pub(crate) elapsed: Duration,
 }
 
+impl Look {
+    /// Both clocks so much later.
+    pub(crate) fn after(self, by: Duration) -> Self {
+        Self { wall: self.wall.plus(nanos(by)), elapsed: self.elapsed.saturating_add(by) }
+    }
+
+    /// Whether one of the clocks has come to this moment by then: a machine that was suspended may have moved either alone.
+    pub(crate) fn has_come_by(self, then: Self) -> bool {
+        self.wall <= then.wall || self.elapsed <= then.elapsed
+    }
+}
+
 /// The clocks of a node.
 pub(crate) struct Wall {
     clock: Arc<dyn Clock>,

@@ -211,6 +211,28 @@ async fn so_they_do_while_and_after_workers_are_refused_for_memory_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn so_they_do_after_the_process_stood_still() {
+    // The deadline is what its loop sleeps towards.
+    for (millis, stood_still) in [(40_000, true), (30_900, false)] {
+        let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
+        cell.run("w", start()).await.unwrap();
+        cell.work("w", vec![fragile_activity(30), timer("t", 30)]).await;
+        cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        cell.clock.step(millis * SECOND / 1_000);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(has(&cell, EventType::TimerFired).await, "no worker could have met it: no grace");
+        assert_ne!(has(&cell, EventType::ActivityTaskTimedOut).await, stood_still, "{millis} ms");
+        cell.clock.step(10 * SECOND - SECOND / 1_000);
+        cell.runtime.wake_all_due().await;
+        assert_ne!(has(&cell, EventType::ActivityTaskTimedOut).await, stood_still, "{millis} ms");
+        cell.clock.step(SECOND / 1_000);
+        cell.runtime.wake_all_due().await;
+        assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_in_which_calls_are_taken_in_gives_no_grace() {
     let cell = Cell::with(ShardConfig { takeover_grace: Duration::from_secs(10), ..config() }).await;
     cell.run("w", start()).await.unwrap();
