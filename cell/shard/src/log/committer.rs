@@ -260,15 +260,17 @@ impl ShardRuntime {
             && state.log.tail.exceeds(self.config.tail_bytes / 8)
     }
 
-    /// Has the shard with the longest tail take a checkpoint when all of them together are too long.
+    /// Has a shard take a checkpoint when the tails of all together are too long: of those above their even share the longest
+    /// one that has grown since its last checkpoint, which may not have shortened it.
     fn bound_node_tail(&self) {
         let length = |shard: &Arc<Shard>| shard.tail_bytes.load(Ordering::Relaxed);
         if self.shards.iter().map(length).sum::<usize>() < self.config.node_tail_bytes {
             return;
         }
-        let longest = self.shards.iter().max_by_key(|shard| length(shard));
-        // One that could not be shortened of late counts again once it has grown.
-        if let Some(shard) = longest.filter(|shard| shard.state.lock().log.tail.exceeds(length(shard))) {
+        let share = self.config.node_tail_bytes / self.shards.len().max(1);
+        let long = self.shards.iter().filter(|shard| length(shard) >= share);
+        let grown = long.filter(|shard| shard.state.lock().log.tail.exceeds(length(shard)));
+        if let Some(shard) = grown.max_by_key(|shard| length(shard)) {
             shard.checkpoint_due.notify_one();
         }
     }

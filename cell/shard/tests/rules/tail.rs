@@ -33,6 +33,28 @@ async fn the_longest_tail_of_the_node_is_shortened() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_shortened_keeps_no_other_from_it() {
+    let cell = Cell::with(ShardConfig { node_tail_bytes: 8_000, ..config() }).await;
+    let (stuck, other) = (id_on(2, 0), id_on(0, 0));
+    cell.run(&stuck, start()).await.unwrap();
+    cell.run(&other, start()).await.unwrap();
+    cell.store.fail_checkpoints_of(Some(ShardId(2)));
+    while cell.runtime.tail_bytes() < 12_000 {
+        cell.run(&stuck, signal("s")).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let (rows, slices) = (cell.ledger.written().rows, cell.store.calls(Call::Checkpoint));
+    for _ in 0..100 {
+        cell.run(&other, signal("s")).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(cell.ledger.written().rows - rows > 8_000, "enough for a few checkpoints");
+    assert!(cell.ledger.advanced(ShardId(0)) > 0);
+    let slices = cell.store.calls(Call::Checkpoint) - slices;
+    assert!(slices < 50, "{slices} slices: that is one with almost every row");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_checkpoint_takes_nothing_off_the_tail_and_is_tried_again() {
     let cell = Cell::with(ShardConfig { tail_bytes: 4_000, ..config() }).await;
     let id = id_on(0, 0);
