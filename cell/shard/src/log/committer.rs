@@ -140,6 +140,8 @@ impl ShardRuntime {
             self.metrics.errors.increment(1);
             match &error {
                 StoreError::Corrupt(_) | StoreError::Unsafe(_) => {
+                    // That it was full before says nothing of the next append.
+                    self.full.store(false, Ordering::Relaxed);
                     self.outage.lock().given_up();
                     return Err(error);
                 }

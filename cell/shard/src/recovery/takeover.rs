@@ -59,7 +59,10 @@ impl ShardRuntime {
             for ((found, claim), outcome) in found.into_iter().zip(claims).zip(claimed) {
                 let id = found.acquired.shard;
                 match outcome {
-                    Ok(AppendOutcome::Accepted) => outcomes.push((id, self.begin_term(found, claim).await)),
+                    Ok(AppendOutcome::Accepted) => {
+                        self.full.store(false, Ordering::Relaxed);
+                        outcomes.push((id, self.begin_term(found, claim).await));
+                    }
                     Ok(AppendOutcome::Superseded | AppendOutcome::WentBack) => left.push(id),
                     Err(error) => outcomes.push((id, Err(error.into()))),
                 }

@@ -98,6 +98,18 @@ async fn a_full_store_refuses_new_commands_and_keeps_trying() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_was_full_before_it_was_broken_refuses_nobody_else() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    for error in [StoreError::Full("disk".into()), StoreError::Corrupt("a page".into())] {
+        cell.store.script(Call::Append, Fault::Before(error));
+    }
+    assert!(matches!(cell.run(&id, signal("s")).await, Err(ShardError::NotOwner(_))));
+    cell.run(&id_on(1, 0), start()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_takes_nothing_is_told_and_makes_a_cell_unwell_once_it_lasts() {
     for error in [StoreError::Full("disk".into()), StoreError::Unavailable("away".into())] {
         let cell = Cell::new().await;
