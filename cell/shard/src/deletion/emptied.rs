@@ -102,9 +102,6 @@ impl ShardRuntime {
             found.retain(|(key, _)| !state.table.row_lacks_steps(key));
             let ordinal = self.log_deletions(&mut state, namespace_id, &found);
             self.wrote(shard, &state);
-            if state.table.deleted.len() >= self.config.retention_batch {
-                shard.checkpoint_due.notify_one();
-            }
             state.log.wait_for(ordinal)
         };
         drop(one_at_a_time);

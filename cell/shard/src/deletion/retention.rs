@@ -153,9 +153,6 @@ impl ShardRuntime {
         }
         state.commit_fact(&self.config, now, usage, Some(ShardFact::EntitiesDeleted(fact)));
         self.wrote(shard, &state);
-        if state.table.deleted.len() >= self.config.retention_batch {
-            shard.checkpoint_due.notify_one();
-        }
         Ok(true)
     }
 }

@@ -81,9 +81,13 @@ impl EntityTable {
 
     /// Entities whose deletion is durable and whose rows have yet to be removed, but for those that the store refused.
     pub(crate) fn to_remove(&self, durable: u64) -> Vec<(EntityKey, Deleted)> {
-        let durable = self.deleted.iter().filter(|(_, gone)| gone.ordinal <= durable);
-        let left = durable.filter(|(key, _)| !self.unremoved.is_refused(key));
-        left.map(|(key, gone)| (key.clone(), *gone)).collect()
+        self.removable(durable).map(|(key, gone)| (key.clone(), *gone)).collect()
+    }
+
+    /// The same.
+    pub(crate) fn removable(&self, durable: u64) -> impl Iterator<Item = (&EntityKey, &Deleted)> {
+        let durable = self.deleted.iter().filter(move |(_, gone)| gone.ordinal <= durable);
+        durable.filter(|(key, _)| !self.unremoved.is_refused(key))
     }
 }
 

@@ -220,8 +220,10 @@ impl ShardRuntime {
             if let Some(seal) = facts.seals.last() {
                 state.log.durable_sealed_hour_ms = Some(seal.hour_start_ms);
             }
-            let checkpoint = state.log.tail.exceeds(self.config.tail_bytes) || self.crowded(&state);
             let answers = state.log.durable_to(batch.last_ordinal, last.seq);
+            let checkpoint = state.log.tail.exceeds(self.config.tail_bytes)
+                || self.crowded(&state)
+                || (!facts.deleted.is_empty() && self.has_rows_to_remove(&state));
             if let Some(why) = &failed {
                 // Before anybody else looks: no checkpoint may pass what a projection has not taken in.
                 self.lose(shard, &mut state, &Loss::Failed(why.clone()));
@@ -260,6 +262,11 @@ impl ShardRuntime {
     fn crowded(&self, state: &ShardState) -> bool {
         state.table.residents() > self.config.resident_entities
             && state.log.tail.exceeds(self.config.tail_bytes / 8)
+    }
+
+    /// Whether enough is durably deleted that removing its rows is worth a checkpoint.
+    fn has_rows_to_remove(&self, state: &ShardState) -> bool {
+        state.table.removable(state.log.durable).count() >= self.config.retention_batch
     }
 
     /// Has a shard take a checkpoint when the tails of all together are too long: of those above their even share the longest

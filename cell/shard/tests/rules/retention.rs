@@ -579,7 +579,13 @@ async fn as_many_deletions_as_a_batch_are_a_reason_for_a_checkpoint() {
     let run = EntityKey::run(NAMESPACE, &*id_on(0, 0), run_id(&cell, &id_on(0, 0)).await.unwrap());
     cell.runtime.checkpoint_all().await.unwrap();
     cell.clock.step(RETENTION + SECOND);
+    let gate = Gate::new();
+    cell.store.script(Call::Append, Fault::HoldBefore(gate.clone()));
     cell.runtime.turn_hours_all().await.unwrap();
+    gate.arrived().await;
+    // Nothing of it is durable yet: a checkpoint that came now would remove nothing.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    gate.release();
     // Two runs and their records.
     cell.out.until(|out| out.deleted().len() == 4).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
