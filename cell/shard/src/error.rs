@@ -5,7 +5,7 @@ use cell_store::{ShardId, StoreError};
 use thiserror::Error;
 
 /// Why a call to the shard runtime failed.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ShardError {
     /// The engine refused the command; durable like any answer.
     #[error(transparent)]

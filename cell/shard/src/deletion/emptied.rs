@@ -17,22 +17,32 @@ use cell_store::{Epoch, ShardId};
 use uuid::Uuid;
 
 impl ShardRuntime {
-    /// Deletes everything that the shards hold of a namespace that the cell does not know any more; storage is billed
-    /// for it until now. Answers whether nothing is left: what cannot be read is, for nobody knows what was billed for
-    /// it; it is kept aside, for an operator to drop. An error of one shard holds up none of the others, and leaves the rest
-    /// for the next call.
-    pub async fn empty_namespace(&self, namespace_id: Uuid) -> Result<bool, ShardError> {
-        let (mut empty, mut failed) = (true, None);
+    /// Deletes everything that the shards hold of namespaces that the cell does not know any more; storage is billed
+    /// for it until now. Answers of each whether nothing is left: what cannot be read is, for nobody knows what was billed
+    /// for it; it is kept aside, for an operator to drop. An error of one shard holds up none of the others, and leaves the
+    /// rest for the next call.
+    pub async fn empty_namespaces(&self, ids: &[Uuid]) -> Vec<Result<bool, ShardError>> {
+        let mut all = vec![Ok(true); ids.len()];
         for shard in &self.shards {
-            match self.empty_shard(shard, namespace_id).await {
-                Ok(all) => empty &= all,
-                Err(error) => failed = failed.or(Some(error)),
+            let of_shard = match self.empty_shard(shard, ids).await {
+                Ok(of_shard) => of_shard,
+                Err(error) => vec![Err(error); ids.len()],
+            };
+            for (all, of_shard) in all.iter_mut().zip(of_shard) {
+                *all = match (std::mem::replace(all, Ok(true)), of_shard) {
+                    (Ok(empty), Ok(empty_here)) => Ok(empty && empty_here),
+                    (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+                };
             }
         }
-        failed.map_or(Ok(empty), Err)
+        all
     }
 
-    async fn empty_shard(&self, shard: &Shard, namespace_id: Uuid) -> Result<bool, ShardError> {
+    async fn empty_shard(
+        &self,
+        shard: &Shard,
+        ids: &[Uuid],
+    ) -> Result<Vec<Result<bool, ShardError>>, ShardError> {
         let epoch = {
             let state = shard.state.lock();
             if state.phase != Phase::Serving {
@@ -41,24 +51,48 @@ impl ShardRuntime {
             state.epoch
         };
         self.checkpoint(shard).await?;
-        let (mut after, mut empty) = (None, true);
-        loop {
-            let limit = self.config.retention_batch.min(self.load_sizes.at_once());
-            let page = self.store.of_namespace(shard.id, namespace_id, after.as_ref(), limit).await?;
-            if page.is_empty() {
-                break;
-            }
-            empty &= self.delete_page(shard, epoch, namespace_id, &page).await?;
-            after = page.into_iter().last();
+        let mut emptied = Vec::with_capacity(ids.len());
+        for id in ids {
+            emptied.push(self.delete_all_of(shard, epoch, *id).await);
         }
-        // Their rows go, and with them the last that is known of their deletion.
-        self.checkpoint(shard).await?;
+        let has_rows = {
+            let state = shard.state.lock();
+            state.table.removable(state.log.durable).any(|(key, _)| ids.contains(&key.namespace_id))
+        };
+        if has_rows {
+            // They go, and with them the last that is known of their deletion.
+            self.checkpoint(shard).await?;
+        }
         let state = shard.state.lock();
         if !state.serves(epoch) {
             // A checkpoint of a shard that was lost writes nothing: what stands in its log alone is in no page.
             return Err(ShardError::NotOwner(shard.id));
         }
-        Ok(empty && !state.table.rows_lack_steps_in(namespace_id))
+        for (id, emptied) in ids.iter().zip(&mut emptied) {
+            if let Ok(empty) = emptied {
+                *empty &= !state.table.rows_lack_steps_in(*id);
+            }
+        }
+        Ok(emptied)
+    }
+
+    /// Deletes what rows say that there is of a namespace, page by page. Answers whether it could delete all of that.
+    async fn delete_all_of(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        namespace_id: Uuid,
+    ) -> Result<bool, ShardError> {
+        let (mut after, mut empty) = (None, true);
+        loop {
+            let limit = self.config.retention_batch.min(self.load_sizes.at_once());
+            let page = self.store.of_namespace(shard.id, namespace_id, after.as_ref(), limit).await?;
+            if page.is_empty() {
+                return Ok(empty);
+            }
+            empty &= self.delete_page(shard, epoch, namespace_id, &page).await?;
+            after = page.into_iter().last();
+        }
     }
 
     /// Deletes these with one record, which is durable when this returns. Answers whether it could delete all of them.

@@ -161,7 +161,11 @@ impl ShardRuntime {
             let one = Checkpoint { outbox_done, ..Checkpoint::empty(shard_id, epoch) };
             match self.write_slice(shard, &one).await {
                 Err(ShardError::Store(StoreError::Corrupt(why))) => {
-                    tracing::error!(shard = shard_id.0, why, "a row of the outbox whose item was taken stays");
+                    tracing::error!(
+                        shard = shard_id.0,
+                        why,
+                        "a row of the outbox whose item was taken stays"
+                    );
                     spool.refused(shard_id, epoch, &one.outbox_done);
                 }
                 done => {

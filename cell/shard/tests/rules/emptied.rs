@@ -11,6 +11,12 @@ use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use uuid::Uuid;
+
+/// Empties the namespace; answers whether nothing is left.
+async fn empty(cell: &Cell) -> Result<bool, ShardError> {
+    cell.runtime.empty_namespaces(&[NAMESPACE]).await.remove(0)
+}
 
 /// Few entities go at once.
 fn small() -> ShardConfig {
@@ -72,12 +78,12 @@ async fn everything_goes_and_no_storage_is_billed_for_it_any_more() {
         }
         assert_eq!(billed(&cell).len(), 2, "of open and of closed runs");
         remove(&cell);
-        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+        assert!(empty(&cell).await.unwrap());
         assert_eq!(billed(&cell), BTreeMap::new(), "written before: {written}");
         assert_eq!(stored(&cell).await, []);
         assert_eq!(cell.waiting().await, []);
         assert_eq!((cell.runtime.open_runs(), cell.runtime.quarantined(None, 0).1), (0, 0));
-        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "again");
+        assert!(empty(&cell).await.unwrap(), "again");
         assert_eq!(billed(&cell), BTreeMap::new());
         let again = cell.another().await;
         assert_eq!(again.runtime.resident_ids(), 0);
@@ -100,12 +106,12 @@ async fn a_kill_in_the_middle_leaves_the_rest_to_the_next_life_and_takes_nothing
             tokio::select! {
                 biased;
                 () = gate.arrived() => kills += 1,
-                emptied = cell.runtime.empty_namespace(NAMESPACE) => assert!(emptied.unwrap()),
+                emptied = empty(&cell) => assert!(emptied.unwrap()),
             }
             let again = cell.another().await;
             gate.open();
             remove(&again);
-            assert!(again.runtime.empty_namespace(NAMESPACE).await.unwrap());
+            assert!(empty(&again).await.unwrap());
             assert_eq!(billed(&again), BTreeMap::new(), "killed at append {appends}");
             assert_eq!(stored(&again).await, []);
         }
@@ -124,7 +130,7 @@ async fn a_command_that_waits_while_its_namespace_is_emptied_is_refused() {
     let empties = async {
         gate.arrived().await;
         remove(&cell);
-        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+        assert!(empty(&cell).await.unwrap());
         gate.open();
     };
     let (late, ()) = tokio::join!(late, empties);
@@ -142,17 +148,32 @@ async fn what_cannot_be_read_stays_and_is_tried_again() {
     for fault in [corrupt(), corrupt()] {
         cell.store.script(Call::Load, fault);
     }
-    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "nobody knows what was billed for it");
+    assert!(!empty(&cell).await.unwrap(), "nobody knows what was billed for it");
     assert_eq!(cell.runtime.quarantined(None, 0).1, 1, "operators see it");
-    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert!(empty(&cell).await.unwrap());
     assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_serves_all_that_are_emptied_with_it() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    remove(&cell);
+    let ids: Vec<Uuid> = std::iter::once(NAMESPACE).chain((1..20).map(Uuid::from_u128)).collect();
+    let slices = cell.store.calls(Call::Checkpoint);
+    assert!(cell.runtime.empty_namespaces(&ids).await.iter().all(|empty| matches!(empty, Ok(true))));
+    let slices = cell.store.calls(Call::Checkpoint) - slices;
+    // The last slice of every shard; of the one that held something entities and outbox before, and behind it another
+    // checkpoint that removes rows.
+    assert_eq!(slices, u64::from(SHARDS) + 2 + 3);
+    assert_eq!(stored(&cell).await, []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_known_keeps_what_it_holds() {
     let cell = Cell::with(small()).await;
     cell.run("w", start()).await.unwrap();
-    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert!(!empty(&cell).await.unwrap());
     cell.run("w", signal("s")).await.unwrap();
     assert_eq!(cell.signals("w").await, ["s"]);
 }
@@ -175,7 +196,7 @@ async fn a_shard_that_is_lost_meanwhile_is_not_taken_for_empty() {
         cell.run(id, start()).await.unwrap();
     }
     remove(&cell);
-    let mut emptied = Box::pin(cell.runtime.empty_namespace(NAMESPACE));
+    let mut emptied = Box::pin(empty(&cell));
     assert!((&mut emptied).now_or_never().is_none(), "it waits for the other one");
     cell.namespace.removed.store(false, Ordering::Relaxed);
     cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
@@ -188,7 +209,7 @@ async fn a_shard_that_is_lost_meanwhile_is_not_taken_for_empty() {
     let left = cell.engine().of_namespace(ShardId(1), NAMESPACE, None, 9).await.unwrap();
     assert_eq!(left, [], "the others were gone through");
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert!(empty(&cell).await.unwrap());
     assert_eq!((stored(&cell).await, billed(&cell)), (vec![], BTreeMap::new()));
 }
 
@@ -202,12 +223,12 @@ async fn what_cannot_be_read_goes_once_an_operator_has_dropped_it() {
     remove(&cell);
     cell.ledger.damage(names.clone());
     cell.ledger.damage_reads(names.clone());
-    assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+    assert!(!empty(&cell).await.unwrap());
     for key in &names {
         cell.runtime.drop_quarantined(key).await.unwrap_err();
         cell.runtime.drop_unread(key).await.unwrap();
     }
-    assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "it is gone, though rows of it stand");
+    assert!(empty(&cell).await.unwrap(), "it is gone, though rows of it stand");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,9 +243,9 @@ async fn what_stands_in_no_row_of_an_entity_is_something() {
         cell.ledger.damage([key.clone()]);
         cell.ledger.damage_apart(!apart);
         remove(&cell);
-        assert!(!cell.runtime.empty_namespace(NAMESPACE).await.unwrap(), "its steps are elsewhere");
+        assert!(!empty(&cell).await.unwrap(), "its steps are elsewhere");
         assert_eq!(stored(&cell).await, [], "and no row says so");
         cell.runtime.drop_unread(&key).await.unwrap();
-        assert!(cell.runtime.empty_namespace(NAMESPACE).await.unwrap());
+        assert!(empty(&cell).await.unwrap());
     }
 }

@@ -52,7 +52,11 @@ async fn a_row_that_cannot_be_removed_once_its_item_is_taken_holds_up_nothing() 
     assert_eq!((left.len(), &left[0]), (1 + 2, &told[1]), "what is new, and what cannot go");
     let slices = cell.store.calls(Call::Checkpoint);
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.store.calls(Call::Checkpoint), slices + u64::from(SHARDS), "nobody tries again and again");
+    assert_eq!(
+        cell.store.calls(Call::Checkpoint),
+        slices + u64::from(SHARDS),
+        "nobody tries again and again"
+    );
 
     // The next owner tells it again, and tries once.
     cell.ledger.damage_outbox([]);

@@ -425,7 +425,8 @@ async fn what_can_be_read_of_an_entity_that_cannot_be_written_is_taken_off_in_wh
         let (cell, ids) = stored_runs().await;
         let id = &ids[1];
         let run = run_of(&cell, id).await;
-        let others = [run_of(&cell, &ids[0]).await, run_of(&cell, &ids[2]).await].map(|run| (ShardId(0), run));
+        let others =
+            [run_of(&cell, &ids[0]).await, run_of(&cell, &ids[2]).await].map(|run| (ShardId(0), run));
         let others = cell.engine().load(&others).await.unwrap();
         let without: i64 = others.iter().flatten().map(|row| row.billed_bytes as i64).sum();
         cell.run(id, signal_with("s", 1_000)).await.unwrap();
