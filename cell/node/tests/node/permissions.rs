@@ -27,8 +27,10 @@ enum Gets {
     Who,
     /// PERMISSION_DENIED, before the method sees the call.
     No,
+    /// What no method answers to a request that says nothing but its namespace, and so nobody may get.
+    Broken,
 }
-use Gets::{In, No, Who};
+use Gets::{Broken, In, No, Who};
 
 /// Callers, in the order of the rows: no key, an unknown one, a wrong secret, an expired key, a disabled one; then keys
 /// that are valid: administrator of another account, of this account without a role in the namespace, read, write and
@@ -173,17 +175,14 @@ async fn call(cell: &Cell, caller: &str, method: &MethodInfo, namespace: &str) -
     cell.call_raw_with(method.path, request.into(), options).await
 }
 
-/// What a caller got.
+/// What a caller got. A method that is in says that something is missing or not there, that it is not built, or nothing.
 fn got(outcome: &Result<(), Status>) -> Gets {
-    match outcome {
-        Err(status) if status.code == Code::Unauthenticated => Who,
-        Err(status)
-            if status.code == Code::PermissionDenied
-                && ["Request unauthorized.", MANAGED].contains(&status.message.as_str()) =>
-        {
-            No
-        }
-        _ => In,
+    let Err(status) = outcome else { return In };
+    match status.code {
+        Code::Unauthenticated => Who,
+        Code::PermissionDenied if ["Request unauthorized.", MANAGED].contains(&status.message.as_str()) => No,
+        Code::InvalidArgument | Code::NotFound | Code::Unimplemented => In,
+        _ => Broken,
     }
 }
 
