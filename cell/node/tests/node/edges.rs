@@ -21,8 +21,10 @@ use prost_types::Duration;
 
 type Start = wf::StartWorkflowExecutionRequest;
 
-const ID: usize = 1_000;
-const BLOB: usize = 2 << 20;
+/// Bytes of an id or name.
+pub(crate) const ID: usize = 1_000;
+/// Bytes of a payload field.
+pub(crate) const BLOB: usize = 2 << 20;
 
 /// Sets a field of a start to so many bytes, or so many of something.
 type Set = fn(&mut Start, usize);
@@ -59,7 +61,7 @@ fn queue(name: String) -> TaskQueue {
 }
 
 /// A payload of so many bytes of data.
-fn holding(bytes: usize) -> Payload {
+pub(crate) fn holding(bytes: usize) -> Payload {
     Payload { data: vec![7; bytes].into(), ..Default::default() }
 }
 
@@ -71,12 +73,14 @@ fn payload(bytes: usize) -> Payload {
         .expect("some payload weighs that")
 }
 
-fn weighing(bytes: usize) -> Payloads {
+/// Payloads whose encoding has so many bytes.
+pub(crate) fn weighing(bytes: usize) -> Payloads {
     let of = |frame| Payloads { payloads: vec![payload(bytes - frame)] };
     (2..10).map(of).find(|it| it.encoded_len() == bytes).expect("some payloads weigh that")
 }
 
-fn memo(bytes: usize) -> Memo {
+/// A memo whose encoding has so many bytes.
+pub(crate) fn memo(bytes: usize) -> Memo {
     let of = |frame| Memo { fields: [("m".to_owned(), payload(bytes - frame))].into_iter().collect() };
     (2..20).map(of).find(|it| it.encoded_len() == bytes).expect("some memo weighs that")
 }
@@ -189,7 +193,7 @@ fn limits_are_the_originals() {
     assert_eq!((limits.history_bytes, limits.suggest_continue_bytes), (50 << 20, 4 << 20));
     assert_eq!((limits.blob, limits.buffered_bytes), (2 << 20, 2 << 20));
     assert_eq!((limits.pending_signals, limits.pending_cancels), (2_000, 2_000));
-    assert_eq!(limits.state_bytes, 8 << 20);
+    assert_eq!((limits.state_bytes, limits.retained_failure_bytes), (8 << 20, 4 << 10));
     let nanos = |seconds: i64| seconds * 1_000_000_000;
     let times = [
         limits.workflow_task_timeout_nanos,

@@ -6,7 +6,7 @@ mod engine;
 mod gate;
 mod log;
 
-pub(crate) use driver::{Driver, done, events, execution, failure, payloads, seconds, timer};
+pub(crate) use driver::{Driver, done, events, execution, failure, payloads, queue, seconds, timer};
 pub(crate) use engine::Engine;
 use gate::Gate;
 use log::Log;
@@ -18,9 +18,12 @@ use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use atoll_rpc::{CallOptions, ManualClock, RawClient};
 use bytes::Bytes;
 use cell_frontend::DynamicConfig;
-use cell_node::{Access, AdminConfig, CellConfig, CellDeps, CellError, CellHandle, ProjectionConfig};
+use cell_node::{
+    Access, AdminConfig, Assembly, CellConfig, CellDeps, CellError, CellHandle, ProjectionConfig,
+};
 use cell_shard::ShardConfig;
-use cell_visibility::Predicate;
+use cell_store::Stores;
+use cell_visibility::{Predicate, VisibilityStore};
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use std::sync::Arc;
@@ -86,6 +89,17 @@ impl Site {
         stored
     }
 
+    /// The last row of every shard's log: whatever is written makes one of them another.
+    pub(crate) async fn log_ends(&self) -> Vec<Option<cell_store::LogRow>> {
+        let (stores, _) = self.engine.clone().open().await;
+        let mut ends = Vec::new();
+        for shard in (0..SHARDS).map(cell_store::ShardId) {
+            let rows = stores.shards.log(shard, 0, u64::MAX, usize::MAX).await.expect("readable");
+            ends.push(rows.into_iter().next_back());
+        }
+        ends
+    }
+
     /// How many items of a projection stand in the outbox of the first shard.
     pub(crate) async fn outbox(&self, projection: &str) -> usize {
         let (stores, _) = self.engine.clone().open().await;
@@ -98,6 +112,23 @@ impl Site {
         self.try_start().await.map_err(|(_, error)| error).expect("the cell starts")
     }
 
+    /// A cell without a listener, in the runtime of whoever calls it.
+    pub(crate) async fn assembled(&self) -> Assembly {
+        let deps = self.deps(self.engine.clone().open().await);
+        Assembly::open(&self.config, &deps).await.map_err(|error| error.to_string()).expect("the cell opens")
+    }
+
+    fn deps(&self, (stores, visibility): (Stores, Arc<dyn VisibilityStore>)) -> CellDeps {
+        CellDeps {
+            stores,
+            visibility: Arc::new(Gate { inner: visibility, closed: Arc::clone(&self.visibility_away) }),
+            objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
+            clock: Arc::new(self.clock.clone()),
+            ids: Arc::new(atoll_rpc::SystemIds),
+            metrics: None,
+        }
+    }
+
     /// As `start`, or gives back what it was to be made of, with the reason.
     pub(crate) async fn try_start(self) -> Result<Cell, (Self, String)> {
         let log = self.log.clone();
@@ -107,15 +138,7 @@ impl Site {
             .enable_all()
             .build()
             .expect("a runtime");
-        let (stores, visibility) = runtime.spawn(self.engine.clone().open()).await.expect("stores open");
-        let deps = CellDeps {
-            stores,
-            visibility: Arc::new(Gate { inner: visibility, closed: Arc::clone(&self.visibility_away) }),
-            objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
-            clock: Arc::new(self.clock.clone()),
-            ids: Arc::new(atoll_rpc::SystemIds),
-            metrics: None,
-        };
+        let deps = self.deps(runtime.spawn(self.engine.clone().open()).await.expect("stores open"));
         let config = self.config.clone();
         let started = runtime.spawn(async move { cell_node::start(config, deps).await });
         let handle = match started.await.expect("no panic") {
