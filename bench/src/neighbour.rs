@@ -45,6 +45,10 @@ pub struct NeighbourArgs {
     /// Timers that each of them starts; 220,000 are about 4 MB.
     #[arg(long, default_value_t = 220_000)]
     pub timers: usize,
+    /// Bytes of each timer's id, at most 1,000, or as many as its number has. Answers of 220,000 timers are refused for
+    /// their number; `--timers 51000 --id-bytes 60` is about as large, and taken.
+    #[arg(long, default_value_t = 0)]
+    pub id_bytes: usize,
     /// The server's process, to look at its memory.
     #[arg(long)]
     pub pid: Option<u32>,
@@ -187,8 +191,8 @@ async fn large_answer(
     let task = client.call(0, &rpc::POLL_WORKFLOW_TASK_QUEUE, &poll, CALL).await?;
     let timer = |number: usize| {
         let timeout = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
-        let timer =
-            StartTimerCommandAttributes { timer_id: number.to_string(), start_to_fire_timeout: timeout };
+        let timer_id = format!("{number:0width$}", width = args.id_bytes);
+        let timer = StartTimerCommandAttributes { timer_id, start_to_fire_timeout: timeout };
         Command {
             command_type: CommandType::StartTimer as i32,
             attributes: Some(Attributes::StartTimerCommandAttributes(timer)),

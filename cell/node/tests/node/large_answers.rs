@@ -1,11 +1,15 @@
-//! Answers of workers with more commands than a history has room for.
+//! Large answers of workers: those with more commands than a history has room for, and those that others wait beside.
 
-use crate::fixture::{Cell, Driver, Engine, Site, timer};
-use atoll_api::call::Status;
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, Site, queue, timer};
+use atoll_api::call::{CallContext, Method, Status};
 use atoll_api::temporal::api::command::v1::Command;
+use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::EventType::*;
-use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use cell_frontend::{DynamicConfig, RunLimits};
+use cell_node::Assembly;
+use prost::Message;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// A history's events at most.
@@ -47,6 +51,64 @@ async fn they_are_refused_and_the_run_is_terminated() {
     cell.crash().await;
 }
 
+async fn call<Q: Message, A: Message + Default>(cell: &Assembly, method: Method<Q, A>, request: Q) -> A {
+    let mut ctx = CallContext::new(method.info());
+    ctx.deadline = Some((tokio::time::Instant::now() + PATIENCE).into_std());
+    cell.frontend().invoke(ctx, method, &request).await.expect("an answer")
+}
+
+async fn start(cell: &Assembly, workflow_id: String) {
+    let request = wf::StartWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        request_id: workflow_id.clone(),
+        workflow_id,
+        workflow_type: Some(WorkflowType { name: "t".to_owned() }),
+        task_queue: queue("q"),
+        ..Default::default()
+    };
+    call(cell, rpc::START_WORKFLOW_EXECUTION, request).await;
+}
+
+/// Timers of the answer that others wait beside. Their names make it one of 4 MB.
+const TIMERS: usize = 20_000;
+/// Calls of others that are answered before it at least. There are about eighty pauses while it is decoded, and as many
+/// while its commands are looked at: without either some forty are.
+const BESIDE: usize = 60;
+
+/// The cell has no wire and no other thread than the test's, and no time passes: who is answered first is its doing alone.
+#[tokio::test(start_paused = true)]
+async fn others_are_answered_while_a_large_one_is_read() {
+    let cell = Site::new(Engine::memory()).assembled().await;
+    start(&cell, "large".to_owned()).await;
+    let poll = wf::PollWorkflowTaskQueueRequest {
+        namespace: "default".to_owned(),
+        task_queue: queue("q"),
+        ..Default::default()
+    };
+    let task = call(&cell, rpc::POLL_WORKFLOW_TASK_QUEUE, poll).await;
+    let answer = wf::RespondWorkflowTaskCompletedRequest {
+        namespace: "default".to_owned(),
+        task_token: task.task_token,
+        commands: (0..TIMERS).map(|n| timer(&format!("{n:0180}"), 60)).collect(),
+        ..Default::default()
+    };
+    let bytes = answer.encoded_len();
+    assert!((3_900_000..4_194_304).contains(&bytes), "{bytes} bytes");
+    {
+        let mut large = pin!(call(&cell, rpc::RESPOND_WORKFLOW_TASK_COMPLETED, answer));
+        let mut before = 0;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut large => break,
+                () = start(&cell, format!("beside-{before}")) => before += 1,
+            }
+        }
+        assert!(before >= BESIDE, "{before} were answered before it");
+    }
+    cell.shutdown().await;
+}
+
 /// With the limits that hold where nothing is set.
 #[tokio::test]
 async fn up_to_a_whole_history_they_are_read_and_beyond_it_not() {
@@ -57,9 +119,7 @@ async fn up_to_a_whole_history_they_are_read_and_beyond_it_not() {
         let driver = Driver::new(&cell, &format!("with-{commands}"));
         driver.start().await;
         let completion = driver.completion(&driver.poll().await, vec![Command::default(); commands]);
-        let neighbour = Driver::new(&cell, &format!("beside-{commands}"));
-        let (refused, _) =
-            tokio::join!(cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion), neighbour.start());
+        let refused = cell.call(rpc::RESPOND_WORKFLOW_TASK_COMPLETED, completion).await;
         assert_eq!(refused.map(drop), Err(Status::invalid_argument(text)), "{commands}");
     }
     assert_eq!(cell.site.log.lines(), [""; 0], "nothing that a person should look at");
