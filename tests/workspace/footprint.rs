@@ -1,24 +1,28 @@
-//! What a kind of entity touches, or a collection of a run: its own folders, its RPCs, and a handful of lists with a line for each.
+//! What a kind of entity touches, or a collection of a run: its own folders, its RPCs, and the files that are listed
+//! here, which have a line for each.
 //!
-//! Schedules stand for all kinds, signals and cancel requests to other workflows for all collections: they were the first built on
-//! the seams alone. A file that comes to name them outside of what is theirs is a seam that leaks: the next one would have to touch
-//! it too.
+//! Schedules stand for all kinds, signals and cancel requests to other workflows for all collections: they were the
+//! first built on the seams alone. A file that comes to name them outside of what is theirs is a seam that leaks: the
+//! next one would have to touch it too. Looked at is what is written in any file of the product, whatever its language,
+//! but for comments and tests.
 
-use crate::sources::rust_files;
+use crate::sources::files;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where the product's code stands; beside it are tests, tools and what is simulated.
 const PRODUCT: &[&str] = &["proto", "metering", "platform", "cell", "atoll", "billing", "control-plane"];
-/// What is the schedules' own, with the RPCs and the delegation to them that every RPC has.
+/// What is the schedules' own, with their RPCs, and what every RPC has: a delegation and a line of the authorization
+/// table.
 const OF_SCHEDULES: &[&str] = &[
     "cell/schedule-spec/",
     "cell/engine/src/schedule",
+    "cell/frontend/src/auth/table.rs",
     "cell/frontend/src/rpcs",
     "cell/frontend/src/schedules",
-    "cell/frontend/src/validate/schedule",
     "cell/frontend/src/workflow_service.rs",
     "cell/node/src/ports/schedules",
+    "proto/internal/proto/atoll/schedule/",
     "proto/internal/src/schedules",
 ];
 /// What is the external signals' and cancel requests' own.
@@ -29,75 +33,182 @@ const OF_EXTERNAL: &[&str] = &[
     "cell/node/src/effects/messages/external.rs",
 ];
 /// What is no part of a server that serves people.
-const TESTS: &[&str] =
-    &["/tests/", "/tests.rs", "/examples/", "fakes", "test_support", "interleaved", "cell/simulation/"];
-/// The lists with a line for each kind, and nothing else.
-const LISTS_OF_KINDS: [&str; 10] = [
+const TESTS: &[&str] = &[
+    "/tests/",
+    "/tests.rs",
+    "/examples/",
+    "/conformance/",
+    "fakes",
+    "test_support",
+    "interleaved",
+    "cell/simulation/",
+];
+
+/// The lists with a line for each kind.
+const LISTS_OF_KINDS: [&str; 9] = [
     "cell/engine/src/lib.rs",
     "cell/engine/src/registry.rs",
     "cell/frontend/src/lib.rs",
     "cell/frontend/src/ports.rs",
-    "cell/frontend/src/validate.rs",
     "cell/node/src/assembly.rs",
     "cell/node/src/ports.rs",
     "cell/visibility/src/division.rs",
     "proto/internal/src/entity.rs",
     "proto/internal/src/lib.rs",
 ];
+/// What a kind adds where its rules are a crate of their own: the workspace and who depends on it.
+const OF_ITS_CRATE: [&str; 3] = ["Cargo.toml", "cell/engine/Cargo.toml", "cell/frontend/Cargo.toml"];
+/// What is published of a kind beside its RPCs: the key of a limit, billable actions, search attributes, and a name
+/// that no attribute of a namespace may have.
+const PUBLISHED: [&str; 6] = [
+    "cell/frontend/src/dynamic_config.rs",
+    "cell/frontend/src/dynamic_config/keys.rs",
+    "cell/visibility/src/schema/builtin.rs",
+    "control-plane/service/src/cloud/spec.rs",
+    "metering/rules/src/actions.rs",
+    "proto/internal/proto/atoll/usage/v1/entry.proto",
+];
 
-/// The lists with a line for each collection, effect, step or message.
-const LISTS_OF_COLLECTIONS: [&str; 8] = [
+/// The lists with a line for each collection, effect, step, message or billable action; what a signal and a cancel
+/// request that come from another workflow leave in history; and the other sender of messages to workflows.
+const LISTS_OF_COLLECTIONS: [&str; 12] = [
     "cell/engine/src/commands.rs",
     "cell/engine/src/commands/request_cancel_workflow.rs",
     "cell/engine/src/commands/respond_workflow_task_completed.rs",
     "cell/engine/src/commands/respond_workflow_task_completed/steps.rs",
+    "cell/engine/src/commands/signal_workflow.rs",
     "cell/engine/src/effect.rs",
     "cell/engine/src/run/collections.rs",
+    "cell/engine/src/schedule/effects.rs",
     "cell/node/src/effects/messages.rs",
     "metering/rules/src/actions.rs",
+    "proto/internal/proto/atoll/state/v1/state.proto",
+    "proto/internal/proto/atoll/usage/v1/entry.proto",
 ];
 
-/// The words of a line of code, comments apart.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    let code = line.split("//").next().unwrap_or_default();
-    code.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+/// Where to schedule is what is done to a task, or a schedule is a cron string.
+const SCHEDULING: &[&str] = &[
+    "schedule_task",
+    "next_attempt_schedule_time",
+    "TaskStep::Schedule(",
+    "S::Schedule(",
+    "Self::Schedule(task)",
+    "Schedule(ScheduledTask)",
+    "activities::schedule(",
+    "pub(super) fn schedule(",
+    "cron_schedule",
+    "CronSchedule",
+];
+
+/// The parts of each word of a line, in lower case: `ListSchedules` and `list_schedules` have two.
+fn words(line: &str) -> impl Iterator<Item = Vec<String>> {
+    line.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(|word| {
+        let mut parts = vec![String::new()];
+        let mut after_small = false;
+        for c in word.chars() {
+            if c == '_' || (c.is_uppercase() && after_small) {
+                parts.push(String::new());
+            }
+            if c != '_' {
+                parts.last_mut().expect("one at least").extend(c.to_lowercase());
+            }
+            after_small = c.is_lowercase() || c.is_numeric();
+        }
+        parts
+    })
 }
 
-/// Whether a line names schedules. An activity that is scheduled is none.
+/// Whether a word has a part that is one of these, and is not followed by one of those.
+fn has(word: &[String], these: &[&str], those: &[&str]) -> bool {
+    (0..word.len()).any(|at| {
+        let next = word.get(at + 1).map_or("", String::as_str);
+        these.contains(&word[at].as_str()) && !those.contains(&next)
+    })
+}
+
+/// Whether a line names schedules. An activity that is scheduled is none, and neither is its schedule-to-start time.
 fn names_schedules(line: &str) -> bool {
-    words(line).any(|word| ["SCHEDULE", "Schedules", "schedules"].contains(&word))
-        || line.contains("mod schedule;")
-        || line.contains("schedule::")
+    if !line.to_ascii_lowercase().contains("schedule") {
+        return false;
+    }
+    let line = SCHEDULING.iter().fold(line.to_owned(), |line, phrase| line.replace(phrase, ""));
+    let tasks = ["to", "and", "activity", "nexus"];
+    words(&line).any(|word| has(&word, &["schedule", "schedules"], &tasks))
 }
 
-/// Whether a line names what goes to other workflows.
+/// Whether a line names what goes to other workflows, or comes from one.
 fn names_external(line: &str) -> bool {
-    let parts = ["SignalExternal", "CancelExternal", "ExternalSignal", "ExternalCancel", "ExternalWorkflow"];
-    words(line).any(|word| word == "external" || parts.iter().any(|part| word.contains(part)))
+    line.to_ascii_lowercase().contains("external")
+        && words(line).any(|word| has(&word, &["external"], &["payload", "payloads"]))
+}
+
+/// What is written in a file, but for comments and the tests at its end.
+fn code<'t>(path: &str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    let comment = match path.rsplit('.').next() {
+        Some("rs" | "proto") => "//",
+        Some("sql") => "--",
+        _ => "#",
+    };
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..end].lines().map(move |line| line.split(comment).next().unwrap_or_default())
 }
 
 /// The product's files that name something beside what is its own.
 fn touched(names: impl Fn(&str) -> bool, own: &[&str]) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace");
-    rust_files(PRODUCT.iter().map(|folder| root.join(folder)))
-        .into_iter()
-        .filter(|path| std::fs::read_to_string(path).expect("UTF-8").lines().any(&names))
-        .map(|path| path.strip_prefix(&root).expect("within").to_string_lossy().into_owned())
-        .filter(|path| !own.iter().any(|own| path.starts_with(own)))
-        .filter(|path| !TESTS.iter().any(|test| path.contains(test)))
+    let mut all = files(PRODUCT.iter().map(|folder| root.join(folder)));
+    all.push(root.join("Cargo.toml"));
+    all.into_iter()
+        .map(|path| (path.strip_prefix(&root).expect("within").to_string_lossy().into_owned(), path))
+        .filter(|(name, _)| !own.iter().any(|own| name.starts_with(own)))
+        .filter(|(name, _)| !TESTS.iter().any(|test| name.contains(test)))
+        // What is no text holds no code.
+        .filter_map(|(name, path)| Some((name, std::fs::read_to_string(path).ok()?)))
+        .filter(|(name, text)| code(name, text).any(&names))
+        .map(|(name, _)| name)
         .collect()
 }
 
-fn set(lists: &[&str]) -> BTreeSet<String> {
-    lists.iter().map(|&path| path.to_owned()).collect()
+fn set(lists: &[&[&str]]) -> BTreeSet<String> {
+    lists.concat().into_iter().map(str::to_owned).collect()
+}
+
+/// Nine of them are lists of kinds: what the next kind touches that needs no crate of its own, no key, no price and no
+/// search attribute.
+#[test]
+fn a_kind_touches_eighteen_files_beside_its_own() {
+    let listed = set(&[&LISTS_OF_KINDS, &OF_ITS_CRATE, &PUBLISHED]);
+    assert_eq!(touched(names_schedules, OF_SCHEDULES), listed);
+    assert_eq!(listed.len(), 18);
 }
 
 #[test]
-fn a_kind_touches_ten_files_beside_its_own() {
-    assert_eq!(touched(names_schedules, OF_SCHEDULES), set(&LISTS_OF_KINDS));
+fn a_collection_touches_twelve_files_beside_its_own() {
+    let listed = set(&[&LISTS_OF_COLLECTIONS]);
+    assert_eq!(touched(names_external, OF_EXTERNAL), listed);
+    assert_eq!(listed.len(), 12);
 }
 
 #[test]
-fn a_collection_touches_eight_files_beside_its_own() {
-    assert_eq!(touched(names_external, OF_EXTERNAL), set(&LISTS_OF_COLLECTIONS));
+fn what_names_a_schedule_and_what_does_not() {
+    for line in [
+        "use schedule_spec::SpecError;",
+        "pub schedules: Arc<dyn Schedules>,",
+        "ACTION_TYPE_CREATE_SCHEDULE = 26;",
+        "schedule-spec.workspace = true",
+        "\"ListScheduleMatchingTimes\",",
+        "import \"atoll/schedule/v1/schedule.proto\";",
+        "draft.schedule_task(); let schedule = 1;",
+    ] {
+        assert!(names_schedules(line), "{line}");
+    }
+    for line in [
+        "draft.schedule_task();",
+        "int64 schedule_to_start_timeout_ns = 2;",
+        "ActionType::ScheduleActivity,",
+        "TimeoutType::ScheduleToClose => \"ScheduleToClose\",",
+        "scheduled_event_id: activity.scheduled_event_id,",
+    ] {
+        assert!(!names_schedules(line), "{line}");
+    }
 }

@@ -1,5 +1,8 @@
 //! Schedules as lists show them: which filters may be asked, and what a record is to clients.
 
+pub(crate) mod parts;
+pub(crate) mod validate;
+
 use crate::namespaces::Namespace;
 use crate::schema;
 use atoll_api::call::Status;

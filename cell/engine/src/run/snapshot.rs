@@ -21,9 +21,14 @@ pub enum RestoreError {
     /// A part that is always there is missing.
     #[error("snapshot has no {0}")]
     Missing(&'static str),
-    /// The spec of a schedule does not compile.
-    #[error("snapshot has a spec that cannot be used: {0}")]
-    Spec(#[from] schedule_spec::SpecError),
+    /// A part that stands there makes no sense to the kind of entity that it is of.
+    #[error("snapshot has a {part} that cannot be used: {reason}")]
+    Unusable {
+        /// The part.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The chunks are not those of this base: rows were lost, changed, or come from another write.
     #[error(
         "snapshot has {wanted} chunks of checksum {wanted_crc:08x}, the store {found} of {found_crc:08x}"

@@ -35,7 +35,9 @@ impl State {
         let stored = ScheduleSnapshot::decode(snapshot)?;
         let life = stored.life.ok_or(RestoreError::Missing("life"))?;
         let progress = stored.progress.ok_or(RestoreError::Missing("progress"))?;
-        let (plan, status) = Plan::of(stored.schedule.ok_or(RestoreError::Missing("schedule"))?)?;
+        let schedule = stored.schedule.ok_or(RestoreError::Missing("schedule"))?;
+        let (plan, status) = Plan::of(schedule)
+            .map_err(|error| RestoreError::Unusable { part: "spec", reason: error.to_string() })?;
         let mut state = Self {
             progress,
             memo: Arc::new(stored.memo.unwrap_or_default()),

@@ -1,5 +1,5 @@
 use crate::frontend::Frontend;
-use crate::validate::parts;
+use crate::schedules::parts;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{CreateScheduleRequest, CreateScheduleResponse};
 use prost::Message;

@@ -1,5 +1,5 @@
 use crate::frontend::Frontend;
-use crate::validate::schedule;
+use crate::schedules::validate::check_time;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::workflowservice::v1::{
@@ -20,7 +20,7 @@ pub(crate) async fn call(
             Status::invalid_argument("missing or invalid query").with_detail(&QueryFailedFailure::default())
         );
     }
-    schedule::check_time("StartTime", request.start_time.as_ref())?;
-    schedule::check_time("EndTime", request.end_time.as_ref())?;
+    check_time("StartTime", request.start_time.as_ref())?;
+    check_time("EndTime", request.end_time.as_ref())?;
     frontend.ports.schedules.list_matching_times(&namespace, request).await
 }

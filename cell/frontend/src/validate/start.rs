@@ -68,19 +68,19 @@ fn check_delay_and_cron(request: &mut StartWorkflowExecutionRequest) -> Result<(
     Ok(())
 }
 
-/// Whether the text has the form of a schedule: a descriptor, or five fields of the characters that fields have. What
-/// the fields mean is for whoever computes times from them.
-fn looks_like_cron(schedule: &str) -> bool {
-    let schedule = match schedule.trim().split_once(char::is_whitespace) {
+/// Whether the text has the form of a cron string: a descriptor, or five fields of the characters that fields have.
+/// What the fields mean is for whoever computes times from them.
+fn looks_like_cron(cron: &str) -> bool {
+    let cron = match cron.trim().split_once(char::is_whitespace) {
         Some((zone, rest)) if zone.starts_with("CRON_TZ=") || zone.starts_with("TZ=") => rest.trim(),
-        _ => schedule.trim(),
+        _ => cron.trim(),
     };
-    if let Some(interval) = schedule.strip_prefix("@every ") {
+    if let Some(interval) = cron.strip_prefix("@every ") {
         return interval.trim().starts_with(|c: char| c.is_ascii_digit());
     }
-    if schedule.starts_with('@') {
+    if cron.starts_with('@') {
         return matches!(
-            schedule,
+            cron,
             "@yearly" | "@annually" | "@monthly" | "@weekly" | "@daily" | "@midnight" | "@hourly"
         );
     }
@@ -91,7 +91,7 @@ fn looks_like_cron(schedule: &str) -> bool {
                 .split([',', '-', '/'])
                 .all(|part| part.chars().all(|c| c.is_ascii_digit()) || part.len() <= 3)
     };
-    schedule.split_whitespace().count() == 5 && schedule.split_whitespace().all(field)
+    cron.split_whitespace().count() == 5 && cron.split_whitespace().all(field)
 }
 
 #[allow(deprecated, reason = "clients still send the policy that is deprecated")]
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_by_form() {
+    fn cron_strings_by_form() {
         for good in
             ["* * * * *", "*/5 1-3,7 1 JAN-MAR MON", "@every 1h30m", "@hourly", "CRON_TZ=UTC 0 12 * * ?"]
         {

@@ -1,9 +1,10 @@
 //! The rules of schedules. What every start of a schedule would be refused for is refused here, once.
 
-use super::{parts, priority, size};
+use super::parts;
 use crate::errors;
 use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
+use crate::validate::{priority, size};
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
