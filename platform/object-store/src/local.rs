@@ -200,6 +200,13 @@ mod tests {
         assert_eq!(taken(), [named("b", false)]);
     }
 
+    /// The kernel has no way to sync this file, and says so to whoever asks for it.
+    #[test]
+    fn a_sync_is_the_kernels() {
+        fsync(Path::new("/dev/null")).expect_err("it was asked");
+        fsync(tempfile::tempdir().expect("a folder").path()).expect("a folder can be synced");
+    }
+
     #[tokio::test]
     async fn what_is_not_on_the_disk_is_not_answered() {
         let folder = tempfile::tempdir().expect("a folder");

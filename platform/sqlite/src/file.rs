@@ -93,3 +93,18 @@ fn sync_folder(path: &Path) -> Result<(), Refusal> {
 pub(crate) fn reading(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).read_only(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel has no way to sync the folder of this file, and says so to whoever asks for it.
+    #[test]
+    fn the_sync_of_a_folder_is_the_kernels() {
+        sync_folder(Path::new("/proc/self/status")).expect_err("it was asked");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("cell.db");
+        std::fs::write(&file, b"").expect("written");
+        sync_folder(&file).expect("a folder can be synced");
+    }
+}
