@@ -3,6 +3,7 @@
     python story.py [--address A --namespace N --api-key K]            both phases
     python story.py --phases start [--hold]                            print ids and stop
     python story.py --phases finish --workflow-id W --run-id R         complete it
+    python story.py --phases again --workflow-id W                     start it once more, and leave it
 
 Phase `start` starts the order and signals it, both acknowledged, runs a worker
 until the order waits for approval (activities and retries done, one timer fired,
@@ -10,8 +11,10 @@ one long timer pending, no task in flight) and prints one JSON line. With `--hol
 it keeps polling afterwards until it is killed. Phase `finish` runs a worker,
 approves the order, checks its result and prints one JSON line.
 
-The line holds the ids, the result and `counts`: what the order did up to now by
-kind, read from its history and its child's; `queries` are those of this process.
+The line holds the ids, the result, `counts`: what the order did up to now by
+kind, read from its history and its child's (`queries` are those of this process),
+and `stored`: of each of the two, its bytes, when it ended, and the byte-milliseconds
+that its events took until then.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import logging
 import uuid
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import History
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -82,13 +86,24 @@ class Story:
         await self._expect_stage("done")
         return result
 
+    async def again(self) -> str:
+        """Start an order with the id of one that is finished, on which nobody works; a JSON line says when that was."""
+        workflow_id = self.handle.id
+        started = await self.client.start_workflow(
+            OrderWorkflow.run, ORDER, id=workflow_id, task_queue=workflow_id
+        )
+        events = await self._events(workflow_id, started.result_run_id)
+        return json.dumps({"started_ms": events[0].event_time.ToMilliseconds()})
+
     async def report(self, result: list[str] | None = None) -> str:
         """The JSON line of this phase."""
+        histories = await self._histories()
         line = {
             "workflow_id": self.handle.id,
             "run_id": self.handle.run_id,
             "result": result,
-            "counts": await self._counts(),
+            "counts": self._counts(histories),
+            "stored": [stored(events) for events in histories],
         }
         return json.dumps(line)
 
@@ -116,26 +131,43 @@ class Story:
         service = self.client.workflow_service
         return (await fetch_history(service, self.client.namespace, workflow_id, run_id)).events
 
-    async def _counts(self) -> dict[str, int]:
-        """Count the kinds of things in the order's history and in its child's."""
-        events = list(await self._events(self.handle.id, self.handle.run_id))
-        for event in list(events):
+    async def _histories(self) -> list[list]:
+        """The events of the order, and those of its child once it has one."""
+        histories = [list(await self._events(self.handle.id, self.handle.run_id))]
+        for event in histories[0]:
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
             if child.workflow_id:
-                child_events = await self._events(child.workflow_id, child.run_id)
-                events += child_events[1:]  # its start is the parent's child_starts
+                histories.append(list(await self._events(child.workflow_id, child.run_id)))
+        return histories
+
+    def _counts(self, histories: list[list]) -> dict[str, int]:
+        """Count the kinds of things in the order's history and in its child's."""
+        order, *children = histories
         counts = dict.fromkeys([*COUNTED.values(), "activity_retries"], 0)
-        for event in events:
+        # The start of a child is the parent's child_starts.
+        for event in order + [event for child in children for event in child[1:]]:
             if event.event_type in COUNTED:
                 counts[COUNTED[event.event_type]] += 1
             counts["activity_retries"] += max(event.activity_task_started_event_attributes.attempt - 1, 0)
         return {**counts, "queries": self.queries}
 
 
+def stored(events: list) -> dict[str, int]:
+    """What the events of a run take: bytes, and byte-milliseconds from the time of each to that of the last."""
+    ended = events[-1].event_time.ToMilliseconds()
+    sizes = [History(events=[event]).ByteSize() for event in events]
+    lived = [ended - event.event_time.ToMilliseconds() for event in events]
+    return {
+        "bytes": sum(sizes),
+        "ended_ms": ended,
+        "byte_ms": sum(size * life for size, life in zip(sizes, lived)),
+    }
+
+
 async def main() -> None:
     """Run the asked phases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--phases", choices=["both", "start", "finish"], default="both")
+    parser.add_argument("--phases", choices=["both", "start", "finish", "again"], default="both")
     parser.add_argument("--hold", action="store_true", help="after phase start, poll until killed")
     parser.add_argument("--workflow-id", default=f"story-{uuid.uuid4().hex}")
     parser.add_argument("--run-id")
@@ -143,6 +175,9 @@ async def main() -> None:
     args = parser.parse_args()
     logging.getLogger("temporalio").setLevel(logging.ERROR)  # the refused payments are expected
     story = Story(await connect(args), args.workflow_id, args.run_id)
+    if args.phases == "again":
+        print(await story.again(), flush=True)
+        return
     async with story.worker():
         if args.phases != "finish":
             await story.start()

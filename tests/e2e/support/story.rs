@@ -30,6 +30,11 @@ pub(crate) fn total_actions() -> u64 {
     ACTIONS.iter().map(|(_, quantity)| quantity).sum()
 }
 
+/// [`ACTIONS`] as [`actions`] gives them.
+pub(crate) fn one_order() -> BTreeMap<String, u64> {
+    ACTIONS.iter().map(|(name, quantity)| ((*name).to_owned(), *quantity)).collect()
+}
+
 /// Plays an order, or what `extra` asks of it, to its end; answers what it reports.
 pub(crate) fn play(cloud: &Cloud, namespace: &str, extra: &[&str]) -> Value {
     let (success, out, err) = run(program(cloud, namespace).args(extra));
@@ -59,24 +64,36 @@ impl Drop for Held {
 
 /// Waits until the usage of a namespace shows exactly the Actions of one order; answers its rows.
 pub(crate) fn usage_of_one_order(cloud: &Cloud, namespace: &str) -> Vec<Value> {
-    let expected: BTreeMap<String, u64> =
-        ACTIONS.iter().map(|(name, quantity)| ((*name).to_owned(), *quantity)).collect();
+    let expected = one_order();
     eventually("the usage of one order", || {
-        let rows = cloud.json(&["usage", "--by-hour", "--namespace", namespace]);
-        let rows = rows.as_array().expect("rows").clone();
+        let rows = usage(cloud, namespace);
         let shown = actions(&rows);
         if shown == expected { Ok(rows) } else { Err(format!("{shown:?}")) }
     })
 }
 
+/// The usage of a namespace by hour, as the command line shows it.
+pub(crate) fn usage(cloud: &Cloud, namespace: &str) -> Vec<Value> {
+    let rows = cloud.json(&["usage", "--by-hour", "--namespace", namespace]);
+    rows.as_array().expect("rows").clone()
+}
+
 /// Actions by kind, over all hours.
-fn actions(rows: &[Value]) -> BTreeMap<String, u64> {
+pub(crate) fn actions(rows: &[Value]) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for row in rows.iter().filter(|row| row["kind"] == "actions") {
-        let quantity: u64 = row["quantity"].as_str().and_then(|text| text.parse().ok()).expect("a quantity");
-        *sums.entry(row["actionType"].as_str().expect("a kind").to_owned()).or_default() += quantity;
+        *sums.entry(row["actionType"].as_str().expect("a kind").to_owned()).or_default() += quantity(row);
     }
     sums
+}
+
+/// Byte-milliseconds of a kind of storage, over all hours.
+pub(crate) fn storage(rows: &[Value], kind: &str) -> u64 {
+    rows.iter().filter(|row| row["kind"] == kind).map(quantity).sum()
+}
+
+fn quantity(row: &Value) -> u64 {
+    row["quantity"].as_str().and_then(|text| text.parse().ok()).expect("a quantity")
 }
 
 fn program(cloud: &Cloud, namespace: &str) -> Command {
