@@ -41,8 +41,8 @@ pub struct ShardConfig {
     pub due_rows: usize,
     /// Pause between repetitions of a failed append.
     pub append_retry: Duration,
-    /// How long deadlines that only a worker's call can meet wait after a takeover, after the shard took in no call for long, and
-    /// after the process stood still, at most: one that gives a worker less waits as long as it gives.
+    /// How long deadlines that only a worker's call can meet wait after a takeover, after the shard took in no call for
+    /// long, and after the process stood still, at most: one that gives a worker less waits as long as it gives.
     pub takeover_grace: Duration,
     /// How often expired runs are looked for.
     pub retention_interval: Duration,

@@ -129,8 +129,8 @@ pub struct StoreIdentity {
     pub shard_count: u32,
 }
 
-/// A projection's unconfirmed item, kept so that the trim need not wait for a sink; or, under a name that no projection has, what
-/// else the trim need not wait for.
+/// A projection's unconfirmed item, kept so that the trim need not wait for a sink; or, under a name that no projection
+/// has, what else the trim need not wait for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OutboxRow {
     /// Which projection, for example `usage` or `visibility`.

@@ -39,8 +39,8 @@ pub(crate) async fn empty_removed(
 struct Tried(BTreeMap<Uuid, (u64, Instant)>);
 
 impl Tried {
-    /// Those that are to be tried now, of all that are to be emptied: each failure waits for its own time, whatever comes
-    /// meanwhile.
+    /// Those that are to be tried now, of all that are to be emptied: each failure waits for its own time, whatever
+    /// comes meanwhile.
     fn due(&mut self, all: Vec<(Uuid, u64)>, now: Instant) -> Vec<(Uuid, u64)> {
         self.0.retain(|id, (generation, at)| all.contains(&(*id, *generation)) && *at + TRY_AGAIN > now);
         all.into_iter().filter(|(id, _)| !self.0.contains_key(id)).collect()

@@ -9,7 +9,7 @@ use atoll_object_store::fault::{ObjectCall, ObjectFault, ObjectFaultRates};
 use cell_shard::SpoolSide;
 use cell_store::ShardId;
 use cell_store::fault::Call;
-use cell_visibility::{ExecutionStatus, VisibilityRecord, VisibilityStore};
+use cell_visibility::{ExecutionStatus, VisibilityError, VisibilityRecord, VisibilityStore};
 use fixture::{BUDGET, Life, Site};
 use std::sync::Arc;
 use std::time::Duration;

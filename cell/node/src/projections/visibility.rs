@@ -187,7 +187,7 @@ impl VisibilityProjection {
                 (Err(VisibilityError::Refused(why) | VisibilityError::Corrupt(why)), [one])
                     if self.spool.set_aside(one) =>
                 {
-                    tracing::error!(key = ?one.key, why, "the visibility store takes no record of this: it is set aside in the outbox");
+                    tracing::error!(key = ?one.key, why, "the visibility store takes no such record: it is set aside");
                     metrics::counter!("atoll_visibility_set_aside").increment(1);
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! How much waits for projections' sinks, for health and metrics: in the outbox, and in memory where no checkpoint has come.
+//! How much waits for projections' sinks, for health and metrics: in the outbox, and in memory where no checkpoint has
+//! come.
 
 use super::config::ProjectionConfig;
 use cell_shard::{Clock, ShardRuntime};
@@ -83,8 +84,8 @@ impl OutboxWatch {
                 let Waiting { rows, bytes, .. } = waiting;
                 let old = age.as_secs();
                 problems.push(format!(
-                    "items of {projection} wait, the oldest for {old} s, {rows} of them, {bytes} bytes, in the outbox: its sink does \
-                     not take them"
+                    "items of {projection} wait, the oldest for {old} s, {rows} of them, {bytes} bytes, in the outbox: \
+                     its sink does not take them"
                 ));
             }
         }

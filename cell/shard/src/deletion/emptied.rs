@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 impl ShardRuntime {
     /// Deletes everything that the shards hold of namespaces that the cell does not know any more; storage is billed
-    /// for it until now. Answers of each whether nothing is left: what cannot be read is, for nobody knows what was billed
-    /// for it; it is kept aside, for an operator to drop. An error of one shard holds up none of the others, and leaves the
-    /// rest for the next call.
+    /// for it until now. Answers of each whether nothing is left: what cannot be read is, for nobody knows what was
+    /// billed for it; it is kept aside, for an operator to drop. An error of one shard holds up none of the others, and
+    /// leaves the rest for the next call.
     pub async fn empty_namespaces(&self, ids: &[Uuid]) -> Vec<Result<bool, ShardError>> {
         let mut all = vec![Ok(true); ids.len()];
         for shard in &self.shards {

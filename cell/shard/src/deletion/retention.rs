@@ -18,8 +18,8 @@ use cell_engine::{Entity, Known, Residents};
 use cell_store::{DueRow, ShardId};
 use std::collections::BTreeMap;
 
-/// Deleted entities whose rows have yet to be removed, in batches, above which no further one is deleted: checkpoints do not
-/// keep up, or fail.
+/// Deleted entities whose rows have yet to be removed, in batches, above which no further one is deleted: checkpoints
+/// do not keep up, or fail.
 const BATCHES_AHEAD: usize = 64;
 
 /// When the deletion of an entity is due, and what was billed for it.
@@ -51,8 +51,8 @@ impl ShardRuntime {
     /// Deletes closed entities whose deletion is due before `before_ms` (Unix milliseconds), one record for a batch.
     ///
     /// A record that a crash loses has deleted nothing; one that is durable is acted on by this owner's next
-    /// checkpoint or that of a later owner. An error leaves the rest for the next call, and so does a store that does not keep
-    /// up, be it with the log or with the removal of what is deleted.
+    /// checkpoint or that of a later owner. An error leaves the rest for the next call, and so does a store that does
+    /// not keep up, be it with the log or with the removal of what is deleted.
     pub(crate) async fn expire(&self, shard: &Shard, before_ms: i64) -> Result<(), ShardError> {
         let batch = self.config.retention_batch;
         let mut beyond = 0;

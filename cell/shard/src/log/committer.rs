@@ -269,8 +269,8 @@ impl ShardRuntime {
         state.table.removable(state.log.durable).count() >= self.config.retention_batch
     }
 
-    /// Has a shard take a checkpoint when the tails of all together are too long: of those above their even share the longest
-    /// one that has grown since its last checkpoint, which may not have shortened it.
+    /// Has a shard take a checkpoint when the tails of all together are too long: of those above their even share the
+    /// longest one that has grown since its last checkpoint, which may not have shortened it.
     fn bound_node_tail(&self) {
         let length = |shard: &Arc<Shard>| shard.tail_bytes.load(Ordering::Relaxed);
         if self.shards.iter().map(length).sum::<usize>() < self.config.node_tail_bytes {

@@ -37,7 +37,8 @@ pub(crate) struct ShardState {
     pub(crate) life: u64,
     /// Shard time.
     pub(crate) time: ShardTime,
-    /// What workers are given, where the log was in use before this owner, took in nothing for long, or the process stood still.
+    /// What workers are given, where the log was in use before this owner, took in nothing for long, or the process
+    /// stood still.
     pub(crate) grace: Grace,
     pub(crate) refusals: Refusals,
     pub(crate) table: EntityTable,

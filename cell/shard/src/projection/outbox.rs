@@ -4,9 +4,10 @@
 //! those slices stand does it move on. Between checkpoints a spool whose share of memory is full is relieved in the same way,
 //! and what sinks have taken is removed.
 //!
-//! Damage of the outbox is nobody's trouble alone. An item that has not been told and cannot be written rests on the log: to let
-//! it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and health says so. Nothing
-//! rests on a row that cannot be removed: its sink has taken the item. It is left, and each owner tries once.
+//! Damage of the outbox is nobody's trouble alone. An item that has not been told and cannot be written rests on the
+//! log: to let it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and
+//! health says so. Nothing rests on a row that cannot be removed: its sink has taken the item. It is left, and each
+//! owner tries once.
 
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard};
@@ -133,8 +134,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Writes a slice of an outbox, and tells its spool. Where the store calls the slice corrupt, its rows are written without what
-    /// it removes, and then that is removed row by row: what cannot be stays.
+    /// Writes a slice of an outbox, and tells its spool. Where the store calls the slice corrupt, its rows are written
+    /// without what it removes, and then that is removed row by row: what cannot be stays.
     async fn write_outbox(
         &self,
         shard: &Shard,
@@ -200,8 +201,8 @@ impl ShardRuntime {
         counted.collect()
     }
 
-    /// Since when the oldest item in memory of each projection waits for its sink, Unix milliseconds; none of projections
-    /// that have none.
+    /// Since when the oldest item in memory of each projection waits for its sink, Unix milliseconds; none of
+    /// projections that have none.
     pub fn oldest_unconfirmed(&self) -> Vec<(&'static str, i64)> {
         let spools = self.projections.iter().filter_map(|it| Some((it.name(), it.spool()?)));
         spools.filter_map(|(name, spool)| Some((name, spool.oldest_ms()?))).collect()

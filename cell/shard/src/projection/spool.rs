@@ -117,8 +117,8 @@ pub trait SpoolSide: Send + Sync {
     /// Items that the sink refused for good and that stay in the outbox, and rows there that do not decode.
     fn set_aside_count(&self) -> usize;
 
-    /// The store refuses to remove these rows: `hand_over` asks for it no more in this term, unless something newer of their
-    /// keys is taken.
+    /// The store refuses to remove these rows: `hand_over` asks for it no more in this term, unless something newer of
+    /// their keys is taken.
     fn refused(&self, shard: ShardId, epoch: Epoch, done: &[OutboxDone]);
 
     /// Since when the oldest item in memory waits for its sink, Unix milliseconds; not one that is set aside.

@@ -1,12 +1,12 @@
 //! Kept steps of entities whose rows the store refuses to read or to write: apart from these, in rows of the outbox.
 //!
 //! Neither the log nor its trim waits for a row that is damaged. Such a row of the outbox stands under a name that no
-//! projection has, with the entity's name as its key, and holds every step that the entity's own row lacks. It goes in one
-//! write with what makes it needless: a snapshot that includes its steps, these steps beside a snapshot, or the removal of the
-//! entity's rows.
+//! projection has, with the entity's name as its key, and holds every step that the entity's own row lacks. It goes in
+//! one write with what makes it needless: a snapshot that includes its steps, these steps beside a snapshot, or the
+//! removal of the entity's rows.
 //!
-//! It counts where the shard's own state names its entity, which is written with the position that the trim goes up to: a
-//! takeover reads none in vain, and is not stopped by a damaged page of the outbox. That state names so many at most
+//! It counts where the shard's own state names its entity, which is written with the position that the trim goes up to:
+//! a takeover reads none in vain, and is not stopped by a damaged page of the outbox. That state names so many at most
 //! ([`MOST_APART`]): of more of them the log keeps the steps, and health says so.
 
 use crate::error::ShardError;
@@ -94,8 +94,8 @@ impl ShardState {
         Some(OutboxDone { projection: NAME.to_owned(), key, position })
     }
 
-    /// Takes in what a load found of an entity together with what stands apart of it, as [`Self::insert_loaded`]. An entity of
-    /// which that cannot be read is kept aside.
+    /// Takes in what a load found of an entity together with what stands apart of it, as [`Self::insert_loaded`]. An
+    /// entity of which that cannot be read is kept aside.
     pub(crate) fn insert_with_apart(
         &mut self,
         key: &EntityKey,
@@ -158,8 +158,8 @@ impl ShardRuntime {
         read(&*self.store, shard.id, key, Reads::ONCE).await
     }
 
-    /// Writes all that an entity's row lacks apart from it, in place of what stands there. Answers why that cannot be done where
-    /// it is this entity's trouble.
+    /// Writes all that an entity's row lacks apart from it, in place of what stands there. Answers why that cannot be
+    /// done where it is this entity's trouble.
     pub(crate) async fn keep_apart(
         &self,
         shard: &Shard,

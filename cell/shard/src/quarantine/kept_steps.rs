@@ -5,9 +5,9 @@
 //! again: it restores the snapshot and applies the steps, as replay would have. Where that works the entity is served, and
 //! its next checkpoint writes a whole snapshot and removes the chunks.
 //!
-//! Where the row cannot be read or written they go apart from it (`apart`). Where that cannot be done either they stay in the
-//! log, which cannot be trimmed then: nobody reads it again and again for that, health says so, and an operator may give them
-//! up (`operators`).
+//! Where the row cannot be read or written they go apart from it (`apart`). Where that cannot be done either they stay
+//! in the log, which cannot be trimmed then: nobody reads it again and again for that, health says so, and an operator
+//! may give them up (`operators`).
 
 use crate::deletion::deleted_keys;
 use crate::error::ShardError;
@@ -64,8 +64,9 @@ pub(crate) enum Unkept {
 }
 
 impl ShardRuntime {
-    /// Writes what the log alone holds of entities that are kept aside to their rows, or apart from these. When this returns,
-    /// none that was kept aside before needs the log any more, but for those of which neither can be read and written.
+    /// Writes what the log alone holds of entities that are kept aside to their rows, or apart from these. When this
+    /// returns, none that was kept aside before needs the log any more, but for those of which neither can be read and
+    /// written.
     pub(crate) async fn keep_steps(
         &self,
         shard: &Shard,
@@ -179,8 +180,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// What an entity that is kept aside was billed with: its row, as far as that can be read, and every step that stands beside
-    /// it, apart from it or in the log. What stands apart is `apart`.
+    /// What an entity that is kept aside was billed with: its row, as far as that can be read, and every step that
+    /// stands beside it, apart from it or in the log. What stands apart is `apart`.
     pub(crate) async fn found_of(
         &self,
         shard: &Shard,
@@ -204,8 +205,8 @@ impl ShardRuntime {
         Ok((row, steps))
     }
 
-    /// Writes the row of an entity as it stands, with the steps that it lacks. Answers why that cannot be done where it is this
-    /// entity's trouble.
+    /// Writes the row of an entity as it stands, with the steps that it lacks. Answers why that cannot be done where it
+    /// is this entity's trouble.
     async fn keep_in_row(
         &self,
         shard: &Shard,

@@ -28,8 +28,8 @@ pub struct Quarantined {
     pub why: String,
     /// When that was, by its shard's time.
     pub since: Time,
-    /// First row of the shard's log that its stored row does not include; none once a checkpoint has put the rest there, or
-    /// apart from it.
+    /// First row of the shard's log that its stored row does not include; none once a checkpoint has put the rest
+    /// there, or apart from it.
     pub needs_log_from: Option<u64>,
 }
 
@@ -130,17 +130,18 @@ impl ShardRuntime {
         Ok(!matches!(Residents::find(&shard.state.lock().table, key), Known::Quarantined))
     }
 
-    /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current run.
-    /// Nobody is told of it: not its parent, not its children; a schedule that it holds up finds out. Storage is billed for it
-    /// until now: what its stored snapshot and every logged step that this lacks were billed is taken off. Done when this
-    /// returns without an error; repeat the call else. Refused where its row cannot be read, or where what the log holds of
-    /// it can go nowhere else, for nobody knows what was billed for it; never for memory: it frees some.
+    /// Deletes an entity for good that is kept aside, with its history, and the record that names it as its current
+    /// run. Nobody is told of it: not its parent, not its children; a schedule that it holds up finds out. Storage is
+    /// billed for it until now: what its stored snapshot and every logged step that this lacks were billed is taken
+    /// off. Done when this returns without an error; repeat the call else. Refused where its row cannot be read, or
+    /// where what the log holds of it can go nowhere else, for nobody knows what was billed for it; never for memory:
+    /// it frees some.
     pub async fn drop_quarantined(&self, key: &EntityKey) -> Result<(), ShardError> {
         self.drop_kept(key, Unread::Refuse).await
     }
 
-    /// As [`Self::drop_quarantined`], also where its row cannot be read or what the log holds of it goes nowhere else: that is
-    /// given up, so that it holds the log no more, and only what is known to be billed is taken off.
+    /// As [`Self::drop_quarantined`], also where its row cannot be read or what the log holds of it goes nowhere else:
+    /// that is given up, so that it holds the log no more, and only what is known to be billed is taken off.
     pub async fn drop_unread(&self, key: &EntityKey) -> Result<(), ShardError> {
         self.drop_kept(key, Unread::GiveUp).await
     }

@@ -170,9 +170,9 @@ impl ShardRuntime {
         self.halted.get().map(String::as_str)
     }
 
-    /// Whether everything runs that should: not stopped, no loop and no shard that fails again and again, a store that takes
-    /// what is written, and no log that grows for an entity that is kept aside. Shards that are not served are counted by
-    /// [`Self::serving`].
+    /// Whether everything runs that should: not stopped, no loop and no shard that fails again and again, a store that
+    /// takes what is written, and no log that grows for an entity that is kept aside. Shards that are not served are
+    /// counted by [`Self::serving`].
     pub fn is_well(&self) -> bool {
         let failing = |shard: &Arc<Shard>| {
             let holds_log = shard.state.lock().table.has_unkept();
@@ -182,8 +182,8 @@ impl ShardRuntime {
         !stuck && !self.keeper.is_failing() && !self.shards.iter().any(failing)
     }
 
-    /// What a person should know: a store that takes nothing, shards that are not served, loops and shards that failed of
-    /// late, checkpoints that fail, rows that cannot be removed, log that cannot be let go of, clocks.
+    /// What a person should know: a store that takes nothing, shards that are not served, loops and shards that failed
+    /// of late, checkpoints that fail, rows that cannot be removed, log that cannot be let go of, clocks.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> =
             self.halted().map(|why| format!("the cell stopped: {why}")).into_iter().collect();

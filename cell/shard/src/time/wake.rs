@@ -23,8 +23,8 @@ const NAMESPACE_GONE_MS: i64 = 60_000;
 const REFUSED: Duration = Duration::from_secs(1);
 /// Pause between a few entities and the next while the memory budget is used up.
 const NO_ROOM: Duration = Duration::from_millis(50);
-/// A loop that comes back from its sleep so late was not alone: the process stood still (it was stopped, its machine was
-/// suspended), and no worker reached it.
+/// A loop that comes back from its sleep so late was not alone: the process stood still (it was stopped, its machine
+/// was suspended), and no worker reached it.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 /// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
 const AT_ONCE: usize = 64;

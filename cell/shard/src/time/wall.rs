@@ -32,7 +32,8 @@ impl Look {
         Self { wall: self.wall.plus(nanos(by)), elapsed: self.elapsed.saturating_add(by) }
     }
 
-    /// Whether one of the clocks has come to this moment by then: a machine that was suspended may have moved either alone.
+    /// Whether one of the clocks has come to this moment by then: a machine that was suspended may have moved either
+    /// alone.
     pub(crate) fn has_come_by(self, then: Self) -> bool {
         self.wall <= then.wall || self.elapsed <= then.elapsed
     }

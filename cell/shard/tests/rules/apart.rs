@@ -80,6 +80,7 @@ async fn steps_that_stand_apart_go_to_the_row_again_once_it_can_be_written() {
     cell.ledger.damage_reads([run.clone()]);
     cell.acquire(&[ShardId(0)]).await;
     cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&cell).await, rows(&cell).await), (0, 1));
     cell.ledger.damage_reads([]);
     let again = cell.another().await;
     again.run(&ids[1], signal("second")).await.unwrap();

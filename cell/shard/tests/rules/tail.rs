@@ -39,19 +39,19 @@ async fn one_that_cannot_be_shortened_keeps_no_other_from_it() {
     cell.run(&stuck, start()).await.unwrap();
     cell.run(&other, start()).await.unwrap();
     cell.store.fail_checkpoints_of(Some(ShardId(2)));
-    while cell.runtime.tail_bytes() < 12_000 {
+    while cell.runtime.tail_bytes() < 40_000 {
         cell.run(&stuck, signal("s")).await.unwrap();
         tokio::task::yield_now().await;
     }
     let (rows, slices) = (cell.ledger.written().rows, cell.store.calls(Call::Checkpoint));
-    for _ in 0..100 {
+    // Enough for a few checkpoints, and less than what is stuck.
+    while cell.ledger.written().rows - rows < 10_000 {
         cell.run(&other, signal("s")).await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert!(cell.ledger.written().rows - rows > 8_000, "enough for a few checkpoints");
     assert!(cell.ledger.advanced(ShardId(0)) > 0);
     let slices = cell.store.calls(Call::Checkpoint) - slices;
-    assert!(slices < 50, "{slices} slices: that is one with almost every row");
+    assert!(slices < 30, "{slices} slices: that is a checkpoint with almost every row");
 }
 
 #[tokio::test(start_paused = true)]

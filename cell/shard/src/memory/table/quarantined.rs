@@ -9,12 +9,13 @@ use uuid::Uuid;
 /// What is known of an entity that is kept aside.
 #[derive(Clone, Debug)]
 pub(crate) struct QuarantinedState {
-    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row too, or
-    /// apart from it.
+    /// First log row that its stored row does not include: the trim stops there until what follows stands in that row
+    /// too, or apart from it.
     pub(crate) needs_log_from: Option<u64>,
     /// Whether its stored row may be of an earlier entity of this name, which was deleted.
     pub(crate) reborn: bool,
-    /// Why what the log holds of it could go neither to that row nor apart from it. It is tried again when an operator asks, and by the next owner.
+    /// Why what the log holds of it could go neither to that row nor apart from it. It is tried again when an operator
+    /// asks, and by the next owner.
     pub(crate) unkept: Option<String>,
     /// What the engine or the store said.
     pub(crate) why: String,
