@@ -12,8 +12,12 @@ pub const LEAST: usize = 8 << 20;
 
 /// The budget of one of `cells` cells on this machine where nothing is said: their share of a quarter of it.
 pub fn default_budget(cells: usize) -> usize {
-    let machine = bytes_below(Path::new("/")).unwrap_or(UNKNOWN);
-    let share = machine / SHARE / cells.max(1) as u64;
+    share(bytes_below(Path::new("/")), cells)
+}
+
+/// The share of one of `cells` cells on a machine of so many bytes, where that is known.
+fn share(machine: Option<u64>, cells: usize) -> usize {
+    let share = machine.unwrap_or(UNKNOWN) / SHARE / cells.max(1) as u64;
     usize::try_from(share).unwrap_or(usize::MAX).max(LEAST)
 }
 
@@ -112,7 +116,19 @@ mod tests {
 
     #[test]
     fn a_budget_is_a_share_of_a_quarter() {
-        let (one, three) = (default_budget(1), default_budget(3));
-        assert!(one >= three && three >= LEAST, "{one} {three}");
+        const GIB: u64 = 1 << 30;
+        for (machine, cells, budget) in [
+            (Some(16 * GIB), 1, 4 << 30),
+            (Some(16 * GIB), 4, 1 << 30),
+            (Some(16 * GIB), 0, 4 << 30),
+            // A machine that does not say has two gibibytes.
+            (None, 1, 512 << 20),
+            // Less than this makes no cell.
+            (Some(GIB), 100, 8 << 20),
+        ] {
+            assert_eq!(share(machine, cells), budget, "{cells} cells on {machine:?}");
+        }
+        let here = bytes_below(Path::new("/")).expect("this machine says");
+        assert_eq!(default_budget(1), share(Some(here), 1));
     }
 }
