@@ -1,6 +1,7 @@
 //! What fails in one place costs a shard its memory at most, and health says so.
 
 use crate::fixture::*;
+use cell_memory::Owner;
 use cell_shard::ShardError;
 use cell_store::fault::{Call, Fault};
 use cell_store::{Append, LogRow, ShardId, StoreError};
@@ -93,6 +94,27 @@ async fn a_committer_that_panics_costs_all_shards_their_memory_and_nothing_that_
     assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
     assert_eq!(cell.runtime.serving(), 0);
     a_while().await;
+    assert_eq!(cell.signals(&id).await, ["acknowledged"]);
+    assert_serves(&cell).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relief_that_panics_costs_all_shards_their_memory_and_nothing_that_was_acknowledged() {
+    const BUDGET: usize = 16 << 20;
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, signal("acknowledged")).await.unwrap();
+    // What changed is written then, so that it can go.
+    cell.store.script(Call::Checkpoint, Fault::Panic);
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET * 7 / 8);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(cell.runtime.serving(), 0);
+    drop(held);
+    a_while().await;
+    let problems = cell.runtime.problems();
+    let said = "the relief loop failed 1 times of late: a mistake in a store";
+    assert!(problems.iter().any(|problem| problem == said), "{problems:?}");
     assert_eq!(cell.signals(&id).await, ["acknowledged"]);
     assert_serves(&cell).await;
 }
