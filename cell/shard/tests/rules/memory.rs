@@ -6,6 +6,7 @@ use cell_shard::{Awaited, Origin, ShardConfig, ShardError};
 use cell_store::StoreError;
 use cell_store::fault::{Call, Fault, Gate};
 use futures::FutureExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 const BUDGET: usize = 16 << 20;
@@ -245,4 +246,27 @@ async fn a_shard_that_cannot_be_written_leaves_the_others_their_relief() {
     assert_eq!(cell.store.calls(Call::Checkpoint) - before, 3, "one fails, and both are written");
     assert!(cell.runtime.resident_ids() < residents);
     drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_of_a_history_is_held_until_its_reader_lets_go_of_it() {
+    const INPUT: usize = 256 << 10;
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    cell.run("w", start_with(INPUT)).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    let held = || cell.runtime.memory().of(Owner::HistoryReads);
+    let (gate, runtime) = (Gate::new(), Arc::clone(&cell.runtime));
+    cell.store.script(Call::History, Fault::HoldBefore(gate.clone()));
+    let reading = tokio::spawn(async move { runtime.history(&current("w"), 1, i64::MAX).await });
+    gate.arrived().await;
+    assert!((INPUT..INPUT + 4_096).contains(&held()), "what the run has been billed: {}", held());
+    gate.release();
+    let page = reading.await.expect("no panic").unwrap().expect("it is there");
+    let read: usize = page.chunks.iter().map(|chunk| chunk.len()).sum();
+    assert!(read > INPUT && held() == read, "{} for {read}", held());
+    let part = page.chunks[0].slice(..1);
+    drop(page);
+    assert_eq!(held(), read, "a part of it keeps all");
+    drop(part);
+    assert_eq!(held(), 0);
 }
