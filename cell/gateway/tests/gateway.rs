@@ -69,6 +69,9 @@ impl RawService for TestCell {
                 let _gone = OnDrop(self.seen.clone());
                 std::future::pending::<()>().await;
             }
+            if ctx.header("authorization") == Some(&*format!("Bearer away-at-{}", self.name)) {
+                return Err(Status::unavailable("nobody knows what came of this"));
+            }
             if ctx.header("authorization") == Some(&*format!("Bearer not-in-{}", self.name)) {
                 return Err(Status::unauthenticated("no such key"));
             }
@@ -321,6 +324,33 @@ async fn a_key_that_one_cell_lacks_is_asked_for_at_another() {
         Code::Unavailable,
         "the cell that is away may know the key"
     );
+}
+
+/// The methods of the calls that a cell has seen since it was last asked.
+fn methods(seen: &mut mpsc::UnboundedReceiver<Seen>) -> Vec<&'static str> {
+    let seen = std::iter::from_fn(|| seen.try_recv().ok());
+    seen.filter_map(|seen| if let Seen::Call { method, .. } = seen { Some(method) } else { None }).collect()
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_changed_something_goes_to_no_second_cell() {
+    let mut world = World::new().await;
+    (methods(&mut world.seen_a), methods(&mut world.seen_b));
+    let request = wf::StartWorkflowExecutionRequest {
+        namespace: "nowhere.acct1".to_owned(),
+        workflow_id: "w".to_owned(),
+        ..Default::default()
+    };
+    let options = CallOptions::timeout(PATIENCE).bearer("away-at-a");
+    let outcome = world.client.call(workflow_service::START_WORKFLOW_EXECUTION, &request, options).await;
+    assert_eq!(outcome.unwrap_err(), Status::unavailable("nobody knows what came of this"));
+    assert_eq!(methods(&mut world.seen_a), ["StartWorkflowExecution"]);
+    assert_eq!(methods(&mut world.seen_b), [""; 0]);
+    // What changes nothing does.
+    let options = CallOptions::timeout(PATIENCE).bearer("away-at-b");
+    let info = world.client.call(workflow_service::GET_SYSTEM_INFO, &GetSystemInfoRequest {}, options).await;
+    assert_eq!(info.unwrap().server_version, "a");
+    assert_eq!(methods(&mut world.seen_b), ["GetSystemInfo"]);
 }
 
 #[tokio::test]
