@@ -15,7 +15,6 @@ use outbound::Outbound;
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
 pub(crate) use tasks::{key_of, queue_of};
-use tokio_util::task::TaskTracker;
 use turns::Turns;
 
 /// Effects of one shard, in order.
@@ -28,8 +27,6 @@ pub(crate) struct Effects {
     shards: OnceLock<Weak<ShardRuntime>>,
     early: Mutex<Vec<(ShardId, Delivery)>>,
     outbound: Arc<Outbound>,
-    /// Tasks that are read from the store for matching.
-    pulls: TaskTracker,
 }
 
 impl Effects {
@@ -40,7 +37,6 @@ impl Effects {
             shards: OnceLock::new(),
             early: Mutex::new(Vec::new()),
             outbound: Arc::new(Outbound::new(Turns::new(clock, starts_per_second))),
-            pulls: TaskTracker::new(),
         })
     }
 

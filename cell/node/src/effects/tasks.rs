@@ -7,8 +7,10 @@ use cell_matching::{Offer, Owed, Place, Pull, TaskQueueKey, TaskRef, TaskType};
 use cell_shard::{ShardError, ShardRuntime};
 use cell_store::{ShardId, WaitingKey, WaitingQueue, WaitingRow, WaitingType};
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// A store that could not be read is asked again after this.
@@ -47,17 +49,23 @@ impl Effects {
         }
     }
 
-    /// Brings partitions the tasks that they have room for, until `stop`.
+    /// Brings partitions the tasks that they have room for, until `stop`. Panics where bringing some did: who asked asks
+    /// again, and is not answered before this is begun anew.
     pub(crate) async fn refill(self: Arc<Self>, stop: CancellationToken) {
+        let mut brought = JoinSet::new();
         loop {
             let pulls = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                Some(ended) = brought.join_next() => {
+                    panic_on(ended);
+                    continue;
+                }
                 pulls = self.matching.wants_more() => pulls,
             };
             for pull in pulls {
-                let (effects, stop) = (Arc::clone(&self), stop.clone());
-                self.pulls.spawn(async move { stop.run_until_cancelled(effects.bring(pull)).await });
+                let effects = Arc::clone(&self);
+                brought.spawn(async move { effects.bring(pull).await });
             }
         }
     }
@@ -101,6 +109,15 @@ impl Effects {
         let after = pull.after().map(key_of);
         let rows = shards.waiting(&queue_of(pull.key()), after.as_ref(), pull.limit()).await?;
         Ok((rows.into_iter().map(task_of).collect(), failed))
+    }
+}
+
+/// Goes on with the panic of a task that ended with one.
+fn panic_on(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        resume_unwind(error.into_panic());
     }
 }
 

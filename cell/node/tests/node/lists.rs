@@ -1,6 +1,6 @@
 //! Lists and counts follow what happens to runs, also across a crash.
 
-use crate::fixture::{Cell, Driver, Engine, done, payloads};
+use crate::fixture::{Calls, Cell, Driver, Engine, done, payloads};
 use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
@@ -9,7 +9,7 @@ use cell_store::StoreError;
 use cell_store::fault::{Call, Fault};
 use std::sync::atomic::Ordering;
 
-pub(crate) async fn count(cell: &Cell, query: &str) -> i64 {
+pub(crate) async fn count(cell: &impl Calls, query: &str) -> i64 {
     let request =
         wf::CountWorkflowExecutionsRequest { namespace: "default".to_owned(), query: query.to_owned() };
     cell.call(rpc::COUNT_WORKFLOW_EXECUTIONS, request).await.expect("counted").count

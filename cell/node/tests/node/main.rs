@@ -14,6 +14,7 @@ mod large_answers;
 mod life;
 mod limits;
 mod lists;
+mod loops;
 mod memory;
 mod next_task;
 mod outages;

@@ -110,7 +110,7 @@ async fn a_cell_in_memory_that_is_full_refuses_starts_and_goes_on() {
 }
 
 /// A run with a memo of so many bytes, in a namespace that the cell does not serve.
-fn remembered(memo_bytes: usize) -> VisibilityRecord {
+pub(crate) fn remembered(memo_bytes: usize) -> VisibilityRecord {
     VisibilityRecord {
         namespace_id: Uuid::from_u128(1),
         workflow_id: "elsewhere".to_owned(),

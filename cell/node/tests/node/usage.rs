@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// 2026-03-01T10:00:00Z, the hour in which every cell of these tests begins.
-const FIRST_HOUR_MS: i64 = 1_772_359_200_000;
+pub(crate) const FIRST_HOUR_MS: i64 = 1_772_359_200_000;
 const HOUR_MS: i64 = 3_600_000;
 
 /// What metering takes of the objects: of each shard every row once and none left out. After a crash ranges overlap.

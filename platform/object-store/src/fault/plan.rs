@@ -31,6 +31,8 @@ pub enum ObjectFault {
     Before,
     /// It takes effect, and fails: the acknowledgement is lost.
     After,
+    /// It panics and had no effect.
+    Panic,
     /// It goes through after a while.
     Delay(Duration),
     /// A write: the first so many bytes become the object, and it fails. No engine should do this; disks do. Another call:

@@ -66,6 +66,7 @@ async fn meet<T>(
         ObjectFault::None => inner.await,
         ObjectFault::Before | ObjectFault::Torn(_) => Err(injected()),
         ObjectFault::After => inner.await.and(Err(injected())),
+        ObjectFault::Panic => panic!("a mistake in an object store"),
         ObjectFault::Delay(pause) => {
             tokio::time::sleep(pause).await;
             inner.await
