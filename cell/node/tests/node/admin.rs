@@ -1,6 +1,6 @@
 //! What the control plane asks of a cell.
 
-use crate::fixture::{Cell, Driver, Engine, PATIENCE, SHARDS, Site, named, seconds};
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, Paused, SHARDS, Site, named, seconds};
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
@@ -12,9 +12,12 @@ use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
 use atoll_rpc::CallOptions;
 use bytes::Bytes;
 use cell_node::Access;
+use cell_store::StoreError;
+use cell_store::fault::{Call, Fault};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use uuid::Uuid;
 
 fn spec(name: &str, id: u128, generation: u64) -> NamespaceSpec {
@@ -211,6 +214,24 @@ async fn a_cell_says_how_it_is() {
         assert_eq!((status.incarnation, status.open_runs), (incarnation, 1));
         cell.crash().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_serves_only_some_of_its_shards_is_unwell() {
+    let cell = Paused::with(|config| config.shards.shard_count = SHARDS).await;
+    assert!(cell.status().await.healthy);
+    cell.faults.script(Call::Append, Fault::Panic);
+    // Of all shards together, then of the first alone.
+    for _ in 0..2 {
+        cell.faults.script(Call::Acquire, Fault::Before(StoreError::Corrupt("a page".to_owned())));
+    }
+    // The loss of the others is forgotten by then.
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let status = cell.status().await;
+    assert_eq!((status.healthy, status.shards_owned), (false, SHARDS - 1));
+    let [owned, lost] = &status.problems[..] else { panic!("{:?}", status.problems) };
+    assert_eq!(owned, "3 of 4 shards are served");
+    assert!(lost.starts_with("shard 0 is not served: not taken over: "), "{lost}");
 }
 
 fn key(id: &str, namespace: &str, role: &str) -> admin::KeyRecord {
