@@ -4,18 +4,24 @@
 mod driver;
 mod engine;
 mod gate;
+mod gauges;
 mod log;
+mod mistakes;
+mod paused;
 
-pub(crate) use driver::{Driver, done, events, execution, failure, payloads, queue, seconds, timer};
+pub(crate) use driver::{Calls, Driver, done, events, execution, failure, payloads, queue, seconds, timer};
 pub(crate) use engine::Engine;
 use gate::Gate;
 use log::Log;
+use mistakes::Mistakes;
+pub(crate) use paused::Paused;
 
 use atoll_api::call::{Method, Status};
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_internal_api::usage::v1::UsageObject;
+use atoll_object_store::fault::FaultObjects;
 use atoll_object_store::{MemoryObjectStore, ObjectStore};
-use atoll_rpc::{CallOptions, ManualClock, RawClient};
+use atoll_rpc::{CallOptions, Clock, ManualClock, RawClient};
 use bytes::Bytes;
 use cell_frontend::DynamicConfig;
 use cell_node::{
@@ -42,10 +48,14 @@ pub(crate) const SHARDS: u32 = 4;
 pub(crate) struct Site {
     engine: Engine,
     pub(crate) objects: Arc<MemoryObjectStore>,
+    /// What stands before them.
+    pub(crate) object_faults: FaultObjects,
     pub(crate) clock: ManualClock,
     pub(crate) config: CellConfig,
     /// While this is set, the visibility store takes no writes.
     pub(crate) visibility_away: Arc<AtomicBool>,
+    /// Calls of the visibility store, and gauges, that panic.
+    pub(crate) mistakes: Mistakes,
     /// Warnings and errors of the cell.
     pub(crate) log: Log,
 }
@@ -56,18 +66,21 @@ pub(crate) struct Cell {
     handle: Arc<CellHandle>,
     runtime: tokio::runtime::Runtime,
     client: RawClient,
-    admin: RawClient,
+    admin: Option<RawClient>,
 }
 
 impl Site {
     pub(crate) fn new(engine: Engine) -> Self {
         let start: Timestamp = "2026-03-01T10:20:00Z".parse().expect("a time");
+        let objects = Arc::new(MemoryObjectStore::default());
         Self {
             engine,
-            objects: Arc::new(MemoryObjectStore::default()),
+            object_faults: FaultObjects::new(Arc::clone(&objects) as Arc<dyn ObjectStore>, 1),
+            objects,
             clock: ManualClock::new(start),
             config: config(),
             visibility_away: Arc::default(),
+            mistakes: Mistakes::default(),
             log: Log::default(),
         }
     }
@@ -138,7 +151,8 @@ impl Site {
             .enable_all()
             .build()
             .expect("a runtime");
-        let deps = self.deps(runtime.spawn(self.engine.clone().open()).await.expect("stores open"));
+        let opened = runtime.spawn(self.engine.clone().open()).await.expect("stores open");
+        let deps = self.deps(opened, Arc::new(self.clock.clone()));
         let config = self.config.clone();
         let started = runtime.spawn(async move { cell_node::start(config, deps).await });
         let handle = match started.await.expect("no panic") {
@@ -149,9 +163,34 @@ impl Site {
             }
         };
         let client = RawClient::new(&handle.local_addr().to_string()).expect("an address");
-        let admin_addr = handle.admin_addr().expect("the cell has an admin listener");
-        let admin = RawClient::new(&admin_addr.to_string()).expect("an address");
+        let admin = handle.admin_addr().map(|admin| RawClient::new(&admin.to_string()).expect("an address"));
         Ok(Cell { site: self, handle, runtime, client, admin })
+    }
+
+    fn deps(&self, opened: (Stores, Arc<dyn VisibilityStore>), clock: Arc<dyn Clock>) -> CellDeps {
+        let (stores, inner) = opened;
+        let (closed, mistakes) = (Arc::clone(&self.visibility_away), self.mistakes.clone());
+        CellDeps {
+            stores,
+            visibility: Arc::new(Gate { inner, closed, mistakes }),
+            objects: Some(Arc::new(self.object_faults.clone())),
+            clock,
+            ids: Arc::new(atoll_rpc::SystemIds),
+            metrics: None,
+        }
+    }
+
+    /// The usage objects that are written, of all shards, in the order of their rows.
+    pub(crate) async fn usage(&self) -> Vec<UsageObject> {
+        // In one look: between two, ranges that overlap could hide each other.
+        let keys = self.objects.list("usage/", None, usize::MAX).await.expect("a list");
+        let mut objects = Vec::new();
+        for key in keys {
+            let bytes = self.objects.get(&key).await.expect("readable").expect("listed");
+            objects.push(usage_object::decode(bytes).expect("a usage object"));
+        }
+        objects.sort_by_key(|object| (object.shard, object.from_seq));
+        objects
     }
 }
 
@@ -217,8 +256,7 @@ impl Cell {
         method: Method<Q, A>,
         request: Q,
     ) -> Result<A, Status> {
-        let options = CallOptions::timeout(PATIENCE).bearer(ADMIN_TOKEN);
-        self.admin.call(method, &request, options).await
+        self.admin_as(ADMIN_TOKEN, method, request).await
     }
 
     /// As `admin`, with another token or none.
@@ -228,7 +266,8 @@ impl Cell {
         method: Method<Q, A>,
         request: Q,
     ) -> Result<A, Status> {
-        self.admin.call(method, &request, CallOptions::timeout(PATIENCE).bearer(token)).await
+        let admin = self.admin.as_ref().expect("the cell has an admin listener");
+        admin.call(method, &request, CallOptions::timeout(PATIENCE).bearer(token)).await
     }
 
     /// Moves the cell's clock, and does what is due then.
@@ -250,17 +289,9 @@ impl Cell {
         self.runtime.spawn(async move { handle.checkpoint().await }).await.expect("no panic")
     }
 
-    /// The usage objects that are written, of all shards, in the order of their rows.
+    /// As `Site::usage`.
     pub(crate) async fn usage(&self) -> Vec<UsageObject> {
-        // In one look: between two, ranges that overlap could hide each other.
-        let keys = self.site.objects.list("usage/", None, usize::MAX).await.expect("a list");
-        let mut objects = Vec::new();
-        for key in keys {
-            let bytes = self.site.objects.get(&key).await.expect("readable").expect("listed");
-            objects.push(usage_object::decode(bytes).expect("a usage object"));
-        }
-        objects.sort_by_key(|object| (object.shard, object.from_seq));
-        objects
+        self.site.usage().await
     }
 
     /// Looks again and again until there is something to see.

@@ -1,10 +1,16 @@
 //! Workers that go away, and workers that come late.
 
-use crate::fixture::{Cell, Driver, Engine, done};
+use crate::fixture::{Cell, Driver, Engine, PATIENCE, Paused, done, queue};
 use crate::on_each_engine;
-use atoll_api::call::Code;
+use atoll_api::call::{CallContext, Code};
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use bytes::Bytes;
+use http::HeaderValue;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The cell's clock stands still: a task that went to a worker that had left would never come back by its timeout.
 #[tokio::test]
@@ -99,4 +105,36 @@ async fn a_crash_loses_nothing_that_was_answered() {
         }
         cell.crash().await;
     }
+}
+
+/// Metadata that has an owner, who can tell whether it is kept.
+struct Owned {
+    value: &'static str,
+    _owner: Arc<()>,
+}
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        self.value.as_bytes()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_keeps_nothing_of_its_metadata() {
+    let cell = Paused::open().await;
+    let request = wf::PollWorkflowTaskQueueRequest {
+        namespace: "default".to_owned(),
+        task_queue: queue("queue"),
+        ..Default::default()
+    };
+    let (owner, mut ctx) = (Arc::new(()), CallContext::new(rpc::POLL_WORKFLOW_TASK_QUEUE.info()));
+    let metadata = Bytes::from_owner(Owned { value: "trace", _owner: Arc::clone(&owner) });
+    ctx.deadline = Some((Instant::now() + PATIENCE).into_std());
+    ctx.headers.insert("x-trace", HeaderValue::from_maybe_shared(metadata).expect("a header"));
+    let mut poll = pin!(cell.frontend().invoke(ctx, rpc::POLL_WORKFLOW_TASK_QUEUE, &request));
+    let waits = tokio::time::timeout(Duration::from_secs(1), &mut poll).await;
+    assert!(waits.is_err(), "there is nothing to do yet: {waits:?}");
+    assert_eq!(Arc::strong_count(&owner), 1, "the header is gone");
+    Driver { queue: "queue".to_owned(), ..Driver::new(&cell, "late") }.start().await;
+    assert!(!poll.await.expect("a task").task_token.is_empty());
 }
