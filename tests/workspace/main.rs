@@ -3,4 +3,5 @@
 mod arrows;
 mod determinism;
 mod footprint;
+mod paused_time;
 mod sources;
