@@ -5,6 +5,7 @@ use crate::config::CellConfig;
 use atoll_internal_api::limits::CELL_ADMIN_MESSAGE_BYTES;
 use atoll_object_store::ObjectStore;
 use atoll_rpc::{Dispatcher, Ids, Metrics, Server, ServerConfig, ServerHandle};
+use cell_memory::Budget;
 use cell_shard::ShardError;
 use cell_store::{StoreError, Stores};
 use cell_visibility::VisibilityStore;
@@ -74,6 +75,11 @@ impl CellHandle {
     /// Where `CellAdmin` listens.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(ServerHandle::local_addr)
+    }
+
+    /// As [`Assembly::memory`].
+    pub fn memory(&self) -> &Arc<Budget> {
+        self.cell.memory()
     }
 
     /// As [`Assembly::catch_up`].

@@ -24,6 +24,7 @@ use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use atoll_rpc::{CallOptions, Clock, ManualClock, RawClient};
 use bytes::Bytes;
 use cell_frontend::DynamicConfig;
+use cell_memory::Budget;
 use cell_node::{
     Access, AdminConfig, Assembly, CellConfig, CellDeps, CellError, CellHandle, ProjectionConfig,
 };
@@ -292,6 +293,11 @@ impl Cell {
     /// As `Site::usage`.
     pub(crate) async fn usage(&self) -> Vec<UsageObject> {
         self.site.usage().await
+    }
+
+    /// What it may hold of memory, and holds.
+    pub(crate) fn memory(&self) -> &Arc<Budget> {
+        self.handle.memory()
     }
 
     /// Looks again and again until there is something to see.
