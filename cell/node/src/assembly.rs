@@ -15,6 +15,7 @@ use crate::ports::{
 use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::query_room::QueryRoom;
+use crate::shares::Shares;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_internal_api::cell::v1::cell_admin;
@@ -102,14 +103,6 @@ impl Assembly {
     }
 }
 
-/// Shares of the memory budget that each spool has at most, that waiting tasks have, and that the entities may take which a
-/// restart brings back with the tails of the logs: several times what the logs hold of them.
-const SPOOL_SHARE: usize = 16;
-const BACKLOG_SHARE: usize = 16;
-const TAIL_SHARE: usize = 16;
-/// Tails of logs below this cost more in checkpoints than they save.
-const LEAST_TAIL: usize = 1 << 20;
-
 /// What a cell is put together from: shards and matching, recovered and connected, with what follows the log.
 struct Parts {
     shards: Arc<ShardRuntime>,
@@ -131,8 +124,8 @@ impl Parts {
         deps: &CellDeps,
         registry: &Arc<NamespaceRegistry>,
     ) -> Result<Self, CellError> {
-        let memory = Budget::new(config.memory_budget);
-        let matching = matching(&memory);
+        let (memory, shares) = (Budget::new(config.memory_budget), Shares::of(config));
+        let matching = matching(&memory, shares);
         let lists = Arc::clone(&deps.visibility);
         memory.watch(Owner::MemoryVisibility, move || lists.memory_bytes());
         let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
@@ -144,14 +137,14 @@ impl Parts {
         let visibility = VisibilityProjection::new(
             Arc::clone(&deps.visibility),
             Arc::clone(registry),
-            config.projections.visibility_spool_bytes.min(memory.limit() / SPOOL_SHARE),
+            shares.visibility_spool_bytes,
             config.projections.tombstone_life,
         );
-        let usage = usage_exporter(config, deps, registry, &*clock, &memory).await?;
+        let usage = usage_exporter(config, deps, registry, &*clock, shares).await?;
         let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as _];
         projections.extend(usage.iter().map(|exporter| Arc::clone(exporter) as Arc<dyn Projection>));
         let shards = ShardRuntime::open(
-            shard_config(config, &memory),
+            shard_config(config, shares),
             ShardDeps {
                 store: Arc::clone(&deps.stores.shards),
                 clock: Arc::clone(&clock),
@@ -172,9 +165,9 @@ impl Parts {
 }
 
 /// Matching, whose backlogs draw on the memory budget.
-fn matching(memory: &Arc<Budget>) -> Arc<Matching> {
-    let backlog_bytes = MatchingConfig::default().backlog_bytes.min(memory.limit() / BACKLOG_SHARE);
-    let matching = Matching::new(MatchingConfig { backlog_bytes, ..Default::default() });
+fn matching(memory: &Arc<Budget>, shares: Shares) -> Arc<Matching> {
+    let config = MatchingConfig { backlog_bytes: shares.backlog_bytes, ..Default::default() };
+    let matching = Matching::new(config);
     let backlogs = Arc::downgrade(&matching);
     memory.watch(Owner::Backlogs, move || backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes()));
     matching
@@ -186,7 +179,7 @@ async fn usage_exporter(
     deps: &CellDeps,
     registry: &Arc<NamespaceRegistry>,
     clock: &dyn cell_shard::Clock,
-    memory: &Budget,
+    shares: Shares,
 ) -> Result<Option<Arc<UsageExporter>>, CellError> {
     let Some(objects) = &deps.objects else { return Ok(None) };
     let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
@@ -198,13 +191,13 @@ async fn usage_exporter(
         Arc::clone(objects),
         Arc::clone(registry),
         config.usage_interval,
-        config.projections.usage_spool_bytes.min(memory.limit() / SPOOL_SHARE),
+        shares.usage_spool_bytes,
     )))
 }
 
 /// The shards' configuration, with the limits that calls have and what of the memory budget a restart may take.
-fn shard_config(config: &CellConfig, memory: &Budget) -> ShardConfig {
-    let node_tail_bytes = config.shards.node_tail_bytes.min((memory.limit() / TAIL_SHARE).max(LEAST_TAIL));
+fn shard_config(config: &CellConfig, shares: Shares) -> ShardConfig {
+    let Shares { node_tail_bytes, .. } = shares;
     ShardConfig { limits: crate::limits::of(&config.dynamic), node_tail_bytes, ..config.shards.clone() }
 }
 

@@ -19,6 +19,7 @@ mod ports;
 mod projections;
 mod queries;
 mod query_room;
+mod shares;
 mod status;
 #[cfg(test)]
 mod test_support;

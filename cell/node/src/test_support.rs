@@ -1,12 +1,16 @@
 //! What shards need of the world around them, for tests that run them without a node.
 
+use crate::config::{Access, CellConfig};
+use crate::projections::ProjectionConfig;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, NamespaceConfig, Registry, Time};
+use cell_frontend::DynamicConfig;
 use cell_memory::Budget;
-use cell_shard::{Clock, EffectSink, Namespaces, ShardDeps};
+use cell_shard::{Clock, EffectSink, Namespaces, ShardConfig, ShardDeps};
 use cell_store::{ShardId, ShardStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The namespace of every test.
@@ -72,4 +76,24 @@ impl Namespaces for World {
 
 impl EffectSink for World {
     fn deliver(&self, _: ShardId, _: Vec<(EntityKey, Effect)>) {}
+}
+
+/// A cell that anybody may call, without namespaces.
+pub(crate) fn lone_cell() -> CellConfig {
+    CellConfig {
+        cell_id: "cell".to_owned(),
+        region: "local".to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: None,
+        access: Access::Open,
+        namespaces: Vec::new(),
+        manages_namespaces: true,
+        dynamic: Arc::new(DynamicConfig::default()),
+        usage_interval: Duration::from_secs(60),
+        projections: ProjectionConfig::default(),
+        memory_budget: 1 << 30,
+        shards: ShardConfig::default(),
+        store_kind: "test",
+        drain: Duration::ZERO,
+    }
 }

@@ -135,7 +135,7 @@ impl Run {
         info.listeners.clear();
         info.delete_at_ns = 0;
         info.close_event.clear();
-        (info.task_stamp, info.next_attempt) = (0, 0);
+        (info.task_stamp, info.next_attempt, info.close_attempted) = (0, 0, false);
         info.cancel_requested &= !run.buffered.iter().any(waits_to_cancel);
         run.sticky = None;
         run.buffered.clear();
