@@ -133,15 +133,40 @@ async fn serve(
     dispatcher: &Dispatcher,
     metrics: Option<&Metrics>,
 ) -> Result<ServerHandle, CellError> {
-    let server = ServerConfig {
-        drain_seconds: config.drain.as_secs(),
-        // A cell of a cloud is called through gateways, and by the control plane.
-        trusted_peers: config.admin.is_some(),
-        ..server
-    };
-    let mut server = Server::new(server, dispatcher.clone());
+    let mut server = Server::new(server_config(config, server), dispatcher.clone());
     if let Some(metrics) = metrics {
         server = server.metrics(metrics.clone());
     }
     Ok(server.start(CancellationToken::new()).await?)
+}
+
+/// How a listener of the cell serves.
+fn server_config(config: &CellConfig, own: ServerConfig) -> ServerConfig {
+    ServerConfig {
+        drain_seconds: config.drain.as_secs(),
+        // A cell of a cloud is called through gateways, and by the control plane.
+        trusted_peers: config.admin.is_some(),
+        ..own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AdminConfig;
+    use crate::test_support::lone_cell;
+    use std::time::Duration;
+
+    #[test]
+    fn the_peers_of_a_cell_of_a_cloud_are_trusted_and_those_of_a_lone_cell_are_not() {
+        let lone = CellConfig { drain: Duration::from_secs(7), ..lone_cell() };
+        let admin = Some(AdminConfig { listen: lone.listen, token: "token".into() });
+        for (config, trusted) in [(lone.clone(), false), (CellConfig { admin, ..lone }, true)] {
+            let server = server_config(&config, ServerConfig { listen: config.listen, ..Default::default() });
+            assert_eq!(
+                (server.trusted_peers, server.drain_seconds, server.listen),
+                (trusted, 7, config.listen)
+            );
+        }
+    }
 }
