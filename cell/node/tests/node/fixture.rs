@@ -128,19 +128,8 @@ impl Site {
 
     /// A cell without a listener, in the runtime of whoever calls it.
     pub(crate) async fn assembled(&self) -> Assembly {
-        let deps = self.deps(self.engine.clone().open().await);
+        let deps = self.deps(self.engine.clone().open().await, Arc::new(self.clock.clone()));
         Assembly::open(&self.config, &deps).await.map_err(|error| error.to_string()).expect("the cell opens")
-    }
-
-    fn deps(&self, (stores, visibility): (Stores, Arc<dyn VisibilityStore>)) -> CellDeps {
-        CellDeps {
-            stores,
-            visibility: Arc::new(Gate { inner: visibility, closed: Arc::clone(&self.visibility_away) }),
-            objects: Some(Arc::clone(&self.objects) as Arc<dyn ObjectStore>),
-            clock: Arc::new(self.clock.clone()),
-            ids: Arc::new(atoll_rpc::SystemIds),
-            metrics: None,
-        }
     }
 
     /// As `start`, or gives back what it was to be made of, with the reason.
