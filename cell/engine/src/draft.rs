@@ -32,7 +32,6 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::usage::v1::{ActionType, Actions};
 use bytes::Bytes;
-use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -212,8 +211,7 @@ impl<'a> Draft<'a> {
             Some(attributes) => waiting::name_started_event(attributes, &self.started),
             None => {}
         }
-        let encoded = Bytes::from(event.encode_to_vec());
-        let new = NewEvent { event, encoded };
+        let new = NewEvent::new(event);
         self.added_bytes += new.stored_bytes();
         self.transition.events.push(new);
         id

@@ -36,12 +36,29 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// Encodes an event. What is written must be readable: failures are cut before they become part of one
+    /// (`atoll_internal_api::failure`), and nothing else of an event stands in itself.
+    pub(crate) fn new(event: HistoryEvent) -> Self {
+        Self { encoded: encoded(&event), event }
+    }
+
     /// What it adds to the size of its history: its encoding behind key and length, as histories are stored and sent.
     /// `history_size_bytes` and what storage is billed by are sums of it (the original's measure).
     pub fn stored_bytes(&self) -> u64 {
         let length = self.encoded.len();
         (key_len(1) + encoded_len_varint(length as u64) + length) as u64
     }
+}
+
+/// An event as it is stored. Builds with assertions read it back.
+pub(crate) fn encoded(event: &HistoryEvent) -> Bytes {
+    let encoded = Bytes::from(event.encode_to_vec());
+    debug_assert_eq!(
+        HistoryEvent::decode(encoded.clone()).as_ref(),
+        Ok(event),
+        "an event that nobody can read"
+    );
+    encoded
 }
 
 impl Transition {

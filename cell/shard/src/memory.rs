@@ -14,6 +14,7 @@ mod state;
 mod table;
 mod usage;
 
+pub(crate) use apply::undecodable;
 pub(crate) use resident::{Resident, Slot};
 pub(crate) use shard::Shard;
 pub(crate) use state::{Phase, START, ShardState};

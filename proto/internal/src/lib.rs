@@ -5,6 +5,7 @@
 
 pub mod duration;
 pub mod entity;
+pub mod failure;
 pub mod limits;
 pub mod retry_policy;
 pub mod schedules;

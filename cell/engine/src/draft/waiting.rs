@@ -2,6 +2,7 @@
 
 use super::{Draft, Extras};
 use crate::time::Time;
+use crate::transition::encoded;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
@@ -82,7 +83,7 @@ impl Draft<'_> {
             return;
         }
         for event in std::mem::take(&mut self.waiting) {
-            self.change(Kind::EventBuffered(log::EventBuffered { event: event.encode_to_vec().into() }));
+            self.change(Kind::EventBuffered(log::EventBuffered { event: encoded(&event) }));
         }
     }
 

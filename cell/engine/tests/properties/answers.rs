@@ -6,10 +6,10 @@ use atoll_api::temporal::api::common::v1::{
     ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowType,
 };
 use atoll_api::temporal::api::enums::v1::CommandType as C;
-use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::failure::MAX_CAUSES;
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
@@ -174,7 +174,7 @@ impl Answer {
                 Some(A::CompleteWorkflowExecutionCommandAttributes(Default::default())),
             ),
             Answer::Fail { with } => {
-                let failure = with.then(|| Failure { message: "no".into(), ..Default::default() });
+                let failure = with.then(|| crate::world::deep(MAX_CAUSES));
                 let fail = command::FailWorkflowExecutionCommandAttributes { failure };
                 command(C::FailWorkflowExecution, Some(A::FailWorkflowExecutionCommandAttributes(fail)))
             }

@@ -14,6 +14,7 @@ use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::{EntityKey, EntityKind};
+use atoll_internal_api::failure::MAX_CAUSES;
 use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
@@ -536,11 +537,20 @@ fn picked<T: Clone>(from: &[T], pick: u8) -> Option<T> {
     from.get(usize::from(pick) % from.len().max(1)).cloned()
 }
 
+/// Some are as deep as a failure may be that is taken in.
 fn failure_of(pick: u8) -> Option<Failure> {
     let info = ApplicationFailureInfo { non_retryable: pick.is_multiple_of(4), ..Default::default() };
+    let cause = (pick.is_multiple_of(3)).then(|| Box::new(deep(MAX_CAUSES - 1)));
     (pick % 4 != 3).then(|| Failure {
         message: "boom".into(),
+        cause,
         failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
         ..Default::default()
     })
+}
+
+/// A failure with so many causes within each other.
+pub(crate) fn deep(causes: usize) -> Failure {
+    let one = || Failure { message: "c".into(), ..Default::default() };
+    (0..causes).fold(one(), |cause, _| Failure { cause: Some(Box::new(cause)), ..one() })
 }

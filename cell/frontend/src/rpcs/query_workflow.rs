@@ -18,6 +18,7 @@ pub(crate) async fn call(
         .ok_or_else(|| Status::invalid_argument("WorkflowQuery is not set on request."))?;
     frontend.check_required("QueryType", &query.query_type)?;
     frontend.check_blob(query.query_args.as_ref())?;
+    frontend.check_blob(query.header.as_ref())?;
     let _permit = frontend.long_poll_permit(&namespace)?;
     frontend.ports.workflows.query(&namespace, request, long_poll::query_deadline(ctx)).await
 }

@@ -18,5 +18,6 @@ pub(crate) async fn call(
     frontend.check_length("Identity", &request.identity)?;
     frontend.check_links(&request.links)?;
     frontend.check_blob(request.input.as_ref())?;
+    frontend.check_blob(request.header.as_ref())?;
     frontend.ports.workflows.signal(&namespace, request).await
 }

@@ -20,6 +20,7 @@ pub(crate) async fn call(
     execution::check(request.workflow_execution.as_ref())?;
     frontend.check_length("Identity", &request.identity)?;
     frontend.check_links(&request.links)?;
+    frontend.check_blob_bytes(request.reason.len())?;
     frontend.check_blob(request.details.as_ref())?;
     if request.reason.is_empty() {
         REASON.clone_into(&mut request.reason);

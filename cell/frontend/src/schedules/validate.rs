@@ -136,14 +136,6 @@ impl Frontend {
         }
         Ok(())
     }
-
-    /// What stands in one payload in the original.
-    pub(crate) fn check_blob_bytes(&self, bytes: usize) -> Result<(), Status> {
-        if bytes > self.config.blob_bytes {
-            return Err(Status::invalid_argument("Blob data size exceeds limit."));
-        }
-        Ok(())
-    }
 }
 
 /// A time that may be missing, but not be none.

@@ -2,11 +2,13 @@ use crate::fakes::{FakeCell, invoke};
 use crate::features::Features;
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::common::v1::{
-    Callback, Link, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowType, link,
+    Callback, Header, Link, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowType,
+    link,
 };
 use atoll_api::temporal::api::enums::v1::{
     WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
 };
+use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::{OnConflictOptions, VersioningOverride};
@@ -131,6 +133,18 @@ fn invalid() -> Vec<(Start, &'static str)> {
         ),
         (
             Start { input: Some(Payloads { payloads: vec![json(&large())] }), ..valid() },
+            "Blob data size exceeds limit.",
+        ),
+        (
+            Start { header: Some(Header { fields: [("a".to_owned(), json(&large()))].into() }), ..valid() },
+            "Blob data size exceeds limit.",
+        ),
+        (
+            Start { last_completion_result: Some(Payloads { payloads: vec![json(&large())] }), ..valid() },
+            "Blob data size exceeds limit.",
+        ),
+        (
+            Start { continued_failure: Some(Failure { message: large(), ..Failure::default() }), ..valid() },
             "Blob data size exceeds limit.",
         ),
         (

@@ -1,11 +1,13 @@
 //! What becomes of answers that are too large to store: the activity or task still ends, with a failure that says why.
 
 use crate::frontend::Frontend;
+use atoll_api::call::Status;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure, ServerFailureInfo};
+pub(crate) use atoll_internal_api::failure::cut_causes;
 
 /// Message of an activity that fails because its result is too large.
 pub(crate) const RESULT: &str = "Complete result exceeds size limit.";
@@ -17,9 +19,6 @@ pub(crate) const HEARTBEAT: &str = "Heartbeat details exceed size limit.";
 pub(crate) const TOO_LARGE: &str = "Blob data size exceeds limit.";
 /// What a worker is told about a failure that was cut.
 const FAILURE: &str = "Failure exceeds size limit.";
-/// Causes within each other that are kept of a failure. A message of a hundred levels is one that nobody reads, neither
-/// workers nor who replays the log, and failures stand some levels deep in what is stored and sent.
-const CAUSES: usize = 50;
 /// What a worker is told about a failure whose causes were cut.
 const TOO_MANY_CAUSES: &str = "Failure has too many causes.";
 /// Bytes of a message and of a stack trace that are kept of a failure that is too large.
@@ -36,6 +35,12 @@ pub(crate) fn failure(message: &str) -> Failure {
 }
 
 impl Frontend {
+    /// A failure that a start goes on from: without the causes that are too many, and not too large.
+    pub(crate) fn settle_failure(&self, failure: &mut Option<Failure>) -> Result<(), Status> {
+        cut_causes(failure.as_mut());
+        self.check_blob(failure.as_ref())
+    }
+
     /// Cuts what a failed activity brings along; returns what the worker should be told.
     pub(crate) fn fit_activity_failure(
         &self,
@@ -82,16 +87,6 @@ pub(crate) fn cut_causes_in(commands: &mut [Command]) {
     }
 }
 
-/// Leaves out the causes beyond the limit; true if there were any.
-pub(crate) fn cut_causes(failure: Option<&mut Failure>) -> bool {
-    let Some(mut last) = failure else { return false };
-    for _ in 0..CAUSES {
-        let Some(cause) = last.cause.as_deref_mut() else { return false };
-        last = cause;
-    }
-    last.cause.take().is_some()
-}
-
 fn cut(failure: &mut Failure) {
     truncate(&mut failure.message);
     truncate(&mut failure.stack_trace);
@@ -123,23 +118,6 @@ fn truncate(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn chain(causes: usize) -> Failure {
-        (0..causes)
-            .fold(failure("cause"), |cause, _| Failure { cause: Some(Box::new(cause)), ..failure("cause") })
-    }
-
-    #[test]
-    fn causes_beyond_the_limit_are_left_out() {
-        for causes in [0, 1, CAUSES] {
-            let mut kept = chain(causes);
-            assert!(!cut_causes(Some(&mut kept)));
-            assert_eq!(kept, chain(causes));
-        }
-        let mut long = chain(CAUSES + 1);
-        assert!(cut_causes(Some(&mut long)));
-        assert_eq!(long, chain(CAUSES));
-    }
 
     #[test]
     fn a_cut_failure_keeps_type_and_retry_decision() {

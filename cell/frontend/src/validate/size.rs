@@ -16,7 +16,12 @@ impl Frontend {
 
     /// A payload field that must not be too large.
     pub(crate) fn check_blob<M: Message>(&self, payload: Option<&M>) -> Result<(), Status> {
-        if self.is_too_large(payload) {
+        self.check_blob_bytes(payload.map_or(0, Message::encoded_len))
+    }
+
+    /// As [`check_blob`](Self::check_blob), of a text, or of what stands in one payload in the original.
+    pub(crate) fn check_blob_bytes(&self, bytes: usize) -> Result<(), Status> {
+        if bytes > self.config.blob_bytes {
             return Err(Status::invalid_argument("Blob data size exceeds limit."));
         }
         Ok(())

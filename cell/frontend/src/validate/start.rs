@@ -36,6 +36,9 @@ impl Frontend {
         size::check_user_metadata(request.user_metadata.as_ref())?;
         self.check_memo(request.memo.as_ref())?;
         self.check_blob(request.input.as_ref())?;
+        self.check_blob(request.header.as_ref())?;
+        self.check_blob(request.last_completion_result.as_ref())?;
+        self.settle_failure(&mut request.continued_failure)?;
         check_features(&self.features, request)
     }
 

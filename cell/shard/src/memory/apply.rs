@@ -119,8 +119,9 @@ impl ShardState {
     }
 
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
-    /// the others are in the record, wherever they stand in the store. An error is a hard stop, like a row that cannot be
-    /// used: a transition is not what was written.
+    /// the others are in the record, wherever they stand in the store. An entity whose transition does not decode is kept
+    /// aside, as one is that the engine fails on. An error is a hard stop, like a row that cannot be used: a transition is
+    /// of nobody.
     pub(crate) fn replay(
         &mut self,
         position: Position,
@@ -131,14 +132,17 @@ impl ShardState {
         self.log.applied += 1;
         self.note_fact(record.shard_fact.as_ref(), position.seq);
         for proto in &record.transitions {
-            let key = proto.entity.as_ref().and_then(key_of);
-            if key.is_some_and(|key| self.passes_over(&key, position, deletions)) {
+            let Some(key) = proto.entity.as_ref().and_then(key_of) else {
+                // Says what is wrong with its name.
+                return Transition::from_proto(proto).map(drop);
+            };
+            if self.passes_over(&key, position, deletions) {
                 continue;
             }
-            let transition = Transition::from_proto(proto)?;
-            match self.apply_logged(proto, &transition) {
+            let decoded = Transition::from_proto(proto).map_err(|error| undecodable(&error));
+            match decoded.and_then(|transition| self.apply_logged(proto, &transition)) {
                 Ok(done) => self.settle(done, position, self.log.applied),
-                Err(why) => self.quarantine(&transition.entity, Some(position.seq), &why),
+                Err(why) => self.quarantine(&key, Some(position.seq), &why),
             }
         }
         let log = &mut self.log;
@@ -223,6 +227,11 @@ impl ShardState {
         let is_deleted = deletions.get(key).is_some_and(|deletion| position < *deletion);
         is_deleted || position <= self.table.get(key).map_or(START, |resident| resident.core.position)
     }
+}
+
+/// Why an entity is kept aside whose logged transition cannot be decoded.
+pub(crate) fn undecodable(error: &DecodeError) -> String {
+    format!("its events do not decode: {error}")
 }
 
 /// What projections are told of a record.

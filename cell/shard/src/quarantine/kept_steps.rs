@@ -15,7 +15,7 @@ use crate::load::Reads;
 use crate::load::stored::{self, Stored};
 use crate::log::row;
 use crate::log::side_rows::{self, SideRow};
-use crate::memory::{QuarantinedState, START, Shard, ShardState};
+use crate::memory::{QuarantinedState, START, Shard, ShardState, undecodable};
 use crate::names::key_of;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey};
@@ -327,7 +327,7 @@ impl ShardState {
         for step in steps {
             let at = position(&step);
             let Some(logged) = step.transition else { continue };
-            let decoded = Transition::from_proto(&logged).map_err(|error| error.to_string());
+            let decoded = Transition::from_proto(&logged).map_err(|error| undecodable(&error));
             match decoded.and_then(|transition| self.apply_logged(&logged, &transition)) {
                 Ok(done) => self.settle(done, at, self.log.applied),
                 Err(why) => {

@@ -2,9 +2,9 @@
 
 use crate::fixture::*;
 use atoll_internal_api::log::v1::record::ShardFact;
-use cell_shard::ShardConfig;
+use cell_shard::{LogInspector, ShardConfig};
 use cell_store::fault::{Call, Fault, FaultRates, Gate};
-use cell_store::{ShardId, StoreError};
+use cell_store::{Inspector, ShardId, StoreError};
 use futures::FutureExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -113,6 +113,41 @@ impl Trial {
                 );
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_does_not_decode_is_the_trouble_of_its_run_alone() {
+    for stored in [false, true] {
+        let (cell, disk) = Cell::on_disk(config()).await;
+        let (bad, good) = (id_on(0, 0), id_on(0, 1));
+        for id in [&bad, &good] {
+            cell.run(id, start()).await.unwrap();
+        }
+        if stored {
+            cell.runtime.checkpoint_all().await.unwrap();
+        }
+        cell.run(&bad, UnreadableEvent).await.unwrap();
+        cell.run(&good, signal("s")).await.unwrap();
+        disk.crash(0);
+        let found = cell.engine().acquire(&[ShardId(0)]).await.unwrap().remove(0);
+        LogInspector::default().shard(found).expect("a cell starts on it");
+
+        let again = cell.another().await;
+        assert_eq!(again.signals(&good).await, ["s"], "stored: {stored}");
+        let (aside, _) = again.runtime.quarantined(Some(&bad), 9);
+        let whys: Vec<_> = aside.iter().map(|aside| &*aside.why).collect();
+        assert_eq!(whys.len(), 1, "the run alone: {whys:?}");
+        assert!(whys[0].starts_with("its events do not decode: "), "{whys:?}");
+        again.run(&bad, signal("s")).await.unwrap_err();
+        // Its steps go to its row, and the log is trimmed.
+        again.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(again.runtime.tail_bytes(), 0);
+        let third = again.another().await;
+        assert_eq!(third.signals(&good).await, ["s"]);
+        third.run(&bad, signal("s")).await.unwrap_err();
+        let whys: Vec<_> = third.runtime.quarantined(Some(&bad), 9).0.into_iter().map(|it| it.why).collect();
+        assert!(whys.iter().any(|why| why.starts_with("its events do not decode: ")), "{whys:?}");
     }
 }
 
