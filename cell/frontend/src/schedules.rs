@@ -1,6 +1,5 @@
 //! Schedules as lists show them: which filters may be asked, and what a record is to clients.
 
-pub(crate) mod parts;
 pub(crate) mod validate;
 
 use crate::namespaces::Namespace;

@@ -4,9 +4,11 @@ use crate::frontend::Frontend;
 use crate::large_answer::SLICE;
 use crate::namespaces::Namespace;
 use crate::ports::BadSearchAttributes;
+use crate::validate::size;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
+use atoll_internal_api::values::Values;
 use cell_visibility::{
     AttributeError, AttributeLimits, AttributeType, PREDEFINED, SYSTEM, Schema, check_search_attributes,
     name_types,
@@ -61,6 +63,9 @@ impl Frontend {
             value_bytes: self.config.search_attribute_bytes,
             total_bytes: self.config.search_attributes_bytes,
         };
+        if attributes.has_too_many() {
+            return Err(size::too_many_values("SearchAttributes"));
+        }
         check_search_attributes(attributes, schema, &limits).map_err(|error| match &error {
             AttributeError::Unknown(name) => unmapped(namespace, name),
             AttributeError::Value { name, value_type, .. } => {

@@ -8,7 +8,7 @@ use atoll_api::temporal::api::command::v1::{
     CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
     StartTimerCommandAttributes,
 };
-use atoll_api::temporal::api::common::v1::{ActivityType, Payload, Payloads, WorkflowType};
+use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_internal_api::entity::EntityKey;
@@ -272,6 +272,44 @@ async fn what_the_budget_counts_of_runs_is_what_they_take() {
         world.runtime.checkpoint_all().await.expect("a checkpoint");
         let (allocated, held) = (world.allocated(), world.runtime.memory().used() as i64);
         println!("{what}: {held} by the budget, {allocated} by the allocator; {:?}", world.runtime.memory());
+        assert!(
+            allocated < 2 * held && held < 2 * allocated,
+            "{what}: {held} by the budget, {allocated} in truth"
+        );
+        world.runtime.shutdown().await;
+    }
+}
+
+/// Values of a few bytes each take many times these.
+#[tokio::test(start_paused = true)]
+async fn what_the_budget_counts_of_small_values_is_what_they_take() {
+    let says = |things: usize| {
+        let metadata = (0..things).map(|n| (n.to_string(), Default::default())).collect();
+        Payload { metadata, ..Default::default() }
+    };
+    let named = |value: &Payload, count| (0..count).map(|n: usize| (n.to_string(), value.clone())).collect();
+    for (what, value, count) in
+        [("empty", says(0), 1_000), ("one thing said", says(1), 1_000), ("many things said", says(30), 60)]
+    {
+        let input = Some(Payloads { payloads: vec![value.clone(); count] });
+        let memo = Some(Memo { fields: named(&value, count) });
+        let mut world = World::open(&MemoryStore::new(), 1 << 30, 1).await;
+        for n in 0..10 {
+            let id = format!("{what} {n}");
+            let started = StartWorkflow { input: input.clone(), memo: memo.clone(), ..start(0) };
+            world.insist(&current(&id), started).await;
+            let task = world.take(&id).await;
+            let mut scheduled = activity("a", 0);
+            if let Some(Attributes::ScheduleActivityTaskCommandAttributes(attributes)) =
+                &mut scheduled.attributes
+            {
+                attributes.input = input.clone();
+            }
+            world.insist(&current(&id), completion(task, vec![scheduled])).await;
+        }
+        world.runtime.checkpoint_all().await.expect("a checkpoint");
+        let (allocated, held) = (world.allocated(), world.runtime.memory().used() as i64);
+        println!("{what}: {held} by the budget, {allocated} by the allocator");
         assert!(
             allocated < 2 * held && held < 2 * allocated,
             "{what}: {held} by the budget, {allocated} in truth"

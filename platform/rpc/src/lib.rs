@@ -26,6 +26,7 @@ mod metrics;
 mod rest;
 mod server;
 pub mod telemetry;
+mod values;
 pub mod wire_time;
 
 pub use client::{CallOptions, InvalidAddress, RawClient};

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod limits;
 pub mod retry_policy;
 pub mod schedules;
+pub mod values;
 
 #[allow(missing_docs, unreachable_pub, unused_imports, rustdoc::all, clippy::all)]
 mod generated {

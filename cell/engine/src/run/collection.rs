@@ -12,6 +12,7 @@ use crate::effect::{Effect, EffectKind};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::state::v1::RunSnapshot;
+use atoll_internal_api::values::Values;
 use prost::Message;
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ pub(crate) enum Wants {
 }
 
 /// Something that is pending in a run: the state of one activity, timer, child, ..., as it is stored.
-pub(crate) trait Item: Clone + Message {
+pub(crate) trait Item: Clone + Message + Values {
     /// Which collection it belongs to.
     const KIND: PendingKind;
     /// What items of this kind want done.

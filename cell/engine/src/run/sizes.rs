@@ -7,6 +7,7 @@ use crate::transition::Transition;
 use atoll_api::temporal::api::common::v1::Payload;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_internal_api::log::v1::change::Kind;
+use atoll_internal_api::values::{Tally, Values};
 use prost::Message;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 const BEGUN_COUNTED: usize = 512;
 /// What something pending takes beside itself: its place, its name, its moments.
 const ITEM_OVERHEAD: usize = 192;
-/// What a field of a map, or a text of a list, takes beside its bytes.
+/// What a text of a list takes beside its bytes.
 const FIELD_OVERHEAD: usize = 96;
 /// What the first event's texts take beside their bytes.
 const TEXTS_OVERHEAD: usize = 256;
@@ -37,7 +38,7 @@ impl Size {
         let whole = item.encoded_len();
         let begun = item.begun().map_or(0, Message::encoded_len);
         Self {
-            held: size_of::<T>() + ITEM_OVERHEAD + whole,
+            held: size_of::<T>() + ITEM_OVERHEAD + whole + item.tally().spread,
             counted: whole.saturating_sub(begun) + begun.min(BEGUN_COUNTED),
             ended: item.has_ended().into(),
         }
@@ -111,8 +112,12 @@ impl Run {
         let started = info.started.as_ref().map_or(0, Message::encoded_len);
         let metadata = info.user_metadata.as_ref().map_or(0, Message::encoded_len);
         let links: usize = info.start_links.iter().map(|link| link.encoded_len() + FIELD_OVERHEAD).sum();
-        let (memo, memo_fields) = fields(&info.memo);
-        let (attributes, attribute_fields) = fields(&info.search_attributes);
+        let (memo, attributes) = (fields(&info.memo), fields(&info.search_attributes));
+        let mut values = Tally::default();
+        info.started.add_to(&mut values);
+        info.user_metadata.add_to(&mut values);
+        info.memo.add_to(&mut values);
+        info.search_attributes.add_to(&mut values);
         let listeners = info.listeners.iter().filter_map(|held| held.listener.as_ref());
         let listeners: usize = listeners.map(|listener| listener.encoded_len() + FIELD_OVERHEAD).sum();
         let texts = self.key.id.len() + info.start_request_id.len() + info.successor_run_id.len();
@@ -122,7 +127,7 @@ impl Run {
                 + links
                 + memo
                 + attributes
-                + (memo_fields + attribute_fields) * FIELD_OVERHEAD
+                + values.spread
                 + info.close_event.len()
                 + listeners
                 + texts
@@ -168,9 +173,9 @@ impl Run {
     }
 }
 
-/// Bytes of fields, and how many there are.
-fn fields(fields: &BTreeMap<String, Payload>) -> (usize, usize) {
-    (fields.iter().map(|(name, value)| name.len() + value.encoded_len()).sum(), fields.len())
+/// Bytes of fields.
+fn fields(fields: &BTreeMap<String, Payload>) -> usize {
+    fields.iter().map(|(name, value)| name.len() + value.encoded_len()).sum()
 }
 
 /// Whether an event adds to the memo or the search attributes.

@@ -52,7 +52,7 @@ impl Plan {
         let state = schedule.state.take().unwrap_or_default();
         let spec = schedule.spec.as_ref().map(Spec::of_stored).transpose()?.unwrap_or_default();
         let canonical = schedule.spec.as_ref().map_or(0, schedule_spec::held_bytes);
-        let action = schedule.action.as_ref().map_or(0, held::action);
+        let action = schedule.action.as_ref().map_or(0, held::message);
         let held_bytes = canonical + spec.held_bytes() + action;
         Ok((Self { schedule, spec, held_bytes }, state))
     }

@@ -55,8 +55,8 @@ impl State {
         let lists: usize = action.chain(recent).chain(starting).chain(request_ids).sum();
         let fixed = self.buffered.capacity() * size_of::<BufferedStart>()
             + self.backfills.capacity() * size_of::<Backfill>();
-        let result = self.last_completion_result.as_deref().map_or(0, held::payloads);
-        let failure = self.continued_failure.as_deref().map_or(0, Message::encoded_len);
+        let result = self.last_completion_result.as_deref().map_or(0, held::message);
+        let failure = self.continued_failure.as_deref().map_or(0, held::message);
         size_of::<Self>()
             + self.life.encoded_len()
             + self.plan.held_bytes()

@@ -163,6 +163,29 @@ fn a_payload_that_is_too_large_fails_the_task_and_ends_the_run() {
     assert_eq!(failed, Some((Cause::BadScheduleActivityAttributes, "answerer".into())));
 }
 
+/// Values of two bytes each take a hundred in memory: their number counts, too, wherever in a command they are.
+#[test]
+fn a_command_of_too_many_values_fails_the_task_and_ends_the_run() {
+    let of = |count| Payloads { payloads: vec![Payload::default(); count] };
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.complete(task, vec![activity(of(2_000))]).expect("as many as there may be");
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.news();
+    let marker = wanted::RecordMarkerCommandAttributes {
+        marker_name: "m".into(),
+        details: [("a".to_owned(), of(1_000)), ("b".to_owned(), of(999))].into(),
+        ..Default::default()
+    };
+    let marker = command(CommandType::RecordMarker, Wanted::RecordMarkerCommandAttributes(marker));
+    let refused = life.complete(task, vec![marker]).expect_err("too many");
+    let text = "BadRecordMarkerAttributes: RecordMarkerCommand has more than 2000 values.";
+    assert_eq!(refused, Rejection::InvalidArgument(text.into()));
+    assert_eq!(life.news(), [E::WorkflowTaskFailed, E::WorkflowExecutionTerminated]);
+    assert_eq!(reason(&life), (text.into(), "history-service".into()));
+}
+
 fn queue(name: &str) -> Option<TaskQueue> {
     Some(TaskQueue { name: name.into(), ..Default::default() })
 }

@@ -1,5 +1,4 @@
 use crate::frontend::Frontend;
-use crate::schedules::parts;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{CreateScheduleRequest, CreateScheduleResponse};
 use prost::Message;
@@ -23,6 +22,5 @@ pub(crate) async fn call(
     let patch = request.initial_patch.as_ref().map_or(0, Message::encoded_len);
     frontend.check_blob_bytes(schedule.saturating_add(patch))?;
     frontend.check_memo(request.memo.as_ref())?;
-    parts::check_memo(request.memo.as_ref())?;
     frontend.ports.schedules.create(&namespace, request).await
 }

@@ -17,8 +17,8 @@ pub(crate) async fn call(
     if frontend.is_too_large(request.query_result.as_ref()) {
         request.query_result = None;
         request.set_completed_type(QueryResultType::Failed);
-        request.error_message = oversize::TOO_LARGE.to_owned();
+        oversize::ANSWER.clone_into(&mut request.error_message);
     }
-    oversize::cut_causes(request.failure.as_mut());
+    frontend.truncate_failure(&mut request.failure);
     frontend.ports.workflow_tasks.complete_query(&namespace, request).await
 }

@@ -2,7 +2,6 @@ use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
 use crate::validate::oversize;
 use atoll_api::call::{CallContext, Status};
-use atoll_api::temporal::api::enums::v1::QueryResultType;
 use atoll_api::temporal::api::taskqueue::v1::StickyExecutionAttributes;
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse,
@@ -33,14 +32,7 @@ pub(crate) async fn admitted(
         request.sticky_attributes = None;
     }
     oversize::cut_causes_in(&mut request.commands);
-    request.query_results.values_mut().for_each(|result| {
-        if frontend.is_too_large(result.answer.as_ref()) {
-            result.answer = None;
-            result.result_type = QueryResultType::Failed as i32;
-            result.error_message = oversize::TOO_LARGE.to_owned();
-        }
-        oversize::cut_causes(result.failure.as_mut());
-    });
+    request.query_results.values_mut().for_each(|result| frontend.fit_query_result(result));
     let bad_search_attributes = frontend.settle_commands(namespace, &mut request.commands).await;
     frontend.ports.workflow_tasks.complete(namespace, request, bad_search_attributes).await
 }

@@ -1,6 +1,5 @@
 //! The rules of schedules. What every start of a schedule would be refused for is refused here, once.
 
-use super::parts;
 use crate::errors;
 use crate::frontend::Frontend;
 use crate::namespaces::Namespace;
@@ -112,7 +111,7 @@ impl Frontend {
         priority::check(start.priority.as_ref())?;
         size::check_user_metadata(start.user_metadata.as_ref())?;
         self.check_memo(start.memo.as_ref())?;
-        parts::check_start(start)?;
+        size::check_values("Scheduled workflow", Some(&*start))?;
         if start.versioning_override.is_some() && !self.features.worker_deployments {
             return Err(errors::unsupported("versioning_override"));
         }

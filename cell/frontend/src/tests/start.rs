@@ -33,6 +33,17 @@ fn json(data: &str) -> Payload {
     Payload { metadata, data: data.to_owned().into(), ..Payload::default() }
 }
 
+/// Payloads of two bytes each.
+fn empty(count: usize) -> Payloads {
+    Payloads { payloads: vec![Payload::default(); count] }
+}
+
+/// A payload that says so many things of itself.
+fn says(things: usize) -> Payload {
+    let metadata = (0..things).map(|n| (n.to_string(), Default::default())).collect();
+    Payload { metadata, ..Payload::default() }
+}
+
 fn attributes(name: &str, data: &str) -> Option<SearchAttributes> {
     Some(SearchAttributes { indexed_fields: [(name.to_owned(), json(data))].into() })
 }
@@ -146,6 +157,42 @@ fn invalid() -> Vec<(Start, &'static str)> {
         (
             Start { continued_failure: Some(Failure { message: large(), ..Failure::default() }), ..valid() },
             "Blob data size exceeds limit.",
+        ),
+        (Start { input: Some(empty(2_001)), ..valid() }, "Blob has more than 2000 values."),
+        (Start { last_completion_result: Some(empty(2_001)), ..valid() }, "Blob has more than 2000 values."),
+        (
+            Start { header: Some(Header { fields: [("a".to_owned(), says(2_000))].into() }), ..valid() },
+            "Blob has more than 2000 values.",
+        ),
+        (
+            Start { memo: Some(Memo { fields: [("a".to_owned(), says(2_000))].into() }), ..valid() },
+            "Memo has more than 2000 values.",
+        ),
+        (
+            Start {
+                search_attributes: Some(SearchAttributes {
+                    indexed_fields: [("BuildIds".to_owned(), says(2_000))].into(),
+                }),
+                ..valid()
+            },
+            "SearchAttributes has more than 2000 values.",
+        ),
+        (
+            Start {
+                user_metadata: Some(UserMetadata { summary: Some(says(2_000)), details: None }),
+                ..valid()
+            },
+            "UserMetadata has more than 2000 values.",
+        ),
+        (
+            Start {
+                retry_policy: Some(RetryPolicy {
+                    non_retryable_error_types: vec![String::new(); 2_001],
+                    ..RetryPolicy::default()
+                }),
+                ..valid()
+            },
+            "RetryPolicy has more than 2000 values.",
         ),
         (
             Start { priority: Some(Priority { priority_key: -1, ..Priority::default() }), ..valid() },

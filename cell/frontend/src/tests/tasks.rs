@@ -1,4 +1,5 @@
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, namespace};
+use crate::rpcs::respond_workflow_task_completed;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
@@ -31,6 +32,11 @@ fn activity_token() -> Bytes {
 fn large() -> Option<Payloads> {
     let payload = Payload { data: vec![0; 2 * 1024 * 1024].into(), ..Payload::default() };
     Some(Payloads { payloads: vec![payload] })
+}
+
+/// Payloads of two bytes each, more of them than a field may have.
+fn many() -> Option<Payloads> {
+    Some(Payloads { payloads: vec![Payload::default(); 2_001] })
 }
 
 #[tokio::test]
@@ -86,13 +92,19 @@ async fn other_kinds_of_tokens_are_checked_alike() {
 
 #[tokio::test]
 async fn answers_that_are_too_large_fail_the_activity() {
+    for details in [large(), many()] {
+        activity_fails_for(details).await;
+    }
+}
+
+async fn activity_fails_for(details: Option<Payloads>) {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|_| {});
     let failure = |cell: &FakeCell| cell.failed.lock().unwrap().take().unwrap().failure.unwrap().message;
 
     let completed = wf::RespondActivityTaskCompletedRequest {
         task_token: activity_token(),
-        result: large(),
+        result: details.clone(),
         ..Default::default()
     };
     invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_COMPLETED, &completed).await.unwrap();
@@ -100,7 +112,7 @@ async fn answers_that_are_too_large_fail_the_activity() {
 
     let canceled = wf::RespondActivityTaskCanceledRequest {
         task_token: activity_token(),
-        details: large(),
+        details: details.clone(),
         ..Default::default()
     };
     invoke(&frontend, workflow_service::RESPOND_ACTIVITY_TASK_CANCELED, &canceled).await.unwrap();
@@ -108,7 +120,7 @@ async fn answers_that_are_too_large_fail_the_activity() {
 
     let heartbeat = wf::RecordActivityTaskHeartbeatRequest {
         task_token: activity_token(),
-        details: large(),
+        details: details.clone(),
         ..Default::default()
     };
     let answer =
@@ -355,5 +367,38 @@ async fn a_termination_without_reason_or_identity_gets_both() {
         invoke(&frontend, workflow_service::TERMINATE_WORKFLOW_EXECUTION, &request).await.unwrap();
         let stored = cell.terminated.lock().unwrap().take().unwrap();
         assert_eq!((stored.reason.as_str(), stored.identity.as_str()), expected);
+    }
+}
+
+#[tokio::test]
+async fn answers_to_queries_that_are_too_large_become_failures() {
+    for answer in [large(), many()] {
+        let cell = FakeCell::new();
+        let frontend = cell.frontend(|_| {});
+        let task = WorkflowTaskToken {
+            namespace_id: bytes(NAMESPACE_ID),
+            run_id: bytes(RUN_ID),
+            ..WorkflowTaskToken::default()
+        };
+        let failure = (0..99).fold(Failure::default(), |cause, _| Failure {
+            cause: Some(Box::new(cause)),
+            ..Failure::default()
+        });
+        let mut result = WorkflowQueryResult { answer, failure: Some(failure), ..Default::default() };
+        result.set_result_type(QueryResultType::Answered);
+        let completed = wf::RespondWorkflowTaskCompletedRequest {
+            task_token: task.encode_to_vec().into(),
+            query_results: [("q".to_owned(), result)].into(),
+            ..Default::default()
+        };
+        // As the call is admitted: a failure of a hundred levels is no request.
+        let named = frontend.named("default").unwrap();
+        respond_workflow_task_completed::admitted(&frontend, &named, completed).await.unwrap();
+        let (arrived, _) = cell.completed.lock().unwrap().take().unwrap();
+        let result = &arrived.query_results["q"];
+        assert_eq!((result.result_type(), &result.answer), (QueryResultType::Failed, &None));
+        assert_eq!(result.error_message, "Blob data size exceeds limit.");
+        let kept = std::iter::successors(result.failure.as_ref(), |failure| failure.cause.as_deref());
+        assert_eq!(kept.count(), 51);
     }
 }

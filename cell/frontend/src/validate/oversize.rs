@@ -5,8 +5,10 @@ use atoll_api::call::Status;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::Payloads;
+use atoll_api::temporal::api::enums::v1::QueryResultType;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::failure::v1::{ApplicationFailureInfo, Failure, ServerFailureInfo};
+use atoll_api::temporal::api::query::v1::WorkflowQueryResult;
 pub(crate) use atoll_internal_api::failure::cut_causes;
 
 /// Message of an activity that fails because its result is too large.
@@ -15,8 +17,8 @@ pub(crate) const RESULT: &str = "Complete result exceeds size limit.";
 pub(crate) const CANCEL_DETAILS: &str = "Cancel details exceed size limit.";
 /// ... because the details of its heartbeat are.
 pub(crate) const HEARTBEAT: &str = "Heartbeat details exceed size limit.";
-/// What a client is told whose query has an answer that is too large.
-pub(crate) const TOO_LARGE: &str = "Blob data size exceeds limit.";
+/// What who asks is told of an answer to a query that is too large.
+pub(crate) const ANSWER: &str = "Blob data size exceeds limit.";
 /// What a worker is told about a failure that was cut.
 const FAILURE: &str = "Failure exceeds size limit.";
 /// What a worker is told about a failure whose causes were cut.
@@ -59,6 +61,16 @@ impl Frontend {
             told.push(failure(FAILURE));
         }
         told
+    }
+
+    /// Makes of an answer to a query that is too large a failure that says so, and cuts the failure of others.
+    pub(crate) fn fit_query_result(&self, result: &mut WorkflowQueryResult) {
+        if self.is_too_large(result.answer.as_ref()) {
+            result.answer = None;
+            result.set_result_type(QueryResultType::Failed);
+            ANSWER.clone_into(&mut result.error_message);
+        }
+        self.truncate_failure(&mut result.failure);
     }
 
     /// Cuts a failure that is too large, keeping what retries are decided by; true if it was. Cuts what has too many

@@ -35,6 +35,7 @@ impl Frontend {
         self.check_links(&request.links)?;
         size::check_user_metadata(request.user_metadata.as_ref())?;
         self.check_memo(request.memo.as_ref())?;
+        size::check_values("RetryPolicy", request.retry_policy.as_ref())?;
         self.check_blob(request.input.as_ref())?;
         self.check_blob(request.header.as_ref())?;
         self.check_blob(request.last_completion_result.as_ref())?;

@@ -9,6 +9,7 @@ use atoll_api::temporal::api::enums::v1::{
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::query::v1::{QueryRejected, WorkflowQueryResult};
 use atoll_api::temporal::api::workflowservice::v1 as wf;
+use atoll_internal_api::values::Values;
 use bytes::Bytes;
 use cell_engine::{Run, Time};
 use cell_frontend::namespaces::Namespace;
@@ -64,7 +65,7 @@ pub(super) async fn run(
     request: wf::QueryWorkflowRequest,
     deadline: Instant,
 ) -> Result<wf::QueryWorkflowResponse, Status> {
-    let bytes = request.query.as_ref().map_or(0, Message::encoded_len);
+    let bytes = request.query.as_ref().map_or(0, |query| query.encoded_len() + query.tally().spread);
     let Some(_place) = core.query_room.take(namespace.id, bytes) else {
         return Err(exhausted(
             "too many bytes of queries wait for their workers".to_owned(),

@@ -8,7 +8,7 @@ use super::gzip::unzip;
 use crate::bodies::Held;
 
 /// A message that is no larger than a frame, unpacked or not, is not counted.
-const UNCOUNTED: usize = 16 * 1024;
+pub(super) const UNCOUNTED: usize = 16 * 1024;
 
 /// Reads the one message of a unary request and waits for the end of the stream.
 ///

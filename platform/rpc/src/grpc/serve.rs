@@ -11,14 +11,18 @@ use http_body::Body;
 
 use super::gzip::zip;
 use super::metadata::{TIMEOUT, parse_timeout};
-use super::receive::receive;
+use super::receive::{UNCOUNTED, receive};
 use super::status::{ok_trailers, write_status};
 use crate::bodies::{Bodies, Held};
 use crate::body::ResponseBody;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, EntryId};
+use crate::values;
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// What a value of a request takes in memory beside its bytes, by and large.
+const VALUE_BYTES: usize = 64;
 
 /// Serves unary gRPC calls through a dispatcher.
 pub(crate) struct GrpcServer {
@@ -75,6 +79,9 @@ impl GrpcServer {
                 Ok(message) => message,
                 Err(status) => return failure(&status),
             };
+            if let Err(status) = server.weigh(entry, &message, &mut held) {
+                return failure(&status);
+            }
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
             server.answer(outcome, zip_answer)
         })
@@ -90,6 +97,17 @@ impl GrpcServer {
         tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes, held))
             .await
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
+    }
+
+    /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its bytes.
+    fn weigh(&self, entry: Option<EntryId>, message: &Bytes, held: &mut Held<'_>) -> Result<(), Status> {
+        let Some(entry) = entry.filter(|_| message.len() > UNCOUNTED) else { return Ok(()) };
+        let name = self.dispatcher.method(entry).request;
+        let Some(descriptor) = self.dispatcher.descriptors().get_message_by_name(name) else {
+            return Ok(());
+        };
+        let values = values::count(&descriptor, message, message.len()).unwrap_or(message.len());
+        held.resize(message.len() + values * VALUE_BYTES)
     }
 
     fn answer(&self, outcome: Result<Reply, Status>, zip_answer: bool) -> Response<ResponseBody> {

@@ -10,7 +10,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Largest request in bytes: a gRPC message, before and after decompression, or a REST body.
     pub max_message_bytes: usize,
-    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes on.
+    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes on, with
+    /// what these take once they are decoded.
     /// What comes beyond is refused with RESOURCE_EXHAUSTED. Requests that come in one frame are not counted.
     pub max_bodies_bytes: usize,
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor

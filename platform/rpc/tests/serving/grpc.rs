@@ -3,14 +3,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use atoll_api::call::{BoxFuture, Bytes, CallContext, Code, Reply, Status, string_field};
+use atoll_api::temporal::api::common::v1::{Payload, Payloads};
 use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
-use atoll_rpc::{CallOptions, Dispatcher, Fallback, RawClient};
+use atoll_rpc::{CallOptions, Dispatcher, Fallback, RawClient, ServerConfig};
 use http::{HeaderMap, HeaderValue};
 use prost::Message;
 
-use crate::fixture::{PATIENCE, client, frontend, parking, serve};
+use crate::fixture::{PATIENCE, client, frontend, parking, serve, serve_with};
 
 fn describe(namespace: &str) -> wf::DescribeNamespaceRequest {
     wf::DescribeNamespaceRequest { namespace: namespace.to_owned(), ..Default::default() }
@@ -324,4 +325,22 @@ fn a_current_thread_runtime_is_enough() {
         client(&server).call(method, &wf::GetSystemInfoRequest {}, CallOptions::default()).await.unwrap();
         server.shutdown().await;
     });
+}
+
+#[tokio::test]
+async fn a_request_of_many_values_counts_as_what_it_takes_decoded() {
+    let config = ServerConfig { max_bodies_bytes: 1 << 20, ..ServerConfig::default() };
+    let server = serve_with(frontend(), config).await;
+    let client = client(&server);
+    let with = async |payloads: Vec<Payload>| {
+        let request = wf::StartWorkflowExecutionRequest { input: Some(Payloads { payloads }), ..start() };
+        let method = workflow_service::START_WORKFLOW_EXECUTION;
+        client.call(method, &request, CallOptions::timeout(PATIENCE)).await.map(drop)
+    };
+    let large = || vec![Payload { data: vec![0; 200_000].into(), ..Payload::default() }];
+    assert_eq!(with(large()).await, Ok(()));
+    // 40,000 bytes.
+    let refused = with(vec![Payload::default(); 20_000]).await.unwrap_err();
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    assert_eq!(with(large()).await, Ok(()), "what was refused is held no more");
 }

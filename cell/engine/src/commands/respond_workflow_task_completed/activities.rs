@@ -37,6 +37,12 @@ pub(super) fn schedule(
         "ScheduleActivityTaskCommandAttributes.Input",
         wanted.input.as_ref(),
     )?;
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadScheduleActivityAttributes,
+        "ScheduleActivityTaskCommandAttributes.Header",
+        wanted.header.as_ref(),
+    )?;
     let scheduled = history::ActivityTaskScheduledEventAttributes {
         activity_id: id.to_owned(),
         activity_type: wanted.activity_type.clone(),

@@ -128,6 +128,7 @@ fn check(
     let name = |field: &str| format!("StartChildWorkflowExecutionCommandAttributes.{field}");
     sizes::check(limit, cause, &name(" Input"), wanted.input.as_ref())?;
     sizes::check(limit, cause, &name("Memo"), wanted.memo.as_ref())?;
+    sizes::check(limit, cause, &name("Header"), wanted.header.as_ref())?;
     let count = steps.run.pending.children.open() + steps.new_children.len();
     if count >= steps.limits.pending_children {
         return Err(BadCommand::FailsTask(

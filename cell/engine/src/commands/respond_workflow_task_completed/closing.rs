@@ -76,6 +76,12 @@ pub(super) fn cancel(
     extras: Extras,
 ) -> Result<(), BadCommand> {
     steps.nothing_unseen(draft)?;
+    sizes::check(
+        steps.limits.blob,
+        Cause::BadCancelWorkflowExecutionAttributes,
+        "CancelWorkflowExecutionCommandAttributes.Details",
+        wanted.details.as_ref(),
+    )?;
     let canceled = history::WorkflowExecutionCanceledEventAttributes {
         details: wanted.details.clone(),
         workflow_task_completed_event_id: steps.completed_event_id,

@@ -97,6 +97,10 @@ fn check(
     let name = |field: &str| format!("ContinueAsNewWorkflowExecutionCommandAttributes. {field}");
     sizes::check(steps.limits.blob, CAUSE, &name("Input"), wanted.input.as_ref())?;
     sizes::check(steps.limits.blob, CAUSE, &name("Memo"), wanted.memo.as_ref())?;
+    sizes::check(steps.limits.blob, CAUSE, &name("Header"), wanted.header.as_ref())?;
+    let result = wanted.last_completion_result.as_ref();
+    sizes::check(steps.limits.blob, CAUSE, &name("LastCompletionResult"), result)?;
+    sizes::check(steps.limits.blob, CAUSE, &name("Failure"), wanted.failure.as_ref())?;
     Ok(retry_policy)
 }
 

@@ -43,6 +43,8 @@ pub(super) fn signal(
     }
     let field = "SignalExternalWorkflowExecutionCommandAttributes.Input";
     sizes::check(steps.limits.blob, SIGNAL, field, wanted.input.as_ref())?;
+    let field = "SignalExternalWorkflowExecutionCommandAttributes.Header";
+    sizes::check(steps.limits.blob, SIGNAL, field, wanted.header.as_ref())?;
     let initiated = history::SignalExternalWorkflowExecutionInitiatedEventAttributes {
         workflow_task_completed_event_id: steps.completed_event_id,
         namespace: wanted.namespace.clone(),

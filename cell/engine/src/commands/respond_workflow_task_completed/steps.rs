@@ -8,6 +8,7 @@ use crate::run::Run;
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
+use atoll_internal_api::values::{MAX_VALUES, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the commands of one answer have done so far.
@@ -61,6 +62,7 @@ impl<'a> Steps<'a> {
         check_sequence(commands)?;
         let closes = commands.last().is_some_and(closes_run);
         for (index, command) in commands.iter().enumerate() {
+            check_values(command)?;
             self.one(draft, command)?;
             if let Some((_, text)) = bad_search_attributes.filter(|(at, _)| *at == index) {
                 let message = format!("BadSearchAttributes: {text}");
@@ -195,6 +197,18 @@ fn check_sequence(commands: &[Command]) -> Result<(), BadCommand> {
         names.join(", "),
         names[at]
     )))
+}
+
+/// Refuses a command of too many values, as one whose fields are too large: the workflow cannot go on without it.
+fn check_values(command: &Command) -> Result<(), BadCommand> {
+    match cause_of(command.command_type()).filter(|_| command.has_too_many()) {
+        Some(cause) => {
+            let (cause_name, kind) = (cause_name(cause), name(command.command_type()));
+            let text = format!("{cause_name}: {kind}Command has more than {MAX_VALUES} values.");
+            Err(BadCommand::Terminates(cause, text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A command type as people know it: `StartTimer`.

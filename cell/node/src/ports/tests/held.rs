@@ -13,12 +13,15 @@ use cell_store::fault::Call;
 use std::sync::Arc;
 
 fn query(bytes: usize) -> wf::QueryWorkflowRequest {
-    let payload = Payload { data: vec![b'q'; bytes].into(), ..Default::default() };
+    query_with(vec![Payload { data: vec![b'q'; bytes].into(), ..Default::default() }])
+}
+
+fn query_with(payloads: Vec<Payload>) -> wf::QueryWorkflowRequest {
     wf::QueryWorkflowRequest {
         execution: Some(WorkflowExecution { workflow_id: "w".into(), ..Default::default() }),
         query: Some(WorkflowQuery {
             query_type: "state".into(),
-            query_args: Some(Payloads { payloads: vec![payload] }),
+            query_args: Some(Payloads { payloads }),
             ..Default::default()
         }),
         ..Default::default()
@@ -47,6 +50,27 @@ async fn queries_that_wait_are_within_their_share_of_the_memory() {
     assert!((14 << 20..=16 << 20).contains(&memory.of(Owner::Queries)));
     drop(waiting);
     assert_eq!(memory.of(Owner::Queries), 0);
+    process.close().await;
+}
+
+/// A thousand values that each say one thing of themselves are a few bytes each on the wire, and most of a MiB here.
+#[tokio::test(start_paused = true)]
+async fn queries_count_with_what_their_values_take() {
+    let process = Process::open(&store(), &World::new(), 1).await;
+    process.start("w").await;
+    let workflows = NodeWorkflows(Arc::clone(&process.core));
+    let says = Payload { metadata: [("a".to_owned(), "b".into())].into(), ..Default::default() };
+    let mut waiting = Vec::new();
+    loop {
+        let request = query_with(vec![says.clone(); 1_000]);
+        let mut asked = Box::pin(workflows.query(&process.namespace, request, a_minute_on()));
+        match futures::poll!(&mut asked) {
+            std::task::Poll::Pending => waiting.push(asked),
+            std::task::Poll::Ready(answer) => break assert!(answer.is_err()),
+        }
+        assert!(waiting.len() < 20, "{} of them wait", waiting.len());
+    }
+    drop(waiting);
     process.close().await;
 }
 
