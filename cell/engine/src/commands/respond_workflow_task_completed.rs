@@ -36,7 +36,7 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::usage::v1::ActionType;
 use merged::Merged;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use steps::{Activities, Steps};
 
 /// A worker has dealt with a workflow task.
@@ -130,7 +130,7 @@ impl RespondWorkflowTaskCompleted {
             activities: Activities::default(),
             timers: BTreeMap::new(),
             dropped_timers: Vec::new(),
-            new_children: Vec::new(),
+            new_children: BTreeSet::new(),
             external: Default::default(),
             memo: Merged::default(),
             search_attributes: Merged::default(),

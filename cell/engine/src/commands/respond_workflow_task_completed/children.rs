@@ -73,7 +73,7 @@ pub(super) fn start(
         Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(Box::new(initiated)),
         extras,
     );
-    steps.new_children.push(wanted.workflow_id.clone());
+    steps.new_children.insert(wanted.workflow_id.clone());
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Steps<'a> {
     /// Timers that were canceled while their FIRED event waits in the buffer.
     pub(super) dropped_timers: Vec<i64>,
     /// Workflow ids of the children initiated by this answer.
-    pub(super) new_children: Vec<String>,
+    pub(super) new_children: BTreeSet<String>,
     /// What this answer has asked of other workflows.
     pub(super) external: external::External,
     /// The memo as it is with what this answer has upserted.
