@@ -11,7 +11,7 @@ use cell_engine::{
 };
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::Schedules;
-use cell_frontend::{TurnLimits, Turns};
+use cell_frontend::{Turn, TurnLimits, Turns};
 use cell_shard::{Clock, ShardError, ShardRuntime, Target};
 use prost_types::Timestamp;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const WALKS: TurnLimits = TurnLimits {
 pub(crate) struct NodeSchedules {
     shards: Arc<ShardRuntime>,
     clock: Arc<dyn Clock>,
-    walks: Turns,
+    pub(super) walks: Turns,
 }
 
 /// What a call is about.
@@ -79,22 +79,20 @@ impl NodeSchedules {
     ) -> Result<R, Status> {
         self.shards.read(&about.target(), look).await.map_err(|error| about.status(error))
     }
+}
 
-    /// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes
-    /// long.
-    async fn walk(&self, namespace: &Namespace, mut walk: ScheduleWalk<'_>) -> Result<Walked, Status> {
-        let place = self.walks.enter(namespace.id, 1)?;
-        let _turn = place.turn().await;
-        let mut times = Vec::new();
-        loop {
-            match walk.look() {
-                ScheduleLook::At(time) => times.push(time),
-                ScheduleLook::NotYet => {}
-                ScheduleLook::End => return Ok(Walked { times, whole: true }),
-                ScheduleLook::GivenUp => return Ok(Walked { times, whole: false }),
-            }
-            tokio::task::yield_now().await;
+/// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes long.
+/// Who asks has a turn.
+async fn walk(mut walk: ScheduleWalk<'_>, _turn: &Turn<'_>) -> Walked {
+    let mut times = Vec::new();
+    loop {
+        match walk.look() {
+            ScheduleLook::At(time) => times.push(time),
+            ScheduleLook::NotYet => {}
+            ScheduleLook::End => return Walked { times, whole: true },
+            ScheduleLook::GivenUp => return Walked { times, whole: false },
         }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -138,12 +136,15 @@ impl Schedules for NodeSchedules {
         request: wf::DescribeScheduleRequest,
     ) -> Result<wf::DescribeScheduleResponse, Status> {
         let about = About { namespace, id: &request.schedule_id };
+        // Before anything is read: what is described may be megabytes, and is held by those alone whose turn it is.
+        let place = self.walks.enter(namespace.id, 1)?;
+        let turn = place.turn().await;
         let found = self.read(&about, |view| view.entity.map(Schedule::describe)).await?;
         let described = found.ok_or_else(|| about.missing())?;
         let described = described.ok_or_else(|| not_found("schedule not found"))?;
         let mut info = described.info;
         let coming = described.times.coming(COMING, Some(self.clock.now()));
-        info.future_action_times = self.walk(namespace, coming).await?.times;
+        info.future_action_times = walk(coming, &turn).await.times;
         Ok(wf::DescribeScheduleResponse {
             schedule: Some(described.schedule),
             info: Some(info),
@@ -195,11 +196,13 @@ impl Schedules for NodeSchedules {
         request: wf::ListScheduleMatchingTimesRequest,
     ) -> Result<wf::ListScheduleMatchingTimesResponse, Status> {
         let about = About { namespace, id: &request.schedule_id };
+        let place = self.walks.enter(namespace.id, 1)?;
+        let turn = place.turn().await;
         let times = self.read(&about, |view| view.entity.and_then(Schedule::times)).await?;
         let times = times.ok_or_else(|| about.missing())?;
         let start = request.start_time.unwrap_or_default();
         let end = request.end_time.unwrap_or_default();
-        match self.walk(namespace, times.matching(&start, &end, MATCHING)).await? {
+        match walk(times.matching(&start, &end, MATCHING), &turn).await {
             Walked { times, whole: true } => Ok(wf::ListScheduleMatchingTimesResponse { start_time: times }),
             Walked { whole: false, .. } => Err(costs_too_much(about.id)),
         }
