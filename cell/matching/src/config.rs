@@ -35,6 +35,11 @@ pub struct MatchingConfig {
     /// Pollers that one partition remembers; the one seen longest ago makes room. DescribeTaskQueue answers
     /// in one message, so the list must stay small.
     pub poller_history_limit: usize,
+    /// Bytes of the pollers that one partition remembers: where it needs more the one seen longest ago makes room.
+    pub poller_history_bytes: usize,
+    /// Pollers that the partitions of one namespace remember together. Beyond it who is new takes the place of one that its
+    /// partition has seen longest ago, or is not remembered.
+    pub namespace_pollers: usize,
     /// A partition without polls and calls for this long is unloaded; what waits there stands in the store.
     pub idle_unload: Duration,
     /// How long polls of a worker that said it shuts down are answered at once: longer than a poll can have
@@ -62,6 +67,8 @@ impl Default for MatchingConfig {
             query_poller_window: Duration::from_secs(20),
             poller_ttl: Duration::from_secs(300),
             poller_history_limit: 1_000,
+            poller_history_bytes: 256 << 10,
+            namespace_pollers: 20_000,
             idle_unload: Duration::from_secs(300),
             retired_ttl: Duration::from_secs(70),
             namespace_retired: 1_000,

@@ -54,31 +54,8 @@ impl TaskQueueKey {
         Self { namespace_id, name: name.into(), kind: QueueKind::Normal, task_type }
     }
 
-    /// No key of the namespace comes before this one, and all of them come before those of the next.
-    pub(crate) fn first_of(namespace_id: Uuid) -> Self {
-        Self::normal(namespace_id, "", TaskType::Workflow)
-    }
-
     /// A worker's sticky queue: these carry workflow tasks and queries only.
     pub fn sticky(namespace_id: Uuid, name: impl Into<Arc<str>>) -> Self {
         Self { namespace_id, name: name.into(), kind: QueueKind::Sticky, task_type: TaskType::Workflow }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_a_namespace_stand_behind_its_first_one_and_before_the_next_namespace() {
-        let [own, next] = [1, 2].map(Uuid::from_u128);
-        for name in ["", "a", "\u{10ffff}"] {
-            for task_type in [TaskType::Workflow, TaskType::Activity] {
-                let key = TaskQueueKey::normal(own, name, task_type);
-                assert!(TaskQueueKey::first_of(own) <= key && key < TaskQueueKey::first_of(next), "{key:?}");
-            }
-            let key = TaskQueueKey::sticky(own, name);
-            assert!(TaskQueueKey::first_of(own) <= key && key < TaskQueueKey::first_of(next), "{key:?}");
-        }
     }
 }

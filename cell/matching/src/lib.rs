@@ -55,6 +55,7 @@ mod query;
 mod rate;
 mod retired;
 mod task;
+mod workers;
 
 pub use config::MatchingConfig;
 pub use describe::TaskQueueStats;

@@ -76,6 +76,8 @@ impl Matching {
             owing: Debts::default(),
             queries: QueryRegistry::default(),
             retired: Retired::default(),
+            workers: Arc::default(),
+            pollers: Arc::default(),
             backlogs: Arc::default(),
         };
         let maps = std::array::from_fn(|_| RwLock::default());
@@ -85,6 +87,11 @@ impl Matching {
     /// Bytes of memory of the tasks that wait in all partitions.
     pub fn backlog_bytes(&self) -> usize {
         self.shared.backlogs.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of memory of who polled of late, in all partitions.
+    pub fn poller_bytes(&self) -> usize {
+        self.shared.pollers.bytes()
     }
 
     /// Offers a task: to a parked poll at once, else to the backlog. Never waits.
@@ -174,7 +181,8 @@ impl Matching {
     pub fn end_worker_polls(&self, namespace_id: Uuid, instance_key: &Arc<str>) -> usize {
         let limit = self.shared.config.namespace_retired;
         self.shared.retired.add(namespace_id, Arc::clone(instance_key), Instant::now(), limit);
-        self.of_namespace(namespace_id).into_iter().map(|partition| partition.end_worker(instance_key)).sum()
+        let places = self.shared.workers.places(namespace_id, instance_key);
+        places.into_iter().map(|partition| partition.end_worker(instance_key)).sum()
     }
 
     /// Gives a partition up because another node has it now, or because its sticky worker has gone. Its polls
@@ -198,19 +206,6 @@ impl Matching {
 
     pub(crate) fn partitions(&self) -> Vec<Arc<Partition>> {
         self.maps.iter().flat_map(|map| map.read().values().cloned().collect::<Vec<_>>()).collect()
-    }
-
-    /// The partitions of one namespace that are in memory. None of the others is looked at.
-    fn of_namespace(&self, namespace_id: Uuid) -> Vec<Arc<Partition>> {
-        let first = TaskQueueKey::first_of(namespace_id);
-        let of_map = |map: &RwLock<PartitionMap>| {
-            let map = map.read();
-            let own = map
-                .range::<TaskQueueKey, _>(&first..)
-                .take_while(|(key, _)| key.namespace_id == namespace_id);
-            own.map(|(_, partition)| Arc::clone(partition)).collect::<Vec<_>>()
-        };
-        self.maps.iter().flat_map(of_map).collect()
     }
 
     /// Unloads a partition that nobody uses, with what waits there: its shards write that down. Under the map's lock

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::oneshot;
 
 use crate::poll::{PollOutcome, Poller};
+use crate::workers::Waits;
 
 /// One parked poll as the partition sees it; the other end of `reply` is the poll's future.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct Waiter {
     pub(crate) reply: oneshot::Sender<PollOutcome>,
     pub(crate) identity: Arc<str>,
     instance_key: Option<Arc<str>>,
+    /// Its place in the index of workers.
+    _waits: Option<Waits>,
 }
 
 /// Parked polls in order of arrival, so that work goes round among workers.
@@ -27,12 +30,20 @@ impl Parked {
     }
 
     /// Parks a poll; the id takes it out again.
-    pub(crate) fn park(&mut self, poller: &Poller) -> (u64, oneshot::Receiver<PollOutcome>) {
+    pub(crate) fn park(
+        &mut self,
+        poller: &Poller,
+        waits: Option<Waits>,
+    ) -> (u64, oneshot::Receiver<PollOutcome>) {
         let (reply, outcome) = oneshot::channel();
         let id = self.next_id;
         self.next_id += 1;
-        let waiter =
-            Waiter { reply, identity: poller.identity.clone(), instance_key: poller.instance_key.clone() };
+        let waiter = Waiter {
+            reply,
+            identity: poller.identity.clone(),
+            instance_key: poller.instance_key.clone(),
+            _waits: waits,
+        };
         self.by_arrival.insert(id, waiter);
         (id, outcome)
     }

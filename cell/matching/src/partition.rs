@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::backlog::Entry;
 use crate::beyond::Beyond;
 use crate::config::MatchingConfig;
+use crate::history::{PollerCounts, PollerHistory};
 use crate::key::{QueueKind, TaskQueueKey};
 use crate::lease::TaskLease;
 use crate::matching::Offer;
@@ -27,6 +28,7 @@ use crate::pull::Pulls;
 use crate::query::{QueryError, QueryRegistry};
 use crate::retired::Retired;
 use crate::task::TaskRef;
+use crate::workers::Workers;
 pub(crate) use inner::Inner;
 
 /// What all partitions of a node share.
@@ -37,6 +39,10 @@ pub(crate) struct Shared {
     pub(crate) owing: Debts,
     pub(crate) queries: QueryRegistry,
     pub(crate) retired: Retired,
+    /// Where polls of workers wait.
+    pub(crate) workers: Arc<Workers>,
+    /// Who polled of late, of all partitions.
+    pub(crate) pollers: Arc<PollerCounts>,
     /// Bytes of the tasks in all backlogs.
     pub(crate) backlogs: Arc<AtomicUsize>,
 }
@@ -65,7 +71,8 @@ impl Partition {
     /// one none are stored.
     pub(crate) fn load(key: TaskQueueKey, number: u64, shared: Arc<Shared>) -> Arc<Self> {
         let beyond = if key.kind == QueueKind::Sticky { Beyond::default() } else { Beyond::unknown() };
-        let inner = Inner::new(beyond, &shared.backlogs, Instant::now());
+        let pollers = PollerHistory::counted(key.namespace_id, Arc::clone(&shared.pollers));
+        let inner = Inner::new(beyond, &shared.backlogs, pollers, Instant::now());
         let partition = Arc::new(Self { key, number, shared, inner: Mutex::new(inner) });
         let wanted = partition.lock().wanted(partition.config());
         partition.ask(wanted);

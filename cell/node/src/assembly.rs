@@ -169,7 +169,9 @@ fn matching(memory: &Arc<Budget>, shares: Shares) -> Arc<Matching> {
     let config = MatchingConfig { backlog_bytes: shares.backlog_bytes, ..Default::default() };
     let matching = Matching::new(config);
     let backlogs = Arc::downgrade(&matching);
-    memory.watch(Owner::Backlogs, move || backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes()));
+    memory.watch(Owner::Backlogs, move || {
+        backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes() + matching.poller_bytes())
+    });
     matching
 }
 

@@ -37,7 +37,12 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(super) fn new(beyond: Beyond, backlogs: &Arc<AtomicUsize>, now: Instant) -> Self {
+    pub(super) fn new(
+        beyond: Beyond,
+        backlogs: &Arc<AtomicUsize>,
+        pollers: PollerHistory,
+        now: Instant,
+    ) -> Self {
         Self {
             closed: false,
             next_seq: 0,
@@ -45,7 +50,7 @@ impl Inner {
             backlog: Backlog::counted(Arc::clone(backlogs)),
             queries: BTreeMap::new(),
             beyond,
-            pollers: PollerHistory::default(),
+            pollers,
             last_poll: None,
             last_used: now,
             added: RateWindow::new(now),

@@ -18,7 +18,7 @@ impl Partition {
         }
         inner.last_used = now;
         inner.last_poll = Some(now);
-        inner.pollers.note(poller, now, self.config().poller_history_limit);
+        inner.pollers.note(poller, now, self.config());
         if let Some((seq, slot)) = inner.queries.pop_first() {
             return Arrival::Taken(PollOutcome::Query(QueryLease::new(self.clone(), seq, slot)));
         }
@@ -27,7 +27,8 @@ impl Partition {
             self.meters().asyncmatch_latency.record(now.saturating_duration_since(entry.arrived));
             Arrival::Taken(PollOutcome::Task(TaskLease::new(self.clone(), entry, false)))
         } else if may_wait {
-            let (id, outcome) = inner.parked.park(poller);
+            let waits = poller.instance_key.as_ref().map(|key| self.shared.workers.wait(key, self));
+            let (id, outcome) = inner.parked.park(poller, waits);
             Arrival::Parked(id, outcome)
         } else {
             Arrival::Nothing

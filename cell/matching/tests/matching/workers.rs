@@ -87,3 +87,16 @@ async fn pollers_are_described_for_five_minutes() {
     let pollers = matching.describe(&normal(), 0).expect("loaded").pollers;
     assert_eq!(pollers.iter().map(|info| &*info.identity).collect::<Vec<_>>(), ["two"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn pollers_that_are_remembered_are_counted_until_their_partition_goes() {
+    let config = MatchingConfig { idle_unload: Duration::from_secs(1), ..MatchingConfig::default() };
+    let matching = Matching::new(config);
+    let mut poll = Box::pin(matching.poll(&normal(), poller(&"x".repeat(1_000), "a")));
+    assert!(step(&mut poll).is_none());
+    assert!((1_000..2_000).contains(&matching.poller_bytes()), "{}", matching.poller_bytes());
+    drop(poll);
+    advance(Duration::from_secs(2)).await;
+    matching.sweep(0);
+    assert_eq!((matching.loaded(), matching.poller_bytes()), (vec![], 0));
+}
