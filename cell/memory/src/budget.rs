@@ -22,7 +22,9 @@ pub enum Owner {
     Batches,
     /// What sinks of projections have not taken.
     Spools,
-    /// Tasks that wait in partitions of task queues.
+    /// Wake-ups of entities that are not in memory.
+    Wakes,
+    /// Tasks that wait in partitions of task queues, and who polled these of late.
     Backlogs,
     /// Pages of histories that were read for somebody.
     HistoryReads,
@@ -36,12 +38,13 @@ pub enum Owner {
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
         Self::Batches,
         Self::Spools,
+        Self::Wakes,
         Self::Backlogs,
         Self::HistoryReads,
         Self::Queries,
@@ -57,6 +60,7 @@ impl Owner {
             Self::Loads => "loads",
             Self::Batches => "batches",
             Self::Spools => "spools",
+            Self::Wakes => "wakes",
             Self::Backlogs => "backlogs",
             Self::HistoryReads => "history_reads",
             Self::Queries => "queries",

@@ -52,15 +52,19 @@ impl ShardState {
     /// A shard of which nothing is known yet; `seed` is drawn for it.
     pub(crate) fn new(id: ShardId, kinds: Arc<Registry>, seed: u64, memory: Arc<Budget>) -> Self {
         let batches = memory.charge(Owner::Batches, 0);
-        Self::with(id, EntityTable::new(kinds, seed, memory, quarantines(id)), batches)
+        let due = DueIndex::new(memory.charge(Owner::Wakes, 0));
+        Self::with(id, EntityTable::new(kinds, seed, memory, quarantines(id)), due, batches)
     }
 
     /// The same shard before it was acquired.
     pub(crate) fn afresh(&self) -> Self {
-        Self { life: self.life + 1, ..Self::with(self.id, self.table.emptied(), self.batches.empty()) }
+        Self {
+            life: self.life + 1,
+            ..Self::with(self.id, self.table.emptied(), self.due.emptied(), self.batches.empty())
+        }
     }
 
-    fn with(id: ShardId, table: EntityTable, batches: Charge) -> Self {
+    fn with(id: ShardId, table: EntityTable, due: DueIndex, batches: Charge) -> Self {
         Self {
             id,
             phase: Phase::TakingOver,
@@ -71,7 +75,7 @@ impl ShardState {
             refusals: Refusals::default(),
             table,
             log: LogHead::new(),
-            due: DueIndex::default(),
+            due,
             batches,
         }
     }

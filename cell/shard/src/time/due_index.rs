@@ -1,34 +1,125 @@
 //! When what is in memory is due: wake-ups and deletions.
 
 use atoll_internal_api::entity::EntityKey;
+use cell_memory::Charge;
 use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 /// Wake-ups and deletions by moment, Unix milliseconds.
-#[derive(Default)]
 pub(crate) struct DueIndex {
-    /// Of every resident entity that wants to be woken, and of stored ones that want to be within the window.
-    wakes: BTreeSet<(i64, EntityKey)>,
+    wakes: Wakes,
     /// Those of them that are of entities which are not in memory: one each.
     unloaded: BTreeMap<EntityKey, i64>,
+    /// What these hold of the memory budget.
+    charge: Charge,
     /// Of closed resident entities.
     expiries: BTreeSet<(i64, EntityKey)>,
 }
 
+/// Wake-ups of every resident entity that wants to be woken, and of stored ones that want to be within the window. Those of
+/// a namespace are in order; namespaces take turns, so that none with a million that are due holds up the others'.
+#[derive(Default)]
+struct Wakes {
+    by_namespace: BTreeMap<Uuid, BTreeSet<(i64, EntityKey)>>,
+    /// When the first of each namespace is due.
+    firsts: BTreeSet<(i64, Uuid)>,
+    count: usize,
+    /// Whose turn it was last.
+    last: Uuid,
+}
+
+impl Wakes {
+    fn shift(&mut self, key: &EntityKey, from: Option<i64>, to: Option<i64>) {
+        if from == to {
+            return;
+        }
+        let namespace = key.namespace_id;
+        self.change(namespace, |wakes| {
+            if let Some(from) = from {
+                wakes.remove(&(from, key.clone()));
+            }
+            if let Some(to) = to {
+                wakes.insert((to, key.clone()));
+            }
+        });
+    }
+
+    /// Changes the wake-ups of one namespace, and what follows from them.
+    fn change<R>(&mut self, namespace: Uuid, change: impl FnOnce(&mut BTreeSet<(i64, EntityKey)>) -> R) -> R {
+        let wakes = self.by_namespace.entry(namespace).or_default();
+        let (before, first) = (wakes.len(), first(wakes));
+        let changed = change(wakes);
+        let (after, next) = (wakes.len(), self::first(wakes));
+        if after == 0 {
+            self.by_namespace.remove(&namespace);
+        }
+        self.count = self.count + after - before;
+        if first != next {
+            first.map(|at| self.firsts.remove(&(at, namespace)));
+            next.map(|at| self.firsts.insert((at, namespace)));
+        }
+        changed
+    }
+
+    fn take_due(&mut self, now: i64, most: usize) -> Vec<(i64, EntityKey)> {
+        let mut taken = Vec::new();
+        loop {
+            let due = self.firsts.iter().take_while(|(at, _)| *at <= now);
+            let mut due: Vec<Uuid> = due.map(|(_, namespace)| *namespace).collect();
+            due.sort_unstable();
+            let served = due.partition_point(|namespace| *namespace <= self.last);
+            due.rotate_left(served);
+            if due.is_empty() {
+                return taken;
+            }
+            for namespace in due {
+                if taken.len() == most {
+                    return taken;
+                }
+                self.last = namespace;
+                taken.extend(self.change(namespace, BTreeSet::pop_first));
+            }
+        }
+    }
+}
+
+fn first(wakes: &BTreeSet<(i64, EntityKey)>) -> Option<i64> {
+    wakes.first().map(|(at, _)| *at)
+}
+
+/// What the wake-up of an entity that is not in memory takes: its places in two maps, and its id.
+fn unloaded_bytes(key: &EntityKey) -> usize {
+    4 * size_of::<(i64, EntityKey)>() + key.id.len()
+}
+
 impl DueIndex {
+    /// Nothing yet; the wake-ups of entities that are not in memory are charged there.
+    pub(crate) fn new(charge: Charge) -> Self {
+        Self { wakes: Wakes::default(), unloaded: BTreeMap::new(), charge, expiries: BTreeSet::new() }
+    }
+
+    /// The same with nothing in it.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.charge.empty())
+    }
+
     /// How many wake-ups are here.
     pub(crate) fn wakes(&self) -> usize {
-        self.wakes.len()
+        self.wakes.count
     }
 
     /// The earliest wake-up.
     pub(crate) fn first_wake(&self) -> Option<i64> {
-        self.wakes.first().map(|(at, _)| *at)
+        self.wakes.firsts.first().map(|(at, _)| *at)
     }
 
     /// Has an entity woken that is not in memory, in place of when it was to be before.
     pub(crate) fn wake_unloaded(&mut self, at: i64, key: &EntityKey) {
         let before = self.unloaded.insert(key.clone(), at);
-        shift(&mut self.wakes, key, before, Some(at));
+        if before.is_none() {
+            self.charge.resize(self.charge.bytes() + unloaded_bytes(key));
+        }
+        self.wakes.shift(key, before, Some(at));
     }
 
     /// Whether an entity that is not in memory is to be woken.
@@ -38,25 +129,32 @@ impl DueIndex {
 
     /// An entity is in memory from now on, or there is none: it is woken as one that is there, if at all.
     pub(crate) fn forget_unloaded(&mut self, key: &EntityKey) {
-        let before = self.unloaded.remove(key);
-        shift(&mut self.wakes, key, before, None);
+        let before = self.unload(key);
+        self.wakes.shift(key, before, None);
     }
 
-    /// Takes out the earliest wake-up that is due.
-    pub(crate) fn take_due_wake(&mut self, now: i64) -> Option<EntityKey> {
-        if self.first_wake()? > now {
-            return None;
-        }
-        let (at, key) = self.wakes.pop_first()?;
-        if self.unloaded.get(&key) == Some(&at) {
-            self.unloaded.remove(&key);
-        }
-        Some(key)
+    fn unload(&mut self, key: &EntityKey) -> Option<i64> {
+        let before = self.unloaded.remove(key)?;
+        self.charge.resize(self.charge.bytes() - unloaded_bytes(key));
+        Some(before)
+    }
+
+    /// Takes out so many wake-ups that are due, of each namespace in its turn the earliest.
+    pub(crate) fn take_due_wakes(&mut self, now: i64, most: usize) -> Vec<EntityKey> {
+        let due = self.wakes.take_due(now, most);
+        due.into_iter()
+            .map(|(at, key)| {
+                if self.unloaded.get(&key) == Some(&at) {
+                    self.unload(&key);
+                }
+                key
+            })
+            .collect()
     }
 
     /// Moves the wake-up of an entity.
     pub(crate) fn move_wake(&mut self, key: &EntityKey, from: Option<i64>, to: Option<i64>) {
-        shift(&mut self.wakes, key, from, to);
+        self.wakes.shift(key, from, to);
     }
 
     /// Moves the deletion of an entity.
@@ -85,20 +183,70 @@ fn shift(index: &mut BTreeSet<(i64, EntityKey)>, key: &EntityKey, from: Option<i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
+    use cell_memory::{Budget, Owner};
+
+    fn key(namespace: u128, id: &str) -> EntityKey {
+        EntityKey::run(Uuid::from_u128(namespace), id, Uuid::nil())
+    }
+
+    fn index() -> DueIndex {
+        DueIndex::new(Budget::new(1 << 20).charge(Owner::Wakes, 0))
+    }
 
     #[test]
     fn an_entity_that_is_not_in_memory_is_to_be_woken_once() {
-        let key = EntityKey::run(Uuid::nil(), "w", Uuid::nil());
-        let mut due = DueIndex::default();
+        let key = key(0, "w");
+        let mut due = index();
         for at in [3, 9, 9, 6] {
             due.wake_unloaded(at, &key);
             assert_eq!((due.wakes(), due.first_wake(), due.wakes_unloaded(&key)), (1, Some(at), true));
         }
-        assert_eq!((due.take_due_wake(5), due.take_due_wake(6)), (None, Some(key.clone())));
+        assert_eq!((due.take_due_wakes(5, 9), due.take_due_wakes(6, 9)), (vec![], vec![key.clone()]));
         assert!(!due.wakes_unloaded(&key) && due.wakes() == 0);
         due.wake_unloaded(7, &key);
         due.forget_unloaded(&key);
         assert_eq!((due.wakes(), due.wakes_unloaded(&key)), (0, false));
+    }
+
+    #[test]
+    fn wake_ups_of_what_is_not_in_memory_are_charged_until_they_go() {
+        let budget = Budget::new(1 << 20);
+        let mut due = DueIndex::new(budget.charge(Owner::Wakes, 0));
+        let keys: Vec<_> = (0..100).map(|n| key(0, &n.to_string())).collect();
+        keys.iter().for_each(|key| due.wake_unloaded(1, key));
+        let held = budget.of(Owner::Wakes);
+        assert!(held > 100 * 2 * size_of::<(i64, EntityKey)>(), "{held}");
+        keys.iter().for_each(|key| due.wake_unloaded(2, key));
+        assert_eq!(budget.of(Owner::Wakes), held, "put off, not added");
+        due.move_wake(&key(0, "in memory"), None, Some(1));
+        assert_eq!(budget.of(Owner::Wakes), held);
+        due.forget_unloaded(&keys[0]);
+        assert_eq!(due.take_due_wakes(2, 1_000).len(), 100);
+        assert_eq!(budget.of(Owner::Wakes), 0);
+    }
+
+    #[test]
+    fn a_namespace_with_many_leaves_the_others_their_turn() {
+        let mut due = index();
+        for n in 0..1_000 {
+            due.wake_unloaded(n, &key(2, &n.to_string()));
+        }
+        for (namespace, at) in [(1, 5_000), (3, 5_001), (4, 9_000)] {
+            due.wake_unloaded(at, &key(namespace, "one"));
+        }
+        let taken = due.take_due_wakes(6_000, 10);
+        let ids: Vec<_> = taken.iter().map(|key| (key.namespace_id.as_u128(), &*key.id)).collect();
+        assert_eq!(ids[..4], [(1, "one"), (2, "0"), (3, "one"), (2, "1")]);
+        assert_eq!(ids.len(), 10);
+        // One after the other also where there are more namespaces than are taken at a time.
+        for namespace in 10..20 {
+            due.wake_unloaded(1, &key(namespace, "a"));
+            due.wake_unloaded(1, &key(namespace, "b"));
+        }
+        let mut seen = BTreeSet::new();
+        for _ in 0..3 {
+            seen.extend(due.take_due_wakes(6_000, 4).iter().map(|key| key.namespace_id.as_u128()));
+        }
+        assert_eq!(seen, (10..20).chain([2]).collect());
     }
 }

@@ -67,6 +67,11 @@ impl Scan {
         self.limit = if self.cut { self.limit.saturating_mul(2) } else { at_first };
     }
 
+    /// Whether the store has more that is due.
+    fn has_more(&self, now: i64) -> bool {
+        self.cut && self.until <= now
+    }
+
     /// When to look again before anything else is due.
     fn next(&self) -> i64 {
         if self.cut { self.until } else { i64::MAX }
@@ -104,7 +109,7 @@ impl ShardRuntime {
                 Ok(()) | Err(_) => {}
             }
             scan.failing = failing;
-            let (_, outcome) = self.wake_due(&shard, now).await;
+            let (_, outcome) = self.wake_due(&shard, now, scan.has_more(now)).await;
             // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
             let refused = failing || outcome == WokenUp::Refused;
             let (pause, look) = {
@@ -136,9 +141,9 @@ impl ShardRuntime {
             loop {
                 // What cannot be read now the shard's own loop reads in its turn.
                 let read = self.scan_ahead(shard, now, &mut scan).await;
-                let (some, outcome) = self.wake_due(shard, now).await;
+                let (some, outcome) = self.wake_due(shard, now, scan.has_more(now)).await;
                 woken += some;
-                if read.is_err() || !scan.cut || scan.until > now || outcome == WokenUp::Refused {
+                if read.is_err() || !scan.has_more(now) || outcome == WokenUp::Refused {
                     break;
                 }
             }
@@ -155,7 +160,9 @@ impl ShardRuntime {
         let until = now.saturating_add(window);
         let life = {
             let state = shard.state.lock();
-            if state.table.complete {
+            // What is due and known is woken first where there is no room for more.
+            let is_busy = state.due.first_wake().is_some_and(|at| at <= now);
+            if state.table.complete || (is_busy && !self.memory.has_room()) {
                 return Ok(());
             }
             state.life
@@ -179,8 +186,9 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Wakes what is due, a few at a time; ends early where the shard takes no commands. Answers how many entities were woken.
-    async fn wake_due(&self, shard: &Shard, now: i64) -> (usize, WokenUp) {
+    /// Wakes what is due, a few at a time; ends early where the shard takes no commands, and after a few where the store has
+    /// more that is due: what another namespace wants may be behind what is known. Answers how many entities were woken.
+    async fn wake_due(&self, shard: &Shard, now: i64, has_more: bool) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {
             let due = take_due(&mut shard.state.lock(), now);
@@ -197,6 +205,9 @@ impl ShardRuntime {
                 // Slower than what was woken is written and let go of; on and on, for some of it may only go once woken.
                 self.memory.wake();
                 tokio::time::sleep(NO_ROOM).await;
+            }
+            if has_more {
+                return (woken, WokenUp::Done);
             }
         }
     }
@@ -257,14 +268,11 @@ impl ShardState {
 /// be earlier, and what is not due by its time would be found again and again.
 fn take_due(state: &mut ShardState, now: i64) -> Vec<EntityKey> {
     let now = now.min(state.time.now().millis());
-    let mut due = Vec::new();
-    while due.len() < AT_ONCE
-        && let Some(key) = state.due.take_due_wake(now)
-    {
-        if let Some(resident) = state.table.get_mut(&key) {
+    let due = state.due.take_due_wakes(now, AT_ONCE);
+    for key in &due {
+        if let Some(resident) = state.table.get_mut(key) {
             resident.core.armed = None;
         }
-        due.push(key);
     }
     due
 }
