@@ -5,6 +5,8 @@ use crate::features::Features;
 use crate::namespaces::{Namespace, NamespaceRegistry};
 use crate::ports::Ports;
 use crate::quota::{LongPollPermit, Quotas};
+use crate::turns::Turns;
+use crate::visibility;
 use atoll_api::call::Status;
 use atoll_rpc::{Clock, Ids};
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub struct Frontend {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     quotas: Quotas,
+    /// Whose list or count is next.
+    pub(crate) lists: Turns,
     /// Held while a namespace is read, changed and written.
     pub(crate) namespace_changes: tokio::sync::Mutex<()>,
 }
@@ -48,7 +52,8 @@ impl Frontend {
         let Deps { ports, namespaces, config, features, cluster, clock, ids } = deps;
         let quotas = Quotas::new(&config);
         let namespace_changes = tokio::sync::Mutex::new(());
-        Self { ports, namespaces, config, features, cluster, clock, ids, quotas, namespace_changes }
+        let lists = Turns::new(visibility::TURNS);
+        Self { ports, namespaces, config, features, cluster, clock, ids, quotas, lists, namespace_changes }
     }
 
     /// The namespace that a request names, once its call rate allows one more call.

@@ -1,15 +1,49 @@
 //! Visibility records as clients see them.
 
+use crate::frontend::Frontend;
+use crate::turns::TurnLimits;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use atoll_rpc::wire_time;
 use cell_visibility::{
-    CountGroup, ExecutionRef, VisibilityError, VisibilityRecord, encode_search_attributes, encode_value,
+    Attribute, Count, CountGroup, ExecutionRef, ListRequest, Page, Predicate, VisibilityError,
+    VisibilityRecord, encode_search_attributes, encode_value,
 };
 use prost::Message;
+use uuid::Uuid;
 
 use atoll_internal_api::duration;
+
+/// Lists and counts: a store has few readers for all namespaces, and one may take them seconds.
+pub(crate) const TURNS: TurnLimits = TurnLimits {
+    at_once: 2,
+    of_a_namespace_at_once: 1,
+    of_a_namespace: 1_000,
+    in_all: 4_000,
+    refusal: "too many lists and counts wait to be answered",
+};
+
+impl Frontend {
+    /// A page of what a filter finds, when it is its namespace's turn.
+    pub(crate) async fn list(&self, request: ListRequest<'_>) -> Result<Page, Status> {
+        let place = self.lists.enter(request.namespace_id, 1)?;
+        let _turn = place.turn().await;
+        self.ports.visibility.list(request).await.map_err(status)
+    }
+
+    /// How many a filter finds, likewise.
+    pub(crate) async fn count(
+        &self,
+        namespace_id: Uuid,
+        predicate: &Predicate,
+        group_by: Option<&Attribute>,
+    ) -> Result<Count, Status> {
+        let place = self.lists.enter(namespace_id, 1)?;
+        let _turn = place.turn().await;
+        self.ports.visibility.count(namespace_id, predicate, group_by).await.map_err(status)
+    }
+}
 
 /// A row of a list.
 pub(crate) fn info(record: &VisibilityRecord) -> Result<WorkflowExecutionInfo, Status> {
@@ -54,6 +88,7 @@ pub(crate) fn signed(count: u64) -> i64 {
 pub(crate) fn status(error: VisibilityError) -> Status {
     match error {
         VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
+        VisibilityError::TooSlow(_) => Status::deadline_exceeded(error.to_string()),
         VisibilityError::Refused(_) => Status::internal(error.to_string()),
         VisibilityError::Corrupt(_) => Status::data_loss(error.to_string()),
     }

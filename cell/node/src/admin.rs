@@ -56,7 +56,9 @@ impl CellAdmin for Admin {
         // A newer generation of it stays, with its records.
         if self.registry.by_id(id).is_none() {
             self.visibility.forget_namespace(id).await.map_err(|error| match error {
-                VisibilityError::Unavailable(_) => Status::unavailable(error.to_string()),
+                VisibilityError::Unavailable(_) | VisibilityError::TooSlow(_) => {
+                    Status::unavailable(error.to_string())
+                }
                 VisibilityError::Refused(_) | VisibilityError::Corrupt(_) => {
                     Status::internal(error.to_string())
                 }

@@ -52,6 +52,9 @@ pub enum VisibilityError {
     /// Which one it is shows when they are written one by one.
     #[error("visibility store refuses a record: {0}")]
     Refused(String),
+    /// A list or a count did not end within so many seconds: its filter makes it look through too much.
+    #[error("visibility store did not find an answer within {0} s: ask with a narrower filter")]
+    TooSlow(u64),
     /// What is stored cannot be read: a person is needed.
     #[error("visibility store holds a damaged record: {0}")]
     Corrupt(String),

@@ -1,7 +1,6 @@
 use crate::errors;
 use crate::frontend::Frontend;
 use crate::schedules;
-use crate::visibility;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{ListSchedulesRequest, ListSchedulesResponse};
 use atoll_rpc::wire_time;
@@ -27,7 +26,7 @@ pub(crate) async fn call(
         after,
     };
     let now = wire_time::from_instant(frontend.clock.now());
-    let page = frontend.ports.visibility.list(list).await.map_err(visibility::status)?;
+    let page = frontend.list(list).await?;
     Ok(ListSchedulesResponse {
         schedules: page
             .records

@@ -1,5 +1,6 @@
 //! Visibility on SQLite, in a file of its own.
 
+mod bounded;
 mod filter;
 mod read;
 mod row;
@@ -62,7 +63,8 @@ impl VisibilityStore for SqliteVisibility {
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Page, VisibilityError> {
-        read::list(&self.database, request).await.map_err(visibility_error)
+        let (mut connection, bound) = bounded::reader(&self.database.readers).await?;
+        bound.within(bounded::LONGEST, read::list(&mut connection, request)).await
     }
 
     async fn count(
@@ -71,7 +73,9 @@ impl VisibilityStore for SqliteVisibility {
         predicate: &Predicate,
         group_by: Option<&Attribute>,
     ) -> Result<Count, VisibilityError> {
-        read::count(&self.database, namespace_id, predicate, group_by).await.map_err(visibility_error)
+        let (mut connection, bound) = bounded::reader(&self.database.readers).await?;
+        let count = read::count(&mut connection, namespace_id, predicate, group_by);
+        bound.within(bounded::LONGEST, count).await
     }
 }
 

@@ -3,7 +3,7 @@
 use super::fixture::{found, listed, upsert, with};
 use crate::{
     filter::{
-        parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES},
+        parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_NEGATIONS, MAX_VALUES},
         predicate::Predicate,
     },
     record::VisibilityRecord,
@@ -16,7 +16,7 @@ pub(super) async fn the_largest_filters_are_answered(store: &dyn VisibilityStore
     upsert(store, &[with(1, "MyInt", Value::Int(1)), with(2, "MyInt", Value::Int(-2)), text]).await;
     let any = (1..=MAX_CONDITIONS).map(|n| format!("MyInt = {n}")).collect::<Vec<_>>().join(" OR ");
     assert_eq!(found(store, &any).await, [1]);
-    let all = (1..=MAX_CONDITIONS).map(|n| format!("MyInt != {n}")).collect::<Vec<_>>().join(" AND ");
+    let all = (1..=MAX_NEGATIONS).map(|n| format!("MyInt != {n}")).collect::<Vec<_>>().join(" AND ");
     assert_eq!(found(store, &all).await, [2]);
     let values = (1..=MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(found(store, &format!("MyInt IN ({values})")).await, [1]);

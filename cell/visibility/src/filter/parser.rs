@@ -15,6 +15,9 @@ pub const MAX_DEPTH: usize = 64;
 /// Conditions in a filter: a chain of ORs becomes a tree of that depth in SQL engines, and SQLite refuses 1,000.
 pub const MAX_CONDITIONS: usize = 500;
 
+/// Negations in a filter: NOT, !=, and IS NULL. No index helps with any, so that each is looked at for every record.
+pub const MAX_NEGATIONS: usize = 100;
+
 /// Constants in a filter, and words of those that are compared with texts: SQL engines bind each one, and the least of their
 /// limits is 32,766.
 pub const MAX_VALUES: usize = 10_000;
@@ -50,7 +53,8 @@ pub fn parse(text: &str) -> Result<Query, FilterError> {
         return Err(FilterError::TooLarge { what: "length in bytes", limit: MAX_FILTER_BYTES });
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { text, tokens: &tokens, at: 0, depth: 0, conditions: 0, values: 0 };
+    let mut parser =
+        Parser { text, tokens: &tokens, at: 0, depth: 0, conditions: 0, negations: 0, values: 0 };
     parser.query()
 }
 
@@ -68,6 +72,7 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     conditions: usize,
+    negations: usize,
     values: usize,
 }
 
@@ -130,7 +135,7 @@ impl<'a> Parser<'a> {
     }
 
     fn prefix(&mut self) -> Result<Expr, FilterError> {
-        if self.eat(Keyword::Not) {
+        if self.eat_not()? {
             let operand = self.nested(|parser| parser.expression(Power::Not))?;
             return Ok(Expr::Not(Box::new(operand)));
         }
@@ -169,14 +174,20 @@ impl<'a> Parser<'a> {
 
     fn test(&mut self) -> Result<Test, FilterError> {
         if let Some(op) = self.compare_op() {
+            if op == CompareOp::NotEqual {
+                self.negate()?;
+            }
             return Ok(Test::Compare(op, self.literal()?));
         }
         if self.eat(Keyword::Is) {
             let negated = self.eat(Keyword::Not);
+            if !negated {
+                self.negate()?;
+            }
             self.expect(Keyword::Null, "expected NULL")?;
             return Ok(Test::IsNull { negated });
         }
-        let negated = self.eat(Keyword::Not);
+        let negated = self.eat_not()?;
         if self.eat(Keyword::In) {
             return self.list().map(|values| Test::In { negated, values });
         }
@@ -192,6 +203,23 @@ impl<'a> Parser<'a> {
             return Err(FilterError::NotSupported("'LIKE' operator".to_owned()));
         }
         Err(self.unexpected("expected an operator"))
+    }
+
+    /// Whether a NOT comes, which counts.
+    fn eat_not(&mut self) -> Result<bool, FilterError> {
+        let eaten = self.eat(Keyword::Not);
+        if eaten {
+            self.negate()?;
+        }
+        Ok(eaten)
+    }
+
+    fn negate(&mut self) -> Result<(), FilterError> {
+        if self.negations == MAX_NEGATIONS {
+            return Err(FilterError::TooLarge { what: "number of negations", limit: MAX_NEGATIONS });
+        }
+        self.negations += 1;
+        Ok(())
     }
 
     fn compare_op(&mut self) -> Option<CompareOp> {

@@ -2,7 +2,7 @@
 
 use cell_visibility::{
     AttributeType, CompareOp, Condition, Expr, FilterError, Literal, MAX_CONDITIONS, MAX_DEPTH,
-    MAX_FILTER_BYTES, MAX_VALUES, Schema, Scope, Test, compile, parse,
+    MAX_FILTER_BYTES, MAX_NEGATIONS, MAX_VALUES, Schema, Scope, Test, compile, parse,
 };
 use proptest::prelude::*;
 
@@ -124,12 +124,18 @@ fn every_limit_holds_at_its_number() {
     let nots = |count| format!("{}a = 1", "NOT ".repeat(count));
     let parentheses = |count| format!("{}a = 1{}", "(".repeat(count), ")".repeat(count));
     let conditions = |count| vec!["a = 1"; count].join(" AND ");
+    let unequal = |count| vec!["a != 1"; count].join(" AND ");
+    let missing = |count| vec!["a IS NULL"; count].join(" OR ");
+    let outside = |count| vec!["a NOT IN (1)"; count].join(" AND ");
     let values = |count| format!("a IN ({})", vec!["1"; count].join(","));
     let bytes = |count: usize| format!("a = '{}'", "x".repeat(count - 6));
     for (make, limit) in [
         (&nots as &dyn Fn(usize) -> String, MAX_DEPTH),
         (&parentheses, MAX_DEPTH),
         (&conditions, MAX_CONDITIONS),
+        (&unequal, MAX_NEGATIONS),
+        (&missing, MAX_NEGATIONS),
+        (&outside, MAX_NEGATIONS),
         (&values, MAX_VALUES),
         (&bytes, MAX_FILTER_BYTES),
     ] {

@@ -3,14 +3,13 @@
 use super::filter::Condition;
 use super::row::{self, Found, Rank};
 use super::statements::{ATTRIBUTES, COUNT, GROUPS, LIST, MEMOS};
-use crate::sqlite::database::Database;
 use crate::sqlite::error::store_error;
 use crate::sqlite::keys;
 use cell_store::StoreError;
 use cell_visibility::{
     Attribute, Count, CountGroup, ListRequest, Page, PageFill, PageToken, Predicate, Value, VisibilityRecord,
 };
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -18,8 +17,11 @@ use uuid::Uuid;
 const ATTRIBUTES_AT_ONCE: usize = 250;
 
 /// Reads a page, its attributes and memos at one point in time.
-pub(super) async fn list(database: &Database, request: ListRequest<'_>) -> Result<Page, StoreError> {
-    let mut transaction = database.readers.begin().await.map_err(store_error)?;
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    request: ListRequest<'_>,
+) -> Result<Page, StoreError> {
+    let mut transaction = connection.begin().await.map_err(store_error)?;
     let condition = Condition::new(request.predicate, request.namespace_id);
     let from = request.after.as_ref().map_or_else(Rank::first, Rank::of);
     let text = LIST.replace("{filter}", &condition.sql);
@@ -94,7 +96,7 @@ async fn read_attributes(connection: &mut SqliteConnection, found: &mut [Found])
 }
 
 pub(super) async fn count(
-    database: &Database,
+    connection: &mut SqliteConnection,
     namespace_id: Uuid,
     predicate: &Predicate,
     group_by: Option<&Attribute>,
@@ -104,13 +106,13 @@ pub(super) async fn count(
     let Some(attribute) = group_by else {
         let text = COUNT.replace("{filter}", &condition.sql);
         let statement = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(namespace);
-        let row = condition.bind(statement).fetch_one(&database.readers).await.map_err(store_error)?;
+        let row = condition.bind(statement).fetch_one(connection).await.map_err(store_error)?;
         return Ok(Count { total: keys::unsigned(&row, 0)?, groups: Vec::new() });
     };
     let group = Condition::value_of(attribute, namespace_id);
     let text = GROUPS.replace("{group}", &group.sql).replace("{filter}", &condition.sql);
     let statement = group.bind(sqlx::query(AssertSqlSafe(text)).persistent(false)).bind(namespace);
-    let rows = condition.bind(statement).fetch_all(&database.readers).await.map_err(store_error)?;
+    let rows = condition.bind(statement).fetch_all(connection).await.map_err(store_error)?;
     let mut count = Count::default();
     for row in rows {
         let value = keys::maybe_text(&row, 0)?.map(|text| Value::Keyword(text.to_owned()));
