@@ -10,6 +10,7 @@ mod field_path;
 mod fill;
 mod json;
 mod misfit;
+mod pretty;
 mod query;
 mod routes;
 mod serve;

@@ -9,6 +9,7 @@ use super::fill::{Unfit, put};
 use super::query::decode_segment;
 use super::routes::Binding;
 use super::{json, misfit, shorthand, spelling};
+use crate::values;
 
 /// Encodes the request that path variables, query and body make together.
 pub(super) fn request(
@@ -62,7 +63,7 @@ fn deserialize(message: MessageDescriptor, object: Map<String, Value>) -> Result
     })
 }
 
-/// The JSON of an answer.
+/// The JSON of an answer, which has as many values as a request may. Refuses one that has more.
 pub(super) fn answer(
     pool: &DescriptorPool,
     binding: Binding,
@@ -70,12 +71,17 @@ pub(super) fn answer(
     use_shorthand: bool,
 ) -> Result<Value, Status> {
     let descriptor = message(pool, binding.method.response)?;
+    let Some(values) = values::count(&descriptor, &encoded, json::MAX_VALUES) else {
+        let most = json::MAX_VALUES;
+        let text = format!("the answer has more than {most} values: ask for a smaller page, or over gRPC");
+        return Err(Status::resource_exhausted(text));
+    };
     let internal = |error: String| Status::internal(format!("answer has no JSON form: {error}"));
     let message =
         DynamicMessage::decode(descriptor.clone(), encoded).map_err(|error| internal(error.to_string()))?;
     let mut value = serde_json::to_value(&message).map_err(|error| internal(error.to_string()))?;
     if use_shorthand {
-        shorthand::collapse(&descriptor, &mut value);
+        shorthand::collapse(&descriptor, &mut value, json::MAX_VALUES - values);
     }
     Ok(value)
 }

@@ -12,11 +12,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use prost_reflect::DescriptorPool;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::routes::{Binding, Found, Routes};
-use super::{convert, errors, query};
+use super::{convert, errors, pretty, query};
 use crate::bodies::{Bodies, Held};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
@@ -85,10 +84,10 @@ impl RestServer {
                     self.dispatcher.run(entry, &mut ctx, encoded).await?
                 }
             };
-            self.converted(binding, reply, &style).map_err(Refusal::from)
+            self.converted(binding, reply, &style).await.map_err(Refusal::from)
         };
         match answer.await {
-            Ok((value, headers)) => success(&value, headers, &style),
+            Ok((text, headers)) => success(text, headers),
             Err(Refusal(code, status)) => self.failure(code, &status, &style),
         }
     }
@@ -108,15 +107,19 @@ impl RestServer {
         convert::request(pool, binding, variables, parameters, &body, style.shorthand)
     }
 
-    fn converted(
+    /// The text of an answer. A large one takes many times its bytes meanwhile: one at a time, as requests.
+    async fn converted(
         &self,
         binding: Binding,
         mut reply: Reply,
         style: &Style,
-    ) -> Result<(Value, Option<HeaderMap>), Status> {
+    ) -> Result<(String, Option<HeaderMap>), Status> {
+        let large = reply.message().len() > LARGE_BYTES;
+        let _turn = if large { self.large.acquire().await.ok() } else { None };
         let headers = reply.take_headers();
         let pool = self.dispatcher.descriptors();
-        Ok((convert::answer(pool, binding, reply.into_message(), style.shorthand)?, headers))
+        let value = convert::answer(pool, binding, reply.into_message(), style.shorthand)?;
+        Ok((pretty::text(&value, style.pretty), headers))
     }
 
     async fn read(&self, mut body: Body, held: &mut Held<'_>) -> Result<Bytes, Refusal> {
@@ -179,7 +182,7 @@ pub fn failure(status: &Status, pool: &DescriptorPool) -> Response<Body> {
 }
 
 fn refusal(code: StatusCode, status: &Status, pool: &DescriptorPool, style: &Style) -> Response<Body> {
-    let mut response = json(code, &errors::body(status, pool), style.pretty);
+    let mut response = json(code, pretty::text(&errors::body(status, pool), style.pretty));
     if status.code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -203,8 +206,8 @@ impl Style {
 }
 
 /// Metadata of the answer travels under a prefix, so that it cannot pose as HTTP's own.
-fn success(value: &Value, metadata: Option<HeaderMap>, style: &Style) -> Response<Body> {
-    let mut response = json(StatusCode::OK, value, style.pretty);
+fn success(text: String, metadata: Option<HeaderMap>) -> Response<Body> {
+    let mut response = json(StatusCode::OK, text);
     for (name, value) in metadata.iter().flatten() {
         if let Ok(name) = HeaderName::try_from(format!("grpc-metadata-{name}")) {
             response.headers_mut().append(name, value.clone());
@@ -213,8 +216,7 @@ fn success(value: &Value, metadata: Option<HeaderMap>, style: &Style) -> Respons
     response
 }
 
-fn json(code: StatusCode, value: &Value, pretty: bool) -> Response<Body> {
-    let text = if pretty { format!("{value:#}\n") } else { value.to_string() };
+fn json(code: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = code;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

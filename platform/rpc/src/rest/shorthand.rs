@@ -11,11 +11,14 @@ use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
 
-use super::field_path;
+use super::{field_path, json};
 
 const PAYLOAD: &str = "temporal.api.common.v1.Payload";
 const PAYLOADS: &str = "temporal.api.common.v1.Payloads";
 const MESSAGE_TYPE: &str = "_protoMessageType";
+
+/// Larger payloads stay written out.
+const COLLAPSED_BYTES: usize = 64 * 1024;
 
 /// What a payload has more as JSON when it is written out: metadata, encoding, data.
 const EXPANDED_VALUES: usize = 3;
@@ -40,16 +43,17 @@ pub(super) fn expand(
     left.get().map(|_| ())
 }
 
-/// Uses shorthands in an answer's JSON.
-pub(super) fn collapse(message: &MessageDescriptor, value: &mut Value) {
+/// Uses shorthands in an answer's JSON, as far as that makes no more than `left` values more of it.
+pub(super) fn collapse(message: &MessageDescriptor, value: &mut Value, left: usize) {
+    let left = Cell::new(left);
     walk(message, value, &|kind, value| match kind {
-        PAYLOAD => collapse_payload(value),
+        PAYLOAD => collapse_payload(value, &left),
         _ => {
             let mut items = match value.get_mut("payloads").map(Value::take) {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),
             };
-            items.iter_mut().for_each(collapse_payload);
+            items.iter_mut().for_each(|item| collapse_payload(item, &left));
             *value = Value::Array(items);
         }
     });
@@ -124,22 +128,25 @@ fn is_written_out(object: &Map<String, Value>) -> bool {
     object.contains_key("metadata") && object.contains_key("data")
 }
 
-fn collapse_payload(value: &mut Value) {
-    if let Some(short) = shorthand(value) {
+fn collapse_payload(value: &mut Value, left: &Cell<usize>) {
+    let mut now_left = left.get();
+    if let Some(short) = shorthand(value, &mut now_left) {
+        left.set(now_left);
         *value = short;
     }
 }
 
-/// The short form of a payload, where there is one that reads back as the same payload.
-fn shorthand(value: &Value) -> Option<Value> {
+/// The short form of a payload, where there is one that reads back as the same payload and has no more values than are left.
+fn shorthand(value: &Value, left: &mut usize) -> Option<Value> {
     let metadata = value.get("metadata")?.as_object()?;
     let text = |key: &str| {
         let bytes = STANDARD.decode(metadata.get(key)?.as_str()?).ok()?;
         String::from_utf8(bytes).ok()
     };
-    let data = || {
-        let bytes = STANDARD.decode(value.get("data")?.as_str()?).ok()?;
-        serde_json::from_slice::<Value>(&bytes).ok()
+    let mut data = || {
+        let data =
+            value.get("data")?.as_str().filter(|data| data.len() <= COLLAPSED_BYTES.div_ceil(3) * 4)?;
+        json::parse(&STANDARD.decode(data).ok()?, left).ok()
     };
     match (text("encoding")?.as_str(), metadata.len()) {
         ("binary/null", 1) => Some(Value::Null),
@@ -194,8 +201,26 @@ mod tests {
         assert_eq!(payloads[4]["metadata"]["messageType"], STANDARD.encode("x.Y"));
         assert_eq!(value["memo"]["fields"]["note"], plain("\"hello\""));
         assert_eq!(value["workflowId"], "w");
-        collapse(&start(), &mut value);
+        collapse(&start(), &mut value, 100);
         assert_eq!(value, short);
+    }
+
+    #[test]
+    fn payloads_that_are_large_or_have_more_values_than_are_left_stay_written_out() {
+        let numbers = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        let text = |length: usize| format!("{:?}", "x".repeat(length));
+        let payloads = json!([plain(&numbers(10)), plain(&numbers(90)), plain(&numbers(20)), plain("7")]);
+        let mut value = json!({ "input": { "payloads": payloads } });
+        collapse(&start(), &mut value, 50);
+        assert_eq!(value["input"][0], json!(vec![1; 10]));
+        assert_eq!(value["input"][1], payloads[1]);
+        assert_eq!(value["input"][2], json!(vec![1; 20]));
+        assert_eq!(value["input"][3], 7);
+        let payloads = json!([plain(&text(COLLAPSED_BYTES - 2)), plain(&text(COLLAPSED_BYTES + 1))]);
+        let mut value = json!({ "input": { "payloads": payloads } });
+        collapse(&start(), &mut value, 50);
+        assert_eq!(value["input"][0], "x".repeat(COLLAPSED_BYTES - 2));
+        assert_eq!(value["input"][1], payloads[1]);
     }
 
     #[test]
@@ -208,7 +233,7 @@ mod tests {
         let ambiguous = plain("{\"metadata\":1,\"data\":2}");
         let payloads = json!([other, extra, broken, ambiguous]);
         let mut value = json!({ "input": { "payloads": payloads } });
-        collapse(&start(), &mut value);
+        collapse(&start(), &mut value, 100);
         assert_eq!(value, json!({ "input": payloads }));
         assert_eq!(expanded(&value), json!({ "input": { "payloads": payloads } }));
     }
