@@ -171,8 +171,8 @@ async fn send(
     method: &'static MethodInfo,
     body: Bytes,
 ) -> Result<Reply, Status> {
+    let options = CallOptions::forwarding(ctx)?;
     cell.forwarded.increment(1);
-    let options = CallOptions { headers: ctx.headers.clone(), deadline: ctx.deadline };
     let answer = cell.client.call_raw(method.path, options, body).await;
     if let Err(status) = &answer
         && status.code == Code::Unavailable

@@ -247,6 +247,21 @@ async fn calls_reach_the_cell_of_their_namespace_with_what_the_client_sent() {
 }
 
 #[tokio::test]
+async fn metadata_that_would_grow_on_the_wire_is_refused_before_it_reaches_what_all_share() {
+    let world = World::new().await;
+    // Two and a half times as long when it is compressed.
+    let described = async |backslashes: usize| {
+        let request = DescribeNamespaceRequest { namespace: "one.acct1".to_owned(), ..Default::default() };
+        let options = CallOptions::timeout(PATIENCE).header("x-large", &"\\".repeat(backslashes));
+        world.client.call(workflow_service::DESCRIBE_NAMESPACE, &request, options).await
+    };
+    described(15_000).await.expect("it is passed on");
+    let refused = described(17_000).await.unwrap_err();
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    assert_eq!(refused.message, "the call's metadata is more than 16384 bytes");
+}
+
+#[tokio::test]
 async fn a_header_that_contradicts_the_request_is_refused() {
     let world = World::new().await;
     let request = DescribeNamespaceRequest { namespace: "one.acct1".to_owned(), ..Default::default() };

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use atoll_api::call::{Bytes, Method, Reply, Status};
+use atoll_api::call::{Bytes, CallContext, Method, Reply, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use prost::Message;
 
@@ -16,6 +16,14 @@ use slot::Slot;
 
 /// Largest answer that a client takes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Metadata that a call is passed on with, bytes: names, values, and what HTTP/2 counts for each. What a server takes is
+/// several times that, for some characters are four times as long on the wire, and a block beyond what a server takes ends
+/// the connection that all callers share.
+pub const MAX_FORWARDED_HEADERS: usize = 16 * 1024;
+
+/// What HTTP/2 counts for a header beside its name and value.
+const HEADER_OVERHEAD: usize = 32;
 
 /// A client of one server. Connects at the first call, keeps its connections, connects again when one is lost.
 ///
@@ -52,6 +60,17 @@ impl CallOptions {
             headers: HeaderMap::new(),
             deadline: tokio::time::Instant::now().into_std().checked_add(timeout),
         }
+    }
+
+    /// Those of a call that is passed on as it came. Refuses metadata beyond [`MAX_FORWARDED_HEADERS`].
+    pub fn forwarding(ctx: &CallContext) -> Result<Self, Status> {
+        let sizes =
+            ctx.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD);
+        if sizes.sum::<usize>() > MAX_FORWARDED_HEADERS {
+            let text = format!("the call's metadata is more than {MAX_FORWARDED_HEADERS} bytes");
+            return Err(Status::resource_exhausted(text));
+        }
+        Ok(Self { headers: ctx.headers.clone(), deadline: ctx.deadline })
     }
 
     /// Adds metadata. A value that is not visible ASCII is left out.

@@ -29,7 +29,7 @@ pub mod telemetry;
 mod values;
 pub mod wire_time;
 
-pub use client::{CallOptions, InvalidAddress, RawClient};
+pub use client::{CallOptions, InvalidAddress, MAX_FORWARDED_HEADERS, RawClient};
 pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};
 pub use dispatch::{Dispatcher, DispatcherBuilder, DispatcherError, Fallback, Gate, Interceptor};
 pub use ids::{Ids, SeededIds, SystemIds};

@@ -46,11 +46,11 @@ impl ForwardService {
     async fn forward(&self, ctx: &CallContext, method: &MethodInfo, body: Bytes) -> Result<Reply, Status> {
         let caller = ForwardedCaller::of(ctx).as_ref().and_then(ForwardedCaller::to_header);
         let caller = caller.ok_or_else(|| Status::unauthenticated("a valid API key is required"))?;
-        let mut headers = ctx.headers.clone();
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        headers.insert(CALLER_HEADER, caller);
-        let deadline = ctx.deadline.or_else(|| Instant::now().checked_add(LONGEST_CALL));
-        self.client.call_raw(method.path, CallOptions { headers, deadline }, body).await
+        let mut options = CallOptions::forwarding(ctx)?;
+        options.headers.insert(AUTHORIZATION, self.authorization.clone());
+        options.headers.insert(CALLER_HEADER, caller);
+        options.deadline = options.deadline.or_else(|| Instant::now().checked_add(LONGEST_CALL));
+        self.client.call_raw(method.path, options, body).await
     }
 }
 

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use atoll_api::call::{Code, Status};
+use atoll_api::call::{CallContext, Code, Status};
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_rpc::{CallOptions, RawClient, ServerConfig};
 use futures::future::join_all;
+use http::HeaderValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -96,6 +97,29 @@ async fn headers_that_are_too_large_cost_their_call_only() {
         (refused.code, refused.message.as_str()),
         (Code::Unknown, "unexpected HTTP status 431 Request Header Fields Too Large")
     );
+    released.notify_one();
+    assert_eq!(neighbour.await, Ok(1));
+}
+
+/// As much as forwarders pass on, in the characters that are longest on the wire.
+#[tokio::test]
+async fn what_is_passed_on_ends_no_connection_whatever_its_characters() {
+    let (frontend, polled, released) = parking();
+    let server = serve(frontend).await;
+    let client = client(&server);
+    let mut neighbour = pin!(parked(&client));
+    arrive(neighbour.as_mut(), &polled).await;
+    for longest in [b'\\', 0xf9] {
+        let mut ctx = CallContext::new(workflow_service::GET_SYSTEM_INFO.info());
+        let value = HeaderValue::from_bytes(&vec![longest; 16_300]).expect("a value");
+        ctx.headers.insert("x-large", value);
+        let options =
+            CallOptions { deadline: patient().deadline, ..CallOptions::forwarding(&ctx).expect("fits") };
+        assert_eq!(info(&client, options).await, Ok(()));
+        ctx.headers.insert("x-more", HeaderValue::from_static("0123456789012345678901234567890123456789"));
+        let refused = CallOptions::forwarding(&ctx).map(drop).unwrap_err();
+        assert_eq!(refused.code, Code::ResourceExhausted);
+    }
     released.notify_one();
     assert_eq!(neighbour.await, Ok(1));
 }
