@@ -90,7 +90,7 @@ impl ShardRuntime {
                 let (mut state, look) = (shard.state.lock(), self.wall.look());
                 let now = state.advance(look);
                 if latest.take().is_some_and(|latest: Look| latest.has_come_by(look)) {
-                    tracing::warn!(shard = shard.id.0, "the process stood still: workers get a grace");
+                    tracing::info!(shard = shard.id.0, "the process stood still: workers get a grace");
                     state.grace = self.config.grace_from(now);
                 }
                 (now.millis(), state.epoch)
