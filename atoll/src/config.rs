@@ -1,4 +1,5 @@
-//! Configuration of each process: a TOML file, `ATOLL_<PIECE>__*` variables over it, flags over both. Unknown keys are refused.
+//! Configuration of each process: a TOML file, `ATOLL_<PIECE>__*` variables over it, flags over both. Unknown keys are
+//! refused.
 //!
 //! `atoll dev` writes these files for its children; in production they are written by hand or by a chart.
 

@@ -35,7 +35,8 @@ const BACKOFF: Backoff = Backoff {
     forgive_after: Duration::from_secs(30),
 };
 
-/// Runs until Ctrl-C or SIGTERM. The supervisor has one thread only: the kernel kills children with the thread that started them.
+/// Runs until Ctrl-C or SIGTERM. The supervisor has one thread only: the kernel kills children with the thread that
+/// started them.
 pub(crate) fn run(args: &DevArgs) -> anyhow::Result<()> {
     LogConfig { level: args.log_level.clone(), format: args.log_format }.init()?;
     let (path, _removed_at_the_end) = data_path(args)?;

@@ -33,9 +33,9 @@ impl ServeArgs {
     }
 }
 
-/// Fails where the listeners could not be bound now, together, unless they were handed down to this process. Called before
-/// databases are made or changed: a process that cannot serve leaves them as they were. A port that is taken later is still
-/// an error, only a less tidy one.
+/// Fails where the listeners could not be bound now, together, unless they were handed down to this process. Called
+/// before databases are made or changed: a process that cannot serve leaves them as they were. A port that is taken
+/// later is still an error, only a less tidy one.
 pub(crate) fn probe_ports(listens: &[SocketAddr]) -> anyhow::Result<()> {
     let probe = |listen| match atoll_rpc::inherited_listener(listen)? {
         Some(_) => Ok(None),
@@ -48,7 +48,8 @@ pub(crate) fn probe_ports(listens: &[SocketAddr]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a process on one thread: pieces are small, and a second thread costs more than it gives (see the cell's budget).
+/// Runs a process on one thread: pieces are small, and a second thread costs more than it gives (see the cell's
+/// budget).
 pub(crate) fn block_on<F>(serve: impl FnOnce(Lifetime) -> F, supervisor: Option<u32>) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,

@@ -42,8 +42,8 @@ impl Verdict {
 }
 
 impl Shared {
-    /// Sends a request until the server has answered it. `None` when the task is gone, when the server refuses (the run then
-    /// fails), or when the load has ended.
+    /// Sends a request until the server has answered it. `None` when the task is gone, when the server refuses (the run
+    /// then fails), or when the load has ended.
     pub(crate) async fn insist<Req, Resp>(
         &self,
         lane: usize,
@@ -68,8 +68,8 @@ impl Shared {
             .ok()
     }
 
-    /// As [`insist`](Self::insist), of a read, also after the load has ended. `None` when the server refuses, or has not
-    /// answered after all attempts.
+    /// As [`insist`](Self::insist), of a read, also after the load has ended. `None` when the server refuses, or has
+    /// not answered after all attempts.
     pub(crate) async fn read<Req, Resp>(
         &self,
         method: &Method<Req, Resp>,

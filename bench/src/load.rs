@@ -104,8 +104,8 @@ impl Shared {
     }
 }
 
-/// Runs the load and reports. Fails when it cannot connect, when the server refuses the load (wrong key, no such namespace),
-/// or when workflows stop completing.
+/// Runs the load and reports. Fails when it cannot connect, when the server refuses the load (wrong key, no such
+/// namespace), or when workflows stop completing.
 pub async fn run(config: BenchConfig) -> Result<Report> {
     let client =
         Client::connect(&config.address, &config.namespace, config.api_key.as_ref(), config.connections)

@@ -40,9 +40,10 @@ const BUILT: &[&str] = &[
     "child_of_continued",
 ];
 
-/// Scenarios whose script says where a restart changes nothing: between two steps, with no workflow task in anybody's hands.
-/// The others live on a poll that waits, on a worker that is never still, on a task that is in somebody's hands (its start may be
-/// lost with the cell, and then it is handed out again), or on deadlines that are put off after each takeover.
+/// Scenarios whose script says where a restart changes nothing: between two steps, with no workflow task in anybody's
+/// hands. The others live on a poll that waits, on a worker that is never still, on a task that is in somebody's hands
+/// (its start may be lost with the cell, and then it is handed out again), or on deadlines that are put off after each
+/// takeover.
 const RESTARTED: &[&str] = &[
     "activity_canceled_running",
     "activity_canceled_unstarted",

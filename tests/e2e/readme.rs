@@ -57,7 +57,8 @@ fn the_tour_prints_what_the_readme_says() {
     }
 }
 
-/// The tour's usage stands in one hour: waits for the next one where this one is about to end. Answers its month, `YYYY-MM`.
+/// The tour's usage stands in one hour: waits for the next one where this one is about to end. Answers its month,
+/// `YYYY-MM`.
 #[allow(clippy::disallowed_methods, reason = "the cloud under test runs by the machine's clock")]
 fn stay_within_the_hour() -> String {
     /// Seconds that the tour's workflows may take, and what a test may wait for at the most.

@@ -40,8 +40,8 @@ impl Cell {
         self.child.wait().expect("the process was ours");
     }
 
-    /// How far its checkpoints have come, over all shards: rows of the log that are no longer needed. Looks at a copy, so that what a
-    /// crash left is found by the cell as it was.
+    /// How far its checkpoints have come, over all shards: rows of the log that are no longer needed. Looks at a copy,
+    /// so that what a crash left is found by the cell as it was.
     pub async fn checkpointed(&self) -> i64 {
         let copy = tempfile::tempdir().expect("a temporary folder");
         for name in ["cell.db", "cell.db-wal"] {

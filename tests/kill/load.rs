@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// Clients that begin workflows.
 const STARTERS: usize = 4;
 const POLLERS: usize = 6;
-/// Workflows that are open at a time. Those whose worker lost them in a crash wait until their time limit counts again after the
-/// takeover: there is room for others beside them.
+/// Workflows that are open at a time. Those whose worker lost them in a crash wait until their time limit counts again
+/// after the takeover: there is room for others beside them.
 const OPEN: usize = 192;
 /// Every so many workflows one is queried.
 const QUERIED: u64 = 6;

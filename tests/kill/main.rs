@@ -1,9 +1,9 @@
 //! `kill -9` at random points of a running load: nothing acknowledged is lost, and usage equals the recount.
 //!
 //! A lone cell on SQLite is put under a load of every kind of call, whose every workflow has an activity that may be
-//! retried, a timer, a signal, and perhaps a child and an activity with a single attempt. It is killed again and again, while
-//! its shards take checkpoints. Everything that it ever acknowledged must be in the histories afterwards, signals exactly once; the
-//! usage that it wrote must be what the metering rules give for those histories, and their bytes.
+//! retried, a timer, a signal, and perhaps a child and an activity with a single attempt. It is killed again and again,
+//! while its shards take checkpoints. Everything that it ever acknowledged must be in the histories afterwards, signals
+//! exactly once; the usage that it wrote must be what the metering rules give for those histories, and their bytes.
 //!
 //! `ATOLL_SEED` repeats the points of the load at which the cell is killed.
 

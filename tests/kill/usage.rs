@@ -66,8 +66,8 @@ impl Usage {
     }
 }
 
-/// Queries leave no trace in a history, and their count is not waited for: a crash loses what it meets, in the tenant's favour. So no
-/// more are counted than were asked, and most of those that were answered.
+/// Queries leave no trace in a history, and their count is not waited for: a crash loses what it meets, in the tenant's
+/// favour. So no more are counted than were asked, and most of those that were answered.
 pub fn add_queries(expected: &mut Totals, found: &Totals, acknowledged: &Acknowledged) {
     let counted = found.get(&ActionType::QueryWorkflow).copied().unwrap_or_default();
     let (answered, asked) = (acknowledged.count(Call::Query) as u64, acknowledged.queries_sent as u64);

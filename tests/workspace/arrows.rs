@@ -19,8 +19,8 @@ const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
     ("parquet", "usage-object"),
 ];
 
-/// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies, however many crates
-/// are in between, nor among what builds them.
+/// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies, however many
+/// crates are in between, nor among what builds them.
 const PURE: &[&str] = &["cell-engine", "schedule-spec", "metering-rules", "billing-core"];
 const IMPURE: &[&str] = &["tokio", "sqlx", "tonic", "rand", "hyper", "axum", "reqwest", "mio", "socket2"];
 /// A dependency for its files alone: no code of ours names it, so none of it is linked.

@@ -35,7 +35,8 @@ impl BenchCommand {
     }
 }
 
-/// Fills what flags and variables left open. The key goes to the gateway that it was made for, never to another address.
+/// Fills what flags and variables left open. The key goes to the gateway that it was made for, never to another
+/// address.
 fn with_ready_file(mut args: BenchArgs, ready: Option<ReadyFile>) -> BenchArgs {
     let Some(ready) = ready else { return args };
     let address = args.address.get_or_insert_with(|| ready.gateway_address.clone());

@@ -1,4 +1,5 @@
-//! Which cloud a command talks to, and as whom: flags, then `ATOLL_*` variables, then the ready file of a running `dev`.
+//! Which cloud a command talks to, and as whom: flags, then `ATOLL_*` variables, then the ready file of a running
+//! `dev`.
 
 use std::path::{Path, PathBuf};
 

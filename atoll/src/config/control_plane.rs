@@ -13,8 +13,8 @@ use crate::serve::log::LogConfig;
 pub(crate) struct ControlPlaneConfig {
     /// Where the Cloud API, the operator API, usage and billing are served (gRPC and REST).
     pub(crate) listen: SocketAddr,
-    /// Serve `/metrics`, which asks for no key, on that port also where it is not a loopback address. The internal port serves it
-    /// in any case.
+    /// Serve `/metrics`, which asks for no key, on that port also where it is not a loopback address. The internal port
+    /// serves it in any case.
     #[serde(default)]
     pub(crate) public_metrics: bool,
     /// Where the cloud's other pieces call: routes and accounts. Loopback, or the cluster's own network.

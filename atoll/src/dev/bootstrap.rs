@@ -35,8 +35,8 @@ pub(super) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Reads the account from the data directory, or makes it. After a crash between making and keeping it, the account is found
-    /// again by its name and gets another key.
+    /// Reads the account from the data directory, or makes it. After a crash between making and keeping it, the account
+    /// is found again by its name and gets another key.
     pub(super) async fn ensure(data_dir: &DataDir, plan: &Plan) -> anyhow::Result<Self> {
         let path = data_dir.join(FILE);
         if let Some(kept) = read(&path)? {

@@ -26,7 +26,8 @@ pub(crate) struct ChildSpec {
     pub(crate) arguments: Vec<OsString>,
     /// How long it gets to stop by itself before it is killed.
     pub(crate) stop_patience: Duration,
-    /// Sockets that each run gets, already listening. They stay open here: who connects between two runs waits for the next.
+    /// Sockets that each run gets, already listening. They stay open here: who connects between two runs waits for the
+    /// next.
     pub(crate) listeners: Vec<TcpListener>,
 }
 
@@ -41,8 +42,8 @@ pub(crate) enum Ended {
     NotStarted(std::io::Error),
 }
 
-/// Starts the child, calls `serving` with its process id once it says that it serves, and waits until it ends or, having been
-/// told by `stop`, stops.
+/// Starts the child, calls `serving` with its process id once it says that it serves, and waits until it ends or,
+/// having been told by `stop`, stops.
 ///
 /// Call it on the main thread: the kernel kills a child when the thread that started it is gone.
 pub(crate) async fn run(spec: &ChildSpec, stop: &CancellationToken, mut serving: impl FnMut(u32)) -> Ended {
@@ -90,8 +91,8 @@ impl Running {
     }
 }
 
-/// Starts a child that inherits `listeners`. The program's only thread starts one child after the other, so that none gets
-/// another's sockets.
+/// Starts a child that inherits `listeners`. The program's only thread starts one child after the other, so that none
+/// gets another's sockets.
 fn spawn_with(command: &mut Command, listeners: &[TcpListener]) -> std::io::Result<Child> {
     let numbers: Vec<String> = listeners.iter().map(|listener| listener.as_raw_fd().to_string()).collect();
     command.env(INHERITED_LISTENERS, numbers.join(","));

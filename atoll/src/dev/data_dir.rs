@@ -55,8 +55,8 @@ pub(crate) enum DataDirError {
     },
 }
 
-/// An open data directory. Held exclusively until this process *and all its children* are gone: children inherit the lock, so
-/// that no successor meets the files of a child that is still dying.
+/// An open data directory. Held exclusively until this process *and all its children* are gone: children inherit the
+/// lock, so that no successor meets the files of a child that is still dying.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,

@@ -124,8 +124,8 @@ impl Plan {
         Ok(())
     }
 
-    /// How to start the processes: all at once, because each waits for what it needs. Hands the listening sockets over, and so
-    /// is asked once.
+    /// How to start the processes: all at once, because each waits for what it needs. Hands the listening sockets over,
+    /// and so is asked once.
     pub(super) fn children(&mut self) -> anyhow::Result<Vec<ChildSpec>> {
         let program = std::env::current_exe().context("own executable")?;
         let Self { pieces, ports, .. } = self;

@@ -1,4 +1,5 @@
-//! Which ports the pieces of a dev cloud listen on. Kept in the data directory, so that a restart finds its clients again.
+//! Which ports the pieces of a dev cloud listen on. Kept in the data directory, so that a restart finds its clients
+//! again.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};

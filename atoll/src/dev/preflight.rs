@@ -5,8 +5,8 @@ use std::path::Path;
 use super::plan::{BILLING_DATABASE, CONTROL_PLANE_DATABASE, METERING_DATABASE, cell_databases};
 use crate::wiring::stores;
 
-/// Refuses databases that their pieces would refuse: those that other processes use, foreign ones, newer ones, and of cells those
-/// with a damaged log. Writes nothing; what is missing is fine. Call it while no piece runs.
+/// Refuses databases that their pieces would refuse: those that other processes use, foreign ones, newer ones, and of
+/// cells those with a damaged log. Writes nothing; what is missing is fine. Call it while no piece runs.
 pub(super) async fn databases(data_dir: &Path) -> anyhow::Result<()> {
     for cell in cell_databases() {
         stores::inspect(&data_dir.join(cell)).await?;

@@ -23,8 +23,9 @@ pub(crate) struct Announcement {
 
 /// The life of a serving process.
 ///
-/// It ends with SIGTERM, and with Ctrl-C where nobody supervises it. A supervised process leaves Ctrl-C to its supervisor, stops
-/// when its standard input ends, which the supervisor holds, and is killed by the kernel the moment the supervisor is gone.
+/// It ends with SIGTERM, and with Ctrl-C where nobody supervises it. A supervised process leaves Ctrl-C to its
+/// supervisor, stops when its standard input ends, which the supervisor holds, and is killed by the kernel the moment
+/// the supervisor is gone.
 pub(crate) struct Lifetime {
     /// Cancelled when the process is to stop.
     pub(crate) stop: CancellationToken,

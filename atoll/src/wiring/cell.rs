@@ -38,8 +38,8 @@ impl RunningCell {
         self.cell.admin_addr()
     }
 
-    /// Serves until `stop`, then drains, takes a last checkpoint, closes the databases. Where a database is lost it stops at once and
-    /// acknowledges nothing more: what it wrote since is not kept.
+    /// Serves until `stop`, then drains, takes a last checkpoint, closes the databases. Where a database is lost it
+    /// stops at once and acknowledges nothing more: what it wrote since is not kept.
     pub(crate) async fn until(self, stop: &CancellationToken) -> anyhow::Result<()> {
         tokio::select! {
             biased;

@@ -1,5 +1,5 @@
-//! The control plane as a process: the Cloud API's port with everything that is served on it, the internal listener, and the
-//! worker of its workflows.
+//! The control plane as a process: the Cloud API's port with everything that is served on it, the internal listener,
+//! and the worker of its workflows.
 
 mod starter;
 mod steps;

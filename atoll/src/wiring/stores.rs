@@ -52,8 +52,8 @@ struct Files {
 }
 
 impl OpenStores {
-    /// Opens a database, making it where it is missing. What another process uses, what is not ours and what is damaged is
-    /// refused, and then everything is left as it was; so it is where one of the files cannot be made.
+    /// Opens a database, making it where it is missing. What another process uses, what is not ours and what is damaged
+    /// is refused, and then everything is left as it was; so it is where one of the files cannot be made.
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
         match database {
             Database::Memory => Ok(Self {
@@ -72,7 +72,8 @@ impl OpenStores {
         }
     }
 
-    /// Ends when one of the files is no longer the one at its path: what is written to it then is gone with the process.
+    /// Ends when one of the files is no longer the one at its path: what is written to it then is gone with the
+    /// process.
     pub(crate) async fn lost(&self) -> anyhow::Error {
         let Some(files) = &self.files else { return std::future::pending().await };
         let [store, visibility] = &files.locks;
@@ -124,8 +125,8 @@ impl Files {
     }
 }
 
-/// Refuses files of a cell that it could not start on: for who uses them, for their headers, for the logs of all shards. Writes
-/// nothing; files that are missing are fine.
+/// Refuses files of a cell that it could not start on: for who uses them, for their headers, for the logs of all
+/// shards. Writes nothing; files that are missing are fine.
 pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
     let beside = visibility_path(path);
     let _locks = [

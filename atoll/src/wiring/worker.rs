@@ -27,7 +27,8 @@ impl Worker {
         Self { task: tokio::spawn(run_worker(config, activities, stop.clone())) }
     }
 
-    /// Waits until the worker has stopped. One that ends before it is told to ends the process: its supervisor starts it again.
+    /// Waits until the worker has stopped. One that ends before it is told to ends the process: its supervisor starts
+    /// it again.
     pub(crate) async fn until_stopped(self, stop: &CancellationToken) -> anyhow::Result<()> {
         let outcome = self.task.await;
         let was_told = stop.is_cancelled();

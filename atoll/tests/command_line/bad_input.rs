@@ -1,4 +1,5 @@
-//! Wrong arguments end with 2, failures with 1, each with one clear message on standard error and nothing on standard output.
+//! Wrong arguments end with 2, failures with 1, each with one clear message on standard error and nothing on standard
+//! output.
 
 use crate::run::atoll;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Every file under a folder, with its content; folders as empty ones with a name that ends in `/`, links with where they lead.
+/// Every file under a folder, with its content; folders as empty ones with a name that ends in `/`, links with where
+/// they lead.
 pub(crate) fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {

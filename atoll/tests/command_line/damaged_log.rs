@@ -86,8 +86,8 @@ fn copy(from: &Path, to: &Path, names: &[(&str, &str)]) {
     }
 }
 
-/// Every command that would serve the database is refused; only SQLite's index (`-shm`) of a write-ahead log, which holds
-/// nothing of its own, may be made or rebuilt.
+/// Every command that would serve the database is refused; only SQLite's index (`-shm`) of a write-ahead log, which
+/// holds nothing of its own, may be made or rebuilt.
 fn all_refused(folder: &Path, message: &str) {
     let is_index = |path: &Path| path.to_string_lossy().ends_with("-shm");
     let in_cell = format!("database cell.db: store is corrupt: {message}");

@@ -1,4 +1,5 @@
-//! A database that went missing is never replaced by an empty one in silence: neither at a start, nor under a running process.
+//! A database that went missing is never replaced by an empty one in silence: neither at a start, nor under a running
+//! process.
 
 use std::path::Path;
 

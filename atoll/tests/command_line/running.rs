@@ -25,7 +25,8 @@ impl Running {
         Self::start_with(folder, arguments, Stdio::inherit())
     }
 
-    /// As [`start`](Self::start), for one that is expected to say something on standard error before it [fails](Self::fails).
+    /// As [`start`](Self::start), for one that is expected to say something on standard error before it
+    /// [fails](Self::fails).
     pub(crate) fn start_heard(folder: &Path, arguments: &[&str]) -> Self {
         Self::start_with(folder, arguments, Stdio::piped())
     }

@@ -1,7 +1,7 @@
 //! Double-entry ledger: every entry balances per currency, and entries are only ever added.
 //!
-//! Debits are positive, credits negative. What an invoice books is decided here; when and where it is stored is the caller's
-//! matter. An entry's id is derived from the invoice and the event, so that booking twice is recognised.
+//! Debits are positive, credits negative. What an invoice books is decided here; when and where it is stored is the
+//! caller's matter. An entry's id is derived from the invoice and the event, so that booking twice is recognised.
 
 mod booking;
 
@@ -81,8 +81,8 @@ pub enum LedgerError {
     },
 }
 
-/// A balanced set of postings with one cause. It can only be made balanced. Without postings it books nothing, as for an
-/// invoice whose lines are all zero.
+/// A balanced set of postings with one cause. It can only be made balanced. Without postings it books nothing, as for
+/// an invoice whose lines are all zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JournalEntry {
     id: String,

@@ -1,10 +1,11 @@
 //! Pure billing: money, rate cards, rating, ledger and invoice states.
 //!
 //! Owns the arithmetic of a bill. [`rating::rate`] turns an account's terms, one [`rate_card::RateCard`] and a month's
-//! metered quantities into invoice lines; [`invoice::Invoice`] carries them through their states; [`ledger`] books them.
+//! metered quantities into invoice lines; [`invoice::Invoice`] carries them through their states; [`ledger`] books
+//! them.
 //!
-//! Does not own storage, transport, the clock or who asks: callers pass everything in, and the same input gives the same
-//! bytes ([`invoice::ContentHash`]). No async runtime, no database, no randomness.
+//! Does not own storage, transport, the clock or who asks: callers pass everything in, and the same input gives the
+//! same bytes ([`invoice::ContentHash`]). No async runtime, no database, no randomness.
 //!
 //! Invariants, each held by a test:
 //! - quantities are integers, prices exact decimals, and every line's amount is
@@ -15,8 +16,8 @@
 //! - a finalized invoice never changes.
 //!
 //! To add a price model: a file in `price/` with its cases, a variant in [`price::PriceModel`] and in
-//! [`rate_card::file::PriceSpec`]. To add a meter: a variant in [`usage::Meter`], a price in [`rate_card::Plan`] and its
-//! place in [`rating`].
+//! [`rate_card::file::PriceSpec`]. To add a meter: a variant in [`usage::Meter`], a price in [`rate_card::Plan`] and
+//! its place in [`rating`].
 
 pub mod invoice;
 pub mod ledger;

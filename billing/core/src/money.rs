@@ -72,7 +72,8 @@ impl Money {
         amounts.into_iter().try_fold(Money::zero(currency), Money::checked_add)
     }
 
-    /// The amount in major units as an exact decimal, shown with at least the currency's minor digits (`0.55`, `0.0011`).
+    /// The amount in major units as an exact decimal, shown with at least the currency's minor digits (`0.55`,
+    /// `0.0011`).
     pub fn to_decimal_string(self) -> String {
         ExactDecimal::from_nanos(self.nanos).to_string_with_min_digits(self.currency.minor_digits())
     }

@@ -1,7 +1,8 @@
 //! Rate cards: versioned, effective-dated prices.
 //!
-//! A card is data. [`file`] is its written form, [`RateCard`] the validated one, [`Catalog`] all versions of all cards with
-//! the rule which one is in force. Versions start with a calendar month in UTC, so that a month has exactly one price.
+//! A card is data. [`file`] is its written form, [`RateCard`] the validated one, [`Catalog`] all versions of all cards
+//! with the rule which one is in force. Versions start with a calendar month in UTC, so that a month has exactly one
+//! price.
 
 mod catalog;
 mod error;

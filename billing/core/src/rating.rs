@@ -1,8 +1,8 @@
 //! Rating: from an account's terms, a rate card and a month's usage to invoice lines. A pure function.
 //!
-//! Lines come in this order: for each meter the part within the allotment (price zero), then its tiers; the plan fee; add-ons.
-//! [`with_corrections_and_rounding`] ends the list. A meter without usage has no line; the plan fee always has one, so
-//! that an invoice is never empty.
+//! Lines come in this order: for each meter the part within the allotment (price zero), then its tiers; the plan fee;
+//! add-ons. [`with_corrections_and_rounding`] ends the list. A meter without usage has no line; the plan fee always has
+//! one, so that an invoice is never empty.
 
 mod corrections;
 mod fees;
@@ -70,8 +70,8 @@ pub struct RatedMonth {
     pub namespace_costs: Vec<NamespaceCost>,
 }
 
-/// Rates a month. The same input gives the same result to the last nano-unit, and the order in which usage arrived does not
-/// matter. Errors name what is wrong and rate nothing.
+/// Rates a month. The same input gives the same result to the last nano-unit, and the order in which usage arrived does
+/// not matter. Errors name what is wrong and rate nothing.
 pub fn rate(
     terms: &AccountTerms,
     card: &RateCard,

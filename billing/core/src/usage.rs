@@ -53,8 +53,8 @@ impl Meter {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageKind {
-    /// Actions of one type, by the type's metric name (`start_workflow`). Types share a price and are kept apart so that
-    /// an invoice can be read against the usage interface.
+    /// Actions of one type, by the type's metric name (`start_workflow`). Types share a price and are kept apart so
+    /// that an invoice can be read against the usage interface.
     Action(String),
     /// Active storage.
     ActiveStorage,
@@ -102,8 +102,8 @@ pub enum UsageError {
     TooMuch(Meter),
 }
 
-/// A month's metered quantities of one account: rows of the same namespace and kind are added, zero rows vanish, and the
-/// order in which rows arrive leaves no trace. Each meter's sum fits in an `i128`, as invoice lines need.
+/// A month's metered quantities of one account: rows of the same namespace and kind are added, zero rows vanish, and
+/// the order in which rows arrive leaves no trace. Each meter's sum fits in an `i128`, as invoice lines need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<UsageRow>", into = "Vec<UsageRow>")]
 pub struct MeteredUsage {

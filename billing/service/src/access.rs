@@ -39,8 +39,8 @@ enum CallerRole {
     },
 }
 
-/// What a caller is, by what authentication put into the context; none for a caller that nobody authenticated. Without a grant
-/// nothing is granted.
+/// What a caller is, by what authentication put into the context; none for a caller that nobody authenticated. Without
+/// a grant nothing is granted.
 fn role(ctx: &CallContext) -> Option<CallerRole> {
     let principal = ctx.principal.as_ref()?;
     Some(match principal.kind {
@@ -67,8 +67,8 @@ const fn includes_finances(role: AccountRole) -> bool {
     }
 }
 
-/// Refuses the call unless its caller has the method's role on `account_id`. UNAUTHENTICATED without a caller; otherwise
-/// PERMISSION_DENIED, whether or not the account exists.
+/// Refuses the call unless its caller has the method's role on `account_id`. UNAUTHENTICATED without a caller;
+/// otherwise PERMISSION_DENIED, whether or not the account exists.
 pub(crate) fn authorize(ctx: &CallContext, account_id: &str) -> Result<(), Status> {
     let need = METHOD_ROLES
         .iter()

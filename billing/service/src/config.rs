@@ -13,8 +13,8 @@ pub struct Config {
     /// Rate cards (TOML); none for the public pay-as-you-go prices.
     #[serde(default)]
     pub rate_cards: Option<PathBuf>,
-    /// How many months before the one that is closed are checked for usage that came after their invoice. Later usage of
-    /// older months is not billed: customers close their books too.
+    /// How many months before the one that is closed are checked for usage that came after their invoice. Later usage
+    /// of older months is not billed: customers close their books too.
     #[serde(default = "default_correction_months")]
     pub correction_months: u8,
 }

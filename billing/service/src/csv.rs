@@ -1,8 +1,8 @@
 //! Invoices as CSV: one row per line, in the columns of FOCUS 1.2 where it has one (`x_` where it has not).
 //!
-//! [`with_invoice_csv`] stands in front of the REST routes and takes `GET /billing/invoices/{id}` with `Accept: text/csv` or
-//! `?format=csv`. It makes the same call that REST makes, through the same interceptors, and only writes the answer
-//! differently. A format that invoices do not have is refused.
+//! [`with_invoice_csv`] stands in front of the REST routes and takes `GET /billing/invoices/{id}` with
+//! `Accept: text/csv` or `?format=csv`. It makes the same call that REST makes, through the same interceptors, and only
+//! writes the answer differently. A format that invoices do not have is refused.
 
 mod negotiate;
 
@@ -162,8 +162,8 @@ fn row(invoice: &pb::Invoice, line: &pb::InvoiceLine) -> [String; 22] {
     ]
 }
 
-/// A text that people chose. Spreadsheets take a cell that begins like a formula for one and carry it out, hence the apostrophe, by
-/// which they know text. Numbers are not touched: a minus is theirs.
+/// A text that people chose. Spreadsheets take a cell that begins like a formula for one and carry it out, hence the
+/// apostrophe, by which they know text. Numbers are not touched: a minus is theirs.
 fn guarded(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -1,10 +1,11 @@
 //! Billing: closes months and serves invoices.
 //!
-//! Owns the rating runs, invoices and journal of every account (one SQLite file), the activities of the billing month, and
-//! `atoll.billing.v1`. Prices, rating, invoice states and ledger rules are `billing-core`'s.
+//! Owns the rating runs, invoices and journal of every account (one SQLite file), the activities of the billing month,
+//! and `atoll.billing.v1`. Prices, rating, invoice states and ledger rules are `billing-core`'s.
 //!
-//! Does not own usage (it comes through [`UsageSource`]), accounts ([`AccountSource`]), who a caller is (authentication put that, and its grant, into the call) and
-//! the durable workflow that runs the activities ([`month::MonthRunner`]): each is a trait that the binary fills in.
+//! Does not own usage (it comes through [`UsageSource`]), accounts ([`AccountSource`]), who a caller is (authentication
+//! put that, and its grant, into the call) and the durable workflow that runs the activities ([`month::MonthRunner`]):
+//! each is a trait that the binary fills in.
 //!
 //! Invariants:
 //! - a month closes on complete hours only, unless an operator forces it; the invoice then names what was missing;

@@ -85,8 +85,8 @@ pub struct Draft {
 /// Runs the workflow of a month to its end.
 #[async_trait]
 pub trait MonthRunner: Send + Sync + 'static {
-    /// Starts [`MonthRequest::workflow_id`], or joins the one that runs already, and waits for its result. A caller that goes
-    /// away does not stop it. Errors are those of the activities, unchanged.
+    /// Starts [`MonthRequest::workflow_id`], or joins the one that runs already, and waits for its result. A caller
+    /// that goes away does not stop it. Errors are those of the activities, unchanged.
     async fn run(&self, request: MonthRequest) -> Result<MonthOutcome, MonthError>;
 }
 

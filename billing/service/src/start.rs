@@ -74,8 +74,8 @@ impl Billing {
         billing_service::raw(Arc::new(Service::new(self.activities(), runner)))
     }
 
-    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
-    /// acknowledges is kept.
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
+    /// nothing that it acknowledges is kept.
     pub async fn lost(&self) -> OpenError {
         self.activities.store.lost().await
     }

@@ -2,8 +2,8 @@
 //!
 //! What a call answered is on disk. SQL stands in `sql/`, one statement a file; one file here per resource.
 //!
-//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a new
-//! file in `migrations/`, last in `SCHEMA`.
+//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a
+//! new file in `migrations/`, last in `SCHEMA`.
 
 mod invoices;
 mod journal;
@@ -48,7 +48,8 @@ impl StoreError {
     }
 }
 
-/// Refuses a file that cannot be billing's database, or that another process uses, and changes nothing. That there is none is fine.
+/// Refuses a file that cannot be billing's database, or that another process uses, and changes nothing. That there is
+/// none is fine.
 pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
     Database::inspect(path, &SCHEMA).await
 }
@@ -60,8 +61,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign, newer or
-    /// would not be durable; then nothing has been written.
+    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign,
+    /// newer or would not be durable; then nothing has been written.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { database: Database::open(path, &SCHEMA).await? })
     }

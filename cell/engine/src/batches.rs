@@ -19,8 +19,8 @@ pub(crate) fn task_id(event_id: i64, is_first: bool) -> i64 {
 }
 
 /// Whether an encoded `HistoryEvent` is the first of its batch: the events of one transaction, which pages of a history
-/// never split. A completed workflow task begins one wherever it stands: what a transient task wrote before it is a batch
-/// of its own. Bytes that are no event begin none.
+/// never split. A completed workflow task begins one wherever it stands: what a transient task wrote before it is a
+/// batch of its own. Bytes that are no event begin none.
 pub fn begins_batch(event: &[u8]) -> bool {
     let (mut event_id, mut kind, mut task) = (0, 0, 0);
     let mut rest = event;

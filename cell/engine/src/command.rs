@@ -90,9 +90,9 @@ pub struct Decision<R> {
 pub enum Release {
     /// Everything that was applied to the addressed entities up to and including this record.
     Durable,
-    /// As `Durable`; besides, the shard's ownership is confirmed with the store first. For answers that say that nothing is
-    /// left to do, after which the caller never asks again: a stale owner may not know the run. Rejections and absences are
-    /// confirmed like this anyway.
+    /// As `Durable`; besides, the shard's ownership is confirmed with the store first. For answers that say that
+    /// nothing is left to do, after which the caller never asks again: a stale owner may not know the run. Rejections
+    /// and absences are confirmed like this anyway.
     Owned,
     /// Everything before this record. Only for handing a workflow task to a worker: a lost start is
     /// dispatched again and its token's nonce refuses the stale answer.

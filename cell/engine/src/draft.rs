@@ -236,7 +236,8 @@ impl<'a> Draft<'a> {
     }
 
     /// The transitions of the step: the run's; where the run closed, also its successor's and the current-run
-    /// record's. For drafts alone: whoever decides answers with `accept` or `refuse`, which hold the step to its limits.
+    /// record's. For drafts alone: whoever decides answers with `accept` or `refuse`, which hold the step to its
+    /// limits.
     fn finish(mut self) -> Vec<Transition> {
         self.settle_waiting();
         let mut transitions = Vec::with_capacity(2);

@@ -25,8 +25,8 @@ pub enum EffectKey {
     WorkflowTask,
     /// What is to be done for something pending, by the event that began it: a dispatch or a message.
     Pending(PendingKind, i64),
-    /// What a kind other than runs wants told: a sort and a number that mean something to it alone. Its tasks for workers
-    /// are named as a run's are: by that their rows are found.
+    /// What a kind other than runs wants told: a sort and a number that mean something to it alone. Its tasks for
+    /// workers are named as a run's are: by that their rows are found.
     Own(u8, i64),
     /// Telling a listener how the chain of this run ended, by the listener's number.
     Listener(u32),
@@ -43,7 +43,8 @@ pub enum EffectKind {
     Send(EntityMessage),
 }
 
-/// What an entity tells another. Whoever carries it out tells the sender what came of it; every message may arrive twice.
+/// What an entity tells another. Whoever carries it out tells the sender what came of it; every message may arrive
+/// twice.
 #[derive(Clone, PartialEq, Debug)]
 pub enum EntityMessage {
     /// Start the child, then tell the parent (`RecordChildStarted` or `RecordStartChildFailed`).
@@ -141,15 +142,16 @@ pub enum ParentCloseAction {
     RequestCancel,
 }
 
-/// What an entity of any kind asks of a workflow of its namespace. It is asked again until the sender has taken the answer in.
+/// What an entity of any kind asks of a workflow of its namespace. It is asked again until the sender has taken the
+/// answer in.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AskWorkflow {
     /// Of whom.
     pub target: ExternalTarget,
     /// What.
     pub request: WorkflowRequest,
-    /// Whether this is one of the namespace's many that take turns: where it is not its turn yet, the sender is told when
-    /// that is, and nothing is held meanwhile.
+    /// Whether this is one of the namespace's many that take turns: where it is not its turn yet, the sender is told
+    /// when that is, and nothing is held meanwhile.
     pub takes_turns: bool,
 }
 

@@ -50,8 +50,8 @@ pub trait Entity: Any + Send + Sync {
         None
     }
 
-    /// Whether the entity has an effect without a row in the store's table of waiting tasks: it stays in memory then, and a
-    /// new owner of the shard loads it at the takeover. Costs the same however many tasks wait.
+    /// Whether the entity has an effect without a row in the store's table of waiting tasks: it stays in memory then,
+    /// and a new owner of the shard loads it at the takeover. Costs the same however many tasks wait.
     fn is_busy(&self) -> bool {
         false
     }
@@ -71,8 +71,8 @@ pub trait Entity: Any + Send + Sync {
         None
     }
 
-    /// Whether it is closed and wants nothing done any more: only then does retention delete it. A message that backs off
-    /// is no effect until it is tried again: what is still due of a closed entity is such a pause.
+    /// Whether it is closed and wants nothing done any more: only then does retention delete it. A message that backs
+    /// off is no effect until it is tried again: what is still due of a closed entity is such a pause.
     fn is_finished(&self) -> bool {
         self.closed() && self.wake().is_none() && self.effects().is_empty()
     }
@@ -87,8 +87,8 @@ pub trait Entity: Any + Send + Sync {
         self.closed()
     }
 
-    /// Bytes that storage is billed by: the sum of [`NewEvent::stored_bytes`](crate::NewEvent) of its history. A kind without
-    /// events leaves this 0, since what becomes stored is billed by the events of a step.
+    /// Bytes that storage is billed by: the sum of [`NewEvent::stored_bytes`](crate::NewEvent) of its history. A kind
+    /// without events leaves this 0, since what becomes stored is billed by the events of a step.
     fn billed_bytes(&self) -> u64 {
         0
     }
@@ -123,7 +123,8 @@ pub trait Stored: Entity + Sized {
 pub struct EntityCheckpoint {
     /// The snapshot, or what is left of it without the chunks.
     pub base: Bytes,
-    /// Chunks to write; those without bytes are to be removed. None is of the collection [`ChunkId::OF_SHARD`](atoll_internal_api::entity::ChunkId::OF_SHARD).
+    /// Chunks to write; those without bytes are to be removed. None is of the collection
+    /// [`ChunkId::OF_SHARD`](atoll_internal_api::entity::ChunkId::OF_SHARD).
     pub chunks: Vec<Chunk>,
     /// To be given back once all of it stands.
     pub receipt: Receipt,

@@ -3,11 +3,10 @@
 //! Owns: what a workflow execution is, what every command means to it, which events and changes follow, what it
 //! wants from the world. Does not own: time, ids, I/O, storage, delivery: they are parameters or the caller's.
 //!
-//! Shape: an [`Entity`] is everything durable with a name. A [`Command`] names the [`Family`] that it is decided on, says
-//! what of it has to be in memory ([`Command::needs`]), reads the family's view and answers [`Transition`]s
+//! Shape: an [`Entity`] is everything durable with a name. A [`Command`] names the [`Family`] that it is decided on,
+//! says what of it has to be in memory ([`Command::needs`]), reads the family's view and answers [`Transition`]s
 //! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
-//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know
-//! none by name.
+//! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know none by name.
 //!
 //! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a
 //! `Draft`, which holds what it writes to the limits, its row in `writing` of `tests/rules/limits/written.rs`, its
@@ -19,15 +18,16 @@
 //! 1. its message in `state.proto` and its field in `RunSnapshot`;
 //! 2. a file in `run/collections/` that implements `Item` for it: what events mean to it, its deadlines, what it wants;
 //! 3. its line in `run/collections.rs`. Snapshots, chunks, back-off, effects and the fold of events follow;
-//! 4. a variant of `Due` for each sort of deadline, with its arms in `commands/wake.rs` and `run/grace.rs`, and what people are
-//!    shown of it, a field of `Description`;
+//! 4. a variant of `Due` for each sort of deadline, with its arms in `commands/wake.rs` and `run/grace.rs`, and what
+//!    people are shown of it, a field of `Description`;
 //! 5. where its ending event may wait behind its started event while a worker has the workflow task, its arms in
 //!    `draft/waiting.rs` and `started` of `draft.rs`: nothing else keeps their order;
-//! 6. where it tells other entities something, a variant of [`EntityMessage`] with its arm in `EntityMessage::addressee`, carried
-//!    out by the node (`effects/messages/`), and the commands that tell it what came of that;
-//! 7. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs` (and out of
-//!    `is_not_built`) and a limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of
-//!    `cell-node` fill.
+//! 6. where it tells other entities something, a variant of [`EntityMessage`] with its arm in
+//!    `EntityMessage::addressee`, carried out by the node (`effects/messages/`), and the commands that tell it what
+//!    came of that;
+//! 7. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs`
+//!    (and out of `is_not_built`) and a limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend`
+//!    and `limits.rs` of `cell-node` fill.
 //!
 //! To add a kind of entity:
 //! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
@@ -36,19 +36,22 @@
 //!    name ([`Notice`]: that a deadline may have passed, that a message was not delivered, what came of a message);
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
 //! 5. its line in the [`Registry`];
-//! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it numbers
-//!    itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who carries it out
-//!    (`effects` of `cell-node`);
+//! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
+//!    numbers itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
+//!    carries it out (`effects` of `cell-node`);
 //! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
-//!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of the node;
+//!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of
+//!    the node;
 //! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
 //!    `atoll-internal-api`, as in `schedules.rs`;
-//! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
-//! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and of `TaskType` of
-//!     `cell-matching`, with their arms in `waiting.rs` and `waiting_rows.rs` of `cell-shard`, which name the effect of a task as a
-//!     run's ([`EffectKey::Pending`], a [`PendingKind`]); `ports/handover.rs` of `cell-node`, where `run_of` discards what is of no run
-//!     and a `Handover` takes commands of [`Workflows`] only; `ActivityTaskToken`, which has no kind. `scheduled_event_id` is a
-//!     number that the entity chooses, unique among its tasks that wait.
+//! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an
+//!    `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
+//! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and
+//!     of `TaskType` of `cell-matching`, with their arms in `waiting.rs` and `waiting_rows.rs` of `cell-shard`, which
+//!     name the effect of a task as a run's ([`EffectKey::Pending`], a [`PendingKind`]); `ports/handover.rs` of
+//!     `cell-node`, where `run_of` discards what is of no run and a `Handover` takes commands of [`Workflows`] only;
+//!     `ActivityTaskToken`, which has no kind. `scheduled_event_id` is a number that the entity chooses, unique among
+//!     its tasks that wait.
 //!
 //! But for the last, nothing in `cell-shard` or a store changes: the tests of `cell-shard` host a kind of their own
 //! (`tests/rules/fixture/alarm.rs`).

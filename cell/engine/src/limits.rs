@@ -27,8 +27,8 @@ pub struct Limits {
     pub history_events: i64,
     /// History bytes above which a run is terminated.
     pub history_bytes: u64,
-    /// Bytes of mutable state above which a run is terminated: what is pending without inputs, what waits, memo and search
-    /// attributes.
+    /// Bytes of mutable state above which a run is terminated: what is pending without inputs, what waits, memo and
+    /// search attributes.
     pub state_bytes: usize,
     /// Least time from the begin of a run to that of the one that it continues as, nanoseconds.
     pub continue_as_new_interval_nanos: i64,

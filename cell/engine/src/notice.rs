@@ -1,7 +1,7 @@
 //! What an entity of any kind may be told by its name: its kind says by which command it takes that in.
 //!
-//! A notice is what the shard and the node say without knowing kinds: a deadline may have passed, a message could not be
-//! delivered, what came of a message, a chain of runs ended. Every one may come twice.
+//! A notice is what the shard and the node say without knowing kinds: a deadline may have passed, a message could not
+//! be delivered, what came of a message, a chain of runs ended. Every one may come twice.
 //!
 //! To add a notice: its type here, its place in [`Kind`], the kinds that take it.
 
@@ -33,8 +33,9 @@ pub struct Woken {
     pub grace: Grace,
 }
 
-/// What workers are given after a takeover, or after the shard took in nothing for long: time to reach its owner. A deadline that only a worker's call can meet does
-/// not fire before the worker has had as long again as it gives, but no longer than the grace.
+/// What workers are given after a takeover, or after the shard took in nothing for long: time to reach its owner. A
+/// deadline that only a worker's call can meet does not fire before the worker has had as long again as it gives, but
+/// no longer than the grace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Grace {
     /// When the shard was taken over, or took calls in again.

@@ -15,8 +15,8 @@ const OF_APPLICATION: usize = 8;
 /// Bytes that a failure by a server, or a cause, is counted with beside its texts.
 const OF_SERVER: usize = 4;
 
-/// The failure as it is kept: whole up to so many bytes, else a retryable one of the server's over texts that are cut to about
-/// as many. The original does so to each attempt's failure (`limit.mutableStateActivityFailureSize.error`).
+/// The failure as it is kept: whole up to so many bytes, else a retryable one of the server's over texts that are cut
+/// to about as many. The original does so to each attempt's failure (`limit.mutableStateActivityFailureSize.error`).
 pub(crate) fn retained(failure: &Failure, most: usize) -> Failure {
     if failure.encoded_len() <= most {
         return failure.clone();

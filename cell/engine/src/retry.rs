@@ -39,8 +39,8 @@ pub(crate) fn next_pause(
     in_time(pause, now, expires_at)
 }
 
-/// As `next_pause`, for a workflow: a pause that its failure asks for is held to the policy's longest one, which also stands
-/// for a pause that is none.
+/// As `next_pause`, for a workflow: a pause that its failure asks for is held to the policy's longest one, which also
+/// stands for a pause that is none.
 pub(crate) fn next_run_pause(
     policy: &RetryPolicy,
     failure: &Failure,

@@ -1,28 +1,30 @@
 //! A schedule: it starts workflows at the times that its spec names.
 //!
-//! Owns: which times are due, which of them are acted on (catch-up, pause, limited actions, overlap), what is started for
-//! each, what is left to the next one. Does not own: when a spec is due (`schedule-spec`), starting (`StartWorkflow`), whose
-//! turn it is to start (the node).
+//! Owns: which times are due, which of them are acted on (catch-up, pause, limited actions, overlap), what is started
+//! for each, what is left to the next one. Does not own: when a spec is due (`schedule-spec`), starting
+//! (`StartWorkflow`), whose turn it is to start (the node).
 //!
-//! A time becomes a *buffered* start when it is due, a *pending* one when its overlap policy lets it go, and then a *running*
-//! workflow, if later ones have to wait for it. Each start has a number; from it and the schedule's life follow the request
-//! id and what the schedule knows the chain by, so that a start that is sent again finds what it began, in whatever run that
-//! is by then.
+//! A time becomes a *buffered* start when it is due, a *pending* one when its overlap policy lets it go, and then a
+//! *running* workflow, if later ones have to wait for it. Each start has a number; from it and the schedule's life
+//! follow the request id and what the schedule knows the chain by, so that a start that is sent again finds what it
+//! began, in whatever run that is by then.
 //!
 //! While something is held up by a workflow that runs, it is asked now and then whether that exists: then the end of
 //! its chain will be told; else it was deleted, and has ended.
 //!
-//! To add an overlap policy: its arm in `buffer::judge` with its rows in the tables of that module's tests; its name in `plan.rs`;
-//! where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and `effects.rs`.
+//! To add an overlap policy: its arm in `buffer::judge` with its rows in the tables of that module's tests; its name in
+//! `plan.rs`; where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and
+//! `effects.rs`.
 //!
 //! Invariants:
-//! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the time. It
-//!   only grows: a schedule whose mark would not is kept aside;
-//! - deciding applies each change to a copy of the state by the same function that applies it for good ([`State::apply`]);
-//! - a step finds so many times at most ([`TIMES_PER_STEP`], [`BACKFILLED_PER_STEP`]), and takes so many looks for each of
-//!   its questions ([`LOOKS_LOCKED`](times::LOOKS_LOCKED)): what is left is due at once, in the next;
-//! - all that is kept has a limit: a schedule is stored in one piece, without chunks. The largest parts are what clients
-//!   gave it and what its workflows return, each within the limit of a payload;
+//! - a time of the spec is dealt with once: what is passed is a high-water mark, in one step with what became of the
+//!   time. It only grows: a schedule whose mark would not is kept aside;
+//! - deciding applies each change to a copy of the state by the same function that applies it for good
+//!   ([`State::apply`]);
+//! - a step finds so many times at most ([`TIMES_PER_STEP`], [`BACKFILLED_PER_STEP`]), and takes so many looks for each
+//!   of its questions ([`LOOKS_LOCKED`](times::LOOKS_LOCKED)): what is left is due at once, in the next;
+//! - all that is kept has a limit: a schedule is stored in one piece, without chunks. The largest parts are what
+//!   clients gave it and what its workflows return, each within the limit of a payload;
 //! - what happened is the original's; where that leaves something out by chance (times of an unfinished backfill while
 //!   nothing wakes it, a result that came while nobody looked), it does not.
 

@@ -74,8 +74,8 @@ impl Transition {
         logged
     }
 
-    /// As it is logged, without its changes and its usage. Events are framed once; the bytes are shared by log, history and
-    /// readers.
+    /// As it is logged, without its changes and its usage. Events are framed once; the bytes are shared by log, history
+    /// and readers.
     pub fn events_to_proto(&self) -> log::Transition {
         let size: u64 = self.events.iter().map(NewEvent::stored_bytes).sum();
         let mut events = Vec::with_capacity(size as usize);

@@ -369,8 +369,8 @@ fn a_step_in_a_grace_costs_the_same_however_much_waits_for_workers() {
     }
 }
 
-/// Takes a checkpoint that succeeds; answers its bytes, and the items that were looked at for it: by the run, and by the
-/// shard, which asks whether the run has messages and how the task stands that was offered last.
+/// Takes a checkpoint that succeeds; answers its bytes, and the items that were looked at for it: by the run, and by
+/// the shard, which asks whether the run has messages and how the task stands that was offered last.
 fn checkpoint(cell: &mut Bench) -> (usize, u64) {
     let [_, _, before] = cost_so_far();
     let run = cell.run.as_mut().expect("it was started");

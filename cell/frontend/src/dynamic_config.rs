@@ -54,8 +54,8 @@ pub struct DynamicConfig {
     pub task_poll: Duration,
     /// `history.longPollExpirationInterval`: how long a history read waits for an event at most.
     pub history_poll: Duration,
-    /// `worker.schedulerNamespaceStartWorkflowRPS`: workflows per second that schedules of one namespace start on one node.
-    /// Zero bounds nothing.
+    /// `worker.schedulerNamespaceStartWorkflowRPS`: workflows per second that schedules of one namespace start on one
+    /// node. Zero bounds nothing.
     pub schedule_starts_per_second: f64,
     /// What the engine holds runs to.
     pub run_limits: RunLimits,
@@ -129,8 +129,8 @@ pub enum DynamicConfigError {
 }
 
 impl DynamicConfig {
-    /// Parses `key=value` settings whose values are JSON. Of several values of one key the last one counts. Unknown keys
-    /// are accepted, with a warning each.
+    /// Parses `key=value` settings whose values are JSON. Of several values of one key the last one counts. Unknown
+    /// keys are accepted, with a warning each.
     pub fn parse<S: AsRef<str>>(
         settings: impl IntoIterator<Item = S>,
     ) -> Result<ParsedDynamicConfig, DynamicConfigError> {

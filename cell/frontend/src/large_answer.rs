@@ -1,9 +1,9 @@
 //! Large answers of workers: looked at before they are decoded, and decoded little by little.
 //!
-//! Whose answer it is, whether its token is one and whether its namespace may call is known before anything else is looked at.
-//! A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused for their
-//! number is refused without decoding one of them, and what is decoded leaves room for other calls in between: nobody
-//! else waits for it longer than [`SLICE`] takes.
+//! Whose answer it is, whether its token is one and whether its namespace may call is known before anything else is
+//! looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
+//! for their number is refused without decoding one of them, and what is decoded leaves room for other calls in
+//! between: nobody else waits for it longer than [`SLICE`] takes.
 
 mod fields;
 
@@ -39,7 +39,8 @@ pub(crate) const SLICE: usize = 256;
 /// Bytes of one namespace's requests that wait or are decoded: more are refused, and their workers try again.
 const OF_A_NAMESPACE_BYTES: usize = 32 << 20;
 
-/// Who has its turn is decoded, or on its way to it, and takes several times its bytes then; the others wait as they came.
+/// Who has its turn is decoded, or on its way to it, and takes several times its bytes then; the others wait as they
+/// came.
 const TURNS: TurnLimits = TurnLimits {
     at_once: 4,
     of_a_namespace_at_once: 2,

@@ -4,8 +4,8 @@ use atoll_api::call::{Bytes, CallContext};
 use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
 use atoll_rpc::{Gate, Interceptor};
 
-/// Lets go of the metadata of polls for tasks, once the interceptors before this have read it. A hundred thousand polls wait at a time,
-/// and each would keep a kilobyte of headers, its caller's key among them, for a minute. Comes last.
+/// Lets go of the metadata of polls for tasks, once the interceptors before this have read it. A hundred thousand polls
+/// wait at a time, and each would keep a kilobyte of headers, its caller's key among them, for a minute. Comes last.
 pub struct ForgetPollMetadata;
 
 impl Interceptor for ForgetPollMetadata {

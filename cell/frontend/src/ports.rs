@@ -126,8 +126,8 @@ pub trait Workflows: Send + Sync + 'static {
         batches: usize,
     ) -> Result<(atoll_api::RawHistory, i64), Status>;
 
-    /// Returns when the run has events after `last_event_id` or is closed, or at the deadline. With `i64::MAX` nothing but
-    /// the close counts, and nothing else wakes the caller.
+    /// Returns when the run has events after `last_event_id` or is closed, or at the deadline. With `i64::MAX` nothing
+    /// but the close counts, and nothing else wakes the caller.
     async fn wait_for_history(
         &self,
         namespace: &Namespace,
@@ -295,7 +295,8 @@ pub trait Schedules: Send + Sync + 'static {
         request: wf::DescribeScheduleRequest,
     ) -> Result<wf::DescribeScheduleResponse, Status>;
 
-    /// `UpdateSchedule`; the request id is set, the memo is not. A conflict token shorter than eight bytes stands for none.
+    /// `UpdateSchedule`; the request id is set, the memo is not. A conflict token shorter than eight bytes stands for
+    /// none.
     async fn update(
         &self,
         namespace: &Namespace,
@@ -328,8 +329,8 @@ pub trait Schedules: Send + Sync + 'static {
 /// control plane the cell's namespaces change through `CellAdmin` alone.
 #[async_trait]
 pub trait NamespaceWriter: Send + Sync + 'static {
-    /// Creates a namespace; false where one of its name exists. Of several calls with one name, one creates it, also where
-    /// a caller leaves before it is answered.
+    /// Creates a namespace; false where one of its name exists. Of several calls with one name, one creates it, also
+    /// where a caller leaves before it is answered.
     async fn create(&self, namespace: Arc<Namespace>) -> Result<bool, Status>;
 
     /// Replaces a namespace record; its generation rises by one with every change.

@@ -41,8 +41,8 @@ fn existing(filter: Predicate) -> Predicate {
     Predicate::compare(SystemField::ExecutionStatus, CompareOp::Equal, running).and(filter)
 }
 
-/// Compiles a filter that names nothing but `ScheduleId`, custom attributes and whether a schedule is paused: everything
-/// else is about the record, not about the schedule.
+/// Compiles a filter that names nothing but `ScheduleId`, custom attributes and whether a schedule is paused:
+/// everything else is about the record, not about the schedule.
 fn checked<Q>(
     namespace: &Namespace,
     text: &str,

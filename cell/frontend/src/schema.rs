@@ -39,8 +39,8 @@ pub(crate) fn built_in() -> BTreeMap<String, i32> {
 }
 
 impl Frontend {
-    /// Checks names, types and sizes of the search attributes of a workflow, and makes their types explicit. The error is
-    /// what is wrong with them.
+    /// Checks names, types and sizes of the search attributes of a workflow, and makes their types explicit. The error
+    /// is what is wrong with them.
     pub(crate) fn settle_search_attributes(
         &self,
         namespace: &Namespace,

@@ -37,8 +37,8 @@ impl TaskToken for QueryTaskToken {
 }
 
 impl Frontend {
-    /// The namespace of a task answer. A token of one namespace opens nothing in another: who may act in `name` must not
-    /// reach further by a token from elsewhere. Without a name the token's namespace counts.
+    /// The namespace of a task answer. A token of one namespace opens nothing in another: who may act in `name` must
+    /// not reach further by a token from elsewhere. Without a name the token's namespace counts.
     pub(crate) fn admit_task<T: TaskToken>(
         &self,
         name: &str,

@@ -15,7 +15,8 @@ pub struct TurnLimits {
     pub at_once: usize,
     /// Those of one namespace, so that others have theirs.
     pub of_a_namespace_at_once: usize,
-    /// What those of one namespace may weigh together, waiting or at it: who comes beyond it is refused, and tries again.
+    /// What those of one namespace may weigh together, waiting or at it: who comes beyond it is refused, and tries
+    /// again.
     pub of_a_namespace: usize,
     /// What those of all namespaces may weigh.
     pub in_all: usize,

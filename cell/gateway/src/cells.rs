@@ -31,7 +31,8 @@ pub(crate) struct Cell {
 }
 
 impl Cells {
-    /// The cells at these addresses. One that was there before keeps its connections; an address that is none is left out.
+    /// The cells at these addresses. One that was there before keeps its connections; an address that is none is left
+    /// out.
     pub(crate) fn new(addresses: &BTreeMap<String, String>, connections: usize, before: &Self) -> Self {
         let mut by_id = BTreeMap::new();
         for (id, address) in addresses {

@@ -143,10 +143,11 @@ fn namespace<'a>(ctx: &CallContext, method: &MethodInfo, body: &'a Bytes) -> Res
     }
 }
 
-/// Asks one cell after the other until one has an answer that another one would not better. A cell that came back a moment ago may not
-/// have the newest keys, so that a key is unknown only if all cells that were asked say so: they refused the call before it did
-/// anything. After UNAVAILABLE nobody knows, and only a call that changes nothing is sent to another cell; where that one refuses the
-/// key, the answer is UNAVAILABLE still, because clients give up for good on a key that is refused.
+/// Asks one cell after the other until one has an answer that another one would not better. A cell that came back a
+/// moment ago may not have the newest keys, so that a key is unknown only if all cells that were asked say so: they
+/// refused the call before it did anything. After UNAVAILABLE nobody knows, and only a call that changes nothing is
+/// sent to another cell; where that one refuses the key, the answer is UNAVAILABLE still, because clients give up for
+/// good on a key that is refused.
 async fn any_cell(
     cells: &Cells,
     ctx: &CallContext,

@@ -7,8 +7,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where calls ask whether the routing table is the control plane's current one, and the watch answers. Cheap to clone.
 ///
-/// Questions are numbered. One look at the control plane answers all that were asked before it began, so that a thousand calls for unknown
-/// namespaces cost one look.
+/// Questions are numbered. One look at the control plane answers all that were asked before it began, so that a
+/// thousand calls for unknown namespaces cost one look.
 #[derive(Debug, Clone)]
 pub(crate) struct Freshness {
     /// How many questions were asked.
@@ -31,8 +31,8 @@ impl Default for Freshness {
 }
 
 impl Freshness {
-    /// Whether the table, as it is when this returns, is one that the control plane had after the call of this. False where the control plane
-    /// does not say so in time.
+    /// Whether the table, as it is when this returns, is one that the control plane had after the call of this. False
+    /// where the control plane does not say so in time.
     pub(crate) async fn is_current(&self) -> bool {
         let mut answers = self.answered.subscribe();
         let mut question = 0;

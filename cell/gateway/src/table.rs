@@ -72,7 +72,8 @@ impl RoutingTable {
         Ok(Some(Self { version: cached.version, cells: cached.cells, routes: cached.routes }))
     }
 
-    /// Keeps the table, for its owner's eyes only: it names every tenant's namespaces. A crash leaves the one before or this one.
+    /// Keeps the table, for its owner's eyes only: it names every tenant's namespaces. A crash leaves the one before or
+    /// this one.
     pub fn save(&self, path: &Path) -> Result<(), CacheError> {
         let cached = Cached {
             format: FORMAT,

@@ -40,8 +40,8 @@ impl Watch {
     }
 
     async fn follow(&self) -> Infallible {
-        // Version 0 asks for the whole table: after a start or a broken watch nobody knows whether the same version is the same
-        // table, because the control plane's database may have been replaced.
+        // Version 0 asks for the whole table: after a start or a broken watch nobody knows whether the same version is
+        // the same table, because the control plane's database may have been replaced.
         let mut known = 0;
         let mut pause = FIRST_PAUSE;
         loop {

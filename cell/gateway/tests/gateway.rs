@@ -200,7 +200,8 @@ impl World {
         tokio::time::timeout(PATIENCE, routed).await.unwrap();
     }
 
-    /// Waits until the gateway routes this namespace no longer: cell a, which lacks it, is then asked in place of cell b, which has it.
+    /// Waits until the gateway routes this namespace no longer: cell a, which lacks it, is then asked in place of cell
+    /// b, which has it.
     async fn until_gone(&self, namespace: &str) {
         let gone = async {
             while describe(&self.client, namespace).await.is_ok() {

@@ -48,7 +48,8 @@ impl Beyond {
         Self { missing: Some(None), ..Self::default() }
     }
 
-    /// The store may hold tasks again that were read and handed out: everything is read anew, also where rows are being read.
+    /// The store may hold tasks again that were read and handed out: everything is read anew, also where rows are being
+    /// read.
     pub(crate) fn look_again(&mut self) {
         let first = if self.pulling { &mut self.refused_since } else { &mut self.missing };
         *first = Some(None);
@@ -97,8 +98,9 @@ impl Beyond {
         Some(Wanted { after, shards, limit })
     }
 
-    /// After a refill: the place behind which the backlog may hold no task, since earlier ones stand in the store alone.
-    /// That is `cut`, where the refill ended before it had read all, or the first task that was refused meanwhile.
+    /// After a refill: the place behind which the backlog may hold no task, since earlier ones stand in the store
+    /// alone. That is `cut`, where the refill ended before it had read all, or the first task that was refused
+    /// meanwhile.
     pub(crate) fn bound(&self, cut: Option<Place>) -> Option<Place> {
         let refused = self.refused_since.clone().flatten();
         match (cut, refused) {

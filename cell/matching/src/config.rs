@@ -9,8 +9,8 @@ pub struct MatchingConfig {
     /// reference is about 280 bytes, so this bounds a partition near 2.8 MB; the rows that come in at once may
     /// exceed it by what was offered meanwhile.
     pub backlog_limit: usize,
-    /// Bytes of task references that all partitions keep together. Above it each keeps only a few, and the shards' stores
-    /// keep the others.
+    /// Bytes of task references that all partitions keep together. Above it each keeps only a few, and the shards'
+    /// stores keep the others.
     pub backlog_bytes: usize,
     /// The backlog length at or below which a partition reads the tasks that it does not hold, as many as lie
     /// between this and the limit. Well under the limit, so that they come in batches and not one by one.
@@ -37,8 +37,8 @@ pub struct MatchingConfig {
     pub poller_history_limit: usize,
     /// Bytes of the pollers that one partition remembers: where it needs more the one seen longest ago makes room.
     pub poller_history_bytes: usize,
-    /// Pollers that the partitions of one namespace remember together. Beyond it who is new takes the place of one that its
-    /// partition has seen longest ago, or is not remembered.
+    /// Pollers that the partitions of one namespace remember together. Beyond it who is new takes the place of one that
+    /// its partition has seen longest ago, or is not remembered.
     pub namespace_pollers: usize,
     /// A partition without polls and calls for this long is unloaded; what waits there stands in the store.
     pub idle_unload: Duration,

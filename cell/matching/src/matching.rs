@@ -170,8 +170,8 @@ impl Matching {
         self.partitions().iter().filter(|partition| partition.number > loads).for_each(Partition::look_again);
     }
 
-    /// Lets every partition ask again for all that waits in the store. A shard that was lost and taken back may have lost the
-    /// starts of tasks that stand there as waiting: nobody else dispatches these again.
+    /// Lets every partition ask again for all that waits in the store. A shard that was lost and taken back may have
+    /// lost the starts of tasks that stand there as waiting: nobody else dispatches these again.
     pub fn look_again(&self) {
         self.partitions().iter().for_each(Partition::look_again);
     }
@@ -231,8 +231,8 @@ impl Matching {
         Some(removed)
     }
 
-    /// The partition that work goes to. A sticky queue that nobody polls is not worth loading, and a normal one waits for its
-    /// poll where its namespace has too many.
+    /// The partition that work goes to. A sticky queue that nobody polls is not worth loading, and a normal one waits
+    /// for its poll where its namespace has too many.
     fn partition_for_work(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         match key.kind {
             QueueKind::Normal => self.load(key),

@@ -1,8 +1,9 @@
 //! How much memory, disk and CPU time a cell takes for what it holds, counted.
 //!
-//! - `closed WORKFLOWS`: closed one-activity workflows in a store in memory: bytes that are allocated for each, and its history.
-//! - `idle DIR WORKFLOWS BUDGET_MB`: open workflows that wait for a signal, on SQLite: what is resident under a budget, and the
-//!   disk that each takes. The process then ends as one that is killed.
+//! - `closed WORKFLOWS`: closed one-activity workflows in a store in memory: bytes that are allocated for each, and its
+//!   history.
+//! - `idle DIR WORKFLOWS BUDGET_MB`: open workflows that wait for a signal, on SQLite: what is resident under a budget,
+//!   and the disk that each takes. The process then ends as one that is killed.
 //! - `again DIR WORKFLOWS BUDGET_MB`: the next life: how long until it serves, and what is resident then.
 //! - `beside DIR WORKFLOWS BUDGET_MB`: the CPU time of one-activity workflows beside what `idle` left in the directory.
 

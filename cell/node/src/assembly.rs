@@ -33,8 +33,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A cell that runs and has no listener: calls go to its dispatchers. [`start`](crate::start) puts listeners before it; a
-/// simulation calls it as it is.
+/// A cell that runs and has no listener: calls go to its dispatchers. [`start`](crate::start) puts listeners before it;
+/// a simulation calls it as it is.
 ///
 /// A cell that is dropped without [`shutdown`](Self::shutdown) goes on until its runtime ends, as one that is killed.
 pub struct Assembly {

@@ -21,8 +21,8 @@ pub struct CellConfig {
     pub admin: Option<AdminConfig>,
     /// Who may call.
     pub access: Access,
-    /// Namespaces that exist from the start. A name that the cell does not hold yet gets a new id; one that it holds gets
-    /// the search attributes that it lacks, and keeps everything else. Another type of one it has stops the start.
+    /// Namespaces that exist from the start. A name that the cell does not hold yet gets a new id; one that it holds
+    /// gets the search attributes that it lacks, and keeps everything else. Another type of one it has stops the start.
     pub namespaces: Vec<NamespaceSpec>,
     /// Whether tenants manage namespaces through the cell itself: a lone cell.
     pub manages_namespaces: bool,

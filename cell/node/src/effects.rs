@@ -92,8 +92,8 @@ impl Effects {
 enum Wanted {
     /// A step has just asked for them.
     JustNow,
-    /// A takeover found them: messages among them may be taken already. Only their names are handed on, and whoever carries
-    /// one asks the sender for its content.
+    /// A takeover found them: messages among them may be taken already. Only their names are handed on, and whoever
+    /// carries one asks the sender for its content.
     BeforeTakeover,
 }
 

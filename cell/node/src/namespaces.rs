@@ -22,16 +22,16 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 const NAMESPACE: &str = "namespace";
-/// What is left of a removed namespace: its id and the generation it went with. An id comes back with a higher generation only
-/// where an operator overwrites what a cell holds.
+/// What is left of a removed namespace: its id and the generation it went with. An id comes back with a higher
+/// generation only where an operator overwrites what a cell holds.
 const REMOVED: &str = "removed_namespace";
 /// The generation with which a namespace was removed of which the shards hold nothing any more.
 const EMPTIED: &str = "emptied_namespace";
 const KEY_SET: &str = "key_set";
 
-/// Reads and writes the cell's configuration records. A record is durable before it takes effect, and has taken effect when
-/// anybody hears that the cell holds it: also who brings it a second time, while the first call has not come back from the
-/// store, or after its caller left it there.
+/// Reads and writes the cell's configuration records. A record is durable before it takes effect, and has taken effect
+/// when anybody hears that the cell holds it: also who brings it a second time, while the first call has not come back
+/// from the store, or after its caller left it there.
 pub(crate) struct CellRecords {
     store: Arc<dyn MetadataStore>,
     registry: Arc<NamespaceRegistry>,
@@ -42,8 +42,8 @@ pub(crate) struct CellRecords {
     to_empty: Mutex<BTreeMap<Uuid, u64>>,
     /// There is another one.
     removed_one: Notify,
-    /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in memory in
-    /// another order than on disk.
+    /// One change of a namespace at a time, from its record to the registry: two that overlap would take effect in
+    /// memory in another order than on disk.
     changing: tokio::sync::Mutex<()>,
     /// One change of the keys at a time, from their record to the set in memory.
     changing_keys: tokio::sync::Mutex<()>,
@@ -95,8 +95,8 @@ impl CellRecords {
 
     /// Applies a namespace; a generation that is not above the one held changes nothing. What is answered is in force.
     ///
-    /// A caller that leaves meanwhile may leave a record behind that is not in force yet. The next call about it finds the
-    /// record and brings it into force before it answers; so does a start.
+    /// A caller that leaves meanwhile may leave a record behind that is not in force yet. The next call about it finds
+    /// the record and brings it into force before it answers; so does a start.
     pub(crate) async fn put_namespace(&self, spec: NamespaceSpec) -> Result<PutOutcome, StoreError> {
         let namespace = namespace_of(spec)?;
         let generation = namespace.spec.generation;
@@ -125,8 +125,8 @@ impl CellRecords {
         Ok(outcome)
     }
 
-    /// Creates a namespace unless one of its name stands; answers whether it did. What stands is in force, also where its
-    /// creator never heard of it.
+    /// Creates a namespace unless one of its name stands; answers whether it did. What stands is in force, also where
+    /// its creator never heard of it.
     pub(crate) async fn create_namespace(&self, spec: NamespaceSpec) -> Result<bool, StoreError> {
         let namespace = namespace_of(spec)?;
         let _one_at_a_time = self.changing.lock().await;
@@ -144,7 +144,8 @@ impl CellRecords {
         Ok(written)
     }
 
-    /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too late.
+    /// Removes a namespace unless the cell holds a newer generation of it. A call about it that is as old arrives too
+    /// late.
     pub(crate) async fn remove_namespace(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
         let _one_at_a_time = self.changing.lock().await;
         if self.registry.by_id(id).is_some_and(|held| held.spec.generation > generation) {
@@ -180,8 +181,8 @@ impl CellRecords {
         self.removed_one.notified().await;
     }
 
-    /// The shards hold nothing any more of a namespace that was removed with this generation. It may have come back since, and
-    /// gone again with another one.
+    /// The shards hold nothing any more of a namespace that was removed with this generation. It may have come back
+    /// since, and gone again with another one.
     pub(crate) async fn emptied(&self, id: Uuid, generation: u64) -> Result<(), StoreError> {
         let record = MetadataRecord {
             kind: EMPTIED.into(),
@@ -205,8 +206,9 @@ impl CellRecords {
         ApplyKeySetRequest::decode(record.data).map_err(|e| StoreError::Corrupt(format!("key set: {e}")))
     }
 
-    /// Applies a key set; a generation that is not above the one held changes nothing. Answers the generation in force, at
-    /// which callers are verified from now on; a caller that leaves is as with [`put_namespace`](Self::put_namespace).
+    /// Applies a key set; a generation that is not above the one held changes nothing. Answers the generation in force,
+    /// at which callers are verified from now on; a caller that leaves is as with
+    /// [`put_namespace`](Self::put_namespace).
     pub(crate) async fn put_key_set(&self, keys: ApplyKeySetRequest) -> Result<u64, StoreError> {
         let _one_at_a_time = self.changing_keys.lock().await;
         let record = MetadataRecord {

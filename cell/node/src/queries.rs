@@ -72,8 +72,8 @@ impl PendingQueries {
         open.map(|(id, pending)| (id.clone(), pending.query.clone())).collect()
     }
 
-    /// The worker has answered these: they are told once the task's completion is durable. Until then, or until the worker
-    /// goes away, the answers are on their way.
+    /// The worker has answered these: they are told once the task's completion is durable. Until then, or until the
+    /// worker goes away, the answers are on their way.
     pub(crate) fn answering(&self, run_id: Uuid, ids: impl Iterator<Item = String>) -> Answering<'_> {
         let answering = Answering { queries: self, run_id, ids: ids.collect() };
         answering.mark(true);

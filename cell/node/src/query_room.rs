@@ -32,8 +32,8 @@ impl QueryRoom {
         Self { memory, held: Mutex::default() }
     }
 
-    /// Room for a query of so many bytes of memory, which is held as it came and as it goes to a worker. A namespace without any has
-    /// room for one, however large, where there is room in all.
+    /// Room for a query of so many bytes of memory, which is held as it came and as it goes to a worker. A namespace
+    /// without any has room for one, however large, where there is room in all.
     pub(crate) fn take(&self, namespace_id: Uuid, bytes: usize) -> Option<QueryPlace<'_>> {
         let bytes = PLACE + 2 * bytes;
         let most = self.memory.limit() / SHARE;

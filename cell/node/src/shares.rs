@@ -3,8 +3,8 @@
 use crate::config::CellConfig;
 use cell_matching::MatchingConfig;
 
-/// Shares of the memory budget that each spool has at most, that waiting tasks have, and that the entities may take which a
-/// restart brings back with the tails of the logs: several times what the logs hold of them.
+/// Shares of the memory budget that each spool has at most, that waiting tasks have, and that the entities may take
+/// which a restart brings back with the tails of the logs: several times what the logs hold of them.
 const SPOOL_SHARE: usize = 16;
 const BACKLOG_SHARE: usize = 16;
 const TAIL_SHARE: usize = 16;

@@ -83,8 +83,8 @@ impl Calendar {
     ///
     /// Wall-clock times that a zone leaves out are left out; an hour that comes twice counts twice. Which wall-clock
     /// time is tried when is the original's order, because in zones with odd changes (half an hour, at midnight) its
-    /// answers depend on it. But where it takes what comes again for what is past, and goes backwards for ever, the wall clock
-    /// is read as it goes at `after`: what is found is later in any zone.
+    /// answers depend on it. But where it takes what comes again for what is past, and goes backwards for ever, the
+    /// wall clock is read as it goes at `after`: what is found is later in any zone.
     pub(crate) fn next(&self, after: i64, zone: &Zone, looks: &mut Looks) -> Found {
         let months = |at: &Civil| at.year * 12 + at.month;
         let mut at = zone.civil(after);

@@ -19,8 +19,8 @@ impl Interval {
         }
     }
 
-    /// The first time after a Unix second. Before the phase's first time the division rounds up, as the original's does:
-    /// that time itself is passed over.
+    /// The first time after a Unix second. Before the phase's first time the division rounds up, as the original's
+    /// does: that time itself is passed over.
     pub(crate) fn next(self, after: i64) -> i64 {
         ((after - self.phase) / self.seconds + 1) * self.seconds + self.phase
     }

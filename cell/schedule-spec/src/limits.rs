@@ -1,5 +1,5 @@
-//! How large a spec may be. The original knows no limits but that of a payload: a spec of that size would keep everybody
-//! waiting who is asked for its next time.
+//! How large a spec may be. The original knows no limits but that of a payload: a spec of that size would keep
+//! everybody waiting who is asked for its next time.
 
 use crate::error::SpecError;
 use atoll_api::temporal::api::schedule::v1::{CalendarSpec, ScheduleSpec, StructuredCalendarSpec};

@@ -1,8 +1,8 @@
 //! How much work an answer may take.
 
 /// Work that is left for an answer. Counted in looks, of some 50 ns: a step of the search through one calendar, a
-/// question to an excluding one, to a few intervals or to a dozen calendars whose next time is known; a change of a zone that
-/// is read.
+/// question to an excluding one, to a few intervals or to a dozen calendars whose next time is known; a change of a
+/// zone that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looks(usize);
 

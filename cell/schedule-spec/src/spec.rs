@@ -38,8 +38,8 @@ impl Spec {
         Self::of_canonical(&canonical(spec)?)
     }
 
-    /// A spec that is in its canonical form already, and was checked with it: calendars of strings and cron strings are not
-    /// looked at.
+    /// A spec that is in its canonical form already, and was checked with it: calendars of strings and cron strings are
+    /// not looked at.
     ///
     /// # Errors
     /// It is too large, or has no zone.

@@ -23,8 +23,8 @@ pub enum Next {
     At(Moment),
     /// Nothing is named any more.
     Never,
-    /// The search was given up for now, its looks being used up: nothing is due up to this moment (Unix milliseconds), which
-    /// is later than that asked about. Go on from here.
+    /// The search was given up for now, its looks being used up: nothing is due up to this moment (Unix milliseconds),
+    /// which is later than that asked about. Go on from here.
     Later(i64),
 }
 

@@ -14,10 +14,11 @@ const END: i64 = 4_133_980_800;
 const BEGIN: i64 = 0;
 /// How much earlier than it is asked about a zone is known: searches look at the days around.
 const MARGIN: i64 = 7 * DAY;
-/// Limit on a client's own zone, changes to the same offset included: the longest of the world's has about 250 changes before
-/// 2038 and two a year then.
+/// Limit on a client's own zone, changes to the same offset included: the longest of the world's has about 250 changes
+/// before 2038 and two a year then.
 const MAX_CHANGES: usize = 4096;
-/// Also on a client's own zone, and in a year of it: the world's have five at most. Searches go through a year at a time.
+/// Also on a client's own zone, and in a year of it: the world's have five at most. Searches go through a year at a
+/// time.
 const MAX_CHANGES_A_YEAR: usize = 16;
 const YEAR: i64 = 366 * DAY;
 
@@ -31,7 +32,8 @@ pub(crate) struct Zone {
     starts: Box<[i64]>,
     /// Seconds east of UTC.
     offsets: Box<[i64]>,
-    /// Days whose first moment does not exist and is taken for a moment of the day before: day number and weekday taken.
+    /// Days whose first moment does not exist and is taken for a moment of the day before: day number and weekday
+    /// taken.
     skipped: Box<[(i64, i64)]>,
     /// Whether all changes since 1970 are plain: see [`Zone::is_plain`].
     regular: bool,
@@ -172,10 +174,10 @@ impl Zone {
         self.skipped[from..].iter().copied().take_while(move |(day, _)| *day <= last)
     }
 
-    /// Whether a time `to` that was found from `from` stays the next one until it has come, wherever a search begins: whether
-    /// it is far from any change of the clocks that is not plain. Such are those east of Greenwich (and those by half an
-    /// hour): there the original's search takes an hour that comes twice for the second one, unless it comes from the hour
-    /// before. Of a day without a midnight it knows the weekday only if it begins there.
+    /// Whether a time `to` that was found from `from` stays the next one until it has come, wherever a search begins:
+    /// whether it is far from any change of the clocks that is not plain. Such are those east of Greenwich (and those
+    /// by half an hour): there the original's search takes an hour that comes twice for the second one, unless it comes
+    /// from the hour before. Of a day without a midnight it knows the weekday only if it begins there.
     pub(crate) fn is_plain(&self, from: i64, to: i64) -> bool {
         let near = 2 * DAY;
         let least = if self.skipped.is_empty() { to } else { from };

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use prost_types::{Duration, Timestamp};
 use schedule_spec::{Looks, Moment, Next, Seed, Spec};
 
-/// Zones in which each minute of an hour that comes twice is named twice. East of Greenwich the original leaves some out,
-/// and so do we: the golden file has those.
+/// Zones in which each minute of an hour that comes twice is named twice. East of Greenwich the original leaves some
+/// out, and so do we: the golden file has those.
 const ZONES: [&str; 4] = ["UTC", "Asia/Kolkata", "America/New_York", "America/Los_Angeles"];
 /// Two days around the changes of their clocks, and two days without any.
 const WINDOWS: [i64; 3] = [1_710_000_000, 1_730_500_000, 1_749_000_000];
 const LENGTH: i64 = 2 * 86_400;
-/// Zones whose changes are not plain, each with the day before one: an hour that comes twice, one that never comes, a midnight
-/// that never comes, half an hour.
+/// Zones whose changes are not plain, each with the day before one: an hour that comes twice, one that never comes, a
+/// midnight that never comes, half an hour.
 const ODD_ZONES: [(&str, i64); 5] = [
     ("Europe/Berlin", 1_729_900_800),
     ("Europe/Berlin", 1_711_756_800),

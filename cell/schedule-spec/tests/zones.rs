@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use prost_types::{Duration, Timestamp};
 use schedule_spec::{Looks, Next, Seed, Spec, SpecError};
 
-/// A zone's file: the first offset, when which one follows (Unix seconds, seconds east of UTC), and the rule that goes on.
+/// A zone's file: the first offset, when which one follows (Unix seconds, seconds east of UTC), and the rule that goes
+/// on.
 fn tzif(first: i32, changes: &[(i64, i32)], footer: &str) -> Vec<u8> {
     let header = |changes: usize, types: usize| {
         let mut header = b"TZif2".to_vec();
@@ -53,8 +54,8 @@ fn hourly() -> StructuredCalendarSpec {
     daily(Range { start: 0, end: 23, step: 1 }, Range::default())
 }
 
-/// So many answers after a moment, as half milliseconds: those of one walk, nominal times before actual ones, and those of a
-/// question each from where the last one left off.
+/// So many answers after a moment, as half milliseconds: those of one walk, nominal times before actual ones, and those
+/// of a question each from where the last one left off.
 fn times(spec: &Spec, after_ms: i64, most: usize) -> [Vec<i64>; 2] {
     const LOOKS: usize = 1_000;
     let seed = seed();

@@ -32,8 +32,8 @@ pub struct ShardConfig {
     /// Entities that a shard keeps in memory beyond those that have messages pending or changed since the last
     /// checkpoint, whatever the memory budget says; above it, an eighth of `tail_bytes` triggers one.
     pub resident_entities: usize,
-    /// Bytes of entities in memory that have come to their end, of all shards together: enough that who reads one of them
-    /// page by page loads it once. More of them are let go of as soon as they are stored.
+    /// Bytes of entities in memory that have come to their end, of all shards together: enough that who reads one of
+    /// them page by page loads it once. More of them are let go of as soon as they are stored.
     pub closed_bytes: usize,
     /// How far ahead the wake index is read from the store.
     pub wake_window: Duration,

@@ -4,8 +4,8 @@ use cell_store::ShardId;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The shard of an entity's id, which of runs is the workflow id: xxh3-64 over the namespace's UUID bytes, then the id's
-/// UTF-8 bytes, modulo the cell's fixed shard count. Stored data depends on it: it never changes.
+/// The shard of an entity's id, which of runs is the workflow id: xxh3-64 over the namespace's UUID bytes, then the
+/// id's UTF-8 bytes, modulo the cell's fixed shard count. Stored data depends on it: it never changes.
 pub fn shard_of(namespace_id: Uuid, id: &str, shard_count: u32) -> ShardId {
     let mut hasher = Xxh3::new();
     hasher.update(namespace_id.as_bytes());

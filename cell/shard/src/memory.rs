@@ -1,7 +1,8 @@
 //! What a shard holds in memory, and the one way in which that changes.
 //!
-//! Owns a shard's plain data behind its lock, with the table of its entities; applying a record, live and in replay; and
-//! keeping what is held within the budget, by refusing who would bring more and letting go of what is longest unused.
+//! Owns a shard's plain data behind its lock, with the table of its entities; applying a record, live and in replay;
+//! and keeping what is held within the budget, by refusing who would bring more and letting go of what is longest
+//! unused.
 
 mod admission;
 mod apply;

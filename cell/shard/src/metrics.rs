@@ -35,8 +35,8 @@ impl ShardMetrics {
     }
 }
 
-/// Entities kept aside, when the engine failed on them or their stored snapshots are damaged. Counts on through all of a
-/// shard's owners in this process.
+/// Entities kept aside, when the engine failed on them or their stored snapshots are damaged. Counts on through all of
+/// a shard's owners in this process.
 pub(crate) fn quarantines(shard: ShardId) -> Counter {
     metrics::counter!("atoll_shard_quarantined", "shard" => shard.to_string())
 }

@@ -129,7 +129,8 @@ impl World {
         self.most.1 = self.most.1.max(self.allocated());
     }
 
-    /// Says how much was held at most, and holds it to the limit: the estimate, and that of the store, may be off by a half.
+    /// Says how much was held at most, and holds it to the limit: the estimate, and that of the store, may be off by a
+    /// half.
     fn stayed_inside(&self, what: &str) {
         let (budget, allocated) = self.most;
         println!("{what}: at most {budget} bytes by the budget, {allocated} by the allocator");
@@ -427,7 +428,8 @@ async fn sleepers_leave_memory_altogether_and_wake_in_time() {
     world.runtime.shutdown().await;
 }
 
-/// The bar: what a closed one-activity workflow takes of memory beside its history, in a store in memory, without lists.
+/// The bar: what a closed one-activity workflow takes of memory beside its history, in a store in memory, without
+/// lists.
 #[tokio::test(start_paused = true)]
 async fn a_closed_run_takes_little_more_than_its_history() {
     const RUNS: usize = 3_000;

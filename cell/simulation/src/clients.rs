@@ -81,7 +81,8 @@ async fn start_once(caller: &Caller, plan: &WorkflowPlan) -> Result<(), Status> 
     }
 }
 
-/// The later run of a chain that stands against a start. The first one is no reason to refuse it: it has its request id.
+/// The later run of a chain that stands against a start. The first one is no reason to refuse it: it has its request
+/// id.
 fn later_run(status: &Status, plan: &WorkflowPlan) -> Option<String> {
     let there: Option<WorkflowExecutionAlreadyStartedFailure> = status.detail();
     let is_first = |there: &WorkflowExecutionAlreadyStartedFailure| there.start_request_id == start_id(plan);
@@ -235,8 +236,8 @@ async fn closing_event(caller: &Caller, workflow_id: &str, run_id: &str) -> Opti
     }
 }
 
-/// Whether the closing event alone is not the one of the history: a run that is tried again looks continued then, as in the
-/// original, so that clients which know no retries follow it.
+/// Whether the closing event alone is not the one of the history: a run that is tried again looks continued then, as in
+/// the original, so that clients which know no retries follow it.
 fn looks_otherwise(caller: &Caller, workflow_id: &str) -> bool {
     caller.plan.workflow(workflow_id).is_some_and(|plan| plan.retries > 0)
 }

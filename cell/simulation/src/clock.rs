@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A wall clock that goes with the paused time of the runtime in which it is read, and jumps when told to. It outlives the
-/// runtimes: between two lives of the cell it stands still until [`start`](Self::start). Clones are the same clock.
+/// A wall clock that goes with the paused time of the runtime in which it is read, and jumps when told to. It outlives
+/// the runtimes: between two lives of the cell it stands still until [`start`](Self::start). Clones are the same clock.
 #[derive(Clone)]
 pub(crate) struct SimulatedClock(Arc<Mutex<State>>);
 

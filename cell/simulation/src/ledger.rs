@@ -103,8 +103,8 @@ impl Ledger {
         }
     }
 
-    /// A start was acknowledged; it names the same run however often it is asked, but for one that `may` name a later run
-    /// of the chain.
+    /// A start was acknowledged; it names the same run however often it is asked, but for one that `may` name a later
+    /// run of the chain.
     pub(crate) fn start_acknowledged(&mut self, workflow_id: &str, run_id: &str, may: bool) {
         let known = self.started.entry(workflow_id.to_owned()).or_default();
         if known.iter().any(|known| known == run_id) {

@@ -59,8 +59,8 @@ pub(crate) struct WorkerPlan {
 pub(crate) struct WorkflowPlan {
     pub(crate) id: String,
     pub(crate) begins: Begin,
-    /// What each run of its chain does: the next stage begins when everything of the last one is done, however it ended.
-    /// Behind all but the last run it continues as new.
+    /// What each run of its chain does: the next stage begins when everything of the last one is done, however it
+    /// ended. Behind all but the last run it continues as new.
     pub(crate) runs: Vec<Vec<Vec<Op>>>,
     /// Signals that a client sends: when, counted from the beginning.
     pub(crate) signals: Vec<Duration>,

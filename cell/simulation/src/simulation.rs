@@ -29,7 +29,8 @@ pub struct Outcome {
     pub seed: u64,
     /// Promises that were broken; empty when the cell held.
     pub broken: Vec<String>,
-    /// A digest of everything that happened: two runs of a seed with the same one took the same steps in the same order.
+    /// A digest of everything that happened: two runs of a seed with the same one took the same steps in the same
+    /// order.
     pub digest: u64,
     /// What happened, line by line, where it was asked for.
     pub trace: Vec<String>,

@@ -1,5 +1,5 @@
-//! The cell's shard and metadata store under the world's weather: a disk that forgets what was not synced, behind calls that
-//! wait, fail or lose their answers, and writes that are torn or refused.
+//! The cell's shard and metadata store under the world's weather: a disk that forgets what was not synced, behind calls
+//! that wait, fail or lose their answers, and writes that are torn or refused.
 
 mod damage;
 

@@ -37,7 +37,8 @@ async fn poll<Q: Message, A: Message + Default>(
     }
 }
 
-/// Answers a task, again where the cell was in trouble; how that ended. Of a `repeats`-th of answers every one is given twice.
+/// Answers a task, again where the cell was in trouble; how that ended. Of a `repeats`-th of answers every one is given
+/// twice.
 async fn answer<Q: Message, A: Message + Default>(
     caller: &Caller,
     method: Method<Q, A>,

@@ -54,8 +54,8 @@ pub(crate) struct Weather {
     pub(crate) delay: Duration,
 }
 
-/// Gives order, faults and kills by seed, and remembers what it gave. Shared by everything in one simulation; clones are
-/// the same world.
+/// Gives order, faults and kills by seed, and remembers what it gave. Shared by everything in one simulation; clones
+/// are the same world.
 #[derive(Clone)]
 pub(crate) struct World {
     inner: Arc<Inner>,
@@ -221,7 +221,8 @@ impl World {
         self.inner.met.lock().clone()
     }
 
-    /// Resolves in the middle of an append, with this probability at each: when somebody goes away whose call waits for one.
+    /// Resolves in the middle of an append, with this probability at each: when somebody goes away whose call waits for
+    /// one.
     pub(crate) async fn leaves(&self, probability: f64) {
         if probability <= 0.0 {
             std::future::pending::<()>().await;

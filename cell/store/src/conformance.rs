@@ -1,8 +1,8 @@
 //! What every engine must pass, as one suite that takes the engine as a parameter.
 //!
-//! An engine's tests implement [`Engine`] and [`Storage`] and say `cell_store::conformance_tests!(engine);`, which makes
-//! one test of each case, named `<group>::<promise>`. Each case gets an empty storage of its own.
-//! To add a case: write `pub(super) async fn <promise>(cell: Cell)` in the file of its group and list it below.
+//! An engine's tests implement [`Engine`] and [`Storage`] and say `cell_store::conformance_tests!(engine);`, which
+//! makes one test of each case, named `<group>::<promise>`. Each case gets an empty storage of its own. To add a case:
+//! write `pub(super) async fn <promise>(cell: Cell)` in the file of its group and list it below.
 
 mod acquire;
 mod append;
@@ -223,7 +223,8 @@ macro_rules! conformance_cases {
 
 const CASES: &[Case] = conformance_cases! { table [] };
 
-/// Runs one case on the engine, in an empty storage of its own. Panics when it fails, or when there is none of this name.
+/// Runs one case on the engine, in an empty storage of its own. Panics when it fails, or when there is none of this
+/// name.
 pub async fn run(engine: &dyn Engine, name: &str) {
     let case = CASES.iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"));
     (case.run)(Cell::start(engine.fresh().await).await).await;

@@ -11,8 +11,8 @@ pub enum StoreError {
     /// No space is left; nothing was written.
     #[error("store is full: {0}")]
     Full(String),
-    /// Stored bytes are damaged, missing, or in a block that the disk cannot read; of a call that asked for several things, under
-    /// one of them at least. A hard stop: needs a person.
+    /// Stored bytes are damaged, missing, or in a block that the disk cannot read; of a call that asked for several
+    /// things, under one of them at least. A hard stop: needs a person.
     #[error("store is corrupt: {0}")]
     Corrupt(String),
     /// The store cannot be used as it is: its settings cannot keep a promise (for example, commits

@@ -1,7 +1,7 @@
 //! The fault engine: any engine, with failures on demand.
 //!
-//! Parts that combine: [`FaultStore`] stands before an engine and makes its calls fail, wait and count; [`CrashDisk`] is an
-//! engine whose storage forgets what was not synced. A [`Layer`] of one's own does what neither does.
+//! Parts that combine: [`FaultStore`] stands before an engine and makes its calls fail, wait and count; [`CrashDisk`]
+//! is an engine whose storage forgets what was not synced. A [`Layer`] of one's own does what neither does.
 
 mod call;
 mod crash;

@@ -1,21 +1,21 @@
 //! Store traits, conformance suite, memory engine, fault engine.
 //!
-//! Owns: the seams between a cell and its storage engines, what every engine must pass (feature `conformance`), and engines
-//! that fail, for tests of whoever uses a store (feature `fault`).
+//! Owns: the seams between a cell and its storage engines, what every engine must pass (feature `conformance`), and
+//! engines that fail, for tests of whoever uses a store (feature `fault`).
 //! Does not own: what the bytes mean. Log rows, snapshots and outbox items are opaque here.
 //!
-//! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests instantiate the
-//! conformance suites of both crates, whose feature `conformance` its dev-dependencies name, and a model test against
-//! [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests of its own for what it refuses and for kills; then, in
-//! `atoll`, a `Database`, its opening and closing (`OpenStores`, `Files`) in `wiring/stores.rs` and its name (`store_kind`) in
-//! `wiring/cell.rs`, and its line among the engines of `cell-node`'s tests. One that speaks SQL, as PostgreSQL will, is a module of
-//! `cell-store-sql`.
+//! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests
+//! instantiate the conformance suites of both crates, whose feature `conformance` its dev-dependencies name, and a
+//! model test against [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests of its own for what it
+//! refuses and for kills; then, in `atoll`, a `Database`, its opening and closing (`OpenStores`, `Files`) in
+//! `wiring/stores.rs` and its name (`store_kind`) in `wiring/cell.rs`, and its line among the engines of `cell-node`'s
+//! tests. One that speaks SQL, as PostgreSQL will, is a module of `cell-store-sql`.
 //!
-//! To put a layer before a store, to watch its calls or to change what becomes of some (feature `fault`): a type that holds the
-//! [`Stores`] behind it and is a `fault::Layer`, with `inner`, with `pass` if it does something at every call, and with the
-//! calls that it treats by themselves. That makes it a store, of which [`Stores::of`] has the handles. Where calls are to fail or
-//! wait as a test says, `fault::FaultStore` is the layer. A method that comes to a store trait gets its `fault::Call`, and its
-//! method in the layer.
+//! To put a layer before a store, to watch its calls or to change what becomes of some (feature `fault`): a type that
+//! holds the [`Stores`] behind it and is a `fault::Layer`, with `inner`, with `pass` if it does something at every
+//! call, and with the calls that it treats by themselves. That makes it a store, of which [`Stores::of`] has the
+//! handles. Where calls are to fail or wait as a test says, `fault::FaultStore` is the layer. A method that comes to a
+//! store trait gets its `fault::Call`, and its method in the layer.
 
 pub mod check;
 #[cfg(feature = "conformance")]

@@ -20,9 +20,9 @@ pub(crate) use state::StoreState;
 
 /// A store in this process's memory; gone with it.
 ///
-/// Plain data behind one short lock. The bytes of the log are shared with the caller; what a checkpoint writes is copied, so that
-/// a row holds on to nothing but itself. Clones are
-/// handles on the same rows, so that a test can drop one owner's handle and go on with another.
+/// Plain data behind one short lock. The bytes of the log are shared with the caller; what a checkpoint writes is
+/// copied, so that a row holds on to nothing but itself. Clones are handles on the same rows, so that a test can drop
+/// one owner's handle and go on with another.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<StoreState>>,

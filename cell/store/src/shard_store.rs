@@ -54,8 +54,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// come before writes. A checkpoint never moves back: a lower `advance` leaves it alone.
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError>;
 
-    /// Log rows of `[from_seq, through_seq]` that stand, in order, as many as fit in `max_bytes` of data (at least one if
-    /// there is one). Is not fenced: a former owner may read what a later one appends.
+    /// Log rows of `[from_seq, through_seq]` that stand, in order, as many as fit in `max_bytes` of data (at least one
+    /// if there is one). Is not fenced: a former owner may read what a later one appends.
     async fn log(
         &self,
         shard: ShardId,
@@ -88,8 +88,8 @@ pub trait ShardStore: Send + Sync + 'static {
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError>;
 
-    /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`. One whose row is damaged may be
-    /// left out: it is `Corrupt` to whoever loads it.
+    /// Entities with `wake_at_ms <= until_ms`, earliest first, then by key, at most `limit`. One whose row is damaged
+    /// may be left out: it is `Corrupt` to whoever loads it.
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError>;
 
     /// Closed entities with `delete_at_ms <= until_ms`, earliest first, then by key, at most `limit`. One whose row

@@ -137,10 +137,11 @@ pub struct OutboxRow {
     pub projection: String,
     /// Key within shard and projection. Rows are read in the order of their keys.
     pub key: Bytes,
-    /// Last log position that the item speaks of. A row replaces one of the same key unless that is of a greater position.
+    /// Last log position that the item speaks of. A row replaces one of the same key unless that is of a greater
+    /// position.
     pub position: Position,
-    /// Since when something of this key is not confirmed, Unix milliseconds; a row that replaces another keeps the earlier
-    /// of the two.
+    /// Since when something of this key is not confirmed, Unix milliseconds; a row that replaces another keeps the
+    /// earlier of the two.
     pub since_ms: i64,
     /// Encoded item, opaque to the store.
     pub data: Bytes,

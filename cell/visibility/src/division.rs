@@ -7,7 +7,8 @@ use atoll_internal_api::schedules;
 pub struct Division {
     /// The value of `TemporalNamespaceDivision`.
     pub name: &'static str,
-    /// What stands before an entity's id in the workflow id of its record, so that it and a workflow of one name do not meet.
+    /// What stands before an entity's id in the workflow id of its record, so that it and a workflow of one name do not
+    /// meet.
     pub workflow_id_prefix: &'static str,
     /// The name by which filters know the id without its prefix.
     pub id_attribute: &'static str,

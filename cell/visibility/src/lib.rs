@@ -1,4 +1,5 @@
-//! Visibility: the record of an execution or of another entity that lists show, the list-filter language, and the store seam.
+//! Visibility: the record of an execution or of another entity that lists show, the list-filter language, and the store
+//! seam.
 //!
 //! **Owns** [`VisibilityRecord`], the types of search attributes and the [`Schema`] that names them, the filter
 //! language from text to typed tree ([`compile`]), its meaning ([`Predicate::matches`]), the [`VisibilityStore`]
@@ -20,8 +21,8 @@
 //!
 //! # Names
 //!
-//! A record is named by its run, or, where it has none, by its kind and id ([`RecordId`]). What is no workflow of the user
-//! stands in a *division*, and lists hide it unless a filter mentions divisions.
+//! A record is named by its run, or, where it has none, by its kind and id ([`RecordId`]). What is no workflow of the
+//! user stands in a *division*, and lists hide it unless a filter mentions divisions.
 //!
 //! # How to add a system attribute
 //!

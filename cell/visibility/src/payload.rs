@@ -125,8 +125,8 @@ fn check_one(
     }
 }
 
-/// Names the type of every attribute that the schema knows in its payload's metadata, as readers expect it, whatever the
-/// client wrote there.
+/// Names the type of every attribute that the schema knows in its payload's metadata, as readers expect it, whatever
+/// the client wrote there.
 pub fn name_types(attributes: &mut SearchAttributes, schema: &Schema) {
     for (name, payload) in &mut attributes.indexed_fields {
         if let Some((value_type, _)) = schema.settable(name) {

@@ -69,8 +69,8 @@ impl RecordId {
     }
 }
 
-/// The text that stores keep: a run's id as it is written everywhere, or `~`, the kind and the id of a singleton. So the
-/// texts of runs are those below `~`.
+/// The text that stores keep: a run's id as it is written everywhere, or `~`, the kind and the id of a singleton. So
+/// the texts of runs are those below `~`.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,8 +13,8 @@ use crate::{
 /// Records in one page, and the page size of who names none: the published limit.
 pub const MAX_PAGE: usize = 1_000;
 
-/// Bytes of the records of one page, by [`VisibilityRecord::page_bytes`]: a page is one answer of at most 4 MiB on the wire. A
-/// record that is larger is a page of its own.
+/// Bytes of the records of one page, by [`VisibilityRecord::page_bytes`]: a page is one answer of at most 4 MiB on the
+/// wire. A record that is larger is a page of its own.
 pub const PAGE_BYTES: usize = 3 << 20;
 
 /// How much more goes on a page.
@@ -48,8 +48,8 @@ pub enum VisibilityError {
     /// and writing the same again is right.
     #[error("visibility store is unavailable: {0}")]
     Unavailable(String),
-    /// One of the records of a write is one that the store will never take as it is; none of the write may have happened.
-    /// Which one it is shows when they are written one by one.
+    /// One of the records of a write is one that the store will never take as it is; none of the write may have
+    /// happened. Which one it is shows when they are written one by one.
     #[error("visibility store refuses a record: {0}")]
     Refused(String),
     /// A list or a count did not end within so many seconds: its filter makes it look through too much.
@@ -182,20 +182,20 @@ pub struct Deletion {
 #[async_trait]
 pub trait VisibilityStore: Send + Sync {
     /// Writes records. One whose name is stored, or was deleted, at the same or a greater position is left out, so
-    /// repetitions and late writers do no harm; of several of one name the greatest position stays. Any number of records: an
-    /// engine splits what its database would refuse.
+    /// repetitions and late writers do no harm; of several of one name the greatest position stays. Any number of
+    /// records: an engine splits what its database would refuse.
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError>;
 
-    /// Deletes records, each unless it is stored at a greater position, and leaves a tombstone for each, whether there was a
-    /// record or not: a write of a former owner that comes late brings nothing back.
+    /// Deletes records, each unless it is stored at a greater position, and leaves a tombstone for each, whether there
+    /// was a record or not: a write of a former owner that comes late brings nothing back.
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError>;
 
-    /// Ends up to `limit` tombstones of deletions before this moment (Unix milliseconds) and answers how many; below the
-    /// limit, none is left.
+    /// Ends up to `limit` tombstones of deletions before this moment (Unix milliseconds) and answers how many; below
+    /// the limit, none is left.
     async fn end_tombstones(&self, before_ms: i64, limit: usize) -> Result<usize, VisibilityError>;
 
-    /// Deletes up to `limit` records of a namespace and answers how many; below the limit, none is left. Leaves no tombstones:
-    /// nobody writes records of a namespace that is gone.
+    /// Deletes up to `limit` records of a namespace and answers how many; below the limit, none is left. Leaves no
+    /// tombstones: nobody writes records of a namespace that is gone.
     async fn delete_namespace(&self, namespace_id: Uuid, limit: usize) -> Result<usize, VisibilityError>;
 
     /// One page in the default order (see [`PageToken`]), of at least one record where there is one and as many as

@@ -1,7 +1,7 @@
 //! The steps of operations: what durable workflows run. One step per file.
 //!
-//! Every step is idempotent, reads what it needs from the database when it runs, and does nothing where its operation has ended. So
-//! it may run twice, late, or after a crash in its middle. A step writes its result in one transaction.
+//! Every step is idempotent, reads what it needs from the database when it runs, and does nothing where its operation
+//! has ended. So it may run twice, late, or after a crash in its middle. A step writes its result in one transaction.
 
 mod apply_namespace;
 mod begin;

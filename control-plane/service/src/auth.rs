@@ -1,9 +1,10 @@
 //! Who calls, and whether they may.
 //!
-//! One interceptor in front of every service: it finds the caller by the bearer token, looks the method up in the table of rules, and
-//! refuses. What a rule cannot say (whose key is deleted?) the method itself checks with [`Tenant`].
+//! One interceptor in front of every service: it finds the caller by the bearer token, looks the method up in the table
+//! of rules, and refuses. What a rule cannot say (whose key is deleted?) the method itself checks with [`Tenant`].
 //!
-//! What a tenant may do is handed on as `cell.v1.Grant` beside the principal, for services that stand beside ours on one listener.
+//! What a tenant may do is handed on as `cell.v1.Grant` beside the principal, for services that stand beside ours on
+//! one listener.
 //!
 //! Accounts are isolated: whatever a caller names of another account, existing or not, the answer is the same.
 
@@ -139,8 +140,8 @@ impl Guard {
         tenant.map(Caller::Tenant).ok_or_else(unauthenticated)
     }
 
-    /// Reads the key at every call: a deleted key is refused from the moment its deletion was answered, but for calls whose
-    /// metadata was there before.
+    /// Reads the key at every call: a deleted key is refused from the moment its deletion was answered, but for calls
+    /// whose metadata was there before.
     async fn tenant(&self, token: &str) -> Result<Option<Tenant>, ApiError> {
         let Some((key_id, secret)) = keys::parse(token) else { return Ok(None) };
         let mut connection = self.store.read().await?;

@@ -12,8 +12,8 @@ use crate::model::Cell;
 pub(crate) use grpc::GrpcCellClient;
 pub(crate) use spec::{cell_grant, key_record, namespace_spec};
 
-/// Calls to cells' admin listeners. Every call is idempotent, and an older generation than the cell holds changes nothing and
-/// succeeds: whoever repeats or reorders calls does no harm.
+/// Calls to cells' admin listeners. Every call is idempotent, and an older generation than the cell holds changes
+/// nothing and succeeds: whoever repeats or reorders calls does no harm.
 #[async_trait]
 pub trait CellClient: Send + Sync + 'static {
     /// Brings a namespace to a generation. Gives the one that the cell now holds.

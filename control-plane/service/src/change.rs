@@ -41,8 +41,8 @@ pub(crate) struct Subject {
 }
 
 impl Changes<'_> {
-    /// The operation that the same call made before, if it did. The same id with another call is an error: nobody can tell which of
-    /// the two was meant.
+    /// The operation that the same call made before, if it did. The same id with another call is an error: nobody can
+    /// tell which of the two was meant.
     pub(crate) async fn repeated<Request: Name>(
         &self,
         connection: &mut SqliteConnection,

@@ -1,7 +1,7 @@
 //! The published Cloud API, one file per RPC.
 //!
-//! A call that changes something decides in one transaction: the change, its async operation (thereby in the outbox) and its audit record.
-//! To add an RPC: a file here, a line in the implementation below, a line in the table of rules.
+//! A call that changes something decides in one transaction: the change, its async operation (thereby in the outbox)
+//! and its audit record. To add an RPC: a file here, a line in the implementation below, a line in the table of rules.
 
 mod create_api_key;
 mod create_namespace;

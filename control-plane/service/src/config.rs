@@ -12,8 +12,8 @@ pub struct Config {
     pub database: PathBuf,
     /// Listener of the Cloud API and the operator API, gRPC and REST.
     pub cloud: ServerConfig,
-    /// Serve `/metrics`, which asks for no key, on the Cloud API's port also where that is not a loopback address. The internal
-    /// listener serves it in any case.
+    /// Serve `/metrics`, which asks for no key, on the Cloud API's port also where that is not a loopback address. The
+    /// internal listener serves it in any case.
     pub public_metrics: bool,
     /// Listener for other pieces of the cloud: routes for gateways. Not for tenants' networks.
     pub internal: ServerConfig,

@@ -1,5 +1,5 @@
-//! API keys: `keyid.secret`. The secret has 256 bits and is shown once; only its SHA-256 is kept, which is enough for a secret that
-//! nobody can guess.
+//! API keys: `keyid.secret`. The secret has 256 bits and is shown once; only its SHA-256 is kept, which is enough for a
+//! secret that nobody can guess.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,19 +1,20 @@
 //! The control plane: accounts, namespaces, API keys, cells, and what should be where.
 //!
-//! Owns: desired state in SQL, the published Cloud API and the operator API over it, placement, the routing table, and bringing cells to
-//! what was decided. Does *not* own: workflows themselves (it asks for them through [`OperationStarter`] and gives them their
-//! steps, [`Activities`]), usage (it asks through [`UsageSource`]), nor anything on a cell's hot path: with the control plane
-//! away, cells and gateways go on.
+//! Owns: desired state in SQL, the published Cloud API and the operator API over it, placement, the routing table, and
+//! bringing cells to what was decided. Does *not* own: workflows themselves (it asks for them through
+//! [`OperationStarter`] and gives them their steps, [`Activities`]), usage (it asks through [`UsageSource`]), nor
+//! anything on a cell's hot path: with the control plane away, cells and gateways go on.
 //!
 //! Invariants:
 //! - one transaction per API call holds the change, its async operation and its audit record;
-//! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is idempotent, and the
-//!   reconciler brings cells to what should be, whatever happened to workflows;
-//! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm; a push that was
-//!   overtaken brings nothing back;
-//! - a cell that holds a generation which was never given out shows that the database was restored from a backup: nothing is pushed
-//!   about that subject until an operator decides (`OverwriteCell`). Seen only while the cell's generation is above the current one: a
-//!   cell that was away until as many changes were made as the backup lacks is not noticed;
+//! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is
+//!   idempotent, and the reconciler brings cells to what should be, whatever happened to workflows;
+//! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm; a push
+//!   that was overtaken brings nothing back;
+//! - a cell that holds a generation which was never given out shows that the database was restored from a backup:
+//!   nothing is pushed about that subject until an operator decides (`OverwriteCell`). Seen only while the cell's
+//!   generation is above the current one: a cell that was away until as many changes were made as the backup lacks is
+//!   not noticed;
 //! - secrets of API keys are never stored, only hashes of them;
 //! - an account's callers learn nothing of other accounts, not even whether something exists.
 //!

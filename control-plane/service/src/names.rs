@@ -49,8 +49,8 @@ pub(crate) fn check_operation_id(id: &str) -> Result<(), ApiError> {
     )))
 }
 
-/// Checks a required id of a request that names a resource. What it refuses nothing can be called, so it is refused before
-/// anything is looked up, in every account alike.
+/// Checks a required id of a request that names a resource. What it refuses nothing can be called, so it is refused
+/// before anything is looked up, in every account alike.
 pub(crate) fn check_id(field: &str, id: &str) -> Result<(), ApiError> {
     if id.is_empty() {
         return Err(ApiError::InvalidArgument(format!("{field} is required")));

@@ -1,8 +1,8 @@
 //! From a decided operation to a running workflow: the outbox.
 //!
-//! An API call's transaction writes the operation as *to be started*. A loop starts the workflow and then takes the operation out.
-//! A crash between the two starts the workflow again, which the workflow's id and the idempotence of its activities make harmless; a
-//! system cell that is away only delays.
+//! An API call's transaction writes the operation as *to be started*. A loop starts the workflow and then takes the
+//! operation out. A crash between the two starts the workflow again, which the workflow's id and the idempotence of its
+//! activities make harmless; a system cell that is away only delays.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Pages of lists. A page token is the last id of the page before, made opaque, after a mark of the list that it belongs to: another
-//! list's token is refused instead of skipping entries.
+//! Pages of lists. A page token is the last id of the page before, made opaque, after a mark of the list that it
+//! belongs to: another list's token is refused instead of skipping entries.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +28,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The page that a call asks for. `list` names the list with its account and filters: tokens of others are INVALID_ARGUMENT.
+    /// The page that a call asks for. `list` names the list with its account and filters: tokens of others are
+    /// INVALID_ARGUMENT.
     pub(crate) fn parse(list: &[&str], size: i32, token: &str) -> Result<Self, ApiError> {
         if !(0..=MAX_SIZE).contains(&size) {
             return Err(ApiError::InvalidArgument(format!("page_size takes 0 to {MAX_SIZE}")));

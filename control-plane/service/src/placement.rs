@@ -34,7 +34,8 @@ pub enum NoPlace {
     },
 }
 
-/// Picks among healthy, undrained cells of the region that have room the one with the fewest namespaces, then the first by name.
+/// Picks among healthy, undrained cells of the region that have room the one with the fewest namespaces, then the first
+/// by name.
 pub fn place<'a>(cells: &'a [Cell], request: &PlacementRequest<'_>) -> Result<&'a Cell, NoPlace> {
     let region = || request.region.to_owned();
     let in_region: Vec<&Cell> = cells.iter().filter(|cell| cell.region == request.region).collect();

@@ -1,8 +1,9 @@
 //! Anti-entropy: compares what cells hold with what they should, and repairs the difference.
 //!
-//! A background task without input: each round reads everything again, so that it is right after any crash, and needs nobody to tell it
-//! what happened. It finishes what workflows gave up (a compensation whose cell was away) and heals what no workflow knows of (a
-//! cell that came back from an old backup). It is no workflow itself, because it must run while the system cell is away.
+//! A background task without input: each round reads everything again, so that it is right after any crash, and needs
+//! nobody to tell it what happened. It finishes what workflows gave up (a compensation whose cell was away) and heals
+//! what no workflow knows of (a cell that came back from an old backup). It is no workflow itself, because it must run
+//! while the system cell is away.
 
 mod plan;
 

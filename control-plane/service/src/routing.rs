@@ -65,8 +65,9 @@ impl RouteTable {
         counters::get(&mut *self.store.read().await?, Counter::Routes).await
     }
 
-    /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a version that is
-    /// *higher*: the database was restored, and what it holds now counts. While nothing changes, only the version is read.
+    /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a
+    /// version that is *higher*: the database was restored, and what it holds now counts. While nothing changes, only
+    /// the version is read.
     pub(crate) async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
         let mut changes = self.changes.subscribe();
         let deadline = tokio::time::Instant::now() + wait;

@@ -45,15 +45,15 @@ pub struct Dependencies {
     pub starter: Arc<dyn OperationStarter>,
     /// Serves `/metrics` on the internal listener, and on the Cloud API's where [`Config::public_metrics`] says so.
     pub metrics: Option<Metrics>,
-    /// Services of other pieces, served beside the Cloud API. Their callers are authenticated here; what those may do they decide
-    /// themselves, by the call's principal and, for tenants, the `cell.v1.Grant` in its extensions.
+    /// Services of other pieces, served beside the Cloud API. Their callers are authenticated here; what those may do
+    /// they decide themselves, by the call's principal and, for tenants, the `cell.v1.Grant` in its extensions.
     pub services: Vec<Arc<dyn RawService>>,
     /// What stands in front of the Cloud API's plain HTTP.
     pub cloud_router: Option<CloudRouter>,
 }
 
-/// Wraps everything that the Cloud API's port serves over plain HTTP, REST included, for formats other than JSON. The dispatcher is
-/// that of the port: calls made by it are authenticated like any other. gRPC does not pass here.
+/// Wraps everything that the Cloud API's port serves over plain HTTP, REST included, for formats other than JSON. The
+/// dispatcher is that of the port: calls made by it are authenticated like any other. gRPC does not pass here.
 pub type CloudRouter = Arc<dyn Fn(Router, Dispatcher) -> Router + Send + Sync>;
 
 /// Why a control plane did not start. Nothing was written unless the database itself was made.
@@ -79,7 +79,8 @@ pub enum StartError {
     UsageAddress(#[from] InvalidAddress),
 }
 
-/// A control plane that is not serving yet: its database is open. [`activities`](Self::activities) are what its workflows run.
+/// A control plane that is not serving yet: its database is open. [`activities`](Self::activities) are what its
+/// workflows run.
 pub struct ControlPlane {
     config: Config,
     dependencies: Dependencies,
@@ -213,7 +214,8 @@ impl ControlPlane {
     }
 }
 
-/// Writes regions and cells of the configuration. Cells that are not in it any more stay, with the namespaces that they hold.
+/// Writes regions and cells of the configuration. Cells that are not in it any more stay, with the namespaces that they
+/// hold.
 async fn register(store: &Store, config: &Config) -> Result<(), StoreError> {
     let mut transaction = store.write().await?;
     for region in &config.regions {
@@ -252,8 +254,8 @@ impl ControlPlaneHandle {
         self.internal.local_addr()
     }
 
-    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
-    /// acknowledges is kept.
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
+    /// nothing that it acknowledges is kept.
     pub async fn lost(&self) -> OpenError {
         self.store.lost().await
     }

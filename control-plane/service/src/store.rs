@@ -1,10 +1,10 @@
 //! Desired state in SQLite.
 //!
-//! One write transaction per API call holds the change, its operation and its audit record; what a call answered is on disk. SQL
-//! stands in `sql/`, one statement a file; one file here per resource.
+//! One write transaction per API call holds the change, its operation and its audit record; what a call answered is on
+//! disk. SQL stands in `sql/`, one statement a file; one file here per resource.
 //!
-//! To add a statement: a file in `sql/` (a test prepares them all) and a function beside its resource. To change the schema: a new
-//! file in `migrations/`, last in `SCHEMA`.
+//! To add a statement: a file in `sql/` (a test prepares them all) and a function beside its resource. To change the
+//! schema: a new file in `migrations/`, last in `SCHEMA`.
 
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
@@ -47,8 +47,8 @@ macro_rules! sql {
 }
 use sql;
 
-/// Refuses a file that cannot be the control plane's database, or that another process uses, and changes nothing. That there is
-/// none is fine.
+/// Refuses a file that cannot be the control plane's database, or that another process uses, and changes nothing. That
+/// there is none is fine.
 pub async fn inspect_database(file: &Path) -> Result<(), OpenError> {
     Database::inspect(file, &SCHEMA).await
 }

@@ -1,8 +1,9 @@
 //! Records one history of each workflow and outcome, for the replay tests.
 //!
-//! `cargo run -p durable-workflows --example record_histories -- ADDRESS [NAMESPACE]` runs every workflow against a server, with
-//! activities that do nothing or fail, and writes the histories to `tests/histories`. A history that is there already is kept:
-//! running workflows have it behind them, so code must go on replaying it. Record a new name beside it instead.
+//! `cargo run -p durable-workflows --example record_histories -- ADDRESS [NAMESPACE]` runs every workflow against a
+//! server, with activities that do nothing or fail, and writes the histories to `tests/histories`. A history that is
+//! there already is kept: running workflows have it behind them, so code must go on replaying it. Record a new name
+//! beside it instead.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -30,8 +30,8 @@ pub trait NamespaceActivities: Send + Sync + 'static {
     async fn remove_namespace(&self, operation: OperationInput) -> Result<(), ActivityFailure>;
     /// Marks the operation as fulfilled and its subject as active, or deleted.
     async fn fulfil(&self, operation: OperationInput) -> Result<(), ActivityFailure>;
-    /// Undoes what the operation did so far, and marks it as failed with the reason. What is undone in the database holds at
-    /// once; a cell that cannot be reached follows later, by the control plane's reconciler.
+    /// Undoes what the operation did so far, and marks it as failed with the reason. What is undone in the database
+    /// holds at once; a cell that cannot be reached follows later, by the control plane's reconciler.
     async fn compensate(&self, failed: FailedOperation) -> Result<(), ActivityFailure>;
 }
 

@@ -52,8 +52,8 @@ impl WorkflowClient {
         Self { cell, task_queue: task_queue.into(), identity: identity.into(), client: Arc::default() }
     }
 
-    /// Starts the workflow of an async operation. One that runs already under this id is left alone; one that has ended may run
-    /// again, which its activities make harmless.
+    /// Starts the workflow of an async operation. One that runs already under this id is left alone; one that has ended
+    /// may run again, which its activities make harmless.
     pub fn start_operation(
         &self,
         kind: OperationKind,
@@ -68,8 +68,8 @@ impl WorkflowClient {
         }
     }
 
-    /// Closes a billing month: starts its workflow, or joins the one that runs already, and waits for its result. A caller that
-    /// goes away does not stop it. Closing a closed month gives its invoice again.
+    /// Closes a billing month: starts its workflow, or joins the one that runs already, and waits for its result. A
+    /// caller that goes away does not stop it. Closing a closed month gives its invoice again.
     pub fn close_month(&self, input: MonthInput) -> BoxFuture<'_, Result<MonthOutput, WorkflowOutcomeError>> {
         let id = input.workflow_id();
         async move {

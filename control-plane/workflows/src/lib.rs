@@ -9,11 +9,11 @@
 //! - an activity's input names its subject by id and never carries a secret: it stands in workflow history;
 //! - a workflow's id is its operation's id, so that starting it twice is starting it once;
 //! - a workflow's order of commands never changes under a running workflow: recorded histories are replayed in tests.
-//! - what is awaited from outside is a boxed future: the body of a plain `async fn` is compiled again in each crate that awaits
-//!   it, and here that is the SDK's whole client, two minutes of a release build.
+//! - what is awaited from outside is a boxed future: the body of a plain `async fn` is compiled again in each crate
+//!   that awaits it, and here that is the SDK's whole client, two minutes of a release build.
 //!
-//! To add a workflow: a file under `workflows`, its activities in a trait, a line in `worker.rs`, a recorded history (see
-//! `examples/record_histories.rs`).
+//! To add a workflow: a file under `workflows`, its activities in a trait, a line in `worker.rs`, a recorded history
+//! (see `examples/record_histories.rs`).
 
 mod activities;
 mod client;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use temporalio_common::RetryPolicy;
 use temporalio_sdk::{ActivityCloseTimeouts, ActivityOptions};
 
-/// One attempt of a step: a database transaction, or one call to a cell. It is also how long a step waits whose worker was killed
-/// in its middle.
+/// One attempt of a step: a database transaction, or one call to a cell. It is also how long a step waits whose worker
+/// was killed in its middle.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// One attempt of a step of billing: rating a large account takes its time.
 const BILLING_ATTEMPT: Duration = Duration::from_secs(60);

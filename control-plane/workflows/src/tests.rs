@@ -38,7 +38,8 @@ async fn every_recorded_history_replays() {
     }
 }
 
-/// The replayer must notice a difference, or the test above says nothing: a history whose second activity is another one.
+/// The replayer must notice a difference, or the test above says nothing: a history whose second activity is another
+/// one.
 #[tokio::test]
 async fn a_changed_order_of_steps_does_not_replay() {
     let file = recorded().into_iter().find(|file| file.ends_with("create_namespace.json")).unwrap();

@@ -20,8 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Workflows kept in memory: each step of theirs then costs no replay. Operations are short, so few are open at a time.
 const CACHED_WORKFLOWS: usize = 200;
-/// How long a workflow waits for the worker that has it in memory before any other may take it: short, so that a worker that was
-/// killed delays little.
+/// How long a workflow waits for the worker that has it in memory before any other may take it: short, so that a worker
+/// that was killed delays little.
 const STICKY_FOR: Duration = Duration::from_secs(2);
 /// Running activities get this long to finish when the worker stops; what is cut off runs again elsewhere.
 const GRACE: Duration = Duration::from_secs(2);
@@ -62,8 +62,8 @@ pub enum WorkerError {
 
 /// Runs a worker until `stop` is cancelled.
 ///
-/// Waits patiently for the system cell, and for its namespace, at the start and whenever they go away. The worker has a thread of
-/// its own, because the SDK's futures stay on one; activities run there too and hand blocking work to others.
+/// Waits patiently for the system cell, and for its namespace, at the start and whenever they go away. The worker has a
+/// thread of its own, because the SDK's futures stay on one; activities run there too and hand blocking work to others.
 pub fn run_worker(
     config: WorkerConfig,
     activities: Activities,

@@ -17,8 +17,8 @@ const SCHEDULED_BY: &str = "TemporalScheduledById";
 /// Begins the identity of a schedule that starts a workflow.
 const SCHEDULER: &str = "temporal-scheduler-";
 
-/// What an event costs beside what it is ([`action_of`]): a start that a schedule made is two more actions. The later runs
-/// of its chain are starts like others, whatever attributes they carry on.
+/// What an event costs beside what it is ([`action_of`]): a start that a schedule made is two more actions. The later
+/// runs of its chain are starts like others, whatever attributes they carry on.
 pub fn scheduling_of(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &event.attributes else {
         return None;

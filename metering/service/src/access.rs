@@ -24,7 +24,8 @@ pub(crate) enum View {
 /// What each method needs. A test holds that every method stands here; one that does not is refused.
 const METHOD_NEEDS: &[(&str, Need)] = &[("ListUsage", Need::Reader), ("GetCompleteness", Need::Known)];
 
-/// Refuses the call unless the caller may make it. `about` is the account and the namespace, empty where the call names none.
+/// Refuses the call unless the caller may make it. `about` is the account and the namespace, empty where the call names
+/// none.
 pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Result<View, Status> {
     let need = METHOD_NEEDS.iter().find(|(method, _)| *method == ctx.method()).map(|(_, need)| *need);
     let need = need.ok_or_else(|| Status::permission_denied("this method is open to nobody"))?;
@@ -49,8 +50,9 @@ pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Res
     }
 }
 
-/// Within its account: owners, admins and finance admins everything, as the published usage has it; others single namespaces that
-/// were granted to them. Who comes without a grant gets nothing: whoever authenticated them did not say what they may.
+/// Within its account: owners, admins and finance admins everything, as the published usage has it; others single
+/// namespaces that were granted to them. Who comes without a grant gets nothing: whoever authenticated them did not say
+/// what they may.
 fn may_read(ctx: &CallContext, namespace: &str) -> Result<(), Status> {
     let Some(grant) = ctx.extensions.get::<Grant>() else {
         return Err(Status::permission_denied("the caller came without what was granted to it"));

@@ -1,8 +1,8 @@
 //! Which hours are complete. Pure.
 //!
-//! A manifest says from which hour on a log incarnation must seal, and how many shards do. An hour of a cell is complete
-//! when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask for nothing.
-//! An incarnation is in force until the first hour of the next one.
+//! A manifest says from which hour on a log incarnation must seal, and how many shards do. An hour of a cell is
+//! complete when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask
+//! for nothing. An incarnation is in force until the first hour of the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

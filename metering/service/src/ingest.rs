@@ -1,8 +1,8 @@
 //! Finding usage objects and taking them in.
 //!
-//! A look lists manifests and, for each shard that they name, the objects behind its watermark. Objects are taken in in the
-//! order of their rows; where rows are missing the shard waits and its neighbours go on. A look that failed changes nothing
-//! that the next one would not find.
+//! A look lists manifests and, for each shard that they name, the objects behind its watermark. Objects are taken in in
+//! the order of their rows; where rows are missing the shard waits and its neighbours go on. A look that failed changes
+//! nothing that the next one would not find.
 
 mod ahead;
 mod alerts;

@@ -1,11 +1,11 @@
 //! The exact usage of one shard: actions by hour, and storage integrated over shard time. Pure.
 //!
-//! Storage is linear: a delta of `b` bytes at time `t` adds `b * (end - t)` to the hour that ends at `end`, and `b` to what
-//! stands from then on. So an open hour keeps two sums for each namespace and class ([`OpenHour`]), in which the order of
-//! deltas does not matter, and a seal turns them and the bytes that stood before into the hour's integral.
+//! Storage is linear: a delta of `b` bytes at time `t` adds `b * (end - t)` to the hour that ends at `end`, and `b` to
+//! what stands from then on. So an open hour keeps two sums for each namespace and class ([`OpenHour`]), in which the
+//! order of deltas does not matter, and a seal turns them and the bytes that stood before into the hour's integral.
 //!
-//! An hour of storage belongs wholly to whoever owned the namespace when the hour was sealed; an action to its owner when
-//! it was written.
+//! An hour of storage belongs wholly to whoever owned the namespace when the hour was sealed; an action to its owner
+//! when it was written.
 
 mod apply;
 mod check;
@@ -20,7 +20,8 @@ use crate::cube::{CubeKey, Kind, Owner};
 pub(crate) use apply::Applied;
 pub(crate) use check::{NotUsage, is_time, latest};
 
-/// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is below 2^125.
+/// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is
+/// below 2^125.
 pub(crate) type Quantity = i128;
 
 /// One namespace's bytes of one class.

@@ -1,23 +1,23 @@
 //! Ingests usage objects into the hourly cube and serves usage.
 //!
-//! Owns: how far each shard's log is taken in (watermarks), the hourly cube, storage integrals, completeness of hours, the
-//! usage interface `atoll.usage.v1`. Does not own: what is billable (`metering-rules`), prices, the bytes of objects
-//! (`usage-object`), and the published `GetUsage`: the control plane sums it up from `ListUsage`.
+//! Owns: how far each shard's log is taken in (watermarks), the hourly cube, storage integrals, completeness of hours,
+//! the usage interface `atoll.usage.v1`. Does not own: what is billable (`metering-rules`), prices, the bytes of
+//! objects (`usage-object`), and the published `GetUsage`: the control plane sums it up from `ListUsage`.
 //!
 //! Invariants:
 //!
-//! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, and a crash at
-//!   any moment, give the same cube;
+//! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, and a
+//!   crash at any moment, give the same cube;
 //! - quantities are exact integers: counts, and byte-milliseconds;
-//! - what is damaged, impossible or ahead of the clock is refused whole and stays missing, which is an alert; it holds up its own
-//!   shard alone;
+//! - what is damaged, impossible or ahead of the clock is refused whole and stays missing, which is an alert; it holds
+//!   up its own shard alone;
 //! - what a sealed hour holds is final, unless a cell breaks its promise; then it is corrected, counted and logged.
 //!
-//! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas, what
-//! stands in it, and its manifest's first hour is the hour of the restore.
+//! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas,
+//! what stands in it, and its manifest's first hour is the hour of the restore.
 //!
-//! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, both pure; `store` is the
-//! database; `ingest` finds and reads objects; `service` answers calls.
+//! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, both pure; `store` is
+//! the database; `ingest` finds and reads objects; `service` answers calls.
 
 mod access;
 mod completeness;

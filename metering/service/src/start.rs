@@ -33,8 +33,8 @@ pub struct Metering {
 }
 
 impl Metering {
-    /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused, and
-    /// nothing has been written then. The object store may be away.
+    /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused,
+    /// and nothing has been written then. The object store may be away.
     pub fn build(config: Config, deps: Deps) -> BoxFuture<'static, Result<Self, OpenError>> {
         async move {
             let store = Store::open(&config.database).await?;
@@ -43,8 +43,9 @@ impl Metering {
         .boxed()
     }
 
-    /// Tells the time, which must be that of the cells. With it, hours that are open too long are alerts, and an hour counts
-    /// as complete only if it was looked for after its end: a cell that came into being meanwhile is not overlooked.
+    /// Tells the time, which must be that of the cells. With it, hours that are open too long are alerts, and an hour
+    /// counts as complete only if it was looked for after its end: a cell that came into being meanwhile is not
+    /// overlooked.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -65,8 +66,8 @@ impl Metering {
         Usage { store: self.store.clone(), cells: self.config.cells.clone(), looked: self.looked.clone() }
     }
 
-    /// Takes objects in until `stop`; then ends with the shard it is at. Dropped in between, it leaves the object that it
-    /// was taking in out, and the next run takes it.
+    /// Takes objects in until `stop`; then ends with the shard it is at. Dropped in between, it leaves the object that
+    /// it was taking in out, and the next run takes it.
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
         async move {
             self.ingest().run(stop).await;
@@ -84,8 +85,8 @@ impl Metering {
         }
     }
 
-    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once: nothing that it
-    /// acknowledges is kept.
+    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
+    /// nothing that it acknowledges is kept.
     pub async fn lost(&self) -> OpenError {
         self.store.lost().await
     }

@@ -1,10 +1,10 @@
 //! SQLite storage: manifests, ledgers of shards, the cube.
 //!
-//! An object is taken in by one transaction: after a crash it is in as a whole or not at all, and taking it in again changes
-//! nothing.
+//! An object is taken in by one transaction: after a crash it is in as a whole or not at all, and taking it in again
+//! changes nothing.
 //!
-//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a new
-//! file in `migrations/`, last in `SCHEMA`.
+//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a
+//! new file in `migrations/`, last in `SCHEMA`.
 
 mod columns;
 mod cube;
@@ -57,8 +57,8 @@ pub(crate) struct CubePage {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign, newer or
-    /// would not be durable; then nothing has been written.
+    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign,
+    /// newer or would not be durable; then nothing has been written.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { database: Database::open(path, &SCHEMA).await? })
     }
@@ -73,7 +73,8 @@ impl Store {
         self.database.close().await;
     }
 
-    /// Takes an object in, in one transaction. What it may not contain is told as the inner error; nothing changes then.
+    /// Takes an object in, in one transaction. What it may not contain is told as the inner error; nothing changes
+    /// then.
     pub(crate) async fn take_in(
         &self,
         name: &ShardName,

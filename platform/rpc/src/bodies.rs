@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use atoll_api::call::Status;
 
-/// Bytes of bodies that a server holds: of those that are on their way, and of large ones until their call ends. A body that
-/// came in one piece is not counted: it is no larger than a frame.
+/// Bytes of bodies that a server holds: of those that are on their way, and of large ones until their call ends. A body
+/// that came in one piece is not counted: it is no larger than a frame.
 pub(crate) struct Bodies {
     limit: usize,
     held: AtomicUsize,

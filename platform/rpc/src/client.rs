@@ -17,9 +17,9 @@ use slot::Slot;
 /// Largest answer that a client takes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Metadata that a call is passed on with, bytes: names, values, and what HTTP/2 counts for each. What a server takes is
-/// several times that, for some characters are four times as long on the wire, and a block beyond what a server takes ends
-/// the connection that all callers share.
+/// Metadata that a call is passed on with, bytes: names, values, and what HTTP/2 counts for each. What a server takes
+/// is several times that, for some characters are four times as long on the wire, and a block beyond what a server
+/// takes ends the connection that all callers share.
 pub const MAX_FORWARDED_HEADERS: usize = 16 * 1024;
 
 /// What HTTP/2 counts for a header beside its name and value.
@@ -93,7 +93,8 @@ impl RawClient {
         Self::with_connections(address, 1)
     }
 
-    /// Like [`new`](Self::new) with several connections that calls take turns on: one carries about 60,000 calls a second.
+    /// Like [`new`](Self::new) with several connections that calls take turns on: one carries about 60,000 calls a
+    /// second.
     pub fn with_connections(address: &str, connections: usize) -> Result<Self, InvalidAddress> {
         let invalid = || InvalidAddress(address.to_owned());
         let authority = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Where a piece gets the time of day from. Passed in wherever time is needed; only [`SystemClock`] reads the machine's.
+/// Where a piece gets the time of day from. Passed in wherever time is needed; only [`SystemClock`] reads the
+/// machine's.
 ///
 /// Times are for records and deadlines that people see. Waiting uses the monotonic clock of the runtime.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {

@@ -12,8 +12,8 @@ pub trait Ids: Send + Sync + fmt::Debug + 'static {
     fn next(&self) -> Uuid;
 }
 
-/// Random ids, drawn from a generator of the thread's own that the machine seeds: a task takes several, and a system call for each
-/// would cost more than the rest of it.
+/// Random ids, drawn from a generator of the thread's own that the machine seeds: a task takes several, and a system
+/// call for each would cost more than the rest of it.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemIds;
 

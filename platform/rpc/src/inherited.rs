@@ -1,19 +1,20 @@
 //! Listening sockets that a supervisor hands down to the processes it starts.
 //!
-//! The supervisor binds, keeps its own copy, and starts a process again when it dies: the address is never free in between,
-//! and who connects meanwhile waits instead of being refused.
+//! The supervisor binds, keeps its own copy, and starts a process again when it dies: the address is never free in
+//! between, and who connects meanwhile waits instead of being refused.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, RawFd};
 
-/// Environment variable with the numbers of the sockets that are open in the process from its start, separated by commas.
+/// Environment variable with the numbers of the sockets that are open in the process from its start, separated by
+/// commas.
 pub const INHERITED_LISTENERS: &str = "ATOLL_INHERITED_LISTENERS";
 
 /// The inherited socket that listens on `address`; none where it was not handed down.
 ///
-/// A copy, which later children of this process do not get. The original stays open until the process ends. Fails where the
-/// variable is malformed or names something that is no open socket.
+/// A copy, which later children of this process do not get. The original stays open until the process ends. Fails where
+/// the variable is malformed or names something that is no open socket.
 pub fn inherited_listener(address: SocketAddr) -> io::Result<Option<TcpListener>> {
     match std::env::var(INHERITED_LISTENERS) {
         Ok(numbers) => find(&numbers, address),
@@ -39,8 +40,8 @@ fn invalid(error: impl std::fmt::Display) -> io::Error {
 
 #[expect(unsafe_code, reason = "a number from the environment is the only trace of an inherited socket")]
 fn copy(number: RawFd) -> io::Result<TcpListener> {
-    // SAFETY: the number is not negative, and is borrowed only while it is being copied, for which the system checks that it
-    // is open. Nothing in this process closes a socket that it inherited.
+    // SAFETY: the number is not negative, and is borrowed only while it is being copied, for which the system checks
+    // that it is open. Nothing in this process closes a socket that it inherited.
     let original = unsafe { BorrowedFd::borrow_raw(number) };
     Ok(TcpListener::from(original.try_clone_to_owned().map_err(invalid)?))
 }

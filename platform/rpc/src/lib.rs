@@ -2,16 +2,17 @@
 //!
 //! Owns what every piece of the cloud needs at its edge:
 //!
-//! - [`Dispatcher`]: services and [`Interceptor`]s; every call passes [`Dispatcher::call`], whatever protocol it came by;
+//! - [`Dispatcher`]: services and [`Interceptor`]s; every call passes [`Dispatcher::call`], whatever protocol it came
+//!   by;
 //! - [`Server`]: gRPC, REST, health, reflection and merged HTTP routes on one port, with drain;
 //! - [`RawClient`]: unary calls to another piece;
 //! - [`Clock`], [`Ids`] and [`wire_time`], [`config`], [`telemetry`] and [`Metrics`].
 //!
 //! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
 //!
-//! Invariants: a panicking service ends its own call only; among the cloud's own pieces no call ends a connection, which all
-//! callers share, whatever becomes of it; nothing waits without a limit; a server runs in any kind of
-//! tokio runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
+//! Invariants: a panicking service ends its own call only; among the cloud's own pieces no call ends a connection,
+//! which all callers share, whatever becomes of it; nothing waits without a limit; a server runs in any kind of tokio
+//! runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
 
 mod bodies;
 mod body;

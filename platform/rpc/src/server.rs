@@ -84,8 +84,8 @@ impl Server {
         self
     }
 
-    /// Binds, unless a socket with the address was handed down to this process (see [`inherited_listener`]), and serves in the
-    /// current runtime, of whatever kind, until `stop` is cancelled; then drains.
+    /// Binds, unless a socket with the address was handed down to this process (see [`inherited_listener`]), and serves
+    /// in the current runtime, of whatever kind, until `stop` is cancelled; then drains.
     pub async fn start(self, stop: CancellationToken) -> Result<ServerHandle, ServerError> {
         let address = self.config.listen;
         let bind_error = |source| ServerError::Bind { address, source };

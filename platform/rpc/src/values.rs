@@ -1,5 +1,5 @@
-//! How many values an encoded message has, without decoding it: an empty message in a list is two bytes that are sent, and a
-//! hundred that are held.
+//! How many values an encoded message has, without decoding it: an empty message in a list is two bytes that are sent,
+//! and a hundred that are held.
 
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -8,8 +8,8 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 /// Messages within each other that are looked into: deeper ones are decoded by nobody.
 const DEPTH: usize = 100;
 
-/// Fields that a message has, with those of the messages in it and the elements of its lists; none where there are more than
-/// `most`. Of bytes that are no such message, those before what is wrong: who decodes it finds that.
+/// Fields that a message has, with those of the messages in it and the elements of its lists; none where there are more
+/// than `most`. Of bytes that are no such message, those before what is wrong: who decodes it finds that.
 pub(crate) fn count(message: &MessageDescriptor, encoded: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
     walk(message, encoded, &mut left, DEPTH)?;

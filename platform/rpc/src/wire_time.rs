@@ -1,7 +1,8 @@
 //! Times and durations between messages and what pieces of the cloud reckon with.
 //!
-//! A `google.protobuf.Timestamp` holds the years 1 to 9999 and counts its nanoseconds forward, also before 1970. What is written
-//! keeps to that: a time outside is cut to the nearer end. What is read is checked: anything else is [`NotATime`], never wrapped.
+//! A `google.protobuf.Timestamp` holds the years 1 to 9999 and counts its nanoseconds forward, also before 1970. What
+//! is written keeps to that: a time outside is cut to the nearer end. What is read is checked: anything else is
+//! [`NotATime`], never wrapped.
 
 use std::ops::RangeInclusive;
 
@@ -39,7 +40,8 @@ pub fn from_nanos(ns: i64) -> WireTime {
     cut(ns.div_euclid(NANOS_PER_SECOND), ns.rem_euclid(NANOS_PER_SECOND) as i32)
 }
 
-/// The instant that a message holds. The last 26 hours of the year 9999 are refused too: an instant does not reach them.
+/// The instant that a message holds. The last 26 hours of the year 9999 are refused too: an instant does not reach
+/// them.
 pub fn instant(time: &WireTime) -> Result<Timestamp, NotATime> {
     checked(time)?;
     Timestamp::new(time.seconds, time.nanos).map_err(|_| NotATime)

@@ -1,7 +1,7 @@
 //! The type of texts that are never printed: API keys, tokens, everything that opens something.
 //!
-//! Owns: [`Secret`], and that it does not show. Does not own: what a secret opens, how it is made, how it is compared (by
-//! digest, in constant time, where that is done).
+//! Owns: [`Secret`], and that it does not show. Does not own: what a secret opens, how it is made, how it is compared
+//! (by digest, in constant time, where that is done).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// An API key, a token or another text that opens something. It is read from configurations as any text, and never
-/// printed: not by `Debug`, not in an error, not as JSON. [`expose`](Self::expose) gives it out, where it is sent or compared, so that
-/// every such place can be found.
+/// printed: not by `Debug`, not in an error, not as JSON. [`expose`](Self::expose) gives it out, where it is sent or
+/// compared, so that every such place can be found.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
@@ -28,8 +28,8 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// Writes the text itself, for `#[serde(serialize_with = "Secret::write")]` in a file that only its owner reads. A field without
-    /// this does not serialize at all.
+    /// Writes the text itself, for `#[serde(serialize_with = "Secret::write")]` in a file that only its owner reads. A
+    /// field without this does not serialize at all.
     pub fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }

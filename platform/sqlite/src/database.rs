@@ -18,8 +18,8 @@ const READERS: u32 = 4;
 
 /// A database that is ours alone, of the newest schema, and durable. Clones share its connections.
 ///
-/// Errors of its calls are SQLite's: disk, lock or corruption. A transaction that failed has changed nothing, unless it was its
-/// commit that failed: then nobody knows.
+/// Errors of its calls are SQLite's: disk, lock or corruption. A transaction that failed has changed nothing, unless it
+/// was its commit that failed: then nobody knows.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// What it is called, and where it is, for messages.
@@ -29,8 +29,9 @@ pub struct Database {
     lock: Arc<Held>,
 }
 
-/// The file's lock until the database is closed. Connections of a database that is dropped without that close at some time later,
-/// and need SQLite's locks until then, which would go with this one: it is then held until the process ends.
+/// The file's lock until the database is closed. Connections of a database that is dropped without that close at some
+/// time later, and need SQLite's locks until then, which would go with this one: it is then held until the process
+/// ends.
 #[derive(Debug)]
 struct Held(Mutex<Option<DatabaseLock>>);
 
@@ -56,16 +57,16 @@ impl Drop for Held {
 }
 
 impl Database {
-    /// Opens the file, making it where there is none (its folder must exist), and brings its schema up to date. A file that another
-    /// process uses, or that is foreign or newer, is refused before anything is written. A crash leaves the old schema or the new
-    /// one.
+    /// Opens the file, making it where there is none (its folder must exist), and brings its schema up to date. A file
+    /// that another process uses, or that is foreign or newer, is refused before anything is written. A crash leaves
+    /// the old schema or the new one.
     pub async fn open(path: &Path, schema: &Schema) -> Result<Self, OpenError> {
         let opened = open(path, schema).await;
         opened.map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
     }
 
-    /// Refuses a file that [`open`](Self::open) would refuse for what it is, or for who uses it. Changes neither it nor its
-    /// write-ahead log; that there is none is fine.
+    /// Refuses a file that [`open`](Self::open) would refuse for what it is, or for who uses it. Changes neither it nor
+    /// its write-ahead log; that there is none is fine.
     pub async fn inspect(path: &Path, schema: &Schema) -> Result<(), OpenError> {
         let looked = inspect(path, schema).await;
         looked.map_err(|refusal| OpenError { name: schema.name, path: path.to_owned(), refusal })
@@ -81,15 +82,15 @@ impl Database {
         self.readers.begin().await
     }
 
-    /// A transaction that writes; there is one at a time. When its commit returns, it is on disk. Dropped without commit, it
-    /// changes nothing.
+    /// A transaction that writes; there is one at a time. When its commit returns, it is on disk. Dropped without
+    /// commit, it changes nothing.
     pub async fn write(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
         // Takes the lock at once: a transaction that reads first and then finds the lock taken could only fail.
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 
-    /// Ends when the file is no longer the one at its path: see [`DatabaseLock::lost`]. Whoever serves from it has to stop at once,
-    /// without another word to anybody: nothing that is written now is kept. Never ends for a closed one.
+    /// Ends when the file is no longer the one at its path: see [`DatabaseLock::lost`]. Whoever serves from it has to
+    /// stop at once, without another word to anybody: nothing that is written now is kept. Never ends for a closed one.
     pub async fn lost(&self) -> OpenError {
         while self.lock.stands() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -98,8 +99,8 @@ impl Database {
         OpenError { name, path: path.clone(), refusal: Refusal::Replaced }
     }
 
-    /// Lets transactions that run end, closes all connections, and leaves the file to others, which have to wait for the end of the
-    /// process otherwise. Later calls fail.
+    /// Lets transactions that run end, closes all connections, and leaves the file to others, which have to wait for
+    /// the end of the process otherwise. Later calls fail.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -149,8 +150,8 @@ fn writing(path: &Path) -> SqliteConnectOptions {
 
 /// Connections are local: they neither go stale nor away, so that none is asked whether it still lives.
 ///
-/// One is replaced: where SQLite itself rolls a transaction back (a full disk, an I/O error), the driver's own rollback finds none, and
-/// its connection counts as within that transaction for ever. No transaction could begin on it again.
+/// One is replaced: where SQLite itself rolls a transaction back (a full disk, an I/O error), the driver's own rollback
+/// finds none, and its connection counts as within that transaction for ever. No transaction could begin on it again.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)

@@ -1,6 +1,7 @@
 //! From a path to a connection that may write.
 //!
-//! For those whose connections are not [`Database`](crate::Database)'s. They hold the file's [lock](crate::DatabaseLock) meanwhile.
+//! For those whose connections are not [`Database`](crate::Database)'s. They hold the file's
+//! [lock](crate::DatabaseLock) meanwhile.
 
 use std::path::Path;
 
@@ -13,11 +14,12 @@ use crate::error::Refusal;
 use crate::schema::Schema;
 use crate::{header, migrate, witness};
 
-/// Judges a file. Answers a connection that can only read, or none where there is no database yet: no file, or one whose creation
-/// never committed. Refused is what [`open`] would refuse for what it is, and where there was a database and is none.
+/// Judges a file. Answers a connection that can only read, or none where there is no database yet: no file, or one
+/// whose creation never committed. Refused is what [`open`] would refuse for what it is, and where there was a database
+/// and is none.
 ///
-/// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it (`-shm`),
-/// which is made or rebuilt where it has to be, and holds nothing of its own.
+/// Neither the file nor its write-ahead log is written. A log that a crash left is read through SQLite's index of it
+/// (`-shm`), which is made or rebuilt where it has to be, and holds nothing of its own.
 pub async fn look(path: &Path, schema: &Schema) -> Result<Option<SqliteConnection>, Refusal> {
     let Some(claim) = header::read(path)? else {
         witness::refuse_if_lost(path)?;
@@ -28,7 +30,8 @@ pub async fn look(path: &Path, schema: &Schema) -> Result<Option<SqliteConnectio
         // A first start that did not commit: it will be rolled back to nothing.
         return Ok(None);
     }
-    // Without a log the file is all there is: it is then read without locks and without that index, so that no file is made.
+    // Without a log the file is all there is: it is then read without locks and without that index, so that no file is
+    // made.
     let alone = !is_written(path, "-wal");
     let mut connection = reading(path).immutable(alone).connect().await?;
     // Commits that stand in the log only may have changed the claim.
@@ -41,11 +44,11 @@ pub async fn look(path: &Path, schema: &Schema) -> Result<Option<SqliteConnectio
     }
 }
 
-/// Makes the file a database of the newest schema with a write-ahead log, and answers the connection that did it: one of `options`,
-/// which must name the same path. What is foreign or newer is refused before anything is written.
+/// Makes the file a database of the newest schema with a write-ahead log, and answers the connection that did it: one
+/// of `options`, which must name the same path. What is foreign or newer is refused before anything is written.
 ///
-/// A new file becomes a whole database in one transaction of the rollback journal. Only then does it get a write-ahead log, so that
-/// its header says from the first moment on what it is. A crash leaves the old schema or the new one.
+/// A new file becomes a whole database in one transaction of the rollback journal. Only then does it get a write-ahead
+/// log, so that its header says from the first moment on what it is. A crash leaves the old schema or the new one.
 pub async fn open(
     path: &Path,
     options: SqliteConnectOptions,

@@ -4,8 +4,8 @@
 //! writes and a few that read; what [`Database::write`] committed is on disk. A cell's stores, whose connections are of
 //! another kind, take the same ways in: [`DatabaseLock`] and [`file`].
 //!
-//! Owns: who may use a file, what it must be before it is used, how it gets its schema, how connections are set. Does not
-//! own: tables and statements, which are the services'.
+//! Owns: who may use a file, what it must be before it is used, how it gets its schema, how connections are set. Does
+//! not own: tables and statements, which are the services'.
 //!
 //! Invariants:
 //! - A file has one process at a time; a second one is refused before it changes anything.
@@ -15,9 +15,10 @@
 //!   fails, leaves the version from before.
 //! - No connection writes unless it was seen to sync its commits (write-ahead log, `synchronous=FULL`).
 //! - A first start that fails leaves no file.
-//! - What existed is not made again: from its first start on a database has `<name>.exists` beside it, and where the database is
-//!   missing or empty then, nothing starts until somebody puts it back or removes that file.
-//! - Who has a database open learns within [`LOOK_EVERY`] that it is no longer the file at its path ([`DatabaseLock::lost`]).
+//! - What existed is not made again: from its first start on a database has `<name>.exists` beside it, and where the
+//!   database is missing or empty then, nothing starts until somebody puts it back or removes that file.
+//! - Who has a database open learns within [`LOOK_EVERY`] that it is no longer the file at its path
+//!   ([`DatabaseLock::lost`]).
 //!
 //! To change a schema: one more migration at the end of its list.
 

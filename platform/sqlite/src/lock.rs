@@ -15,20 +15,22 @@ use crate::witness;
 /// How long to wait for a killed predecessor to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(10);
-/// How often an open database is compared with the file at its path. A removed one goes on taking writes, and they are gone with the
-/// process: this bounds how many.
+/// How often an open database is compared with the file at its path. A removed one goes on taking writes, and they are
+/// gone with the process: this bounds how many.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The right of one process to a database file, among all that ask for it: the file itself, locked as a whole (`flock`).
-/// Nothing is left of the lock when the process is gone, however it went.
+/// The right of one process to a database file, among all that ask for it: the file itself, locked as a whole
+/// (`flock`). Nothing is left of the lock when the process is gone, however it went.
 ///
 /// There is no file of the lock, but one that says that there is a database ([`keep`](Self::keep)).
 ///
-/// SQLite has locks of its own on parts of the file, of another kind, so the two do not meet. But a process loses SQLite's when it
-/// closes the file anywhere: take this before the database is opened, and drop it when the database is closed.
+/// SQLite has locks of its own on parts of the file, of another kind, so the two do not meet. But a process loses
+/// SQLite's when it closes the file anywhere: take this before the database is opened, and drop it when the database is
+/// closed.
 ///
-/// A file that was made to be locked is removed when the lock is dropped, unless it was [kept](Self::keep): a first start that fails
-/// leaves nothing. A crash in between leaves an empty file or a whole database, which the next start takes.
+/// A file that was made to be locked is removed when the lock is dropped, unless it was [kept](Self::keep): a first
+/// start that fails leaves nothing. A crash in between leaves an empty file or a whole database, which the next start
+/// takes.
 #[derive(Debug)]
 pub struct DatabaseLock {
     file: File,
@@ -39,8 +41,9 @@ pub struct DatabaseLock {
 }
 
 impl DatabaseLock {
-    /// Locks the file, making it, empty, where there never was one. Waits for a second for a process that is about to go. Errors:
-    /// [`Refusal::InUse`], [`Refusal::Unreadable`], [`Refusal::NotMade`], [`Refusal::Lost`]; nothing has changed then.
+    /// Locks the file, making it, empty, where there never was one. Waits for a second for a process that is about to
+    /// go. Errors: [`Refusal::InUse`], [`Refusal::Unreadable`], [`Refusal::NotMade`], [`Refusal::Lost`]; nothing has
+    /// changed then.
     pub async fn acquire(path: &Path) -> Result<Self, Refusal> {
         let give_up = Instant::now() + PATIENCE;
         loop {
@@ -63,16 +66,16 @@ impl DatabaseLock {
         Self::existing(path, Instant::now() + PATIENCE).await
     }
 
-    /// The file is to stay: there is a whole database in it. From now on it is known to exist, and no start makes another one in its
-    /// place. Errors: [`Refusal::NotMade`]; it may then be removed as before.
+    /// The file is to stay: there is a whole database in it. From now on it is known to exist, and no start makes
+    /// another one in its place. Errors: [`Refusal::NotMade`]; it may then be removed as before.
     pub fn keep(&mut self) -> Result<(), Refusal> {
         witness::bear_witness(&self.path)?;
         self.made = None;
         Ok(())
     }
 
-    /// Ends when the file is no longer the one at its path: removed, or replaced by another. Looks once in [`LOOK_EVERY`]. That it
-    /// cannot look says nothing.
+    /// Ends when the file is no longer the one at its path: removed, or replaced by another. Looks once in
+    /// [`LOOK_EVERY`]. That it cannot look says nothing.
     pub async fn lost(&self) -> Refusal {
         while self.stands() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -125,8 +128,8 @@ impl DatabaseLock {
 impl Drop for DatabaseLock {
     fn drop(&mut self) {
         let Some(path) = self.made.take() else { return };
-        // The database goes first: what is beside none means nothing to SQLite. Where something cannot be removed, the next start
-        // takes it for what a crash left.
+        // The database goes first: what is beside none means nothing to SQLite. Where something cannot be removed, the
+        // next start takes it for what a crash left.
         for suffix in ["", "-journal", "-wal", "-shm"] {
             let _ = std::fs::remove_file(beside(&path, suffix));
         }

@@ -11,8 +11,8 @@ pub(crate) async fn claim(connection: &mut SqliteConnection) -> Result<Claim, Re
     Ok(Claim { application_id, version: number(connection, "PRAGMA user_version").await? })
 }
 
-/// Applies what is missing. Tables, mark and version change in one transaction: after a crash or a failure the file is as
-/// before. Of processes that do this at the same time one does it, and the others find it done.
+/// Applies what is missing. Tables, mark and version change in one transaction: after a crash or a failure the file is
+/// as before. Of processes that do this at the same time one does it, and the others find it done.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, schema: &Schema) -> Result<(), Refusal> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let claim = claim(&mut transaction).await?;

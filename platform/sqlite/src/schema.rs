@@ -9,8 +9,8 @@ pub struct Schema {
     pub name: &'static str,
     /// Marks a file as one of this kind, as four letters. Stands in its header (`PRAGMA application_id`).
     pub mark: [u8; 4],
-    /// Scripts in order. A file has applied as many as its version (`PRAGMA user_version`) says. All that it lacks run in
-    /// one transaction, so that no script may begin or end one.
+    /// Scripts in order. A file has applied as many as its version (`PRAGMA user_version`) says. All that it lacks run
+    /// in one transaction, so that no script may begin or end one.
     pub migrations: &'static [&'static str],
 }
 

@@ -1,7 +1,7 @@
 //! SQL texts that stand in files.
 
-/// The texts of a module's statements, each a constant, from files in `sql/` beside it; and, for a test that prepares each against
-/// the migrated schema, `ALL` of them with the names of their files.
+/// The texts of a module's statements, each a constant, from files in `sql/` beside it; and, for a test that prepares
+/// each against the migrated schema, `ALL` of them with the names of their files.
 ///
 /// ```text
 /// atoll_sqlite::statements! {

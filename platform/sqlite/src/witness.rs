@@ -10,8 +10,8 @@ use crate::error::Refusal;
 /// Ends the name of the file that stands beside a database from its first start on.
 const MARK: &str = ".exists";
 
-/// Refuses where there is no database, and something says that there was one: an empty one in its place would take calls as if
-/// nothing had been lost. Called where the file is missing, or holds nothing that was ever committed.
+/// Refuses where there is no database, and something says that there was one: an empty one in its place would take
+/// calls as if nothing had been lost. Called where the file is missing, or holds nothing that was ever committed.
 pub(crate) fn refuse_if_lost(path: &Path) -> Result<(), Refusal> {
     let mark = beside(path, MARK);
     if mark.try_exists().map_err(Refusal::Unreadable)? {
@@ -32,8 +32,8 @@ fn fsync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Says from now on that the database exists. Durable when this returns, also where it was said already: by a process that
-/// may have been killed before it was durable.
+/// Says from now on that the database exists. Durable when this returns, also where it was said already: by a process
+/// that may have been killed before it was durable.
 pub(crate) fn bear_witness(path: &Path) -> Result<(), Refusal> {
     witnessed(path, fsync).map_err(Refusal::NotMade)
 }

@@ -30,8 +30,8 @@ impl Generator {
         self
     }
 
-    /// Keeps a field behind a pointer. For what is large and seldom there: a message is as large as the largest that any of its
-    /// fields may hold, and is moved whole. `field` is its path, with the oneof's name where it is of one.
+    /// Keeps a field behind a pointer. For what is large and seldom there: a message is as large as the largest that
+    /// any of its fields may hold, and is moved whole. `field` is its path, with the oneof's name where it is of one.
     pub fn boxed(mut self, field: &str) -> Self {
         self.boxed.push(field.to_owned());
         self
@@ -45,8 +45,8 @@ impl Generator {
 
     /// Generates everything; returns the path of the written descriptor set.
     ///
-    /// Messages derive no serde traits (JSON goes through the descriptors), hold `Bytes`, and hold ordered maps, so that
-    /// equal messages have equal encodings.
+    /// Messages derive no serde traits (JSON goes through the descriptors), hold `Bytes`, and hold ordered maps, so
+    /// that equal messages have equal encodings.
     pub fn generate(&self, descriptors: &Descriptors) -> Result<PathBuf, Error> {
         let services = model::services(descriptors.pool())?;
         let mut config = prost_build::Config::new();

@@ -1,8 +1,8 @@
 //! `google.api.http` options as routes.
 //!
 //! Supported is what the published contracts use: literal segments, `{field.path}` variables that match one segment, no
-//! body, a body that is the whole request (`*`) or one of its fields. Anything else stops the build. A variable is known
-//! by its position, so two templates of one shape never conflict over a variable's name.
+//! body, a body that is the whole request (`*`) or one of its fields. Anything else stops the build. A variable is
+//! known by its position, so two templates of one shape never conflict over a variable's name.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, Value};
 

@@ -4,8 +4,8 @@
 //!
 //! 1. [`published`] finds the published `.proto` files inside the `temporalio-protos` crate;
 //! 2. [`Descriptors`] holds what the compiler made of a set of files, `google.api.http` options included;
-//! 3. [`Generator`] writes messages (prost), one typed trait and one dispatch function per service, the table of methods
-//!    and REST routes, and the encoded descriptor set.
+//! 3. [`Generator`] writes messages (prost), one typed trait and one dispatch function per service, the table of
+//!    methods and REST routes, and the encoded descriptor set.
 //!
 //! Does not own what the generated code refers to: `CallContext`, `Status`, `MethodInfo` and the like live in
 //! `atoll_api::call`.

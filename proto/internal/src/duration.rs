@@ -10,8 +10,8 @@ const LONGEST_SHOWN_SECONDS: i64 = 315_576_000_000;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// A duration that a client sent, in its normal form and cut to [`LONGEST_SECONDS`]. The error is the cause only, in the
-/// original's words: callers name the field.
+/// A duration that a client sent, in its normal form and cut to [`LONGEST_SECONDS`]. The error is the cause only, in
+/// the original's words: callers name the field.
 ///
 /// As the original, this takes any number of nanoseconds, but keeps what whole seconds are among them as seconds: else
 /// the field could not be shown as JSON.
@@ -31,8 +31,8 @@ pub fn checked(duration: Option<&Duration>) -> Result<Option<Duration>, &'static
     Ok(Some(Duration { seconds, nanos: (nanos % NANOS) as i32 }))
 }
 
-/// A duration that is taken whatever it is, as the nearest one that can be shown as JSON: seconds and nanoseconds have one
-/// sign, and less than a second is in the latter.
+/// A duration that is taken whatever it is, as the nearest one that can be shown as JSON: seconds and nanoseconds have
+/// one sign, and less than a second is in the latter.
 pub fn shown(duration: Duration) -> Duration {
     let second = i128::from(NANOS);
     let most = i128::from(LONGEST_SHOWN_SECONDS) * second;

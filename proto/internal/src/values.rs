@@ -1,5 +1,5 @@
-//! How many values something of clients has, and what these take of memory: an empty payload is two bytes when it is sent or
-//! stored, and a hundred in memory; one that says one thing of itself is six bytes, and seven hundred.
+//! How many values something of clients has, and what these take of memory: an empty payload is two bytes when it is
+//! sent or stored, and a hundred in memory; one that says one thing of itself is six bytes, and seven hundred.
 
 use crate::state::v1 as state;
 use atoll_api::temporal::api::command::v1::command::Attributes;
@@ -15,8 +15,8 @@ use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use std::collections::BTreeMap;
 
-/// Values that a field of a request, or a command, has at most. The original knows no such limit, and SDKs send a value for
-/// each argument.
+/// Values that a field of a request, or a command, has at most. The original knows no such limit, and SDKs send a value
+/// for each argument.
 pub const MAX_VALUES: usize = 2_000;
 
 /// Entries of a map's node, and the fewest in one that is not the only one.

@@ -50,8 +50,8 @@ fn active_storage(cloud: &Cloud, namespace: &str, order: &Value) {
     });
 }
 
-/// What the order's shard tells next is one more start, and storage for the time until then. Nothing of before is counted
-/// again.
+/// What the order's shard tells next is one more start, and storage for the time until then. Nothing of before is
+/// counted again.
 #[allow(clippy::disallowed_methods, reason = "no test runs longer than the order has been stored")]
 fn once_more(cloud: &Cloud, namespace: &str, order: &Value) {
     let workflow_id = order["workflow_id"].as_str().expect("an id");

@@ -7,7 +7,8 @@ pub(super) struct Step {
     pub(super) printed: String,
 }
 
-/// The steps in the fenced blocks of a section. A block holds nothing but commands (`$ ...`), each with its output below.
+/// The steps in the fenced blocks of a section. A block holds nothing but commands (`$ ...`), each with its output
+/// below.
 pub(super) fn of_section(document: &str, heading: &str) -> Vec<Step> {
     let start =
         document.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")) + 1;

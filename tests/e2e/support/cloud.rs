@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use super::process::{PATIENCE, PAUSE};
 use super::{atoll, eventually};
 
-/// What a stop may take by contract, loaded or not: the supervisor waits for two groups of processes, and no longer than
-/// 2.3 s for either.
+/// What a stop may take by contract, loaded or not: the supervisor waits for two groups of processes, and no longer
+/// than 2.3 s for either.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running cloud.

@@ -45,8 +45,8 @@ pub(crate) struct StartDevArgs {
     /// SQLite setting as NAME=VALUE; only those that keep acknowledged writes safe; repeatable
     #[arg(long = "sqlite-pragma", value_name = "NAME=VALUE", value_parser = parse_pragma)]
     sqlite_pragmas: Vec<(String, String)>,
-    /// Memory for what is in use, as 2GiB, 400MB or bytes; above it clients are refused for a while. A quarter of the machine
-    /// by default
+    /// Memory for what is in use, as 2GiB, 400MB or bytes; above it clients are refused for a while. A quarter of the
+    /// machine by default
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory_budget: Option<u64>,
     /// debug, info, warn, error or never

@@ -33,7 +33,8 @@ pub fn exact_product(
     divide_half_away(&numerator, &denominator).to_i128().ok_or(MoneyError::Overflow)
 }
 
-/// The payable amount: `amount` rounded to the currency's minor unit, half away from zero. Errors when that does not fit.
+/// The payable amount: `amount` rounded to the currency's minor unit, half away from zero. Errors when that does not
+/// fit.
 pub fn round_to_minor_unit(amount: Money) -> Result<Money, MoneyError> {
     let unit = amount.currency.nanos_per_minor_unit();
     let units = divide_half_away(&BigInt::from(amount.nanos), &BigInt::from(unit));

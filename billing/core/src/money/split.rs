@@ -3,12 +3,12 @@
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};
 
-/// Splits `total` (nano-units) in proportion to `weights` by largest remainder: each part is rounded toward zero, and what
-/// is left goes, one nano-unit each, to the largest remainders, earlier entries first among equals.
+/// Splits `total` (nano-units) in proportion to `weights` by largest remainder: each part is rounded toward zero, and
+/// what is left goes, one nano-unit each, to the largest remainders, earlier entries first among equals.
 ///
 /// The parts sum to `total` exactly and each is within one nano-unit of its exact share. Callers give the weights in a
-/// canonical order, so that the result does not depend on how usage arrived. Nothing comes back when all weights are zero
-/// and `total` is not: there is nobody to carry it.
+/// canonical order, so that the result does not depend on how usage arrived. Nothing comes back when all weights are
+/// zero and `total` is not: there is nobody to carry it.
 pub fn split_by_largest_remainder(total: i128, weights: &[u128]) -> Option<Vec<i128>> {
     let sum: BigInt = weights.iter().map(|weight| BigInt::from(*weight)).sum();
     if sum.is_zero() {

@@ -12,7 +12,8 @@ pub struct FlatPrice {
 }
 
 impl FlatPrice {
-    /// The unit of its lines: quantities in days, the price per whole month, so that a partial month is prorated exactly.
+    /// The unit of its lines: quantities in days, the price per whole month, so that a partial month is prorated
+    /// exactly.
     pub fn pricing_unit(month: Month) -> PricingUnit {
         PricingUnit { base_unit: "day".to_owned(), name: "month".to_owned(), size: u128::from(month.days()) }
     }

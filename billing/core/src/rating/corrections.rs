@@ -10,8 +10,9 @@ use crate::month::Month;
 ///
 /// `invoiced` holds every line charged for the month so far, on its own invoice and as corrections on later ones;
 /// rounding lines are left alone. Charges are matched by code and unit price, and the difference in quantity is priced
-/// as any line is, so a tier that was left for a higher one is taken back at the price at which it was charged. Nothing comes
-/// back when nothing changed; invoicing the result and asking again gives nothing. Errors when an amount does not fit.
+/// as any line is, so a tier that was left for a higher one is taken back at the price at which it was charged. Nothing
+/// comes back when nothing changed; invoicing the result and asking again gives nothing. Errors when an amount does not
+/// fit.
 pub fn corrections(
     month: Month,
     invoiced: &[InvoiceLine],

@@ -1,5 +1,5 @@
-//! Usage cost by namespace: each meter's cost split in proportion to metered quantity, that is at the effective price after
-//! allotment and tiers.
+//! Usage cost by namespace: each meter's cost split in proportion to metered quantity, that is at the effective price
+//! after allotment and tiers.
 
 use serde::{Deserialize, Serialize};
 

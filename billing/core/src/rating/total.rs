@@ -14,8 +14,8 @@ pub struct TotalledLines {
     pub total: Money,
 }
 
-/// Adds correction lines of earlier months and, where the exact sum is not a whole number of minor units, the one rounding
-/// line that makes it so. Errors when a sum does not fit.
+/// Adds correction lines of earlier months and, where the exact sum is not a whole number of minor units, the one
+/// rounding line that makes it so. Errors when a sum does not fit.
 pub fn with_corrections_and_rounding(
     rated: &RatedMonth,
     corrections: Vec<InvoiceLine>,

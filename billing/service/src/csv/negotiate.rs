@@ -78,8 +78,8 @@ fn range(text: &str) -> (String, u16) {
     (name, (weight.clamp(0.0, 1.0) * 1_000.0) as u16)
 }
 
-/// How much a type is wanted: by the weight of the most exact range that it is in, then by how exact that is, then by order.
-/// None where it is refused or not named.
+/// How much a type is wanted: by the weight of the most exact range that it is in, then by how exact that is, then by
+/// order. None where it is refused or not named.
 fn preference(ranges: &[(String, u16)], wanted: &str) -> Option<(u16, u8, Reverse<usize>)> {
     let matching = ranges.iter().enumerate().filter_map(|(index, (name, weight))| {
         let exactness = exactness(name, wanted)?;

@@ -26,8 +26,8 @@ pub struct MonthActivities {
 }
 
 impl MonthActivities {
-    /// Checks that the month may be closed, and keeps everything that its invoice is computed from as a run. Again, it keeps
-    /// another run where usage changed meanwhile, and the same one where it did not.
+    /// Checks that the month may be closed, and keeps everything that its invoice is computed from as a run. Again, it
+    /// keeps another run where usage changed meanwhile, and the same one where it did not.
     pub async fn snapshot_usage(&self, request: &MonthRequest) -> Result<SnapshotOutcome, MonthError> {
         if let Some(outcome) = self.closed(request).await? {
             return Ok(SnapshotOutcome::AlreadyClosed(outcome));
@@ -55,8 +55,8 @@ impl MonthActivities {
         }
     }
 
-    /// Issues exactly this draft and books it, in one transaction. Again, it gives the issued invoice. Errors when the draft
-    /// was replaced, or a month that it corrects was corrected elsewhere.
+    /// Issues exactly this draft and books it, in one transaction. Again, it gives the issued invoice. Errors when the
+    /// draft was replaced, or a month that it corrects was corrected elsewhere.
     pub async fn finalize(&self, draft: &Draft) -> Result<MonthOutcome, MonthError> {
         let run = self.run(&draft.run_id).await?;
         let corrected: Vec<IssuedMonth> = run

@@ -8,8 +8,8 @@ use super::{MonthActivities, MonthError};
 use crate::store::InvoiceRecord;
 
 impl MonthActivities {
-    /// What the month's invoice would say with the usage up to the last complete hour; the invoice itself once the month is
-    /// closed. Changes nothing.
+    /// What the month's invoice would say with the usage up to the last complete hour; the invoice itself once the
+    /// month is closed. Changes nothing.
     pub async fn preview(&self, account_id: &str, month: Month) -> Result<InvoiceRecord, MonthError> {
         let terms = self.terms(account_id).await?;
         let id = InvoiceId::new(&terms.account_id, month).map_err(MonthError::unratable)?;

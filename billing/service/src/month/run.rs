@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Everything that an invoice is computed from, with both cut-offs: event time and stored time. Kept for good, so that the
-/// invoice can be computed again to the same content hash.
+/// Everything that an invoice is computed from, with both cut-offs: event time and stored time. Kept for good, so that
+/// the invoice can be computed again to the same content hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RatingRun {
     /// The account's terms.

@@ -36,7 +36,8 @@ impl MonthActivities {
         self.catalog.in_force(&terms.rate_card_id, month).map_err(MonthError::unratable)
     }
 
-    /// Whether the month may be closed: what to put on the invoice about missing hours, if it is forced. Changes nothing.
+    /// Whether the month may be closed: what to put on the invoice about missing hours, if it is forced. Changes
+    /// nothing.
     pub async fn check(&self, request: &MonthRequest) -> Result<Option<ForcedClose>, MonthError> {
         let terms = self.terms(&request.account_id).await?;
         self.card(&terms, request.month)?;

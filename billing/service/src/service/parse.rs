@@ -9,7 +9,8 @@ use crate::SYSTEM_ACCOUNT_ID;
 /// Longest id or month that is looked at; none that is given out is longer.
 const MAX_BYTES: usize = 64;
 
-/// Refuses a missing field, and one that is too long or has control characters: such a text is not repeated in messages.
+/// Refuses a missing field, and one that is too long or has control characters: such a text is not repeated in
+/// messages.
 pub(super) fn present<'a>(field: &str, text: &'a str) -> Result<&'a str, Status> {
     if text.is_empty() {
         return Err(Status::invalid_argument(format!("{field} is required")));

@@ -11,8 +11,8 @@ use atoll_secret::Secret;
 /// How long one call may take: a page of usage is a scan of at most 10,000 rows.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The usage service of metering at an address. Failures are the server's; a lost connection is UNAVAILABLE, and the next call
-/// connects again.
+/// The usage service of metering at an address. Failures are the server's; a lost connection is UNAVAILABLE, and the
+/// next call connects again.
 pub struct RemoteUsageService {
     client: RawClient,
     key: Secret,

@@ -15,7 +15,8 @@ use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::state::v1::Activity;
 
 /// Ends an activity with this event. The started event, which is kept back while attempts may follow each other, is
-/// written just before it, with the time of the start. `answered_by` is who answers for an activity that no worker has started.
+/// written just before it, with the time of the start. `answered_by` is who answers for an activity that no worker has
+/// started.
 pub(super) fn end(
     draft: &mut Draft<'_>,
     activity: &Activity,

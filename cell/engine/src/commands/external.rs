@@ -11,8 +11,8 @@ use atoll_api::temporal::api::enums::v1::{
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 
-/// A signal to another workflow arrived, or cannot arrive. Repeating it changes nothing, and a run that closed meanwhile
-/// does not mind.
+/// A signal to another workflow arrived, or cannot arrive. Repeating it changes nothing, and a run that closed
+/// meanwhile does not mind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecordExternalSignal {
     /// Which signal.

@@ -7,7 +7,8 @@ use crate::family::{View, Workflows};
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
-/// The listener of this number has recorded how the run's chain ended, or has no use for it. Repeating it changes nothing.
+/// The listener of this number has recorded how the run's chain ended, or has no use for it. Repeating it changes
+/// nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecordListenerTold(pub u32);
 

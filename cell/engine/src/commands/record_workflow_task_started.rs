@@ -23,8 +23,8 @@ pub struct RecordWorkflowTaskStarted {
     pub identity: String,
     /// The worker's version.
     pub worker_version: Option<WorkerVersionStamp>,
-    /// Taken from the sticky queue, by the worker that has seen the history so far. Any other worker gets all of it, also
-    /// where the task was meant for the sticky queue.
+    /// Taken from the sticky queue, by the worker that has seen the history so far. Any other worker gets all of it,
+    /// also where the task was meant for the sticky queue.
     pub sticky: bool,
 }
 

@@ -8,8 +8,8 @@ use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
 /// Takes back the start of a workflow task whose poller was gone before anything was written to it. Only a transient
-/// task can wait again as it was, and only while nothing has happened meanwhile. A written start is in history and stays
-/// there: the task times out at once, and its next attempt waits. The original leaves such a task alone until its
+/// task can wait again as it was, and only while nothing has happened meanwhile. A written start is in history and
+/// stays there: the task times out at once, and its next attempt waits. The original leaves such a task alone until its
 /// start-to-close time is over; the events are the same, only later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RevokeWorkflowTaskStart(pub WorkflowTaskRef);

@@ -19,8 +19,8 @@ pub struct Sender {
     pub initiated_event_id: i64,
     /// The addressed run must be the sender's child.
     pub child_only: bool,
-    /// Names the message: it is taken once by a workflow id, whichever of its runs is current. None where taking it twice
-    /// is harmless.
+    /// Names the message: it is taken once by a workflow id, whichever of its runs is current. None where taking it
+    /// twice is harmless.
     pub message_id: Option<Uuid>,
 }
 

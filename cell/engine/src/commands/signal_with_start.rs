@@ -6,9 +6,9 @@ use crate::command::{Command, Context, Decision, Origin};
 use crate::family::{View, Workflows};
 use atoll_api::temporal::api::enums::v1::WorkflowIdConflictPolicy as Conflict;
 
-/// Signals the running workflow; where none runs, starts one whose first event is the signal, in one record. The start's
-/// request id is the signal's, too: a repetition of either changes nothing. A run whose first workflow task waits waits
-/// no longer.
+/// Signals the running workflow; where none runs, starts one whose first event is the signal, in one record. The
+/// start's request id is the signal's, too: a repetition of either changes nothing. A run whose first workflow task
+/// waits waits no longer.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SignalWithStart {
     /// What to start where nothing runs. Policies say what becomes of a run that is there.

@@ -13,8 +13,8 @@ use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::log::v1::change::Kind;
 
-/// Records a signal. A repetition with the same request id is taken and changes nothing; one of a workflow's message also
-/// where another run has become current since.
+/// Records a signal. A repetition with the same request id is taken and changes nothing; one of a workflow's message
+/// also where another run has become current since.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct SignalWorkflow {
     /// Name.

@@ -32,7 +32,8 @@ pub(crate) struct Retried {
 
 impl Draft<'_> {
     /// Lets another attempt of the workflow follow the run, which is about to close with this failure. Its first
-    /// workflow task waits as long as the policy says, and at least as long as that of `continue_run`. `run_id` is fresh and is not used where none follows.
+    /// workflow task waits as long as the policy says, and at least as long as that of `continue_run`. `run_id` is
+    /// fresh and is not used where none follows.
     pub(crate) fn retry_run(
         &mut self,
         failure: &Failure,
@@ -53,9 +54,9 @@ impl Draft<'_> {
         Retried { state: RetryState::InProgress, new_execution_run_id: run_id.to_string() }
     }
 
-    /// Lets the run that a continue-as-new asks for follow this one, which is about to close with it. Its first workflow
-    /// task waits as long as it asks, and at least until a second after this run's began: workflows that only ever
-    /// continue do not spin.
+    /// Lets the run that a continue-as-new asks for follow this one, which is about to close with it. Its first
+    /// workflow task waits as long as it asks, and at least until a second after this run's began: workflows that only
+    /// ever continue do not spin.
     pub(crate) fn continue_run(
         &mut self,
         continued: &WorkflowExecutionContinuedAsNewEventAttributes,

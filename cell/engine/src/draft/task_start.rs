@@ -120,8 +120,8 @@ impl Draft<'_> {
         }));
     }
 
-    /// Writes the events of the started workflow task, should they not be in history yet. It was started by whoever answers
-    /// it, not by whoever polled for it: so the original tells it.
+    /// Writes the events of the started workflow task, should they not be in history yet. It was started by whoever
+    /// answers it, not by whoever polled for it: so the original tells it.
     pub(crate) fn write_started_task(&mut self, answered_by: &str) {
         let run = self.run;
         let Some(task) = run.task.started().filter(|task| !task.in_history()) else { return };

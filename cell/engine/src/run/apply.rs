@@ -180,8 +180,8 @@ impl Run {
         T::held(&mut self.pending).end(id, &mut self.deadlines.beside(touched));
     }
 
-    /// Holds the first workflow task back, or lets it go. While it is held no moment brings it: what became due meanwhile
-    /// is due when it is let go.
+    /// Holds the first workflow task back, or lets it go. While it is held no moment brings it: what became due
+    /// meanwhile is due when it is let go.
     fn hold_first_task(&mut self, held: bool) {
         self.info.first_task_held = held;
         if held {

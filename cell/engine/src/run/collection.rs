@@ -137,8 +137,8 @@ pub(super) trait Collection {
     fn is_empty(&self) -> bool;
     /// How large all of it is.
     fn size(&self) -> Size;
-    /// What an event that is about this collection changes of what is counted of it, where what it begins counts so much;
-    /// `None` where it is not about it.
+    /// What an event that is about this collection changes of what is counted of it, where what it begins counts so
+    /// much; `None` where it is not about it.
     fn growth(&self, event: &Attributes, begun: usize) -> Option<isize>;
 
     /// Takes an event in. Whether it is about this collection.

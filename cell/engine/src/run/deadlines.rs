@@ -115,7 +115,8 @@ impl Deadlines {
         free.into_iter().chain(self.held.as_ref().and_then(|held| held.first_to_fire())).min()
     }
 
-    /// Everything that has fired by now, in the order in which it does. What was judged by this grace is not judged again.
+    /// Everything that has fired by now, in the order in which it does. What was judged by this grace is not judged
+    /// again.
     pub(super) fn fired<'a>(
         &'a self,
         now: Time,

@@ -8,8 +8,8 @@ use atoll_api::temporal::api::history::v1::ActivityTaskScheduledEventAttributes 
 use atoll_internal_api::duration::nanos;
 
 impl Run {
-    /// As [`wake`](Self::wake), where deadlines wait for workers. A run is asked by the same grace again and again: then it
-    /// looks only at what came since.
+    /// As [`wake`](Self::wake), where deadlines wait for workers. A run is asked by the same grace again and again:
+    /// then it looks only at what came since.
     pub fn wake_in(&mut self, grace: Grace) -> Option<Time> {
         let mut deadlines = std::mem::take(&mut self.deadlines);
         deadlines.judge(grace, |at, due| self.fires_at(at, due, grace));

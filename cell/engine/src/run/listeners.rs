@@ -3,7 +3,8 @@
 //! Listeners go along a chain: a run that another one follows leaves them to it. The last run tells each of them once,
 //! with a back-off of its own, and is not deleted before all know.
 //!
-//! To add a sort of listener: the command that its kind takes [`ChainEnded`] in with, in the registry. Nothing here changes.
+//! To add a sort of listener: the command that its kind takes [`ChainEnded`] in with, in the registry. Nothing here
+//! changes.
 
 use super::Run;
 use super::apply::Touched;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 pub struct Listener {
     /// Who.
     pub entity: EntityKey,
-    /// What it knows the chain by. With the entity it names the chain: a start that is repeated finds the run that it began,
-    /// and all that followed it, by the listener.
+    /// What it knows the chain by. With the entity it names the chain: a start that is repeated finds the run that it
+    /// began, and all that followed it, by the listener.
     pub reference: Bytes,
 }
 

@@ -137,7 +137,8 @@ impl Run {
         };
     }
 
-    /// Keeps of a run that has come to its end what describing it and telling its listeners take: nobody runs it any more.
+    /// Keeps of a run that has come to its end what describing it and telling its listeners take: nobody runs it any
+    /// more.
     pub(super) fn shrink(&mut self) {
         self.info.started = self.info.started.take().map(|started| {
             let is_first = started.first_execution_run_id == self.key.run_id.to_string();
@@ -157,8 +158,8 @@ impl Run {
                 prev_auto_reset_points: started.prev_auto_reset_points,
                 priority: started.priority,
                 attempt: started.attempt,
-                // What it was given, and what it gives on to a next run, is in its history. Its memo and search attributes
-                // are its own by now.
+                // What it was given, and what it gives on to a next run, is in its history. Its memo and search
+                // attributes are its own by now.
                 ..Default::default()
             }
         });

@@ -114,8 +114,8 @@ impl State {
         }
     }
 
-    /// Lists hold more times than they show, so that they need not be told of each that passes. Where the mark moves over
-    /// none, or the next one was found with pains, they may hold too few; they are told once there is a next one.
+    /// Lists hold more times than they show, so that they need not be told of each that passes. Where the mark moves
+    /// over none, or the next one was found with pains, they may hold too few; they are told once there is a next one.
     fn passed(&mut self, passed: &stored::Passed, seed: &Seed) {
         self.progress.passed_ms = passed.passed_ms;
         self.progress.missed_catchup_window += passed.missed;

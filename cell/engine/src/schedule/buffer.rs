@@ -60,7 +60,8 @@ mod tests {
     use super::*;
     use Overlap::{AllowAll, BufferAll, BufferOne, CancelOther, Skip, TerminateOther};
 
-    /// What becomes of starts 1, 2, 3 ...: those that overlap, the one alone, those skipped, those that stay; what is asked.
+    /// What becomes of starts 1, 2, 3 ...: those that overlap, the one alone, those skipped, those that stay; what is
+    /// asked.
     fn judged(policies: &[Overlap], busy: bool) -> (Vec<i64>, Option<i64>, Vec<i64>, Vec<i64>, Asked) {
         let starts = || (1i64..).zip(policies.iter().copied());
         let verdict = judge(starts(), busy);

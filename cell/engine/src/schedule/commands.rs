@@ -27,8 +27,8 @@ use crate::texts;
 use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
 
 impl<'a> SingletonView<'a, Schedule> {
-    /// The schedule that a request is about, which must be there and open. Refusals are in the words of the original, which
-    /// keeps a schedule as a workflow.
+    /// The schedule that a request is about, which must be there and open. Refusals are in the words of the original,
+    /// which keeps a schedule as a workflow.
     fn open(self) -> Result<(&'a Schedule, &'a State), Rejection> {
         let found = self.entity.and_then(|schedule| Some((schedule, schedule.state()?)));
         match found {

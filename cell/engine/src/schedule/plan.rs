@@ -22,8 +22,8 @@ pub(crate) struct Plan {
     held_bytes: usize,
 }
 
-/// A client's schedule as it is kept: its spec in canonical form, and what it leaves out filled in. Whether the spec's zone is
-/// known turns out with its plan.
+/// A client's schedule as it is kept: its spec in canonical form, and what it leaves out filled in. Whether the spec's
+/// zone is known turns out with its plan.
 pub(crate) fn settled(mut schedule: Schedule) -> Result<Schedule, SpecError> {
     let spec = schedule_spec::canonical(&schedule.spec.take().unwrap_or_default())?;
     let policies = schedule.policies.take().unwrap_or_default();
@@ -46,8 +46,8 @@ fn named(policy: i32) -> Option<Overlap> {
 }
 
 impl Plan {
-    /// The plan of a settled schedule, and how much that may do. An error where its spec does not compile, also one that was
-    /// taken and does not any more: as one that names nothing it would close by itself.
+    /// The plan of a settled schedule, and how much that may do. An error where its spec does not compile, also one
+    /// that was taken and does not any more: as one that names nothing it would close by itself.
     pub(crate) fn of(mut schedule: Schedule) -> Result<(Self, ScheduleState), SpecError> {
         let state = schedule.state.take().unwrap_or_default();
         let spec = schedule.spec.as_ref().map(Spec::of_stored).transpose()?.unwrap_or_default();

@@ -104,8 +104,8 @@ impl State {
         LOOKS_LOCKED - looks.left()
     }
 
-    /// A moment (Unix milliseconds) before which all times have come before `now_ms`, their jitter included: no jitter reaches
-    /// the next time, so that of the times before `now_ms` only the last one can be late.
+    /// A moment (Unix milliseconds) before which all times have come before `now_ms`, their jitter included: no jitter
+    /// reaches the next time, so that of the times before `now_ms` only the last one can be late.
     pub(super) fn settled_before(&self, now_ms: i64, seed: &Seed) -> i64 {
         let jitter_ms = self.plan.jitter_ms();
         let mut looks = Looks::of(LOOKS_LOCKED);
@@ -177,8 +177,8 @@ impl State {
         [due.filter(|_| self.acts()), backfill, retry, self.retires_at()].into_iter().flatten().min()
     }
 
-    /// When it closes by itself: a while after the last thing that happened, where nothing is left to do. A paused one waits
-    /// for people.
+    /// When it closes by itself: a while after the last thing that happened, where nothing is left to do. A paused one
+    /// waits for people.
     pub(crate) fn retires_at(&self) -> Option<Time> {
         let coming = self.next != Next::Never && self.acts();
         let idle = self.backfills.is_empty()

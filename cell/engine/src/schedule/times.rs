@@ -8,7 +8,8 @@ use prost_types::Timestamp;
 use schedule_spec::{Looks, Next, Seed, Times};
 use std::sync::Arc;
 
-/// Looks at a spec that a question may take which is answered while others wait for the shard: some hundred microseconds.
+/// Looks at a spec that a question may take which is answered while others wait for the shard: some hundred
+/// microseconds.
 pub(super) const LOOKS_LOCKED: usize = 4_000;
 /// The same, of all the times that lists hold.
 const LOOKS_LISTED: usize = 8_000;
@@ -17,8 +18,8 @@ const LOOKS_ASKED: usize = 500_000;
 /// Looks of a slice.
 const LOOKS_SLICE: usize = 4_000;
 
-/// What is needed to go through a schedule's times. Cheap to take; going through them is work, and is done where it holds
-/// nobody up.
+/// What is needed to go through a schedule's times. Cheap to take; going through them is work, and is done where it
+/// holds nobody up.
 #[derive(Clone, Debug)]
 pub struct ScheduleTimes {
     plan: Arc<Plan>,
@@ -50,7 +51,8 @@ impl Schedule {
 }
 
 impl ScheduleTimes {
-    /// The times at which it will act next, or would if it were not paused: so many at most. `now` is known when people ask.
+    /// The times at which it will act next, or would if it were not paused: so many at most. `now` is known when people
+    /// ask.
     pub fn coming(&self, most: usize, now: Option<Time>) -> ScheduleWalk<'_> {
         let left = self.remaining.map_or(most, |left| most.min(usize::try_from(left).unwrap_or_default()));
         // Nobody deals with the times of a pause.

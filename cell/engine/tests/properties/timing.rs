@@ -1,5 +1,5 @@
-//! When a workflow task runs out of time, reckoned from events and logged changes alone: no word of the engine's own index
-//! of deadlines is taken for it.
+//! When a workflow task runs out of time, reckoned from events and logged changes alone: no word of the engine's own
+//! index of deadlines is taken for it.
 
 use atoll_api::temporal::api::enums::v1::{TaskQueueKind, TimeoutType};
 use atoll_api::temporal::api::history::v1::HistoryEvent;

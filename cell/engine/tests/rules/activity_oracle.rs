@@ -1,6 +1,6 @@
-//! When an activity's time is over, and what then becomes of it, reckoned twice: by the engine, and by a model that knows
-//! nothing of the engine. The model is the published description of the four timeouts and the retry policy, in whole
-//! milliseconds.
+//! When an activity's time is over, and what then becomes of it, reckoned twice: by the engine, and by a model that
+//! knows nothing of the engine. The model is the published description of the four timeouts and the retry policy, in
+//! whole milliseconds.
 
 use crate::life::{Life, command};
 use atoll_api::temporal::api::command::v1 as wanted;

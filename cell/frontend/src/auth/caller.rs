@@ -5,8 +5,9 @@ use atoll_internal_api::cell::v1::{AccountRole, KeyRecord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Whether an account role includes every namespace of the account. The others concern the account's own resources and give
-/// nothing within a namespace: a developer is made administrator of each namespace that it creates, by a grant like any other.
+/// Whether an account role includes every namespace of the account. The others concern the account's own resources and
+/// give nothing within a namespace: a developer is made administrator of each namespace that it creates, by a grant
+/// like any other.
 const fn has_every_namespace(role: AccountRole) -> bool {
     match role {
         AccountRole::Owner | AccountRole::Admin => true,

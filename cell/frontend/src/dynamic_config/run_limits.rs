@@ -37,8 +37,8 @@ pub struct RunLimits {
 const HISTORY_EVENTS: usize = 51_200;
 
 impl RunLimits {
-    /// Commands that an answer to a workflow task may have: each leaves an event at least, so more of them are more than
-    /// any history has room for.
+    /// Commands that an answer to a workflow task may have: each leaves an event at least, so more of them are more
+    /// than any history has room for.
     pub fn most_commands(&self) -> usize {
         self.history_events.unwrap_or(HISTORY_EVENTS)
     }

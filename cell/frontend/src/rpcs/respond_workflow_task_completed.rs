@@ -26,8 +26,8 @@ pub(crate) async fn admitted(
     mut request: RespondWorkflowTaskCompletedRequest,
 ) -> Result<RespondWorkflowTaskCompletedResponse, Status> {
     frontend.check_length("Identity", &request.identity)?;
-    // Nobody can poll a queue that there cannot be. Its worker is heard all the same, as the original does, and the run's
-    // next task is on the normal queue at once.
+    // Nobody can poll a queue that there cannot be. Its worker is heard all the same, as the original does, and the
+    // run's next task is on the normal queue at once.
     if request.sticky_attributes.as_mut().is_some_and(|sticky| !settles(frontend, sticky)) {
         request.sticky_attributes = None;
     }

@@ -17,8 +17,8 @@ use prost::Message;
 use prost_types::{Duration, Timestamp};
 use schedule_spec::{Spec, canonical};
 
-/// Bytes of what is said of a schedule: at its creation, in an update, of a pause or of its end. The original looks at those of
-/// patches alone; all of them are written with every action.
+/// Bytes of what is said of a schedule: at its creation, in an update, of a pause or of its end. The original looks at
+/// those of patches alone; all of them are written with every action.
 const NOTES_BYTES: usize = 1_000;
 /// Backfills of a patch: no more are kept at a time. The original takes any number, and drops those beyond it.
 const MAX_BACKFILLS: usize = 100;
@@ -38,8 +38,8 @@ impl Frontend {
         Ok(())
     }
 
-    /// Checks what a schedule is, with search attributes of its own, and makes its spec canonical. A missing one is one that
-    /// never acts. Its encoded length.
+    /// Checks what a schedule is, with search attributes of its own, and makes its spec canonical. A missing one is one
+    /// that never acts. Its encoded length.
     pub(crate) fn settle_schedule(
         &self,
         namespace: &Namespace,
@@ -152,7 +152,8 @@ fn check_notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> Result<(), St
     Ok(())
 }
 
-/// The original takes any jitter, interval and phase, and keeps it as it came, also where no list can show it as JSON then.
+/// The original takes any jitter, interval and phase, and keeps it as it came, also where no list can show it as JSON
+/// then.
 fn show_durations(spec: &mut ScheduleSpec) {
     let intervals = spec.interval.iter_mut().flat_map(|it| [&mut it.interval, &mut it.phase]);
     for duration in intervals.chain([&mut spec.jitter]) {

@@ -9,8 +9,8 @@ use atoll_api::temporal::api::enums::v1::WorkerVersioningMode;
 const BUILD_ID_BYTES: usize = 255;
 
 impl Frontend {
-    /// Checks what a worker says of itself beside the queue that it polls: much of it is held while the poll waits. `names`
-    /// are ids by the names that clients know.
+    /// Checks what a worker says of itself beside the queue that it polls: much of it is held while the poll waits.
+    /// `names` are ids by the names that clients know.
     pub(crate) fn check_poller(
         &self,
         names: &[(&str, &str)],

@@ -11,8 +11,8 @@ const SUMMARY_BYTES: usize = 400;
 const DETAILS_BYTES: usize = 20_000;
 
 impl Frontend {
-    /// Whether a payload field is larger than what is stored, or has more values than it may: these take a hundred times in
-    /// memory of what they are when they are sent.
+    /// Whether a payload field is larger than what is stored, or has more values than it may: these take a hundred
+    /// times in memory of what they are when they are sent.
     pub(crate) fn is_too_large<M: Message + Values>(&self, payload: Option<&M>) -> bool {
         payload
             .is_some_and(|payload| payload.encoded_len() > self.config.blob_bytes || payload.has_too_many())

@@ -353,7 +353,8 @@ proptest! {
                 let held = matching.describe(&normal(), 0).map_or(0, |stats| stats.backlog_count);
                 assert!(held <= 2 * LIMIT, "{held} in memory");
             }
-            // The worker takes everything that is left: in order of priority and age, once all that was refused is written.
+            // The worker takes everything that is left: in order of priority and age, once all that was refused is
+            // written.
             if let Some((wanted, rows, failing)) = pull.take() {
                 wanted.complete_but_for(rows, &failing);
             }

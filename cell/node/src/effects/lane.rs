@@ -27,8 +27,8 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Takes a message in. Where there is room it is on its way now, and the answer is true: the caller carries it. Else
-    /// its name waits, or has its carrier ask for it once more.
+    /// Takes a message in. Where there is room it is on its way now, and the answer is true: the caller carries it.
+    /// Else its name waits, or has its carrier ask for it once more.
     pub(super) fn send(&mut self, name: &Name) -> bool {
         if let Some(again) = self.flying.get_mut(name) {
             *again = true;

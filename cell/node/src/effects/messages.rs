@@ -19,8 +19,8 @@ pub(super) struct Post<'a> {
     pub(super) turns: &'a Turns,
 }
 
-/// Delivers the message that `sender` wants sent by this key, and tells it what came of that. An error means that it is to be
-/// tried again later.
+/// Delivers the message that `sender` wants sent by this key, and tells it what came of that. An error means that it is
+/// to be tried again later.
 pub(super) async fn deliver(
     post: Post<'_>,
     sender: &EntityKey,

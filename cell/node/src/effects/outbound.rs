@@ -47,8 +47,8 @@ impl Outbound {
         self.shards.get()?.upgrade()
     }
 
-    /// Sends a message of an entity, which has just come to be wanted. Sent again while it waits it changes nothing; sent
-    /// again while it is on its way, its carrier asks the sender for it once more.
+    /// Sends a message of an entity, which has just come to be wanted. Sent again while it waits it changes nothing;
+    /// sent again while it is on its way, its carrier asks the sender for it once more.
     pub(super) fn send(self: &Arc<Self>, sender: EntityKey, key: EffectKey, message: EntityMessage) {
         if let Some(to) = self.shard_of_addressee(&sender, &message) {
             self.take_in(to, Name { sender, key }, Some(message));

@@ -49,8 +49,8 @@ impl Effects {
         }
     }
 
-    /// Brings partitions the tasks that they have room for, until `stop`. Panics where bringing some did: who asked asks
-    /// again, and is not answered before this is begun anew.
+    /// Brings partitions the tasks that they have room for, until `stop`. Panics where bringing some did: who asked
+    /// asks again, and is not answered before this is begun anew.
     pub(crate) async fn refill(self: Arc<Self>, stop: CancellationToken) {
         let mut brought = JoinSet::new();
         loop {

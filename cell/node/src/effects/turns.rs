@@ -1,9 +1,9 @@
 //! Turns of what entities start in one namespace: so many a second, in the order in which they ask.
 //!
-//! A turn is a moment. Who has one in the future is told so and waits as its own state: nothing is held here but one number
-//! for each namespace that is in use. They are kept by the monotonic clock: a wall clock that jumps moves nobody's turn but
-//! that of who asks meanwhile. A restart forgets turns that were given out, and gives new ones beside them: for as long as
-//! the former are still to come, twice as many starts may pass.
+//! A turn is a moment. Who has one in the future is told so and waits as its own state: nothing is held here but one
+//! number for each namespace that is in use. They are kept by the monotonic clock: a wall clock that jumps moves
+//! nobody's turn but that of who asks meanwhile. A restart forgets turns that were given out, and gives new ones beside
+//! them: for as long as the former are still to come, twice as many starts may pass.
 
 use cell_engine::Time;
 use cell_shard::Clock;

@@ -15,9 +15,9 @@ pub(crate) struct Fresh {
     pub(crate) create_time: prost_types::Timestamp,
 }
 
-/// Makes what is missing: a namespace that the cell does not hold, and search attributes that one of its namespaces lacks.
-/// Nothing is taken away and nothing else changes, because clients may have changed it since. A search attribute that
-/// has another type, a reserved name or no room is an error, and then nothing of that namespace is written.
+/// Makes what is missing: a namespace that the cell does not hold, and search attributes that one of its namespaces
+/// lacks. Nothing is taken away and nothing else changes, because clients may have changed it since. A search attribute
+/// that has another type, a reserved name or no room is an error, and then nothing of that namespace is written.
 pub(crate) async fn reconcile(
     records: &CellRecords,
     registry: &NamespaceRegistry,

@@ -29,8 +29,8 @@ pub(super) fn poller(identity: &str, instance_key: &str, deadline: Instant) -> P
     }
 }
 
-/// The workflow run that a matched task is of; none where it is of an entity of another kind, which newer code wrote: no
-/// worker of this node's can be given that.
+/// The workflow run that a matched task is of; none where it is of an entity of another kind, which newer code wrote:
+/// no worker of this node's can be given that.
 pub(super) fn run_of(task: &TaskRef) -> Option<Target> {
     let is_run = EntityKind::numbered(task.entity_kind) == EntityKind::WORKFLOW_RUN;
     is_run.then(|| Target::run(task.namespace_id, Arc::clone(&task.id), task.run_id))
@@ -92,8 +92,8 @@ impl<C: Command<Family = Workflows> + Clone + 'static> Drop for Handover<'_, C> 
     }
 }
 
-/// Takes a start back, however long its shard takes no commands: that is when pollers leave. There are as many at once as
-/// there were polls. A node that stops leaves it to the task's own timeout.
+/// Takes a start back, however long its shard takes no commands: that is when pollers leave. There are as many at once
+/// as there were polls. A node that stops leaves it to the task's own timeout.
 async fn take_back<C: Command<Family = Workflows> + Clone>(core: &Core, target: &Target, undo: C) {
     let mut pause = FIRST_PAUSE;
     loop {

@@ -28,8 +28,8 @@ pub(super) async fn page(
     Ok((history, page.last_event_id))
 }
 
-/// From `first` on at most `batches` whole batches, ending at `last`; with the last event in them, `first - 1` when there
-/// is none.
+/// From `first` on at most `batches` whole batches, ending at `last`; with the last event in them, `first - 1` when
+/// there is none.
 pub(super) async fn batches(
     core: &Core,
     target: &Target,

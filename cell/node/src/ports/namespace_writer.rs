@@ -20,7 +20,8 @@ pub(crate) struct RecordWriter {
 #[async_trait]
 impl NamespaceWriter for RecordWriter {
     async fn create(&self, namespace: Arc<Namespace>) -> Result<bool, Status> {
-        // To its end: a record that comes to stand after its caller left would be unknown to whoever looks before it does.
+        // To its end: a record that comes to stand after its caller left would be unknown to whoever looks before it
+        // does.
         let records = Arc::clone(&self.records);
         let creating =
             self.tasks.spawn(async move { records.create_namespace(namespace.spec.clone()).await });

@@ -21,8 +21,8 @@ const COMING: usize = 10;
 /// Matching ones that a list shows, as the original's: where there are more it ends, and nothing says so.
 const MATCHING: usize = 1_000;
 
-/// Questions for a schedule's times: one may take as long as some hundred other calls. Whoever else calls waits for a slice of
-/// each that is gone through at the time.
+/// Questions for a schedule's times: one may take as long as some hundred other calls. Whoever else calls waits for a
+/// slice of each that is gone through at the time.
 const WALKS: TurnLimits = TurnLimits {
     at_once: 2,
     of_a_namespace_at_once: 1,
@@ -81,8 +81,8 @@ impl NodeSchedules {
     }
 }
 
-/// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes long.
-/// Who asks has a turn.
+/// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes
+/// long. Who asks has a turn.
 async fn walk(mut walk: ScheduleWalk<'_>, _turn: &Turn<'_>) -> Walked {
     let mut times = Vec::new();
     loop {
@@ -103,8 +103,8 @@ struct Walked {
     whole: bool,
 }
 
-/// A list of times that ended before its range would be taken for all of them. The original has no such bound: it looks for as
-/// long as that takes.
+/// A list of times that ended before its range would be taken for all of them. The original has no such bound: it looks
+/// for as long as that takes.
 fn costs_too_much(id: &str) -> Status {
     Status::invalid_argument(format!(
         "the spec of schedule {id:?} costs too much to look through for this range: of what it names too much is excluded, or \

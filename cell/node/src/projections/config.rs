@@ -9,8 +9,8 @@ pub struct ProjectionConfig {
     pub visibility_spool_bytes: usize,
     /// Bytes of usage entries that are not exported yet, of all shards together. Beyond it they are in the outbox only.
     pub usage_spool_bytes: usize,
-    /// How long a deletion keeps a late write of a former owner from bringing a list entry back: longer than any write can be
-    /// under way.
+    /// How long a deletion keeps a late write of a former owner from bringing a list entry back: longer than any write
+    /// can be under way.
     pub tombstone_life: Duration,
     /// How often the outbox is looked at.
     pub outbox_look: Duration,

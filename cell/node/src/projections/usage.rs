@@ -1,8 +1,8 @@
 //! Writes each shard's usage entries to the object store, as contiguous ranges of its log.
 //!
-//! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again, and where its
-//! rows left memory meanwhile. A later life begins with the oldest row that the outbox or the log still holds; where it cuts
-//! other ranges, metering takes each row once.
+//! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again, and where
+//! its rows left memory meanwhile. A later life begins with the oldest row that the outbox or the log still holds;
+//! where it cuts other ranges, metering takes each row once.
 
 mod draft;
 mod manifest;
@@ -221,7 +221,8 @@ impl UsageExporter {
         Ok(())
     }
 
-    /// Whether the object of this key is the whole range that its key says: a part of one would stand in the way for ever.
+    /// Whether the object of this key is the whole range that its key says: a part of one would stand in the way for
+    /// ever.
     async fn stands_whole(&self, key: &str) -> Result<bool, String> {
         let Some(bytes) = self.objects.get(key).await.map_err(|e| e.to_string())? else { return Ok(false) };
         let stored = usage_object::decode(bytes).ok();
@@ -241,8 +242,8 @@ impl UsageExporter {
         })
     }
 
-    /// What a batch says of usage. Owners are those of this moment: a durable batch is milliseconds old. After a crash the
-    /// replayed tail gets the owners of the restart.
+    /// What a batch says of usage. Owners are those of this moment: a durable batch is milliseconds old. After a crash
+    /// the replayed tail gets the owners of the restart.
     fn piece(&self, batch: &DurableBatch) -> Piece {
         let mut owners = BTreeMap::new();
         for entry in batch.usage.iter().filter_map(|positioned| positioned.entry.as_ref()) {

@@ -22,8 +22,8 @@ const NAME: &str = "visibility";
 const BATCH: usize = 500;
 /// Bytes of records written at once.
 const BATCH_BYTES: usize = 4 << 20;
-/// Changes gather this long before they are written: the start and the end of a short run are one record then, and one commit
-/// takes many. So much later than a run do lists show it.
+/// Changes gather this long before they are written: the start and the end of a short run are one record then, and one
+/// commit takes many. So much later than a run do lists show it.
 const GATHER: Duration = Duration::from_millis(100);
 /// Pause after the first of several failed writes; doubled with each, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
@@ -109,8 +109,8 @@ impl VisibilityProjection {
         tokio::time::sleep(GATHER).await;
     }
 
-    /// Ends tombstones when their time has come by `now`, until `stop`. It must not follow a wall clock that jumps for a
-    /// moment: what ends too early cannot be had back.
+    /// Ends tombstones when their time has come by `now`, until `stop`. It must not follow a wall clock that jumps for
+    /// a moment: what ends too early cannot be had back.
     pub(crate) async fn end_tombstones(self: Arc<Self>, stop: CancellationToken, now: impl Fn() -> Time) {
         loop {
             tokio::select! {
@@ -133,7 +133,8 @@ impl VisibilityProjection {
         }
     }
 
-    /// Writes everything that waits; false when a store failed. What comes meanwhile gathers, unless there is much of it.
+    /// Writes everything that waits; false when a store failed. What comes meanwhile gathers, unless there is much of
+    /// it.
     async fn write_all(&self, stop: &CancellationToken) -> bool {
         loop {
             let read = self.spool.read_back().await;
@@ -169,8 +170,8 @@ impl VisibilityProjection {
         batch.len() < BATCH && bytes < BATCH_BYTES / 2 && at_hand()
     }
 
-    /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record it will never take
-    /// holds up no other.
+    /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record it will
+    /// never take holds up no other.
     async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {

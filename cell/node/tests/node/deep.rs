@@ -92,8 +92,8 @@ async fn a_start_that_goes_on_from_a_deep_failure_does_not_keep_the_cell_from_st
     cell.crash().await;
 }
 
-/// Fields of requests that are failures. Whoever adds one has its causes cut where it comes in: the rules of starts, answers
-/// and commands in `cell-frontend`, `validate`.
+/// Fields of requests that are failures. Whoever adds one has its causes cut where it comes in: the rules of starts,
+/// answers and commands in `cell-frontend`, `validate`.
 const FAILURES: &[&str] = &[
     "ContinueAsNewWorkflowExecutionCommandAttributes.failure",
     "FailWorkflowExecutionCommandAttributes.failure",

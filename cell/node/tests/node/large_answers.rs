@@ -75,7 +75,8 @@ const TIMERS: usize = 20_000;
 /// while its commands are looked at: without either some forty are.
 const BESIDE: usize = 60;
 
-/// The cell has no wire and no other thread than the test's, and no time passes: who is answered first is its doing alone.
+/// The cell has no wire and no other thread than the test's, and no time passes: who is answered first is its doing
+/// alone.
 #[tokio::test(start_paused = true)]
 async fn others_are_answered_while_a_large_one_is_read() {
     let cell = Site::new(Engine::memory()).assembled().await;

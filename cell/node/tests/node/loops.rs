@@ -23,7 +23,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Those of the node and of its one shard, but for the one that takes shards back: it guards each of its attempts by itself.
+/// Those of the node and of its one shard, but for the one that takes shards back: it guards each of its attempts by
+/// itself.
 #[derive(Clone, Copy, Debug)]
 enum Loop {
     Visibility,

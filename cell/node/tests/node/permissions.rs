@@ -1,7 +1,7 @@
 //! Who may call what, over the wire: every method of every published service by every kind of caller, written out.
 //!
-//! The lists here say what each method is meant to need. They are not read off the frontend's own table: whoever moves a
-//! method there has to move it here, and a reviewer sees who gains or loses it.
+//! The lists here say what each method is meant to need. They are not read off the frontend's own table: whoever moves
+//! a method there has to move it here, and a reviewer sees who gains or loses it.
 
 use crate::fixture::{Cell, Engine, PATIENCE, Site, named};
 use atoll_api::call::{Code, MethodInfo, Status};
@@ -175,7 +175,8 @@ async fn call(cell: &Cell, caller: &str, method: &MethodInfo, namespace: &str) -
     cell.call_raw_with(method.path, request.into(), options).await
 }
 
-/// What a caller got. A method that is in says that something is missing or not there, that it is not built, or nothing.
+/// What a caller got. A method that is in says that something is missing or not there, that it is not built, or
+/// nothing.
 fn got(outcome: &Result<(), Status>) -> Gets {
     let Err(status) = outcome else { return In };
     match status.code {

@@ -9,8 +9,8 @@ use cell_store::StoreError;
 use std::sync::atomic::Ordering;
 
 impl ShardRuntime {
-    /// Refuses before anything is applied when the store does not keep up, or memory has no room for whoever calls. Once
-    /// that is over workers get a grace, and with each wake-up that goes on while they are refused.
+    /// Refuses before anything is applied when the store does not keep up, or memory has no room for whoever calls.
+    /// Once that is over workers get a grace, and with each wake-up that goes on while they are refused.
     pub(super) fn admit(
         &self,
         shard: &Shard,

@@ -19,8 +19,8 @@ pub struct Begun<'a, R> {
 }
 
 impl<R> Begun<'_, R> {
-    /// The reply, which may yet be lost: nobody may see it before [`Self::released`]. It is for taking back what was begun
-    /// should the caller go away meanwhile.
+    /// The reply, which may yet be lost: nobody may see it before [`Self::released`]. It is for taking back what was
+    /// begun should the caller go away meanwhile.
     pub fn undurable(&self) -> Option<&R> {
         self.answer.as_ref().ok()
     }

@@ -77,8 +77,8 @@ impl ShardRuntime {
         Ok(Begun { runtime: self, shard, answer, wait, confirm })
     }
 
-    /// Applies what was decided about `id`. Answers up to where the log has to be durable before the answer leaves; none where the
-    /// answer does not wait for this.
+    /// Applies what was decided about `id`. Answers up to where the log has to be durable before the answer leaves;
+    /// none where the answer does not wait for this.
     fn take_in(
         &self,
         shard: &Shard,

@@ -42,8 +42,8 @@ impl ShardRuntime {
         Ok(seen)
     }
 
-    /// A receiver that fires when what is awaited of the addressed entity has happened durably, or at once with an error
-    /// when the shard is lost. `still` decides under the lock whether waiting makes sense.
+    /// A receiver that fires when what is awaited of the addressed entity has happened durably, or at once with an
+    /// error when the shard is lost. `still` decides under the lock whether waiting makes sense.
     pub async fn watch<A: Address>(
         &self,
         target: &A,

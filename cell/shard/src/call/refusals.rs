@@ -1,9 +1,9 @@
 //! Time in which a shard takes in no call is not counted against workers.
 //!
-//! A store that takes no appends makes its shards refuse calls, heartbeats and answers of workers included. Deadlines that only
-//! these could have met would fire with the first step behind the outage, for wake-ups are the first to be tried again. So a
-//! shard that took in nothing for long gives workers the grace of a takeover. So does one whose memory has no room for workers:
-//! its wake-ups go on, and have the grace for as long as that lasts.
+//! A store that takes no appends makes its shards refuse calls, heartbeats and answers of workers included. Deadlines
+//! that only these could have met would fire with the first step behind the outage, for wake-ups are the first to be
+//! tried again. So a shard that took in nothing for long gives workers the grace of a takeover. So does one whose
+//! memory has no room for workers: its wake-ups go on, and have the grace for as long as that lasts.
 
 use cell_engine::Time;
 

@@ -8,8 +8,8 @@ use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKey, Members, Notice, Origin, Rejection};
 
 impl ShardRuntime {
-    /// Tells an entity something, and answers once what it makes of that is durable. As for `execute`, an error other than
-    /// `Rejected` leaves open whether it knows; telling it again is harmless. Kinds that are never told so refuse.
+    /// Tells an entity something, and answers once what it makes of that is durable. As for `execute`, an error other
+    /// than `Rejected` leaves open whether it knows; telling it again is harmless. Kinds that are never told so refuse.
     pub async fn tell<N: Notice>(&self, key: &EntityKey, notice: N) -> Result<(), ShardError> {
         let Some(by) = self.kinds.get(key.kind).and_then(N::taken_by) else {
             let what = std::any::type_name::<N>();

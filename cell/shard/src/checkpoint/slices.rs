@@ -5,8 +5,9 @@
 //! while its slice was on its way stays dirty from there on; replay skips what a snapshot already includes.
 //!
 //! Of a large run only the chunks that changed since its last confirmed write are written, and of the tasks that wait
-//! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one. Where
-//! the store calls a slice corrupt its entities are written one by one, and the one whose rows are damaged is kept aside.
+//! only those that came, changed or went. A slice that fails, or of which nobody hears, leaves them to the next one.
+//! Where the store calls a slice corrupt its entities are written one by one, and the one whose rows are damaged is
+//! kept aside.
 
 use super::history_tail::HistoryTail;
 use super::waiting;
@@ -63,7 +64,8 @@ const LOOKS: usize = 1_024;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 impl ShardRuntime {
-    /// Takes a checkpoint whenever the tail of the shard has grown enough, and where the last one failed, after a while.
+    /// Takes a checkpoint whenever the tail of the shard has grown enough, and where the last one failed, after a
+    /// while.
     pub(crate) async fn checkpoint_loop(self: Arc<Self>, shard: Arc<Shard>) {
         let mut removal = Instant::now() + REMOVAL_INTERVAL;
         loop {
@@ -151,8 +153,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Writes a few of the coldest entities that changed, so that they can be let go of; the checkpoint stays where it is.
-    /// Answers whether there were any.
+    /// Writes a few of the coldest entities that changed, so that they can be let go of; the checkpoint stays where it
+    /// is. Answers whether there were any.
     pub(crate) async fn store_coldest_of(&self, shard: &Shard) -> Result<bool, ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         let (slice, durable) = {
@@ -173,8 +175,8 @@ impl ShardRuntime {
         Ok(true)
     }
 
-    /// Writes a slice of entities once what it shows is durable; they are clean then. Damage under one of them is its own
-    /// trouble.
+    /// Writes a slice of entities once what it shows is durable; they are clean then. Damage under one of them is its
+    /// own trouble.
     async fn write_entities(
         &self,
         shard: &Shard,
@@ -187,8 +189,8 @@ impl ShardRuntime {
         }
     }
 
-    /// Writes the entities of a slice one by one, as they are by now. Those that cannot be written while others can, or that
-    /// cannot be read either, are kept aside: what the log holds of them stays there.
+    /// Writes the entities of a slice one by one, as they are by now. Those that cannot be written while others can, or
+    /// that cannot be read either, are kept aside: what the log holds of them stays there.
     async fn write_each(&self, shard: &Shard, slice: &Slice) -> Result<(), ShardError> {
         let (mut written, mut damaged) = (0, Vec::new());
         for Written { key, .. } in &slice.written {
@@ -376,8 +378,8 @@ fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId) -> Snapsho
     Snapshot { row, reborn, changes, segments, written }
 }
 
-/// A slice stands: the entity is clean, unless it changed meanwhile. One that was made anew meanwhile has yet to replace what
-/// was written.
+/// A slice stands: the entity is clean, unless it changed meanwhile. One that was made anew meanwhile has yet to
+/// replace what was written.
 fn mark_clean(state: &mut ShardState, written: &Written) {
     let Some(resident) = state.table.get_mut(&written.key) else { return };
     if resident.core.born > written.ordinal {

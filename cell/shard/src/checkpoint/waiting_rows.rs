@@ -80,8 +80,8 @@ impl WaitingRows {
         }
     }
 
-    /// What is to be written so that the entity has the rows that it should, whatever became of earlier writes. `wanted`
-    /// answers the row that a task should have now.
+    /// What is to be written so that the entity has the rows that it should, whatever became of earlier writes.
+    /// `wanted` answers the row that a task should have now.
     pub(crate) fn changes(
         &mut self,
         wanted: impl Fn(WaitingTask) -> Option<WaitingRow>,

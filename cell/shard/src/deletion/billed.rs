@@ -15,8 +15,8 @@ pub(crate) struct Billed {
 }
 
 impl Billed {
-    /// What was billed for an entity as it is stored: with its snapshot and with every step beside it. Steps that cannot be
-    /// read do not count.
+    /// What was billed for an entity as it is stored: with its snapshot and with every step beside it. Steps that
+    /// cannot be read do not count.
     pub(crate) fn of(stored: Option<EntityRow>) -> Self {
         stored.map(kept_steps::split).map(|(row, steps)| Self::with(&row, steps)).unwrap_or_default()
     }

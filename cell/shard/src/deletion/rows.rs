@@ -1,10 +1,10 @@
 //! Removing the rows of entities that were deleted.
 //!
-//! A deletion may be acted on only once its record is durable; then the rows go with the next checkpoint, before the trim
-//! takes the record. Where the store refuses to remove those of one entity, for its bytes are damaged, that is this entity's
-//! trouble alone: it does not exist all the same. The shard's own state says so from then on, in place of the log, and each
-//! owner tries once to remove what is left. It names so many at most ([`MOST_UNREMOVED`]): where more are damaged the log keeps
-//! the other deletions, until somebody mends the store.
+//! A deletion may be acted on only once its record is durable; then the rows go with the next checkpoint, before the
+//! trim takes the record. Where the store refuses to remove those of one entity, for its bytes are damaged, that is
+//! this entity's trouble alone: it does not exist all the same. The shard's own state says so from then on, in place of
+//! the log, and each owner tries once to remove what is left. It names so many at most ([`MOST_UNREMOVED`]): where more
+//! are damaged the log keeps the other deletions, until somebody mends the store.
 
 use crate::error::ShardError;
 use crate::memory::{Deleted, EntityTable, Shard};
@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 /// Deleted entities that a shard's own state names, about 100 KB of it.
 const MOST_UNREMOVED: usize = 1_000;
 
-/// Deleted entities whose rows the store has refused to remove, with what it said to this owner, if it was asked. They may
-/// have come back since: until such a one is written, rows of before stand.
+/// Deleted entities whose rows the store has refused to remove, with what it said to this owner, if it was asked. They
+/// may have come back since: until such a one is written, rows of before stand.
 #[derive(Default)]
 pub(crate) struct Unremoved(BTreeMap<EntityKey, Option<String>>);
 
@@ -92,8 +92,8 @@ impl EntityTable {
 }
 
 impl ShardRuntime {
-    /// Removes the rows of these, a bounded number in one slice. Of one that came back meanwhile those of before stand, for
-    /// nobody else writes entities.
+    /// Removes the rows of these, a bounded number in one slice. Of one that came back meanwhile those of before stand,
+    /// for nobody else writes entities.
     pub(crate) async fn remove_deleted(
         &self,
         shard: &Shard,
@@ -111,8 +111,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// The same one by one, where the store calls the slice of all corrupt. Should it be the store that takes nothing at all,
-    /// the rest of the checkpoint fails of that.
+    /// The same one by one, where the store calls the slice of all corrupt. Should it be the store that takes nothing
+    /// at all, the rest of the checkpoint fails of that.
     async fn remove_each(
         &self,
         shard: &Shard,
@@ -169,8 +169,8 @@ mod tests {
     use std::sync::Arc;
     use uuid::Uuid;
 
-    /// What the store refused to remove may have been written over by a new entity of the name, in a slice that was on its way
-    /// when that was deleted in turn.
+    /// What the store refused to remove may have been written over by a new entity of the name, in a slice that was on
+    /// its way when that was deleted in turn.
     #[test]
     fn what_is_deleted_anew_is_removed_though_the_rows_of_before_were_refused() {
         let (kinds, memory) = (Arc::new(Registry::default()), Budget::new(1 << 20));

@@ -3,8 +3,9 @@
 use crate::memory::{Shard, ShardState};
 use atoll_internal_api::entity::EntityKey;
 
-/// Entities that a call has asked the store for. They are not let go of, and what a checkpoint removes of them is kept in
-/// mind, until the call is decided or given up: a row that was read before can then not be taken for what is stored now.
+/// Entities that a call has asked the store for. They are not let go of, and what a checkpoint removes of them is kept
+/// in mind, until the call is decided or given up: a row that was read before can then not be taken for what is stored
+/// now.
 pub(crate) struct Pins<'a> {
     shard: &'a Shard,
     /// With the life of the shard in which each was pinned.

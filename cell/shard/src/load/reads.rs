@@ -1,7 +1,7 @@
 //! Reads from the store: how often one is made again while the store is away, and what is read one by one.
 //!
-//! What the store refuses to read, for its bytes are damaged, is the trouble of what was asked for alone: what was asked for
-//! together is asked for one by one then.
+//! What the store refuses to read, for its bytes are damaged, is the trouble of what was asked for alone: what was
+//! asked for together is asked for one by one then.
 
 use cell_store::StoreError;
 use std::time::Duration;
@@ -28,8 +28,8 @@ impl Reads {
         Self { tries: TAKEOVER_TRIES, first_pause }
     }
 
-    /// Reads what is wanted, in order: what stands there, if anything does, or why it cannot be read. An error says nothing of
-    /// any of it.
+    /// Reads what is wanted, in order: what stands there, if anything does, or why it cannot be read. An error says
+    /// nothing of any of it.
     pub(crate) async fn each<'a, K, V, Reading>(
         self,
         wanted: &'a [K],

@@ -8,7 +8,8 @@ use cell_store::{EntityRow, ShardId, ShardStore, StoreError};
 /// The row of an entity, if there is one, or why it cannot be read.
 pub(crate) type Stored = Result<Option<EntityRow>, String>;
 
-/// Reads entities, in order. Steps that were kept beside a snapshot without their events get them, once they can be read.
+/// Reads entities, in order. Steps that were kept beside a snapshot without their events get them, once they can be
+/// read.
 pub(crate) async fn load(
     store: &dyn ShardStore,
     keys: &[(ShardId, EntityKey)],

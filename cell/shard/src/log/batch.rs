@@ -81,8 +81,8 @@ impl OpenBatch {
         self.bytes + self.beside_current + self.current.as_ref().map_or(0, RowBuilder::len)
     }
 
-    /// Since when somebody waits for something in it. What nobody waits for may stand here for a while: that says nothing
-    /// of whether the store keeps up.
+    /// Since when somebody waits for something in it. What nobody waits for may stand here for a while: that says
+    /// nothing of whether the store keeps up.
     pub(crate) fn waited_for_since(&self) -> Option<Time> {
         self.waited_for_since
     }

@@ -100,8 +100,8 @@ impl ShardRuntime {
                     self.conclude(batch, append, outcome);
                 }
             }
-            // The store refused the call for one shard's rows and wrote nothing: each batch is appended by itself, which
-            // finds that shard.
+            // The store refused the call for one shard's rows and wrote nothing: each batch is appended by itself,
+            // which finds that shard.
             Err(StoreError::Corrupt(_)) if appends.len() > 1 => {
                 for (batch, append) in batches.into_iter().zip(&appends) {
                     let answer = self.append(std::slice::from_ref(append)).await;

@@ -59,7 +59,8 @@ pub(crate) struct SideRow {
 }
 
 impl SideRow {
-    /// Of a logged transition whose events stand elsewhere. One whose name cannot be read has none: it is refused in replay.
+    /// Of a logged transition whose events stand elsewhere. One whose name cannot be read has none: it is refused in
+    /// replay.
     pub(crate) fn of(shard: ShardId, position: Position, logged: &log::Transition) -> Option<Self> {
         let key = logged.entity.as_ref().and_then(key_of)?;
         Some(Self { shard, position, key, reference: logged.events_ref? })
@@ -70,7 +71,8 @@ impl SideRow {
         (self.shard, self.key.clone(), self.reference.first_event_id)
     }
 
-    /// The events of a segment, or what is wrong with them: it cannot be read, is missing, or is not what was referred to.
+    /// The events of a segment, or what is wrong with them: it cannot be read, is missing, or is not what was referred
+    /// to.
     pub(crate) fn events(&self, segment: &Segment) -> Result<Bytes, String> {
         let EventsRef { first_event_id, last_event_id, .. } = self.reference;
         let segment = segment.as_ref().map_err(|why| format!("cannot be read: {why}"));
@@ -89,8 +91,8 @@ pub(crate) fn lacks_events(logged: &log::Transition) -> bool {
 pub(crate) type Segment = Result<Option<HistorySegment>, String>;
 
 impl ShardRuntime {
-    /// Reads the events that the tail refers to and that replay will apply, puts them where it looks for them, and answers
-    /// the segments that they stand in. Runs of which they cannot be used are kept aside.
+    /// Reads the events that the tail refers to and that replay will apply, puts them where it looks for them, and
+    /// answers the segments that they stand in. Runs of which they cannot be used are kept aside.
     pub(crate) async fn read_side_rows(
         &self,
         state: &mut ShardState,

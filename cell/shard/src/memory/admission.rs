@@ -38,7 +38,8 @@ impl ShardRuntime {
         if has_room { Ok(()) } else { Err(ShardError::NoMemory) }
     }
 
-    /// Reads an entity from the store for whoever it is, if there is room for it; the room is held until the charge goes.
+    /// Reads an entity from the store for whoever it is, if there is room for it; the room is held until the charge
+    /// goes.
     pub(crate) async fn load(
         &self,
         shard: ShardId,

@@ -119,9 +119,9 @@ impl ShardState {
     }
 
     /// Applies a logged record again. Transitions that a stored snapshot already includes are skipped; the events of
-    /// the others are in the record, wherever they stand in the store. An entity whose transition does not decode is kept
-    /// aside, as one is that the engine fails on. An error is a hard stop, like a row that cannot be used: a transition is
-    /// of nobody.
+    /// the others are in the record, wherever they stand in the store. An entity whose transition does not decode is
+    /// kept aside, as one is that the engine fails on. An error is a hard stop, like a row that cannot be used: a
+    /// transition is of nobody.
     pub(crate) fn replay(
         &mut self,
         position: Position,

@@ -1,4 +1,5 @@
-//! Letting go of entities that are clean and idle. An entity whose only effects are tasks with a row in `waiting` is idle.
+//! Letting go of entities that are clean and idle. An entity whose only effects are tasks with a row in `waiting` is
+//! idle.
 
 use super::shard::Shard;
 use super::state::{Phase, ShardState};
@@ -10,8 +11,8 @@ use crate::runtime::ShardRuntime;
 pub(crate) const EVICTED_AT_ONCE: usize = 256;
 
 impl ShardRuntime {
-    /// Lets go of clean, idle entities above the limit of their number, the cold and longest unused first, a few at a time
-    /// under the lock.
+    /// Lets go of clean, idle entities above the limit of their number, the cold and longest unused first, a few at a
+    /// time under the lock.
     pub(crate) fn evict(&self, shard: &Shard) {
         // A look may find that an entity was used since it came to stand in the queue, and one that it can go.
         let mut looks = shard.state.lock().table.looks(Which::Warm);

@@ -3,7 +3,8 @@
 use std::hash::{BuildHasher, Hasher};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Makes hashers with one seed, drawn for each shard. The order of such a map depends on the seed: nothing may follow it.
+/// Makes hashers with one seed, drawn for each shard. The order of such a map depends on the seed: nothing may follow
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyHash(pub(crate) u64);
 

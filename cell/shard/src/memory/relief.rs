@@ -1,8 +1,8 @@
 //! Keeps what is in memory within the budget.
 //!
-//! A loop of its own, called when four fifths of the budget are held: it lets go of what is clean, the longest unused of
-//! all shards first; where nothing is, it writes what changed, coldest first, so that it can go. Entities that have come
-//! to their end go as soon as they are stored, but for a few.
+//! A loop of its own, called when four fifths of the budget are held: it lets go of what is clean, the longest unused
+//! of all shards first; where nothing is, it writes what changed, coldest first, so that it can go. Entities that have
+//! come to their end go as soon as they are stored, but for a few.
 //!
 //! Nothing here waits for memory: a shard's lock, the lock of its checkpoints and the store are all that it waits for,
 //! and whoever holds them asks for no room.
@@ -105,8 +105,8 @@ impl ShardRuntime {
         Gone::default()
     }
 
-    /// Writes some of what changed, on the shard where it is coldest. Where nothing can be written there, on the others in
-    /// their turn. Answers whether anything was written.
+    /// Writes some of what changed, on the shard where it is coldest. Where nothing can be written there, on the others
+    /// in their turn. Answers whether anything was written.
     async fn store_coldest(&self) -> Result<bool, ShardError> {
         let mut since: Vec<(u64, &Arc<Shard>)> = self
             .shards

@@ -73,7 +73,8 @@ pub(crate) struct Core {
     pub(crate) open: bool,
     /// Whether rows of an earlier entity of this name, which was deleted, may still stand in the store.
     pub(crate) reborn: bool,
-    /// Ordinal of the record that made it anew in place of that one. What shows an earlier record shows the other entity.
+    /// Ordinal of the record that made it anew in place of that one. What shows an earlier record shows the other
+    /// entity.
     pub(crate) born: u64,
     /// Chunks of its row that held steps beside its snapshot: the next snapshot includes them.
     pub(crate) kept_chunks: Vec<ChunkId>,
@@ -98,8 +99,8 @@ impl Held {
     }
 }
 
-/// What an entity takes beside itself and its box: its place in the table, in the queue of what may go, and in the indexes
-/// of what is due; the bytes of its id in a share each.
+/// What an entity takes beside itself and its box: its place in the table, in the queue of what may go, and in the
+/// indexes of what is due; the bytes of its id in a share each.
 const PLACE_BYTES: usize = 320;
 
 impl Resident {

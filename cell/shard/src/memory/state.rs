@@ -106,8 +106,8 @@ impl ShardState {
         }
     }
 
-    /// Brings the wake index up to date with a resident entity, which is to be woken at what this makes of its moment (Unix
-    /// milliseconds).
+    /// Brings the wake index up to date with a resident entity, which is to be woken at what this makes of its moment
+    /// (Unix milliseconds).
     pub(crate) fn arm(&mut self, key: &EntityKey, moment: impl FnOnce(i64) -> i64) {
         let grace = self.grace;
         let Some(resident) = self.table.get_mut(key) else { return };
@@ -125,8 +125,8 @@ impl ShardState {
     }
 
     /// An entity goes that is to be woken at this moment (Unix milliseconds), as the store knows too. The index forgets
-    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time. Not what
-    /// waits for workers: in the store it is overdue.
+    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
+    /// Not what waits for workers: in the store it is overdue.
     pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
         let ahead = self.time.now().millis().saturating_add(window_ms);
         let grace_ends = self.grace.ends(i64::MAX).millis_up();

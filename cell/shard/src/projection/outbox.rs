@@ -1,8 +1,8 @@
 //! The outbox: what projections have not confirmed, where the log may forget it.
 //!
-//! A checkpoint hands over, in slices of their own, everything that began in rows which it is about to let go of; only when
-//! those slices stand does it move on. Between checkpoints a spool whose share of memory is full is relieved in the same way,
-//! and what sinks have taken is removed.
+//! A checkpoint hands over, in slices of their own, everything that began in rows which it is about to let go of; only
+//! when those slices stand does it move on. Between checkpoints a spool whose share of memory is full is relieved in
+//! the same way, and what sinks have taken is removed.
 //!
 //! Damage of the outbox is nobody's trouble alone. An item that has not been told and cannot be written rests on the
 //! log: to let it go would lose it. So the checkpoint fails until its sink has taken it or the store is mended, and
@@ -73,8 +73,8 @@ impl Outbox {
         self.projection
     }
 
-    /// Rows behind the key `after`, in key order, at least one if there is one. Is not fenced: a former owner may read what
-    /// a later one removes.
+    /// Rows behind the key `after`, in key order, at least one if there is one. Is not fenced: a former owner may read
+    /// what a later one removes.
     pub(crate) async fn page(&self, after: Option<&Bytes>, room: Room) -> Result<Vec<OutboxRow>, StoreError> {
         self.store.outbox(self.shard, self.projection, after, room.rows, room.bytes).await
     }
@@ -107,8 +107,8 @@ impl ShardRuntime {
         }
     }
 
-    /// Writes to the outbox what is not confirmed of rows up to `through_seq`. When this returns, nothing of that rests on
-    /// the log any more. Some of what sinks have taken is removed on the way.
+    /// Writes to the outbox what is not confirmed of rows up to `through_seq`. When this returns, nothing of that rests
+    /// on the log any more. Some of what sinks have taken is removed on the way.
     pub(crate) async fn hand_over(
         &self,
         shard: &Shard,
@@ -178,8 +178,8 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Writes to the outbox what no checkpoint has written of rows up to `through_seq` and removes what sinks have taken,
-    /// beside the checkpoints.
+    /// Writes to the outbox what no checkpoint has written of rows up to `through_seq` and removes what sinks have
+    /// taken, beside the checkpoints.
     pub(crate) async fn relieve(&self, shard: &Shard, through_seq: u64) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         let (epoch, durable_seq) = {
@@ -192,8 +192,8 @@ impl ShardRuntime {
         self.hand_over(shard, epoch, through_seq.min(durable_seq)).await
     }
 
-    /// How many items of each projection are set aside in the outbox because its sink refuses them or because they do not
-    /// decode; none of projections that have none.
+    /// How many items of each projection are set aside in the outbox because its sink refuses them or because they do
+    /// not decode; none of projections that have none.
     pub fn set_aside(&self) -> Vec<(&'static str, usize)> {
         let counted = self.projections.iter().filter_map(|projection| {
             Some((projection.name(), projection.spool()?.set_aside_count())).filter(|(_, count)| *count > 0)

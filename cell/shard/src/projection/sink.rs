@@ -12,9 +12,9 @@ use std::sync::Arc;
 /// Carries out effects. Called outside every lock, in log order within a shard. Must not block; a
 /// repeated effect is harmless.
 pub trait EffectSink: Send + Sync + 'static {
-    /// The shard is served, for the first time or again: of what was done for it before, all that was not durable is undone.
-    /// `effects` are what its entities in memory wanted when they were replayed. Since then somebody may have asked an
-    /// entity for one and carried that out. The tasks of other entities stand in the table of waiting tasks.
+    /// The shard is served, for the first time or again: of what was done for it before, all that was not durable is
+    /// undone. `effects` are what its entities in memory wanted when they were replayed. Since then somebody may have
+    /// asked an entity for one and carried that out. The tasks of other entities stand in the table of waiting tasks.
     fn begin(&self, shard: ShardId, effects: Vec<(EntityKey, Effect)>) {
         if !effects.is_empty() {
             self.deliver(shard, effects);
@@ -39,8 +39,8 @@ pub struct DurableBatch {
     /// The rows themselves, from `from_seq` to `to_seq`, as they are stored. Their bytes are shared with the append:
     /// keeping a batch keeps them.
     pub rows: Vec<LogRow>,
-    /// Side rows that the rows refer to. Of the tail that an owner finds when it takes the shard over, only those that its
-    /// replay read: others are in snapshots by then, and their history can be read.
+    /// Side rows that the rows refer to. Of the tail that an owner finds when it takes the shard over, only those that
+    /// its replay read: others are in snapshots by then, and their history can be read.
     pub segments: Vec<HistorySegment>,
     /// Usage in log order.
     pub usage: Vec<PositionedEntry>,
@@ -48,7 +48,8 @@ pub struct DurableBatch {
     pub seals: Vec<HourSeal>,
     /// The newest visibility facts of runs that changed, with the position they are as of.
     pub visibility: Vec<(EntityKey, Position, Arc<VisibilityFacts>)>,
-    /// Entities that were deleted, with the position of their deletion. One without runs may come again in the same batch.
+    /// Entities that were deleted, with the position of their deletion. One without runs may come again in the same
+    /// batch.
     pub deleted: Vec<(EntityKey, Position)>,
 }
 
@@ -71,8 +72,8 @@ impl DurableBatch {
 /// A follower of the durable log. Never holds up commits or the trim.
 ///
 /// What it makes of the log goes to a sink that may be away. What the sink has not confirmed is kept in a
-/// [`Spool`](crate::Spool), of which checkpoints write to the outbox what the log is about to forget. A projection without
-/// one (a counter, say) begins each time with the log's tail.
+/// [`Spool`](crate::Spool), of which checkpoints write to the outbox what the log is about to forget. A projection
+/// without one (a counter, say) begins each time with the log's tail.
 pub trait Projection: Send + Sync + 'static {
     /// Name in the outbox, unique among the projections of a cell, never changed: rows are found by it.
     fn name(&self) -> &'static str;

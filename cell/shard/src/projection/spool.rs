@@ -1,13 +1,14 @@
 //! What a projection's sink has not confirmed: in memory up to a budget, beyond it in the outbox only.
 //!
 //! A spool follows each shard by the keys of its items. Up to a key everything that is not confirmed is in memory
-//! ([`Held::reach`](held::Held)); behind that key the outbox may hold items that memory does not. Only items up to there are
-//! told, so that what was read back goes before what came later. A sink that is away for a day costs disk and no memory, and a
-//! start reads nothing: a shard begins with an unknown outbox, which is read page by page while the cell serves.
+//! ([`Held::reach`](held::Held)); behind that key the outbox may hold items that memory does not. Only items up to
+//! there are told, so that what was read back goes before what came later. A sink that is away for a day costs disk and
+//! no memory, and a start reads nothing: a shard begins with an unknown outbox, which is read page by page while the
+//! cell serves.
 //!
 //! Rules that every change has to keep:
-//! - a row *stands* once the slice that holds it was accepted; a slice without an answer may stand, which counts as written for
-//!   whoever removes rows and as not written for whoever trims the log;
+//! - a row *stands* once the slice that holds it was accepted; a slice without an answer may stand, which counts as
+//!   written for whoever removes rows and as not written for whoever trims the log;
 //! - a confirmation is remembered until the slice that removes the row stands;
 //! - an item leaves memory when it is confirmed, or while its row stands;
 //! - a newer item of the same key stands for an older one: confirming it covers the older one's row, never the reverse.
@@ -46,8 +47,8 @@ pub trait Spooled: Clone + Send + Sync + 'static {
 /// An item with what the spool has to know of it.
 #[derive(Clone, Debug)]
 pub struct Unconfirmed<T> {
-    /// Key of its outbox row. An item replaces one of the same key. A projection that tells in log order makes its keys sort
-    /// so.
+    /// Key of its outbox row. An item replaces one of the same key. A projection that tells in log order makes its keys
+    /// sort so.
     pub key: Bytes,
     /// First log row that it rests on: the log is not trimmed up to there before the item is told or its row stands.
     pub from_seq: u64,
@@ -94,8 +95,8 @@ pub struct SpoolSlice {
     pub more: bool,
 }
 
-/// The side of a spool that checkpoints see. `hand_over` and `stands` of a shard are called one after the other, never two at
-/// once.
+/// The side of a spool that checkpoints see. `hand_over` and `stands` of a shard are called one after the other, never
+/// two at once.
 pub trait SpoolSide: Send + Sync {
     /// Begins a shard that was just acquired; what was remembered of an earlier term is void.
     fn begin(&self, outbox: Outbox);
@@ -127,9 +128,9 @@ pub trait SpoolSide: Send + Sync {
 
 /// Items of one projection that its sink has not confirmed, of all shards of a node.
 ///
-/// `budget` bytes are shared out evenly among the shards. A shard whose share is full has its items written to the outbox, and
-/// lets go of those that stand there, the last ones first. What is being told, a page that was read back, and an item that is
-/// larger than the share come on top.
+/// `budget` bytes are shared out evenly among the shards. A shard whose share is full has its items written to the
+/// outbox, and lets go of those that stand there, the last ones first. What is being told, a page that was read back,
+/// and an item that is larger than the share come on top.
 pub struct Spool<T> {
     budget: usize,
     shards: Mutex<BTreeMap<ShardId, Held<T>>>,
@@ -177,7 +178,8 @@ impl<T: Spooled> Spool<T> {
         self.shards.lock().keys().copied().collect()
     }
 
-    /// Adds an item. One of a shard or of a term that has not begun here is ignored: whoever owns the shard has it in the log.
+    /// Adds an item. One of a shard or of a term that has not begun here is ignored: whoever owns the shard has it in
+    /// the log.
     pub fn put(&self, shard: ShardId, epoch: Epoch, item: Unconfirmed<T>) {
         let mut shards = self.shards.lock();
         let share = share(self.budget, shards.len());
@@ -200,8 +202,8 @@ impl<T: Spooled> Spool<T> {
         self.arrived.notify_one();
     }
 
-    /// Reads back what only the outbox has, for every shard that has nothing else to tell. An error is of one of them, and
-    /// leaves its rest for the next call.
+    /// Reads back what only the outbox has, for every shard that has nothing else to tell. An error is of one of them,
+    /// and leaves its rest for the next call.
     pub async fn read_back(&self) -> Result<(), StoreError> {
         let mut read = Ok(());
         for shard in self.shards() {
@@ -230,8 +232,8 @@ impl<T: Spooled> Spool<T> {
         }
     }
 
-    /// Takes items to tell, in key order within a shard, at most `items` and as many as fit in `bytes` (at least one). Shards
-    /// take turns.
+    /// Takes items to tell, in key order within a shard, at most `items` and as many as fit in `bytes` (at least one).
+    /// Shards take turns.
     pub fn next(&self, items: usize, bytes: usize) -> Vec<Telling<T>> {
         let mut shards = self.shards.lock();
         let mut turn = self.turn.lock();
@@ -302,8 +304,9 @@ impl<T: Spooled> Spool<T> {
         }
     }
 
-    /// The sink will never take this as it is: it stays in the outbox and is not told again in this term, until something newer
-    /// of its key comes. False where too many were set aside: then it is the sink that is at fault, and the item is given back.
+    /// The sink will never take this as it is: it stays in the outbox and is not told again in this term, until
+    /// something newer of its key comes. False where too many were set aside: then it is the sink that is at fault, and
+    /// the item is given back.
     pub fn set_aside(&self, told: &Telling<T>) -> bool {
         of(&mut self.shards.lock(), told.shard, told.epoch).is_none_or(|held| held.set_aside(told))
     }

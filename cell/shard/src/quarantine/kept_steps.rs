@@ -1,9 +1,9 @@
 //! What the engine failed on does not hold the log.
 //!
-//! Of an entity that is kept aside the log may hold steps that its stored snapshot does not include. Before the trim passes
-//! them, they go to chunks of the entity's row, in order, beside the snapshot that stands there. A load puts the two together
-//! again: it restores the snapshot and applies the steps, as replay would have. Where that works the entity is served, and
-//! its next checkpoint writes a whole snapshot and removes the chunks.
+//! Of an entity that is kept aside the log may hold steps that its stored snapshot does not include. Before the trim
+//! passes them, they go to chunks of the entity's row, in order, beside the snapshot that stands there. A load puts the
+//! two together again: it restores the snapshot and applies the steps, as replay would have. Where that works the
+//! entity is served, and its next checkpoint writes a whole snapshot and removes the chunks.
 //!
 //! Where the row cannot be read or written they go apart from it (`apart`). Where that cannot be done either they stay
 //! in the log, which cannot be trimmed then: nobody reads it again and again for that, health says so, and an operator
@@ -294,8 +294,8 @@ pub(crate) async fn complete_steps(
     Ok(())
 }
 
-/// Puts events that stand beside the log into a step that refers to them. Where they cannot be used the step is left without
-/// them: it is applied only once a load has found them.
+/// Puts events that stand beside the log into a step that refers to them. Where they cannot be used the step is left
+/// without them: it is applied only once a load has found them.
 async fn bring_events(
     store: &dyn ShardStore,
     shard: ShardId,
@@ -317,8 +317,8 @@ async fn bring_events(
 }
 
 impl ShardState {
-    /// Applies the steps that were kept beside an entity's stored snapshot, which is in memory. `chunks` are to be removed
-    /// with its next snapshot. Where the engine fails on one, the entity is kept aside as before.
+    /// Applies the steps that were kept beside an entity's stored snapshot, which is in memory. `chunks` are to be
+    /// removed with its next snapshot. Where the engine fails on one, the entity is kept aside as before.
     pub(crate) fn apply_kept(&mut self, key: &EntityKey, steps: Vec<KeptStep>) {
         let chunks = (0..steps.len() as i64).map(|bucket| ChunkId { collection: ChunkId::OF_SHARD, bucket });
         if let Some(resident) = self.table.get_mut(key) {
@@ -339,8 +339,8 @@ impl ShardState {
     }
 }
 
-/// A row, and the steps that are kept beside its snapshot, in order. Steps that cannot be read are left in the row, whose
-/// snapshot then cannot be used.
+/// A row, and the steps that are kept beside its snapshot, in order. Steps that cannot be read are left in the row,
+/// whose snapshot then cannot be used.
 pub(crate) fn split(row: EntityRow) -> (EntityRow, Vec<KeptStep>) {
     let (kept, chunks): (Vec<Chunk>, Vec<Chunk>) =
         row.chunks.iter().cloned().partition(|chunk| chunk.id.collection == ChunkId::OF_SHARD);

@@ -55,8 +55,8 @@ enum Unread {
 }
 
 impl ShardRuntime {
-    /// Entities that are kept aside, of one id or of all, at most `limit` in the order of shards and names; and how many
-    /// there are.
+    /// Entities that are kept aside, of one id or of all, at most `limit` in the order of shards and names; and how
+    /// many there are.
     ///
     /// One whose stored snapshot is damaged is among them only once somebody has asked for it.
     pub fn quarantined(&self, id: Option<&str>, limit: usize) -> (Vec<Quarantined>, u64) {
@@ -74,8 +74,8 @@ impl ShardRuntime {
         (some, count)
     }
 
-    /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing. A client's
-    /// read: refused where memory is short.
+    /// An entity that is kept aside, with its row; without one where it stands in the log alone. Changes nothing. A
+    /// client's read: refused where memory is short.
     pub async fn show_quarantined(
         &self,
         key: &EntityKey,
@@ -92,11 +92,11 @@ impl ShardRuntime {
         Ok((entity, readable(stored)?))
     }
 
-    /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of the
-    /// entity is read and applied again. Answers whether it is served.
+    /// Tries an entity again that is kept aside: takes its shard over anew, as after a restart, so that everything of
+    /// the entity is read and applied again. Answers whether it is served.
     ///
-    /// Calls that the shard has in hand fail as if it had been lost; what they changed stands or not, as then. Refused where
-    /// memory is used up.
+    /// Calls that the shard has in hand fail as if it had been lost; what they changed stands or not, as then. Refused
+    /// where memory is used up.
     pub async fn retry_quarantined(self: &Arc<Self>, key: &EntityKey) -> Result<bool, ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         {

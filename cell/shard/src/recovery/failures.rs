@@ -10,10 +10,11 @@ pub(crate) const LIMIT: usize = 5;
 pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 /// Pause before an attempt that follows a failure.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
-/// The same after as many failures as the limit: so long that what fails every time costs next to nothing, and so short that
-/// the window always holds as many.
+/// The same after as many failures as the limit: so long that what fails every time costs next to nothing, and so short
+/// that the window always holds as many.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Pause before a shard that could not be read is tried again. Each attempt may leave an ownership record of some 100 bytes.
+/// Pause before a shard that could not be read is tried again. Each attempt may leave an ownership record of some 100
+/// bytes.
 pub(crate) const DAMAGED_PAUSE: Duration = Duration::from_secs(600);
 
 /// The failures of something within the window.

@@ -34,8 +34,8 @@ impl Found {
     }
 }
 
-/// Refuses what recovery would refuse of a shard's log, before anything is changed: a row that is damaged, missing, of a
-/// newer format, or of a kind that this code does not know. `Corrupt` names shard and place.
+/// Refuses what recovery would refuse of a shard's log, before anything is changed: a row that is damaged, missing, of
+/// a newer format, or of a kind that this code does not know. `Corrupt` names shard and place.
 ///
 /// Snapshots, side rows and the events of transitions are not looked at: where one is damaged, its entity alone is kept
 /// aside when it is needed.
@@ -50,8 +50,8 @@ impl Inspector for LogInspector {
     }
 }
 
-/// Where a tail deletes entities, each for the last time: what it says of one before that is passed over. The row that it
-/// was about may have gone.
+/// Where a tail deletes entities, each for the last time: what it says of one before that is passed over. The row that
+/// it was about may have gone.
 pub(crate) type Deletions = BTreeMap<EntityKey, Position>;
 
 /// The deletions of a tail.

@@ -1,7 +1,7 @@
 //! Watches loops that are to run as long as the node: one that ends or panics is begun again, and health says so.
 //!
-//! To add a loop to a node, run it inside [`Keeper::keep`]. What a loop's failure means for others (a shard's memory can
-//! not be trusted after a panic) is up to whoever runs it.
+//! To add a loop to a node, run it inside [`Keeper::keep`]. What a loop's failure means for others (a shard's memory
+//! can not be trusted after a panic) is up to whoever runs it.
 
 use super::failures::{Failures, LONGEST_PAUSE};
 use crate::quarantine::guard::panic_text;
@@ -29,8 +29,8 @@ struct Failed {
 
 impl Keeper {
     /// Runs a loop until `stop`. Whenever it ends before that or panics, `failed` is told why, and it is begun again
-    /// after a pause: a second, or a minute where it failed five times within ten minutes, which health says. It is never
-    /// left alone: what rests on it would not be done until the process is started anew.
+    /// after a pause: a second, or a minute where it failed five times within ten minutes, which health says. It is
+    /// never left alone: what rests on it would not be done until the process is started anew.
     pub async fn keep<Loop: Future<Output = ()>>(
         &self,
         name: &str,

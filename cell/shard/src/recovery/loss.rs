@@ -1,17 +1,17 @@
 //! Shards that this node does not serve (any more): why, and taking them back.
 //!
 //! Where something failed here (a panic in a loop, a projection, a store that refuses the log) the shard's memory goes
-//! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a second,
-//! however long that takes, but for one that failed behind its ownership record: each such attempt adds a row to the log
-//! that is never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once a minute
-//! from then on, and health says so: a mistake that passes strands no shard until somebody starts the process anew. What
-//! cannot be read is tried again after ten minutes: a disk that failed for a moment looks like a damaged page, and so few
-//! attempts on a log that is damaged for good cost nothing. A shard that another owner took is not taken back (`taken`), so
-//! that two owners never play ping-pong. One shard's trouble is none of the others'.
+//! and the shard is taken over anew, as after a restart. Where the store is away the next attempt follows after a
+//! second, however long that takes, but for one that failed behind its ownership record: each such attempt adds a row
+//! to the log that is never trimmed, so it counts as a failure. What fails five times within ten minutes is tried once
+//! a minute from then on, and health says so: a mistake that passes strands no shard until somebody starts the process
+//! anew. What cannot be read is tried again after ten minutes: a disk that failed for a moment looks like a damaged
+//! page, and so few attempts on a log that is damaged for good cost nothing. A shard that another owner took is not
+//! taken back (`taken`), so that two owners never play ping-pong. One shard's trouble is none of the others'.
 //!
-//! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the cell,
-//! a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included, so the
-//! whole cell stops.
+//! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the
+//! cell, a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included,
+//! so the whole cell stops.
 
 use super::failures::{DAMAGED_PAUSE, Failures, LIMIT, LONGEST_PAUSE};
 use crate::error::ShardError;
@@ -68,8 +68,8 @@ impl Trouble {
         self.failures.note(Instant::now());
     }
 
-    /// Its shard is served. To be called with the lock of the shard's state held: a loss right behind is then noted after
-    /// this, and not erased by it.
+    /// Its shard is served. To be called with the lock of the shard's state held: a loss right behind is then noted
+    /// after this, and not erased by it.
     pub(crate) fn is_over(&mut self) {
         (self.again_at, self.checkpoints_failed) = (None, 0);
     }
@@ -242,7 +242,8 @@ impl ShardRuntime {
         self.shards.iter().filter_map(|shard| Some((shard.trouble.lock().again_at?, shard.id)))
     }
 
-    /// Takes shards over together; where that panics each by itself, and the panic is the trouble of the one that brings it.
+    /// Takes shards over together; where that panics each by itself, and the panic is the trouble of the one that
+    /// brings it.
     async fn retake(self: &Arc<Self>, ids: &[ShardId]) {
         if self.retake_together(ids).await.is_ok() {
             return;

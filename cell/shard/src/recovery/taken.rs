@@ -1,7 +1,8 @@
 //! Whether another owner has taken a shard that this node gave up for a failure of its own.
 //!
-//! A node that failed may not have heard yet that its shard was taken: it would take that back from an owner that serves. What
-//! says so is the log, whose ownership records are never trimmed. Looking there raises no epoch and fences nobody.
+//! A node that failed may not have heard yet that its shard was taken: it would take that back from an owner that
+//! serves. What says so is the log, whose ownership records are never trimmed. Looking there raises no epoch and fences
+//! nobody.
 
 use super::loss::Loss;
 use crate::runtime::ShardRuntime;
@@ -12,8 +13,8 @@ use std::sync::atomic::Ordering;
 const LOOK_BYTES: usize = 1 << 20;
 
 impl ShardRuntime {
-    /// Those of the shards that nobody else has taken. The others are given up for good; one that cannot be looked at is
-    /// wanted still.
+    /// Those of the shards that nobody else has taken. The others are given up for good; one that cannot be looked at
+    /// is wanted still.
     pub(crate) async fn not_taken(&self, ids: &[ShardId]) -> Vec<ShardId> {
         let mut ours = Vec::with_capacity(ids.len());
         for id in ids {
@@ -29,7 +30,8 @@ impl ShardRuntime {
         ours
     }
 
-    /// Whether an ownership record stands behind what this node knows that was written with an epoch it was never given.
+    /// Whether an ownership record stands behind what this node knows that was written with an epoch it was never
+    /// given.
     async fn is_taken(&self, id: ShardId) -> Result<bool, StoreError> {
         let shard = &self.shards[id.0 as usize];
         let given = shard.given_epoch.load(Ordering::Relaxed);

@@ -108,8 +108,8 @@ impl ShardRuntime {
         self.check_halted()
     }
 
-    /// Refuses where nothing is served any more. Asked under the lock of a shard's state it holds for that shard: whoever
-    /// stops the cell takes each of these locks afterwards.
+    /// Refuses where nothing is served any more. Asked under the lock of a shard's state it holds for that shard:
+    /// whoever stops the cell takes each of these locks afterwards.
     fn check_halted(&self) -> Result<(), ShardError> {
         match self.halted() {
             None => Ok(()),
@@ -204,8 +204,8 @@ impl ShardRuntime {
         state.time = ShardTime::logged(Time(checkpoint.time_ns));
         state.log.sealed_hour_ms = checkpoint.sealed_hour_ms;
         let deletions = deletions_in(&tail);
-        // Entities that never come back, and those that are gone though rows of theirs stand. Others are removed where the
-        // tail does.
+        // Entities that never come back, and those that are gone though rows of theirs stand. Others are removed where
+        // the tail does.
         let for_good = deletions.keys().filter(|key| key.is_used_once()).cloned();
         state.table.unremoved = Unremoved::stored(&checkpoint.unremoved);
         let gone: BTreeSet<EntityKey> = for_good.chain(state.table.unremoved.keys().cloned()).collect();
@@ -291,7 +291,8 @@ impl ShardRuntime {
         Reads::of_takeover(self.config.append_retry)
     }
 
-    /// Starts serving: projections first, so that none misses a batch; then effects. Not in a cell that has stopped meanwhile.
+    /// Starts serving: projections first, so that none misses a batch; then effects. Not in a cell that has stopped
+    /// meanwhile.
     fn begin_serving(
         &self,
         id: ShardId,

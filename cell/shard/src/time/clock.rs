@@ -8,7 +8,7 @@ pub trait Clock: Send + Sync + 'static {
     /// The present moment by the wall clock. It may jump, both ways.
     fn now(&self) -> Time;
 
-    /// How long it has been since some moment of this process. Never jumps, and counts on while the machine is suspended
-    /// (`CLOCK_BOOTTIME`).
+    /// How long it has been since some moment of this process. Never jumps, and counts on while the machine is
+    /// suspended (`CLOCK_BOOTTIME`).
     fn elapsed(&self) -> Duration;
 }

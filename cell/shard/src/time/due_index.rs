@@ -16,8 +16,9 @@ pub(crate) struct DueIndex {
     expiries: BTreeSet<(i64, EntityKey)>,
 }
 
-/// Wake-ups of every resident entity that wants to be woken, and of stored ones that want to be within the window. Those of
-/// a namespace are in order; namespaces take turns, so that none with a million that are due holds up the others'.
+/// Wake-ups of every resident entity that wants to be woken, and of stored ones that want to be within the window.
+/// Those of a namespace are in order; namespaces take turns, so that none with a million that are due holds up the
+/// others'.
 #[derive(Default)]
 struct Wakes {
     by_namespace: BTreeMap<Uuid, BTreeSet<(i64, EntityKey)>>,

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 /// Longest sleep towards a wake-up: bounds the harm of a wall clock that jumps.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
-/// An entity that was woken and still is due, for it could not be told or nothing came of it, is looked at again after this.
+/// An entity that was woken and still is due, for it could not be told or nothing came of it, is looked at again after
+/// this.
 const STILL_DUE_MS: i64 = 250;
 /// An entity of a namespace that the cell does not know (any more) is looked at again after this.
 const NAMESPACE_GONE_MS: i64 = 60_000;
@@ -26,7 +27,8 @@ const NO_ROOM: Duration = Duration::from_millis(50);
 /// A loop that comes back from its sleep so late was not alone: the process stood still (it was stopped, its machine
 /// was suspended), and no worker reached it.
 const STOOD_STILL: Duration = Duration::from_secs(1);
-/// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind them.
+/// Entities that are woken together: what of them is not in memory is read together, and calls get their turn behind
+/// them.
 const AT_ONCE: usize = 64;
 
 /// What became of a wake-up.
@@ -59,8 +61,8 @@ impl Scan {
         self.until <= if self.cut { now } else { now.saturating_add(window / 2) }
     }
 
-    /// What a look up to `until` found. Rows of entities that were woken stay as they are until a checkpoint: where they
-    /// filled the look, the next one reads past them.
+    /// What a look up to `until` found. Rows of entities that were woken stay as they are until a checkpoint: where
+    /// they filled the look, the next one reads past them.
     fn seen(&mut self, until: i64, due: &[DueRow], at_first: usize) {
         self.cut = due.len() >= self.limit;
         self.until = due.last().filter(|_| self.cut).map_or(until, |last| last.at_ms);
@@ -186,8 +188,9 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Wakes what is due, a few at a time; ends early where the shard takes no commands, and after a few where the store has
-    /// more that is due: what another namespace wants may be behind what is known. Answers how many entities were woken.
+    /// Wakes what is due, a few at a time; ends early where the shard takes no commands, and after a few where the
+    /// store has more that is due: what another namespace wants may be behind what is known. Answers how many entities
+    /// were woken.
     async fn wake_due(&self, shard: &Shard, now: i64, has_more: bool) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {
@@ -202,7 +205,8 @@ impl ShardRuntime {
             }
             tokio::task::yield_now().await;
             if !self.memory.has_room() {
-                // Slower than what was woken is written and let go of; on and on, for some of it may only go once woken.
+                // Slower than what was woken is written and let go of; on and on, for some of it may only go once
+                // woken.
                 self.memory.wake();
                 tokio::time::sleep(NO_ROOM).await;
             }
@@ -264,8 +268,8 @@ impl ShardState {
     }
 }
 
-/// Removes some of what is due from the index, by the shard's time as it is by then: one that was taken back since `now` may
-/// be earlier, and what is not due by its time would be found again and again.
+/// Removes some of what is due from the index, by the shard's time as it is by then: one that was taken back since
+/// `now` may be earlier, and what is not due by its time would be found again and again.
 fn take_due(state: &mut ShardState, now: i64) -> Vec<EntityKey> {
     let now = now.min(state.time.now().millis());
     let due = state.due.take_due_wakes(now, AT_ONCE);

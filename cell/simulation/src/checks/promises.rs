@@ -160,8 +160,8 @@ fn said(run: &Settled, name: &str) -> BTreeMap<String, usize> {
     said
 }
 
-/// Signals of clients that were acknowledged stand once in a run. Their request ids are a run's: a client whose answer was
-/// lost may reach the next run of a chain with the same signal.
+/// Signals of clients that were acknowledged stand once in a run. Their request ids are a run's: a client whose answer
+/// was lost may reach the next run of a chain with the same signal.
 fn signals(workflow: &WorkflowPlan, ledger: &Ledger, chain: &[&Settled]) -> Vec<String> {
     let mut broken = Vec::new();
     let runs: Vec<BTreeMap<String, usize>> = chain.iter().map(|run| said(run, GO)).collect();
@@ -175,8 +175,8 @@ fn signals(workflow: &WorkflowPlan, ledger: &Ledger, chain: &[&Settled]) -> Vec<
     broken
 }
 
-/// Attempts that the cell counts and no worker ever got. A start whose poller left is taken back, however the store does; only
-/// one whose cell was killed, or lost the shard, before its answer left may be lost.
+/// Attempts that the cell counts and no worker ever got. A start whose poller left is taken back, however the store
+/// does; only one whose cell was killed, or lost the shard, before its answer left may be lost.
 fn lost_attempts(ledger: &Ledger, run: &Settled) -> Vec<String> {
     let mut names: BTreeMap<i64, &str> = BTreeMap::new();
     let mut lost = Vec::new();

@@ -1,4 +1,5 @@
-//! A schedule starts what its spec says, at its times, by arithmetic of its own: whole multiples of the interval since 1970.
+//! A schedule starts what its spec says, at its times, by arithmetic of its own: whole multiples of the interval
+//! since 1970.
 
 use super::timing::Windows;
 use super::{Settled, chains};

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 /// A deadline fires within this where the store answers quickly.
 const CALM: Duration = Duration::from_secs(5);
-/// ... where the store fails and is slow: a shard that it loses is taken again in several calls, each of which fails as often.
+/// ... where the store fails and is slow: a shard that it loses is taken again in several calls, each of which fails as
+/// often.
 const ROUGH: Duration = Duration::from_secs(25);
 /// ... where the wall clock jumps, by as much as it jumps and as long as the cell sleeps at most.
 const JUMPS: Duration = Duration::from_secs(150);
@@ -98,7 +99,8 @@ impl Windows {
         })
     }
 
-    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun meanwhile.
+    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun
+    /// meanwhile.
     fn not_in_grace(&self, what: impl Fn() -> String, from: i128, limit: i128, at: i128) -> Option<String> {
         let began =
             self.restarts.iter().map(|(_, began)| began).filter(|began| (from..at).contains(began)).max()?;
@@ -227,8 +229,8 @@ fn first_task_after(run: &Settled) -> i128 {
     }
 }
 
-/// The signal of a start whose answer was lost, which found this run waiting for its first task: the run waits no longer, as in
-/// the original.
+/// The signal of a start whose answer was lost, which found this run waiting for its first task: the run waits no
+/// longer, as in the original.
 fn signal_of_start(plan: &Plan, run: &Settled) -> Option<i64> {
     if !matches!(plan.workflows[run.workflow].begins, Begin::Signal(_)) {
         return None;

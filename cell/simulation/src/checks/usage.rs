@@ -50,8 +50,8 @@ pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
     }
 }
 
-/// How many retries no history shows: those of activities that were pending when their run was ended by force. Of the last
-/// attempt that was handed out nobody knows whether another one was on its way.
+/// How many retries no history shows: those of activities that were pending when their run was ended by force. Of the
+/// last attempt that was handed out nobody knows whether another one was on its way.
 fn retries_unseen(ledger: &Ledger, settled: &[Settled]) -> RangeInclusive<u64> {
     let mut attempts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for run in settled.iter().filter(|run| is_terminated(run)) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 pub(crate) struct LifePlan {
     /// How it ends; `None` for the last one.
     pub(crate) kill: Option<Kill>,
-    /// When another cell opens the same store and takes its shards, while this one goes on and does not know: counted from
-    /// when it serves.
+    /// When another cell opens the same store and takes its shards, while this one goes on and does not know: counted
+    /// from when it serves.
     pub(crate) succeeded_after: Option<Duration>,
     /// How many appends are refused as corrupt.
     pub(crate) damaged: u32,

@@ -19,8 +19,8 @@ pub(super) enum Met {
     After,
 }
 
-/// Damage that a life of the cell meets: so often an append is answered as corrupt, and that of one of its shards again when
-/// it comes by itself. The cell gives that shard up and takes it over anew. Clones are the same damage.
+/// Damage that a life of the cell meets: so often an append is answered as corrupt, and that of one of its shards again
+/// when it comes by itself. The cell gives that shard up and takes it over anew. Clones are the same damage.
 #[derive(Clone)]
 pub(crate) struct Damage(Arc<Mutex<State>>);
 

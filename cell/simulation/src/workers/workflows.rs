@@ -27,8 +27,8 @@ struct Worker {
     cache: BTreeMap<String, Vec<HistoryEvent>>,
 }
 
-/// Polls workflow tasks on the normal queue, and on a sticky one of its own where it caches workflows, until the cell's life
-/// is over.
+/// Polls workflow tasks on the normal queue, and on a sticky one of its own where it caches workflows, until the cell's
+/// life is over.
 pub(crate) async fn workflow_worker(caller: Caller, number: usize, cell: usize) {
     let plan = caller.plan.workers[number % caller.plan.workers.len()];
     let sticky = plan.sticky.then(|| TaskQueue {
@@ -172,8 +172,8 @@ impl Worker {
     }
 }
 
-/// Whether the scheduled event of the newest task may be written with its start, which is shown before it is durable: behind an
-/// attempt that failed there is none before, whatever else has happened since.
+/// Whether the scheduled event of the newest task may be written with its start, which is shown before it is durable:
+/// behind an attempt that failed there is none before, whatever else has happened since.
 fn is_scheduled_by_start(events: &[HistoryEvent]) -> bool {
     let before = events.split_last_chunk::<2>().map_or(&[][..], |(before, _)| before);
     let mut ends = before.iter().rev().map(HistoryEvent::event_type);

@@ -45,8 +45,8 @@ const HAPPENS: &[&str] = &[
     "workflow task",
 ];
 
-/// Calls over seams that have to fail in some of them, without effect and with it. What has no place here is rare: the first
-/// calls of a life, metadata, deletions.
+/// Calls over seams that have to fail in some of them, without effect and with it. What has no place here is rare: the
+/// first calls of a life, metadata, deletions.
 const FAIL: &[&str] = &[
     "acquire",
     "append",

@@ -12,7 +12,8 @@ use sqlx::sqlite::SqlitePoolOptions;
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: SqlitePool,
-    /// A reader apart, for reads that answers wait for and that take microseconds: no slow page of a history is in their way.
+    /// A reader apart, for reads that answers wait for and that take microseconds: no slow page of a history is in
+    /// their way.
     pub(super) quick_reader: SqlitePool,
 }
 

@@ -14,8 +14,8 @@ const CONSTRAINT: i32 = 19;
 const MISMATCH: i32 = 20;
 const NOT_A_DATABASE: i32 = 26;
 
-/// Extended codes of a block that the disk does not give back: SQLITE_IOERR_SHORT_READ, _DATA and _CORRUPTFS, as which it tells
-/// of EIO. SQLITE_IOERR_READ stands for all other errors of a read, which pass.
+/// Extended codes of a block that the disk does not give back: SQLITE_IOERR_SHORT_READ, _DATA and _CORRUPTFS, as which
+/// it tells of EIO. SQLITE_IOERR_READ stands for all other errors of a read, which pass.
 const UNREADABLE: [i32; 3] = [522, 8202, 8458];
 
 /// The primary result code; the stored one is extended.
@@ -42,8 +42,8 @@ pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
     matches!(error.as_database_error().and_then(code), Some(TOO_BIG | CONSTRAINT | MISMATCH))
 }
 
-/// A block that cannot be read is damage of what stands there, and not a store that is away: disk and kernel have tried for
-/// long before they say so, and everything else can be read.
+/// A block that cannot be read is damage of what stands there, and not a store that is away: disk and kernel have tried
+/// for long before they say so, and everything else can be read.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let text = error.to_string();
     match error {

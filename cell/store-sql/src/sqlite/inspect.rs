@@ -10,8 +10,8 @@ use cell_store::{Inspector, ShardId, StoreError, check};
 use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 
-/// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more than
-/// one tail is in memory.
+/// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more
+/// than one tail is in memory.
 pub(super) async fn cell(path: &Path, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
     let found = file::look(path, &CELL).await.map_err(refused)?;
     let Some(mut connection) = found else { return Ok(()) };

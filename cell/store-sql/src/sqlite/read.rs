@@ -239,8 +239,8 @@ impl Moments {
         }
     }
 
-    /// The same, row by row by the index alone: where a row is damaged the others have come all the same. Reads no further in
-    /// the index than it takes to find so many.
+    /// The same, row by row by the index alone: where a row is damaged the others have come all the same. Reads no
+    /// further in the index than it takes to find so many.
     async fn readable(
         &self,
         database: &Database,

@@ -25,17 +25,17 @@ impl SqliteStore {
     /// Opens the file or makes it.
     ///
     /// Answers `Unsafe`, before anything is written, where commits would not survive the loss of power
-    /// or where the file belongs to another program or a newer version. Whether another process has it open is not seen: where
-    /// that can be, the caller holds its `atoll_sqlite::DatabaseLock`.
+    /// or where the file belongs to another program or a newer version. Whether another process has it open is not
+    /// seen: where that can be, the caller holds its `atoll_sqlite::DatabaseLock`.
     pub async fn connect(options: SqliteOptions) -> Result<SqliteStore, StoreError> {
         Ok(SqliteStore { database: Arc::new(Database::open(options, &CELL).await?) })
     }
 
-    /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, and what `inspector` refuses of the
-    /// shards. A file that is missing or was never finished shows none.
+    /// Looks at the file before [`SqliteStore::connect`]: refuses what that refuses, and what `inspector` refuses of
+    /// the shards. A file that is missing or was never finished shows none.
     ///
-    /// Writes nothing: at most SQLite's index (`-shm`) of a write-ahead log that a crash left is made or rebuilt. Call it while
-    /// no other process writes.
+    /// Writes nothing: at most SQLite's index (`-shm`) of a write-ahead log that a crash left is made or rebuilt. Call
+    /// it while no other process writes.
     pub async fn inspect(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
         inspect::cell(&options.path, inspector).await
     }

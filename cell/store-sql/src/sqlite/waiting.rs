@@ -9,7 +9,8 @@ use cell_store::{Checkpoint, EntityKind, ShardId, StoreError, WaitingKey, Waitin
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-/// Removes the rows of the entities that a slice deletes and of the tasks that are done, and writes those of tasks that wait.
+/// Removes the rows of the entities that a slice deletes and of the tasks that are done, and writes those of tasks that
+/// wait.
 pub(super) async fn write(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {
     for (text, part) in DELETE_WAITING.parts(&slice.deleted) {
         let statement = part.iter().fold(sqlx::query(text), |s, key| bind_key(s, slice.shard, key));

@@ -24,8 +24,9 @@ pub enum SyncMode {
 
 /// A disk that outlives the processes that use it. Clones are the same disk.
 ///
-/// A write is seen by later writes at once and by reads when it is synced; writes are synced in order. [`CrashDisk::crash`] ends all
-/// handles and keeps what was synced, and as much of the rest as the test says: a disk may have written it, or not.
+/// A write is seen by later writes at once and by reads when it is synced; writes are synced in order.
+/// [`CrashDisk::crash`] ends all handles and keeps what was synced, and as much of the rest as the test says: a disk
+/// may have written it, or not.
 #[derive(Clone)]
 pub struct CrashDisk {
     disk: Arc<Disk>,

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 /// A store that stands before another one: whatever is a layer is a [`ShardStore`] and a [`MetadataStore`].
 ///
-/// Every call has a method here that makes it on [`Self::inner`] by way of [`Self::pass`]. A layer overrides `pass` for what
-/// it does with all calls alike, and a call's method for what it does with that one, which goes by way of `pass` only where
-/// the method says so. Of the rest a layer says nothing.
+/// Every call has a method here that makes it on [`Self::inner`] by way of [`Self::pass`]. A layer overrides `pass` for
+/// what it does with all calls alike, and a call's method for what it does with that one, which goes by way of `pass`
+/// only where the method says so. Of the rest a layer says nothing.
 #[async_trait]
 pub trait Layer: Send + Sync + 'static {
     /// What stands behind it.

@@ -72,7 +72,8 @@ impl FaultStore {
         }
     }
 
-    /// How many calls of this kind have begun. Those that `fail_outbox_of` and `fail_checkpoints_of` refuse do not count.
+    /// How many calls of this kind have begun. Those that `fail_outbox_of` and `fail_checkpoints_of` refuse do not
+    /// count.
     pub fn calls(&self, call: Call) -> u64 {
         self.plan.lock().calls(call)
     }

@@ -26,8 +26,8 @@ struct Row {
     chunks: Option<Box<BTreeMap<ChunkId, Bytes>>>,
 }
 
-/// An entity's row, without its name and its chunks. There are millions of closed ones: bytes are the store's own, for what is
-/// shared is counted in a place of its own, and all stands side by side.
+/// An entity's row, without its name and its chunks. There are millions of closed ones: bytes are the store's own, for
+/// what is shared is counted in a place of its own, and all stands side by side.
 #[derive(Clone)]
 struct Entity {
     snapshot: Box<[u8]>,

@@ -80,7 +80,8 @@ pub(super) async fn closing_moves_a_record(store: &dyn VisibilityStore) {
     assert_eq!(numbers(&listed(store, &compiled("")).await), [20, 1, 3, 9, 5, 21, 4]);
 }
 
-/// Memos and search attributes may be large: a page holds no more than [`PAGE_BYTES`] of records, or one that is larger.
+/// Memos and search attributes may be large: a page holds no more than [`PAGE_BYTES`] of records, or one that is
+/// larger.
 pub(super) async fn a_page_ends_by_bytes(store: &dyn VisibilityStore) {
     const MIB: usize = 1 << 20;
     let memo = |number, bytes: usize| VisibilityRecord { memo: vec![b'm'; bytes].into(), ..open(number) };

@@ -18,8 +18,8 @@ pub const MAX_CONDITIONS: usize = 500;
 /// Negations in a filter: NOT, !=, and IS NULL. No index helps with any, so that each is looked at for every record.
 pub const MAX_NEGATIONS: usize = 100;
 
-/// Constants in a filter, and words of those that are compared with texts: SQL engines bind each one, and the least of their
-/// limits is 32,766.
+/// Constants in a filter, and words of those that are compared with texts: SQL engines bind each one, and the least of
+/// their limits is 32,766.
 pub const MAX_VALUES: usize = 10_000;
 
 /// A parsed filter with its clauses.

@@ -8,8 +8,8 @@ use crate::store::{namespaces, operations};
 impl Activities {
     /// Undoes an operation that cannot be carried out, and marks it as failed.
     ///
-    /// What should be is changed in one transaction and holds at once. The cell follows by the reconciler, which is woken: a failed
-    /// creation is removed there, a failed update gets its earlier settings back.
+    /// What should be is changed in one transaction and holds at once. The cell follows by the reconciler, which is
+    /// woken: a failed creation is removed there, a failed update gets its earlier settings back.
     pub async fn compensate(&self, workflow_id: &str, reason: &str) -> Result<(), StepError> {
         let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
         let now = self.clock.unix_millis();

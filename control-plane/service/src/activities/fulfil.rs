@@ -4,8 +4,8 @@ use crate::store::counters::{self, Counter};
 use crate::store::{namespaces, operations, principals};
 
 impl Activities {
-    /// Marks the operation as fulfilled and its namespace as active, or deleted. Permissions on a deleted namespace end with it:
-    /// they are not to hold on another that gets its name.
+    /// Marks the operation as fulfilled and its namespace as active, or deleted. Permissions on a deleted namespace end
+    /// with it: they are not to hold on another that gets its name.
     pub async fn fulfil(&self, workflow_id: &str) -> Result<(), StepError> {
         let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
         let state = match operation.kind {

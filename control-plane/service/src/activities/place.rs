@@ -3,8 +3,8 @@ use crate::placement::{PlacementRequest, place};
 use crate::store::{cells, namespaces};
 
 impl Activities {
-    /// Assigns a cell to the operation's namespace. One that has a cell keeps it. Decides and writes in one transaction, so that
-    /// two placements never fill one last room.
+    /// Assigns a cell to the operation's namespace. One that has a cell keeps it. Decides and writes in one
+    /// transaction, so that two placements never fill one last room.
     pub async fn place(&self, workflow_id: &str) -> Result<(), StepError> {
         let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
         let mut transaction = self.store.write().await?;

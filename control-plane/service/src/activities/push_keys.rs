@@ -8,8 +8,8 @@ use crate::store::counters::{self, Counter};
 use crate::store::{api_keys, cells};
 
 impl Activities {
-    /// Brings cells to the current set of API keys: for a namespace its own cell, for a key every cell that is not dead. A dead
-    /// cell gets the set from the reconciler before it serves for long.
+    /// Brings cells to the current set of API keys: for a namespace its own cell, for a key every cell that is not
+    /// dead. A dead cell gets the set from the reconciler before it serves for long.
     pub async fn push_keys(&self, workflow_id: &str) -> Result<(), StepError> {
         let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
         let targets = match operation.kind {

@@ -8,11 +8,12 @@ use crate::store::{namespaces, recovering};
 impl Activities {
     /// Judges what a cell says that it holds after it was sent generation `sent` of something, or was only looked at.
     ///
-    /// As much as was sent, and all is well. More, but nothing that was not given out: a newer push was faster, and the cell has
-    /// what this one brought and more. Only where it is more than the *current* generation, read in the transaction that decides,
-    /// does the cell know something that this database does not: it was restored from a backup. What it would push then could
-    /// bring revoked keys or earlier settings back, so nothing is pushed any more, and an operator is waited for. The generation
-    /// rises above the cell's all the same, so that no later change gets a number that the cell knows with another content.
+    /// As much as was sent, and all is well. More, but nothing that was not given out: a newer push was faster, and the
+    /// cell has what this one brought and more. Only where it is more than the *current* generation, read in the
+    /// transaction that decides, does the cell know something that this database does not: it was restored from a
+    /// backup. What it would push then could bring revoked keys or earlier settings back, so nothing is pushed any
+    /// more, and an operator is waited for. The generation rises above the cell's all the same, so that no later change
+    /// gets a number that the cell knows with another content.
     ///
     /// Never sends anything. May run any number of times, at any time.
     pub(crate) async fn settle(

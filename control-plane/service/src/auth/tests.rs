@@ -101,7 +101,8 @@ fn admitted(method: &'static MethodInfo) -> CallContext {
     ctx
 }
 
-/// Every method that answers anything but UNIMPLEMENTED is in the table, and everything in the table is a method that is implemented.
+/// Every method that answers anything but UNIMPLEMENTED is in the table, and everything in the table is a method that
+/// is implemented.
 #[tokio::test]
 async fn the_table_holds_exactly_what_is_implemented() {
     let test = TestCloud::new(&["a"]).await;
@@ -139,8 +140,8 @@ async fn the_table_holds_exactly_what_is_implemented() {
     assert_eq!(listed.len(), RULES.len(), "a method is listed twice");
 }
 
-/// What each method is meant to need, written by hand from the published roles. It is not read off the guard's own table: whoever
-/// moves a method there has to move it here, and a reviewer sees who gains or loses it.
+/// What each method is meant to need, written by hand from the published roles. It is not read off the guard's own
+/// table: whoever moves a method there has to move it here, and a reviewer sees who gains or loses it.
 #[rustfmt::skip]
 const EXPECTED: &[(&str, &str, Needs)] = &[
     ("temporal.api.cloud.cloudservice.v1.CloudService", "CreateNamespace", Needs::CreateNamespaces),

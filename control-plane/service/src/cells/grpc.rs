@@ -57,8 +57,8 @@ impl GrpcCellClient {
     }
 }
 
-/// Only answers that say something about the call itself are final. A wrong token is not: it may be a cell that just starts with
-/// another one.
+/// Only answers that say something about the call itself are final. A wrong token is not: it may be a cell that just
+/// starts with another one.
 fn classify(cell: &str, status: &Status) -> CellError {
     let (cell, problem) = (cell.to_owned(), status.to_string());
     match status.code {

@@ -39,7 +39,8 @@ pub(crate) fn key_record(grant: &KeyGrant) -> KeyRecord {
     }
 }
 
-/// What a principal may do, as the other pieces of the cloud are told: as it is here, nothing left out and nothing rounded.
+/// What a principal may do, as the other pieces of the cloud are told: as it is here, nothing left out and nothing
+/// rounded.
 pub(crate) fn cell_grant(access: &Access) -> Grant {
     let account_role = access.account_role.map_or(GrantedRole::Unspecified, granted);
     let namespaces: BTreeMap<String, String> =

@@ -20,12 +20,12 @@ const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
 /// How long a key lives that names no expiry.
 const DEFAULT_LIFETIME_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
-/// Makes a key with its owner's access and shows its secret, this once; without an owner it is the caller's. The Cloud API takes it
-/// at once, cells when the operation is fulfilled.
+/// Makes a key with its owner's access and shows its secret, this once; without an owner it is the caller's. The Cloud
+/// API takes it at once, cells when the operation is fulfilled.
 ///
-/// Everybody makes keys for themselves, which end no later than the key that asks: one that leaked cannot renew itself (the published
-/// rules are silent on this). Admins make keys for service accounts too, and only owners for those whose role only owners grant.
-/// Nobody makes a key for another user: it would be that user, for everybody who looks.
+/// Everybody makes keys for themselves, which end no later than the key that asks: one that leaked cannot renew itself
+/// (the published rules are silent on this). Admins make keys for service accounts too, and only owners for those whose
+/// role only owners grant. Nobody makes a key for another user: it would be that user, for everybody who looks.
 pub(super) async fn run(
     api: &CloudApi,
     ctx: &CallContext,
@@ -103,7 +103,8 @@ pub(super) async fn run(
     })
 }
 
-/// Until when a key may live that the caller makes for `owner`; none for as long as any. Refused where it may make none.
+/// Until when a key may live that the caller makes for `owner`; none for as long as any. Refused where it may make
+/// none.
 fn may_make_for(tenant: &Tenant, owner: &Principal) -> Result<Option<i64>, ApiError> {
     if owner.id == tenant.principal_id {
         return Ok(Some(tenant.key_expires_ms));
@@ -120,7 +121,8 @@ fn may_make_for(tenant: &Tenant, owner: &Principal) -> Result<Option<i64>, ApiEr
     if allowed { Ok(None) } else { Err(ApiError::foreign()) }
 }
 
-/// The key with its owner, for the audit record: the caller is its actor, and the owner is who acts with the key from then on.
+/// The key with its owner, for the audit record: the caller is its actor, and the owner is who acts with the key from
+/// then on.
 fn resource(key_id: &str, owner: &Principal) -> String {
     format!("api-key/{key_id} of {}", actor(owner.kind, &owner.id))
 }

@@ -7,8 +7,8 @@ use crate::names::{check_filter, cloud_id};
 use crate::page::Page;
 use crate::store::namespaces;
 
-/// Lists the account's namespaces that the caller may see, by name. A page may hold fewer than asked for, also none, where the caller
-/// does not see all; the list ends where there is no next page.
+/// Lists the account's namespaces that the caller may see, by name. A page may hold fewer than asked for, also none,
+/// where the caller does not see all; the list ends where there is no next page.
 pub(super) async fn run(
     api: &CloudApi,
     ctx: &CallContext,

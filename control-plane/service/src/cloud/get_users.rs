@@ -8,7 +8,8 @@ use crate::names::check_filter;
 use crate::page::Page;
 use crate::store::principals;
 
-/// Lists the account's users by id. With a filter a page may hold fewer than asked for; the list ends where there is no next page.
+/// Lists the account's users by id. With a filter a page may hold fewer than asked for; the list ends where there is no
+/// next page.
 pub(super) async fn run(
     api: &CloudApi,
     ctx: &CallContext,

@@ -32,7 +32,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The workflow id of an operation. The account is part of it: callers choose ids, and must not meet those of other accounts.
+    /// The workflow id of an operation. The account is part of it: callers choose ids, and must not meet those of other
+    /// accounts.
     pub fn workflow_id(account_id: &str, id: &str) -> String {
         format!("{account_id}/{id}")
     }

@@ -29,8 +29,9 @@ impl fmt::Display for Pushed {
     }
 }
 
-/// A cell holds a newer generation of a subject than this control plane ever gave out: its database was restored from a backup, and
-/// what it decides now may be older than what the cell has. Nothing is pushed about the subject until an operator has decided.
+/// A cell holds a newer generation of a subject than this control plane ever gave out: its database was restored from a
+/// backup, and what it decides now may be older than what the cell has. Nothing is pushed about the subject until an
+/// operator has decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovering {
     /// What the cell holds.

@@ -29,7 +29,8 @@ pub(super) async fn run(
     Ok(CreateAccountKeyResponse { key: Some(key) })
 }
 
-/// Makes a key. The reconciler brings it to the cells, without a workflow: this has to work on a cloud that is just starting.
+/// Makes a key. The reconciler brings it to the cells, without a workflow: this has to work on a cloud that is just
+/// starting.
 pub(super) async fn issue(
     api: &OperatorApi,
     connection: &mut SqliteConnection,

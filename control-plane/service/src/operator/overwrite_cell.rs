@@ -5,7 +5,8 @@ use crate::error::ApiError;
 use crate::names::{check_display, check_id};
 use crate::store::{cells, recovering};
 
-/// Decides that what this control plane holds replaces what a cell is ahead with. The reconciler, which is woken, pushes it.
+/// Decides that what this control plane holds replaces what a cell is ahead with. The reconciler, which is woken,
+/// pushes it.
 pub(super) async fn run(
     api: &OperatorApi,
     request: OverwriteCellRequest,

@@ -1,8 +1,8 @@
 /// What can go wrong with storage.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite failed: disk, lock or corruption. A transaction that was under way changed nothing, unless it was its commit that
-    /// failed: then nobody knows.
+    /// SQLite failed: disk, lock or corruption. A transaction that was under way changed nothing, unless it was its
+    /// commit that failed: then nobody knows.
     #[error("control plane database: {0}")]
     Sql(#[from] sqlx::Error),
     /// A stored value cannot be read back.

@@ -4,7 +4,8 @@ use sqlx::{Row, query};
 use super::{StoreError, sql};
 use crate::model::{Pushed, Recovering};
 
-/// Notes that a cell holds more of a subject than was given out. A later note of the same subject replaces the earlier one.
+/// Notes that a cell holds more of a subject than was given out. A later note of the same subject replaces the earlier
+/// one.
 pub(crate) async fn enter(
     connection: &mut SqliteConnection,
     recovering: &Recovering,

@@ -12,8 +12,8 @@ const MAX_DRAFTS: usize = 3;
 
 /// Closes an account's month: checks that its usage is complete, rates it, writes the draft, issues it.
 ///
-/// A failure that repeating cannot cure (an hour is missing, the month is not over) ends the workflow at once with the activity's
-/// own reason; closing again starts anew under the same id.
+/// A failure that repeating cannot cure (an hour is missing, the month is not over) ends the workflow at once with the
+/// activity's own reason; closing again starts anew under the same id.
 #[workflow]
 #[derive(Default)]
 pub(crate) struct CloseBillingMonth;

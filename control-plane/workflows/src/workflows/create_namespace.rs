@@ -6,8 +6,8 @@ use crate::input::OperationInput;
 
 /// Places a namespace in a cell, applies it there with the keys that may use it, and publishes its route.
 ///
-/// The route comes last: a client that can reach the namespace finds it ready. Where a step fails for good, the namespace is taken
-/// out of desired state and out of its cell.
+/// The route comes last: a client that can reach the namespace finds it ready. Where a step fails for good, the
+/// namespace is taken out of desired state and out of its cell.
 #[workflow]
 #[derive(Default)]
 pub(crate) struct CreateNamespace;

@@ -4,8 +4,8 @@ use temporalio_sdk::{WorkflowContext, WorkflowResult};
 use super::steps_or_compensate;
 use crate::input::OperationInput;
 
-/// Takes a namespace's route away, then removes it from its cell. Where the cell refuses, the namespace stays without a route and
-/// can be deleted again.
+/// Takes a namespace's route away, then removes it from its cell. Where the cell refuses, the namespace stays without a
+/// route and can be deleted again.
 #[workflow]
 #[derive(Default)]
 pub(crate) struct DeleteNamespace;

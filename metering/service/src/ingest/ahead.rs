@@ -1,8 +1,8 @@
 //! Usage of a time that has not come yet.
 //!
-//! A cell whose clock jumped ahead would seal hours that have not begun: months would be complete, and closed, without the usage that
-//! the cell has yet to write. So what is ahead of metering's own clock waits for it. The object stays where it is: it is in once its
-//! time has come, or the clock that was wrong is right.
+//! A cell whose clock jumped ahead would seal hours that have not begun: months would be complete, and closed, without
+//! the usage that the cell has yet to write. So what is ahead of metering's own clock waits for it. The object stays
+//! where it is: it is in once its time has come, or the clock that was wrong is right.
 
 use std::time::Duration;
 

@@ -23,8 +23,8 @@ pub(super) struct Alerts {
 impl Alerts {
     /// Warns once for each cell and hour that is open too long after its end. Answers what it warned of.
     ///
-    /// Nothing is late in the first minute: after a standstill of the whole cloud, cells seal what has ended meanwhile as soon as
-    /// they are back, and a new cell has to say its first word.
+    /// Nothing is late in the first minute: after a standstill of the whole cloud, cells seal what has ended meanwhile
+    /// as soon as they are back, and a new cell has to say its first word.
     pub(super) fn look(
         &mut self,
         progress: &Progress,

@@ -18,7 +18,8 @@ pub(crate) struct Memory {
     pub(super) looks: u32,
     /// Manifests that were read.
     pub(super) manifests: BTreeSet<String>,
-    /// First row of the last object that was taken in: a shard that was recovered begins its next object in or behind it.
+    /// First row of the last object that was taken in: a shard that was recovered begins its next object in or behind
+    /// it.
     pub(super) last_from: BTreeMap<ShardName, u64>,
     /// Keys under which no object can stand, reported once.
     pub(super) strangers: BTreeSet<String>,

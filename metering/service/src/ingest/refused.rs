@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most looks between two readings of such an object: a quarter of an hour at the usual pace, so that one that is restored is
-/// in within the hour, and each reading that fails is one line of log.
+/// Most looks between two readings of such an object: a quarter of an hour at the usual pace, so that one that is
+/// restored is in within the hour, and each reading that fails is one line of log.
 const MOST_LOOKS: u32 = 64;
 
 /// What was refused, by key. Losing it costs one reading of each.
@@ -19,8 +19,8 @@ struct Wait {
 }
 
 impl Refused {
-    /// Takes note, in the look of this number, that an object is refused. Answers in how many looks it is read again: twice as
-    /// many as before.
+    /// Takes note, in the look of this number, that an object is refused. Answers in how many looks it is read again:
+    /// twice as many as before.
     pub(super) fn refuse(&mut self, key: &str, look: u32) -> u32 {
         let before = self.0.get(key).map_or(0, |wait| wait.looks);
         let looks = before.saturating_mul(2).clamp(1, MOST_LOOKS);

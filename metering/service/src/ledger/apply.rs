@@ -44,8 +44,8 @@ impl Fact<'_> {
 }
 
 impl Ledger {
-    /// Takes in what is new of an object: `from_seq <= watermark < to_seq` adds the entries at or after the watermark and
-    /// moves it to `to_seq`. Nothing changes on an error, a gap, or an object that is known.
+    /// Takes in what is new of an object: `from_seq <= watermark < to_seq` adds the entries at or after the watermark
+    /// and moves it to `to_seq`. Nothing changes on an error, a gap, or an object that is known.
     pub(crate) fn apply(&mut self, object: &UsageObject) -> Result<Applied, NotUsage> {
         check(object)?;
         if object.to_seq <= self.watermark {

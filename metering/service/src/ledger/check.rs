@@ -1,7 +1,7 @@
 //! What an object must be to be taken in at all.
 //!
-//! An object comes from a cell, and a cell may be broken. What is refused here changes nothing and stops its own shard only; what is
-//! let through cannot overflow anything, nor keep metering busy for ever.
+//! An object comes from a cell, and a cell may be broken. What is refused here changes nothing and stops its own shard
+//! only; what is let through cannot overflow anything, nor keep metering busy for ever.
 
 use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
 use atoll_internal_api::usage::v1::{ActionType, UsageEntry, UsageObject};
@@ -14,8 +14,8 @@ use crate::hour::{HOUR_MS, start_of};
 /// Times that usage may be of: the years 1970 to 9998, which leaves room to add hours and to show what comes out.
 const TIMES_MS: std::ops::Range<i64> = 0..253_370_764_800_000;
 
-/// The longest time from the first unsealed hour to the last thing that an object says, ten years: longer than any standstill, and
-/// still a number of hours that can be closed one by one.
+/// The longest time from the first unsealed hour to the last thing that an object says, ten years: longer than any
+/// standstill, and still a number of hours that can be closed one by one.
 pub(super) const LONGEST_SPAN_MS: i64 = 10 * 366 * 24 * HOUR_MS;
 
 /// An object that no cell would have written. Nothing of it is taken in.

@@ -14,8 +14,8 @@ use crate::hour::start_of;
 const MOST_MISSING: usize = 100;
 
 impl Usage {
-    /// A tenant learns the moment, and nothing of cells and shards. It is that of the whole cloud: a cell of which nothing is known
-    /// yet may hold usage of any account.
+    /// A tenant learns the moment, and nothing of cells and shards. It is that of the whole cloud: a cell of which
+    /// nothing is known yet may hold usage of any account.
     ///
     /// UNAVAILABLE as long as this process has not looked for usage of the period: nothing is called complete because
     /// nobody looked.

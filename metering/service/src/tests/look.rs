@@ -130,7 +130,8 @@ async fn a_recovered_writer_may_overlap_what_is_in() {
     world.put(&timers("a", 5, 15)).await;
     world.look().await;
     assert_eq!(world.total().await, 14);
-    // It begins before the last object that was taken in: a listing of everything finds it, at the latest when a gap shows.
+    // It begins before the last object that was taken in: a listing of everything finds it, at the latest when a gap
+    // shows.
     world.put(&timers("a", 2, 20)).await;
     world.put(&timers("a", 20, 21)).await;
     world.look().await;

@@ -60,8 +60,8 @@ impl CrashObjects {
         self.disk().unsynced.len()
     }
 
-    /// Ends every handle and loses what was not synced: the first `kept` of those writes happened all the same, and of the next
-    /// one half, if it is `torn`.
+    /// Ends every handle and loses what was not synced: the first `kept` of those writes happened all the same, and of
+    /// the next one half, if it is `torn`.
     pub fn crash(&self, kept: usize, torn: bool) {
         let mut disk = self.disk();
         disk.life += 1;

@@ -35,8 +35,8 @@ pub enum ObjectFault {
     Panic,
     /// It goes through after a while.
     Delay(Duration),
-    /// A write: the first so many bytes become the object, and it fails. No engine should do this; disks do. Another call:
-    /// `Before`.
+    /// A write: the first so many bytes become the object, and it fails. No engine should do this; disks do. Another
+    /// call: `Before`.
     Torn(usize),
     /// It waits for a permit before it does anything.
     HoldBefore(Arc<Semaphore>),

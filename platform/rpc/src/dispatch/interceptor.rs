@@ -4,8 +4,9 @@ use atoll_api::call::{BoxFuture, Bytes, CallContext, Reply, Status};
 ///
 /// Interceptors run in the order in which they were added, and back in reverse.
 pub trait Interceptor: Send + Sync + 'static {
-    /// Runs on the call's metadata alone, before its message is read: whoever is refused here has nothing read, unpacked or
-    /// converted. All interceptors are asked this before any runs [`before`](Self::before). It may fill in `ctx`.
+    /// Runs on the call's metadata alone, before its message is read: whoever is refused here has nothing read,
+    /// unpacked or converted. All interceptors are asked this before any runs [`before`](Self::before). It may fill in
+    /// `ctx`.
     fn admit<'a>(&'a self, ctx: &'a mut CallContext) -> Gate<'a> {
         let _ = ctx;
         Gate::Now(Ok(()))
@@ -20,8 +21,9 @@ pub trait Interceptor: Send + Sync + 'static {
 
     /// Runs once the outcome is known, also where this or a later interceptor refused, and may change it.
     ///
-    /// Does *not* run when the call's future is dropped (the client went away), nor where the message did not come. What must be given back in any case, such
-    /// as a permit, belongs into `ctx.extensions`, which is dropped with the call.
+    /// Does *not* run when the call's future is dropped (the client went away), nor where the message did not come.
+    /// What must be given back in any case, such as a permit, belongs into `ctx.extensions`, which is dropped with the
+    /// call.
     fn after(&self, ctx: &CallContext, outcome: &mut Result<Reply, Status>) {
         let _ = (ctx, outcome);
     }

@@ -135,8 +135,8 @@ impl Dispatcher {
     }
 }
 
-/// A step of a call, which the deadline ends, and a panic. The step is the caller's: many thousands wait at a time, and moved
-/// here each would take twice its size.
+/// A step of a call, which the deadline ends, and a panic. The step is the caller's: many thousands wait at a time, and
+/// moved here each would take twice its size.
 async fn within<T>(
     entry: Option<&Entry>,
     deadline: Option<Instant>,

@@ -99,7 +99,8 @@ impl GrpcServer {
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
     }
 
-    /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its bytes.
+    /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its
+    /// bytes.
     fn weigh(&self, entry: Option<EntryId>, message: &Bytes, held: &mut Held<'_>) -> Result<(), Status> {
         let Some(entry) = entry.filter(|_| message.len() > UNCOUNTED) else { return Ok(()) };
         let name = self.dispatcher.method(entry).request;

@@ -52,7 +52,8 @@ pub(super) fn write_status(status: &Status, headers: &mut HeaderMap) {
     }
 }
 
-/// Reads how a call ended out of trailers, or out of the headers of a response without a message. None without a status.
+/// Reads how a call ended out of trailers, or out of the headers of a response without a message. None without a
+/// status.
 pub(crate) fn read_status(headers: &HeaderMap) -> Option<Result<(), Status>> {
     let code = headers
         .get(STATUS)?

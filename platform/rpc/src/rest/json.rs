@@ -1,5 +1,5 @@
-//! Reading JSON strictly: a name that stands twice in one object is an error, because one of its two values would be dropped, and
-//! so are more values than a request may have.
+//! Reading JSON strictly: a name that stands twice in one object is an error, because one of its two values would be
+//! dropped, and so are more values than a request may have.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Values of one request, shorthands written out: objects, lists and all that is in them. A value of two bytes takes some
-/// hundred in memory, and a payload that is written out more than a thousand.
+/// Values of one request, shorthands written out: objects, lists and all that is in them. A value of two bytes takes
+/// some hundred in memory, and a payload that is written out more than a thousand.
 pub(super) const MAX_VALUES: usize = 100_000;
 
 /// Said where there are more.
@@ -16,7 +16,8 @@ pub(super) fn too_many() -> String {
     format!("a request has more than {MAX_VALUES} values")
 }
 
-/// A JSON document of at most `left` values, of which it leaves the rest. Its depth is limited as [`serde_json`] limits it.
+/// A JSON document of at most `left` values, of which it leaves the rest. Its depth is limited as [`serde_json`] limits
+/// it.
 pub(super) fn parse(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict(Cell::from_mut(left)).deserialize(&mut reader)?;

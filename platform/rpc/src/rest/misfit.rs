@@ -1,4 +1,5 @@
-//! Says which field of a request's JSON does not fit its type. Only asked once a request was refused, in one walk over its JSON.
+//! Says which field of a request's JSON does not fit its type. Only asked once a request was refused, in one walk over
+//! its JSON.
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
@@ -8,8 +9,8 @@ use super::field_path::{self, FieldPath};
 /// How much of a wrong text is shown.
 const SHOWN_CHARS: usize = 40;
 
-/// The first field that does not fit, as `spec.retentionDays: expected a 32-bit integer, got string "x"`; none where every field by
-/// itself does.
+/// The first field that does not fit, as `spec.retentionDays: expected a 32-bit integer, got string "x"`; none where
+/// every field by itself does.
 pub(super) fn find(message: &MessageDescriptor, object: &Map<String, Value>) -> Option<String> {
     in_fields(message, object, &FieldPath::Root)
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// How many times longer than without it a text may become by indenting, beside what every text may have. What stands a hundred
-/// levels deep becomes a hundred times as long, and nobody reads that.
+/// How many times longer than without it a text may become by indenting, beside what every text may have. What stands a
+/// hundred levels deep becomes a hundred times as long, and nobody reads that.
 const GROWTH: usize = 4;
 const FREE_BYTES: usize = 64 * 1024;
 

@@ -176,7 +176,8 @@ impl From<Status> for Refusal {
     }
 }
 
-/// A failed call as REST answers it, for other formats over the same calls. `pool` knows the types of the failure's details.
+/// A failed call as REST answers it, for other formats over the same calls. `pool` knows the types of the failure's
+/// details.
 pub fn failure(status: &Status, pool: &DescriptorPool) -> Response<Body> {
     refusal(errors::http_status(status.code), status, pool, &Style { pretty: false, shorthand: false })
 }

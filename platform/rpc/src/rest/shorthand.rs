@@ -1,8 +1,8 @@
 //! The shorthand of payloads in JSON, in both directions.
 //!
-//! A payload that is plain JSON with no metadata but its encoding stands as that JSON; `null` is a `binary/null` payload
-//! inside lists and maps; an object with `_protoMessageType` is a `json/protobuf` payload; `Payloads` is an array.
-//! Anything else, and any object that has both `metadata` and `data`, is a payload written out.
+//! A payload that is plain JSON with no metadata but its encoding stands as that JSON; `null` is a `binary/null`
+//! payload inside lists and maps; an object with `_protoMessageType` is a `json/protobuf` payload; `Payloads` is an
+//! array. Anything else, and any object that has both `metadata` and `data`, is a payload written out.
 
 use std::cell::Cell;
 
@@ -23,7 +23,8 @@ const COLLAPSED_BYTES: usize = 64 * 1024;
 /// What a payload has more as JSON when it is written out: metadata, encoding, data.
 const EXPANDED_VALUES: usize = 3;
 
-/// Writes shorthands out in a request's JSON, which may have `left` values more by that; none where it would have too many.
+/// Writes shorthands out in a request's JSON, which may have `left` values more by that; none where it would have too
+/// many.
 pub(super) fn expand(
     message: &MessageDescriptor,
     object: &mut Map<String, Value>,
@@ -136,7 +137,8 @@ fn collapse_payload(value: &mut Value, left: &Cell<usize>) {
     }
 }
 
-/// The short form of a payload, where there is one that reads back as the same payload and has no more values than are left.
+/// The short form of a payload, where there is one that reads back as the same payload and has no more values than are
+/// left.
 fn shorthand(value: &Value, left: &mut usize) -> Option<Value> {
     let metadata = value.get("metadata")?.as_object()?;
     let text = |key: &str| {

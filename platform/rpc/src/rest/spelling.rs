@@ -1,5 +1,6 @@
-//! A field has two names in JSON, its own and the lower camel case one. A body may use either, and not both: one of the two values
-//! would be dropped. The same goes for two members of one `oneof`. Other proto3 JSON parsers refuse such a body too.
+//! A field has two names in JSON, its own and the lower camel case one. A body may use either, and not both: one of the
+//! two values would be dropped. The same goes for two members of one `oneof`. Other proto3 JSON parsers refuse such a
+//! body too.
 
 use std::collections::BTreeMap;
 

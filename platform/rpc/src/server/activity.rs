@@ -22,7 +22,8 @@ pub(super) struct Patience {
 pub(super) struct Activity {
     opened: Instant,
     under_way: AtomicUsize,
-    /// Milliseconds after `opened` at which the last call ended that was not refused for who made it; 0 before the first.
+    /// Milliseconds after `opened` at which the last call ended that was not refused for who made it; 0 before the
+    /// first.
     last_used: AtomicU64,
 }
 

@@ -10,8 +10,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Largest request in bytes: a gRPC message, before and after decompression, or a REST body.
     pub max_message_bytes: usize,
-    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes on, with
-    /// what these take once they are decoded.
+    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes
+    /// on, with what these take once they are decoded.
     /// What comes beyond is refused with RESOURCE_EXHAUSTED. Requests that come in one frame are not counted.
     pub max_bodies_bytes: usize,
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
@@ -21,12 +21,12 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
     pub max_streams_per_connection: u32,
-    /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for nothing
-    /// that becomes of single ones. A stranger's ends when it has had its server reset a thousand calls: one who reads
-    /// nothing would have the resets gather here.
+    /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for
+    /// nothing that becomes of single ones. A stranger's ends when it has had its server reset a thousand calls: one
+    /// who reads nothing would have the resets gather here.
     pub trusted_peers: bool,
-    /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for who makes
-    /// it, or an HTTP/1 one must send its next request.
+    /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for
+    /// who makes it, or an HTTP/1 one must send its next request.
     pub header_timeout_seconds: u64,
     /// Seconds without a call after which a connection is closed; its client connects again when it has one.
     pub idle_seconds: u64,

@@ -43,7 +43,8 @@ impl Connections {
     pub(super) fn new(config: &ServerConfig, core: Arc<Core>) -> Self {
         let header_timeout = Duration::from_secs(config.header_timeout_seconds);
         let max_streams = config.max_streams_per_connection;
-        // Calls that were taken back before the server looked at them are no more than one read brings, and end at once.
+        // Calls that were taken back before the server looked at them are no more than one read brings, and end at
+        // once.
         let (taken_back, reset) = match config.trusted_peers {
             true => (usize::MAX, None),
             false => (max_streams as usize, Some(MAX_RESETS)),

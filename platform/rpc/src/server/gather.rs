@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection's stream whose first write after a read lets everything else that is ready go first. Answers that are ready at
-/// the same time then leave in one system call, which costs several times what writing an answer does.
+/// A connection's stream whose first write after a read lets everything else that is ready go first. Answers that are
+/// ready at the same time then leave in one system call, which costs several times what writing an answer does.
 ///
-/// Holds nothing back: what writes is woken at once, and finds the stream as it was when nothing else is ready. HTTP/2 reads each
-/// time that its connection is looked at, before it writes, and may then flush many times, for what is large goes by itself: all of
-/// that waits once.
+/// Holds nothing back: what writes is woken at once, and finds the stream as it was when nothing else is ready. HTTP/2
+/// reads each time that its connection is looked at, before it writes, and may then flush many times, for what is large
+/// goes by itself: all of that waits once.
 pub(super) struct Gather<S> {
     stream: S,
     /// The others have been let go first.

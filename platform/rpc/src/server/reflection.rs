@@ -17,8 +17,8 @@ const MAX_REQUEST: usize = 4 * 1024;
 
 type Served = BoxCloneSyncService<Request<Incoming>, Response<tonic::body::Body>, std::convert::Infallible>;
 
-/// `grpc.reflection` v1 and v1alpha over the dispatcher's services. Built at first use: the index takes memory that most
-/// servers never need.
+/// `grpc.reflection` v1 and v1alpha over the dispatcher's services. Built at first use: the index takes memory that
+/// most servers never need.
 pub(super) struct Reflection {
     pool: &'static DescriptorPool,
     services: Vec<&'static str>,

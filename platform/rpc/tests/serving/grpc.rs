@@ -248,8 +248,8 @@ async fn grpc_needs_http_2() {
     assert_eq!(answer.status, 505);
 }
 
-/// A header of HTTP/1 that a REST client sent, and what its `Connection` names, are nothing to the next hop, and no reason to
-/// give up a connection that others use.
+/// A header of HTTP/1 that a REST client sent, and what its `Connection` names, are nothing to the next hop, and no
+/// reason to give up a connection that others use.
 #[tokio::test]
 async fn headers_of_one_hop_are_left_out_and_cost_no_connection() {
     let (frontend, arrivals, released) = parking();

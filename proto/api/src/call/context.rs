@@ -136,8 +136,8 @@ impl CallContext {
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
-    /// Time from `now` until the deadline: zero once it has passed, none without one. `now` is that of the runtime's clock,
-    /// by which the deadline is held: a test may have paused it.
+    /// Time from `now` until the deadline: zero once it has passed, none without one. `now` is that of the runtime's
+    /// clock, by which the deadline is held: a test may have paused it.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(now))
     }

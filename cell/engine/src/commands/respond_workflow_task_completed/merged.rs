@@ -1,5 +1,5 @@
-//! What the upserts of one answer make of the memo or of the search attributes that the run has: its size, at the cost of
-//! what is upserted.
+//! What the upserts of one answer make of the memo or of the search attributes that the run has: its size, at the cost
+//! of what is upserted.
 
 use crate::run::{Fields, is_nothing};
 use atoll_api::temporal::api::common::v1::{Memo, Payload};

@@ -5,8 +5,8 @@ use crate::commands::find::{WorkflowTaskRef, found};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
 
-/// Refuses the answer to a workflow task for the number of its commands. Each would leave an event, so the history would
-/// be too long: the run is terminated, as it is when that is found out at the last of them.
+/// Refuses the answer to a workflow task for the number of its commands. Each would leave an event, so the history
+/// would be too long: the run is terminated, as it is when that is found out at the last of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RefuseTooManyCommands(pub WorkflowTaskRef);
 

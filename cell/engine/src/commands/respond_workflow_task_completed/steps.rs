@@ -51,8 +51,8 @@ pub(super) struct Activities {
 }
 
 impl<'a> Steps<'a> {
-    /// Takes all commands; the first bad one ends it. `bad_search_attributes` says what is wrong with those of a command,
-    /// by its index, that is good otherwise.
+    /// Takes all commands; the first bad one ends it. `bad_search_attributes` says what is wrong with those of a
+    /// command, by its index, that is good otherwise.
     pub(super) fn take(
         &mut self,
         draft: &mut Draft<'_>,

@@ -65,8 +65,8 @@ impl Item for Child {
 
     /// What is kept are children that are to be told so, or still to be let go.
     ///
-    /// A start that was asked for in an earlier step may have been carried out: it is asked for again, only to find out.
-    /// One that was asked for in the closing step itself never leaves.
+    /// A start that was asked for in an earlier step may have been carried out: it is asked for again, only to find
+    /// out. One that was asked for in the closing step itself never leaves.
     fn close(&mut self, first_event_id: i64) -> bool {
         let known = !self.first_run_id.is_empty();
         let told = known && (follows_parent(self) || !self.released);

@@ -1,6 +1,7 @@
 //! Deadlines that fire later than at their moment, for they wait for workers in a grace.
 //!
-//! Only what was pending before a grace began can wait in it, so that this empties: a step costs no more in a grace than ever.
+//! Only what was pending before a grace began can wait in it, so that this empties: a step costs no more in a grace
+//! than ever.
 
 use super::Due;
 use crate::notice::Grace;

@@ -62,8 +62,8 @@ impl Command for BackOff {
     }
 }
 
-/// Until when a start is tried: as long as its time may be caught up with, and one that people asked for as long as that
-/// from then on.
+/// Until when a start is tried: as long as its time may be caught up with, and one that people asked for as long as
+/// that from then on.
 fn last_moment(state: &State, pending: &PendingStart) -> Time {
     let (start, decided) = (start_of(pending), Time(pending.decided_at_ns));
     let from = if start.manual { decided } else { Time::from_millis(start.actual_ms) };

@@ -13,7 +13,8 @@ use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
 use atoll_internal_api::usage::v1::ActionType;
 use bytes::Bytes;
 
-/// Creates a schedule, also where one of the id was deleted. Answers its conflict token; a repetition of the request does too.
+/// Creates a schedule, also where one of the id was deleted. Answers its conflict token; a repetition of the request
+/// does too.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CreateSchedule {
     /// A repetition with the same id changes nothing.

@@ -8,8 +8,8 @@ use crate::family::{Singleton, SingletonView};
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_internal_api::usage::v1::ActionType;
 
-/// Ends a schedule. What it has started goes on. It stays to be looked up until the namespace's retention is over, and its
-/// id is free at once.
+/// Ends a schedule. What it has started goes on. It stays to be looked up until the namespace's retention is over, and
+/// its id is free at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeleteSchedule;
 

@@ -10,8 +10,8 @@ use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use atoll_internal_api::usage::v1::ActionType;
 
 impl Draft {
-    /// The step that a request makes of a schedule: what came due before is dealt with as the schedule was. None where the
-    /// request was taken before.
+    /// The step that a request makes of a schedule: what came due before is dealt with as the schedule was. None where
+    /// the request was taken before.
     pub(super) fn of_request(
         view: SingletonView<'_, Schedule>,
         context: &Context<'_>,

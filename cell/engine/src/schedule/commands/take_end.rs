@@ -18,8 +18,8 @@ use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
 use prost::Message;
 
-/// Takes an end in: what it leaves to the next one, whether it pauses the schedule, and that there is room now. Repeating
-/// it changes nothing.
+/// Takes an end in: what it leaves to the next one, whether it pauses the schedule, and that there is room now.
+/// Repeating it changes nothing.
 pub(in crate::schedule) struct TakeEnd(ChainEnded);
 
 impl From<ChainEnded> for TakeEnd {

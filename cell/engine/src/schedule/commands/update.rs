@@ -13,8 +13,8 @@ use atoll_internal_api::schedule::v1::Updated;
 use atoll_internal_api::usage::v1::ActionType;
 use schedule_spec::SpecError;
 
-/// Replaces what a schedule does and when. Times before the update are none any more. One that is based on an older state
-/// changes nothing, in silence, as the original's.
+/// Replaces what a schedule does and when. Times before the update are none any more. One that is based on an older
+/// state changes nothing, in silence, as the original's.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct UpdateSchedule {
     /// A repetition with the same id changes nothing.

@@ -1,5 +1,5 @@
-//! One schedule over time. Whatever it is told goes through the log, and after each step a copy from its snapshot wants the
-//! same.
+//! One schedule over time. Whatever it is told goes through the log, and after each step a copy from its snapshot wants
+//! the same.
 
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{

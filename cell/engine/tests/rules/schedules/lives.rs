@@ -1,5 +1,5 @@
-//! Random lives of a schedule, beside a cell that starts what it asks for: messages are lost, repeated and late, and the
-//! schedule comes back from what is stored after every step (`Life`).
+//! Random lives of a schedule, beside a cell that starts what it asks for: messages are lost, repeated and late, and
+//! the schedule comes back from what is stored after every step (`Life`).
 //!
 //! What is due is told by arithmetic of its own: multiples of the interval, less those of pauses.
 

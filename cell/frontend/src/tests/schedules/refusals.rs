@@ -297,8 +297,8 @@ fn single_attempt_of(schedule: &mut Schedule) -> &mut RetryPolicy {
     policy
 }
 
-/// The durations of a schedule. What the original takes is taken, in a form that can be shown; what its starts would be refused
-/// for is refused.
+/// The durations of a schedule. What the original takes is taken, in a form that can be shown; what its starts would be
+/// refused for is refused.
 fn durations() -> [(&'static str, FieldOf, Outcomes); 10] {
     let any = [
         Ok(NEGATIVE_AGES),

@@ -1,4 +1,5 @@
-//! What entities of any kind ask of workflows: to be started, to cancel, to be terminated. Every message may arrive twice.
+//! What entities of any kind ask of workflows: to be started, to cancel, to be terminated. Every message may arrive
+//! twice.
 
 use super::{Post, gone};
 use atoll_internal_api::entity::EntityKey;

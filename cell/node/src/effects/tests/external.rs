@@ -136,8 +136,8 @@ fn life<R>(story: impl Future<Output = R>) -> R {
     runtime.block_on(story)
 }
 
-/// The cell dies at its so-many-th append, before or after that took effect. Answers the sender's task, the target's first
-/// run, and whether it came to that.
+/// The cell dies at its so-many-th append, before or after that took effect. Answers the sender's task, the target's
+/// first run, and whether it came to that.
 async fn first_life(
     store: &FaultStore,
     world: &Arc<World>,
@@ -175,8 +175,8 @@ async fn first_life(
     (task, first, died)
 }
 
-/// The cell comes back. Where asked for, the target has continued as new before anything is sent again. Answers how often
-/// it was signalled and asked to cancel, over all its runs.
+/// The cell comes back. Where asked for, the target has continued as new before anything is sent again. Answers how
+/// often it was signalled and asked to cancel, over all its runs.
 async fn second_life(
     store: &FaultStore,
     world: &Arc<World>,

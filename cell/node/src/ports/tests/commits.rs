@@ -54,8 +54,8 @@ pub(super) fn answer(
     }
 }
 
-/// Start, first answer, start of the activity, its answer, last answer: the starts of the two workflow tasks go with the
-/// answers to them.
+/// Start, first answer, start of the activity, its answer, last answer: the starts of the two workflow tasks go with
+/// the answers to them.
 #[tokio::test(start_paused = true)]
 async fn a_workflow_with_one_activity_waits_for_five() {
     let (store, world) = (store(), World::new());

@@ -113,8 +113,8 @@ async fn an_activity_whose_poller_left_while_its_start_was_written_goes_to_the_n
     process.close().await;
 }
 
-/// A poller waits for its start as long as the store does not keep up, and then leaves: the shard takes no commands in that
-/// moment, nor for so long after it, and takes the start back once it does.
+/// A poller waits for its start as long as the store does not keep up, and then leaves: the shard takes no commands in
+/// that moment, nor for so long after it, and takes the start back once it does.
 async fn goes_to_the_next_behind(refusing: Duration) {
     let (store, world) = (store(), World::new());
     let process = with_an_activity(&store, &world).await;

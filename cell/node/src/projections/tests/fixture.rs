@@ -1,5 +1,5 @@
-//! Shards with both projections over stores that outlive them. Each life has a runtime of its own: when it is over every task
-//! ends where it stands.
+//! Shards with both projections over stores that outlive them. Each life has a runtime of its own: when it is over
+//! every task ends where it stands.
 
 use crate::namespaces::ShardNamespaces;
 use crate::projections::{Manifest, UsageExporter, VisibilityProjection};

@@ -22,13 +22,14 @@ impl Draft {
         Self { exported, ends_at: u64::MAX, piece: None, ended: false }
     }
 
-    /// As `new`, where an object that ends at this row was tried before: it ends there again, so that both are the same.
+    /// As `new`, where an object that ends at this row was tried before: it ends there again, so that both are the
+    /// same.
     pub(super) fn again(exported: u64, ends_at: u64) -> Self {
         Self { exported, ends_at, piece: None, ended: false }
     }
 
-    /// Takes the next piece in, or says that the object ends before it. Of rows that are known already, from the log's tail and
-    /// from the outbox, each is taken once.
+    /// Takes the next piece in, or says that the object ends before it. Of rows that are known already, from the log's
+    /// tail and from the outbox, each is taken once.
     pub(super) fn take(&mut self, next: &Piece) -> bool {
         let Some(piece) = &mut self.piece else {
             // What is exported goes along: nothing of it is written again.

@@ -18,8 +18,8 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest of this incarnation, made at its first start and stored with the cell: the object store may be away for
-    /// hours then, and must be told of these hours all the same.
+    /// The manifest of this incarnation, made at its first start and stored with the cell: the object store may be away
+    /// for hours then, and must be told of these hours all the same.
     pub(crate) async fn of(
         store: &dyn MetadataStore,
         cell_id: &str,

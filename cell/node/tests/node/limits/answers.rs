@@ -21,8 +21,8 @@ struct Task {
     token: Bytes,
 }
 
-/// A worker's answer; the event that it leaves where what it brings is as large as it may be, and none where the activity
-/// goes on; the failure that the activity ends with where it brings more; and the call that brings so much.
+/// A worker's answer; the event that it leaves where what it brings is as large as it may be, and none where the
+/// activity goes on; the failure that the activity ends with where it brings more; and the call that brings so much.
 type Answer = (&'static str, Option<EventType>, &'static str, fn(&Task, usize) -> Call);
 
 const COMPLETED: Option<EventType> = Some(EventType::ActivityTaskCompleted);

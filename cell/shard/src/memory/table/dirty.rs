@@ -96,7 +96,8 @@ impl EntityTable {
     }
 
     /// Up to `limit` dirty entities that were not used since they are, the coldest first. One that was used is taken to
-    /// be dirty since now, and `looks` is counted down with each that is looked at. Nobody else may be writing entities.
+    /// be dirty since now, and `looks` is counted down with each that is looked at. Nobody else may be writing
+    /// entities.
     pub(crate) fn coldest_dirty(&mut self, limit: usize, looks: &mut usize) -> Vec<EntityKey> {
         let mut coldest = Vec::new();
         let mut after = 0;

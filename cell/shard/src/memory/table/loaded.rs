@@ -9,7 +9,8 @@ use cell_engine::{Registry, Time};
 use cell_store::EntityRow;
 use std::collections::hash_map::Entry;
 
-/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a read.
+/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a
+/// read.
 const ABSENT_LIMIT: usize = 4_096;
 
 impl EntityTable {

@@ -385,8 +385,8 @@ impl<T: Spooled> Held<T> {
         self.remove_soon();
     }
 
-    /// Lets go of items whose rows stand, the last ones first, where more than `share` is held; then of half of it, so that
-    /// this does not come with every item.
+    /// Lets go of items whose rows stand, the last ones first, where more than `share` is held; then of half of it, so
+    /// that this does not come with every item.
     pub(super) fn let_go(&mut self, share: usize) {
         if self.bytes() <= share {
             return;

@@ -447,8 +447,8 @@ async fn what_is_joined_is_one_item_that_counts_once_until_it_was_offered() {
     assert_eq!(spool.bytes(), 0);
 }
 
-/// Whatever fails, and whenever a process dies: the newest item of every key reaches the sink, and in the end the outbox and
-/// memory are empty.
+/// Whatever fails, and whenever a process dies: the newest item of every key reaches the sink, and in the end the
+/// outbox and memory are empty.
 #[tokio::test]
 async fn at_random_nothing_is_lost_and_nothing_stays_behind() {
     for seed in 0..300 {

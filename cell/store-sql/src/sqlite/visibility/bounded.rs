@@ -1,7 +1,7 @@
 //! Reads that end: after some seconds, and when nobody waits for them any more.
 //!
-//! All namespaces share few readers, and a filter can make one statement go through millions of records. A statement that
-//! has begun goes on in its connection's thread whatever becomes of who asked, unless SQLite is told to stop.
+//! All namespaces share few readers, and a filter can make one statement go through millions of records. A statement
+//! that has begun goes on in its connection's thread whatever becomes of who asked, unless SQLite is told to stop.
 
 use super::visibility_error;
 use crate::sqlite::error::store_error;
@@ -16,8 +16,8 @@ use std::time::Duration;
 /// How long a list or a count may take once it has a reader.
 pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
-/// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond. What ends a transaction takes
-/// fewer and is never stopped.
+/// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond. What ends a transaction
+/// takes fewer and is never stopped.
 const STEPS: i32 = 10_000;
 
 /// Whose statements stop when this is dropped before its read has ended.

@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Records whose attributes are read at once. Those of one may take 40 KiB, and only so many are held beside the page's.
+/// Records whose attributes are read at once. Those of one may take 40 KiB, and only so many are held beside the
+/// page's.
 const ATTRIBUTES_AT_ONCE: usize = 250;
 
 /// Reads a page, its attributes and memos at one point in time.

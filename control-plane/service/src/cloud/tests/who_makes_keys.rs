@@ -99,7 +99,8 @@ async fn users_for_themselves_and_admins_for_service_accounts() {
     let account = test.account("acme").await;
     const NO: Made = Err(Code::PermissionDenied);
     const YES: Made = Ok(700);
-    // What each caller gets that wants a key of 700 days for a service account with each of the roles, in the order of ROLES.
+    // What each caller gets that wants a key of 700 days for a service account with each of the roles, in the order of
+    // ROLES.
     let table = [
         (Some(Owner), [YES; 7]),
         (Some(Admin), [NO, YES, YES, NO, YES, YES, YES]),
