@@ -7,8 +7,6 @@ use atoll_internal_api::usage::v1::ActionType;
 
 /// Markers that SDKs write for versioning: they are no local activity or side effect.
 const FREE_MARKERS: [&str; 2] = ["core_patch", "Version"];
-/// The task id of events that were written in one step with the start: ours say which event began their step.
-const START_TASK_ID: i64 = 1_048_577;
 /// Set by SDKs for versioning alone.
 const FREE_SEARCH_ATTRIBUTE: &str = "TemporalChangeVersion";
 
@@ -126,9 +124,14 @@ fn signaled(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signaled)) = &event.attributes else {
         return None;
     };
-    let came_with_start = event.task_id == START_TASK_ID;
+    let came_with_start = event.event_id == 2 && !begins_step(event);
     let billed = signaled.external_workflow_execution.is_none() && !came_with_start;
     billed.then_some((ActionType::SignalWorkflow, 1))
+}
+
+/// Whether an event is the first of its step: our task ids are odd then.
+fn begins_step(event: &HistoryEvent) -> bool {
+    event.task_id % 2 == 1
 }
 
 /// Only what the workflow asked for: retries and cron end a run by other events.

@@ -40,8 +40,13 @@ fn cases() {
         ("a client's signal", signaled(false), Some((T::SignalWorkflow, 1))),
         (
             "a signal that came with the start, which paid for both",
-            HistoryEvent { event_id: 2, task_id: 1_048_577, ..signaled(false) },
+            HistoryEvent { event_id: 2, task_id: 1_048_580, ..signaled(false) },
             None,
+        ),
+        (
+            "a signal that came behind the start, before anything else did",
+            HistoryEvent { event_id: 2, task_id: 1_048_581, ..signaled(false) },
+            Some((T::SignalWorkflow, 1)),
         ),
         ("another workflow's signal, which its command paid", signaled(true), None),
         (
