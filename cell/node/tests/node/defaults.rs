@@ -51,6 +51,8 @@ fn matching_has_these_limits() {
         query_poller_window: seconds(20),
         poller_ttl: seconds(300),
         poller_history_limit: 1_000,
+        poller_history_bytes: 262_144,
+        namespace_pollers: 20_000,
         idle_unload: seconds(300),
         retired_ttl: seconds(70),
         namespace_retired: 1_000,
