@@ -17,7 +17,7 @@ type Case = (&'static str, HistoryEvent, Option<(T, u64)>);
 #[test]
 fn cases() {
     let change = "TemporalChangeVersion";
-    let cases: [Case; 29] = [
+    let cases: [Case; 30] = [
         ("a client's start", started(false, None), Some((T::StartWorkflow, 1))),
         ("a child's start, which its parent paid", started(true, None), None),
         ("the run after continue-as-new, which that paid", started(false, Some(By::Workflow)), None),
