@@ -35,7 +35,7 @@ pub(super) struct Windows {
     away: Vec<(i128, i128)>,
     /// When cells were gone, and when others began to take their shards.
     restarts: Vec<(i128, i128)>,
-    /// Whether a poller may leave behind a started task, which ends it at once.
+    /// Whether a poller may go away before it gets a task that is started for it, which ends that at once.
     leavers: bool,
 }
 
@@ -115,7 +115,7 @@ impl Windows {
     }
 
     /// Timers and time-outs of a run that came before their time, or long after.
-    pub(super) fn broken(&self, plan: &Plan, run: &Settled) -> Vec<String> {
+    pub(super) fn broken(&self, plan: &Plan, ledger: &Ledger, run: &Settled) -> Vec<String> {
         let events: BTreeMap<i64, &HistoryEvent> =
             run.events.iter().map(|event| (event.event_id, event)).collect();
         let at = |event_id: i64| events.get(&event_id).map_or(0, |event| nanos(event.event_time.as_ref()));
@@ -157,8 +157,12 @@ impl Windows {
                         _ => (timed_out.started_event_id, TASK_TIMEOUT),
                     };
                     let due = at(from) + span(limit);
-                    // A start that is taken back ends at once.
-                    let taken_back = self.leavers && limit == TASK_TIMEOUT && fired < due;
+                    // A start that nobody got is taken back: it ends at once.
+                    let got = (run.run_id.clone(), from, at(from));
+                    let taken_back = self.leavers
+                        && limit == TASK_TIMEOUT
+                        && fired < due
+                        && !ledger.workflow_tasks.contains(&got);
                     let early = self.not_in_grace(said, at(from), span(limit), fired);
                     early.or_else(|| self.judge(said, due, fired, 1)).filter(|_| !taken_back)
                 }

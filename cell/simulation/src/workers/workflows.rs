@@ -2,6 +2,7 @@
 
 use super::{PAUSE, POLL, answer, poll};
 use crate::calls::{Caller, NAMESPACE};
+use crate::ledger::nanos;
 use crate::plan::WorkerPlan;
 use crate::script::{self, QUEUE, TASK_TIMEOUT, proto, queue};
 use atoll_api::call::{Code, Status};
@@ -62,7 +63,12 @@ impl Worker {
     async fn take(&mut self, task: wf::PollWorkflowTaskQueueResponse) {
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let run_id = execution.run_id.clone();
-        self.caller.ledger.lock().count("workflow task");
+        {
+            let mut ledger = self.caller.ledger.lock();
+            ledger.count("workflow task");
+            let started_at = nanos(task.started_time.as_ref());
+            ledger.workflow_tasks.insert((run_id.clone(), task.started_event_id, started_at));
+        }
         let plan = self.caller.plan.clone();
         let Some(workflow) = plan.workflow(&execution.workflow_id) else {
             let what = format!("a task of the unknown workflow {}", execution.workflow_id);
