@@ -1,5 +1,6 @@
 //! Calling the cell without a wire: what clients and workers share.
 
+use crate::clock::SimulatedClock;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::world::World;
@@ -25,9 +26,15 @@ pub(crate) struct Caller {
     pub(crate) world: World,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) clock: SimulatedClock,
 }
 
 impl Caller {
+    /// The true time (nanoseconds of the Unix epoch).
+    pub(crate) fn now(&self) -> i128 {
+        self.clock.truth().as_nanosecond()
+    }
+
     /// Calls once, with a deadline.
     pub(crate) async fn call<Q: Message, A: Message + Default>(
         &self,

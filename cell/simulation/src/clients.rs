@@ -7,7 +7,6 @@ pub(crate) use ends::{cancel, terminate};
 pub(crate) use schedules::{delete as delete_schedule, describe as describe_schedule, schedule};
 
 use crate::calls::{Caller, NAMESPACE, decode, execution, is_passing};
-use crate::clock::SimulatedClock;
 use crate::plan::{Begin, WorkflowPlan};
 use crate::script::{GO, TASK_TIMEOUT, payloads, proto, queue, retry_policy, workflow_type};
 use atoll_api::call::{Code, Status};
@@ -35,10 +34,10 @@ async fn once_more(caller: &Caller) -> bool {
 }
 
 /// Starts the workflow of this index when its time comes, unless a start was acknowledged in an earlier life.
-pub(crate) async fn start(caller: Caller, clock: SimulatedClock, began: Timestamp, index: usize) {
+pub(crate) async fn start(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
     let (Begin::Start(after) | Begin::Signal(after)) = plan.begins else { return };
-    until(&clock, began, after).await;
+    until(&caller, began, after).await;
     if caller.ledger.lock().started.contains_key(&plan.id) {
         return;
     }
@@ -129,19 +128,13 @@ fn signal_with_start(plan: &WorkflowPlan) -> wf::SignalWithStartWorkflowExecutio
 }
 
 /// Sends a signal when its time comes, unless it was acknowledged in an earlier life.
-pub(crate) async fn signal(
-    caller: Caller,
-    clock: SimulatedClock,
-    began: Timestamp,
-    index: usize,
-    number: usize,
-) {
+pub(crate) async fn signal(caller: Caller, began: Timestamp, index: usize, number: usize) {
     let plan = &caller.plan.workflows[index];
     if number == 0 && matches!(plan.begins, Begin::Signal(_)) {
         // It comes with the start.
         return;
     }
-    until(&clock, began, plan.signals[number]).await;
+    until(&caller, began, plan.signals[number]).await;
     until_started(&caller, plan).await;
     let is_sent = caller.ledger.lock().signalled.get(&plan.id).is_some_and(|sent| sent.contains(&number));
     if is_sent {
@@ -264,8 +257,8 @@ pub(crate) fn is_close(event: EventType) -> bool {
     )
 }
 
-async fn until(clock: &SimulatedClock, began: Timestamp, after: Duration) {
-    let passed = clock.truth().duration_since(began);
+async fn until(caller: &Caller, began: Timestamp, after: Duration) {
+    let passed = caller.clock.truth().duration_since(began);
     let rest = after.saturating_sub(Duration::try_from(passed).unwrap_or(Duration::ZERO));
     tokio::time::sleep(rest).await;
 }

@@ -91,6 +91,7 @@ impl Site {
             world: self.world.clone(),
             ledger: Arc::clone(&self.ledger),
             plan: Arc::clone(&self.plan),
+            clock: self.clock.clone(),
         };
         (cell, caller)
     }
@@ -98,11 +99,11 @@ impl Site {
     fn clients(&self, caller: &Caller) -> JoinSet<()> {
         let mut clients = JoinSet::new();
         for (index, workflow) in self.plan.workflows.iter().enumerate() {
-            clients.spawn(clients::start(caller.clone(), self.clock.clone(), self.began, index));
-            clients.spawn(clients::cancel(caller.clone(), self.clock.clone(), self.began, index));
-            clients.spawn(clients::terminate(caller.clone(), self.clock.clone(), self.began, index));
+            clients.spawn(clients::start(caller.clone(), self.began, index));
+            clients.spawn(clients::cancel(caller.clone(), self.began, index));
+            clients.spawn(clients::terminate(caller.clone(), self.began, index));
             for number in 0..workflow.signals.len() {
-                let signal = clients::signal(caller.clone(), self.clock.clone(), self.began, index, number);
+                let signal = clients::signal(caller.clone(), self.began, index, number);
                 clients.spawn(signal);
             }
             if matches!(workflow.begins, Begin::Start(_) | Begin::Signal(_)) {
@@ -110,7 +111,7 @@ impl Site {
             }
         }
         for index in 0..self.plan.schedules.len() {
-            clients.spawn(clients::schedule(caller.clone(), self.clock.clone(), self.began, index));
+            clients.spawn(clients::schedule(caller.clone(), self.began, index));
         }
         clients
     }

@@ -2,17 +2,15 @@
 
 use super::{is_over, once_more, until, until_started};
 use crate::calls::{Caller, NAMESPACE, execution};
-use crate::clock::SimulatedClock;
 use atoll_api::call::Code;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use jiff::Timestamp;
 
-/// Asks the workflow of this index to cancel when the time for it comes, unless that was acknowledged in an earlier
-/// life.
-pub(crate) async fn cancel(caller: Caller, clock: SimulatedClock, began: Timestamp, index: usize) {
+/// Asks the workflow of this index to cancel when the time for it comes, unless that was acknowledged in an earlier life.
+pub(crate) async fn cancel(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
     let Some(after) = plan.canceled else { return };
-    until(&clock, began, after).await;
+    until(&caller, began, after).await;
     until_started(&caller, plan).await;
     if caller.ledger.lock().canceled.contains_key(&plan.id) {
         return;
@@ -30,7 +28,7 @@ pub(crate) async fn cancel(caller: Caller, clock: SimulatedClock, began: Timesta
         }
         {
             let mut ledger = caller.ledger.lock();
-            ledger.canceled.entry(plan.id.clone()).or_insert(clock.truth().as_nanosecond());
+            ledger.canceled.entry(plan.id.clone()).or_insert(caller.now());
             ledger.count("cancel");
         }
         if !once_more(&caller).await {
@@ -40,10 +38,10 @@ pub(crate) async fn cancel(caller: Caller, clock: SimulatedClock, began: Timesta
 }
 
 /// Terminates the workflow of this index when the time for it comes, unless that was acknowledged in an earlier life.
-pub(crate) async fn terminate(caller: Caller, clock: SimulatedClock, began: Timestamp, index: usize) {
+pub(crate) async fn terminate(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
     let Some(after) = plan.terminated else { return };
-    until(&clock, began, after).await;
+    until(&caller, began, after).await;
     until_started(&caller, plan).await;
     if caller.ledger.lock().terminated.contains(&plan.id) {
         return;

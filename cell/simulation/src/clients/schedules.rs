@@ -2,7 +2,6 @@
 
 use super::{closing_event, until};
 use crate::calls::{Caller, NAMESPACE};
-use crate::clock::SimulatedClock;
 use crate::plan::{Plan, SchedulePlan};
 use crate::script::{TASK_TIMEOUT, payloads, proto, queue, workflow_type};
 use atoll_api::call::{Code, Status};
@@ -18,11 +17,11 @@ use std::time::Duration;
 /// Between two looks at whether a schedule is done.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Makes the schedule of this index when its time comes, unless that was acknowledged in an earlier life, and waits
-/// until all that it starts has ended.
-pub(crate) async fn schedule(caller: Caller, clock: SimulatedClock, began: Timestamp, index: usize) {
+/// Makes the schedule of this index when its time comes, unless that was acknowledged in an earlier life, and waits until all that
+/// it starts has ended.
+pub(crate) async fn schedule(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.schedules[index];
-    until(&clock, began, plan.made).await;
+    until(&caller, began, plan.made).await;
     if !caller.ledger.lock().schedules.contains(&plan.id) {
         let made = caller.insist(rpc::CREATE_SCHEDULE, &creation(&caller.plan, plan)).await;
         let mut ledger = caller.ledger.lock();
