@@ -1,6 +1,7 @@
 //! What must hold at the end of a simulation.
 
 mod answers;
+mod attempts;
 mod chains;
 mod deletions;
 mod memory;
@@ -61,7 +62,7 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     let mut broken: Vec<String> = promises::broken(&site.plan, &caller.ledger.lock(), &windows, &settled);
     broken.extend(answers::forgotten_beats(&caller.ledger.lock()));
     broken.extend(settled.iter().flat_map(|run| windows.broken(&site.plan, &caller.ledger.lock(), run)));
-    broken.extend(windows.broken_attempts(&site.plan, &caller.ledger.lock(), &settled));
+    broken.extend(attempts::broken(&windows, &site.plan, &caller.ledger.lock(), &settled));
     let lengths: BTreeMap<&str, i64> =
         settled.iter().map(|run| (run.run_id.as_str(), run.events.len() as i64)).collect();
     broken.extend(caller.ledger.lock().vanished(|run_id| lengths.get(run_id).copied().unwrap_or(0)));

@@ -2,7 +2,7 @@
 
 mod answers;
 
-pub(crate) use answers::{ActivityKey, Answers, Beat, beat_of, beat_text};
+pub(crate) use answers::{ActivityKey, Answers, Beat, Said, Told, beat_of, beat_text};
 
 use crate::plan::{ActivityPlan, Attempt};
 use crate::script::text_of;

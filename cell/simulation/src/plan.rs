@@ -151,6 +151,9 @@ pub(crate) struct ActivityPlan {
 /// Larger than what stands in a log row, by default.
 const LARGE_INPUT: usize = 70_000;
 
+/// A memory budget that the workflows here use up.
+const SMALL_MEMORY: usize = 128 << 10;
+
 /// What a worker does with one attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Attempt {
@@ -166,6 +169,30 @@ pub(crate) enum Attempt {
     BeatsAndVanishes(u32),
     /// Succeeds when its time is over.
     Late,
+}
+
+impl Attempt {
+    /// Whether its worker answers that it succeeded.
+    pub(crate) fn succeeds(self) -> bool {
+        matches!(self, Self::Succeeds | Self::Beats(_) | Self::Late)
+    }
+
+    /// Whether its worker answers that it failed.
+    pub(crate) fn fails(self) -> bool {
+        matches!(self, Self::Fails | Self::BeatsAndFails(_))
+    }
+
+    /// Whether its worker does not answer while its time lasts.
+    pub(crate) fn is_silent(self) -> bool {
+        matches!(self, Self::Vanishes | Self::BeatsAndVanishes(_) | Self::Late)
+    }
+}
+
+impl ActivityPlan {
+    /// The shortest time that ends an attempt.
+    pub(crate) fn shortest(&self) -> Duration {
+        self.heartbeat.map_or(self.start_to_close, |beat| beat.min(self.start_to_close))
+    }
 }
 
 impl Plan {
@@ -193,7 +220,7 @@ impl Plan {
             resident_entities: if random.random_bool(0.5) { 4 } else { 1_000 },
             spool_bytes: if random.random_bool(0.5) { 2 << 10 } else { 1 << 20 },
             side_row_bytes: if random.random_bool(0.4) { 1 << 10 } else { 64 << 10 },
-            memory_budget: if random.random_bool(0.3) && !has_large { 128 << 10 } else { 1 << 30 },
+            memory_budget: if random.random_bool(0.3) && !has_large { SMALL_MEMORY } else { 1 << 30 },
             repeats: if random.random_bool(0.5) { 0.4 } else { 0.0 },
             workers,
         }
@@ -204,6 +231,11 @@ impl Plan {
         let loses =
             |life: &LifePlan| life.kill.is_some() || life.succeeded_after.is_some() || life.damaged > 0;
         !self.lives.iter().any(loses)
+    }
+
+    /// Whether memory is used up, so that workers may be refused.
+    pub(crate) fn has_small_memory(&self) -> bool {
+        self.memory_budget <= SMALL_MEMORY
     }
 
     /// The plan of a workflow by its id.

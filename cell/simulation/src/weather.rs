@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// How often a change of the weather takes the store away, and for how long (milliseconds).
 const OUTAGE: (f64, std::ops::Range<u64>) = (0.04, 10_000..90_000);
 
+/// By how many seconds the wall clock is off at most.
+pub(crate) const JUMP_SECONDS: i64 = 40;
+
 const SLOW: Weather = Weather { before: 0.0, after: 0.0, slow: 0.2, delay: Duration::from_millis(20) };
 const ROUGH: Weather = Weather { before: 0.1, after: 0.1, slow: 0.3, delay: Duration::from_millis(300) };
 const AWAY: Weather = Weather { before: 1.0, after: 0.0, slow: 0.0, delay: Duration::ZERO };
@@ -66,7 +69,9 @@ impl Site {
         *self.object_weather.lock() = pick(plan.sinks_fail, AWAY);
         *self.visibility_weather.lock() = pick(plan.sinks_fail, AWAY);
         let off = if plan.clock_jumps {
-            SignedDuration::from_secs(self.world.draw(|random| random.random_range(-40..40)))
+            SignedDuration::from_secs(
+                self.world.draw(|random| random.random_range(-JUMP_SECONDS..JUMP_SECONDS)),
+            )
         } else {
             SignedDuration::ZERO
         };

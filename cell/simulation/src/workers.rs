@@ -12,7 +12,7 @@ use prost::Message;
 use std::time::Duration;
 
 /// How long a poll waits.
-const POLL: Duration = Duration::from_secs(30);
+pub(crate) const POLL: Duration = Duration::from_secs(30);
 /// A worker whose poll failed polls again after this.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often an answer is repeated that found the cell in trouble.

@@ -1,14 +1,14 @@
 //! When deadlines may fire, by an oracle of its own: from the events alone, and from when the cell was there.
 
 use super::Settled;
-use crate::ledger::{HandedOut, Ledger, nanos};
-use crate::plan::{ActivityPlan, Attempt, Begin, Plan};
+use crate::ledger::{Ledger, nanos};
+use crate::plan::{Begin, Plan};
 use crate::script::{GO, STICKY_TIMEOUT, TASK_TIMEOUT, text_of};
 use crate::simulation::Site;
+use crate::weather::JUMP_SECONDS;
 use atoll_api::temporal::api::enums::v1::{EventType, TimeoutType};
-use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
+use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
-use atoll_api::temporal::api::history::v1::{ActivityTaskTimedOutEventAttributes, HistoryEvent};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const JUMPS: Duration = Duration::from_secs(150);
 const SKEW: Duration = Duration::from_secs(1);
 /// A deadline that only a worker's call can meet waits this long behind each start of the cell.
 const GRACE: Duration = Duration::from_secs(10);
-/// Between two attempts of an activity: at first, how it grows, and at most.
+/// Between two attempts of an activity or a run (milliseconds): at first, how it grows, and at most.
 const RETRY_MS: (f64, f64, f64) = (1_000.0, 1.5, 10_000.0);
 
 /// Within which times deadlines fire. Times are nanoseconds of the Unix epoch.
@@ -31,12 +31,16 @@ pub(super) struct Windows {
     slack: i128,
     /// By how much the times of two shards differ at most.
     skew: i128,
+    /// By how much a shard's time differs from the true one at most.
+    off: i128,
     /// When the cell was away: from when, and until when.
     away: Vec<(i128, i128)>,
     /// When cells were gone, and when others began to take their shards.
     restarts: Vec<(i128, i128)>,
     /// Whether a poller may go away before it gets a task that is started for it, which ends that at once.
     leavers: bool,
+    /// Whether calls fail, or deadlines move, at any moment.
+    rough: bool,
 }
 
 impl Windows {
@@ -59,7 +63,11 @@ impl Windows {
             .iter()
             .map(|(gone, began)| (gone.as_nanosecond(), began.as_nanosecond()))
             .collect();
-        Self { slack: span(slack), skew: span(skew), away, restarts, leavers }
+        let off =
+            if plan.clock_jumps { Duration::from_secs(JUMP_SECONDS.unsigned_abs()) } else { Duration::ZERO };
+        // A call may be refused, or fail, at any moment.
+        let rough = plan.store_fails || plan.clock_jumps || plan.has_small_memory();
+        Self { slack: span(slack), skew: span(skew), off: span(off), away, restarts, leavers, rough }
     }
 
     /// What is due then, behind so many deadlines that each came late, has to have happened by this.
@@ -74,8 +82,18 @@ impl Windows {
     }
 
     fn judge(&self, what: impl Fn() -> String, due: i128, at: i128, deadlines: i128) -> Option<String> {
-        let early = (at < due).then(|| format!("{} came {} s early", what(), seconds(due - at)));
+        let early = self.not_before_its_time(&what, due, at);
         early.or_else(|| self.not_after(what, due, at, deadlines))
+    }
+
+    /// What was due then came too early, by the same shard's time.
+    pub(super) fn not_before_its_time(
+        &self,
+        what: impl Fn() -> String,
+        due: i128,
+        at: i128,
+    ) -> Option<String> {
+        (at < due).then(|| format!("{} came {} s early", what(), seconds(due - at)))
     }
 
     /// What was due then on one shard came too early by the time of another one.
@@ -99,9 +117,14 @@ impl Windows {
         })
     }
 
-    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun
-    /// meanwhile.
-    fn not_in_grace(&self, what: impl Fn() -> String, from: i128, limit: i128, at: i128) -> Option<String> {
+    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun meanwhile.
+    pub(super) fn not_in_grace(
+        &self,
+        what: impl Fn() -> String,
+        from: i128,
+        limit: i128,
+        at: i128,
+    ) -> Option<String> {
         let began =
             self.restarts.iter().map(|(_, began)| began).filter(|began| (from..at).contains(began)).max()?;
         let ends = began + limit.min(span(GRACE)) - self.skew;
@@ -112,6 +135,22 @@ impl Windows {
     /// By how much the times of two shards differ at most.
     pub(super) fn skew(&self) -> i128 {
         self.skew
+    }
+
+    /// By how much a shard's time differs from the true one at most.
+    pub(super) fn off(&self) -> i128 {
+        self.off
+    }
+
+    /// Whether a call between these moments may have failed, or a deadline come early for its caller.
+    pub(super) fn are_troubled(&self, from: i128, to: i128) -> bool {
+        let meets = |(gone, back): &(i128, i128)| *gone <= to && *back >= from;
+        self.rough || self.away.iter().any(meets) || self.restarts.iter().any(meets)
+    }
+
+    /// Whether what began then and was over then, at the earliest, may have been over when a cell was gone.
+    pub(super) fn may_be_over_before_a_restart(&self, began: i128, over: i128) -> bool {
+        self.restarts.iter().any(|(gone, _)| (began..gone + self.skew).contains(&over))
     }
 
     /// Timers and time-outs of a run that came before their time, or long after.
@@ -129,18 +168,6 @@ impl Windows {
                 Some(Event::TimerFiredEventAttributes(timer)) => {
                     let from = timer.started_event_id;
                     due_at(from).and_then(|limit| self.judge(said, at(from) + limit, fired, 1))
-                }
-                Some(Event::ActivityTaskTimedOutEventAttributes(timed_out)) => {
-                    let started = at(timed_out.started_event_id);
-                    let limit = due_at(timed_out.scheduled_event_id).unwrap_or(0);
-                    let is_whole = is_start_to_close(timed_out);
-                    // A heartbeat's limit is no shorter than the grace.
-                    let grace = if is_whole { limit } else { span(GRACE) };
-                    self.not_in_grace(said, started, grace, fired).or_else(|| {
-                        Some(())
-                            .filter(|()| is_whole)
-                            .and_then(|()| self.judge(said, started + limit, fired, 1))
-                    })
                 }
                 Some(Event::WorkflowTaskScheduledEventAttributes(_)) if !began => {
                     began = true;
@@ -171,53 +198,14 @@ impl Windows {
         }
         broken
     }
-
-    /// Attempts behind one that timed out which came to wait for a worker too early or too late.
-    pub(super) fn broken_attempts(&self, plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
-        let mut broken = Vec::new();
-        for ((run_id, activity_id, number), got) in &ledger.handed_out {
-            let Some(run) = settled.iter().find(|run| run.run_id == *run_id) else { continue };
-            let Some(activity) = crate::script::activity(&plan.workflows[run.workflow], activity_id) else {
-                continue;
-            };
-            let next = ledger.handed_out.get(&(run_id.clone(), activity_id.clone(), number + 1));
-            if let (Some(timeout), Some(next)) = (times_out_after(activity, got), next) {
-                let due = got.started_at + span(timeout) + backoff(*number);
-                let said = || format!("{}: attempt {} of {activity_id}", run.workflow_id, number + 1);
-                // One that was over before the cell was gone waited for its next attempt alone.
-                let over = got.started_at + span(timeout);
-                let is_over = |gone: i128| (got.started_at..gone + self.skew).contains(&over);
-                if !self.restarts.iter().any(|(gone, _)| is_over(*gone)) {
-                    let ended = next.scheduled_at - backoff(*number);
-                    broken.extend(self.not_in_grace(said, got.started_at, span(timeout), ended));
-                }
-                // Two deadlines follow each other: the attempt's, then the pause's.
-                broken.extend(self.judge(said, due, next.scheduled_at, 2));
-            }
-        }
-        broken
-    }
-}
-
-/// When nobody ends an attempt, and only where it is certain that nobody does.
-fn times_out_after(activity: &ActivityPlan, got: &HandedOut) -> Option<Duration> {
-    match got.attempt {
-        Attempt::Vanishes | Attempt::Late => {
-            Some(activity.heartbeat.map_or(activity.start_to_close, |beat| beat.min(activity.start_to_close)))
-        }
-        Attempt::Succeeds
-        | Attempt::Fails
-        | Attempt::Beats(_)
-        | Attempt::BeatsAndFails(_)
-        | Attempt::BeatsAndVanishes(_) => None,
-    }
 }
 
 fn seconds(nanos: i128) -> f64 {
     nanos as f64 / 1e9
 }
 
-fn backoff(attempt: i32) -> i128 {
+/// The pause behind an attempt of an activity or a run.
+pub(super) fn backoff(attempt: i32) -> i128 {
     let (first, factor, most) = RETRY_MS;
     ((first * factor.powi(attempt - 1)).min(most) * 1e6) as i128
 }
@@ -248,24 +236,16 @@ fn is_signal_of_start(event: &HistoryEvent) -> bool {
         if signal.signal_name == GO && signal.input.as_ref().map(text_of).as_deref() == Some("0"))
 }
 
-fn is_start_to_close(timed_out: &ActivityTaskTimedOutEventAttributes) -> bool {
-    timed_out.failure.as_ref().is_some_and(|failure| {
-        matches!(&failure.failure_info, Some(FailureInfo::TimeoutFailureInfo(info))
-            if info.timeout_type() == TimeoutType::StartToClose)
-    })
-}
-
 /// How long what an event begins may take.
 fn limit(event: &HistoryEvent) -> Option<i128> {
     let limit = match event.attributes.as_ref()? {
         Event::TimerStartedEventAttributes(timer) => timer.start_to_fire_timeout.as_ref(),
-        Event::ActivityTaskScheduledEventAttributes(activity) => activity.start_to_close_timeout.as_ref(),
         Event::WorkflowExecutionStartedEventAttributes(run) => run.workflow_run_timeout.as_ref(),
         _ => None,
     }?;
     Some(i128::from(limit.seconds) * 1_000_000_000 + i128::from(limit.nanos))
 }
 
-fn span(duration: Duration) -> i128 {
+pub(super) fn span(duration: Duration) -> i128 {
     i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
 }

@@ -1,8 +1,8 @@
 //! Workers of activity tasks.
 
 use super::{PAUSE, POLL, answer, poll};
-use crate::calls::{Caller, NAMESPACE};
-use crate::ledger::{ActivityKey, HandedOut, beat_text};
+use crate::calls::{Caller, NAMESPACE, is_passing};
+use crate::ledger::{ActivityKey, HandedOut, Told, beat_text};
 use crate::plan::{ActivityPlan, Attempt, WorkerPlan};
 use crate::script::{self, payloads, queue};
 use atoll_api::call::{Code, Status};
@@ -95,16 +95,35 @@ async fn beat(caller: &Caller, times: u32, task: &wf::PollActivityTaskQueueRespo
             identity: "worker".to_owned(),
             ..Default::default()
         };
-        if caller.call(rpc::RECORD_ACTIVITY_TASK_HEARTBEAT, &request, POLL).await.is_ok() {
-            let mut ledger = caller.ledger.lock();
-            ledger.count("heartbeat");
-            ledger.answers.beaten(key_of(task, run_id), beat);
+        let attempt = (key_of(task, run_id), task.attempt);
+        caller.ledger.lock().answers.of(&attempt).beats.push(Told::sent(caller.now()));
+        let answer = caller.call(rpc::RECORD_ACTIVITY_TASK_HEARTBEAT, &request, POLL).await;
+        let mut ledger = caller.ledger.lock();
+        if let Some(told) = ledger.answers.of(&attempt).beats.last_mut() {
+            told.hear(caller.now(), &answer);
+        }
+        match answer {
+            Ok(_) => {
+                ledger.count("heartbeat");
+                ledger.answers.beaten(attempt.0, beat);
+            }
+            Err(status) if status.code == Code::NotFound || is_passing(&status) => {}
+            Err(status) => {
+                ledger.broke(format!("heartbeat of {} of {run_id}: {status:?}", task.activity_id));
+            }
         }
     }
 }
 
+/// The worker says how its attempt ended; by which name.
+fn says_the_end(caller: &Caller, task: &wf::PollActivityTaskQueueResponse, run_id: &str) -> String {
+    let mut ledger = caller.ledger.lock();
+    ledger.answers.of(&(key_of(task, run_id), task.attempt)).end = Some(Told::sent(caller.now()));
+    ledger.answers.name()
+}
+
 async fn fail(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
-    let name = caller.ledger.lock().answers.name();
+    let name = says_the_end(caller, task, run_id);
     let request = wf::RespondActivityTaskFailedRequest {
         namespace: NAMESPACE.to_owned(),
         task_token: task.task_token.clone(),
@@ -129,7 +148,7 @@ async fn fail(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueu
 }
 
 async fn succeed(caller: &Caller, plan: WorkerPlan, task: &wf::PollActivityTaskQueueResponse, run_id: &str) {
-    let name = caller.ledger.lock().answers.name();
+    let name = says_the_end(caller, task, run_id);
     let request = wf::RespondActivityTaskCompletedRequest {
         namespace: NAMESPACE.to_owned(),
         task_token: task.task_token.clone(),
@@ -158,6 +177,9 @@ fn is_taken<T>(
     outcome: &Result<T, Status>,
 ) -> bool {
     let mut ledger = caller.ledger.lock();
+    if let Some(told) = &mut ledger.answers.of(&(key_of(task, run_id), task.attempt)).end {
+        told.hear(caller.now(), outcome);
+    }
     match outcome {
         Ok(_) => {
             ledger.count(if what == "failure" { "activity failure" } else { "activity completion" });
