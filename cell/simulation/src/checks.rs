@@ -61,7 +61,7 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     let windows = timing::Windows::of(site);
     let mut broken: Vec<String> = promises::broken(&site.plan, &caller.ledger.lock(), &windows, &settled);
     broken.extend(answers::forgotten_beats(&caller.ledger.lock()));
-    broken.extend(settled.iter().flat_map(|run| windows.broken(&site.plan, &caller.ledger.lock(), run)));
+    broken.extend(windows.broken(&site.plan, &caller.ledger.lock(), &settled));
     broken.extend(attempts::broken(&windows, &site.plan, &caller.ledger.lock(), &settled));
     let lengths: BTreeMap<&str, i64> =
         settled.iter().map(|run| (run.run_id.as_str(), run.events.len() as i64)).collect();

@@ -23,6 +23,8 @@ const JUMPS: Duration = Duration::from_secs(150);
 const SKEW: Duration = Duration::from_secs(1);
 /// A deadline that only a worker's call can meet waits this long behind each start of the cell.
 const GRACE: Duration = Duration::from_secs(10);
+/// The next run's first task comes no sooner behind the beginning of one that continues as new.
+const CONTINUED_AFTER: Duration = Duration::from_secs(1);
 /// Between two attempts of an activity or a run (milliseconds): at first, how it grows, and at most.
 const RETRY_MS: (f64, f64, f64) = (1_000.0, 1.5, 10_000.0);
 
@@ -153,8 +155,14 @@ impl Windows {
         self.restarts.iter().any(|(gone, _)| (began..gone + self.skew).contains(&over))
     }
 
-    /// Timers and time-outs of a run that came before their time, or long after.
-    pub(super) fn broken(&self, plan: &Plan, ledger: &Ledger, run: &Settled) -> Vec<String> {
+    /// Timers and time-outs of runs that came before their time, or long after.
+    pub(super) fn broken(&self, plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
+        let waits = first_tasks_wait(plan, settled);
+        settled.iter().flat_map(|run| self.broken_of(plan, ledger, run, waits[run.run_id.as_str()])).collect()
+    }
+
+    /// As `broken`, of a run whose first task waits so long.
+    fn broken_of(&self, plan: &Plan, ledger: &Ledger, run: &Settled, waits: i128) -> Vec<String> {
         let events: BTreeMap<i64, &HistoryEvent> =
             run.events.iter().map(|event| (event.event_id, event)).collect();
         let at = |event_id: i64| events.get(&event_id).map_or(0, |event| nanos(event.event_time.as_ref()));
@@ -171,9 +179,13 @@ impl Windows {
                 }
                 Some(Event::WorkflowTaskScheduledEventAttributes(_)) if !began => {
                     began = true;
-                    let waits = first_task_after(run);
-                    let due = signal_of_start(plan, run).map_or(at(1) + waits, at);
-                    Some(()).filter(|()| waits > 0).and_then(|()| self.judge(said, due, fired, 1))
+                    let due = match signal_of_start(plan, run) {
+                        Some(signal) if waits > 0 => at(signal),
+                        _ => at(1) + waits,
+                    };
+                    // A child's waits for its parent to know of it.
+                    let is_child = plan.workflows[run.workflow].begins == Begin::Parent && run.run == 0;
+                    self.judge(said, due, fired, if is_child { 3 } else { 1 })
                 }
                 Some(Event::WorkflowExecutionTimedOutEventAttributes(_)) => {
                     due_at(1).and_then(|limit| self.judge(said, at(1) + limit, fired, 1))
@@ -210,15 +222,26 @@ pub(super) fn backoff(attempt: i32) -> i128 {
     ((first * factor.powi(attempt - 1)).min(most) * 1e6) as i128
 }
 
-/// How long a run that is tried again waits for its first task.
-fn first_task_after(run: &Settled) -> i128 {
-    match run.events.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Event::WorkflowExecutionStartedEventAttributes(started)) => started
-            .first_workflow_task_backoff
-            .as_ref()
-            .map_or(0, |wait| i128::from(wait.seconds) * 1_000_000_000 + i128::from(wait.nanos)),
-        _ => 0,
+/// How long each run waits for its first task, by run id: behind a run that failed as the policy has it, and behind one that
+/// continued as new until that has lasted long enough. Those of a chain stand together, in their order.
+fn first_tasks_wait<'r>(plan: &Plan, settled: &'r [Settled]) -> BTreeMap<&'r str, i128> {
+    let began = |run: &Settled| nanos(run.events.first().and_then(|event| event.event_time.as_ref()));
+    let mut waits = BTreeMap::new();
+    let mut last = 0;
+    for (index, run) in settled.iter().enumerate() {
+        last = match index.checked_sub(1).map(|before| &settled[before]).filter(|_| run.run > 0) {
+            None => 0,
+            Some(_) if plan.workflows[run.workflow].retries > 0 => {
+                backoff(i32::try_from(run.run).unwrap_or(i32::MAX))
+            }
+            Some(before) => {
+                let lasted = began(run) - (began(before) + last);
+                span(CONTINUED_AFTER) - lasted.clamp(0, span(CONTINUED_AFTER))
+            }
+        };
+        waits.insert(run.run_id.as_str(), last);
     }
+    waits
 }
 
 /// The signal of a start whose answer was lost, which found this run waiting for its first task: the run waits no
