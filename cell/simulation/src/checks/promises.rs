@@ -80,7 +80,7 @@ fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     })
 }
 
-pub(super) fn is_terminated(run: &Settled) -> bool {
+fn is_terminated(run: &Settled) -> bool {
     run.events.last().map(HistoryEvent::event_type) == Some(EventType::WorkflowExecutionTerminated)
 }
 
