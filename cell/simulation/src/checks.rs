@@ -13,13 +13,13 @@ mod visibility;
 
 pub(crate) use answers::pending;
 pub(crate) use deletions::deletions;
-pub(crate) use memory::{memory, nothing_is_left};
+pub(crate) use memory::{idle_workflows, memory, nothing_is_left};
 pub(crate) use usage::usage;
 
 use crate::calls::Caller;
 use crate::clients::{describe_schedule, is_close};
 use crate::ledger::nanos;
-use crate::plan::Begin;
+use crate::plan::{Begin, WorkflowPlan};
 use crate::simulation::Site;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -40,7 +40,7 @@ pub(crate) struct Settled {
 pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
     let mut settled = Vec::new();
     for (index, workflow) in site.plan.workflows.iter().enumerate() {
-        if workflow.begins != Begin::Schedule {
+        if !matches!(workflow.begins, Begin::Schedule | Begin::Idle) {
             match chains::read(caller, index, &workflow.id).await {
                 Ok(chain) => settled.extend(chain),
                 Err(why) => caller.ledger.lock().broke(format!("{}: {why}", workflow.id)),
@@ -96,7 +96,8 @@ fn worth_counting(event: EventType) -> Option<&'static str> {
 
 /// Describes what did not end, for the trace.
 pub(crate) async fn say_what_hangs(caller: &Caller) {
-    for workflow in caller.plan.workflows.iter().filter(|workflow| workflow.begins != Begin::Schedule) {
+    let alone = |workflow: &&WorkflowPlan| !matches!(workflow.begins, Begin::Schedule | Begin::Idle);
+    for workflow in caller.plan.workflows.iter().filter(alone) {
         let Ok(events) = caller.history(&workflow.id, "").await else {
             caller.ledger.lock().broke(format!("{} does not exist", workflow.id));
             continue;

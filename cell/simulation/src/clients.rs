@@ -1,14 +1,16 @@
 //! Clients: each starts its workflow and signals it, and says so in the ledger once the cell has acknowledged it.
 
 mod ends;
+mod idle;
 mod schedules;
 
 pub(crate) use ends::{cancel, terminate};
+pub(crate) use idle::{end_idle, start_idle};
 pub(crate) use schedules::{delete as delete_schedule, describe as describe_schedule, schedule};
 
 use crate::calls::{Caller, NAMESPACE, decode, execution, is_passing};
 use crate::plan::{Begin, WorkflowPlan};
-use crate::script::{GO, TASK_TIMEOUT, payloads, proto, queue, retry_policy, workflow_type};
+use crate::script::{GO, TASK_TIMEOUT, nobodys_queue, payloads, proto, queue, retry_policy, workflow_type};
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::enums::v1::{EventType, HistoryEventFilterType, WorkflowIdReusePolicy};
 use atoll_api::temporal::api::errordetails::v1::WorkflowExecutionAlreadyStartedFailure;
@@ -98,8 +100,8 @@ fn start_of(plan: &WorkflowPlan) -> wf::StartWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         workflow_id: plan.id.clone(),
         workflow_type: workflow_type(),
-        task_queue: queue(),
-        input: payloads("0:"),
+        task_queue: if plan.begins == Begin::Idle { nobodys_queue() } else { queue() },
+        input: payloads(&format!("0:{}", " ".repeat(plan.input_bytes))),
         workflow_run_timeout: plan.expires_after.and_then(proto),
         retry_policy: (plan.retries > 0).then(retry_policy),
         workflow_task_timeout: proto(TASK_TIMEOUT),

@@ -125,11 +125,12 @@ impl Site {
             checks::say_what_hangs(&caller).await;
             return;
         }
-        let settled = checks::histories(self, &caller).await;
+        let mut settled = checks::histories(self, &caller).await;
         people.shutdown().await;
         for schedule in &self.plan.schedules {
             clients::delete_schedule(&caller, schedule).await;
         }
+        settled.extend(checks::idle_workflows(self, cell.memory(), &caller).await);
         *self.settled.lock() = settled;
         *self.gone_at.lock() = self.clock.truth().saturating_add(RETENTION + SETTLING).expect("a time");
         if self.plan.deletion_kills.is_empty() {

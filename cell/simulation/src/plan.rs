@@ -73,9 +73,27 @@ pub(crate) struct WorkflowPlan {
     pub(crate) terminated: Option<Duration>,
     /// How many runs fail and are tried again, before one completes.
     pub(crate) retries: usize,
+    /// Bytes of what it is given beside what its runs hand on.
+    pub(crate) input_bytes: usize,
 }
 
 impl WorkflowPlan {
+    /// One that does this, and ends when that is done.
+    fn that_does(id: String, begins: Begin, runs: Vec<Vec<Vec<Op>>>) -> Self {
+        Self {
+            id,
+            begins,
+            runs,
+            signals: Vec::new(),
+            obeys: false,
+            expires_after: None,
+            canceled: None,
+            terminated: None,
+            retries: 0,
+            input_bytes: 0,
+        }
+    }
+
     /// What the run of this place in its chain does.
     pub(crate) fn stages(&self, run: usize) -> &[Vec<Op>] {
         let run = if self.retries > 0 { 0 } else { run };
@@ -119,6 +137,8 @@ pub(crate) enum Begin {
     Parent,
     /// A schedule starts it, more than once: behind its id stands which time of the schedule it is for.
     Schedule,
+    /// A client starts it once all others have ended. Nobody works on it.
+    Idle,
 }
 
 /// One thing that a workflow waits for.
@@ -203,6 +223,8 @@ impl Plan {
         let workers = (0..random.random_range(1..4)).map(|_| worker(random)).collect();
         let mut workflows = workflows(random);
         let schedules = (0..random.random_range(0..3)).map(|_| schedule(random, &mut workflows)).collect();
+        let idle = workflows.len()..workflows.len() + random.random_range(2..5);
+        workflows.extend(idle.map(|index| one_that_is_idle(random, index)));
         // One of these may be more than a small budget.
         let has_large = workflows
             .iter()
@@ -233,6 +255,12 @@ impl Plan {
         !self.lives.iter().any(loses)
     }
 
+    /// Whether a cell in calm weather keeps all in memory that is open: it neither writes it to let go of it, nor loses a shard.
+    pub(crate) fn keeps_all_in_memory(&self) -> bool {
+        let is_lost = self.lives.last().is_some_and(|life| life.damaged > 0);
+        !self.has_small_memory() && self.resident_entities > self.workflows.len() && !is_lost
+    }
+
     /// Whether memory is used up, so that workers may be refused.
     pub(crate) fn has_small_memory(&self) -> bool {
         self.memory_budget <= SMALL_MEMORY
@@ -244,7 +272,7 @@ impl Plan {
             let rest = id.strip_prefix(workflow.id.as_str());
             rest.is_some_and(|rest| match workflow.begins {
                 Begin::Schedule => rest.starts_with('-'),
-                Begin::Start(_) | Begin::Signal(_) | Begin::Parent => rest.is_empty(),
+                Begin::Start(_) | Begin::Signal(_) | Begin::Parent | Begin::Idle => rest.is_empty(),
             })
         })
     }
@@ -323,17 +351,7 @@ fn schedule(random: &mut StdRng, workflows: &mut Vec<WorkflowPlan>) -> ScheduleP
     } else {
         Op::Activity(activity(random))
     };
-    workflows.push(WorkflowPlan {
-        id: format!("s{workflow}"),
-        begins: Begin::Schedule,
-        runs: vec![vec![vec![op]]],
-        signals: Vec::new(),
-        obeys: false,
-        expires_after: None,
-        canceled: None,
-        terminated: None,
-        retries: 0,
-    });
+    workflows.push(WorkflowPlan::that_does(format!("s{workflow}"), Begin::Schedule, vec![vec![vec![op]]]));
     const OVERLAPS: [ScheduleOverlapPolicy; 3] =
         [ScheduleOverlapPolicy::Skip, ScheduleOverlapPolicy::BufferAll, ScheduleOverlapPolicy::AllowAll];
     SchedulePlan {
@@ -349,16 +367,20 @@ fn schedule(random: &mut StdRng, workflows: &mut Vec<WorkflowPlan>) -> ScheduleP
 /// A workflow that only waits, until it is asked to cancel.
 fn one_that_obeys(random: &mut StdRng, index: usize) -> WorkflowPlan {
     let timers = (0..random.random_range(1..3)).map(|_| Op::Timer(seconds(random, 60..600))).collect();
+    let begins = Begin::Start(Duration::from_millis(random.random_range(0..30_000)));
     WorkflowPlan {
-        id: format!("w{index}"),
-        begins: Begin::Start(Duration::from_millis(random.random_range(0..30_000))),
-        runs: vec![vec![timers]],
-        signals: Vec::new(),
         obeys: true,
         expires_after: random.random_bool(0.3).then(|| seconds(random, 30..200)),
         canceled: random.random_bool(0.5).then(|| seconds(random, 1..200)),
-        terminated: None,
-        retries: 0,
+        ..WorkflowPlan::that_does(format!("w{index}"), begins, vec![vec![timers]])
+    }
+}
+
+/// A workflow that takes memory and storage, and nothing else.
+fn one_that_is_idle(random: &mut StdRng, index: usize) -> WorkflowPlan {
+    WorkflowPlan {
+        input_bytes: random.random_range(2_000..8_000),
+        ..WorkflowPlan::that_does(format!("i{index}"), Begin::Idle, Vec::new())
     }
 }
 
@@ -370,24 +392,14 @@ fn workflow(random: &mut StdRng, index: usize, begins: Begin, others: Others) ->
     let signals = match begins {
         Begin::Start(after) => sent_behind(after, 0),
         Begin::Signal(after) => sent_behind(after, 1),
-        Begin::Parent | Begin::Schedule => Vec::new(),
+        Begin::Parent | Begin::Schedule | Begin::Idle => Vec::new(),
     };
     let chain = *[1, 1, 1, 2, 3].get(random.random_range(0..5)).unwrap_or(&1);
     let mut runs: Vec<Vec<Vec<Op>>> = (0..chain).map(|_| stages(random, index, chain, others)).collect();
     if let Some(last) = runs.last_mut().filter(|_| !signals.is_empty()) {
         last.push(vec![Op::Signals(signals.len())]);
     }
-    WorkflowPlan {
-        id: format!("w{index}"),
-        begins,
-        runs,
-        signals,
-        obeys: false,
-        expires_after: None,
-        canceled: None,
-        terminated: None,
-        retries: 0,
-    }
+    WorkflowPlan { signals, ..WorkflowPlan::that_does(format!("w{index}"), begins, runs) }
 }
 
 /// What one run does: in a longer chain less.

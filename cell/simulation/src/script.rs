@@ -324,6 +324,11 @@ pub(crate) fn queue() -> Option<TaskQueue> {
     Some(TaskQueue { name: QUEUE.to_owned(), ..Default::default() })
 }
 
+/// The task queue of workflows that nobody works on.
+pub(crate) fn nobodys_queue() -> Option<TaskQueue> {
+    Some(TaskQueue { name: "nobody's".to_owned(), ..Default::default() })
+}
+
 pub(crate) fn workflow_type() -> Option<WorkflowType> {
     Some(WorkflowType { name: "Scripted".to_owned() })
 }

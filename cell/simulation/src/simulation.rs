@@ -118,6 +118,8 @@ pub(crate) struct Site {
     pub(crate) store_weather: Arc<Mutex<Weather>>,
     pub(crate) object_weather: Arc<Mutex<Weather>>,
     pub(crate) visibility_weather: Arc<Mutex<Weather>>,
+    /// Whether the weather of the last life is over.
+    pub(crate) is_calm: Mutex<bool>,
 }
 
 /// Runs a seed; `traced` keeps every step for printing.
@@ -158,6 +160,7 @@ impl Site {
             store_weather: Arc::default(),
             object_weather: Arc::default(),
             visibility_weather: Arc::default(),
+            is_calm: Mutex::default(),
             ledger: Arc::default(),
             plan,
             world,

@@ -13,6 +13,9 @@ const OUTAGE: (f64, std::ops::Range<u64>) = (0.04, 10_000..90_000);
 /// By how many seconds the wall clock is off at most.
 pub(crate) const JUMP_SECONDS: i64 = 40;
 
+/// Between two looks at whether it is calm.
+const LOOK: Duration = Duration::from_secs(1);
+
 const SLOW: Weather = Weather { before: 0.0, after: 0.0, slow: 0.2, delay: Duration::from_millis(20) };
 const ROUGH: Weather = Weather { before: 0.1, after: 0.1, slow: 0.3, delay: Duration::from_millis(300) };
 const AWAY: Weather = Weather { before: 1.0, after: 0.0, slow: 0.0, delay: Duration::ZERO };
@@ -45,8 +48,16 @@ impl Site {
         tokio::time::sleep(length).await;
     }
 
+    /// Waits until nothing fails any more.
+    pub(crate) async fn until_calm(&self) {
+        while !*self.is_calm.lock() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Nothing fails any more.
     pub(crate) fn calm(&self) {
+        *self.is_calm.lock() = true;
         for weather in [&self.store_weather, &self.object_weather, &self.visibility_weather] {
             *weather.lock() = SLOW;
         }

@@ -1,6 +1,10 @@
 //! Memory stays in its budget.
 
+use super::{Settled, chains};
 use crate::calls::Caller;
+use crate::clients;
+use crate::plan::Begin;
+use crate::simulation::Site;
 use cell_memory::{Budget, Owner};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +18,42 @@ const LEEWAY: usize = 64 << 10;
 const MOST: usize = 4 << 20;
 /// What may be left when nothing is: names that are remembered for a while, estimates.
 const NOTHING: usize = 4 << 10;
+
+/// How long a cell is left alone before what it holds counts: deletions, checkpoints and sinks go on behind the last call.
+const QUIET: Duration = Duration::from_secs(30);
+/// A run holds what it was given, and its history does until a checkpoint has written that.
+const COPIES: usize = 2;
+/// What a run takes at most beside what it was given, wherever its task and its records wait.
+const RUN: usize = 8 << 10;
+
+/// Workflows of known size on which nobody works take about that much memory in calm weather. Answers their runs, ended.
+pub(crate) async fn idle_workflows(site: &Site, budget: &Budget, caller: &Caller) -> Vec<Settled> {
+    site.until_calm().await;
+    tokio::time::sleep(QUIET).await;
+    let before = budget.used();
+    clients::start_idle(caller).await;
+    tokio::time::sleep(QUIET).await;
+    let used = budget.used();
+    let idle = || site.plan.workflows.iter().enumerate().filter(|(_, plan)| plan.begins == Begin::Idle);
+    let given: usize = idle().map(|(_, plan)| plan.input_bytes).sum();
+    let most = before + COPIES * given + RUN * idle().count();
+    let least = if site.plan.keeps_all_in_memory() { given } else { 0 };
+    if !(least..=most).contains(&used) {
+        let owners = Owner::ALL.map(|owner| (owner.name(), budget.of(owner)));
+        let what =
+            format!("{used} bytes are held of {given} that idle workflows were given, {before} before");
+        caller.ledger.lock().broke(format!("{what}: {owners:?}"));
+    }
+    clients::end_idle(caller).await;
+    let mut settled = Vec::new();
+    for (index, plan) in idle() {
+        match chains::read(caller, index, &plan.id).await {
+            Ok(chain) => settled.extend(chain),
+            Err(why) => caller.ledger.lock().broke(format!("{}: {why}", plan.id)),
+        }
+    }
+    settled
+}
 
 /// A cell in which nothing is left holds nothing.
 pub(crate) fn nothing_is_left(budget: &Budget, caller: &Caller) {
