@@ -110,7 +110,7 @@ impl WorkflowPlan {
     }
 }
 
-/// A schedule that starts a workflow again and again, at all whole multiples of an interval.
+/// A schedule that starts a workflow again and again, at all whole multiples of an interval that are not excluded.
 #[derive(Clone, Debug)]
 pub(crate) struct SchedulePlan {
     pub(crate) id: String,
@@ -118,6 +118,10 @@ pub(crate) struct SchedulePlan {
     pub(crate) made: Duration,
     /// Whole seconds.
     pub(crate) interval: Duration,
+    /// By how much it may be late on purpose: whole seconds, at most the interval.
+    pub(crate) jitter: Duration,
+    /// Whether it leaves out the times in the second half of each minute.
+    pub(crate) excludes: bool,
     /// What becomes of a start whose time comes while the last one runs.
     pub(crate) overlap: ScheduleOverlapPolicy,
     /// How many workflows it starts: at most ten, which is what a schedule remembers.
@@ -125,6 +129,28 @@ pub(crate) struct SchedulePlan {
     /// What it starts, by its place among the workflows.
     pub(crate) workflow: usize,
 }
+
+impl SchedulePlan {
+    /// The times behind this one (Unix seconds).
+    pub(crate) fn times(&self, after: i64) -> impl Iterator<Item = i64> {
+        let interval = self.interval.as_secs() as i64;
+        let first = after.div_euclid(interval) + 1;
+        (first..).map(move |number| number * interval).filter(|at| !self.is_excluded(*at))
+    }
+
+    /// Whether a multiple of the interval is none of its times.
+    pub(crate) fn is_excluded(&self, at: i64) -> bool {
+        self.excludes && EXCLUDED.contains(&at.rem_euclid(60))
+    }
+
+    /// Whether it has what it starts make room for the next one.
+    pub(crate) fn makes_room(&self) -> bool {
+        matches!(self.overlap, ScheduleOverlapPolicy::CancelOther | ScheduleOverlapPolicy::TerminateOther)
+    }
+}
+
+/// Seconds of a minute that a schedule leaves out.
+pub(crate) const EXCLUDED: std::ops::Range<i64> = 30..60;
 
 /// How a workflow begins; moments count from the beginning of the simulation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -266,6 +292,11 @@ impl Plan {
         self.memory_budget <= SMALL_MEMORY
     }
 
+    /// The schedule that starts this workflow.
+    pub(crate) fn schedule_of(&self, workflow: usize) -> Option<&SchedulePlan> {
+        self.schedules.iter().find(|schedule| schedule.workflow == workflow)
+    }
+
     /// The plan of a workflow by its id.
     pub(crate) fn workflow(&self, id: &str) -> Option<&WorkflowPlan> {
         self.workflows.iter().find(|workflow| {
@@ -345,20 +376,28 @@ fn end_otherwise(random: &mut StdRng, plan: &mut WorkflowPlan) {
 
 /// A schedule, and what it starts as one more workflow.
 fn schedule(random: &mut StdRng, workflows: &mut Vec<WorkflowPlan>) -> SchedulePlan {
+    use ScheduleOverlapPolicy::{AllowAll, BufferAll, BufferOne, CancelOther, Skip, TerminateOther};
+    const OVERLAPS: [ScheduleOverlapPolicy; 6] =
+        [Skip, BufferOne, BufferAll, CancelOther, TerminateOther, AllowAll];
     let workflow = workflows.len();
-    let op = if random.random_bool(0.5) {
+    let overlap = OVERLAPS[random.random_range(0..OVERLAPS.len())];
+    let obeys = overlap == CancelOther;
+    // One that obeys only waits.
+    let op = if obeys || random.random_bool(0.5) {
         Op::Timer(seconds(random, 1..40))
     } else {
         Op::Activity(activity(random))
     };
-    workflows.push(WorkflowPlan::that_does(format!("s{workflow}"), Begin::Schedule, vec![vec![vec![op]]]));
-    const OVERLAPS: [ScheduleOverlapPolicy; 3] =
-        [ScheduleOverlapPolicy::Skip, ScheduleOverlapPolicy::BufferAll, ScheduleOverlapPolicy::AllowAll];
+    let does = WorkflowPlan::that_does(format!("s{workflow}"), Begin::Schedule, vec![vec![vec![op]]]);
+    workflows.push(WorkflowPlan { obeys, ..does });
+    let interval = random.random_range(5..60);
     SchedulePlan {
         id: format!("schedule of s{workflow}"),
         made: Duration::from_millis(random.random_range(0..60_000)),
-        interval: seconds(random, 5..60),
-        overlap: OVERLAPS[random.random_range(0..OVERLAPS.len())],
+        interval: Duration::from_secs(interval),
+        jitter: if random.random_bool(0.3) { seconds(random, 1..interval) } else { Duration::ZERO },
+        excludes: random.random_bool(0.2),
+        overlap,
         starts: random.random_range(1..6),
         workflow,
     }

@@ -3,7 +3,7 @@
 use super::timing::Windows;
 use super::{Settled, answers, ended_at};
 use crate::ledger::{Ledger, nanos};
-use crate::plan::{Begin, Op, Plan, WorkflowPlan};
+use crate::plan::{Begin, Op, Plan, SchedulePlan, WorkflowPlan};
 use crate::script::{GO, WORD, name_of, text_of, word};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
@@ -28,7 +28,7 @@ pub(super) fn broken(plan: &Plan, ledger: &Ledger, windows: &Windows, settled: &
     for run in settled {
         let workflow = &plan.workflows[run.workflow];
         broken.extend(order(run));
-        broken.extend(end(workflow, run));
+        broken.extend(end(plan, workflow, run));
         if !workflow.obeys && !is_terminated(run) {
             broken.extend(operations(workflow, run));
         }
@@ -56,7 +56,7 @@ fn order(run: &Settled) -> Vec<String> {
 }
 
 /// It closed once, as its last event, and as its plan has it.
-fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
+fn end(plan: &Plan, workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     let closes = run.events.iter().filter(|event| crate::clients::is_close(event.event_type())).count();
     let last = run.events.last().map(HistoryEvent::event_type);
     let times_asked = count(run, EventType::WorkflowExecutionCancelRequested);
@@ -64,7 +64,10 @@ fn end(workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     let fits = match last {
         Some(EventType::WorkflowExecutionContinuedAsNew) => run.run + 1 < workflow.runs.len(),
         Some(EventType::WorkflowExecutionFailed) => run.run < workflow.retries,
-        Some(EventType::WorkflowExecutionTerminated) => workflow.terminated.is_some(),
+        Some(EventType::WorkflowExecutionTerminated) => {
+            let schedule = plan.schedule_of(run.workflow);
+            workflow.terminated.is_some() || schedule.is_some_and(SchedulePlan::makes_room)
+        }
         Some(EventType::WorkflowExecutionCompleted) => {
             run.run + 1 == workflow.chain() && !(workflow.obeys && asked)
         }

@@ -2,12 +2,12 @@
 
 use super::{closing_event, until};
 use crate::calls::{Caller, NAMESPACE};
-use crate::plan::{Plan, SchedulePlan};
+use crate::plan::{EXCLUDED, Plan, SchedulePlan};
 use crate::script::{TASK_TIMEOUT, payloads, proto, queue, workflow_type};
 use atoll_api::call::{Code, Status};
 use atoll_api::temporal::api::schedule::v1::{
-    IntervalSpec, Schedule, ScheduleAction, ScheduleInfo, SchedulePolicies, ScheduleSpec, ScheduleState,
-    schedule_action::Action,
+    IntervalSpec, Range, Schedule, ScheduleAction, ScheduleInfo, SchedulePolicies, ScheduleSpec,
+    ScheduleState, StructuredCalendarSpec, schedule_action::Action,
 };
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
@@ -72,6 +72,20 @@ pub(crate) async fn delete(caller: &Caller, plan: &SchedulePlan) {
     }
 }
 
+/// What schedules leave out, at whichever minute.
+fn excluded() -> StructuredCalendarSpec {
+    let from_to = |start, end| vec![Range { start, end, step: 1 }];
+    StructuredCalendarSpec {
+        second: from_to(EXCLUDED.start as i32, EXCLUDED.end as i32 - 1),
+        minute: from_to(0, 59),
+        hour: from_to(0, 23),
+        day_of_month: from_to(1, 31),
+        month: from_to(1, 12),
+        day_of_week: from_to(0, 6),
+        ..Default::default()
+    }
+}
+
 fn creation(plan: &Plan, schedule: &SchedulePlan) -> wf::CreateScheduleRequest {
     let start = NewWorkflowExecutionInfo {
         workflow_id: plan.workflows[schedule.workflow].id.clone(),
@@ -86,7 +100,12 @@ fn creation(plan: &Plan, schedule: &SchedulePlan) -> wf::CreateScheduleRequest {
         namespace: NAMESPACE.to_owned(),
         schedule_id: schedule.id.clone(),
         schedule: Some(Schedule {
-            spec: Some(ScheduleSpec { interval: vec![interval], ..Default::default() }),
+            spec: Some(ScheduleSpec {
+                interval: vec![interval],
+                jitter: proto(schedule.jitter).filter(|_| !schedule.jitter.is_zero()),
+                exclude_structured_calendar: schedule.excludes.then(excluded).into_iter().collect(),
+                ..Default::default()
+            }),
             action: Some(ScheduleAction { action: Some(Action::StartWorkflow(start)) }),
             policies: Some(SchedulePolicies {
                 overlap_policy: schedule.overlap as i32,
