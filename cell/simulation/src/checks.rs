@@ -87,6 +87,7 @@ fn worth_counting(event: EventType) -> Option<&'static str> {
         EventType::ExternalWorkflowExecutionCancelRequested => "canceled another workflow",
         EventType::RequestCancelExternalWorkflowExecutionFailed => "could not cancel another workflow",
         EventType::ChildWorkflowExecutionCompleted => "child completed",
+        EventType::ChildWorkflowExecutionFailed => "child failed",
         EventType::TimerFired => "timer fired",
         EventType::WorkflowTaskTimedOut => "workflow task timed out",
         EventType::ActivityTaskTimedOut => "activity timed out",

@@ -73,6 +73,8 @@ pub(crate) struct WorkflowPlan {
     pub(crate) terminated: Option<Duration>,
     /// How many runs fail and are tried again, before one completes.
     pub(crate) retries: usize,
+    /// Whether it fails for good once it has done all.
+    pub(crate) fails: bool,
     /// Bytes of what it is given beside what its runs hand on.
     pub(crate) input_bytes: usize,
 }
@@ -90,6 +92,7 @@ impl WorkflowPlan {
             canceled: None,
             terminated: None,
             retries: 0,
+            fails: false,
             input_bytes: 0,
         }
     }
@@ -346,7 +349,7 @@ fn workflows(random: &mut StdRng) -> Vec<WorkflowPlan> {
         if random.random_bool(0.4) {
             let child = plans.len();
             let plan = workflow(random, child, Begin::Parent, others);
-            plans.push(plan);
+            plans.push(WorkflowPlan { fails: random.random_bool(0.3), ..plan });
             let runs = &mut plans[parent].runs;
             let run = random.random_range(0..runs.len());
             runs[run].insert(0, vec![Op::Child(child)]);

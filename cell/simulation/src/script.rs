@@ -165,6 +165,8 @@ pub(crate) fn decide(plan: &Plan, workflow: &WorkflowPlan, events: &[HistoryEven
         vec![fail(progress.attempt)]
     } else if run + 1 < workflow.runs.len() {
         vec![continue_as_new(&Carried { run: run + 1, ..progress.carried })]
+    } else if workflow.fails {
+        vec![fail(progress.attempt)]
     } else {
         vec![complete(&workflow.id)]
     }

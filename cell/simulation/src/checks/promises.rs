@@ -30,7 +30,7 @@ pub(super) fn broken(plan: &Plan, ledger: &Ledger, windows: &Windows, settled: &
         broken.extend(order(run));
         broken.extend(end(plan, workflow, run));
         if !workflow.obeys && !is_terminated(run) {
-            broken.extend(operations(workflow, run));
+            broken.extend(operations(plan, workflow, run));
         }
         broken.extend(answers::broken(&ledger.answers, run));
         if plan.loses_nothing() {
@@ -63,13 +63,15 @@ fn end(plan: &Plan, workflow: &WorkflowPlan, run: &Settled) -> Option<String> {
     let asked = times_asked > 0;
     let fits = match last {
         Some(EventType::WorkflowExecutionContinuedAsNew) => run.run + 1 < workflow.runs.len(),
-        Some(EventType::WorkflowExecutionFailed) => run.run < workflow.retries,
+        Some(EventType::WorkflowExecutionFailed) => {
+            run.run < workflow.retries || workflow.fails && run.run + 1 == workflow.chain()
+        }
         Some(EventType::WorkflowExecutionTerminated) => {
             let schedule = plan.schedule_of(run.workflow);
             workflow.terminated.is_some() || schedule.is_some_and(SchedulePlan::makes_room)
         }
         Some(EventType::WorkflowExecutionCompleted) => {
-            run.run + 1 == workflow.chain() && !(workflow.obeys && asked)
+            run.run + 1 == workflow.chain() && !workflow.fails && !(workflow.obeys && asked)
         }
         Some(EventType::WorkflowExecutionCanceled) => workflow.obeys && asked,
         Some(EventType::WorkflowExecutionTimedOut) => workflow.expires_after.is_some(),
@@ -108,9 +110,11 @@ fn asked_to_end(
     broken
 }
 
-fn operations(workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
+fn operations(plan: &Plan, workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
     let ops = || workflow.stages(run.run).iter().flatten();
     let planned = |wanted: fn(&Op) -> bool| ops().filter(|op| wanted(op)).count();
+    let failing = |op: &&Op| matches!(op, Op::Child(child) if plan.workflows[*child].fails);
+    let failing = ops().filter(failing).count();
     let activities = planned(|op| matches!(op, Op::Activity(_)));
     let timers = planned(|op| matches!(op, Op::Timer(_)));
     let children = planned(|op| matches!(op, Op::Child(_)));
@@ -118,7 +122,7 @@ fn operations(workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
     let cancels = planned(|op| matches!(op, Op::Cancel(_)));
     let of = |types: &[EventType]| types.iter().map(|wanted| count(run, *wanted)).sum::<usize>();
     use EventType as E;
-    let wanted: [(&str, usize, &[EventType]); 10] = [
+    let wanted: [(&str, usize, &[EventType]); 11] = [
         ("activities scheduled", activities, &[E::ActivityTaskScheduled]),
         (
             "activities ended",
@@ -128,7 +132,8 @@ fn operations(workflow: &WorkflowPlan, run: &Settled) -> Vec<String> {
         ("timers started", timers, &[E::TimerStarted]),
         ("timers fired", timers, &[E::TimerFired]),
         ("children initiated", children, &[E::StartChildWorkflowExecutionInitiated]),
-        ("children completed", children, &[E::ChildWorkflowExecutionCompleted]),
+        ("children completed", children - failing, &[E::ChildWorkflowExecutionCompleted]),
+        ("children failed", failing, &[E::ChildWorkflowExecutionFailed]),
         ("signals to others initiated", words, &[E::SignalExternalWorkflowExecutionInitiated]),
         (
             "signals to others ended",
