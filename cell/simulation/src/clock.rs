@@ -46,9 +46,9 @@ impl SimulatedClock {
         self.0.lock().truth()
     }
 
-    /// The wall clock is off by this much from now on.
-    pub(crate) fn set_off(&self, off: SignedDuration) {
-        self.0.lock().off = off;
+    /// The wall clock is off by this much from now on; by how much it was.
+    pub(crate) fn set_off(&self, off: SignedDuration) -> SignedDuration {
+        std::mem::replace(&mut self.0.lock().off, off)
     }
 }
 

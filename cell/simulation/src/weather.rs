@@ -86,7 +86,9 @@ impl Site {
         } else {
             SignedDuration::ZERO
         };
-        self.clock.set_off(off);
+        if self.clock.set_off(off) != off {
+            self.ledger.lock().count("clock set");
+        }
         self.world.note(format_args!("weather, clock off by {off}"));
     }
 }
