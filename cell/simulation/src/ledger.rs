@@ -27,8 +27,9 @@ pub(crate) struct Ledger {
     pub(crate) signalled: BTreeMap<String, Vec<usize>>,
     /// Attempts of activities that workers got, by run id, activity id and number.
     pub(crate) handed_out: BTreeMap<(String, String, i32), HandedOut>,
-    /// Workflow tasks that workers got: by run id, started event id, and when they started by the cell's word (nanoseconds of
-    /// the Unix epoch). A start that was lost with its shard is none of those in history, whatever its event's id.
+    /// Workflow tasks that workers got: by run id, started event id, and when they started by the cell's word
+    /// (nanoseconds of the Unix epoch). A start that was lost with its shard is none of those in history, whatever its
+    /// event's id.
     pub(crate) workflow_tasks: BTreeSet<(String, i64, i128)>,
     /// Answers of workers that were acknowledged.
     pub(crate) answers: Answers,

@@ -284,7 +284,8 @@ impl Plan {
         !self.lives.iter().any(loses)
     }
 
-    /// Whether a cell in calm weather keeps all in memory that is open: it neither writes it to let go of it, nor loses a shard.
+    /// Whether a cell in calm weather keeps all in memory that is open: it neither writes it to let go of it, nor loses
+    /// a shard.
     pub(crate) fn keeps_all_in_memory(&self) -> bool {
         let is_lost = self.lives.last().is_some_and(|life| life.damaged > 0);
         !self.has_small_memory() && self.resident_entities > self.workflows.len() && !is_lost

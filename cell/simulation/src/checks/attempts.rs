@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 struct Times {
     /// Its whole time.
     whole: i128,
-    /// Its time without a heartbeat, at the earliest and at the latest: of some heartbeats nobody knows whether they were taken.
+    /// Its time without a heartbeat, at the earliest and at the latest: of some heartbeats nobody knows whether they
+    /// were taken.
     quiet: Option<(i128, i128)>,
 }
 
@@ -59,8 +60,8 @@ enum How<'e> {
     TimedOut(Option<&'e Failure>),
 }
 
-/// Ends of activities that do not fit what was planned and told, or came at the wrong time; attempts that followed too early or
-/// too late.
+/// Ends of activities that do not fit what was planned and told, or came at the wrong time; attempts that followed too
+/// early or too late.
 pub(super) fn broken(windows: &Windows, plan: &Plan, ledger: &Ledger, settled: &[Settled]) -> Vec<String> {
     let ends = || settled.iter().flat_map(|run| ends(plan, run).into_iter().map(move |end| (run, end)));
     let in_time = ends().flat_map(|(run, end)| in_time(windows, ledger, run, &end));
@@ -146,8 +147,8 @@ fn timeout_type(failure: Option<&Failure>) -> TimeoutType {
     }
 }
 
-/// An end that the plan has no room for. A worker that answers may be timed out only where it, or the cell, was in trouble
-/// meanwhile.
+/// An end that the plan has no room for. A worker that answers may be timed out only where it, or the cell, was in
+/// trouble meanwhile.
 fn as_planned(windows: &Windows, ledger: &Ledger, run: &Settled, end: &End<'_>) -> Option<String> {
     let (run_id, activity_id) = end.key.clone();
     let got = ledger.handed_out.get(&(run_id, activity_id, end.attempt));
@@ -181,7 +182,8 @@ struct Handed<'l> {
 }
 
 impl Handed<'_> {
-    /// When it ended if another one followed, at the earliest and at the latest, and how many deadlines that had to wait for.
+    /// When it ended if another one followed, at the earliest and at the latest, and how many deadlines that had to
+    /// wait for.
     fn ended(&self, windows: &Windows) -> (i128, i128, i128) {
         let times = Times::of(windows, self.activity, self.got.started_at, self.said);
         let told = self.said.and_then(|said| said.end).filter(|_| self.got.attempt.fails());

@@ -19,14 +19,16 @@ const MOST: usize = 4 << 20;
 /// What may be left when nothing is: names that are remembered for a while, estimates.
 const NOTHING: usize = 4 << 10;
 
-/// How long a cell is left alone before what it holds counts: deletions, checkpoints and sinks go on behind the last call.
+/// How long a cell is left alone before what it holds counts: deletions, checkpoints and sinks go on behind the last
+/// call.
 const QUIET: Duration = Duration::from_secs(30);
 /// A run holds what it was given, and its history does until a checkpoint has written that.
 const COPIES: usize = 2;
 /// What a run takes at most beside what it was given, wherever its task and its records wait.
 const RUN: usize = 8 << 10;
 
-/// Workflows of known size on which nobody works take about that much memory in calm weather. Answers their runs, ended.
+/// Workflows of known size on which nobody works take about that much memory in calm weather. Answers their runs,
+/// ended.
 pub(crate) async fn idle_workflows(site: &Site, budget: &Budget, caller: &Caller) -> Vec<Settled> {
     site.until_calm().await;
     tokio::time::sleep(QUIET).await;

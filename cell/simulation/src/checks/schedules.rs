@@ -170,7 +170,8 @@ impl Judged<'_> {
 
     /// Whether the policy may leave out this time.
     fn may_be_left_out(&self, due: i128) -> bool {
-        // A schedule takes a run for running until it is told of the run's end, and a start for waiting until it is made.
+        // A schedule takes a run for running until it is told of the run's end, and a start for waiting until it is
+        // made.
         let runs_at = |start: &Start, at| start.due < at && self.windows.latest(start.ended_at, 1) >= at;
         let waits_at = |start: &Start, at| start.due < at && self.windows.latest(start.started_at, 1) >= at;
         match self.schedule.overlap {

@@ -119,7 +119,8 @@ impl Windows {
         })
     }
 
-    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun meanwhile.
+    /// A deadline that only a worker's call can meet came before the worker could reach the cell that had begun
+    /// meanwhile.
     pub(super) fn not_in_grace(
         &self,
         what: impl Fn() -> String,
@@ -222,8 +223,8 @@ pub(super) fn backoff(attempt: i32) -> i128 {
     ((first * factor.powi(attempt - 1)).min(most) * 1e6) as i128
 }
 
-/// How long each run waits for its first task, by run id: behind a run that failed as the policy has it, and behind one that
-/// continued as new until that has lasted long enough. Those of a chain stand together, in their order.
+/// How long each run waits for its first task, by run id: behind a run that failed as the policy has it, and behind one
+/// that continued as new until that has lasted long enough. Those of a chain stand together, in their order.
 fn first_tasks_wait<'r>(plan: &Plan, settled: &'r [Settled]) -> BTreeMap<&'r str, i128> {
     let began = |run: &Settled| nanos(run.events.first().and_then(|event| event.event_time.as_ref()));
     let mut waits = BTreeMap::new();

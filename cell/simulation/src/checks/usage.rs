@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use storage::Stored;
 
-/// What was metered is what the histories show and what workers were told; bytes were stored as long as their histories stood.
+/// What was metered is what the histories show and what workers were told; bytes were stored as long as their histories
+/// stood.
 pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
     let mut objects = Vec::new();
     for key in site.objects.list("usage/", None, usize::MAX).await.expect("a list") {
@@ -105,8 +106,8 @@ fn heartbeats(ledger: &Ledger) -> RangeInclusive<u64> {
     taken..=may
 }
 
-/// How many retries no history shows: those of activities that were pending when their run ended. Of the last attempt that was
-/// handed out nobody knows whether another one was on its way.
+/// How many retries no history shows: those of activities that were pending when their run ended. Of the last attempt
+/// that was handed out nobody knows whether another one was on its way.
 fn retries_unseen(ledger: &Ledger, settled: &[Settled]) -> RangeInclusive<u64> {
     let mut attempts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for run in settled {

@@ -6,7 +6,8 @@ use atoll_api::call::Code;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use jiff::Timestamp;
 
-/// Asks the workflow of this index to cancel when the time for it comes, unless that was acknowledged in an earlier life.
+/// Asks the workflow of this index to cancel when the time for it comes, unless that was acknowledged in an earlier
+/// life.
 pub(crate) async fn cancel(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
     let Some(after) = plan.canceled else { return };

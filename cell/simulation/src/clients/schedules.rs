@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Between two looks at whether a schedule is done.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Makes the schedule of this index when its time comes, unless that was acknowledged in an earlier life, and waits until all that
-/// it starts has ended.
+/// Makes the schedule of this index when its time comes, unless that was acknowledged in an earlier life, and waits
+/// until all that it starts has ended.
 pub(crate) async fn schedule(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.schedules[index];
     until(&caller, began, plan.made).await;

@@ -68,9 +68,9 @@ fn bytes(event: &HistoryEvent) -> i128 {
     (1 + prost::length_delimiter_len(length) + length) as i128
 }
 
-/// When the events of a run were written at the latest. Most were when they happened; others carry an earlier time: what came
-/// while a workflow task was with its worker is written behind that, and of a further attempt, of a workflow task or an
-/// activity, nothing is before its end.
+/// When the events of a run were written at the latest. Most were when they happened; others carry an earlier time:
+/// what came while a workflow task was with its worker is written behind that, and of a further attempt, of a workflow
+/// task or an activity, nothing is before its end.
 fn written(run: &Settled) -> Vec<i128> {
     let at = |event: &HistoryEvent| nanos(event.event_time.as_ref());
     let mut latest = 0;
