@@ -13,8 +13,8 @@ approves the order, checks its result and prints one JSON line.
 
 The line holds the ids, the result, `counts`: what the order did up to now by
 kind, read from its history and its child's (`queries` are those of this process),
-and `stored`: of each of the two, its bytes, when it ended, and the byte-milliseconds
-that its events took until then.
+and with `--stored` also `stored`: of each of the two, its bytes, when it ended, and
+the byte-milliseconds that its events took until then.
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Story:
         events = await self._events(workflow_id, started.result_run_id)
         return json.dumps({"started_ms": events[0].event_time.ToMilliseconds()})
 
-    async def report(self, result: list[str] | None = None) -> str:
+    async def report(self, result: list[str] | None, with_stored: bool) -> str:
         """The JSON line of this phase."""
         histories = await self._histories()
         line = {
@@ -103,8 +103,9 @@ class Story:
             "run_id": self.handle.run_id,
             "result": result,
             "counts": self._counts(histories),
-            "stored": [stored(events) for events in histories],
         }
+        if with_stored:
+            line["stored"] = [stored(events) for events in histories]
         return json.dumps(line)
 
     async def _expect_stage(self, expected: str) -> None:
@@ -171,6 +172,7 @@ async def main() -> None:
     parser.add_argument("--hold", action="store_true", help="after phase start, poll until killed")
     parser.add_argument("--workflow-id", default=f"story-{uuid.uuid4().hex}")
     parser.add_argument("--run-id")
+    parser.add_argument("--stored", action="store_true", help="print what the histories take, too")
     add_connection_arguments(parser)
     args = parser.parse_args()
     logging.getLogger("temporalio").setLevel(logging.ERROR)  # the refused payments are expected
@@ -182,7 +184,7 @@ async def main() -> None:
         if args.phases != "finish":
             await story.start()
         result = None if args.phases == "start" else await story.finish()
-        print(await story.report(result), flush=True)
+        print(await story.report(result, args.stored), flush=True)
         if args.hold:
             await asyncio.Event().wait()
 

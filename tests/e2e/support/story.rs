@@ -99,7 +99,7 @@ fn quantity(row: &Value) -> u64 {
 fn program(cloud: &Cloud, namespace: &str) -> Command {
     let mut command = python::program("story.py");
     command.args(["--address", cloud.field("gateway_address"), "--namespace", namespace]);
-    command.args(["--api-key", cloud.field("api_key")]);
+    command.args(["--api-key", cloud.field("api_key"), "--stored"]);
     command
 }
 
