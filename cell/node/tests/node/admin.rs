@@ -9,6 +9,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
+use atoll_internal_api::usage::v1::ActionType;
 use atoll_rpc::CallOptions;
 use bytes::Bytes;
 use cell_node::Access;
@@ -145,6 +146,13 @@ async fn what_a_namespace_holds_goes_with_it_and_no_storage_is_billed_for_it_any
                 cell.call(rpc::CREATE_SCHEDULE, schedule(name)).await.expect("created");
             }
             cell.checkpoint().await;
+            // What a shard exports of a start and of its storage comes together.
+            Cell::until("all starts are exported", async || {
+                let starts =
+                    crate::usage::actions(&cell.usage().await).get(&ActionType::StartWorkflow).copied();
+                (starts == Some(12)).then_some(())
+            })
+            .await;
             let billed = async |id| {
                 Cell::until("open and closed runs are billed", async || {
                     let standing = crate::usage::standing(&cell, id).await;
@@ -225,13 +233,13 @@ async fn a_cell_that_serves_only_some_of_its_shards_is_unwell() {
     for _ in 0..2 {
         cell.faults.script(Call::Acquire, Fault::Before(StoreError::Corrupt("a page".to_owned())));
     }
-    // The loss of the others is forgotten by then.
-    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    // The others are served again by then, and what could not be read is not tried again yet.
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let status = cell.status().await;
     assert_eq!((status.healthy, status.shards_owned), (false, SHARDS - 1));
-    let [owned, lost] = &status.problems[..] else { panic!("{:?}", status.problems) };
-    assert_eq!(owned, "3 of 4 shards are served");
-    assert!(lost.starts_with("shard 0 is not served: not taken over: "), "{lost}");
+    for said in ["3 of 4 shards are served", "shard 0 is not served: not taken over: "] {
+        assert!(status.problems.iter().any(|problem| problem.starts_with(said)), "{:?}", status.problems);
+    }
 }
 
 fn key(id: &str, namespace: &str, role: &str) -> admin::KeyRecord {

@@ -182,7 +182,11 @@ impl Loop {
             }
             Self::OutboxWatch => {
                 let told = async || {
-                    cell.status().await.problems.iter().any(|problem| problem.contains("wait in the outbox"))
+                    cell.status()
+                        .await
+                        .problems
+                        .iter()
+                        .any(|problem| problem.contains("its sink does not take them"))
                 };
                 Paused::comes("what waits is told", async || told().await.then_some(())).await;
                 cell.site.visibility_away.store(false, Ordering::SeqCst);
