@@ -311,7 +311,6 @@ fn terminate(run: Option<&Run>, new_run_id: Uuid, context: &Context<'_>) -> Vec<
         reason: "TerminateIfRunning WorkflowIdReusePolicy".into(),
         details: Some(json_payload(format!("\"terminated by new runID: {new_run_id}\""))),
         identity: crate::texts::HISTORY_SERVICE.into(),
-        ..Default::default()
     };
     draft.close_by_force(
         EventType::WorkflowExecutionTerminated,

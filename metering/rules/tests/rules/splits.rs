@@ -94,19 +94,22 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     })
 }
 
-/// Numbers events, and markers by the task that they are of.
+/// Numbers events, each happening as a step of its own, and markers by the task that they are of.
 fn number(happenings: &mut [Happening]) {
     use atoll_api::temporal::api::history::v1::history_event::Attributes;
     let (mut id, mut task) = (0, 0);
-    for event in happenings.iter_mut().flat_map(|happening| &mut happening.events) {
-        id += 1;
-        event.event_id = id;
-        match &mut event.attributes {
-            Some(Attributes::WorkflowTaskCompletedEventAttributes(_)) => task = id,
-            Some(Attributes::MarkerRecordedEventAttributes(marker)) => {
-                marker.workflow_task_completed_event_id = task
+    for happening in happenings {
+        for (at, event) in happening.events.iter_mut().enumerate() {
+            id += 1;
+            event.event_id = id;
+            event.task_id = 1_048_576 + 2 * id + i64::from(at == 0);
+            match &mut event.attributes {
+                Some(Attributes::WorkflowTaskCompletedEventAttributes(_)) => task = id,
+                Some(Attributes::MarkerRecordedEventAttributes(marker)) => {
+                    marker.workflow_task_completed_event_id = task
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::run::{Fields, is_nothing};
 use atoll_api::temporal::api::common::v1::{Memo, Payload};
 use prost::Message;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Sizes of a run's fields, with what the answer has upserted so far.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub(super) struct Merged {
 }
 
 struct Sizes {
-    each: HashMap<String, usize>,
+    each: BTreeMap<String, usize>,
     bytes: usize,
 }
 
@@ -25,7 +25,7 @@ impl Merged {
         fields: impl IntoIterator<Item = (&'a String, &'a Payload)>,
     ) -> usize {
         let sizes = self.of.get_or_insert_with(|| {
-            let mut sizes = Sizes { each: HashMap::new(), bytes: 0 };
+            let mut sizes = Sizes { each: BTreeMap::new(), bytes: 0 };
             before.iter().for_each(|(name, value)| sizes.set(name, value));
             sizes
         });
