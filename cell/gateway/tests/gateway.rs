@@ -351,7 +351,7 @@ fn methods(seen: &mut mpsc::UnboundedReceiver<Seen>) -> Vec<&'static str> {
 #[tokio::test]
 async fn a_call_that_may_have_changed_something_goes_to_no_second_cell() {
     let mut world = World::new().await;
-    (methods(&mut world.seen_a), methods(&mut world.seen_b));
+    drop((methods(&mut world.seen_a), methods(&mut world.seen_b)));
     let request = wf::StartWorkflowExecutionRequest {
         namespace: "nowhere.acct1".to_owned(),
         workflow_id: "w".to_owned(),

@@ -158,8 +158,8 @@ fn what_upserts_make_together_is_held_to_a_limit_of_its_own() {
                      Memo exceeds size limit.";
     let attributes_text =
         format!("BadSearchAttributes: total size of search attributes {two} exceeds size limit {}", two - 1);
-    let upserts: [(&dyn Fn(&str) -> Command, &str); 2] = [(&modify, memo_text), (&upsert, &attributes_text)];
-    for (upsert, text) in upserts {
+    type Upsert<'a> = &'a dyn Fn(&str) -> Command;
+    for (upsert, text) in [(&modify as Upsert<'_>, memo_text), (&upsert, &attributes_text)] {
         for in_one_answer in [true, false] {
             let answer = |limit: usize, names: [&str; 2]| {
                 let mut life = Life::started();

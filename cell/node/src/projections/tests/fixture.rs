@@ -306,12 +306,15 @@ impl Life {
     }
 }
 
+/// What a store says of a record that it does not take.
+type Refusal = fn(String) -> VisibilityError;
+
 /// A visibility store that can be away, and that may refuse a workflow id.
 #[derive(Default)]
 pub(super) struct Lists {
     inner: MemoryVisibility,
     away: AtomicBool,
-    refused: Mutex<Option<(String, fn(String) -> VisibilityError)>>,
+    refused: Mutex<Option<(String, Refusal)>>,
     /// Where the next upsert waits before it does anything.
     held: Mutex<Option<Arc<Barrier>>>,
 }
@@ -322,7 +325,7 @@ impl Lists {
     }
 
     /// From now on it takes no record of this workflow id, and says so with this error; of none, it takes all.
-    pub(super) fn refuse(&self, of: Option<(&str, fn(String) -> VisibilityError)>) {
+    pub(super) fn refuse(&self, of: Option<(&str, Refusal)>) {
         *self.refused.lock() = of.map(|(workflow_id, with)| (workflow_id.to_owned(), with));
     }
 

@@ -45,8 +45,11 @@ const OF_A_SCHEDULE: &[OfASchedule] = &[
     }),
 ];
 
+/// A name, and what makes a schedule so.
+type Senseless = (&'static str, fn(&mut Schedule));
+
 /// Schedules that make no sense, whatever their size, and the answers to them.
-const SENSELESS: &[(&str, fn(&mut Schedule))] = &[
+const SENSELESS: &[Senseless] = &[
     ("Invalid schedule spec: CronString does not have 5-7 fields", |schedule| {
         spec(schedule).cron_string = vec!["* * *".to_owned()];
     }),
