@@ -75,8 +75,9 @@ async fn peak<R>(memory: &Budget, work: impl Future<Output = R>) -> (usize, R) {
 async fn four_times_its_memory_in_starts_is_taken_and_worked_off_without_a_word_in_the_log() {
     let cell = small(Engine::sqlite()).await;
     let (most, ()) = peak(cell.memory(), take_and_work_off(&cell)).await;
-    // What was let in last may come on top.
-    assert!((BUDGET / 2..BUDGET + INPUT).contains(&most), "{most} of {BUDGET} bytes");
+    // What was let in last, and what is under way, may come on top: far less than what was asked for, four times as
+    // much.
+    assert!((BUDGET / 2..BUDGET / 4 * 5).contains(&most), "{most} of {BUDGET} bytes");
     assert_eq!(cell.site.log.lines(), Vec::<String>::new());
     cell.stop().await;
 }
