@@ -4,6 +4,7 @@
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use std::collections::BTreeMap;
 
 /// Messages within each other that are looked into: deeper ones are decoded by nobody.
 const DEPTH: usize = 100;
@@ -44,6 +45,76 @@ fn walk(message: &MessageDescriptor, mut rest: &[u8], left: &mut usize, depth: u
     Some(())
 }
 
+/// Bytes of a map with one entry: its node has room for eleven.
+const MAP_NODE: usize = 700;
+/// Bytes of a text or of bytes beside what is in them.
+const HANDLE: usize = 32;
+/// Bytes of a list or a map that is empty.
+const EMPTY_LIST: usize = 24;
+/// Messages within each other that are looked into for how wide a message is: deeper ones are boxed.
+const WIDTH_DEPTH: usize = 6;
+
+/// Bytes that a message takes once it is decoded, by and large, beside its encoding.
+pub(crate) fn weight(message: &MessageDescriptor, encoded: &[u8]) -> usize {
+    weigh(message, encoded, &mut BTreeMap::new(), DEPTH)
+}
+
+fn weigh(
+    message: &MessageDescriptor,
+    mut rest: &[u8],
+    widths: &mut BTreeMap<String, usize>,
+    depth: usize,
+) -> usize {
+    let mut bytes = 0;
+    while rest.has_remaining() {
+        let Ok((number, wire)) = decode_key(&mut rest) else { return bytes };
+        if wire != WireType::LengthDelimited {
+            bytes += 8;
+            if skip_field(wire, number, &mut rest, DecodeContext::default()).is_err() {
+                return bytes;
+            }
+            continue;
+        }
+        let Ok(length) = decode_varint(&mut rest) else { return bytes };
+        let Some((value, behind)) =
+            usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
+        else {
+            return bytes;
+        };
+        rest = behind;
+        let Some(field) = message.get_field(number) else { continue };
+        bytes += match field.kind() {
+            _ if field.is_map() => MAP_NODE,
+            Kind::Message(inner) if field.is_list() => {
+                *widths.entry(inner.full_name().to_owned()).or_insert_with(|| width(&inner, WIDTH_DEPTH))
+            }
+            // It stands in the place of what it is in.
+            Kind::Message(_) => 0,
+            Kind::String | Kind::Bytes => HANDLE,
+            _ => 8 * elements(&field, value),
+        };
+        if let Kind::Message(inner) = field.kind()
+            && depth > 0
+        {
+            bytes += weigh(&inner, value, widths, depth - 1);
+        }
+    }
+    bytes
+}
+
+/// Bytes of an element of a list, with what is not boxed in it; of a choice the widest.
+fn width(message: &MessageDescriptor, depth: usize) -> usize {
+    let of = |field: FieldDescriptor| match field.kind() {
+        _ if field.is_list() || field.is_map() => EMPTY_LIST,
+        Kind::Message(inner) if depth > 0 => 8 + width(&inner, depth - 1),
+        Kind::String | Kind::Bytes => HANDLE,
+        _ => 8,
+    };
+    let plain: usize = message.fields().filter(|field| field.containing_oneof().is_none()).map(of).sum();
+    let choices = message.oneofs().map(|choice| 8 + choice.fields().map(of).max().unwrap_or_default());
+    plain + choices.sum::<usize>()
+}
+
 /// How many values one occurrence of a field brings: a packed list has many.
 fn elements(field: &FieldDescriptor, value: &[u8]) -> usize {
     match field.kind() {
@@ -68,6 +139,26 @@ mod tests {
     fn counted(name: &str, message: &impl Message, most: usize) -> Option<usize> {
         let message_type = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
         count(&message_type, &message.encode_to_vec(), most)
+    }
+
+    /// Sizes of what is generated, on a machine of 64 bits.
+    #[test]
+    fn what_a_few_bytes_become_is_weighed() {
+        const SIGNAL: &str = "temporal.api.workflowservice.v1.SignalWorkflowExecutionRequest";
+        const MULTIPLE: &str = "temporal.api.workflowservice.v1.ExecuteMultiOperationRequest";
+        let of = |name: &str, encoded: &[u8]| {
+            let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
+            weight(&message, encoded)
+        };
+        // The input's payloads, each with one entry of metadata, which is empty.
+        let payloads = [0x0a, 0x02, 0x0a, 0x00].repeat(100);
+        let mut signal = vec![0x22];
+        prost::encoding::encode_varint(payloads.len() as u64, &mut signal);
+        signal.extend(payloads);
+        let weighed = of(SIGNAL, &signal);
+        assert!((60_000..120_000).contains(&weighed), "{weighed} bytes of 100 payloads");
+        let weighed = of(MULTIPLE, &[0x12, 0x00].repeat(100));
+        assert!(weighed > 50_000, "{weighed} bytes of 100 operations");
     }
 
     #[test]

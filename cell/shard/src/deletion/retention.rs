@@ -118,7 +118,12 @@ impl ShardRuntime {
             return Ok(false);
         }
         let ahead = BATCHES_AHEAD.saturating_mul(self.config.retention_batch);
-        if self.takes_nothing(&state) || state.table.deletions_ahead() >= ahead {
+        if self.takes_nothing(&state) {
+            return Err(ShardError::Overloaded(shard.id));
+        }
+        if state.table.deletions_ahead() >= ahead {
+            // After a takeover nothing else asks for their removal.
+            shard.checkpoint_due.notify_one();
             return Err(ShardError::Overloaded(shard.id));
         }
         for (key, stored) in records {

@@ -191,6 +191,10 @@ impl ShardRuntime {
             return Err(ShardError::NotOwner(shard.id));
         }
         state.table.stands_apart(key);
+        if state.table.deleted.contains_key(key) {
+            // It was deleted while this was written.
+            state.table.apart.deleted(key);
+        }
         Ok(Ok(()))
     }
 }

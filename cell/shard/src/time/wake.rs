@@ -111,7 +111,7 @@ impl ShardRuntime {
                 Ok(()) | Err(_) => {}
             }
             scan.failing = failing;
-            let (_, outcome) = self.wake_due(&shard, now, scan.has_more(now)).await;
+            let (_, outcome) = self.wake_due(&shard, now, !failing && scan.has_more(now)).await;
             // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
             let refused = failing || outcome == WokenUp::Refused;
             let (pause, look) = {
@@ -143,7 +143,7 @@ impl ShardRuntime {
             loop {
                 // What cannot be read now the shard's own loop reads in its turn.
                 let read = self.scan_ahead(shard, now, &mut scan).await;
-                let (some, outcome) = self.wake_due(shard, now, scan.has_more(now)).await;
+                let (some, outcome) = self.wake_due(shard, now, read.is_ok() && scan.has_more(now)).await;
                 woken += some;
                 if read.is_err() || !scan.has_more(now) || outcome == WokenUp::Refused {
                     break;

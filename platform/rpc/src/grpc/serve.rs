@@ -21,9 +21,6 @@ use crate::values;
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// What a value of a request takes in memory beside its bytes, by and large.
-const VALUE_BYTES: usize = 64;
-
 /// Serves unary gRPC calls through a dispatcher.
 pub(crate) struct GrpcServer {
     pub(crate) dispatcher: Dispatcher,
@@ -107,8 +104,7 @@ impl GrpcServer {
         let Some(descriptor) = self.dispatcher.descriptors().get_message_by_name(name) else {
             return Ok(());
         };
-        let values = values::count(&descriptor, message, message.len()).unwrap_or(message.len());
-        held.resize(message.len() + values * VALUE_BYTES)
+        held.resize(message.len() + values::weight(&descriptor, message))
     }
 
     fn answer(&self, outcome: Result<Reply, Status>, zip_answer: bool) -> Response<ResponseBody> {

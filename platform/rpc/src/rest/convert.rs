@@ -63,7 +63,7 @@ fn deserialize(message: MessageDescriptor, object: Map<String, Value>) -> Result
     })
 }
 
-/// The JSON of an answer, which has as many values as a request may. Refuses one that has more.
+/// The JSON of an answer. Refuses one that has too many values.
 pub(super) fn answer(
     pool: &DescriptorPool,
     binding: Binding,
@@ -71,17 +71,17 @@ pub(super) fn answer(
     use_shorthand: bool,
 ) -> Result<Value, Status> {
     let descriptor = message(pool, binding.method.response)?;
-    let Some(values) = values::count(&descriptor, &encoded, json::MAX_VALUES) else {
-        let most = json::MAX_VALUES;
+    let Some(values) = values::count(&descriptor, &encoded, json::MAX_ANSWER_VALUES) else {
+        let most = json::MAX_ANSWER_VALUES;
         let text = format!("the answer has more than {most} values: ask for a smaller page, or over gRPC");
-        return Err(Status::resource_exhausted(text));
+        return Err(Status::failed_precondition(text));
     };
     let internal = |error: String| Status::internal(format!("answer has no JSON form: {error}"));
     let message =
         DynamicMessage::decode(descriptor.clone(), encoded).map_err(|error| internal(error.to_string()))?;
     let mut value = serde_json::to_value(&message).map_err(|error| internal(error.to_string()))?;
     if use_shorthand {
-        shorthand::collapse(&descriptor, &mut value, json::MAX_VALUES - values);
+        shorthand::collapse(&descriptor, &mut value, json::MAX_ANSWER_VALUES - values);
     }
     Ok(value)
 }

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 /// Values of one request, shorthands written out: objects, lists and all that is in them. A value of two bytes takes
 /// some hundred in memory, and a payload that is written out more than a thousand.
 pub(super) const MAX_VALUES: usize = 100_000;
+/// Values of an answer: a page of a thousand workflows has some twenty attributes of each.
+pub(super) const MAX_ANSWER_VALUES: usize = 300_000;
 
 /// Said where there are more.
 pub(super) fn too_many() -> String {

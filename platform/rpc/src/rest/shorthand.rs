@@ -18,7 +18,7 @@ const PAYLOADS: &str = "temporal.api.common.v1.Payloads";
 const MESSAGE_TYPE: &str = "_protoMessageType";
 
 /// Larger payloads stay written out.
-const COLLAPSED_BYTES: usize = 64 * 1024;
+const COLLAPSED_BYTES: usize = 2 * 1024 * 1024;
 
 /// What a payload has more as JSON when it is written out: metadata, encoding, data.
 const EXPANDED_VALUES: usize = 3;
