@@ -53,6 +53,8 @@ const HANDLE: usize = 32;
 const EMPTY_LIST: usize = 24;
 /// Messages within each other that are looked into for how wide a message is: deeper ones are boxed.
 const WIDTH_DEPTH: usize = 6;
+/// What is wider is boxed in parts: few elements are.
+const WIDEST: usize = 800;
 
 /// Bytes that a message takes once it is decoded, by and large, beside its encoding.
 pub(crate) fn weight(message: &MessageDescriptor, encoded: &[u8]) -> usize {
@@ -85,9 +87,9 @@ fn weigh(
         let Some(field) = message.get_field(number) else { continue };
         bytes += match field.kind() {
             _ if field.is_map() => MAP_NODE,
-            Kind::Message(inner) if field.is_list() => {
-                *widths.entry(inner.full_name().to_owned()).or_insert_with(|| width(&inner, WIDTH_DEPTH))
-            }
+            Kind::Message(inner) if field.is_list() => *widths
+                .entry(inner.full_name().to_owned())
+                .or_insert_with(|| width(&inner, WIDTH_DEPTH).min(WIDEST)),
             // It stands in the place of what it is in.
             Kind::Message(_) => 0,
             Kind::String | Kind::Bytes => HANDLE,
