@@ -1,5 +1,5 @@
-//! How many values an encoded message has, without decoding it: an empty message in a list is two bytes that are sent,
-//! and a hundred that are held.
+//! How many values an encoded message has, and what it takes once it is decoded, without decoding it: an empty message
+//! in a list is two bytes that are sent, and a hundred that are held.
 
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -13,16 +13,25 @@ const DEPTH: usize = 100;
 /// than `most`. Of bytes that are no such message, those before what is wrong: who decodes it finds that.
 pub(crate) fn count(message: &MessageDescriptor, encoded: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
-    walk(message, encoded, &mut left, DEPTH)?;
+    walk(message, encoded, DEPTH, &mut |field, value| {
+        let values = field.zip(value).map_or(1, |(field, value)| elements(field, value));
+        left = left.checked_sub(values)?;
+        Some(())
+    })?;
     Some(most - left)
 }
 
-fn walk(message: &MessageDescriptor, mut rest: &[u8], left: &mut usize, depth: usize) -> Option<()> {
+/// Shows every field of a message and of those in it, as far as its type knows it, with its bytes where it has a
+/// length; ends where `seen` does, or at what is wrong.
+fn walk<Seen>(message: &MessageDescriptor, mut rest: &[u8], depth: usize, seen: &mut Seen) -> Option<()>
+where
+    Seen: FnMut(Option<&FieldDescriptor>, Option<&[u8]>) -> Option<()>,
+{
     while rest.has_remaining() {
         let Ok((number, wire)) = decode_key(&mut rest) else { return Some(()) };
         let field = message.get_field(number);
         if wire != WireType::LengthDelimited {
-            *left = left.checked_sub(1)?;
+            seen(field.as_ref(), None)?;
             if skip_field(wire, number, &mut rest, DecodeContext::default()).is_err() {
                 return Some(());
             }
@@ -35,11 +44,11 @@ fn walk(message: &MessageDescriptor, mut rest: &[u8], left: &mut usize, depth: u
             return Some(());
         };
         rest = behind;
-        *left = left.checked_sub(field.as_ref().map_or(1, |field| elements(field, value)))?;
+        seen(field.as_ref(), Some(value))?;
         if let Some(Kind::Message(inner)) = field.map(|field| field.kind())
             && depth > 0
         {
-            walk(&inner, value, left, depth - 1)?;
+            walk(&inner, value, depth - 1, seen)?;
         }
     }
     Some(())
@@ -47,6 +56,8 @@ fn walk(message: &MessageDescriptor, mut rest: &[u8], left: &mut usize, depth: u
 
 /// Bytes of a map with one entry: its node has room for eleven.
 const MAP_NODE: usize = 700;
+/// Bytes of a number.
+const SCALAR: usize = 8;
 /// Bytes of a text or of bytes beside what is in them.
 const HANDLE: usize = 32;
 /// Bytes of a list or a map that is empty.
@@ -58,62 +69,47 @@ const WIDEST: usize = 800;
 
 /// Bytes that a message takes once it is decoded, by and large, beside its encoding.
 pub(crate) fn weight(message: &MessageDescriptor, encoded: &[u8]) -> usize {
-    weigh(message, encoded, &mut BTreeMap::new(), DEPTH)
+    let (mut bytes, mut widths) = (0, BTreeMap::new());
+    walk(message, encoded, DEPTH, &mut |field, value| {
+        bytes += match (field, value) {
+            (Some(field), Some(value)) => place(field, value, &mut widths),
+            (Some(_), None) => SCALAR,
+            (None, _) => 0,
+        };
+        Some(())
+    });
+    bytes
 }
 
-fn weigh(
-    message: &MessageDescriptor,
-    mut rest: &[u8],
-    widths: &mut BTreeMap<String, usize>,
-    depth: usize,
-) -> usize {
-    let mut bytes = 0;
-    while rest.has_remaining() {
-        let Ok((number, wire)) = decode_key(&mut rest) else { return bytes };
-        if wire != WireType::LengthDelimited {
-            bytes += 8;
-            if skip_field(wire, number, &mut rest, DecodeContext::default()).is_err() {
-                return bytes;
+/// Bytes of the place that one occurrence of a field takes. `widths` are those of the messages met so far, by name.
+fn place(field: &FieldDescriptor, value: &[u8], widths: &mut BTreeMap<String, usize>) -> usize {
+    match field.kind() {
+        _ if field.is_map() => MAP_NODE,
+        Kind::Message(inner) if field.is_list() => match widths.get(inner.full_name()) {
+            Some(width) => *width,
+            None => {
+                let width = width(&inner, WIDTH_DEPTH).min(WIDEST);
+                widths.insert(inner.full_name().to_owned(), width);
+                width
             }
-            continue;
-        }
-        let Ok(length) = decode_varint(&mut rest) else { return bytes };
-        let Some((value, behind)) =
-            usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
-        else {
-            return bytes;
-        };
-        rest = behind;
-        let Some(field) = message.get_field(number) else { continue };
-        bytes += match field.kind() {
-            _ if field.is_map() => MAP_NODE,
-            Kind::Message(inner) if field.is_list() => *widths
-                .entry(inner.full_name().to_owned())
-                .or_insert_with(|| width(&inner, WIDTH_DEPTH).min(WIDEST)),
-            // It stands in the place of what it is in.
-            Kind::Message(_) => 0,
-            Kind::String | Kind::Bytes => HANDLE,
-            _ => 8 * elements(&field, value),
-        };
-        if let Kind::Message(inner) = field.kind()
-            && depth > 0
-        {
-            bytes += weigh(&inner, value, widths, depth - 1);
-        }
+        },
+        // It stands in the place of what it is in.
+        Kind::Message(_) => 0,
+        Kind::String | Kind::Bytes => HANDLE,
+        _ => SCALAR * elements(field, value),
     }
-    bytes
 }
 
 /// Bytes of an element of a list, with what is not boxed in it; of a choice the widest.
 fn width(message: &MessageDescriptor, depth: usize) -> usize {
     let of = |field: FieldDescriptor| match field.kind() {
         _ if field.is_list() || field.is_map() => EMPTY_LIST,
-        Kind::Message(inner) if depth > 0 => 8 + width(&inner, depth - 1),
+        Kind::Message(inner) if depth > 0 => SCALAR + width(&inner, depth - 1),
         Kind::String | Kind::Bytes => HANDLE,
-        _ => 8,
+        _ => SCALAR,
     };
     let plain: usize = message.fields().filter(|field| field.containing_oneof().is_none()).map(of).sum();
-    let choices = message.oneofs().map(|choice| 8 + choice.fields().map(of).max().unwrap_or_default());
+    let choices = message.oneofs().map(|choice| SCALAR + choice.fields().map(of).max().unwrap_or_default());
     plain + choices.sum::<usize>()
 }
 
