@@ -29,6 +29,15 @@ fn activity_token() -> Bytes {
     token.encode_to_vec().into()
 }
 
+fn workflow_token() -> Bytes {
+    let token = WorkflowTaskToken {
+        namespace_id: bytes(NAMESPACE_ID),
+        run_id: bytes(RUN_ID),
+        ..WorkflowTaskToken::default()
+    };
+    token.encode_to_vec().into()
+}
+
 fn large() -> Option<Payloads> {
     let payload = Payload { data: vec![0; 2 * 1024 * 1024].into(), ..Payload::default() };
     Some(Payloads { payloads: vec![payload] })
@@ -63,15 +72,8 @@ async fn a_token_opens_nothing_in_another_namespace() {
 async fn other_kinds_of_tokens_are_checked_alike() {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|_| {});
-    let task = WorkflowTaskToken {
-        namespace_id: bytes(NAMESPACE_ID),
-        run_id: bytes(RUN_ID),
-        ..WorkflowTaskToken::default()
-    };
-    let completed = wf::RespondWorkflowTaskCompletedRequest {
-        task_token: task.encode_to_vec().into(),
-        ..Default::default()
-    };
+    let completed =
+        wf::RespondWorkflowTaskCompletedRequest { task_token: workflow_token(), ..Default::default() };
     invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &completed).await.unwrap();
     let query = QueryTaskToken { namespace_id: bytes(NAMESPACE_ID), query_id: bytes(RUN_ID) };
     let answered = wf::RespondQueryTaskCompletedRequest {
@@ -140,13 +142,8 @@ async fn an_answer_to_a_query_that_is_too_large_fails_the_query_whichever_way_it
         ..WorkflowQueryResult::default()
     };
     let results = [("small".to_owned(), answer(weighing(100))), ("large".to_owned(), answer(large()))];
-    let task = WorkflowTaskToken {
-        namespace_id: bytes(NAMESPACE_ID),
-        run_id: bytes(RUN_ID),
-        ..WorkflowTaskToken::default()
-    };
     let request = wf::RespondWorkflowTaskCompletedRequest {
-        task_token: task.encode_to_vec().into(),
+        task_token: workflow_token(),
         query_results: results.into(),
         ..Default::default()
     };
@@ -267,15 +264,10 @@ async fn search_attributes_of_commands_are_judged_one_by_one_up_to_the_first_tha
             ..Command::default()
         }
     };
-    let task = WorkflowTaskToken {
-        namespace_id: bytes(NAMESPACE_ID),
-        run_id: bytes(RUN_ID),
-        ..WorkflowTaskToken::default()
-    };
     let good = || upsert("BuildIds", "[\"1\"]");
     let judged = async |commands: Vec<Command>| {
         let request = wf::RespondWorkflowTaskCompletedRequest {
-            task_token: task.encode_to_vec().into(),
+            task_token: workflow_token(),
             commands,
             ..Default::default()
         };
@@ -310,11 +302,6 @@ async fn search_attributes_of_commands_are_judged_one_by_one_up_to_the_first_tha
 async fn a_worker_has_no_queue_of_its_own_that_nobody_can_poll() {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|_| {});
-    let task = WorkflowTaskToken {
-        namespace_id: bytes(NAMESPACE_ID),
-        run_id: bytes(RUN_ID),
-        ..WorkflowTaskToken::default()
-    };
     let kept = async |name: &str, normal: &str, seconds: i64| {
         let queue = TaskQueue {
             name: name.to_owned(),
@@ -326,7 +313,7 @@ async fn a_worker_has_no_queue_of_its_own_that_nobody_can_poll() {
             schedule_to_start_timeout: Some(prost_types::Duration { seconds, nanos: 0 }),
         };
         let request = wf::RespondWorkflowTaskCompletedRequest {
-            task_token: task.encode_to_vec().into(),
+            task_token: workflow_token(),
             sticky_attributes: Some(sticky.clone()),
             ..Default::default()
         };
@@ -375,11 +362,6 @@ async fn answers_to_queries_that_are_too_large_become_failures() {
     for answer in [large(), many()] {
         let cell = FakeCell::new();
         let frontend = cell.frontend(|_| {});
-        let task = WorkflowTaskToken {
-            namespace_id: bytes(NAMESPACE_ID),
-            run_id: bytes(RUN_ID),
-            ..WorkflowTaskToken::default()
-        };
         let failure = (0..99).fold(Failure::default(), |cause, _| Failure {
             cause: Some(Box::new(cause)),
             ..Failure::default()
@@ -387,7 +369,7 @@ async fn answers_to_queries_that_are_too_large_become_failures() {
         let mut result = WorkflowQueryResult { answer, failure: Some(failure), ..Default::default() };
         result.set_result_type(QueryResultType::Answered);
         let completed = wf::RespondWorkflowTaskCompletedRequest {
-            task_token: task.encode_to_vec().into(),
+            task_token: workflow_token(),
             query_results: [("q".to_owned(), result)].into(),
             ..Default::default()
         };

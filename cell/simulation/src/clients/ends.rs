@@ -38,6 +38,16 @@ pub(crate) async fn cancel(caller: Caller, began: Timestamp, index: usize) {
     }
 }
 
+/// A client's request to terminate what runs of a workflow id.
+pub(super) fn termination(workflow_id: &str) -> wf::TerminateWorkflowExecutionRequest {
+    wf::TerminateWorkflowExecutionRequest {
+        namespace: NAMESPACE.to_owned(),
+        workflow_execution: execution(workflow_id, ""),
+        identity: "client".to_owned(),
+        ..Default::default()
+    }
+}
+
 /// Terminates the workflow of this index when the time for it comes, unless that was acknowledged in an earlier life.
 pub(crate) async fn terminate(caller: Caller, began: Timestamp, index: usize) {
     let plan = &caller.plan.workflows[index];
@@ -47,12 +57,7 @@ pub(crate) async fn terminate(caller: Caller, began: Timestamp, index: usize) {
     if caller.ledger.lock().terminated.contains(&plan.id) {
         return;
     }
-    let request = wf::TerminateWorkflowExecutionRequest {
-        namespace: NAMESPACE.to_owned(),
-        workflow_execution: execution(&plan.id, ""),
-        identity: "client".to_owned(),
-        ..Default::default()
-    };
+    let request = termination(&plan.id);
     match caller.insist(rpc::TERMINATE_WORKFLOW_EXECUTION, &request).await {
         Ok(_) => {
             let mut ledger = caller.ledger.lock();

@@ -1,10 +1,11 @@
 //! A client that starts workflows which nobody works on, and ends them.
 
+use super::ends::termination;
 use super::start_once;
-use crate::calls::{Caller, NAMESPACE, execution};
+use crate::calls::Caller;
 use crate::plan::{Begin, WorkflowPlan};
 use atoll_api::call::Code;
-use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_api::temporal::api::workflowservice::v1::workflow_service as rpc;
 
 fn idle(caller: &Caller) -> impl Iterator<Item = &WorkflowPlan> {
     caller.plan.workflows.iter().filter(|workflow| workflow.begins == Begin::Idle)
@@ -22,13 +23,7 @@ pub(crate) async fn start_idle(caller: &Caller) {
 /// Ends all of them.
 pub(crate) async fn end_idle(caller: &Caller) {
     for plan in idle(caller) {
-        let request = wf::TerminateWorkflowExecutionRequest {
-            namespace: NAMESPACE.to_owned(),
-            workflow_execution: execution(&plan.id, ""),
-            identity: "client".to_owned(),
-            ..Default::default()
-        };
-        match caller.insist(rpc::TERMINATE_WORKFLOW_EXECUTION, &request).await {
+        match caller.insist(rpc::TERMINATE_WORKFLOW_EXECUTION, &termination(&plan.id)).await {
             Ok(_) => {}
             // Its answer was lost.
             Err(status) if status.code == Code::NotFound => {}
