@@ -67,6 +67,24 @@ const WIDTH_DEPTH: usize = 6;
 /// What is wider is boxed in parts: few elements are.
 const WIDEST: usize = 800;
 
+/// An encoded message in parts of about so many bytes, each of whole fields: what they weigh together the message weighs.
+pub(crate) fn parts(mut encoded: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut rest = encoded;
+        while rest.has_remaining() && encoded.len() - rest.len() < bytes {
+            let skipped = decode_key(&mut rest)
+                .and_then(|(number, wire)| skip_field(wire, number, &mut rest, DecodeContext::default()));
+            if skipped.is_err() {
+                // Who weighs it finds what is wrong.
+                rest = &[];
+            }
+        }
+        let (part, behind) = encoded.split_at(encoded.len() - rest.len());
+        encoded = behind;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
 /// Bytes that a message takes once it is decoded, by and large, beside its encoding.
 pub(crate) fn weight(message: &MessageDescriptor, encoded: &[u8]) -> usize {
     let (mut bytes, mut widths) = (0, BTreeMap::new());
@@ -157,6 +175,24 @@ mod tests {
         assert!((60_000..120_000).contains(&weighed), "{weighed} bytes of 100 payloads");
         let weighed = of(MULTIPLE, &[0x12, 0x00].repeat(100));
         assert!(weighed > 50_000, "{weighed} bytes of 100 operations");
+    }
+
+    #[test]
+    fn parts_are_of_whole_fields_and_weigh_what_the_message_weighs() {
+        let payload = Payload { data: vec![1; 30].into(), ..Default::default() };
+        let payloads = Payloads { payloads: vec![payload; 100] };
+        let message = payloads.encode_to_vec();
+        let descriptor = atoll_api::descriptor_pool().get_message_by_name("temporal.api.common.v1.Payloads");
+        let descriptor = descriptor.expect("it is published");
+        let cut: Vec<&[u8]> = parts(&message, 1_000).collect();
+        assert_eq!(cut.iter().map(|part| part.len()).collect::<Vec<_>>(), [1_020, 1_020, 1_020, 340]);
+        assert_eq!(cut.concat(), message);
+        let weighed: usize = cut.iter().map(|part| weight(&descriptor, part)).sum();
+        assert_eq!(weighed, weight(&descriptor, &message));
+        // What is wrong is in the last part, with what is behind it.
+        let wrong = [&message[..], &[0x0a, 0xff, 0x01, 0x00]].concat();
+        assert_eq!(parts(&wrong, 1_000).collect::<Vec<_>>().concat(), wrong);
+        assert_eq!(parts(&[], 1_000).count(), 0);
     }
 
     #[test]

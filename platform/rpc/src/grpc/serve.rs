@@ -21,6 +21,9 @@ use crate::values;
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
+/// Bytes of a request that are weighed at a time: about a millisecond's work.
+const WEIGHED_AT_ONCE: usize = 64 * 1024;
+
 /// Serves unary gRPC calls through a dispatcher.
 pub(crate) struct GrpcServer {
     pub(crate) dispatcher: Dispatcher,
@@ -76,7 +79,7 @@ impl GrpcServer {
                 Ok(message) => message,
                 Err(status) => return failure(&status),
             };
-            if let Err(status) = server.weigh(entry, &message, &mut held) {
+            if let Err(status) = server.weigh(entry, &message, &mut held).await {
                 return failure(&status);
             }
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
@@ -97,14 +100,24 @@ impl GrpcServer {
     }
 
     /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its
-    /// bytes.
-    fn weigh(&self, entry: Option<EntryId>, message: &Bytes, held: &mut Held<'_>) -> Result<(), Status> {
+    /// bytes. Others have their turn meanwhile.
+    async fn weigh(
+        &self,
+        entry: Option<EntryId>,
+        message: &Bytes,
+        held: &mut Held<'_>,
+    ) -> Result<(), Status> {
         let Some(entry) = entry.filter(|_| message.len() > UNCOUNTED) else { return Ok(()) };
         let name = self.dispatcher.method(entry).request;
         let Some(descriptor) = self.dispatcher.descriptors().get_message_by_name(name) else {
             return Ok(());
         };
-        held.resize(message.len() + values::weight(&descriptor, message))
+        let mut weight = 0;
+        for part in values::parts(message, WEIGHED_AT_ONCE) {
+            weight += values::weight(&descriptor, part);
+            tokio::task::yield_now().await;
+        }
+        held.resize(message.len() + weight)
     }
 
     fn answer(&self, outcome: Result<Reply, Status>, zip_answer: bool) -> Response<ResponseBody> {
