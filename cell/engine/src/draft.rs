@@ -196,6 +196,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Makes room for so many more events: a list of fifty thousand that grows is moved sixteen times.
+    pub(crate) fn make_room(&mut self, events: usize) {
+        self.transition.events.reserve(events);
+    }
+
     fn push(&mut self, mut event: HistoryEvent) -> i64 {
         let id = self.next_event_id;
         self.next_event_id += 1;

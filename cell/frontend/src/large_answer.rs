@@ -72,10 +72,11 @@ impl LargeAnswers {
             drop((head, body));
             return Err(self.frontend.ports.workflow_tasks.too_many_commands(&namespace, &task_token).await);
         }
+        let commands = head.commands;
         drop(head);
         let place = self.turns.enter(namespace.id, body.len())?;
         let _turn = place.turn().await;
-        let request = decoded(body).await?;
+        let request = decoded(body, commands).await?;
         let answer = respond_workflow_task_completed::admitted(&self.frontend, &namespace, request).await?;
         Ok(Reply::encode(&answer))
     }
@@ -145,9 +146,11 @@ fn without_commands(body: &Bytes) -> Result<RespondWorkflowTaskCompletedRequest,
     Ok(RespondWorkflowTaskCompletedRequest::decode(rest.freeze())?)
 }
 
-/// The request, decoded with pauses in which other calls go on.
-async fn decoded(body: Bytes) -> Result<RespondWorkflowTaskCompletedRequest, Status> {
+/// The request with so many commands, decoded with pauses in which other calls go on. The list of commands never moves:
+/// one of fifty thousand takes tens of megabytes.
+async fn decoded(body: Bytes, commands: usize) -> Result<RespondWorkflowTaskCompletedRequest, Status> {
     let mut request = without_commands(&body)?;
+    request.commands.reserve_exact(commands);
     for field in Fields::of(&body) {
         let field = field?;
         if field.number == COMMANDS {

@@ -117,6 +117,7 @@ impl RespondWorkflowTaskCompleted {
         }
         let successor_id = context.ids.next_run_id(context.now);
         let mut draft = Draft::new(run, context);
+        draft.make_room(self.commands.len());
         draft.write_started_task(&self.identity);
         let completed_event_id = self.complete(&mut draft, task);
         let mut steps = Steps {

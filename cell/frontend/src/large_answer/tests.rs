@@ -33,7 +33,9 @@ fn request(commands: usize) -> RespondWorkflowTaskCompletedRequest {
 async fn what_is_decoded_in_slices_is_what_is_decoded_at_once() {
     for commands in [0, 1, SLICE, SLICE + 1, 3 * SLICE] {
         let request = request(commands);
-        assert_eq!(decoded(request.encode_to_vec().into()).await, Ok(request.clone()));
+        let decoded = decoded(request.encode_to_vec().into(), commands).await.expect("decodes");
+        assert_eq!(decoded, request);
+        assert_eq!(decoded.commands.capacity(), commands);
         let rest = without_commands(&request.encode_to_vec().into()).expect("decodes");
         assert_eq!(rest, RespondWorkflowTaskCompletedRequest { commands: Vec::new(), ..request });
     }
@@ -53,7 +55,7 @@ async fn turns<T>(work: impl Future<Output = T>) -> (T, usize) {
 #[tokio::test]
 async fn others_get_their_turn() {
     let body = Bytes::from(request(10 * SLICE).encode_to_vec());
-    assert_eq!(turns(decoded(body)).await.1, 10);
+    assert_eq!(turns(decoded(body, 10 * SLICE)).await.1, 10);
 }
 
 /// A command that sets an attribute.
@@ -102,7 +104,7 @@ fn fields_are_counted_without_decoding_them() {
 async fn what_does_not_decode_is_refused() {
     let mut body = request(2 * SLICE).encode_to_vec();
     body.extend_from_slice(b"\x12\x02\xff\xff");
-    assert!(decoded(body.into()).await.is_err());
+    assert!(decoded(body.into(), 2 * SLICE + 1).await.is_err());
 }
 
 /// More than [`LARGE_BYTES`] of an answer with that token, whose last command does not decode.
