@@ -6,7 +6,7 @@ use crate::hash::shard_of;
 use crate::load::stored::{self, Stored};
 use crate::load::{Coalescer, LoadSizes, Reads};
 use crate::log::Outage;
-use crate::memory::{Phase, Shard};
+use crate::memory::Shard;
 use crate::metrics::AppendMetrics;
 use crate::projection::{EffectSink, Projection};
 use crate::recovery::Keeper;
@@ -159,7 +159,7 @@ impl ShardRuntime {
 
     /// Shards that are being served.
     pub fn serving(&self) -> usize {
-        self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving).count()
+        self.shards.iter().filter(|shard| shard.lock_serving().is_ok()).count()
     }
 
     /// Executions in memory that are not closed: what a person asks first of a cell.

@@ -1,7 +1,7 @@
 //! From what was applied to what its callers may see.
 
 use crate::error::ShardError;
-use crate::memory::{Phase, Shard, ShardState};
+use crate::memory::{Shard, ShardState};
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::usage::v1::UsageEntry;
 use cell_engine::{Address, Time};
@@ -14,8 +14,9 @@ impl ShardRuntime {
     /// customer's favour, and so does a store that is so far behind that commands are refused.
     pub fn record_usage(&self, target: &impl Address, usage: impl FnOnce(Time) -> UsageEntry) {
         let shard = self.shard(target);
-        let mut state = shard.state.lock();
-        if state.phase == Phase::Serving && !self.is_too_far_behind(&state) {
+        if let Ok(mut state) = shard.lock_serving()
+            && !self.is_too_far_behind(&state)
+        {
             let now = state.advance(self.wall.look());
             state.commit_fact(&self.config, now, vec![usage(now)], None);
             self.wrote(shard, &state);

@@ -4,7 +4,7 @@
 
 use crate::error::ShardError;
 use crate::load::Pins;
-use crate::memory::{Phase, Shard, ShardState};
+use crate::memory::{Shard, ShardState};
 use crate::quarantine::guard::caught;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
@@ -68,10 +68,7 @@ fn look<'a>(
     needs: Question<'_>,
     pins: &mut Pins<'_>,
 ) -> Result<Result<MutexGuard<'a, ShardState>, Missing>, ShardError> {
-    let mut state = shard.state.lock();
-    if state.phase != Phase::Serving {
-        return Err(ShardError::NotOwner(shard.id));
-    }
+    let mut state = shard.lock_serving()?;
     let missing = caught(|| needs(state.table.memory())).map_err(|panic| {
         tracing::error!(shard = shard.id.0, panic, "panic while asked for needs; nothing changed");
         ShardError::Panicked

@@ -158,10 +158,7 @@ impl ShardRuntime {
     pub(crate) async fn store_coldest_of(&self, shard: &Shard) -> Result<bool, ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         let (slice, durable) = {
-            let mut state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return Ok(false);
-            }
+            let Ok(mut state) = shard.lock_serving() else { return Ok(false) };
             let mut looks = LOOKS.min(2 * state.table.dirty());
             let keys = state.table.coldest_dirty(self.config.slice_entities, &mut looks);
             let slice = slice_of(&mut state, &keys, &self.config);
@@ -195,10 +192,7 @@ impl ShardRuntime {
         let (mut written, mut damaged) = (0, Vec::new());
         for Written { key, .. } in &slice.written {
             let (one, durable) = {
-                let mut state = shard.state.lock();
-                if !state.serves(slice.checkpoint.epoch) {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
+                let mut state = shard.lock_serving_in(slice.checkpoint.epoch)?;
                 let one = slice_of(&mut state, std::slice::from_ref(key), &self.config);
                 let durable = state.log.wait_for(one.ordinal);
                 (one, durable)
@@ -217,10 +211,7 @@ impl ShardRuntime {
                 continue;
             }
             tracing::error!(shard = shard.id.0, ?key, why, "an entity cannot be written: it is kept aside");
-            let mut state = shard.state.lock();
-            if !state.serves(slice.checkpoint.epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let mut state = shard.lock_serving_in(slice.checkpoint.epoch)?;
             state.quarantine(key, None, &format!("its rows cannot be written: {why}"));
         }
         whole
@@ -243,10 +234,7 @@ impl ShardRuntime {
         }
         self.released(shard, durable).await?;
         self.write_slice(shard, &slice.checkpoint).await?;
-        let mut state = shard.state.lock();
-        if !state.serves(slice.checkpoint.epoch) {
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        let mut state = shard.lock_serving_in(slice.checkpoint.epoch)?;
         slice.written.iter().for_each(|entity| mark_clean(&mut state, entity));
         Ok(())
     }
@@ -257,10 +245,7 @@ impl ShardRuntime {
         let epoch = shard.state.lock().epoch;
         self.keep_steps(shard, epoch, Unkept::Leave).await?;
         let (through, checkpoint, deleted) = {
-            let state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let state = shard.lock_serving_in(epoch)?;
             let checkpoint = ShardCheckpoint {
                 time_ns: state.time.now().0,
                 sealed_hour_ms: state.log.durable_sealed_hour_ms,
@@ -271,10 +256,7 @@ impl ShardRuntime {
         self.hand_over(shard, epoch, through).await?;
         self.remove_deleted(shard, epoch, &deleted).await?;
         let (unremoved, apart) = {
-            let state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let state = shard.lock_serving_in(epoch)?;
             (state.table.unremoved.names(), state.table.apart.names())
         };
         let state = ShardCheckpoint { unremoved, apart, ..checkpoint }.encode_to_vec();
@@ -282,10 +264,7 @@ impl ShardRuntime {
         let slice = Checkpoint { advance: Some(advance), ..Checkpoint::empty(shard.id, epoch) };
         self.write_slice(shard, &slice).await?;
         {
-            let mut state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let mut state = shard.lock_serving_in(epoch)?;
             state.log.checkpoint_seq = state.log.checkpoint_seq.max(through);
             state.log.tail.checkpointed(through);
             shard.note_tail(&state);
@@ -298,8 +277,7 @@ impl ShardRuntime {
         match self.store.checkpoint(slice).await? {
             AppendOutcome::Accepted => Ok(()),
             AppendOutcome::Superseded | AppendOutcome::WentBack => {
-                let mut state = shard.state.lock();
-                if state.serves(slice.epoch) {
+                if let Ok(mut state) = shard.lock_serving_in(slice.epoch) {
                     self.lose(shard, &mut state, &Loss::Superseded);
                 }
                 Err(ShardError::NotOwner(shard.id))

@@ -8,7 +8,7 @@ use super::billed::Billed;
 use super::logged::add_deletion;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
-use crate::memory::{Phase, Shard, ShardState};
+use crate::memory::{Shard, ShardState};
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntitiesDeleted;
@@ -43,13 +43,7 @@ impl ShardRuntime {
         shard: &Shard,
         ids: &[Uuid],
     ) -> Result<Vec<Result<bool, ShardError>>, ShardError> {
-        let epoch = {
-            let state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return Err(ShardError::NotOwner(shard.id));
-            }
-            state.epoch
-        };
+        let epoch = shard.lock_serving()?.epoch;
         self.checkpoint(shard).await?;
         let mut emptied = Vec::with_capacity(ids.len());
         for id in ids {
@@ -63,11 +57,8 @@ impl ShardRuntime {
             // They go, and with them the last that is known of their deletion.
             self.checkpoint(shard).await?;
         }
-        let state = shard.state.lock();
-        if !state.serves(epoch) {
-            // A checkpoint of a shard that was lost writes nothing: what stands in its log alone is in no page.
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        // A checkpoint of a shard that was lost writes nothing: what stands in its log alone is in no page.
+        let state = shard.lock_serving_in(epoch)?;
         for (id, emptied) in ids.iter().zip(&mut emptied) {
             if let Ok(empty) = emptied {
                 *empty &= !state.table.rows_lack_steps_in(*id);
@@ -120,10 +111,7 @@ impl ShardRuntime {
         drop(charge);
         let readable = found.len();
         let durable = {
-            let mut state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let mut state = shard.lock_serving_in(epoch)?;
             if self.namespaces.namespace(namespace_id).is_some() {
                 return Ok(false);
             }

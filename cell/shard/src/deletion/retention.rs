@@ -7,7 +7,7 @@ use super::logged::record_naming;
 use crate::error::ShardError;
 use crate::load::Reads;
 use crate::load::stored::{self, Stored};
-use crate::memory::{Phase, Shard, ShardState, Slot};
+use crate::memory::{Shard, ShardState, Slot};
 use crate::names::name_of;
 use crate::quarantine::guard::{EngineCall, guarded};
 use crate::runtime::ShardRuntime;
@@ -57,7 +57,10 @@ impl ShardRuntime {
         let batch = self.config.retention_batch;
         let mut beyond = 0;
         loop {
-            let Some(known) = known_expired(&shard.state.lock(), before_ms, batch) else { return Ok(()) };
+            let known = match shard.lock_serving() {
+                Ok(state) => known_expired(&state, before_ms, batch),
+                Err(_) => return Ok(()),
+            };
             // Rows of what is deleted already stay until the next checkpoint: look past them.
             let limit = batch + known.deleted + 2 * beyond;
             let stored = if known.complete {
@@ -113,8 +116,8 @@ impl ShardRuntime {
         records: RecordRows,
         before_ms: i64,
     ) -> Result<bool, ShardError> {
-        let mut state = shard.state.lock();
-        if state.table.forgotten != forgotten || state.phase != Phase::Serving {
+        let Ok(mut state) = shard.lock_serving() else { return Ok(false) };
+        if state.table.forgotten != forgotten {
             return Ok(false);
         }
         let ahead = BATCHES_AHEAD.saturating_mul(self.config.retention_batch);
@@ -162,20 +165,20 @@ impl ShardRuntime {
     }
 }
 
-/// What memory knows of expired entities; `None` where the shard is not served.
-fn known_expired(state: &ShardState, before_ms: i64, limit: usize) -> Option<KnownExpired> {
+/// What memory knows of expired entities.
+fn known_expired(state: &ShardState, before_ms: i64, limit: usize) -> KnownExpired {
     let expired = state.due.expired(before_ms);
     let resident = expired
         // What a closed entity still wants done keeps it. One that cannot say goes on to be kept aside.
         .filter(|key| !matches!(expiry(state, key, None, before_ms), Ok(None)))
         .take(limit)
         .cloned();
-    (state.phase == Phase::Serving).then(|| KnownExpired {
+    KnownExpired {
         forgotten: state.table.forgotten,
         resident: resident.collect(),
         complete: state.table.complete,
         deleted: state.table.deleted.len(),
-    })
+    }
 }
 
 /// Up to `limit` of the expired entities in memory and in the store that are not known to stay.

@@ -122,10 +122,7 @@ impl ShardRuntime {
         for one in deleted.chunks(1) {
             match self.remove_rows(shard, epoch, one).await {
                 Err(ShardError::Store(StoreError::Corrupt(why))) => {
-                    let mut state = shard.state.lock();
-                    if !state.serves(epoch) {
-                        return Err(ShardError::NotOwner(shard.id));
-                    }
+                    let mut state = shard.lock_serving_in(epoch)?;
                     for (key, _) in one {
                         tracing::error!(shard = shard.id.0, ?key, why, "rows of a deleted entity stay");
                         if !state.table.unremoved.refused(key, &why) {
@@ -152,10 +149,7 @@ impl ShardRuntime {
             deleted.iter().filter_map(|(key, _)| state.done_apart(key)).collect()
         };
         self.write_slice(shard, &slice).await?;
-        let mut state = shard.state.lock();
-        if !state.serves(epoch) {
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        let mut state = shard.lock_serving_in(epoch)?;
         state.table.rows_are_gone(deleted);
         Ok(())
     }

@@ -188,10 +188,7 @@ impl ShardRuntime {
         let shard = &self.shards[append.shard.0 as usize];
         let (Some(first), Some(last)) = (append.rows.first(), append.rows.last()) else { return };
         {
-            let state = shard.state.lock();
-            if !state.serves(first.epoch) {
-                return;
-            }
+            let Ok(state) = shard.lock_serving_in(first.epoch) else { return };
             debug_assert_eq!(
                 first.seq,
                 state.log.durable_seq + 1,
@@ -209,10 +206,7 @@ impl ShardRuntime {
             }
         }
         let (answers, checkpoint) = {
-            let mut state = shard.state.lock();
-            if !state.serves(first.epoch) {
-                return;
-            }
+            let Ok(mut state) = shard.lock_serving_in(first.epoch) else { return };
             state.log.in_flight_bytes = 0;
             state.count_batches();
             batch.weights.iter().for_each(|(seq, bytes)| state.log.tail.push(*seq, *bytes));

@@ -2,7 +2,7 @@
 //! idle.
 
 use super::shard::Shard;
-use super::state::{Phase, ShardState};
+use super::state::ShardState;
 use super::table::Which;
 use crate::config::ShardConfig;
 use crate::runtime::ShardRuntime;
@@ -17,10 +17,7 @@ impl ShardRuntime {
         // A look may find that an entity was used since it came to stand in the queue, and one that it can go.
         let mut looks = shard.state.lock().table.looks(Which::Warm);
         loop {
-            let mut state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return;
-            }
+            let Ok(mut state) = shard.lock_serving() else { return };
             let excess = state.table.residents().saturating_sub(self.config.resident_entities);
             let wanted = excess.min(EVICTED_AT_ONCE);
             let gone = let_go(&mut state, &self.config, Which::Warm, wanted, usize::MAX, &mut looks);

@@ -9,7 +9,6 @@
 
 use super::evict::{EVICTED_AT_ONCE, Gone, let_go};
 use super::shard::Shard;
-use super::state::Phase;
 use super::table::Which;
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
@@ -92,10 +91,7 @@ impl ShardRuntime {
             .collect();
         since.sort_unstable_by_key(|(since, _)| *since);
         for (_, shard) in since {
-            let mut state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                continue;
-            }
+            let Ok(mut state) = shard.lock_serving() else { continue };
             let mut looks = state.table.looks(which).min(4 * EVICTED_AT_ONCE);
             let gone = let_go(&mut state, &self.config, which, EVICTED_AT_ONCE, bytes, &mut looks);
             if gone.entities > 0 {
@@ -111,10 +107,7 @@ impl ShardRuntime {
         let mut since: Vec<(u64, &Arc<Shard>)> = self
             .shards
             .iter()
-            .filter_map(|shard| {
-                let state = shard.state.lock();
-                Some((state.table.dirty_since()?, shard)).filter(|_| state.phase == Phase::Serving)
-            })
+            .filter_map(|shard| Some((shard.lock_serving().ok()?.table.dirty_since()?, shard)))
             .collect();
         since.sort_unstable_by_key(|(since, _)| *since);
         let mut nothing = Ok(false);

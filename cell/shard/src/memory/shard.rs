@@ -1,12 +1,13 @@
 //! One shard: its data behind a lock, and what its tasks share.
 
-use super::state::ShardState;
+use super::state::{Phase, ShardState};
+use crate::error::ShardError;
 use crate::metrics::ShardMetrics;
 use crate::recovery::Trouble;
 use cell_engine::Registry;
 use cell_memory::Budget;
-use cell_store::ShardId;
-use parking_lot::Mutex;
+use cell_store::{Epoch, ShardId};
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -57,6 +58,19 @@ impl Shard {
             outbox_due: Arc::new(Notify::new()),
             metrics: ShardMetrics::new(id),
         }
+    }
+
+    /// Locks the state of a shard that is served; `NotOwner` where it is not.
+    pub(crate) fn lock_serving(&self) -> Result<MutexGuard<'_, ShardState>, ShardError> {
+        let state = self.state.lock();
+        if state.phase == Phase::Serving { Ok(state) } else { Err(ShardError::NotOwner(self.id)) }
+    }
+
+    /// The same to go on with what began under an earlier hold of the lock, in this epoch; `NotOwner` where that is
+    /// over, also when the shard is served again by now.
+    pub(crate) fn lock_serving_in(&self, epoch: Epoch) -> Result<MutexGuard<'_, ShardState>, ShardError> {
+        let state = self.state.lock();
+        if state.serves(epoch) { Ok(state) } else { Err(ShardError::NotOwner(self.id)) }
     }
 
     /// Notes how long the tail is now.

@@ -10,7 +10,7 @@
 //! owner tries once.
 
 use crate::error::ShardError;
-use crate::memory::{Phase, Shard};
+use crate::memory::Shard;
 use crate::projection::spool::{SpoolSide, SpoolSlice};
 use crate::quarantine::apart;
 use crate::runtime::ShardRuntime;
@@ -183,10 +183,7 @@ impl ShardRuntime {
     pub(crate) async fn relieve(&self, shard: &Shard, through_seq: u64) -> Result<(), ShardError> {
         let _one_at_a_time = shard.checkpointing.lock().await;
         let (epoch, durable_seq) = {
-            let state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return Ok(());
-            }
+            let Ok(state) = shard.lock_serving() else { return Ok(()) };
             (state.epoch, state.log.durable_seq)
         };
         self.hand_over(shard, epoch, through_seq.min(durable_seq)).await
@@ -210,7 +207,7 @@ impl ShardRuntime {
 
     /// How much of projections stands in the outboxes of the shards that this node serves.
     pub async fn outbox_sizes(&self) -> Result<Vec<OutboxSize>, ShardError> {
-        let serving = self.shards.iter().filter(|shard| shard.state.lock().phase == Phase::Serving);
+        let serving = self.shards.iter().filter(|shard| shard.lock_serving().is_ok());
         let serving: Vec<ShardId> = serving.map(|shard| shard.id).collect();
         let mut sizes = self.store.outbox_sizes(&serving).await?;
         sizes.retain(|size| size.projection != apart::NAME);

@@ -186,10 +186,7 @@ impl ShardRuntime {
             Err(ShardError::Store(StoreError::Corrupt(why))) => return Ok(Err(why)),
             done => done?,
         }
-        let mut state = shard.state.lock();
-        if !state.serves(epoch) {
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        let mut state = shard.lock_serving_in(epoch)?;
         state.table.stands_apart(key);
         if state.table.deleted.contains_key(key) {
             // It was deleted while this was written.

@@ -5,7 +5,7 @@ use crate::deletion::{Billed, add_deletion, record_naming};
 use crate::error::ShardError;
 use crate::load::Pins;
 use crate::load::stored::Stored;
-use crate::memory::{Phase, QuarantinedState, Shard, ShardState};
+use crate::memory::{QuarantinedState, Shard, ShardState};
 use crate::names::name_of;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
@@ -82,7 +82,7 @@ impl ShardRuntime {
     ) -> Result<(Quarantined, Option<EntityRow>), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let entity = {
-            let state = shard.state.lock();
+            let state = shard.lock_serving()?;
             check_quarantined(&state, key)?;
             let kept = state.table.quarantined().find(|(other, _)| *other == key);
             kept.map(|(key, kept)| Quarantined::of(shard.id, key, kept))
@@ -100,7 +100,7 @@ impl ShardRuntime {
     pub async fn retry_quarantined(self: &Arc<Self>, key: &EntityKey) -> Result<bool, ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         {
-            let mut state = shard.state.lock();
+            let mut state = shard.lock_serving()?;
             check_quarantined(&state, key)?;
             self.admit_read(Origin::Worker)?;
             tracing::info!(
@@ -149,7 +149,7 @@ impl ShardRuntime {
     async fn drop_kept(&self, key: &EntityKey, unread: Unread) -> Result<(), ShardError> {
         let shard = self.shard_at(key.namespace_id, &key.id);
         let epoch = {
-            let state = shard.state.lock();
+            let state = shard.lock_serving()?;
             check_quarantined(&state, key)?;
             state.epoch
         };
@@ -173,10 +173,7 @@ impl ShardRuntime {
         let (row, steps) = self.found_of(shard, key, stored, apart).await?;
         let billed = Billed::with(&row, steps);
         let durable = {
-            let mut state = shard.state.lock();
-            if !state.serves(epoch) {
-                return Err(ShardError::NotOwner(shard.id));
-            }
+            let mut state = shard.lock_serving_in(epoch)?;
             check_quarantined(&state, key)?;
             let kept = state.table.quarantined().find(|(other, _)| *other == key).map(|(_, kept)| kept);
             if let Some(from) = kept.and_then(|kept| kept.needs_log_from) {
@@ -218,10 +215,7 @@ impl ShardRuntime {
         const LOADS: usize = 8;
         for _ in 0..LOADS {
             let of = {
-                let state = shard.state.lock();
-                if state.phase != Phase::Serving {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
+                let state = shard.lock_serving()?;
                 if !matches!(Residents::find(&state.table, key), Known::Unloaded) {
                     return Ok(());
                 }
@@ -239,9 +233,6 @@ impl ShardRuntime {
 
 /// Refuses where the entity is not kept aside by this owner.
 fn check_quarantined(state: &ShardState, key: &EntityKey) -> Result<(), ShardError> {
-    if state.phase != Phase::Serving {
-        return Err(ShardError::NotOwner(state.id));
-    }
     match Residents::find(&state.table, key) {
         Known::Quarantined => Ok(()),
         Known::Here(_) | Known::Absent | Known::Unloaded => Err(not_quarantined(key)),

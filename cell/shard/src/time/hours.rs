@@ -47,10 +47,7 @@ impl ShardRuntime {
     /// Brings one shard up to the present: deletions that are due, and seals of every ended hour.
     async fn turn_hours(&self, shard: &Shard) -> Result<(), ShardError> {
         let (now, this_hour, next) = {
-            let mut state = shard.state.lock();
-            if state.phase != Phase::Serving {
-                return Ok(());
-            }
+            let Ok(mut state) = shard.lock_serving() else { return Ok(()) };
             let now = state.advance(self.wall.look()).millis();
             shard.metrics.time_lead.set(state.time.lead().as_secs_f64());
             let this_hour = now - now.rem_euclid(HOUR_MS);
