@@ -36,8 +36,8 @@
 //! - `projection`: effects, projections, spool and outbox;
 //! - `recovery`: taking shards over, giving them up, beginning loops again;
 //! - `quarantine`: keeping one entity's damage that entity's alone;
-//! - beside these `runtime`, whose methods stand in all of them, and its `loops`; `config`, `error`, `hash`, `metrics`
-//!   and `names`, which all use; `inspect`, which is for tests alone.
+//! - beside these `runtime`, whose methods stand in all of them, and its `loops`; `config`, `damage`, `error`,
+//!   `hash`, `metrics` and `names`, which all use; `inspect`, which is for tests alone.
 //!
 //! # To add a projection
 //!
@@ -59,6 +59,7 @@
 mod call;
 mod checkpoint;
 mod config;
+mod damage;
 mod deletion;
 mod error;
 mod hash;

@@ -13,6 +13,7 @@ use super::history_tail::HistoryTail;
 use super::waiting;
 use super::waiting_rows::{RowChanges, RowReceipt};
 use crate::config::ShardConfig;
+use crate::damage::or_damage;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
 use crate::memory::{Phase, Resident, Shard, ShardState};
@@ -180,9 +181,9 @@ impl ShardRuntime {
         slice: &Slice,
         durable: Option<oneshot::Receiver<()>>,
     ) -> Result<(), ShardError> {
-        match self.write_together(shard, slice, durable).await {
-            Err(ShardError::Store(StoreError::Corrupt(_))) => self.write_each(shard, slice).await,
-            done => done,
+        match or_damage(self.write_together(shard, slice, durable).await)? {
+            Ok(()) => Ok(()),
+            Err(_) => self.write_each(shard, slice).await,
         }
     }
 
@@ -197,10 +198,9 @@ impl ShardRuntime {
                 let durable = state.log.wait_for(one.ordinal);
                 (one, durable)
             };
-            match self.write_together(shard, &one, durable).await {
+            match or_damage(self.write_together(shard, &one, durable).await)? {
                 Ok(()) => written += one.checkpoint.entities.len(),
-                Err(ShardError::Store(StoreError::Corrupt(why))) => damaged.push((key, why)),
-                Err(error) => return Err(error),
+                Err(why) => damaged.push((key, why)),
             }
         }
         let mut whole = Ok(());

@@ -6,6 +6,7 @@
 //! the log, and each owner tries once to remove what is left. It names so many at most ([`MOST_UNREMOVED`]): where more
 //! are damaged the log keeps the other deletions, until somebody mends the store.
 
+use crate::damage::or_damage;
 use crate::error::ShardError;
 use crate::memory::{Deleted, EntityTable, Shard};
 use crate::names::{key_of, name_of};
@@ -101,11 +102,8 @@ impl ShardRuntime {
         deleted: &[(EntityKey, Deleted)],
     ) -> Result<(), ShardError> {
         for some in deleted.chunks(self.config.slice_entities.max(1)) {
-            match self.remove_rows(shard, epoch, some).await {
-                Err(ShardError::Store(StoreError::Corrupt(_))) => {
-                    self.remove_each(shard, epoch, some).await?
-                }
-                done => done?,
+            if or_damage(self.remove_rows(shard, epoch, some).await)?.is_err() {
+                self.remove_each(shard, epoch, some).await?;
             }
         }
         Ok(())
@@ -120,17 +118,13 @@ impl ShardRuntime {
         deleted: &[(EntityKey, Deleted)],
     ) -> Result<(), ShardError> {
         for one in deleted.chunks(1) {
-            match self.remove_rows(shard, epoch, one).await {
-                Err(ShardError::Store(StoreError::Corrupt(why))) => {
-                    let mut state = shard.lock_serving_in(epoch)?;
-                    for (key, _) in one {
-                        tracing::error!(shard = shard.id.0, ?key, why, "rows of a deleted entity stay");
-                        if !state.table.unremoved.refused(key, &why) {
-                            return Err(StoreError::Corrupt(why).into());
-                        }
-                    }
+            let Err(why) = or_damage(self.remove_rows(shard, epoch, one).await)? else { continue };
+            let mut state = shard.lock_serving_in(epoch)?;
+            for (key, _) in one {
+                tracing::error!(shard = shard.id.0, ?key, why, "rows of a deleted entity stay");
+                if !state.table.unremoved.refused(key, &why) {
+                    return Err(StoreError::Corrupt(why).into());
                 }
-                done => done?,
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! What the store refuses to read, for its bytes are damaged, is the trouble of what was asked for alone: what was
 //! asked for together is asked for one by one then.
 
+use crate::damage::or_damage;
 use cell_store::StoreError;
 use std::time::Duration;
 
@@ -38,18 +39,15 @@ impl Reads {
     where
         Reading: Future<Output = Result<Vec<Option<V>>, StoreError>>,
     {
-        match self.run(|| read(wanted)).await {
-            Err(StoreError::Corrupt(why)) if wanted.len() == 1 => return Ok(vec![Err(why)]),
-            Err(StoreError::Corrupt(_)) => {}
-            answer => return Ok(answer?.into_iter().map(Ok).collect()),
+        match or_damage(self.run(|| read(wanted)).await)? {
+            Ok(found) => return Ok(found.into_iter().map(Ok).collect()),
+            Err(why) if wanted.len() == 1 => return Ok(vec![Err(why)]),
+            Err(_) => {}
         }
         let mut all = Vec::with_capacity(wanted.len());
         for one in wanted.chunks(1) {
-            all.push(match self.run(|| read(one)).await {
-                Ok(mut found) => Ok(found.pop().flatten()),
-                Err(StoreError::Corrupt(why)) => Err(why),
-                Err(error) => return Err(error),
-            });
+            let found = or_damage(self.run(|| read(one)).await)?;
+            all.push(found.map(|mut found| found.pop().flatten()));
         }
         Ok(all)
     }

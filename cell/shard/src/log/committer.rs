@@ -5,6 +5,7 @@
 //! whether or not the caller is still there.
 
 use super::batch::InFlight;
+use crate::damage::each_alone;
 use crate::memory::{Phase, Shard, ShardState};
 use crate::projection::DurableBatch;
 use crate::quarantine::guard::caught;
@@ -94,25 +95,16 @@ impl ShardRuntime {
                 std::mem::replace(&mut batch.append, nothing)
             })
             .collect();
-        match self.append(&appends).await {
-            Ok(outcomes) => {
-                for ((batch, append), outcome) in batches.into_iter().zip(&appends).zip(outcomes) {
-                    self.conclude(batch, append, outcome);
-                }
+        let mut batches = batches.into_iter();
+        let conclude = |append, outcome| {
+            let Some(batch) = batches.next() else { return };
+            match outcome {
+                Ok(outcome) => self.conclude(batch, append, outcome),
+                Err(error) => self.stop_shard(append, &error),
             }
-            // The store refused the call for one shard's rows and wrote nothing: each batch is appended by itself,
-            // which finds that shard.
-            Err(StoreError::Corrupt(_)) if appends.len() > 1 => {
-                for (batch, append) in batches.into_iter().zip(&appends) {
-                    let answer = self.append(std::slice::from_ref(append)).await;
-                    match answer {
-                        Ok(outcomes) => self.conclude(batch, append, outcomes[0]),
-                        Err(error) => self.stop_shard(append, &error),
-                    }
-                }
-            }
-            Err(error) => appends.iter().for_each(|append| self.stop_shard(append, &error)),
-        }
+        };
+        // A call that the store refuses for one shard's rows has written nothing.
+        each_alone(&appends, |appends| self.append(appends), conclude).await;
     }
 
     /// Appends until the store has said of every batch whether it is in. An unknown outcome is

@@ -9,6 +9,7 @@
 //! health says so. Nothing rests on a row that cannot be removed: its sink has taken the item. It is left, and each
 //! owner tries once.
 
+use crate::damage::or_damage;
 use crate::error::ShardError;
 use crate::memory::Shard;
 use crate::projection::spool::{SpoolSide, SpoolSlice};
@@ -143,13 +144,13 @@ impl ShardRuntime {
         slice: Checkpoint,
     ) -> Result<(), ShardError> {
         let (shard_id, epoch) = (slice.shard, slice.epoch);
-        match self.write_slice(shard, &slice).await {
-            Err(ShardError::Store(StoreError::Corrupt(_))) if !slice.outbox_done.is_empty() => {}
-            done => {
-                done?;
+        match or_damage(self.write_slice(shard, &slice).await)? {
+            Ok(()) => {
                 spool.stands(shard_id, epoch, &slice.outbox, &slice.outbox_done);
                 return Ok(());
             }
+            Err(why) if slice.outbox_done.is_empty() => return Err(StoreError::Corrupt(why).into()),
+            Err(_) => {}
         }
         let Checkpoint { outbox, outbox_done, .. } = slice;
         if !outbox.is_empty() {
@@ -160,18 +161,15 @@ impl ShardRuntime {
         for done in outbox_done {
             let outbox_done = vec![done];
             let one = Checkpoint { outbox_done, ..Checkpoint::empty(shard_id, epoch) };
-            match self.write_slice(shard, &one).await {
-                Err(ShardError::Store(StoreError::Corrupt(why))) => {
+            match or_damage(self.write_slice(shard, &one).await)? {
+                Ok(()) => spool.stands(shard_id, epoch, &[], &one.outbox_done),
+                Err(why) => {
                     tracing::error!(
                         shard = shard_id.0,
                         why,
                         "a row of the outbox whose item was taken stays"
                     );
                     spool.refused(shard_id, epoch, &one.outbox_done);
-                }
-                done => {
-                    done?;
-                    spool.stands(shard_id, epoch, &[], &one.outbox_done);
                 }
             }
         }

@@ -9,6 +9,7 @@
 //! a takeover reads none in vain, and is not stopped by a damaged page of the outbox. That state names so many at most
 //! ([`MOST_APART`]): of more of them the log keeps the steps, and health says so.
 
+use crate::damage::or_damage;
 use crate::error::ShardError;
 use crate::load::Reads;
 use crate::load::stored::Stored;
@@ -128,21 +129,19 @@ pub(crate) async fn read(
     reads: Reads,
 ) -> Result<Result<Option<StepsApart>, String>, StoreError> {
     let (after, wanted) = (before_row_key(key), row_key(key));
-    let page = reads.run(|| store.outbox(shard, NAME, Some(&after), 1, usize::MAX)).await;
-    Ok(match page {
-        Ok(mut page) => match page.pop().filter(|row| row.key == wanted) {
-            Some(row) => match StepsApart::decode(row.data) {
-                Ok(mut apart) => {
-                    kept_steps::complete_steps(store, shard, &mut apart.steps, reads).await?;
-                    Ok(Some(apart))
-                }
-                Err(error) => Err(error.to_string()),
-            },
-            None => Ok(None),
-        },
-        Err(StoreError::Corrupt(why)) => Err(why),
-        Err(error) => return Err(error),
-    })
+    let mut page =
+        match or_damage(reads.run(|| store.outbox(shard, NAME, Some(&after), 1, usize::MAX)).await)? {
+            Ok(page) => page,
+            Err(why) => return Ok(Err(why)),
+        };
+    let Some(row) = page.pop().filter(|row| row.key == wanted) else { return Ok(Ok(None)) };
+    match StepsApart::decode(row.data) {
+        Ok(mut apart) => {
+            kept_steps::complete_steps(store, shard, &mut apart.steps, reads).await?;
+            Ok(Ok(Some(apart)))
+        }
+        Err(error) => Ok(Err(error.to_string())),
+    }
 }
 
 impl ShardRuntime {
@@ -182,9 +181,8 @@ impl ShardRuntime {
             data: steps.encode_to_vec().into(),
         };
         let slice = Checkpoint { outbox: vec![row], ..Checkpoint::empty(shard.id, epoch) };
-        match self.write_slice(shard, &slice).await {
-            Err(ShardError::Store(StoreError::Corrupt(why))) => return Ok(Err(why)),
-            done => done?,
+        if let Err(why) = or_damage(self.write_slice(shard, &slice).await)? {
+            return Ok(Err(why));
         }
         let mut state = shard.lock_serving_in(epoch)?;
         state.table.stands_apart(key);

@@ -1,6 +1,7 @@
 //! Taking shards over: raise the epoch, read checkpoint and tail, log the ownership, replay, serve.
 
 use super::found::{Deletions, Found, deletions_in};
+use crate::damage::each_alone;
 use crate::deletion::Unremoved;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
@@ -55,7 +56,9 @@ impl ShardRuntime {
                 }
             }
             let claims: Vec<Append> = found.iter().map(|found| self.claim(found)).collect();
-            let claimed = self.write_claims(&claims).await;
+            let mut claimed = Vec::with_capacity(claims.len());
+            each_alone(&claims, |claims| self.append_claims(claims), |_, outcome| claimed.push(outcome))
+                .await;
             for ((found, claim), outcome) in found.into_iter().zip(claims).zip(claimed) {
                 let id = found.acquired.shard;
                 match outcome {
@@ -71,32 +74,19 @@ impl ShardRuntime {
         outcomes
     }
 
-    /// Raises the epochs and reads what stands. Where that fails for one shard the others are read by themselves.
+    /// Raises the epochs and reads what stands.
     async fn find(&self, ids: &[ShardId]) -> Vec<(ShardId, Result<Found, ShardError>)> {
-        let all = match self.store.acquire(ids).await {
-            Ok(acquired) => acquired.into_iter().map(Ok).collect(),
-            Err(StoreError::Corrupt(_)) if ids.len() > 1 => {
-                let mut each = Vec::with_capacity(ids.len());
-                for id in ids {
-                    let acquired = self.store.acquire(std::slice::from_ref(id)).await;
-                    each.push(acquired.and_then(|mut one| {
-                        one.pop()
-                            .ok_or_else(|| StoreError::Corrupt(format!("nothing is known of shard {id}")))
-                    }));
-                }
-                each
-            }
-            Err(error) => vec![Err(error); ids.len()],
-        };
-        let read = |(id, acquired): (&ShardId, Result<Acquired, StoreError>)| {
+        let mut all = Vec::with_capacity(ids.len());
+        each_alone(ids, |ids| self.store.acquire(ids), |id, acquired| all.push((*id, acquired))).await;
+        let read = |(id, acquired): (ShardId, Result<Acquired, StoreError>)| {
             let found = acquired.map_err(ShardError::from).and_then(|acquired| {
                 self.shards[id.0 as usize].given_epoch.fetch_max(acquired.epoch.0, Ordering::Relaxed);
                 self.check_end(&acquired)?;
                 Ok(Found::read(acquired, &self.kinds)?)
             });
-            (*id, found)
+            (id, found)
         };
-        ids.iter().zip(all).map(read).collect()
+        all.into_iter().map(read).collect()
     }
 
     /// Refuses a log that is shorter than this process knows it to be.
@@ -114,22 +104,6 @@ impl ShardRuntime {
         match self.halted() {
             None => Ok(()),
             Some(why) => Err(StoreError::Unsafe(why.to_owned()).into()),
-        }
-    }
-
-    /// Writes claims together; where the store calls one corrupt, each by itself.
-    async fn write_claims(&self, claims: &[Append]) -> Vec<Result<AppendOutcome, StoreError>> {
-        match self.append_claims(claims).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(StoreError::Corrupt(_)) if claims.len() > 1 => {
-                let mut each = Vec::with_capacity(claims.len());
-                for claim in claims {
-                    let outcome = self.append_claims(std::slice::from_ref(claim)).await;
-                    each.push(outcome.map(|outcomes| outcomes[0]));
-                }
-                each
-            }
-            Err(error) => vec![Err(error); claims.len()],
         }
     }
 

@@ -4,12 +4,12 @@
 //! Deletions that are due before the end of H are logged first, because a retained byte is billed
 //! until the moment its deletion was due. What damage keeps from being deleted keeps no hour open.
 
+use crate::damage::or_damage;
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard, ShardState};
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::log::v1::HourSealed;
 use atoll_internal_api::log::v1::record::ShardFact;
-use cell_store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,12 +62,9 @@ impl ShardRuntime {
             (now, this_hour, next)
         };
         if next < this_hour {
-            match self.expire(shard, this_hour).await {
+            if let Err(why) = or_damage(self.expire(shard, this_hour).await)? {
                 // What cannot be read now is billed for as long as it stands: that is none of these hours.
-                Err(ShardError::Store(StoreError::Corrupt(why))) => {
-                    tracing::error!(shard = shard.id.0, why, "hours are sealed with deletions left to do");
-                }
-                done => done?,
+                tracing::error!(shard = shard.id.0, why, "hours are sealed with deletions left to do");
             }
             let mut state = shard.state.lock();
             let mut hour = state.log.sealed_hour_ms.map_or(next, |sealed| sealed + HOUR_MS);
