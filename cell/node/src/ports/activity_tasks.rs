@@ -1,5 +1,7 @@
 //! Activity tasks, from the worker's side.
 
+mod named;
+
 use super::handover::{Handover, not_started, poller, run_of, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
@@ -19,10 +21,10 @@ use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::ActivityTasks;
 use cell_matching::{PollOutcome, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::Target;
+use named::Named;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Instant;
-use uuid::Uuid;
 
 /// The `ActivityTasks` port.
 pub(crate) struct NodeActivityTasks(pub(crate) Arc<Core>);
@@ -64,8 +66,8 @@ impl ActivityTasks for NodeActivityTasks {
         _namespace: &Namespace,
         request: wf::RecordActivityTaskHeartbeatRequest,
     ) -> Result<wf::RecordActivityTaskHeartbeatResponse, Status> {
-        let (target, activity) = named(&request.task_token)?;
-        let cancel_requested = self.record_heartbeat(&target, activity, request.details).await?;
+        let named = Named::by_token(&request.task_token)?;
+        let cancel_requested = self.record_heartbeat(named, request.details).await?;
         Ok(wf::RecordActivityTaskHeartbeatResponse { cancel_requested, ..Default::default() })
     }
 
@@ -74,9 +76,8 @@ impl ActivityTasks for NodeActivityTasks {
         namespace: &Namespace,
         request: wf::RecordActivityTaskHeartbeatByIdRequest,
     ) -> Result<wf::RecordActivityTaskHeartbeatByIdResponse, Status> {
-        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
-        let activity = ActivityRef::Id(request.activity_id);
-        let cancel_requested = self.record_heartbeat(&target, activity, request.details).await?;
+        let named = Named::by_id(namespace, &request.workflow_id, &request.run_id, request.activity_id);
+        let cancel_requested = self.record_heartbeat(named, request.details).await?;
         Ok(wf::RecordActivityTaskHeartbeatByIdResponse { cancel_requested, ..Default::default() })
     }
 
@@ -85,8 +86,8 @@ impl ActivityTasks for NodeActivityTasks {
         _namespace: &Namespace,
         request: wf::RespondActivityTaskCompletedRequest,
     ) -> Result<wf::RespondActivityTaskCompletedResponse, Status> {
-        let (target, activity) = named(&request.task_token)?;
-        self.record_completion(&target, activity, request.result, request.identity).await?;
+        let named = Named::by_token(&request.task_token)?;
+        self.record_completion(named, request.result, request.identity).await?;
         Ok(wf::RespondActivityTaskCompletedResponse::default())
     }
 
@@ -95,9 +96,8 @@ impl ActivityTasks for NodeActivityTasks {
         namespace: &Namespace,
         request: wf::RespondActivityTaskCompletedByIdRequest,
     ) -> Result<wf::RespondActivityTaskCompletedByIdResponse, Status> {
-        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
-        let activity = ActivityRef::Id(request.activity_id);
-        self.record_completion(&target, activity, request.result, request.identity).await?;
+        let named = Named::by_id(namespace, &request.workflow_id, &request.run_id, request.activity_id);
+        self.record_completion(named, request.result, request.identity).await?;
         Ok(wf::RespondActivityTaskCompletedByIdResponse::default())
     }
 
@@ -106,9 +106,9 @@ impl ActivityTasks for NodeActivityTasks {
         _namespace: &Namespace,
         request: wf::RespondActivityTaskFailedRequest,
     ) -> Result<wf::RespondActivityTaskFailedResponse, Status> {
-        let (target, activity) = named(&request.task_token)?;
+        let named = Named::by_token(&request.task_token)?;
         let heartbeat = request.last_heartbeat_details;
-        self.record_failure(&target, activity, request.failure, request.identity, heartbeat).await?;
+        self.record_failure(named, request.failure, request.identity, heartbeat).await?;
         Ok(wf::RespondActivityTaskFailedResponse::default())
     }
 
@@ -117,10 +117,9 @@ impl ActivityTasks for NodeActivityTasks {
         namespace: &Namespace,
         request: wf::RespondActivityTaskFailedByIdRequest,
     ) -> Result<wf::RespondActivityTaskFailedByIdResponse, Status> {
-        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
-        let activity = ActivityRef::Id(request.activity_id);
+        let named = Named::by_id(namespace, &request.workflow_id, &request.run_id, request.activity_id);
         let heartbeat = request.last_heartbeat_details;
-        self.record_failure(&target, activity, request.failure, request.identity, heartbeat).await?;
+        self.record_failure(named, request.failure, request.identity, heartbeat).await?;
         Ok(wf::RespondActivityTaskFailedByIdResponse::default())
     }
 
@@ -129,8 +128,8 @@ impl ActivityTasks for NodeActivityTasks {
         _namespace: &Namespace,
         request: wf::RespondActivityTaskCanceledRequest,
     ) -> Result<wf::RespondActivityTaskCanceledResponse, Status> {
-        let (target, activity) = named(&request.task_token)?;
-        self.record_cancellation(&target, activity, request.details, request.identity).await?;
+        let named = Named::by_token(&request.task_token)?;
+        self.record_cancellation(named, request.details, request.identity).await?;
         Ok(wf::RespondActivityTaskCanceledResponse::default())
     }
 
@@ -139,9 +138,8 @@ impl ActivityTasks for NodeActivityTasks {
         namespace: &Namespace,
         request: wf::RespondActivityTaskCanceledByIdRequest,
     ) -> Result<wf::RespondActivityTaskCanceledByIdResponse, Status> {
-        let target = Core::target(namespace.id, &request.workflow_id, &request.run_id);
-        let activity = ActivityRef::Id(request.activity_id);
-        self.record_cancellation(&target, activity, request.details, request.identity).await?;
+        let named = Named::by_id(namespace, &request.workflow_id, &request.run_id, request.activity_id);
+        self.record_cancellation(named, request.details, request.identity).await?;
         Ok(wf::RespondActivityTaskCanceledByIdResponse::default())
     }
 }
@@ -188,47 +186,43 @@ impl NodeActivityTasks {
 
     async fn record_heartbeat(
         &self,
-        target: &Target,
-        activity: ActivityRef,
+        Named { target, activity }: Named,
         details: Option<Payloads>,
     ) -> Result<bool, Status> {
         let command = RecordActivityHeartbeat { activity, details };
-        let reply = self.0.execute(target, command).await?;
+        let reply = self.0.execute(&target, command).await?;
         Ok(reply.cancel_requested)
     }
 
     async fn record_completion(
         &self,
-        target: &Target,
-        activity: ActivityRef,
+        Named { target, activity }: Named,
         result: Option<Payloads>,
         identity: String,
     ) -> Result<(), Status> {
         let command = RespondActivityCompleted { activity, result, identity };
-        self.0.execute(target, command).await
+        self.0.execute(&target, command).await
     }
 
     async fn record_failure(
         &self,
-        target: &Target,
-        activity: ActivityRef,
+        Named { target, activity }: Named,
         failure: Option<Failure>,
         identity: String,
         last_heartbeat_details: Option<Payloads>,
     ) -> Result<(), Status> {
         let command = RespondActivityFailed { activity, failure, identity, last_heartbeat_details };
-        self.0.execute(target, command).await
+        self.0.execute(&target, command).await
     }
 
     async fn record_cancellation(
         &self,
-        target: &Target,
-        activity: ActivityRef,
+        Named { target, activity }: Named,
         details: Option<Payloads>,
         identity: String,
     ) -> Result<(), Status> {
         let command = RespondActivityCanceled { activity, details, identity };
-        self.0.execute(target, command).await
+        self.0.execute(&target, command).await
     }
 }
 
@@ -270,20 +264,6 @@ fn answer(
         priority: started.priority,
         ..Default::default()
     }
-}
-
-/// What an activity task's token names.
-fn named(token: &Bytes) -> Result<(Target, ActivityRef), Status> {
-    let bad = || Status::invalid_argument("Error deserializing task token.");
-    let token = ActivityTaskToken::decode(token.clone()).map_err(|_| bad())?;
-    let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad());
-    let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
-    let activity = ActivityRef::Token {
-        scheduled_event_id: token.scheduled_event_id,
-        attempt: token.attempt,
-        nonce: token.start_nonce,
-    };
-    Ok((target, activity))
 }
 
 #[allow(deprecated, reason = "SDKs still send worker_version_capabilities")]
