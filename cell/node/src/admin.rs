@@ -4,6 +4,7 @@ mod quarantine;
 
 use crate::namespaces::CellRecords;
 use crate::projections::{OutboxWatch, VisibilityProjection};
+use crate::status::{store_status, visibility_status};
 use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::cell::v1::{self as cell, CellAdmin};
@@ -11,8 +12,7 @@ use bytes::Bytes;
 use cell_frontend::auth::KeySet;
 use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_shard::ShardRuntime;
-use cell_store::{PutOutcome, StoreError};
-use cell_visibility::VisibilityError;
+use cell_store::PutOutcome;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -55,14 +55,7 @@ impl CellAdmin for Admin {
         self.records.remove_namespace(id, request.generation).await.map_err(store_status)?;
         // A newer generation of it stays, with its records.
         if self.registry.by_id(id).is_none() {
-            self.visibility.forget_namespace(id).await.map_err(|error| match error {
-                VisibilityError::Unavailable(_) | VisibilityError::TooSlow(_) => {
-                    Status::unavailable(error.to_string())
-                }
-                VisibilityError::Refused(_) | VisibilityError::Corrupt(_) => {
-                    Status::internal(error.to_string())
-                }
-            })?;
+            self.visibility.forget_namespace(id).await.map_err(visibility_status)?;
         }
         Ok(cell::RemoveNamespaceResponse {})
     }
@@ -154,14 +147,5 @@ fn status_of(namespace: &Namespace) -> cell::NamespaceStatus {
         id: Bytes::copy_from_slice(namespace.id.as_bytes()),
         name: namespace.name.to_string(),
         generation: namespace.spec.generation,
-    }
-}
-
-/// How a store failure looks from outside.
-pub(crate) fn store_status(error: StoreError) -> Status {
-    match error {
-        StoreError::Unavailable(_) => Status::unavailable(error.to_string()),
-        StoreError::Full(_) => Status::resource_exhausted(error.to_string()),
-        StoreError::Corrupt(_) | StoreError::Unsafe(_) => Status::internal(error.to_string()),
     }
 }

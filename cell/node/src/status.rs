@@ -1,4 +1,8 @@
-//! How refusals of the engine and the shards look on the wire: the one table.
+//! How what fails behind a cell's calls looks on the wire: the node's one table.
+//!
+//! Clients call about a workflow ([`status`], [`query_status`]); the control plane, or whoever manages the namespaces
+//! of a lone cell, changes what the cell itself holds ([`store_status`], [`visibility_status`]). The former are
+//! told of damage as DATA_LOSS, the latter as INTERNAL.
 
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
@@ -7,25 +11,57 @@ use atoll_api::temporal::api::errordetails::v1::{
     WorkflowNotReadyFailure,
 };
 use cell_engine::Rejection;
+use cell_matching::QueryError;
 use cell_shard::{ShardError, Target};
 use cell_store::StoreError;
+use cell_visibility::VisibilityError;
 use uuid::Uuid;
 
 /// The status of a failed call about `target`.
 pub(crate) fn status(error: ShardError, target: &Target) -> Status {
+    let text = error.to_string();
     match error {
         ShardError::Rejected(rejection) => rejected(rejection, target),
-        ShardError::NotOwner(_) => Status::unavailable(error.to_string()),
-        ShardError::Overloaded(_) => exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded),
-        ShardError::NoMemory => exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded),
-        ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(error.to_string()),
-        ShardError::Store(StoreError::Full(_)) => {
-            exhausted(error.to_string(), ResourceExhaustedCause::PersistenceLimit)
+        ShardError::NotOwner(_) => Status::unavailable(text),
+        ShardError::Overloaded(_) | ShardError::NoMemory => {
+            exhausted(text, ResourceExhaustedCause::SystemOverloaded)
         }
-        ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(error.to_string()),
-        ShardError::Store(StoreError::Corrupt(_)) => Status::data_loss(error.to_string()),
-        ShardError::Store(StoreError::Unsafe(_)) => Status::internal(error.to_string()),
+        ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(text),
+        ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(text),
+        ShardError::Store(StoreError::Full(_)) => exhausted(text, ResourceExhaustedCause::PersistenceLimit),
+        ShardError::Store(StoreError::Corrupt(_)) => Status::data_loss(text),
+        ShardError::Store(StoreError::Unsafe(_)) => Status::internal(text),
         ShardError::UnknownNamespace(id) => not_found(format!("Namespace {id} is not found.")),
+    }
+}
+
+/// The status of a query that no worker answered.
+pub(crate) fn query_status(error: QueryError) -> Status {
+    let text = error.to_string();
+    match error {
+        QueryError::NoPoller => Status::failed_precondition(text),
+        QueryError::Timeout => Status::deadline_exceeded(text),
+        QueryError::TooMany => Status::resource_exhausted(text),
+        QueryError::Moved | QueryError::DuplicateId => Status::unavailable(text),
+    }
+}
+
+/// The status of a change to the cell's own records that its store failed.
+pub(crate) fn store_status(error: StoreError) -> Status {
+    let text = error.to_string();
+    match error {
+        StoreError::Unavailable(_) => Status::unavailable(text),
+        StoreError::Full(_) => Status::resource_exhausted(text),
+        StoreError::Corrupt(_) | StoreError::Unsafe(_) => Status::internal(text),
+    }
+}
+
+/// The status of a change to what lists show of a namespace that their store failed.
+pub(crate) fn visibility_status(error: VisibilityError) -> Status {
+    let text = error.to_string();
+    match error {
+        VisibilityError::Unavailable(_) | VisibilityError::TooSlow(_) => Status::unavailable(text),
+        VisibilityError::Refused(_) | VisibilityError::Corrupt(_) => Status::internal(text),
     }
 }
 
@@ -57,6 +93,11 @@ fn rejected(rejection: Rejection, target: &Target) -> Status {
         Rejection::Unavailable(text) => Status::unavailable(text),
         Rejection::TaskObsolete(text) => not_found(text),
     }
+}
+
+/// A task's token that this cell has not made.
+pub(crate) fn bad_task_token() -> Status {
+    Status::invalid_argument("Error deserializing task token.")
 }
 
 /// NOT_FOUND with the detail that SDKs look for.

@@ -1,7 +1,7 @@
 //! Namespaces that tenants of a lone cell manage themselves.
 
-use crate::admin::store_status;
 use crate::namespaces::CellRecords;
+use crate::status::store_status;
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use cell_frontend::namespaces::Namespace;

@@ -1,7 +1,7 @@
 //! `QueryWorkflow`: on an idle or closed run directly, on a busy one with its next workflow task.
 
 use crate::core::Core;
-use crate::status::{exhausted, not_ready, status};
+use crate::status::{exhausted, not_ready, query_status, status};
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::{
     QueryRejectCondition, QueryResultType, ResourceExhaustedCause, WorkflowExecutionStatus,
@@ -138,13 +138,13 @@ async fn directly(
         let patience = deadline.saturating_duration_since(Instant::now()).min(STICKY_PATIENCE);
         match dispatch(core, &key, target, seen, request, patience).await {
             Err(QueryError::NoPoller | QueryError::Timeout | QueryError::Moved) => {}
-            outcome => return outcome.map_err(|e| query_status(&e)).and_then(decoded),
+            outcome => return outcome.map_err(query_status).and_then(decoded),
         }
     }
     let key = TaskQueueKey::normal(target.namespace_id, seen.queue.as_str(), TaskType::Workflow);
     let patience = deadline.saturating_duration_since(Instant::now());
     let outcome = dispatch(core, &key, target, seen, request, patience).await;
-    outcome.map_err(|e| query_status(&e)).and_then(decoded)
+    outcome.map_err(query_status).and_then(decoded)
 }
 
 async fn dispatch(
@@ -163,15 +163,6 @@ async fn dispatch(
         payload: request.query.clone().unwrap_or_default().encode_to_vec().into(),
     };
     core.matching.dispatch_query(key, task, patience).await
-}
-
-fn query_status(error: &QueryError) -> Status {
-    match error {
-        QueryError::NoPoller => Status::failed_precondition(error.to_string()),
-        QueryError::Timeout => Status::deadline_exceeded(error.to_string()),
-        QueryError::TooMany => Status::resource_exhausted(error.to_string()),
-        QueryError::Moved | QueryError::DuplicateId => Status::unavailable(error.to_string()),
-    }
 }
 
 /// What a worker sent to `RespondQueryTaskCompleted`.

@@ -5,7 +5,7 @@ mod tests;
 
 use super::handover::{Handover, not_started, poller, run_of, still_there};
 use crate::core::Core;
-use crate::status::{status, too_many_queues};
+use crate::status::{bad_task_token, status, too_many_queues};
 use async_trait::async_trait;
 use atoll_api::RawHistory;
 use atoll_api::call::Status;
@@ -153,8 +153,8 @@ impl WorkflowTasks for NodeWorkflowTasks {
         namespace: &Namespace,
         request: wf::RespondQueryTaskCompletedRequest,
     ) -> Result<wf::RespondQueryTaskCompletedResponse, Status> {
-        let token = QueryTaskToken::decode(request.task_token.clone()).map_err(|_| bad_token())?;
-        let query_id = Uuid::from_slice(&token.query_id).map_err(|_| bad_token())?;
+        let token = QueryTaskToken::decode(request.task_token.clone()).map_err(|_| bad_task_token())?;
+        let query_id = Uuid::from_slice(&token.query_id).map_err(|_| bad_task_token())?;
         let answer = Bytes::from(request.encode_to_vec());
         self.0
             .matching
@@ -334,14 +334,10 @@ fn taken_back(started: &StartedWorkflowTask) -> RevokeWorkflowTaskStart {
     })
 }
 
-fn bad_token() -> Status {
-    Status::invalid_argument("Error deserializing task token.")
-}
-
 /// What a workflow task's token names.
 fn named(token: &Bytes) -> Result<(Target, WorkflowTaskRef), Status> {
-    let token = WorkflowTaskToken::decode(token.clone()).map_err(|_| bad_token())?;
-    let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad_token());
+    let token = WorkflowTaskToken::decode(token.clone()).map_err(|_| bad_task_token())?;
+    let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad_task_token());
     let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
     let task = WorkflowTaskRef {
         scheduled_event_id: token.scheduled_event_id,

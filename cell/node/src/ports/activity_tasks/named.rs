@@ -1,6 +1,7 @@
 //! Which activity a worker speaks of: it has the token of the activity's task, or knows workflow and id.
 
 use crate::core::Core;
+use crate::status::bad_task_token;
 use atoll_api::call::Status;
 use atoll_internal_api::cell::v1::ActivityTaskToken;
 use bytes::Bytes;
@@ -19,9 +20,8 @@ pub(super) struct Named {
 impl Named {
     /// By the token of its task, which holds for one attempt.
     pub(super) fn by_token(token: &Bytes) -> Result<Self, Status> {
-        let bad = || Status::invalid_argument("Error deserializing task token.");
-        let token = ActivityTaskToken::decode(token.clone()).map_err(|_| bad())?;
-        let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad());
+        let token = ActivityTaskToken::decode(token.clone()).map_err(|_| bad_task_token())?;
+        let id = |bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad_task_token());
         let target = Target::run(id(&token.namespace_id)?, token.workflow_id.as_str(), id(&token.run_id)?);
         let activity = ActivityRef::Token {
             scheduled_event_id: token.scheduled_event_id,
