@@ -28,12 +28,6 @@ pub enum Rejection {
     /// Something that this server does not have, by its name.
     #[error("{0}")]
     Unimplemented(String),
-    /// The request is not possible in this state.
-    #[error("{0}")]
-    FailedPrecondition(String),
-    /// A query or update came before the first workflow task completed.
-    #[error("{0}")]
-    WorkflowNotReady(String),
     /// A limit of this run or workflow id.
     #[error("{0}")]
     ResourceExhausted(String),

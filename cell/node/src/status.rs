@@ -87,8 +87,6 @@ fn rejected(rejection: Rejection, target: &Target) -> Status {
         }
         Rejection::InvalidArgument(text) => Status::invalid_argument(text),
         Rejection::Unimplemented(text) => Status::unimplemented(text),
-        Rejection::FailedPrecondition(text) => Status::failed_precondition(text),
-        Rejection::WorkflowNotReady(text) => not_ready(&text),
         Rejection::ResourceExhausted(text) => exhausted(text, ResourceExhaustedCause::BusyWorkflow),
         Rejection::Unavailable(text) => Status::unavailable(text),
         Rejection::TaskObsolete(text) => not_found(text),
