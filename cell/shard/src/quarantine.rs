@@ -8,5 +8,7 @@ pub(crate) mod apart;
 pub(crate) mod guard;
 pub(crate) mod kept_steps;
 mod operators;
+mod unfit;
 
 pub use operators::Quarantined;
+pub(crate) use unfit::Unfit;

@@ -89,7 +89,7 @@ impl ShardRuntime {
         release: Release,
     ) -> Result<Option<u64>, ShardError> {
         let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
-            tracing::error!(%id, panic, "the command never happened");
+            tracing::error!(%id, %panic, "the command never happened");
             ShardError::Quarantined(id.to_owned())
         })?;
         if release == Release::PriorDurable {

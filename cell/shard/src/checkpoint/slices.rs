@@ -18,6 +18,7 @@ use crate::error::ShardError;
 use crate::load::{Reads, stored};
 use crate::memory::{Phase, Resident, Shard, ShardState};
 use crate::projection::REMOVAL_INTERVAL;
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use crate::quarantine::kept_steps::Unkept;
 use crate::recovery::Loss;
@@ -212,7 +213,7 @@ impl ShardRuntime {
             }
             tracing::error!(shard = shard.id.0, ?key, why, "an entity cannot be written: it is kept aside");
             let mut state = shard.lock_serving_in(slice.checkpoint.epoch)?;
-            state.quarantine(key, None, &format!("its rows cannot be written: {why}"));
+            state.quarantine(key, None, &Unfit::Unwritable(why));
         }
         whole
     }

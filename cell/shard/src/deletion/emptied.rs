@@ -9,6 +9,7 @@ use super::logged::add_deletion;
 use crate::error::ShardError;
 use crate::load::{Reads, stored};
 use crate::memory::{Shard, ShardState};
+use crate::quarantine::Unfit;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::EntitiesDeleted;
@@ -119,7 +120,7 @@ impl ShardRuntime {
             unreadable.retain(|(key, _)| !state.table.deleted.contains_key(*key));
             for (key, why) in &unreadable {
                 tracing::error!(shard = shard.id.0, ?key, why, "an entity of a removed namespace stays");
-                state.quarantine(key, None, &format!("its stored row cannot be read: {why}"));
+                state.quarantine(key, None, &Unfit::Unreadable(why.clone()));
             }
             found.retain(|(key, _)| !state.table.row_lacks_steps(key));
             let ordinal = self.log_deletions(&mut state, namespace_id, &found);

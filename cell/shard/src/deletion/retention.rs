@@ -9,6 +9,7 @@ use crate::load::Reads;
 use crate::load::stored::{self, Stored};
 use crate::memory::{Shard, ShardState, Slot};
 use crate::names::name_of;
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
@@ -210,7 +211,7 @@ fn expiry(
     key: &EntityKey,
     stored: Option<Expiry>,
     before_ms: i64,
-) -> Result<Option<Expiry>, String> {
+) -> Result<Option<Expiry>, Unfit> {
     let table = &state.table;
     if table.deleted.contains_key(key) {
         return Ok(None);
@@ -229,7 +230,7 @@ fn expiry(
 }
 
 /// The expiry of an entity in memory that is closed and wants nothing done any more.
-fn resident_expiry(key: &EntityKey, entity: &dyn Entity) -> Result<Option<Expiry>, String> {
+fn resident_expiry(key: &EntityKey, entity: &dyn Entity) -> Result<Option<Expiry>, Unfit> {
     guarded(EngineCall::Effects, key, || {
         let at = entity.delete_at().filter(|_| entity.is_finished());
         at.map(|at| Expiry { at_ms: at.millis_up(), billed_bytes: entity.billed_bytes() })

@@ -9,6 +9,7 @@ use crate::deletion::deleted_keys;
 use crate::log::side_rows;
 use crate::names::key_of;
 use crate::projection::DurableBatch;
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use crate::recovery::Deletions;
 use atoll_internal_api::entity::EntityKey;
@@ -51,7 +52,7 @@ impl ShardState {
         now: Time,
         mut transitions: Vec<Transition>,
         usage: Vec<UsageEntry>,
-    ) -> Result<u64, String> {
+    ) -> Result<u64, Unfit> {
         let done = self.apply_all(config, now, &mut transitions);
         let Step { logged, segments, applied } = done.inspect_err(|why| {
             transitions.iter().for_each(|t| self.quarantine(&t.entity, None, why));
@@ -71,7 +72,7 @@ impl ShardState {
         config: &ShardConfig,
         now: Time,
         transitions: &mut [Transition],
-    ) -> Result<Step, String> {
+    ) -> Result<Step, Unfit> {
         let mut logged = Vec::with_capacity(transitions.len());
         for transition in &mut *transitions {
             let key = transition.entity.clone();
@@ -157,9 +158,9 @@ impl ShardState {
         &mut self,
         logged: &log::Transition,
         transition: &Transition,
-    ) -> Result<Applied, String> {
+    ) -> Result<Applied, Unfit> {
         if side_rows::lacks_events(logged) {
-            return Err("its events, which stood beside the log, could not be used".to_owned());
+            return Err(Unfit::LacksEvents);
         }
         self.apply_transition(transition, &logged.events, Place::of(logged))
     }
@@ -180,7 +181,7 @@ impl ShardState {
         transition: &Transition,
         events: &Bytes,
         place: Place,
-    ) -> Result<Applied, String> {
+    ) -> Result<Applied, Unfit> {
         let key = &transition.entity;
         let grace = self.grace;
         let Resident { entity, history, .. } = self.table.get_or_create(key)?;
@@ -230,8 +231,8 @@ impl ShardState {
 }
 
 /// Why an entity is kept aside whose logged transition cannot be decoded.
-pub(crate) fn undecodable(error: &DecodeError) -> String {
-    format!("its events do not decode: {error}")
+pub(crate) fn undecodable(error: &DecodeError) -> Unfit {
+    Unfit::Undecodable(error.clone())
 }
 
 /// What projections are told of a record.

@@ -12,6 +12,7 @@ use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Grace, Registry, Time};
 use cell_memory::{Budget, Charge, Owner};
 use cell_store::{Epoch, Position, ShardId};
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// Whether the shard answers.
@@ -145,13 +146,13 @@ impl ShardState {
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
     /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &str) {
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &(impl Display + ?Sized)) {
         self.disarm(key);
         let kept = QuarantinedState {
             needs_log_from: since,
             reborn: false,
             unkept: None,
-            why: why.to_owned(),
+            why: why.to_string(),
             since: self.time.now(),
         };
         self.table.quarantine(key, kept);

@@ -14,6 +14,7 @@ pub(crate) use quarantined::QuarantinedState;
 use super::key_hash::KeyHash;
 use super::resident::{Held, Resident, Slot};
 use crate::deletion::Unremoved;
+use crate::quarantine::Unfit;
 use crate::quarantine::apart::Apart;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
@@ -161,14 +162,14 @@ impl EntityTable {
 
     /// The entity with this name, which is made where there is none. An error where it is kept aside or its kind is not
     /// known.
-    pub(crate) fn get_or_create(&mut self, key: &EntityKey) -> Result<&mut Resident, String> {
+    pub(crate) fn get_or_create(&mut self, key: &EntityKey) -> Result<&mut Resident, Unfit> {
         let slot = self.slots.entry(key.clone()).or_insert(Slot::Absent);
         if slot.is_absent() {
-            let kind = self.kinds.get(key.kind).ok_or_else(|| format!("{:?} is not known", key.kind))?;
+            let kind = self.kinds.get(key.kind).ok_or(Unfit::UnknownKind(key.kind))?;
             *slot = Slot::Resident(Box::new(Resident::new(kind, key.clone())));
             self.residents += 1;
         }
-        slot.resident_mut().ok_or_else(|| "the entity is quarantined".to_owned())
+        slot.resident_mut().ok_or(Unfit::Quarantined)
     }
 
     /// Notes that these were used, and answers the last record that changed, or deleted, one of them.

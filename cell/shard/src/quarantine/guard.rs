@@ -1,6 +1,7 @@
 //! A mistake in the engine costs one command or one workflow, never the shard: every call into it goes
 //! through here.
 
+use super::Unfit;
 use atoll_internal_api::entity::EntityKey;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +26,7 @@ pub(crate) enum EngineCall {
 }
 
 /// Makes a call about one entity. A panic is answered with its message; the caller quarantines the entity.
-pub(crate) fn guarded<R>(call: EngineCall, key: &EntityKey, ask: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn guarded<R>(call: EngineCall, key: &EntityKey, ask: impl FnOnce() -> R) -> Result<R, Unfit> {
     caught(|| {
         #[cfg(test)]
         tests::fail(call, key);
@@ -34,6 +35,7 @@ pub(crate) fn guarded<R>(call: EngineCall, key: &EntityKey, ask: impl FnOnce() -
     .inspect_err(
         |panic| tracing::error!(?call, entity = ?key, panic, "the engine panicked: entity quarantined"),
     )
+    .map_err(Unfit::Panicked)
 }
 
 /// Runs something that may panic; answers the panic's message.

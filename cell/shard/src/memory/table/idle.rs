@@ -3,6 +3,7 @@
 use super::EntityTable;
 use crate::call::Watchers;
 use crate::memory::resident::{Held, Resident, Slot};
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use atoll_internal_api::entity::EntityKey;
 use std::collections::{BTreeMap, VecDeque};
@@ -100,7 +101,7 @@ impl EntityTable {
         &mut self,
         which: Which,
         looks: &mut usize,
-        failed: &mut Vec<(EntityKey, String)>,
+        failed: &mut Vec<(EntityKey, Unfit)>,
     ) -> Option<(EntityKey, Box<Resident>)> {
         while *looks > 0 {
             *looks -= 1;

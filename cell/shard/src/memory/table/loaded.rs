@@ -3,6 +3,7 @@
 use super::{EntityTable, QuarantinedState, count_open};
 use crate::load::stored::Stored;
 use crate::memory::resident::{Resident, Slot};
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Registry, Time};
@@ -21,7 +22,7 @@ impl EntityTable {
         let Entry::Vacant(vacant) = self.slots.entry(key.clone()) else { return false };
         let readable = stored.map_err(|why| {
             tracing::error!(?key, why, "stored row cannot be read: entity quarantined");
-            format!("its stored row cannot be read: {why}")
+            Unfit::Unreadable(why)
         });
         match readable.and_then(|row| row.map(|row| restore(&self.kinds, key, row)).transpose()) {
             Ok(None) => {
@@ -46,7 +47,13 @@ impl EntityTable {
                 self.quarantines.increment(1);
                 self.quarantined.insert(
                     key.clone(),
-                    QuarantinedState { needs_log_from: None, reborn: false, unkept: None, why, since: now },
+                    QuarantinedState {
+                        needs_log_from: None,
+                        reborn: false,
+                        unkept: None,
+                        why: why.to_string(),
+                        since: now,
+                    },
                 );
                 false
             }
@@ -65,18 +72,18 @@ impl EntityTable {
 }
 
 /// Makes an entity of its row. The error says why the row cannot be used, and is logged here.
-fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Result<Resident, String> {
+fn restore(kinds: &Registry, key: &EntityKey, row: EntityRow) -> Result<Resident, Unfit> {
     let Some(kind) = kinds.get(key.kind) else {
         tracing::error!(?key, "stored by code that knows more kinds: entity quarantined");
-        return Err("stored by code that knows more kinds of entity".to_owned());
+        return Err(Unfit::StoredKind);
     };
     match guarded(EngineCall::Restore, key, || Resident::stored(kind, row)) {
         Ok(Ok(resident)) => Ok(resident),
         // Told where it was caught.
-        Err(panic) => Err(panic),
+        Err(unfit) => Err(unfit),
         Ok(Err(error)) => {
             tracing::error!(?key, %error, "stored snapshot cannot be used: entity quarantined");
-            Err(format!("its stored snapshot cannot be used: {error}"))
+            Err(Unfit::Snapshot(error))
         }
     }
 }
