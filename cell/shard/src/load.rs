@@ -5,12 +5,13 @@
 //! it is.
 
 mod coalesce;
+mod loads;
 mod pins;
 mod reads;
 mod sizes;
 pub(crate) mod stored;
 
 pub(crate) use coalesce::Coalescer;
+pub(crate) use loads::Loads;
 pub(crate) use pins::Pins;
 pub(crate) use reads::Reads;
-pub(crate) use sizes::LoadSizes;

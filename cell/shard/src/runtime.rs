@@ -3,15 +3,13 @@
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::hash::shard_of;
-use crate::load::stored::{self, Stored};
-use crate::load::{Coalescer, LoadSizes, Reads};
+use crate::load::{Coalescer, Loads};
 use crate::log::Outage;
 use crate::memory::Shard;
 use crate::metrics::AppendMetrics;
 use crate::projection::{EffectSink, Projection};
 use crate::recovery::Keeper;
 use crate::time::{Clock, Wall};
-use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Address, IdSource, NamespaceConfig, Registry};
 use cell_memory::Budget;
 use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
@@ -77,8 +75,7 @@ pub struct ShardRuntime {
     pub(crate) outage: Mutex<Outage>,
     pub(crate) metrics: AppendMetrics,
     pub(crate) memory: Arc<Budget>,
-    pub(crate) load_sizes: Arc<LoadSizes>,
-    pub(crate) loads: Arc<Coalescer<(ShardId, EntityKey), Stored>>,
+    pub(crate) loads: Loads,
     pub(crate) epochs: Arc<Coalescer<ShardId, Epoch>>,
     pub(crate) seed: u128,
     pub(crate) drawn: AtomicU64,
@@ -90,16 +87,6 @@ impl ShardRuntime {
         let incarnation = IdSource::new(deps.seed ^ u128::MAX).next_id();
         let identity = deps.store.open(config.shard_count, incarnation).await?;
         let store = Arc::clone(&deps.store);
-        let load_sizes = Arc::new(LoadSizes::of(&deps.memory));
-        let sizes = Arc::clone(&load_sizes);
-        let loads = Coalescer::new(
-            move || sizes.at_once(),
-            move |keys: Vec<(ShardId, EntityKey)>| {
-                let store = Arc::clone(&store);
-                async move { stored::load(&*store, &keys, Reads::ONCE).await.map_err(|e| e.to_string()) }
-            },
-        );
-        let store = Arc::clone(&deps.store);
         let epochs = Coalescer::new(
             || usize::MAX,
             move |shards: Vec<ShardId>| {
@@ -107,6 +94,7 @@ impl ShardRuntime {
                 async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
             },
         );
+        let loads = Loads::new(&deps.store, &deps.memory);
         let kinds = Arc::new(deps.kinds);
         let mut seeds = IdSource::new(deps.seed ^ u128::from(u64::MAX));
         let shard = |id| {
@@ -135,7 +123,6 @@ impl ShardRuntime {
             outage: Mutex::default(),
             metrics: AppendMetrics::new(),
             memory: deps.memory,
-            load_sizes,
             loads,
             epochs,
             seed: deps.seed,

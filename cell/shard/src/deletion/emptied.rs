@@ -7,7 +7,7 @@
 use super::billed::Billed;
 use super::logged::add_deletion;
 use crate::error::ShardError;
-use crate::load::{Reads, stored};
+use crate::load::Reads;
 use crate::memory::{Shard, ShardState};
 use crate::quarantine::Unfit;
 use crate::runtime::ShardRuntime;
@@ -77,7 +77,7 @@ impl ShardRuntime {
     ) -> Result<bool, ShardError> {
         let (mut after, mut empty) = (None, true);
         loop {
-            let limit = self.config.retention_batch.min(self.load_sizes.at_once());
+            let limit = self.config.retention_batch.min(self.loads.at_once());
             let page = self.store.of_namespace(shard.id, namespace_id, after.as_ref(), limit).await?;
             if page.is_empty() {
                 return Ok(empty);
@@ -98,9 +98,7 @@ impl ShardRuntime {
         // No rows go meanwhile: what is read here was not deleted before it is looked at below.
         let one_at_a_time = shard.checkpointing.lock().await;
         let wanted: Vec<(ShardId, EntityKey)> = page.iter().map(|key| (shard.id, key.clone())).collect();
-        let mut charge = self.charge_loads(page.len());
-        let rows = stored::load(&*self.store, &wanted, Reads::ONCE).await?;
-        charge.resize(rows.iter().map(|row| self.load_sizes.seen(row)).sum());
+        let (rows, charge) = self.loads.together(&wanted, Reads::ONCE).await?;
         let (mut found, mut unreadable) = (Vec::with_capacity(page.len()), Vec::new());
         for (key, row) in page.iter().zip(rows) {
             match row {

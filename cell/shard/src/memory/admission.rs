@@ -6,7 +6,7 @@ use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::Origin;
 use cell_memory::{Budget, Charge, Owner};
-use cell_store::{ShardId, StoreError};
+use cell_store::ShardId;
 use std::sync::Arc;
 
 impl ShardRuntime {
@@ -47,17 +47,10 @@ impl ShardRuntime {
         origin: Origin,
     ) -> Result<(Stored, Charge), ShardError> {
         self.admit_read(origin)?;
-        let mut charge = self.charge_loads(1);
-        let stored = self.loads.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
-        charge.resize(self.load_sizes.seen(&stored));
+        let (stored, charge) = self.loads.one(shard, key).await?;
         // It may be larger than it was taken for.
         self.admit_read(origin)?;
         Ok((stored, charge))
-    }
-
-    /// Holds room for so many entities that are to be loaded.
-    pub(crate) fn charge_loads(&self, entities: usize) -> Charge {
-        self.memory.charge(Owner::Loads, self.load_sizes.expected().saturating_mul(entities))
     }
 
     /// Refuses what is to be read for a while.

@@ -4,7 +4,7 @@ use super::found::{Deletions, Found, deletions_in};
 use crate::damage::each_alone;
 use crate::deletion::Unremoved;
 use crate::error::ShardError;
-use crate::load::{Reads, stored};
+use crate::load::Reads;
 use crate::log::OpenBatch;
 use crate::log::row::RowBuilder;
 use crate::log::side_rows::bytes_beside;
@@ -211,9 +211,7 @@ impl ShardRuntime {
         let reads = self.takeover_reads();
         let keys: Vec<EntityKey> = state.table.apart.entities().cloned().collect();
         for key in keys {
-            let mut charge = self.charge_loads(1);
-            let stored = stored::load(&*self.store, &[(state.id, key.clone())], reads).await?;
-            charge.resize(stored.iter().map(|row| self.load_sizes.seen(row)).sum());
+            let (stored, _charge) = self.loads.together(&[(state.id, key.clone())], reads).await?;
             let steps = apart::read(&*self.store, state.id, &key, reads).await?;
             stored.into_iter().for_each(|row| state.insert_with_apart(&key, row, steps.clone()));
         }
@@ -248,11 +246,9 @@ impl ShardRuntime {
         let mut left = keys.as_slice();
         while !left.is_empty() {
             let part;
-            (part, left) = left.split_at(self.load_sizes.at_once().min(left.len()));
+            (part, left) = left.split_at(self.loads.at_once().min(left.len()));
             let wanted: Vec<(ShardId, EntityKey)> = part.iter().map(|key| (state.id, key.clone())).collect();
-            let mut charge = self.charge_loads(part.len());
-            let rows = stored::load(&*self.store, &wanted, self.takeover_reads()).await?;
-            charge.resize(rows.iter().map(|row| self.load_sizes.seen(row)).sum());
+            let (rows, _charge) = self.loads.together(&wanted, self.takeover_reads()).await?;
             for (key, row) in part.iter().zip(rows) {
                 state.insert_loaded(key, row);
             }

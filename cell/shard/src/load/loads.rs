@@ -1,0 +1,64 @@
+//! Loading entities with room held for them.
+
+use super::coalesce::Coalescer;
+use super::reads::Reads;
+use super::sizes::LoadSizes;
+use super::stored::{self, Stored};
+use atoll_internal_api::entity::EntityKey;
+use cell_memory::{Budget, Charge, Owner};
+use cell_store::{ShardId, ShardStore, StoreError};
+use std::sync::Arc;
+
+/// The loads of a node's shards. Room is held from before a read until its charge is dropped: at first for what
+/// entities are taken to be like, then for what came. Who may load is not asked here.
+pub(crate) struct Loads {
+    store: Arc<dyn ShardStore>,
+    memory: Arc<Budget>,
+    sizes: Arc<LoadSizes>,
+    shared: Arc<Coalescer<(ShardId, EntityKey), Stored>>,
+}
+
+impl Loads {
+    /// Nothing was loaded yet.
+    pub(crate) fn new(store: &Arc<dyn ShardStore>, memory: &Arc<Budget>) -> Self {
+        let sizes = Arc::new(LoadSizes::of(memory));
+        let (reading, at_once) = (Arc::clone(store), Arc::clone(&sizes));
+        let shared = Coalescer::new(
+            move || at_once.at_once(),
+            move |keys: Vec<(ShardId, EntityKey)>| {
+                let store = Arc::clone(&reading);
+                async move { stored::load(&*store, &keys, Reads::ONCE).await.map_err(|e| e.to_string()) }
+            },
+        );
+        Self { store: Arc::clone(store), memory: Arc::clone(memory), sizes, shared }
+    }
+
+    /// Loads an entity, with one read for all who want one at the same time.
+    pub(crate) async fn one(&self, shard: ShardId, key: &EntityKey) -> Result<(Stored, Charge), StoreError> {
+        let mut charge = self.charge(1);
+        let stored = self.shared.get((shard, key.clone())).await.map_err(StoreError::Unavailable)?;
+        charge.resize(self.sizes.seen(&stored));
+        Ok((stored, charge))
+    }
+
+    /// Loads these with one read, in order.
+    pub(crate) async fn together(
+        &self,
+        wanted: &[(ShardId, EntityKey)],
+        reads: Reads,
+    ) -> Result<(Vec<Stored>, Charge), StoreError> {
+        let mut charge = self.charge(wanted.len());
+        let all = stored::load(&*self.store, wanted, reads).await?;
+        charge.resize(all.iter().map(|stored| self.sizes.seen(stored)).sum());
+        Ok((all, charge))
+    }
+
+    /// How many may be loaded together.
+    pub(crate) fn at_once(&self) -> usize {
+        self.sizes.at_once()
+    }
+
+    fn charge(&self, entities: usize) -> Charge {
+        self.memory.charge(Owner::Loads, self.sizes.expected().saturating_mul(entities))
+    }
+}
