@@ -37,7 +37,7 @@
 //! - `recovery`: taking shards over, giving them up, beginning loops again;
 //! - `quarantine`: keeping one entity's damage that entity's alone;
 //! - beside these `runtime`, whose methods stand in all of them, and its `loops`; `config`, `damage`, `error`,
-//!   `hash`, `metrics` and `names`, which all use; `inspect`, which is for tests alone.
+//!   `hash`, `metrics`, `names` and `seeds`, which all use; `inspect`, which is for tests alone.
 //!
 //! # To add a projection
 //!
@@ -74,6 +74,7 @@ mod projection;
 mod quarantine;
 mod recovery;
 mod runtime;
+mod seeds;
 mod time;
 
 pub use call::{Awaited, Begun, HistoryPage};

@@ -9,12 +9,13 @@ use crate::memory::Shard;
 use crate::metrics::AppendMetrics;
 use crate::projection::{EffectSink, Projection};
 use crate::recovery::Keeper;
+use crate::seeds::Seeds;
 use crate::time::{Clock, Wall};
-use cell_engine::{Address, IdSource, NamespaceConfig, Registry};
+use cell_engine::{Address, NamespaceConfig, Registry};
 use cell_memory::Budget;
 use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -77,15 +78,14 @@ pub struct ShardRuntime {
     pub(crate) memory: Arc<Budget>,
     pub(crate) loads: Loads,
     pub(crate) epochs: Arc<Coalescer<ShardId, Epoch>>,
-    pub(crate) seed: u128,
-    pub(crate) drawn: AtomicU64,
+    pub(crate) seeds: Seeds,
 }
 
 impl ShardRuntime {
     /// Opens the store, acquires every shard, replays its tail and starts serving.
     pub async fn open(config: ShardConfig, deps: ShardDeps) -> Result<Arc<Self>, ShardError> {
-        let incarnation = IdSource::new(deps.seed ^ u128::MAX).next_id();
-        let identity = deps.store.open(config.shard_count, incarnation).await?;
+        let seeds = Seeds::new(deps.seed);
+        let identity = deps.store.open(config.shard_count, seeds.incarnation()).await?;
         let store = Arc::clone(&deps.store);
         let epochs = Coalescer::new(
             || usize::MAX,
@@ -96,10 +96,10 @@ impl ShardRuntime {
         );
         let loads = Loads::new(&deps.store, &deps.memory);
         let kinds = Arc::new(deps.kinds);
-        let mut seeds = IdSource::new(deps.seed ^ u128::from(u64::MAX));
+        let mut of_tables = seeds.of_tables();
         let shard = |id| {
             let (kinds, memory) = (Arc::clone(&kinds), Arc::clone(&deps.memory));
-            Arc::new(Shard::new(ShardId(id), kinds, seeds.next_u64(), memory))
+            Arc::new(Shard::new(ShardId(id), kinds, of_tables.next_u64(), memory))
         };
         let shards = (0..identity.shard_count).map(shard).collect();
         let runtime = Arc::new(Self {
@@ -125,8 +125,7 @@ impl ShardRuntime {
             memory: deps.memory,
             loads,
             epochs,
-            seed: deps.seed,
-            drawn: AtomicU64::new(0),
+            seeds,
         });
         runtime.watch_memory();
         runtime.acquire_all().await?;

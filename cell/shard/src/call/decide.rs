@@ -6,10 +6,8 @@ use crate::error::ShardError;
 use crate::memory::{Shard, ShardState};
 use crate::quarantine::guard::caught;
 use crate::runtime::ShardRuntime;
-use cell_engine::{AddressOf, Command, Context, Decision, IdSource, Release, Time, Transition};
-use cell_store::Epoch;
+use cell_engine::{AddressOf, Command, Context, Decision, Release, Time, Transition};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl ShardRuntime {
     /// Decides a command on its target, applies it, and answers once that is durable.
@@ -57,7 +55,7 @@ impl ShardRuntime {
             self.namespaces.namespace(namespace_id).ok_or(ShardError::UnknownNamespace(namespace_id))?;
         let now = state.advance(self.wall.look());
         self.admit(shard, &mut state, origin, now)?;
-        let mut ids = IdSource::new(self.draw() ^ of_epoch(state.epoch));
+        let mut ids = self.seeds.ids_in(state.epoch);
         let mut context = Context { now, ids: &mut ids, limits: &self.config.limits, namespace: &namespace };
         let id = Arc::clone(ask.id());
         let members = ask.members(state.table.memory());
@@ -100,15 +98,4 @@ impl ShardRuntime {
         self.wrote(shard, state);
         Ok(Some(ordinal))
     }
-
-    /// A seed that no other command gets.
-    pub(crate) fn draw(&self) -> u128 {
-        let n = u128::from(self.drawn.fetch_add(1, Ordering::Relaxed));
-        self.seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-    }
-}
-
-/// Mixed into what ids are drawn from: a later owner with the same seed draws others.
-fn of_epoch(epoch: Epoch) -> u128 {
-    u128::from(epoch.0).wrapping_mul(0xd6e8_feb8_6659_fd93_a5a3_5645_12c6_9d1b)
 }

@@ -11,7 +11,6 @@ use crate::projection::DurableBatch;
 use crate::quarantine::guard::caught;
 use crate::recovery::Loss;
 use crate::runtime::ShardRuntime;
-use cell_engine::IdSource;
 use cell_store::{Append, AppendOutcome, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,7 +72,7 @@ impl ShardRuntime {
             .iter()
             .filter(|shard| shard.pending.swap(false, Ordering::AcqRel))
             .filter_map(|shard| {
-                let batch_id = IdSource::new(self.draw()).next_id();
+                let batch_id = self.seeds.id();
                 let mut state = shard.state.lock();
                 if state.phase == Phase::Lost {
                     return None;

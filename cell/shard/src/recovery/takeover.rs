@@ -18,7 +18,7 @@ use crate::time::ShardTime;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::log::v1::{LogBatch, Ownership, Record};
-use cell_engine::{Effect, IdSource, Time};
+use cell_engine::{Effect, Time};
 use cell_store::{Acquired, Append, AppendOutcome, LogRow, Position, ShardId, StoreError};
 use futures::FutureExt;
 use std::collections::BTreeSet;
@@ -159,7 +159,7 @@ impl ShardRuntime {
             rows: vec![LogRow {
                 seq: acquired.last_seq + 1,
                 epoch: acquired.epoch,
-                batch_id: IdSource::new(self.draw()).next_id(),
+                batch_id: self.seeds.id(),
                 data: row.finish(),
                 ownership: true,
             }],
