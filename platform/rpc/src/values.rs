@@ -67,7 +67,8 @@ const WIDTH_DEPTH: usize = 6;
 /// What is wider is boxed in parts: few elements are.
 const WIDEST: usize = 800;
 
-/// An encoded message in parts of about so many bytes, each of whole fields: what they weigh together the message weighs.
+/// An encoded message in parts of about so many bytes, each of whole fields: what they weigh together the message
+/// weighs.
 pub(crate) fn parts(mut encoded: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let mut rest = encoded;
