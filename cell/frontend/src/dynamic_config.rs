@@ -4,94 +4,8 @@ mod keys;
 mod run_limits;
 mod value;
 
+pub use keys::DynamicConfig;
 pub use run_limits::RunLimits;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// Values of the dynamic-configuration keys, typed where this crate uses them. Fixed while a process runs.
-///
-/// Key names are those of the original and are compared without regard to case.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DynamicConfig {
-    /// `frontend.namespaceRPS`: calls per second of one namespace on one node.
-    pub namespace_rps: f64,
-    /// `frontend.namespaceBurstRatio`: how many seconds' worth of calls may come at once.
-    pub namespace_burst_ratio: f64,
-    /// `frontend.namespaceRPS.visibility`: lists and counts per second of one namespace on one node.
-    pub namespace_visibility_rps: f64,
-    /// `frontend.namespaceBurstRatio.visibility`.
-    pub namespace_visibility_burst_ratio: f64,
-    /// `frontend.namespaceCount`: concurrent long polls of one namespace on one node.
-    pub namespace_long_polls: usize,
-    /// `frontend.historyMaxPageSize`: most events (batches) on a page of history.
-    pub history_page_size: usize,
-    /// `frontend.visibilityMaxPageSize`: most rows on a page of a list.
-    pub visibility_page_size: usize,
-    /// `limit.maxIDLength`: bytes of any id or name.
-    pub id_length: usize,
-    /// `limit.blobSize.error`: bytes of one payload field.
-    pub blob_bytes: usize,
-    /// `limit.memoSize.error`: bytes of a memo.
-    pub memo_bytes: usize,
-    /// `frontend.searchAttributesNumberOfKeysLimit`: search attributes of one workflow.
-    pub search_attributes: usize,
-    /// `frontend.searchAttributesSizeOfValueLimit`: bytes of one search attribute value.
-    pub search_attribute_bytes: usize,
-    /// `frontend.searchAttributesTotalSizeLimit`: bytes of all search attributes of one workflow.
-    pub search_attributes_bytes: usize,
-    /// `frontend.maxLinksPerRequest`.
-    pub links: usize,
-    /// `frontend.linkMaxSize`: bytes of one link.
-    pub link_bytes: usize,
-    /// `system.maxCallbacksPerWorkflow`.
-    pub callbacks: usize,
-    /// `frontend.enableServerVersionCheck`: refuse clients of versions that are known not to work.
-    pub check_client_versions: bool,
-    /// `frontend.enableCancelWorkerPollsOnShutdown`: announce that ShutdownWorker ends the worker's polls.
-    pub end_polls_on_shutdown: bool,
-    /// `matching.longPollExpirationInterval`: how long a poll for tasks waits at most.
-    pub task_poll: Duration,
-    /// `history.longPollExpirationInterval`: how long a history read waits for an event at most.
-    pub history_poll: Duration,
-    /// `worker.schedulerNamespaceStartWorkflowRPS`: workflows per second that schedules of one namespace start on one
-    /// node. Zero bounds nothing.
-    pub schedule_starts_per_second: f64,
-    /// What the engine holds runs to.
-    pub run_limits: RunLimits,
-    /// All values that were given, by key in lower case, for the other pieces of a cell.
-    pub given: BTreeMap<String, serde_json::Value>,
-}
-
-impl Default for DynamicConfig {
-    fn default() -> Self {
-        Self {
-            namespace_rps: 2_400.0,
-            namespace_burst_ratio: 2.0,
-            namespace_visibility_rps: 10.0,
-            namespace_visibility_burst_ratio: 1.0,
-            namespace_long_polls: 1_200,
-            history_page_size: 256,
-            visibility_page_size: 1_000,
-            id_length: 1_000,
-            blob_bytes: 2 * 1024 * 1024,
-            memo_bytes: 2 * 1024 * 1024,
-            search_attributes: 100,
-            search_attribute_bytes: 2 * 1024,
-            search_attributes_bytes: 40 * 1024,
-            links: 10,
-            link_bytes: 4_000,
-            callbacks: 32,
-            check_client_versions: true,
-            end_polls_on_shutdown: false,
-            task_poll: Duration::from_secs(60),
-            history_poll: Duration::from_secs(20),
-            schedule_starts_per_second: 30.0,
-            run_limits: RunLimits::default(),
-            given: BTreeMap::new(),
-        }
-    }
-}
 
 /// A configuration and what should be said about it once.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +58,7 @@ impl DynamicConfig {
                 .map_err(|_| DynamicConfigError::Json { key: key.to_owned(), value: text.to_owned() })?;
             let name = key.to_ascii_lowercase();
             let unseen = !config.given.contains_key(&name);
-            if !keys::set(&mut config, key, &name, &json)? && unseen && !keys::without_effect(&name) {
+            if !config.set(key, &name, &json)? && unseen && !keys::without_effect(&name) {
                 warnings
                     .push(format!("dynamic configuration key {key} is not known here and changes nothing"));
             }
@@ -162,6 +76,7 @@ impl DynamicConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn typed_keys_take_effect_without_regard_to_case() {

@@ -132,7 +132,7 @@ impl Parts {
         let effects = Effects::new(
             Arc::clone(&matching),
             Arc::clone(&clock),
-            config.dynamic.schedule_starts_per_second,
+            config.dynamic.entity_starts_per_second,
         );
         let visibility = VisibilityProjection::new(
             Arc::clone(&deps.visibility),

@@ -24,6 +24,11 @@ pub(super) fn count(key: &str, value: &Value) -> Result<usize, DynamicConfigErro
         .ok_or_else(|| wrong(key, value, "a whole number that is not negative"))
 }
 
+/// As [`count`], of which zero counts as one.
+pub(super) fn at_least_one(key: &str, value: &Value) -> Result<usize, DynamicConfigError> {
+    Ok(count(key, value)?.max(1))
+}
+
 /// `true` or `false`.
 pub(super) fn boolean(key: &str, value: &Value) -> Result<bool, DynamicConfigError> {
     value.as_bool().ok_or_else(|| wrong(key, value, "true or false"))

@@ -221,7 +221,7 @@ fn limits_are_the_originals() {
     );
     let seconds = std::time::Duration::from_secs;
     assert_eq!((frontend.task_poll, frontend.history_poll), (seconds(60), seconds(20)));
-    assert_eq!(frontend.schedule_starts_per_second, 30.0);
+    assert_eq!(frontend.entity_starts_per_second, 30.0);
 }
 
 /// Sets a time of a start. Those of a retry policy are held against the original's answers in the frontend's tests.

@@ -224,7 +224,7 @@ async fn many_due_in_one_second_all_start_once_and_bounded_while_other_calls_go_
     site.config.dynamic = Arc::new(DynamicConfig {
         namespace_rps: 1e9,
         namespace_visibility_rps: 1e9,
-        schedule_starts_per_second: per_second as f64,
+        entity_starts_per_second: per_second as f64,
         ..DynamicConfig::default()
     });
     let cell = site.start().await;
