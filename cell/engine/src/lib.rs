@@ -30,7 +30,9 @@
 //!    and `limits.rs` of `cell-node` fill.
 //!
 //! To add a kind of entity:
-//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind);
+//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind); where lists show it, its file
+//!    beside that with its names and its search attributes, as `entity/schedules.rs`, and its line in
+//!    [`LISTED`](atoll_internal_api::entity::LISTED);
 //! 2. its messages, in a package of their own: its snapshot, and its changes, which stand in the log as `Change.own`;
 //! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
 //!    name ([`Notice`]: that a deadline may have passed, that a message was not delivered, what came of a message);
@@ -42,8 +44,7 @@
 //! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
 //!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of
 //!    the node;
-//! 8. where lists show it: its row in `division.rs` of `cell-visibility`, its names in
-//!    `atoll-internal-api`, as in `schedules.rs`;
+//! 8. the key of a limit is a line of `dynamic_config/keys.rs` of `cell-frontend`;
 //! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an
 //!    `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
 //! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and

@@ -7,7 +7,7 @@ use crate::schema;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::Memo;
 use atoll_api::temporal::api::schedule::v1::{ScheduleListEntry, ScheduleListInfo};
-use atoll_internal_api::schedules::{DIVISION, LIST_INFO, PAUSED, WORKFLOW_ID_PREFIX, list_info};
+use atoll_internal_api::entity::schedules::{DIVISION, LIST_INFO, PAUSED, WORKFLOW_ID_PREFIX, list_info};
 use cell_visibility::{
     CompareOp, CountQuery, ExecutionStatus, FilterError, Predicate, Schema, Scope, SystemField, Value,
     VisibilityRecord, encode_search_attributes, is_reserved, parse,

@@ -10,8 +10,8 @@ use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_internal_api::values::Values;
 use cell_visibility::{
-    AttributeError, AttributeLimits, AttributeType, PREDEFINED, SYSTEM, Schema, check_search_attributes,
-    name_types,
+    AttributeError, AttributeLimits, AttributeType, SYSTEM, Schema, check_search_attributes, name_types,
+    predefined,
 };
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(crate) fn unmapped(namespace: &Namespace, name: &str) -> String {
 /// The attributes that every namespace has, with the numbers of their types.
 pub(crate) fn built_in() -> BTreeMap<String, i32> {
     let system = SYSTEM.iter().map(|(name, _, kind)| (*name, *kind));
-    let predefined = PREDEFINED.iter().map(|attribute| (attribute.name, attribute.value_type));
+    let predefined = predefined().map(|attribute| (attribute.name, attribute.value_type));
     system.chain(predefined).map(|(name, kind)| (name.to_owned(), kind.number())).collect()
 }
 

@@ -129,11 +129,8 @@ impl Parts {
         let lists = Arc::clone(&deps.visibility);
         memory.watch(Owner::MemoryVisibility, move || lists.memory_bytes());
         let clock: Arc<dyn cell_shard::Clock> = Arc::new(ShardClock(Arc::clone(&deps.clock)));
-        let effects = Effects::new(
-            Arc::clone(&matching),
-            Arc::clone(&clock),
-            config.dynamic.entity_starts_per_second,
-        );
+        let effects =
+            Effects::new(Arc::clone(&matching), Arc::clone(&clock), config.dynamic.entity_starts_per_second);
         let visibility = VisibilityProjection::new(
             Arc::clone(&deps.visibility),
             Arc::clone(registry),

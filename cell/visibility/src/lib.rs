@@ -31,7 +31,8 @@
 //!
 //! # How to list another kind of entity
 //!
-//! Its row in [`DIVISIONS`]; the engine's facts of the entity name the division.
+//! Its line in [`LISTED`](atoll_internal_api::entity::LISTED), with the search attributes that it brings; the engine's
+//! facts of the entity name the division.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -47,7 +48,7 @@ mod store;
 mod text;
 mod value;
 
-pub use division::{DIVISIONS, Division, workflow_id_prefix};
+pub use division::workflow_id_prefix;
 pub use filter::{
     compile::{CountQuery, Scope, compile, compile_count},
     error::FilterError,
@@ -63,7 +64,7 @@ pub use payload::{
 pub use record::{ExecutionRef, RecordId, RecordKey, VisibilityRecord};
 pub use schema::{
     Attribute, CustomLimits, Field, Schema, SchemaError, SystemField,
-    builtin::{PREDEFINED, PredefinedAttribute, SYSTEM},
+    builtin::{PredefinedAttribute, SYSTEM, predefined},
     is_reserved,
 };
 pub use status::ExecutionStatus;

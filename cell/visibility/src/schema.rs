@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::division;
 use crate::value::AttributeType;
-use builtin::{PREDEFINED, PredefinedAttribute, SYSTEM};
+use builtin::{PredefinedAttribute, SYSTEM, predefined};
 
 /// Bytes in the name of a custom attribute: it is a key in every record.
 const MAX_NAME_BYTES: usize = 255;
@@ -198,7 +198,7 @@ impl Schema {
     /// The type of a settable attribute, and whether clients may set it: a custom or predefined one.
     pub(crate) fn settable(&self, name: &str) -> Option<(AttributeType, bool)> {
         let custom = self.custom.get(name).map(|of| (*of, true));
-        custom.or_else(|| predefined(name).map(|of| (of.value_type, of.client_writable)))
+        custom.or_else(|| predefined_named(name).map(|of| (of.value_type, of.client_writable)))
     }
 
     /// Whether a filter may name it.
@@ -220,9 +220,9 @@ impl Schema {
         if let Some(attribute) = builtin_named(name).or_else(other_form) {
             return Some(plain(attribute));
         }
-        division::with_id_attribute(name).map(|division| Resolved {
+        division::with_id_attribute(name).map(|kind| Resolved {
             attribute: Attribute::system(SystemField::WorkflowId),
-            prefix: division.workflow_id_prefix,
+            prefix: kind.workflow_id_prefix,
         })
     }
 }
@@ -237,15 +237,15 @@ pub(crate) fn is_system(name: &str) -> bool {
     SYSTEM.iter().any(|(system, ..)| *system == name)
 }
 
-fn predefined(name: &str) -> Option<&'static PredefinedAttribute> {
-    PREDEFINED.iter().find(|of| of.name == name)
+fn predefined_named(name: &str) -> Option<PredefinedAttribute> {
+    predefined().find(|of| of.name == name)
 }
 
 fn builtin_named(name: &str) -> Option<Attribute> {
     let system = SYSTEM.iter().find(|(system, ..)| *system == name);
     system
         .map(|(_, field, _)| Attribute::system(*field))
-        .or_else(|| predefined(name).map(|of| Attribute::search(of.name, of.value_type)))
+        .or_else(|| predefined_named(name).map(|of| Attribute::search(of.name, of.value_type)))
 }
 
 #[cfg(test)]

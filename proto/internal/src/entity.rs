@@ -1,4 +1,10 @@
-//! Names of everything durable that a cell hosts.
+//! Names of everything durable that a cell hosts, and the list of its kinds: to add one, its number and, where lists
+//! show it, its file here with its line in [`LISTED`].
+
+mod listed;
+pub mod schedules;
+
+pub use listed::{Listed, ListedAttribute};
 
 use crate::log::v1::EntityName;
 use prost::bytes::Bytes;
@@ -28,6 +34,9 @@ impl EntityKind {
         self.0
     }
 }
+
+/// The kinds that lists show beside workflows.
+pub const LISTED: &[Listed] = &[schedules::LISTED];
 
 /// Names an entity within its shard.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

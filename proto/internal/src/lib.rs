@@ -8,7 +8,6 @@ pub mod entity;
 pub mod failure;
 pub mod limits;
 pub mod retry_policy;
-pub mod schedules;
 pub mod values;
 
 #[allow(missing_docs, unreachable_pub, unused_imports, rustdoc::all, clippy::all)]

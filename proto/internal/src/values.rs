@@ -9,8 +9,6 @@ use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
-use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
-use atoll_api::temporal::api::schedule::v1::{ScheduleAction, SchedulePatch};
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use std::collections::BTreeMap;
@@ -154,8 +152,6 @@ fields! {
     RetryPolicy: non_retryable_error_types;
     WorkflowQuery: query_args header;
     WorkflowQueryResult: answer failure;
-    // At most so many of its parts, each small, are taken.
-    SchedulePatch: ;
     NewWorkflowExecutionInfo: input retry_policy memo search_attributes header user_metadata;
     command::ScheduleActivityTaskCommandAttributes: header input retry_policy;
     command::CompleteWorkflowExecutionCommandAttributes: result;
@@ -197,14 +193,6 @@ impl Values for Command {
             Some(Attributes::StartChildWorkflowExecutionCommandAttributes(a)) => a.add_to(tally),
             // They bring none, or are not built.
             _ => {}
-        }
-    }
-}
-
-impl Values for ScheduleAction {
-    fn add_to(&self, tally: &mut Tally) {
-        if let Some(Action::StartWorkflow(start)) = &self.action {
-            start.add_to(tally);
         }
     }
 }

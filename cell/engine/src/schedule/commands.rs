@@ -24,7 +24,7 @@ use super::state::State;
 use crate::family::SingletonView;
 use crate::rejection::Rejection;
 use crate::texts;
-use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
+use atoll_internal_api::entity::schedules::WORKFLOW_ID_PREFIX;
 
 impl<'a> SingletonView<'a, Schedule> {
     /// The schedule that a request is about, which must be there and open. Refusals are in the words of the original,

@@ -8,7 +8,7 @@ use crate::visibility::VisibilityFacts;
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1 as api;
-use atoll_internal_api::schedules as listed;
+use atoll_internal_api::entity::schedules as listed;
 use std::borrow::Cow;
 
 /// A schedule as it is described.

@@ -7,13 +7,12 @@ use crate::run::Listener;
 use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy as Reuse;
 use atoll_internal_api::entity::EntityKey;
+use atoll_internal_api::entity::schedules::{STARTED_BY, STARTED_FOR};
 use atoll_internal_api::schedule::v1::{BufferedStart, PendingStart, RunningWorkflow};
 use bytes::Bytes;
 use schedule_spec::rfc3339;
 use uuid::Uuid;
 
-const STARTED_BY: &str = "TemporalScheduledById";
-const STARTED_FOR: &str = "TemporalScheduledStartTime";
 const CANCELED: &str = "cancelled by schedule overlap policy";
 const TERMINATED: &str = "terminated by schedule overlap policy";
 

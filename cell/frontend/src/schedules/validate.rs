@@ -10,7 +10,7 @@ use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
 use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
 use atoll_api::temporal::api::schedule::v1::{Schedule, SchedulePatch, ScheduleSpec};
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
-use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
+use atoll_internal_api::entity::schedules::WORKFLOW_ID_PREFIX;
 use atoll_internal_api::{duration, retry_policy};
 use atoll_rpc::wire_time;
 use prost::Message;

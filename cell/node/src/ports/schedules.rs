@@ -4,7 +4,7 @@ use crate::status::{not_found, status};
 use async_trait::async_trait;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
-use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
+use atoll_internal_api::entity::schedules::WORKFLOW_ID_PREFIX;
 use cell_engine::{
     Command, CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleLook, ScheduleWalk, Singleton,
     SingletonTarget, SingletonView, UpdateSchedule,

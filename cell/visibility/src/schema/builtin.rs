@@ -1,7 +1,8 @@
 //! The attributes that every namespace has.
 
 use super::SystemField;
-use crate::value::AttributeType::{self, Bool, Datetime, Int, Keyword, KeywordList};
+use crate::value::AttributeType::{self, Datetime, Int, Keyword, KeywordList};
+use atoll_internal_api::entity::LISTED;
 
 /// System attributes: set by the server from what the execution is, never by clients.
 pub const SYSTEM: [(&str, SystemField, AttributeType); 17] = [
@@ -43,9 +44,9 @@ const fn server(name: &'static str, value_type: AttributeType) -> PredefinedAttr
     PredefinedAttribute { name, value_type, client_writable: false }
 }
 
-/// Predefined attributes. SDKs set the change version, and carry over what a schedule or an older version set when
-/// a workflow continues as new: these must stay writable.
-pub const PREDEFINED: [PredefinedAttribute; 16] = [
+/// Predefined attributes of workflows. SDKs set the change version, and carry over what an older version set when a
+/// workflow continues as new: these must stay writable.
+const OF_WORKFLOWS: [PredefinedAttribute; 13] = [
     client("TemporalChangeVersion", KeywordList),
     client("BinaryChecksums", KeywordList),
     client("BuildIds", KeywordList),
@@ -54,12 +55,19 @@ pub const PREDEFINED: [PredefinedAttribute; 16] = [
     server("TemporalUsedWorkerDeploymentVersions", KeywordList),
     client("BatcherNamespace", Keyword),
     client("BatcherUser", Keyword),
-    client("TemporalScheduledById", Keyword),
     server("TemporalWorkerDeploymentVersion", Keyword),
     server("TemporalWorkerDeployment", Keyword),
     server("TemporalWorkflowVersioningBehavior", Keyword),
-    client("TemporalScheduledStartTime", Datetime),
-    client("TemporalSchedulePaused", Bool),
     server("TemporalExternalPayloadCount", Int),
     server("TemporalExternalPayloadSizeBytes", Int),
 ];
+
+/// The predefined attributes: those of workflows, and what each kind of entity brings that lists show.
+pub fn predefined() -> impl Iterator<Item = PredefinedAttribute> {
+    let brought = LISTED.iter().flat_map(|kind| kind.attributes).map(|attribute| PredefinedAttribute {
+        name: attribute.name,
+        value_type: AttributeType::from_number(attribute.value_type as i32).expect("it has a type"),
+        client_writable: attribute.client_writable,
+    });
+    OF_WORKFLOWS.into_iter().chain(brought)
+}

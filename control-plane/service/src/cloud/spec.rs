@@ -6,6 +6,7 @@ use atoll_api::temporal::api::cloud::namespace::v1::namespace_spec::SearchAttrib
 use atoll_api::temporal::api::cloud::namespace::v1::{
     ApiKeyAuthSpec, CodecServerSpec, FairnessSpec, HighAvailabilitySpec, MtlsAuthSpec, NamespaceSpec,
 };
+use atoll_internal_api::entity::LISTED;
 
 use crate::error::ApiError;
 use crate::names::{check_display, check_namespace_name, shortened};
@@ -14,7 +15,8 @@ use crate::names::{check_display, check_namespace_name, shortened};
 const RETENTION_DAYS: std::ops::RangeInclusive<i32> = 1..=90;
 /// Longest URL of a codec server.
 const MAX_ENDPOINT: usize = 2_048;
-/// Search attributes that the server sets itself, beside all that begin with `Temporal`.
+/// Search attributes that the server sets itself, beside all that begin with `Temporal` and what entities bring that
+/// lists show beside workflows.
 const RESERVED_ATTRIBUTES: &[&str] = &[
     "WorkflowId",
     "RunId",
@@ -36,7 +38,6 @@ const RESERVED_ATTRIBUTES: &[&str] = &[
     "BuildIds",
     "BatcherNamespace",
     "BatcherUser",
-    "ScheduleId",
 ];
 /// Custom search attributes of a namespace.
 const MAX_SEARCH_ATTRIBUTES: usize = 100;
@@ -70,7 +71,7 @@ pub(super) fn checked(mut spec: NamespaceSpec) -> Result<NamespaceSpec, ApiError
         if !known || !fits {
             return invalid(format!("search attribute {:?} has an invalid name or type", shortened(name)));
         }
-        if name.starts_with("Temporal") || RESERVED_ATTRIBUTES.contains(&name.as_str()) {
+        if is_reserved(name) {
             return invalid(format!("search attribute {name:?} is reserved: every namespace has it"));
         }
     }
@@ -78,6 +79,13 @@ pub(super) fn checked(mut spec: NamespaceSpec) -> Result<NamespaceSpec, ApiError
     // Keys are the one way to authenticate, also for who says nothing: the settings show it.
     spec.api_key_auth = Some(ApiKeyAuthSpec { enabled: true });
     Ok(spec)
+}
+
+/// Whether every namespace has a search attribute of this name, or might come to have.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("Temporal")
+        || RESERVED_ATTRIBUTES.contains(&name)
+        || LISTED.iter().any(|kind| kind.reserves(name))
 }
 
 /// The one region that settings ask for.

@@ -8,8 +8,8 @@ use crate::family::{Singleton, SingletonTarget, SingletonView};
 use crate::rejection::Rejection;
 use atoll_api::temporal::api::common::v1::{Memo, SearchAttributes};
 use atoll_api::temporal::api::schedule::v1 as api;
+use atoll_internal_api::entity::schedules::WORKFLOW_ID_PREFIX;
 use atoll_internal_api::schedule::v1::{Created, Life};
-use atoll_internal_api::schedules::WORKFLOW_ID_PREFIX;
 use atoll_internal_api::usage::v1::ActionType;
 use bytes::Bytes;
 

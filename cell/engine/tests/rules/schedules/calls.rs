@@ -5,7 +5,7 @@ use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1 as api;
-use atoll_internal_api::schedules;
+use atoll_internal_api::entity::schedules;
 use atoll_internal_api::usage::v1::ActionType;
 use cell_engine::*;
 use std::collections::BTreeMap;

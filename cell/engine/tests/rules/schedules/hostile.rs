@@ -4,7 +4,7 @@ use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_api::temporal::api::schedule::v1::{Range, ScheduleSpec, ScheduleState, StructuredCalendarSpec};
-use atoll_internal_api::schedules;
+use atoll_internal_api::entity::schedules;
 use cell_engine::{Entity, Grace, ScheduleLook, Time, UpdateSchedule, Woken};
 
 /// Looks of the longest question that is asked while others wait: those that it is granted, and the search through five

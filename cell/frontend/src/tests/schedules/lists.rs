@@ -10,7 +10,9 @@ use atoll_api::temporal::api::schedule::v1::{Range, ScheduleListInfo, ScheduleSp
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_internal_api::entity::EntityKind;
-use atoll_internal_api::schedules::{DIVISION, LIST_INFO, PAUSED, WORKFLOW_ID_PREFIX, list_info_payload};
+use atoll_internal_api::entity::schedules::{
+    DIVISION, LIST_INFO, PAUSED, WORKFLOW_ID_PREFIX, list_info_payload,
+};
 use cell_visibility::{
     AttributeType, ExecutionStatus, MemoryVisibility, RecordId, Value, VisibilityRecord, VisibilityStore,
 };

@@ -1,15 +1,18 @@
-//! Schedules as lists know them. The original keeps a schedule as a hidden workflow, and what shows of that (ids, type,
-//! queue, memo) is what clients filter and read: the names here are its names.
+//! Schedules as clients and lists know them. The original keeps a schedule as a hidden workflow, and what shows of that
+//! (ids, type, queue, memo) is what clients filter and read: the names here are its names.
 
+use super::{Listed, ListedAttribute};
+use crate::values::{Tally, Values};
 use atoll_api::temporal::api::common::v1::Payload;
-use atoll_api::temporal::api::schedule::v1::ScheduleListInfo;
+use atoll_api::temporal::api::enums::v1::IndexedValueType::{self, Bool, Datetime, Keyword};
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{ScheduleAction, ScheduleListInfo, SchedulePatch};
 use prost::Message;
 use prost::bytes::Bytes;
 
 /// The namespace division of schedules.
 pub const DIVISION: &str = "TemporalScheduler";
-/// What stands before a schedule's id in the workflow id that lists show, so that a schedule and a workflow of one name
-/// do not meet.
+/// What stands before a schedule's id in the workflow id that lists show.
 pub const WORKFLOW_ID_PREFIX: &str = "temporal-sys-scheduler:";
 /// The workflow type that lists show.
 pub const WORKFLOW_TYPE: &str = "temporal-sys-scheduler-workflow";
@@ -19,6 +22,36 @@ pub const TASK_QUEUE: &str = "temporal-sys-per-ns-tq";
 pub const PAUSED: &str = "TemporalSchedulePaused";
 /// The field of a listed schedule's memo that holds its [`ScheduleListInfo`]. Clients never see it.
 pub const LIST_INFO: &str = "ScheduleInfo";
+/// The search attribute of a workflow that a schedule started: the schedule's id.
+pub const STARTED_BY: &str = "TemporalScheduledById";
+/// The search attribute of a workflow that a schedule started: the time that the spec names.
+pub const STARTED_FOR: &str = "TemporalScheduledStartTime";
+
+/// What lists have of schedules. Clients carry over what a schedule set when a workflow continues as new: its
+/// attributes must stay writable.
+pub const LISTED: Listed = Listed {
+    division: DIVISION,
+    workflow_id_prefix: WORKFLOW_ID_PREFIX,
+    id_attribute: "ScheduleId",
+    attributes: &[writable(STARTED_BY, Keyword), writable(STARTED_FOR, Datetime), writable(PAUSED, Bool)],
+};
+
+const fn writable(name: &'static str, value_type: IndexedValueType) -> ListedAttribute {
+    ListedAttribute { name, value_type, client_writable: true }
+}
+
+impl Values for ScheduleAction {
+    fn add_to(&self, tally: &mut Tally) {
+        if let Some(Action::StartWorkflow(start)) = &self.action {
+            start.add_to(tally);
+        }
+    }
+}
+
+impl Values for SchedulePatch {
+    /// None: at most so many of its parts, each small, are taken.
+    fn add_to(&self, _: &mut Tally) {}
+}
 
 const ENCODING: &str = "encoding";
 const BINARY: &str = "binary/plain";
