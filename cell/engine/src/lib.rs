@@ -34,10 +34,10 @@
 //!    beside that with its names and its search attributes, as `entity/schedules.rs`, and its line in
 //!    [`LISTED`](atoll_internal_api::entity::LISTED);
 //! 2. its messages, in a package of their own: its snapshot, and its changes, which stand in the log as `Change.own`;
-//! 3. its folder here: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
+//! 3. its folder in `kinds/`: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
 //!    name ([`Notice`]: that a deadline may have passed, that a message was not delivered, what came of a message);
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
-//! 5. its line in the [`Registry`];
+//! 5. in `kinds.rs` its `mod` and `pub use`, and its line of the [`Registry`];
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
 //!    numbers itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
 //!    carries it out (`effects` of `cell-node`);
@@ -79,6 +79,7 @@ mod effect;
 mod entity;
 mod family;
 mod ids;
+mod kinds;
 mod limits;
 mod memory;
 mod notice;
@@ -87,7 +88,6 @@ mod rejection;
 mod retained_failure;
 mod retry;
 mod run;
-mod schedule;
 mod texts;
 mod time;
 mod transition;
@@ -101,6 +101,7 @@ pub use effect::*;
 pub use entity::{Entity, EntityCheckpoint, Stored};
 pub use family::*;
 pub use ids::IdSource;
+pub use kinds::*;
 pub use limits::Limits;
 pub use memory::{Known, Memory, Needs, Residents};
 pub use notice::{Answer, Answered, Grace, Notice, TakenBy, Undelivered, Woken};
@@ -110,10 +111,6 @@ pub use rejection::Rejection;
 pub use run::visited_items;
 pub use run::{
     Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask,
-};
-pub use schedule::{
-    CreateSchedule, DeleteSchedule, PatchSchedule, Schedule, ScheduleDescription, ScheduleLook,
-    ScheduleTimes, ScheduleWalk, UpdateSchedule,
 };
 pub use time::Time;
 pub use transition::{NewEvent, Transition};

@@ -1,12 +1,10 @@
-//! The kinds of entities that a cell hosts: one line for each.
+//! What a shard knows of kinds of entities; which there are is said by [`kinds`](crate::kinds).
 
 use crate::command::Command;
-use crate::commands::{EffectFailed, RecordChildClosed, Wake};
-use crate::current_run::CurrentRun;
 use crate::effect::ChainEnded;
 use crate::entity::{Entity, Stored};
 use crate::notice::{Answered, TakenBy, Undelivered, Woken};
-use crate::run::{RestoreError, Run};
+use crate::run::RestoreError;
 use atoll_internal_api::entity::{Chunk, EntityKey, EntityKind};
 use bytes::Bytes;
 
@@ -15,22 +13,6 @@ use bytes::Bytes;
 pub struct Registry {
     /// By number.
     kinds: Vec<Option<Kind>>,
-}
-
-impl Default for Registry {
-    /// The kinds of the product.
-    fn default() -> Self {
-        Self::of([
-            Kind::of::<CurrentRun>(EntityKind::CURRENT_RUN),
-            Kind::of::<Run>(EntityKind::WORKFLOW_RUN)
-                .woken_by::<Wake>()
-                .backs_off_by::<EffectFailed>()
-                .told_of_ends_by::<RecordChildClosed>()
-                .named_by(EntityKind::CURRENT_RUN)
-                .with_history(),
-            crate::schedule::kind(),
-        ])
-    }
 }
 
 impl Registry {

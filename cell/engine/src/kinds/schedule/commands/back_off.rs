@@ -17,7 +17,7 @@ use atoll_internal_api::schedule::v1::schedule_change::Kind;
 const LEAST: i64 = 60 * 1_000_000_000;
 
 /// Backs a message off. A start whose catch-up window is over is given up.
-pub(in crate::schedule) struct BackOff(EffectKey);
+pub(in crate::kinds::schedule) struct BackOff(EffectKey);
 
 impl From<Undelivered> for BackOff {
     fn from(Undelivered(key): Undelivered) -> Self {

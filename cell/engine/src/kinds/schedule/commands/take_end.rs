@@ -20,7 +20,7 @@ use prost::Message;
 
 /// Takes an end in: what it leaves to the next one, whether it pauses the schedule, and that there is room now.
 /// Repeating it changes nothing.
-pub(in crate::schedule) struct TakeEnd(ChainEnded);
+pub(in crate::kinds::schedule) struct TakeEnd(ChainEnded);
 
 impl From<ChainEnded> for TakeEnd {
     fn from(ended: ChainEnded) -> Self {

@@ -14,7 +14,7 @@ use atoll_internal_api::schedule::v1::{self as stored, Asked};
 /// Takes an answer in. Repeating it changes nothing.
 ///
 /// A start that was refused (the workflow id is in use) is over, as the original's.
-pub(in crate::schedule) struct TakeAnswer(Answered);
+pub(in crate::kinds::schedule) struct TakeAnswer(Answered);
 
 impl From<Answered> for TakeAnswer {
     fn from(answered: Answered) -> Self {

@@ -7,7 +7,7 @@ use crate::family::{Singleton, SingletonView};
 use crate::notice::Woken;
 
 /// Does what is due, a bounded part of it. The schedule stays due while more is. Harmless when nothing is.
-pub(in crate::schedule) struct Wake;
+pub(in crate::kinds::schedule) struct Wake;
 
 impl From<Woken> for Wake {
     fn from(_: Woken) -> Self {
