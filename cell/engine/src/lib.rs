@@ -41,10 +41,10 @@
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
 //!    numbers itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
 //!    carries it out (`effects` of `cell-node`);
-//! 7. its calls: a port in `cell-frontend` and the other side of the port in `cell-node`, which sends commands to the
-//!    family's address; with them the fakes, `validate/` and `rpcs.rs` of the frontend, `ports.rs` and `assembly.rs` of
-//!    the node;
-//! 8. the key of a limit is a line of `dynamic_config/keys.rs` of `cell-frontend`;
+//! 7. its calls: a port in `ports.rs` of `cell-frontend`, with its fake, and the other side of the port in `ports/` of
+//!    `cell-node`, with its line in `ports.rs` there, which sends commands to the family's address;
+//! 8. its RPCs, and beside them what these share (`rpcs/schedules.rs` of `cell-frontend`); the key of a limit is a line
+//!    of `dynamic_config/keys.rs` there;
 //! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an
 //!    `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
 //! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and

@@ -40,7 +40,6 @@ mod poll_metadata;
 pub mod ports;
 mod quota;
 mod rpcs;
-mod schedules;
 mod schema;
 mod task_token;
 mod turns;

@@ -38,6 +38,7 @@ pub(crate) mod respond_activity_task_failed_by_id;
 pub(crate) mod respond_query_task_completed;
 pub(crate) mod respond_workflow_task_completed;
 pub(crate) mod respond_workflow_task_failed;
+pub(crate) mod schedules;
 pub(crate) mod shutdown_worker;
 pub(crate) mod signal_with_start_workflow_execution;
 pub(crate) mod signal_workflow_execution;

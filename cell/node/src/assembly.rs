@@ -9,9 +9,7 @@ use crate::core::Core;
 use crate::effects::Effects;
 use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::node::{CellDeps, CellError};
-use crate::ports::{
-    NodeActivityTasks, NodeSchedules, NodeTaskQueues, NodeWorkflowTasks, NodeWorkflows, RecordWriter,
-};
+use crate::ports::{self, RecordWriter};
 use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::query_room::QueryRoom;
@@ -22,7 +20,7 @@ use atoll_internal_api::cell::v1::cell_admin;
 use atoll_rpc::Dispatcher;
 use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 use cell_frontend::namespaces::NamespaceRegistry;
-use cell_frontend::ports::{NamespaceWriter, Ports};
+use cell_frontend::ports::NamespaceWriter;
 use cell_frontend::{
     CheckClientVersion, ClusterInfo, Deps, Features, ForgetPollMetadata, Frontend, LargeAnswers,
 };
@@ -223,18 +221,7 @@ fn frontend(
     });
     let cluster = cluster(config, parts);
     let frontend = Arc::new(Frontend::new(Deps {
-        ports: Ports {
-            workflows: Arc::new(NodeWorkflows(Arc::clone(&core))),
-            workflow_tasks: Arc::new(NodeWorkflowTasks(Arc::clone(&core))),
-            activity_tasks: Arc::new(NodeActivityTasks(Arc::clone(&core))),
-            task_queues: Arc::new(NodeTaskQueues {
-                core: Arc::clone(&core),
-                clock: Arc::clone(&parts.clock),
-            }),
-            schedules: Arc::new(NodeSchedules::new(Arc::clone(&parts.shards), Arc::clone(&parts.clock))),
-            visibility: Arc::clone(&deps.visibility),
-            namespace_writer: writer,
-        },
+        ports: ports::over(&core, &parts.clock, &deps.visibility, writer),
         namespaces: Arc::clone(registry),
         config: Arc::clone(&config.dynamic),
         features: Features::default(),

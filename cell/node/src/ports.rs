@@ -13,9 +13,33 @@ mod workflows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use activity_tasks::NodeActivityTasks;
 pub(crate) use namespace_writer::RecordWriter;
-pub(crate) use schedules::NodeSchedules;
-pub(crate) use task_queues::NodeTaskQueues;
-pub(crate) use workflow_tasks::NodeWorkflowTasks;
-pub(crate) use workflows::NodeWorkflows;
+
+use crate::core::Core;
+use activity_tasks::NodeActivityTasks;
+use cell_frontend::ports::{NamespaceWriter, Ports};
+use cell_shard::Clock;
+use cell_visibility::VisibilityStore;
+use schedules::NodeSchedules;
+use std::sync::Arc;
+use task_queues::NodeTaskQueues;
+use workflow_tasks::NodeWorkflowTasks;
+use workflows::NodeWorkflows;
+
+/// All of them. A lone cell has a writer of namespaces.
+pub(crate) fn over(
+    core: &Arc<Core>,
+    clock: &Arc<dyn Clock>,
+    visibility: &Arc<dyn VisibilityStore>,
+    namespace_writer: Option<Arc<dyn NamespaceWriter>>,
+) -> Ports {
+    Ports {
+        workflows: Arc::new(NodeWorkflows(Arc::clone(core))),
+        workflow_tasks: Arc::new(NodeWorkflowTasks(Arc::clone(core))),
+        activity_tasks: Arc::new(NodeActivityTasks(Arc::clone(core))),
+        task_queues: Arc::new(NodeTaskQueues { core: Arc::clone(core), clock: Arc::clone(clock) }),
+        schedules: Arc::new(NodeSchedules::new(Arc::clone(&core.shards), Arc::clone(clock))),
+        visibility: Arc::clone(visibility),
+        namespace_writer,
+    }
+}

@@ -1,5 +1,5 @@
+use super::schedules;
 use crate::frontend::Frontend;
-use crate::schedules;
 use crate::visibility;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::count_schedules_response::AggregationGroup;

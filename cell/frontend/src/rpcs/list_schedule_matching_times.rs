@@ -1,5 +1,5 @@
+use super::schedules::validate::check_time;
 use crate::frontend::Frontend;
-use crate::schedules::validate::check_time;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::errordetails::v1::QueryFailedFailure;
 use atoll_api::temporal::api::workflowservice::v1::{

@@ -1,6 +1,6 @@
+use super::schedules;
 use crate::errors;
 use crate::frontend::Frontend;
-use crate::schedules;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{ListSchedulesRequest, ListSchedulesResponse};
 use atoll_rpc::wire_time;

@@ -138,7 +138,7 @@ fn entries_show_five_coming_times_of_those_that_are_held() {
         let info = ScheduleListInfo { paused, future_action_times, ..ScheduleListInfo::default() };
         let memo = Memo { fields: [(LIST_INFO.to_owned(), list_info_payload(&info))].into() };
         let record = VisibilityRecord { memo: memo.encode_to_vec().into(), ..record("s", 1) };
-        let entry = crate::schedules::entry(record, &time(now)).unwrap();
+        let entry = crate::rpcs::schedules::entry(record, &time(now)).unwrap();
         entry.info.unwrap().future_action_times.iter().map(|time| time.seconds).collect::<Vec<_>>()
     };
     assert_eq!(shown(false, 0), [1, 2, 3, 4, 5]);
