@@ -298,7 +298,7 @@ mod tests {
     fn every_system_field_is_in_the_table_once() {
         for (name, field, value_type) in SYSTEM {
             assert_eq!(Attribute::system(field).value_type, value_type, "{name}");
-            assert!(predefined(name).is_none(), "{name}");
+            assert!(predefined_named(name).is_none(), "{name}");
             assert_eq!(SYSTEM.iter().filter(|(_, of, _)| *of == field).count(), 1, "{name}");
         }
     }
