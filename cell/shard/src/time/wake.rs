@@ -40,6 +40,15 @@ enum WokenUp {
     Refused,
 }
 
+/// What came of a turn of a shard's wake-ups.
+struct Woke {
+    /// How many entities were woken.
+    entities: usize,
+    outcome: WokenUp,
+    /// Whether the store's index could be read.
+    read: Result<(), ShardError>,
+}
+
 /// How far the store's wake index has been read.
 struct Scan {
     /// Every stored wake-up before this moment (Unix milliseconds) is in memory.
@@ -50,11 +59,13 @@ struct Scan {
     limit: usize,
     /// Whether the last look failed, which was told then.
     failing: bool,
+    /// Whether a look was put off until what is due and known is woken, for want of room.
+    put_off: bool,
 }
 
 impl Scan {
     fn new(limit: usize) -> Self {
-        Self { until: i64::MIN, cut: false, limit, failing: false }
+        Self { until: i64::MIN, cut: false, limit, failing: false, put_off: false }
     }
 
     fn is_due(&self, now: i64, window: i64) -> bool {
@@ -69,9 +80,9 @@ impl Scan {
         self.limit = if self.cut { self.limit.saturating_mul(2) } else { at_first };
     }
 
-    /// Whether the store has more that is due.
+    /// Whether the store has more that is due, and it is to be read before all that is known is woken.
     fn has_more(&self, now: i64) -> bool {
-        self.cut && self.until <= now
+        self.cut && self.until <= now && !self.put_off
     }
 
     /// When to look again before anything else is due.
@@ -101,7 +112,7 @@ impl ShardRuntime {
                 // What an earlier epoch had read went with its memory.
                 scan = Scan::new(self.config.due_rows);
             }
-            let read = self.scan_ahead(&shard, now, &mut scan).await;
+            let Woke { outcome, read, .. } = self.wake_turn(&shard, now, &mut scan).await;
             let failing = read.is_err();
             match read {
                 Err(error) if !scan.failing => {
@@ -111,7 +122,6 @@ impl ShardRuntime {
                 Ok(()) | Err(_) => {}
             }
             scan.failing = failing;
-            let (_, outcome) = self.wake_due(&shard, now, !failing && scan.has_more(now)).await;
             // What comes earlier meanwhile waits until then, too: there is no use in waking it before.
             let refused = failing || outcome == WokenUp::Refused;
             let (pause, look) = {
@@ -142,10 +152,10 @@ impl ShardRuntime {
             let mut scan = Scan::new(self.config.due_rows);
             loop {
                 // What cannot be read now the shard's own loop reads in its turn.
-                let read = self.scan_ahead(shard, now, &mut scan).await;
-                let (some, outcome) = self.wake_due(shard, now, read.is_ok() && scan.has_more(now)).await;
-                woken += some;
-                if read.is_err() || !scan.has_more(now) || outcome == WokenUp::Refused {
+                let Woke { entities, outcome, read } = self.wake_turn(shard, now, &mut scan).await;
+                woken += entities;
+                let is_done = entities == 0 && !scan.has_more(now);
+                if read.is_err() || is_done || outcome == WokenUp::Refused {
                     break;
                 }
             }
@@ -153,18 +163,43 @@ impl ShardRuntime {
         woken
     }
 
-    /// Takes the stored wake-ups of the coming window into memory.
+    /// Reads ahead and wakes what is due.
+    async fn wake_turn(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Woke {
+        let mut read = self.scan_ahead(shard, now, scan).await;
+        let (entities, outcome) = self.wake_due(shard, now, read.is_ok() && scan.has_more(now)).await;
+        if scan.put_off && outcome != WokenUp::Refused {
+            read = self.scan_behind(shard, now, scan).await;
+        }
+        Woke { entities, outcome, read }
+    }
+
+    /// Takes the stored wake-ups of the coming window into memory. What is due and known is woken first where there is
+    /// no room for more: the look is put off until then.
     async fn scan_ahead(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
-        let window = self.config.wake_window_ms();
-        if !scan.is_due(now, window) {
+        scan.put_off = false;
+        if !scan.is_due(now, self.config.wake_window_ms()) {
             return Ok(());
         }
-        let until = now.saturating_add(window);
+        let is_busy = shard.state.lock().due.first_wake().is_some_and(|at| at <= now);
+        if is_busy && !self.memory.has_room() {
+            scan.put_off = true;
+            return Ok(());
+        }
+        self.scan(shard, now, scan).await
+    }
+
+    /// Takes the look that was put off. Room or not: where something is always due and memory stays full,
+    /// what left memory would never be woken else, and wake-ups have a share of memory that is left to them.
+    async fn scan_behind(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
+        scan.put_off = false;
+        self.scan(shard, now, scan).await
+    }
+
+    async fn scan(&self, shard: &Shard, now: i64, scan: &mut Scan) -> Result<(), ShardError> {
+        let until = now.saturating_add(self.config.wake_window_ms());
         let life = {
             let state = shard.state.lock();
-            // What is due and known is woken first where there is no room for more.
-            let is_busy = state.due.first_wake().is_some_and(|at| at <= now);
-            if state.table.complete || (is_busy && !self.memory.has_room()) {
+            if state.table.complete {
                 return Ok(());
             }
             state.life

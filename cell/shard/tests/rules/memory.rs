@@ -1,6 +1,7 @@
 //! Who gets what is left of the memory budget, and that it drains.
 
 use crate::fixture::*;
+use atoll_api::temporal::api::enums::v1::EventType;
 use cell_memory::Owner;
 use cell_shard::{Awaited, Origin, ShardConfig, ShardError};
 use cell_store::StoreError;
@@ -269,4 +270,62 @@ async fn what_is_read_of_a_history_is_held_until_its_reader_lets_go_of_it() {
     assert_eq!(held(), read, "a part of it keeps all");
     drop(part);
     assert_eq!(held(), 0);
+}
+
+/// Runs of the first shard that left memory, and a last one that did not: all wait for a timer so many seconds ahead,
+/// which is further than the index in memory reaches.
+async fn gone_and_one_there(cell: &Cell, seconds: i64) -> Vec<String> {
+    let ids: Vec<String> = (0..4).map(|n| id_on(0, n)).collect();
+    let (there, gone) = ids.split_last().expect("some");
+    for id in gone {
+        cell.run(id, start()).await.unwrap();
+        cell.work(id, vec![timer("t", seconds)]).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((cell.runtime.resident_ids(), cell.runtime.known_wakes()), (0, 0));
+    cell.run(there, start()).await.unwrap();
+    cell.work(there, vec![timer("t", seconds)]).await;
+    ids
+}
+
+async fn has_fired(cell: &Cell, id: &str) -> bool {
+    cell.history(id, 1, i64::MAX).await.iter().any(|event| event.event_type() == EventType::TimerFired)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_wakes_what_left_memory_too_though_there_is_no_room() {
+    for due_rows in [2, 100] {
+        let config = ShardConfig { resident_entities: 0, due_rows, ..config() };
+        let cell = Cell::with_budget(config, BUDGET).await;
+        let ids = gone_and_one_there(&cell, 300).await;
+        let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+        cell.clock.step(300 * SECOND);
+        cell.runtime.wake_all_due().await;
+        drop(held);
+        for id in &ids {
+            assert!(has_fired(&cell, id).await, "{id}, {due_rows} rows at once");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_left_memory_is_woken_in_time_though_memory_stays_full_and_others_are_always_due() {
+    for due_rows in [2, 100] {
+        let config = ShardConfig { resident_entities: 0, due_rows, ..config() };
+        let cell = Cell::with_budget(config, BUDGET).await;
+        let ids = gone_and_one_there(&cell, 300).await;
+        let busy = id_on(0, ids.len());
+        cell.run(&busy, start()).await.unwrap();
+        let timers = (1..=60).map(|n| timer(&format!("t{n}"), 10 * n));
+        cell.work(&busy, timers.collect()).await;
+        let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+        for _ in 0..31 {
+            cell.clock.step(10 * SECOND);
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        drop(held);
+        for id in &ids {
+            assert!(has_fired(&cell, id).await, "{id}, {due_rows} rows at once");
+        }
+    }
 }
