@@ -271,7 +271,7 @@ impl ShardRuntime {
             shard.note_tail(&state);
         }
         self.store.trim(shard.id).await?;
-        Ok(())
+        self.sweep_apart(shard, epoch).await
     }
 
     pub(crate) async fn write_slice(&self, shard: &Shard, slice: &Checkpoint) -> Result<(), ShardError> {

@@ -8,6 +8,10 @@
 //! It counts where the shard's own state names its entity, which is written with the position that the trim goes up to:
 //! a takeover reads none in vain, and is not stopped by a damaged page of the outbox. That state names so many at most
 //! ([`MOST_APART`]): of more of them the log keeps the steps, and health says so.
+//!
+//! An owner that ends between the write of such a row and that of its state leaves the row in vain: the next one finds
+//! the same steps in the log, and may have no need to keep them apart. So each owner removes, behind its first
+//! checkpoint, the rows of all entities that it does not name.
 
 use crate::damage::or_damage;
 use crate::error::ShardError;
@@ -22,12 +26,15 @@ use atoll_internal_api::log::v1::{EntityName, StepsApart};
 use bytes::Bytes;
 use cell_store::{Checkpoint, Epoch, OutboxDone, OutboxRow, Position, ShardId, ShardStore, StoreError};
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In the outbox, in place of the name of a projection.
 pub(crate) const NAME: &str = "kept_steps";
 /// Entities that a shard's own state names, about 100 KB of it.
 const MOST_APART: usize = 1_000;
+/// Rows, and bytes of them, that are looked at together for those that stand in vain.
+const SWEPT_ROWS: usize = 64;
+const SWEPT_BYTES: usize = 1 << 20;
 
 /// Whose steps stand apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,49 +47,54 @@ enum Of {
 
 /// Entities of which steps stand apart.
 #[derive(Default)]
-pub(crate) struct Apart(BTreeMap<EntityKey, Of>);
+pub(crate) struct Apart {
+    of: BTreeMap<EntityKey, Of>,
+    /// Whether this owner has removed what stands apart in vain.
+    swept: bool,
+}
 
 impl Apart {
     /// Those that the shard's own state names.
     pub(crate) fn stored(names: &[EntityName]) -> Self {
-        Self(names.iter().filter_map(key_of).map(|key| (key, Of::Entity)).collect())
+        let of = names.iter().filter_map(key_of).map(|key| (key, Of::Entity)).collect();
+        Self { of, swept: false }
     }
 
     /// How they are named in the shard's own state.
     pub(crate) fn names(&self) -> Vec<EntityName> {
-        self.0.keys().map(name_of).collect()
+        self.of.keys().map(name_of).collect()
     }
 
     /// Entities that exist and whose rows lack what stands apart.
     pub(crate) fn entities(&self) -> impl Iterator<Item = &EntityKey> {
-        self.0.iter().filter(|(_, of)| **of == Of::Entity).map(|(key, _)| key)
+        self.of.iter().filter(|(_, of)| **of == Of::Entity).map(|(key, _)| key)
     }
 
     pub(crate) fn is_of(&self, key: &EntityKey) -> bool {
-        self.0.get(key) == Some(&Of::Entity)
+        self.of.get(key) == Some(&Of::Entity)
     }
 
     fn has_room(&self, key: &EntityKey) -> bool {
-        self.0.len() < MOST_APART || self.0.contains_key(key)
+        self.of.len() < MOST_APART || self.of.contains_key(key)
     }
 
     /// The entity is deleted: whoever comes by its name is another one.
     pub(crate) fn deleted(&mut self, key: &EntityKey) {
-        if let Some(of) = self.0.get_mut(key) {
+        if let Some(of) = self.of.get_mut(key) {
             *of = Of::Earlier;
         }
     }
 
     /// Nothing stands apart any more, or nothing that its row lacks.
     pub(crate) fn gone(&mut self, key: &EntityKey) {
-        self.0.remove(key);
+        self.of.remove(key);
     }
 }
 
 impl EntityTable {
     /// Steps of an entity stand apart: all that its row lacks.
     fn stands_apart(&mut self, key: &EntityKey) {
-        self.apart.0.insert(key.clone(), Of::Entity);
+        self.apart.of.insert(key.clone(), Of::Entity);
     }
 }
 
@@ -91,7 +103,7 @@ impl ShardState {
     pub(crate) fn done_apart(&self, key: &EntityKey) -> Option<OutboxDone> {
         // Whatever stands there is of the log as it is now.
         let position = Position { seq: self.log.durable_seq, index: u32::MAX };
-        let key = self.table.apart.0.contains_key(key).then(|| row_key(key))?;
+        let key = self.table.apart.of.contains_key(key).then(|| row_key(key))?;
         Some(OutboxDone { projection: NAME.to_owned(), key, position })
     }
 
@@ -192,6 +204,63 @@ impl ShardRuntime {
         }
         Ok(Ok(()))
     }
+
+    /// Removes what stands apart in vain, once a term. To be called behind a checkpoint, while no other begins: by then
+    /// whatever is needed is named. What is damaged is left to the next owner; all that a store which is away did not
+    /// do, to the next checkpoint.
+    pub(crate) async fn sweep_apart(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+        if shard.state.lock().table.apart.swept {
+            return Ok(());
+        }
+        match self.remove_needless(shard, epoch).await {
+            Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                tracing::error!(
+                    shard = shard.id.0,
+                    why,
+                    "steps that stand apart in vain cannot be looked for"
+                );
+            }
+            Err(ShardError::Store(error)) => {
+                tracing::debug!(shard = shard.id.0, %error, "steps that stand apart in vain are looked for later");
+                return Ok(());
+            }
+            done => done?,
+        }
+        let mut state = shard.state.lock();
+        if state.serves(epoch) {
+            state.table.apart.swept = true;
+        }
+        Ok(())
+    }
+
+    async fn remove_needless(&self, shard: &Shard, epoch: Epoch) -> Result<(), ShardError> {
+        let mut after = None;
+        loop {
+            let page = self.store.outbox(shard.id, NAME, after.as_ref(), SWEPT_ROWS, SWEPT_BYTES).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            let named: BTreeSet<Bytes> = {
+                let state = shard.state.lock();
+                if !state.serves(epoch) {
+                    return Err(ShardError::NotOwner(shard.id));
+                }
+                state.table.apart.of.keys().map(row_key).collect()
+            };
+            for OutboxRow { projection, key, position, .. } in page {
+                if named.contains(&key) {
+                    continue;
+                }
+                let outbox_done = vec![OutboxDone { projection, key, position }];
+                let slice = Checkpoint { outbox_done, ..Checkpoint::empty(shard.id, epoch) };
+                match self.write_slice(shard, &slice).await {
+                    Err(ShardError::Store(StoreError::Corrupt(why))) => {
+                        tracing::error!(shard = shard.id.0, why, "steps that stand apart in vain stay there");
+                    }
+                    done => done?,
+                }
+            }
+        }
+    }
 }
 
 /// The key directly before that of an entity's row.
@@ -216,7 +285,7 @@ mod tests {
         let key = |n: usize| EntityKey::run(Uuid::nil(), format!("w{n}"), Uuid::nil());
         for n in 0..MOST_APART {
             assert!(apart.has_room(&key(n)));
-            apart.0.insert(key(n), Of::Entity);
+            apart.of.insert(key(n), Of::Entity);
         }
         assert!(!apart.has_room(&key(MOST_APART)));
         assert!(apart.has_room(&key(0)), "it is named already");

@@ -179,3 +179,67 @@ async fn what_stands_apart_and_cannot_be_read_is_its_entitys_trouble_alone() {
     assert!(matches!(refused, Err(ShardError::Store(StoreError::Corrupt(_)))), "{refused:?}");
     assert_eq!(again.another().await.signals(&ids[1]).await, ["s"]);
 }
+
+/// A crash came between the write of steps apart from their entity's row, which cannot be read, and the advance of the
+/// checkpoint: whoever owns the shard next reads both row and log, and has no use for what stands apart.
+async fn needless() -> (Cell, Vec<String>) {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal("first")).await.unwrap();
+    cell.ledger.damage_reads([run]);
+    cell.acquire(&[ShardId(0)]).await;
+    cell.ledger.refuse_advances(true);
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    cell.ledger.refuse_advances(false);
+    cell.ledger.damage_reads([]);
+    assert!(tail(&cell).await > 0);
+    assert_eq!(rows(&cell).await, 1);
+    (cell, ids)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_apart_and_is_needed_no_more_goes_with_the_first_checkpoint_of_a_term() {
+    let (cell, ids) = needless().await;
+    let again = cell.another().await;
+    again.run(&ids[1], signal("second")).await.unwrap();
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 0));
+    assert_eq!(again.signals(&ids[1]).await, ["first", "second"]);
+    let reads = again.store.calls(Call::Outbox);
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(again.store.calls(Call::Outbox), reads, "nobody looks for more of them");
+    assert_eq!(again.another().await.signals(&ids[1]).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_apart_in_vain_and_cannot_be_read_or_removed_holds_no_checkpoint() {
+    let corrupt = || StoreError::Corrupt("a page".into());
+    let away = || StoreError::Unavailable("away".into());
+    for (error, later) in [(corrupt(), 1), (away(), 0)] {
+        let (cell, _) = needless().await;
+        let again = cell.another().await;
+        again.store.script(Call::Outbox, Fault::Before(error));
+        again.runtime.checkpoint_all().await.unwrap();
+        assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+        again.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(rows(&again).await, later, "what is damaged each owner tries once");
+        let last = again.another().await;
+        last.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(rows(&last).await, 0);
+    }
+    let (cell, _) = needless().await;
+    let stands = cell.engine().outbox(ShardId(0), APART, None, usize::MAX, usize::MAX).await.unwrap();
+    cell.ledger.damage_outbox(stands.into_iter().map(|row| row.key));
+    let again = cell.another().await;
+    let writes = again.store.calls(Call::Checkpoint);
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+    assert!(again.store.calls(Call::Checkpoint) > writes);
+    again.runtime.checkpoint_all().await.unwrap();
+    again.ledger.damage_outbox([]);
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(rows(&again).await, 1, "it is tried once");
+    let last = again.another().await;
+    last.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(rows(&last).await, 0);
+}
