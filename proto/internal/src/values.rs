@@ -13,8 +13,8 @@ use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use std::collections::BTreeMap;
 
-/// Values that a field of a request, or a command, has at most. The original knows no such limit, and SDKs send a value
-/// for each argument.
+/// Values that a field of a request has at most, a field of a command that starts a run, and any other command. The
+/// original knows no such limit, and SDKs send a value for each argument.
 pub const MAX_VALUES: usize = 2_000;
 
 /// Entries of a map's node, and the fewest in one that is not the only one.

@@ -1,6 +1,7 @@
 //! Histories and payloads that grow too large.
 
 mod payloads;
+mod values;
 mod written;
 
 use crate::life::{Life, command};

@@ -201,14 +201,42 @@ fn check_sequence(commands: &[Command]) -> Result<(), BadCommand> {
 
 /// Refuses a command of too many values, as one whose fields are too large: the workflow cannot go on without it.
 fn check_values(command: &Command) -> Result<(), BadCommand> {
-    match cause_of(command.command_type()).filter(|_| command.has_too_many()) {
-        Some(cause) => {
+    let overfull = cause_of(command.command_type()).zip(overfull_part(command));
+    match overfull {
+        Some((cause, part)) => {
             let (cause_name, kind) = (cause_name(cause), name(command.command_type()));
-            let text = format!("{cause_name}: {kind}Command has more than {MAX_VALUES} values.");
+            let text = format!("{cause_name}: {kind}Command{part} has more than {MAX_VALUES} values.");
             Err(BadCommand::Terminates(cause, text))
         }
         None => Ok(()),
     }
+}
+
+/// The part of a command that has too many values, as it is named behind the command: of one that starts a run a field,
+/// as of a start that a client sends; of any other the whole.
+fn overfull_part(command: &Command) -> Option<&'static str> {
+    let fields: &[(&str, &dyn Values)] = match &command.attributes {
+        Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a)) => &[
+            (".UserMetadata", &command.user_metadata),
+            ("Attributes.Input", &a.input),
+            ("Attributes.RetryPolicy", &a.retry_policy),
+            ("Attributes.Failure", &a.failure),
+            ("Attributes.LastCompletionResult", &a.last_completion_result),
+            ("Attributes.Header", &a.header),
+            ("Attributes.Memo", &a.memo),
+            ("Attributes.SearchAttributes", &a.search_attributes),
+        ],
+        Some(Attributes::StartChildWorkflowExecutionCommandAttributes(a)) => &[
+            (".UserMetadata", &command.user_metadata),
+            ("Attributes.Input", &a.input),
+            ("Attributes.RetryPolicy", &a.retry_policy),
+            ("Attributes.Header", &a.header),
+            ("Attributes.Memo", &a.memo),
+            ("Attributes.SearchAttributes", &a.search_attributes),
+        ],
+        _ => &[("", command)],
+    };
+    fields.iter().find(|(_, field)| field.has_too_many()).map(|(part, _)| *part)
 }
 
 /// A command type as people know it: `StartTimer`.
