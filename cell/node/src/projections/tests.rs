@@ -355,17 +355,59 @@ fn a_record_that_the_store_refuses_holds_up_no_other() {
 
 #[test]
 fn what_was_set_aside_is_tried_again_by_the_next_life() {
+    for error in [VisibilityError::Refused, VisibilityError::Corrupt] {
+        let site = Site::new();
+        site.visibility.refuse(Some(("poison", error)));
+        site.live(async |life| {
+            // Alone, without others that show that the store takes some.
+            life.start("poison").await;
+            until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
+            life.shards.checkpoint_all().await.expect("a checkpoint");
+        });
+        site.visibility.refuse(None);
+        site.live(async |life| {
+            until("it is listed", async || site.visibility.records().len() == 1).await;
+            assert_eq!(life.outbox("visibility").await, 0);
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_damaged_for_a_while_has_nothing_set_aside() {
+    // Also where the damage goes in the middle of a batch.
+    let some = (0..10).chain([20, 40, 79, 80, 90]).chain([usize::MAX]);
+    for (writes, runs) in some.flat_map(|writes| [(writes, 1), (writes, 3), (writes, 40)]) {
+        let site = Site::new();
+        site.visibility.damage(writes);
+        site.live(async |life| {
+            for n in 0..runs {
+                life.start(&format!("run-{n}")).await;
+            }
+            sleep(MINUTE).await;
+            assert_eq!(life.visibility.spool().set_aside_count(), 0, "{writes} writes, {runs} runs");
+            site.visibility.damage(0);
+            until("everything is listed", async || site.visibility.records().len() == runs).await;
+            assert_eq!(life.outbox("visibility").await, 0);
+        });
+    }
+}
+
+#[test]
+fn a_damaged_record_holds_up_no_other_though_nothing_else_says_whose_the_damage_is() {
     let site = Site::new();
-    site.visibility.refuse(Some(("poison", VisibilityError::Refused)));
+    site.visibility.refuse(Some(("poison", VisibilityError::Corrupt)));
+    site.visibility.damage_deletions(true);
     site.live(async |life| {
         life.start("poison").await;
+        for round in 1..=3 {
+            for n in 0..20 {
+                life.start(&format!("run-{round}-{n}")).await;
+            }
+            until("the others are listed", async || site.visibility.records().len() == 20 * round).await;
+        }
+        assert_eq!(life.visibility.spool().set_aside_count(), 0);
+        site.visibility.damage_deletions(false);
         until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
-        life.shards.checkpoint_all().await.expect("a checkpoint");
-    });
-    site.visibility.refuse(None);
-    site.live(async |life| {
-        until("it is listed", async || site.visibility.records().len() == 1).await;
-        assert_eq!(life.outbox("visibility").await, 0);
     });
 }
 

@@ -8,7 +8,7 @@ use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Spooled, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
-use cell_visibility::{VisibilityError, VisibilityStore};
+use cell_visibility::{Deletion, RecordId, RecordKey, VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
 use record::{Write, write};
 use std::sync::Arc;
@@ -25,6 +25,9 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Changes gather this long before they are written: the start and the end of a short run are one record then, and one
 /// commit takes many. So much later than a run do lists show it.
 const GATHER: Duration = Duration::from_millis(100);
+/// Records under which the store finds damage, each by itself, before it has written any of a batch: whether it writes
+/// anything at all is looked at then, rather than at the end of them.
+const HOPELESS: usize = 16;
 /// Pause after the first of several failed writes; doubled with each, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -171,34 +174,87 @@ impl VisibilityProjection {
     }
 
     /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record it will
-    /// never take holds up no other.
+    /// never take holds up no other. What is not written is given back, to be tried again, but for records that are set
+    /// aside.
     async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
-        let mut left = vec![batch];
-        while let Some(part) = left.pop() {
-            let failed = match (self.write(part).await, part) {
+        let (mut left, mut damaged) = (vec![batch], Vec::new());
+        let mut done = self.write_halves(&mut left, &mut damaged).await;
+        if done.is_ok() {
+            done = self.judge(&mut damaged).await;
+        }
+        left.into_iter().chain(damaged).for_each(|part| self.spool.give_back(part));
+        done
+    }
+
+    /// Writes all parts that are `left`, or halves of them, until the store fails. Records under which it finds damage,
+    /// each by itself, are gathered: whether that is theirs shows behind the others.
+    async fn write_halves<'a>(
+        &self,
+        left: &mut Vec<&'a [Telling<Change>]>,
+        damaged: &mut Vec<&'a [Telling<Change>]>,
+    ) -> Result<(), VisibilityError> {
+        let mut any_written = false;
+        while let Some(part) = left.last().copied() {
+            match (self.write(part).await, part) {
                 (Ok(()), _) => {
                     self.spool.confirm(part);
-                    continue;
+                    any_written = true;
+                    left.pop();
                 }
                 (Err(VisibilityError::Refused(_) | VisibilityError::Corrupt(_)), [_, _, ..]) => {
                     let (first, second) = part.split_at(part.len() / 2);
+                    left.pop();
                     left.extend([second, first]);
-                    continue;
                 }
-                (Err(VisibilityError::Refused(why) | VisibilityError::Corrupt(why)), [one])
-                    if self.spool.set_aside(one) =>
-                {
-                    tracing::error!(key = ?one.key, why, "the visibility store takes no such record: it is set aside");
-                    metrics::counter!("atoll_visibility_set_aside").increment(1);
-                    continue;
+                (Err(VisibilityError::Refused(why)), [one]) if self.set_aside(one, &why) => _ = left.pop(),
+                (Err(VisibilityError::Corrupt(_)), [_]) => {
+                    damaged.extend(left.pop());
+                    if !any_written && damaged.len() == HOPELESS {
+                        self.probe().await?;
+                    }
                 }
-                (Err(error), _) => error,
-            };
-            self.spool.give_back(part);
-            left.into_iter().for_each(|part| self.spool.give_back(part));
-            return Err(failed);
+                (Err(error), _) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// Sets records aside of which damage is their own: something else can be written directly before and directly
+    /// behind a write of such a record that fails. Where it cannot the file is damaged, which may pass, and the rest of
+    /// `damaged` is left as it is.
+    async fn judge(&self, damaged: &mut Vec<&[Telling<Change>]>) -> Result<(), VisibilityError> {
+        while let Some(part) = damaged.last().copied() {
+            self.probe().await?;
+            match (self.write(part).await, part) {
+                (Ok(()), _) => self.spool.confirm(part),
+                (Err(VisibilityError::Corrupt(why)), [one]) => {
+                    self.probe().await?;
+                    if !self.set_aside(one, &why) {
+                        return Err(VisibilityError::Corrupt(why));
+                    }
+                }
+                (Err(error), _) => return Err(error),
+            }
+            damaged.pop();
+        }
+        Ok(())
+    }
+
+    /// Writes what is nobody's: the end of a record that never was, in a namespace that there is not. It goes with the
+    /// tombstones that are looked at next.
+    async fn probe(&self) -> Result<(), VisibilityError> {
+        let key = RecordKey { namespace_id: Uuid::nil(), id: RecordId::Run(Uuid::nil()) };
+        self.store.delete(&[Deletion { key, position: 0, at_ms: 0 }]).await
+    }
+
+    /// False where too many records are set aside already.
+    fn set_aside(&self, one: &Telling<Change>, why: &str) -> bool {
+        let is_aside = self.spool.set_aside(one);
+        if is_aside {
+            tracing::error!(key = ?one.key, why, "the visibility store takes no such record: it is set aside");
+            metrics::counter!("atoll_visibility_set_aside").increment(1);
+        }
+        is_aside
     }
 
     async fn write(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {

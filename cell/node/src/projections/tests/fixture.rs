@@ -31,7 +31,7 @@ use futures::executor::block_on;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
@@ -309,12 +309,16 @@ impl Life {
 /// What a store says of a record that it does not take.
 type Refusal = fn(String) -> VisibilityError;
 
-/// A visibility store that can be away, and that may refuse a workflow id.
+/// A visibility store that can be away or damaged, and that may refuse a workflow id.
 #[derive(Default)]
 pub(super) struct Lists {
     inner: MemoryVisibility,
     away: AtomicBool,
     refused: Mutex<Option<(String, Refusal)>>,
+    /// How many writes from now on find the file damaged.
+    damaged: AtomicUsize,
+    /// Whether deletions find it damaged.
+    keeps_all: AtomicBool,
     /// Where the next upsert waits before it does anything.
     held: Mutex<Option<Arc<Barrier>>>,
 }
@@ -327,6 +331,16 @@ impl Lists {
     /// From now on it takes no record of this workflow id, and says so with this error; of none, it takes all.
     pub(super) fn refuse(&self, of: Option<(&str, Refusal)>) {
         *self.refused.lock() = of.map(|(workflow_id, with)| (workflow_id.to_owned(), with));
+    }
+
+    /// So many writes from now on find the file damaged.
+    pub(super) fn damage(&self, writes: usize) {
+        self.damaged.store(writes, Ordering::SeqCst);
+    }
+
+    /// From now on deletions find the file damaged where they are to be written, or do so no more.
+    pub(super) fn damage_deletions(&self, damaged: bool) {
+        self.keeps_all.store(damaged, Ordering::SeqCst);
     }
 
     /// Holds the next upsert: it waits for somebody else at the barrier, and then once more.
@@ -361,12 +375,21 @@ impl Lists {
         }
         Ok(())
     }
+
+    fn check_write(&self, records: usize) -> Result<(), VisibilityError> {
+        self.check()?;
+        let one_less = |writes: usize| writes.checked_sub(1);
+        if records > 0 && self.damaged.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return Err(VisibilityError::Corrupt("a page".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl VisibilityStore for Lists {
     async fn upsert(&self, records: &[VisibilityRecord]) -> Result<(), VisibilityError> {
-        self.check()?;
+        self.check_write(records.len())?;
         let held = self.held.lock().take_if(|_| !records.is_empty());
         if let Some(barrier) = held {
             barrier.wait().await;
@@ -382,7 +405,10 @@ impl VisibilityStore for Lists {
     }
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
-        self.check()?;
+        self.check_write(deletions.len())?;
+        if !deletions.is_empty() && self.keeps_all.load(Ordering::SeqCst) {
+            return Err(VisibilityError::Corrupt("a page of tombstones".to_owned()));
+        }
         self.inner.delete(deletions).await
     }
 
