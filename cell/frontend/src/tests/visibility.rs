@@ -1,5 +1,5 @@
 use crate::dynamic_config::DynamicConfig;
-use crate::fakes::{FakeCell, NAMESPACE_ID, invoke};
+use crate::fakes::{FakeCell, NAMESPACE_ID, invoke, namespace};
 use atoll_api::call::Code;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::workflowservice::v1::{
@@ -106,4 +106,26 @@ async fn reads_have_a_rate_of_their_own() {
         codes.push(answer.err().map(|status| status.code));
     }
     assert_eq!(codes, [None, None, Some(Code::ResourceExhausted)]);
+}
+
+#[tokio::test]
+async fn the_lists_and_counts_of_a_namespace_wait_for_each_other_and_not_for_others() {
+    let other = Uuid::from_u128(2);
+    let frontend = FakeCell::new().frontend(|deps| deps.namespaces.put(namespace(other, "other", "")));
+    let busy = frontend.lists.enter(NAMESPACE_ID, 1).unwrap();
+    let turn = busy.turn().await;
+    let list = |namespace: &str| ListWorkflowExecutionsRequest {
+        namespace: namespace.to_owned(),
+        ..ListWorkflowExecutionsRequest::default()
+    };
+    let count = CountWorkflowExecutionsRequest { namespace: "default".to_owned(), ..Default::default() };
+    let own = list("default");
+    let mut listed = Box::pin(invoke(&frontend, workflow_service::LIST_WORKFLOW_EXECUTIONS, &own));
+    let mut counted = Box::pin(invoke(&frontend, workflow_service::COUNT_WORKFLOW_EXECUTIONS, &count));
+    let wait = [futures::poll!(&mut listed).is_pending(), futures::poll!(&mut counted).is_pending()];
+    assert_eq!(wait, [true, true]);
+    invoke(&frontend, workflow_service::LIST_WORKFLOW_EXECUTIONS, &list("other")).await.unwrap();
+    drop(turn);
+    listed.await.unwrap();
+    counted.await.unwrap();
 }
