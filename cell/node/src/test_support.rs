@@ -9,7 +9,7 @@ use cell_memory::Budget;
 use cell_shard::{Clock, EffectSink, Namespaces, ShardConfig, ShardDeps};
 use cell_store::{ShardId, ShardStore};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -21,11 +21,14 @@ pub(crate) struct World {
     elapsed: AtomicI64,
     /// By how much the wall clock has jumped.
     jumped: AtomicI64,
+    /// Whether the next look-up of a namespace panics.
+    panics: AtomicBool,
 }
 
 impl World {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { elapsed: AtomicI64::new(1_800_000_000_000_000_000), jumped: AtomicI64::new(0) })
+        let (elapsed, jumped) = (AtomicI64::new(1_800_000_000_000_000_000), AtomicI64::new(0));
+        Arc::new(Self { elapsed, jumped, panics: AtomicBool::new(false) })
     }
 
     /// Time passes.
@@ -36,6 +39,11 @@ impl World {
     /// Somebody sets the wall clock.
     pub(crate) fn jump(&self, nanos: i64) {
         self.jumped.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// The next look-up of a namespace panics.
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// What shards are given, with their effects going to `effects`.
@@ -70,6 +78,7 @@ impl Clock for World {
 
 impl Namespaces for World {
     fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "a mistake");
         Some(Arc::new(NamespaceConfig { id, name: "tests".into(), retention_nanos: 86_400_000_000_000 }))
     }
 }

@@ -7,8 +7,10 @@ use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Undelivered};
 use cell_shard::{ShardError, ShardRuntime};
 use cell_store::ShardId;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -81,20 +83,27 @@ impl Outbound {
 
     /// Carries a message, then others that wait, until none does.
     fn carry_on(self: &Arc<Self>, to: ShardId, name: Name, message: Option<EntityMessage>) {
-        let mut slot = Slot { outbound: Arc::clone(self), to, carries: None };
+        let outbound = Arc::clone(self);
         self.carriers.spawn(async move {
             let mut next = Some((name, message));
             while let Some((name, message)) = next {
-                slot.carries = Some(name.clone());
-                slot.outbound.carry(to, &name, message).await;
-                slot.carries = None;
-                next = slot.outbound.landed(to, &name).map(|name| (name, None));
+                outbound.carry_caught(to, &name, message).await;
+                next = outbound.landed(to, &name).map(|name| (name, None));
             }
         });
     }
 
     fn landed(&self, to: ShardId, name: &Name) -> Option<Name> {
         self.lanes.lock().get_mut(&to)?.landed(name)
+    }
+
+    /// As `carry`. A panic costs this message alone, which the next owner of its sender's shard sends again, and health
+    /// says so.
+    async fn carry_caught(self: &Arc<Self>, to: ShardId, name: &Name, message: Option<EntityMessage>) {
+        let carried = AssertUnwindSafe(self.carry(to, name, message)).catch_unwind().await;
+        if let (Err(panic), Some(shards)) = (carried, self.runtime()) {
+            shards.keeper().note_panic("message", &*panic);
+        }
     }
 
     /// Carries a message, or what its sender says now.
@@ -134,22 +143,6 @@ impl Outbound {
                 let refused = std::mem::take(&mut *outbound.refused.lock());
                 refused.into_iter().for_each(|(to, name)| outbound.take_in(to, name, None));
             });
-        }
-    }
-}
-
-/// A carrier. One that panics leaves its place to another.
-struct Slot {
-    outbound: Arc<Outbound>,
-    to: ShardId,
-    carries: Option<Name>,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let Some(name) = self.carries.take() else { return };
-        if let Some(name) = self.outbound.landed(self.to, &name) {
-            self.outbound.carry_on(self.to, name, None);
         }
     }
 }

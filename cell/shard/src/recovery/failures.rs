@@ -8,6 +8,8 @@ use tokio::time::Instant;
 pub(crate) const LIMIT: usize = 5;
 /// Failures older than this are forgotten.
 pub(crate) const WINDOW: Duration = Duration::from_secs(600);
+/// Failures that are remembered: tasks of which many fail come to no more.
+const MOST: usize = 1_000;
 /// Pause before an attempt that follows a failure.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 /// The same after as many failures as the limit: so long that what fails every time costs next to nothing, and so short
@@ -24,6 +26,9 @@ pub(crate) struct Failures(VecDeque<Instant>);
 impl Failures {
     /// Notes a failure; answers how long the next attempt waits. There always is a next one.
     pub(crate) fn note(&mut self, now: Instant) -> Duration {
+        if self.0.len() == MOST {
+            self.0.pop_front();
+        }
         self.0.push_back(now);
         self.pause(now)
     }
@@ -58,6 +63,8 @@ mod tests {
         assert_eq!(failures.recent(minute(9)), 4);
         assert_eq!(failures.note(minute(10)), PAUSE, "the first is forgotten by then");
         assert!((10..1_000).all(|n| failures.note(minute(n)) == LONGEST_PAUSE));
+        (0..2 * MOST).for_each(|_| _ = failures.note(minute(1_000)));
+        assert_eq!(failures.recent(minute(1_000)), MOST);
         assert!(failures.are_too_many(minute(1_004)));
         assert_eq!(failures.recent(minute(1_030)), 0);
         assert_eq!(failures.note(minute(1_030)), PAUSE);

@@ -7,6 +7,7 @@ use super::failures::{Failures, LONGEST_PAUSE};
 use crate::quarantine::guard::panic_text;
 use futures::FutureExt;
 use parking_lot::Mutex;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -23,8 +24,8 @@ pub struct Keeper {
 struct Failed {
     failures: Failures,
     why: String,
-    /// Before it is begun again.
-    pause: Duration,
+    /// Before it is begun again; none of what is no loop.
+    pause: Option<Duration>,
 }
 
 impl Keeper {
@@ -75,8 +76,19 @@ impl Keeper {
         let mut all = self.failed.lock();
         let failed = all.entry(name.to_owned()).or_default();
         why.clone_into(&mut failed.why);
-        failed.pause = failed.failures.note(Instant::now()).min(longest);
-        failed.pause
+        let pause = failed.failures.note(Instant::now()).min(longest);
+        failed.pause = Some(pause);
+        pause
+    }
+
+    /// Notes the panic of one of many tasks of a kind, which no loop stands behind: health says so as of a loop's.
+    pub fn note_panic(&self, name: &str, panic: &(dyn Any + Send)) {
+        let why = panic_text(panic);
+        tracing::error!(name, why, "a task of the node failed");
+        let mut all = self.failed.lock();
+        let failed = all.entry(name.to_owned()).or_default();
+        failed.failures.note(Instant::now());
+        failed.why = why;
     }
 
     /// Whether a loop fails again and again.
@@ -92,12 +104,14 @@ impl Keeper {
         let problem = |(name, failed): (&String, &mut Failed)| {
             let recent = failed.failures.recent(now);
             let why = &failed.why;
-            let rarely = if failed.failures.are_too_many(now) {
-                format!(" and is begun again every {} s", failed.pause.as_secs())
-            } else {
-                String::new()
+            let (what, rarely) = match failed.pause {
+                Some(pause) if failed.failures.are_too_many(now) => {
+                    ("loop", format!(" and is begun again every {} s", pause.as_secs()))
+                }
+                Some(_) => ("loop", String::new()),
+                None => ("tasks", String::new()),
             };
-            (recent > 0).then(|| format!("the {name} loop failed {recent} times of late{rarely}: {why}"))
+            (recent > 0).then(|| format!("the {name} {what} failed {recent} times of late{rarely}: {why}"))
         };
         all.iter_mut().filter_map(problem).collect()
     }
@@ -131,6 +145,21 @@ mod tests {
         assert_eq!(begun.load(Ordering::Relaxed), 3);
         assert_eq!(*told.lock(), ["a mistake", "it ended by itself"]);
         tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(keeper.problems(), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn panics_of_tasks_are_told_as_those_of_loops_and_nothing_is_begun_again() {
+        let keeper = Keeper::default();
+        for _ in 0..4 {
+            keeper.note_panic("test", &"a mistake");
+        }
+        assert!(!keeper.is_failing());
+        keeper.note_panic("test", &"another");
+        assert!(keeper.is_failing());
+        assert_eq!(keeper.problems(), ["the test tasks failed 5 times of late: another"]);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(!keeper.is_failing());
         assert_eq!(keeper.problems(), Vec::<String>::new());
     }
 

@@ -296,3 +296,25 @@ async fn a_signal_that_was_taken_before_its_senders_shard_tells_of_it_is_taken_o
     assert_signalled_once(&cell).await;
     cell.shards.shutdown().await;
 }
+
+#[test]
+fn a_carrier_that_panics_leaves_its_place_and_health_says_so() {
+    life(async {
+        let (store, world) = (FaultStore::new(MemoryStore::new().stores(), 1), World::new());
+        let (sender, target) = names();
+        let cell = Cell::open(&store, &world, 1).await;
+        for id in [sender, &target] {
+            cell.shards.execute(&at(id), start()).await.expect("starts");
+        }
+        let task = cell.take(sender).await.expect("its first task");
+        cell.shards.execute(&at(sender), answer(task, messages(&target))).await.expect("completed");
+        assert_eq!(cell.shards.problems(), Vec::<String>::new());
+        world.panic_once();
+        cell.effects.connect(&cell.shards);
+        // Of two messages one is lost with its carrier.
+        cell.until(sender, |s| s.external_signals.len() + s.external_cancels.len() == 1).await;
+        assert_eq!(cell.shards.problems(), ["the message tasks failed 1 times of late: a mistake"]);
+        assert!(cell.shards.is_well());
+        cell.shards.shutdown().await;
+    });
+}
