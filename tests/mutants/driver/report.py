@@ -1,23 +1,16 @@
 """What came of every mutant."""
 
 import collections
-import re
+import pathlib
 import threading
 import time
 
 from driver.build import Binary, Mutant
+from driver.explained import entries
 from driver.work import Lines, Work
 
 # How often the lists are written anew while a run goes on, in seconds.
 EVERY = 60
-# Survivors that say nothing about the tests.
-EQUIVALENT = [
-    (re.compile(r"(in|replace) <impl (fmt::|std::fmt::)?(Debug|Display) for "), "words for people"),
-    (re.compile(r"<impl (hash::|std::hash::)?Hash(er)? for "), "a hash need not differ"),
-    (re.compile(r"\n.*(with_capacity|\.reserve)\("), "how much room is made at first"),
-    (re.compile(r"\n.*(tracing::|\b(debug|info|warn|error)!\()"), "words for the log"),
-    (re.compile(r"\n.*\b(histogram|counter|gauge)!\("), "a metric"),
-]
 
 
 class Kept:
@@ -28,6 +21,7 @@ class Kept:
         self._mutants = mutants
         self._lines = Lines(work.folder / "results.jsonl")
         self._last = {one["id"]: one for one in self._lines.found}
+        self._explained = entries()
         self._written = 0.0
         self._lock = threading.Lock()
 
@@ -68,37 +62,61 @@ class Kept:
         for (package, file), mutants in of_file.items():
             folder = self._work.folder / "survivors" / package
             folder.mkdir(parents=True, exist_ok=True)
-            last = [self._last.get(mutant.id) for mutant in mutants]
-            judged = sum(1 for one, mutant in zip(last, mutants) if one or mutant.left_out)
-            alive = [one for one in last if one and one["status"] in ("survived", "unreached")]
+            judged = sum(1 for mutant in mutants if mutant.left_out or mutant.id in self._last)
+            survivors = [mutant for mutant in mutants if self._survives(mutant)]
+            alive = [mutant for mutant in survivors if not self._is_explained(mutant)]
             path = folder / (file.removesuffix(".rs").replace("/", "-") + ".txt")
             if not judged or not alive:
                 path.unlink(missing_ok=True)
                 continue
+            explained = f", {len(survivors) - len(alive)} more are explained" if len(alive) < len(survivors) else ""
             so_far = "" if judged == len(mutants) else ", so far"
-            head = f"{file}: {len(alive)} of {len(mutants)} survive{so_far}\n"
-            path.write_text(head + "".join(self._line(one) for one in alive))
+            head = f"{file}: {len(alive)} of {len(mutants)} survive{explained}{so_far}\n"
+            path.write_text(head + "".join(self._line(mutant) for mutant in alive))
 
-    def _line(self, one: dict) -> str:
-        source = (self._work.original / one["file"]).read_text().splitlines()[one["line"] - 1].strip()
-        notes = [reason for pattern, reason in EQUIVALENT if pattern.search(f"{one['change']}\n{source}")]
-        stages = self._work.stages()[:one["stage"] + 1]
-        tried = ", ".join(stage.name for stage in stages if stage.packages != [one["package"]])
-        reached = f"reached by {one['reached_by']} tests" if one["reached_by"] else "reached by no test"
-        equivalent = f"    equivalent?: {notes[0]}\n" if notes else ""
-        head = f"{one['line']}:{one['column']} #{one['id']} {one['change']}"
-        return f"\n{head}\n    {source}\n    {reached} ({tried})\n{equivalent}"
+    def _survives(self, mutant: Mutant) -> bool:
+        last = self._last.get(mutant.id)
+        return not mutant.left_out and bool(last) and last["status"] in ("survived", "unreached")
+
+    def _is_explained(self, mutant: Mutant) -> bool:
+        line = self._source(mutant)
+        return any(entry.explained(mutant, line) for entry in self._explained)
+
+    def _source(self, mutant: Mutant) -> str:
+        return (self._work.original / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
+
+    def _line(self, mutant: Mutant) -> str:
+        last = self._last[mutant.id]
+        stages = self._work.stages()[:last["stage"] + 1]
+        tried = ", ".join(stage.name for stage in stages if stage.packages != [mutant.package])
+        reached = f"reached by {last['reached_by']} tests" if last["reached_by"] else "reached by no test"
+        head = f"{mutant.line}:{mutant.column} #{mutant.id} {mutant.change}"
+        return f"\n{head}\n    {self._source(mutant)}\n    {reached} ({tried})\n"
 
     def summary(self) -> str:
-        """A table: what came of the mutants of each package."""
+        """A table: what came of the mutants of each package. And which changes are explained in vain: their mutant is no
+        more, or a test notices it."""
         rows = []
         for package in self._work.packages:
-            counted: collections.Counter = collections.Counter()
-            for mutant in self._mutants:
-                if mutant.package == package:
-                    last = self._last.get(mutant.id)
-                    left_out = mutant.left_out and mutant.left_out.split(":")[0]
-                    counted[left_out or (last["status"] if last else "not judged")] += 1
+            counted = collections.Counter(self._said(mutant) for mutant in self._mutants if mutant.package == package)
             rows.append(f"{package}: {sum(counted.values())} mutants, "
                         + ", ".join(f"{count} {status}" for status, count in sorted(counted.items())))
+        survivors = [(mutant, self._source(mutant)) for mutant in self._mutants if self._survives(mutant)]
+        crates = {_crate(mutant.file) for mutant in self._mutants if mutant.package in self._work.packages}
+        for entry in self._explained:
+            if entry.file and _crate(entry.file) in crates:
+                rows += [f"explained in vain: {change}" for change in entry.vain(survivors)]
         return "\n".join(rows)
+
+    def _said(self, mutant: Mutant) -> str:
+        if mutant.left_out:
+            return mutant.left_out.split(":")[0]
+        if self._survives(mutant) and self._is_explained(mutant):
+            return "explained"
+        return self._last[mutant.id]["status"] if mutant.id in self._last else "not judged"
+
+
+def _crate(file: str) -> pathlib.PurePosixPath:
+    """The folder of the package that a source is of."""
+    path = pathlib.PurePosixPath(file)
+    return next((parent.parent for parent in path.parents if parent.name == "src"), path.parent)
