@@ -85,7 +85,8 @@ impl ShardRuntime {
     /// Opens the store, acquires every shard, replays its tail and starts serving.
     pub async fn open(config: ShardConfig, deps: ShardDeps) -> Result<Arc<Self>, ShardError> {
         let seeds = Seeds::new(deps.seed);
-        let identity = deps.store.open(config.shard_count, seeds.incarnation()).await?;
+        let mut of_opening = seeds.of_opening();
+        let identity = deps.store.open(config.shard_count, of_opening.next_id()).await?;
         let store = Arc::clone(&deps.store);
         let epochs = Coalescer::new(
             || usize::MAX,
@@ -96,10 +97,9 @@ impl ShardRuntime {
         );
         let loads = Loads::new(&deps.store, &deps.memory);
         let kinds = Arc::new(deps.kinds);
-        let mut of_tables = seeds.of_tables();
         let shard = |id| {
             let (kinds, memory) = (Arc::clone(&kinds), Arc::clone(&deps.memory));
-            Arc::new(Shard::new(ShardId(id), kinds, of_tables.next_u64(), memory))
+            Arc::new(Shard::new(ShardId(id), kinds, of_opening.next_u64(), memory))
         };
         let shards = (0..identity.shard_count).map(shard).collect();
         let runtime = Arc::new(Self {

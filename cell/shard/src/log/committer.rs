@@ -72,7 +72,7 @@ impl ShardRuntime {
             .iter()
             .filter(|shard| shard.pending.swap(false, Ordering::AcqRel))
             .filter_map(|shard| {
-                let batch_id = self.seeds.id();
+                let batch_id = self.seeds.batch_id();
                 let mut state = shard.state.lock();
                 if state.phase == Phase::Lost {
                     return None;

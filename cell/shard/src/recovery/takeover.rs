@@ -159,7 +159,7 @@ impl ShardRuntime {
             rows: vec![LogRow {
                 seq: acquired.last_seq + 1,
                 epoch: acquired.epoch,
-                batch_id: self.seeds.id(),
+                batch_id: self.seeds.batch_id(),
                 data: row.finish(),
                 ownership: true,
             }],

@@ -267,3 +267,29 @@ async fn each_term_begins_with_a_record_of_its_owner() {
     let term = |epoch, at| (epoch, "node".to_owned(), at);
     assert_eq!(owned.collect::<Vec<_>>(), [term(1, START), term(2, START + SECOND)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_log_has_a_name_that_nothing_in_it_has() {
+    let cell = Cell::new().await;
+    let incarnation = cell.runtime.identity().incarnation;
+    for shard in (0..SHARDS).map(ShardId) {
+        assert!(cell.ledger.rows(shard).iter().all(|row| row.batch_id != incarnation), "shard {shard}");
+    }
+}
+
+/// Nobody knows whether lists have heard of what a snapshot includes by now.
+#[tokio::test(start_paused = true)]
+async fn what_the_tail_changes_is_listed_again_though_its_snapshot_includes_that() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.ledger.refuse_advances(true);
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    cell.ledger.refuse_advances(false);
+    let again = cell.another().await;
+    let listed: Vec<String> = again.out.look(|out| {
+        let facts = out.batches.iter().flat_map(|(_, batch)| &batch.visibility);
+        facts.map(|(run, ..)| run.id.to_string()).collect()
+    });
+    assert_eq!(listed, [id]);
+}
