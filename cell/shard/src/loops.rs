@@ -3,7 +3,6 @@
 use crate::memory::Shard;
 use crate::recovery::{Keeper, LONGEST_PAUSE, PAUSE};
 use crate::runtime::ShardRuntime;
-use cell_engine::Grace;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,10 +34,8 @@ impl ShardRuntime {
     fn begin_grace(&self) {
         for shard in &self.shards {
             let mut state = shard.state.lock();
-            if state.grace != Grace::NONE {
-                let now = state.advance(self.wall.look());
-                state.grace = self.config.grace_from(now);
-            }
+            let now = state.advance(self.wall.look());
+            state.grace = self.config.grace_from(now);
         }
     }
 

@@ -14,7 +14,7 @@ const WAITERS_LOOKED_OVER: usize = 4_096;
 /// The end of a shard's log.
 pub(crate) struct LogHead {
     pub(crate) open: OpenBatch,
-    /// Ordinal of the last applied record; counts from the acquisition.
+    /// Ordinal of the last applied record; counts from the acquisition, behind all that was replayed.
     pub(crate) applied: u64,
     /// Ordinal of the last durable record.
     pub(crate) durable: u64,
@@ -104,5 +104,16 @@ mod tests {
         assert!(log.waiters.len() < 10_000, "{}", log.waiters.len());
         assert_eq!(log.durable_to(7, 1).into_iter().filter(|answer| !answer.is_closed()).count(), 1);
         drop(kept);
+    }
+
+    #[test]
+    fn answers_are_looked_over_only_once_they_have_doubled() {
+        let mut log = LogHead::new();
+        let mut waiting: Vec<_> = (0..4_097).map(|_| log.wait_for(1)).collect();
+        waiting.drain(..1_000);
+        waiting.extend((0..4_095).map(|_| log.wait_for(1)));
+        assert_eq!(log.waiters.len(), 8_192, "not yet");
+        waiting.push(log.wait_for(1));
+        assert_eq!(log.waiters.len(), 7_193);
     }
 }

@@ -130,7 +130,6 @@ impl ShardState {
         deletions: &Deletions,
     ) -> Result<(), DecodeError> {
         self.time.replayed(Time(record.at_ns));
-        self.log.applied += 1;
         self.note_fact(record.shard_fact.as_ref(), position.seq);
         for proto in &record.transitions {
             let Some(key) = proto.entity.as_ref().and_then(key_of) else {

@@ -38,8 +38,8 @@ pub(crate) struct ShardState {
     pub(crate) life: u64,
     /// Shard time.
     pub(crate) time: ShardTime,
-    /// What workers are given, where the log was in use before this owner, took in nothing for long, or the process
-    /// stood still.
+    /// What workers are given since this owner took the shard over, since that took in nothing for long, or since the
+    /// process stood still.
     pub(crate) grace: Grace,
     pub(crate) refusals: Refusals,
     pub(crate) table: EntityTable,
@@ -180,5 +180,61 @@ impl ShardState {
     pub(crate) fn lose(&mut self) {
         // Dropping the senders wakes their receivers with an error.
         *self = Self { phase: Phase::Lost, ..self.afresh() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn state() -> ShardState {
+        ShardState::new(ShardId(0), Arc::new(Registry::default()), 1, Budget::new(1 << 20))
+    }
+
+    fn run() -> EntityKey {
+        EntityKey::run(Uuid::nil(), "w", Uuid::from_u128(1))
+    }
+
+    #[test]
+    fn only_its_owner_in_this_epoch_serves_a_shard() {
+        let mut state = state();
+        state.epoch = Epoch(3);
+        assert!(!state.serves(Epoch(3)), "not yet");
+        state.phase = Phase::Serving;
+        assert!(state.serves(Epoch(3)) && !state.serves(Epoch(2)));
+        state.lose();
+        assert!(!state.serves(state.epoch));
+    }
+
+    #[test]
+    fn what_goes_is_woken_by_the_index_where_no_later_look_at_the_store_finds_it_in_time() {
+        // Before the end of the window, or no later than the grace ends.
+        for (grace_ms, at, stays) in
+            [(0, 1_499, true), (0, 1_500, false), (2_000, 3_000, true), (2_000, 3_001, false)]
+        {
+            let mut state = state();
+            state.time = ShardTime::logged(Time::from_millis(1_000));
+            state.grace = Grace { since: Time::from_millis(1_000), at_most_ns: grace_ms * 1_000_000 };
+            state.due.move_wake(&run(), None, Some(at));
+            state.forget_wake(&run(), Some(at), 500);
+            let left = (state.due.wakes(), state.due.wakes_unloaded(&run()));
+            assert_eq!(left, (usize::from(stays), stays), "{at} with a grace of {grace_ms} ms");
+        }
+    }
+
+    #[test]
+    fn what_is_deleted_is_due_for_nothing_any_more() {
+        let mut state = state();
+        let due = |state: &ShardState| (state.due.first_wake(), state.due.expired(8).count());
+        state.table.get_or_create(&run()).expect("of a known kind");
+        state.arm_at(&run(), Some(5));
+        state.expire_at(&run(), Some(7));
+        assert_eq!(due(&state), (Some(5), 1));
+        state.expire_at(&run(), Some(8));
+        assert_eq!(due(&state), (Some(5), 0), "later");
+        state.expire_at(&run(), Some(7));
+        state.remove(&run(), 1);
+        assert_eq!(due(&state), (None, 0));
     }
 }

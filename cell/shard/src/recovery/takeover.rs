@@ -192,14 +192,12 @@ impl ShardRuntime {
         let segments = self.read_side_rows(&mut state, &mut tail, &deletions).await?;
         replay(&mut state, &acquired, &tail, &deletions)?;
         let now = state.advance(self.wall.look());
-        if acquired.last_seq > 0 {
-            state.grace = self.config.grace_from(now);
-        }
+        // Of a log that begins with this owner it defers nothing: every deadline begins later.
+        state.grace = self.config.grace_from(now);
         let effects = derive_effects(&mut state);
         let facts = std::mem::take(&mut state.log.open.facts);
         let next_seq = acquired.last_seq + 2;
         state.log.open = OpenBatch::new(next_seq);
-        state.log.durable = state.log.applied;
         state.log.durable_seq = next_seq - 1;
         state.log.durable_sealed_hour_ms = state.log.sealed_hour_ms;
         state.phase = Phase::Serving;
