@@ -48,13 +48,46 @@ pub(crate) fn let_go(
     let mut failed = Vec::new();
     let mut gone = Gone::default();
     while gone.entities < entities && gone.bytes < bytes {
-        let (before, _) = state.table.held();
+        let before = state.table.held();
         let Some((key, resident)) = state.table.let_one_go(which, looks, &mut failed) else { break };
         state.due.move_expiry(&key, resident.core.expires, None);
         state.forget_wake(&key, resident.core.armed, config.wake_window_ms());
         gone.entities += 1;
-        gone.bytes += before.saturating_sub(state.table.held().0);
+        gone.bytes += before.saturating_sub(state.table.held());
     }
     failed.iter().for_each(|(key, why)| state.quarantine(key, None, why));
     gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_internal_api::entity::EntityKey;
+    use cell_engine::Registry;
+    use cell_memory::Budget;
+    use cell_store::{Position, ShardId};
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    #[test]
+    fn no_more_go_than_are_wanted_by_number_or_by_bytes() {
+        let kinds = Arc::new(Registry::default());
+        let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
+        for n in 1..=4 {
+            let (key, at) =
+                (EntityKey::run(Uuid::nil(), "w", Uuid::from_u128(n)), Position { seq: 1, index: 0 });
+            state.table.get_or_create(&key).expect("of a known kind");
+            state.table.changed(&key, at, 1).expect("it is there");
+            state.table.stored(&key, at);
+        }
+        let each = state.table.held() / 4;
+        let mut go = |entities, bytes| {
+            let_go(&mut state, &ShardConfig::default(), Which::Warm, entities, bytes, &mut 9)
+        };
+        let gone = |entities| Gone { entities, bytes: entities * each };
+        assert_eq!([go(0, 1), go(1, 0)], [gone(0); 2]);
+        assert_eq!(go(1, usize::MAX), gone(1));
+        assert_eq!(go(9, each), gone(1), "as many bytes as one has");
+        assert_eq!(go(9, usize::MAX), gone(2), "all that there are");
+    }
 }

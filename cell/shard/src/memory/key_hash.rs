@@ -28,10 +28,6 @@ impl Hasher for KeyHasher {
         self.write_u64(byte.into());
     }
 
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
-
     fn write_u64(&mut self, number: u64) {
         // Between fields; the fields themselves are bytes.
         self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);

@@ -48,8 +48,8 @@ impl ShardRuntime {
 
     /// Lets go until there is room again. Answers false where everything that is left is in use.
     pub async fn relieve_memory(&self) -> Result<bool, ShardError> {
-        while self.closed_excess() > 0 && self.let_coldest_go(Which::Cold, self.closed_excess()).entities > 0
-        {
+        // Where there is no excess nothing goes.
+        while self.let_coldest_go(Which::Cold, self.closed_excess()).entities > 0 {
             tokio::task::yield_now().await;
         }
         if !self.memory.is_pressed() {

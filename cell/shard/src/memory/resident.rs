@@ -177,3 +177,35 @@ impl Resident {
         (row, receipt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Place;
+    use cell_engine::{Effect, EffectKey, EffectKind, PendingKind, Registry, TaskDispatch};
+    use uuid::Uuid;
+
+    #[test]
+    fn an_entity_takes_its_place_its_id_what_it_holds_its_history_and_its_rows() {
+        let (kinds, key) = (Registry::default(), EntityKey::run(Uuid::nil(), "w".repeat(50), Uuid::nil()));
+        let mut resident = Resident::new(kinds.get(key.kind).expect("known"), key);
+        let itself = size_of::<Resident>() + size_of_val(&*resident.entity) + resident.entity.held_bytes();
+        let mut bytes = itself + 320 + 50;
+        assert_eq!(resident.size(), Held { bytes, closed: false });
+        let history = resident.history.as_mut().expect("a run has one");
+        history.push(1, 1, Bytes::from_static(&[0; 100]), Place::Log);
+        bytes += history.bytes();
+        assert_eq!(resident.size().bytes, bytes);
+        let task = TaskDispatch {
+            scheduled_event_id: 5,
+            stamp: 0,
+            task_queue: "queue".into(),
+            sticky_normal_queue: None,
+            scheduled_at: Time(0),
+            priority: 3,
+        };
+        let key = EffectKey::Pending(PendingKind::Activity, 5);
+        resident.waiting = WaitingRows::stored(&[Effect { key, kind: EffectKind::DispatchActivity(task) }]);
+        assert_eq!(resident.size().bytes, bytes + 32);
+    }
+}

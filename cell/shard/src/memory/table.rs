@@ -188,9 +188,9 @@ impl EntityTable {
         ordinal
     }
 
-    /// Bytes that all entities in memory hold, and those that have come to their end.
-    pub(crate) fn held(&self) -> (usize, usize) {
-        (self.ledger.all(), self.ledger.closed())
+    /// Bytes that all entities in memory hold.
+    pub(crate) fn held(&self) -> usize {
+        self.ledger.all()
     }
 
     /// Takes an entity out of the table and of everything that counts it.

@@ -197,6 +197,110 @@ async fn what_is_used_mostly_stays_and_what_is_not_goes() {
     assert!(cell.store.calls(Call::Load) > before, "what nobody looked at since went");
 }
 
+/// So many runs of the first shard, all at once.
+async fn start_many(cell: &Cell, count: usize) -> Vec<String> {
+    let ids: Vec<String> = (0..count).map(|n| id_on(0, n)).collect();
+    let starts = ids.iter().map(|id| cell.begin_run(id, start()));
+    futures::future::try_join_all(starts).await.unwrap();
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_more_than_may_stay_goes_however_much_that_is() {
+    let cell = Cell::with(ShardConfig { resident_entities: 0, ..config() }).await;
+    // Each with its record.
+    start_many(&cell, 150).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(cell.runtime.resident_ids(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_that_have_come_to_their_end_go_as_soon_as_they_are_stored() {
+    // None are to stay, or a sixteenth of the memory that there is.
+    for (closed_bytes, budget, most) in [(0, BUDGET, 0), (usize::MAX, 4 << 20, 256 << 10)] {
+        let cell = Cell::with_budget(ShardConfig { closed_bytes, ..config() }, budget).await;
+        let ids = start_many(&cell, 300).await;
+        let ends = ids.iter().map(|id| cell.begin_run(id, terminate()));
+        futures::future::try_join_all(ends).await.unwrap();
+        cell.run(&id_on(0, 300), start()).await.unwrap();
+        let closed = || cell.runtime.memory().of(Owner::ClosedRuns);
+        let before = closed();
+        assert!(before > 300 << 10, "{before}");
+        assert!(cell.runtime.relieve_memory().await.unwrap(), "there is room");
+        assert_eq!(closed(), before, "nothing of them is stored");
+        cell.runtime.checkpoint_all().await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(closed() <= most, "{} of {before} are left, though no time has passed", closed());
+        assert_eq!(closed() > 0, most > 0);
+        assert!(cell.runtime.memory().of(Owner::Residents) > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_goes_without_being_written_again_also_where_all_of_it_was_used() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    let ids = start_many(&cell, 150).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    for id in &ids {
+        cell.runtime.read(&current(id), |_| ()).await.unwrap();
+    }
+    assert_eq!(cell.runtime.resident_ids(), 150);
+    let slices = cell.store.calls(Call::Checkpoint);
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET * 7 / 8);
+    assert!(!cell.runtime.relieve_memory().await.unwrap(), "the rest is in use");
+    assert_eq!((cell.runtime.resident_ids(), cell.store.calls(Call::Checkpoint)), (0, slices));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changed_is_written_together_also_where_all_of_it_was_used() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    for id in start_many(&cell, 10).await {
+        cell.runtime.read(&current(&id), |_| ()).await.unwrap();
+    }
+    let slices = cell.store.calls(Call::Checkpoint);
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET * 7 / 8);
+    assert!(!cell.runtime.relieve_memory().await.unwrap(), "the rest is in use");
+    assert_eq!((cell.runtime.resident_ids(), cell.store.calls(Call::Checkpoint) - slices), (0, 1));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_while_another_shard_has_what_may_go() {
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    let changed = id_on(0, 0);
+    cell.run(&changed, start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    for n in 0..8 {
+        cell.run(&id_on(1, n), start_with(256 << 10)).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    // The coldest may not go: it has changed since it was stored.
+    cell.run(&changed, signal("s")).await.unwrap();
+    let memory = cell.runtime.memory();
+    assert!(memory.of(Owner::Residents) > 2 << 20, "{memory:?}");
+    let held = memory.charge(Owner::Backlogs, BUDGET * 3 / 4 - (64 << 10));
+    assert!(memory.is_pressed());
+    let slices = cell.store.calls(Call::Checkpoint);
+    assert!(cell.runtime.relieve_memory().await.unwrap());
+    assert_eq!(cell.store.calls(Call::Checkpoint), slices);
+    assert!(memory.of(Owner::Residents) < 64 << 10, "{memory:?}");
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_counts_by_itself_is_asked() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    let memory = cell.runtime.memory();
+    memory.look();
+    assert!(memory.of(Owner::Spools) > 0, "no sink takes anything");
+    assert_eq!(memory.of(Owner::MemoryEngine), cell.engine().memory_bytes());
+    assert!(memory.of(Owner::MemoryEngine) > 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_run_is_told_though_it_left_memory_meanwhile() {
     let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;

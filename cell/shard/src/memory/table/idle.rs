@@ -157,3 +157,82 @@ impl EntityTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Awaited;
+    use cell_engine::Registry;
+    use cell_memory::Budget;
+    use cell_store::Position;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    fn table() -> EntityTable {
+        let kinds = Arc::new(Registry::default());
+        EntityTable::new(kinds, 7, Budget::new(1 << 20), metrics::Counter::noop())
+    }
+
+    fn run(n: u128) -> EntityKey {
+        EntityKey::run(Uuid::nil(), "w", Uuid::from_u128(n))
+    }
+
+    /// A run comes to be, and is stored.
+    fn store(table: &mut EntityTable, n: u128) {
+        let (run, at) = (run(n), Position { seq: 1, index: 0 });
+        table.get_or_create(&run).expect("of a known kind");
+        table.changed(&run, at, 1).expect("it is there");
+        table.stored(&run, at);
+    }
+
+    #[test]
+    fn only_of_what_somebody_waits_for_anything_is_kept_in_mind() {
+        let mut table = table();
+        (1..=2).for_each(|n| store(&mut table, n));
+        let _waits = table.get_mut(&run(2)).expect("it is there").core.watchers.add(Awaited::Change);
+        let (mut looks, mut failed) = (9, Vec::new());
+        while table.let_one_go(Which::Warm, &mut looks, &mut failed).is_some() {}
+        assert_eq!(table.residents(), 0);
+        assert_eq!(table.parked.watchers.keys().collect::<Vec<_>>(), [&run(2)]);
+    }
+
+    #[test]
+    fn who_waits_is_looked_over_only_once_they_have_doubled() {
+        let mut parked = Parked::default();
+        let mut put = |n: u32| {
+            let mut watchers = Watchers::default();
+            let waits = watchers.add(Awaited::Close);
+            parked.put(EntityKey::run(Uuid::nil(), "w", Uuid::from_u128(n.into())), watchers);
+            (waits, parked.watchers.len())
+        };
+        let mut all: Vec<_> = (0..257).map(&mut put).collect();
+        all.drain(..57);
+        all.extend((257..512).map(&mut put));
+        assert_eq!(all.last().map(|(_, count)| *count), Some(512), "not yet");
+        assert_eq!(put(512).1, 456);
+    }
+
+    #[test]
+    fn names_that_stand_for_nothing_go_once_they_are_many_beside_those_that_do() {
+        let mut table = table();
+        (0..10).for_each(|n| store(&mut table, n));
+        for n in 10..1_046 {
+            store(&mut table, n);
+            table.delete(&run(n), 1, 1);
+        }
+        assert_eq!(table.looks(Which::Warm), 2 * 1_046);
+        // Eleven are there.
+        store(&mut table, 1_046);
+        assert_eq!(table.looks(Which::Warm), 2 * 11);
+    }
+
+    #[test]
+    fn since_when_something_may_go_is_known_where_something_may() {
+        let mut table = table();
+        assert_eq!((table.idle_since(Which::Cold), table.idle_since(Which::Warm)), (None, None));
+        store(&mut table, 1);
+        let since = table.get(&run(1)).expect("it is there").core.used;
+        store(&mut table, 2);
+        assert_eq!((table.idle_since(Which::Cold), table.idle_since(Which::Warm)), (None, Some(since)));
+    }
+}

@@ -34,11 +34,6 @@ impl Ledger {
         if held.closed { &mut self.closed } else { &mut self.open }
     }
 
-    /// Bytes of entities that have come to their end.
-    pub(super) fn closed(&self) -> usize {
-        self.closed
-    }
-
     /// Bytes of all entities.
     pub(super) fn all(&self) -> usize {
         self.open + self.closed

@@ -33,6 +33,12 @@ fn use_of(table: &mut EntityTable, n: u64) -> u64 {
     table.used(&Members { addressed: Some(run(n)), other: None })
 }
 
+/// What is said of an entity that comes to be kept aside.
+fn kept() -> QuarantinedState {
+    let why = "a mistake".to_owned();
+    QuarantinedState { needs_log_from: None, reborn: false, unkept: None, why, since: Time(0) }
+}
+
 /// Lets go of one, looking at no more than so many.
 fn let_go(table: &mut EntityTable, mut looks: usize) -> Option<EntityKey> {
     let mut failed = Vec::new();
@@ -62,7 +68,7 @@ fn what_was_not_used_is_let_go_of_in_its_order_and_what_was_used_comes_last() {
         assert_eq!((table.residents(), table.forgotten), (left, forgotten + 1));
         assert!(!table.complete, "the store holds what is not here");
     }
-    assert_eq!((let_go(&mut table, 9), table.held()), (None, (0, 0)));
+    assert_eq!((let_go(&mut table, 9), table.held()), (None, 0));
 }
 
 #[test]
@@ -185,9 +191,6 @@ fn what_comes_back_needs_its_deletion_in_the_log_until_it_is_stored() {
 fn what_is_kept_aside_needs_the_log_until_all_of_that_row_on_stands_elsewhere() {
     let mut table = table();
     change(&mut table, 1, 3);
-    let why = || "a mistake".to_owned();
-    let kept =
-        || QuarantinedState { needs_log_from: None, reborn: false, unkept: None, why: why(), since: Time(0) };
     table.quarantine(&run(1), kept());
     assert_eq!(table.needed_from(9), Some(3));
     table.needs_no_log(&run(1), 2);
@@ -195,4 +198,52 @@ fn what_is_kept_aside_needs_the_log_until_all_of_that_row_on_stands_elsewhere() 
     table.needs_no_log(&run(1), 3);
     assert_eq!(table.needed_from(9), None);
     assert_eq!((table.residents(), table.dirty()), (0, 0));
+}
+
+#[test]
+fn what_holds_the_log_is_counted_and_one_of_it_is_named() {
+    let mut table = table();
+    for n in 1..=3 {
+        change(&mut table, n, n);
+        table.quarantine(&run(n), kept());
+        assert_eq!((table.has_unkept(), table.unkept_problem(7).is_some()), (n > 1, n > 1));
+        table.cannot_keep(&run(n), "a page");
+    }
+    let said = "7 bytes of log are kept for 3 entities that are kept aside, of \"w\" for one: a page";
+    assert_eq!(table.unkept_problem(7).as_deref(), Some(said));
+}
+
+#[test]
+fn a_row_lacks_what_the_log_or_a_row_apart_holds_of_its_entity() {
+    let mut table = table();
+    let lacks = |table: &EntityTable| {
+        assert!(!table.row_lacks_steps(&run(2)) && !table.rows_lack_steps_in(Uuid::max()));
+        (table.row_lacks_steps(&run(1)), table.rows_lack_steps_in(Uuid::nil()))
+    };
+    change(&mut table, 1, 2);
+    assert_eq!(lacks(&table), (false, false), "it is served");
+    table.quarantine(&run(1), kept());
+    assert_eq!(lacks(&table), (true, true));
+    table.needs_no_log(&run(1), 2);
+    assert_eq!(lacks(&table), (false, false));
+    table.apart = Apart::stored(&[crate::names::name_of(&run(1))]);
+    assert_eq!(lacks(&table), (true, true));
+}
+
+#[test]
+fn absence_is_remembered_of_so_many_names_and_of_the_oldest_for_the_shortest() {
+    let mut table = table();
+    let ask = |table: &mut EntityTable, n| assert!(!table.insert_loaded(&run(n), Ok(None), Time(0)));
+    let is_known = |table: &EntityTable, n| matches!(table.find(&run(n)), Known::Absent);
+    (0..4_096).for_each(|n| ask(&mut table, n));
+    assert!(is_known(&table, 0));
+    ask(&mut table, 4_096);
+    assert!(!is_known(&table, 0) && is_known(&table, 1) && is_known(&table, 4_096));
+}
+
+#[test]
+fn the_kinds_of_a_table_are_those_of_its_shard() {
+    let (kinds, memory) = (Arc::new(Registry::default()), Budget::new(1 << 20));
+    let table = EntityTable::new(Arc::clone(&kinds), 7, memory, metrics::Counter::noop());
+    assert!(std::ptr::eq(table.kinds(), &*kinds) && std::ptr::eq(table.emptied().kinds(), &*kinds));
 }
