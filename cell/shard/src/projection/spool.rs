@@ -111,9 +111,7 @@ pub trait SpoolSide: Send + Sync {
     fn lost(&self, shard: ShardId);
 
     /// Bytes that are held in memory.
-    fn held_bytes(&self) -> usize {
-        0
-    }
+    fn held_bytes(&self) -> usize;
 
     /// Items that the sink refused for good and that stay in the outbox, and rows there that do not decode.
     fn set_aside_count(&self) -> usize;
@@ -256,9 +254,6 @@ impl<T: Spooled> Spool<T> {
             held.take(&mut told, fits, items - before);
             if told.len() > before {
                 *turn = Some(shard);
-            }
-            if told.len() >= items || taken >= bytes {
-                break;
             }
         }
         told

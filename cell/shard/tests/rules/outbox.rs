@@ -3,9 +3,11 @@
 
 use crate::fixture::*;
 use cell_engine::Registry;
-use cell_store::ShardId;
-use cell_store::fault::Call;
+use cell_shard::ShardError;
+use cell_store::fault::{Call, Fault};
+use cell_store::{ShardId, StoreError};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn the_trim_goes_on_and_items_come_back() {
@@ -188,4 +190,47 @@ async fn a_checkpoint_hands_over_all_that_its_trim_takes_however_much_that_is() 
     cell.ledger.assert_sound();
     let sizes = cell.runtime.outbox_sizes().await.unwrap();
     assert_eq!(sizes.iter().map(|size| size.rows).sum::<u64>(), 2 * RUNS as u64);
+}
+
+async fn rows(cell: &Cell) -> usize {
+    cell.engine().outbox(ShardId(0), "usage", None, usize::MAX, usize::MAX).await.unwrap().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sinks_have_taken_is_removed_though_nothing_else_is_written() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.out.confirm_usage_of(ShardId(0)).await;
+    assert_eq!(rows(&cell).await, 2);
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(rows(&cell).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_whose_outbox_cannot_be_written_stays_where_it_is() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    // Entities are written, and then what the trim would forget.
+    for fault in [Fault::None, Fault::Before(StoreError::Corrupt("a page".into()))] {
+        cell.store.script(Call::Checkpoint, fault);
+    }
+    let failed = cell.runtime.checkpoint_all().await;
+    assert!(matches!(failed, Err(ShardError::Store(StoreError::Corrupt(_)))), "{failed:?}");
+    assert_eq!((cell.ledger.advanced(ShardId(0)), rows(&cell).await), (0, 0));
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(rows(&cell).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_says_since_when_a_sink_has_not_taken_what_it_was_told() {
+    let cell = Cell::new().await;
+    assert_eq!(cell.runtime.oldest_unconfirmed(), []);
+    for n in 0..2 {
+        cell.run(&id_on(n, 0), start()).await.unwrap();
+        cell.clock.step(SECOND);
+    }
+    assert_eq!(cell.runtime.oldest_unconfirmed(), [("usage", START / 1_000_000)]);
+    cell.out.confirm_usage_of(ShardId(0)).await;
+    assert_eq!(cell.runtime.oldest_unconfirmed(), [("usage", (START + SECOND) / 1_000_000)]);
 }
