@@ -2,10 +2,11 @@
 
 use crate::fixture::*;
 use cell_memory::Owner;
-use cell_shard::ShardError;
+use cell_shard::{LogInspector, ShardError};
 use cell_store::fault::{Call, Fault};
-use cell_store::{Append, LogRow, ShardId, StoreError};
+use cell_store::{Append, Inspector, LogRow, ShardId, StoreError};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const NONE: [String; 0] = [];
 
@@ -189,6 +190,9 @@ async fn a_damaged_shard_refuses_itself() {
     let broken = LogRow { seq: last.seq + 1, data: bytes::Bytes::from_static(&[0, 0, 0, 1]), ..last };
     let append = Append { shard: ShardId(0), rows: vec![broken], segments: Vec::new() };
     cell.engine().append(&[append]).await.unwrap();
+    let found = cell.engine().acquire(&[ShardId(0)]).await.unwrap().remove(0);
+    let refused = LogInspector::default().shard(found);
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "whoever looks before it starts: {refused:?}");
     let again = cell.another().await;
     assert_eq!(again.runtime.serving(), SHARDS as usize - 1);
     let problems = again.runtime.problems();
@@ -385,4 +389,42 @@ async fn a_log_that_lost_the_claim_of_its_owner_stops_the_cell() {
     let (_, outcome) = cell.runtime.acquire(&[ShardId(0)]).await.remove(0);
     assert!(matches!(outcome, Err(ShardError::Store(StoreError::Unsafe(_)))), "{outcome:?}");
     assert!(cell.runtime.halted().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_around_the_shards_that_fails_is_a_problem_of_the_same_cell() {
+    let (cell, stop) = (Cell::new().await, CancellationToken::new());
+    let kept = cell.runtime.keeper().keep("other", &stop, |_| {}, || async {});
+    tokio::time::timeout(Duration::from_millis(1), kept).await.unwrap_err();
+    assert_eq!(cell.runtime.problems(), ["the other loop failed 1 times of late: it ended by itself"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_keeps_no_promise_is_asked_for_no_shard_again() {
+    let cell = Cell::new().await;
+    cell.store.script(Call::Append, Fault::Before(StoreError::Corrupt("a page".into())));
+    cell.store.script(Call::Acquire, Fault::Before(StoreError::Unsafe("commits are not synced".into())));
+    cell.run(&id_on(0, 0), start()).await.unwrap_err();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    let problems = cell.runtime.problems();
+    assert!(problems.len() == 1 && problems[0].contains("commits are not synced"), "{problems:?}");
+    cell.acquire(&[ShardId(0)]).await;
+    assert_serves(&cell).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_that_is_answered_in_part_leaves_nobody_waiting() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.store.script(Call::Append, Fault::Short);
+    let unknown = tokio::time::timeout(Duration::from_secs(60), cell.run(&id, signal("s"))).await;
+    assert!(matches!(unknown, Ok(Err(ShardError::NotOwner(_)))), "{unknown:?}");
+    a_while().await;
+    assert_eq!(cell.signals(&id).await, ["s"], "it was in");
+    // The same of a claim.
+    cell.store.script(Call::Append, Fault::Short);
+    let taken = cell.runtime.acquire(&[ShardId(0)]).await;
+    assert!(matches!(taken[..], [(ShardId(0), Err(ShardError::Store(StoreError::Corrupt(_))))]), "{taken:?}");
 }

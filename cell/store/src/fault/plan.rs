@@ -23,6 +23,8 @@ pub enum Fault {
     /// An append: it is answered as accepted and nothing is written, as by a store that loses what it promised. Another
     /// call: `Before`.
     Forget,
+    /// An append: it takes effect, and is answered with an outcome too few. Another call: `Before`.
+    Short,
     /// It panics and had no effect.
     Panic,
     /// It waits at the gate before it does anything.
@@ -118,7 +120,12 @@ impl Plan {
         let fault = scripted.unwrap_or_else(|| self.by_chance(shards));
         if matches!(
             fault,
-            Fault::Before(_) | Fault::After(_) | Fault::Partly(_) | Fault::Forget | Fault::Panic
+            Fault::Before(_)
+                | Fault::After(_)
+                | Fault::Partly(_)
+                | Fault::Forget
+                | Fault::Short
+                | Fault::Panic
         ) {
             self.injected += 1;
         }

@@ -91,7 +91,7 @@ async fn meet<T>(
     match fault {
         Fault::None => inner.await,
         Fault::Before(error) => Err(error),
-        Fault::Partly(_) | Fault::Forget => Err(injected()),
+        Fault::Partly(_) | Fault::Forget | Fault::Short => Err(injected()),
         Fault::Panic => panic!("a mistake in a store"),
         Fault::After(error) => inner.await.and(Err(error)),
         Fault::HoldBefore(gate) => {
@@ -131,6 +131,10 @@ impl Layer for FaultStore {
         }
         if let Fault::Forget = fault {
             return Ok(vec![AppendOutcome::Accepted; appends.len()]);
+        }
+        if let Fault::Short = fault {
+            let outcomes = self.inner.shards.append(appends).await?;
+            return Ok(outcomes[1..].to_vec());
         }
         meet(fault, self.inner.shards.append(appends)).await
     }
