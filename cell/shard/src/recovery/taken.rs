@@ -39,7 +39,8 @@ impl ShardRuntime {
             // What never was this process's cannot have been taken from it: the records are of earlier lives.
             return Ok(false);
         }
-        let mut from = shard.known_seq.load(Ordering::Relaxed) + 1;
+        // The last row that it knows is its own, or of before.
+        let mut from = shard.known_seq.load(Ordering::Relaxed);
         loop {
             let rows = self.store.log(id, from, u64::MAX, LOOK_BYTES).await?;
             let Some(last) = rows.last() else { return Ok(false) };

@@ -62,6 +62,24 @@ async fn a_shard_that_failed_is_not_taken_back_from_who_took_it() {
     assert_eq!(cell.history(&a, 1, i64::MAX).await.len(), 2, "whoever is told to take it does");
 }
 
+/// Its own record stands in the log, and the store said that it does not.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_its_owner_has_not_heard_of_is_not_taken_for_another_owners() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    for fault in [Fault::Before, Fault::After] {
+        cell.store.script(Call::Append, fault(StoreError::Corrupt("a page".into())));
+    }
+    let lost = cell.run(&id, signal("lost")).await;
+    assert!(matches!(lost, Err(ShardError::NotOwner(_))), "{lost:?}");
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(cell.runtime.serving(), SHARDS as usize - 1);
+    assert_eq!(cell.ledger.rows(ShardId(0)).iter().filter(|row| row.ownership).count(), 2);
+    tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+    cell.run(&id, signal("s")).await.expect("nobody else has it");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_superseded_shard_fails_its_waiters_and_its_neighbours_go_on() {
     let cell = Cell::new().await;
