@@ -59,3 +59,14 @@ impl Billed {
 fn unsigned(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_billed_is_of_both_storages_and_never_less_than_nothing() {
+        assert_eq!(Billed { active: 3, retained: 4 }.bytes(), 7);
+        assert_eq!(Billed { active: -3, retained: 4 }.bytes(), 4);
+    }
+}

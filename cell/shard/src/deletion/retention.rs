@@ -67,7 +67,7 @@ impl ShardRuntime {
             let stored = if known.complete {
                 Vec::new()
             } else {
-                self.store.expired(shard.id, before_ms - 1, limit).await?
+                self.store.expired(shard.id, before_ms, limit).await?
             };
             let seen_all = stored.len() < limit;
             // With one look as many go as may have to be looked past, so that this costs no more than what goes.

@@ -177,6 +177,9 @@ mod tests {
         let keys: Vec<EntityKey> =
             (0..=MOST_UNREMOVED).map(|n| EntityKey::run(Uuid::nil(), format!("w{n}"), Uuid::nil())).collect();
         let (one_more, most) = keys.split_last().expect("many");
+        assert!(unremoved.refused(&most[0], "damaged"));
+        let said = "rows of 1 deleted entities cannot be removed, of \"w0\" for one: damaged";
+        assert_eq!(unremoved.problem().as_deref(), Some(said));
         assert!(most.iter().all(|key| unremoved.refused(key, "damaged")));
         assert!(!unremoved.refused(one_more, "damaged"));
         assert!(unremoved.refused(&most[0], "still"), "it is named already");

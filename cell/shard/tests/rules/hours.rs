@@ -5,6 +5,7 @@ use crate::fixture::*;
 use cell_shard::{HOUR_MS, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError};
+use std::time::Duration;
 
 const HOUR: i64 = HOUR_MS * 1_000_000;
 
@@ -85,4 +86,27 @@ async fn what_cannot_be_read_of_deletions_that_are_due_keeps_no_hour_open() {
     // Behind them in the log.
     cell.run(&id_on(0, 1), start()).await.unwrap();
     assert_eq!(cell.ledger.seals(ShardId(0)).len(), before + 3);
+}
+
+/// By the shards' own loops.
+#[tokio::test(start_paused = true)]
+async fn an_hour_is_sealed_when_it_ends() {
+    let cell = Cell::new().await;
+    let before = cell.ledger.seals(ShardId(0)).len();
+    cell.clock.step(HOUR / 2 - 10 * SECOND);
+    // They look, and ten seconds are left.
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    cell.clock.step(10 * SECOND);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(cell.ledger.seals(ShardId(0)).len(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_hour_goes_on_a_look_for_deletions_is_one() {
+    let cell = Cell::new().await.another().await;
+    // Their own loops have looked.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let looks = cell.store.calls(Call::Expired);
+    cell.runtime.turn_hours_all().await.unwrap();
+    assert_eq!(cell.store.calls(Call::Expired) - looks, u64::from(SHARDS));
 }

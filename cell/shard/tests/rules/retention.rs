@@ -134,6 +134,24 @@ async fn billed_until_due_and_gone_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_due_at_this_moment_goes() {
+    for config in [config(), forgetful()] {
+        let cell = Cell::with(config).await;
+        let id = id_on(0, 0);
+        let (due_ms, bytes) = closed(&cell, &id).await;
+        cell.runtime.checkpoint_all().await.unwrap();
+        cell.clock.step(RETENTION - SECOND / 1_000);
+        cell.runtime.turn_hours_all().await.unwrap();
+        cell.clock.step(SECOND / 1_000);
+        assert_eq!(cell.clock.millis(), due_ms);
+        assert_eq!(removals(&cell, ShardId(0)), []);
+        cell.runtime.turn_hours_all().await.unwrap();
+        assert_gone(&cell, &id).await;
+        assert_eq!(removals(&cell, ShardId(0)), [(due_ms, -bytes)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_with_something_left_to_do_stays_and_is_never_billed_in_a_sealed_hour() {
     let cell = Cell::new().await;
     let id = id_on(0, 0);
@@ -547,7 +565,7 @@ async fn no_more_is_deleted_than_checkpoints_keep_up_with() {
 
 #[tokio::test(start_paused = true)]
 async fn runs_that_are_to_stay_are_looked_past_a_few_times_and_not_with_every_batch() {
-    const STAY: usize = 30;
+    const STAY: usize = 100;
     const GO: usize = 60;
     let cell = Cell::with(ShardConfig { retention_batch: 2, ..forgetful() }).await;
     let chain = id_on(0, 0);
