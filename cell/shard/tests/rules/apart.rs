@@ -243,3 +243,62 @@ async fn what_stands_apart_in_vain_and_cannot_be_read_or_removed_holds_no_checkp
     last.runtime.checkpoint_all().await.unwrap();
     assert_eq!(rows(&last).await, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_apart_of_several_comes_back_to_each() {
+    let (cell, ids) = stored_runs().await;
+    let mut runs = Vec::new();
+    for id in &ids {
+        runs.push(run_of(&cell, id).await);
+        cell.run(id, signal(id)).await.unwrap();
+    }
+    cell.ledger.damage_reads(runs.clone());
+    cell.acquire(&[ShardId(0)]).await;
+    assert_eq!(aside(&cell), runs);
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&cell).await, rows(&cell).await), (0, 3));
+    cell.ledger.damage_reads([]);
+    let again = cell.another().await;
+    for id in &ids {
+        assert_eq!(again.signals(id).await, std::slice::from_ref(id));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_stands_apart_and_in_the_log_is_taken_once() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    for text in ["first", "second"] {
+        cell.run(&ids[1], signal(text)).await.unwrap();
+    }
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    // They stand apart, and the log goes on from before them.
+    cell.ledger.refuse_advances(true);
+    cell.runtime.checkpoint_all().await.unwrap_err();
+    cell.ledger.refuse_advances(false);
+    assert_eq!(rows(&cell).await, 1);
+    let again = cell.another().await;
+    assert_eq!(aside(&again), std::slice::from_ref(&run));
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+    again.ledger.damage_reads([]);
+    let last = again.another().await;
+    assert_eq!(last.signals(&ids[1]).await, ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_stand_apart_have_the_events_that_stood_beside_the_log() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal_with("large", 100 << 10)).await.unwrap();
+    let history = cell.history(&ids[1], 1, i64::MAX).await;
+    cell.ledger.damage_reads([run.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!((tail(&cell).await, rows(&cell).await), (0, 1));
+    cell.ledger.damage_reads([]);
+    let again = cell.another().await;
+    assert_eq!(aside(&again), []);
+    assert_eq!(again.history(&ids[1], 1, i64::MAX).await, history);
+}

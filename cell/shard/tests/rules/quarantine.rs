@@ -4,7 +4,7 @@ use crate::fixture::*;
 use atoll_internal_api::usage::v1::StorageClass;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::Time;
-use cell_shard::{ShardConfig, ShardError};
+use cell_shard::{ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{EntityKey, ShardId, StoreError};
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ async fn listed_with_reason_moment_and_place() {
         assert_eq!((one.shard, &*one.key.id, one.since.0), (ShardId(0), bad.as_str(), START));
         assert!(!one.why.is_empty());
         assert_eq!(one.needs_log_from, Some(3), "ownership, the first seal, then its start");
+        assert_eq!(cell.runtime.show_quarantined(&one.key).await.unwrap(), (one.clone(), None));
     }
     assert_eq!(cell.runtime.quarantined(None, 1), (all[..1].to_vec(), 2));
     assert_eq!(cell.runtime.quarantined(Some("other"), 9), (vec![], 0));
@@ -467,4 +468,63 @@ async fn what_cannot_be_kept_of_one_does_not_keep_another_from_being_deleted() {
         cell.runtime.drop_quarantined(key).await.unwrap();
     }
     assert_eq!(aside(&cell), kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_does_not_come_back_with_rows_that_are_due() {
+    let (cell, ids) = stored_runs().await;
+    let run = run_of(&cell, &ids[1]).await;
+    cell.run(&ids[1], signal("s")).await.unwrap();
+    cell.run(&ids[1], PanicInApply).await.unwrap_err();
+    // With the step that it lacks a row is due at once.
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage([run.clone()]);
+    cell.runtime.drop_quarantined(&run).await.unwrap();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&cell).await, 0, "the log says nothing of it any more");
+    let again = cell.another().await;
+    let target = Target::run(NAMESPACE, ids[1].as_str(), run.run_id);
+    assert!(again.runtime.read(&target, |view| view.run.is_none()).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_aside_is_due_for_no_deletion_whatever_its_snapshot_said() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.runtime.execute(&alarm(&id), Set(Time(START + SECOND), "first")).await.unwrap();
+    cell.clock.step(2 * SECOND);
+    cell.runtime.wake_all_due().await;
+    cell.runtime.checkpoint_all().await.unwrap();
+    let due = async || cell.engine().expired(ShardId(0), i64::MAX, 9).await.unwrap().len();
+    assert_eq!(due().await, 1, "it rang");
+    cell.runtime.execute(&alarm(&id), Set(Time(i64::MAX), "second")).await.unwrap();
+    be_mistaken_about(Some("second"));
+    let mistaken = cell.another().await;
+    assert_eq!(aside(&mistaken), [alarm(&id).key()]);
+    mistaken.runtime.checkpoint_all().await.unwrap();
+    be_mistaken_about(None);
+    assert_eq!((tail(&mistaken).await, due().await), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_a_snapshot_includes_and_the_log_holds_is_taken_once() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, signal("first")).await.unwrap();
+    // A change while the snapshot is written: the log is needed from the one on that it shows last.
+    let gate = Gate::new();
+    cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));
+    let meanwhile = async {
+        gate.arrived().await;
+        cell.run(&id, signal("second")).await.unwrap();
+        gate.release();
+    };
+    let (written, ()) = tokio::join!(cell.runtime.checkpoint_all(), meanwhile);
+    written.unwrap();
+    cell.run(&id, PanicInApply).await.unwrap_err();
+    cell.runtime.checkpoint_all().await.unwrap();
+    assert_eq!(tail(&cell).await, 0);
+    let again = cell.another().await;
+    assert_eq!(again.signals(&id).await, ["first", "second"]);
 }
