@@ -215,13 +215,15 @@ mod tests {
         let mut due = DueIndex::new(budget.charge(Owner::Wakes, 0));
         let keys: Vec<_> = (0..100).map(|n| key(0, &n.to_string())).collect();
         keys.iter().for_each(|key| due.wake_unloaded(1, key));
+        let each = |key: &EntityKey| 4 * size_of::<(i64, EntityKey)>() + key.id.len();
         let held = budget.of(Owner::Wakes);
-        assert!(held > 100 * 2 * size_of::<(i64, EntityKey)>(), "{held}");
+        assert_eq!(held, keys.iter().map(each).sum::<usize>());
         keys.iter().for_each(|key| due.wake_unloaded(2, key));
         assert_eq!(budget.of(Owner::Wakes), held, "put off, not added");
         due.move_wake(&key(0, "in memory"), None, Some(1));
         assert_eq!(budget.of(Owner::Wakes), held);
         due.forget_unloaded(&keys[0]);
+        assert_eq!(budget.of(Owner::Wakes), held - each(&keys[0]));
         assert_eq!(due.take_due_wakes(2, 1_000).len(), 100);
         assert_eq!(budget.of(Owner::Wakes), 0);
     }

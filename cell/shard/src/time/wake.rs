@@ -350,4 +350,12 @@ mod tests {
         state.look_again(&key, 1_000, STILL_DUE_MS);
         assert_eq!(state.due.first_wake(), Some(1_000 + STILL_DUE_MS));
     }
+
+    #[test]
+    fn the_index_is_read_again_once_half_of_the_window_has_passed() {
+        let mut scan = Scan::new(10);
+        assert!(scan.is_due(0, 200), "nobody has looked");
+        scan.seen(1_200, &[], 10);
+        assert!(!scan.is_due(1_099, 200) && scan.is_due(1_100, 200));
+    }
 }

@@ -4,13 +4,13 @@ use crate::fixture::*;
 use cell_store::StoreError;
 use cell_store::fault::{Call, Fault};
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit,
 };
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Sums by metric name, whatever the labels: counts, and the number of values of a histogram.
+/// Sums by metric name, whatever the labels: counts, the number of values of a histogram, the last one of a gauge.
 #[derive(Clone, Default)]
 struct Sums(Arc<Mutex<BTreeMap<String, u64>>>);
 
@@ -34,7 +34,18 @@ impl CounterFn for Sum {
 
 impl HistogramFn for Sum {
     fn record(&self, _: f64) {
-        self.increment(1);
+        CounterFn::increment(self, 1);
+    }
+}
+
+/// The last value.
+impl GaugeFn for Sum {
+    fn increment(&self, _: f64) {}
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        self.absolute(value as u64);
     }
 }
 
@@ -47,8 +58,8 @@ impl metrics::Recorder for Sums {
         Counter::from_arc(Arc::new(Sum(self.clone(), key.name().to_owned())))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(Arc::new(Sum(self.clone(), key.name().to_owned())))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -74,4 +85,18 @@ async fn appends_and_transitions() {
     assert_eq!(sums.of("state_transition_count"), 2, "of runs; the current-run record is none");
     assert_eq!(sums.of("atoll_shard_batch_bytes") - batches, 2);
     assert_eq!(sums.of("atoll_shard_quarantined"), 2, "both entities of the command");
+}
+
+#[tokio::test(start_paused = true)]
+async fn seconds_by_which_the_wall_clock_jumped_without_being_followed() {
+    let sums = Sums::default();
+    let _installed = metrics::set_default_local_recorder(&sums);
+    let cell = Cell::new().await;
+    let shown = || sums.of("atoll_clock_jump_seconds");
+    assert_eq!(shown(), 0);
+    cell.clock.jump(3_600 * SECOND);
+    cell.runtime.wall_time();
+    assert_eq!(shown(), 3_600);
+    cell.runtime.confirm_clock();
+    assert_eq!(shown(), 0);
 }

@@ -210,6 +210,52 @@ async fn so_they_do_while_and_after_workers_are_refused_for_memory_for_long() {
     assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
 }
 
+/// In memory they stay, for they cannot be written.
+#[tokio::test(start_paused = true)]
+async fn so_they_do_also_where_runs_that_refused_workers_speak_of_are_in_memory() {
+    const BUDGET: usize = 16 << 20;
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with_budget(ShardConfig { takeover_grace: grace, ..config() }, BUDGET).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    // The shard is woken with every second.
+    let timers = (1..=60).map(|n| timer(&n.to_string(), n));
+    cell.work(&id, std::iter::once(fragile_activity(30)).chain(timers).collect()).await;
+    cell.run(&id, RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+    cell.store.fail_checkpoints_of(Some(ShardId(0)));
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    for _ in 0..60 {
+        cell.clock.step(SECOND);
+        let refused = cell.run(&id, terminate()).await;
+        assert!(matches!(refused, Err(ShardError::NoMemory)), "{refused:?}");
+        cell.runtime.wake_all_due().await;
+    }
+    assert_eq!(cell.store.calls(Call::Load), 0);
+    drop(held);
+    cell.run(&id, signal("taken in")).await.unwrap();
+    cell.clock.step(10 * SECOND - SECOND / 1_000);
+    cell.runtime.wake_all_due().await;
+    assert!(!has_at(&cell, &id, EventType::ActivityTaskTimedOut).await);
+    cell.clock.step(SECOND / 1_000);
+    cell.runtime.wake_all_due().await;
+    assert!(has_at(&cell, &id, EventType::ActivityTaskTimedOut).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_is_used_up_gives_no_grace_where_no_worker_was_refused() {
+    const BUDGET: usize = 16 << 20;
+    let grace = Duration::from_secs(10);
+    let cell = Cell::with_budget(ShardConfig { takeover_grace: grace, ..config() }, BUDGET).await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![fragile_activity(30)]).await;
+    cell.run("w", RecordActivityStarted { scheduled_event_id: 5, ..Default::default() }).await.unwrap();
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    cell.clock.step(31 * SECOND);
+    cell.runtime.wake_all_due().await;
+    drop(held);
+    assert!(has(&cell, EventType::ActivityTaskTimedOut).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_they_do_after_the_process_stood_still() {
     // The deadline is what its loop sleeps towards.
@@ -423,6 +469,57 @@ async fn what_is_due_in_a_removed_namespace_and_not_in_memory_is_not_forgotten()
     assert!(has(&cell, EventType::TimerFired).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_stays_due_at_the_moment_at_which_it_is_due_waits_for_the_next_look() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    cell.work("w", vec![timer("t", 60)]).await;
+    cell.namespace.removed.store(true, Ordering::Relaxed);
+    cell.clock.step(60 * SECOND);
+    let woken = tokio::time::timeout(Duration::from_secs(1), cell.runtime.wake_all_due()).await;
+    assert_eq!(woken.expect("not again and again"), 1);
+    assert_eq!(cell.runtime.wake_all_due().await, 0);
+    assert_eq!(cell.store.calls(Call::Due), 0, "the store has nothing that is not in memory");
+}
+
+/// Nothing that is known is due, and more is due than is known.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_is_looked_for_however_little_memory_is_left() {
+    const BUDGET: usize = 16 << 20;
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;
+    let (due, later) = (id_on(0, 0), id_on(0, 1));
+    for (id, seconds) in [(&due, 200), (&later, 400)] {
+        cell.run(id, start()).await.unwrap();
+        cell.work(id, vec![timer("t", seconds)]).await;
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.run(&later, signal("s")).await.unwrap();
+    assert_eq!(cell.runtime.known_wakes(), 1, "of what is in memory");
+    cell.clock.step(200 * SECOND);
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    cell.runtime.wake_all_due().await;
+    drop(held);
+    assert!(has_at(&cell, &due, EventType::TimerFired).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_to_be_due_does_not_wait_for_an_index_that_cannot_be_read() {
+    const KNOWN: usize = 200;
+    let first = Cell::with(ShardConfig { due_rows: KNOWN, ..config() }).await;
+    sleepers(&first, KNOWN + 100).await;
+    first.runtime.checkpoint_all().await.unwrap();
+    let cell = first.another().await;
+    // Its loops have looked, and the index has more.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cell.runtime.known_wakes(), KNOWN);
+    for _ in 0..10 {
+        cell.store.script(Call::Due, Fault::Before(StoreError::Unavailable("away".into())));
+    }
+    cell.clock.step(60 * SECOND);
+    tokio::time::sleep(Duration::from_millis(29_500)).await;
+    assert_eq!(cell.out.look(|out| out.effects.len()), KNOWN, "all of them with one look");
+}
+
 /// Runs of the first shard that wait for a timer of a minute.
 async fn sleepers(cell: &Cell, count: usize) {
     for n in 0..count {
@@ -439,7 +536,7 @@ async fn what_stays_due_and_is_not_in_memory_is_in_the_index_once_however_long_t
     let cell = Cell::with(ShardConfig { resident_entities: 0, due_rows: 4, ..config() }).await;
     sleepers(&cell, RUNS).await;
     cell.runtime.checkpoint_all().await.unwrap();
-    assert_eq!(cell.runtime.resident_ids(), 0);
+    assert_eq!((cell.runtime.resident_ids(), cell.runtime.known_wakes()), (0, RUNS));
     cell.namespace.removed.store(true, Ordering::Relaxed);
     cell.clock.step(60 * SECOND);
     let before = cell.namespace.asked.load(Ordering::Relaxed);

@@ -136,3 +136,11 @@ fn time_that_was_never_looked_at_is_what_the_log_says() {
     assert_eq!(time.until(Time(1)), Duration::ZERO);
     assert_eq!(time.until(Time(i64::MAX)).as_nanos() as i64, i64::MAX - 5);
 }
+
+#[test]
+fn once_the_wall_clock_has_caught_up_nothing_of_before_counts() {
+    let mut time = ShardTime::logged(Time(1));
+    let look = |wall, elapsed| Look { wall: Time(wall), elapsed: Duration::from_nanos(elapsed) };
+    let moments = [look(0, 0), look(2, 3), look(2, 4)].map(|look| time.advance(look));
+    assert_eq!(moments, [Time(1), Time(2), Time(2)]);
+}

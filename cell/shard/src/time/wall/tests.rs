@@ -124,3 +124,11 @@ fn the_ends_of_time_do_not_overflow() {
         wall.look();
     }
 }
+
+#[test]
+fn a_moment_has_come_where_either_clock_says_so() {
+    let look = |wall, elapsed| Look { wall: Time(wall), elapsed: Duration::from_nanos(elapsed) };
+    let come =
+        [(10, 5), (5, 10), (9, 9)].map(|(wall, elapsed)| look(10, 10).has_come_by(look(wall, elapsed)));
+    assert_eq!(come, [true, true, false]);
+}
