@@ -87,3 +87,14 @@ impl ShardConfig {
         Grace { since, at_most_ns: i64::try_from(self.takeover_grace.as_nanos()).unwrap_or(i64::MAX) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_taken_in_milliseconds_and_may_be_endless() {
+        let of = |wake_window| ShardConfig { wake_window, ..Default::default() }.wake_window_ms();
+        assert_eq!((of(Duration::from_secs(2)), of(Duration::MAX)), (2_000, i64::MAX));
+    }
+}

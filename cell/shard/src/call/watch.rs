@@ -98,4 +98,15 @@ mod tests {
         drop(kept);
         assert!(!watchers.anybody());
     }
+
+    #[test]
+    fn they_are_looked_over_only_once_they_have_doubled() {
+        let mut waiting = Waiting::default();
+        let mut receivers: Vec<_> = (0..17).map(|_| waiting.add()).collect();
+        receivers.drain(..5);
+        receivers.extend((0..15).map(|_| waiting.add()));
+        assert_eq!(waiting.senders.len(), 32, "not yet");
+        receivers.push(waiting.add());
+        assert_eq!(waiting.senders.len(), 28);
+    }
 }

@@ -197,4 +197,17 @@ mod tests {
         tail.written(6);
         assert_eq!((tail.stored_through(), tail.unwritten()), (6, vec![(7, 7, framed(&[b"g"]))]));
     }
+
+    #[test]
+    fn a_tail_takes_its_events_and_a_place_for_each_chunk() {
+        let mut tail = HistoryTail::after(2);
+        assert_eq!(tail.bytes(), 0);
+        tail.push(3, 3, framed(&[b"c"]), Place::Log);
+        assert_eq!(tail.bytes(), 3 + tail.chunks.capacity() * size_of::<Chunk>());
+    }
+
+    #[test]
+    fn of_bytes_that_end_early_there_is_nothing_behind() {
+        assert_eq!(cut(&Bytes::from_static(&[0x0a]), 1, 2, 2, 2), Bytes::new());
+    }
 }

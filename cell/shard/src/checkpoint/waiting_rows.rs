@@ -136,3 +136,19 @@ pub(crate) fn dispatch_of(effect: &Effect) -> Option<(WaitingType, &TaskDispatch
         EffectKind::Send(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_task_takes_its_bytes_wherever_it_stands() {
+        let tasks = |count| {
+            let task =
+                |scheduled_event_id| WaitingTask { task_type: WaitingType::Activity, scheduled_event_id };
+            (0..count).map(task).collect()
+        };
+        let rows = WaitingRows { known: tasks(2), unconfirmed: tasks(3), changed: tasks(4) };
+        assert_eq!(rows.bytes(), 9 * 32);
+    }
+}

@@ -164,3 +164,21 @@ impl OpenBatch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_takes_records_up_to_its_limit() {
+        let record = Record { at_ns: 7, ..Default::default() };
+        let mut row = RowBuilder::new(7, 0);
+        row.push(&record);
+        let two = row.len_with(&record);
+        for (row_bytes, expected) in [(two, [(1, 0), (1, 1)]), (two - 1, [(1, 0), (2, 0)])] {
+            let mut batch = OpenBatch::new(1);
+            let positions = [1, 2].map(|ordinal| batch.push(&record, Vec::new(), ordinal, row_bytes));
+            assert_eq!(positions.map(|at| (at.seq, at.index)), expected);
+        }
+    }
+}

@@ -175,6 +175,8 @@ mod tests {
             assert!(read(bad.into()).is_err(), "flipped bit in byte {at}");
         }
         assert_eq!(read(Bytes::from_static(b"abc")), Err(RowError::Short(3)));
+        let checksum_alone = read(Bytes::from_static(&[0, 0, 0, 1]));
+        assert_eq!(checksum_alone, Err(RowError::Checksum { expected: 1, found: 0 }));
         let newer = LogBatch { format: FORMAT + 1, ..Default::default() }.encode_to_vec();
         let bytes = [&crc32c(&newer).to_be_bytes()[..], &newer].concat();
         assert_eq!(read(bytes.into()), Err(RowError::Format(FORMAT + 1)));

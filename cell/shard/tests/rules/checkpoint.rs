@@ -284,3 +284,31 @@ async fn what_can_neither_be_written_nor_read_is_kept_aside_also_where_nothing_e
         assert_eq!(aside, if readable { vec![] } else { vec![alarm(&id).key()] });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_small_is_written_together_with_its_history() {
+    let cell = Cell::new().await;
+    let ids: Vec<String> = (0..10).map(|n| id_on(0, n)).collect();
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+    }
+    cell.runtime.checkpoint_all().await.unwrap();
+    for id in &ids {
+        cell.run(id, signal("s")).await.unwrap();
+    }
+    let slices = cell.store.calls(Call::Checkpoint);
+    cell.runtime.checkpoint_all().await.unwrap();
+    // The position of every shard; of the first one entities and outbox, too.
+    assert_eq!(cell.store.calls(Call::Checkpoint) - slices, u64::from(SHARDS) + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_its_last_checkpoints() {
+    let cell = Cell::new().await;
+    cell.run(&id_on(0, 0), start()).await.unwrap();
+    cell.store.set_latency(Call::Checkpoint, Duration::from_millis(10));
+    cell.runtime.shutdown().await;
+    for shard in (0..SHARDS).map(ShardId) {
+        assert_eq!(cell.ledger.advanced(shard), cell.ledger.rows(shard).last().unwrap().seq);
+    }
+}

@@ -159,3 +159,14 @@ async fn the_absence_of_what_retention_deleted() {
     gate.open();
     assert!(cell.runtime.read(&current(&id), |view| view.run.is_none()).await.unwrap());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_is_known_to_whoever_may_have_to_take_it_back() {
+    let cell = Cell::new().await;
+    cell.run("w", start()).await.unwrap();
+    let target = current("w");
+    let task = cell.runtime.begin(&target, take_first_task()).await.unwrap();
+    assert_eq!(task.undurable().map(|task| task.scheduled_event_id), Some(2));
+    let rejected = cell.runtime.begin(&target, start()).await.unwrap();
+    assert!(rejected.undurable().is_none());
+}

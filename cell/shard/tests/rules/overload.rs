@@ -1,6 +1,7 @@
 //! A store that does not keep up, is full or is broken: refused before anything is applied, or stopped.
 
 use crate::fixture::*;
+use cell_memory::Owner;
 use cell_shard::{ShardConfig, ShardError};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{ShardId, StoreError};
@@ -59,16 +60,38 @@ async fn what_is_on_its_way_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_much_may_wait_as_a_batch_may_hold() {
+    let (cell, _, gate, first) = held(config()).await;
+    let batches = || cell.runtime.memory().of(Owner::Batches);
+    let waiting = batches();
+    gate.release();
+    first.await.unwrap();
+    let bytes = cell.ledger.rows(ShardId(0)).last().expect("the signal").data.len();
+    assert_eq!((waiting, batches()), (2 * bytes, 0), "its row, and what goes out with it");
+    for (batch_bytes, refuses) in [(bytes, false), (bytes - 1, true)] {
+        let (cell, id, gate, first) = held(ShardConfig { batch_bytes, ..config() }).await;
+        let mut second = cell.begin_run(&id, signal("second"));
+        assert_eq!(is_overloaded((&mut second).now_or_never()), refuses, "{batch_bytes} of {bytes}");
+        gate.release();
+        first.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_old_batch_refuses() {
     let (cell, id, gate, first) = held(config()).await;
     let mut second = cell.begin_run(&id, signal("second"));
     assert!((&mut second).now_or_never().is_none());
-    cell.clock.step(6 * SECOND);
+    cell.clock.step(5 * SECOND);
+    let mut third = cell.begin_run(&id, signal("third"));
+    assert!((&mut third).now_or_never().is_none(), "as old as it may be");
+    cell.clock.step(1);
     assert!(is_overloaded(cell.begin_run(&id, signal("refused")).now_or_never()));
     gate.release();
-    first.await.unwrap();
-    second.await.unwrap();
-    assert_eq!(cell.signals(&id).await, ["first", "second"]);
+    for taken in [first, second, third] {
+        taken.await.unwrap();
+    }
+    assert_eq!(cell.signals(&id).await, ["first", "second", "third"]);
 }
 
 #[tokio::test(start_paused = true)]

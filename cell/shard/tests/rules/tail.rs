@@ -138,3 +138,49 @@ async fn what_was_deleted_goes_a_few_rows_at_a_time() {
     assert_eq!(cell.store.calls(Call::Checkpoint) - before, (2 * RUNS).div_ceil(16) + 1 + u64::from(SHARDS));
     assert_eq!(cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_tail_that_an_owner_finds_is_as_long_as_what_was_written() {
+    let cell = Cell::with(ShardConfig { side_row_bytes: 0, ..config() }).await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, signal("s")).await.unwrap();
+    let written = cell.ledger.written();
+    assert!(written.history > 0, "beside the log");
+    let again = cell.another().await;
+    assert_eq!(again.runtime.tail_bytes(), written.rows + written.history);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tails_of_a_node_are_shortened_once_they_are_as_long_as_they_may_be() {
+    let write = async |node_tail_bytes| {
+        let cell = Cell::with(ShardConfig { node_tail_bytes, ..config() }).await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        for _ in 0..20 {
+            cell.run(&id, signal("s")).await.unwrap();
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        (cell.runtime.tail_bytes(), cell.ledger.advanced(ShardId(0)))
+    };
+    let (long, _) = write(usize::MAX).await;
+    assert_eq!(write(long + 1).await, (long, 0));
+    assert!(write(long).await.1 > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_in_memory_than_should_be_calls_for_a_checkpoint_once_enough_is_written() {
+    // A run and its record.
+    for (resident_entities, calls) in [(2, false), (1, true)] {
+        let cell = Cell::with(ShardConfig { resident_entities, tail_bytes: 40_000, ..config() }).await;
+        let id = id_on(0, 0);
+        cell.run(&id, start()).await.unwrap();
+        while cell.ledger.written().rows < 20_000 {
+            cell.run(&id, signal("s")).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cell.ledger.advanced(ShardId(0)) > 0, calls, "{resident_entities} may stay");
+    }
+}
