@@ -7,7 +7,7 @@ import time
 
 from driver.build import Binary, Mutant
 from driver.explained import entries
-from driver.work import Lines, Work
+from driver.work import SLOW_TESTS, Lines, Work
 
 # How often the lists are written anew while a run goes on, in seconds.
 EVERY = 60
@@ -88,7 +88,8 @@ class Kept:
     def _line(self, mutant: Mutant) -> str:
         last = self._last[mutant.id]
         stages = self._work.stages()[:last["stage"] + 1]
-        tried = ", ".join(stage.name for stage in stages if stage.packages != [mutant.package])
+        tried = ", ".join(stage.name for number, stage in enumerate(stages)
+                          if number <= SLOW_TESTS or stage.packages != [mutant.package])
         reached = f"reached by {last['reached_by']} tests" if last["reached_by"] else "reached by no test"
         head = f"{mutant.line}:{mutant.column} #{mutant.id} {mutant.change}"
         return f"\n{head}\n    {self._source(mutant)}\n    {reached} ({tried})\n"
