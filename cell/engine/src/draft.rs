@@ -43,6 +43,11 @@ pub(crate) struct Extras {
     pub(crate) links: Vec<Link>,
 }
 
+/// The list of the events of so few commands is small, and grows as it has to.
+const FEW_COMMANDS: usize = 64;
+/// Events around those of commands: of the task that was transient, its end, the next task's, and some that waited.
+const TASK_EVENTS: usize = 16;
+
 /// A step of a run in the making.
 pub(crate) struct Draft<'a> {
     pub(crate) run: &'a Run,
@@ -196,9 +201,14 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Makes room for so many more events: a list of fifty thousand that grows is moved sixteen times.
-    pub(crate) fn make_room(&mut self, events: usize) {
-        self.transition.events.reserve(events);
+    /// Makes room once for the events of so many commands, as far as the history may have them, and of the task around
+    /// them: a list of fifty thousand events takes tens of megabytes, and would be moved sixteen times as it grows.
+    pub(crate) fn make_room(&mut self, commands: usize) {
+        if commands > FEW_COMMANDS {
+            let left = self.limits.history_events.saturating_sub(self.next_event_id);
+            let events = commands.min(usize::try_from(left).unwrap_or(0));
+            self.transition.events.reserve(events + TASK_EVENTS);
+        }
     }
 
     fn push(&mut self, mut event: HistoryEvent) -> i64 {

@@ -131,6 +131,11 @@ impl Life {
             };
             let closed = !is_record && self.run().closed() && !transition.events.is_empty();
             assert_eq!(transition.closes(), closed, "a run closes with its last event: {transition:?}");
+            let (events, room) = (transition.events.len(), transition.events.capacity());
+            assert!(
+                events < 200 || room < events + 20,
+                "a list of {events} events moved to where {room} have room"
+            );
             self.billed.extend(transition.unrecorded.iter().map(|actions| (actions.r#type(), actions.count)));
             self.history.extend(transition.events.iter().map(|new| new.event.clone()));
         }

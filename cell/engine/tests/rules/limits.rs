@@ -351,3 +351,14 @@ fn an_answer_that_makes_a_history_too_long_is_read_on_only_where_it_closes_the_r
     let end = [E::WorkflowTaskCompleted, E::TimerStarted, E::TimerStarted, E::WorkflowExecutionCompleted];
     assert_eq!(life.news(), end);
 }
+
+#[test]
+fn the_list_of_many_events_gets_its_room_at_once() {
+    let mut life = Life::started();
+    life.run_task((0..1_000).map(|id| timer(&id.to_string())).collect());
+    // A transient task's events come before those of the commands.
+    life.signal();
+    let task = life.take_task();
+    life.complete(task, vec![timer("")]).expect_err("it names no timer");
+    life.run_task((1_000..2_000).map(|id| timer(&id.to_string())).collect());
+}
