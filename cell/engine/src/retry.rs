@@ -82,7 +82,8 @@ pub(crate) fn pause_after(policy: &RetryPolicy, attempt: i32) -> i64 {
     let maximum = nanos(policy.maximum_interval.as_ref());
     let factor = policy.backoff_coefficient.powi(attempt.saturating_sub(1));
     let pause = initial as f64 * factor;
-    if pause.is_finite() && pause < maximum as f64 { pause as i64 } else { maximum }
+    // A pause without end is no shorter than any other; one that is no number is the longest one, too.
+    if pause.is_nan() { maximum } else { maximum.min(pause as i64) }
 }
 
 /// A failure may name its own pause.
@@ -165,6 +166,32 @@ mod tests {
                 application(ApplicationFailureInfo { next_retry_delay: Some(delay), ..Default::default() });
             assert_eq!(next_pause(&policy, Some(&asked), 1, Time(0), 0), pause, "{delay:?}");
         }
+    }
+
+    #[test]
+    fn a_workflow_that_asks_for_no_pause_has_the_longest_one_and_without_that_no_further_attempt() {
+        let asked = |delay| {
+            let info = ApplicationFailureInfo { next_retry_delay: Some(delay), ..Default::default() };
+            application(info)
+        };
+        let longest = completed(None);
+        let none = RetryPolicy { maximum_interval: None, ..longest.clone() };
+        let pause = |policy, delay| next_run_pause(policy, &asked(delay), 1, Time(0), 0);
+        for delay in [duration(0), duration(-SECOND)] {
+            assert_eq!(pause(&longest, delay), Ok(100 * SECOND));
+            assert_eq!(pause(&none, delay), Err(RetryState::Timeout));
+        }
+        assert_eq!(pause(&none, duration(3_600 * SECOND)), Ok(3_600 * SECOND));
+    }
+
+    #[test]
+    fn a_pause_that_grows_beyond_all_numbers_is_the_longest_one() {
+        let policy = RetryPolicy { backoff_coefficient: 10.0, ..completed(None) };
+        for attempt in [20, 1_000, i32::MAX] {
+            assert_eq!(pause_after(&policy, attempt), 100 * SECOND);
+        }
+        let first = RetryPolicy { maximum_interval: Some(duration(SECOND)), ..policy };
+        assert_eq!(pause_after(&first, 1), SECOND);
     }
 
     #[test]

@@ -38,7 +38,6 @@ pub(crate) use atoll_internal_api::duration::{from_nanos as duration, nanos};
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::state::v1::{RunInfo, Sticky};
 use buffered::Buffered;
-use bytes::Bytes;
 use chunks::{Changed, Rows};
 use collections::Collections;
 use deadlines::Deadlines;
@@ -136,11 +135,6 @@ impl Run {
     /// First run of its chain.
     pub fn first_execution_run_id(&self) -> Uuid {
         Uuid::parse_str(&self.started().first_execution_run_id).unwrap_or(self.key.run_id)
-    }
-
-    /// Encoded closing event, for the parent; empty where nobody is to be told of it (any more).
-    pub fn close_event(&self) -> Option<&Bytes> {
-        self.closed().then_some(&self.info.close_event)
     }
 
     /// The workflow task.

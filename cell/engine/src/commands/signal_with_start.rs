@@ -28,7 +28,8 @@ impl Command for SignalWithStart {
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {
         let terminates = self.start.id_conflict_policy == Conflict::TerminateExisting as i32;
-        let (Some(current), Some(run)) = (view.current, view.run.filter(|run| !run.closed())) else {
+        let runs = view.run.is_some_and(|run| !run.closed());
+        let Some(current) = view.current.filter(|_| runs) else {
             return StartWorkflow { first_signal: Some(Box::new(self.signal)), ..self.start }
                 .decide(view, context);
         };
@@ -46,8 +47,7 @@ impl Command for SignalWithStart {
                 .decide(view, context);
         }
         let signal = SignalWorkflow { ends_backoff: true, ..self.signal };
-        let Decision { transitions, answer, release } =
-            signal.decide(View { run: Some(run), ..view }, context);
+        let Decision { transitions, answer, release } = signal.decide(view, context);
         Decision { transitions, answer: answer.map(|()| reply), release }
     }
 }

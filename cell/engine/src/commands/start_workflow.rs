@@ -267,7 +267,8 @@ impl StartWorkflow {
             task_queue,
             input: self.input,
             workflow_execution_timeout: self.execution_timeout,
-            workflow_run_timeout: if run_timeout == 0 && execution_timeout == 0 {
+            // None at all stays as it was asked for: left out, or 0.
+            workflow_run_timeout: if run_timeout == 0 {
                 self.run_timeout
             } else {
                 Some(duration(run_timeout))

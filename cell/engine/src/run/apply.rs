@@ -154,9 +154,9 @@ impl Run {
             self.deadlines.remove(at, due);
         }
         let (task, is_revoked) = (std::mem::take(&mut self.task), matches!(step, TaskStep::Revoke(_)));
-        let was_started = task.started().is_some();
         self.task = task.step(step).unwrap_or_else(|illegal| panic!("{illegal}"));
-        if was_started && !is_revoked && self.task.started().is_none() {
+        // No worker has the task that shows the workflow what it had not seen, and none will have that very task again.
+        if !is_revoked && self.task.started().is_none() {
             self.info.close_attempted = false;
         }
         if let Some((at, due)) = self.task.deadline() {

@@ -64,8 +64,7 @@ pub(crate) trait Item: Clone + Message + Values {
     }
 
     /// The run closes; `first_event_id` is the first event of that step. Whether something is left to be done for it.
-    fn close(&mut self, first_event_id: i64) -> bool {
-        let _ = first_event_id;
+    fn close(&mut self, _first_event_id: i64) -> bool {
         false
     }
 
@@ -95,17 +94,13 @@ pub(crate) trait Item: Clone + Message + Values {
     }
 
     /// Its message waits until then or, with no moment (0) given, wants to go out.
-    fn back_off(&mut self, attempt: i32, retry_at_ns: i64) {
-        let _ = (attempt, retry_at_ns);
-    }
+    fn back_off(&mut self, _attempt: i32, _retry_at_ns: i64) {}
 
     /// Its moments, as (Unix nanoseconds, what); those that do not apply are 0.
     fn deadlines(&self) -> impl IntoIterator<Item = (i64, Due)>;
 
     /// Tells people of it.
-    fn describe(&self, run: &Run, description: &mut Description) {
-        let _ = (run, description);
-    }
+    fn describe(&self, _run: &Run, _description: &mut Description) {}
 
     /// Where items of this kind stand in a snapshot.
     fn place(snapshot: &mut RunSnapshot) -> &mut Vec<Self>;

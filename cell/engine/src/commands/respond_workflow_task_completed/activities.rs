@@ -177,10 +177,8 @@ fn timeouts(
                 .to_owned(),
         );
     };
-    if run_timeout > 0 {
-        timeouts.schedule_to_start = within(timeouts.schedule_to_start, run_timeout);
-        timeouts.start_to_close = within(timeouts.start_to_close, run_timeout);
-    }
+    timeouts.schedule_to_start = within(timeouts.schedule_to_start, run_timeout);
+    timeouts.start_to_close = within(timeouts.start_to_close, run_timeout);
     timeouts.heartbeat = timeouts.heartbeat.min(timeouts.start_to_close);
     Ok(timeouts)
 }

@@ -182,7 +182,6 @@ fn start(child: &Child, run: &Run) -> StartWorkflow {
         execution_timeout: initiated.workflow_execution_timeout,
         run_timeout: initiated.workflow_run_timeout,
         task_timeout: initiated.workflow_task_timeout,
-        identity: String::new(),
         id_reuse_policy: initiated.workflow_id_reuse_policy,
         memo: initiated.memo.clone(),
         search_attributes: initiated.search_attributes.clone(),
