@@ -79,6 +79,19 @@ mod tests {
         }
     }
 
+    /// Stored histories have them: what a number says of an event stays.
+    #[test]
+    fn task_ids_are_these() {
+        let ids = [(1, true), (2, false), (5, true)].map(|(event_id, is_first)| task_id(event_id, is_first));
+        assert_eq!(ids, [1_048_579, 1_048_580, 1_048_587]);
+    }
+
+    #[test]
+    fn an_event_that_waits_for_its_id_begins_none() {
+        let event_type = EventType::WorkflowTaskCompleted as i32;
+        assert!(!begins_batch(&HistoryEvent { event_type, ..Default::default() }.encode_to_vec()));
+    }
+
     #[test]
     fn what_is_no_event_begins_none() {
         assert!(!begins_batch(b""));

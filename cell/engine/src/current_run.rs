@@ -146,3 +146,66 @@ impl Entity for CurrentRun {
         Some(self.run_id())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(record: &mut CurrentRun, kind: Kind) {
+        let mut transition = Transition::of(record.key.clone());
+        transition.changes.push(log::Change { kind: Some(kind) });
+        record.apply(&transition);
+    }
+
+    fn id(number: u128) -> Bytes {
+        Bytes::copy_from_slice(Uuid::from_u128(number).as_bytes())
+    }
+
+    /// The record of a workflow id whose second run is current.
+    fn second_run() -> CurrentRun {
+        let mut record = CurrentRun::new(EntityKey::current_run(Uuid::from_u128(1), "w"));
+        let set = log::CurrentRunSet {
+            run_id: id(8),
+            start_request_id: "start".into(),
+            first_execution_run_id: id(7),
+            started_at_ns: 5,
+        };
+        applied(&mut record, Kind::CurrentRunSet(set));
+        record
+    }
+
+    #[test]
+    fn a_record_stores_all_that_it_was_told_of_its_run() {
+        let expected = CurrentRunSnapshot {
+            run_id: id(8),
+            status: WorkflowExecutionStatus::Running as i32,
+            start_request_id: "start".into(),
+            first_execution_run_id: id(7),
+            started_at_ns: 5,
+            taken_messages: Bytes::new(),
+        };
+        assert_eq!(CurrentRunSnapshot::decode(second_run().snapshot()), Ok(expected));
+        assert_eq!(Entity::current_run(&second_run()), Some(Uuid::from_u128(8)));
+    }
+
+    #[test]
+    fn a_record_is_cold_once_the_run_that_it_names_has_closed() {
+        let mut record = second_run();
+        let status = WorkflowExecutionStatus::Completed as i32;
+        applied(&mut record, Kind::CurrentRunClosed(log::CurrentRunClosed { run_id: id(7), status }));
+        assert!(
+            !record.is_cold() && record.status() == WorkflowExecutionStatus::Running,
+            "another run's end"
+        );
+        applied(&mut record, Kind::CurrentRunClosed(log::CurrentRunClosed { run_id: id(8), status }));
+        assert!(record.is_cold() && record.status() == WorkflowExecutionStatus::Completed);
+    }
+
+    #[test]
+    fn ids_and_room_for_messages_count_as_memory() {
+        let mut record = second_run();
+        assert_eq!(record.held_bytes(), 192 + 5);
+        record.taken = VecDeque::with_capacity(4);
+        assert_eq!(record.held_bytes(), 192 + 5 + 64);
+    }
+}

@@ -136,3 +136,83 @@ impl EntityCheckpoint {
         Self { base: snapshot, chunks: Vec::new(), receipt: Receipt::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_internal_api::entity::EntityKind;
+
+    /// An entity that has nothing but what every entity must have.
+    struct Bare {
+        key: EntityKey,
+    }
+
+    impl Entity for Bare {
+        fn key(&self) -> &EntityKey {
+            &self.key
+        }
+
+        fn apply(&mut self, _: &Transition) -> EffectDelta {
+            EffectDelta::default()
+        }
+
+        fn checkpoint(&mut self) -> EntityCheckpoint {
+            EntityCheckpoint::whole(Bytes::new())
+        }
+    }
+
+    /// One that wants to be woken, and may have closed.
+    struct Sleeper {
+        bare: Bare,
+        wake: Option<Time>,
+        closed: bool,
+    }
+
+    impl Entity for Sleeper {
+        fn key(&self) -> &EntityKey {
+            self.bare.key()
+        }
+
+        fn apply(&mut self, transition: &Transition) -> EffectDelta {
+            self.bare.apply(transition)
+        }
+
+        fn checkpoint(&mut self) -> EntityCheckpoint {
+            self.bare.checkpoint()
+        }
+
+        fn wake(&self) -> Option<Time> {
+            self.wake
+        }
+
+        fn closed(&self) -> bool {
+            self.closed
+        }
+    }
+
+    fn bare() -> Bare {
+        Bare { key: EntityKey::singleton(EntityKind::numbered(9), Uuid::nil(), "bare") }
+    }
+
+    #[test]
+    fn an_entity_that_says_nothing_of_itself_wants_nothing_and_takes_nothing() {
+        let mut bare = bare();
+        assert_eq!((bare.wake(), bare.wake_in(Grace::NONE), bare.delete_at()), (None, None, None));
+        assert_eq!((bare.effects(), bare.effect(EffectKey::WorkflowTask)), (vec![], None));
+        assert_eq!(
+            [bare.is_busy(), bare.is_open(), bare.closed(), bare.is_cold(), bare.is_finished()],
+            [false; 5]
+        );
+        assert_eq!((bare.held_bytes(), bare.billed_bytes(), bare.last_event_id()), (0, 0, 0));
+        assert_eq!((bare.visibility(), bare.current_run()), (None, None));
+    }
+
+    #[test]
+    fn an_entity_is_finished_once_it_is_closed_and_waits_for_nothing() {
+        for (wake, closed) in [(None, false), (None, true), (Some(Time(5)), false), (Some(Time(5)), true)] {
+            let mut sleeper = Sleeper { bare: bare(), wake, closed };
+            assert_eq!((sleeper.wake_in(Grace::NONE), sleeper.is_cold()), (wake, closed));
+            assert_eq!(sleeper.is_finished(), closed && wake.is_none());
+        }
+    }
+}

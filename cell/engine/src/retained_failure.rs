@@ -145,6 +145,28 @@ mod tests {
     }
 
     #[test]
+    fn what_retries_are_decided_by_outlives_the_cut() {
+        let info = ApplicationFailureInfo { r#type: "T".into(), non_retryable: true, ..Default::default() };
+        for info in [
+            FailureInfo::ApplicationFailureInfo(info),
+            FailureInfo::ServerFailureInfo(ServerFailureInfo { non_retryable: true }),
+        ] {
+            let failure = Failure { failure_info: Some(info.clone()), ..failed(5_000, None) };
+            let cut = retained(&failure, MOST).cause.expect("what is left");
+            assert_eq!(cut.failure_info, Some(info));
+        }
+    }
+
+    #[test]
+    fn a_cause_is_left_where_there_is_room_for_more_than_its_frame() {
+        let cause = Failure { message: "c".repeat(100), ..Failure::default() };
+        let failure = Failure { message: "m".repeat(10), cause: Some(Box::new(cause)), ..Failure::default() };
+        // The text takes four bytes beside its own, as does the frame of a cause.
+        assert_eq!(lengths(&retained(&failure, 18)), [(27, 0), (10, 0)]);
+        assert_eq!(lengths(&retained(&failure, 19)), [(27, 0), (10, 0), (1, 0)]);
+    }
+
+    #[test]
     fn texts_end_with_whole_characters_and_causes_after_twenty() {
         let wide = Failure { message: "é".repeat(3_000), ..Failure::default() };
         assert_eq!(lengths(&retained(&wide, 101)), [(27, 0), (100, 0)]);

@@ -64,3 +64,23 @@ impl Deref for Buffered {
         &self.events
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_until_it_is_flushed() {
+        let mut buffered = Buffered::default();
+        assert_eq!(buffered.bytes(), 0);
+        for event in ["abc", "defg"] {
+            buffered.push(event.into());
+        }
+        assert_eq!((buffered.bytes(), buffered.len()), (7, 2));
+        buffered.clear();
+        assert_eq!((buffered.bytes(), buffered.len()), (0, 0));
+        assert!(buffered.events.capacity() > 0, "there is room for as many again");
+        buffered.shrink();
+        assert_eq!(buffered.events.capacity(), 0);
+    }
+}

@@ -183,4 +183,21 @@ mod tests {
         }
         assert_eq!(Part::of(ChunkId { collection: 0x7f, bucket: 0 }), None);
     }
+
+    #[test]
+    fn attributes_above_a_kib_stand_apart() {
+        use prost::Message;
+        // A text as a message: three bytes stand before its own.
+        for (length, apart) in [(1_021, false), (1_022, true)] {
+            let text = "x".repeat(length);
+            assert_eq!((text.encoded_len(), is_large(&text)), (length + 3, apart));
+        }
+    }
+
+    #[test]
+    fn chunks_are_summed_up_by_number_and_bytes() {
+        let chunks = [(Part::Started.chunk(0), "abc"), (Part::Buffered.chunk(1), "defg")];
+        let (sum, bytes) = sum_up(chunks.iter().map(|(id, data)| (*id, Sum::of(data.as_bytes()))));
+        assert_eq!((sum.count, bytes), (2, 7));
+    }
 }

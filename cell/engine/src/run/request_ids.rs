@@ -63,3 +63,24 @@ impl RequestIds {
 fn texts(ids: &[Arc<str>]) -> Vec<String> {
     ids.iter().map(|id| id.as_ref().to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_bucket_changes_and_each_id_counts_once() {
+        let mut ids = RequestIds::default();
+        assert_eq!(ids.changed().take(true), BTreeSet::new());
+        for number in 0..129 {
+            ids.insert(&format!("{number:03}"));
+        }
+        assert_eq!(ids.changed().take(true), BTreeSet::from([0, 1]));
+        ids.insert("000");
+        assert_eq!(ids.changed().take(true), BTreeSet::new(), "it is known");
+        ids.insert("129");
+        assert_eq!(ids.changed().take(true), BTreeSet::from([1]));
+        assert_eq!((ids.buckets(), ids.bucket(1)), (0..2, vec!["128".to_owned(), "129".to_owned()]));
+        assert_eq!((ids.bytes(0), ids.bytes(96)), (130 * 3, 130 * 99));
+    }
+}

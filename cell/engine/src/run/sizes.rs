@@ -187,3 +187,222 @@ fn is_field(event: &atoll_api::temporal::api::history::v1::history_event::Attrib
         A::UpsertWorkflowSearchAttributesEventAttributes(_) | A::WorkflowPropertiesModifiedEventAttributes(_)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transition::NewEvent;
+    use atoll_api::temporal::api::common::v1::{Link, Memo, Payloads};
+    use atoll_api::temporal::api::failure::v1::Failure;
+    use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+    use atoll_api::temporal::api::history::v1::{self as history, HistoryEvent};
+    use atoll_api::temporal::api::sdk::v1::UserMetadata;
+    use atoll_internal_api::entity::EntityKey;
+    use atoll_internal_api::log::v1 as log;
+    use atoll_internal_api::state::v1::{Activity, RunListener};
+    use uuid::Uuid;
+
+    fn payload(bytes: usize) -> Payload {
+        Payload { data: vec![7; bytes].into(), ..Default::default() }
+    }
+
+    fn payloads(bytes: usize) -> Option<Payloads> {
+        Some(Payloads { payloads: vec![payload(bytes)] })
+    }
+
+    fn named(bytes: usize) -> BTreeMap<String, Payload> {
+        BTreeMap::from([("name".to_owned(), payload(bytes))])
+    }
+
+    /// A run with the workflow id `w`.
+    fn run() -> Run {
+        Run::new(EntityKey::run(Uuid::nil(), "w", Uuid::nil()))
+    }
+
+    fn changed(run: &Run, kind: Kind) -> Transition {
+        let changes = vec![log::Change { kind: Some(kind) }];
+        Transition { changes, ..Transition::of(run.key().clone()) }
+    }
+
+    fn written(run: &Run, attributes: A) -> Transition {
+        let event = HistoryEvent {
+            event_id: run.next_event_id(),
+            attributes: Some(attributes),
+            ..Default::default()
+        };
+        Transition { events: vec![NewEvent::new(event)], ..Transition::of(run.key().clone()) }
+    }
+
+    fn scheduled(input: usize) -> A {
+        A::ActivityTaskScheduledEventAttributes(history::ActivityTaskScheduledEventAttributes {
+            activity_id: "a".into(),
+            input: payloads(input),
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn of_what_is_pending_counts_all_that_may_change_and_half_a_kib_of_what_began_it() {
+        for (input, counted_of_it) in [(100, None), (600, Some(512))] {
+            let A::ActivityTaskScheduledEventAttributes(scheduled) = scheduled(input) else { unreachable!() };
+            let begun = scheduled.encoded_len();
+            let item = Activity {
+                scheduled_event_id: 5,
+                scheduled: Some(scheduled),
+                heartbeat_details: payloads(1_000),
+                closing: true,
+                ..Default::default()
+            };
+            let (whole, spread) = (item.encoded_len(), item.tally().spread);
+            assert!(spread > 0);
+            let size = Size::of(&item);
+            assert_eq!(size.held, size_of::<Activity>() + 192 + whole + spread);
+            assert_eq!(size.counted, whole - begun + counted_of_it.unwrap_or(begun));
+            assert_eq!(size.ended, 1);
+        }
+    }
+
+    /// Something that a run has of its own.
+    type Part = (&'static str, fn(&mut Run), usize, usize);
+
+    /// Each part with what it adds to the memory that is held, and to the state that is counted.
+    fn parts() -> [Part; 9] {
+        let started =
+            || WorkflowExecutionStartedEventAttributes { input: payloads(1_000), ..Default::default() };
+        let metadata = || UserMetadata { summary: Some(payload(10)), details: None };
+        let spread = named(10).tally().spread;
+        let link = || Link { variant: None };
+        let listener = || log::Listener { reference: "12345".into(), ..Default::default() };
+        [
+            (
+                "the first event",
+                |run| {
+                    run.info.started = Some(WorkflowExecutionStartedEventAttributes {
+                        input: payloads(1_000),
+                        ..Default::default()
+                    })
+                },
+                started().encoded_len() + started().tally().spread,
+                512,
+            ),
+            (
+                "what people are told",
+                |run| {
+                    run.info.user_metadata = Some(UserMetadata { summary: Some(payload(10)), details: None })
+                },
+                metadata().encoded_len() + metadata().tally().spread,
+                metadata().encoded_len(),
+            ),
+            (
+                "two links",
+                |run| run.info.start_links = vec![Link { variant: None }; 2],
+                2 * (link().encoded_len() + 96),
+                0,
+            ),
+            ("the memo", |run| run.info.memo = named(10), 4 + 12 + spread, 4 + 12),
+            ("search attributes", |run| run.info.search_attributes = named(20), 4 + 22 + spread, 4 + 22),
+            ("the closing event", |run| run.info.close_event = vec![0; 50].into(), 50, 0),
+            (
+                "a listener",
+                |run| {
+                    let listener = Some(log::Listener { reference: "12345".into(), ..Default::default() });
+                    run.info.listeners = vec![RunListener { listener, ..Default::default() }];
+                },
+                listener().encoded_len() + 96,
+                0,
+            ),
+            ("the start's request id", |run| run.info.start_request_id = "1234567".into(), 7, 7),
+            ("the run that follows", |run| run.info.successor_run_id = "123".into(), 3, 3),
+        ]
+    }
+
+    #[test]
+    fn each_part_of_a_run_counts_once() {
+        let mut run = run();
+        run.measure();
+        assert_eq!((run.held_bytes(), run.state_bytes()), (1 + 256, 1), "its id");
+        for (what, set, held, counted) in parts() {
+            let before = (run.held_bytes(), run.state_bytes());
+            set(&mut run);
+            run.measure();
+            assert_eq!(
+                (run.held_bytes(), run.state_bytes()),
+                (before.0 + held, before.1 + counted),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_waits_and_request_ids_count_beside_what_is_pending() {
+        let mut run = run();
+        run.apply(&written(&run, scheduled(10)));
+        run.measure();
+        let before = (run.held_bytes(), run.state_bytes());
+        run.buffered.push("1234567".into());
+        assert_eq!((run.held_bytes(), run.state_bytes()), (before.0 + 7, before.1 + 7));
+        run.request_ids.insert("12345");
+        assert_eq!((run.held_bytes(), run.state_bytes()), (before.0 + 7 + 5 + 96, before.1 + 7 + 5));
+    }
+
+    #[test]
+    fn what_a_step_adds_is_counted_before_it_is_taken() {
+        let mut run = run();
+        run.apply(&written(&run, scheduled(10)));
+        run.buffered.push("1234567".into());
+        let bytes = run.state_bytes();
+        let failure = |bytes| Failure { message: "x".repeat(bytes), ..Default::default() };
+        let retried = |bytes| {
+            let last_failure = Some(failure(bytes));
+            Kind::ActivityRetryScheduled(log::ActivityRetryScheduled {
+                scheduled_event_id: 1,
+                attempt: 2,
+                last_failure,
+                ..Default::default()
+            })
+        };
+        let beat = |bytes| {
+            let details = payloads(bytes);
+            Kind::ActivityHeartbeat(log::ActivityHeartbeat {
+                scheduled_event_id: 1,
+                details,
+                ..Default::default()
+            })
+        };
+        for (kind, after) in [
+            (Kind::BufferFlushed(log::BufferFlushed {}), bytes - 7),
+            (Kind::EventBuffered(log::EventBuffered { event: "12345".into() }), bytes + 5),
+            (Kind::RequestIdSeen(log::RequestIdSeen { request_id: "123".into() }), bytes + 3),
+            (retried(40), bytes + failure(40).encoded_len()),
+            (beat(40), bytes + payloads(40).map_or(0, |details| details.encoded_len())),
+        ] {
+            assert_eq!(run.state_bytes_after(&changed(&run, kind.clone())), after, "{kind:?}");
+        }
+        let memo = A::WorkflowPropertiesModifiedEventAttributes(
+            history::WorkflowPropertiesModifiedEventAttributes {
+                upserted_memo: Some(Memo { fields: named(10) }),
+                ..Default::default()
+            },
+        );
+        let memo = written(&run, memo);
+        assert_eq!(run.state_bytes_after(&memo), bytes + memo.events[0].encoded.len());
+        let another = written(&run, scheduled(10));
+        assert_eq!(run.state_bytes_after(&another), bytes + another.events[0].encoded.len());
+        let large = written(&run, scheduled(1_000));
+        assert_eq!(run.state_bytes_after(&large), bytes + 512, "its input is in history");
+        for before in [retried(10), beat(10)] {
+            run.apply(&changed(&run, before));
+        }
+        let bytes = run.state_bytes();
+        let grown = |kind| run.state_bytes_after(&changed(&run, kind));
+        assert_eq!([grown(retried(40)), grown(beat(40))], [bytes + 30; 2], "they replace those before");
+        let done = A::ActivityTaskCompletedEventAttributes(history::ActivityTaskCompletedEventAttributes {
+            scheduled_event_id: 1,
+            ..Default::default()
+        });
+        let done = written(&run, done);
+        let after = run.state_bytes_after(&done);
+        run.apply(&done);
+        assert_eq!(after, run.state_bytes(), "it is pending no more");
+    }
+}

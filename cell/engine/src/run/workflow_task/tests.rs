@@ -172,3 +172,28 @@ fn a_task_has_one_deadline_at_most() {
     let started = WorkflowTask::Started(started(Standing::Transient));
     assert_eq!(started.deadline(), Some((210, Due::TaskStartToClose)));
 }
+
+#[test]
+fn a_step_that_names_a_moment_changes_that_alone() {
+    let step = |state: WorkflowTask, step| state.step(step).expect("legal");
+    let (waits, runs) = (scheduled(Standing::InHistory), started(Standing::InHistory));
+    let sticky = ScheduledTask { sticky_timeout_ns: 77, ..waits.clone() };
+    let beats = ScheduledTask { original_scheduled_at_ns: 88, ..waits.clone() };
+    for (named, expected) in [(TaskStep::SetStickyTimeout(77), sticky), (TaskStep::Heartbeat(88), beats)] {
+        let waiting = step(WorkflowTask::Scheduled(waits.clone()), named.clone());
+        assert_eq!(waiting, WorkflowTask::Scheduled(expected.clone()));
+        let running = step(WorkflowTask::Started(runs.clone()), named);
+        assert_eq!(running, WorkflowTask::Started(StartedTask { scheduled: expected, ..runs.clone() }));
+    }
+}
+
+#[test]
+fn events_tell_nothing_of_dispatches_and_tokens() {
+    let known = ScheduledTask { sticky_timeout_ns: 5, ..scheduled(Standing::InHistory) };
+    let told = ScheduledTask { stamp: 0, sticky_timeout_ns: 0, original_scheduled_at_ns: 0, ..known.clone() };
+    let waiting = WorkflowTask::Scheduled(known.clone());
+    assert_eq!(waiting.told_by_events(), WorkflowTask::Scheduled(told.clone()));
+    let running = StartedTask { scheduled: known, ..started(Standing::InHistory) };
+    let expected = StartedTask { scheduled: told, nonce: 0, ..running.clone() };
+    assert_eq!(WorkflowTask::Started(running).told_by_events(), WorkflowTask::Started(expected));
+}
