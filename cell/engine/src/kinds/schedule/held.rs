@@ -15,3 +15,19 @@ pub(super) fn fields(fields: &BTreeMap<String, Payload>) -> usize {
     let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.encoded_len()).sum();
     bytes + fields.tally().spread
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_api::temporal::api::common::v1::Payloads;
+
+    #[test]
+    fn values_count_with_what_they_are_spread_over() {
+        let payload = Payload { data: vec![7; 10].into(), ..Default::default() };
+        let both = Payloads { payloads: vec![payload.clone(); 2] };
+        assert_eq!(message(&both), 2 * (2 + 12) + 2 * size_of::<Payload>());
+        let named = BTreeMap::from([("a".to_owned(), payload.clone()), ("bcd".to_owned(), payload)]);
+        assert_eq!(fields(&named), (1 + 12) + (3 + 12) + named.tally().spread);
+        assert_eq!(fields(&BTreeMap::new()), 0);
+    }
+}

@@ -109,3 +109,41 @@ impl Plan {
         named(asked).or(named(self.policies().overlap_policy)).unwrap_or(Overlap::Skip)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atoll_api::temporal::api::common::v1::{Payload, Payloads};
+    use atoll_api::temporal::api::schedule::v1::{IntervalSpec, ScheduleAction};
+
+    #[test]
+    fn a_plan_holds_its_spec_in_both_forms_and_its_action() {
+        let interval = IntervalSpec { interval: Some(duration(60_000_000_000)), ..Default::default() };
+        let spec = Some(ScheduleSpec { interval: vec![interval; 3], ..Default::default() });
+        let payload = Payload { data: vec![7; 100].into(), ..Default::default() };
+        let start = NewWorkflowExecutionInfo {
+            input: Some(Payloads { payloads: vec![payload] }),
+            ..Default::default()
+        };
+        let action = ScheduleAction { action: Some(Action::StartWorkflow(start)) };
+        let held = |schedule| Plan::of(schedule).expect("it compiles").0.held_bytes();
+        let whole = Schedule { spec: spec.clone(), action: Some(action.clone()), ..Default::default() };
+        let compiled = Plan::of(whole.clone()).expect("it compiles").0.spec.held_bytes();
+        let both_forms = 3 * size_of::<IntervalSpec>() + compiled;
+        assert!(compiled > 0);
+        assert_eq!(held(Schedule { spec, ..Default::default() }), both_forms);
+        assert_eq!(held(whole), both_forms + held::message(&action));
+    }
+
+    #[test]
+    fn a_policy_that_says_nothing_is_to_skip() {
+        for (asked, kept) in
+            [(Overlap::Unspecified as i32, Overlap::Skip), (99, Overlap::Skip), (3, Overlap::BufferAll)]
+        {
+            let policies = SchedulePolicies { overlap_policy: asked, ..Default::default() };
+            let schedule = settled(Schedule { policies: Some(policies), ..Default::default() });
+            let policies = schedule.expect("no spec is a good one").policies.expect("filled in");
+            assert_eq!(policies.overlap_policy, kept as i32, "{asked}");
+        }
+    }
+}

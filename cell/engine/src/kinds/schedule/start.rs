@@ -145,5 +145,6 @@ mod tests {
         for text in ["plain", "\"quoted\"", "back\\slash", "new\nline\u{1}", "é"] {
             assert_eq!(serde_json::from_str::<String>(&quoted(text)).expect("JSON"), text);
         }
+        assert_eq!(quoted("a b\t"), "\"a b\\u0009\"", "nothing but what has to be is escaped");
     }
 }

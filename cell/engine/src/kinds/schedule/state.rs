@@ -201,3 +201,153 @@ impl State {
 pub(crate) fn start_of(pending: &PendingStart) -> BufferedStart {
     pending.start.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::duration;
+    use atoll_api::temporal::api::common::v1::Payload;
+    use atoll_api::temporal::api::schedule::v1::{IntervalSpec, Schedule, ScheduleSpec};
+    use std::collections::BTreeMap;
+
+    fn seed() -> Seed {
+        Seed::new(Uuid::from_u128(1), "s")
+    }
+
+    /// A schedule that is due every so many seconds, and may be late by so many.
+    fn every(interval: i64, jitter: i64) -> State {
+        let seconds = |seconds: i64| Some(duration(seconds * 1_000_000_000));
+        let interval = IntervalSpec { interval: seconds(interval), ..Default::default() };
+        let spec = ScheduleSpec { interval: vec![interval], jitter: seconds(jitter), ..Default::default() };
+        of(Some(spec))
+    }
+
+    fn of(spec: Option<ScheduleSpec>) -> State {
+        let (plan, status) = Plan::of(Schedule { spec, ..Default::default() }).expect("it compiles");
+        State::new(Life::default(), plan, status, &seed())
+    }
+
+    fn payload() -> Payload {
+        Payload { data: vec![7; 10].into(), ..Default::default() }
+    }
+
+    fn fields() -> BTreeMap<String, Payload> {
+        BTreeMap::from([("name".to_owned(), payload())])
+    }
+
+    /// Something that a schedule has, and the memory that it takes.
+    type Part = (&'static str, fn(&mut State), usize);
+
+    fn parts() -> [Part; 12] {
+        let values = held::message(&Payloads { payloads: vec![payload()] });
+        let failure = held::message(&Failure { message: "why".into(), ..Default::default() });
+        let workflow =
+            |id: &str| RunningWorkflow { workflow_id: id.into(), ..Default::default() }.encoded_len();
+        [
+            (
+                "its life",
+                |it| it.life = Arc::new(Life { request_id: "12345".into(), ..Default::default() }),
+                2 + 5,
+            ),
+            (
+                "its plan",
+                |it| it.plan = every(60, 0).plan,
+                every(60, 0).plan.held_bytes() - of(None).plan.held_bytes(),
+            ),
+            (
+                "what people say of it",
+                |it| it.status = Arc::new(ScheduleState { notes: "123".into(), ..Default::default() }),
+                2 + 3,
+            ),
+            ("its memo", |it| it.memo = Arc::new(Memo { fields: fields() }), held::fields(&fields())),
+            (
+                "its search attributes",
+                |it| it.search_attributes = Arc::new(SearchAttributes { indexed_fields: fields() }),
+                held::fields(&fields()),
+            ),
+            (
+                "two that run",
+                |it| it.running = vec![RunningWorkflow { workflow_id: "w".into(), ..Default::default() }; 2],
+                2 * (workflow("w") + 64),
+            ),
+            (
+                "two that start",
+                |it| it.starting = vec![PendingStart { workflow_id: "w".into(), ..Default::default() }; 2],
+                2 * (3 + 64),
+            ),
+            (
+                "what it did",
+                |it| {
+                    it.recent =
+                        [ScheduleActionResult { start_workflow_status: 1, ..Default::default() }].into()
+                },
+                2 + 64,
+            ),
+            ("requests", |it| it.request_ids = ["123".into(), "45".into()].into(), 5 + 2 * 64),
+            (
+                "room for starts",
+                |it| it.buffered = VecDeque::with_capacity(4),
+                4 * size_of::<BufferedStart>(),
+            ),
+            ("room for backfills", |it| it.backfills = VecDeque::with_capacity(2), 2 * size_of::<Backfill>()),
+            (
+                "what is left to the next one",
+                |it| {
+                    it.last_completion_result = Some(Arc::new(Payloads { payloads: vec![payload()] }));
+                    it.continued_failure =
+                        Some(Arc::new(Failure { message: "why".into(), ..Default::default() }));
+                },
+                values + failure,
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_part_of_a_schedule_counts_once() {
+        let mut state = of(None);
+        assert_eq!(state.held_bytes(), size_of::<State>() + state.plan.held_bytes());
+        for (what, set, bytes) in parts() {
+            assert!(bytes > 1, "{what}");
+            let before = state.held_bytes();
+            set(&mut state);
+            assert_eq!(state.held_bytes(), before + bytes, "{what}");
+        }
+    }
+
+    /// Looked at one second back, then four times as far each time and up to the jitter, until a time is found there.
+    #[test]
+    fn what_is_settled_lies_before_every_time_that_may_be_late() {
+        let state = every(3_600, 100);
+        let hour_ms = 5 * 3_600_000;
+        for (since_ms, back_ms) in [
+            (500, 1_000),
+            (3_000, 4_000),
+            (10_000, 16_000),
+            (40_000, 64_000),
+            (90_000, 100_000),
+            (999_000, 100_000),
+        ] {
+            let now_ms = hour_ms + since_ms;
+            assert_eq!(state.settled_before(now_ms, &seed()), now_ms - back_ms - 1_000, "{since_ms} ms");
+        }
+        assert_eq!(every(3_600, 0).settled_before(5_000, &seed()), 4_000, "nothing is late");
+    }
+
+    #[test]
+    fn whatever_is_left_to_do_keeps_a_schedule_open() {
+        let idle = of(None);
+        assert_eq!(idle.retires_at(), Some(Time(IDLE_NANOS)));
+        type Left = (&'static str, fn(&mut State));
+        let left: [Left; 4] = [
+            ("a backfill", |it| it.backfills.push_back(Backfill::default())),
+            ("a start that waits", |it| it.buffered.push_back(BufferedStart::default())),
+            ("one on its way", |it| it.starting.push(PendingStart::default())),
+            ("one that runs", |it| it.running.push(RunningWorkflow::default())),
+        ];
+        for (what, make) in left {
+            let mut state = idle.clone();
+            make(&mut state);
+            assert_eq!(state.retires_at(), None, "{what}");
+        }
+    }
+}

@@ -143,3 +143,29 @@ impl ScheduleWalk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::duration;
+    use atoll_api::temporal::api::schedule::v1::{IntervalSpec, Schedule, ScheduleSpec};
+    use uuid::Uuid;
+
+    const MINUTE: i64 = 60_000_000_000;
+
+    #[test]
+    fn a_time_before_the_last_update_does_not_come_and_one_at_its_moment_does() {
+        let interval = IntervalSpec { interval: Some(duration(MINUTE)), ..Default::default() };
+        let spec = Some(ScheduleSpec { interval: vec![interval], ..Default::default() });
+        let (plan, _) = Plan::of(Schedule { spec, ..Default::default() }).expect("it compiles");
+        let times = ScheduleTimes {
+            plan: Arc::new(plan),
+            seed: Seed::new(Uuid::from_u128(1), "s"),
+            passed_ms: 0,
+            acts: true,
+            updated: Time(2 * MINUTE),
+            remaining: None,
+        };
+        assert_eq!(times.coming(2, None).all(), [2, 3].map(|minute| Time(minute * MINUTE).to_proto()));
+    }
+}
