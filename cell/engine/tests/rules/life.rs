@@ -1,4 +1,4 @@
-//! A workflow that a test leads through its life.
+//! A workflow that a test leads through its life. Whatever is decided goes through the log.
 
 use atoll_api::temporal::api::command::v1::Command as WorkflowCommand;
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
@@ -12,8 +12,8 @@ use atoll_internal_api::usage::v1::ActionType;
 use cell_engine::Standing;
 use cell_engine::commands::*;
 use cell_engine::{
-    Command, Context, CurrentRun, Effect, Entity as _, EntityCheckpoint, Grace, IdSource, Limits,
-    NamespaceConfig, Rejection, Run, Time, View, Workflows,
+    Command, Context, CurrentRun, Decision, Effect, Entity as _, EntityCheckpoint, Grace, IdSource, Limits,
+    NamespaceConfig, Rejection, Run, Time, Transition, View, Workflows,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub(crate) struct Life {
     pub(crate) history: Vec<HistoryEvent>,
     /// What was billed so far beside events.
     pub(crate) billed: Vec<(ActionType, u64)>,
+    /// How often lists were told of a run.
+    pub(crate) listed: usize,
     /// Where the last `news` ended.
     told: usize,
 }
@@ -72,9 +74,9 @@ impl Life {
         })
     }
 
-    /// A workflow that was just started, as `change` asks for it.
-    pub(crate) fn started_with(change: impl FnOnce(&mut StartWorkflow)) -> Self {
-        let mut life = Self {
+    /// A workflow id that nobody has used.
+    pub(crate) fn unused() -> Self {
+        Self {
             run: None,
             earlier: Vec::new(),
             current: None,
@@ -89,8 +91,14 @@ impl Life {
             now: Time(1_700_000_000_000_000_000),
             history: Vec::new(),
             billed: Vec::new(),
+            listed: 0,
             told: 0,
-        };
+        }
+    }
+
+    /// A workflow that was just started, as `change` asks for it.
+    pub(crate) fn started_with(change: impl FnOnce(&mut StartWorkflow)) -> Self {
+        let mut life = Self::unused();
         let mut start = StartWorkflow {
             workflow_type: Some(WorkflowType { name: "type".into() }),
             task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
@@ -104,8 +112,8 @@ impl Life {
         life
     }
 
-    /// Decides and applies.
-    pub(crate) fn ask<C: Command<Family = Workflows>>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+    /// Decides; nothing happens yet.
+    pub(crate) fn decide<C: Command<Family = Workflows>>(&mut self, command: C) -> Decision<C::Reply> {
         let view = View {
             namespace_id: self.namespace.id,
             workflow_id: &self.workflow_id,
@@ -114,32 +122,60 @@ impl Life {
         };
         let mut context =
             Context { now: self.now, ids: &mut self.ids, limits: &self.limits, namespace: &self.namespace };
-        let decision = command.decide(view, &mut context);
-        for transition in &decision.transitions {
-            let key = transition.entity.clone();
-            let is_record = key.kind == EntityKind::CURRENT_RUN;
-            match key.kind {
-                EntityKind::CURRENT_RUN => {
-                    self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(transition)
-                }
-                _ => {
-                    if self.run.as_ref().is_some_and(|run| *run.key() != key) {
-                        self.earlier.extend(self.run.take());
-                    }
-                    self.run.get_or_insert_with(|| Run::new(key)).apply(transition)
-                }
-            };
-            let closed = !is_record && self.run().closed() && !transition.events.is_empty();
-            assert_eq!(transition.closes(), closed, "a run closes with its last event: {transition:?}");
-            let (events, room) = (transition.events.len(), transition.events.capacity());
+        command.decide(view, &mut context)
+    }
+
+    /// Decides and applies.
+    pub(crate) fn ask<C: Command<Family = Workflows>>(&mut self, command: C) -> Result<C::Reply, Rejection> {
+        let decision = self.decide(command);
+        for decided in &decision.transitions {
+            let (events, room) = (decided.events.len(), decided.events.capacity());
             assert!(
                 events < 200 || room < events + 20,
                 "a list of {events} events moved to where {room} have room"
             );
-            self.billed.extend(transition.unrecorded.iter().map(|actions| (actions.r#type(), actions.count)));
-            self.history.extend(transition.events.iter().map(|new| new.event.clone()));
+            self.billed.extend(decided.unrecorded.iter().map(|actions| (actions.r#type(), actions.count)));
+            let logged = Transition::from_proto(&decided.to_proto()).expect("it decodes");
+            if logged.entity.kind == EntityKind::CURRENT_RUN {
+                let key = logged.entity.clone();
+                self.current.get_or_insert_with(|| CurrentRun::new(key)).apply(&logged);
+            } else {
+                self.apply(&logged);
+            }
+            self.history.extend(logged.events.into_iter().map(|new| new.event));
         }
         decision.answer
+    }
+
+    /// A step of a run. What it says of the difference that it makes is the difference.
+    fn apply(&mut self, step: &Transition) {
+        let key = step.entity.clone();
+        if self.run.as_ref().is_some_and(|run| *run.key() != key) {
+            self.earlier.extend(self.run.take());
+        }
+        let run = self.run.get_or_insert_with(|| Run::new(key));
+        let before: Vec<Effect> = run.effects().collect();
+        let delta = run.apply(step);
+        let after: Vec<Effect> = run.effects().collect();
+        for effect in after.iter().filter(|effect| !before.contains(effect)) {
+            assert!(delta.wanted.contains(effect), "{effect:?} came with {step:?}");
+        }
+        for effect in before.iter().filter(|old| after.iter().all(|new| new.key != old.key)) {
+            assert!(delta.dropped.contains(&effect.key), "{effect:?} went with {step:?}");
+        }
+        self.listed += usize::from(delta.visibility);
+        let closed = run.closed() && !step.events.is_empty();
+        assert_eq!(step.closes(), closed, "a run closes with its last event: {step:?}");
+    }
+
+    /// The run that is meant is not there.
+    pub(crate) fn forget_run(&mut self) {
+        self.run = None;
+    }
+
+    /// The run is another one in memory: it came back from the store.
+    pub(crate) fn reload(&mut self, run: Run) {
+        self.run = Some(run);
     }
 
     pub(crate) fn run(&self) -> &Run {
