@@ -75,3 +75,26 @@ fn retries_of_local_activities_are_actions_up_to_a_hundred_of_a_task() {
         assert_eq!(billed(answer), expected, "{told} retries");
     }
 }
+
+#[test]
+fn a_retry_that_a_worker_gets_is_an_action_however_often_it_is_delivered() {
+    let mut life = Life::started();
+    life.run_task(vec![activity()]);
+    let take = |life: &mut Life, stamp| {
+        let poll = RecordActivityStarted { scheduled_event_id: 5, stamp, ..Default::default() };
+        let started = life.ask(poll).expect("it is offered");
+        ActivityRef::Token { scheduled_event_id: 5, attempt: started.attempt, nonce: started.nonce }
+    };
+    let activity = take(&mut life, 0);
+    let identity = String::new();
+    life.ask(RespondActivityFailed { activity, failure: None, identity, last_heartbeat_details: None })
+        .expect("it is started");
+    life.wake();
+    assert_eq!(life.billed, [], "nobody has the second attempt");
+    let activity = take(&mut life, 1);
+    let retry = [(ActionType::RetryActivity, 1)];
+    assert_eq!(life.billed, retry);
+    life.ask(RevokeActivityStart(activity)).expect("it is started");
+    take(&mut life, 2);
+    assert_eq!(life.billed, retry, "its poller was gone");
+}

@@ -1,6 +1,7 @@
 //! Messages between parents and children.
 
 use crate::life::{Life, command};
+use crate::values::*;
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::WorkflowType;
@@ -8,10 +9,13 @@ use atoll_api::temporal::api::enums::v1::EventType as E;
 use atoll_api::temporal::api::enums::v1::{
     CommandType, ParentClosePolicy, StartChildWorkflowExecutionFailedCause as Cause, WorkflowIdReusePolicy,
 };
-use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+use atoll_api::temporal::api::history::v1::{self as history, HistoryEvent};
 use cell_engine::commands::*;
-use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, ParentCloseAction, Rejection, Run};
+use cell_engine::{
+    Effect, EffectKey, EffectKind, EntityMessage, ParentCloseAction, PendingKind, Rejection, Release, Run,
+    Time,
+};
 use prost::Message;
 use uuid::Uuid;
 
@@ -229,4 +233,278 @@ fn a_child_that_was_let_go_and_outlives_its_parent_is_told_nothing() {
     life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("the parent is open");
     life.ask(TerminateWorkflow::default()).expect("it is open");
     assert_eq!(life.effects(), []);
+}
+
+type Wish = wanted::StartChildWorkflowExecutionCommandAttributes;
+
+fn child_of(wish: Wish) -> Command {
+    command(
+        CommandType::StartChildWorkflowExecution,
+        Wanted::StartChildWorkflowExecutionCommandAttributes(wish),
+    )
+}
+
+/// A child of which everything is named.
+fn detailed() -> Wish {
+    Wish {
+        namespace: "default".into(),
+        workflow_id: "child".into(),
+        workflow_type: Some(WorkflowType { name: "kind".into() }),
+        task_queue: queue("elsewhere"),
+        input: payloads("input"),
+        workflow_execution_timeout: seconds(100),
+        workflow_run_timeout: seconds(1_000),
+        workflow_task_timeout: seconds(20),
+        parent_close_policy: ParentClosePolicy::RequestCancel as i32,
+        control: "control".into(),
+        workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
+        retry_policy: retries(3).0,
+        header: header(),
+        memo: memo(),
+        search_attributes: search_attributes(),
+        inherit_build_id: true,
+        priority: priority(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_childs_start_carries_all_that_the_workflow_named() {
+    let mut life = Life::started();
+    life.run_task(vec![child_of(detailed())]);
+    let initiated = history::StartChildWorkflowExecutionInitiatedEventAttributes {
+        namespace: "default".into(),
+        namespace_id: Uuid::from_u128(1).to_string(),
+        workflow_id: "child".into(),
+        workflow_type: Some(WorkflowType { name: "kind".into() }),
+        task_queue: normal_queue("elsewhere"),
+        input: payloads("input"),
+        workflow_execution_timeout: seconds(100),
+        workflow_run_timeout: seconds(100),
+        workflow_task_timeout: seconds(20),
+        parent_close_policy: ParentClosePolicy::RequestCancel as i32,
+        control: "control".into(),
+        workflow_task_completed_event_id: 4,
+        workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
+        retry_policy: retries(3).1,
+        header: header(),
+        memo: memo(),
+        search_attributes: search_attributes(),
+        inherit_build_id: true,
+        priority: priority(),
+        ..Default::default()
+    };
+    let initiated = A::StartChildWorkflowExecutionInitiatedEventAttributes(Box::new(initiated));
+    assert_eq!(life.last().attributes, Some(initiated));
+    let parent = life.run().run_id();
+    let own = execution("w", parent.as_u128());
+    let wanted = life.effects();
+    let [Effect { key, kind: EffectKind::Send(EntityMessage::StartChild(sent)) }] = &wanted[..] else {
+        panic!("{wanted:?}")
+    };
+    assert_eq!((*key, &*sent.workflow_id), (EffectKey::Pending(PendingKind::Child, CHILD), "child"));
+    let start = StartWorkflow {
+        request_id: Uuid::new_v5(&parent, format!("{parent}:{CHILD}").as_bytes()).to_string(),
+        workflow_type: Some(WorkflowType { name: "kind".into() }),
+        task_queue: normal_queue("elsewhere"),
+        input: payloads("input"),
+        execution_timeout: seconds(100),
+        run_timeout: seconds(100),
+        task_timeout: seconds(20),
+        id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate as i32,
+        memo: memo(),
+        search_attributes: search_attributes(),
+        header: header(),
+        priority: priority(),
+        retry_policy: retries(3).1,
+        parent: Some(ParentLink {
+            namespace: "default".into(),
+            namespace_id: Uuid::from_u128(1),
+            execution: own.clone(),
+            initiated_event_id: CHILD,
+            root: own,
+        }),
+        ..Default::default()
+    };
+    assert_eq!(sent.start, start);
+}
+
+#[test]
+fn a_child_runs_in_its_parents_namespace() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let foreign = Wish { namespace: "foreign".into(), ..detailed() };
+    let text = "BadStartChildExecutionAttributes: a child runs in its parent's namespace. WorkflowId=child WorkflowType=kind Namespace=foreign";
+    assert_eq!(life.complete(task, vec![child_of(foreign)]), Err(Rejection::InvalidArgument(text.into())));
+}
+
+/// A child's closing event, and what its parent's event is then.
+fn ends() -> [(A, A); 5] {
+    let (namespace, namespace_id) = ("default".to_owned(), Uuid::from_u128(1).to_string());
+    let workflow_execution = Some(execution("child", 8));
+    let workflow_type = Some(WorkflowType { name: "kind".into() });
+    // Its start is event 10, behind the answer that was out when both came.
+    let (initiated_event_id, started_event_id) = (CHILD, 10);
+    macro_rules! end {
+        ($closed:ident { $($said:ident: $value:expr),* }, $ended:ident { $($tells:ident: $told:expr),* }) => {
+            (
+                A::$closed(history::$closed { $($said: $value,)* ..Default::default() }),
+                A::$ended(history::$ended {
+                    $($tells: $told,)*
+                    namespace: namespace.clone(),
+                    namespace_id: namespace_id.clone(),
+                    workflow_execution: workflow_execution.clone(),
+                    workflow_type: workflow_type.clone(),
+                    initiated_event_id,
+                    started_event_id,
+                }),
+            )
+        };
+    }
+    [
+        end!(
+            WorkflowExecutionCompletedEventAttributes { result: payloads("result") },
+            ChildWorkflowExecutionCompletedEventAttributes { result: payloads("result") }
+        ),
+        end!(
+            WorkflowExecutionFailedEventAttributes { failure: failure("why"), retry_state: 5 },
+            ChildWorkflowExecutionFailedEventAttributes { failure: failure("why"), retry_state: 5 }
+        ),
+        end!(
+            WorkflowExecutionCanceledEventAttributes { details: payloads("left") },
+            ChildWorkflowExecutionCanceledEventAttributes { details: payloads("left") }
+        ),
+        end!(
+            WorkflowExecutionTimedOutEventAttributes { retry_state: 3 },
+            ChildWorkflowExecutionTimedOutEventAttributes { retry_state: 3 }
+        ),
+        end!(
+            WorkflowExecutionTerminatedEventAttributes {},
+            ChildWorkflowExecutionTerminatedEventAttributes {}
+        ),
+    ]
+}
+
+fn closed(close: A) -> RecordChildClosed {
+    RecordChildClosed {
+        initiated_event_id: CHILD,
+        child_run_id: Uuid::from_u128(8),
+        first_run_id: Uuid::from_u128(7),
+        workflow_id: "child".into(),
+        workflow_type: "kind".into(),
+        close_event: HistoryEvent { attributes: Some(close), ..Default::default() }.encode_to_vec().into(),
+    }
+}
+
+/// Both may wait for a worker: the end is told behind the start, and names it.
+#[test]
+fn each_end_of_a_child_is_told_with_what_it_said() {
+    for (close, told) in ends() {
+        let mut life = Life::started();
+        life.run_task(vec![child_of(detailed())]);
+        life.signal();
+        let task = life.take_task();
+        life.ask(started()).expect("it is initiated");
+        life.ask(closed(close.clone())).expect("it has started");
+        assert_eq!((life.effects(), life.run().describe().children), (vec![], vec![]), "{told:?}");
+        life.ask(closed(close)).expect("a repetition");
+        life.signal();
+        life.complete(task, Vec::new()).expect("a good answer");
+        let tail = &life.history[8..];
+        let kinds: Vec<E> = tail.iter().map(HistoryEvent::event_type).collect();
+        assert_eq!(kinds[..2], [E::WorkflowTaskCompleted, E::ChildWorkflowExecutionStarted], "{kinds:?}");
+        assert_eq!(kinds[2], E::WorkflowExecutionSignaled, "ends come last");
+        assert_eq!((tail[3].attributes.as_ref(), kinds.len()), (Some(&told), 5));
+        assert_eq!(life.effects().len(), 1, "a task alone");
+        let known = life.decide(started());
+        assert_eq!((known.answer, known.transitions.len()), (Ok(()), 0), "its start comes late");
+    }
+}
+
+#[test]
+fn a_parent_knows_its_child_by_the_event_that_initiated_it() {
+    let mut child = Life::child();
+    child.ask(TerminateWorkflow::default()).expect("it is open");
+    let wanted = child.effects();
+    let [Effect { kind: EffectKind::Send(EntityMessage::TellEnd(told)), .. }] = &wanted[..] else {
+        panic!("{wanted:?}")
+    };
+    let record = RecordChildClosed::from(told.ended.clone());
+    assert_eq!(record.initiated_event_id, child.parent_link().initiated_event_id);
+    assert_eq!((record.child_run_id, &*record.workflow_id), (child.run().run_id(), "w"));
+}
+
+#[test]
+fn of_a_child_that_is_none_of_its_own_only_the_owner_says_so() {
+    let mut life = Life::started();
+    let close = A::WorkflowExecutionTerminatedEventAttributes(Default::default());
+    let decision = life.decide(closed(close.clone()));
+    assert_eq!((decision.answer, decision.release), (Ok(()), Release::Owned));
+    life.run_task(vec![child(ParentClosePolicy::Terminate)]);
+    life.ask(started()).expect("it is initiated");
+    let decision = life.decide(closed(close));
+    assert_eq!((decision.answer, decision.release), (Ok(()), Release::Durable), "it is written first");
+}
+
+#[test]
+fn a_childs_start_that_comes_again_changes_nothing_also_once_its_parent_has_closed() {
+    let mut life = Life::started();
+    life.ask(started()).expect("nobody waits for it");
+    life.run_task(vec![child(ParentClosePolicy::Terminate)]);
+    life.ask(started()).expect("it is initiated");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    assert_eq!(life.effects().len(), 1, "it is to be told");
+    let again = life.decide(started());
+    assert_eq!((again.answer, again.transitions.len()), (Ok(()), 0));
+}
+
+/// What is sent backs off: a tenth of a second, then two.
+fn backs_off(life: &mut Life, key: EffectKey) {
+    for tenths in [1, 2, 4] {
+        life.ask(EffectFailed(key)).expect("it is wanted");
+        assert_eq!(life.effects(), [], "it waits");
+        let stored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
+        assert_eq!(stored.wake(), life.run().wake());
+        let Time(began) = life.now;
+        life.wake();
+        assert_eq!(life.now.0 - began, tenths * SECOND / 10);
+        assert_eq!(life.effects().len(), 1, "it goes out again");
+    }
+}
+
+#[test]
+fn a_childs_start_that_does_not_arrive_backs_off() {
+    let mut life = Life::started();
+    life.run_task(vec![child(ParentClosePolicy::Abandon)]);
+    backs_off(&mut life, EffectKey::Pending(PendingKind::Child, CHILD));
+    life.ask(started()).expect("it has arrived after all");
+    life.run_task(Vec::new());
+    backs_off(&mut life, EffectKey::Pending(PendingKind::Child, CHILD));
+}
+
+#[test]
+fn a_listener_that_is_not_reached_is_told_again_later_and_once() {
+    let mut life = Life::child();
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    backs_off(&mut life, EffectKey::Listener(0));
+    life.ask(RecordListenerTold(0)).expect("it is there");
+    assert!(life.decide(RecordListenerTold(0)).transitions.is_empty(), "it knows");
+    assert!(life.decide(RecordListenerTold(1)).transitions.is_empty(), "there is no other");
+}
+
+/// However many run: nothing is to be done for them.
+#[cfg(debug_assertions)]
+#[test]
+fn children_that_run_are_not_looked_at_for_messages() {
+    let mut life = Life::started();
+    life.run_task(vec![child(ParentClosePolicy::Abandon)]);
+    life.ask(started()).expect("it is initiated");
+    let looked_at = |life: &Life| {
+        let before = cell_engine::visited_items();
+        life.run().messages().for_each(drop);
+        cell_engine::visited_items() - before
+    };
+    assert_eq!(looked_at(&life), 1, "it is to be let go");
+    life.ask(RecordChildReleased { initiated_event_id: CHILD }).expect("it has started");
+    assert_eq!(looked_at(&life), 0);
 }

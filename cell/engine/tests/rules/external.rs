@@ -1,6 +1,7 @@
 //! Signals and cancel requests to other workflows, as their sender sees them.
 
 use crate::life::{Life, command};
+use crate::values::{execution, header, payloads};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution, WorkflowType};
@@ -9,6 +10,7 @@ use atoll_api::temporal::api::enums::v1::{
     CancelExternalWorkflowExecutionFailedCause as CancelFailed, CommandType,
     SignalExternalWorkflowExecutionFailedCause as SignalFailed, WorkflowTaskFailedCause as Cause,
 };
+use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
 use cell_engine::{
@@ -299,4 +301,75 @@ fn a_run_is_busy_with_what_no_table_of_waiting_tasks_stands_for() {
     assert!(!life.run().is_busy(), "it wants nothing");
     life.signal();
     assert!(life.run().is_busy(), "its task waits on a sticky queue");
+}
+
+#[test]
+fn a_message_says_all_that_the_workflow_said_and_its_failure_whom_it_was_for() {
+    let mut life = Life::started();
+    let to = execution("other", 7);
+    let signal = Signal {
+        namespace: "default".into(),
+        execution: Some(to.clone()),
+        input: payloads("input"),
+        header: header(),
+        ..signal()
+    };
+    let cancel = Cancel { run_id: to.run_id.clone(), control: "control".into(), ..cancel() };
+    life.run_task(vec![signal_of(signal), cancel_of(cancel)]);
+    let sent = messages(life.run());
+    let [(_, EntityMessage::SignalExternal(signal)), (_, EntityMessage::CancelExternal(cancel))] = &sent[..]
+    else {
+        panic!("{sent:?}")
+    };
+    let own = execution("w", life.run().run_id().as_u128());
+    let sender = |initiated_event_id| {
+        let named = format!("message:{initiated_event_id}");
+        Some(Sender {
+            execution: own.clone(),
+            initiated_event_id,
+            child_only: false,
+            message_id: Some(Uuid::new_v5(&life.run().run_id(), named.as_bytes())),
+        })
+    };
+    let expected = SignalWorkflow {
+        name: "s".into(),
+        input: payloads("input"),
+        identity: "history-service".into(),
+        header: header(),
+        sender: sender(SIGNAL),
+        ..Default::default()
+    };
+    assert_eq!(signal.signal, expected);
+    let expected = RequestCancelWorkflow {
+        reason: "because".into(),
+        identity: "history-service".into(),
+        sender: sender(CANCEL),
+        ..Default::default()
+    };
+    assert_eq!(cancel.request, expected);
+    let outcome = Err(SignalFailed::ExternalWorkflowExecutionNotFound);
+    life.ask(RecordExternalSignal { initiated_event_id: SIGNAL, outcome }).expect("pending");
+    let failed = history::SignalExternalWorkflowExecutionFailedEventAttributes {
+        cause: SignalFailed::ExternalWorkflowExecutionNotFound as i32,
+        namespace: "default".into(),
+        namespace_id: Uuid::from_u128(1).to_string(),
+        workflow_execution: Some(to.clone()),
+        initiated_event_id: SIGNAL,
+        control: "control".into(),
+        ..Default::default()
+    };
+    let event = &life.history[life.history.len() - 2];
+    assert_eq!(event.attributes, Some(A::SignalExternalWorkflowExecutionFailedEventAttributes(failed)));
+    let outcome = Err(CancelFailed::ExternalWorkflowExecutionNotFound);
+    life.ask(RecordExternalCancel { initiated_event_id: CANCEL, outcome }).expect("pending");
+    let failed = history::RequestCancelExternalWorkflowExecutionFailedEventAttributes {
+        cause: CancelFailed::ExternalWorkflowExecutionNotFound as i32,
+        namespace: "default".into(),
+        namespace_id: Uuid::from_u128(1).to_string(),
+        workflow_execution: Some(to),
+        initiated_event_id: CANCEL,
+        ..Default::default()
+    };
+    let failed = A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(failed);
+    assert_eq!(life.last().attributes, Some(failed));
 }

@@ -1,13 +1,16 @@
 //! Messages of other entities: each is taken once by a workflow id, whichever of its runs is current.
 
 use crate::life::{Life, command};
+use crate::values::{execution, header, payloads};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
+use atoll_api::temporal::api::common::v1::Link;
 use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_api::temporal::api::enums::v1::EventType as E;
+use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use cell_engine::commands::*;
-use cell_engine::{CurrentRun, Entity as _, Rejection, Stored as _};
+use cell_engine::{CurrentRun, Entity as _, Rejection, Release, Stored as _};
 use uuid::Uuid;
 
 fn sender(message: u128) -> Option<Sender> {
@@ -120,4 +123,92 @@ fn a_workflow_may_not_ask_itself_nor_children_of_others() {
     let parent = life.run().started().parent_workflow_execution.clone().expect("it is a child");
     let of_parent = Sender { execution: parent, child_only: true, ..sender(3).expect("it has one") };
     life.ask(SignalWorkflow { sender: Some(of_parent), ..signal(3) }).expect("it is its parent's");
+}
+
+#[test]
+fn a_signal_says_all_that_its_sender_said() {
+    let mut life = Life::started();
+    life.run_task(Vec::new());
+    let signal = SignalWorkflow {
+        name: "name".into(),
+        input: payloads("input"),
+        identity: "who".into(),
+        request_id: "request".into(),
+        header: header(),
+        links: vec![Link::default(); 2],
+        sender: sender(1),
+        ends_backoff: false,
+    };
+    life.ask(signal).expect("it is open");
+    let expected = history::WorkflowExecutionSignaledEventAttributes {
+        signal_name: "name".into(),
+        input: payloads("input"),
+        identity: "who".into(),
+        header: header(),
+        external_workflow_execution: Some(execution("other", 5)),
+        ..Default::default()
+    };
+    let event = &life.history[life.history.len() - 2];
+    assert_eq!(event.attributes, Some(A::WorkflowExecutionSignaledEventAttributes(expected)));
+    assert_eq!(event.links.len(), 2);
+}
+
+#[test]
+fn who_means_another_chain_ends_nothing() {
+    let mut life = Life::started();
+    let other = Uuid::from_u128(77);
+    let missing = Err(Rejection::NotFound("workflow execution not found".into()));
+    let terminate = TerminateWorkflow { first_execution_run_id: other, ..Default::default() };
+    assert_eq!(life.ask(terminate), missing);
+    let cancel = RequestCancelWorkflow { first_execution_run_id: other, ..Default::default() };
+    assert_eq!(life.ask(cancel), missing);
+    let terminate = TerminateWorkflow {
+        reason: "why".into(),
+        details: payloads("details"),
+        identity: "who".into(),
+        first_execution_run_id: life.run().run_id(),
+        links: vec![Link::default(); 2],
+    };
+    life.ask(terminate).expect("its own chain");
+    let expected = history::WorkflowExecutionTerminatedEventAttributes {
+        reason: "why".into(),
+        details: payloads("details"),
+        identity: "who".into(),
+    };
+    assert_eq!(life.last().attributes, Some(A::WorkflowExecutionTerminatedEventAttributes(expected)));
+    assert_eq!(life.last().links.len(), 2);
+}
+
+#[test]
+fn that_nothing_is_left_to_do_only_the_owner_says() {
+    let mut life = Life::started();
+    assert_eq!(life.decide(cancel(1)).release, Release::Durable);
+    life.ask(cancel(1)).expect("it is open");
+    assert_eq!(life.decide(cancel(2)).release, Release::Owned, "it knows");
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    assert_eq!(life.decide(cancel(3)).release, Release::Owned, "it has closed");
+}
+
+#[test]
+fn forgetting_what_was_never_heard_is_no_step() {
+    let mut life = Life::started();
+    life.ask(signal(1)).expect("it is open");
+    assert!(life.decide(ForgetMessage(Uuid::from_u128(2))).transitions.is_empty());
+    assert_eq!(life.decide(ForgetMessage(Uuid::from_u128(1))).transitions.len(), 1);
+}
+
+/// Workers see it at once in what they are told of the workflow, and in history once their task ends.
+#[test]
+fn a_cancel_request_that_waits_counts_as_made() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.news();
+    life.ask(cancel(1)).expect("it is open");
+    assert!(life.run().describe().extended.cancel_requested);
+    life.ask(cancel(2)).expect("it knows");
+    life.complete(task, Vec::new()).expect("a good answer");
+    assert_eq!(
+        life.news(),
+        [E::WorkflowTaskCompleted, E::WorkflowExecutionCancelRequested, E::WorkflowTaskScheduled]
+    );
 }
