@@ -1,6 +1,7 @@
 //! Workflows that continue as new: a chain of runs.
 
 use crate::life::{Life, command};
+use crate::values::*;
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
 use atoll_api::temporal::api::common::v1::{Memo, Payload, RetryPolicy, WorkflowType};
@@ -9,14 +10,14 @@ use atoll_api::temporal::api::enums::v1::{
     CommandType, ContinueAsNewInitiator, ParentClosePolicy, RetryState, WorkflowExecutionStatus,
 };
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
-use atoll_api::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes};
+use atoll_api::temporal::api::history::v1::{
+    HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes, WorkflowExecutionStartedEventAttributes,
+};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflow::v1::{ResetPointInfo, ResetPoints};
 use cell_engine::commands::*;
 use cell_engine::{Effect, EffectKind, EntityMessage, Grace, Rejection};
-use prost_types::Duration;
 use uuid::Uuid;
-
-const SECOND: i64 = 1_000_000_000;
 
 type Next = wanted::ContinueAsNewWorkflowExecutionCommandAttributes;
 
@@ -25,10 +26,6 @@ fn continue_as(next: Next) -> Command {
         CommandType::ContinueAsNewWorkflowExecution,
         Wanted::ContinueAsNewWorkflowExecutionCommandAttributes(next),
     )
-}
-
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
 }
 
 fn continued(life: &Life) -> WorkflowExecutionContinuedAsNewEventAttributes {
@@ -218,4 +215,130 @@ fn the_time_of_a_chain_counts_from_its_first_run() {
     };
     // Whatever the run's own policy would say of its attempts.
     assert_eq!((ended.retry_state(), ended.new_execution_run_id.as_str()), (RetryState::Timeout, ""));
+}
+
+#[test]
+fn the_closing_event_and_the_next_run_say_all_that_was_asked_for() {
+    let mut life = Life::started_with(|start| {
+        start.execution_timeout = seconds(1_000);
+        start.run_timeout = seconds(60);
+        start.priority = priority();
+        start.parent = Some(ParentLink {
+            namespace: "parents".into(),
+            namespace_id: Uuid::from_u128(1),
+            execution: execution("parent", 9),
+            initiated_event_id: 5,
+            root: execution("root", 8),
+        });
+    });
+    life.ask(ReleaseFirstWorkflowTask).expect("it is there");
+    let (began, first) = (life.now, life.run().run_id().to_string());
+    life.now = began.plus(5 * SECOND);
+    let (asked, shown) = retries(4);
+    let wanted = Next {
+        workflow_type: Some(WorkflowType { name: "other".into() }),
+        task_queue: queue("elsewhere"),
+        input: payloads("input"),
+        workflow_run_timeout: seconds(50),
+        workflow_task_timeout: seconds(20),
+        backoff_start_interval: seconds(3),
+        retry_policy: asked,
+        initiator: ContinueAsNewInitiator::CronSchedule as i32,
+        failure: failure("before"),
+        last_completion_result: payloads("result"),
+        header: header(),
+        memo: memo(),
+        search_attributes: search_attributes(),
+        inherit_build_id: true,
+        ..Default::default()
+    };
+    life.run_task(vec![continue_as(wanted)]);
+    let next = life.run().run_id().to_string();
+    let closing = WorkflowExecutionContinuedAsNewEventAttributes {
+        new_execution_run_id: next.clone(),
+        workflow_type: Some(WorkflowType { name: "other".into() }),
+        task_queue: normal_queue("elsewhere"),
+        input: payloads("input"),
+        workflow_run_timeout: seconds(50),
+        workflow_task_timeout: seconds(20),
+        workflow_task_completed_event_id: 4,
+        backoff_start_interval: seconds(3),
+        initiator: ContinueAsNewInitiator::CronSchedule as i32,
+        failure: failure("before"),
+        last_completion_result: payloads("result"),
+        header: header(),
+        memo: memo(),
+        search_attributes: search_attributes(),
+        inherit_build_id: true,
+        ..Default::default()
+    };
+    assert_eq!(continued(&life), closing);
+    let point = ResetPointInfo {
+        run_id: first.clone(),
+        first_workflow_task_completed_id: 4,
+        create_time: Some(life.now.to_proto()),
+        expire_time: Some(life.now.plus(SECOND).to_proto()),
+        resettable: true,
+        ..Default::default()
+    };
+    let begun = WorkflowExecutionStartedEventAttributes {
+        workflow_type: Some(WorkflowType { name: "other".into() }),
+        parent_workflow_namespace: "parents".into(),
+        parent_workflow_namespace_id: Uuid::from_u128(1).to_string(),
+        parent_workflow_execution: Some(execution("parent", 9)),
+        parent_initiated_event_id: 5,
+        root_workflow_execution: Some(execution("root", 8)),
+        task_queue: normal_queue("elsewhere"),
+        input: payloads("input"),
+        workflow_execution_timeout: seconds(1_000),
+        workflow_execution_expiration_time: Some(began.plus(1_000 * SECOND).to_proto()),
+        workflow_run_timeout: seconds(50),
+        workflow_task_timeout: seconds(20),
+        continued_execution_run_id: first.clone(),
+        initiator: ContinueAsNewInitiator::CronSchedule as i32,
+        continued_failure: failure("before"),
+        last_completion_result: payloads("result"),
+        original_execution_run_id: next,
+        first_execution_run_id: first,
+        retry_policy: shown,
+        attempt: 1,
+        first_workflow_task_backoff: seconds(3),
+        memo: memo(),
+        search_attributes: search_attributes(),
+        prev_auto_reset_points: Some(ResetPoints { points: vec![point] }),
+        header: header(),
+        workflow_id: "w".into(),
+        priority: priority(),
+        ..Default::default()
+    };
+    assert_eq!(*life.run().started(), begun);
+    assert_eq!(life.run().first_task_at(), Some(life.now.plus(3 * SECOND)));
+}
+
+#[test]
+fn a_run_that_lasted_its_second_is_followed_at_once() {
+    let mut life = Life::started();
+    assert_eq!(life.run().first_task_at(), None);
+    life.now = life.now.plus(SECOND);
+    life.run_task(vec![continue_as(Next::default())]);
+    assert_eq!(life.run().started().first_workflow_task_backoff, None);
+    assert!(life.run().workflow_task().waiting().is_some());
+    assert_eq!(life.run().first_task_at(), None);
+}
+
+#[test]
+fn a_time_that_is_none_fails_the_task() {
+    let never = seconds(-1);
+    for (name, next) in [
+        ("WorkflowRunTimeout", Next { workflow_run_timeout: never, ..Default::default() }),
+        ("WorkflowTaskTimeout", Next { workflow_task_timeout: never, ..Default::default() }),
+        ("BackoffStartInterval", Next { backoff_start_interval: never, ..Default::default() }),
+    ] {
+        let mut life = Life::started();
+        let task = life.take_task();
+        let text = format!(
+            "BadContinueAsNewAttributes: Invalid {name} on ContinueAsNewWorkflowExecutionCommand: negative duration. WorkflowType=type TaskQueue=name:\"queue\" kind:TASK_QUEUE_KIND_NORMAL"
+        );
+        assert_eq!(life.complete(task, vec![continue_as(next)]), Err(Rejection::InvalidArgument(text)));
+    }
 }

@@ -48,7 +48,7 @@ fn a_history_of_too_many_events_ends_the_run() {
     assert_eq!(refused, Rejection::InvalidArgument("Workflow history count exceeds limit.".into()));
     assert_eq!(reason(&life), ("Workflow history count exceeds limit.".into(), "history-service".into()));
     assert_eq!(life.last().event_id, 5, "the signal itself did not happen");
-    assert!(life.run().closed() && life.run().delete_at().is_some());
+    assert_eq!(life.run().delete_at(), Some(life.now.plus(1_000_000_000)), "it is kept as long as any other");
 }
 
 #[test]

@@ -86,6 +86,32 @@ fn policies_say_whether_an_id_may_be_used_again() {
 }
 
 #[test]
+fn who_only_looks_for_a_chain_is_told_that_there_is_none_whatever_the_policies() {
+    for status in [Status::Running, Status::Completed] {
+        for (reuse, conflict) in [
+            (Reuse::AllowDuplicate, Conflict::Fail),
+            (Reuse::AllowDuplicate, Conflict::UseExisting),
+            (Reuse::AllowDuplicate, Conflict::TerminateExisting),
+            (Reuse::RejectDuplicate, Conflict::Fail),
+            (Reuse::AllowDuplicateFailedOnly, Conflict::Fail),
+        ] {
+            let mut life = of(status);
+            let looks = StartWorkflow {
+                request_id: "again".into(),
+                id_reuse_policy: reuse as i32,
+                id_conflict_policy: conflict as i32,
+                finds_only: true,
+                ..Default::default()
+            };
+            let decision = life.decide(looks);
+            let missing = Rejection::NotFound("workflow not found for ID: w".into());
+            assert_eq!(decision.answer, Err(missing), "{status:?} {reuse:?} {conflict:?}");
+            assert!(decision.transitions.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_run_that_gives_way_says_to_which() {
     for (reuse, conflict) in [
         (Reuse::AllowDuplicate, Conflict::TerminateExisting),

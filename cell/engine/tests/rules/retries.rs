@@ -190,7 +190,7 @@ fn a_run_that_is_out_of_time_is_retried() {
     }
     assert_eq!(closed_with(&life).0, RetryState::InProgress);
     let failure = started(&life).continued_failure.expect("the run was out of time");
-    assert_eq!(failure.message, "workflow timeout");
+    assert_eq!((failure.message.as_str(), failure.source.as_str()), ("workflow timeout", "Server"));
     let Some(FailureInfo::TimeoutFailureInfo(info)) = failure.failure_info else { panic!("{failure:?}") };
     assert_eq!(info.timeout_type(), TimeoutType::StartToClose);
     life.complete(task, Vec::new()).expect_err("that run is closed");
@@ -253,4 +253,29 @@ fn the_next_attempt_keeps_where_the_start_came_from() {
     life.run_task(vec![fail(failure("any", false))]);
     assert_eq!(life.last().event_type(), E::WorkflowExecutionStarted);
     assert_eq!(life.last().links, links);
+}
+
+#[test]
+fn a_parent_is_not_told_of_a_run_that_is_out_of_time_where_the_chain_goes_on() {
+    let mut life = Life::child_retried(Some(policy(2)));
+    life.ask(ReleaseFirstWorkflowTask).expect("it is there");
+    while life.earlier.is_empty() {
+        life.wake();
+    }
+    assert_eq!(life.earlier[0].effects().count(), 0);
+    while !life.run().closed() {
+        life.wake();
+    }
+    assert_eq!(life.effects().len(), 1, "the last one tells");
+}
+
+#[test]
+fn nobody_has_asked_for_a_further_attempt_by_name() {
+    let mut life = Life::started_with(|start| {
+        start.identity = "starter".into();
+        start.retry_policy = Some(policy(2));
+    });
+    life.run_task(vec![fail(failure("any", false))]);
+    assert_eq!(started(&life).identity, "");
+    assert_eq!(life.earlier.len(), 1);
 }

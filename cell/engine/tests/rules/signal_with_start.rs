@@ -58,21 +58,27 @@ fn where_none_runs_one_begins_with_the_signal() {
 #[test]
 fn policies_hold() {
     let mut life = Life::started();
-    let mut replaces = both("one");
-    replaces.start.id_conflict_policy = WorkflowIdConflictPolicy::TerminateExisting as i32;
-    let before = life.run().run_id();
-    life.news();
-    let answer = life.ask(replaces).expect("it gives way");
-    assert!(answer.started && answer.run_id != before);
-    assert_eq!(
-        life.news(),
-        [
-            E::WorkflowExecutionTerminated,
-            E::WorkflowExecutionStarted,
-            E::WorkflowExecutionSignaled,
-            E::WorkflowTaskScheduled
-        ]
-    );
+    for (request, conflict, reuse) in [
+        ("one", WorkflowIdConflictPolicy::TerminateExisting, WorkflowIdReusePolicy::AllowDuplicate),
+        ("more", WorkflowIdConflictPolicy::Unspecified, WorkflowIdReusePolicy::TerminateIfRunning),
+    ] {
+        let mut replaces = both(request);
+        replaces.start.id_conflict_policy = conflict as i32;
+        replaces.start.id_reuse_policy = reuse as i32;
+        let before = life.run().run_id();
+        life.news();
+        let answer = life.ask(replaces).expect("it gives way");
+        assert!(answer.started && answer.run_id != before);
+        assert_eq!(
+            life.news(),
+            [
+                E::WorkflowExecutionTerminated,
+                E::WorkflowExecutionStarted,
+                E::WorkflowExecutionSignaled,
+                E::WorkflowTaskScheduled
+            ]
+        );
+    }
     life.ask(TerminateWorkflow::default()).expect("it is open");
     let mut never = both("two");
     never.start.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate as i32;

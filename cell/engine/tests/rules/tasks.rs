@@ -1,15 +1,22 @@
 //! Workflow tasks, timers, and what waits while a task is in a worker's hands.
 
 use crate::life::{Life, command};
+use crate::values::{SECOND, version};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::Priority;
+use atoll_api::temporal::api::common::v1::{MeteringMetadata, Priority};
 use atoll_api::temporal::api::enums::v1::EventType as E;
-use atoll_api::temporal::api::enums::v1::{CommandType, TaskQueueKind, WorkflowTaskFailedCause as Cause};
+use atoll_api::temporal::api::enums::v1::{
+    CommandType, TaskQueueKind, TimeoutType, WorkflowTaskFailedCause as Cause,
+};
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
-use atoll_api::temporal::api::history::v1::{HistoryEvent, WorkflowTaskStartedEventAttributes};
+use atoll_api::temporal::api::history::v1::{
+    self as history, HistoryEvent, WorkflowTaskStartedEventAttributes,
+};
+use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
-use cell_engine::{EffectKind, Rejection, Run, Standing};
+use cell_engine::{EffectKind, Rejection, Release, Run, Standing};
 use prost::Message;
 
 fn timer(id: &str) -> Command {
@@ -493,4 +500,405 @@ fn bad_search_attributes_fail_the_task_in_their_turn() {
     let refused = life.ask(answer(task, vec![timer(""), timer("u")])).map(drop);
     let text = "BadStartTimerAttributes: TimerId is not set on StartTimerCommand.";
     assert_eq!(refused, Err(Rejection::InvalidArgument(text.into())), "the first bad command counts");
+    let mut life = Life::started();
+    let task = life.take_task();
+    let refused = life.ask(answer(task, vec![timer("t"), timer("")])).map(drop);
+    assert_eq!(refused, Err(Rejection::InvalidArgument(text.into())), "it is bad whatever its attributes");
+    let mut life = Life::started();
+    let task = life.take_task();
+    life.ask(answer(task, vec![timer("t")])).expect("there is no second command");
+}
+
+#[test]
+fn a_timer_that_fired_and_was_canceled_meanwhile_leaves_the_others_alone() {
+    let mut life = Life::started();
+    life.run_task(vec![timer("t"), timer("u")]);
+    life.signal();
+    let task = life.take_task();
+    life.wake();
+    life.news();
+    life.complete(task, vec![cancel_timer("t")]).expect("it is there for its worker");
+    assert_eq!(
+        life.news(),
+        [E::WorkflowTaskCompleted, E::TimerCanceled, E::TimerFired, E::WorkflowTaskScheduled]
+    );
+    let fired = life.history.iter().find_map(|event| match &event.attributes {
+        Some(A::TimerFiredEventAttributes(fired)) => Some((fired.timer_id.as_str(), fired.started_event_id)),
+        _ => None,
+    });
+    assert_eq!((fired, life.run().wake()), (Some(("u", 6)), None));
+}
+
+#[test]
+fn timers_that_are_due_at_once_fire_in_one_step() {
+    let mut life = Life::started();
+    life.run_task(vec![timer("t"), timer("u")]);
+    life.wake();
+    assert_eq!(life.news(), [E::TimerFired, E::TimerFired, E::WorkflowTaskScheduled]);
+}
+
+#[test]
+fn a_timer_id_is_used_once_at_a_time_also_across_answers() {
+    let mut life = Life::started();
+    life.run_task(vec![timer("t")]);
+    life.signal();
+    let task = life.take_task();
+    let refused = life.clone().complete(task, vec![timer("t")]);
+    assert_eq!(
+        refused,
+        Err(Rejection::InvalidArgument(
+            "StartTimerDuplicateId: invalid history builder state for action: add-timer-started-event, TimerID: t"
+                .into()
+        ))
+    );
+    life.wake();
+    life.complete(task, vec![timer("t")]).expect("it has fired, which the workflow has not seen");
+    life.wake();
+    assert_eq!(life.last().event_type(), E::TimerFired, "the new one fires as well");
+}
+
+#[test]
+fn what_a_worker_says_of_itself_stands_in_the_events_of_its_task() {
+    let mut life = Life::started();
+    let waiting = life.run().workflow_task().waiting().expect("it waits").clone();
+    let bytes = life.run().billed_bytes() as i64;
+    let poll = RecordWorkflowTaskStarted {
+        scheduled_event_id: 2,
+        stamp: waiting.stamp,
+        request_id: "poll".into(),
+        identity: "poller".into(),
+        worker_version: version(),
+        sticky: false,
+    };
+    let started = life.ask(poll).expect("it waits");
+    let expected = WorkflowTaskStartedEventAttributes {
+        scheduled_event_id: 2,
+        identity: "poller".into(),
+        request_id: "poll".into(),
+        history_size_bytes: bytes,
+        worker_version: version(),
+        ..Default::default()
+    };
+    assert_eq!(life.last().attributes, Some(A::WorkflowTaskStartedEventAttributes(expected)));
+    let task = WorkflowTaskRef { scheduled_event_id: 2, attempt: 1, nonce: started.nonce };
+    let mut failing = life.clone();
+    let failed = RespondWorkflowTaskFailed {
+        task,
+        cause: Cause::NonDeterministicError as i32,
+        failure: Some(Default::default()),
+        identity: "failer".into(),
+        worker_version: version(),
+    };
+    failing.ask(failed).expect("it is started");
+    let expected = history::WorkflowTaskFailedEventAttributes {
+        scheduled_event_id: 2,
+        started_event_id: 3,
+        cause: Cause::NonDeterministicError as i32,
+        failure: Some(Default::default()),
+        identity: "failer".into(),
+        worker_version: version(),
+        ..Default::default()
+    };
+    assert_eq!(failing.last().attributes, Some(A::WorkflowTaskFailedEventAttributes(expected)));
+    let sdk_metadata = Some(WorkflowTaskCompletedMetadata { lang_used_flags: vec![3], ..Default::default() });
+    let metering = Some(MeteringMetadata { nonfirst_local_activity_execution_attempts: 1 });
+    let answer = RespondWorkflowTaskCompleted {
+        task: Some(task),
+        identity: "answerer".into(),
+        sdk_metadata: sdk_metadata.clone(),
+        metering_metadata: metering,
+        worker_version: version(),
+        ..Default::default()
+    };
+    let reply = life.ask(answer).expect("a good answer");
+    assert_eq!(reply, CompletedWorkflowTask { completed_event_id: 4, closed: false });
+    let expected = history::WorkflowTaskCompletedEventAttributes {
+        scheduled_event_id: 2,
+        started_event_id: 3,
+        identity: "answerer".into(),
+        worker_version: version(),
+        sdk_metadata,
+        metering_metadata: metering,
+        ..Default::default()
+    };
+    assert_eq!(life.last().attributes, Some(A::WorkflowTaskCompletedEventAttributes(expected)));
+}
+
+#[test]
+fn an_answer_that_closes_the_run_says_so() {
+    let mut life = Life::started();
+    let task = Some(life.take_task());
+    let answer = RespondWorkflowTaskCompleted { task, commands: vec![complete()], ..Default::default() };
+    let reply = life.ask(answer).expect("a good answer");
+    assert_eq!(reply, CompletedWorkflowTask { completed_event_id: 4, closed: true });
+    let expected = history::WorkflowExecutionCompletedEventAttributes {
+        workflow_task_completed_event_id: 4,
+        ..Default::default()
+    };
+    assert_eq!(life.last().attributes, Some(A::WorkflowExecutionCompletedEventAttributes(expected)));
+}
+
+#[test]
+fn a_workflow_that_gives_in_to_a_cancel_request_ends_canceled() {
+    let mut life = Life::started();
+    let canceled =
+        wanted::CancelWorkflowExecutionCommandAttributes { details: crate::values::payloads("left") };
+    let canceled = Wanted::CancelWorkflowExecutionCommandAttributes(canceled);
+    life.run_task(vec![command(CommandType::CancelWorkflowExecution, canceled)]);
+    let expected = history::WorkflowExecutionCanceledEventAttributes {
+        details: crate::values::payloads("left"),
+        workflow_task_completed_event_id: 4,
+    };
+    assert_eq!(life.last().attributes, Some(A::WorkflowExecutionCanceledEventAttributes(expected)));
+    assert!(life.run().closed());
+}
+
+#[test]
+fn a_token_names_one_start_of_one_attempt_of_one_task() {
+    let mut life = Life::started();
+    let task = life.take_task();
+    let gone = Err(Rejection::NotFound("Workflow task not found.".into()));
+    for other in [
+        WorkflowTaskRef { scheduled_event_id: task.scheduled_event_id + 1, ..task },
+        WorkflowTaskRef { attempt: task.attempt + 1, ..task },
+        WorkflowTaskRef { nonce: task.nonce ^ 1, ..task },
+    ] {
+        assert_eq!(life.complete(other, Vec::new()), gone, "{other:?}");
+    }
+    life.complete(task, Vec::new()).expect("its own");
+}
+
+#[test]
+fn a_dispatch_names_a_task_and_is_void_once_the_task_is_dispatched_anew() {
+    let mut life = Life::started();
+    let waits = |life: &Life| {
+        let task = life.run().workflow_task().waiting().expect("it waits");
+        (task.scheduled_event_id, task.stamp)
+    };
+    assert_eq!(waits(&life), (2, 1));
+    fail(&mut life);
+    assert_eq!(waits(&life), (5, 2), "another attempt");
+    let task = life.take_task();
+    life.ask(RevokeWorkflowTaskStart(task)).expect("it is started");
+    assert_eq!(waits(&life), (5, 3), "the same one");
+    let poll = |scheduled_event_id, stamp, request_id: &str| RecordWorkflowTaskStarted {
+        scheduled_event_id,
+        stamp,
+        request_id: request_id.into(),
+        ..Default::default()
+    };
+    for (scheduled_event_id, stamp) in [(5, 2), (2, 3), (2, 1)] {
+        let refused = life.ask(poll(scheduled_event_id, stamp, "one"));
+        assert!(matches!(refused, Err(Rejection::TaskObsolete(_))), "{refused:?}");
+    }
+    life.ask(poll(5, 3, "one")).expect("the newest");
+    let refused = life.ask(poll(5, 2, "one"));
+    assert!(
+        matches!(refused, Err(Rejection::TaskObsolete(_))),
+        "an old dispatch, by the same poll: {refused:?}"
+    );
+}
+
+#[test]
+fn a_poll_that_comes_again_is_told_the_same_but_for_what_is_durable_by_now() {
+    let mut life = Life::started();
+    let poll = |life: &Life| {
+        let task = life.run().workflow_task().scheduled().expect("it is there");
+        let (scheduled_event_id, stamp) = (task.scheduled_event_id, task.stamp);
+        RecordWorkflowTaskStarted {
+            scheduled_event_id,
+            stamp,
+            request_id: "poll".into(),
+            identity: "poller".into(),
+            worker_version: version(),
+            sticky: false,
+        }
+    };
+    let command = poll(&life);
+    let first = life.ask(command).expect("it waits");
+    assert_eq!(
+        first,
+        StartedWorkflowTask {
+            scheduled_event_id: 2,
+            started_event_id: 3,
+            previous_started_event_id: 0,
+            attempt: 1,
+            scheduled_at: life.now,
+            started_at: life.now,
+            nonce: first.nonce,
+            first_event_id: 1,
+            last_event_id: 3,
+            own_events: vec![life.last().encode_to_vec().into()],
+            in_history: true,
+            workflow_type: "type".into(),
+            task_queue: "queue".into(),
+        }
+    );
+    life.now = life.now.plus(SECOND);
+    let command = poll(&life);
+    let again = life.ask(command).expect("its answer may have been lost");
+    assert_eq!(again, StartedWorkflowTask { own_events: vec![], in_history: false, ..first });
+
+    let mut life = Life::started();
+    fail(&mut life);
+    let scheduled_at = life.now;
+    life.now = life.now.plus(SECOND);
+    let command = poll(&life);
+    let first = life.ask(command).expect("it waits");
+    assert_eq!((first.started_event_id, first.last_event_id, first.in_history), (6, 4, false));
+    let own: Vec<HistoryEvent> =
+        first.own_events.iter().map(|event| HistoryEvent::decode(event.clone()).expect("decodes")).collect();
+    let [scheduled, started] = &own[..] else { panic!("{own:?}") };
+    assert_eq!(
+        (scheduled.event_time, started.event_time),
+        (Some(scheduled_at.to_proto()), Some(life.now.to_proto()))
+    );
+    let Some(A::WorkflowTaskScheduledEventAttributes(scheduled)) = &scheduled.attributes else {
+        panic!("{scheduled:?}")
+    };
+    assert_eq!((scheduled.attempt, scheduled.start_to_close_timeout), (2, crate::values::seconds(10)));
+    let expected = WorkflowTaskStartedEventAttributes {
+        scheduled_event_id: 5,
+        identity: "poller".into(),
+        request_id: "poll".into(),
+        history_size_bytes: life.run().billed_bytes() as i64,
+        worker_version: version(),
+        ..Default::default()
+    };
+    assert_eq!(started.attributes, Some(A::WorkflowTaskStartedEventAttributes(expected)));
+    life.now = life.now.plus(SECOND);
+    let command = poll(&life);
+    assert_eq!(life.ask(command), Ok(first), "behind the history, as before");
+}
+
+#[test]
+fn a_start_is_told_before_it_is_durable_and_nothing_else_is() {
+    let mut life = Life::started();
+    let (scheduled_event_id, stamp) = (2, 1);
+    let poll = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..Default::default() };
+    let decision = life.decide(poll.clone());
+    assert_eq!(decision.release, Release::PriorDurable);
+    assert_eq!(decision.transitions[0].changes.len(), 1, "its start alone: no worker had the run cached");
+    assert_eq!(life.decide(SignalWorkflow::default()).release, Release::Durable);
+    life.limits.history_events = 2;
+    let decision = life.decide(poll);
+    assert!(matches!(decision.answer, Err(Rejection::TaskObsolete(_))), "nothing waits any more");
+    assert_eq!(decision.release, Release::Durable);
+}
+
+#[test]
+fn a_step_in_which_nothing_happens_is_none() {
+    let mut life = Life::started();
+    assert!(life.decide(ResetStickyTaskQueue).transitions.is_empty(), "no worker has it cached");
+    let task = life.take_task();
+    let sticky = Some(("own".into(), 5 * SECOND));
+    life.ask(RespondWorkflowTaskCompleted { task: Some(task), sticky, ..Default::default() }).expect("good");
+    assert_eq!(life.decide(ResetStickyTaskQueue).transitions.len(), 1);
+}
+
+#[test]
+fn an_answer_that_takes_the_next_task_along_is_told_all_of_it() {
+    let mut life = Life::started();
+    let task = Some(life.take_task());
+    life.signal();
+    let answer = RespondWorkflowTaskCompleted {
+        task,
+        identity: "answerer".into(),
+        worker_version: version(),
+        ..Default::default()
+    };
+    let (completed, next) = life.ask(CompleteAndTakeNext(answer)).expect("a good answer");
+    assert_eq!(completed, CompletedWorkflowTask { completed_event_id: 4, closed: false });
+    let next = next.expect("there is a signal to see");
+    assert_eq!(
+        next,
+        StartedWorkflowTask {
+            scheduled_event_id: 6,
+            started_event_id: 7,
+            previous_started_event_id: 3,
+            attempt: 1,
+            scheduled_at: life.now,
+            started_at: life.now,
+            nonce: next.nonce,
+            first_event_id: 4,
+            last_event_id: 7,
+            own_events: vec![],
+            in_history: true,
+            workflow_type: "type".into(),
+            task_queue: "queue".into(),
+        }
+    );
+    let start = last_start(&life);
+    assert_eq!((start.identity.as_str(), start.worker_version), ("answerer", version()));
+    let task = WorkflowTaskRef { scheduled_event_id: 6, attempt: 1, nonce: next.nonce };
+    let answer = RespondWorkflowTaskCompleted { task: Some(task), ..Default::default() };
+    let (_, next) = life.ask(CompleteAndTakeNext(answer)).expect("it is started");
+    assert_eq!(next, None, "there is nothing to see");
+}
+
+#[test]
+fn a_task_of_the_answer_that_makes_it_sticky_waits_as_long_as_that_says() {
+    let mut life = Life::started();
+    let answer = RespondWorkflowTaskCompleted {
+        task: Some(life.take_task()),
+        sticky: Some(("own".into(), 5 * SECOND)),
+        force_new_task: true,
+        ..Default::default()
+    };
+    life.ask(answer).expect("a good answer");
+    let waiting = life.run().workflow_task().waiting().expect("it was asked for");
+    assert_eq!((waiting.sticky_queue.as_str(), waiting.sticky_timeout_ns), ("own", 5 * SECOND));
+    assert_eq!(life.run().wake(), Some(life.now.plus(5 * SECOND)));
+    life.wake();
+    let timed_out = life.history.iter().find_map(|event| match &event.attributes {
+        Some(A::WorkflowTaskTimedOutEventAttributes(timed_out)) => Some(*timed_out),
+        _ => None,
+    });
+    let expected = history::WorkflowTaskTimedOutEventAttributes {
+        scheduled_event_id: 5,
+        timeout_type: TimeoutType::ScheduleToStart as i32,
+        ..Default::default()
+    };
+    assert_eq!(timed_out, Some(expected), "nobody has started it");
+}
+
+/// The attempt that would follow, as it is stored.
+fn next_attempt(life: &Life) -> i32 {
+    RunSnapshot::decode(life.run().snapshot()).expect("a snapshot").info.expect("one").next_attempt
+}
+
+#[test]
+fn only_failures_that_are_the_workers_count_as_attempts() {
+    for (cause, attempt) in [
+        (Cause::WorkflowWorkerUnhandledFailure, 2),
+        (Cause::ResetWorkflow, 1),
+        (Cause::FailoverCloseCommand, 1),
+    ] {
+        let mut life = Life::started();
+        let task = life.take_task();
+        let (identity, cause) = (String::new(), cause as i32);
+        life.ask(RespondWorkflowTaskFailed { task, cause, failure: None, identity, worker_version: None })
+            .expect("it is started");
+        assert_eq!(next_attempt(&life), attempt, "{cause}");
+    }
+}
+
+#[test]
+fn a_failure_of_who_has_the_run_cached_costs_that_instead_of_an_attempt() {
+    for (sticky, attempt) in [(true, 1), (false, 2)] {
+        let mut life = Life::started();
+        let answer = RespondWorkflowTaskCompleted {
+            task: Some(life.take_task()),
+            sticky: Some(("own".into(), 5 * SECOND)),
+            force_new_task: true,
+            ..Default::default()
+        };
+        life.ask(answer).expect("a good answer");
+        let waiting = life.run().workflow_task().waiting().expect("it was asked for");
+        let (scheduled_event_id, stamp) = (waiting.scheduled_event_id, waiting.stamp);
+        life.ask(RecordWorkflowTaskStarted { scheduled_event_id, stamp, sticky, ..Default::default() })
+            .expect("it is offered");
+        life.ask(TerminateWorkflow::default()).expect("it is open");
+        assert_eq!(next_attempt(&life), attempt, "sticky: {sticky}");
+    }
 }
