@@ -1,10 +1,12 @@
 //! How large a run may be, and what stays of one that has ended.
 
 use crate::life::{Life, command};
+use crate::values::{SECOND, execution, header, priority, retries, search_attributes, seconds};
 use atoll_api::temporal::api::command::v1::command::Attributes as Wanted;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command};
-use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads};
+use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{CommandType, EventType as E};
+use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -202,4 +204,102 @@ fn what_people_are_told_of_a_run_counts_beside_its_memo() {
         let counted = bytes(memo_bytes, Some(KIB)) - bytes(memo_bytes, None);
         assert!((KIB..KIB + 16).contains(&counted), "{counted} bytes beside a memo of {memo_bytes}");
     }
+}
+
+#[test]
+fn inputs_of_children_are_no_state_either() {
+    let mut life = Life::started();
+    let before = life.run().state_bytes();
+    let start = wanted::StartChildWorkflowExecutionCommandAttributes {
+        workflow_id: "c".into(),
+        workflow_type: Some(WorkflowType { name: "child".into() }),
+        input: payload(100 * KIB),
+        ..Default::default()
+    };
+    let start = Wanted::StartChildWorkflowExecutionCommandAttributes(start);
+    life.run_task(vec![command(CommandType::StartChildWorkflowExecution, start)]);
+    let counted = life.run().state_bytes() - before;
+    assert!((512..KIB).contains(&counted), "{counted} bytes");
+    assert!(life.run().held_bytes() > 100 * KIB, "and memory all the same");
+}
+
+#[test]
+fn a_run_whose_state_is_too_large_may_come_to_its_end() {
+    let mut life = Life::child();
+    life.ask(ReleaseFirstWorkflowTask).expect("released");
+    let task = life.take_task();
+    life.limits.state_bytes = 0;
+    life.complete(task, vec![done(KIB)]).expect("it closes");
+    assert_eq!(life.last().event_type(), E::WorkflowExecutionCompleted);
+    life.ask(RecordListenerTold(0)).expect("a closed run may be told anything");
+}
+
+#[test]
+fn an_answer_that_ends_as_much_as_it_begins_has_room() {
+    let mut life = Life::started();
+    let wordy = |id: usize| {
+        let mut command = activity(id, 0);
+        if let Some(Wanted::ScheduleActivityTaskCommandAttributes(wish)) = &mut command.attributes {
+            wish.activity_type = Some(ActivityType { name: "x".repeat(400) });
+        }
+        command
+    };
+    life.run_task(vec![wordy(1)]);
+    signal(&mut life, 1).expect("it is open");
+    life.limits.state_bytes = life.run().state_bytes() + 300;
+    let cancel = wanted::RequestCancelActivityTaskCommandAttributes { scheduled_event_id: 5 };
+    let cancel = Wanted::RequestCancelActivityTaskCommandAttributes(cancel);
+    let cancel = command(CommandType::RequestCancelActivityTask, cancel);
+    let task = life.take_task();
+    let refused = life.clone().complete(task, vec![wordy(2)]);
+    assert_eq!(refused, Err(Rejection::InvalidArgument(TOO_LARGE.into())));
+    life.complete(task, vec![cancel, wordy(2)]).expect("one makes room for the other");
+    assert!(!life.run().closed());
+}
+
+#[test]
+fn of_its_first_event_a_run_that_ended_keeps_what_people_ask_for() {
+    let mut life = Life::started_with(|start| {
+        start.input = payload(KIB);
+        start.execution_timeout = seconds(1_000);
+        start.run_timeout = seconds(60);
+        start.task_timeout = seconds(20);
+        start.identity = "starter".into();
+        (start.memo, start.search_attributes) = (Some(memo(10)), search_attributes());
+        (start.header, start.priority, start.retry_policy) = (header(), priority(), retries(2).0);
+        start.parent = Some(ParentLink {
+            namespace: "parents".into(),
+            namespace_id: uuid::Uuid::from_u128(1),
+            execution: execution("parent", 9),
+            initiated_event_id: 5,
+            root: execution("root", 8),
+        });
+    });
+    life.ask(ReleaseFirstWorkflowTask).expect("it is there");
+    let (began, first_run) = (life.now, life.run().run_id());
+    let fail = wanted::FailWorkflowExecutionCommandAttributes { failure: Some(Default::default()) };
+    let fail = Wanted::FailWorkflowExecutionCommandAttributes(fail);
+    life.run_task(vec![command(CommandType::FailWorkflowExecution, fail)]);
+    let points = life.run().started().prev_auto_reset_points.clone();
+    assert_eq!(points.as_ref().map(|points| points.points.len()), Some(1));
+    life.ask(TerminateWorkflow::default()).expect("it is open");
+    let kept = WorkflowExecutionStartedEventAttributes {
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        task_queue: crate::values::normal_queue("queue"),
+        parent_workflow_namespace_id: uuid::Uuid::from_u128(1).to_string(),
+        parent_workflow_execution: Some(execution("parent", 9)),
+        parent_initiated_event_id: 5,
+        root_workflow_execution: Some(execution("root", 8)),
+        workflow_execution_timeout: seconds(1_000),
+        workflow_execution_expiration_time: Some(began.plus(1_000 * SECOND).to_proto()),
+        workflow_run_timeout: seconds(60),
+        workflow_task_timeout: seconds(20),
+        first_workflow_task_backoff: seconds(1),
+        first_execution_run_id: first_run.to_string(),
+        prev_auto_reset_points: points,
+        priority: priority(),
+        attempt: 2,
+        ..Default::default()
+    };
+    assert_eq!(*life.run().started(), kept);
 }
