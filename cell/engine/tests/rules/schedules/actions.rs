@@ -1,10 +1,17 @@
 //! What is started, what is left to the next one, and what stops a schedule.
 
 use super::life::*;
+use crate::values;
+use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy as Reuse;
-use atoll_api::temporal::api::schedule::v1::ScheduleState;
-use cell_engine::{Entity, Rejection};
+use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
+use atoll_api::temporal::api::schedule::v1::{ScheduleAction, ScheduleState};
+use atoll_api::temporal::api::sdk::v1::UserMetadata;
+use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
+use cell_engine::commands::StartWorkflow;
+use cell_engine::{Entity, Listener, Rejection};
+use uuid::Uuid;
 
 #[test]
 fn a_start_says_what_it_was_for() {
@@ -228,4 +235,88 @@ fn lists_know_how_many_steps_a_schedule_has_taken() {
     life.pause("for now");
     life.unpause("again");
     assert_eq!(steps(&life), begun + 2);
+}
+
+#[test]
+fn a_start_carries_all_that_the_action_names() {
+    let user_metadata = Some(UserMetadata { summary: Some(values::payload("summary")), details: None });
+    let action = NewWorkflowExecutionInfo {
+        workflow_id: "w".into(),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        task_queue: values::queue("queue"),
+        input: values::payloads("input"),
+        workflow_execution_timeout: seconds(100),
+        workflow_run_timeout: seconds(60),
+        workflow_task_timeout: seconds(20),
+        retry_policy: values::retries(3).0,
+        memo: values::memo(),
+        search_attributes: values::search_attributes(),
+        header: values::header(),
+        user_metadata: user_metadata.clone(),
+        priority: values::priority(),
+        ..Default::default()
+    };
+    let mut schedule = every_minute(Overlap::Skip);
+    schedule.action = Some(ScheduleAction { action: Some(Action::StartWorkflow(action)) });
+    let mut life = Life::with(schedule);
+    life.until(minute(1));
+    let wanted = life.start_one();
+    let mut search_attributes = wanted.start.search_attributes.clone().expect("some");
+    for own in ["TemporalScheduledById", "TemporalScheduledStartTime"] {
+        assert!(search_attributes.indexed_fields.remove(own).is_some(), "{own}");
+    }
+    assert_eq!(Some(search_attributes), values::search_attributes(), "beside its own");
+    let request_id = Uuid::parse_str(&wanted.start.request_id).expect("an id");
+    let reference = request_id.as_bytes().to_vec().into();
+    let expected = StartWorkflow {
+        request_id: request_id.to_string(),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        task_queue: values::queue("queue"),
+        input: values::payloads("input"),
+        execution_timeout: seconds(100),
+        run_timeout: seconds(60),
+        task_timeout: seconds(20),
+        identity: "temporal-scheduler-default-every-minute".into(),
+        id_reuse_policy: Reuse::RejectDuplicate as i32,
+        memo: values::memo(),
+        search_attributes: wanted.start.search_attributes.clone(),
+        header: values::header(),
+        priority: values::priority(),
+        retry_policy: values::retries(3).0,
+        user_metadata,
+        listener: Some(Listener { entity: life.schedule().key().clone(), reference }),
+        ..Default::default()
+    };
+    assert_eq!(wanted.start, expected);
+}
+
+#[test]
+fn a_schedule_is_open_from_its_creation_to_its_deletion() {
+    let mut life = Life::new();
+    let is = |life: &Life| (life.schedule().is_open(), life.schedule().is_alive());
+    assert_eq!(is(&life), (false, false), "it is not there");
+    let create = cell_engine::CreateSchedule { schedule: every_minute(Overlap::Skip), ..Default::default() };
+    life.ask(create).expect("it is new");
+    assert_eq!(is(&life), (true, true));
+    life.ask(cell_engine::DeleteSchedule).expect("it is there");
+    assert_eq!(is(&life), (false, false));
+}
+
+/// What people asked for is not refused with what the schedule may not do any more.
+#[test]
+fn a_pause_drops_the_times_that_wait_and_nothing_else() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.until(minute(1));
+    let running = life.start_one();
+    life.until(minute(3));
+    life.trigger(Overlap::BufferAll);
+    life.until(minute(5));
+    life.pause("no more");
+    assert_eq!(life.counts(), (0, 0, 0, 5));
+    life.completes(&running);
+    let triggered = life.start_one();
+    assert_eq!(triggered.start.id_reuse_policy, Reuse::AllowDuplicate as i32);
+    assert_eq!(life.counts(), (0, 0, 0, 2), "those behind it wait for its end");
+    life.completes(&triggered);
+    assert_eq!((life.starts().len(), life.counts()), (0, (0, 0, 0, 0)));
 }

@@ -1,13 +1,17 @@
 //! What clients ask of schedules.
 
 use super::life::*;
+use crate::values;
 use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1 as api;
 use atoll_internal_api::entity::schedules;
+use atoll_internal_api::log::v1 as log;
+use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::usage::v1::ActionType;
 use cell_engine::*;
+use prost::Message;
 use std::collections::BTreeMap;
 
 fn create(request_id: &str) -> CreateSchedule {
@@ -239,4 +243,70 @@ fn each_request_that_changes_something_is_one_action() {
         ActionType::DeleteSchedule,
     ];
     assert_eq!(life.billed, expected.map(|action| action as i32));
+}
+
+#[test]
+fn a_memo_stays() {
+    let mut life = Life::new();
+    life.ask(CreateSchedule { memo: values::memo(), ..create("one") }).expect("it is new");
+    life.pause("so that it is stored and read once more");
+    assert_eq!(Some(life.described().memo), values::memo());
+}
+
+#[test]
+fn lists_show_the_beginning_of_a_spec() {
+    let range = |start| vec![api::Range { start, end: start, step: 1 }];
+    let calendar = |hour: i32| api::StructuredCalendarSpec {
+        second: range(0),
+        minute: range(0),
+        hour: range(hour),
+        day_of_month: vec![api::Range { start: 1, end: 31, step: 1 }],
+        month: vec![api::Range { start: 1, end: 12, step: 1 }],
+        day_of_week: vec![api::Range { start: 0, end: 6, step: 1 }],
+        ..Default::default()
+    };
+    let excluded = |year: i32| api::StructuredCalendarSpec { year: range(year), ..calendar(3) };
+    let interval = api::IntervalSpec { interval: seconds(60), phase: seconds(5) };
+    let spec = |most: usize| api::ScheduleSpec {
+        structured_calendar: (0..most as i32).map(calendar).collect(),
+        exclude_structured_calendar: (2030..2030 + most as i32).map(excluded).collect(),
+        interval: vec![interval; most],
+        start_time: timestamp(minute(-5)),
+        end_time: timestamp(minute(500)),
+        jitter: seconds(7),
+        timezone_name: "Europe/Berlin".into(),
+        ..Default::default()
+    };
+    let mut schedule = every_minute(Overlap::Skip);
+    schedule.spec = Some(spec(12));
+    let life = Life::with(schedule);
+    let facts = life.schedule().visibility().expect("it is listed");
+    let info = schedules::list_info(&facts.memo["ScheduleInfo"]).expect("it decodes");
+    assert_eq!(info.spec, Some(spec(10)));
+    assert_eq!(life.described().schedule.spec, Some(spec(12)), "and a description all of it");
+}
+
+#[test]
+fn a_patch_that_asks_for_nothing_is_no_step() {
+    let mut life = Life::started(Overlap::Skip);
+    let steps = life.steps();
+    life.ask(PatchSchedule::default()).expect("it is there");
+    assert_eq!(life.steps(), steps);
+}
+
+/// As steps of an earlier version logged them.
+#[test]
+fn a_backfill_that_was_logged_for_lack_of_room_counts() {
+    let mut life = Life::started(Overlap::Skip);
+    let added = stored::BackfillAdded { backfill: Some(Default::default()), dropped: true };
+    let kind = stored::schedule_change::Kind::BackfillAdded(added);
+    let change = stored::ScheduleChange { kind: Some(kind) }.encode_to_vec();
+    let mut schedule = life.schedule().clone();
+    let mut logged = Transition::of(schedule.key().clone());
+    logged.changes.push(log::Change { kind: Some(log::change::Kind::Own(change.into())) });
+    schedule.apply(&logged);
+    schedule.apply(&logged);
+    assert_eq!(schedule.describe().expect("it lives").info.buffer_dropped, 2);
+    life.backfill(minute(-1), minute(-1), Overlap::AllowAll);
+    assert_eq!(life.counts().2, 0);
 }

@@ -376,3 +376,49 @@ fn a_zone_of_a_clients_own_leads_no_schedule_back() {
     life.until(last_hour.plus(8 * HOUR).plus(-SECOND));
     assert_eq!((life.starts().len(), life.counts()), (13, (0, 0, 0, 0)), "each hour is filled in once");
 }
+
+/// Every second of the hour from 23:00 is excluded: a search through it is given up on the way.
+#[test]
+fn a_backfill_goes_on_where_a_search_was_given_up_and_ends_where_its_range_does() {
+    let ScheduleSpec { exclude_structured_calendar: halves, .. } = halves();
+    let last_hour = |calendar| StructuredCalendarSpec { hour: all(23, 23), ..calendar };
+    let at_22_15 = StructuredCalendarSpec {
+        second: all(0, 0),
+        minute: all(15, 15),
+        hour: all(22, 22),
+        ..every_second()
+    };
+    let spec = ScheduleSpec {
+        structured_calendar: vec![at_22_15, last_hour(every_second())],
+        exclude_structured_calendar: halves.into_iter().map(last_hour).collect(),
+        ..Default::default()
+    };
+    const DAY: i64 = 1_440;
+    for (end, days) in [(minute(DAY + 2), vec!["14", "15"]), (minute(46).plus(10 * SECOND), vec!["14"])] {
+        let mut life = Life::with(specified(spec.clone()));
+        life.pause("so that nothing else happens");
+        life.backfill(BEGIN, end, Overlap::AllowAll);
+        let is_over = life.schedule().wake().is_none();
+        assert_eq!(is_over, days.len() == 1, "the first search ends behind the shorter range");
+        life.until(minute(1));
+        let ids: Vec<String> = life.starts().into_iter().map(|wanted| wanted.workflow_id).collect();
+        assert_eq!(ids, days.iter().map(|day| format!("w-2023-11-{day}T22:15:00Z")).collect::<Vec<_>>());
+        assert_eq!(life.schedule().wake(), None, "nothing is left of it");
+    }
+}
+
+#[test]
+fn a_mark_that_moves_over_no_time_is_told_to_lists_once() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    life.start_one();
+    life.pause("for a while");
+    life.until(minute(5));
+    let listed = |life: &mut Life| {
+        let before = life.listed;
+        life.trigger(Overlap::BufferAll);
+        life.listed - before
+    };
+    assert_eq!(listed(&mut life), 1, "times of the pause are over");
+    assert_eq!(listed(&mut life), 0, "the mark stands where it should");
+}

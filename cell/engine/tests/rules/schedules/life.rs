@@ -385,3 +385,10 @@ impl End {
         HistoryEvent { event_type: kind as i32, attributes: Some(attributes), ..Default::default() }
     }
 }
+
+impl Life {
+    /// Steps that it has taken.
+    pub(crate) fn steps(&self) -> i64 {
+        self.schedule.visibility().expect("it is listed").state_transition_count
+    }
+}

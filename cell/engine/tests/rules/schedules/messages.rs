@@ -164,9 +164,61 @@ fn what_is_asked_of_a_running_workflow_backs_off_too() {
 fn messages_about_nothing_change_nothing() {
     let mut life = Life::started(Overlap::Skip);
     for key in [EffectKey::Own(1, 99), EffectKey::Own(2, 99), EffectKey::Own(9, 1), EffectKey::WorkflowTask] {
-        let before = life.schedule().wake();
+        let before = (life.schedule().wake(), life.steps());
         life.answer(key, Answer::Postponed(Time(1)));
+        life.answer(key, Answer::Done);
         life.tell(Undelivered(key)).expect("it is no fault");
-        assert_eq!(life.schedule().wake(), before);
+        assert_eq!((life.schedule().wake(), life.steps()), before);
     }
+}
+
+#[test]
+fn what_was_not_asked_or_waits_already_does_not_back_off() {
+    let mut life = Life::started(Overlap::TerminateOther);
+    life.until(minute(1));
+    let running = life.start_one();
+    let EffectKey::Own(_, number) = running.key else { panic!("{running:?}") };
+    let ask = EffectKey::Own(2, number);
+    let steps = life.steps();
+    life.tell(Undelivered(ask)).expect("it is no fault");
+    assert_eq!(life.steps(), steps, "it is asked nothing");
+    life.until(minute(2));
+    assert_eq!(life.asks()[0].0, ask);
+    life.tell(Undelivered(ask)).expect("it waits");
+    let steps = life.steps();
+    life.tell(Undelivered(ask)).expect("it waits already");
+    assert_eq!(life.steps(), steps);
+}
+
+#[test]
+fn the_end_of_what_is_none_of_its_own_changes_nothing() {
+    let mut life = Life::started(Overlap::AllowAll);
+    life.until(minute(1));
+    let wanted = life.start_one();
+    let mut strange = wanted.clone();
+    strange.start.request_id = "of another life".into();
+    strange.start.listener.as_mut().expect("the schedule").reference = "of another life".into();
+    let steps = life.steps();
+    life.completes(&strange);
+    assert_eq!(life.steps(), steps, "another one runs");
+    life.completes(&wanted);
+    let steps = life.steps();
+    life.completes(&wanted);
+    assert_eq!(life.steps(), steps, "it is known");
+}
+
+/// One that runs so long that its start is shown no more.
+#[test]
+fn an_end_is_taken_in_also_where_the_start_is_not_shown_any_more() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    let long = life.start_one();
+    life.pause("so that nothing else is due");
+    for _ in 0..10 {
+        life.trigger(Overlap::AllowAll);
+        life.start_one();
+    }
+    assert_eq!((life.info().recent_actions.len(), life.info().running_workflows.len()), (10, 1));
+    life.completes(&long);
+    assert_eq!(life.info().running_workflows, []);
 }

@@ -70,6 +70,7 @@ fn cancel_other_asks_once_and_waits_for_the_end() {
     assert_eq!(*ask.target.workflow_id, *first.workflow_id);
     assert_eq!(cancel.first_execution_run_id, first.run_id());
     assert_eq!(cancel.reason, "cancelled by schedule overlap policy");
+    assert_eq!(cancel.identity, "temporal-scheduler-default-every-minute");
     assert!(!ask.takes_turns);
     life.answer(*key, Answer::Done);
     life.until(minute(3));
@@ -208,6 +209,18 @@ fn what_holds_others_up_is_looked_for_and_has_ended_where_it_is_not_there() {
 fn what_holds_nobody_up_is_not_looked_for() {
     let mut life = Life::started(Overlap::AllowAll);
     life.until(minute(1));
+    life.start_one();
+    life.until(minute(60));
+    assert_eq!(life.asks(), []);
+}
+
+#[test]
+fn what_holds_up_nobody_but_those_that_may_overlap_is_not_looked_for() {
+    let mut life = Life::started(Overlap::Skip);
+    life.until(minute(1));
+    life.start_one();
+    life.pause("so that nothing else is due");
+    life.trigger(Overlap::AllowAll);
     life.start_one();
     life.until(minute(60));
     assert_eq!(life.asks(), []);

@@ -290,3 +290,27 @@ fn a_stored_spec_that_is_too_large_by_now_goes_on_and_one_that_cannot_be_read_is
         "it would close by itself: {unknown:?}"
     );
 }
+
+#[test]
+fn backfills_stop_at_half_of_the_buffer() {
+    let mut life = Life::started(Overlap::BufferAll);
+    life.trigger(Overlap::BufferAll);
+    life.start_one();
+    life.pause("so that nothing else is due");
+    life.backfill(minute(-2_000), minute(-1), Overlap::BufferAll);
+    life.until(minute(5));
+    assert_eq!(life.counts().3, 500);
+}
+
+/// Each of the excluded hours takes 500 looks, and lists show no more than a step may look for.
+#[test]
+fn lists_are_told_of_each_time_where_finding_the_next_one_takes_long() {
+    for (apart, told) in [(2, 0), (4, 0), (5, 3)] {
+        let mut life = Life::with(hours_apart(apart));
+        let midnight = Time(1_700_006_400 * SECOND);
+        life.until(midnight);
+        let before = life.listed;
+        life.until(midnight.plus(3 * i64::from(apart) * 3_600 * SECOND));
+        assert_eq!(life.listed - before, told, "{apart} hours apart");
+    }
+}
