@@ -278,12 +278,12 @@ fn a_buffer_that_may_not_be_started_leaves_at_once() {
     let mut life = Life::started(Overlap::BufferAll);
     life.until(minute(1));
     let running = life.start_one();
-    life.until(minute(901));
+    life.until(minute(101));
     life.pause("no more");
     let before = life.logged;
     life.completes(&running);
     assert_eq!((life.starts().len(), life.counts()), (0, (0, 0, 0, 0)));
-    assert!(life.logged - before < 4_000, "{} bytes", life.logged - before);
+    assert!(life.logged - before < 600, "{} bytes", life.logged - before);
 }
 
 #[test]
