@@ -267,23 +267,29 @@ async fn what_stands_apart_of_several_comes_back_to_each() {
 #[tokio::test(start_paused = true)]
 async fn a_step_that_stands_apart_and_in_the_log_is_taken_once() {
     let (cell, ids) = stored_runs().await;
-    let run = run_of(&cell, &ids[1]).await;
+    let (holds, apart) = (run_of(&cell, &ids[0]).await, run_of(&cell, &ids[1]).await);
+    // The log is held for a step of the first that can go nowhere, from before those of the second.
+    cell.run(&ids[0], signal("s")).await.unwrap();
+    cell.ledger.damage_reads([holds.clone()]);
+    cell.acquire(&[ShardId(0)]).await;
+    cell.ledger.damage_apart(true);
+    cell.runtime.checkpoint_all().await.unwrap();
+    cell.ledger.damage_apart(false);
     for text in ["first", "second"] {
         cell.run(&ids[1], signal(text)).await.unwrap();
     }
-    cell.ledger.damage_reads([run.clone()]);
-    cell.acquire(&[ShardId(0)]).await;
-    // They stand apart, and the log goes on from before them.
-    cell.ledger.refuse_advances(true);
-    cell.runtime.checkpoint_all().await.unwrap_err();
-    cell.ledger.refuse_advances(false);
+    cell.run(&ids[1], PanicInApply).await.unwrap_err();
+    cell.ledger.damage_reads([holds, apart]);
+    cell.runtime.checkpoint_all().await.unwrap();
     assert_eq!(rows(&cell).await, 1);
+    assert!(tail(&cell).await > 1);
+
     let again = cell.another().await;
-    assert_eq!(aside(&again), std::slice::from_ref(&run));
     again.runtime.checkpoint_all().await.unwrap();
-    assert_eq!((tail(&again).await, rows(&again).await), (0, 1));
+    assert_eq!((tail(&again).await, rows(&again).await), (0, 2));
     again.ledger.damage_reads([]);
     let last = again.another().await;
+    assert_eq!(last.signals(&ids[0]).await, ["s"]);
     assert_eq!(last.signals(&ids[1]).await, ["first", "second"]);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
+use cell_engine::Time;
 use cell_memory::Owner;
 use cell_shard::{Awaited, Origin, ShardConfig, ShardError};
 use cell_store::StoreError;
@@ -270,15 +271,15 @@ async fn what_changed_is_written_together_also_where_all_of_it_was_used() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_while_another_shard_has_what_may_go() {
     let cell = Cell::with_budget(config(), BUDGET).await;
-    let changed = id_on(0, 0);
-    cell.run(&changed, start()).await.unwrap();
+    let changed = alarm(&id_on(0, 0));
+    cell.runtime.execute(&changed, Set(Time(i64::MAX), "first")).await.unwrap();
     cell.runtime.checkpoint_all().await.unwrap();
     for n in 0..8 {
         cell.run(&id_on(1, n), start_with(256 << 10)).await.unwrap();
     }
     cell.runtime.checkpoint_all().await.unwrap();
     // The coldest may not go: it has changed since it was stored.
-    cell.run(&changed, signal("s")).await.unwrap();
+    cell.runtime.execute(&changed, Set(Time(i64::MAX), "second")).await.unwrap();
     let memory = cell.runtime.memory();
     assert!(memory.of(Owner::Residents) > 2 << 20, "{memory:?}");
     let held = memory.charge(Owner::Backlogs, BUDGET * 3 / 4 - (64 << 10));
