@@ -1,11 +1,18 @@
 //! Damage in the store: the trouble of what it is under, and of nothing that was asked for together with that.
 //!
-//! The store refuses a call whole where it finds damage under one of the things that the call is about. So what was
-//! asked for together is asked for one by one then ([`each_alone`]), and what the store said of the one that is damaged
-//! is told apart from errors that say nothing of it ([`or_damage`]).
+//! The store refuses a call whole where it finds damage under one of the things that the call is about. What was asked
+//! for together is then asked for one by one. An answer that names damage is told apart from other errors
+//! ([`or_damage`]): they say nothing of what was asked for.
+//!
+//! Asking one by one has two forms. [`each_alone`] is for what is asked about shards: each has an outcome of its own,
+//! whatever error that is. Within a shard [`or_damage`] stands around the call for all and around the call for each:
+//! any error but damage ends the work, as none of the other calls would fare better. So `load::Reads::each` reads. So
+//! write, with calls for each that are made up anew, `checkpoint::slices` (entities as they are by then),
+//! `deletion::rows` (which notes those whose rows stay, up to a limit) and `projection::outbox` (new rows together
+//! first, then row by row what goes).
 
 use crate::error::ShardError;
-use cell_store::StoreError;
+use cell_store::{Append, ShardId, StoreError};
 
 /// An error that may say that stored bytes are damaged.
 pub(crate) trait MayBeDamage: Sized {
@@ -40,22 +47,43 @@ pub(crate) fn or_damage<T, E: MayBeDamage>(outcome: Result<T, E>) -> Result<Resu
     }
 }
 
-/// Asks for all together; where the store calls that corrupt, for each alone. `told` is called with what came of each,
-/// in order, before the next one is asked for: damage, or another error that all have in common, is an answer, too.
-pub(crate) async fn each_alone<'a, K, V, Asking>(
+/// What the store is asked about a shard.
+pub(crate) trait OfShard {
+    fn shard(&self) -> ShardId;
+}
+
+impl OfShard for ShardId {
+    fn shard(&self) -> ShardId {
+        *self
+    }
+}
+
+impl OfShard for Append {
+    fn shard(&self) -> ShardId {
+        self.shard
+    }
+}
+
+/// Asks about all shards together; where the store calls that corrupt, about each alone. `told` is called once for
+/// each, in order, with what came of it: its answer, damage (also where the store left it out), or another error, which
+/// may be that of all. Where each is asked about alone, `told` is called before the next one is asked about.
+pub(crate) async fn each_alone<'a, K: OfShard, V, Asking>(
     all: &'a [K],
     ask: impl Fn(&'a [K]) -> Asking,
     mut told: impl FnMut(&'a K, Result<V, StoreError>),
 ) where
     Asking: Future<Output = Result<Vec<V>, StoreError>>,
 {
+    let nothing = |one: &K| StoreError::Corrupt(format!("nothing is known of shard {}", one.shard()));
     match ask(all).await {
-        Ok(answers) => all.iter().zip(answers).for_each(|(one, answer)| told(one, Ok(answer))),
+        Ok(answers) => {
+            let mut answers = answers.into_iter();
+            all.iter().for_each(|one| told(one, answers.next().ok_or_else(|| nothing(one))));
+        }
         Err(StoreError::Corrupt(_)) if all.len() > 1 => {
-            let nothing = || StoreError::Corrupt("nothing was answered".to_owned());
             for one in all {
                 let answers = ask(std::slice::from_ref(one)).await;
-                told(one, answers.and_then(|mut answers| answers.pop().ok_or_else(nothing)));
+                told(one, answers.and_then(|mut answers| answers.pop().ok_or_else(|| nothing(one))));
             }
         }
         Err(error) => all.iter().for_each(|one| told(one, Err(error.clone()))),
@@ -67,19 +95,22 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    /// Asks for these of a store in which 2 is damaged and that is away for 9; what came of each, and what was asked.
+    /// Asks about these shards a store in which 2 is damaged, that is away for 9, and that leaves out what comes from 7
+    /// on; what came of each, and what was asked.
     async fn ask(wanted: &[u32]) -> (Vec<(u32, Result<u32, StoreError>)>, Vec<Vec<u32>>) {
         let (asked, mut told) = (RefCell::new(Vec::new()), Vec::new());
-        let asking = |some: &[u32]| {
-            asked.borrow_mut().push(some.to_vec());
-            let answer = match some {
+        let wanted: Vec<ShardId> = wanted.iter().copied().map(ShardId).collect();
+        let asking = |some: &[ShardId]| {
+            let some: Vec<u32> = some.iter().map(|id| id.0).collect();
+            let answer = match some.as_slice() {
                 some if some.contains(&2) => Err(StoreError::Corrupt("2".into())),
                 some if some.contains(&9) => Err(StoreError::Unavailable("9".into())),
-                some => Ok(some.iter().map(|n| 10 * n).collect::<Vec<u32>>()),
+                some => Ok(some.iter().take_while(|n| **n != 7).map(|n| 10 * n).collect::<Vec<u32>>()),
             };
+            asked.borrow_mut().push(some);
             async move { answer }
         };
-        each_alone(wanted, asking, |one, answer| told.push((*one, answer))).await;
+        each_alone(&wanted, asking, |one, answer| told.push((one.0, answer))).await;
         (told, asked.into_inner())
     }
 
@@ -112,6 +143,25 @@ mod tests {
             [(1, Err(StoreError::Unavailable(_))), (9, Err(StoreError::Unavailable(_)))]
         ));
         assert_eq!(asked.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_the_store_leaves_out_of_its_answer_is_told_of_by_name() {
+        for (wanted, calls) in [(&[1, 3, 7, 4][..], 1), (&[7][..], 1), (&[2, 7][..], 3)] {
+            let (told, asked) = ask(wanted).await;
+            let names: Vec<u32> = told.iter().map(|(one, _)| *one).collect();
+            assert_eq!((names.as_slice(), asked.len()), (wanted, calls));
+            for (one, answer) in told {
+                match answer {
+                    Ok(answer) => assert!(matches!((one, answer), (1, 10) | (3, 30))),
+                    Err(StoreError::Corrupt(why)) if one == 2 => assert_eq!(why, "2"),
+                    Err(StoreError::Corrupt(why)) => {
+                        assert_eq!(why, format!("nothing is known of shard {one}"))
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl ShardRuntime {
             .collect();
         let mut batches = batches.into_iter();
         let conclude = |append, outcome| {
-            let Some(batch) = batches.next() else { return };
+            let batch = batches.next().expect("each append is told of once");
             match outcome {
                 Ok(outcome) => self.conclude(batch, append, outcome),
                 Err(error) => self.stop_shard(append, &error),
