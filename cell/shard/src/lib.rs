@@ -37,7 +37,8 @@
 //! - `recovery`: taking shards over, giving them up, beginning loops again;
 //! - `quarantine`: keeping one entity's damage that entity's alone;
 //! - beside these `runtime`, whose methods stand in all of them, and its `loops`; `config`, `damage`, `error`,
-//!   `hash`, `metrics`, `names` and `seeds`, which all use; `inspect`, which is for tests alone.
+//!   `hash`, `metrics` and `names`, which all may use; `seeds`, for whoever makes ids; `inspect`, which is for tests
+//!   alone.
 //!
 //! # To add a projection
 //!
