@@ -240,10 +240,7 @@ impl ShardRuntime {
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.key.clone());
             let named: BTreeSet<Bytes> = {
-                let state = shard.state.lock();
-                if !state.serves(epoch) {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
+                let state = shard.lock_serving_in(epoch)?;
                 state.table.apart.of.keys().map(row_key).collect()
             };
             for OutboxRow { projection, key, position, .. } in page {
@@ -252,11 +249,8 @@ impl ShardRuntime {
                 }
                 let outbox_done = vec![OutboxDone { projection, key, position }];
                 let slice = Checkpoint { outbox_done, ..Checkpoint::empty(shard.id, epoch) };
-                match self.write_slice(shard, &slice).await {
-                    Err(ShardError::Store(StoreError::Corrupt(why))) => {
-                        tracing::error!(shard = shard.id.0, why, "steps that stand apart in vain stay there");
-                    }
-                    done => done?,
+                if let Err(why) = or_damage(self.write_slice(shard, &slice).await)? {
+                    tracing::error!(shard = shard.id.0, why, "steps that stand apart in vain stay there");
                 }
             }
         }

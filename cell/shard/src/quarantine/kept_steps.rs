@@ -9,6 +9,7 @@
 //! in the log, which cannot be trimmed then: nobody reads it again and again for that, health says so, and an operator
 //! may give them up (`operators`).
 
+use crate::damage::or_damage;
 use crate::deletion::deleted_keys;
 use crate::error::ShardError;
 use crate::load::Reads;
@@ -121,10 +122,7 @@ impl ShardRuntime {
                     self.cannot_keep(shard, epoch, &key, &why)?;
                     continue;
                 }
-                let mut state = shard.state.lock();
-                if !state.serves(epoch) {
-                    return Err(ShardError::NotOwner(shard.id));
-                }
+                let mut state = shard.lock_serving_in(epoch)?;
                 state.table.needs_no_log(&key, from_seq);
             }
         }
@@ -133,10 +131,7 @@ impl ShardRuntime {
 
     /// What the log holds of an entity stays there.
     fn cannot_keep(&self, shard: &Shard, epoch: Epoch, key: &EntityKey, why: &str) -> Result<(), ShardError> {
-        let mut state = shard.state.lock();
-        if !state.serves(epoch) {
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        let mut state = shard.lock_serving_in(epoch)?;
         tracing::error!(shard = shard.id.0, ?key, why, "steps cannot be kept: the log holds them");
         state.table.cannot_keep(key, why);
         Ok(())
@@ -230,14 +225,10 @@ impl ShardRuntime {
         let chunks = chunks(kept.into_iter().chain(steps)).collect();
         // As due at once: the next owner loads it and finds out whether it can be served by then.
         slice.entities.push(EntityRow { chunks, wake_at_ms: Some(0), delete_at_ms: None, ..row });
-        match self.write_slice(shard, &slice).await {
-            Err(ShardError::Store(StoreError::Corrupt(why))) => return Ok(Err(why)),
-            done => done?,
+        if let Err(why) = or_damage(self.write_slice(shard, &slice).await)? {
+            return Ok(Err(why));
         }
-        let mut state = shard.state.lock();
-        if !state.serves(epoch) {
-            return Err(ShardError::NotOwner(shard.id));
-        }
+        let mut state = shard.lock_serving_in(epoch)?;
         state.table.apart.gone(key);
         Ok(Ok(()))
     }
