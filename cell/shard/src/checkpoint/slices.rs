@@ -15,7 +15,7 @@ use super::waiting_rows::{RowChanges, RowReceipt};
 use crate::config::ShardConfig;
 use crate::damage::or_damage;
 use crate::error::ShardError;
-use crate::load::{Reads, stored};
+use crate::load::Reads;
 use crate::memory::{Phase, Resident, Shard, ShardState};
 use crate::projection::REMOVAL_INTERVAL;
 use crate::quarantine::Unfit;
@@ -220,7 +220,7 @@ impl ShardRuntime {
 
     async fn is_readable(&self, shard: &Shard, key: &EntityKey) -> Result<bool, ShardError> {
         let wanted = [(shard.id, key.clone())];
-        let stored = stored::load(&*self.store, &wanted, Reads::ONCE).await?;
+        let (stored, _charge) = self.loads.together(&wanted, Reads::ONCE).await?;
         Ok(stored.iter().all(Result::is_ok))
     }
 

@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// The loads of a node's shards. Room is held from before a read until its charge is dropped: at first for what
 /// entities are taken to be like, then for what came. Who may load is not asked here.
+///
+/// Retention alone reads rows without holding room: records of current runs, each of a few hundred bytes, and no more
+/// at a time than one record of the log deletes runs.
 pub(crate) struct Loads {
     store: Arc<dyn ShardStore>,
     memory: Arc<Budget>,

@@ -13,7 +13,7 @@ use crate::damage::or_damage;
 use crate::deletion::deleted_keys;
 use crate::error::ShardError;
 use crate::load::Reads;
-use crate::load::stored::{self, Stored};
+use crate::load::stored::Stored;
 use crate::log::row;
 use crate::log::side_rows::{self, SideRow};
 use crate::memory::{QuarantinedState, START, Shard, ShardState, undecodable};
@@ -215,8 +215,8 @@ impl ShardRuntime {
             slice.deleted.push(key.clone());
             None
         } else {
-            let read = stored::load(&*self.store, &[(shard.id, key.clone())], Reads::ONCE).await?.pop();
-            match read.unwrap_or(Ok(None)) {
+            let (mut read, _charge) = self.loads.together(&[(shard.id, key.clone())], Reads::ONCE).await?;
+            match read.pop().unwrap_or(Ok(None)) {
                 Ok(stored) => stored,
                 Err(why) => return Ok(Err(why)),
             }
