@@ -6,6 +6,7 @@
 
 use crate::memory::ShardState;
 use crate::names::key_of;
+use crate::quarantine::Unfit;
 use crate::recovery::Deletions;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
@@ -116,7 +117,7 @@ impl ShardRuntime {
         }
         for (key, seq, why) in damaged {
             tracing::error!(shard = state.id.0, ?key, seq, why, "side row cannot be used: run quarantined");
-            state.quarantine(&key, Some(seq), &why);
+            state.quarantine(&key, Some(seq), &Unfit::SideRow(why));
         }
         Ok(read)
     }

@@ -5,6 +5,7 @@ use crate::call::Refusals;
 use crate::load::stored::Stored;
 use crate::log::LogHead;
 use crate::metrics::quarantines;
+use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use crate::quarantine::kept_steps;
 use crate::time::{DueIndex, Look, ShardTime};
@@ -12,7 +13,6 @@ use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Grace, Registry, Time};
 use cell_memory::{Budget, Charge, Owner};
 use cell_store::{Epoch, Position, ShardId};
-use std::fmt::Display;
 use std::sync::Arc;
 
 /// Whether the shard answers.
@@ -146,7 +146,7 @@ impl ShardState {
 
     /// Keeps an entity's stored bytes and serves it no more until a person has looked.
     /// `since` is the log row that its stored snapshot does not include, if it was clean and there is one.
-    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &(impl Display + ?Sized)) {
+    pub(crate) fn quarantine(&mut self, key: &EntityKey, since: Option<u64>, why: &Unfit) {
         self.disarm(key);
         let kept = QuarantinedState {
             needs_log_from: since,

@@ -18,6 +18,9 @@ pub(crate) enum Unfit {
     /// The segment that a logged transition refers to is missing or damaged, which was told where it was read.
     #[error("its events, which stood beside the log, could not be used")]
     LacksEvents,
+    /// The same, where replay reads the segment: what is wrong with it.
+    #[error("{0}")]
+    SideRow(String),
     /// A transition is of a kind that no code here hosts.
     #[error("{0:?} is not known")]
     UnknownKind(EntityKind),
