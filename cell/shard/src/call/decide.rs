@@ -61,7 +61,7 @@ impl ShardRuntime {
         let members = ask.members(state.table.memory());
         let grace = state.grace;
         let decision = caught(|| ask.decide(state.table.memory(), grace, &mut context)).map_err(|panic| {
-            tracing::error!(%id, panic, "panic while deciding; nothing changed");
+            tracing::error!(id = &*id, panic, "panic while deciding; nothing changed");
             ShardError::Panicked
         })?;
         let prior = state.table.used(&members);
@@ -86,8 +86,9 @@ impl ShardRuntime {
         transitions: Vec<Transition>,
         release: Release,
     ) -> Result<Option<u64>, ShardError> {
-        let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|panic| {
-            tracing::error!(%id, %panic, "the command never happened");
+        let ordinal = state.commit(&self.config, now, transitions, Vec::new()).map_err(|why| {
+            let why = why.to_string();
+            tracing::error!(id, why, "the command never happened");
             ShardError::Quarantined(id.to_owned())
         })?;
         if release == Release::PriorDurable {
