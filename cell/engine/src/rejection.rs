@@ -3,8 +3,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Why a command was refused. The frontend maps each to a gRPC code and `errordetails` message in
-/// one table.
+/// Why a command was refused. `status.rs` of `cell-node` maps each to a gRPC code and `errordetails` message.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Rejection {
     /// No such workflow, run, task or activity, or it is closed.

@@ -1,8 +1,13 @@
-//! How what fails behind a cell's calls looks on the wire: the node's one table.
+//! How what fails behind a cell's calls looks on the wire.
 //!
-//! Clients call about a workflow ([`status`], [`query_status`]); the control plane, or whoever manages the namespaces
-//! of a lone cell, changes what the cell itself holds ([`store_status`], [`visibility_status`]). The former are
-//! told of damage as DATA_LOSS, the latter as INTERNAL.
+//! Clients and operators call about an entity ([`status`]): stored bytes that such a call finds damaged are DATA_LOSS.
+//! An entity that is kept aside is INTERNAL for its clients; what operators ask of it reads its rows, so they are told
+//! DATA_LOSS where these are damaged. A query that no worker answered ([`query_status`]) has met no damage. The control
+//! plane, or whoever manages the namespaces of a lone cell, changes what the cell itself holds ([`store_status`],
+//! [`visibility_status`]): damage there is INTERNAL.
+//!
+//! Made elsewhere: DATA_LOSS for history that does not decode (`ports/history.rs`), INTERNAL for a worker's answer to a
+//! query that does not (`ports/query.rs`), and the statuses of lists and counts (`visibility.rs` of `cell-frontend`).
 
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope};
@@ -19,18 +24,19 @@ use uuid::Uuid;
 
 /// The status of a failed call about `target`.
 pub(crate) fn status(error: ShardError, target: &Target) -> Status {
-    let text = error.to_string();
     match error {
         ShardError::Rejected(rejection) => rejected(rejection, target),
-        ShardError::NotOwner(_) => Status::unavailable(text),
+        ShardError::NotOwner(_) => Status::unavailable(error.to_string()),
         ShardError::Overloaded(_) | ShardError::NoMemory => {
-            exhausted(text, ResourceExhaustedCause::SystemOverloaded)
+            exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded)
         }
-        ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(text),
-        ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(text),
-        ShardError::Store(StoreError::Full(_)) => exhausted(text, ResourceExhaustedCause::PersistenceLimit),
-        ShardError::Store(StoreError::Corrupt(_)) => Status::data_loss(text),
-        ShardError::Store(StoreError::Unsafe(_)) => Status::internal(text),
+        ShardError::Quarantined(_) | ShardError::Panicked => Status::internal(error.to_string()),
+        ShardError::Store(StoreError::Unavailable(_)) => Status::unavailable(error.to_string()),
+        ShardError::Store(StoreError::Full(_)) => {
+            exhausted(error.to_string(), ResourceExhaustedCause::PersistenceLimit)
+        }
+        ShardError::Store(StoreError::Corrupt(_)) => Status::data_loss(error.to_string()),
+        ShardError::Store(StoreError::Unsafe(_)) => Status::internal(error.to_string()),
         ShardError::UnknownNamespace(id) => not_found(format!("Namespace {id} is not found.")),
     }
 }
@@ -93,7 +99,7 @@ fn rejected(rejection: Rejection, target: &Target) -> Status {
     }
 }
 
-/// A task's token that this cell has not made.
+/// A task's token that does not decode.
 pub(crate) fn bad_task_token() -> Status {
     Status::invalid_argument("Error deserializing task token.")
 }
