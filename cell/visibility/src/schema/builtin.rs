@@ -66,8 +66,31 @@ const OF_WORKFLOWS: [PredefinedAttribute; 13] = [
 pub fn predefined() -> impl Iterator<Item = PredefinedAttribute> {
     let brought = LISTED.iter().flat_map(|kind| kind.attributes).map(|attribute| PredefinedAttribute {
         name: attribute.name,
-        value_type: AttributeType::from_number(attribute.value_type as i32).expect("it has a type"),
+        value_type: AttributeType::from_number(attribute.value_type as i32).expect("tested: each has a type"),
         client_writable: attribute.client_writable,
     });
     OF_WORKFLOWS.into_iter().chain(brought)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_attribute_that_a_kind_brings_has_a_type_and_no_name_stands_twice() {
+        let brought = || LISTED.iter().flat_map(|kind| kind.attributes);
+        for attribute in brought() {
+            let value_type = AttributeType::from_number(attribute.value_type as i32);
+            assert!(value_type.is_some(), "{} is {:?}", attribute.name, attribute.value_type);
+        }
+        let mut names = BTreeSet::new();
+        let every = (SYSTEM.iter().map(|(name, ..)| *name))
+            .chain(OF_WORKFLOWS.iter().map(|attribute| attribute.name))
+            .chain(brought().map(|attribute| attribute.name))
+            .chain(LISTED.iter().map(|kind| kind.id_attribute));
+        for name in every {
+            assert!(names.insert(name), "{name} stands twice");
+        }
+    }
 }
