@@ -3,6 +3,7 @@
 use atoll_api::temporal::api::enums::v1::{ContinueAsNewInitiator, EventType, WorkflowTaskFailedCause};
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
+use atoll_internal_api::entity::schedules::STARTED_BY;
 use atoll_internal_api::usage::v1::ActionType;
 
 /// Markers that SDKs write for versioning: they are no local activity or side effect.
@@ -10,8 +11,6 @@ const FREE_MARKERS: [&str; 2] = ["core_patch", "Version"];
 /// Set by SDKs for versioning alone.
 const FREE_SEARCH_ATTRIBUTE: &str = "TemporalChangeVersion";
 
-/// Every workflow that a schedule starts carries it; so may one whose client copied its search attributes.
-const SCHEDULED_BY: &str = "TemporalScheduledById";
 /// Begins the identity of a schedule that starts a workflow.
 const SCHEDULER: &str = "temporal-scheduler-";
 
@@ -24,7 +23,8 @@ pub fn scheduling_of(event: &HistoryEvent) -> Option<(ActionType, u64)> {
     let first = started.continued_execution_run_id.is_empty() && started.parent_workflow_execution.is_none();
     let attributes = started.search_attributes.as_ref()?;
     let by_schedule = started.identity.starts_with(SCHEDULER);
-    let scheduled = first && by_schedule && attributes.indexed_fields.contains_key(SCHEDULED_BY);
+    // Every workflow that a schedule starts carries it; so may one whose client copied its search attributes.
+    let scheduled = first && by_schedule && attributes.indexed_fields.contains_key(STARTED_BY);
     scheduled.then_some((ActionType::ScheduleWorkflow, 2))
 }
 
