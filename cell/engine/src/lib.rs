@@ -30,9 +30,10 @@
 //!    and `limits.rs` of `cell-node` fill.
 //!
 //! To add a kind of entity:
-//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind); where lists show it, its file
-//!    beside that with its names and its search attributes, as `entity/schedules.rs`, and its line in
-//!    [`LISTED`](atoll_internal_api::entity::LISTED);
+//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind) in `entity.rs` of
+//!    `atoll-internal-api`; where lists show it, its file in `entity/` there with its names and its search attributes,
+//!    as `entity/schedules.rs`, and in `entity.rs` its `pub mod` and its line in
+//!    [`LISTED`](atoll_internal_api::entity::LISTED). The `Values` of what its requests carry belong in that file, too;
 //! 2. its messages, in a package of their own: its snapshot, and its changes, which stand in the log as `Change.own`;
 //! 3. its folder in `kinds/`: the entity ([`Entity`], [`Stored`]), its commands, those that take in what it is told by
 //!    name ([`Notice`]: that a deadline may have passed, that a message was not delivered, what came of a message);
@@ -41,10 +42,10 @@
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
 //!    numbers itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
 //!    carries it out (`effects` of `cell-node`);
-//! 7. its calls: a port in `ports.rs` of `cell-frontend`, with its fake, and the other side of the port in `ports/` of
-//!    `cell-node`, with its line in `ports.rs` there, which sends commands to the family's address;
-//! 8. its RPCs, and beside them what these share (`rpcs/schedules.rs` of `cell-frontend`); the key of a limit is a line
-//!    of `dynamic_config/keys.rs` there;
+//! 7. its calls: a port in `ports.rs` of `cell-frontend`, with its fake; in `ports/` of `cell-node` the other side of
+//!    the port, which sends commands to the family's address, with its line in `ports.rs` there;
+//! 8. its RPCs, and beside them what these share (`rpcs/schedules.rs` of `cell-frontend`); the key of a limit
+//!    that holds no single run is an entry of `dynamic_config/keys.rs` there;
 //! 9. what of it is billed: storage by the events of its history alone ([`Entity::billed_bytes`]), actions by an
 //!    `ActionType` of `usage/v1/entry.proto`, and `actions.rs` of `metering-rules` or the draft's `bill`;
 //! 10. where workers do something for it, its tasks: a variant of [`EffectKind`], of `WaitingType` of `cell-store` and

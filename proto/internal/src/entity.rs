@@ -1,5 +1,6 @@
-//! Names of everything durable that a cell hosts, and the list of its kinds: to add one, its number and, where lists
-//! show it, its file here with its line in [`LISTED`].
+//! Names of everything durable that a cell hosts: the numbers of its kinds, and what lists show of those beside
+//! workflows. To add a kind: its number and, where lists show it, its file here with its `pub mod` and its line in
+//! [`LISTED`]. Which kinds there are is said by `kinds.rs` of `cell-engine`.
 
 mod listed;
 pub mod schedules;
@@ -36,7 +37,7 @@ impl EntityKind {
 }
 
 /// The kinds that lists show beside workflows.
-pub const LISTED: &[Listed] = &[schedules::LISTED];
+pub const LISTED: &[Listed] = &[schedules::AS_LISTED];
 
 /// Names an entity within its shard.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

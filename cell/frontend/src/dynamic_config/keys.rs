@@ -1,4 +1,5 @@
-//! Which keys there are: one line for each, and those that need nothing.
+//! Which keys there are: an entry for each that is no limit of a run (those stand in `run_limits`), and those that need
+//! nothing.
 
 use super::value::{at_least_one, boolean, count, duration, number};
 use super::{DynamicConfigError, RunLimits};

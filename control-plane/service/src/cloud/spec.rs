@@ -15,8 +15,8 @@ use crate::names::{check_display, check_namespace_name, shortened};
 const RETENTION_DAYS: std::ops::RangeInclusive<i32> = 1..=90;
 /// Longest URL of a codec server.
 const MAX_ENDPOINT: usize = 2_048;
-/// Search attributes that the server sets itself, beside all that begin with `Temporal` and what entities bring that
-/// lists show beside workflows.
+/// Names that no custom search attribute may have, beside all that begin with `Temporal` and those in the list of
+/// entities that lists show ([`LISTED`]).
 const RESERVED_ATTRIBUTES: &[&str] = &[
     "WorkflowId",
     "RunId",

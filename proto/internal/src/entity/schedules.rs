@@ -27,9 +27,10 @@ pub const STARTED_BY: &str = "TemporalScheduledById";
 /// The search attribute of a workflow that a schedule started: the time that the spec names.
 pub const STARTED_FOR: &str = "TemporalScheduledStartTime";
 
-/// What lists have of schedules. Clients carry over what a schedule set when a workflow continues as new: its
-/// attributes must stay writable.
-pub const LISTED: Listed = Listed {
+/// What lists have of schedules. Clients carry over what a schedule set when a workflow continues as new, so
+/// [`STARTED_BY`] and [`STARTED_FOR`] must stay writable. [`PAUSED`], which is of schedules themselves, is writable
+/// without that reason.
+pub const AS_LISTED: Listed = Listed {
     division: DIVISION,
     workflow_id_prefix: WORKFLOW_ID_PREFIX,
     id_attribute: "ScheduleId",
