@@ -30,7 +30,7 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// `starts_per_second` is how many workflows the entities of one namespace start.
+    /// `starts_per_second` bounds how many workflows the entities of one namespace start; zero bounds nothing.
     pub(crate) fn new(matching: Arc<Matching>, clock: Arc<dyn Clock>, starts_per_second: f64) -> Arc<Self> {
         Arc::new(Self {
             matching,

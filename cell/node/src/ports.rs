@@ -26,7 +26,8 @@ use task_queues::NodeTaskQueues;
 use workflow_tasks::NodeWorkflowTasks;
 use workflows::NodeWorkflows;
 
-/// All of them. A lone cell has a writer of namespaces.
+/// What a frontend calls this node's shards, matching and lists by. `namespace_writer` is a lone cell's; `None` in a
+/// managed one, whose namespaces the control plane writes.
 pub(crate) fn over(
     core: &Arc<Core>,
     clock: &Arc<dyn Clock>,
