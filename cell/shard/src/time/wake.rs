@@ -324,6 +324,22 @@ mod tests {
     use cell_store::ShardId;
 
     #[test]
+    fn the_store_has_more_where_a_look_was_cut_before_now() {
+        let row = |at_ms| DueRow {
+            at_ms,
+            key: EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::nil()),
+            billed_bytes: 0,
+        };
+        let mut scan = Scan::new(2);
+        scan.seen(100, &[row(5)], 2);
+        assert!(!scan.has_more(200), "all was read");
+        scan.seen(100, &[row(5), row(7)], 2);
+        assert_eq!([6, 7, 8].map(|now| scan.has_more(now)), [false, true, true]);
+        scan.put_off = true;
+        assert!(!scan.has_more(8), "it is read behind what is known");
+    }
+
+    #[test]
     fn nothing_is_due_by_the_time_of_an_earlier_life() {
         let kinds = Arc::new(cell_engine::Registry::default());
         let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));

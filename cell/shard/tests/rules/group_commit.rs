@@ -4,6 +4,7 @@ use crate::fixture::*;
 use cell_store::ShardId;
 use cell_store::fault::{Call, Fault, Gate};
 use futures::FutureExt;
+use std::collections::BTreeSet;
 
 #[tokio::test(start_paused = true)]
 async fn commands_during_an_append_go_with_the_next_one() {
@@ -62,6 +63,8 @@ async fn a_large_batch_splits_into_rows_of_one_append() {
     let rows = &calls.last().unwrap()[0].rows;
     assert!(rows.len() > 2, "{} rows", rows.len());
     assert!(rows.iter().all(|row| row.batch_id == rows[0].batch_id));
+    let batches = || calls.iter().flatten().map(|append| append.rows[0].batch_id);
+    assert_eq!(batches().collect::<BTreeSet<_>>().len(), batches().count(), "each has an id of its own");
     let again = cell.rebuilt().await;
     assert_eq!(again.signals(&id).await, cell.signals(&id).await);
     assert_eq!(again.signals(&id).await.len(), 21);

@@ -520,6 +520,28 @@ async fn what_is_known_to_be_due_does_not_wait_for_an_index_that_cannot_be_read(
     assert_eq!(cell.out.look(|out| out.effects.len()), KNOWN, "all of them with one look");
 }
 
+/// What another namespace wants may be in the part that is not known yet, and all of it takes turns.
+#[tokio::test(start_paused = true)]
+async fn where_there_is_room_the_index_is_read_before_what_is_known_is_woken() {
+    const KNOWN: usize = 200;
+    let first = Cell::with(ShardConfig { due_rows: KNOWN, ..config() }).await;
+    sleepers(&first, KNOWN + 100).await;
+    first.runtime.checkpoint_all().await.unwrap();
+    let cell = first.another().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cell.runtime.known_wakes(), KNOWN);
+    let gate = Gate::new();
+    for _ in 0..10 {
+        cell.store.script(Call::Due, Fault::HoldBefore(gate.clone()));
+    }
+    cell.clock.step(60 * SECOND);
+    tokio::time::sleep(Duration::from_millis(29_500)).await;
+    assert_eq!(cell.out.look(|out| out.effects.len()), 0, "the index is being read");
+    gate.open();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cell.out.look(|out| out.effects.len()), KNOWN + 100);
+}
+
 /// Runs of the first shard that wait for a timer of a minute.
 async fn sleepers(cell: &Cell, count: usize) {
     for n in 0..count {
