@@ -1,0 +1,109 @@
+//! Why a database is not used.
+
+use sqlx::error::DatabaseError;
+
+/// A database that was not opened; nothing was written.
+///
+/// Its text is one line that says everything. It has no `source`: who prints the chain must not say the reason twice.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} database {place}: {refusal}")]
+pub struct OpenError {
+    /// Which kind of database was asked for.
+    pub name: &'static str,
+    /// Host, port and database.
+    pub place: String,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// What is wrong with a database, or with who serves it.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Too old.
+    #[error("is served by PostgreSQL {}, which is too old: 15 or newer is needed", version / 10_000)]
+    OldServer {
+        /// As `server_version_num`.
+        version: i32,
+    },
+    /// A standby, or a server or role that is set to write nothing.
+    #[error("takes no writes ({0}): connect to the primary, with a role that may write")]
+    ReadOnly(&'static str),
+    /// Text would not be stored as it is.
+    #[error("stores text as {0}: create the database with ENCODING 'UTF8'")]
+    Encoding(String),
+    /// Commits might be lost.
+    #[error("would not be durable: {setting} is {found}; set it to on in postgresql.conf")]
+    NotDurable {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// Tables would have no place.
+    #[error("has no schema on the role's search_path to keep tables in")]
+    NoSchema,
+    /// It holds tables of another program, or of another piece of this one.
+    #[error("belongs to another program (it holds {0}): use a database of its own")]
+    Foreign(String),
+    /// A newer version made it.
+    #[error("has schema version {version}, this version knows {known}")]
+    Newer {
+        /// The database's version.
+        version: i32,
+        /// The newest version known here.
+        known: usize,
+    },
+    /// A migration failed; the database has the schema that it had.
+    #[error("cannot be brought to schema version {version}: {}", said(source))]
+    Migration {
+        /// The version that was not reached.
+        version: usize,
+        /// What PostgreSQL says.
+        source: sqlx::Error,
+    },
+    /// Nobody has answered in time.
+    #[error("does not answer")]
+    Silent,
+    /// The connections were closed by us.
+    #[error("is closed")]
+    Closed,
+    /// PostgreSQL, or the way to it, failed.
+    #[error("{}", said(.0))]
+    Sql(#[from] sqlx::Error),
+}
+
+/// PostgreSQL's own words for an error, with its code; else the driver's. Never the detail, which may hold stored values.
+fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => format!("{} ({})", error.message(), code(&**error)),
+        other => other.to_string(),
+    }
+}
+
+fn code(error: &dyn DatabaseError) -> String {
+    error.code().map(|code| code.into_owned()).unwrap_or_default()
+}
+
+impl Refusal {
+    /// PostgreSQL's code (SQLSTATE), where it was PostgreSQL that refused.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Sql(error) | Self::Migration { source: error, .. } => error.as_database_error().map(code),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection, and with it perhaps every other one, has ended or leads to who cannot serve.
+    pub fn is_lost_connection(&self) -> bool {
+        match self {
+            Self::Silent | Self::Closed | Self::ReadOnly(_) => true,
+            Self::Sql(sqlx::Error::Database(error)) => {
+                let code = code(&**error);
+                // Connections, operators' interventions, and a primary that has become a standby.
+                code.starts_with("08") || matches!(&code[..], "57P01" | "57P02" | "57P03" | "57P05" | "25006")
+            }
+            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => true,
+            _ => false,
+        }
+    }
+}

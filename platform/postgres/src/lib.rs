@@ -1,0 +1,28 @@
+//! Connections to a PostgreSQL database: durable, ours, of a known schema.
+//!
+//! Owns: what a URL may say, what a server must be before anything is written to it, how a database gets its schema,
+//! which connections there are and what becomes of one whose call failed. Does not own: tables and statements, which
+//! are the services'.
+//!
+//! Invariants:
+//! - No connection is used unless its server was seen to keep what it commits (`fsync`, `full_page_writes`,
+//!   `synchronous_commit`), to be no standby, and to store text as UTF-8.
+//! - A database of another program, of another piece of this one or of a newer version is refused unwritten.
+//! - A schema and its version change in one transaction: what fails leaves nothing half done.
+//! - A connection whose call failed, or whose caller has gone, is not used again: whatever the call was doing is
+//!   committed or undone by the server, and nobody waits for it.
+//! - Every call ends: a server that says nothing is given up after [`Limits::call`].
+//! - Nothing of a URL is in a text, but for host, port and database.
+//!
+//! To change a schema: one more migration at the end of its list.
+
+mod connections;
+mod error;
+mod options;
+mod schema;
+mod server;
+
+pub use connections::{Connections, Session};
+pub use error::{OpenError, Refusal};
+pub use options::{Limits, PostgresOptions, UrlError};
+pub use schema::{Schema, look, migrate};

@@ -1,0 +1,123 @@
+//! Connections that are lost, and calls that hang.
+
+use super::*;
+use atoll_postgres::Connections;
+use atoll_test_postgres::{Cut, Settings, Stop, Wire};
+use sqlx::Row;
+use std::time::Duration;
+
+/// The process of the session that serves a call.
+async fn served_by(connections: &Connections) -> Result<i32, Refusal> {
+    connections
+        .within(Duration::ZERO, async {
+            let mut session = connections.session().await?;
+            let rows = session.all(session.query("SELECT pg_backend_pid()")).await?;
+            session.end().await?;
+            Ok(rows[0].get(0))
+        })
+        .await
+}
+
+async fn sleeps(connections: &Connections, seconds: f64) -> Result<(), Refusal> {
+    connections
+        .within(Duration::ZERO, async {
+            let mut session = connections.session().await?;
+            session.all(session.query("SELECT pg_sleep($1)::text").bind(seconds)).await?;
+            session.end().await
+        })
+        .await
+}
+
+#[tokio::test]
+async fn one_is_kept_while_calls_succeed() {
+    let (_, options) = database();
+    let connections = Connections::new(options, 3);
+    let first = served_by(&connections).await.expect("a session");
+    assert_eq!(served_by(&connections).await.expect("a session"), first);
+    connections.close().await;
+    assert!(matches!(served_by(&connections).await, Err(Refusal::Closed)));
+}
+
+#[tokio::test]
+async fn one_whose_caller_has_gone_is_not_used_again() {
+    let (_, options) = database();
+    let connections = Connections::new(options, 1);
+    let first = served_by(&connections).await.expect("a session");
+    let gone = tokio::time::timeout(Duration::from_millis(50), sleeps(&connections, 100.0));
+    gone.await.expect_err("given up");
+    // Nobody waits for what it was doing.
+    assert_ne!(served_by(&connections).await.expect("a session"), first);
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_server_the_second_call_finds_it() {
+    let server = Server::start(&Settings::default());
+    let connections = Connections::new(options(&server.url("postgres")), 3);
+    // Three of them are kept.
+    let (a, b, c) = tokio::join!(served_by(&connections), served_by(&connections), served_by(&connections));
+    a.and(b).and(c).expect("sessions");
+    server.stop(Stop::Crash);
+    assert!(served_by(&connections).await.expect_err("it is down").is_lost_connection());
+    let away = served_by(&connections).await.expect_err("it is down");
+    assert!(away.is_lost_connection(), "{away}");
+    server.resume();
+    served_by(&connections).await.expect("it is back");
+}
+
+#[tokio::test]
+async fn a_session_that_an_operator_ends_is_replaced() {
+    let (_, options) = database();
+    let connections = Connections::new(options, 3);
+    let pid = served_by(&connections).await.expect("a session");
+    Server::shared().sql("postgres", &format!("SELECT pg_terminate_backend({pid}, 5000)"));
+    let ended = served_by(&connections).await.expect_err("ended");
+    assert!(ended.is_lost_connection(), "{ended}");
+    assert_ne!(served_by(&connections).await.expect("another"), pid);
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let (_, mut options) = database();
+    for pooled in [false, true] {
+        options.pooled = pooled;
+        options.limits.statement = Duration::from_millis(100);
+        let connections = Connections::new(options.clone(), 1);
+        let refusal = sleeps(&connections, 100.0).await.expect_err("ended");
+        assert_eq!(refusal.code().as_deref(), Some("57014"), "{refusal}");
+        served_by(&connections).await.expect("another session");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let server = Server::shared();
+    let wire = Wire::to(server.address()).await;
+    let mut options = options(&server.url_at(wire.address(), "postgres"));
+    options.limits.call = Duration::from_millis(300);
+    let connections = Connections::new(options, 1);
+    served_by(&connections).await.expect("a session");
+    wire.cut(Cut::Silence(b"SELECT pg_sleep".to_vec()));
+    assert!(matches!(sleeps(&connections, 0.0).await, Err(Refusal::Silent)));
+    assert!(wire.is_cut());
+    served_by(&connections).await.expect("another session");
+}
+
+#[tokio::test]
+async fn behind_a_pooler_nothing_outlives_a_transaction() {
+    let (name, mut options) = database();
+    options.pooled = true;
+    open(&options).await.expect("its tables");
+    let connections = Connections::new(options, 1);
+    let put = connections.within(Duration::ZERO, async {
+        let mut session = connections.session().await?;
+        session.run(session.query("INSERT INTO books VALUES ($1)").bind("Ada")).await?;
+        let prepared =
+            session.all(session.query("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''"));
+        let prepared: i64 = prepared.await?[0].get(0);
+        let seen = Server::shared().sql(&name, "SELECT count(*) FROM books");
+        session.end().await?;
+        Ok::<_, Refusal>((prepared, seen))
+    });
+    assert_eq!(put.await.expect("a row"), (0, "0".to_owned()));
+    assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM books"), "1");
+}
