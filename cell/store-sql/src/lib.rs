@@ -11,6 +11,8 @@
 //! To add a statement: a file in a `sql` folder, a constant in the `statements` list beside it (a test
 //! prepares every one). To change the schema: a new numbered file in `schema`, never an edit of an old one.
 
+mod postgres;
 pub mod sqlite;
 
+pub use postgres::PostgresStore;
 pub use sqlite::{SqliteOptions, SqliteStore, SqliteVisibility, Synchronous};

@@ -1,9 +1,10 @@
-//! The SQLite engine against what every engine must pass, and its own promises.
+//! The SQL engines against what every engine must pass, and their own promises.
 
 mod conformance;
 mod damage;
 mod kill;
 mod model;
+mod postgres;
 mod refusal;
 mod space;
 mod visibility;

@@ -1,0 +1,75 @@
+//! A database: opened, checked, with its connections.
+
+use super::error::{Failure, not_opened};
+use super::keys::get;
+use super::schema::CELL;
+use super::statements::IDENTITY;
+use atoll_postgres::{Connections, OpenError, PostgresOptions, migrate};
+use cell_store::StoreError;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Connections that append: one is busy, another takes over where it hangs.
+const APPENDING: usize = 2;
+/// Connections that write checkpoints, trim and take over.
+const WRITING: usize = 4;
+/// Connections that read entities, histories and what is due.
+const READING: usize = 4;
+/// Connections that confirm ownership, which answers wait for.
+const CONFIRMING: usize = 1;
+
+/// Longest that a call takes in general: see [`atoll_postgres::Limits::call`].
+pub(super) const USUAL: Duration = Duration::ZERO;
+
+/// An open database. What answers wait for has connections of its own: no page of a history is in its way.
+pub(super) struct Database {
+    pub(super) appending: Connections,
+    pub(super) writing: Connections,
+    pub(super) reading: Connections,
+    pub(super) confirming: Connections,
+    /// How many shards there are; none until that is known, from then on as it is.
+    shards: AtomicU32,
+}
+
+impl Database {
+    /// Checks the server, and makes the tables or brings them up to date; refuses what it must not write.
+    pub(super) async fn open(options: PostgresOptions) -> Result<Database, StoreError> {
+        if let Err(refusal) = migrate(&options, &CELL).await {
+            let place = options.place().to_owned();
+            return Err(not_opened(&OpenError { name: CELL.name, place, refusal }));
+        }
+        let connections = |count| Connections::new(options.clone(), count);
+        Ok(Database {
+            appending: connections(APPENDING),
+            writing: connections(WRITING),
+            reading: connections(READING),
+            confirming: connections(CONFIRMING),
+            shards: AtomicU32::new(0),
+        })
+    }
+
+    /// How many shards there are: they are numbered from zero, and none comes or goes.
+    pub(super) async fn shards(&self) -> Result<u32, Failure> {
+        let known = self.shards.load(Ordering::Relaxed);
+        if known > 0 {
+            return Ok(known);
+        }
+        let mut session = self.reading.session().await?;
+        let rows = session.all(session.query(IDENTITY)).await?;
+        session.end().await?;
+        let count = match rows.first() {
+            Some(identity) => get::<i32>(identity, 1)?,
+            None => 0,
+        };
+        let count = u32::try_from(count).map_err(|_| super::error::damaged("shard count"))?;
+        self.shards.store(count, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Refuses whoever comes, and closes what is idle.
+    pub(super) async fn close(&self) {
+        for connections in [&self.appending, &self.writing, &self.reading, &self.confirming] {
+            connections.close().await;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! PostgreSQL's errors as the store's.
+
+use atoll_postgres::{OpenError, Refusal};
+use cell_store::StoreError;
+
+/// Why a call ended.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// PostgreSQL's answer, or none.
+    Refusal(Refusal),
+    /// The call is refused; nothing of it stands.
+    Store(StoreError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure::Refusal(refusal)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> StoreError {
+        match failure {
+            Failure::Refusal(refusal) => store_error(&refusal),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// What a refusal is to whoever uses the store. Where it is unknown whether a call stands, or the call may succeed
+/// later, the store is unavailable.
+pub(super) fn store_error(refusal: &Refusal) -> StoreError {
+    let text = refusal.to_string();
+    match refusal {
+        Refusal::OldServer { .. }
+        | Refusal::Encoding(_)
+        | Refusal::NotDurable { .. }
+        | Refusal::NoSchema
+        | Refusal::Foreign(_)
+        | Refusal::Newer { .. } => StoreError::Unsafe(text),
+        // A failover may bring the primary back under this address.
+        Refusal::ReadOnly(_) | Refusal::Silent | Refusal::Closed => StoreError::Unavailable(text),
+        Refusal::Migration { .. } => match of_code(refusal) {
+            Kind::Full => StoreError::Full(text),
+            Kind::Passing => StoreError::Unavailable(text),
+            _ => StoreError::Unsafe(text),
+        },
+        Refusal::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => StoreError::Corrupt(text),
+        Refusal::Sql(_) => match of_code(refusal) {
+            Kind::Full => StoreError::Full(text),
+            Kind::Passing => StoreError::Unavailable(text),
+            Kind::Damage | Kind::Data => StoreError::Corrupt(text),
+            Kind::Setting => StoreError::Unsafe(text),
+        },
+    }
+}
+
+/// Why a database was not opened.
+pub(super) fn not_opened(error: &OpenError) -> StoreError {
+    let text = error.to_string();
+    match store_error(&error.refusal) {
+        StoreError::Unavailable(_) => StoreError::Unavailable(text),
+        StoreError::Full(_) => StoreError::Full(text),
+        StoreError::Corrupt(_) => StoreError::Corrupt(text),
+        StoreError::Unsafe(_) => StoreError::Unsafe(text),
+    }
+}
+
+enum Kind {
+    /// Passes, or is unknown.
+    Passing,
+    Full,
+    /// What stands there cannot be read.
+    Damage,
+    /// The same values will be refused again.
+    Data,
+    /// Somebody has to change what the role may do, or what it is given.
+    Setting,
+}
+
+fn of_code(refusal: &Refusal) -> Kind {
+    let Some(code) = refusal.code() else { return Kind::Passing };
+    match (&code[..code.len().min(2)], &code[..]) {
+        (_, "53100") => Kind::Full,
+        // Damaged, or not the tables that our migrations made.
+        ("XX", "XX001" | "XX002") | (_, "42P01" | "42703") => Kind::Damage,
+        ("21" | "22" | "23" | "54", _) => Kind::Data,
+        ("28" | "3D", _) | (_, "42501") => Kind::Setting,
+        _ => Kind::Passing,
+    }
+}
+
+/// The answer where a stored value cannot be what was written.
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("the database holds an impossible {what}"))
+}

@@ -1,0 +1,62 @@
+//! A look at a database before it is used.
+
+use super::checkpoint::{read_tails, without_tail};
+use super::error::{Failure, damaged, not_opened};
+use super::keys::get;
+use super::schema::CELL;
+use super::statements::{IDENTITY, STANDING_SHARDS};
+use atoll_postgres::{Connections, OpenError, PostgresOptions, Session, look};
+use cell_store::{Inspector, ShardId, StoreError, check};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest that a look may take.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more
+/// than one tail is in memory. Writes nothing.
+pub(super) async fn cell(options: &PostgresOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
+    match look(options, &CELL).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(refusal) => {
+            let place = options.place().to_owned();
+            return Err(not_opened(&OpenError { name: CELL.name, place, refusal }));
+        }
+    }
+    let mut options = options.clone();
+    options.limits.statement = LONGEST;
+    options.limits.idle_in_transaction = LONGEST;
+    let connections = Connections::new(options, 1);
+    let looked = connections.within(LONGEST, async {
+        let mut session = connections.session().await?;
+        session.begin_snapshot().await?;
+        shards(&mut session, inspector).await?;
+        Ok::<_, Failure>(session.undo().await?)
+    });
+    let looked = looked.await.map_err(StoreError::from);
+    connections.close().await;
+    looked
+}
+
+async fn shards(session: &mut Session<'_>, inspector: &mut dyn Inspector) -> Result<(), Failure> {
+    let identity = session.all(session.query(IDENTITY)).await?;
+    let Some(identity) = identity.first() else { return Ok(()) };
+    let count: i32 = get(identity, 1)?;
+    let rows = session.all(session.query(STANDING_SHARDS)).await?;
+    for (number, row) in (0..).zip(&rows) {
+        let acquired = without_tail(row)?;
+        if acquired.shard != ShardId(number) {
+            return Err(damaged("shard number").into());
+        }
+        let mut found = BTreeMap::from([(acquired.shard, acquired)]);
+        read_tails(session, &mut found).await?;
+        for acquired in found.into_values() {
+            inspector.shard(acquired)?;
+        }
+    }
+    match rows.len() as i64 {
+        found if found < i64::from(count) => Err(check::no_such_shard(ShardId(found as u32)).into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,172 @@
+//! The store's seams on PostgreSQL.
+
+use super::database::Database;
+use super::{append, checkpoint, inspect, metadata, outbox, read, waiting};
+use async_trait::async_trait;
+use atoll_postgres::PostgresOptions;
+use bytes::Bytes;
+use cell_store::{
+    Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
+    Inspector, LogRow, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore,
+    StoreError, StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A cell's logs, snapshots and configuration in one PostgreSQL database. Clones share its connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    database: Arc<Database>,
+}
+
+impl PostgresStore {
+    /// Makes the tables in an empty database, or brings them up to date.
+    ///
+    /// Answers `Unsafe`, before anything is written, where the server may lose what it commits or does not store text as
+    /// UTF-8, where the role may not do what is needed, and where the database belongs to another program or a newer
+    /// version. Who else uses the database is not seen: shards are fenced whoever does.
+    pub async fn connect(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
+        Ok(PostgresStore { database: Arc::new(Database::open(options).await?) })
+    }
+
+    /// Looks at the database before [`PostgresStore::connect`]: refuses what that refuses, and what `inspector` refuses
+    /// of the shards. One that is empty shows none. Writes nothing.
+    pub async fn inspect(options: &PostgresOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
+        inspect::cell(options, inspector).await
+    }
+
+    /// Handles on this store, one per seam.
+    pub fn stores(&self) -> Stores {
+        Stores::of(self.clone())
+    }
+
+    /// Closes the connections, those in use with the end of their calls; later calls answer `Unavailable`.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+#[async_trait]
+impl ShardStore for PostgresStore {
+    async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError> {
+        metadata::open(&self.database, shard_count, new_incarnation).await
+    }
+
+    async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
+        checkpoint::acquire(&self.database, shards).await
+    }
+
+    async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError> {
+        append::append(&self.database, appends).await
+    }
+
+    async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
+        read::epochs(&self.database, shards).await
+    }
+
+    async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
+        checkpoint::checkpoint(&self.database, slice).await
+    }
+
+    async fn log(
+        &self,
+        shard: ShardId,
+        from_seq: u64,
+        through_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        read::log(&self.database, shard, from_seq, through_seq, max_bytes).await
+    }
+
+    async fn trim(&self, shard: ShardId) -> Result<u64, StoreError> {
+        checkpoint::trim(&self.database, shard).await
+    }
+
+    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        read::load(&self.database, keys).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        run: &EntityKey,
+        first_event_id: i64,
+        last_event_id: i64,
+        max_bytes: usize,
+    ) -> Result<Vec<HistorySegment>, StoreError> {
+        read::history(&self.database, shard, run, first_event_id, last_event_id, max_bytes).await
+    }
+
+    async fn segments(
+        &self,
+        keys: &[(ShardId, EntityKey, i64)],
+    ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
+        read::segments(&self.database, keys).await
+    }
+
+    async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        read::due(&self.database, shard, until_ms, limit).await
+    }
+
+    async fn expired(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
+        read::expired(&self.database, shard, until_ms, limit).await
+    }
+
+    async fn of_namespace(
+        &self,
+        shard: ShardId,
+        namespace_id: Uuid,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<Vec<EntityKey>, StoreError> {
+        read::of_namespace(&self.database, shard, namespace_id, after, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        waiting::waiting(&self.database, queue, after, limit).await
+    }
+
+    async fn waiting_count(
+        &self,
+        queue: &WaitingQueue,
+        after: Option<&WaitingKey>,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        waiting::count(&self.database, queue, after, limit).await
+    }
+
+    async fn outbox(
+        &self,
+        shard: ShardId,
+        projection: &str,
+        after: Option<&Bytes>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        outbox::page(&self.database, shard, projection, after, limit, max_bytes).await
+    }
+
+    async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
+        outbox::sizes(&self.database, shards).await
+    }
+}
+
+#[async_trait]
+impl MetadataStore for PostgresStore {
+    async fn list(&self, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
+        metadata::list(&self.database, kind).await
+    }
+
+    async fn put(&self, record: &MetadataRecord) -> Result<PutOutcome, StoreError> {
+        metadata::put(&self.database, record).await
+    }
+
+    async fn remove(&self, kind: &str, id: &str) -> Result<(), StoreError> {
+        metadata::remove(&self.database, kind, id).await
+    }
+}

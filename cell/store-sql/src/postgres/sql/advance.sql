@@ -1,0 +1,1 @@
+UPDATE shard SET checkpoint_seq = $2, checkpoint_state = $3 WHERE shard = $1 AND checkpoint_seq <= $2

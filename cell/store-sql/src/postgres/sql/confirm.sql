@@ -1,0 +1,1 @@
+UPDATE identity SET shard_count = shard_count

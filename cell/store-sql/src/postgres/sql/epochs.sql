@@ -1,0 +1,1 @@
+SELECT shard, epoch FROM shard WHERE shard = ANY($1)

@@ -1,0 +1,1 @@
+SELECT incarnation, shard_count FROM identity

@@ -1,0 +1,1 @@
+SELECT shard FROM shard WHERE shard = ANY($1) ORDER BY shard FOR NO KEY UPDATE

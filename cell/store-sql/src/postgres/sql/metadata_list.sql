@@ -1,0 +1,1 @@
+SELECT id, version, data FROM metadata WHERE kind = $1 ORDER BY id

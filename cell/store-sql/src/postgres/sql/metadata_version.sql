@@ -1,0 +1,1 @@
+SELECT version FROM metadata WHERE kind = $1 AND id = $2

@@ -1,0 +1,1 @@
+DELETE FROM log WHERE shard = $1 AND seq BETWEEN $2 AND $3 AND NOT ownership
