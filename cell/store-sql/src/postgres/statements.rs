@@ -54,3 +54,83 @@ statements! {
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PostgresStore;
+    use atoll_postgres::PostgresOptions;
+    use atoll_test_postgres::Server;
+    use cell_store::ShardStore;
+    use sqlx::{AssertSqlSafe, Connection, Either, Executor, PgConnection, Row, SqlSafeStr};
+    use uuid::Uuid;
+
+    /// Rows of many shards, as they are after some minutes of load.
+    const FILL: &str = "
+        INSERT INTO log SELECT n % 16, 1 + n / 16, 1, false, gen_random_uuid(), 'data' FROM generate_series(0, 40000) n;
+        INSERT INTO entity SELECT n % 16, 2, n % 2 = 0, gen_random_uuid(), gen_random_uuid(), 1, 0, n, n, 1, 'w', 's'
+            FROM generate_series(0, 40000) n;
+        INSERT INTO chunk SELECT shard, kind, 1, namespace_id, run_id, 1, id, 'data' FROM entity;
+        INSERT INTO history SELECT shard, kind, namespace_id, run_id, n, n, id, 'events' FROM entity, generate_series(1, 2) n;
+        INSERT INTO waiting SELECT shard, kind, 1, 3, namespace_id, run_id, 1, 2, 1, 'q', id FROM entity;
+        INSERT INTO outbox SELECT n % 16, 'usage', int8send(n), 1, 1, 1, 'data' FROM generate_series(0, 40000) n;
+        INSERT INTO metadata SELECT 'namespace', int8send(n), 1, 'data' FROM generate_series(0, 40000) n;
+        ANALYZE";
+
+    const GROWING: [&str; 7] = ["log", "entity", "chunk", "history", "waiting", "outbox", "metadata"];
+
+    /// What reads all there is of what it is asked for.
+    const READERS_OF_ALL: [&str; 2] = ["outbox_sizes.sql", "metadata_list.sql"];
+
+    /// Values as the engine gives them: lists of three.
+    fn value(type_name: &str) -> String {
+        let (base, list) = type_name.strip_suffix("[]").map_or((type_name, false), |base| (base, true));
+        let one = match base {
+            "INT2" | "INT4" | "INT8" => "2",
+            "BOOL" => "true",
+            "UUID" => "'00000000-0000-0000-0000-000000000007'",
+            "BYTEA" | "TEXT" => "'usage'",
+            other => panic!("a value of type {other}"),
+        };
+        if list { format!("ARRAY[{one},{one},{one}]::{base}[]") } else { format!("{one}::{base}") }
+    }
+
+    async fn plan(connection: &mut PgConnection, text: &'static str) -> String {
+        let prepared = connection.prepare(text.into_sql_str()).await;
+        let prepared = prepared.unwrap_or_else(|error| panic!("{error} in: {text}"));
+        let Some(Either::Left(types)) = sqlx::Statement::parameters(&prepared) else {
+            panic!("no types of {text}")
+        };
+        let values: Vec<String> = types.iter().map(|of| value(&of.to_string())).collect();
+        let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
+        let script = format!("DEALLOCATE ALL; PREPARE looked AS {text}");
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await.expect("prepared");
+        let explain = format!("EXPLAIN EXECUTE looked{values}");
+        let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(explain))).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{error} in: {text} with {values}"));
+        rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn every_statement_is_prepared_and_finds_its_rows_by_an_index() {
+        let server = Server::shared();
+        let name = server.database();
+        let url = server.url(&name);
+        let options = PostgresOptions::parse(&url.as_str().into()).expect("a URL");
+        let store = PostgresStore::connect(options).await.expect("a store");
+        store.open(16, Uuid::nil()).await.expect("open");
+        store.close().await;
+        server.sql(&name, FILL);
+        let mut connection = PgConnection::connect(&url).await.expect("a session");
+        // As in a session of ours, and as where a plan is kept whatever the values are.
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let set = format!("SET plan_cache_mode = {mode}");
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(set))).await.expect("set");
+            for (file, text) in ALL {
+                let plan = plan(&mut connection, text).await;
+                let scanned = GROWING.iter().any(|table| plan.contains(&format!("Seq Scan on {table}")));
+                assert!(!scanned || READERS_OF_ALL.contains(file), "{file}, {mode}:\n{plan}");
+            }
+        }
+    }
+}

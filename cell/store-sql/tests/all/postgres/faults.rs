@@ -1,0 +1,398 @@
+//! What goes wrong between a cell and its database: what was answered stands, what was not is found out by asking again.
+
+use super::{StoredDatabase, database, options};
+use atoll_postgres::PostgresOptions;
+use atoll_test_postgres::{Cut, Server, Settings, Stop, Wire};
+use cell_store::conformance::Storage;
+use cell_store::{
+    Append, AppendOutcome, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch, HistorySegment,
+    LogRow, Position, ShardId, ShardStore, StoreError,
+};
+use cell_store_sql::PostgresStore;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use std::time::Duration;
+use uuid::Uuid;
+
+use AppendOutcome::{Accepted, Superseded};
+
+const SHARD: ShardId = ShardId(0);
+
+/// A store that reaches a database of the shared server over a wire.
+async fn wired(change: impl FnOnce(&mut PostgresOptions)) -> (PostgresStore, Wire, String) {
+    let name = database().await;
+    let wire = Wire::to(Server::shared().address()).await;
+    let mut options = options(&Server::shared().url_at(wire.address(), &name));
+    change(&mut options);
+    let store = PostgresStore::connect(options).await.expect("a store");
+    store.open(3, Uuid::nil()).await.expect("open");
+    (store, wire, name)
+}
+
+async fn direct(name: &str) -> PostgresStore {
+    PostgresStore::connect(options(&Server::shared().url(name))).await.expect("a store")
+}
+
+async fn epoch(store: &PostgresStore) -> Epoch {
+    store.acquire(&[SHARD]).await.expect("acquire")[0].epoch
+}
+
+/// Rows with bytes that are found on the wire, and a side row.
+fn rows(epoch: Epoch, first: u64, count: u64) -> Append {
+    let batch_id = Uuid::from_u64_pair(epoch.0, first);
+    let row = |seq| LogRow { seq, epoch, batch_id, data: format!("row-{seq};").into(), ownership: false };
+    let segment = HistorySegment {
+        key: run(first),
+        first_event_id: 1,
+        last_event_id: 2,
+        events: format!("side-{first};").into(),
+    };
+    Append { shard: SHARD, rows: (first..first + count).map(row).collect(), segments: vec![segment] }
+}
+
+fn run(n: u64) -> EntityKey {
+    EntityKey::run(Uuid::from_u128(7), "workflow", Uuid::from_u128(n.into()))
+}
+
+/// The whole of it: every transaction begins with READ COMMITTED.
+const COMMIT: &str = "COMMIT\0";
+
+fn mark(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+fn entity(n: u64) -> EntityRow {
+    EntityRow {
+        key: run(n),
+        snapshot: format!("snapshot-{n};").into(),
+        chunks: Vec::new(),
+        position: Position { seq: n, index: 0 },
+        wake_at_ms: None,
+        closed: false,
+        delete_at_ms: None,
+        billed_bytes: 0,
+    }
+}
+
+fn slice(epoch: Epoch, n: u64) -> Checkpoint {
+    Checkpoint {
+        entities: vec![entity(n)],
+        advance: Some(CheckpointAdvance { checkpoint_seq: n, state: "state".into() }),
+        ..Checkpoint::empty(SHARD, epoch)
+    }
+}
+
+async fn append(store: &PostgresStore, append: &Append) -> Result<AppendOutcome, StoreError> {
+    store.append(std::slice::from_ref(append)).await.map(|outcomes| outcomes[0])
+}
+
+fn is_unknown<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn an_append_that_is_cut_anywhere_is_repeated() {
+    let (store, wire, name) = wired(|options| options.limits.call = Duration::from_secs(2)).await;
+    let other = direct(&name).await;
+    let epoch = epoch(&store).await;
+    let mut next = 1;
+    for (cut, stands) in [
+        (Cut::Before as fn(Vec<u8>) -> Cut, Some(false)),
+        // Whether the server has done it by the time that it is asked is open.
+        (Cut::Behind, None),
+        (Cut::BeforeAnswer, Some(true)),
+        (Cut::Silence, None),
+    ] {
+        let appended = rows(epoch, next, 3);
+        wire.cut(cut(mark(&format!("row-{next};"))));
+        let answer = append(&store, &appended).await;
+        assert!(wire.is_cut() && is_unknown(&answer), "{answer:?}");
+        settled(&name);
+        let found = other.log(SHARD, next, u64::MAX, usize::MAX).await.expect("log");
+        let beside = other.history(SHARD, &run(next), 1, 2, usize::MAX).await.expect("history");
+        assert!(found.is_empty() || found == appended.rows, "whole or not at all");
+        assert_eq!(found.is_empty(), beside.is_empty(), "as the history beside it");
+        assert!(stands.is_none_or(|stands| stands != found.is_empty()), "{found:?}");
+        assert_eq!(append(&store, &appended).await.expect("the same rows again"), Accepted);
+        assert_eq!(append(&store, &appended).await.expect("and again"), Accepted);
+        next += 3;
+    }
+    let found = store.log(SHARD, 1, u64::MAX, usize::MAX).await.expect("log");
+    assert!(found.iter().map(|row| row.seq).eq(1..next), "no row twice, and none missing");
+}
+
+#[tokio::test]
+async fn a_checkpoint_whose_commit_is_cut_stands_whole_or_not_at_all() {
+    let (store, wire, _) = wired(|options| options.limits.call = Duration::from_secs(2)).await;
+    let mut epoch = epoch(&store).await;
+    assert_eq!(append(&store, &rows(epoch, 1, 9)).await.expect("append"), Accepted);
+    for (n, cut, stands) in [
+        (1, Cut::Before as fn(Vec<u8>) -> Cut, Some(false)),
+        (2, Cut::Behind, None),
+        (3, Cut::BeforeAnswer, Some(true)),
+        (4, Cut::Silence, None),
+    ] {
+        wire.cut(cut(mark(COMMIT)));
+        let answer = store.checkpoint(&slice(epoch, n)).await;
+        assert!(wire.is_cut() && is_unknown(&answer), "{answer:?}");
+        // Takes the shard's row: what was under way is done or undone then.
+        let acquired = store.acquire(&[SHARD]).await.expect("acquire").remove(0);
+        let stood = acquired.checkpoint_seq == n;
+        let loaded = store.load(&[(SHARD, run(n))]).await.expect("load").remove(0);
+        assert_eq!(loaded.is_some(), stood, "whole or not at all");
+        assert!(stands.is_none_or(|stands| stands == stood), "{n}");
+        let late = store.checkpoint(&slice(epoch, n)).await.expect("its epoch is over");
+        assert_eq!(late, Superseded);
+        epoch = acquired.epoch;
+        for _ in 0..2 {
+            assert_eq!(store.checkpoint(&slice(epoch, n)).await.expect("again"), Accepted);
+        }
+        assert_eq!(store.load(&[(SHARD, run(n))]).await.expect("load"), [Some(entity(n))]);
+    }
+}
+
+#[tokio::test]
+async fn a_takeover_whose_commit_is_cut_is_repeated() {
+    let (store, wire, _) = wired(|options| options.limits.call = Duration::from_secs(2)).await;
+    let mut before = epoch(&store).await;
+    for cut in [Cut::Before as fn(Vec<u8>) -> Cut, Cut::Behind, Cut::BeforeAnswer] {
+        wire.cut(cut(mark(COMMIT)));
+        let answer = store.acquire(&[SHARD]).await;
+        assert!(wire.is_cut() && is_unknown(&answer), "{answer:?}");
+        let after = epoch(&store).await;
+        assert!(after > before);
+        before = after;
+    }
+}
+
+/// Answers when no session of the database is busy.
+fn settled(name: &str) {
+    let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND state <> 'idle'");
+    while Server::shared().sql("postgres", &busy) != "0" {}
+}
+
+/// A session of somebody else's, in a transaction.
+async fn holding(name: &str, sql: &str) -> PgConnection {
+    let mut other = PgConnection::connect(&Server::shared().url(name)).await.expect("a session");
+    let script = format!("BEGIN; {sql}");
+    other.execute(sqlx::raw_sql(AssertSqlSafe(script))).await.expect("begun");
+    other
+}
+
+/// Answers when so many sessions of the database wait for a lock.
+async fn waits(name: &str, sessions: usize) {
+    let count = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+    );
+    while Server::shared().sql("postgres", &count) != sessions.to_string() {
+        tokio::task::yield_now().await;
+    }
+}
+
+const OWNERSHIP: &str =
+    "INSERT INTO log VALUES (0, 1, 9, true, '00000000-0000-0000-0000-000000000009', 'ownership')";
+
+#[tokio::test]
+async fn behind_an_ownership_record_that_comes_in_between_nothing_of_a_stale_batch_gets_in() {
+    for ends in ["COMMIT", "ROLLBACK"] {
+        let name = database().await;
+        let store = direct(&name).await;
+        store.open(3, Uuid::nil()).await.expect("open");
+        let stale = epoch(&store).await;
+        // The new owner's record stands at the very position, and is not committed yet.
+        let mut new = holding(&name, OWNERSHIP).await;
+        let batch = rows(stale, 1, 3);
+        let neighbour = Append { shard: ShardId(1), segments: Vec::new(), ..rows(stale, 1, 2) };
+        let appends = [batch.clone(), neighbour.clone()];
+        let (outcomes, ()) = tokio::join!(store.append(&appends), async {
+            waits(&name, 1).await;
+            new.execute(sqlx::raw_sql(ends)).await.expect("ended");
+        });
+        let expected = if ends == "COMMIT" { Superseded } else { Accepted };
+        assert_eq!(outcomes.expect("append"), [expected, Accepted], "{ends}");
+        let found = store.log(SHARD, 1, u64::MAX, usize::MAX).await.expect("log");
+        let beside = store.history(SHARD, &run(1), 1, 2, usize::MAX).await.expect("history");
+        match expected {
+            Accepted => assert_eq!((found, beside), (batch.rows, batch.segments)),
+            _ => assert_eq!((found.len(), beside.len()), (1, 0), "the ownership record alone"),
+        }
+        assert_eq!(store.log(ShardId(1), 1, u64::MAX, usize::MAX).await.expect("log"), neighbour.rows);
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_that_meets_its_own_first_attempt_counts_as_accepted() {
+    let name = database().await;
+    let (store, again) = (direct(&name).await, direct(&name).await);
+    store.open(3, Uuid::nil()).await.expect("open");
+    let appended = rows(epoch(&store).await, 1, 3);
+    let mut other = holding(&name, OWNERSHIP).await;
+    // The first attempt waits for another's row; its caller goes, and the server goes on with it.
+    let gone = tokio::time::timeout(Duration::from_millis(300), append(&store, &appended)).await;
+    gone.expect_err("it waits");
+    let repeat = append(&again, &appended);
+    let (outcome, ()) = tokio::join!(repeat, async {
+        waits(&name, 2).await;
+        other.execute(sqlx::raw_sql("ROLLBACK")).await.expect("undone");
+    });
+    assert_eq!(outcome.expect("append"), Accepted);
+    assert_eq!(again.log(SHARD, 1, u64::MAX, usize::MAX).await.expect("log"), appended.rows);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_lock_too_long_is_unavailable_and_nothing_of_it_stands() {
+    let (store, _wire, name) = wired(|options| options.limits.lock = Duration::from_millis(200)).await;
+    let epoch = epoch(&store).await;
+    let _frozen = holding(&name, OWNERSHIP).await;
+    let answer = append(&store, &rows(epoch, 1, 3)).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    let _frozen = holding(&name, "UPDATE shard SET epoch = epoch").await;
+    let answer = store.checkpoint(&slice(epoch, 1)).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    let answer = store.acquire(&[SHARD]).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    // Reads wait for nobody.
+    assert_eq!(store.epochs(&[SHARD]).await.expect("epochs"), [epoch]);
+    assert_eq!(store.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+}
+
+#[tokio::test]
+async fn an_owner_that_stops_in_the_middle_of_a_checkpoint_blocks_no_takeover() {
+    let (store, wire, name) = wired(|options| {
+        options.limits.idle_in_transaction = Duration::from_millis(500);
+        options.limits.call = Duration::from_secs(3);
+    })
+    .await;
+    let old = epoch(&store).await;
+    // It holds the shard's row, and goes silent.
+    wire.cut(Cut::Silence(mark("snapshot-1;")));
+    let successor = direct(&name).await;
+    let slice_of_old = slice(old, 1);
+    let (stopped, acquired) = tokio::join!(store.checkpoint(&slice_of_old), async {
+        while !wire.is_cut() {
+            tokio::task::yield_now().await;
+        }
+        successor.acquire(&[SHARD]).await
+    });
+    assert!(is_unknown(&stopped), "{stopped:?}");
+    let acquired = acquired.expect("acquire").remove(0);
+    assert_eq!((acquired.epoch, acquired.checkpoint_seq), (Epoch(old.0 + 1), 0));
+    assert_eq!(successor.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+    assert_eq!(store.checkpoint(&slice(old, 1)).await.expect("late"), Superseded);
+}
+
+/// Appends batches one behind the other until told to stop, each until it is answered; how many were.
+async fn load(store: &PostgresStore, epoch: Epoch, stop: &std::sync::atomic::AtomicBool) -> (u64, u64) {
+    let (mut answered, mut failures) = (0, 0);
+    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+        let batch = rows(epoch, answered + 1, 2);
+        match append(store, &batch).await {
+            Ok(Accepted) => answered += 2,
+            Ok(refused) => panic!("{refused:?} behind {answered}"),
+            Err(StoreError::Unavailable(_)) => {
+                failures += 1;
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (answered, failures)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_survives_crashes_of_the_server_and_the_end_of_sessions_under_load() {
+    let server = Server::start(&Settings::default());
+    let name = server.database();
+    let store = PostgresStore::connect(options(&server.url(&name))).await.expect("a store");
+    store.open(3, Uuid::nil()).await.expect("open");
+    let epoch = epoch(&store).await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let running = {
+        let (store, stop) = (store.clone(), std::sync::Arc::clone(&stop));
+        tokio::spawn(async move { load(&store, epoch, &stop).await })
+    };
+    let rows_stand = |least: u64| {
+        let (server, name) = (&server, &name);
+        move || {
+            let count = || server.sql(name, "SELECT count(*) FROM log").parse::<u64>().expect("a count");
+            while count() < least {}
+            count()
+        }
+    };
+    let mut stand = rows_stand(20)();
+    for round in 0..6 {
+        match round % 3 {
+            0 => {
+                server.stop(Stop::Crash);
+                server.resume();
+            }
+            1 => {
+                server.stop(Stop::Fast);
+                server.resume();
+            }
+            _ => {
+                let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                              WHERE application_name = 'atoll'";
+                server.sql("postgres", others);
+            }
+        }
+        stand = rows_stand(stand + 20)();
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (answered, failures) = running.await.expect("the load");
+    assert!(failures >= 4, "{failures} calls met a server that was away");
+    server.stop(Stop::Crash);
+    server.resume();
+    let acquired = loop {
+        // Connections that are kept have ended.
+        if let Ok(acquired) = store.acquire(&[SHARD]).await {
+            break acquired;
+        }
+    };
+    let found = &acquired[0].tail;
+    assert!(found.iter().map(|row| row.seq).eq(1..=answered), "{} of {answered}", found.len());
+    for row in found {
+        assert_eq!(row.data, format!("row-{};", row.seq));
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_write_any_more_is_named() {
+    let (store, _wire, name) = wired(|_| ()).await;
+    let epoch = epoch(&store).await;
+    store.close().await;
+    Server::shared().sql(&name, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO powerless");
+    let url = Server::shared().url(&name).replace("postgres@", "powerless@");
+    let store = PostgresStore::connect(options(&url)).await.expect("the tables stand");
+    match append(&store, &rows(epoch, 1, 1)).await {
+        Err(StoreError::Unsafe(why)) => assert!(why.contains("permission denied for table log"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn values_that_no_table_takes_are_refused_alone() {
+    let storage = StoredDatabase::new().await;
+    let store = storage.start().await.expect("a store").shards;
+    store.open(3, Uuid::nil()).await.expect("open");
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let mut refused = slice(epoch, 1);
+    refused.outbox = vec![cell_store::OutboxRow {
+        projection: "no\0text".to_owned(),
+        key: "key".into(),
+        position: Position::default(),
+        since_ms: 0,
+        data: "data".into(),
+    }];
+    let answer = store.checkpoint(&refused).await;
+    assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{answer:?}");
+    assert_eq!(store.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+    assert_eq!(store.checkpoint(&slice(epoch, 0)).await.expect("the next"), Accepted);
+    // Names that others choose may hold anything.
+    let key = EntityKey::run(Uuid::nil(), "a\0b", Uuid::nil());
+    let named = Checkpoint {
+        entities: vec![EntityRow { key: key.clone(), ..entity(1) }],
+        ..Checkpoint::empty(SHARD, epoch)
+    };
+    assert_eq!(store.checkpoint(&named).await.expect("any name"), Accepted);
+    assert_eq!(store.load(&[(SHARD, key)]).await.expect("load"), [Some(named.entities[0].clone())]);
+}
