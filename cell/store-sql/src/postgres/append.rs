@@ -47,19 +47,19 @@ impl Open<'_> {
 }
 
 async fn in_rounds(database: &Database, appends: &[Append]) -> Result<Vec<AppendOutcome>, Failure> {
-    let shards = database.shards().await?;
-    if let Some(unknown) = appends.iter().find(|append| append.shard.0 >= shards) {
-        return Err(check::no_such_shard(unknown.shard).into());
-    }
     let mut outcomes = vec![Accepted; appends.len()];
     let with_rows = appends.iter().enumerate().filter(|(_, append)| !append.rows.is_empty());
     let mut open: Vec<Open<'_>> = with_rows.map(|(index, append)| Open { index, append, from: 0 }).collect();
+    if open.is_empty() {
+        return Ok(outcomes);
+    }
+    let shards = database.shards().await?;
+    if let Some(unknown) = open.iter().find(|open| open.append.shard.0 >= shards) {
+        return Err(check::no_such_shard(unknown.append.shard).into());
+    }
     // Rows of two shards that two owners write are locked in one order.
     open.sort_by_key(|open| open.append.shard);
     for _ in 0..ROUNDS {
-        if open.is_empty() {
-            return Ok(outcomes);
-        }
         let mut session = database.appending.session().await?;
         let written = write(&mut session, &open).await?;
         open.retain(|open| !written.contains(&open.append.shard));
@@ -85,11 +85,11 @@ async fn in_rounds(database: &Database, appends: &[Append]) -> Result<Vec<Append
             session.run(session.query(CONFIRM)).await?;
         }
         session.end().await?;
+        if open.is_empty() {
+            return Ok(outcomes);
+        }
     }
-    match open.is_empty() {
-        true => Ok(outcomes),
-        false => Err(StoreError::Unavailable("others append at the same positions".to_owned()).into()),
-    }
+    Err(StoreError::Unavailable("others append at the same positions".to_owned()).into())
 }
 
 /// Log rows, a column each.

@@ -11,9 +11,18 @@ use tokio::sync::Mutex;
 struct Sqlite;
 
 /// A file that outlives the stores opened on it.
-struct StoredFile {
-    directory: TempDir,
+pub(crate) struct StoredFile {
+    options: SqliteOptions,
     running: Mutex<Option<SqliteStore>>,
+    /// Goes with this.
+    _directory: Option<TempDir>,
+}
+
+impl StoredFile {
+    /// A file of the caller's.
+    pub(crate) fn new(options: SqliteOptions) -> StoredFile {
+        StoredFile { options, running: Mutex::new(None), _directory: None }
+    }
 }
 
 #[async_trait]
@@ -24,7 +33,8 @@ impl Engine for Sqlite {
 
     async fn fresh(&self) -> Arc<dyn Storage> {
         let directory = TempDir::new().expect("a temporary directory");
-        Arc::new(StoredFile { directory, running: Mutex::new(None) })
+        let options = SqliteOptions::new(directory.path().join("cell.db"));
+        Arc::new(StoredFile { _directory: Some(directory), ..StoredFile::new(options) })
     }
 }
 
@@ -35,7 +45,7 @@ impl Storage for StoredFile {
         if let Some(before) = running.take() {
             before.close().await;
         }
-        let store = SqliteStore::connect(SqliteOptions::new(self.directory.path().join("cell.db"))).await?;
+        let store = SqliteStore::connect(self.options.clone()).await?;
         Ok(running.insert(store).stores())
     }
 }

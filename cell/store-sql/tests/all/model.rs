@@ -1,8 +1,11 @@
-//! Random calls, on SQLite and on memory: the answers are the same.
+//! Random calls, on the SQL engines and on memory: the answers are the same.
 
+use crate::conformance::StoredFile;
+use crate::postgres::StoredDatabase;
 use bytes::Bytes;
+use cell_store::conformance::Storage;
 use cell_store::*;
-use cell_store_sql::{SqliteOptions, SqliteStore, Synchronous};
+use cell_store_sql::{SqliteOptions, Synchronous};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -307,38 +310,28 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
     }
 }
 
-async fn connect(directory: &TempDir) -> SqliteStore {
-    let mut options = SqliteOptions::new(directory.path().join("cell.db"));
-    options.synchronous = Synchronous::Off;
-    options.allow_unsafe = true;
-    options.wal_bytes = 64 << 10;
-    SqliteStore::connect(options).await.expect("a store")
-}
-
-async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let directory = TempDir::new().expect("a temporary directory");
-    let mut sqlite = connect(&directory).await;
+async fn compare(storage: &dyn Storage, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut stores = storage.start().await.expect("a store");
     let model = MemoryStore::new();
-    for store in [sqlite.stores(), model.stores()] {
+    for store in [&stores, &model.stores()] {
         store.shards.open(SHARDS, Uuid::from_u128(5)).await.expect("open");
     }
     // (epoch, last seq) of each shard.
     let mut stands = [(0u64, 0u64); SHARDS as usize];
     for (index, step) in steps.iter().enumerate() {
         if let Step::Reopen = step {
-            sqlite.close().await;
-            sqlite = connect(&directory).await;
+            stores = storage.start().await.expect("a store");
         }
         let step = settle(&model, step, &mut stands).await;
         let expected = observe(&model.stores(), &step, &stands).await;
-        let observed = observe(&sqlite.stores(), &step, &stands).await;
+        let observed = observe(&stores, &step, &stands).await;
         prop_assert_eq!(observed, expected, "step {}: {:?}", index, step);
         if let Step::Append(rows) = &step {
             note_ends(&model, &appends(rows, &stands), &mut stands).await;
         }
     }
     let all: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
-    prop_assert_eq!(shown(sqlite.acquire(&all).await), shown(model.acquire(&all).await));
+    prop_assert_eq!(shown(stores.shards.acquire(&all).await), shown(model.acquire(&all).await));
     Ok(())
 }
 
@@ -353,12 +346,32 @@ async fn note_ends(model: &MemoryStore, appends: &[Append], stands: &mut [(u64, 
     }
 }
 
+fn run(compared: impl Future<Output = Result<(), TestCaseError>>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(compared)
+}
+
 proptest! {
     #![proptest_config(atoll_seed::cases(48))]
 
     #[test]
     fn sqlite_answers_as_memory_does(steps in vec(step(), 1..80)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(compare(steps))?;
+        run(async {
+            let directory = TempDir::new().expect("a temporary directory");
+            let mut options = SqliteOptions::new(directory.path().join("cell.db"));
+            options.synchronous = Synchronous::Off;
+            options.allow_unsafe = true;
+            options.wal_bytes = 64 << 10;
+            compare(&StoredFile::new(options), steps).await
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(atoll_seed::cases(24))]
+
+    #[test]
+    fn postgres_answers_as_memory_does(steps in vec(step(), 1..80)) {
+        run(async { compare(&*StoredDatabase::new().await, steps).await })?;
     }
 }

@@ -32,15 +32,15 @@ async fn database() -> String {
     server.copy(TEMPLATE.wait())
 }
 
-/// A database that outlives the stores opened on it.
-struct StoredDatabase {
+/// A database of the shared server that outlives the stores opened on it.
+pub(crate) struct StoredDatabase {
     name: String,
     options: PostgresOptions,
     running: Mutex<Option<PostgresStore>>,
 }
 
 impl StoredDatabase {
-    async fn new() -> Arc<StoredDatabase> {
+    pub(crate) async fn new() -> Arc<StoredDatabase> {
         let name = database().await;
         let options = options(&Server::shared().url(&name));
         Arc::new(StoredDatabase { name, options, running: Mutex::new(None) })
