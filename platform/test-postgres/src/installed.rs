@@ -25,11 +25,15 @@ pub(crate) fn programs() -> &'static Path {
         if let Some(found) = newest() {
             return found;
         }
-        println!("PostgreSQL is missing: installing Debian's {PACKAGE}");
-        run(Command::new("apt-get").args(["update", "-q"]));
-        run(Command::new("apt-get").args(["install", "-q", "-y", "--no-install-recommends", PACKAGE]));
+        install(PACKAGE);
         newest().unwrap_or_else(|| panic!("{PACKAGE} was installed, and {DEBIAN} holds no server"))
     })
+}
+
+fn install(package: &str) {
+    println!("installing Debian's {package}, which is missing");
+    run(Command::new("apt-get").args(["update", "-q"]));
+    run(Command::new("apt-get").args(["install", "-q", "-y", "--no-install-recommends", package]));
 }
 
 fn newest() -> Option<PathBuf> {
@@ -43,7 +47,22 @@ fn newest() -> Option<PathBuf> {
 
 /// A program of PostgreSQL's that works on a cluster's files, as who may.
 pub(crate) fn program(name: &str) -> Command {
-    let path = programs().join(name);
+    as_user(&programs().join(name))
+}
+
+/// PgBouncer. Installs Debian's package where there is none.
+pub(crate) fn pooler() -> Command {
+    let path = Path::new("/usr/sbin/pgbouncer");
+    static PRESENT: OnceLock<()> = OnceLock::new();
+    PRESENT.get_or_init(|| {
+        if !path.exists() {
+            install("pgbouncer");
+        }
+    });
+    as_user(path)
+}
+
+fn as_user(path: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(path);
     }

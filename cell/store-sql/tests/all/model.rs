@@ -2,6 +2,7 @@
 
 use crate::conformance::StoredFile;
 use crate::postgres::StoredDatabase;
+use atoll_test_postgres::{Pooler, Server};
 use bytes::Bytes;
 use cell_store::conformance::Storage;
 use cell_store::*;
@@ -373,5 +374,17 @@ proptest! {
     #[test]
     fn postgres_answers_as_memory_does(steps in vec(step(), 1..80)) {
         run(async { compare(&*StoredDatabase::new().await, steps).await })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(atoll_seed::cases(6))]
+
+    #[test]
+    fn postgres_behind_a_pooler_answers_as_memory_does(steps in vec(step(), 1..80)) {
+        run(async {
+            let pooler = Pooler::before(Server::shared());
+            compare(&*StoredDatabase::behind(&pooler).await, steps).await
+        })?;
     }
 }

@@ -2,10 +2,11 @@
 
 mod conformance;
 mod faults;
+mod pooled;
 
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;
-use atoll_test_postgres::Server;
+use atoll_test_postgres::{Pooler, Server};
 use cell_store::conformance::Storage;
 use cell_store::{StoreError, Stores};
 use cell_store_sql::PostgresStore;
@@ -43,6 +44,14 @@ impl StoredDatabase {
     pub(crate) async fn new() -> Arc<StoredDatabase> {
         let name = database().await;
         let options = options(&Server::shared().url(&name));
+        Arc::new(StoredDatabase { name, options, running: Mutex::new(None) })
+    }
+
+    /// As [`new`](Self::new), reached through a pooler.
+    pub(crate) async fn behind(pooler: &Pooler) -> Arc<StoredDatabase> {
+        let name = database().await;
+        let mut options = options(&Server::shared().url_at(pooler.address(), &name));
+        options.pooled = true;
         Arc::new(StoredDatabase { name, options, running: Mutex::new(None) })
     }
 }
