@@ -1,6 +1,7 @@
 //! The PostgreSQL engine on a real server: what every engine must pass, and its own promises.
 
 mod conformance;
+mod cost;
 mod faults;
 mod pooled;
 
