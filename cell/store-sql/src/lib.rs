@@ -14,5 +14,5 @@
 mod postgres;
 pub mod sqlite;
 
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresStore, ProcessRow};
 pub use sqlite::{SqliteOptions, SqliteStore, SqliteVisibility, Synchronous};

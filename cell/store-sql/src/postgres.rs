@@ -12,10 +12,12 @@ mod inspect;
 mod keys;
 mod metadata;
 mod outbox;
+mod process;
 mod read;
 mod schema;
 mod shard_store;
 mod statements;
 mod waiting;
 
+pub use process::ProcessRow;
 pub use shard_store::PostgresStore;

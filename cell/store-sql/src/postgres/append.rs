@@ -67,21 +67,21 @@ async fn in_rounds(database: &Database, appends: &[Append]) -> Result<Vec<Append
             session.end().await?;
             return Ok(outcomes);
         }
-        let mut repeated = false;
+        let mut unconfirmed = false;
         let standing = standing(&mut session, &open).await?;
         for (open, standing) in open.iter_mut().zip(&standing) {
             match standing.judge(open.rows()) {
                 Ok(taken) => {
                     open.from += taken;
-                    repeated |= open.rows().is_empty();
+                    unconfirmed |= taken > 0 && standing.replicated;
                 }
                 Err(refused) => outcomes[open.index] = refused,
             }
         }
         open.retain(|open| outcomes[open.index] == Accepted && !open.rows().is_empty());
-        if repeated {
-            // Rows of a commit whose answer was lost may be seen before they are where the operator wants them to be:
-            // a commit behind them is not.
+        if unconfirmed {
+            // Rows of a commit that was not answered may be seen before the standbys have them: a commit behind them is
+            // not answered before.
             session.run(session.query(CONFIRM)).await?;
         }
         session.end().await?;
@@ -148,6 +148,8 @@ struct Standing {
     log_end: u64,
     /// Position, epoch and batch, in order.
     rows: Vec<(u64, u64, Uuid)>,
+    /// Whether commits wait for standbys.
+    replicated: bool,
 }
 
 async fn standing(session: &mut Session<'_>, open: &[Open<'_>]) -> Result<Vec<Standing>, Failure> {
@@ -166,6 +168,7 @@ async fn standing(session: &mut Session<'_>, open: &[Open<'_>]) -> Result<Vec<St
         let number = get::<i64>(row, 0)? as usize;
         let of = standing.get_mut(number.wrapping_sub(1)).ok_or_else(|| damaged("row number"))?;
         of.log_end = keys::unsigned(row, 1)?;
+        of.replicated = get(row, 5)?;
         if let Some(seq) = get::<Option<i64>>(row, 2)? {
             let seq = u64::try_from(seq).map_err(|_| damaged("position"))?;
             of.rows.push((seq, keys::unsigned(row, 3)?, get(row, 4)?));

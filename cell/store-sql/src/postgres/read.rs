@@ -4,7 +4,7 @@ use super::database::{Database, USUAL};
 use super::error::{Failure, damaged};
 use super::keys::{self, Names, Statement, bind_key, get};
 use super::statements::{
-    DUE, EPOCHS, EXPIRED, HISTORY, LOAD, LOG, NEXT_KIND, OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS,
+    CONFIRM, DUE, EPOCHS, EXPIRED, HISTORY, LOAD, LOG, NEXT_KIND, OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS,
 };
 use atoll_postgres::Connections;
 use cell_store::{
@@ -67,11 +67,23 @@ impl Wanted {
 
 pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError> {
     let numbers: Vec<i32> = shards.iter().map(|shard| keys::shard(*shard)).collect();
-    let rows = rows(&database.confirming, EPOCHS, |statement| statement.bind(numbers)).await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        found.push((keys::read_shard(row, 0)?, keys::unsigned(row, 1)?));
-    }
+    let read = async {
+        let mut session = database.confirming.session().await?;
+        let rows = session.all(session.query(EPOCHS).bind(numbers)).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push((keys::read_shard(row, 0)?, keys::unsigned(row, 1)?));
+        }
+        if let Some(row) = rows.first()
+            && get::<bool>(row, 2)?
+        {
+            // A primary that another has replaced may still be read. Its standbys follow the other: it commits nothing.
+            session.run(session.query(CONFIRM)).await?;
+        }
+        session.end().await?;
+        Ok::<_, Failure>(found)
+    };
+    let found = database.confirming.within(USUAL, read).await?;
     let epoch = |shard: &ShardId| {
         let of_shard = found.iter().find(|(number, _)| number == shard);
         of_shard.map(|(_, epoch)| Epoch(*epoch)).ok_or_else(|| check::no_such_shard(*shard))

@@ -1,6 +1,7 @@
 //! The store's seams on PostgreSQL.
 
 use super::database::Database;
+use super::process::ProcessRow;
 use super::{append, checkpoint, inspect, metadata, outbox, read, waiting};
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;
@@ -33,6 +34,12 @@ impl PostgresStore {
     /// of the shards. One that is empty shows none. Writes nothing.
     pub async fn inspect(options: &PostgresOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
         inspect::cell(options, inspector).await
+    }
+
+    /// Claims the database for a process of this node: see [`ProcessRow`]. Answers `Unavailable` at once, with who it is,
+    /// where another node's process is there.
+    pub async fn claim(&self, node: &str) -> Result<ProcessRow, StoreError> {
+        ProcessRow::claim(&self.database, node).await
     }
 
     /// Handles on this store, one per seam.

@@ -13,6 +13,9 @@ macro_rules! statements {
 statements! {
     ADVANCE = "advance.sql";
     APPEND = "append.sql";
+    BEAT = "beat.sql";
+    CLAIM = "claim.sql";
+    CLAIMED = "claimed.sql";
     CONFIRM = "confirm.sql";
     DELETE_CHUNKS = "delete_chunks.sql";
     DELETE_ENTITIES = "delete_entities.sql";
@@ -51,6 +54,7 @@ statements! {
     TAILS = "tails.sql";
     TRIM = "trim.sql";
     TRIM_FROM = "trim_from.sql";
+    UNCLAIM = "unclaim.sql";
     WAITING = "waiting.sql";
     WAITING_COUNT = "waiting_count.sql";
 }
@@ -88,6 +92,7 @@ mod tests {
         let one = match base {
             "INT2" | "INT4" | "INT8" => "2",
             "BOOL" => "true",
+            "FLOAT8" => "2",
             "UUID" => "'00000000-0000-0000-0000-000000000007'",
             "BYTEA" | "TEXT" => "'usage'",
             other => panic!("a value of type {other}"),

@@ -4,6 +4,7 @@ mod conformance;
 mod cost;
 mod faults;
 mod pooled;
+mod process;
 
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;

@@ -10,6 +10,15 @@ CREATE TABLE identity (
     shard_count int4 NOT NULL
 );
 
+-- The process that uses the database; none before the first one.
+CREATE TABLE process (
+    only_row int2 PRIMARY KEY CHECK (only_row = 1),
+    process  uuid NOT NULL,
+    node     text COLLATE "C" NOT NULL,
+    -- By the database's clock.
+    beat_at  timestamptz NOT NULL
+) WITH (fillfactor = 25);
+
 -- Few rows that change often: there is room for their next versions beside them.
 CREATE TABLE shard (
     shard            int4 PRIMARY KEY,

@@ -1,1 +1,1 @@
-UPDATE identity SET shard_count = shard_count
+SELECT pg_logical_emit_message(true, 'atoll', '')::text

@@ -1,7 +1,7 @@
 SELECT given.number,
        greatest(shard.checkpoint_seq,
                 (SELECT seq FROM log WHERE log.shard = shard.shard ORDER BY seq DESC LIMIT 1)) AS log_end,
-       stands.seq, stands.epoch, stands.batch_id
+       stands.seq, stands.epoch, stands.batch_id, current_setting('synchronous_standby_names') <> '' AS replicated
 FROM unnest($1::int4[], $2::int8[], $3::int8[]) WITH ORDINALITY AS given (shard, first, last, number)
 JOIN shard ON shard.shard = given.shard
 LEFT JOIN LATERAL (

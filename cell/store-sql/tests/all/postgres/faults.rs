@@ -396,3 +396,29 @@ async fn values_that_no_table_takes_are_refused_alone() {
     assert_eq!(store.checkpoint(&named).await.expect("any name"), Accepted);
     assert_eq!(store.load(&[(SHARD, key)]).await.expect("load"), [Some(named.entities[0].clone())]);
 }
+
+#[tokio::test]
+async fn nothing_counts_as_durable_before_the_standbys_that_are_waited_for_have_it() {
+    let server = Server::start(&Settings::default());
+    let name = server.database();
+    let mut options = options(&server.url(&name));
+    options.limits.call = Duration::from_secs(1);
+    let store = PostgresStore::connect(options).await.expect("a store");
+    store.open(3, Uuid::nil()).await.expect("open");
+    let epoch = epoch(&store).await;
+    server.set("synchronous_standby_names", "away");
+    let appended = rows(epoch, 1, 2);
+    let answer = append(&store, &appended).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    // An operator ends the wait: the rows are seen from now on, and no standby has them.
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    while server.sql("postgres", cancel) != "0" {}
+    assert_eq!(store.log(SHARD, 1, 9, usize::MAX).await.expect("log"), appended.rows);
+    let answer = append(&store, &appended).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    let answer = store.epochs(&[SHARD]).await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    server.set("synchronous_standby_names", "");
+    assert_eq!(append(&store, &appended).await.expect("the same rows again"), Accepted);
+    assert_eq!(store.epochs(&[SHARD]).await.expect("epochs"), [epoch]);
+}
