@@ -220,6 +220,26 @@ async fn behind_an_ownership_record_that_comes_in_between_nothing_of_a_stale_bat
 }
 
 #[tokio::test]
+async fn a_slice_that_meets_a_takeover_waits_for_it_and_is_refused() {
+    for ends in ["COMMIT", "ROLLBACK"] {
+        let name = database().await;
+        let store = direct(&name).await;
+        store.open(3, Uuid::nil()).await.expect("open");
+        let old = epoch(&store).await;
+        let mut successor = holding(&name, "UPDATE shard SET epoch = epoch + 1 WHERE shard = 0").await;
+        let slice = Checkpoint { advance: None, ..slice(old, 1) };
+        let (outcome, ()) = tokio::join!(store.checkpoint(&slice), async {
+            waits(&name, 1).await;
+            successor.execute(sqlx::raw_sql(ends)).await.expect("ended");
+        });
+        let expected = if ends == "COMMIT" { Superseded } else { Accepted };
+        assert_eq!(outcome.expect("checkpoint"), expected, "{ends}");
+        let loaded = store.load(&[(SHARD, run(1))]).await.expect("load").remove(0);
+        assert_eq!(loaded.is_some(), expected == Accepted, "{ends}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_that_meets_its_own_first_attempt_counts_as_accepted() {
     let name = database().await;
     let (store, again) = (direct(&name).await, direct(&name).await);
