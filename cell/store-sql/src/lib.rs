@@ -1,15 +1,20 @@
-//! SQL store engines: SQLite.
+//! SQL store engines: SQLite, PostgreSQL.
 //!
 //! Owns: how shard logs, snapshots, configuration and visibility records become rows; SQL texts,
 //! schemas. Does not own: what the stored bytes mean, the traits it implements (`cell-store`,
-//! `cell-visibility`), the filter language, what a file must be to be opened and how it gets its schema, and the
-//! lock that gives a process the file (`atoll-sqlite`): who opens a store holds it.
+//! `cell-visibility`), the filter language, what a file or a database must be to be opened and how it gets its schema
+//! (`atoll-sqlite`, `atoll-postgres`), and the lock that gives a process a file: who opens a store holds it.
 //!
 //! Invariants: a commit is synced before it is acknowledged, or the store refuses to start; values reach
 //! SQL as bound parameters only; a database of another program or a newer version is refused unwritten.
 //!
 //! To add a statement: a file in a `sql` folder, a constant in the `statements` list beside it (a test
-//! prepares every one). To change the schema: a new numbered file in `schema`, never an edit of an old one.
+//! prepares every one and refuses one that reads a growing table from end to end). To change the schema: a new numbered
+//! file in `schema`, never an edit of an old one.
+//!
+//! PostgreSQL keeps no visibility yet. What it takes of several shards at once: appends, takeovers, epochs, loads,
+//! segments and the outbox's sizes are one statement for all; checkpoints, trims and what is due are asked for one shard
+//! at a time by the trait.
 
 mod postgres;
 pub mod sqlite;

@@ -123,8 +123,9 @@ impl Session<'_> {
 
     /// Begins a transaction whose statements may take longer.
     pub async fn begin_for(&mut self, statement: Duration) -> Result<(), Refusal> {
-        self.begin().await?;
-        self.script(format!("SET LOCAL statement_timeout = {}", statement.as_millis())).await
+        self.in_transaction = true;
+        let begin = self.home.options.begin();
+        self.script(format!("{begin}; SET LOCAL statement_timeout = {}", statement.as_millis())).await
     }
 
     /// Begins a transaction that sees one moment and writes nothing.

@@ -48,22 +48,26 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
         Refusal::ReadOnly(_) | Refusal::Silent | Refusal::Closed => StoreError::Unavailable(text),
         Refusal::Migration { .. } => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
-            Kind::Passing => StoreError::Unavailable(text),
+            Kind::Passing | Kind::Login => StoreError::Unavailable(text),
             _ => StoreError::Unsafe(text),
         },
         Refusal::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => StoreError::Corrupt(text),
         Refusal::Sql(_) => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
-            Kind::Passing => StoreError::Unavailable(text),
+            Kind::Passing | Kind::Login => StoreError::Unavailable(text),
             Kind::Damage | Kind::Data => StoreError::Corrupt(text),
             Kind::Setting => StoreError::Unsafe(text),
         },
     }
 }
 
-/// Why a database was not opened.
+/// Why a database was not opened. Who is not let in from the start has the wrong password, or no database: that does
+/// not pass by itself, as it does where a password is being changed while a cell runs.
 pub(super) fn not_opened(error: &OpenError) -> StoreError {
     let text = error.to_string();
+    if matches!(of_code(&error.refusal), Kind::Login) {
+        return StoreError::Unsafe(text);
+    }
     match store_error(&error.refusal) {
         StoreError::Unavailable(_) => StoreError::Unavailable(text),
         StoreError::Full(_) => StoreError::Full(text),
@@ -80,7 +84,9 @@ enum Kind {
     Damage,
     /// The same values will be refused again.
     Data,
-    /// Somebody has to change what the role may do, or what it is given.
+    /// The role is not let in, or there is no such database.
+    Login,
+    /// The role may not do what is needed.
     Setting,
 }
 
@@ -91,7 +97,8 @@ fn of_code(refusal: &Refusal) -> Kind {
         // Damaged, or not the tables that our migrations made.
         ("XX", "XX001" | "XX002") | (_, "42P01" | "42703") => Kind::Damage,
         ("21" | "22" | "23" | "54", _) => Kind::Data,
-        ("28" | "3D", _) | (_, "42501") => Kind::Setting,
+        ("28" | "3D", _) => Kind::Login,
+        (_, "42501") => Kind::Setting,
         _ => Kind::Passing,
     }
 }

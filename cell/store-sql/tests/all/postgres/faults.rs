@@ -390,6 +390,48 @@ async fn a_role_that_may_not_write_any_more_is_named() {
 }
 
 #[tokio::test]
+async fn a_role_that_is_not_let_in_is_refused_at_the_start_and_waited_for_later() {
+    let (_, _, name) = wired(|_| ()).await;
+    let server = Server::shared();
+    server.sql(&name, "CREATE ROLE guest LOGIN SUPERUSER");
+    let url = server.url(&name).replace("postgres@", "guest@");
+    let store = PostgresStore::connect(options(&url)).await.expect("let in");
+    let epoch = epoch(&store).await;
+    server.sql(&name, "ALTER ROLE guest NOLOGIN");
+    server.end_sessions(&name);
+    for _ in 0..3 {
+        let answer = append(&store, &rows(epoch, 1, 1)).await;
+        assert!(is_unknown(&answer), "{answer:?}");
+    }
+    let refused = PostgresStore::connect(options(&url)).await.err().expect("not let in");
+    assert!(
+        matches!(&refused, StoreError::Unsafe(why) if why.contains("not permitted to log in")),
+        "{refused}"
+    );
+    server.sql(&name, "ALTER ROLE guest LOGIN");
+    assert_eq!(append(&store, &rows(epoch, 1, 1)).await.expect("let in again"), Accepted);
+}
+
+#[tokio::test]
+async fn an_append_that_no_table_takes_is_refused_and_its_neighbours_are_not() {
+    let store = direct(&database().await).await;
+    store.open(3, Uuid::nil()).await.expect("open");
+    let good = rows(epoch(&store).await, 1, 2);
+    let mut bad = Append { shard: ShardId(1), ..good.clone() };
+    // No index takes a name of this length, unless it can be compressed.
+    let long: String =
+        (0..2_000u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap_or('x')).collect();
+    bad.segments[0].key = EntityKey::run(Uuid::nil(), long, Uuid::nil());
+    // Whoever appends tries each by itself then.
+    let together = store.append(&[good.clone(), bad.clone()]).await;
+    assert!(matches!(together, Err(StoreError::Corrupt(_))), "{together:?}");
+    assert_eq!(store.log(SHARD, 1, 9, usize::MAX).await.expect("log"), [], "nothing of the call is written");
+    let alone = append(&store, &bad).await;
+    assert!(matches!(alone, Err(StoreError::Corrupt(_))), "{alone:?}");
+    assert_eq!(append(&store, &good).await.expect("the other"), Accepted);
+}
+
+#[tokio::test]
 async fn values_that_no_table_takes_are_refused_alone() {
     let storage = StoredDatabase::new().await;
     let store = storage.start().await.expect("a store").shards;
