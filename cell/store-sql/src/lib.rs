@@ -13,8 +13,8 @@
 //! file in `schema`, never an edit of an old one.
 //!
 //! PostgreSQL keeps no visibility yet. What it takes of several shards at once: appends, takeovers, epochs, loads,
-//! segments and the outbox's sizes are one statement for all; checkpoints, trims and what is due are asked for one shard
-//! at a time by the trait.
+//! segments and the outbox's sizes are one statement for all; checkpoints, trims and what is due are asked for one
+//! shard at a time by the trait.
 
 mod postgres;
 pub mod sqlite;

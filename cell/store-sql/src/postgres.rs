@@ -1,8 +1,8 @@
 //! The PostgreSQL engine: one database per store, many statements at once.
 //!
-//! What one process at a time keeps apart on SQLite, rows keep apart here: of two owners that append at the same position
-//! one gets it, whatever they believe. A call has a session of its own, ends within its time-outs, and where its outcome
-//! is unknown says so: the caller repeats it.
+//! What one process at a time keeps apart on SQLite, rows keep apart here: of two owners that append at the same
+//! position one gets it, whatever they believe. A call has a session of its own, ends within its time-outs, and where
+//! its outcome is unknown says so: the caller repeats it.
 
 mod append;
 mod checkpoint;

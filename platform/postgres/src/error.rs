@@ -72,7 +72,8 @@ pub enum Refusal {
     Sql(#[from] sqlx::Error),
 }
 
-/// PostgreSQL's own words for an error, with its code; else the driver's. Never the detail, which may hold stored values.
+/// PostgreSQL's own words for an error, with its code; else the driver's. Never the detail, which may hold stored
+/// values.
 fn said(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => format!("{} ({})", error.message(), code(&**error)),

@@ -158,8 +158,8 @@ impl PostgresOptions {
             ("lock_timeout", milliseconds(lock)),
             ("idle_in_transaction_session_timeout", milliseconds(idle_in_transaction)),
             ("default_transaction_isolation", "read committed".to_owned()),
-            // Plans are made for the tables as they are: one that was kept from when a table was small reads it from end
-            // to end once it is large.
+            // Plans are made for the tables as they are: one that was kept from when a table was small reads it from
+            // end to end once it is large.
             ("plan_cache_mode", "force_custom_plan".to_owned()),
         ])
     }

@@ -22,12 +22,14 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Of processes that do this at the same time one does it, and the others find it done.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(x'41746f6c'::int8)";
 
-const MARKED: &str = "SELECT current_schema()::text, to_regclass(quote_ident(current_schema()) || '.atoll_schema') IS NOT NULL";
+const MARKED: &str = "SELECT current_schema()::text, \
+     to_regclass(quote_ident(current_schema()) || '.atoll_schema') IS NOT NULL";
 
 /// Tables of nobody's extension.
 const FOREIGN: &str = "SELECT min(relname)::text FROM pg_class \
      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'f', 'm') \
-     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')";
+     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid \
+     AND deptype = 'e')";
 
 const MARK: &str = "CREATE TABLE atoll_schema (name text COLLATE \"C\" PRIMARY KEY, version int4 NOT NULL)";
 

@@ -14,8 +14,8 @@ cat > /dev/null
 kill -KILL $!
 "#;
 
-/// A pooler that lends the sessions of a server for a transaction each, and has few of them. Dropped, or with the process
-/// that made it, it ends.
+/// A pooler that lends the sessions of a server for a transaction each, and has few of them. Dropped, or with the
+/// process that made it, it ends.
 pub struct Pooler {
     port: u16,
     guard: Child,
@@ -33,8 +33,10 @@ impl Pooler {
             (free_port(), TempDir::with_prefix("atoll-pooler-").expect("a temporary folder"));
         let to = server.address();
         let settings = format!(
-            "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\npool_mode = transaction\nauth_type = any\ndefault_pool_size = 3\nmax_client_conn = 400\n",
+            "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\npool_mode = transaction\nauth_type = any\ndefault_pool_size = 3\n\
+             max_client_conn = 400\n",
             to.ip(),
             to.port()
         );

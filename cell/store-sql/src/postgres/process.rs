@@ -1,7 +1,7 @@
 //! Who uses the database: one process at a time.
 //!
-//! That nobody writes to a shard that another owns is the log's affair, whoever is here. This says at once, in words, what
-//! an operator did by mistake: a second process would take shard after shard from the first.
+//! That nobody writes to a shard that another owns is the log's affair, whoever is here. This says at once, in words,
+//! what an operator did by mistake: a second process would take shard after shard from the first.
 
 use super::database::{Database, USUAL};
 use super::error::Failure;
@@ -26,8 +26,8 @@ pub struct ProcessRow {
 }
 
 impl ProcessRow {
-    /// Claims the database for a process of this node. Where another node's process is there, it is refused at once with
-    /// `Unavailable`; one of the same node, which must be an earlier one, gives way.
+    /// Claims the database for a process of this node. Where another node's process is there, it is refused at once
+    /// with `Unavailable`; one of the same node, which must be an earlier one, gives way.
     pub(super) async fn claim(database: &Arc<Database>, node: &str) -> Result<ProcessRow, StoreError> {
         let claim = async {
             let mut session = database.writing.session().await?;

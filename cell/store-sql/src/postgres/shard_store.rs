@@ -23,8 +23,8 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Makes the tables in an empty database, or brings them up to date.
     ///
-    /// Answers `Unsafe`, before anything is written, where the server may lose what it commits or does not store text as
-    /// UTF-8, where the role may not do what is needed, and where the database belongs to another program or a newer
+    /// Answers `Unsafe`, before anything is written, where the server may lose what it commits or does not store text
+    /// as UTF-8, where the role may not do what is needed, and where the database belongs to another program or a newer
     /// version. Who else uses the database is not seen: shards are fenced whoever does.
     pub async fn connect(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
         Ok(PostgresStore { database: Arc::new(Database::open(options).await?) })
@@ -36,8 +36,8 @@ impl PostgresStore {
         inspect::cell(options, inspector).await
     }
 
-    /// Claims the database for a process of this node: see [`ProcessRow`]. Answers `Unavailable` at once, with who it is,
-    /// where another node's process is there.
+    /// Claims the database for a process of this node: see [`ProcessRow`]. Answers `Unavailable` at once, with who it
+    /// is, where another node's process is there.
     pub async fn claim(&self, node: &str) -> Result<ProcessRow, StoreError> {
         ProcessRow::claim(&self.database, node).await
     }

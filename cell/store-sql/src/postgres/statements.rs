@@ -75,7 +75,8 @@ mod tests {
         INSERT INTO entity SELECT n % 16, 2, n % 2 = 0, gen_random_uuid(), gen_random_uuid(), 1, 0, n, n, 1, 'w', 's'
             FROM generate_series(0, 40000) n;
         INSERT INTO chunk SELECT shard, kind, 1, namespace_id, run_id, 1, id, 'data' FROM entity;
-        INSERT INTO history SELECT shard, kind, namespace_id, run_id, n, n, id, 'events' FROM entity, generate_series(1, 2) n;
+        INSERT INTO history SELECT shard, kind, namespace_id, run_id, n, n, id, 'events'
+            FROM entity, generate_series(1, 2) n;
         INSERT INTO waiting SELECT shard, kind, 1, 3, namespace_id, run_id, 1, 2, 1, 'q', id FROM entity;
         INSERT INTO outbox SELECT n % 16, 'usage', int8send(n), 1, 1, 1, 'data' FROM generate_series(0, 40000) n;
         INSERT INTO metadata SELECT 'namespace', int8send(n), 1, 'data' FROM generate_series(0, 40000) n;

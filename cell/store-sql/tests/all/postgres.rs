@@ -3,6 +3,7 @@
 mod conformance;
 mod cost;
 mod faults;
+mod opening;
 mod pooled;
 mod process;
 

@@ -1,7 +1,7 @@
 -- Logs, snapshots, histories, outbox and configuration of one cell.
 --
--- Names that others choose are bytes: PostgreSQL's text holds no NUL. What the cell itself names is text, in the order of
--- its bytes. What is encoded is not compressed again.
+-- Names that others choose are bytes: PostgreSQL's text holds no NUL. What the cell itself names is text, in the order
+-- of its bytes. What is encoded is not compressed again.
 
 -- One row, made with the store.
 CREATE TABLE identity (
@@ -101,8 +101,8 @@ CREATE TABLE waiting (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of each queue.
-CREATE INDEX waiting_place ON waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, kind, id, run_id,
-                                       scheduled_event_id);
+CREATE INDEX waiting_place ON waiting (namespace_id, task_kind, queue, priority, scheduled_at_ms, shard, kind, id,
+                                       run_id, scheduled_event_id);
 
 CREATE TABLE outbox (
     shard          int4 NOT NULL,

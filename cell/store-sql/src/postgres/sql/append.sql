@@ -20,7 +20,8 @@ WITH lead AS (
     INSERT INTO history (shard, kind, namespace_id, id, run_id, first_event_id, last_event_id, events)
     SELECT given.shard, given.kind, given.namespace_id, given.id, given.run_id, given.first_event_id,
            given.last_event_id, given.events
-    FROM unnest($13::int4[], $14::int2[], $15::uuid[], $16::bytea[], $17::uuid[], $18::int8[], $19::int8[], $20::bytea[])
+    FROM unnest($13::int4[], $14::int2[], $15::uuid[], $16::bytea[], $17::uuid[], $18::int8[], $19::int8[],
+                $20::bytea[])
         AS given (shard, kind, namespace_id, id, run_id, first_event_id, last_event_id, events)
     JOIN lead ON lead.shard = given.shard
     ON CONFLICT (shard, kind, namespace_id, id, run_id, first_event_id) DO UPDATE SET

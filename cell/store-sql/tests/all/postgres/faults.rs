@@ -1,4 +1,5 @@
-//! What goes wrong between a cell and its database: what was answered stands, what was not is found out by asking again.
+//! What goes wrong between a cell and its database: what was answered stands, what was not is found out by asking
+//! again.
 
 use super::{StoredDatabase, database, options};
 use atoll_postgres::PostgresOptions;
@@ -178,14 +179,21 @@ async fn holding(name: &str, sql: &str) -> PgConnection {
     other
 }
 
+/// Looks at the server that a test takes before it fails: each is a program that runs.
+const LOOKS: usize = 400;
+
 /// Answers when so many sessions of the database wait for a lock.
 async fn waits(name: &str, sessions: usize) {
     let count = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
     );
-    while Server::shared().sql("postgres", &count) != sessions.to_string() {
+    for _ in 0..LOOKS {
+        if Server::shared().sql("postgres", &count) == sessions.to_string() {
+            return;
+        }
         tokio::task::yield_now().await;
     }
+    panic!("no {sessions} sessions wait");
 }
 
 const OWNERSHIP: &str =
@@ -288,9 +296,12 @@ async fn an_owner_that_stops_in_the_middle_of_a_checkpoint_blocks_no_takeover() 
     let successor = direct(&name).await;
     let slice_of_old = slice(old, 1);
     let (stopped, acquired) = tokio::join!(store.checkpoint(&slice_of_old), async {
-        while !wire.is_cut() {
-            tokio::task::yield_now().await;
-        }
+        let cut = async {
+            while !wire.is_cut() {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), cut).await.expect("the wire is cut");
         successor.acquire(&[SHARD]).await
     });
     assert!(is_unknown(&stopped), "{stopped:?}");
