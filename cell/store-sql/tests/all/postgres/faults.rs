@@ -343,14 +343,13 @@ async fn what_was_answered_survives_crashes_of_the_server_and_the_end_of_session
         tokio::spawn(async move { load(&store, epoch, &stop).await })
     };
     let rows_stand = |least: u64| {
-        let (server, name) = (&server, &name);
-        move || {
-            let count = || server.sql(name, "SELECT count(*) FROM log").parse::<u64>().expect("a count");
-            while count() < least {}
-            count()
+        let count = || server.sql(&name, "SELECT count(*) FROM log").parse::<u64>().expect("a count");
+        while count() < least {
+            assert!(!running.is_finished(), "the load ended early");
         }
+        count()
     };
-    let mut stand = rows_stand(20)();
+    let mut stand = rows_stand(20);
     for round in 0..6 {
         match round % 3 {
             0 => {
@@ -367,7 +366,7 @@ async fn what_was_answered_survives_crashes_of_the_server_and_the_end_of_session
                 server.sql("postgres", others);
             }
         }
-        stand = rows_stand(stand + 20)();
+        stand = rows_stand(stand + 20);
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let (answered, failures) = running.await.expect("the load");
