@@ -154,6 +154,8 @@ fn names_schedules(line: &str) -> bool {
 
 /// Whether a line names what goes to other workflows, or comes from one.
 fn names_external(line: &str) -> bool {
+    // How PostgreSQL keeps a column.
+    let line = &line.replace("STORAGE EXTERNAL", "");
     line.to_ascii_lowercase().contains("external")
         && words(line).any(|word| has(&word, &["external"], &["payload", "payloads"]))
 }

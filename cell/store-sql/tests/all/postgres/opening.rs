@@ -46,7 +46,7 @@ async fn a_look_shows_every_shard_as_it_stands_and_writes_nothing() {
     let epoch = store.acquire(&[ShardId(1)]).await.expect("acquire")[0].epoch;
     let row = |seq| LogRow { seq, epoch, batch_id: Uuid::nil(), data: "data".into(), ownership: false };
     let append = Append { shard: ShardId(1), rows: vec![row(1), row(2)], segments: Vec::new() };
-    assert_eq!(store.append(&[append.clone()]).await.expect("append"), [AppendOutcome::Accepted]);
+    assert_eq!(store.append(std::slice::from_ref(&append)).await.expect("append"), [AppendOutcome::Accepted]);
     for _ in 0..2 {
         let shown = look(&url).await.expect("a cell");
         let numbers: Vec<u32> = shown.iter().map(|found| found.shard.0).collect();
