@@ -70,13 +70,17 @@ fn bytes(event: &HistoryEvent) -> i128 {
 
 /// When the events of a run were written at the latest. Most were when they happened; others carry an earlier time:
 /// what came while a workflow task was with its worker is written behind that, and of a further attempt, of a workflow
-/// task or an activity, nothing is before its end.
+/// task or an activity, nothing is before its end. A further attempt of a workflow task that times out leaves nothing,
+/// and what came meanwhile is written with the next task, or with the end.
 fn written(run: &Settled) -> Vec<i128> {
     let at = |event: &HistoryEvent| nanos(event.event_time.as_ref());
-    let mut latest = 0;
+    let (mut latest, mut may_be_tried_again) = (0, false);
     let mut written = Vec::new();
     for (index, event) in run.events.iter().enumerate() {
         latest = at(event).max(latest);
+        if ends_task(event.event_type()) {
+            may_be_tried_again = event.event_type() != EventType::WorkflowTaskCompleted;
+        }
         let behind = &run.events[index + 1..];
         let end = match (event.event_type(), event.attributes.as_ref()) {
             (EventType::WorkflowTaskScheduled | EventType::WorkflowTaskStarted, _) => {
@@ -84,6 +88,11 @@ fn written(run: &Settled) -> Vec<i128> {
             }
             (_, Some(Event::ActivityTaskStartedEventAttributes(a))) => {
                 behind.iter().find(|event| ended_activity(event) == Some(a.scheduled_event_id))
+            }
+            _ if may_be_tried_again => {
+                let scheduled =
+                    |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskScheduled;
+                behind.iter().find(scheduled).or(behind.last())
             }
             _ => None,
         };
