@@ -211,13 +211,14 @@ impl ShardRuntime {
     ) -> Result<Result<(), String>, ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
         slice.outbox_done.extend(shard.state.lock().done_apart(key));
-        let stored = if needed.reborn {
+        // Held until the row is written.
+        let (stored, _charge) = if needed.reborn {
             slice.deleted.push(key.clone());
-            None
+            (None, None)
         } else {
-            let (mut read, _charge) = self.loads.together(&[(shard.id, key.clone())], Reads::ONCE).await?;
+            let (mut read, charge) = self.loads.together(&[(shard.id, key.clone())], Reads::ONCE).await?;
             match read.pop().unwrap_or(Ok(None)) {
-                Ok(stored) => stored,
+                Ok(stored) => (stored, Some(charge)),
                 Err(why) => return Ok(Err(why)),
             }
         };
