@@ -502,16 +502,23 @@ async fn what_is_due_is_looked_for_however_little_memory_is_left() {
     assert!(has_at(&cell, &due, EventType::TimerFired).await);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_known_to_be_due_does_not_wait_for_an_index_that_cannot_be_read() {
-    const KNOWN: usize = 200;
+/// How many wake-ups are known of those that a cell has [`with_more_in_its_index`].
+const KNOWN: usize = 200;
+
+/// A cell whose loops have looked at the index, which has a hundred sleepers more than are known.
+async fn with_more_in_its_index() -> Cell {
     let first = Cell::with(ShardConfig { due_rows: KNOWN, ..config() }).await;
     sleepers(&first, KNOWN + 100).await;
     first.runtime.checkpoint_all().await.unwrap();
     let cell = first.another().await;
-    // Its loops have looked, and the index has more.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(cell.runtime.known_wakes(), KNOWN);
+    cell
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_to_be_due_does_not_wait_for_an_index_that_cannot_be_read() {
+    let cell = with_more_in_its_index().await;
     for _ in 0..10 {
         cell.store.script(Call::Due, Fault::Before(StoreError::Unavailable("away".into())));
     }
@@ -523,13 +530,7 @@ async fn what_is_known_to_be_due_does_not_wait_for_an_index_that_cannot_be_read(
 /// What another namespace wants may be in the part that is not known yet, and all of it takes turns.
 #[tokio::test(start_paused = true)]
 async fn where_there_is_room_the_index_is_read_before_what_is_known_is_woken() {
-    const KNOWN: usize = 200;
-    let first = Cell::with(ShardConfig { due_rows: KNOWN, ..config() }).await;
-    sleepers(&first, KNOWN + 100).await;
-    first.runtime.checkpoint_all().await.unwrap();
-    let cell = first.another().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(cell.runtime.known_wakes(), KNOWN);
+    let cell = with_more_in_its_index().await;
     let gate = Gate::new();
     for _ in 0..10 {
         cell.store.script(Call::Due, Fault::HoldBefore(gate.clone()));
