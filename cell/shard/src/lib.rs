@@ -49,7 +49,7 @@
 //!    facts, or its own `records`) and `put`s them. The key says what replaces what: the entity where only the newest
 //!    counts, the log row where each counts; keys that sort as the log does are told in its order.
 //! 3. Its loop: `read_back`, `next`, tell the sink, `confirm` or `give_back`; wait for `arrived` when there is nothing,
-//!    and for longer and longer while the sink is away. What the sink will never take is `set_aside`. Telling twice
+//!    and for longer and longer while the sink is away. What the sink does not take is `set_aside`. Telling twice
 //!    must be harmless: guard by position, or write under a name that follows from the range.
 //! 4. Its bytes in `ProjectionConfig` of the node's configuration, and its loop in `assembly.rs` of `cell-node`, kept
 //!    like the others. What it sets aside is in the cell's health by itself.

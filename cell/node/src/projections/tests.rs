@@ -373,7 +373,33 @@ fn what_was_set_aside_is_tried_again_by_the_next_life() {
 }
 
 #[test]
-fn a_file_that_is_damaged_for_a_while_has_nothing_set_aside() {
+fn what_was_set_aside_is_tried_again_within_minutes() {
+    for error in [VisibilityError::Refused, VisibilityError::Corrupt] {
+        let site = Site::new();
+        site.visibility.refuse(Some(("poison", error)));
+        site.live(async |life| {
+            life.start("poison").await;
+            until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
+            site.visibility.refuse(None);
+            sleep(2 * MINUTE).await;
+            assert_eq!(site.visibility.records().len(), 1, "out of memory");
+            assert_eq!(life.outbox("visibility").await, 0);
+
+            site.visibility.refuse(Some(("more", error)));
+            life.start("more").await;
+            until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
+            life.shards.checkpoint_all().await.expect("a checkpoint");
+            assert_eq!(life.visibility.spool().bytes(), 0);
+            site.visibility.refuse(None);
+            sleep(2 * MINUTE).await;
+            assert_eq!(site.visibility.records().len(), 2, "out of the outbox");
+            assert_eq!(life.outbox("visibility").await, 0);
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_damaged_for_a_while_has_all_written_within_minutes() {
     // Also where the damage goes in the middle of a batch.
     let some = (0..10).chain([20, 40, 79, 80, 90]).chain([usize::MAX]);
     for (writes, runs) in some.flat_map(|writes| [(writes, 1), (writes, 3), (writes, 40)]) {
@@ -384,30 +410,50 @@ fn a_file_that_is_damaged_for_a_while_has_nothing_set_aside() {
                 life.start(&format!("run-{n}")).await;
             }
             sleep(MINUTE).await;
-            assert_eq!(life.visibility.spool().set_aside_count(), 0, "{writes} writes, {runs} runs");
             site.visibility.damage(0);
-            until("everything is listed", async || site.visibility.records().len() == runs).await;
+            sleep(2 * MINUTE).await;
+            assert_eq!(site.visibility.records().len(), runs, "{writes} writes");
             assert_eq!(life.outbox("visibility").await, 0);
+            assert_eq!(life.visibility.spool().set_aside_count(), 0);
         });
     }
 }
 
 #[test]
-fn a_damaged_record_holds_up_no_other_though_nothing_else_says_whose_the_damage_is() {
+fn damage_under_many_records_holds_up_no_others() {
     let site = Site::new();
     site.visibility.refuse(Some(("poison", VisibilityError::Corrupt)));
-    site.visibility.damage_deletions(true);
     site.live(async |life| {
-        life.start("poison").await;
         for round in 1..=3 {
             for n in 0..20 {
+                life.start(&format!("poison-{round}-{n}")).await;
                 life.start(&format!("run-{round}-{n}")).await;
             }
-            until("the others are listed", async || site.visibility.records().len() == 20 * round).await;
+            sleep(Duration::from_secs(5)).await;
+            assert_eq!(site.visibility.records().len(), 20 * round);
         }
-        assert_eq!(life.visibility.spool().set_aside_count(), 0);
-        site.visibility.damage_deletions(false);
-        until("it is set aside", async || life.visibility.spool().set_aside_count() == 1).await;
+        site.visibility.refuse(None);
+        sleep(2 * MINUTE).await;
+        assert_eq!(site.visibility.records().len(), 120);
+    });
+}
+
+#[test]
+fn a_file_that_is_damaged_for_an_hour_costs_no_memory_and_loses_nothing() {
+    let site = Site::new();
+    site.visibility.damage(usize::MAX);
+    site.live(async |life| {
+        // More than is set aside in two shards.
+        for round in 0..120 {
+            load(life, round).await;
+            sleep(MINUTE / 2).await;
+            let held = life.visibility.spool().bytes();
+            assert!(held <= BUDGET, "{held} bytes in round {round}");
+        }
+        until("no more is set aside", async || life.visibility.spool().set_aside_count() == 2_000).await;
+        site.visibility.damage(0);
+        until("everything is listed", async || site.visibility.records().len() == 2_400).await;
+        assert_eq!(life.outbox("visibility").await, 0);
     });
 }
 

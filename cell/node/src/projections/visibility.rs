@@ -8,11 +8,12 @@ use cell_engine::Time;
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Spooled, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
-use cell_visibility::{Deletion, RecordId, RecordKey, VisibilityError, VisibilityStore};
+use cell_visibility::{VisibilityError, VisibilityStore};
 use change::{Change, encode_key};
 use record::{Write, write};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,9 +26,8 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Changes gather this long before they are written: the start and the end of a short run are one record then, and one
 /// commit takes many. So much later than a run do lists show it.
 const GATHER: Duration = Duration::from_millis(100);
-/// Records under which the store finds damage, each by itself, before it has written any of a batch: whether it writes
-/// anything at all is looked at then, rather than at the end of them.
-const HOPELESS: usize = 16;
+/// How often records that were set aside are tried again.
+const ASIDE_AGAIN: Duration = Duration::from_secs(60);
 /// Pause after the first of several failed writes; doubled with each, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -80,9 +80,9 @@ impl VisibilityProjection {
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         // An earlier run of this loop may have ended in the middle.
         self.spool.give_all_back();
-        let mut retry = FIRST_RETRY;
+        let (mut retry, mut aside_again) = (FIRST_RETRY, Instant::now() + ASIDE_AGAIN);
         loop {
-            let done = self.write_all(&stop).await;
+            let done = self.write_all(&stop, &mut aside_again).await;
             metrics::gauge!("atoll_spool_bytes", "projection" => NAME).set(self.spool.bytes() as f64);
             if stop.is_cancelled() {
                 // What is not written stands in the outbox, or in the log's tail.
@@ -94,6 +94,7 @@ impl VisibilityProjection {
                     biased;
                     () = stop.cancelled() => {}
                     () = self.gathered() => {}
+                    () = tokio::time::sleep_until(aside_again) => {}
                 }
             } else {
                 tokio::select! {
@@ -136,10 +137,14 @@ impl VisibilityProjection {
         }
     }
 
-    /// Writes everything that waits; false when a store failed. What comes meanwhile gathers, unless there is much of
-    /// it.
-    async fn write_all(&self, stop: &CancellationToken) -> bool {
+    /// Writes everything that waits, and at `aside_again` what was set aside; false when a store failed. What comes
+    /// meanwhile gathers, unless there is much of it.
+    async fn write_all(&self, stop: &CancellationToken, aside_again: &mut Instant) -> bool {
         loop {
+            if *aside_again <= Instant::now() {
+                *aside_again = Instant::now() + ASIDE_AGAIN;
+                self.spool.take_up_aside();
+            }
             let read = self.spool.read_back().await;
             let alone = self.writing.lock().await;
             // What one shard cannot read back holds up no other.
@@ -173,32 +178,29 @@ impl VisibilityProjection {
         batch.len() < BATCH && bytes < BATCH_BYTES / 2 && at_hand()
     }
 
-    /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record it will
-    /// never take holds up no other. What is not written is given back, to be tried again, but for records that are set
-    /// aside.
+    /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record that the
+    /// store does not take holds up no other: such a record is set aside for a while, whether the fault is its own or
+    /// the file's. What is not written is given back, to be tried again.
     async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
-        let (mut left, mut damaged) = (vec![batch], Vec::new());
-        let mut done = self.write_halves(&mut left, &mut damaged).await;
-        if done.is_ok() {
-            done = self.judge(&mut damaged).await;
-        }
-        left.into_iter().chain(damaged).for_each(|part| self.spool.give_back(part));
+        let (mut left, mut set_aside) = (vec![batch], 0_u64);
+        let done = self.write_halves(&mut left, &mut set_aside).await;
+        metrics::counter!("atoll_visibility_set_aside").increment(set_aside);
+        left.into_iter().for_each(|part| self.spool.give_back(part));
         done
     }
 
-    /// Writes all parts that are `left`, or halves of them, until the store fails. Records under which it finds damage,
-    /// each by itself, are gathered: whether that is theirs shows behind the others.
-    async fn write_halves<'a>(
+    /// Writes all parts that are `left`, or halves of them, until the store is away. Fails, too, where more is not taken
+    /// than may be set aside.
+    async fn write_halves(
         &self,
-        left: &mut Vec<&'a [Telling<Change>]>,
-        damaged: &mut Vec<&'a [Telling<Change>]>,
+        left: &mut Vec<&[Telling<Change>]>,
+        set_aside: &mut u64,
     ) -> Result<(), VisibilityError> {
-        let mut any_written = false;
+        let mut done = Ok(());
         while let Some(part) = left.last().copied() {
             match (self.write(part).await, part) {
                 (Ok(()), _) => {
                     self.spool.confirm(part);
-                    any_written = true;
                     left.pop();
                 }
                 (Err(VisibilityError::Refused(_) | VisibilityError::Corrupt(_)), [_, _, ..]) => {
@@ -206,55 +208,21 @@ impl VisibilityProjection {
                     left.pop();
                     left.extend([second, first]);
                 }
-                (Err(VisibilityError::Refused(why)), [one]) if self.set_aside(one, &why) => _ = left.pop(),
-                (Err(VisibilityError::Corrupt(_)), [_]) => {
-                    damaged.extend(left.pop());
-                    if !any_written && damaged.len() == HOPELESS {
-                        self.probe().await?;
+                (Err(error @ (VisibilityError::Refused(_) | VisibilityError::Corrupt(_))), [one]) => {
+                    if *set_aside == 0 {
+                        tracing::error!(key = ?one.key, %error, "a list entry is not taken, and maybe others");
                     }
+                    if self.spool.set_aside(one) {
+                        *set_aside += 1;
+                    } else {
+                        done = Err(error);
+                    }
+                    left.pop();
                 }
                 (Err(error), _) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    /// Sets records aside of which damage is their own: something else can be written directly before and directly
-    /// behind a write of such a record that fails. Where it cannot the file is damaged, which may pass, and the rest of
-    /// `damaged` is left as it is.
-    async fn judge(&self, damaged: &mut Vec<&[Telling<Change>]>) -> Result<(), VisibilityError> {
-        while let Some(part) = damaged.last().copied() {
-            self.probe().await?;
-            match (self.write(part).await, part) {
-                (Ok(()), _) => self.spool.confirm(part),
-                (Err(VisibilityError::Corrupt(why)), [one]) => {
-                    self.probe().await?;
-                    if !self.set_aside(one, &why) {
-                        return Err(VisibilityError::Corrupt(why));
-                    }
-                }
-                (Err(error), _) => return Err(error),
-            }
-            damaged.pop();
-        }
-        Ok(())
-    }
-
-    /// Writes what is nobody's: the end of a record that never was, in a namespace that there is not. It goes with the
-    /// tombstones that are looked at next.
-    async fn probe(&self) -> Result<(), VisibilityError> {
-        let key = RecordKey { namespace_id: Uuid::nil(), id: RecordId::Run(Uuid::nil()) };
-        self.store.delete(&[Deletion { key, position: 0, at_ms: 0 }]).await
-    }
-
-    /// False where too many records are set aside already.
-    fn set_aside(&self, one: &Telling<Change>, why: &str) -> bool {
-        let is_aside = self.spool.set_aside(one);
-        if is_aside {
-            tracing::error!(key = ?one.key, why, "the visibility store takes no such record: it is set aside");
-            metrics::counter!("atoll_visibility_set_aside").increment(1);
-        }
-        is_aside
+        done
     }
 
     async fn write(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {

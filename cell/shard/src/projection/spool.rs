@@ -299,11 +299,16 @@ impl<T: Spooled> Spool<T> {
         }
     }
 
-    /// The sink will never take this as it is: it stays in the outbox and is not told again in this term, until
-    /// something newer of its key comes. False where too many were set aside: then it is the sink that is at fault, and
+    /// The sink does not take this as it is: it stays in the outbox and is not told again before
+    /// [`take_up_aside`](Self::take_up_aside), the next term, or something newer of its key. False where too many were set aside: then it is the sink that is at fault, and
     /// the item is given back.
     pub fn set_aside(&self, told: &Telling<T>) -> bool {
         of(&mut self.shards.lock(), told.shard, told.epoch).is_none_or(|held| held.set_aside(told))
+    }
+
+    /// What was set aside may be told again: the sink may have been mended.
+    pub fn take_up_aside(&self) {
+        self.shards.lock().values_mut().for_each(Held::take_up_aside);
     }
 }
 

@@ -309,7 +309,7 @@ impl Life {
 /// What a store says of a record that it does not take.
 type Refusal = fn(String) -> VisibilityError;
 
-/// A visibility store that can be away or damaged, and that may refuse a workflow id.
+/// A visibility store that can be away or damaged, and that may refuse some records.
 #[derive(Default)]
 pub(super) struct Lists {
     inner: MemoryVisibility,
@@ -317,8 +317,6 @@ pub(super) struct Lists {
     refused: Mutex<Option<(String, Refusal)>>,
     /// How many writes from now on find the file damaged.
     damaged: AtomicUsize,
-    /// Whether deletions find it damaged.
-    keeps_all: AtomicBool,
     /// Where the next upsert waits before it does anything.
     held: Mutex<Option<Arc<Barrier>>>,
 }
@@ -328,19 +326,14 @@ impl Lists {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    /// From now on it takes no record of this workflow id, and says so with this error; of none, it takes all.
+    /// From now on it takes no record whose workflow id begins so, and says it with this error; of none, it takes all.
     pub(super) fn refuse(&self, of: Option<(&str, Refusal)>) {
-        *self.refused.lock() = of.map(|(workflow_id, with)| (workflow_id.to_owned(), with));
+        *self.refused.lock() = of.map(|(prefix, with)| (prefix.to_owned(), with));
     }
 
     /// So many writes from now on find the file damaged.
     pub(super) fn damage(&self, writes: usize) {
         self.damaged.store(writes, Ordering::SeqCst);
-    }
-
-    /// From now on deletions find the file damaged where they are to be written, or do so no more.
-    pub(super) fn damage_deletions(&self, damaged: bool) {
-        self.keeps_all.store(damaged, Ordering::SeqCst);
     }
 
     /// Holds the next upsert: it waits for somebody else at the barrier, and then once more.
@@ -396,8 +389,8 @@ impl VisibilityStore for Lists {
             barrier.wait().await;
         }
         let refused = self.refused.lock().clone();
-        if let Some((workflow_id, with)) = refused
-            && records.iter().any(|record| record.workflow_id == workflow_id)
+        if let Some((prefix, with)) = refused
+            && records.iter().any(|record| record.workflow_id.starts_with(&prefix))
         {
             return Err(with("not this one".to_owned()));
         }
@@ -406,9 +399,6 @@ impl VisibilityStore for Lists {
 
     async fn delete(&self, deletions: &[Deletion]) -> Result<(), VisibilityError> {
         self.check_write(deletions.len())?;
-        if !deletions.is_empty() && self.keeps_all.load(Ordering::SeqCst) {
-            return Err(VisibilityError::Corrupt("a page of tombstones".to_owned()));
-        }
         self.inner.delete(deletions).await
     }
 

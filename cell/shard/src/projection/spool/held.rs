@@ -71,7 +71,7 @@ pub(super) struct Held<T> {
     done_bytes: usize,
     /// Those of them that the store refuses to remove.
     unremoved: BTreeSet<Bytes>,
-    /// Items that the sink refuses, up to these positions.
+    /// Items that the sink does not take, up to these positions.
     aside: BTreeMap<Bytes, Position>,
     /// Rows that do not decode.
     unreadable: BTreeSet<Bytes>,
@@ -330,6 +330,21 @@ impl<T: Spooled> Held<T> {
         true
     }
 
+    /// Items that are still in memory are told next; the others are read back from the outbox.
+    pub(super) fn take_up_aside(&mut self) {
+        if let Some((first, _)) = std::mem::take(&mut self.aside).pop_first() {
+            self.forget_from(&first);
+        }
+    }
+
+    /// From this key on the outbox may hold what memory does not.
+    fn forget_from(&mut self, first: &Bytes) {
+        let before = self.entries.range::<Bytes, _>((Bound::Unbounded, Bound::Excluded(first))).next_back();
+        let known = before.map_or(Reach::Nothing, |(key, _)| Reach::UpTo(key.clone()));
+        self.reach = known.min(self.reach.clone());
+        self.forgotten += 1;
+    }
+
     pub(super) fn hand_over(&mut self, through_seq: u64, room: Room) -> SpoolSlice {
         let mut handed = SpoolSlice::default();
         let mut bytes = 0;
@@ -405,10 +420,8 @@ impl<T: Spooled> Held<T> {
         for key in &gone {
             self.drop_entry(key);
         }
-        let Some(first) = gone.pop() else { return };
-        let before = self.entries.range::<Bytes, _>((Bound::Unbounded, Bound::Excluded(&first))).next_back();
-        let known = before.map_or(Reach::Nothing, |(key, _)| Reach::UpTo(key.clone()));
-        self.reach = known.min(self.reach.clone());
-        self.forgotten += 1;
+        if let Some(first) = gone.pop() {
+            self.forget_from(&first);
+        }
     }
 }

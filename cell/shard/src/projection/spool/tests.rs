@@ -270,6 +270,35 @@ async fn what_the_sink_refuses_holds_up_nothing_and_stays_in_the_outbox() {
 }
 
 #[tokio::test]
+async fn what_was_set_aside_is_taken_up_again_from_memory_and_from_the_outbox() {
+    let mut site = Site::new().await;
+    let spool = site.spool(10_000);
+    (1..=5).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    let batch = told(&spool).await;
+    assert!(spool.set_aside(&batch[1]) && spool.set_aside(&batch[3]));
+    spool.confirm(&batch[..1]);
+    spool.confirm(&batch[4..]);
+    spool.give_back(&batch[2..3]);
+    // In memory.
+    spool.take_up_aside();
+    assert_eq!(spool.set_aside_count(), 0);
+    let batch = told(&spool).await;
+    assert_eq!(marks(&batch), [2, 3, 4]);
+    // In the outbox, behind what is being told.
+    assert!(spool.set_aside(&batch[0]) && spool.set_aside(&batch[2]));
+    site.hand_over(&spool).await;
+    spool.take_up_aside();
+    let again = told(&spool).await;
+    assert_eq!(marks(&again), [2, 4], "what is being told is not told twice");
+    spool.confirm(&batch[1..2]);
+    spool.confirm(&again);
+    site.hand_over(&spool).await;
+    site.hand_over(&spool).await;
+    assert!(site.rows().await.is_empty());
+    assert_eq!(spool.bytes(), 0);
+}
+
+#[tokio::test]
 async fn rows_that_do_not_decode_stay_and_hold_up_nothing() {
     let site = Site::new().await;
     let row = |n, data: &'static [u8]| OutboxRow {
