@@ -9,49 +9,70 @@ use std::collections::BTreeMap;
 /// Messages within each other that are looked into: deeper ones are decoded by nobody.
 const DEPTH: usize = 100;
 
+/// Fields whose places are added up in one go: a quarter of a millisecond.
+const WEIGHED_AT_ONCE: usize = 8_192;
+
 /// Fields that a message has, with those of the messages in it and the elements of its lists; none where there are more
 /// than `most`. Of bytes that are no such message, those before what is wrong: who decodes it finds that.
 pub(crate) fn count(message: &MessageDescriptor, encoded: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
-    walk(message, encoded, DEPTH, &mut |field, value| {
-        let values = field.zip(value).map_or(1, |(field, value)| elements(field, value));
-        left = left.checked_sub(values)?;
-        Some(())
-    })?;
+    for (field, value) in Fields::of(message, encoded) {
+        left = left.checked_sub(field.zip(value).map_or(1, |(field, value)| elements(&field, value)))?;
+    }
     Some(most - left)
 }
 
-/// Shows every field of a message and of those in it, as far as its type knows it, with its bytes where it has a
-/// length; ends where `seen` does, or at what is wrong.
-fn walk<Seen>(message: &MessageDescriptor, mut rest: &[u8], depth: usize, seen: &mut Seen) -> Option<()>
-where
-    Seen: FnMut(Option<&FieldDescriptor>, Option<&[u8]>) -> Option<()>,
-{
-    while rest.has_remaining() {
-        let Ok((number, wire)) = decode_key(&mut rest) else { return Some(()) };
-        let field = message.get_field(number);
-        if wire != WireType::LengthDelimited {
-            seen(field.as_ref(), None)?;
-            if skip_field(wire, number, &mut rest, DecodeContext::default()).is_err() {
-                return Some(());
+/// Every field of a message and of those in it, as far as its type knows it, with its bytes where it has a length. What
+/// is wrong ends the message that it is in.
+struct Fields<'a> {
+    /// The message with that in which the next field is, and so on; of each what is left of it.
+    within: Vec<(MessageDescriptor, &'a [u8])>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(message: &MessageDescriptor, encoded: &'a [u8]) -> Self {
+        Self { within: vec![(message.clone(), encoded)] }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Option<FieldDescriptor>, Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let depth = self.within.len();
+            let (message, rest) = self.within.last_mut()?;
+            let Some((number, value)) = next_field(rest) else {
+                self.within.pop();
+                continue;
+            };
+            let field = message.get_field(number);
+            if let (Some(Kind::Message(inner)), Some(value)) =
+                (field.as_ref().map(FieldDescriptor::kind), value)
+                && depth <= DEPTH
+            {
+                self.within.push((inner, value));
             }
-            continue;
-        }
-        let Ok(length) = decode_varint(&mut rest) else { return Some(()) };
-        let Some((value, behind)) =
-            usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length))
-        else {
-            return Some(());
-        };
-        rest = behind;
-        seen(field.as_ref(), Some(value))?;
-        if let Some(Kind::Message(inner)) = field.map(|field| field.kind())
-            && depth > 0
-        {
-            walk(&inner, value, depth - 1, seen)?;
+            return Some((field, value));
         }
     }
-    Some(())
+}
+
+/// Takes the number of the next field off an encoded message, and its bytes where it has a length; none at the end and
+/// at what is wrong.
+fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
+    if !rest.has_remaining() {
+        return None;
+    }
+    let (number, wire) = decode_key(rest).ok()?;
+    if wire != WireType::LengthDelimited {
+        skip_field(wire, number, rest, DecodeContext::default()).ok()?;
+        return Some((number, None));
+    }
+    let length = usize::try_from(decode_varint(rest).ok()?).ok()?;
+    let (value, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    Some((number, Some(value)))
 }
 
 /// Bytes of a map with one entry: its node has room for eleven.
@@ -67,37 +88,22 @@ const WIDTH_DEPTH: usize = 6;
 /// What is wider is boxed in parts: few elements are.
 const WIDEST: usize = 800;
 
-/// An encoded message in parts of about so many bytes, each of whole fields: what they weigh together the message
-/// weighs.
-pub(crate) fn parts(mut encoded: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
+/// Bytes that a message takes once it is decoded, by and large, beside its encoding: to be added up, a few fields at a
+/// time.
+pub(crate) fn weights<'a>(
+    message: &MessageDescriptor,
+    encoded: &'a [u8],
+) -> impl Iterator<Item = usize> + 'a {
+    let (mut fields, mut widths) = (Fields::of(message, encoded).peekable(), BTreeMap::new());
     std::iter::from_fn(move || {
-        let mut rest = encoded;
-        while rest.has_remaining() && encoded.len() - rest.len() < bytes {
-            let skipped = decode_key(&mut rest)
-                .and_then(|(number, wire)| skip_field(wire, number, &mut rest, DecodeContext::default()));
-            if skipped.is_err() {
-                // Who weighs it finds what is wrong.
-                rest = &[];
-            }
-        }
-        let (part, behind) = encoded.split_at(encoded.len() - rest.len());
-        encoded = behind;
-        (!part.is_empty()).then_some(part)
-    })
-}
-
-/// Bytes that a message takes once it is decoded, by and large, beside its encoding.
-pub(crate) fn weight(message: &MessageDescriptor, encoded: &[u8]) -> usize {
-    let (mut bytes, mut widths) = (0, BTreeMap::new());
-    walk(message, encoded, DEPTH, &mut |field, value| {
-        bytes += match (field, value) {
-            (Some(field), Some(value)) => place(field, value, &mut widths),
+        fields.peek()?;
+        let places = fields.by_ref().take(WEIGHED_AT_ONCE).map(|field| match field {
+            (Some(field), Some(value)) => place(&field, value, &mut widths),
             (Some(_), None) => SCALAR,
             (None, _) => 0,
-        };
-        Some(())
-    });
-    bytes
+        });
+        Some(places.sum())
+    })
 }
 
 /// Bytes of the place that one occurrence of a field takes. `widths` are those of the messages met so far, by name.
@@ -148,7 +154,9 @@ mod tests {
     use atoll_api::temporal::api::common::v1::{Payload, Payloads};
     use atoll_api::temporal::api::failure::v1::Failure;
     use atoll_api::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
-    use atoll_api::temporal::api::workflowservice::v1::StartWorkflowExecutionRequest;
+    use atoll_api::temporal::api::workflowservice::v1::{
+        SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    };
     use prost::Message;
 
     use super::*;
@@ -165,7 +173,7 @@ mod tests {
         const MULTIPLE: &str = "temporal.api.workflowservice.v1.ExecuteMultiOperationRequest";
         let of = |name: &str, encoded: &[u8]| {
             let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
-            weight(&message, encoded)
+            weights(&message, encoded).sum::<usize>()
         };
         // The input's payloads, each with one entry of metadata, which is empty.
         let payloads = [0x0a, 0x02, 0x0a, 0x00].repeat(100);
@@ -179,21 +187,26 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_of_whole_fields_and_weigh_what_the_message_weighs() {
-        let payload = Payload { data: vec![1; 30].into(), ..Default::default() };
-        let payloads = Payloads { payloads: vec![payload; 100] };
-        let message = payloads.encode_to_vec();
-        let descriptor = atoll_api::descriptor_pool().get_message_by_name("temporal.api.common.v1.Payloads");
-        let descriptor = descriptor.expect("it is published");
-        let cut: Vec<&[u8]> = parts(&message, 1_000).collect();
-        assert_eq!(cut.iter().map(|part| part.len()).collect::<Vec<_>>(), [1_020, 1_020, 1_020, 340]);
-        assert_eq!(cut.concat(), message);
-        let weighed: usize = cut.iter().map(|part| weight(&descriptor, part)).sum();
-        assert_eq!(weighed, weight(&descriptor, &message));
-        // What is wrong is in the last part, with what is behind it.
-        let wrong = [&message[..], &[0x0a, 0xff, 0x01, 0x00]].concat();
-        assert_eq!(parts(&wrong, 1_000).collect::<Vec<_>>().concat(), wrong);
-        assert_eq!(parts(&[], 1_000).count(), 0);
+    fn a_message_is_weighed_a_few_fields_at_a_time_also_where_it_is_one_field() {
+        let of = |encoded: &[u8]| {
+            let name = "temporal.api.workflowservice.v1.SignalWorkflowExecutionRequest";
+            let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
+            weights(&message, encoded).collect::<Vec<usize>>()
+        };
+        let signal = |payloads| {
+            let input = Some(Payloads { payloads: vec![Payload::default(); payloads] });
+            SignalWorkflowExecutionRequest { input, ..Default::default() }.encode_to_vec()
+        };
+        let each = of(&signal(1))[0];
+        assert_eq!(of(&signal(2)), [2 * each], "the input itself takes nothing");
+        assert_eq!(of(&signal(WEIGHED_AT_ONCE - 1)), [(WEIGHED_AT_ONCE - 1) * each]);
+        let large = of(&signal(3 * WEIGHED_AT_ONCE));
+        assert_eq!(large.len(), 4);
+        assert_eq!(large.iter().sum::<usize>(), 3 * WEIGHED_AT_ONCE * each);
+        assert_eq!(of(&[]), [0; 0]);
+        // What is wrong ends the message in which it is, and no other.
+        let [input, behind] = [[0x22, 0x02, 0x0a, 0x7f], [0x22, 0x02, 0x0a, 0x00]];
+        assert_eq!(of(&[input, behind].concat()), [each]);
     }
 
     #[test]
@@ -223,7 +236,7 @@ mod tests {
     fn bytes_that_are_no_message_end_the_count() {
         let name = "temporal.api.common.v1.Payloads";
         let payloads = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
-        for (bytes, expected) in [(&[0x0a, 0, 0x0a, 9][..], 1), (&[0xff; 20], 0), (&[0x0a, 0, 0x0b], 2)] {
+        for (bytes, expected) in [(&[0x0a, 0, 0x0a, 9][..], 1), (&[0xff; 20], 0), (&[0x0a, 0, 0x0b], 1)] {
             assert_eq!(count(&payloads, bytes, 100), Some(expected), "{bytes:?}");
         }
     }

@@ -21,9 +21,6 @@ use crate::values;
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Bytes of a request that are weighed at a time: about a millisecond's work.
-const WEIGHED_AT_ONCE: usize = 64 * 1024;
-
 /// Serves unary gRPC calls through a dispatcher.
 pub(crate) struct GrpcServer {
     pub(crate) dispatcher: Dispatcher,
@@ -113,8 +110,8 @@ impl GrpcServer {
             return Ok(());
         };
         let mut weight = 0;
-        for part in values::parts(message, WEIGHED_AT_ONCE) {
-            weight += values::weight(&descriptor, part);
+        for some in values::weights(&descriptor, message) {
+            weight += some;
             tokio::task::yield_now().await;
         }
         held.resize(message.len() + weight)
