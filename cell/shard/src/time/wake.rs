@@ -223,13 +223,18 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Wakes what is due, a few at a time; ends early where the shard takes no commands, and after a few where the
-    /// store has more that is due: what another namespace wants may be behind what is known. Answers how many entities
-    /// were woken.
+    /// Wakes what is due by `now`, a few at a time, and what comes due meanwhile in its turn; ends early where the shard
+    /// takes no commands, and after a few where the store has more that is due: what another namespace wants may be
+    /// behind what is known. Answers how many entities were woken.
     async fn wake_due(&self, shard: &Shard, now: i64, has_more: bool) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {
-            let due = take_due(&mut shard.state.lock(), now);
+            let due = {
+                let mut state = shard.state.lock();
+                let is_left = state.due.first_wake().is_some_and(|at| at <= now);
+                let by_now = state.advance(self.wall.look()).millis();
+                if is_left { take_due(&mut state, by_now) } else { Vec::new() }
+            };
             if due.is_empty() {
                 return (woken, WokenUp::Done);
             }

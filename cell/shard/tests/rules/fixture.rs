@@ -29,6 +29,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0xa70);
+/// Another namespace, which few tests use.
+pub(crate) const NEIGHBOUR: Uuid = Uuid::from_u128(0xa71);
 pub(crate) const SHARDS: u32 = 4;
 pub(crate) const SECOND: i64 = 1_000_000_000;
 /// How long closed runs are kept.
@@ -42,7 +44,7 @@ pub(crate) struct Cell {
     pub(crate) store: FaultStore,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) out: Arc<Recorder>,
-    pub(crate) namespace: Arc<OneNamespace>,
+    pub(crate) namespace: Arc<TestNamespaces>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) config: ShardConfig,
     base: Base,
@@ -116,7 +118,7 @@ impl Cell {
         let store = FaultStore::new(spy::before(base.stores(), Arc::clone(&ledger)), 7);
         plan(&store);
         let out = Arc::new(Recorder::default());
-        let namespace = Arc::new(OneNamespace::new());
+        let namespace = Arc::new(TestNamespaces::new());
         let deps = ShardDeps {
             store: store.stores().shards,
             clock: Arc::clone(&clock) as _,
@@ -183,7 +185,16 @@ impl Cell {
         id: &str,
         command: C,
     ) -> Result<C::Reply, ShardError> {
-        self.runtime.execute(&current(id), command).await
+        self.run_at(&current(id), command).await
+    }
+
+    /// A command to a run of whatever namespace.
+    pub(crate) async fn run_at<C: Command<Family = Workflows>>(
+        &self,
+        target: &Target,
+        command: C,
+    ) -> Result<C::Reply, ShardError> {
+        self.runtime.execute(target, command).await
     }
 
     /// A command that is decided when first polled and waits only for its commit, if its target is in memory.
@@ -198,16 +209,20 @@ impl Cell {
 
     /// Works off the workflow task of a run, if one waits and the store lets it.
     pub(crate) async fn work(&self, id: &str, commands: Vec<WorkflowCommand>) {
-        let target = current(id);
-        let waiting = self.runtime.read(&target, |view| {
+        self.work_at(&current(id), commands).await;
+    }
+
+    /// The same for a run of whatever namespace.
+    pub(crate) async fn work_at(&self, target: &Target, commands: Vec<WorkflowCommand>) {
+        let waiting = self.runtime.read(target, |view| {
             let task = view.run.and_then(|run| run.workflow_task().waiting());
             task.map(|task| (task.scheduled_event_id, task.stamp))
         });
         let Ok(Some((scheduled_event_id, stamp))) = waiting.await else { return };
         let take = RecordWorkflowTaskStarted { scheduled_event_id, stamp, ..take_first_task() };
-        if let Ok(task) = self.run(id, take).await {
+        if let Ok(task) = self.run_at(target, take).await {
             // A lost answer leaves the task with a worker that is gone.
-            let _ = self.run(id, answer(&task, commands)).await;
+            let _ = self.run_at(target, answer(&task, commands)).await;
         }
     }
 
@@ -287,24 +302,28 @@ pub(crate) fn id_on(shard: u32, n: usize) -> String {
         .expect("ids are plenty")
 }
 
-/// The namespace of all tests, until it is removed.
-pub(crate) struct OneNamespace {
+/// The namespace of all tests, until it is removed, and its neighbour.
+pub(crate) struct TestNamespaces {
     config: Arc<NamespaceConfig>,
     pub(crate) removed: AtomicBool,
     /// How often somebody asked for it.
     pub(crate) asked: AtomicU64,
 }
 
-impl OneNamespace {
+impl TestNamespaces {
     fn new() -> Self {
         let config = NamespaceConfig { id: NAMESPACE, name: "tests".into(), retention_nanos: RETENTION };
         Self { config: Arc::new(config), removed: AtomicBool::new(false), asked: AtomicU64::new(0) }
     }
 }
 
-impl Namespaces for OneNamespace {
+impl Namespaces for TestNamespaces {
     fn namespace(&self, id: Uuid) -> Option<Arc<NamespaceConfig>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if id == NEIGHBOUR {
+            let config = NamespaceConfig { id, name: "neighbour".into(), retention_nanos: RETENTION };
+            return Some(Arc::new(config));
+        }
         let known = id == self.config.id && !self.removed.load(Ordering::Relaxed);
         known.then(|| Arc::clone(&self.config))
     }

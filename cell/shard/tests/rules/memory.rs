@@ -4,7 +4,7 @@ use crate::fixture::*;
 use atoll_api::temporal::api::enums::v1::EventType;
 use cell_engine::Time;
 use cell_memory::Owner;
-use cell_shard::{Awaited, Origin, ShardConfig, ShardError};
+use cell_shard::{Awaited, Origin, ShardConfig, ShardError, Target};
 use cell_store::StoreError;
 use cell_store::fault::{Call, Fault, Gate};
 use futures::FutureExt;
@@ -433,4 +433,37 @@ async fn what_left_memory_is_woken_in_time_though_memory_stays_full_and_others_a
             assert!(has_fired(&cell, id).await, "{id}, {due_rows} rows at once");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_due_while_memory_is_full_does_not_wait_for_what_another_namespace_has_due() {
+    const RUNS: usize = 640;
+    let cell = Cell::with_budget(config(), BUDGET).await;
+    let neighbours = Target::current(NEIGHBOUR, "one of a few");
+    let shard = cell.runtime.shard_of(NEIGHBOUR, "one of a few").0;
+    let ids: Vec<String> = (0..RUNS).map(|n| id_on(shard, n)).collect();
+    for id in &ids {
+        cell.run(id, start()).await.unwrap();
+        cell.work(id, vec![timer("t", 60)]).await;
+    }
+    cell.run_at(&neighbours, start()).await.unwrap();
+    cell.work_at(&neighbours, vec![timer("t", 61)]).await;
+    let held = cell.runtime.memory().charge(Owner::Backlogs, BUDGET);
+    let before = cell.out.look(|out| out.effects.len());
+    // Whose timers have fired, in this order: each has a workflow task to be done.
+    let fired = || {
+        cell.out
+            .look(|out| out.effects[before..].iter().map(|(_, key, _)| key.namespace_id).collect::<Vec<_>>())
+    };
+    cell.clock.step(60 * SECOND);
+    while fired().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    cell.clock.step(SECOND);
+    while fired().len() <= RUNS {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let turn = fired().iter().position(|namespace| *namespace == NEIGHBOUR).expect("it fired");
+    assert!(turn < RUNS / 2, "after {turn} others");
+    drop(held);
 }
