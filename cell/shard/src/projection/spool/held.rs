@@ -179,7 +179,8 @@ impl<T: Spooled> Held<T> {
         // Of a key that is not in reach the outbox may hold anything.
         let may_stand = old.map_or(!self.reach.covers(&key), |old| old.may_stand);
         let since_ms = old.map_or(since_ms, |old| old.since_ms.min(since_ms));
-        self.aside.remove(&key);
+        // What was set aside, or does not decode, stands, and goes with what supersedes it.
+        let may_stand = self.aside.remove(&key).is_some() | self.unreadable.remove(&key) | may_stand;
         self.drop_entry(&key);
         self.entry_bytes += bytes;
         self.unwritten.insert(key.clone());

@@ -299,6 +299,32 @@ async fn what_was_set_aside_is_taken_up_again_from_memory_and_from_the_outbox() 
 }
 
 #[tokio::test]
+async fn what_supersedes_a_row_that_was_set_aside_or_does_not_decode_has_it_removed() {
+    let site = Site::new().await;
+    let row = OutboxRow {
+        projection: "items".into(),
+        key: key(2),
+        position: Position { seq: 2, index: 0 },
+        since_ms: 0,
+        data: Bytes::from_static(b"?"),
+    };
+    let slice = Checkpoint { outbox: vec![row], ..Checkpoint::empty(S, site.epoch) };
+    site.store.checkpoint(&slice).await.expect("writes");
+    let spool = site.spool(10_000);
+    spool.put(S, site.epoch, item(1, 1, 10));
+    let batch = told(&spool).await;
+    assert!(spool.set_aside(&batch[0]));
+    site.hand_over(&spool).await;
+    assert_eq!((site.rows().await.len(), spool.set_aside_count()), (2, 2));
+    // It is told before anything writes it.
+    (1..=2).for_each(|n| spool.put(S, site.epoch, item(n, 9, 10)));
+    let batch = told(&spool).await;
+    spool.confirm(&batch);
+    site.hand_over(&spool).await;
+    assert_eq!((site.rows().await.len(), spool.set_aside_count()), (0, 0));
+}
+
+#[tokio::test]
 async fn rows_that_do_not_decode_stay_and_hold_up_nothing() {
     let site = Site::new().await;
     let row = |n, data: &'static [u8]| OutboxRow {
