@@ -8,10 +8,11 @@
 //! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
 //! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know none by name.
 //!
-//! To add a command: a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a
+//! To add an engine command of runs (a kind's own commands stand in its folder, with a draft of their own): a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a
 //! `Draft`, which holds what it writes to the limits, its row in `writing` of `tests/rules/limits/written.rs`, its
 //! [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is no event, a
-//! message in `change.proto` with its arm in `run/apply.rs`.
+//! message in `change.proto` with its arm in `run/apply.rs`. Who sends it stands in `cell-node`: a port (`ports/`) for a
+//! caller, a message (`effects/messages/`) for another entity.
 //!
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
 //! children do):
@@ -26,11 +27,14 @@
 //!    `EntityMessage::addressee`, carried out by the node (`effects/messages/`), and the commands that tell it what
 //!    came of that;
 //! 7. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs`
-//!    (and out of `is_not_built`) and a limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend`
-//!    and `limits.rs` of `cell-node` fill.
+//!    (and out of `is_not_built`) and in `cause_of`, what it carries in `values.rs` of `atoll-internal-api`, and a limit
+//!    in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of `cell-node` fill;
+//! 8. where it is billed, an `ActionType` of `usage/v1/entry.proto` with its arm in `actions.rs` of `metering-rules`.
+//!
+//! A workflow command that begins nothing, as `ModifyWorkflowProperties`, is step 7 alone.
 //!
 //! To add a kind of entity:
-//! 1. its number, a constant of [`EntityKind`](atoll_internal_api::entity::EntityKind) in `entity.rs` of
+//! 1. its number and its name, in [`EntityKind`](atoll_internal_api::entity::EntityKind) in `entity.rs` of
 //!    `atoll-internal-api`; where lists show it, its file in `entity/` there with its names and its search attributes,
 //!    as `entity/schedules.rs`, and in `entity.rs` its `pub mod` and its line in
 //!    [`LISTED`](atoll_internal_api::entity::LISTED). The `Values` of what its requests carry belong in that file, too;

@@ -17,10 +17,12 @@
 //! the request names; every method of the published services is in the authorization table; a long poll answers empty
 //! before its caller's deadline; a large answer of a worker holds nobody up (`large_answer`).
 //!
-//! To add an RPC: a file in `rpcs/` with its `mod` in `rpcs.rs`; a line in `workflow_service.rs` or
-//! `operator_service.rs`; where it needs the cell, a method in `ports.rs`, in the tests' `fakes.rs` and on
-//! `cell-node`'s side, `ports/`; both counts in `tests/surface.rs`; where clients are told that a cell can do it, its
-//! flag in `features.rs`, which `rpcs/get_system_info.rs` announces; where it waits, a deadline of `long_poll.rs` and a
+//! To add an RPC: a file in `rpcs/` with its `mod` in `rpcs.rs`, which begins with `Frontend::admit` (or
+//! `admit_visibility`, `admit_task`): these find the namespace and count the call against its rates; a line in
+//! `workflow_service.rs` or `operator_service.rs`; where it needs the cell, a method in `ports.rs`, in the tests'
+//! `fakes.rs` and on `cell-node`'s side, `ports/`; both counts in `src/tests/surface.rs`; where clients are told that a
+//! cell can do it, its flag in `features.rs`, which `rpcs/get_system_info.rs` or `rpcs/describe_namespace.rs`
+//! announces, as the published field stands in one or the other; where it waits, a deadline of `long_poll.rs` and a
 //! permit of `Frontend::long_poll_permit`; out of `tests/python/allowed_differences.json` what it brings in line with
 //! the original. The authorization table has it already.
 

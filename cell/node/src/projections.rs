@@ -1,7 +1,6 @@
 //! Followers of the shards' logs: usage to the object store, runs to visibility.
 //!
-//! The recipe for one more stands in the docs of `cell-shard`; here it gets a file of its own, a line in
-//! [`ProjectionConfig`] for its budget, a place in `assembly`, and its loop in `assembly::loops`.
+//! The recipe for one more stands in the docs of `cell-shard`.
 
 mod config;
 mod usage;

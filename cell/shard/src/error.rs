@@ -19,16 +19,18 @@ pub enum ShardError {
     /// What the call would bring into memory has no room there; nothing was applied.
     #[error("the cell's memory budget is used up; try again later")]
     NoMemory,
-    /// The engine failed on this entity; it is kept aside and the shard serves on.
-    #[error("workflow {0} is quarantined after an internal error")]
+    /// The engine failed on this entity, or the store on its rows, now or before; nothing was applied. The entity is
+    /// kept aside and the shard serves on.
+    #[error("{0} is quarantined after an internal error")]
     Quarantined(String),
     /// The engine panicked while deciding; nothing changed.
     #[error("internal error while handling the command")]
     Panicked,
-    /// The store failed while reading.
+    /// The store failed while reading: what the command needs, or who owns the shard by now. The command may or may
+    /// not have taken effect.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The namespace is not (or no longer) known to this cell.
+    /// The namespace is not (or no longer) known to this cell; nothing was applied.
     #[error("namespace {0} is not known to this cell")]
     UnknownNamespace(uuid::Uuid),
 }

@@ -6,6 +6,9 @@
 //! Rules run once, before a transition is appended; their result is stored with it and never derived again. A
 //! repetition that changes nothing makes no transition, so it costs nothing (a retried start, a repeated signal).
 //!
+//! To add a billable action: its `ActionType` in `usage/v1/entry.proto` of `atoll-internal-api`, the event
+//! that it follows from as an arm of [`action_of`], and its row in `tests/rules/actions.rs`.
+//!
 //! Source of the rules: the published list of billable actions of Temporal Cloud.
 
 mod actions;

@@ -34,6 +34,16 @@ impl EntityKind {
     pub const fn number(self) -> u8 {
         self.0
     }
+
+    /// What people call it; none of a kind that is not known.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::CURRENT_RUN => Some("current-run record"),
+            Self::WORKFLOW_RUN => Some("workflow run"),
+            Self::SCHEDULE => Some("schedule"),
+            Self(_) => None,
+        }
+    }
 }
 
 /// The kinds that lists show beside workflows.

@@ -12,9 +12,8 @@ use std::sync::Arc;
 impl ShardRuntime {
     /// Decides a command on its target, applies it, and answers once that is durable.
     ///
-    /// A caller that goes away changes nothing about what was applied. An error other than
-    /// `Rejected` leaves open whether the command took effect; commands with request ids may be
-    /// repeated.
+    /// A caller that goes away changes nothing about what was applied. `NotOwner` and `Store` leave open whether the
+    /// command took effect, and commands with request ids may be repeated; of all other errors it took none.
     pub async fn execute<C: Command>(
         &self,
         target: &AddressOf<C>,

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use atoll_internal_api::cell::v1::{ListQuarantinedRequest, QuarantinedEntity, cell_admin};
+use atoll_internal_api::entity::EntityKind;
 use atoll_rpc::wire_time;
 use clap::Args;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub(super) struct EntityArgs {
     /// Its namespace
     #[arg(long, value_name = "UUID")]
     namespace_id: Option<Uuid>,
-    /// Number of its kind: 1 for a current-run record, 2 for a workflow run
+    /// Number of its kind, as it is shown where several entities have the id
     #[arg(long, value_name = "NUMBER")]
     kind: Option<u32>,
 }
@@ -67,11 +68,8 @@ pub(super) fn shown_id(bytes: &[u8]) -> String {
 
 /// What a kind is called.
 pub(super) fn kind(number: u32) -> String {
-    match number {
-        1 => "current-run record".to_owned(),
-        2 => "workflow run".to_owned(),
-        other => format!("kind {other}"),
-    }
+    let known = u8::try_from(number).ok().and_then(|number| EntityKind::numbered(number).name());
+    known.map_or_else(|| format!("kind {number}"), str::to_owned)
 }
 
 /// The entity's whole name on one line.
