@@ -13,12 +13,19 @@ use uuid::Uuid;
 pub(crate) trait TaskToken: Message + Default {
     /// The namespace, if every id in the token has the form of one.
     fn namespace(&self) -> Option<Uuid>;
+
+    /// Ids that clients chose, with the names of their fields.
+    fn chosen_ids(&self) -> Vec<(&'static str, &str)>;
 }
 
 impl TaskToken for WorkflowTaskToken {
     fn namespace(&self) -> Option<Uuid> {
         Uuid::from_slice(&self.run_id).ok()?;
         Uuid::from_slice(&self.namespace_id).ok()
+    }
+
+    fn chosen_ids(&self) -> Vec<(&'static str, &str)> {
+        vec![("WorkflowId", &self.workflow_id)]
     }
 }
 
@@ -27,12 +34,20 @@ impl TaskToken for ActivityTaskToken {
         Uuid::from_slice(&self.run_id).ok()?;
         Uuid::from_slice(&self.namespace_id).ok()
     }
+
+    fn chosen_ids(&self) -> Vec<(&'static str, &str)> {
+        vec![("WorkflowId", &self.workflow_id), ("ActivityId", &self.activity_id)]
+    }
 }
 
 impl TaskToken for QueryTaskToken {
     fn namespace(&self) -> Option<Uuid> {
         Uuid::from_slice(&self.query_id).ok()?;
         Uuid::from_slice(&self.namespace_id).ok()
+    }
+
+    fn chosen_ids(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
     }
 }
 
@@ -47,7 +62,8 @@ impl Frontend {
         if token.is_empty() {
             return Err(Status::invalid_argument("Task token not set on request."));
         }
-        let Some(id) = T::decode(token).ok().and_then(|token| token.namespace()) else {
+        let token = T::decode(token).ok();
+        let Some((token, id)) = token.and_then(|token| token.namespace().map(|id| (token, id))) else {
             // Counted as well, where it is known whose call it is: a worker that sends nothing else has no free calls.
             if let Some(namespace) = self.namespaces.by_name(name) {
                 self.count_call(&namespace)?;
@@ -63,6 +79,10 @@ impl Frontend {
             return Err(Status::invalid_argument(
                 "Operation requested with a token from a different namespace.",
             ));
+        }
+        // A token is what its sender makes of it, as any other field.
+        for (field, value) in token.chosen_ids() {
+            self.check_length(field, value)?;
         }
         Ok(namespace)
     }

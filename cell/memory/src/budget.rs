@@ -18,6 +18,8 @@ pub enum Owner {
     ClosedRuns,
     /// Entities on their way from the store.
     Loads,
+    /// Names of entities that somebody asked for in vain.
+    AbsentNames,
     /// Records that are applied and not yet durable.
     Batches,
     /// What sinks of projections have not taken.
@@ -38,10 +40,11 @@ pub enum Owner {
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
+        Self::AbsentNames,
         Self::Batches,
         Self::Spools,
         Self::Wakes,
@@ -58,6 +61,7 @@ impl Owner {
             Self::Residents => "residents",
             Self::ClosedRuns => "closed_runs",
             Self::Loads => "loads",
+            Self::AbsentNames => "absent_names",
             Self::Batches => "batches",
             Self::Spools => "spools",
             Self::Wakes => "wakes",

@@ -1,5 +1,4 @@
 use crate::frontend::Frontend;
-use crate::validate::execution;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
@@ -12,6 +11,6 @@ pub(crate) async fn call(
     request: DescribeWorkflowExecutionRequest,
 ) -> Result<DescribeWorkflowExecutionResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check(request.execution.as_ref())?;
+    frontend.check_execution(request.execution.as_ref())?;
     frontend.ports.workflows.describe(&namespace, request).await
 }

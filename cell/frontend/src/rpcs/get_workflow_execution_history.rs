@@ -7,7 +7,6 @@ use crate::history_token::HistoryToken;
 use crate::long_poll;
 use crate::namespaces::Namespace;
 use crate::ports::HistoryState;
-use crate::validate::execution;
 use atoll_api::RawHistory;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::enums::v1::HistoryEventFilterType;
@@ -30,7 +29,7 @@ pub(crate) async fn call(
     request: GetWorkflowExecutionHistoryRequest,
 ) -> Result<GetWorkflowExecutionHistoryResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    let (workflow_id, run_id) = execution::check(request.execution.as_ref())?;
+    let (workflow_id, run_id) = frontend.check_execution(request.execution.as_ref())?;
     let token = match &request.next_page_token {
         token if token.is_empty() => None,
         token => Some(HistoryToken::decode(token).ok_or_else(errors::bad_page_token)?),

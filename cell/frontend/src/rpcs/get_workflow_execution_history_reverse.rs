@@ -2,7 +2,6 @@ use super::get_workflow_execution_history::{no_progress, page_size};
 use crate::errors;
 use crate::frontend::Frontend;
 use crate::history_token::HistoryToken;
-use crate::validate::execution;
 use atoll_api::RawHistory;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
@@ -17,7 +16,7 @@ pub(crate) async fn call(
     request: GetWorkflowExecutionHistoryReverseRequest,
 ) -> Result<GetWorkflowExecutionHistoryReverseResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    let (workflow_id, run_id) = execution::check(request.execution.as_ref())?;
+    let (workflow_id, run_id) = frontend.check_execution(request.execution.as_ref())?;
     let workflows = &frontend.ports.workflows;
     let (run_id, newest) = match &request.next_page_token {
         token if token.is_empty() => {

@@ -1,6 +1,5 @@
 use crate::frontend::Frontend;
 use crate::long_poll;
-use crate::validate::execution;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{QueryWorkflowRequest, QueryWorkflowResponse};
 
@@ -11,7 +10,7 @@ pub(crate) async fn call(
     request: QueryWorkflowRequest,
 ) -> Result<QueryWorkflowResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check(request.execution.as_ref())?;
+    frontend.check_execution(request.execution.as_ref())?;
     let query = request
         .query
         .as_ref()

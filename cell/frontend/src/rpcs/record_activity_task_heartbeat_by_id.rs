@@ -1,5 +1,5 @@
 use crate::frontend::Frontend;
-use crate::validate::{execution, oversize};
+use crate::validate::oversize;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     RecordActivityTaskHeartbeatByIdRequest, RecordActivityTaskHeartbeatByIdResponse,
@@ -14,7 +14,7 @@ pub(crate) async fn call(
     request: RecordActivityTaskHeartbeatByIdRequest,
 ) -> Result<RecordActivityTaskHeartbeatByIdResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
+    frontend.check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
     frontend.check_length("Identity", &request.identity)?;
     if frontend.is_too_large(request.details.as_ref()) {
         let failed = RespondActivityTaskFailedByIdRequest {

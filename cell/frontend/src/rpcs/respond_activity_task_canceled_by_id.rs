@@ -1,5 +1,5 @@
 use crate::frontend::Frontend;
-use crate::validate::{execution, oversize};
+use crate::validate::oversize;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondActivityTaskCanceledByIdRequest, RespondActivityTaskCanceledByIdResponse,
@@ -13,7 +13,7 @@ pub(crate) async fn call(
     request: RespondActivityTaskCanceledByIdRequest,
 ) -> Result<RespondActivityTaskCanceledByIdResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
+    frontend.check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
     frontend.check_length("Identity", &request.identity)?;
     if frontend.is_too_large(request.details.as_ref()) {
         let failed = RespondActivityTaskFailedByIdRequest {

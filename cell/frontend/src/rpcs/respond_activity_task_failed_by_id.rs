@@ -1,5 +1,4 @@
 use crate::frontend::Frontend;
-use crate::validate::execution;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondActivityTaskFailedByIdRequest, RespondActivityTaskFailedByIdResponse,
@@ -12,7 +11,7 @@ pub(crate) async fn call(
     mut request: RespondActivityTaskFailedByIdRequest,
 ) -> Result<RespondActivityTaskFailedByIdResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
+    frontend.check_activity(&request.workflow_id, &request.run_id, &request.activity_id)?;
     frontend.check_length("Identity", &request.identity)?;
     let told = frontend.fit_activity_failure(&mut request.failure, &mut request.last_heartbeat_details);
     let mut answer = frontend.ports.activity_tasks.fail_by_id(&namespace, request).await?;

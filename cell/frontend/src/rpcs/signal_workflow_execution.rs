@@ -1,5 +1,4 @@
 use crate::frontend::Frontend;
-use crate::validate::execution;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse,
@@ -12,7 +11,7 @@ pub(crate) async fn call(
     mut request: SignalWorkflowExecutionRequest,
 ) -> Result<SignalWorkflowExecutionResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check(request.workflow_execution.as_ref())?;
+    frontend.check_execution(request.workflow_execution.as_ref())?;
     frontend.check_required("SignalName", &request.signal_name)?;
     frontend.settle_request_id(&mut request.request_id)?;
     frontend.check_length("Identity", &request.identity)?;

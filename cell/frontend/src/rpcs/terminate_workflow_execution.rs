@@ -1,5 +1,4 @@
 use crate::frontend::Frontend;
-use crate::validate::execution;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::workflowservice::v1::{
     TerminateWorkflowExecutionRequest, TerminateWorkflowExecutionResponse,
@@ -17,7 +16,7 @@ pub(crate) async fn call(
     mut request: TerminateWorkflowExecutionRequest,
 ) -> Result<TerminateWorkflowExecutionResponse, Status> {
     let namespace = frontend.admit(&request.namespace)?;
-    execution::check(request.workflow_execution.as_ref())?;
+    frontend.check_execution(request.workflow_execution.as_ref())?;
     frontend.check_length("Identity", &request.identity)?;
     frontend.check_links(&request.links)?;
     frontend.check_blob_bytes(request.reason.len())?;

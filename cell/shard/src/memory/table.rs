@@ -1,5 +1,6 @@
 //! The one table of a shard: every entity that is in memory, and what is known of those that are not.
 
+mod asked_in_vain;
 mod deleted;
 mod dirty;
 mod idle;
@@ -16,6 +17,7 @@ use super::resident::{Held, Resident, Slot};
 use crate::deletion::Unremoved;
 use crate::quarantine::Unfit;
 use crate::quarantine::apart::Apart;
+use asked_in_vain::AskedInVain;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
 use cell_memory::Budget;
@@ -23,7 +25,7 @@ use idle::{Idle, Parked};
 use ledger::Ledger;
 #[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
 use std::collections::HashMap;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
@@ -53,8 +55,8 @@ pub(crate) struct EntityTable {
     quarantined: BTreeMap<EntityKey, QuarantinedState>,
     /// How many entities came to be kept aside.
     pub(crate) quarantines: metrics::Counter,
-    /// Entities that somebody asked for in vain, oldest first: they are forgotten above a limit.
-    asked_in_vain: VecDeque<EntityKey>,
+    /// Entities that somebody asked for in vain: they are forgotten above a limit.
+    asked_in_vain: AskedInVain,
     idle: Idle,
     parked: Parked,
     ledger: Ledger,
@@ -96,7 +98,7 @@ impl EntityTable {
             dirty_from: BTreeMap::new(),
             quarantined: BTreeMap::new(),
             quarantines,
-            asked_in_vain: VecDeque::new(),
+            asked_in_vain: AskedInVain::new(&memory),
             idle: Idle::default(),
             parked: Parked::default(),
             ledger: Ledger::new(memory),

@@ -10,10 +10,6 @@ use cell_engine::{Registry, Time};
 use cell_store::EntityRow;
 use std::collections::hash_map::Entry;
 
-/// Entities of which a shard remembers that they do not exist: enough that callers who ask at the same time share a
-/// read.
-const ABSENT_LIMIT: usize = 4_096;
-
 impl EntityTable {
     /// Takes in what a load found, unless the entity came to be known meanwhile. Answers whether it is in memory now.
     /// `now` is noted where its row cannot be used.
@@ -61,12 +57,10 @@ impl EntityTable {
     }
 
     fn remember_absent(&mut self, key: &EntityKey) {
-        self.asked_in_vain.push_back(key.clone());
-        if self.asked_in_vain.len() > ABSENT_LIMIT
-            && let Some(oldest) = self.asked_in_vain.pop_front()
-            && self.slots.get(&oldest).is_some_and(Slot::is_absent)
-        {
-            self.slots.remove(&oldest);
+        for forgotten in self.asked_in_vain.remember(key.clone()) {
+            if self.slots.get(&forgotten).is_some_and(Slot::is_absent) {
+                self.slots.remove(&forgotten);
+            }
         }
     }
 }
