@@ -30,6 +30,10 @@ pub struct Limits {
     /// Bytes of mutable state above which a run is terminated: what is pending without inputs, what waits, memo and
     /// search attributes.
     pub state_bytes: usize,
+    /// Bytes of memory above which a run is terminated, inputs of what is pending included. The original has no such
+    /// limit, but small values take a hundred times their encoding in memory: this keeps one run from taking a cell's.
+    /// A run whose values are not that small comes to the limits of its history and its state first.
+    pub memory_bytes: usize,
     /// Least time from the begin of a run to that of the one that it continues as, nanoseconds.
     pub continue_as_new_interval_nanos: i64,
     /// A failed attempt's failure that is kept whole while other attempts follow, bytes.
@@ -71,6 +75,7 @@ impl Default for Limits {
             history_events: 51_200,
             history_bytes: 50 << 20,
             state_bytes: 8 << 20,
+            memory_bytes: 64 << 20,
             continue_as_new_interval_nanos: SECOND,
             retained_failure_bytes: 4 << 10,
             blob: 2 << 20,

@@ -25,6 +25,7 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
         history_events: count(set.history_events, default.history_events),
         history_bytes: set.history_bytes.map_or(default.history_bytes, |bytes| bytes as u64),
         state_bytes: set.state_bytes.unwrap_or(default.state_bytes),
+        memory_bytes: set.memory_bytes.unwrap_or(default.memory_bytes),
         blob: config.blob_bytes,
         memo: config.memo_bytes,
         search_attributes: config.search_attributes_bytes,
@@ -70,6 +71,7 @@ mod tests {
             "limit.historyCount.error=110",
             "limit.historySize.error=111",
             "limit.mutableStateSize.error=112",
+            "limit.runMemorySize.error=115",
             "limit.maxIDLength=113",
             "limit.blobSize.error=114",
         ];
@@ -88,6 +90,7 @@ mod tests {
             history_events: 110,
             history_bytes: 111,
             state_bytes: 112,
+            memory_bytes: 115,
             id_length: 113,
             blob: 114,
             ..Limits::default()

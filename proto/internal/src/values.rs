@@ -8,6 +8,7 @@ use atoll_api::temporal::api::common::v1::{Header, Memo, Payload, Payloads, Retr
 use atoll_api::temporal::api::failure::v1::Failure;
 use atoll_api::temporal::api::failure::v1::failure::FailureInfo;
 use atoll_api::temporal::api::history::v1 as history;
+use atoll_api::temporal::api::history::v1::history_event::Attributes as EventAttributes;
 use atoll_api::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
@@ -170,6 +171,8 @@ fields! {
     history::StartChildWorkflowExecutionInitiatedEventAttributes:
         input retry_policy header memo search_attributes;
     history::SignalExternalWorkflowExecutionInitiatedEventAttributes: input header;
+    history::UpsertWorkflowSearchAttributesEventAttributes: search_attributes;
+    history::WorkflowPropertiesModifiedEventAttributes: upserted_memo;
     state::Activity: scheduled heartbeat_details last_failure;
     state::Timer: ;
     state::Child: initiated;
@@ -192,6 +195,21 @@ impl Values for Command {
             Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a)) => a.add_to(tally),
             Some(Attributes::StartChildWorkflowExecutionCommandAttributes(a)) => a.add_to(tally),
             // They bring none, or are not built.
+            _ => {}
+        }
+    }
+}
+
+/// Of an event that leaves values in a run's state; none of any other.
+impl Values for EventAttributes {
+    fn add_to(&self, tally: &mut Tally) {
+        match self {
+            Self::WorkflowExecutionStartedEventAttributes(a) => a.add_to(tally),
+            Self::ActivityTaskScheduledEventAttributes(a) => a.add_to(tally),
+            Self::StartChildWorkflowExecutionInitiatedEventAttributes(a) => a.add_to(tally),
+            Self::SignalExternalWorkflowExecutionInitiatedEventAttributes(a) => a.add_to(tally),
+            Self::UpsertWorkflowSearchAttributesEventAttributes(a) => a.add_to(tally),
+            Self::WorkflowPropertiesModifiedEventAttributes(a) => a.add_to(tally),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! The longest history and the largest state that a run may have.
+//! The longest history, the largest state and the most memory that a run may have.
 
 use super::{Draft, Extras};
 use crate::command::{Decision, Release};
@@ -7,14 +7,14 @@ use crate::transition::Transition;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
-use prost::Message;
 
 const TOO_MANY_EVENTS: &str = "Workflow history count exceeds limit.";
 const TOO_MANY_BYTES: &str = "Workflow history size exceeds limit.";
 const TOO_MUCH_STATE: &str = "Workflow mutable state size exceeds limit.";
+const TOO_MUCH_MEMORY: &str = "Workflow memory size exceeds limit.";
 
 impl Draft<'_> {
-    /// The step's decision. One that would make the history too long or the state too large does not happen: the run is
+    /// The step's decision. One that would make the history too long or the run too large does not happen: the run is
     /// terminated instead, and the caller is told why.
     pub(crate) fn accept<R>(self, reply: R) -> Decision<R> {
         self.answer(Ok(reply))
@@ -61,17 +61,19 @@ impl Draft<'_> {
         draft.finish()
     }
 
-    /// Whether the state is too large with what is drafted so far. What a step adds is looked at closely only where the
-    /// whole of it would be too much.
+    /// Whether the run is too large with what is drafted so far.
     fn too_large(&self) -> Option<&'static str> {
         if self.closed.is_some() || self.run.closed() {
             return None;
         }
-        let changes: usize = self.transition.changes.iter().map(Message::encoded_len).sum();
-        let most = self.run.state_bytes() + self.added_bytes as usize + changes;
-        let too_large = most > self.limits.state_bytes
-            && self.run.state_bytes_after(&self.transition) > self.limits.state_bytes;
-        too_large.then_some(TOO_MUCH_STATE)
+        let size = self.run.size_after(&self.transition);
+        if size.counted > self.limits.state_bytes {
+            Some(TOO_MUCH_STATE)
+        } else if size.held > self.limits.memory_bytes {
+            Some(TOO_MUCH_MEMORY)
+        } else {
+            None
+        }
     }
 
     fn too_long(&self) -> Option<&'static str> {

@@ -132,9 +132,8 @@ pub(super) trait Collection {
     fn is_empty(&self) -> bool;
     /// How large all of it is.
     fn size(&self) -> Size;
-    /// What an event that is about this collection changes of what is counted of it, where what it begins counts so
-    /// much; `None` where it is not about it.
-    fn growth(&self, event: &Attributes, begun: usize) -> Option<isize>;
+    /// Adds to the run's size what an event of so many bytes changes of it. Whether the event is about this collection.
+    fn measure(&self, event: &Attributes, encoded: usize, size: &mut Size) -> bool;
 
     /// Takes an event in. Whether it is about this collection.
     fn fold(&mut self, event: &HistoryEvent, at_ns: i64, beside: &mut Beside<'_>) -> bool;

@@ -177,14 +177,16 @@ impl<T: Item> Collection for Pending<T> {
         self.size
     }
 
-    fn growth(&self, event: &Attributes, begun: usize) -> Option<isize> {
-        Some(match T::touch(event)? {
-            Touch::Begins => begun as isize,
-            Touch::Changes(_) => 0,
-            Touch::Ends(id) => {
-                self.items.get(&id).map_or(0, |item| -(Size::of(item.as_ref()).counted as isize))
+    fn measure(&self, event: &Attributes, encoded: usize, size: &mut Size) -> bool {
+        match T::touch(event) {
+            Some(Touch::Begins) => size.add(Size::begun_by::<T>(event, encoded)),
+            Some(Touch::Changes(_)) => {}
+            Some(Touch::Ends(id)) => {
+                size.sub(self.items.get(&id).map_or(Size::default(), |item| Size::of(item.as_ref())));
             }
-        })
+            None => return false,
+        }
+        true
     }
 
     fn fold(&mut self, event: &HistoryEvent, at_ns: i64, beside: &mut Beside<'_>) -> bool {

@@ -6,6 +6,7 @@ use super::collection::Item;
 use crate::transition::Transition;
 use atoll_api::temporal::api::common::v1::Payload;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
+use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::log::v1::change::Kind;
 use atoll_internal_api::values::{Tally, Values};
 use prost::Message;
@@ -23,11 +24,11 @@ const TEXTS_OVERHEAD: usize = 256;
 
 /// Sizes of something: bytes, and what of it counts no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Size {
+pub(crate) struct Size {
     /// What it takes of memory.
-    pub(super) held: usize,
+    pub(crate) held: usize,
     /// What the original counts of it.
-    pub(super) counted: usize,
+    pub(crate) counted: usize,
     /// How many of what is pending have ended, which the workflow has not seen yet.
     pub(super) ended: usize,
 }
@@ -42,6 +43,26 @@ impl Size {
             counted: whole.saturating_sub(begun) + begun.min(BEGUN_COUNTED),
             ended: item.has_ended().into(),
         }
+    }
+
+    /// Of what an event of so many bytes would begin.
+    pub(super) fn begun_by<T: Item>(event: &Attributes, encoded: usize) -> Self {
+        Self {
+            held: size_of::<T>() + ITEM_OVERHEAD + encoded + event.tally().spread,
+            counted: encoded.min(BEGUN_COUNTED),
+            ended: 0,
+        }
+    }
+
+    /// Of something that counts as it is.
+    fn whole<T: Message + Values>(value: &Option<T>) -> Self {
+        let encoded = value.as_ref().map_or(0, Message::encoded_len);
+        Self { held: encoded + value.tally().spread, counted: encoded, ended: 0 }
+    }
+
+    /// Of so many bytes that are kept as they came.
+    fn plain(bytes: usize) -> Self {
+        Self { held: bytes, counted: bytes, ended: 0 }
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -60,50 +81,58 @@ impl Size {
 impl Run {
     /// What it takes of memory beside itself, bytes: an estimate that follows every step.
     pub fn held_bytes(&self) -> usize {
-        let pending: usize = self.pending.all().map(|collection| collection.size().held).sum();
-        self.own_size.held + pending + self.buffered.bytes() + self.request_ids.bytes(FIELD_OVERHEAD)
+        self.size().held
     }
 
     /// Its mutable state by the original's measure, bytes: inputs are in history and do not count.
     pub fn state_bytes(&self) -> usize {
-        let pending: usize = self.pending.all().map(|collection| collection.size().counted).sum();
-        self.own_size.counted + pending + self.buffered.bytes() + self.request_ids.bytes(0)
+        self.size().counted
     }
 
-    /// Its mutable state as it is once this step is taken: what it adds is taken whole.
-    pub(crate) fn state_bytes_after(&self, step: &Transition) -> usize {
-        let mut bytes = self.state_bytes();
+    fn size(&self) -> Size {
+        let mut size = self.own_size;
+        self.pending.all().for_each(|collection| size.add(collection.size()));
+        size.add(Size::plain(self.buffered.bytes()));
+        size.held += self.request_ids.bytes(FIELD_OVERHEAD);
+        size.counted += self.request_ids.bytes(0);
+        size
+    }
+
+    /// How large it is once this step is taken: what the step adds is taken whole.
+    pub(crate) fn size_after(&self, step: &Transition) -> Size {
+        let mut size = self.size();
         for new in &step.events {
             let Some(attributes) = &new.event.attributes else { continue };
-            let counted = new.encoded.len().min(BEGUN_COUNTED);
-            let grown = self.pending.all().find_map(|collection| collection.growth(attributes, counted));
-            match grown {
-                Some(grown) => bytes = bytes.saturating_add_signed(grown),
-                None if is_field(attributes) => bytes += new.encoded.len(),
-                None => {}
+            let encoded = new.encoded.len();
+            let pending =
+                self.pending.all().any(|collection| collection.measure(attributes, encoded, &mut size));
+            if !pending && is_field(attributes) {
+                size.add(Size { held: attributes.tally().spread, ..Size::default() });
+                size.add(Size::plain(encoded));
             }
         }
         for change in &step.changes {
             match &change.kind {
-                Some(Kind::BufferFlushed(_)) => bytes = bytes.saturating_sub(self.buffered.bytes()),
-                Some(Kind::EventBuffered(buffered)) => bytes += buffered.event.len(),
-                Some(Kind::RequestIdSeen(seen)) => bytes += seen.request_id.len(),
+                Some(Kind::BufferFlushed(_)) => size.sub(Size::plain(self.buffered.bytes())),
+                Some(Kind::EventBuffered(buffered)) => size.add(Size::plain(buffered.event.len())),
+                Some(Kind::RequestIdSeen(seen)) => {
+                    size.add(Size::plain(seen.request_id.len()));
+                    size.held += FIELD_OVERHEAD;
+                }
                 Some(Kind::ActivityHeartbeat(heartbeat)) => {
                     let activity = self.pending.activities.get(&heartbeat.scheduled_event_id);
-                    let before = activity.and_then(|activity| activity.heartbeat_details.as_ref());
-                    bytes += heartbeat.details.as_ref().map_or(0, Message::encoded_len);
-                    bytes = bytes.saturating_sub(before.map_or(0, Message::encoded_len));
+                    size.add(Size::whole(&heartbeat.details));
+                    size.sub(activity.map_or(Size::default(), |it| Size::whole(&it.heartbeat_details)));
                 }
                 Some(Kind::ActivityRetryScheduled(retry)) => {
                     let activity = self.pending.activities.get(&retry.scheduled_event_id);
-                    let before = activity.and_then(|activity| activity.last_failure.as_ref());
-                    bytes += retry.last_failure.as_ref().map_or(0, Message::encoded_len);
-                    bytes = bytes.saturating_sub(before.map_or(0, Message::encoded_len));
+                    size.add(Size::whole(&retry.last_failure));
+                    size.sub(activity.map_or(Size::default(), |it| Size::whole(&it.last_failure)));
                 }
                 _ => {}
             }
         }
-        bytes
+        size
     }
 
     /// Measures what is neither pending nor waiting: once in a step that changes it.
@@ -180,11 +209,11 @@ fn fields(fields: &BTreeMap<String, Payload>) -> usize {
 }
 
 /// Whether an event adds to the memo or the search attributes.
-fn is_field(event: &atoll_api::temporal::api::history::v1::history_event::Attributes) -> bool {
-    use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
+fn is_field(event: &Attributes) -> bool {
     matches!(
         event,
-        A::UpsertWorkflowSearchAttributesEventAttributes(_) | A::WorkflowPropertiesModifiedEventAttributes(_)
+        Attributes::UpsertWorkflowSearchAttributesEventAttributes(_)
+            | Attributes::WorkflowPropertiesModifiedEventAttributes(_)
     )
 }
 
@@ -350,7 +379,7 @@ mod tests {
         let mut run = run();
         run.apply(&written(&run, scheduled(10)));
         run.buffered.push("1234567".into());
-        let bytes = run.state_bytes();
+        let (held, bytes) = (run.held_bytes(), run.state_bytes());
         let failure = |bytes| Failure { message: "x".repeat(bytes), ..Default::default() };
         let retried = |bytes| {
             let last_failure = Some(failure(bytes));
@@ -369,40 +398,51 @@ mod tests {
                 ..Default::default()
             })
         };
-        for (kind, after) in [
-            (Kind::BufferFlushed(log::BufferFlushed {}), bytes - 7),
-            (Kind::EventBuffered(log::EventBuffered { event: "12345".into() }), bytes + 5),
-            (Kind::RequestIdSeen(log::RequestIdSeen { request_id: "123".into() }), bytes + 3),
-            (retried(40), bytes + failure(40).encoded_len()),
-            (beat(40), bytes + payloads(40).map_or(0, |details| details.encoded_len())),
+        let (place, cause) = (size_of::<Payload>(), size_of::<Failure>());
+        for (kind, counted, beside) in [
+            (Kind::BufferFlushed(log::BufferFlushed {}), bytes - 7, 0),
+            (Kind::EventBuffered(log::EventBuffered { event: "12345".into() }), bytes + 5, 0),
+            (Kind::RequestIdSeen(log::RequestIdSeen { request_id: "123".into() }), bytes + 3, 96),
+            (retried(40), bytes + failure(40).encoded_len(), cause),
+            (beat(40), bytes + payloads(40).map_or(0, |details| details.encoded_len()), place),
         ] {
-            assert_eq!(run.state_bytes_after(&changed(&run, kind.clone())), after, "{kind:?}");
+            let size = run.size_after(&changed(&run, kind.clone()));
+            assert_eq!((size.counted, size.held), (counted, held + counted - bytes + beside), "{kind:?}");
         }
+        let upserted = Memo { fields: named(10) };
+        let spread = upserted.tally().spread;
         let memo = A::WorkflowPropertiesModifiedEventAttributes(
             history::WorkflowPropertiesModifiedEventAttributes {
-                upserted_memo: Some(Memo { fields: named(10) }),
+                upserted_memo: Some(upserted),
                 ..Default::default()
             },
         );
         let memo = written(&run, memo);
-        assert_eq!(run.state_bytes_after(&memo), bytes + memo.events[0].encoded.len());
+        let (size, encoded) = (run.size_after(&memo), memo.events[0].encoded.len());
+        assert_eq!((size.counted, size.held), (bytes + encoded, held + encoded + spread));
         let another = written(&run, scheduled(10));
-        assert_eq!(run.state_bytes_after(&another), bytes + another.events[0].encoded.len());
+        assert_eq!(run.size_after(&another).counted, bytes + another.events[0].encoded.len());
         let large = written(&run, scheduled(1_000));
-        assert_eq!(run.state_bytes_after(&large), bytes + 512, "its input is in history");
+        assert_eq!(run.size_after(&large).counted, bytes + 512, "its input is in history");
+        let of_it = size_of::<Activity>() + 192 + large.events[0].encoded.len() + place;
+        assert_eq!(run.size_after(&large).held, held + of_it, "and in memory whole");
         for before in [retried(10), beat(10)] {
             run.apply(&changed(&run, before));
         }
-        let bytes = run.state_bytes();
-        let grown = |kind| run.state_bytes_after(&changed(&run, kind));
-        assert_eq!([grown(retried(40)), grown(beat(40))], [bytes + 30; 2], "they replace those before");
+        let (held, bytes) = (run.held_bytes(), run.state_bytes());
+        let grown = |kind| run.size_after(&changed(&run, kind));
+        assert_eq!(
+            [grown(retried(40)), grown(beat(40))].map(|size| (size.counted, size.held)),
+            [(bytes + 30, held + 30); 2],
+            "they replace those before"
+        );
         let done = A::ActivityTaskCompletedEventAttributes(history::ActivityTaskCompletedEventAttributes {
             scheduled_event_id: 1,
             ..Default::default()
         });
         let done = written(&run, done);
-        let after = run.state_bytes_after(&done);
+        let after = run.size_after(&done);
         run.apply(&done);
-        assert_eq!(after, run.state_bytes(), "it is pending no more");
+        assert_eq!(after, run.size(), "it is pending no more");
     }
 }

@@ -10,6 +10,7 @@ use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttribut
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use bytes::Bytes;
 use cell_engine::commands::*;
 use cell_engine::{Entity as _, Rejection};
 
@@ -119,6 +120,60 @@ fn inputs_are_no_state_for_they_are_in_history() {
     life.run_task((0..20).map(|id| activity(id, 100 * KIB)).collect());
     assert!(!life.run().closed() && life.run().state_bytes() < 20 * KIB, "{}", life.run().state_bytes());
     assert!(life.run().held_bytes() > 2_000 * KIB, "and memory all the same");
+}
+
+/// An activity whose input is so many payloads, each of which says one thing of itself: four bytes, and seven hundred
+/// in memory.
+fn spread(id: usize, payloads: usize) -> Command {
+    let says = [(String::new(), Bytes::new())].into();
+    let payload = Payload { metadata: says, ..Default::default() };
+    let mut command = activity(id, 0);
+    let Some(Wanted::ScheduleActivityTaskCommandAttributes(scheduled)) = &mut command.attributes else {
+        unreachable!("it schedules one")
+    };
+    scheduled.input = Some(Payloads { payloads: vec![payload; payloads] });
+    command
+}
+
+const TOO_MUCH_MEMORY: &str = "Workflow memory size exceeds limit.";
+
+#[test]
+fn no_run_takes_more_memory_than_its_limit_however_small_its_values_are_when_stored() {
+    let mut life = Life::started();
+    let mut refused = None;
+    for round in 0..40 {
+        let task = life.take_task();
+        let commands = (0..50).map(|at| spread(round * 50 + at, 1_000)).collect();
+        assert!(life.run().held_bytes() <= 64 << 20, "{}", life.run().held_bytes());
+        if let Err(rejection) = life.complete(task, commands) {
+            refused = Some(rejection);
+            break;
+        }
+        assert!(life.run().billed_bytes() < 1 << 20, "history is far from its limit");
+        life.signal();
+    }
+    assert_eq!(refused, Some(Rejection::InvalidArgument(TOO_MUCH_MEMORY.into())));
+    let Some(A::WorkflowExecutionTerminatedEventAttributes(terminated)) = &life.last().attributes else {
+        panic!("{:?}", life.last())
+    };
+    assert_eq!(terminated.reason, TOO_MUCH_MEMORY);
+    assert!(life.run().closed() && life.run().held_bytes() < 4 * KIB, "nothing of it stays");
+}
+
+#[test]
+fn a_run_may_take_as_much_memory_as_its_limit_says() {
+    let mut life = Life::started();
+    life.run_task(vec![activity(1, KIB)]);
+    let activity = start_activity(&mut life, 1);
+    beat(&mut life, &activity, KIB).expect("there is room");
+    let bytes = life.run().held_bytes();
+    let mut refused = life.clone();
+    refused.limits.memory_bytes = bytes;
+    let too_much = Rejection::InvalidArgument(TOO_MUCH_MEMORY.into());
+    assert_eq!(beat(&mut refused, &activity, KIB + 1), Err(too_much));
+    life.limits.memory_bytes = bytes + 1;
+    beat(&mut life, &activity, KIB + 1).expect("there is just enough room");
+    assert_eq!(life.run().held_bytes(), bytes + 1);
 }
 
 #[test]

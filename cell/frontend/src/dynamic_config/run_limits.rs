@@ -31,6 +31,8 @@ pub struct RunLimits {
     pub history_bytes: Option<usize>,
     /// `limit.mutableStateSize.error`: bytes of mutable state above which a run is terminated.
     pub state_bytes: Option<usize>,
+    /// `limit.runMemorySize.error`: bytes of memory above which a run is terminated. The original has no such key.
+    pub memory_bytes: Option<usize>,
 }
 
 /// `limit.historyCount.error` where it is not set: the engine's default, to which the node's tests hold it.
@@ -58,6 +60,7 @@ impl RunLimits {
             "limit.historycount.error" => &mut self.history_events,
             "limit.historysize.error" => &mut self.history_bytes,
             "limit.mutablestatesize.error" => &mut self.state_bytes,
+            "limit.runmemorysize.error" => &mut self.memory_bytes,
             _ => return Ok(false),
         };
         *limit = Some(count(key, value)?);
