@@ -1,9 +1,12 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+
+use crate::leaving::Leaving;
 
 /// Why a response body broke off; only bodies of merged routers and streams can.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +19,21 @@ pub(crate) enum ResponseBody {
     Unary { frame: Option<Bytes>, trailers: Option<HeaderMap> },
     /// What a router or a streaming service answers.
     Other(axum::body::Body),
+    /// The same, piece by piece seen out of its connection.
+    Watched(axum::body::Body, Arc<Leaving>),
+}
+
+impl ResponseBody {
+    /// The same body, of which a connection sees every piece out.
+    pub(crate) fn watched(self, leaving: &Arc<Leaving>) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Unary { frame, trailers } => {
+                Self::Unary { frame: frame.map(|frame| leaving.watch(frame)), trailers }
+            }
+            Self::Other(body) | Self::Watched(body, _) => Self::Watched(body, Arc::clone(leaving)),
+        }
+    }
 }
 
 impl Body for ResponseBody {
@@ -33,6 +51,11 @@ impl Body for ResponseBody {
                 None => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
             }),
             Self::Other(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Watched(body, leaving) => {
+                let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+                let watched = frame.map(|frame| Ok(frame?.map_data(|data| leaving.watch(data))));
+                Poll::Ready(watched)
+            }
         }
     }
 
@@ -40,7 +63,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Unary { frame, trailers } => frame.is_none() && trailers.is_none(),
-            Self::Other(body) => body.is_end_stream(),
+            Self::Other(body) | Self::Watched(body, _) => body.is_end_stream(),
         }
     }
 
@@ -49,7 +72,7 @@ impl Body for ResponseBody {
             Self::Empty => SizeHint::with_exact(0),
             // An exact size would add a content-length header, which gRPC answers do not have.
             Self::Unary { .. } => SizeHint::default(),
-            Self::Other(body) => body.size_hint(),
+            Self::Other(body) | Self::Watched(body, _) => body.size_hint(),
         }
     }
 }

@@ -14,7 +14,6 @@
 //! which all callers share, whatever becomes of it; nothing waits without a limit; a server runs in any kind of tokio
 //! runtime, and a small call costs no copy of its message and no task beyond the one of its HTTP/2 stream.
 
-mod bodies;
 mod body;
 mod client;
 mod clock;
@@ -23,8 +22,10 @@ mod dispatch;
 mod grpc;
 mod ids;
 mod inherited;
+mod leaving;
 mod metrics;
 mod rest;
+mod room;
 mod server;
 pub mod telemetry;
 mod values;

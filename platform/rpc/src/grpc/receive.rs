@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 
 use super::frame::{PREFIX, Prefix};
 use super::gzip::unzip;
-use crate::bodies::Held;
+use crate::room::Held;
 
 /// A message that is no larger than a frame, unpacked or not, is not counted.
 pub(super) const UNCOUNTED: usize = 16 * 1024;
@@ -110,19 +110,28 @@ impl Incoming {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::sync::Arc;
 
-    use atoll_api::call::Code;
+    use atoll_api::call::{CallContext, Code};
     use futures::FutureExt;
     use http_body::Frame;
     use http_body_util::StreamBody;
 
     use super::super::gzip::zip;
     use super::*;
-    use crate::bodies::Bodies;
+    use crate::room::{Holder, Room};
+
+    fn room(bytes: usize) -> Arc<Room> {
+        Room::new(bytes, "full")
+    }
+
+    fn caller() -> Holder {
+        Holder::of(&CallContext::unknown("/s/m"))
+    }
 
     fn read(pieces: &[&[u8]], limit: usize) -> Result<Bytes, Status> {
-        let bodies = Bodies::new(1 << 20);
-        read_within(pieces, limit, &mut bodies.none())
+        let bodies = room(1 << 21);
+        read_within(pieces, limit, &mut bodies.none(caller()))
     }
 
     fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status> {
@@ -148,8 +157,8 @@ mod tests {
     fn a_message_in_one_piece_is_not_copied() {
         let frame = Bytes::from_static(&[0, 0, 0, 0, 2, 1, 2]);
         let body = http_body_util::Full::new(frame.clone());
-        let bodies = Bodies::new(0);
-        let message = receive(body, 10, &mut bodies.none()).now_or_never().unwrap().unwrap();
+        let bodies = room(0);
+        let message = receive(body, 10, &mut bodies.none(caller())).now_or_never().unwrap().unwrap();
         assert_eq!(message.as_ptr(), frame[PREFIX..].as_ptr());
     }
 
@@ -168,23 +177,23 @@ mod tests {
     /// Of what was announced only what came is held, and what it takes unpacked.
     #[test]
     fn what_is_held_is_what_came() {
-        let bodies = Bodies::new(100_000);
+        let bodies = room(200_000);
         let (head, piece) = ([0, 0, 16, 0, 0], [7; 1_000]);
-        let mut held = bodies.none();
+        let mut held = bodies.none(caller());
         assert!(read_within(&[&head, &piece, &piece], 1 << 20, &mut held).is_err(), "not whole");
         assert!((2_005..=4_010).contains(&held.bytes()), "{}", held.bytes());
 
         let many: Vec<&[u8]> = std::iter::once(&head[..]).chain([&piece[..]; 200]).collect();
-        let refused = read_within(&many, 1 << 20, &mut bodies.none()).unwrap_err();
+        let refused = read_within(&many, 1 << 20, &mut bodies.none(caller())).unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
 
         let (small, large) = (zip(&[9; UNCOUNTED]).unwrap(), zip(&[9; UNCOUNTED + 1]).unwrap());
         for (zipped, expected) in [(&small, 0), (&large, UNCOUNTED + 1)] {
-            let mut held = bodies.none();
+            let mut held = bodies.none(caller());
             read_within(&[zipped], 1 << 20, &mut held).unwrap();
             assert_eq!(held.bytes(), expected);
         }
-        assert!(read_within(&[&zip(&[9; 100_001]).unwrap()], 1 << 20, &mut bodies.none()).is_err());
+        assert!(read_within(&[&zip(&[9; 100_001]).unwrap()], 1 << 20, &mut bodies.none(caller())).is_err());
     }
 
     #[test]

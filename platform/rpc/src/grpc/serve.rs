@@ -9,13 +9,14 @@ use futures::future::Either;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 
+use super::frame::PREFIX;
 use super::gzip::zip;
 use super::metadata::{TIMEOUT, parse_timeout};
 use super::receive::{UNCOUNTED, receive};
 use super::status::{ok_trailers, write_status};
-use crate::bodies::{Bodies, Held};
 use crate::body::ResponseBody;
 use crate::dispatch::{Dispatcher, EntryId};
+use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
 use crate::values;
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -27,7 +28,9 @@ pub(crate) struct GrpcServer {
     /// Largest request message, before and after decompression.
     pub(crate) max_message_bytes: usize,
     /// What is held of requests.
-    pub(crate) bodies: Arc<Bodies>,
+    pub(crate) bodies: Arc<Room>,
+    /// What is held of answers.
+    pub(crate) answers: Arc<Room>,
     /// Answers from this size on are compressed for callers that accept it.
     pub(crate) gzip_min_bytes: usize,
     /// How long a request's message may take to arrive.
@@ -67,11 +70,13 @@ impl GrpcServer {
         ctx.protocol = Protocol::Grpc;
         let server = Arc::clone(self);
         Either::Right(async move {
-            if let ControlFlow::Break(outcome) = server.dispatcher.admit(entry, &mut ctx).await {
-                return server.answer(outcome, zip_answer);
+            let admitted = server.dispatcher.admit(entry, &mut ctx).await;
+            let caller = Holder::of(&ctx);
+            if let ControlFlow::Break(outcome) = admitted {
+                return server.answer(outcome, caller, zip_answer);
             }
             // Held until the call ends: its request may be part of what waits.
-            let mut held = server.bodies.none();
+            let mut held = server.bodies.none(caller);
             let message = match server.receive(&ctx, body, &mut held).await {
                 Ok(message) => message,
                 Err(status) => return failure(&status),
@@ -80,7 +85,7 @@ impl GrpcServer {
                 return failure(&status);
             }
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
-            server.answer(outcome, zip_answer)
+            server.answer(outcome, caller, zip_answer)
         })
     }
 
@@ -117,14 +122,28 @@ impl GrpcServer {
         held.resize(message.len() + weight)
     }
 
-    fn answer(&self, outcome: Result<Reply, Status>, zip_answer: bool) -> Response<ResponseBody> {
-        match outcome {
-            Ok(reply) => self.success(reply, zip_answer),
-            Err(status) => failure(&status),
-        }
+    fn answer(
+        &self,
+        outcome: Result<Reply, Status>,
+        caller: Holder,
+        zip_answer: bool,
+    ) -> Response<ResponseBody> {
+        outcome
+            .and_then(|reply| self.success(reply, caller, zip_answer))
+            .unwrap_or_else(|status| failure(&status))
     }
 
-    fn success(&self, mut reply: Reply, zip_answer: bool) -> Response<ResponseBody> {
+    /// The answer, for which there must be room until its connection has taken it.
+    fn success(
+        &self,
+        mut reply: Reply,
+        caller: Holder,
+        zip_answer: bool,
+    ) -> Result<Response<ResponseBody>, Status> {
+        let mut held = self.answers.none(caller);
+        if reply.message().len() >= UNCOUNTED_ANSWER {
+            held.resize(reply.message().len() + PREFIX)?;
+        }
         let mut headers = reply.take_headers().unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
         let zipped = (zip_answer && reply.message().len() >= self.gzip_min_bytes)
@@ -133,10 +152,11 @@ impl GrpcServer {
         if zipped.is_some() {
             headers.insert(ENCODING, HeaderValue::from_static("gzip"));
         }
-        let frame = Some(zipped.unwrap_or_else(|| reply.into_frame()));
-        let mut response = Response::new(ResponseBody::Unary { frame, trailers: Some(ok_trailers()) });
+        let frame = held.part(zipped.unwrap_or_else(|| reply.into_frame()));
+        let body = ResponseBody::Unary { frame: Some(frame), trailers: Some(ok_trailers()) };
+        let mut response = Response::new(body);
         *response.headers_mut() = headers;
-        response
+        Ok(response)
     }
 }
 

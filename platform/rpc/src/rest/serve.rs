@@ -16,16 +16,17 @@ use tokio::sync::Semaphore;
 
 use super::routes::{Binding, Found, Routes};
 use super::{convert, errors, pretty, query};
-use crate::bodies::{Bodies, Held};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
+use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
 
 /// Serves the REST routes of a dispatcher's services.
 pub(crate) struct RestServer {
     dispatcher: Dispatcher,
     routes: Routes,
     max_body_bytes: usize,
-    bodies: Arc<Bodies>,
+    bodies: Arc<Room>,
+    answers: Arc<Room>,
     body_timeout: Duration,
     /// Held while a large body is converted.
     large: Semaphore,
@@ -47,12 +48,13 @@ impl RestServer {
     pub(crate) fn new(
         dispatcher: Dispatcher,
         max_body_bytes: usize,
-        bodies: Arc<Bodies>,
+        bodies: Arc<Room>,
+        answers: Arc<Room>,
         body_timeout: Duration,
     ) -> Result<Self, DispatcherError> {
         let routes = Routes::of(dispatcher.services())?;
         let large = Semaphore::new(1);
-        Ok(Self { dispatcher, routes, max_body_bytes, bodies, body_timeout, large })
+        Ok(Self { dispatcher, routes, max_body_bytes, bodies, answers, body_timeout, large })
     }
 
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
@@ -74,20 +76,23 @@ impl RestServer {
             let mut ctx = context(binding, headers)?;
             ctx.peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
             let entry = self.dispatcher.find(ctx.path());
-            let reply = match self.dispatcher.admit(entry, &mut ctx).await {
+            let admitted = self.dispatcher.admit(entry, &mut ctx).await;
+            let caller = Holder::of(&ctx);
+            let reply = match admitted {
                 ControlFlow::Break(outcome) => outcome?,
                 ControlFlow::Continue(()) => {
                     // Held until the call ends, as over gRPC.
-                    let mut held = self.bodies.none();
+                    let mut held = self.bodies.none(caller);
                     let body = self.read(body, &mut held).await?;
                     let encoded = self.convert(binding, &variables, &parameters, body, &style).await?;
                     self.dispatcher.run(entry, &mut ctx, encoded).await?
                 }
             };
-            self.converted(binding, reply, &style).await.map_err(Refusal::from)
+            let (text, metadata) = self.converted(binding, reply, &style).await?;
+            Ok((self.leaving(text, caller)?, metadata))
         };
         match answer.await {
-            Ok((text, headers)) => success(text, headers),
+            Ok((text, metadata)) => success(text, metadata),
             Err(Refusal(code, status)) => self.failure(code, &status, &style),
         }
     }
@@ -120,6 +125,15 @@ impl RestServer {
         let pool = self.dispatcher.descriptors();
         let value = convert::answer(pool, binding, reply.into_message(), style.shorthand)?;
         Ok((pretty::text(&value, style.pretty), headers))
+    }
+
+    /// The text, for which there must be room until its connection has taken it.
+    fn leaving(&self, text: String, caller: Holder) -> Result<Bytes, Status> {
+        let mut held = self.answers.none(caller);
+        if text.len() >= UNCOUNTED_ANSWER {
+            held.resize(text.len())?;
+        }
+        Ok(held.part(text.into()))
     }
 
     async fn read(&self, mut body: Body, held: &mut Held<'_>) -> Result<Bytes, Refusal> {
@@ -183,7 +197,7 @@ pub fn failure(status: &Status, pool: &DescriptorPool) -> Response<Body> {
 }
 
 fn refusal(code: StatusCode, status: &Status, pool: &DescriptorPool, style: &Style) -> Response<Body> {
-    let mut response = json(code, pretty::text(&errors::body(status, pool), style.pretty));
+    let mut response = json(code, pretty::text(&errors::body(status, pool), style.pretty).into());
     if status.code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -207,7 +221,7 @@ impl Style {
 }
 
 /// Metadata of the answer travels under a prefix, so that it cannot pose as HTTP's own.
-fn success(text: String, metadata: Option<HeaderMap>) -> Response<Body> {
+fn success(text: Bytes, metadata: Option<HeaderMap>) -> Response<Body> {
     let mut response = json(StatusCode::OK, text);
     for (name, value) in metadata.iter().flatten() {
         if let Ok(name) = HeaderName::try_from(format!("grpc-metadata-{name}")) {
@@ -217,7 +231,7 @@ fn success(text: String, metadata: Option<HeaderMap>) -> Response<Body> {
     response
 }
 
-fn json(code: StatusCode, text: String) -> Response<Body> {
+fn json(code: StatusCode, text: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = code;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

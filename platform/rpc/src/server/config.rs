@@ -12,8 +12,14 @@ pub struct ServerConfig {
     pub max_message_bytes: usize,
     /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes
     /// on, with what these take once they are decoded.
-    /// What comes beyond is refused with RESOURCE_EXHAUSTED. Requests that come in one frame are not counted.
+    /// What comes beyond is refused with RESOURCE_EXHAUSTED, and from one caller, an account or where there is none an
+    /// address, what would leave less free than the caller holds: half of all at most. Requests that come in one frame
+    /// are not counted.
     pub max_bodies_bytes: usize,
+    /// Bytes of answers that are held at a time until the system has taken them for their callers. What comes beyond is
+    /// refused as with requests, and from one caller as well. Answers of less than a KiB are not counted: they are no
+    /// more than what the stream of a call takes itself.
+    pub max_answers_bytes: usize,
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
     /// time than serving a small call, and saves traffic only for large answers.
     pub gzip_min_bytes: usize,
@@ -22,7 +28,7 @@ pub struct ServerConfig {
     /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
     pub max_streams_per_connection: u32,
     /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for
-    /// nothing that becomes of single ones. A stranger's ends when it has had its server reset a thousand calls: one
+    /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its server reset a thousand calls: one
     /// who reads nothing would have the resets gather here.
     pub trusted_peers: bool,
     /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for
@@ -32,6 +38,9 @@ pub struct ServerConfig {
     pub idle_seconds: u64,
     /// Seconds in which a request's body must arrive.
     pub body_timeout_seconds: u64,
+    /// Seconds after which, and after twice that at most, a stranger's connection is closed of which an answer, or a
+    /// part of it, still waits to be taken by its peer.
+    pub answer_timeout_seconds: u64,
     /// Seconds between pings on a quiet HTTP/2 connection. What clients send is never refused as too frequent.
     pub keepalive_seconds: u64,
     /// Seconds after which an unanswered ping closes the connection.
@@ -48,6 +57,7 @@ impl Default for ServerConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             max_message_bytes: 4 * 1024 * 1024,
             max_bodies_bytes: 256 * 1024 * 1024,
+            max_answers_bytes: 256 * 1024 * 1024,
             gzip_min_bytes: 16 * 1024,
             max_connections: 20_000,
             max_streams_per_connection: 20_000,
@@ -55,6 +65,7 @@ impl Default for ServerConfig {
             header_timeout_seconds: 30,
             idle_seconds: 300,
             body_timeout_seconds: 60,
+            answer_timeout_seconds: 60,
             keepalive_seconds: 60,
             keepalive_timeout_seconds: 20,
             drain_seconds: 10,

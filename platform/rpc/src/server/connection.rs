@@ -18,6 +18,7 @@ use super::config::ServerConfig;
 use super::core::Core;
 use super::gather::Gather;
 use super::sniff::await_protocol;
+use crate::leaving::Leaving;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -32,6 +33,8 @@ pub(super) struct Connections {
     core: Arc<Core>,
     builder: Builder<TokioExecutor>,
     patience: Patience,
+    /// How long an answer may wait for its peer; none where only our own connect.
+    answer_timeout: Option<Duration>,
     /// Tells peers to go elsewhere.
     leave: CancellationToken,
     tasks: TaskTracker,
@@ -67,6 +70,8 @@ impl Connections {
             core,
             builder,
             patience: Patience { first_call: header_timeout, idle: Duration::from_secs(config.idle_seconds) },
+            answer_timeout: (!config.trusted_peers)
+                .then(|| Duration::from_secs(config.answer_timeout_seconds)),
             leave: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
@@ -82,15 +87,17 @@ impl Connections {
         }
         let (core, activity) = (Arc::clone(&self.core), Activity::new());
         let calls = Arc::clone(&activity);
+        let leaving = Arc::new(Leaving::default());
+        let answers = Arc::clone(&leaving);
         let service = service_fn(move |request| {
-            let call = calls.begin();
+            let (call, answers) = (calls.begin(), Arc::clone(&answers));
             core.serve(request, peer).map(move |response| {
                 call.answered(&response);
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(response.map(|body| body.watched(&answers)))
             })
         });
         let (builder, leave, cut) = (self.builder.clone(), self.leave.clone(), self.cut.clone());
-        let patience = self.patience;
+        let (patience, answer_timeout) = (self.patience, self.answer_timeout);
         self.tasks.spawn(async move {
             let serving = async {
                 let spoken = leave.run_until_cancelled(await_protocol(&stream, patience.first_call));
@@ -117,6 +124,9 @@ impl Connections {
                 biased;
                 () = serving => {}
                 () = cut.cancelled() => {}
+                () = left_lying(&leaving, answer_timeout) => {
+                    tracing::debug!(%peer, "connection closed: its peer does not take its answers");
+                }
             }
             drop(permit);
         });
@@ -130,5 +140,13 @@ impl Connections {
             tracing::info!("calls still running after the drain time were cut");
         }
         self.cut.cancel();
+    }
+}
+
+/// Returns once an answer has waited too long for its peer, where there is such a time.
+async fn left_lying(leaving: &Leaving, limit: Option<Duration>) {
+    match limit {
+        Some(limit) => leaving.stuck(limit).await,
+        None => std::future::pending().await,
     }
 }

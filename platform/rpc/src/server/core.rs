@@ -15,11 +15,16 @@ use tower::ServiceExt;
 use super::config::ServerConfig;
 use super::health::Health;
 use super::reflection::Reflection;
-use crate::bodies::Bodies;
 use crate::body::ResponseBody;
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::{GrpcServer, is_grpc};
 use crate::rest::RestServer;
+use crate::room::Room;
+
+/// Said where there is no room.
+const BODIES_FULL: &str = "the server holds as many bytes of requests, or of yours, as it may: try again";
+const ANSWERS_FULL: &str =
+    "the server holds as many bytes of answers, or of yours, as it may: read those that wait, and try again";
 
 /// Services that are not behind the dispatcher.
 enum System<'a> {
@@ -45,9 +50,15 @@ impl Core {
         health: Health,
     ) -> Result<Self, DispatcherError> {
         let body_timeout = Duration::from_secs(config.body_timeout_seconds);
-        let bodies = Bodies::new(config.max_bodies_bytes);
-        let rest =
-            RestServer::new(dispatcher.clone(), config.max_message_bytes, Arc::clone(&bodies), body_timeout)?;
+        let bodies = Room::new(config.max_bodies_bytes, BODIES_FULL);
+        let answers = Room::new(config.max_answers_bytes, ANSWERS_FULL);
+        let rest = RestServer::new(
+            dispatcher.clone(),
+            config.max_message_bytes,
+            Arc::clone(&bodies),
+            Arc::clone(&answers),
+            body_timeout,
+        )?;
         let rest = Arc::new(rest);
         let router = router.merge(health.router()).fallback(move |request: AxumRequest| {
             let rest = Arc::clone(&rest);
@@ -60,8 +71,8 @@ impl Core {
         let reflection = config.reflection.then(|| Reflection::new(&dispatcher));
         let (max_message_bytes, gzip_min_bytes) = (config.max_message_bytes, config.gzip_min_bytes);
         let grpc =
-            Arc::new(GrpcServer { dispatcher, max_message_bytes, bodies, gzip_min_bytes, body_timeout });
-        Ok(Self { grpc, health, reflection, router })
+            GrpcServer { dispatcher, max_message_bytes, bodies, answers, gzip_min_bytes, body_timeout };
+        Ok(Self { grpc: Arc::new(grpc), health, reflection, router })
     }
 
     /// The future of a unary call is inline, since thousands wait at a time; all others are boxed.

@@ -8,3 +8,4 @@ mod rest;
 mod shared;
 mod slow;
 mod system;
+mod unread;

@@ -164,7 +164,7 @@ async fn a_request_of_too_many_values_is_refused() {
 
 #[tokio::test]
 async fn a_body_beyond_what_the_server_holds_is_refused_and_leaves_nothing_behind() {
-    let config = ServerConfig { max_bodies_bytes: 1_000, ..ServerConfig::default() };
+    let config = ServerConfig { max_bodies_bytes: 2_000, ..ServerConfig::default() };
     let server = serve_with(frontend(), config).await;
     let target = "/api/v1/namespaces/orders/workflows/w";
     for (length, status) in [(900, 200), (1_100, 429), (900, 200), (900, 200)] {

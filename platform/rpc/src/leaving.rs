@@ -1,0 +1,95 @@
+//! Answers on their way out of one connection: a peer that does not take them is not served for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use atoll_api::call::Bytes;
+
+/// Pieces of answers of one connection that the system has not taken yet. Costs each a few atomic operations on memory
+/// of its own connection, and no clock.
+#[derive(Default)]
+pub(crate) struct Leaving {
+    /// How many came in turns of even and of odd number and are still here.
+    here: [AtomicUsize; 2],
+    turn: AtomicUsize,
+}
+
+impl Leaving {
+    /// The same bytes, which are here until the last that refers to them is dropped: once they are written, or given up
+    /// with their stream.
+    pub(crate) fn watch(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+        let turn = self.turn.load(Relaxed);
+        self.here[turn % 2].fetch_add(1, Relaxed);
+        Bytes::from_owner(Piece { bytes, leaving: Arc::clone(self), turn })
+    }
+
+    /// Returns once something has been here for `limit` at least, and for twice that at most.
+    pub(crate) async fn stuck(&self, limit: Duration) {
+        loop {
+            tokio::time::sleep(limit).await;
+            let turn = self.turn.load(Relaxed);
+            // Those of the turn before have been here for all of this one.
+            if self.here[(turn + 1) % 2].load(Relaxed) > 0 {
+                return;
+            }
+            self.turn.store(turn + 1, Relaxed);
+        }
+    }
+}
+
+struct Piece {
+    bytes: Bytes,
+    leaving: Arc<Leaving>,
+    turn: usize,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.leaving.here[self.turn % 2].fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_leave_in_time_is_noticed() {
+        let leaving = Arc::new(Leaving::default());
+        let begun = Instant::now();
+        let piece = leaving.watch(Bytes::from_static(b"answer"));
+        assert_eq!(piece, "answer");
+        leaving.stuck(LIMIT).await;
+        assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_always_has_something_to_send_is_not_stuck() {
+        let leaving = Arc::new(Leaving::default());
+        let busy = async {
+            loop {
+                let piece = leaving.watch(Bytes::from_static(b"answer"));
+                tokio::time::sleep(LIMIT - Duration::from_secs(1)).await;
+                drop(piece);
+            }
+        };
+        let stuck = async {
+            tokio::select! {
+                () = leaving.stuck(LIMIT) => {}
+                () = busy => {}
+            }
+        };
+        assert!(timeout(100 * LIMIT, stuck).await.is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! How many bytes of requests, or of answers, a server holds at a time, and how many of one caller.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use atoll_api::call::{Bytes, CallContext, Status};
+
+/// Smaller answers are not counted: they are no more than what the stream of a call takes itself.
+pub(crate) const UNCOUNTED_ANSWER: usize = 1024;
+
+/// Whose the bytes are: an account, what has none, or where nobody says who calls, an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Holder(u64);
+
+impl Holder {
+    /// Who makes the call, once it was admitted.
+    pub(crate) fn of(ctx: &CallContext) -> Self {
+        let mut hasher = DefaultHasher::new();
+        match &ctx.principal {
+            Some(caller) if caller.account.is_empty() => (0, &caller.id).hash(&mut hasher),
+            Some(caller) => (1, &caller.account).hash(&mut hasher),
+            None => (2, ctx.peer.map(|peer| network(peer.ip()))).hash(&mut hasher),
+        }
+        Self(hasher.finish())
+    }
+}
+
+/// What one host has of addresses: of IPv6 it has 64 bits' worth.
+fn network(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    }
+}
+
+/// Room for bytes. Whoever holds some leaves at least as much free as all of theirs: one caller gets half of the room,
+/// two get a third each, and however many there are, who comes next finds something.
+pub(crate) struct Room {
+    limit: usize,
+    /// Said to who finds no room.
+    refusal: &'static str,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    bytes: usize,
+    /// Of those who hold something.
+    holders: BTreeMap<Holder, usize>,
+}
+
+impl Room {
+    /// Room for so many bytes.
+    pub(crate) fn new(limit: usize, refusal: &'static str) -> Arc<Self> {
+        Arc::new(Self { limit, refusal, taken: Mutex::default() })
+    }
+
+    /// Nothing yet, of one call.
+    pub(crate) fn none(self: &Arc<Self>, holder: Holder) -> Held<'_> {
+        Held { room: self, holder, bytes: 0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, holder: Holder, more: usize) -> Result<(), Status> {
+        let mut taken = self.lock();
+        let all = taken.bytes.saturating_add(more);
+        let theirs = taken.holders.get(&holder).copied().unwrap_or_default() + more;
+        if all.saturating_add(theirs) > self.limit {
+            return Err(Status::resource_exhausted(self.refusal));
+        }
+        taken.bytes = all;
+        taken.holders.insert(holder, theirs);
+        Ok(())
+    }
+
+    fn give_back(&self, holder: Holder, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let mut taken = self.lock();
+        taken.bytes -= bytes;
+        if let Some(theirs) = taken.holders.get_mut(&holder) {
+            *theirs -= bytes;
+            if *theirs == 0 {
+                taken.holders.remove(&holder);
+            }
+        }
+    }
+}
+
+/// What is held of one call; given back when dropped.
+pub(crate) struct Held<'r> {
+    room: &'r Arc<Room>,
+    holder: Holder,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Holds so much in all from now on, or refuses.
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Status> {
+        if bytes > self.bytes {
+            self.room.take(self.holder, bytes - self.bytes)?;
+        } else {
+            self.room.give_back(self.holder, self.bytes - bytes);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// The same bytes, and the part of what is held that they take: given back with the last that refers to them.
+    pub(crate) fn part(&mut self, bytes: Bytes) -> Bytes {
+        let length = bytes.len().min(self.bytes);
+        if length == 0 {
+            return bytes;
+        }
+        self.bytes -= length;
+        Bytes::from_owner(Part { bytes, room: Arc::clone(self.room), holder: self.holder, length })
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.room.give_back(self.holder, self.bytes);
+    }
+}
+
+/// Bytes with their own part of a room.
+struct Part {
+    bytes: Bytes,
+    room: Arc<Room>,
+    holder: Holder,
+    length: usize,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.room.give_back(self.holder, self.length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_api::call::{Principal, PrincipalKind};
+
+    use super::*;
+
+    const ONE: Holder = Holder(1);
+    const OTHER: Holder = Holder(2);
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_what_goes_makes_room() {
+        let room = Room::new(120, "full");
+        let (mut one, mut other) = (room.none(ONE), room.none(OTHER));
+        one.resize(40).unwrap();
+        other.resize(40).unwrap();
+        let refused = other.resize(41).unwrap_err();
+        assert_eq!(refused.message, "full");
+        assert_eq!(room.lock().bytes, 80);
+        one.resize(10).unwrap();
+        other.resize(55).unwrap();
+        drop((one, other));
+        assert_eq!(room.lock().bytes, 0);
+        assert!(room.lock().holders.is_empty());
+    }
+
+    #[test]
+    fn nobody_takes_all_and_who_comes_next_finds_something() {
+        let room = Room::new(1_000, "full");
+        let (mut first, mut second) = (room.none(ONE), room.none(ONE));
+        first.resize(400).unwrap();
+        second.resize(100).unwrap();
+        assert!(second.resize(101).is_err(), "half of the room, in however many calls");
+        let mut other = room.none(OTHER);
+        other.resize(250).unwrap();
+        assert!(other.resize(251).is_err(), "half of what is left");
+        let mut third = room.none(Holder(3));
+        third.resize(125).unwrap();
+    }
+
+    #[test]
+    fn a_part_is_held_as_long_as_somebody_refers_to_its_bytes() {
+        let room = Room::new(1_000, "full");
+        let mut held = room.none(ONE);
+        held.resize(300).unwrap();
+        let bytes = held.part(Bytes::from(vec![7; 100]));
+        let end = bytes.slice(90..);
+        drop((held, bytes));
+        assert_eq!(room.lock().bytes, 100);
+        assert_eq!(end, vec![7; 10]);
+        drop(end);
+        assert_eq!(room.lock().bytes, 0);
+        // What is not held stays as it is.
+        let small = Bytes::from_static(b"small");
+        assert_eq!(room.none(ONE).part(small.clone()).as_ptr(), small.as_ptr());
+    }
+
+    #[test]
+    fn an_account_is_one_holder_wherever_it_calls_from() {
+        let from = |peer: &str, account: &str| {
+            let mut ctx = CallContext::unknown("/s/m");
+            ctx.peer = Some(peer.parse().unwrap());
+            ctx.principal = (!account.is_empty()).then(|| {
+                let (kind, account) = (PrincipalKind::ServiceAccount, account.to_owned());
+                Arc::new(Principal { kind, id: peer.to_owned(), account, display: String::new() })
+            });
+            Holder::of(&ctx)
+        };
+        assert_eq!(from("10.0.0.1:1", "a"), from("10.0.0.2:1", "a"));
+        assert_ne!(from("10.0.0.1:1", "a"), from("10.0.0.1:1", "b"));
+        assert_eq!(from("10.0.0.1:1", ""), from("10.0.0.1:2", ""));
+        assert_ne!(from("10.0.0.1:1", ""), from("10.0.0.2:1", ""));
+        assert_eq!(from("[2001:db8::1]:1", ""), from("[2001:db8::2]:1", ""), "one host has them all");
+        assert_ne!(from("[2001:db8::1]:1", ""), from("[2001:db8:0:1::1]:1", ""));
+    }
+}

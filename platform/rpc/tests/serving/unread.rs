@@ -1,0 +1,139 @@
+//! Peers that do not read their answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
+use atoll_rpc::{CallOptions, ServerConfig};
+use bytes::Bytes;
+use futures::future::join_all;
+use h2::client::{ResponseFuture, SendRequest};
+use http::HeaderValue;
+use prost::Message;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::fixture::{PATIENCE, client, frontend, serve_with};
+
+/// Bytes of the answers that are asked for here.
+const ANSWER: usize = 100_000;
+const CALLS: usize = 40;
+
+/// A connection from `address` that lets `window` bytes of each answer come.
+async fn connect(
+    server: SocketAddr,
+    address: [u8; 4],
+    window: u32,
+) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let stream = socket.connect(server).await.unwrap();
+    let (sender, connection) =
+        h2::client::Builder::new().initial_window_size(window).handshake(stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// Asks for something of [`ANSWER`] bytes.
+async fn ask(sender: &SendRequest<Bytes>) -> ResponseFuture {
+    let path = workflow_service::DESCRIBE_NAMESPACE.info().path;
+    let request = http::Request::post(format!("http://test{path}"))
+        .header("content-type", "application/grpc")
+        .body(())
+        .unwrap();
+    let (response, mut body) = sender.clone().ready().await.unwrap().send_request(request, false).unwrap();
+    let message =
+        wf::DescribeNamespaceRequest { namespace: "orders".to_owned(), ..Default::default() }.encode_to_vec();
+    let frame = [&[0, 0, 0, 0, message.len() as u8][..], &message].concat();
+    body.send_data(frame.into(), true).unwrap();
+    response
+}
+
+/// The heads of answers to [`CALLS`] calls: how many have an answer, and what else would say that they are refused.
+async fn answered(sender: &SendRequest<Bytes>) -> (Vec<http::Response<h2::RecvStream>>, usize) {
+    let calls = join_all((0..CALLS).map(|_| ask(sender))).await;
+    let heads = tokio::time::timeout(PATIENCE, join_all(calls)).await.expect("every call has a head");
+    let (refused, held): (Vec<_>, Vec<_>) = heads
+        .into_iter()
+        .map(|head| head.expect("a head"))
+        .partition(|head| head.headers().contains_key("grpc-status"));
+    assert!(refused.iter().all(|head| head.headers()["grpc-status"] == HeaderValue::from_static("8")));
+    (held, refused.len())
+}
+
+/// Whatever part of an answer its caller lets come.
+#[tokio::test]
+async fn answers_that_nobody_reads_hold_a_bounded_number_of_bytes() {
+    for window in [0, 1, 20_000] {
+        let config = ServerConfig { max_answers_bytes: 20 * ANSWER, ..ServerConfig::default() };
+        let server = serve_with(frontend(), config).await;
+        let (sender, connection) = connect(server.local_addr(), [127, 0, 0, 1], window).await;
+        let (held, refused) = answered(&sender).await;
+        assert_eq!((held.len(), refused), (9, CALLS - 9), "half of the room, with what stands around each");
+        // Others have their own part of it, and small answers always come.
+        let (other, _connection) = connect(server.local_addr(), [127, 0, 0, 2], 1 << 20).await;
+        let answer = tokio::time::timeout(PATIENCE, ask(&other).await).await.expect("an answer").unwrap();
+        assert!(!answer.headers().contains_key("grpc-status"), "{:?}", answer.headers());
+        info(&server).await;
+        // What is held goes with who left it.
+        drop((held, sender));
+        connection.abort();
+        let begun = tokio::time::Instant::now();
+        let (again, _connection) = connect(server.local_addr(), [127, 0, 0, 1], 1 << 20).await;
+        while tokio::time::timeout(PATIENCE, ask(&again).await)
+            .await
+            .expect("an answer")
+            .unwrap()
+            .headers()
+            .contains_key("grpc-status")
+        {
+            assert!(begun.elapsed() < PATIENCE, "never given back");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+async fn info(server: &atoll_rpc::ServerHandle) {
+    let (method, options) = (workflow_service::GET_SYSTEM_INFO, CallOptions::timeout(PATIENCE));
+    client(server).call(method, &wf::GetSystemInfoRequest {}, options).await.unwrap();
+}
+
+fn impatient() -> ServerConfig {
+    ServerConfig { answer_timeout_seconds: 1, ..ServerConfig::default() }
+}
+
+#[tokio::test]
+async fn a_connection_whose_answers_are_left_lying_is_closed() {
+    for window in [0, 1] {
+        let server = serve_with(frontend(), impatient()).await;
+        let (sender, connection) = connect(server.local_addr(), [127, 0, 0, 1], window).await;
+        let answer = tokio::time::timeout(PATIENCE, ask(&sender).await).await.expect("a head").unwrap();
+        tokio::time::timeout(PATIENCE, connection).await.expect("never closed").unwrap().ok();
+        drop(answer);
+    }
+}
+
+/// Pieces of the cloud share their connections among all callers.
+#[tokio::test]
+async fn a_connection_of_our_own_is_not_closed_for_an_answer() {
+    let server = serve_with(frontend(), ServerConfig { trusted_peers: true, ..impatient() }).await;
+    let strangers = serve_with(frontend(), impatient()).await;
+    let (sender, connection) = connect(server.local_addr(), [127, 0, 0, 1], 0).await;
+    let _lying = tokio::time::timeout(PATIENCE, ask(&sender).await).await.expect("a head").unwrap();
+    // As long as a stranger's stays open.
+    let (theirs, closed) = connect(strangers.local_addr(), [127, 0, 0, 1], 0).await;
+    let _answer = tokio::time::timeout(PATIENCE, ask(&theirs).await).await.expect("a head").unwrap();
+    tokio::time::timeout(PATIENCE, closed).await.expect("never closed").unwrap().ok();
+    let again = tokio::time::timeout(PATIENCE, ask(&sender).await).await.expect("a head");
+    assert!(again.is_ok() && !connection.is_finished());
+}
+
+/// Over HTTP/1 the system takes some megabytes itself.
+#[tokio::test]
+async fn an_http1_connection_whose_answers_are_left_lying_is_closed() {
+    let server = serve_with(frontend(), impatient()).await;
+    let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    let request = b"GET /api/v1/namespaces/orders HTTP/1.1\r\nhost: test\r\n\r\n".repeat(100);
+    let closed = async { while stream.write_all(&request).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, closed).await.expect("never closed");
+}
