@@ -29,6 +29,7 @@ mod room;
 mod server;
 pub mod telemetry;
 mod values;
+mod weigh;
 pub mod wire_time;
 
 pub use client::{CallOptions, InvalidAddress, MAX_FORWARDED_HEADERS, RawClient};

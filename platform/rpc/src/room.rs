@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use atoll_api::call::{Bytes, CallContext, Status};
@@ -59,7 +60,7 @@ impl Room {
 
     /// Nothing yet, of one call.
     pub(crate) fn none(self: &Arc<Self>, holder: Holder) -> Held<'_> {
-        Held { room: self, holder, bytes: 0 }
+        Held { room: self, holder, bytes: 0, lent: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -98,6 +99,8 @@ pub(crate) struct Held<'r> {
     room: &'r Arc<Room>,
     holder: Holder,
     bytes: usize,
+    /// What may be given back before.
+    lent: Option<Arc<Share>>,
 }
 
 impl Held<'_> {
@@ -117,29 +120,59 @@ impl Held<'_> {
         Ok(())
     }
 
-    /// The same bytes, and the part of what is held that they take: given back with the last that refers to them.
+    /// The same bytes, and the part of what is held that they take: given back with the last that refers to them,
+    /// however long that is after the call.
     pub(crate) fn part(&mut self, bytes: Bytes) -> Bytes {
+        self.share(bytes).0
+    }
+
+    /// The same, and given back at the end of the call at the latest: who keeps some of the bytes beyond that counts
+    /// them itself.
+    pub(crate) fn lend(&mut self, bytes: Bytes) -> Bytes {
+        let (bytes, share) = self.share(bytes);
+        self.lent = share;
+        bytes
+    }
+
+    fn share(&mut self, bytes: Bytes) -> (Bytes, Option<Arc<Share>>) {
         let length = bytes.len().min(self.bytes);
         if length == 0 {
-            return bytes;
+            return (bytes, None);
         }
         self.bytes -= length;
-        Bytes::from_owner(Part { bytes, room: Arc::clone(self.room), holder: self.holder, length })
+        let (room, holder) = (Arc::clone(self.room), self.holder);
+        let share = Arc::new(Share { room, holder, bytes: AtomicUsize::new(length) });
+        (Bytes::from_owner(Part { bytes, share: Arc::clone(&share) }), Some(share))
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.room.give_back(self.holder, self.bytes);
+        if let Some(lent) = &self.lent {
+            lent.give_back();
+        }
     }
 }
 
-/// Bytes with their own part of a room.
-struct Part {
-    bytes: Bytes,
+/// A part of what is held that goes by itself.
+struct Share {
     room: Arc<Room>,
     holder: Holder,
-    length: usize,
+    bytes: AtomicUsize,
+}
+
+impl Share {
+    /// The first time; nothing after that.
+    fn give_back(&self) {
+        self.room.give_back(self.holder, self.bytes.swap(0, Relaxed));
+    }
+}
+
+/// Bytes with their share of a room.
+struct Part {
+    bytes: Bytes,
+    share: Arc<Share>,
 }
 
 impl AsRef<[u8]> for Part {
@@ -150,7 +183,7 @@ impl AsRef<[u8]> for Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.room.give_back(self.holder, self.length);
+        self.share.give_back();
     }
 }
 
@@ -208,6 +241,29 @@ mod tests {
         // What is not held stays as it is.
         let small = Bytes::from_static(b"small");
         assert_eq!(room.none(ONE).part(small.clone()).as_ptr(), small.as_ptr());
+    }
+
+    #[test]
+    fn what_is_lent_is_given_back_with_its_bytes_or_with_the_call() {
+        let room = Room::new(1_000, "full");
+        for call_ends_first in [true, false] {
+            let mut held = room.none(ONE);
+            held.resize(300).unwrap();
+            let bytes = held.lend(Bytes::from(vec![7; 100]));
+            let kept = bytes.slice(90..);
+            drop(bytes);
+            assert_eq!(room.lock().bytes, 300);
+            if call_ends_first {
+                drop(held);
+                assert_eq!(room.lock().bytes, 0);
+                drop(kept);
+            } else {
+                drop(kept);
+                assert_eq!(room.lock().bytes, 200);
+                drop(held);
+            }
+            assert_eq!(room.lock().bytes, 0);
+        }
     }
 
     #[test]

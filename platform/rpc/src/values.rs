@@ -16,44 +16,95 @@ const WEIGHED_AT_ONCE: usize = 8_192;
 /// than `most`. Of bytes that are no such message, those before what is wrong: who decodes it finds that.
 pub(crate) fn count(message: &MessageDescriptor, encoded: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
-    for (field, value) in Fields::of(message, encoded) {
+    for Occurrence { field, value, .. } in Fields::of(message, encoded) {
         left = left.checked_sub(field.zip(value).map_or(1, |(field, value)| elements(&field, value)))?;
     }
     Some(most - left)
 }
 
-/// Every field of a message and of those in it, as far as its type knows it, with its bytes where it has a length. What
-/// is wrong ends the message that it is in.
+/// Every field of a message and of those in it, as far as its type knows it. What is wrong ends the message that it is
+/// in.
 struct Fields<'a> {
-    /// The message with that in which the next field is, and so on; of each what is left of it.
-    within: Vec<(MessageDescriptor, &'a [u8])>,
+    /// The message with that in which the next field is, and so on.
+    within: Vec<Within<'a>>,
+}
+
+/// A message that is looked through.
+struct Within<'a> {
+    message: MessageDescriptor,
+    /// What is left of it.
+    rest: &'a [u8],
+    /// Fields that came and may come once.
+    seen: Seen,
+}
+
+/// One field where it stands.
+struct Occurrence<'a> {
+    /// None where the type does not know it.
+    field: Option<FieldDescriptor>,
+    /// Its bytes where it has a length.
+    value: Option<&'a [u8]>,
+    /// It may come once, and has come before: this one takes its place, or joins it.
+    again: bool,
+}
+
+/// Numbers of fields.
+#[derive(Default)]
+struct Seen {
+    /// Those below 128, of which nearly all are.
+    low: u128,
+    high: Vec<u32>,
+}
+
+impl Seen {
+    /// Whether it was there already.
+    fn again(&mut self, number: u32) -> bool {
+        if let Some(bit) = 1_u128.checked_shl(number) {
+            let before = self.low;
+            self.low |= bit;
+            return before & bit != 0;
+        }
+        let again = self.high.contains(&number);
+        if !again {
+            self.high.push(number);
+        }
+        again
+    }
 }
 
 impl<'a> Fields<'a> {
     fn of(message: &MessageDescriptor, encoded: &'a [u8]) -> Self {
-        Self { within: vec![(message.clone(), encoded)] }
+        Self { within: vec![Within::new(message.clone(), encoded)] }
+    }
+}
+
+impl<'a> Within<'a> {
+    fn new(message: MessageDescriptor, rest: &'a [u8]) -> Self {
+        Self { message, rest, seen: Seen::default() }
     }
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = (Option<FieldDescriptor>, Option<&'a [u8]>);
+    type Item = Occurrence<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let depth = self.within.len();
-            let (message, rest) = self.within.last_mut()?;
+            let Within { message, rest, seen } = self.within.last_mut()?;
             let Some((number, value)) = next_field(rest) else {
                 self.within.pop();
                 continue;
             };
             let field = message.get_field(number);
+            let single = field.as_ref().is_some_and(|field| !field.is_list() && !field.is_map());
+            let again = single && seen.again(number);
             if let (Some(Kind::Message(inner)), Some(value)) =
                 (field.as_ref().map(FieldDescriptor::kind), value)
                 && depth <= DEPTH
             {
-                self.within.push((inner, value));
+                self.within.push(Within::new(inner, value));
             }
-            return Some((field, value));
+            return Some(Occurrence { field, value, again });
         }
     }
 }
@@ -88,21 +139,35 @@ const WIDTH_DEPTH: usize = 6;
 /// What is wider is boxed in parts: few elements are.
 const WIDEST: usize = 800;
 
-/// Bytes that a message takes once it is decoded, by and large, beside its encoding: to be added up, a few fields at a
-/// time.
+/// What some fields of a message come to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Bytes that they take once they are decoded, by and large, beside the encoding, to which bytes go on to refer.
+    pub(crate) bytes: usize,
+    /// How many of them may come once and had come before.
+    pub(crate) again: usize,
+}
+
+/// What a message comes to once it is decoded: to be added up, a few fields at a time.
 pub(crate) fn weights<'a>(
     message: &MessageDescriptor,
     encoded: &'a [u8],
-) -> impl Iterator<Item = usize> + 'a {
+) -> impl Iterator<Item = Weight> + 'a {
     let (mut fields, mut widths) = (Fields::of(message, encoded).peekable(), BTreeMap::new());
     std::iter::from_fn(move || {
         fields.peek()?;
-        let places = fields.by_ref().take(WEIGHED_AT_ONCE).map(|field| match field {
-            (Some(field), Some(value)) => place(&field, value, &mut widths),
-            (Some(_), None) => SCALAR,
-            (None, _) => 0,
-        });
-        Some(places.sum())
+        let mut weight = Weight::default();
+        for Occurrence { field, value, again } in fields.by_ref().take(WEIGHED_AT_ONCE) {
+            weight.again += usize::from(again);
+            weight.bytes += match (field, value) {
+                // It has its place.
+                _ if again => 0,
+                (Some(field), Some(value)) => place(&field, value, &mut widths),
+                (Some(_), None) => SCALAR,
+                (None, _) => 0,
+            };
+        }
+        Some(weight)
     })
 }
 
@@ -120,7 +185,9 @@ fn place(field: &FieldDescriptor, value: &[u8], widths: &mut BTreeMap<String, us
         },
         // It stands in the place of what it is in.
         Kind::Message(_) => 0,
-        Kind::String | Kind::Bytes => HANDLE,
+        // A text is copied.
+        Kind::String => HANDLE + value.len(),
+        Kind::Bytes => HANDLE,
         _ => SCALAR * elements(field, value),
     }
 }
@@ -173,7 +240,7 @@ mod tests {
         const MULTIPLE: &str = "temporal.api.workflowservice.v1.ExecuteMultiOperationRequest";
         let of = |name: &str, encoded: &[u8]| {
             let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
-            weights(&message, encoded).sum::<usize>()
+            weights(&message, encoded).map(|some| some.bytes).sum::<usize>()
         };
         // The input's payloads, each with one entry of metadata, which is empty.
         let payloads = [0x0a, 0x02, 0x0a, 0x00].repeat(100);
@@ -191,7 +258,7 @@ mod tests {
         let of = |encoded: &[u8]| {
             let name = "temporal.api.workflowservice.v1.SignalWorkflowExecutionRequest";
             let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
-            weights(&message, encoded).collect::<Vec<usize>>()
+            weights(&message, encoded).map(|some| some.bytes).collect::<Vec<usize>>()
         };
         let signal = |payloads| {
             let input = Some(Payloads { payloads: vec![Payload::default(); payloads] });
@@ -207,6 +274,34 @@ mod tests {
         // What is wrong ends the message in which it is, and no other.
         let [input, behind] = [[0x22, 0x02, 0x0a, 0x7f], [0x22, 0x02, 0x0a, 0x00]];
         assert_eq!(of(&[input, behind].concat()), [each]);
+    }
+
+    /// A namespace, an input and in it the metadata of a payload, each twice in the same message.
+    #[test]
+    fn what_may_come_once_is_weighed_once_and_counted_each_further_time() {
+        let of = |encoded: &[u8]| {
+            let name = "temporal.api.workflowservice.v1.SignalWorkflowExecutionRequest";
+            let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
+            let all: Vec<Weight> = weights(&message, encoded).collect();
+            (all.iter().map(|some| some.bytes).sum::<usize>(), all.iter().map(|some| some.again).sum::<usize>())
+        };
+        let namespace = |text: &str| [&[0x0a, text.len() as u8][..], text.as_bytes()].concat();
+        assert_eq!(of(&namespace("")), (HANDLE, 0));
+        assert_eq!(of(&namespace("orders")), (HANDLE + 6, 0), "a text is copied");
+        assert_eq!(of(&namespace("").repeat(1_000_000)), (HANDLE, 999_999));
+        let (one, none) = of(&[0x22, 0x02, 0x0a, 0x00]);
+        assert_eq!(none, 0);
+        // The same list goes on.
+        assert_eq!(of(&[0x22, 0x02, 0x0a, 0x00].repeat(3)), (3 * one, 2));
+        assert_eq!(of(&[0x22, 0x06, 0x0a, 0x00, 0x0a, 0x00, 0x0a, 0x00]), (3 * one, 0), "a list has many");
+    }
+
+    #[test]
+    fn every_number_is_seen_once() {
+        let mut seen = Seen::default();
+        for number in [1, 127, 128, 20_000] {
+            assert_eq!([seen.again(number), seen.again(number)], [false, true], "{number}");
+        }
     }
 
     #[test]

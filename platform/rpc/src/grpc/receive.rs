@@ -6,9 +6,7 @@ use http_body_util::BodyExt;
 use super::frame::{PREFIX, Prefix};
 use super::gzip::unzip;
 use crate::room::Held;
-
-/// A message that is no larger than a frame, unpacked or not, is not counted.
-pub(super) const UNCOUNTED: usize = 16 * 1024;
+use crate::weigh::UNCOUNTED;
 
 /// Reads the one message of a unary request and waits for the end of the stream.
 ///

@@ -12,12 +12,12 @@ use http_body::Body;
 use super::frame::PREFIX;
 use super::gzip::zip;
 use super::metadata::{TIMEOUT, parse_timeout};
-use super::receive::{UNCOUNTED, receive};
+use super::receive::receive;
 use super::status::{ok_trailers, write_status};
 use crate::body::ResponseBody;
-use crate::dispatch::{Dispatcher, EntryId};
+use crate::dispatch::Dispatcher;
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
-use crate::values;
+use crate::weigh::weigh;
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -81,9 +81,10 @@ impl GrpcServer {
                 Ok(message) => message,
                 Err(status) => return failure(&status),
             };
-            if let Err(status) = server.weigh(entry, &message, &mut held).await {
-                return failure(&status);
-            }
+            let message = match weigh(&server.dispatcher, entry, message, &mut held).await {
+                Ok(message) => message,
+                Err(status) => return failure(&status),
+            };
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
             server.answer(outcome, caller, zip_answer)
         })
@@ -99,27 +100,6 @@ impl GrpcServer {
         tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes, held))
             .await
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
-    }
-
-    /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its
-    /// bytes. Others have their turn meanwhile.
-    async fn weigh(
-        &self,
-        entry: Option<EntryId>,
-        message: &Bytes,
-        held: &mut Held<'_>,
-    ) -> Result<(), Status> {
-        let Some(entry) = entry.filter(|_| message.len() > UNCOUNTED) else { return Ok(()) };
-        let name = self.dispatcher.method(entry).request;
-        let Some(descriptor) = self.dispatcher.descriptors().get_message_by_name(name) else {
-            return Ok(());
-        };
-        let mut weight = 0;
-        for some in values::weights(&descriptor, message) {
-            weight += some;
-            tokio::task::yield_now().await;
-        }
-        held.resize(message.len() + weight)
     }
 
     fn answer(

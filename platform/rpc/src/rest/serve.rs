@@ -19,6 +19,7 @@ use super::{convert, errors, pretty, query};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
+use crate::weigh::weigh;
 
 /// Serves the REST routes of a dispatcher's services.
 pub(crate) struct RestServer {
@@ -85,6 +86,7 @@ impl RestServer {
                     let mut held = self.bodies.none(caller);
                     let body = self.read(body, &mut held).await?;
                     let encoded = self.convert(binding, &variables, &parameters, body, &style).await?;
+                    let encoded = weigh(&self.dispatcher, entry, encoded, &mut held).await?;
                     self.dispatcher.run(entry, &mut ctx, encoded).await?
                 }
             };

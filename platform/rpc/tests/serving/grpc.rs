@@ -11,7 +11,7 @@ use atoll_rpc::{CallOptions, Dispatcher, Fallback, RawClient, ServerConfig};
 use http::{HeaderMap, HeaderValue};
 use prost::Message;
 
-use crate::fixture::{PATIENCE, client, frontend, parking, serve, serve_with};
+use crate::fixture::{PATIENCE, client, frontend, parking, serve, serve_with, watched};
 
 fn describe(namespace: &str) -> wf::DescribeNamespaceRequest {
     wf::DescribeNamespaceRequest { namespace: namespace.to_owned(), ..Default::default() }
@@ -343,4 +343,42 @@ async fn a_request_of_many_values_counts_as_what_it_takes_decoded() {
     let refused = with(vec![Payload::default(); 20_000]).await.unwrap_err();
     assert_eq!(refused.code, Code::ResourceExhausted);
     assert_eq!(with(large()).await, Ok(()), "what was refused is held no more");
+}
+
+#[tokio::test]
+async fn what_is_not_kept_of_a_request_is_not_held_while_its_call_waits() {
+    let (frontend, polled) = watched();
+    let config = ServerConfig { max_bodies_bytes: 1 << 20, ..ServerConfig::default() };
+    let server = serve_with(frontend, config).await;
+    let client = client(&server);
+    let path = workflow_service::POLL_WORKFLOW_TASK_QUEUE.info().path;
+    // Field 2,000, of 200,000 bytes.
+    let mut body = vec![0x82, 0x7d, 0xc0, 0x9a, 0x0c];
+    body.extend([0; 200_000]);
+    let mut waiting = Vec::new();
+    for number in 0..10 {
+        let mut poll = Box::pin(client.call_raw(path, CallOptions::timeout(PATIENCE), body.clone().into()));
+        tokio::select! {
+            biased;
+            answer = &mut poll => panic!("poll {number} does not wait: {answer:?}"),
+            () = polled.notified() => {}
+        }
+        waiting.push(poll);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_says_over_and_over_what_it_may_say_once_is_refused() {
+    let server = serve(frontend()).await;
+    let client = client(&server);
+    let call = async |times: usize| {
+        let path = workflow_service::DESCRIBE_NAMESPACE.info().path;
+        let body = [[0x0a, 0x00].repeat(times), describe("orders").encode_to_vec()].concat();
+        // What is small is not looked at.
+        let body = [&body[..], &[0x82, 0x7d, 0xa0, 0x9c, 0x01], &[0; 20_000]].concat();
+        client.call_raw(path, CallOptions::timeout(PATIENCE), body.into()).await.map(drop)
+    };
+    assert_eq!(call(1_000).await, Ok(()));
+    assert_eq!(call(1_001).await.unwrap_err().code, Code::InvalidArgument);
+    assert_eq!(call(2_000_000).await.unwrap_err().code, Code::InvalidArgument);
 }

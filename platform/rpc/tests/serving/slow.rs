@@ -115,7 +115,7 @@ async fn stream_some(stream: &mut TcpStream, said: &mut Vec<u8>) -> usize {
 /// Bodies that stop half way hold what came of them, up to what the server holds in all; small calls go on.
 #[tokio::test]
 async fn bodies_that_do_not_come_hold_a_bounded_number_of_bytes() {
-    let config = ServerConfig { max_bodies_bytes: 256 << 10, ..ServerConfig::default() };
+    let config = ServerConfig { max_bodies_bytes: 512 << 10, ..ServerConfig::default() };
     let server = serve_with(frontend(), config).await;
     let stream = TcpStream::connect(server.local_addr()).await.unwrap();
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
