@@ -1,7 +1,8 @@
-//! Large answers of workers: looked at before they are decoded, and decoded little by little.
+//! Large requests, answers of workers above all: looked at before they are decoded, and decoded little by little.
 //!
-//! Whose answer it is, whether its token is one and whether its namespace may call is known before anything else is
-//! looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
+//! A field of a request that stands more often than fields have values is refused without decoding one of them: an empty
+//! link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held to that.
+//! Whose answer it is, whether its token is one and whether its namespace may call is known before these are looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
 //! for their number is refused without decoding one of them, and what is decoded leaves room for other calls in
 //! between: nobody else waits for it longer than [`SLICE`] takes.
 
@@ -10,16 +11,18 @@ mod fields;
 use crate::frontend::Frontend;
 use crate::rpcs::respond_workflow_task_completed;
 use crate::turns::{TurnLimits, Turns};
+use crate::validate::size;
 use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, workflow_service as rpc,
 };
 use atoll_internal_api::cell::v1::WorkflowTaskToken;
+use atoll_internal_api::values::MAX_VALUES;
 use bytes::BytesMut;
 use fields::Fields;
 use prost::Message;
-use std::future::ready;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Shorter requests are decoded at once.
@@ -30,8 +33,11 @@ const TASK_TOKEN: u32 = 1;
 const COMMANDS: u32 = 2;
 const NAMESPACE: u32 = 9;
 
-/// What waits for work.
-const POLLS: [&MethodInfo; 2] = [rpc::POLL_WORKFLOW_TASK_QUEUE.info(), rpc::POLL_ACTIVITY_TASK_QUEUE.info()];
+/// A field takes two bytes at least: shorter requests have no more of them than they may.
+const CROWD_BYTES: usize = 2 * MAX_VALUES;
+
+/// Fields looked at before other calls get their turn: about a quarter of a millisecond.
+const FIELDS_AT_ONCE: usize = 16_384;
 
 /// Commands decoded, or looked at, before other calls get their turn: about a quarter of a millisecond.
 pub(crate) const SLICE: usize = 256;
@@ -64,7 +70,7 @@ impl LargeAnswers {
     }
 
     async fn answer(&self, body: Bytes) -> Result<Reply, Status> {
-        let head = Head::of(&body)?;
+        let head = Head::of(&body).await?;
         let namespace = self.frontend.admit_task::<WorkflowTaskToken>(&head.namespace, &head.task_token)?;
         if head.commands > self.frontend.config.run_limits.most_commands() {
             // Nothing of the rest is needed meanwhile.
@@ -93,18 +99,58 @@ impl RawService for LargeAnswers {
         method: &'static MethodInfo,
         body: Bytes,
     ) -> BoxFuture<'a, Result<Reply, Status>> {
-        if body.len() <= LARGE_BYTES {
+        if body.len() <= CROWD_BYTES {
             return self.service.call(ctx, method, body);
         }
-        if method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path {
-            Box::pin(self.answer(body))
-        } else if POLLS.iter().any(|poll| method.path == poll.path) {
-            // Whoever forwards it would hold it all while it waits.
-            let text = format!("a poll of more than {LARGE_BYTES} bytes");
-            Box::pin(ready(Err(Status::invalid_argument(text))))
-        } else {
-            self.service.call(ctx, method, body)
+        Box::pin(async move {
+            let completes = method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path;
+            check_crowd(method, &body, completes.then_some(COMMANDS)).await?;
+            match body.len() > LARGE_BYTES {
+                true if completes => self.answer(body).await,
+                // Whoever forwards it would hold it all while it waits.
+                true if waits(method) => Err(Status::invalid_argument(format!(
+                    "a call that waits, of more than {LARGE_BYTES} bytes"
+                ))),
+                _ => self.service.call(ctx, method, body).await,
+            }
+        })
+    }
+}
+
+/// Whether calls wait for what is to come, and have no use for a large request meanwhile: a query has its arguments.
+fn waits(method: &MethodInfo) -> bool {
+    method.name.starts_with("Poll") || method.path == rpc::GET_WORKFLOW_EXECUTION_HISTORY.info().path
+}
+
+/// Refuses a request that has a field more often than fields have values, but for `counted` elsewhere. What is malformed
+/// is left to who decodes it.
+async fn check_crowd(method: &MethodInfo, body: &Bytes, counted: Option<u32>) -> Result<(), Status> {
+    let mut times = BTreeMap::<u32, usize>::new();
+    for (at, field) in Fields::of(body).enumerate() {
+        let Ok(field) = field else { return Ok(()) };
+        if Some(field.number) != counted {
+            let times = times.entry(field.number).or_default();
+            *times += 1;
+            if *times > MAX_VALUES {
+                return Err(Status::invalid_argument(crowded(method, field.number)));
+            }
         }
+        pause(at).await;
+    }
+    Ok(())
+}
+
+/// What is said of it.
+fn crowded(method: &MethodInfo, field: u32) -> String {
+    let message = atoll_api::descriptor_pool().get_message_by_name(method.request);
+    let field = message.and_then(|message| message.get_field(field)?.name().to_owned().into());
+    size::too_many_values(&field.unwrap_or_else(|| "A field that is not known".to_owned()))
+}
+
+/// Lets others have their turn after some fields.
+async fn pause(at: usize) {
+    if at % FIELDS_AT_ONCE == FIELDS_AT_ONCE - 1 {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -116,9 +162,9 @@ struct Head {
 }
 
 impl Head {
-    fn of(body: &Bytes) -> Result<Self, Status> {
+    async fn of(body: &Bytes) -> Result<Self, Status> {
         let mut head = Self { task_token: Bytes::new(), namespace: String::new(), commands: 0 };
-        for field in Fields::of(body) {
+        for (at, field) in Fields::of(body).enumerate() {
             let field = field?;
             match field.number {
                 TASK_TOKEN => head.task_token = field.value()?,
@@ -129,6 +175,7 @@ impl Head {
                 COMMANDS => head.commands += 1,
                 _ => {}
             }
+            pause(at).await;
         }
         Ok(head)
     }

@@ -73,9 +73,18 @@ impl PendingQueries {
     }
 
     /// The worker has answered these: they are told once the task's completion is durable. Until then, or until the
-    /// worker goes away, the answers are on their way.
-    pub(crate) fn answering(&self, run_id: Uuid, ids: impl Iterator<Item = String>) -> Answering<'_> {
-        let answering = Answering { queries: self, run_id, ids: ids.collect() };
+    /// worker goes away, the answers are on their way. What nobody waits for is not kept.
+    pub(crate) fn answering(
+        &self,
+        run_id: Uuid,
+        results: &mut BTreeMap<String, WorkflowQueryResult>,
+    ) -> Answering<'_> {
+        {
+            let runs = self.runs.lock();
+            let waiting = runs.get(&run_id);
+            results.retain(|id, _| waiting.is_some_and(|waiting| waiting.contains_key(id)));
+        }
+        let answering = Answering { queries: self, run_id, ids: results.keys().cloned().collect() };
         answering.mark(true);
         answering
     }
@@ -127,11 +136,28 @@ mod tests {
 
     const RUN: Uuid = Uuid::from_u128(1);
 
+    fn results<const N: usize>(ids: [&str; N]) -> BTreeMap<String, WorkflowQueryResult> {
+        ids.into_iter().map(|id| (id.to_owned(), WorkflowQueryResult::default())).collect()
+    }
+
+    #[test]
+    fn answers_that_nobody_waits_for_are_not_kept() {
+        let queries = PendingQueries::default();
+        let _answer = queries.add(RUN, "q", WorkflowQuery::default()).expect("a place");
+        let mut given = results(["p", "q", "r"]);
+        let answering = queries.answering(RUN, &mut given);
+        assert_eq!(given, results(["q"]));
+        assert_eq!(answering.ids, ["q"]);
+        let mut of_another = results(["q"]);
+        drop(queries.answering(Uuid::from_u128(2), &mut of_another));
+        assert!(of_another.is_empty());
+    }
+
     #[test]
     fn an_answer_whose_worker_went_away_is_waited_for_no_more() {
         let queries = PendingQueries::default();
         let _answer = queries.add(RUN, "q", WorkflowQuery::default()).expect("a place");
-        let answering = queries.answering(RUN, ["q".to_owned()].into_iter());
+        let answering = queries.answering(RUN, &mut results(["q"]));
         assert!(!queries.withdraw(RUN, "q"), "the answer is on its way");
         drop(answering);
         assert!(queries.withdraw(RUN, "q"));

@@ -142,3 +142,66 @@ async fn whose_answer_it_is_comes_before_what_is_in_it() {
     assert_eq!(over, Code::ResourceExhausted);
     assert_ne!(malformed, over, "it does not decode");
 }
+
+/// What becomes of an encoded request.
+async fn outcome(method: &'static MethodInfo, body: Vec<u8>) -> Result<(), Status> {
+    let service = LargeAnswers::before(FakeCell::new().frontend(|_| {}));
+    service.call(&CallContext::new(method), method, body.into()).await.map(drop)
+}
+
+fn field(number: u32, value: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut encoded);
+    prost::encoding::encode_varint(value.len() as u64, &mut encoded);
+    [&encoded, value].concat()
+}
+
+#[tokio::test]
+async fn a_field_that_stands_too_often_is_refused_before_it_is_decoded() {
+    const LINKS: u32 = 10;
+    const QUERY_RESULTS: u32 = 8;
+    const MESSAGES: u32 = 11;
+    let (signal, complete) =
+        (rpc::SIGNAL_WORKFLOW_EXECUTION.info(), rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info());
+    let token = field(TASK_TOKEN, &good_token());
+    for (method, number, name, ahead) in [
+        (signal, LINKS, "links", Vec::new()),
+        (complete, QUERY_RESULTS, "query_results", token.clone()),
+        (complete, MESSAGES, "messages", token.clone()),
+    ] {
+        for times in [MAX_VALUES + 1, 1_000_000] {
+            // The last of them does not decode.
+            let body = [ahead.clone(), field(number, b"").repeat(times), field(number, b"\xff")].concat();
+            let refused = outcome(method, body).await.unwrap_err();
+            let expected = format!("{name} has more than {MAX_VALUES} values.");
+            assert_eq!((refused.code, refused.message), (Code::InvalidArgument, expected), "{times} times");
+        }
+    }
+    let results = [token, field(QUERY_RESULTS, b"").repeat(MAX_VALUES)].concat();
+    assert_eq!(outcome(complete, results).await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_waits_brings_no_large_request() {
+    let padding = field(2_000, &[0; LARGE_BYTES]);
+    for method in [
+        rpc::POLL_WORKFLOW_TASK_QUEUE.info(),
+        rpc::POLL_ACTIVITY_TASK_QUEUE.info(),
+        rpc::POLL_WORKFLOW_EXECUTION_UPDATE.info(),
+        rpc::GET_WORKFLOW_EXECUTION_HISTORY.info(),
+    ] {
+        let refused = outcome(method, padding.clone()).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidArgument, "{}", method.name);
+        assert!(refused.message.contains("a call that waits"), "{}", refused.message);
+    }
+    let other = outcome(rpc::SIGNAL_WORKFLOW_EXECUTION.info(), padding).await.unwrap_err();
+    assert!(!other.message.contains("a call that waits"), "{}", other.message);
+}
+
+#[tokio::test]
+async fn others_get_their_turn_while_fields_are_counted() {
+    let body = Bytes::from(field(COMMANDS, b"").repeat(10 * FIELDS_AT_ONCE));
+    let method = rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info();
+    assert_eq!(turns(check_crowd(method, &body, Some(COMMANDS))).await, (Ok(()), 10));
+    assert_eq!(turns(async { Head::of(&body).await.map(|head| head.commands) }).await.1, 10);
+}

@@ -86,15 +86,15 @@ impl WorkflowTasks for NodeWorkflowTasks {
     async fn complete(
         &self,
         namespace: &Namespace,
-        request: wf::RespondWorkflowTaskCompletedRequest,
+        mut request: wf::RespondWorkflowTaskCompletedRequest,
         bad_search_attributes: Option<BadSearchAttributes>,
     ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
         let (target, task) = named(&request.task_token)?;
         let run_id = target.run_id.unwrap_or_default();
-        let results = request.query_results.clone();
+        let mut results = std::mem::take(&mut request.query_results);
         let take_next = request.return_new_workflow_task;
         let queries = &self.0.queries;
-        let answering = queries.answering(run_id, results.keys().cloned());
+        let answering = queries.answering(run_id, &mut results);
         let bad_search_attributes = bad_search_attributes.map(|bad| (bad.index, bad.complaint));
         let command =
             RespondWorkflowTaskCompleted { bad_search_attributes, ..completion(namespace, task, request) };
