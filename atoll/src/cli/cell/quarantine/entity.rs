@@ -72,6 +72,18 @@ pub(super) fn kind(number: u32) -> String {
     known.map_or_else(|| format!("kind {number}"), str::to_owned)
 }
 
+/// A text of somebody else's on a terminal: what is no plain character stands as its escape, so that it neither moves
+/// the cursor nor changes how others read.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+        shown
+    })
+}
+
 /// The entity's whole name on one line.
 pub(super) fn named(entity: &QuarantinedEntity) -> String {
     let mut name = format!("{} {:?}", kind(entity.kind), entity.id);
@@ -107,6 +119,12 @@ pub(super) fn time(time: Option<&prost_types::Timestamp>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_move_the_cursor_is_escaped() {
+        let text = "pay \u{1b}[2Jit's \"é\"\\\r\n\t\u{202e}\u{9b}31m";
+        assert_eq!(printable(text), "pay \\u{1b}[2Jit's \"é\"\\\\r\\n\\t\\u{202e}\\u{9b}31m");
+    }
 
     #[test]
     fn each_flag_narrows_down_what_is_meant() {

@@ -4,7 +4,7 @@ use atoll_internal_api::cell::v1::{ListQuarantinedRequest, ListQuarantinedRespon
 use clap::Args;
 use serde_json::json;
 
-use super::entity::{self, kind, shown_id};
+use super::entity::{self, kind, printable, shown_id};
 use crate::client::cell_admin::CellAdminArgs;
 use crate::client::output::OutputArgs;
 use crate::client::table::Table;
@@ -46,11 +46,11 @@ fn text(answer: &ListQuarantinedResponse) -> String {
             entity.shard.to_string(),
             kind(entity.kind),
             shown_id(&entity.namespace_id),
-            entity.id.clone(),
+            printable(&entity.id),
             shown_id(&entity.run_id),
             shown(entity.since.as_ref()),
             // A panic may say more than fits a table.
-            entity.why.lines().next().unwrap_or_default().to_owned(),
+            printable(entity.why.lines().next().unwrap_or_default()),
         ]);
     }
     let mut text = table.to_string();
@@ -60,4 +60,24 @@ fn text(answer: &ListQuarantinedResponse) -> String {
             .expect("a text takes it");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_internal_api::cell::v1::QuarantinedEntity;
+
+    use super::*;
+
+    #[test]
+    fn neither_ids_nor_reasons_move_the_cursor() {
+        let entity = QuarantinedEntity {
+            id: "a\u{1b}[1Ab\rc".to_owned(),
+            why: "\u{1b}]0;x\u{7} is wrong\nmore".to_owned(),
+            ..QuarantinedEntity::default()
+        };
+        let text = text(&ListQuarantinedResponse { entities: vec![entity], count: 1 });
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains(r"a\u{1b}[1Ab\rc") && text.contains(r"\u{1b}]0;x\u{7} is wrong"), "{text}");
+        assert!(!text.contains("more") && !text.contains(|it: char| it.is_control() && it != '\n'), "{text}");
+    }
 }

@@ -3,7 +3,7 @@ use atoll_internal_api::cell::v1::{RetryQuarantinedRequest, cell_admin};
 use clap::Args;
 use serde_json::json;
 
-use super::entity::{self, EntityArgs, named};
+use super::entity::{self, EntityArgs, named, printable};
 use crate::client::cell_admin::CellAdminArgs;
 use crate::client::output::OutputArgs;
 
@@ -28,7 +28,7 @@ impl RetryArgs {
         let entity = request.entity.unwrap_or_default();
         if !served {
             let why = self.entity.find(&cell).await.map(|entity| entity.why).unwrap_or_default();
-            bail!("{} is kept aside as before: {why}", named(&entity));
+            bail!("{} is kept aside as before: {}", named(&entity), printable(&why));
         }
         self.output.print(
             || format!("The {} is served again.\n", named(&entity)),

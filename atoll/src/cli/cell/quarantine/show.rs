@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::entity::{self, EntityArgs, kind, shown_id};
+use super::entity::{self, EntityArgs, kind, printable, shown_id};
 use crate::client::cell_admin::CellAdminArgs;
 use crate::client::output::OutputArgs;
 use crate::client::time::shown;
@@ -40,7 +40,7 @@ impl ShowArgs {
 fn text(entity: &QuarantinedEntity, stored: Option<&StoredEntity>) -> String {
     let mut lines = vec![
         ("Kind", kind(entity.kind)),
-        ("Id", entity.id.clone()),
+        ("Id", printable(&entity.id)),
         ("Run", shown_id(&entity.run_id)),
         ("Namespace", shown_id(&entity.namespace_id)),
         ("Shard", entity.shard.to_string()),
@@ -69,7 +69,10 @@ fn text(entity: &QuarantinedEntity, stored: Option<&StoredEntity>) -> String {
     for (title, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "{title:<11}{value}").expect("a text takes it");
     }
-    writeln!(text, "\n{}", entity.why).expect("a text takes it");
+    text.push('\n');
+    for line in entity.why.lines() {
+        writeln!(text, "{}", printable(line)).expect("a text takes it");
+    }
     text
 }
 
@@ -88,4 +91,22 @@ fn as_json(entity: &QuarantinedEntity, stored: Option<&StoredEntity>) -> Value {
         })
     });
     json!({ "entity": entity::json(entity), "stored": stored })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_id_nor_reason_moves_the_cursor() {
+        let entity = QuarantinedEntity {
+            id: "a\u{1b}[1Ab\rc".to_owned(),
+            why: "a panic\n\u{1b}]0;x\u{7} at line 3".to_owned(),
+            ..QuarantinedEntity::default()
+        };
+        let text = text(&entity, None);
+        assert!(text.contains("Id         a\\u{1b}[1Ab\\rc\n"), "{text}");
+        assert!(text.ends_with("\na panic\n\\u{1b}]0;x\\u{7} at line 3\n"), "{text}");
+        assert!(!text.contains(|it: char| it.is_control() && it != '\n'), "{text}");
+    }
 }
