@@ -146,6 +146,9 @@ pub enum ParentCloseAction {
 /// answer in.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AskWorkflow {
+    /// Comes back with the answer: the same however often this is asked, and another one whenever the sender asks for
+    /// something else by the same key, also where the sender's id is used anew.
+    pub id: Uuid,
     /// Of whom.
     pub target: ExternalTarget,
     /// What.

@@ -44,7 +44,7 @@
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
 //! 5. in `kinds.rs` its `mod` and `pub use`, and its line of the [`Registry`];
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
-//!    numbers itself; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
+//!    numbers itself, and whose ids tell apart what it asks by one key; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
 //!    carries it out (`effects` of `cell-node`);
 //! 7. its calls: a port in `ports.rs` of `cell-frontend`, with its fake; in `ports/` of `cell-node` the other side of
 //!    the port, which sends commands to the family's address, with its line in `ports.rs` there;

@@ -14,6 +14,7 @@ use crate::registry::Kind;
 use crate::rejection::Rejection;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
+use uuid::Uuid;
 
 /// Something that entities are told by name.
 pub trait Notice: Clone + Send + Sync + 'static {
@@ -63,6 +64,8 @@ pub struct Undelivered(pub EffectKey);
 pub struct Answered {
     /// Which message.
     pub key: EffectKey,
+    /// What was asked ([`AskWorkflow::id`](crate::AskWorkflow::id)): by the same key something else may be asked by now.
+    pub ask_id: Uuid,
     /// What came of it.
     pub answer: Answer,
 }

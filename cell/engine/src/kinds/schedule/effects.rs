@@ -1,6 +1,6 @@
 //! What a schedule wants from the world: its pending starts, and what it asks of workflows that are in the way.
 
-use super::start::{cancel, start, terminate};
+use super::start::{ask_id, cancel, request_id, start, terminate};
 use super::state::{State, start_of};
 use crate::effect::{
     AskWorkflow, Effect, EffectKey, EffectKind, EntityMessage, ExternalTarget, WorkflowRequest,
@@ -30,6 +30,15 @@ impl About {
             EffectKey::Own(START, number) => Some(Self::Start(number)),
             EffectKey::Own(MAKE_ROOM, number) => Some(Self::Running(number)),
             _ => None,
+        }
+    }
+
+    /// What tells the message from others by its key: those of earlier lives of the schedule's id, and those that asked
+    /// the workflow for something else. None where there is nothing that it would be about.
+    pub(super) fn ask_id(self, state: &State) -> Option<Uuid> {
+        match self {
+            Self::Start(number) => state.pending(number).map(|_| request_id(state, number)),
+            Self::Running(number) => state.running(number).map(|running| ask_id(state, running)),
         }
     }
 
@@ -111,10 +120,13 @@ pub(super) fn wanted(key: &EntityKey, state: &State, effect: EffectKey) -> Optio
     if state.closed() {
         return None;
     }
-    let ask = match About::of(effect)? {
+    let about = About::of(effect)?;
+    let id = about.ask_id(state)?;
+    let ask = match about {
         About::Start(number) => {
             let pending = state.pending(number).filter(|pending| pending.retry_at_ns == 0)?;
             AskWorkflow {
+                id,
                 target: ExternalTarget { workflow_id: pending.workflow_id.as_str().into(), run_id: None },
                 request: WorkflowRequest::Start(start(key, state, pending)?),
                 takes_turns: !pending.has_turn,
@@ -128,6 +140,7 @@ pub(super) fn wanted(key: &EntityKey, state: &State, effect: EffectKey) -> Optio
                 Asked::Unspecified => WorkflowRequest::Exist(Uuid::parse_str(&running.run_id).ok()?),
             };
             AskWorkflow {
+                id,
                 target: ExternalTarget { workflow_id: running.workflow_id.as_str().into(), run_id: None },
                 request,
                 takes_turns: false,

@@ -36,6 +36,12 @@ pub(super) fn reference(state: &State, number: i64) -> Bytes {
     Bytes::copy_from_slice(request_id(state, number).as_bytes())
 }
 
+/// Names what a running workflow is asked: another one whenever that changes.
+pub(super) fn ask_id(state: &State, running: &RunningWorkflow) -> Uuid {
+    let RunningWorkflow { number, asked, .. } = running;
+    Uuid::new_v5(&state.life_id(), format!("ask:{number}:{asked}").as_bytes())
+}
+
 /// The start command. None where the schedule has nothing to start any more.
 pub(super) fn start(key: &EntityKey, state: &State, pending: &PendingStart) -> Option<StartWorkflow> {
     let action = state.plan.start()?;

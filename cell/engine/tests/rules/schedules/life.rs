@@ -38,6 +38,7 @@ impl Residents for Only<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) key: EffectKey,
+    pub(crate) ask_id: Uuid,
     pub(crate) workflow_id: String,
     pub(crate) start: StartWorkflow,
     pub(crate) takes_turns: bool,
@@ -229,8 +230,13 @@ impl Life {
         let starts = self.schedule.effects().into_iter().filter_map(|effect| {
             let EffectKind::Send(EntityMessage::AskWorkflow(ask)) = effect.kind else { panic!("{effect:?}") };
             let WorkflowRequest::Start(start) = ask.request else { return None };
-            let workflow_id = ask.target.workflow_id.to_string();
-            Some(Wanted { key: effect.key, workflow_id, start, takes_turns: ask.takes_turns })
+            Some(Wanted {
+                key: effect.key,
+                ask_id: ask.id,
+                workflow_id: ask.target.workflow_id.to_string(),
+                start,
+                takes_turns: ask.takes_turns,
+            })
         });
         starts.collect()
     }
@@ -261,11 +267,22 @@ impl Life {
             started: true,
             status: WorkflowExecutionStatus::Running,
         };
-        self.answer(wanted.key, Answer::Started(reply));
+        self.answer_to(wanted.key, wanted.ask_id, Answer::Started(reply));
     }
 
+    /// An answer to what is asked by this key now.
     pub(crate) fn answer(&mut self, key: EffectKey, answer: Answer) {
-        self.tell(Answered { key, answer }).expect("an answer is taken");
+        let asked = self.schedule.effect(key).map(|effect| effect.kind);
+        let ask_id = match asked {
+            Some(EffectKind::Send(EntityMessage::AskWorkflow(ask))) => ask.id,
+            other => panic!("nothing is asked by {key:?}: {other:?}"),
+        };
+        self.answer_to(key, ask_id, answer);
+    }
+
+    /// An answer to what was asked once, and may not be any more.
+    pub(crate) fn answer_to(&mut self, key: EffectKey, ask_id: Uuid, answer: Answer) {
+        self.tell(Answered { key, ask_id, answer }).expect("an answer is taken");
     }
 
     /// What a schedule is told when what it started has ended so.

@@ -2,7 +2,11 @@
 
 use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
-use cell_engine::{Answer, EffectKey, Entity, Rejection, Time, Undelivered};
+use atoll_api::temporal::api::schedule::v1::{SchedulePatch, TriggerImmediatelyRequest};
+use cell_engine::{
+    Answer, CreateSchedule, DeleteSchedule, EffectKey, Entity, Rejection, Time, Undelivered, WorkflowRequest,
+};
+use uuid::Uuid;
 
 #[test]
 fn a_start_is_the_same_however_often_it_is_sent() {
@@ -148,14 +152,14 @@ fn what_is_asked_of_a_running_workflow_backs_off_too() {
     life.until(minute(1));
     let first = life.start_one();
     life.until(minute(2));
-    let key = life.asks()[0].0;
+    let (key, ask) = life.asks().remove(0);
     life.tell(Undelivered(key)).expect("it waits");
     assert_eq!(life.asks(), []);
     life.until(minute(2).plus(SECOND));
     assert_eq!(life.asks().len(), 1);
     life.completes(&first);
     assert_eq!(life.asks(), [], "it has ended by itself");
-    life.answer(key, Answer::Done);
+    life.answer_to(key, ask.id, Answer::Done);
     life.tell(Undelivered(key)).expect("nobody waits for it");
     life.start_one();
 }
@@ -165,11 +169,61 @@ fn messages_about_nothing_change_nothing() {
     let mut life = Life::started(Overlap::Skip);
     for key in [EffectKey::Own(1, 99), EffectKey::Own(2, 99), EffectKey::Own(9, 1), EffectKey::WorkflowTask] {
         let before = (life.schedule().wake(), life.steps());
-        life.answer(key, Answer::Postponed(Time(1)));
-        life.answer(key, Answer::Done);
+        life.answer_to(key, Uuid::nil(), Answer::Postponed(Time(1)));
+        life.answer_to(key, Uuid::nil(), Answer::Done);
         life.tell(Undelivered(key)).expect("it is no fault");
         assert_eq!((life.schedule().wake(), life.steps()), before);
     }
+}
+
+#[test]
+fn an_answer_to_another_life_of_the_schedules_id_says_nothing_to_this_one() {
+    let trigger = SchedulePatch {
+        trigger_immediately: Some(TriggerImmediatelyRequest::default()),
+        ..Default::default()
+    };
+    let create = |request_id: &str| CreateSchedule {
+        request_id: request_id.into(),
+        schedule: every_minute(Overlap::Skip),
+        initial_patch: Some(trigger.clone()),
+        ..Default::default()
+    };
+    let mut life = Life::new();
+    life.ask(create("first")).expect("its id is free");
+    let first = life.starts().remove(0);
+    life.ask(DeleteSchedule).expect("it is there");
+    life.ask(create("second")).expect("its id is free again");
+    let second = life.starts().remove(0);
+    assert_eq!(second.key, first.key, "each life numbers its starts from one");
+    let steps = life.steps();
+    life.start(&first);
+    life.answer_to(first.key, first.ask_id, Answer::Postponed(minute(9)));
+    life.answer_to(first.key, first.ask_id, Answer::Refused(Rejection::InvalidArgument("no".into())));
+    assert_eq!((life.steps(), life.starts().len(), life.info().action_count), (steps, 1, 0));
+    life.start(&second);
+    assert_eq!((life.starts().len(), life.info().action_count), (0, 1));
+}
+
+#[test]
+fn an_answer_to_a_request_to_cancel_does_not_stand_for_a_termination() {
+    let mut life = Life::started(Overlap::CancelOther);
+    life.until(minute(1));
+    let first = life.start_one();
+    life.until(minute(2));
+    let (key, cancel) = life.asks().remove(0);
+    life.trigger(Overlap::TerminateOther);
+    let steps = life.steps();
+    life.answer_to(key, cancel.id, Answer::Done);
+    let asks = life.asks();
+    assert!(
+        matches!(&asks[..], [(_, ask)] if matches!(ask.request, WorkflowRequest::Terminate(_))),
+        "{asks:?}"
+    );
+    assert_eq!(life.steps(), steps, "what was asked for more is asked still");
+    life.answer(key, Answer::Done);
+    assert_eq!(life.asks(), []);
+    life.completes(&first);
+    life.start_one();
 }
 
 #[test]

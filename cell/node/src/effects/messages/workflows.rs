@@ -17,12 +17,13 @@ pub(super) async fn ask(
     ask: AskWorkflow,
 ) -> Result<(), ShardError> {
     let now = post.shards.wall_time();
+    let ask_id = ask.id;
     let turn = ask.takes_turns.then(|| post.turns.take(sender.namespace_id, now)).flatten();
     let answer = match turn {
         Some(turn) => Answer::Postponed(turn),
         None => request(post.shards, sender, ask).await?,
     };
-    gone(post.shards.tell(sender, Answered { key, answer }).await)?;
+    gone(post.shards.tell(sender, Answered { key, ask_id, answer }).await)?;
     Ok(())
 }
 

@@ -27,10 +27,13 @@ impl Command for TakeAnswer {
     type Reply = ();
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
-        let Answered { key, answer } = self.0;
+        let Answered { key, ask_id, answer } = self.0;
         let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
-        let change = match (About::of(key), answer) {
-            (Some(About::Start(number)), answer) if state.pending(number).is_some() => match answer {
+        // An answer may be late: to what another life of this id asked, or to a request that was outweighed since.
+        let asks_this = |about: &About| about.ask_id(state) == Some(ask_id);
+        let Some(about) = About::of(key).filter(asks_this) else { return Decision::unchanged(()) };
+        let change = match about {
+            About::Start(number) => match answer {
                 Answer::Postponed(turn) => {
                     Kind::StartPostponed(stored::StartPostponed { number, until_ns: turn.0.max(1) })
                 }
@@ -44,21 +47,16 @@ impl Command for TakeAnswer {
                     Kind::StartAnswered(stored::StartAnswered { number, ..Default::default() })
                 }
             },
-            (Some(About::Running(number)), answer) => {
-                match state.running(number).filter(|running| running.pending) {
-                    Some(running) if is_gone(running, &answer) => {
-                        Kind::WorkflowEnded(stored::WorkflowEnded {
-                            workflow_id: running.workflow_id.clone(),
-                            run_id: running.run_id.clone(),
-                            status: Status::Terminated as i32,
-                            ..Default::default()
-                        })
-                    }
-                    Some(_) => Kind::WorkflowAnswered(stored::WorkflowAnswered { number }),
-                    None => return Decision::unchanged(()),
-                }
-            }
-            _ => return Decision::unchanged(()),
+            About::Running(number) => match state.running(number).filter(|running| running.pending) {
+                Some(running) if is_gone(running, &answer) => Kind::WorkflowEnded(stored::WorkflowEnded {
+                    workflow_id: running.workflow_id.clone(),
+                    run_id: running.run_id.clone(),
+                    status: Status::Terminated as i32,
+                    ..Default::default()
+                }),
+                Some(_) => Kind::WorkflowAnswered(stored::WorkflowAnswered { number }),
+                None => return Decision::unchanged(()),
+            },
         };
         let mut draft = Draft::new(schedule, state, context);
         draft.change(change);
