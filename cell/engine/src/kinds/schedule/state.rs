@@ -135,14 +135,19 @@ impl State {
         !self.status.paused && (!self.status.limited_actions || self.status.remaining_actions > 0)
     }
 
-    /// Whether there is room for one more start.
-    pub(crate) fn has_room(&self) -> bool {
-        self.buffered.len() + self.starting.len() < BUFFER_LIMIT
+    /// Starts that have not begun anything yet, as far as is known.
+    fn starts_held(&self) -> usize {
+        self.buffered.len() + self.starting.len()
     }
 
-    /// Whether backfills may go on: scheduled starts keep half of the buffer.
+    /// Whether there is room for one more start.
+    pub(crate) fn has_room(&self) -> bool {
+        self.starts_held() < BUFFER_LIMIT
+    }
+
+    /// Whether backfills may go on: scheduled starts keep half of the room.
     pub(crate) fn backfills_may_go_on(&self) -> bool {
-        !self.backfills.is_empty() && self.buffered.len() < BUFFER_LIMIT / 2
+        !self.backfills.is_empty() && self.starts_held() < BUFFER_LIMIT / 2
     }
 
     /// Whether something runs, or is about to, beside which only what may overlap is started.

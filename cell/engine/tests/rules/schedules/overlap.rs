@@ -155,6 +155,20 @@ fn what_does_not_fit_is_dropped_and_counted() {
 }
 
 #[test]
+fn backfills_that_may_overlap_leave_room_while_their_starts_wait_for_their_turns() {
+    let mut life = Life::started(Overlap::AllowAll);
+    life.away_until(minute(495));
+    life.backfill(minute(1), minute(1_000), Overlap::AllowAll);
+    life.until(minute(495).plus(5 * SECOND));
+    assert_eq!((life.starts().len(), life.counts()), (505, (0, 0, 0, 0)), "half of the room is left");
+    life.until(minute(496));
+    assert_eq!(life.starts().len(), 506, "to times that are due");
+    life.starts().iter().take(7).for_each(|wanted| life.start(wanted));
+    assert_eq!(life.starts().len(), 509, "the next ten come once it is their turn");
+    assert_eq!(life.counts(), (0, 0, 0, 0));
+}
+
+#[test]
 fn the_end_of_each_that_runs_beside_others_is_shown() {
     let mut life = Life::started(Overlap::AllowAll);
     life.until(minute(2));
