@@ -80,7 +80,10 @@ impl State {
                     running.into_iter().for_each(|it| (it.attempt, it.retry_at_ns) = (attempt, at));
                 } else {
                     let pending = self.pending_mut(off.number);
-                    pending.into_iter().for_each(|it| (it.attempt, it.retry_at_ns) = (attempt, at));
+                    pending.into_iter().for_each(|it| {
+                        (it.attempt, it.retry_at_ns) = (attempt, at);
+                        it.finds_only |= off.finds_only;
+                    });
                 }
             }
             Kind::WorkflowEnded(ended) => self.ended(ended),

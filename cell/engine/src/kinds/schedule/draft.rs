@@ -16,7 +16,7 @@ use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::schedule::v1 as stored;
 use atoll_internal_api::schedule::v1::schedule_change::Kind;
-use atoll_internal_api::schedule::v1::{Asked, BufferedStart, ScheduleChange};
+use atoll_internal_api::schedule::v1::{Asked, BufferedStart, MessageBackedOff, ScheduleChange};
 use atoll_internal_api::usage::v1::{ActionType, Actions};
 use prost::Message;
 use schedule_spec::{Looks, Moment, Next, Seed, SpecError};
@@ -136,7 +136,7 @@ impl Draft {
         let (waits, looks): (Vec<_>, Vec<_>) = running.cloned().partition(|running| running.pending);
         let waits = waits.into_iter().map(|running| (true, running.number, running.attempt));
         for (running, number, attempt) in starts.chain(waits).collect::<Vec<_>>() {
-            self.back_off(running, number, attempt, 0);
+            self.back_off(MessageBackedOff { running, number, attempt, ..Default::default() });
         }
         for running in looks {
             let asked = Asked::Unspecified as i32;
@@ -150,13 +150,13 @@ impl Draft {
         let running =
             self.state.running.iter().filter(|running| !running.pending && running.retry_at_ns == 0);
         for number in running.map(|running| running.number).collect::<Vec<_>>() {
-            self.back_off(true, number, 0, at);
+            let off = MessageBackedOff { running: true, number, retry_at_ns: at, ..Default::default() };
+            self.back_off(off);
         }
     }
 
-    /// A message waits until then, or (without a moment) goes out.
-    pub(super) fn back_off(&mut self, running: bool, number: i64, attempt: i32, retry_at_ns: i64) {
-        let off = stored::MessageBackedOff { running, number, attempt, retry_at_ns };
+    /// A message waits, or (without a moment) goes out.
+    pub(super) fn back_off(&mut self, off: MessageBackedOff) {
         self.change(Kind::MessageBackedOff(off));
     }
 

@@ -129,7 +129,7 @@ pub(super) fn wanted(key: &EntityKey, state: &State, effect: EffectKey) -> Optio
                 id,
                 target: ExternalTarget { workflow_id: pending.workflow_id.as_str().into(), run_id: None },
                 request: WorkflowRequest::Start(start(key, state, pending)?),
-                takes_turns: !pending.has_turn,
+                takes_turns: !pending.has_turn && !pending.finds_only,
             }
         }
         About::Running(number) => {

@@ -71,6 +71,7 @@ pub(super) fn start(key: &EntityKey, state: &State, pending: &PendingStart) -> O
         last_completion_result: state.last_completion_result.as_deref().filter(|_| alone).cloned(),
         continued_failure: state.continued_failure.as_deref().filter(|_| alone).cloned(),
         listener: Some(Listener { entity: key.clone(), reference: reference(state, number) }),
+        finds_only: pending.finds_only,
         ..Default::default()
     })
 }

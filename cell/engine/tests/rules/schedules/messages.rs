@@ -48,30 +48,69 @@ fn back_offs_grow_and_a_start_is_given_up_when_its_time_may_not_be_caught_up_wit
     let key = life.starts().remove(0).key;
     let mut tries = Vec::new();
     while life.info().missed_catchup_window == 0 {
-        if life.starts().iter().any(|wanted| wanted.key == key) {
-            tries.push(life.now.0);
-            life.tell(Undelivered(key)).expect("it waits");
-        } else {
-            let at = life.schedule().wake().expect("it goes on");
-            life.until(at);
+        match life.starts().iter().find(|wanted| wanted.key == key) {
+            Some(wanted) if wanted.start.finds_only => life.answer(key, not_found()),
+            Some(_) => {
+                tries.push(life.now.0);
+                life.tell(Undelivered(key)).expect("it waits");
+            }
+            None => {
+                let at = life.schedule().wake().expect("it goes on");
+                life.until(at);
+            }
         }
     }
     let pauses: Vec<i64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let doubled = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map(|tenths| tenths * SECOND / 10);
     assert_eq!(pauses, [&doubled[..], &[MINUTE, MINUTE]].concat());
-    assert!(life.now > minute(4) && life.now < minute(5), "{:?}", life.now);
+    assert!(life.now > minute(4) && life.now < minute(6), "{:?}", life.now);
     assert_eq!(life.info().missed_catchup_window, 1);
     let next = life.start_one();
     assert_ne!(next.key, key, "the next one goes on");
 }
 
-/// Whether a start is tried again if it does not arrive so long after it was decided on, and the times missed then.
+/// What a cell answers where nothing was begun.
+fn not_found() -> Answer {
+    Answer::Refused(Rejection::NotFound("nothing was begun".into()))
+}
+
+/// Whether a start may still begin something if it does not arrive so long after it was decided on, and the times
+/// missed where nothing was begun before.
 fn tried(life: &Life, key: EffectKey, since_decided: i64) -> (bool, i64) {
     let mut life = life.clone();
     life.now = life.now.plus(since_decided);
     life.tell(Undelivered(key)).expect("it is no fault");
     life.until(life.now.plus(MINUTE));
-    (life.starts().iter().any(|wanted| wanted.key == key), life.info().missed_catchup_window)
+    let wanted = life.starts().into_iter().find(|wanted| wanted.key == key).expect("it is not given up");
+    if wanted.start.finds_only {
+        assert!(!wanted.takes_turns, "nothing is started");
+        assert_eq!(life.info().missed_catchup_window, 0, "that is not known yet");
+        life.answer(key, not_found());
+        assert!(life.starts().iter().all(|wanted| wanted.key != key), "it is over");
+    }
+    (!wanted.start.finds_only, life.info().missed_catchup_window)
+}
+
+#[test]
+fn a_start_that_was_carried_out_is_found_also_when_its_time_may_not_be_caught_up_with() {
+    let schedule = with_policies(Overlap::Skip, |policies| policies.catchup_window = seconds(10));
+    let mut life = Life::with(schedule);
+    life.until(minute(1));
+    let first = life.starts().remove(0);
+    // It arrives, but neither its answer nor that of a repetition does.
+    life.tell(Undelivered(first.key)).expect("it waits");
+    life.until(minute(3));
+    life.tell(Undelivered(first.key)).expect("it waits");
+    life.until(minute(4));
+    let late = life.starts().remove(0);
+    assert_eq!((late.key, &late.start.request_id), (first.key, &first.start.request_id));
+    assert!(late.start.finds_only && late.start.listener == first.start.listener);
+    life.start(&late);
+    let info = life.info();
+    assert_eq!((info.action_count, info.missed_catchup_window, info.overlap_skipped), (1, 0, 3));
+    life.completes(&first);
+    life.until(minute(5));
+    assert!(!life.start_one().start.finds_only);
 }
 
 #[test]

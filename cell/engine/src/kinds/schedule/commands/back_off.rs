@@ -9,14 +9,13 @@ use crate::effect::EffectKey;
 use crate::family::{Singleton, SingletonView};
 use crate::notice::Undelivered;
 use crate::time::Time;
-use atoll_internal_api::schedule::v1 as stored;
-use atoll_internal_api::schedule::v1::PendingStart;
-use atoll_internal_api::schedule::v1::schedule_change::Kind;
+use atoll_internal_api::schedule::v1::{MessageBackedOff, PendingStart, RunningWorkflow};
 
-/// How long a start is tried at least, nanoseconds.
+/// How long a start may begin something at least, nanoseconds.
 const LEAST: i64 = 60 * 1_000_000_000;
 
-/// Backs a message off. A start whose catch-up window is over is given up.
+/// Backs a message off. A start that comes too late is not given up: it may have been delivered, and what came of that
+/// lost. From then on it only finds what it began.
 pub(in crate::kinds::schedule) struct BackOff(EffectKey);
 
 impl From<Undelivered> for BackOff {
@@ -31,39 +30,36 @@ impl Command for BackOff {
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
-        let (running, number, attempt) = match About::of(self.0) {
+        let off = match About::of(self.0) {
             Some(About::Start(number)) => {
                 let Some(pending) = state.pending(number).filter(|pending| pending.retry_at_ns == 0) else {
                     return Decision::unchanged(());
                 };
-                if context.now > last_moment(state, pending) {
-                    let missed = !start_of(pending).manual;
-                    let mut draft = Draft::new(schedule, state, context);
-                    let given_up = stored::StartAnswered { number, missed, ..Default::default() };
-                    draft.change(Kind::StartAnswered(given_up));
-                    draft.settle();
-                    return draft.accept(());
-                }
-                (false, number, pending.attempt)
+                let finds_only = context.now > last_moment(state, pending);
+                MessageBackedOff { number, attempt: pending.attempt, finds_only, ..Default::default() }
             }
             Some(About::Running(number)) => {
-                let waits = |running: &&stored::RunningWorkflow| running.pending && running.retry_at_ns == 0;
+                let waits = |running: &&RunningWorkflow| running.pending && running.retry_at_ns == 0;
                 let Some(running) = state.running(number).filter(waits) else {
                     return Decision::unchanged(());
                 };
-                (true, number, running.attempt)
+                MessageBackedOff { running: true, number, attempt: running.attempt, ..Default::default() }
             }
             None => return Decision::unchanged(()),
         };
-        let retry_at = context.now.plus(context.limits.effect_pause(attempt));
+        let retry_at = context.now.plus(context.limits.effect_pause(off.attempt));
         let mut draft = Draft::new(schedule, state, context);
-        draft.back_off(running, number, attempt.saturating_add(1), retry_at.0.max(1));
+        draft.back_off(MessageBackedOff {
+            attempt: off.attempt.saturating_add(1),
+            retry_at_ns: retry_at.0.max(1),
+            ..off
+        });
         draft.accept(())
     }
 }
 
-/// Until when a start is tried: as long as its time may be caught up with, and one that people asked for as long as
-/// that from then on.
+/// Until when a start may begin something: as long as its time may be caught up with, and one that people asked for as
+/// long as that from then on.
 fn last_moment(state: &State, pending: &PendingStart) -> Time {
     let (start, decided) = (start_of(pending), Time(pending.decided_at_ns));
     let from = if start.manual { decided } else { Time::from_millis(start.actual_ms) };

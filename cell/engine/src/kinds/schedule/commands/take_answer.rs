@@ -3,6 +3,7 @@
 use super::super::Schedule;
 use super::super::draft::Draft;
 use super::super::effects::About;
+use super::super::state::start_of;
 use crate::command::{Command, Context, Decision};
 use crate::family::{Singleton, SingletonView};
 use crate::notice::{Answer, Answered};
@@ -44,7 +45,8 @@ impl Command for TakeAnswer {
                     missed: false,
                 }),
                 Answer::Done | Answer::Refused(_) => {
-                    Kind::StartAnswered(stored::StartAnswered { number, ..Default::default() })
+                    let missed = state.pending(number).is_some_and(|it| is_missed(it, &answer));
+                    Kind::StartAnswered(stored::StartAnswered { number, missed, ..Default::default() })
                 }
             },
             About::Running(number) => match state.running(number).filter(|running| running.pending) {
@@ -69,4 +71,11 @@ impl Command for TakeAnswer {
 /// closed: it tells how.
 fn is_gone(running: &stored::RunningWorkflow, answer: &Answer) -> bool {
     running.asked() == Asked::Unspecified && matches!(answer, Answer::Refused(Rejection::NotFound(_)))
+}
+
+/// Whether this says that a time of the spec came to nothing because it was too late for it. What people asked for is
+/// never missed.
+fn is_missed(pending: &stored::PendingStart, answer: &Answer) -> bool {
+    let is_of_spec = !start_of(pending).manual;
+    is_of_spec && pending.finds_only && matches!(answer, Answer::Refused(Rejection::NotFound(_)))
 }
