@@ -1,6 +1,6 @@
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, namespace};
 use crate::rpcs::respond_workflow_task_completed;
-use atoll_api::call::Status;
+use atoll_api::call::{Method, Status};
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution};
@@ -38,6 +38,11 @@ fn workflow_token() -> Bytes {
     token.encode_to_vec().into()
 }
 
+fn query_token() -> Bytes {
+    let token = QueryTaskToken { namespace_id: bytes(NAMESPACE_ID), query_id: bytes(RUN_ID) };
+    token.encode_to_vec().into()
+}
+
 fn large() -> Option<Payloads> {
     let payload = Payload { data: vec![0; 2 * 1024 * 1024].into(), ..Payload::default() };
     Some(Payloads { payloads: vec![payload] })
@@ -48,24 +53,45 @@ fn many() -> Option<Payloads> {
     Some(Payloads { payloads: vec![Payload::default(); 2_001] })
 }
 
-#[tokio::test]
-async fn a_token_opens_nothing_in_another_namespace() {
+/// What is wrong where a good token of the default namespace is not refused in another one with nothing done, or not
+/// taken where it belongs, with the namespace's name or without one.
+async fn opens_elsewhere<Request: Message, Response: Message + Default>(
+    method: Method<Request, Response>,
+    request: impl Fn(String) -> Request,
+) -> Option<String> {
     let cell = FakeCell::new();
     let frontend = cell.frontend(|deps| deps.namespaces.put(namespace(Uuid::from_u128(2), "other", "")));
-    let mut request = wf::RespondActivityTaskCompletedRequest {
-        namespace: "other".to_owned(),
-        task_token: activity_token(),
-        ..Default::default()
-    };
-    let method = workflow_service::RESPOND_ACTIVITY_TASK_COMPLETED;
-    let refused = invoke(&frontend, method, &request).await;
-    let text = "Operation requested with a token from a different namespace.";
-    assert_eq!(refused, Err(Status::invalid_argument(text)));
-    assert!(cell.calls.lock().unwrap().is_empty());
-    for name in ["default", ""] {
-        request.namespace = name.to_owned();
-        assert!(invoke(&frontend, method, &request).await.is_ok(), "{name:?}");
+    let mut outcomes = Vec::new();
+    for name in ["other", "default", ""] {
+        let outcome = invoke(&frontend, method, &request(name.to_owned())).await.map(drop);
+        outcomes.push((outcome, std::mem::take(&mut *cell.calls.lock().unwrap()).len()));
     }
+    let text = "Operation requested with a token from a different namespace.";
+    let expected = [(Err(Status::invalid_argument(text)), 0), (Ok(()), 1), (Ok(()), 1)];
+    (outcomes != expected).then(|| format!("{}: {outcomes:?}", method.info().name))
+}
+
+#[tokio::test]
+async fn a_token_opens_nothing_in_another_namespace() {
+    macro_rules! wrong {
+        ($($method:ident $request:ident $token:ident),* $(,)?) => {[$(
+            opens_elsewhere(workflow_service::$method, |namespace| {
+                wf::$request { namespace, task_token: $token(), ..Default::default() }
+            })
+            .await,
+        )*]};
+    }
+    let wrong = wrong! {
+        RESPOND_WORKFLOW_TASK_COMPLETED RespondWorkflowTaskCompletedRequest workflow_token,
+        RESPOND_WORKFLOW_TASK_FAILED RespondWorkflowTaskFailedRequest workflow_token,
+        RESPOND_QUERY_TASK_COMPLETED RespondQueryTaskCompletedRequest query_token,
+        RESPOND_ACTIVITY_TASK_COMPLETED RespondActivityTaskCompletedRequest activity_token,
+        RESPOND_ACTIVITY_TASK_FAILED RespondActivityTaskFailedRequest activity_token,
+        RESPOND_ACTIVITY_TASK_CANCELED RespondActivityTaskCanceledRequest activity_token,
+        RECORD_ACTIVITY_TASK_HEARTBEAT RecordActivityTaskHeartbeatRequest activity_token,
+    };
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[tokio::test]
@@ -75,11 +101,7 @@ async fn other_kinds_of_tokens_are_checked_alike() {
     let completed =
         wf::RespondWorkflowTaskCompletedRequest { task_token: workflow_token(), ..Default::default() };
     invoke(&frontend, workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED, &completed).await.unwrap();
-    let query = QueryTaskToken { namespace_id: bytes(NAMESPACE_ID), query_id: bytes(RUN_ID) };
-    let answered = wf::RespondQueryTaskCompletedRequest {
-        task_token: query.encode_to_vec().into(),
-        ..Default::default()
-    };
+    let answered = wf::RespondQueryTaskCompletedRequest { task_token: query_token(), ..Default::default() };
     invoke(&frontend, workflow_service::RESPOND_QUERY_TASK_COMPLETED, &answered).await.unwrap();
     assert_eq!(cell.calls.lock().unwrap().as_slice(), ["complete_workflow_task", "complete_query"]);
 
