@@ -4,6 +4,7 @@ mod commits;
 mod gone;
 mod held;
 mod kinds;
+mod queries;
 mod schedules;
 
 use super::{NodeActivityTasks, NodeWorkflowTasks};
