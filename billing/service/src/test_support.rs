@@ -30,8 +30,10 @@ struct UsageState {
     missing: Vec<MissingHour>,
     version: u64,
     fails: bool,
-    /// Rows that come in while usage is being read, one a read.
+    /// Rows that come in while usage of their hour is being read, one a read.
     arriving: Vec<(String, Timestamp, UsageRow)>,
+    /// Looks at completeness that still find hours missing, and the row that comes in with the last of them.
+    completing: Option<(u32, (String, Timestamp, UsageRow))>,
 }
 
 impl FakeUsage {
@@ -42,7 +44,7 @@ impl FakeUsage {
         state.rows.push(actions(account_id, hour, namespace, quantity));
     }
 
-    /// Lets actions come in during the next read.
+    /// Lets actions come in during the next read of a period that has their hour.
     pub(crate) fn add_while_reading(&self, account_id: &str, hour: &str, namespace: &str, quantity: u128) {
         self.state.lock().unwrap().arriving.push(actions(account_id, hour, namespace, quantity));
     }
@@ -57,6 +59,12 @@ impl FakeUsage {
                 hour: hour.parse().unwrap(),
             })
             .collect();
+    }
+
+    /// Lets actions come in, and what was missing with them, behind so many looks at completeness.
+    pub(crate) fn complete_after(&self, looks: u32, account_id: &str, hour: &str, quantity: u128) {
+        let row = actions(account_id, hour, &format!("orders.{account_id}"), quantity);
+        self.state.lock().unwrap().completing = Some((looks, row));
     }
 
     /// Makes every call fail, or work again.
@@ -74,9 +82,18 @@ fn actions(account_id: &str, hour: &str, namespace: &str, quantity: u128) -> (St
 #[async_trait]
 impl UsageSource for FakeUsage {
     async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError> {
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         if state.fails {
             return Err(UsageSourceError::Unavailable("metering is away".to_owned()));
+        }
+        match state.completing.take() {
+            Some((0, row)) => {
+                state.rows.push(row);
+                state.version += 1;
+                state.missing.clear();
+            }
+            Some((looks, row)) => state.completing = Some((looks - 1, row)),
+            None => {}
         }
         let within = |hour: Timestamp| hour >= period.start && hour < period.end;
         let missing: Vec<_> = state.missing.iter().filter(|missing| within(missing.hour)).cloned().collect();
@@ -98,7 +115,8 @@ impl UsageSource for FakeUsage {
             account == account_id && *hour >= period.start && *hour < period.end
         };
         let rows: Vec<_> = state.rows.iter().filter(of_period).map(|(_, _, row)| row.clone()).collect();
-        if let Some(row) = state.arriving.pop() {
+        if let Some(at) = state.arriving.iter().rposition(|row| of_period(&row)) {
+            let row = state.arriving.remove(at);
             state.rows.push(row);
             state.version += 1;
         }

@@ -120,6 +120,33 @@ async fn usage_that_comes_in_while_it_is_read_is_read_again() {
     assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "1.10 USD");
 }
 
+/// What makes the month complete is usage, too: it may come in between reading the one and the other.
+#[tokio::test]
+async fn a_month_that_becomes_complete_while_it_is_read_is_closed_with_what_completed_it() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+    world.usage.set_missing(&[("a", 0, "2026-01-31T23:00:00Z")]);
+    world.usage.complete_after(2, "acme1", "2026-01-31T23:00:00Z", 10_000);
+    for _ in 0..2 {
+        let refused = world.billing.activities().snapshot_usage(&request("2026-01")).await;
+        assert!(matches!(refused, Err(MonthError::Incomplete { .. })), "{refused:?}");
+    }
+    world.close("2026-01").await.unwrap();
+    assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "1.10 USD");
+}
+
+#[tokio::test]
+async fn usage_of_an_earlier_month_that_comes_in_while_it_is_read_is_read_again() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+    world.close("2026-01").await.unwrap();
+    world.clock.set("2026-03-01T00:00:00Z".parse().unwrap());
+    world.usage.add_while_reading("acme1", "2026-01-31T23:00:00Z", "orders.acme1", 2_000);
+    world.close("2026-02").await.unwrap();
+    let february = invoice(&world, "2026-02").await;
+    assert!(shown(&february).contains(&line("actions", "0.10", "2026-01")), "{:?}", shown(&february));
+}
+
 #[tokio::test]
 async fn a_replaced_draft_is_not_issued() {
     let world = World::new().await;
