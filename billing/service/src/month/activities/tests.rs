@@ -210,6 +210,7 @@ async fn many_closers_at_once_issue_one_invoice_and_book_it_once() {
         }
     }
     let outcome = world.close("2026-01").await.unwrap();
+    assert!(!issued.is_empty(), "who replaced the others' drafts last issued their own");
     assert!(issued.iter().all(|other| *other == outcome), "{issued:?}");
     let record = invoice(&world, "2026-01").await;
     let booked = world.billing.activities().store.postings("acme1").await.unwrap();
