@@ -1,16 +1,21 @@
 //! The usage interface over what looks took in.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use atoll_api::call::{CallContext, Code, Principal, PrincipalKind, Protocol};
 use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
 use atoll_internal_api::usage::v1::{
     Attribution, GetCompletenessRequest, GetCompletenessResponse, HourSeal, ListUsageRequest,
-    PositionedEntry, StorageClass, StorageDelta, UsageEntry, UsageObject, UsageRow, usage_service,
+    PositionedEntry, StorageClass, StorageDelta, UsageEntry, UsageObject, UsageRow, UsageService,
+    usage_service,
 };
+use atoll_object_store::ObjectStore;
+use atoll_object_store::fault::{FaultObjects, ObjectCall, ObjectFault};
 use atoll_rpc::ManualClock;
 use bytes::Bytes;
 use prost_types::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::look::{World, timers};
 use crate::hour::HOUR_MS;
@@ -63,9 +68,17 @@ fn hours(from: i64, to: i64) -> ListUsageRequest {
 }
 
 async fn completeness(world: &World, from: i64, to: i64) -> Result<GetCompletenessResponse, Code> {
+    completeness_by(world.metering.usage(), from, to).await
+}
+
+async fn completeness_by(
+    usage: Arc<dyn UsageService>,
+    from: i64,
+    to: i64,
+) -> Result<GetCompletenessResponse, Code> {
     let ctx = CallContext::new(usage_service::GET_COMPLETENESS.info());
     let request = GetCompletenessRequest { start_time: hour(from), end_time: hour(to) };
-    world.metering.usage().get_completeness(&ctx, request).await.map_err(|status| status.code)
+    usage.get_completeness(&ctx, request).await.map_err(|status| status.code)
 }
 
 fn short(rows: &[UsageRow]) -> Vec<(i64, &str, &str, bool)> {
@@ -233,17 +246,70 @@ async fn a_tenant_learns_until_when_usage_is_complete_and_nothing_of_cells() {
     }
 }
 
-#[tokio::test]
-async fn an_hour_that_nobody_looked_for_after_its_end_is_not_called_complete() {
+/// Cell a has sealed hour 0 too early, as a cell does whose clock is ahead: it is half past by everybody else's.
+async fn half_an_hour_early() -> (World, ManualClock) {
     let mut world = World::new(&["a"]).await;
     let clock = ManualClock::new("1970-01-01T00:30:00Z".parse().unwrap());
     world.metering = world.metering.clone().with_clock(Arc::new(clock.clone()));
     world.put_manifest("a", 1).await;
     let seals = vec![HourSeal { hour_start_ms: 0, seq: 1 }];
     world.put(&UsageObject { seals, to_seq: 2, ..timers("a", 1, 1) }).await;
+    (world, clock)
+}
+
+fn strike_one(clock: &ManualClock) {
+    clock.set("1970-01-01T01:00:01Z".parse().unwrap());
+}
+
+#[tokio::test]
+async fn an_hour_that_nobody_looked_for_after_its_end_is_not_called_complete() {
+    let (mut world, clock) = half_an_hour_early().await;
     world.look().await;
     assert_eq!(completeness(&world, 0, 1).await.unwrap_err(), Code::Unavailable);
-    clock.set("1970-01-01T01:00:01Z".parse().unwrap());
+    strike_one(&clock);
     world.look().await;
+    assert!(completeness(&world, 0, 1).await.unwrap().complete);
+}
+
+/// It may have listed the cells before a new one was there.
+#[tokio::test]
+async fn a_look_that_began_before_the_end_of_an_hour_says_nothing_of_it() {
+    let (mut world, clock) = half_an_hour_early().await;
+    let slow = FaultObjects::new(Arc::clone(&world.objects) as Arc<dyn ObjectStore>, 1);
+    world.read_through(Arc::new(slow.clone())).await;
+    world.metering = world.metering.clone().with_clock(Arc::new(clock.clone()));
+    let gate = Arc::new(Semaphore::new(0));
+    slow.script(ObjectCall::List, ObjectFault::HoldAfter(Arc::clone(&gate)));
+    {
+        let mut look = pin!(world.look());
+        let is_listing = async {
+            while slow.calls(ObjectCall::List) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut look => panic!("its list has not answered"),
+            () = is_listing => {}
+        }
+        strike_one(&clock);
+        gate.add_permits(1);
+        look.await;
+    }
+    assert_eq!(completeness(&world, 0, 1).await.unwrap_err(), Code::Unavailable);
+    world.look().await;
+    assert!(completeness(&world, 0, 1).await.unwrap().complete);
+}
+
+/// The call may have read what stood before the look.
+#[tokio::test]
+async fn a_look_during_a_call_says_nothing_of_what_the_call_read_before() {
+    let (mut world, clock) = half_an_hour_early().await;
+    world.look().await;
+    strike_one(&clock);
+    let mut call = pin!(completeness_by(world.metering.usage(), 0, 1));
+    assert!(futures::poll!(&mut call).is_pending(), "the database is read");
+    world.look().await;
+    assert_eq!(call.await.unwrap_err(), Code::Unavailable);
     assert!(completeness(&world, 0, 1).await.unwrap().complete);
 }
