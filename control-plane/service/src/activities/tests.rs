@@ -1,7 +1,9 @@
 //! Each step fails, each step runs twice, answers get lost: what was asked for comes true, or nothing of it stays.
 
 use atoll_api::call::Code;
-use atoll_api::temporal::api::cloud::cloudservice::v1::{DeleteApiKeyRequest, cloud_service};
+use atoll_api::temporal::api::cloud::cloudservice::v1::{
+    DeleteApiKeyRequest, DeleteNamespaceRequest, cloud_service,
+};
 use atoll_internal_api::operator::v1::{
     CreateAccountKeyRequest, ListCellsRequest, OverwriteCellRequest, operator_service as operator,
 };
@@ -96,12 +98,16 @@ async fn a_failure_at_each_step_leaves_nothing_behind() {
     }
 }
 
-async fn delete(test: &TestCloud, account: &TestAccount) {
-    use atoll_api::temporal::api::cloud::cloudservice::v1::{DeleteNamespaceRequest, cloud_service};
+/// Asks for the deletion of `orders`.
+async fn ask_deletion(test: &TestCloud, account: &TestAccount) {
     let namespace = format!("orders.{}", account.id);
     let resource_version = test.get(&account.token, &namespace).await.unwrap().resource_version;
     let request = DeleteNamespaceRequest { namespace, resource_version, ..Default::default() };
     test.call(&account.token, cloud_service::DELETE_NAMESPACE, &request).await.unwrap();
+}
+
+async fn delete(test: &TestCloud, account: &TestAccount) {
+    ask_deletion(test, account).await;
     test.carry_out().await;
 }
 
@@ -227,6 +233,37 @@ async fn a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator
     assert_eq!(spec.generation, 31);
     assert!(spec.retention.is_some());
     test.step("push_keys", &workflow_id).await.unwrap();
+}
+
+/// What the cell holds may be what the restored database forgot: nothing of it goes before an operator has looked.
+#[tokio::test]
+async fn a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    test.create(&account.token, "orders").await.unwrap();
+    test.carry_out().await;
+    ahead(&test);
+    test.reconciler.run_once().await.unwrap();
+    let (held, writes) = (test.cells.held("a"), test.cells.get("a").writes);
+    ask_deletion(&test, &account).await;
+    test.outbox.run_once().await.unwrap();
+    let workflow_id = test.starter.take()[0].1.clone();
+    for step in ["begin", "withdraw_route"] {
+        test.step(step, &workflow_id).await.unwrap();
+    }
+    for _ in 0..2 {
+        let waits = test.step("remove_namespace", &workflow_id).await.unwrap_err();
+        assert!(waits.is_retryable());
+        assert_eq!(waits.kind(), "Recovering");
+        test.reconciler.run_once().await.unwrap();
+    }
+    assert_eq!((test.cells.held("a"), test.cells.get("a").writes), (held, writes), "nothing is sent");
+    let overwrite = OverwriteCellRequest { cell_id: "a".to_owned(), reason: "nothing is missed".to_owned() };
+    test.call(OPERATOR_KEY, operator::OVERWRITE_CELL, &overwrite).await.unwrap();
+    for step in ["remove_namespace", "fulfil"] {
+        test.step(step, &workflow_id).await.unwrap();
+    }
+    assert_eq!(test.cells.held("a"), [""; 0]);
 }
 
 #[tokio::test]

@@ -160,6 +160,29 @@ mod tests {
     }
 
     #[test]
+    fn what_would_change_a_subject_that_is_recovering_waits_and_seeing_it_does_not() {
+        let (uuid, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let cloud_id = || "orders.acct1".to_owned();
+        let recovering = |subject| [Recovering { cell_id: "a".to_owned(), subject, held: 30 }];
+        let subjects = [Pushed::KeySet, Pushed::Namespace(uuid), Pushed::Namespace(other)];
+        for (repair, waits_for) in [
+            (Repair::ApplyKeySet, Some(Pushed::KeySet)),
+            (Repair::ApplyNamespace { uuid, cloud_id: cloud_id() }, Some(Pushed::Namespace(uuid))),
+            (
+                Repair::RemoveNamespace { uuid, cloud_id: cloud_id(), generation: 5 },
+                Some(Pushed::Namespace(uuid)),
+            ),
+            (Repair::Recover { subject: Pushed::Namespace(uuid), held: 31 }, None),
+        ] {
+            assert!(!repair.waits(&[]), "{repair:?}");
+            for subject in subjects {
+                let waits = repair.waits(&recovering(subject));
+                assert_eq!(waits, Some(subject) == waits_for, "{repair:?} where {subject:?} is recovering");
+            }
+        }
+    }
+
+    #[test]
     fn keys_come_first_and_unknown_namespaces_are_only_named() {
         let wanted = namespace("orders.acct1", 1);
         let stranger = namespace("default", 2);
