@@ -12,7 +12,7 @@ use crate::model::{NamespaceState, Operation, OperationKind, OperationState};
 use crate::reconcile::CellOutcome;
 use crate::store::{namespaces, operations};
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{OPERATOR_KEY, TestAccount, TestCloud, steps};
+use crate::test_support::{CAPACITY, OPERATOR_KEY, TestAccount, TestCloud, steps};
 
 async fn asked(test: &TestCloud, account: &TestAccount) -> String {
     test.create(&account.token, "orders").await.unwrap();
@@ -264,6 +264,32 @@ async fn a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for() {
         test.step(step, &workflow_id).await.unwrap();
     }
     assert_eq!(test.cells.held("a"), [""; 0]);
+}
+
+/// Each decides by all placements before it.
+#[tokio::test]
+async fn of_two_placements_at_once_one_gets_the_last_room() {
+    let test = TestCloud::new(&["a"]).await;
+    let account = test.account("acme").await;
+    for filling in 1..CAPACITY {
+        test.create(&account.token, &format!("filling-{filling}")).await.unwrap();
+        test.carry_out().await;
+    }
+    for name in ["orders", "returns"] {
+        test.create(&account.token, name).await.unwrap();
+    }
+    test.outbox.run_once().await.unwrap();
+    let asked = test.starter.take();
+    for (_, workflow_id) in &asked {
+        test.step("begin", workflow_id).await.unwrap();
+    }
+    let [first, second] = [0, 1].map(|at| test.step("place", &asked[at].1));
+    let (first, second) = tokio::join!(first, second);
+    let refused = match (first, second) {
+        (Ok(()), Err(refused)) | (Err(refused), Ok(())) => refused,
+        other => panic!("one room for two: {other:?}"),
+    };
+    assert_eq!(refused.kind(), "NoPlace");
 }
 
 #[tokio::test]
