@@ -5,6 +5,7 @@
 
 mod answers;
 mod pages;
+mod published;
 mod requests;
 mod schedules;
 

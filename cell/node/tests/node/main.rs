@@ -19,6 +19,7 @@ mod memory;
 mod next_task;
 mod outages;
 mod permissions;
+mod published;
 mod queries;
 mod schedules;
 mod times;
