@@ -1,13 +1,16 @@
 //! Replays recorded histories: what running workflows have behind them must go on replaying without a difference.
 
+mod patience;
+
 use std::path::{Path, PathBuf};
 
 use temporalio_client::WorkflowHistory;
+use temporalio_sdk::workflow_interceptors::WorkflowInterceptorConstructor;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
 use crate::workflows::{ApplyApiKey, CloseBillingMonth, CreateNamespace, DeleteNamespace, UpdateNamespace};
 
-fn replayer() -> WorkflowReplayer {
+fn replayer(interceptors: Vec<WorkflowInterceptorConstructor>) -> WorkflowReplayer {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<CreateNamespace>()
         .and_then(|options| options.register_workflow::<UpdateNamespace>())
@@ -15,7 +18,9 @@ fn replayer() -> WorkflowReplayer {
         .and_then(|options| options.register_workflow::<ApplyApiKey>())
         .and_then(|options| options.register_workflow::<CloseBillingMonth>())
         .unwrap();
-    WorkflowReplayer::new(options.build()).unwrap()
+    let mut options = options.build();
+    options.register_workflow_interceptors(interceptors);
+    WorkflowReplayer::new(options).unwrap()
 }
 
 fn recorded() -> Vec<PathBuf> {
@@ -27,7 +32,7 @@ fn recorded() -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn every_recorded_history_replays() {
-    let replayer = replayer();
+    let replayer = replayer(Vec::new());
     let files = recorded();
     assert!(files.len() >= 14, "histories are missing: {files:?}");
     for file in files {
@@ -48,5 +53,5 @@ async fn a_changed_order_of_steps_does_not_replay() {
     let changed = text.replace("::place\"", "::fulfil\"");
     assert_ne!(text, changed);
     let history = WorkflowHistory::from_json(changed.as_bytes()).unwrap();
-    assert!(replayer().replay_workflow(history).await.is_err());
+    assert!(replayer(Vec::new()).replay_workflow(history).await.is_err());
 }
