@@ -119,9 +119,13 @@ mod tests {
         let path = directory.path().join("dev.json");
         std::fs::write(&path, "older").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let before = elsewhere.path().join("before.json");
+        std::fs::hard_link(&path, &before).unwrap();
         let sample = ReadyFile::sample();
         sample.write(&path).unwrap();
         assert_eq!(ReadyFile::read(&path).unwrap(), sample);
+        assert_eq!(std::fs::read_to_string(&before).unwrap(), "older", "nothing is written over");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
     }

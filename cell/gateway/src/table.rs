@@ -129,8 +129,11 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(RoutingTable::load(&path).unwrap(), Some(table()));
         let newer = RoutingTable { version: 8, ..RoutingTable::default() };
+        let before = folder.path().join("before");
+        std::fs::hard_link(&path, &before).unwrap();
         newer.save(&path).unwrap();
         assert_eq!(RoutingTable::load(&path).unwrap(), Some(newer));
+        assert_eq!(RoutingTable::load(&before).unwrap(), Some(table()), "nothing was written over");
     }
 
     #[test]
