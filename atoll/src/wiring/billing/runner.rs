@@ -18,16 +18,19 @@ impl DurableMonths {
 #[async_trait]
 impl MonthRunner for DurableMonths {
     async fn run(&self, request: MonthRequest) -> Result<MonthOutcome, MonthError> {
-        let input = MonthInput {
-            account_id: request.account_id,
-            month: request.month.to_string(),
-            force_reason: request.force_reason,
-        };
-        let output = self.workflows.close_month(input).await.map_err(reason)?;
+        let output = self.workflows.close_month(input(request)).await.map_err(reason)?;
         let invoice_id = output.invoice_id.parse().map_err(|error| MonthError::Internal {
             problem: format!("workflow named invoice {:?}: {error}", output.invoice_id),
         })?;
         Ok(MonthOutcome { invoice_id, content_hash: output.content_hash })
+    }
+}
+
+fn input(request: MonthRequest) -> MonthInput {
+    MonthInput {
+        account_id: request.account_id,
+        month: request.month.to_string(),
+        force_reason: request.force_reason,
     }
 }
 
@@ -60,6 +63,16 @@ mod tests {
         let failure = ActivityFailure::permanent(own.kind(), own.to_string())
             .with_details(serde_json::to_value(&own).unwrap());
         assert_eq!(reason(WorkflowOutcomeError::Failed(failure)), own);
+    }
+
+    /// Who closes a month joins the workflow that closes it already: both sides name it alike.
+    #[test]
+    fn a_month_has_one_workflow_id() {
+        for (account_id, month) in [("x1y2z", "2026-01"), ("posnf", "2031-12")] {
+            let (account_id, month) = (account_id.to_owned(), month.parse().unwrap());
+            let request = MonthRequest { account_id, month, force_reason: Some("late".to_owned()) };
+            assert_eq!(input(request.clone()).workflow_id(), request.workflow_id());
+        }
     }
 
     #[test]
