@@ -116,6 +116,12 @@ pub trait Stored: Entity + Sized {
 
     /// The one that was stored as this base and these chunks, in the order of their ids.
     fn restore(key: EntityKey, base: Bytes, chunks: &[Chunk]) -> Result<Self, RestoreError>;
+
+    /// Bytes of memory that the one of this base takes beside itself, as the base says, without restoring it: a stored
+    /// value may take a hundred times its bytes. 0 where the base does not say.
+    fn weight(_base: &Bytes) -> usize {
+        0
+    }
 }
 
 /// What a checkpoint writes of an entity, in one transaction.

@@ -47,6 +47,7 @@ pub struct Kind {
     kind: EntityKind,
     create: fn(EntityKey) -> Box<dyn Entity>,
     restore: fn(EntityKey, Bytes, &[Chunk]) -> Restored,
+    weight: fn(&Bytes) -> usize,
     pub(crate) woken: Option<TakenBy<Woken>>,
     pub(crate) undelivered: Option<TakenBy<Undelivered>>,
     pub(crate) answered: Option<TakenBy<Answered>>,
@@ -62,6 +63,7 @@ impl Kind {
             kind,
             create: |key| Box::new(E::create(key)),
             restore: |key, base, chunks| Ok(Box::new(E::restore(key, base, chunks)?)),
+            weight: E::weight,
             woken: None,
             undelivered: None,
             answered: None,
@@ -114,6 +116,11 @@ impl Kind {
         chunks: &[Chunk],
     ) -> Result<Box<dyn Entity>, RestoreError> {
         (self.restore)(key, base, chunks)
+    }
+
+    /// Bytes of memory that the entity of this base takes beside itself, as the base says; 0 where it does not.
+    pub fn weight(&self, base: &Bytes) -> usize {
+        (self.weight)(base)
     }
 
     /// The record that may name this entity as its current run.

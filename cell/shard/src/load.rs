@@ -5,6 +5,7 @@
 //! it is.
 
 mod coalesce;
+mod large;
 mod loads;
 mod pins;
 mod reads;
@@ -12,6 +13,7 @@ mod sizes;
 pub(crate) mod stored;
 
 pub(crate) use coalesce::Coalescer;
+pub(crate) use large::LargeLoads;
 pub(crate) use loads::Loads;
 pub(crate) use pins::Pins;
 pub(crate) use reads::Reads;

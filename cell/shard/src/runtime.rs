@@ -3,7 +3,7 @@
 use crate::config::ShardConfig;
 use crate::error::ShardError;
 use crate::hash::shard_of;
-use crate::load::{Coalescer, Loads};
+use crate::load::{Coalescer, LargeLoads, Loads};
 use crate::log::Outage;
 use crate::memory::Shard;
 use crate::metrics::AppendMetrics;
@@ -77,6 +77,7 @@ pub struct ShardRuntime {
     pub(crate) metrics: AppendMetrics,
     pub(crate) memory: Arc<Budget>,
     pub(crate) loads: Loads,
+    pub(crate) large_loads: LargeLoads,
     pub(crate) epochs: Arc<Coalescer<ShardId, Epoch>>,
     pub(crate) seeds: Seeds,
 }
@@ -95,8 +96,9 @@ impl ShardRuntime {
                 async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
             },
         );
-        let loads = Loads::new(&deps.store, &deps.memory);
         let kinds = Arc::new(deps.kinds);
+        let loads = Loads::new(&deps.store, &deps.memory, &kinds);
+        let large_loads = LargeLoads::of(&deps.memory);
         let shard = |id| {
             let (kinds, memory) = (Arc::clone(&kinds), Arc::clone(&deps.memory));
             Arc::new(Shard::new(ShardId(id), kinds, of_opening.next_u64(), memory))
@@ -124,6 +126,7 @@ impl ShardRuntime {
             metrics: AppendMetrics::new(),
             memory: deps.memory,
             loads,
+            large_loads,
             epochs,
             seeds,
         });

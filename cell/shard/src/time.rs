@@ -11,7 +11,7 @@ mod wake;
 mod wall;
 
 pub use clock::Clock;
-pub(crate) use due_index::DueIndex;
+pub(crate) use due_index::{DueIndex, DueWake};
 pub use hours::HOUR_MS;
 pub(crate) use shard_time::ShardTime;
 pub(crate) use wall::{Look, Wall};

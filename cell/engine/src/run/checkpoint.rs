@@ -164,6 +164,7 @@ impl Run {
             workflow_task: self.task.to_proto(),
             sticky: self.sticky.clone(),
             chunks: Some(chunks),
+            held_bytes: self.held_bytes() as u64,
             ..Default::default()
         };
         (self.info.started, self.info.memo, self.info.search_attributes) = (started, memo, search_attributes);

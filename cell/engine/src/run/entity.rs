@@ -18,6 +18,10 @@ impl Stored for Run {
     fn restore(key: EntityKey, base: Bytes, chunks: &[Chunk]) -> Result<Self, RestoreError> {
         Self::restore(key, base, chunks)
     }
+
+    fn weight(base: &Bytes) -> usize {
+        Self::weight(base)
+    }
 }
 
 impl Entity for Run {

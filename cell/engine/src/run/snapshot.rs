@@ -6,7 +6,7 @@ use super::workflow_task::UnknownStanding;
 use super::{Run, WorkflowTask, deadlines};
 use crate::time::Time;
 use atoll_internal_api::entity::{Chunk, EntityKey};
-use atoll_internal_api::state::v1::{ChunkSum, RunSnapshot};
+use atoll_internal_api::state::v1::{ChunkSum, RunSnapshot, RunWeight};
 use bytes::Bytes;
 use deadlines::Due;
 use prost::Message;
@@ -60,6 +60,7 @@ impl Run {
             sticky: self.sticky.clone(),
             buffered_events: self.buffered.to_vec(),
             request_ids: self.request_ids.all(),
+            held_bytes: self.held_bytes() as u64,
             ..Default::default()
         };
         self.pending.all().for_each(|collection| collection.store(&mut snapshot));
@@ -85,6 +86,13 @@ impl Run {
         run.take_changes(chunked);
         run.measure();
         Ok(run)
+    }
+
+    /// Bytes of memory that the run of this base takes, as the base says: nothing of it is made for that. 0 where the
+    /// base does not say, or does not decode, which whoever restores it is told.
+    pub(crate) fn weight(base: &Bytes) -> usize {
+        RunWeight::decode(base.clone())
+            .map_or(0, |weight| usize::try_from(weight.held_bytes).unwrap_or(usize::MAX))
     }
 
     /// Notes what stands in the store, if it is what the base goes with.
@@ -143,6 +151,7 @@ impl Run {
         run.task = run.task.told_by_events();
         let closed = run.closed();
         run.pending.all_mut().for_each(|collection| collection.keep_events(closed));
+        run.measure();
         run.snapshot()
     }
 

@@ -5,12 +5,13 @@ use super::reads::Reads;
 use super::sizes::LoadSizes;
 use super::stored::{self, Stored};
 use atoll_internal_api::entity::EntityKey;
+use cell_engine::Registry;
 use cell_memory::{Budget, Charge, Owner};
 use cell_store::{ShardId, ShardStore, StoreError};
 use std::sync::Arc;
 
 /// The loads of a node's shards. Room is held from before a read until its charge is dropped: at first for what
-/// entities are taken to be like, then for what came. Who may load is not asked here.
+/// entities are taken to be like, then for what came and what it takes once it is restored. Who may load is not asked here.
 ///
 /// Retention alone reads rows without holding room: records of current runs, each of a few hundred bytes, and no more
 /// at a time than one record of the log deletes runs.
@@ -23,8 +24,8 @@ pub(crate) struct Loads {
 
 impl Loads {
     /// Nothing was loaded yet.
-    pub(crate) fn new(store: &Arc<dyn ShardStore>, memory: &Arc<Budget>) -> Self {
-        let sizes = Arc::new(LoadSizes::of(memory));
+    pub(crate) fn new(store: &Arc<dyn ShardStore>, memory: &Arc<Budget>, kinds: &Arc<Registry>) -> Self {
+        let sizes = Arc::new(LoadSizes::of(memory, Arc::clone(kinds)));
         let (reading, at_once) = (Arc::clone(store), Arc::clone(&sizes));
         let shared = Coalescer::new(
             move || at_once.at_once(),
@@ -54,6 +55,11 @@ impl Loads {
         let all = stored::load(&*self.store, wanted, reads).await?;
         charge.resize(all.iter().map(|stored| self.sizes.seen(stored)).sum());
         Ok((all, charge))
+    }
+
+    /// Bytes that may be on their way together, where somebody knows before what they have.
+    pub(crate) fn room(&self) -> usize {
+        self.sizes.room()
     }
 
     /// How many may be loaded together.

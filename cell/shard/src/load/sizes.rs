@@ -1,7 +1,9 @@
 //! How large entities are that are loaded: how much room a load takes before anybody knows, and how many go at once.
 
 use super::stored::Stored;
+use cell_engine::Registry;
 use cell_memory::Budget;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What an entity is taken for before any was loaded.
@@ -17,14 +19,15 @@ const OVERHEAD: usize = 2 << 10;
 
 /// The largest entity that was loaded of late.
 pub(crate) struct LoadSizes {
+    kinds: Arc<Registry>,
     expected: AtomicUsize,
     room: usize,
 }
 
 impl LoadSizes {
     /// Nothing was loaded yet.
-    pub(crate) fn of(memory: &Budget) -> Self {
-        Self { expected: AtomicUsize::new(FIRST), room: memory.limit() / SHARE }
+    pub(crate) fn of(memory: &Budget, kinds: Arc<Registry>) -> Self {
+        Self { kinds, expected: AtomicUsize::new(FIRST), room: memory.limit() / SHARE }
     }
 
     /// Bytes that the next one is taken to have.
@@ -32,16 +35,22 @@ impl LoadSizes {
         self.expected.load(Relaxed)
     }
 
+    /// Bytes that the entities of one read may take.
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+
     /// How many may be read at once.
     pub(crate) fn at_once(&self) -> usize {
         (self.room / self.expected()).clamp(1, MOST_AT_ONCE)
     }
 
-    /// Notes what came; answers its bytes.
+    /// Notes what came; answers its bytes, with those that its entity takes once it is restored.
     pub(crate) fn seen(&self, stored: &Stored) -> usize {
         let Ok(Some(row)) = stored else { return 0 };
-        let bytes =
-            OVERHEAD + row.snapshot.len() + row.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>();
+        let chunks: usize = row.chunks.iter().map(|chunk| chunk.data.len()).sum();
+        let restored = self.kinds.get(row.key.kind).map_or(0, |kind| kind.weight(&row.snapshot));
+        let bytes = OVERHEAD + row.snapshot.len() + chunks + restored;
         // A large one is remembered for some dozens of others.
         let expected = self.expected();
         self.expected.store(bytes.max(expected - expected / 16).max(LEAST), Relaxed);
@@ -53,7 +62,9 @@ impl LoadSizes {
 mod tests {
     use super::*;
     use atoll_internal_api::entity::EntityKey;
+    use atoll_internal_api::state::v1::RunSnapshot;
     use cell_store::{EntityRow, Position};
+    use prost::Message;
 
     fn row(bytes: usize) -> Stored {
         Ok(Some(EntityRow {
@@ -70,7 +81,7 @@ mod tests {
 
     #[test]
     fn after_a_large_one_few_are_read_at_once_until_small_ones_have_come() {
-        let sizes = LoadSizes::of(&Budget::new(64 << 20));
+        let sizes = LoadSizes::of(&Budget::new(64 << 20), Arc::default());
         assert_eq!(sizes.at_once(), 32);
         assert_eq!(sizes.seen(&row(1 << 20)), (1 << 20) + OVERHEAD);
         assert_eq!(sizes.at_once(), 1);
@@ -79,5 +90,16 @@ mod tests {
         }
         assert_eq!((sizes.at_once(), sizes.expected()), (512, LEAST));
         assert_eq!((sizes.seen(&Ok(None)), sizes.seen(&Err("a damaged page".into()))), (0, 0));
+    }
+
+    #[test]
+    fn what_an_entity_takes_once_it_is_restored_counts_beside_its_row() {
+        let sizes = LoadSizes::of(&Budget::new(64 << 20), Arc::default());
+        let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::nil());
+        let snapshot = RunSnapshot { held_bytes: 3 << 20, ..Default::default() }.encode_to_vec();
+        let bytes = snapshot.len();
+        let Ok(Some(row)) = row(0) else { unreachable!("there is one") };
+        let run = Ok(Some(EntityRow { key, snapshot: snapshot.into(), ..row }));
+        assert_eq!(sizes.seen(&run), OVERHEAD + bytes + (3 << 20));
     }
 }

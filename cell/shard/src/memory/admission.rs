@@ -8,6 +8,7 @@ use cell_engine::Origin;
 use cell_memory::{Budget, Charge, Owner};
 use cell_store::ShardId;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 impl ShardRuntime {
     /// The memory of the cell.
@@ -50,7 +51,8 @@ impl ShardRuntime {
         let (stored, charge) = self.loads.one(shard, key).await?;
         // It may be larger than it was taken for.
         self.admit_read(origin)?;
-        Ok((stored, charge))
+        let fits = self.memory.has_room() || self.large_loads.admit(charge.bytes(), Instant::now());
+        if fits { Ok((stored, charge)) } else { Err(ShardError::NoMemory) }
     }
 
     /// Refuses what is to be read for a while.

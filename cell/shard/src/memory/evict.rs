@@ -51,7 +51,7 @@ pub(crate) fn let_go(
         let before = state.table.held();
         let Some((key, resident)) = state.table.let_one_go(which, looks, &mut failed) else { break };
         state.due.move_expiry(&key, resident.core.expires, None);
-        state.forget_wake(&key, resident.core.armed, config.wake_window_ms());
+        state.forget_wake(&key, resident.size().bytes, resident.core.armed, config.wake_window_ms());
         gone.entities += 1;
         gone.bytes += before.saturating_sub(state.table.held());
     }

@@ -125,15 +125,15 @@ impl ShardState {
         self.due.move_wake(key, armed, wake);
     }
 
-    /// An entity goes that is to be woken at this moment (Unix milliseconds), as the store knows too. The index forgets
-    /// what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
+    /// An entity of so many bytes goes that is to be woken at this moment (Unix milliseconds), as the store knows too.
+    /// The index forgets what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
     /// Not what waits for workers: in the store it is overdue.
-    pub(crate) fn forget_wake(&mut self, key: &EntityKey, at: Option<i64>, window_ms: i64) {
+    pub(crate) fn forget_wake(&mut self, key: &EntityKey, bytes: usize, at: Option<i64>, window_ms: i64) {
         let ahead = self.time.now().millis().saturating_add(window_ms);
         let grace_ends = self.grace.ends(i64::MAX).millis_up();
         self.due.move_wake(key, at, None);
         if let Some(at) = at.filter(|at| *at < ahead || *at <= grace_ends) {
-            self.due.wake_unloaded(at, key);
+            self.due.wake_unloaded(at, key, bytes);
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
             state.time = ShardTime::logged(Time::from_millis(1_000));
             state.grace = Grace { since: Time::from_millis(1_000), at_most_ns: grace_ms * 1_000_000 };
             state.due.move_wake(&run(), None, Some(at));
-            state.forget_wake(&run(), Some(at), 500);
+            state.forget_wake(&run(), 9, Some(at), 500);
             let left = (state.due.wakes(), state.due.wakes_unloaded(&run()));
             assert_eq!(left, (usize::from(stays), stays), "{at} with a grace of {grace_ms} ms");
         }

@@ -4,8 +4,7 @@ use crate::call::Told;
 use crate::error::ShardError;
 use crate::memory::{Phase, Shard, ShardState, Slot};
 use crate::runtime::ShardRuntime;
-use crate::time::Look;
-use atoll_internal_api::entity::EntityKey;
+use crate::time::{DueWake, Look};
 use cell_engine::{Grace, Known, Notice, Residents, Time, Woken};
 use cell_store::DueRow;
 use futures::future::join_all;
@@ -20,6 +19,8 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 const STILL_DUE_MS: i64 = 250;
 /// An entity of a namespace that the cell does not know (any more) is looked at again after this.
 const NAMESPACE_GONE_MS: i64 = 60_000;
+/// An entity that is too large to be restored now is looked at again after this.
+const NO_ROOM_MS: i64 = 1_000;
 /// Pause while the shard refuses commands, and while the store's index cannot be read.
 const REFUSED: Duration = Duration::from_secs(1);
 /// Pause between a few entities and the next while the memory budget is used up.
@@ -217,7 +218,8 @@ impl ShardRuntime {
                 // Also one whose wake-up was put off: in the store it is as due as before.
                 || state.due.wakes_unloaded(&row.key);
             if !known {
-                state.due.wake_unloaded(row.at_ms, &row.key);
+                let bytes = usize::try_from(row.billed_bytes).unwrap_or(usize::MAX);
+                state.due.wake_unloaded(row.at_ms, &row.key, bytes);
             }
         }
         Ok(())
@@ -239,7 +241,7 @@ impl ShardRuntime {
                 return (woken, WokenUp::Done);
             }
             woken += due.len();
-            let outcomes = join_all(due.iter().map(|key| self.wake_one(shard, key))).await;
+            let outcomes = self.wake_each(shard, &due).await;
             if outcomes.contains(&WokenUp::Refused) {
                 return (woken, WokenUp::Refused);
             }
@@ -256,7 +258,22 @@ impl ShardRuntime {
         }
     }
 
-    async fn wake_one(&self, shard: &Shard, key: &EntityKey) -> WokenUp {
+    /// Wakes these, as many together as there is room for: of those that are not in memory no more than one is on its
+    /// way from the store where there is none.
+    async fn wake_each(&self, shard: &Shard, due: &[DueWake]) -> Vec<WokenUp> {
+        let mut outcomes = Vec::with_capacity(due.len());
+        let mut left = due;
+        while !left.is_empty() {
+            let together = if self.memory.has_room() { fitting(left, self.loads.room()) } else { 1 };
+            let (next, rest) = left.split_at(together);
+            outcomes.extend(join_all(next.iter().map(|due| self.wake_one(shard, due))).await);
+            left = rest;
+        }
+        outcomes
+    }
+
+    async fn wake_one(&self, shard: &Shard, due: &DueWake) -> WokenUp {
+        let key = &due.key;
         let Some(by) = self.kinds.get(key.kind).and_then(Woken::taken_by) else {
             return WokenUp::Done;
         };
@@ -274,6 +291,7 @@ impl ShardRuntime {
         let pause = match woken {
             Ok(()) | Err(ShardError::Rejected(_) | ShardError::Quarantined(_)) => STILL_DUE_MS,
             Err(ShardError::UnknownNamespace(_)) => NAMESPACE_GONE_MS,
+            Err(ShardError::NoMemory) => NO_ROOM_MS,
             Err(ShardError::Overloaded(_)) => {
                 outcome = WokenUp::Refused;
                 STILL_DUE_MS
@@ -285,14 +303,14 @@ impl ShardRuntime {
         };
         let mut state = shard.state.lock();
         let now = state.advance(self.wall.look()).millis();
-        state.look_again(key, now, pause);
+        state.look_again(due, now, pause);
         outcome
     }
 }
 
 impl ShardState {
     /// An entity was woken: it is when it wants to be again, after a pause (milliseconds) where it still is due.
-    fn look_again(&mut self, key: &EntityKey, now: i64, pause: i64) {
+    fn look_again(&mut self, DueWake { key, stored_bytes }: &DueWake, now: i64, pause: i64) {
         match self.table.slot(key) {
             Some(Slot::Resident(resident)) if resident.core.armed.is_none() => {
                 self.arm(key, |at| if at > now { at } else { now + pause });
@@ -301,7 +319,7 @@ impl ShardState {
             None if self.phase == Phase::Serving
                 && matches!(Residents::find(&self.table, key), Known::Unloaded) =>
             {
-                self.due.wake_unloaded(now + pause, key);
+                self.due.wake_unloaded(now + pause, key, *stored_bytes);
             }
             _ => {}
         }
@@ -310,10 +328,10 @@ impl ShardState {
 
 /// Removes some of what is due from the index, by the shard's time as it is by then: one that was taken back since
 /// `now` may be earlier, and what is not due by its time would be found again and again.
-fn take_due(state: &mut ShardState, now: i64) -> Vec<EntityKey> {
+fn take_due(state: &mut ShardState, now: i64) -> Vec<DueWake> {
     let now = now.min(state.time.now().millis());
     let due = state.due.take_due_wakes(now, AT_ONCE);
-    for key in &due {
+    for DueWake { key, .. } in &due {
         if let Some(resident) = state.table.get_mut(key) {
             resident.core.armed = None;
         }
@@ -321,10 +339,21 @@ fn take_due(state: &mut ShardState, now: i64) -> Vec<EntityKey> {
     due
 }
 
+/// How many of these have no more than so many bytes together, one at least.
+fn fitting(due: &[DueWake], room: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |due: &&DueWake| {
+        bytes = bytes.saturating_add(due.stored_bytes);
+        bytes <= room
+    };
+    due.iter().take_while(fits).count().max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::time::ShardTime;
+    use atoll_internal_api::entity::EntityKey;
     use cell_memory::Budget;
     use cell_store::ShardId;
 
@@ -349,11 +378,11 @@ mod tests {
         let kinds = Arc::new(cell_engine::Registry::default());
         let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
         let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::from_u128(1));
-        state.due.wake_unloaded(1_000, &key);
+        state.due.wake_unloaded(1_000, &key, 7);
         state.time = ShardTime::logged(Time::from_millis(999));
         assert_eq!(take_due(&mut state, 2_000), []);
         state.time = ShardTime::logged(Time::from_millis(1_000));
-        assert_eq!(take_due(&mut state, 2_000), [key]);
+        assert_eq!(take_due(&mut state, 2_000), [DueWake { key, stored_bytes: 7 }]);
     }
 
     #[test]
@@ -361,15 +390,28 @@ mod tests {
         let kinds = Arc::new(cell_engine::Registry::default());
         let mut state = ShardState::new(ShardId(0), kinds, 1, Budget::new(1 << 20));
         let key = EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::from_u128(1));
-        state.look_again(&key, 1_000, STILL_DUE_MS);
+        let due = DueWake { key, stored_bytes: 7 };
+        state.look_again(&due, 1_000, STILL_DUE_MS);
         assert_eq!(state.due.first_wake(), None, "it is not served");
         state.phase = Phase::Serving;
         state.table.complete = true;
-        state.look_again(&key, 1_000, STILL_DUE_MS);
+        state.look_again(&due, 1_000, STILL_DUE_MS);
         assert_eq!(state.due.first_wake(), None, "there is none");
         state.table.complete = false;
-        state.look_again(&key, 1_000, STILL_DUE_MS);
+        state.look_again(&due, 1_000, STILL_DUE_MS);
         assert_eq!(state.due.first_wake(), Some(1_000 + STILL_DUE_MS));
+        assert_eq!(state.due.take_due_wakes(2_000, 9), [due]);
+    }
+
+    #[test]
+    fn as_many_are_woken_together_as_may_be_on_their_way() {
+        let due = |stored_bytes| DueWake {
+            key: EntityKey::run(uuid::Uuid::nil(), "w", uuid::Uuid::nil()),
+            stored_bytes,
+        };
+        let all: Vec<_> = [60, 0, 40, 1, 500, usize::MAX, usize::MAX].map(due).to_vec();
+        let fits = |from: usize| fitting(&all[from..], 100);
+        assert_eq!([0, 3, 4, 5, 6].map(fits), [3, 1, 1, 1, 1]);
     }
 
     #[test]

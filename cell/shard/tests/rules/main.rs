@@ -12,6 +12,7 @@ mod fencing;
 mod group_commit;
 mod hours;
 mod large;
+mod large_runs;
 mod loads;
 mod memory;
 mod outbox;
