@@ -26,12 +26,14 @@ pub enum Owner {
     Spools,
     /// Wake-ups of entities that are not in memory.
     Wakes,
-    /// Tasks that wait in partitions of task queues, and who polled these of late.
+    /// Partitions of task queues with the tasks that wait in them, and who polled these of late.
     Backlogs,
     /// Pages of histories that were read for somebody.
     HistoryReads,
     /// Queries that wait for their workers.
     Queries,
+    /// Descriptions of large runs that are made for somebody.
+    Descriptions,
     /// What a store in memory holds: counted against starts alone.
     MemoryEngine,
     /// What a visibility store in memory holds: the same.
@@ -40,7 +42,7 @@ pub enum Owner {
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
@@ -51,6 +53,7 @@ impl Owner {
         Self::Backlogs,
         Self::HistoryReads,
         Self::Queries,
+        Self::Descriptions,
         Self::MemoryEngine,
         Self::MemoryVisibility,
     ];
@@ -68,6 +71,7 @@ impl Owner {
             Self::Backlogs => "backlogs",
             Self::HistoryReads => "history_reads",
             Self::Queries => "queries",
+            Self::Descriptions => "descriptions",
             Self::MemoryEngine => "memory_engine",
             Self::MemoryVisibility => "memory_visibility",
         }

@@ -6,6 +6,7 @@ use crate::admin::Admin;
 use crate::clock::ShardClock;
 use crate::config::{Access, CellConfig};
 use crate::core::Core;
+use crate::descriptions::Descriptions;
 use crate::effects::Effects;
 use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::node::{CellDeps, CellError};
@@ -211,6 +212,7 @@ fn frontend(
         matching: Arc::clone(&parts.matching),
         queries: PendingQueries::default(),
         query_room: QueryRoom::new(Arc::clone(parts.shards.memory())),
+        descriptions: Descriptions::new(Arc::clone(parts.shards.memory())),
         tasks: parts.background.clone(),
         stop: parts.stop.clone(),
         ids: Arc::clone(&deps.ids),

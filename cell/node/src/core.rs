@@ -1,5 +1,6 @@
 //! What the ports of a cell share.
 
+use crate::descriptions::Descriptions;
 use crate::queries::PendingQueries;
 use crate::query_room::QueryRoom;
 use crate::status::status;
@@ -19,6 +20,7 @@ pub(crate) struct Core {
     pub(crate) matching: Arc<Matching>,
     pub(crate) queries: PendingQueries,
     pub(crate) query_room: QueryRoom,
+    pub(crate) descriptions: Descriptions,
     /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,
     /// Ends what they wait for.

@@ -11,6 +11,7 @@ mod assembly;
 mod clock;
 mod config;
 mod core;
+mod descriptions;
 mod effects;
 mod limits;
 mod namespaces;

@@ -9,6 +9,7 @@ mod schedules;
 
 use super::{NodeActivityTasks, NodeWorkflowTasks};
 use crate::core::Core;
+use crate::descriptions::Descriptions;
 use crate::effects::Effects;
 use crate::queries::PendingQueries;
 use crate::query_room::QueryRoom;
@@ -50,6 +51,7 @@ impl Process {
         tokio::spawn(effects.refill(stop.clone()));
         let core = Core {
             query_room: QueryRoom::new(Arc::clone(shards.memory())),
+            descriptions: Descriptions::new(Arc::clone(shards.memory())),
             shards,
             matching,
             queries: PendingQueries::default(),

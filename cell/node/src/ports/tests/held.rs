@@ -74,6 +74,48 @@ async fn queries_count_with_what_their_values_take() {
     process.close().await;
 }
 
+/// A run takes as much of memory for a moment once more when it is described, while its shard waits.
+#[tokio::test(start_paused = true)]
+async fn large_runs_of_a_namespace_are_described_in_turn_and_where_there_is_room() {
+    let process = Process::open(&store(), &World::new(), 1).await;
+    let workflows = NodeWorkflows(Arc::clone(&process.core));
+    process.start("small").await;
+    let says = Payload { metadata: [("a".to_owned(), "b".into())].into(), ..Default::default() };
+    let start = wf::StartWorkflowExecutionRequest {
+        workflow_id: "large".into(),
+        task_queue: Some(queue()),
+        input: Some(Payloads { payloads: vec![says; 2_000] }),
+        ..Default::default()
+    };
+    workflows.start(&process.namespace, start).await.expect("it starts");
+    let describe = |id: &str| {
+        let execution = Some(WorkflowExecution { workflow_id: id.into(), ..Default::default() });
+        let request = wf::DescribeWorkflowExecutionRequest { execution, ..Default::default() };
+        Box::pin(workflows.describe(&process.namespace, request))
+    };
+    describe("large").await.expect("described");
+    let turns = &process.core.descriptions.turns;
+    let place = turns.enter(process.namespace.id, 1).expect("there are places");
+    let turn = place.turn().await;
+    let mut waiting = describe("large");
+    for _ in 0..100 {
+        assert!(futures::poll!(&mut waiting).is_pending(), "another is described");
+        tokio::task::yield_now().await;
+    }
+    describe("small").await.expect("it is no matter");
+    drop(turn);
+    waiting.await.expect("its turn has come");
+    let memory = process.core.shards.memory();
+    let held = memory.charge(Owner::Backlogs, memory.clients_limit() - memory.used() - (1 << 20));
+    describe("small").await.expect("it is there");
+    let refused = describe("large").await.expect_err("no room");
+    assert_eq!(refused.code, Code::ResourceExhausted);
+    drop(held);
+    assert_eq!(memory.of(Owner::Descriptions), 0);
+    drop(place);
+    process.close().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backlog_is_counted_for_who_asks_for_it() {
     let (store, world) = (store(), World::new());

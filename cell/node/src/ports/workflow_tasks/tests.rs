@@ -1,4 +1,5 @@
 use super::*;
+use crate::descriptions::Descriptions;
 use crate::queries::PendingQueries;
 use crate::query_room::QueryRoom;
 use crate::test_support::{NAMESPACE, World};
@@ -17,6 +18,7 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
     let shards = ShardRuntime::open(ShardConfig::default(), deps).await.expect("opens");
     let core = Core {
         query_room: QueryRoom::new(Arc::clone(shards.memory())),
+        descriptions: Descriptions::new(Arc::clone(shards.memory())),
         shards,
         matching: Matching::new(MatchingConfig::default()),
         queries: PendingQueries::default(),
