@@ -73,9 +73,9 @@ pub(super) async fn batches_before(
     let (mut oldest, mut whole, mut bytes) = (newest + 1, 0, 0);
     // Events of a batch whose beginning has not been read yet stand behind this many.
     let mut settled = 0;
+    let mut window = window(batches);
     while oldest > 1 && whole < batches && (bytes < PAGE_BYTES || settled == 0) {
-        let first = (oldest - window(batches)).max(1);
-        let Some(events) = range(core, target, first, oldest - 1).await? else {
+        let Some(events) = before(core, target, oldest, &mut window).await? else {
             return Ok((RawHistory::default(), newest + 1));
         };
         for event in events.into_iter().rev() {
@@ -101,21 +101,30 @@ pub(super) async fn batches_before(
     Ok((history, first))
 }
 
-/// All events of `[first, last]`; `None` when some are not there.
-async fn range(core: &Core, target: &Target, first: i64, last: i64) -> Result<Option<Vec<Bytes>>, Status> {
-    let mut events = Vec::new();
-    let mut next = first;
-    while next <= last {
-        let (read, end) = page(core, target, next, last).await?;
-        if end < next {
+/// The events next before `oldest`, in order: `window` of them, or as many fewer as one read brings; `None` when some are
+/// not there. A window that is too large is halved for what follows, too: reads go forward, so what a read of one
+/// brings is not what is next to `oldest`.
+async fn before(
+    core: &Core,
+    target: &Target,
+    oldest: i64,
+    window: &mut i64,
+) -> Result<Option<Vec<Bytes>>, Status> {
+    loop {
+        let first = (oldest - *window).max(1);
+        let (read, end) = page(core, target, first, oldest - 1).await?;
+        if end < first {
             return Ok(None);
         }
-        for event in read.encoded_events() {
-            events.push(event.map_err(damaged)?);
+        if end == oldest - 1 {
+            return read
+                .encoded_events()
+                .map(|event| event.map_err(damaged))
+                .collect::<Result<_, _>>()
+                .map(Some);
         }
-        next = end + 1;
+        *window = (oldest - first) / 2;
     }
-    Ok(Some(events))
 }
 
 fn window(batches: usize) -> i64 {

@@ -1,15 +1,17 @@
 //! What calls hold while they wait, and what they read.
 
 use super::{Process, a_minute_on, queue, store};
-use crate::ports::{NodeTaskQueues, NodeWorkflows};
+use crate::ports::{NodeTaskQueues, NodeWorkflows, history};
 use crate::test_support::World;
 use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution};
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
+use cell_engine::commands::SignalWorkflow;
 use cell_frontend::ports::{TaskQueues, Workflows};
 use cell_memory::Owner;
-use cell_store::fault::Call;
+use cell_shard::Target;
+use cell_store::fault::{Call, Fault, Gate};
 use std::sync::Arc;
 
 fn query(bytes: usize) -> wf::QueryWorkflowRequest {
@@ -113,6 +115,43 @@ async fn large_runs_of_a_namespace_are_described_in_turn_and_where_there_is_room
     drop(held);
     assert_eq!(memory.of(Owner::Descriptions), 0);
     drop(place);
+    process.close().await;
+}
+
+/// A page of a history of 24 MiB, read from its end, holds what it is made of and one read of four MiB.
+#[tokio::test(start_paused = true)]
+async fn a_reverse_read_of_a_history_holds_no_more_than_its_page_and_a_read() {
+    let store = store();
+    let process = Process::open(&store, &World::new(), 1).await;
+    process.start("w").await;
+    let target = Target::current(process.namespace.id, "w");
+    for _ in 0..24 {
+        let data = vec![b's'; 1 << 20].into();
+        let input = Some(Payloads { payloads: vec![Payload { data, ..Default::default() }] });
+        let signal = SignalWorkflow { name: "s".into(), input, ..Default::default() };
+        process.core.shards.execute(&target, signal).await.expect("signalled");
+    }
+    process.core.shards.checkpoint_all().await.expect("stored");
+    let gates: Vec<Gate> = (0..40).map(|_| Gate::new()).collect();
+    gates.iter().for_each(|gate| store.script(Call::History, Fault::HoldBefore(gate.clone())));
+    let mut reading = Box::pin(history::batches_before(&process.core, &target, 26, 256));
+    let (memory, mut most) = (process.core.shards.memory(), 0);
+    let mut gates = gates.into_iter();
+    let (page, oldest) = loop {
+        let gate = gates.next().expect("few reads are enough");
+        tokio::select! {
+            biased;
+            page = &mut reading => break page.expect("a page"),
+            () = gate.arrived() => {
+                most = most.max(memory.of(Owner::HistoryReads));
+                gate.release();
+            }
+        }
+    };
+    let events = page.encoded_events().count();
+    assert_eq!((events, oldest), (4, 23), "four MiB");
+    assert!((4 << 20..14 << 20).contains(&most), "{most}");
+    drop(reading);
     process.close().await;
 }
 
