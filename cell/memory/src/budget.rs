@@ -28,6 +28,8 @@ pub enum Owner {
     Wakes,
     /// Partitions of task queues with the tasks that wait in them, and who polled these of late.
     Backlogs,
+    /// Names of messages between entities that wait for their turn.
+    Messages,
     /// Pages of histories that were read for somebody.
     HistoryReads,
     /// Queries that wait for their workers.
@@ -42,7 +44,7 @@ pub enum Owner {
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Residents,
         Self::ClosedRuns,
         Self::Loads,
@@ -51,6 +53,7 @@ impl Owner {
         Self::Spools,
         Self::Wakes,
         Self::Backlogs,
+        Self::Messages,
         Self::HistoryReads,
         Self::Queries,
         Self::Descriptions,
@@ -69,6 +72,7 @@ impl Owner {
             Self::Spools => "spools",
             Self::Wakes => "wakes",
             Self::Backlogs => "backlogs",
+            Self::Messages => "messages",
             Self::HistoryReads => "history_reads",
             Self::Queries => "queries",
             Self::Descriptions => "descriptions",

@@ -1,8 +1,10 @@
-//! Which message goes to a shard next: a bounded number is on its way, senders take turns.
+//! Which message goes to a shard next: a bounded number is on its way, namespaces take turns, and in each its senders.
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::EffectKey;
+use cell_memory::Charge;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use uuid::Uuid;
 
 /// Messages that are on their way to one shard at a time.
 pub(super) const IN_FLIGHT_LIMIT: usize = 64;
@@ -16,17 +18,68 @@ pub(super) struct Name {
 
 /// Messages to one shard, by name alone: what they say is asked of their sender when their turn comes, so that a
 /// million of them cost a million names, and one that is not wanted any more costs nothing.
-#[derive(Default)]
 pub(super) struct Lane {
     /// On their way, with whether they were sent again meanwhile: a message is never on its way twice.
     flying: BTreeMap<Name, bool>,
-    /// Senders that wait, in the order of their turns.
+    /// Namespaces that wait, in the order of their turns: one with a million senders holds up nobody else's.
+    turns: VecDeque<Uuid>,
+    waiting: BTreeMap<Uuid, Senders>,
+    /// What the names that wait hold of the memory budget.
+    charge: Charge,
+}
+
+/// Senders of one namespace.
+#[derive(Default)]
+struct Senders {
+    /// Those that wait, in the order of their turns.
     turns: VecDeque<EntityKey>,
     /// What each of them waits for, oldest first.
     waiting: BTreeMap<EntityKey, BTreeSet<EffectKey>>,
 }
 
+/// What a sender that waits takes, and each of its messages: places that are half empty at worst.
+fn sender_bytes(sender: &EntityKey) -> usize {
+    2 * (2 * size_of::<EntityKey>() + size_of::<BTreeSet<EffectKey>>()) + sender.id.len()
+}
+const MESSAGE_BYTES: usize = 2 * size_of::<EffectKey>();
+
+impl Senders {
+    /// Has a message wait; answers the bytes that this takes, none where it waits already.
+    fn add(&mut self, name: &Name) -> usize {
+        let mut bytes = 0;
+        let of_sender = self.waiting.entry(name.sender.clone()).or_default();
+        if of_sender.is_empty() {
+            self.turns.push_back(name.sender.clone());
+            bytes += sender_bytes(&name.sender);
+        }
+        if of_sender.insert(name.key) {
+            bytes += MESSAGE_BYTES;
+        }
+        bytes
+    }
+
+    /// The message whose turn it is, and the bytes that it took.
+    fn next(&mut self) -> Option<(Name, usize)> {
+        let sender = self.turns.pop_front()?;
+        let of_sender = self.waiting.get_mut(&sender)?;
+        let key = of_sender.pop_first()?;
+        let mut bytes = MESSAGE_BYTES;
+        if of_sender.is_empty() {
+            self.waiting.remove(&sender);
+            bytes += sender_bytes(&sender);
+        } else {
+            self.turns.push_back(sender.clone());
+        }
+        Some((Name { sender, key }, bytes))
+    }
+}
+
 impl Lane {
+    /// Nothing yet; names that wait are charged there.
+    pub(super) fn new(charge: Charge) -> Self {
+        Self { flying: BTreeMap::new(), turns: VecDeque::new(), waiting: BTreeMap::new(), charge }
+    }
+
     /// Takes a message in. Where there is room it is on its way now, and the answer is true: the caller carries it.
     /// Else its name waits, or has its carrier ask for it once more.
     pub(super) fn send(&mut self, name: &Name) -> bool {
@@ -38,11 +91,13 @@ impl Lane {
             self.flying.insert(name.clone(), false);
             return true;
         }
-        let of_sender = self.waiting.entry(name.sender.clone()).or_default();
-        if of_sender.is_empty() {
-            self.turns.push_back(name.sender.clone());
+        let namespace = name.sender.namespace_id;
+        let senders = self.waiting.entry(namespace).or_default();
+        if senders.turns.is_empty() {
+            self.turns.push_back(namespace);
         }
-        of_sender.insert(name.key);
+        let bytes = senders.add(name);
+        self.charge.resize(self.charge.bytes() + bytes);
         false
     }
 
@@ -53,15 +108,15 @@ impl Lane {
             self.flying.insert(name.clone(), false);
             return Some(name.clone());
         }
-        let sender = self.turns.pop_front()?;
-        let of_sender = self.waiting.get_mut(&sender)?;
-        let key = of_sender.pop_first()?;
-        if of_sender.is_empty() {
-            self.waiting.remove(&sender);
+        let namespace = self.turns.pop_front()?;
+        let senders = self.waiting.get_mut(&namespace)?;
+        let (next, bytes) = senders.next()?;
+        if senders.turns.is_empty() {
+            self.waiting.remove(&namespace);
         } else {
-            self.turns.push_back(sender.clone());
+            self.turns.push_back(namespace);
         }
-        let next = Name { sender, key };
+        self.charge.resize(self.charge.bytes() - bytes);
         self.flying.insert(next.clone(), false);
         Some(next)
     }
@@ -69,7 +124,8 @@ impl Lane {
     /// Messages on their way, and names that wait.
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        (self.flying.len(), self.waiting.values().map(BTreeSet::len).sum())
+        let waiting = self.waiting.values().flat_map(|senders| senders.waiting.values());
+        (self.flying.len(), waiting.map(BTreeSet::len).sum())
     }
 }
 
@@ -77,16 +133,62 @@ impl Lane {
 mod tests {
     use super::*;
     use cell_engine::PendingKind;
-    use uuid::Uuid;
+    use cell_memory::{Budget, Owner};
+
+    fn lane() -> Lane {
+        Lane::new(Budget::new(1 << 20).charge(Owner::Messages, 0))
+    }
+
+    fn name_in(namespace: u128, sender: &str, id: i64) -> Name {
+        let sender = EntityKey::run(Uuid::from_u128(namespace), sender, Uuid::nil());
+        Name { sender, key: EffectKey::Pending(PendingKind::Child, id) }
+    }
 
     fn name(sender: &str, id: i64) -> Name {
-        let sender = EntityKey::run(Uuid::nil(), sender, Uuid::nil());
-        Name { sender, key: EffectKey::Pending(PendingKind::Child, id) }
+        name_in(0, sender, id)
+    }
+
+    #[test]
+    fn namespaces_take_turns_before_their_senders_do() {
+        let mut lane = lane();
+        for sender in 0..1_000 {
+            lane.send(&name_in(1, &sender.to_string(), 0));
+        }
+        for id in 0..2 {
+            assert!(!lane.send(&name_in(2, "one", id)));
+        }
+        let mut landed = name_in(1, "0", 0);
+        let mut next = || {
+            landed = lane.landed(&landed).expect("somebody waits");
+            landed.clone()
+        };
+        assert_eq!(next(), name_in(1, "64", 0), "it waits since before");
+        assert_eq!(next(), name_in(2, "one", 0), "not behind a thousand senders of another");
+        assert_eq!(next(), name_in(1, "65", 0));
+        assert_eq!(next(), name_in(2, "one", 1));
+        assert_eq!(next(), name_in(1, "66", 0));
+        assert_eq!(next(), name_in(1, "67", 0), "the others have none left");
+    }
+
+    #[test]
+    fn names_that_wait_are_charged_until_they_go() {
+        let memory = Budget::new(1 << 20);
+        let mut lane = Lane::new(memory.charge(Owner::Messages, 0));
+        let names: Vec<_> = (0..IN_FLIGHT_LIMIT as i64 + 2).map(|id| name("sender", id)).collect();
+        names.iter().for_each(|name| drop(lane.send(name)));
+        let held = sender_bytes(&name("sender", 0).sender) + 2 * MESSAGE_BYTES;
+        assert_eq!(memory.of(Owner::Messages), held);
+        lane.send(names.last().expect("some"));
+        assert_eq!(memory.of(Owner::Messages), held, "it waits once");
+        lane.landed(&names[0]).expect("one waits");
+        assert_eq!(memory.of(Owner::Messages), held - MESSAGE_BYTES);
+        lane.landed(&names[1]).expect("one waits");
+        assert_eq!(memory.of(Owner::Messages), 0);
     }
 
     #[test]
     fn only_so_many_are_on_their_way_and_senders_take_turns() {
-        let mut lane = Lane::default();
+        let mut lane = lane();
         for id in 0..1_000 {
             assert_eq!(lane.send(&name("many", id)), id < IN_FLIGHT_LIMIT as i64);
         }
@@ -106,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_on_its_way_is_asked_for_once_more_when_it_has_landed() {
-        let mut lane = Lane::default();
+        let mut lane = lane();
         assert!(lane.send(&name("w", 1)));
         assert!(!lane.send(&name("w", 1)), "it is on its way");
         assert!(!lane.send(&name("w", 1)), "once is enough");

@@ -5,6 +5,7 @@ use super::messages::{self, Post};
 use super::turns::Turns;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Undelivered};
+use cell_memory::Owner;
 use cell_shard::{ShardError, ShardRuntime};
 use cell_store::ShardId;
 use futures::FutureExt;
@@ -76,7 +77,9 @@ impl Outbound {
     }
 
     fn take_in(self: &Arc<Self>, to: ShardId, name: Name, message: Option<EntityMessage>) {
-        if self.lanes.lock().entry(to).or_default().send(&name) {
+        let Some(shards) = self.runtime() else { return };
+        let lane = || Lane::new(shards.memory().charge(Owner::Messages, 0));
+        if self.lanes.lock().entry(to).or_insert_with(lane).send(&name) {
             self.carry_on(to, name, message);
         }
     }
@@ -131,7 +134,7 @@ impl Outbound {
     /// The shard of a message's sender does not answer: it is asked again a little later. Where the shard is lost, its
     /// next owner derives the message anew.
     fn refused_by_sender(self: &Arc<Self>, to: ShardId, name: &Name, error: &ShardError) {
-        if !matches!(error, ShardError::Overloaded(_) | ShardError::Store(_)) {
+        if !matches!(error, ShardError::Overloaded(_) | ShardError::NoMemory | ShardError::Store(_)) {
             return;
         }
         let mut refused = self.refused.lock();
