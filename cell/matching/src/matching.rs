@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -61,6 +61,8 @@ pub struct Matching {
     maps: [RwLock<PartitionMap>; MAP_SHARDS],
     /// Partitions in memory by namespace. Taken under a map's lock, where a partition comes or goes.
     loaded: Mutex<BTreeMap<Uuid, usize>>,
+    /// Bytes of memory of the partitions themselves. Changes with `loaded`.
+    partition_bytes: AtomicUsize,
     /// How many partitions were ever loaded. Moved on under a map's lock, where one comes.
     loads: AtomicU64,
 }
@@ -81,12 +83,23 @@ impl Matching {
             backlogs: Arc::default(),
         };
         let maps = std::array::from_fn(|_| RwLock::default());
-        Arc::new(Self { shared: Arc::new(shared), maps, loaded: Mutex::default(), loads: AtomicU64::new(0) })
+        Arc::new(Self {
+            shared: Arc::new(shared),
+            maps,
+            loaded: Mutex::default(),
+            partition_bytes: AtomicUsize::new(0),
+            loads: AtomicU64::new(0),
+        })
     }
 
     /// Bytes of memory of the tasks that wait in all partitions.
     pub fn backlog_bytes(&self) -> usize {
         self.shared.backlogs.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of memory of all partitions but for what waits in them and who polled.
+    pub fn partition_bytes(&self) -> usize {
+        self.partition_bytes.load(Ordering::Relaxed)
     }
 
     /// Bytes of memory of who polled of late, in all partitions.
@@ -221,6 +234,7 @@ impl Matching {
 
     fn remove(&self, map: &mut PartitionMap, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         let removed = map.remove(key)?;
+        self.partition_bytes.fetch_sub(removed.own_bytes(), Ordering::Relaxed);
         let mut loaded = self.loaded.lock();
         if let Some(count) = loaded.get_mut(&key.namespace_id) {
             *count -= 1;
@@ -270,6 +284,7 @@ impl Matching {
         drop(loaded);
         let number = self.loads.fetch_add(1, Ordering::SeqCst) + 1;
         let partition = Partition::load(key.clone(), number, self.shared.clone());
+        self.partition_bytes.fetch_add(partition.own_bytes(), Ordering::Relaxed);
         map.insert(key.clone(), partition.clone());
         Some(partition)
     }

@@ -47,6 +47,10 @@ pub(crate) struct Shared {
     pub(crate) backlogs: Arc<AtomicUsize>,
 }
 
+/// What a partition takes beside itself: its place in the map, its name's and its own allocation, and its lists, which
+/// keep room for a few.
+const PLACE_BYTES: usize = 1_024;
+
 /// One task queue partition in memory.
 pub(crate) struct Partition {
     pub(crate) key: TaskQueueKey,
@@ -77,6 +81,11 @@ impl Partition {
         let wanted = partition.lock().wanted(partition.config());
         partition.ask(wanted);
         partition
+    }
+
+    /// Bytes of memory that it takes without what waits in it: the same for as long as it is there.
+    pub(crate) fn own_bytes(&self) -> usize {
+        size_of::<Self>() + PLACE_BYTES + self.key.name.len()
     }
 
     pub(crate) fn config(&self) -> &MatchingConfig {

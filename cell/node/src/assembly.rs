@@ -166,7 +166,10 @@ fn matching(memory: &Arc<Budget>, shares: Shares) -> Arc<Matching> {
     let matching = Matching::new(config);
     let backlogs = Arc::downgrade(&matching);
     memory.watch(Owner::Backlogs, move || {
-        backlogs.upgrade().map_or(0, |matching| matching.backlog_bytes() + matching.poller_bytes())
+        let bytes = |matching: &Matching| {
+            matching.backlog_bytes() + matching.poller_bytes() + matching.partition_bytes()
+        };
+        backlogs.upgrade().map_or(0, |matching| bytes(&matching))
     });
     matching
 }

@@ -100,3 +100,19 @@ async fn pollers_that_are_remembered_are_counted_until_their_partition_goes() {
     matching.sweep(0);
     assert_eq!((matching.loaded(), matching.poller_bytes()), (vec![], 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn partitions_themselves_are_counted_until_they_go() {
+    let config = MatchingConfig { idle_unload: Duration::from_secs(1), ..MatchingConfig::default() };
+    let matching = Matching::new(config);
+    let long = "x".repeat(1_000);
+    for n in 0..100 {
+        let key = TaskQueueKey::normal(NAMESPACE, format!("{long}{n}"), TaskType::Workflow);
+        drop(step(&mut Box::pin(matching.poll(&key, poller("same", "a")))));
+    }
+    let bytes = matching.partition_bytes();
+    assert!((200_000..500_000).contains(&bytes), "{bytes}");
+    advance(Duration::from_secs(2)).await;
+    matching.sweep(0);
+    assert_eq!((matching.loaded(), matching.partition_bytes()), (vec![], 0));
+}
