@@ -1,12 +1,13 @@
-//! Who does something that takes long, and when: a few at a time, and no namespace more than its part of them.
+//! Turns of namespaces at what takes long: a few at a time, and no namespace more than its part of them.
 
 use crate::errors;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::enums::v1::ResourceExhaustedCause;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use atoll_rpc::Turn;
 use uuid::Uuid;
+
+/// A namespace that is here; what it weighs is given back when this is dropped.
+pub type Place = atoll_rpc::Place<Uuid>;
 
 /// How many may do it or wait for it.
 #[derive(Clone, Copy, Debug)]
@@ -26,85 +27,28 @@ pub struct TurnLimits {
 
 /// Turns of all namespaces.
 pub struct Turns {
-    limits: TurnLimits,
-    all: Semaphore,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    weight: usize,
-    /// Of namespaces that have something here.
-    namespaces: BTreeMap<Uuid, Line>,
-}
-
-struct Line {
-    weight: usize,
-    places: usize,
-    turns: Arc<Semaphore>,
-}
-
-/// Who is here; what it weighs is given back when this is dropped.
-pub struct Place<'t> {
-    turns: &'t Turns,
-    namespace: Uuid,
-    weight: usize,
-    line: Arc<Semaphore>,
-}
-
-/// Whose turn it is, until this is dropped.
-pub struct Turn<'t> {
-    _all: SemaphorePermit<'t>,
-    _line: OwnedSemaphorePermit,
+    turns: atoll_rpc::Turns<Uuid>,
+    refusal: &'static str,
 }
 
 impl Turns {
     /// All of them free.
     pub fn new(limits: TurnLimits) -> Self {
-        Self { limits, all: Semaphore::new(limits.at_once), waiting: Mutex::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        let TurnLimits { at_once, of_a_namespace_at_once, of_a_namespace, in_all, refusal } = limits;
+        let turns = atoll_rpc::Turns::new(atoll_rpc::TurnLimits {
+            at_once,
+            of_one_at_once: of_a_namespace_at_once,
+            of_one: of_a_namespace,
+            in_all,
+        });
+        Self { turns, refusal }
     }
 
     /// Takes somebody of that weight in, or refuses it.
-    pub fn enter(&self, namespace: Uuid, weight: usize) -> Result<Place<'_>, Status> {
-        let TurnLimits { of_a_namespace_at_once, of_a_namespace, in_all, refusal, .. } = self.limits;
-        let mut waiting = self.lock();
-        let held = waiting.namespaces.get(&namespace).map_or(0, |line| line.weight);
-        if held + weight > of_a_namespace || waiting.weight + weight > in_all {
-            return Err(errors::quota(refusal, ResourceExhaustedCause::ConcurrentLimit));
-        }
-        waiting.weight += weight;
-        let fresh = || Line { weight: 0, places: 0, turns: Arc::new(Semaphore::new(of_a_namespace_at_once)) };
-        let line = waiting.namespaces.entry(namespace).or_insert_with(fresh);
-        line.weight += weight;
-        line.places += 1;
-        Ok(Place { turns: self, namespace, weight, line: Arc::clone(&line.turns) })
-    }
-}
-
-impl<'t> Place<'t> {
-    /// Waits for its turn. A namespace has few that wait for all the others, so that these alternate.
-    pub async fn turn(&self) -> Turn<'t> {
-        let line = Arc::clone(&self.line).acquire_owned().await.expect("never closed");
-        let all = self.turns.all.acquire().await.expect("never closed");
-        Turn { _all: all, _line: line }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.turns.lock();
-        waiting.weight -= self.weight;
-        if let Some(line) = waiting.namespaces.get_mut(&self.namespace) {
-            line.weight -= self.weight;
-            line.places -= 1;
-            if line.places == 0 {
-                waiting.namespaces.remove(&self.namespace);
-            }
-        }
+    pub fn enter(&self, namespace: Uuid, weight: usize) -> Result<Place, Status> {
+        self.turns
+            .enter(namespace, weight)
+            .ok_or_else(|| errors::quota(self.refusal, ResourceExhaustedCause::ConcurrentLimit))
     }
 }
 
@@ -112,54 +56,20 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
     use atoll_api::call::Code;
-    use futures::FutureExt;
-
-    const BUSY: Uuid = Uuid::from_u128(1);
-    const OTHER: Uuid = Uuid::from_u128(2);
-    const LIMITS: TurnLimits = TurnLimits {
-        at_once: 4,
-        of_a_namespace_at_once: 2,
-        of_a_namespace: 32,
-        in_all: 128,
-        refusal: "too much",
-    };
-
-    #[tokio::test]
-    async fn a_namespace_with_many_leaves_others_their_turn() {
-        let turns = Turns::new(LIMITS);
-        let places: Vec<_> = (0..10).map(|_| turns.enter(BUSY, 1).unwrap()).collect();
-        let mut waiting: Vec<_> = places.iter().map(|place| Box::pin(place.turn())).collect();
-        let taken: Vec<_> = waiting.iter_mut().filter_map(|turn| turn.now_or_never()).collect();
-        assert_eq!(taken.len(), LIMITS.of_a_namespace_at_once);
-        let other = turns.enter(OTHER, 1).unwrap();
-        assert!(other.turn().now_or_never().is_some());
-        drop(taken);
-        let next = waiting.iter_mut().skip(2).filter_map(|turn| turn.now_or_never()).count();
-        assert!(next > 0, "those that waited are next");
-    }
-
-    #[tokio::test]
-    async fn all_namespaces_together_have_so_many_turns() {
-        let turns = Turns::new(LIMITS);
-        let places: Vec<_> = (0..10).map(|n| turns.enter(Uuid::from_u128(n), 1).unwrap()).collect();
-        let mut waiting: Vec<_> = places.iter().map(|place| Box::pin(place.turn())).collect();
-        let taken: Vec<_> = waiting.iter_mut().filter_map(|turn| turn.now_or_never()).collect();
-        assert_eq!(taken.len(), LIMITS.at_once);
-    }
 
     #[test]
-    fn what_waits_is_bounded_by_namespace_and_in_all() {
-        let turns = Turns::new(LIMITS);
-        let place = turns.enter(BUSY, LIMITS.of_a_namespace).unwrap();
-        let refused = turns.enter(BUSY, 1).err().unwrap();
-        assert_eq!((refused.code, &*refused.message), (Code::ResourceExhausted, LIMITS.refusal));
-        let others: Vec<_> =
-            (2..5).map(|n| turns.enter(Uuid::from_u128(n), LIMITS.of_a_namespace).unwrap()).collect();
-        assert!(turns.enter(Uuid::from_u128(9), 1).is_err(), "all have as much as there is");
-        drop(place);
-        assert!(turns.enter(BUSY, 1).is_ok());
-        drop(others);
-        assert!(turns.lock().namespaces.is_empty());
-        assert_eq!(turns.lock().weight, 0);
+    fn who_weighs_too_much_is_told_why() {
+        let limits = TurnLimits {
+            at_once: 4,
+            of_a_namespace_at_once: 2,
+            of_a_namespace: 32,
+            in_all: 128,
+            refusal: "too much",
+        };
+        let turns = Turns::new(limits);
+        let _place = turns.enter(Uuid::from_u128(1), 32).unwrap();
+        let refused = turns.enter(Uuid::from_u128(1), 1).err().unwrap();
+        assert_eq!((refused.code, &*refused.message), (Code::ResourceExhausted, limits.refusal));
+        assert!(turns.enter(Uuid::from_u128(2), 32).is_ok());
     }
 }

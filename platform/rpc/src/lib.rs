@@ -6,6 +6,7 @@
 //!   by;
 //! - [`Server`]: gRPC, REST, health, reflection and merged HTTP routes on one port, with drain;
 //! - [`RawClient`]: unary calls to another piece;
+//! - [`Turns`] at what takes long;
 //! - [`Clock`], [`Ids`] and [`wire_time`], [`config`], [`telemetry`] and [`Metrics`].
 //!
 //! Does not own: what a call means, who may make it (interceptors of the pieces decide), TLS.
@@ -28,6 +29,7 @@ mod rest;
 mod room;
 mod server;
 pub mod telemetry;
+mod turns;
 mod values;
 mod weigh;
 pub mod wire_time;
@@ -41,3 +43,4 @@ pub use metrics::{Metrics, MetricsError};
 /// A failed call as REST answers it.
 pub use rest::{decode_segment as decode_path_segment, failure as rest_failure};
 pub use server::{Health, Server, ServerConfig, ServerError, ServerHandle};
+pub use turns::{Place, Turn, TurnLimits, Turns};

@@ -83,7 +83,7 @@ impl NodeSchedules {
 
 /// Goes through times in slices, giving others their turn: a large spec, or one that excludes almost everything, takes
 /// long. Who asks has a turn.
-async fn walk(mut walk: ScheduleWalk<'_>, _turn: &Turn<'_>) -> Walked {
+async fn walk(mut walk: ScheduleWalk<'_>, _turn: &Turn) -> Walked {
     let mut times = Vec::new();
     loop {
         match walk.look() {

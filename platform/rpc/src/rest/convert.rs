@@ -15,7 +15,7 @@ use crate::values;
 pub(super) fn request(
     pool: &DescriptorPool,
     binding: Binding,
-    variables: &[&str],
+    variables: &[String],
     query: &[(String, String)],
     body: &[u8],
     use_shorthand: bool,

@@ -12,13 +12,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use prost_reflect::DescriptorPool;
-use tokio::sync::Semaphore;
 
 use super::routes::{Binding, Found, Routes};
 use super::{convert, errors, pretty, query};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
+use crate::turns::{TurnLimits, Turns};
 use crate::weigh::weigh;
 
 /// Serves the REST routes of a dispatcher's services.
@@ -29,17 +29,29 @@ pub(crate) struct RestServer {
     bodies: Arc<Room>,
     answers: Arc<Room>,
     body_timeout: Duration,
-    /// Held while a large body is converted.
-    large: Semaphore,
+    turns: Turns<Holder>,
 }
 
-/// Larger bodies are converted one at a time.
+/// Larger bodies are converted in a thread of their own.
 const LARGE_BYTES: usize = 64 * 1024;
+
+/// Large bodies are converted one at a time, for one takes many times its bytes meanwhile, and callers take turns.
+const TURNS: TurnLimits =
+    TurnLimits { at_once: 1, of_one_at_once: 1, of_one: 32 * 1024 * 1024, in_all: 128 * 1024 * 1024 };
 
 /// Why there is no answer, and its HTTP status.
 struct Refusal(StatusCode, Status);
 
+/// What a request says beside its body.
+struct Asked {
+    binding: Binding,
+    variables: Vec<String>,
+    parameters: Vec<(String, String)>,
+    shorthand: bool,
+}
+
 /// How the caller wants JSON, by query or content type.
+#[derive(Clone, Copy)]
 struct Style {
     pretty: bool,
     shorthand: bool,
@@ -54,8 +66,8 @@ impl RestServer {
         body_timeout: Duration,
     ) -> Result<Self, DispatcherError> {
         let routes = Routes::of(dispatcher.services())?;
-        let large = Semaphore::new(1);
-        Ok(Self { dispatcher, routes, max_body_bytes, bodies, answers, body_timeout, large })
+        let turns = Turns::new(TURNS);
+        Ok(Self { dispatcher, routes, max_body_bytes, bodies, answers, body_timeout, turns })
     }
 
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
@@ -85,12 +97,14 @@ impl RestServer {
                     // Held until the call ends, as over gRPC.
                     let mut held = self.bodies.none(caller);
                     let body = self.read(body, &mut held).await?;
-                    let encoded = self.convert(binding, &variables, &parameters, body, &style).await?;
+                    let variables = variables.into_iter().map(str::to_owned).collect();
+                    let asked = Asked { binding, variables, parameters, shorthand: style.shorthand };
+                    let encoded = self.encoded(asked, body, caller).await?;
                     let encoded = weigh(&self.dispatcher, entry, encoded, &mut held).await?;
                     self.dispatcher.run(entry, &mut ctx, encoded).await?
                 }
             };
-            let (text, metadata) = self.converted(binding, reply, &style).await?;
+            let (text, metadata) = self.converted(binding, reply, style, caller).await?;
             Ok((self.leaving(text, caller)?, metadata))
         };
         match answer.await {
@@ -99,34 +113,56 @@ impl RestServer {
         }
     }
 
-    /// Encodes the request. A large one takes many times its bytes meanwhile: one at a time.
-    async fn convert(
-        &self,
-        binding: Binding,
-        variables: &[&str],
-        parameters: &[(String, String)],
-        body: Bytes,
-        style: &Style,
-    ) -> Result<Bytes, Status> {
-        let large = body.len() > LARGE_BYTES;
-        let _turn = if large { self.large.acquire().await.ok() } else { None };
+    /// Encodes the request.
+    async fn encoded(&self, asked: Asked, body: Bytes, caller: Holder) -> Result<Bytes, Status> {
         let pool = self.dispatcher.descriptors();
-        convert::request(pool, binding, variables, parameters, &body, style.shorthand)
+        self.in_turn(caller, body.len(), move || {
+            let Asked { binding, variables, parameters, shorthand } = asked;
+            convert::request(pool, binding, &variables, &parameters, &body, shorthand)
+        })
+        .await
     }
 
-    /// The text of an answer. A large one takes many times its bytes meanwhile: one at a time, as requests.
+    /// The text of an answer.
     async fn converted(
         &self,
         binding: Binding,
         mut reply: Reply,
-        style: &Style,
+        style: Style,
+        caller: Holder,
     ) -> Result<(String, Option<HeaderMap>), Status> {
-        let large = reply.message().len() > LARGE_BYTES;
-        let _turn = if large { self.large.acquire().await.ok() } else { None };
         let headers = reply.take_headers();
-        let pool = self.dispatcher.descriptors();
-        let value = convert::answer(pool, binding, reply.into_message(), style.shorthand)?;
-        Ok((pretty::text(&value, style.pretty), headers))
+        let (pool, message) = (self.dispatcher.descriptors(), reply.into_message());
+        let text = self.in_turn(caller, message.len(), move || {
+            let value = convert::answer(pool, binding, message, style.shorthand)?;
+            Ok(pretty::text(&value, style.pretty))
+        });
+        Ok((text.await?, headers))
+    }
+
+    /// Does a conversion of so many bytes: a small one at once, a large one in a thread of its own when it is the
+    /// caller's turn. Once begun it goes on to its end, also where nobody waits for it any more, and keeps its turn.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        caller: Holder,
+        bytes: usize,
+        convert: impl FnOnce() -> Result<T, Status> + Send + 'static,
+    ) -> Result<T, Status> {
+        if bytes <= LARGE_BYTES {
+            return convert();
+        }
+        let place = self.turns.enter(caller, bytes).ok_or_else(|| {
+            Status::resource_exhausted("too many bytes wait to be converted from or to JSON: try again")
+        })?;
+        let turn = place.turn().await;
+        let converting = tokio::task::spawn_blocking(move || {
+            let _here = (place, turn);
+            convert()
+        });
+        converting.await.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "conversion panicked");
+            Err(Status::internal("internal error: the conversion was abandoned"))
+        })
     }
 
     /// The text, for which there must be room until its connection has taken it.

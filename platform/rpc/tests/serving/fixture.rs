@@ -11,7 +11,7 @@ use atoll_api::temporal::api::namespace::v1::NamespaceInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, WorkflowService, workflow_service};
 use atoll_rpc::{Dispatcher, DispatcherBuilder, RawClient, Server, ServerConfig, ServerHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -141,6 +141,13 @@ pub(crate) fn client(server: &ServerHandle) -> RawClient {
     RawClient::new(&server.local_addr().to_string()).unwrap()
 }
 
+/// A connection to `address` from an address of this machine.
+pub(crate) async fn connect_from(own: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((own, 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 /// An HTTP/1 answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -163,7 +170,19 @@ pub(crate) async fn http(
     headers: &[&str],
     body: &str,
 ) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    http_from([127, 0, 0, 1], address, verb, target, headers, body).await
+}
+
+/// The same, from another address of this machine.
+pub(crate) async fn http_from(
+    own: [u8; 4],
+    address: SocketAddr,
+    verb: &str,
+    target: &str,
+    headers: &[&str],
+    body: &str,
+) -> Answer {
+    let mut stream = connect_from(own, address).await;
     let mut text = format!("{verb} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
     for header in headers {
         text.push_str(&format!("{header}\r\n"));

@@ -1,7 +1,11 @@
+use std::pin::pin;
+
 use atoll_rpc::ServerConfig;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use serde_json::json;
 
-use crate::fixture::{Answer, frontend, http, serve, serve_with};
+use crate::fixture::{Answer, frontend, http, http_from, serve, serve_with};
 
 async fn call(verb: &str, target: &str, body: &str) -> Answer {
     call_with(verb, target, &[], body).await
@@ -188,4 +192,32 @@ async fn an_answer_of_more_values_than_a_large_page_has_is_refused() {
     assert_eq!((refused.status, refused.json()["code"].as_i64()), (400, Some(9)));
     let message = refused.json()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("more than 300000 values"), "{message}");
+}
+
+/// Somebody with many large requests leaves somebody else with one a turn.
+#[tokio::test]
+async fn callers_take_turns_at_what_takes_long_to_convert() {
+    let server = serve(frontend()).await;
+    let inputs = "1,".repeat(20_000);
+    let body = format!(r#"{{"input": [[{}]]}}"#, &inputs[..inputs.len() - 1]);
+    assert!(body.len() <= 64 << 10, "the padding makes it large");
+    let body = format!("{body}{}", " ".repeat(64 << 10));
+    let call = async |address: [u8; 4]| {
+        let target = "/api/v1/namespaces/orders/workflows/w";
+        let answer = http_from(address, server.local_addr(), "POST", target, &[], &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    let mut many: FuturesUnordered<_> = (0..40).map(|_| call([127, 0, 0, 1])).collect();
+    many.next().await.expect("the first");
+    let mut other = pin!(call([127, 0, 0, 2]));
+    let mut before = 1;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut other => break,
+            Some(()) = many.next() => before += 1,
+        }
+    }
+    assert!(before <= 20, "{before} of 40 came first");
+    while many.next().await.is_some() {}
 }

@@ -11,10 +11,10 @@ use h2::client::{ResponseFuture, SendRequest};
 use http::HeaderValue;
 use prost::Message;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::fixture::{PATIENCE, client, frontend, serve_with};
+use crate::fixture::{PATIENCE, client, connect_from, frontend, serve_with};
 
 /// Bytes of the answers that are asked for here.
 const ANSWER: usize = 100_000;
@@ -26,9 +26,7 @@ async fn connect(
     address: [u8; 4],
     window: u32,
 ) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((address, 0).into()).unwrap();
-    let stream = socket.connect(server).await.unwrap();
+    let stream = connect_from(address, server).await;
     let (sender, connection) =
         h2::client::Builder::new().initial_window_size(window).handshake(stream).await.unwrap();
     (sender, tokio::spawn(connection))
