@@ -283,7 +283,10 @@ mod tests {
             let name = "temporal.api.workflowservice.v1.SignalWorkflowExecutionRequest";
             let message = atoll_api::descriptor_pool().get_message_by_name(name).expect("it is published");
             let all: Vec<Weight> = weights(&message, encoded).collect();
-            (all.iter().map(|some| some.bytes).sum::<usize>(), all.iter().map(|some| some.again).sum::<usize>())
+            (
+                all.iter().map(|some| some.bytes).sum::<usize>(),
+                all.iter().map(|some| some.again).sum::<usize>(),
+            )
         };
         let namespace = |text: &str| [&[0x0a, text.len() as u8][..], text.as_bytes()].concat();
         assert_eq!(of(&namespace("")), (HANDLE, 0));

@@ -167,14 +167,14 @@ mod tests {
         assert_eq!(status.message, "grpc: received message larger than max (5 vs. 4)");
     }
 
-    #[test]
-    fn compressed_messages_are_unpacked() {
-        assert_eq!(read(&[&zip(&[9; 5000]).unwrap()], 5000).unwrap(), vec![9; 5000]);
+    #[tokio::test]
+    async fn compressed_messages_are_unpacked() {
+        assert_eq!(read(&[&zip(&[9; 5000]).await.unwrap()], 5000).unwrap(), vec![9; 5000]);
     }
 
     /// Of what was announced only what came is held, and what it takes unpacked.
-    #[test]
-    fn what_is_held_is_what_came() {
+    #[tokio::test]
+    async fn what_is_held_is_what_came() {
         let bodies = room(200_000);
         let (head, piece) = ([0, 0, 16, 0, 0], [7; 1_000]);
         let mut held = bodies.none(caller());
@@ -185,13 +185,15 @@ mod tests {
         let refused = read_within(&many, 1 << 20, &mut bodies.none(caller())).unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
 
-        let (small, large) = (zip(&[9; UNCOUNTED]).unwrap(), zip(&[9; UNCOUNTED + 1]).unwrap());
+        let (small, large) = (zip(&[9; UNCOUNTED]).await.unwrap(), zip(&[9; UNCOUNTED + 1]).await.unwrap());
         for (zipped, expected) in [(&small, 0), (&large, UNCOUNTED + 1)] {
             let mut held = bodies.none(caller());
             read_within(&[zipped], 1 << 20, &mut held).unwrap();
             assert_eq!(held.bytes(), expected);
         }
-        assert!(read_within(&[&zip(&[9; 100_001]).unwrap()], 1 << 20, &mut bodies.none(caller())).is_err());
+        assert!(
+            read_within(&[&zip(&[9; 100_001]).await.unwrap()], 1 << 20, &mut bodies.none(caller())).is_err()
+        );
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl GrpcServer {
             let admitted = server.dispatcher.admit(entry, &mut ctx).await;
             let caller = Holder::of(&ctx);
             if let ControlFlow::Break(outcome) = admitted {
-                return server.answer(outcome, caller, zip_answer);
+                return server.answer(outcome, caller, zip_answer).await;
             }
             // Held until the call ends: its request may be part of what waits.
             let mut held = server.bodies.none(caller);
@@ -86,7 +86,7 @@ impl GrpcServer {
                 Err(status) => return failure(&status),
             };
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
-            server.answer(outcome, caller, zip_answer)
+            server.answer(outcome, caller, zip_answer).await
         })
     }
 
@@ -102,19 +102,21 @@ impl GrpcServer {
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
     }
 
-    fn answer(
+    async fn answer(
         &self,
         outcome: Result<Reply, Status>,
         caller: Holder,
         zip_answer: bool,
     ) -> Response<ResponseBody> {
-        outcome
-            .and_then(|reply| self.success(reply, caller, zip_answer))
-            .unwrap_or_else(|status| failure(&status))
+        let answered = match outcome {
+            Ok(reply) => self.success(reply, caller, zip_answer).await,
+            Err(status) => Err(status),
+        };
+        answered.unwrap_or_else(|status| failure(&status))
     }
 
     /// The answer, for which there must be room until its connection has taken it.
-    fn success(
+    async fn success(
         &self,
         mut reply: Reply,
         caller: Holder,
@@ -126,9 +128,11 @@ impl GrpcServer {
         }
         let mut headers = reply.take_headers().unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
-        let zipped = (zip_answer && reply.message().len() >= self.gzip_min_bytes)
-            .then(|| zip(reply.message()))
-            .flatten();
+        let zipped = match zip_answer && reply.message().len() >= self.gzip_min_bytes {
+            // Apart, so that a call that waits is no larger than waiting takes.
+            true => Box::pin(zip(reply.message())).await,
+            false => None,
+        };
         if zipped.is_some() {
             headers.insert(ENCODING, HeaderValue::from_static("gzip"));
         }
