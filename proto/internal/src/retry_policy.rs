@@ -9,6 +9,8 @@ const INITIAL_NANOS: i64 = 1_000_000_000;
 const COEFFICIENT: f64 = 2.0;
 /// The longest interval is this many first ones where the policy names none.
 const MAXIMUM_FACTOR: i64 = 100;
+/// Bytes of all error types that are not retried: two thousand of them, each of thirty. The original knows no such limit.
+const ERROR_TYPES_BYTES: usize = 64 << 10;
 /// Timeouts among the error types that are not retried begin with this.
 const TIMEOUT_PREFIX: &str = "TemporalTimeout:";
 const TIMEOUT_TYPES: [&str; 4] = ["StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbeat"];
@@ -31,6 +33,10 @@ pub fn completed(policy: &RetryPolicy) -> RetryPolicy {
 
 /// A policy, completed, if it is good; else what is wrong with it.
 pub fn settled(given: &RetryPolicy) -> Result<RetryPolicy, String> {
+    let types: usize = given.non_retryable_error_types.iter().map(String::len).sum();
+    if types > ERROR_TYPES_BYTES {
+        return Err(format!("NonRetryableErrorTypes exceed {ERROR_TYPES_BYTES} bytes on retry policy."));
+    }
     let mut policy = completed(given);
     // One attempt only: nothing is ever retried, whatever the rest says. It is shown all the same.
     if policy.maximum_attempts == 1 {
@@ -72,6 +78,20 @@ mod tests {
 
     const fn seconds(seconds: i64) -> Option<Duration> {
         Some(Duration { seconds, nanos: 0 })
+    }
+
+    #[test]
+    fn error_types_have_a_limit_in_bytes_also_where_nothing_is_retried() {
+        for maximum_attempts in [0, 1] {
+            let with = |lengths: [usize; 2]| RetryPolicy {
+                non_retryable_error_types: lengths.map(|length| "e".repeat(length)).to_vec(),
+                maximum_attempts,
+                ..RetryPolicy::default()
+            };
+            assert!(settled(&with([ERROR_TYPES_BYTES, 0])).is_ok());
+            let refused = settled(&with([ERROR_TYPES_BYTES, 1])).unwrap_err();
+            assert_eq!(refused, "NonRetryableErrorTypes exceed 65536 bytes on retry policy.");
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) fn check_user_metadata(metadata: Option<&UserMetadata>) -> Result<(),
     let fields =
         [("Summary", &metadata.summary, SUMMARY_BYTES), ("Details", &metadata.details, DETAILS_BYTES)];
     for (name, payload, limit) in fields {
-        if payload.as_ref().is_some_and(|payload| payload.data.len() > limit) {
+        if payload.as_ref().is_some_and(|payload| payload.encoded_len() > limit) {
             return Err(Status::invalid_argument(format!(
                 "UserMetadata {name} exceeds allowed size of {limit}."
             )));

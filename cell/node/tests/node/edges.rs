@@ -39,10 +39,10 @@ const OF_A_START: &[(&str, usize, Set)] = &[
     ("input", BLOB, |start, n| start.input = Some(weighing(n))),
     ("memo", BLOB, |start, n| start.memo = Some(memo(n))),
     ("user_metadata.summary", 400, |start, n| {
-        start.user_metadata = Some(UserMetadata { summary: Some(holding(n)), details: None });
+        start.user_metadata = Some(UserMetadata { summary: Some(payload(n)), details: None });
     }),
     ("user_metadata.details", 20_000, |start, n| {
-        start.user_metadata = Some(UserMetadata { summary: None, details: Some(holding(n)) });
+        start.user_metadata = Some(UserMetadata { summary: None, details: Some(payload(n)) });
     }),
     ("links", 10, |start, n| start.links = vec![link(1); n]),
     ("one link", 4_000, |start, n| {
