@@ -16,7 +16,7 @@ use log::Log;
 use mistakes::Mistakes;
 pub(crate) use paused::Paused;
 
-use atoll_api::call::{Method, Status};
+use atoll_api::call::{Method, Reply, Status};
 use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_internal_api::usage::v1::UsageObject;
 use atoll_object_store::fault::FaultObjects;
@@ -258,6 +258,13 @@ impl Cell {
     ) -> Result<A, Status> {
         let admin = self.admin.as_ref().expect("the cell has an admin listener");
         admin.call(method, &request, CallOptions::timeout(PATIENCE).bearer(token)).await
+    }
+
+    /// A call of any of these methods, with a token or none.
+    pub(crate) async fn admin_raw(&self, token: &str, path: &str, request: Bytes) -> Result<Bytes, Status> {
+        let admin = self.admin.as_ref().expect("the cell has an admin listener");
+        let options = CallOptions::timeout(PATIENCE).bearer(token);
+        admin.call_raw(path, options, request).await.map(Reply::into_message)
     }
 
     /// Moves the cell's clock, and does what is due then.
