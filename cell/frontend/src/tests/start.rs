@@ -182,6 +182,13 @@ fn invalid() -> Vec<(Start, &'static str)> {
                 user_metadata: Some(UserMetadata { summary: Some(says(2_000)), details: None }),
                 ..valid()
             },
+            "UserMetadata Summary exceeds allowed size of 400.",
+        ),
+        (
+            Start {
+                user_metadata: Some(UserMetadata { summary: None, details: Some(says(2_000)) }),
+                ..valid()
+            },
             "UserMetadata has more than 2000 values.",
         ),
         (
