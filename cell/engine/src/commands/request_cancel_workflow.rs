@@ -24,6 +24,8 @@ pub struct RequestCancelWorkflow {
     pub sender: Option<Sender>,
     /// Where the request came from.
     pub links: Vec<Link>,
+    /// A schedule's policy asks: what makes room waits for no memory, as what a workflow asks.
+    pub by_policy: bool,
 }
 
 impl Command for RequestCancelWorkflow {
@@ -31,7 +33,7 @@ impl Command for RequestCancelWorkflow {
     type Reply = ();
 
     fn origin(&self) -> Origin {
-        if self.sender.is_some() { Origin::Cell } else { Origin::Worker }
+        if self.sender.is_some() || self.by_policy { Origin::Cell } else { Origin::Worker }
     }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {

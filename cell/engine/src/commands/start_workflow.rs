@@ -130,8 +130,10 @@ impl Command for StartWorkflow {
         }
     }
 
+    /// A child is part of its parent, which could not come to rest without it, and who only looks for a chain adds
+    /// nothing. A schedule's start adds to what is there, as a client's does: it waits as the schedule's state.
     fn origin(&self) -> Origin {
-        if self.parent.is_some() { Origin::Cell } else { Origin::Client }
+        if self.parent.is_some() || self.finds_only { Origin::Cell } else { Origin::Client }
     }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<StartReply> {

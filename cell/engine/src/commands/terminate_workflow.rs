@@ -1,7 +1,7 @@
 //! `TerminateWorkflowExecution`, also by a parent that closes.
 
 use super::find::found;
-use crate::command::{Command, Context, Decision};
+use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::{Draft, Extras};
 use crate::family::{View, Workflows};
 use crate::rejection::Rejection;
@@ -25,11 +25,17 @@ pub struct TerminateWorkflow {
     pub first_execution_run_id: Uuid,
     /// Where the request came from.
     pub links: Vec<Link>,
+    /// A policy asks, of a parent that closed or of a schedule: what makes room waits for no memory.
+    pub by_policy: bool,
 }
 
 impl Command for TerminateWorkflow {
     type Family = Workflows;
     type Reply = ();
+
+    fn origin(&self) -> Origin {
+        if self.by_policy { Origin::Cell } else { Origin::Worker }
+    }
 
     fn decide(self, view: View<'_>, context: &mut Context<'_>) -> Decision<()> {
         let run = found!(view.open());

@@ -168,6 +168,7 @@ fn who_means_another_chain_ends_nothing() {
         identity: "who".into(),
         first_execution_run_id: life.run().run_id(),
         links: vec![Link::default(); 2],
+        by_policy: false,
     };
     life.ask(terminate).expect("its own chain");
     let expected = history::WorkflowExecutionTerminatedEventAttributes {

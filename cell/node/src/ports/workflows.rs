@@ -113,6 +113,7 @@ impl Workflows for NodeWorkflows {
             first_execution_run_id: chain(&request.first_execution_run_id)?,
             sender: None,
             links: request.links,
+            by_policy: false,
         };
         self.0.execute(&target, command).await?;
         Ok(wf::RequestCancelWorkflowExecutionResponse::default())
@@ -130,6 +131,7 @@ impl Workflows for NodeWorkflows {
             identity: request.identity,
             first_execution_run_id: chain(&request.first_execution_run_id)?,
             links: request.links,
+            by_policy: false,
         };
         self.0.execute(&target, command).await?;
         Ok(wf::TerminateWorkflowExecutionResponse::default())

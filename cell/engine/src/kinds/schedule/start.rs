@@ -87,6 +87,7 @@ pub(super) fn cancel(key: &EntityKey, state: &State, running: &RunningWorkflow) 
         reason: CANCELED.into(),
         identity: identity(key, state),
         first_execution_run_id: first_run(running),
+        by_policy: true,
         ..Default::default()
     }
 }
@@ -97,6 +98,7 @@ pub(super) fn terminate(key: &EntityKey, state: &State, running: &RunningWorkflo
         reason: TERMINATED.into(),
         identity: identity(key, state),
         first_execution_run_id: first_run(running),
+        by_policy: true,
         ..Default::default()
     }
 }

@@ -4,7 +4,8 @@ use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::schedule::v1::{SchedulePatch, TriggerImmediatelyRequest};
 use cell_engine::{
-    Answer, CreateSchedule, DeleteSchedule, EffectKey, Entity, Rejection, Time, Undelivered, WorkflowRequest,
+    Answer, Command, CreateSchedule, DeleteSchedule, EffectKey, Entity, Origin, Rejection, Time, Undelivered,
+    WorkflowRequest,
 };
 use uuid::Uuid;
 
@@ -72,6 +73,29 @@ fn back_offs_grow_and_a_start_is_given_up_when_its_time_may_not_be_caught_up_wit
 /// What a cell answers where nothing was begun.
 fn not_found() -> Answer {
     Answer::Refused(Rejection::NotFound("nothing was begun".into()))
+}
+
+#[test]
+fn what_adds_to_what_is_there_is_refused_as_a_clients_where_memory_is_short_and_nothing_else() {
+    let schedule = with_policies(Overlap::Skip, |policies| policies.catchup_window = seconds(10));
+    let mut life = Life::with(schedule);
+    life.until(minute(1));
+    let wanted = life.starts().remove(0);
+    assert_eq!(wanted.start.origin(), Origin::Client);
+    life.now = minute(3);
+    life.tell(Undelivered(wanted.key)).expect("it waits");
+    life.until(minute(4));
+    assert_eq!(life.starts().remove(0).start.origin(), Origin::Cell, "it only looks for what it began");
+    life.start(&wanted);
+    for policy in [Overlap::CancelOther, Overlap::TerminateOther] {
+        life.trigger(policy);
+        let origin = match life.asks().remove(0).1.request {
+            WorkflowRequest::Cancel(cancel) => cancel.origin(),
+            WorkflowRequest::Terminate(terminate) => terminate.origin(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(origin, Origin::Cell, "{policy:?}");
+    }
 }
 
 /// Whether a start may still begin something if it does not arrive so long after it was decided on, and the times

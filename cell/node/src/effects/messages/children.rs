@@ -94,7 +94,7 @@ pub(super) async fn close(
                 identity: IDENTITY.into(),
                 first_execution_run_id: child.first_run_id,
                 sender: Some(Sender { execution, ..Default::default() }),
-                links: Vec::new(),
+                ..Default::default()
             };
             gone(shards.execute(&target, request).await)?;
             // It has to see the request, also where the parent closed before it could let the child go.
@@ -119,6 +119,18 @@ fn terminate(first_execution_run_id: Uuid) -> TerminateWorkflow {
         reason: REASON.into(),
         identity: IDENTITY.into(),
         first_execution_run_id,
+        by_policy: true,
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_engine::{Command, Origin};
+
+    #[test]
+    fn the_end_of_a_child_waits_for_no_memory() {
+        assert_eq!(terminate(Uuid::nil()).origin(), Origin::Cell);
     }
 }

@@ -6,6 +6,7 @@ use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{self as wanted, Command as WorkflowCommand};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus as Status;
 use atoll_api::temporal::api::schedule::v1::schedule_action::Action;
 use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
@@ -14,6 +15,7 @@ use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use cell_engine::commands::{RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, WorkflowTaskRef};
 use cell_engine::{CreateSchedule, Run, Schedule, SingletonTarget};
 use cell_matching::{Matching, MatchingConfig};
+use cell_memory::{Charge, Owner};
 use cell_shard::{ShardConfig, ShardRuntime, Target, shard_of};
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use cell_store::{MemoryStore, StoreError};
@@ -252,23 +254,84 @@ async fn a_schedule_goes_on_when_an_operator_has_deleted_what_it_waits_for() {
     store.script(Call::Load, Fault::Before(StoreError::Corrupt("damaged".into())));
     let run = cell.shards.read(&Target::current(NAMESPACE, WORKFLOW), |_| ()).await;
     run.expect_err("it is kept aside");
-    let minutes_pass = async |minutes: i64| {
+    cell.minutes_pass(30).await;
+    assert_eq!(cell.info().await.action_count, 1, "it may be served again");
+    let aside = cell.shards.quarantined(None, 9).0.remove(0).key;
+    cell.shards.drop_quarantined(&aside).await.expect("deleted");
+    cell.minutes_pass(30).await;
+    let info = cell.info().await;
+    assert_eq!(info.action_count, 2, "{info:?}");
+    assert_eq!(info.recent_actions[0].start_workflow_status, Status::Terminated as i32);
+    cell.shards.shutdown().await;
+}
+
+/// The policies of the schedule, with this one and a catch-up window of so many seconds.
+fn with(overlap: Overlap, catchup: i64) -> CreateSchedule {
+    let mut create = create();
+    create.schedule.policies = Some(api::SchedulePolicies {
+        overlap_policy: overlap as i32,
+        catchup_window: Some(prost_types::Duration { seconds: catchup, nanos: 0 }),
+        ..Default::default()
+    });
+    create
+}
+
+impl Cell {
+    /// Minutes pass, one after the other.
+    async fn minutes_pass(&self, minutes: i64) {
         for _ in 0..minutes {
-            world.step(60 * SECOND);
-            cell.shards.wake_all_due().await;
+            self.world.step(60 * SECOND);
+            self.shards.wake_all_due().await;
             for _ in 0..200 {
                 tokio::task::yield_now().await;
             }
         }
-    };
-    minutes_pass(30).await;
-    assert_eq!(cell.info().await.action_count, 1, "it may be served again");
-    let aside = cell.shards.quarantined(None, 9).0.remove(0).key;
-    cell.shards.drop_quarantined(&aside).await.expect("deleted");
-    minutes_pass(30).await;
-    let info = cell.info().await;
-    assert_eq!(info.action_count, 2, "{info:?}");
-    assert_eq!(info.recent_actions[0].start_workflow_status, Status::Terminated as i32);
+    }
+
+    /// Holds so many sixteenths of the memory.
+    fn hold(&self, sixteenths: usize) -> Charge {
+        let memory = self.shards.memory();
+        memory.charge(Owner::Loads, memory.limit() / 16 * sixteenths)
+    }
+}
+
+#[tokio::test]
+async fn where_memory_is_short_a_start_waits_as_long_as_its_time_may_be_caught_up_with() {
+    for (window, expected) in [(86_400, (1, 0)), (120, (0, 1))] {
+        let store = FaultStore::new(MemoryStore::new().stores(), 1);
+        let world = World::new();
+        let cell = Cell::open(&store, &world, 1, 0.0).await;
+        cell.effects.connect(&cell.shards);
+        let mut create = with(Overlap::Skip, window);
+        let remaining_actions = 1;
+        create.schedule.state =
+            Some(api::ScheduleState { limited_actions: true, remaining_actions, ..Default::default() });
+        cell.shards.execute(&schedule(), create).await.expect("created");
+        let held = cell.hold(15);
+        cell.minutes_pass(10).await;
+        assert!(!cell.has_started().await, "it would add to what is there");
+        drop(held);
+        cell.minutes_pass(2).await;
+        let info = cell.info().await;
+        assert_eq!((info.action_count, info.missed_catchup_window), expected, "a window of {window} s");
+        cell.shards.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_makes_room_for_a_start_waits_for_no_memory() {
+    let store = FaultStore::new(MemoryStore::new().stores(), 1);
+    let world = World::new();
+    let cell = Cell::open(&store, &world, 1, 0.0).await;
+    cell.effects.connect(&cell.shards);
+    cell.shards.execute(&schedule(), with(Overlap::TerminateOther, 86_400)).await.expect("created");
+    cell.minutes_pass(1).await;
+    assert!(cell.has_started().await);
+    let held = cell.hold(16);
+    cell.minutes_pass(3).await;
+    // Who looks is a client.
+    drop(held);
+    assert_eq!(cell.run(WORKFLOW, Run::closed).await, Some(true), "the next one is due");
     cell.shards.shutdown().await;
 }
 
