@@ -159,6 +159,7 @@ impl State {
             workflow_id: decided.workflow_id.clone(),
             overlapping: decided.overlapping,
             decided_at_ns: decided.at_ns,
+            id_reuse_policy: decided.id_reuse_policy,
             ..Default::default()
         });
     }

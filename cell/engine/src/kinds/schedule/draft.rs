@@ -326,8 +326,9 @@ impl Draft {
                 self.change(Kind::ActionUsed(stored::ActionUsed {}));
             }
         }
-        let workflow_id = workflow_id(&self.state.plan, start, overlapping);
-        let decided = stored::StartDecided { number, workflow_id, overlapping, at_ns: self.now.0 };
+        let (workflow_id, reuse) = workflow_id(&self.state.plan, start, overlapping);
+        let (at_ns, id_reuse_policy) = (self.now.0, reuse as i32);
+        let decided = stored::StartDecided { number, workflow_id, overlapping, at_ns, id_reuse_policy };
         self.change(Kind::StartDecided(decided));
         true
     }

@@ -16,14 +16,17 @@ use uuid::Uuid;
 const CANCELED: &str = "cancelled by schedule overlap policy";
 const TERMINATED: &str = "terminated by schedule overlap policy";
 
-/// The id of the workflow that a start begins. Times of one second share one.
-pub(super) fn workflow_id(plan: &Plan, start: BufferedStart, overlapping: bool) -> String {
+/// The id of the workflow that a start begins, and what that means where it was used before. Times of one second share
+/// an id.
+pub(super) fn workflow_id(plan: &Plan, start: BufferedStart, overlapping: bool) -> (String, Reuse) {
     let base = plan.start().map(|start| start.workflow_id.as_str()).unwrap_or_default();
     if plan.keeps_workflow_id() && !overlapping {
-        base.to_owned()
-    } else {
-        format!("{base}-{}", rfc3339(start.nominal_ms))
+        // An id that is kept is used again and again.
+        return (base.to_owned(), Reuse::AllowDuplicate);
     }
+    // A time of the spec is acted on once; people may ask for it again.
+    let reuse = if start.manual { Reuse::AllowDuplicate } else { Reuse::RejectDuplicate };
+    (format!("{base}-{}", rfc3339(start.nominal_ms)), reuse)
 }
 
 /// The request id of a start, the same however often it is sent.
@@ -45,7 +48,7 @@ pub(super) fn ask_id(state: &State, running: &RunningWorkflow) -> Uuid {
 /// The start command. None where the schedule has nothing to start any more.
 pub(super) fn start(key: &EntityKey, state: &State, pending: &PendingStart) -> Option<StartWorkflow> {
     let action = state.plan.start()?;
-    let BufferedStart { number, nominal_ms, manual, .. } = start_of(pending);
+    let BufferedStart { number, nominal_ms, .. } = start_of(pending);
     let mut fields = action.search_attributes.clone().unwrap_or_default().indexed_fields;
     fields.insert(STARTED_BY.into(), json(&quoted(&key.id), "Keyword"));
     fields.insert(STARTED_FOR.into(), json(&quoted(&rfc3339(nominal_ms)), "Datetime"));
@@ -60,8 +63,7 @@ pub(super) fn start(key: &EntityKey, state: &State, pending: &PendingStart) -> O
         run_timeout: action.workflow_run_timeout,
         task_timeout: action.workflow_task_timeout,
         identity: identity(key, state),
-        // A time of the spec is acted on once; people may ask for it again.
-        id_reuse_policy: if manual { Reuse::AllowDuplicate } else { reuse(&state.plan) } as i32,
+        id_reuse_policy: pending.id_reuse_policy,
         memo: action.memo.clone(),
         search_attributes: Some(SearchAttributes { indexed_fields: fields }),
         header: action.header.clone(),
@@ -74,11 +76,6 @@ pub(super) fn start(key: &EntityKey, state: &State, pending: &PendingStart) -> O
         finds_only: pending.finds_only,
         ..Default::default()
     })
-}
-
-/// An id that is kept is used again and again.
-fn reuse(plan: &Plan) -> Reuse {
-    if plan.keeps_workflow_id() { Reuse::AllowDuplicate } else { Reuse::RejectDuplicate }
 }
 
 /// Asks a running workflow to cancel.

@@ -2,10 +2,11 @@
 
 use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy as Reuse;
 use atoll_api::temporal::api::schedule::v1::{SchedulePatch, TriggerImmediatelyRequest};
 use cell_engine::{
     Answer, Command, CreateSchedule, DeleteSchedule, EffectKey, Entity, Origin, Rejection, Time, Undelivered,
-    WorkflowRequest,
+    UpdateSchedule, WorkflowRequest,
 };
 use uuid::Uuid;
 
@@ -37,8 +38,31 @@ fn an_update_does_not_rename_what_may_have_been_started() {
         panic!("it starts workflows")
     };
     start.workflow_id = "other".into();
-    life.ask(cell_engine::UpdateSchedule { schedule, ..Default::default() }).expect("it is there");
+    life.ask(UpdateSchedule { schedule, ..Default::default() }).expect("it is there");
     assert_eq!(life.start_one().workflow_id, first.workflow_id);
+}
+
+#[test]
+fn an_update_does_not_change_what_an_id_that_was_used_before_means_to_a_start() {
+    let keeps =
+        |keeps: bool, overlap| with_policies(overlap, |policies| policies.keep_original_workflow_id = keeps);
+    for (kept, overlap, id, reuse) in [
+        (true, Overlap::Skip, "w", Reuse::AllowDuplicate),
+        (false, Overlap::Skip, "w-2023-11-14T22:15:00Z", Reuse::RejectDuplicate),
+        (true, Overlap::AllowAll, "w-2023-11-14T22:15:00Z", Reuse::RejectDuplicate),
+    ] {
+        let mut life = Life::with(keeps(kept, overlap));
+        life.until(minute(1));
+        let said = |life: &Life| {
+            let wanted = life.starts().remove(0);
+            (wanted.workflow_id, wanted.start.id_reuse_policy)
+        };
+        let expected = (id.to_owned(), reuse as i32);
+        assert_eq!(said(&life), expected, "{kept} {overlap:?}");
+        let schedule = keeps(!kept, overlap);
+        life.ask(UpdateSchedule { schedule, ..Default::default() }).expect("it is there");
+        assert_eq!(said(&life), expected, "{kept} {overlap:?}, updated");
+    }
 }
 
 #[test]
