@@ -157,6 +157,50 @@ async fn a_namespace_that_comes_back_and_goes_again_is_emptied_again() {
     assert_eq!(cell.records.to_empty(), [], "a repetition");
 }
 
+/// Removes the namespace with generation 6, and dies where the store's next put is held.
+async fn dies_removing(cell: &Cell, hold: fn(Gate) -> Fault) {
+    let gate = Gate::new();
+    cell.store.script(Call::Put, hold(gate.clone()));
+    let records = Arc::clone(&cell.records);
+    let died = tokio::spawn(async move { records.remove_namespace(ID, 6).await });
+    gate.arrived().await;
+    died.abort();
+    assert!(died.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_namespace_whose_removal_is_written_is_gone_in_the_next_life() {
+    let cell = Cell::new().await;
+    cell.records.put_namespace(kept_for(1, 5)).await.unwrap();
+    dies_removing(&cell, Fault::HoldAfter).await;
+    let next = cell.again().await;
+    assert!(next.registry.by_id(ID).is_none(), "it does not come back");
+    assert_eq!(next.stored().await, [""; 0]);
+    assert_eq!(next.records.to_empty(), [(ID, 6)]);
+    let late = next.records.put_namespace(kept_for(1, 6)).await.unwrap();
+    assert_eq!(late, PutOutcome::Stale(6));
+    assert!(next.registry.by_id(ID).is_none(), "a late call does not bring it back");
+}
+
+#[tokio::test]
+async fn a_namespace_is_in_force_until_its_removal_is_written() {
+    let cell = Cell::new().await;
+    cell.records.put_namespace(kept_for(1, 5)).await.unwrap();
+    dies_removing(&cell, Fault::HoldBefore).await;
+    assert_eq!(cell.retention_days(), Some(1));
+    assert_eq!(cell.records.to_empty(), []);
+}
+
+#[tokio::test]
+async fn a_namespace_whose_removal_is_not_written_stands_in_the_next_life() {
+    let cell = Cell::new().await;
+    cell.records.put_namespace(kept_for(1, 5)).await.unwrap();
+    dies_removing(&cell, Fault::HoldBefore).await;
+    let next = cell.again().await;
+    assert_eq!((next.retention_days(), next.stored().await), (Some(1), vec![ID.to_string()]));
+    assert_eq!(next.records.to_empty(), []);
+}
+
 #[tokio::test]
 async fn of_two_changes_that_a_tenant_makes_at_once_one_is_refused() {
     let cell = Cell::new().await;
