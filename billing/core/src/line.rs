@@ -182,6 +182,18 @@ mod tests {
         for kind in ChargeKind::ALL {
             assert_eq!(ChargeKind::from_code(kind.code()), Some(kind));
         }
+        // Those that are not listed have no way back: where the compiler asks for a new kind here, it belongs in `ALL`.
+        let next = |kind: &ChargeKind| match kind {
+            ChargeKind::Usage(meter) => {
+                let rest = Meter::ALL.into_iter().skip_while(|listed| listed != meter);
+                Some(rest.skip(1).map(ChargeKind::Usage).next().unwrap_or(ChargeKind::PlanFee))
+            }
+            ChargeKind::PlanFee => Some(ChargeKind::AddOn),
+            ChargeKind::AddOn => Some(ChargeKind::Rounding),
+            ChargeKind::Rounding => None,
+        };
+        let all: Vec<_> = std::iter::successors(Some(ChargeKind::Usage(Meter::ALL[0])), next).collect();
+        assert_eq!(all, ChargeKind::ALL);
         assert_eq!(ChargeKind::from_code("credits"), None);
     }
 }

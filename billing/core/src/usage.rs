@@ -186,6 +186,18 @@ mod tests {
     }
 
     #[test]
+    fn every_meter_is_listed_in_the_order_of_an_invoice() {
+        // Where the compiler asks for a new meter here, it belongs in `ALL`, too.
+        let next = |meter: &Meter| match meter {
+            Meter::Actions => Some(Meter::ActiveStorage),
+            Meter::ActiveStorage => Some(Meter::RetainedStorage),
+            Meter::RetainedStorage => None,
+        };
+        let all: Vec<_> = std::iter::successors(Some(Meter::Actions), next).collect();
+        assert_eq!(all, Meter::ALL);
+    }
+
+    #[test]
     fn rows_add_up_in_any_order() {
         let timer = || UsageKind::Action("start_timer".to_owned());
         let start = || UsageKind::Action("start_workflow".to_owned());
