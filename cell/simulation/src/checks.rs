@@ -23,6 +23,7 @@ use crate::plan::{Begin, WorkflowPlan};
 use crate::simulation::Site;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
+use prost::Message;
 use std::collections::BTreeMap;
 
 /// A run at its end.
@@ -74,6 +75,12 @@ pub(crate) async fn histories(site: &Site, caller: &Caller) -> Vec<Settled> {
 /// When a run ended (nanoseconds of the Unix epoch).
 pub(crate) fn ended_at(run: &Settled) -> i128 {
     nanos(run.events.last().and_then(|event| event.event_time.as_ref()))
+}
+
+/// Bytes of an event in the message that is its history: behind a key of one byte and its length.
+pub(crate) fn stored_bytes(event: &HistoryEvent) -> i64 {
+    let length = event.encoded_len();
+    (1 + prost::length_delimiter_len(length) + length) as i64
 }
 
 /// What happened in a history that has to happen in some simulation.

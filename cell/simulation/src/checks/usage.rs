@@ -1,6 +1,7 @@
 //! What was metered.
 
 mod actions;
+mod hours;
 mod storage;
 
 use super::Settled;
@@ -16,7 +17,7 @@ use std::ops::RangeInclusive;
 use storage::Stored;
 
 /// What was metered is what the histories show and what workers were told; bytes were stored as long as their histories
-/// stood.
+/// stood; hours are sealed in turn.
 pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
     let mut objects = Vec::new();
     for key in site.objects.list("usage/", None, usize::MAX).await.expect("a list") {
@@ -32,6 +33,7 @@ pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
         .cloned()
         .chain(metered.broken_actions(&actions::counted(&site.plan, settled), &ledger, settled))
         .chain(storage::broken(&metered.storage, settled))
+        .chain(hours::broken(&objects))
         .collect();
     ledger.broken.extend(broken);
 }

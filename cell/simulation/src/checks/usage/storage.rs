@@ -1,14 +1,13 @@
 //! How many bytes were stored for how long, from both sides: by the sizes of histories and the times of their events.
 
 use super::Settled;
-use crate::checks::ended_at;
+use crate::checks::{ended_at, stored_bytes};
 use crate::ledger::nanos;
 use crate::simulation::RETENTION;
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as Event;
 use atoll_internal_api::usage::v1::StorageClass;
-use prost::Message;
 use std::collections::BTreeMap;
 
 const MS: i128 = 1_000_000;
@@ -34,7 +33,7 @@ pub(super) fn broken(metered: &BTreeMap<StorageClass, Stored>, settled: &[Settle
     for run in settled {
         let end = ended_at(run);
         for (event, latest) in run.events.iter().zip(written(run)) {
-            let bytes = bytes(event);
+            let bytes = i128::from(stored_bytes(event));
             let earliest = nanos(event.event_time.as_ref());
             least += bytes * (end - latest) / MS;
             most += bytes * (end - earliest) / MS;
@@ -60,12 +59,6 @@ pub(super) fn broken(metered: &BTreeMap<StorageClass, Stored>, settled: &[Settle
         }
     }
     broken
-}
-
-/// Bytes of an event in the message that is its history: behind a key of one byte and its length.
-fn bytes(event: &HistoryEvent) -> i128 {
-    let length = event.encoded_len();
-    (1 + prost::length_delimiter_len(length) + length) as i128
 }
 
 /// When the events of a run were written at the latest. Most were when they happened; others carry an earlier time:
