@@ -43,6 +43,18 @@ fn a_creation_is_repeated_by_its_request_and_by_no_other() {
 }
 
 #[test]
+fn a_creation_that_is_repeated_after_the_deletion_brings_nothing_back() {
+    let mut life = Life::new();
+    assert_eq!(life.ask(create("one")), Ok(1));
+    life.ask(DeleteSchedule).expect("it is there");
+    let (steps, billed) = (life.steps(), life.billed.len());
+    assert_eq!(life.ask(create("one")), Ok(1), "it was created");
+    assert!(!life.schedule().is_alive() && (life.steps(), life.billed.len()) == (steps, billed));
+    assert_eq!(life.ask(create("two")), Ok(1));
+    assert!(life.schedule().is_alive());
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     let mut life = Life::new();
     assert_eq!(life.ask(UpdateSchedule::default()), Err(missing()));

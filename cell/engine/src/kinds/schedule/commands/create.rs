@@ -17,7 +17,8 @@ use bytes::Bytes;
 /// does too.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct CreateSchedule {
-    /// A repetition with the same id changes nothing.
+    /// A repetition with the same id changes nothing, also where what it created was deleted and nothing was created
+    /// since.
     pub request_id: String,
     /// What to do when.
     pub schedule: api::Schedule,
@@ -38,10 +39,11 @@ impl Command for CreateSchedule {
     }
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<i64> {
-        if let Some(state) = view.entity.and_then(Schedule::state).filter(|state| !state.closed()) {
-            if state.life.request_id == self.request_id {
-                return Decision::unchanged(FIRST_TOKEN);
-            }
+        let before = view.entity.and_then(Schedule::state);
+        if before.is_some_and(|state| state.life.request_id == self.request_id) {
+            return Decision::unchanged(FIRST_TOKEN);
+        }
+        if let Some(state) = before.filter(|state| !state.closed()) {
             let run_id = state.life_id();
             return Decision::reject(Rejection::AlreadyStarted {
                 message: format!(
