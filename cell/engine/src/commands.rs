@@ -1,7 +1,7 @@
 //! Everything that can be asked of a workflow id, one command a file, or what may come of one message.
 
 mod activity_closing;
-mod effect_failed;
+mod back_off_message;
 mod external;
 mod find;
 mod record_activity_heartbeat;
@@ -26,8 +26,7 @@ mod start_workflow;
 mod terminate_workflow;
 mod wake;
 
-pub use crate::draft::transient_tail;
-pub use effect_failed::EffectFailed;
+pub use back_off_message::BackOffMessage;
 pub use external::{RecordExternalCancel, RecordExternalSignal};
 pub(crate) use find::found;
 pub use find::{ActivityRef, WorkflowTaskRef};

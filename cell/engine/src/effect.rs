@@ -183,23 +183,6 @@ pub struct TellEnd {
     pub ended: ChainEnded,
 }
 
-/// How a chain of runs ended: what its listeners are told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ChainEnded {
-    /// What the listener knows the chain by.
-    pub reference: Bytes,
-    /// The run that was the last.
-    pub run_id: Uuid,
-    /// The run that was the first.
-    pub first_run_id: Uuid,
-    /// Their workflow id.
-    pub workflow_id: Arc<str>,
-    /// The last one's type.
-    pub workflow_type: String,
-    /// The last one's closing event, encoded.
-    pub close_event: Bytes,
-}
-
 /// A workflow of the sender's namespace that is no child of it, or need not be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExternalTarget {

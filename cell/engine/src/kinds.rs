@@ -9,7 +9,7 @@ pub use schedule::{
     ScheduleTimes, ScheduleWalk, UpdateSchedule,
 };
 
-use crate::commands::{EffectFailed, RecordChildClosed, Wake};
+use crate::commands::{BackOffMessage, RecordChildClosed, Wake};
 use crate::current_run::CurrentRun;
 use crate::registry::{Kind, Registry};
 use crate::run::Run;
@@ -22,7 +22,7 @@ impl Default for Registry {
             Kind::of::<CurrentRun>(EntityKind::CURRENT_RUN),
             Kind::of::<Run>(EntityKind::WORKFLOW_RUN)
                 .woken_by::<Wake>()
-                .backs_off_by::<EffectFailed>()
+                .backs_off_by::<BackOffMessage>()
                 .told_of_ends_by::<RecordChildClosed>()
                 .named_by(EntityKind::CURRENT_RUN)
                 .with_history(),

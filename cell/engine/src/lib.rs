@@ -102,6 +102,7 @@ pub use batches::begins_batch;
 pub use command::{AddressOf, Command, Context, Decision, NamespaceConfig, Origin, Release, ViewOf};
 pub use current_run::CurrentRun;
 pub use describe::Description;
+pub use draft::transient_tail;
 pub use effect::*;
 pub use entity::{Entity, EntityCheckpoint, Stored};
 pub use family::*;
@@ -109,7 +110,7 @@ pub use ids::IdSource;
 pub use kinds::*;
 pub use limits::Limits;
 pub use memory::{Known, Memory, Needs, Residents};
-pub use notice::{Answer, Answered, Grace, Notice, TakenBy, Undelivered, Woken};
+pub use notice::{Answer, Answered, ChainEnded, Grace, Notice, TakenBy, Undelivered, Woken};
 pub use registry::{Kind, Registry};
 pub use rejection::Rejection;
 #[cfg(debug_assertions)]

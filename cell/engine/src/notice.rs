@@ -7,7 +7,7 @@
 
 use crate::command::{Command, Context, Decision};
 use crate::commands::StartReply;
-use crate::effect::{ChainEnded, EffectKey};
+use crate::effect::EffectKey;
 use crate::family::{Family, Members};
 use crate::memory::{Memory, Needs};
 use crate::registry::Kind;
@@ -141,6 +141,23 @@ impl Notice for Answered {
     fn taken_by(kind: &Kind) -> Option<TakenBy<Self>> {
         kind.answered
     }
+}
+
+/// How a chain of runs ended: what its listeners are told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChainEnded {
+    /// What the listener knows the chain by.
+    pub reference: Bytes,
+    /// The run that was the last.
+    pub run_id: Uuid,
+    /// The run that was the first.
+    pub first_run_id: Uuid,
+    /// Their workflow id.
+    pub workflow_id: Arc<str>,
+    /// The last one's type.
+    pub workflow_type: String,
+    /// The last one's closing event, encoded.
+    pub close_event: Bytes,
 }
 
 impl Notice for ChainEnded {

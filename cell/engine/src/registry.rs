@@ -1,8 +1,8 @@
 //! What a shard knows of kinds of entities; which there are is said by [`kinds`](crate::kinds).
 
 use crate::command::Command;
-use crate::effect::ChainEnded;
 use crate::entity::{Entity, Stored};
+use crate::notice::ChainEnded;
 use crate::notice::{Answered, TakenBy, Undelivered, Woken};
 use crate::run::RestoreError;
 use atoll_internal_api::entity::{Chunk, EntityKey, EntityKind};

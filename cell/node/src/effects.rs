@@ -3,8 +3,8 @@
 mod lane;
 mod messages;
 mod outbound;
+mod start_turns;
 mod tasks;
-mod turns;
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKind};
@@ -13,9 +13,9 @@ use cell_shard::{Clock, EffectSink, ShardRuntime};
 use cell_store::ShardId;
 use outbound::Outbound;
 use parking_lot::Mutex;
+use start_turns::StartTurns;
 use std::sync::{Arc, OnceLock, Weak};
 pub(crate) use tasks::{key_of, queue_of};
-use turns::Turns;
 
 /// Effects of one shard, in order.
 type Delivery = Vec<(EntityKey, Effect)>;
@@ -36,7 +36,7 @@ impl Effects {
             matching,
             shards: OnceLock::new(),
             early: Mutex::new(Vec::new()),
-            outbound: Arc::new(Outbound::new(Turns::new(clock, starts_per_second))),
+            outbound: Arc::new(Outbound::new(StartTurns::new(clock, starts_per_second))),
         })
     }
 

@@ -53,7 +53,7 @@ pub use filter::{
     compile::{CountQuery, Scope, compile, compile_count},
     error::FilterError,
     expr::{CompareOp, Condition, Expr, Literal, Test},
-    parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_FILTER_BYTES, MAX_NEGATIONS, MAX_VALUES, Query, parse},
+    parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_FILTER_BYTES, MAX_FILTER_VALUES, MAX_NEGATIONS, Query, parse},
     predicate::Predicate,
 };
 pub use memory::MemoryVisibility;

@@ -3,8 +3,8 @@
 use super::find::found;
 use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
-use crate::effect::ChainEnded;
 use crate::family::{View, Workflows};
+use crate::notice::ChainEnded;
 use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1 as history;

@@ -100,7 +100,7 @@ impl Single for Schedule {
 pub(crate) fn kind() -> Kind {
     Kind::of::<Schedule>(Schedule::KIND)
         .woken_by::<commands::Wake>()
-        .backs_off_by::<commands::BackOff>()
+        .backs_off_by::<commands::BackOffMessage>()
         .answered_by::<commands::TakeAnswer>()
         .told_of_ends_by::<commands::TakeEnd>()
 }

@@ -1,7 +1,7 @@
 //! Applying a transition: events first, then the changes that are not events.
 
 use super::collection::Item;
-use super::collections::{Held, PendingKind};
+use super::collections::{InCollection, PendingKind};
 use super::deadlines::Due;
 use super::workflow_task::TaskStep;
 use super::{Run, ScheduledTask, Standing, nanos};
@@ -166,7 +166,7 @@ impl Run {
     }
 
     /// Changes something pending. Panics where it is not: `decide` never makes such a step.
-    pub(super) fn change<T: Item + Held>(
+    pub(super) fn change<T: Item + InCollection>(
         &mut self,
         id: i64,
         touched: &mut Touched,
@@ -176,7 +176,7 @@ impl Run {
     }
 
     /// Removes something pending, if it is there.
-    pub(super) fn end<T: Item + Held>(&mut self, id: i64, touched: &mut Touched) {
+    pub(super) fn end<T: Item + InCollection>(&mut self, id: i64, touched: &mut Touched) {
         T::held(&mut self.pending).end(id, &mut self.deadlines.beside(touched));
     }
 

@@ -47,7 +47,7 @@ macro_rules! collections {
             }
         }
 
-        $(impl Held for $item {
+        $(impl InCollection for $item {
             fn held(all: &mut Collections) -> &mut Pending<Self> {
                 &mut all.$field
             }
@@ -56,7 +56,7 @@ macro_rules! collections {
 }
 
 /// An item that a run holds.
-pub(super) trait Held: Sized {
+pub(super) trait InCollection: Sized {
     /// The collection that it stands in.
     fn held(all: &mut Collections) -> &mut Pending<Self>;
 }

@@ -1,6 +1,6 @@
 //! What is due when: one ordered index over everything in a run that waits for a moment.
 
-mod held;
+mod postponed;
 
 use super::apply::Touched;
 use super::collection::Beside;
@@ -8,7 +8,7 @@ use super::collections::PendingKind;
 use super::pending::visit;
 use crate::notice::Grace;
 use crate::time::Time;
-use held::Held;
+use postponed::Postponed;
 use std::collections::BTreeSet;
 
 /// Something that happens at a moment unless it is called off.
@@ -49,7 +49,7 @@ pub(crate) struct Deadlines {
     /// What fires at its moment, and what was not judged yet.
     free: BTreeSet<(Time, Due)>,
     /// None before something had to be judged.
-    held: Option<Box<Held>>,
+    held: Option<Box<Postponed>>,
 }
 
 impl Deadlines {
@@ -97,7 +97,7 @@ impl Deadlines {
             if early.is_empty() {
                 return;
             }
-            self.held = Some(Box::new(Held::new(grace, early)));
+            self.held = Some(Box::new(Postponed::new(grace, early)));
         }
         let Some(held) = &mut self.held else { return };
         for (at, due) in held.take_unjudged() {

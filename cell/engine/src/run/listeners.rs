@@ -9,7 +9,8 @@
 use super::Run;
 use super::apply::Touched;
 use super::deadlines::{Deadlines, Due};
-use crate::effect::{ChainEnded, Effect, EffectKey, EffectKind, EntityMessage, TellEnd};
+use crate::effect::{Effect, EffectKey, EffectKind, EntityMessage, TellEnd};
+use crate::notice::ChainEnded;
 use atoll_internal_api::entity::EntityKey;
 use atoll_internal_api::log::v1 as log;
 use atoll_internal_api::state::v1::RunListener;

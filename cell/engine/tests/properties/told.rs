@@ -3,7 +3,7 @@
 //! To add a kind of message: a file with what may come of it, and its line in `any_told`.
 
 use crate::world::World;
-use cell_engine::commands::EffectFailed;
+use cell_engine::commands::BackOffMessage;
 use cell_engine::{EffectKey, PendingKind};
 use proptest::prelude::*;
 use std::fmt::Debug;
@@ -26,14 +26,14 @@ enum Failed {
     Wanted(u8),
     /// Of something pending, or of what is pending no more.
     Pending(u8, i64),
-    Parent,
+    Listener,
 }
 
 fn any_failed() -> impl Strategy<Value = Arc<dyn Told>> {
     let failed = prop_oneof![
         4 => any::<u8>().prop_map(Failed::Wanted),
         1 => (any::<u8>(), 0i64..40).prop_map(|(kind, id)| Failed::Pending(kind, id)),
-        1 => Just(Failed::Parent),
+        1 => Just(Failed::Listener),
     ];
     failed.prop_map(|failed| Arc::new(failed) as Arc<dyn Told>)
 }
@@ -50,8 +50,8 @@ impl Told for Failed {
                 let kinds = PendingKind::ALL;
                 EffectKey::Pending(kinds[usize::from(kind) % kinds.len()], id)
             }
-            Failed::Parent => EffectKey::Listener(0),
+            Failed::Listener => EffectKey::Listener(0),
         };
-        world.ask(EffectFailed(key)).ok();
+        world.ask(BackOffMessage(key)).ok();
     }
 }

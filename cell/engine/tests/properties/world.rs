@@ -19,7 +19,7 @@ use atoll_internal_api::state::v1::RunSnapshot;
 use cell_engine::commands::*;
 use cell_engine::{
     Command, Context, CurrentRun, Decision, EffectKey, EffectKind, Entity as _, EntityMessage, Grace,
-    IdSource, Limits, NamespaceConfig, Rejection, Stored as _, Time, View, Workflows,
+    IdSource, Limits, NamespaceConfig, Rejection, Stored as _, Time, View, Workflows, transient_tail,
 };
 use prost::Message;
 use std::collections::BTreeSet;

@@ -79,11 +79,11 @@ fn a_child_that_outlives_its_parent_is_still_let_go() {
 #[test]
 fn what_is_not_wanted_is_not_backed_off() {
     let mut life = Life::child();
-    life.ask(EffectFailed(EffectKey::Listener(0))).expect("a late failure of something");
+    life.ask(BackOffMessage(EffectKey::Listener(0))).expect("a late failure of something");
     life.ask(TerminateWorkflow::default()).expect("it is open");
     let keys: Vec<EffectKey> = life.effects().iter().map(|effect| effect.key).collect();
     assert_eq!(keys, [EffectKey::Listener(0)], "the parent is told at once");
-    life.ask(EffectFailed(EffectKey::Listener(0))).expect("it is wanted");
+    life.ask(BackOffMessage(EffectKey::Listener(0))).expect("it is wanted");
     assert_eq!(life.effects(), [], "it waits");
     life.wake();
     assert_eq!(life.effects().len(), 1, "and goes out again");
@@ -461,7 +461,7 @@ fn a_childs_start_that_comes_again_changes_nothing_also_once_its_parent_has_clos
 /// What is sent backs off: a tenth of a second, then two.
 fn backs_off(life: &mut Life, key: EffectKey) {
     for tenths in [1, 2, 4] {
-        life.ask(EffectFailed(key)).expect("it is wanted");
+        life.ask(BackOffMessage(key)).expect("it is wanted");
         assert_eq!(life.effects(), [], "it waits");
         let stored = Run::restore(life.run().key().clone(), life.run().snapshot(), &[]).expect("restores");
         assert_eq!(stored.wake(), life.run().wake());

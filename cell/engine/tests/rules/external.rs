@@ -118,7 +118,7 @@ fn what_came_of_it_waits_while_a_task_is_in_a_workers_hands() {
     life.ask(RecordExternalSignal { initiated_event_id: SIGNAL, outcome }).expect("told before");
     let left = messages(life.run());
     assert!(matches!(left.as_slice(), [(_, EntityMessage::CancelExternal(_))]), "{left:?}");
-    life.ask(EffectFailed(EffectKey::Pending(PendingKind::ExternalSignal, SIGNAL))).expect("too late");
+    life.ask(BackOffMessage(EffectKey::Pending(PendingKind::ExternalSignal, SIGNAL))).expect("too late");
     life.complete(task, Vec::new()).expect("a good answer");
     assert_eq!(
         life.news(),
@@ -130,13 +130,13 @@ fn what_came_of_it_waits_while_a_task_is_in_a_workers_hands() {
 fn one_that_does_not_arrive_backs_off() {
     let mut life = life();
     let key = EffectKey::Pending(PendingKind::ExternalSignal, SIGNAL);
-    life.ask(EffectFailed(key)).expect("it is wanted");
+    life.ask(BackOffMessage(key)).expect("it is wanted");
     assert_eq!(messages(life.run()).len(), 1);
     let began = life.now;
     life.wake();
     assert_eq!(life.now, began.plus(life.limits.effect_backoff_nanos));
     assert_eq!(messages(life.run()).len(), 2);
-    life.ask(EffectFailed(key)).expect("it is wanted");
+    life.ask(BackOffMessage(key)).expect("it is wanted");
     let began = life.now;
     life.wake();
     assert_eq!(life.now, began.plus(2 * life.limits.effect_backoff_nanos));
@@ -147,7 +147,7 @@ fn its_pauses_double_up_to_a_minute_and_stay_there() {
     let mut life = life();
     let key = EffectKey::Pending(PendingKind::ExternalSignal, SIGNAL);
     let pauses = (0..12).map(|_| {
-        life.ask(EffectFailed(key)).expect("it is wanted");
+        life.ask(BackOffMessage(key)).expect("it is wanted");
         let began = life.now;
         life.wake();
         life.now.0 - began.0

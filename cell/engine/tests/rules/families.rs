@@ -179,7 +179,7 @@ fn a_run_is_finished_once_it_has_closed_and_all_who_wait_know() {
     let run = hosted(&life);
     assert_eq!((run.is_open(), run.closed(), run.delete_at()), (false, true, Some(life.now.plus(SECOND))));
     assert_eq!((run.effects().len(), run.is_finished()), (1, false), "its parent does not know");
-    life.ask(EffectFailed(EffectKey::Listener(0))).expect("it is wanted");
+    life.ask(BackOffMessage(EffectKey::Listener(0))).expect("it is wanted");
     let run = hosted(&life);
     assert!(run.wake().is_some() && run.effects().is_empty() && !run.is_finished(), "it tries again");
     life.wake();

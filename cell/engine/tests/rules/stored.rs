@@ -12,7 +12,7 @@ use atoll_internal_api::entity::{Chunk, ChunkId};
 use atoll_internal_api::state::v1::{Activity, Child, ExternalSignal, RunSnapshot, Sticky, Timer};
 use bytes::Bytes;
 use cell_engine::commands::{
-    ActivityRef, EffectFailed, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
+    ActivityRef, BackOffMessage, RecordActivityHeartbeat, RecordActivityStarted, RecordChildStarted,
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, RespondActivityCompleted, RespondWorkflowTaskCompleted,
     RespondWorkflowTaskFailed, SignalWorkflow, TerminateWorkflow,
 };
@@ -337,7 +337,7 @@ fn a_large_run_goes_on_in_one_process_after_the_other() {
     disk.pass_on(&mut life);
     life.ask(RecordActivityHeartbeat { activity: ActivityRef::Id("a".into()), details: payloads("half") })
         .expect("it is found by its id");
-    life.ask(EffectFailed(EffectKey::Pending(PendingKind::Child, 8))).expect("it is wanted");
+    life.ask(BackOffMessage(EffectKey::Pending(PendingKind::Child, 8))).expect("it is wanted");
     life.signal();
     disk.pass_on(&mut life);
     let same = SignalWorkflow { name: "s".into(), request_id: "129".into(), ..Default::default() };
@@ -422,7 +422,7 @@ fn a_reset_knows_of_what_is_pending_what_its_events_tell() {
     life.wake();
     assert!(stored(life.run()).timers[0].fired, "which waits as well");
     for key in [(PendingKind::Child, 7), (PendingKind::ExternalSignal, 9)] {
-        life.ask(EffectFailed(EffectKey::Pending(key.0, key.1))).expect("it is wanted");
+        life.ask(BackOffMessage(EffectKey::Pending(key.0, key.1))).expect("it is wanted");
     }
     let told = told(&life);
     let scheduled = fresh.activities[0].scheduled.clone();

@@ -5,9 +5,10 @@
 
 mod children;
 mod external;
+mod listeners;
 mod workflows;
 
-use super::turns::Turns;
+use super::start_turns::StartTurns;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{EffectKey, EntityMessage, Rejection};
 use cell_shard::{ShardError, ShardRuntime, Target};
@@ -16,7 +17,7 @@ use cell_shard::{ShardError, ShardRuntime, Target};
 pub(super) struct Post<'a> {
     pub(super) shards: &'a ShardRuntime,
     /// Whose turn it is to start a workflow.
-    pub(super) turns: &'a Turns,
+    pub(super) turns: &'a StartTurns,
 }
 
 /// Delivers the message that `sender` wants sent by this key, and tells it what came of that. An error means that it is
@@ -36,7 +37,7 @@ pub(super) async fn deliver(
         EntityMessage::CloseChild(child, action) => {
             children::close(shards, &source, sender, child, action).await
         }
-        EntityMessage::TellEnd(end) => children::tell_end(shards, &source, *end).await,
+        EntityMessage::TellEnd(end) => listeners::tell_end(shards, &source, *end).await,
         EntityMessage::AskWorkflow(ask) => workflows::ask(post, sender, key, *ask).await,
         EntityMessage::SignalExternal(signal) => external::signal(shards, &source, *signal).await,
         EntityMessage::CancelExternal(cancel) => external::cancel(shards, &source, *cancel).await,

@@ -2,7 +2,7 @@
 
 use super::lane::{Lane, Name};
 use super::messages::{self, Post};
-use super::turns::Turns;
+use super::start_turns::StartTurns;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Undelivered};
 use cell_memory::Owner;
@@ -22,7 +22,7 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 /// Messages of all senders, a lane for each shard that they go to. What is on its way is bounded per shard; what has
 /// failed waits in its sender's state.
 pub(super) struct Outbound {
-    turns: Turns,
+    turns: StartTurns,
     shards: OnceLock<Weak<ShardRuntime>>,
     lanes: Mutex<BTreeMap<ShardId, Lane>>,
     /// Whose sender's shard refused: they are sent again together.
@@ -31,7 +31,7 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(turns: Turns) -> Self {
+    pub(super) fn new(turns: StartTurns) -> Self {
         Self {
             turns,
             shards: OnceLock::new(),

@@ -11,11 +11,11 @@ use atoll_api::temporal::api::common::v1::link::{Variant, WorkflowEvent};
 use atoll_api::temporal::api::common::v1::{Link, Payloads, WorkflowExecution};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
-use cell_engine::Run;
 use cell_engine::commands::{
     RequestCancelWorkflow, ResetStickyTaskQueue, SignalWithStart, SignalWorkflow, StartWorkflow,
-    TerminateWorkflow, transient_tail,
+    TerminateWorkflow,
 };
+use cell_engine::{Run, transient_tail};
 use cell_frontend::namespaces::Namespace;
 use cell_frontend::ports::{HistoryState, Workflows};
 use cell_shard::{Awaited, Target};

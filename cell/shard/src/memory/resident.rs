@@ -81,18 +81,18 @@ pub(crate) struct Core {
     /// Long polls.
     pub(crate) watchers: Watchers,
     /// What is held of the memory budget for it, and by whom. Only the table sets it.
-    pub(crate) held: Held,
+    pub(crate) held: MemoryShare,
 }
 
 /// What is held of the memory budget for an entity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct MemoryShare {
     pub(crate) bytes: usize,
     /// Whether it has come to its end.
     pub(crate) closed: bool,
 }
 
-impl Held {
+impl MemoryShare {
     /// Who holds it.
     pub(crate) fn owner(self) -> Owner {
         if self.closed { Owner::ClosedRuns } else { Owner::Residents }
@@ -135,19 +135,19 @@ impl Resident {
             born: 0,
             kept_chunks: Vec::new(),
             watchers: Watchers::default(),
-            held: Held::default(),
+            held: MemoryShare::default(),
         };
         let history = kind.keeps_history().then(|| HistoryTail::after(entity.last_event_id()));
         Self { core, history, waiting, entity }
     }
 
     /// What it takes of memory, and whether it has come to its end.
-    pub(crate) fn size(&self) -> Held {
+    pub(crate) fn size(&self) -> MemoryShare {
         let history = self.history.as_ref().map_or(0, HistoryTail::bytes);
         let id = self.entity.key().id.len();
         let itself = size_of::<Self>() + size_of_val(&*self.entity) + PLACE_BYTES + id;
         let bytes = itself + self.entity.held_bytes() + history + self.waiting.bytes();
-        Held { bytes, closed: self.entity.is_cold() }
+        MemoryShare { bytes, closed: self.entity.is_cold() }
     }
 
     /// Whether somebody waits for its next change.
@@ -191,7 +191,7 @@ mod tests {
         let mut resident = Resident::new(kinds.get(key.kind).expect("known"), key);
         let itself = size_of::<Resident>() + size_of_val(&*resident.entity) + resident.entity.held_bytes();
         let mut bytes = itself + 320 + 50;
-        assert_eq!(resident.size(), Held { bytes, closed: false });
+        assert_eq!(resident.size(), MemoryShare { bytes, closed: false });
         let history = resident.history.as_mut().expect("a run has one");
         history.push(1, 1, Bytes::from_static(&[0; 100]), Place::Log);
         bytes += history.bytes();

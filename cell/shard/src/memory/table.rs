@@ -13,7 +13,7 @@ pub(crate) use idle::Which;
 pub(crate) use quarantined::QuarantinedState;
 
 use super::key_hash::KeyHash;
-use super::resident::{Held, Resident, Slot};
+use super::resident::{MemoryShare, Resident, Slot};
 use crate::deletion::Unremoved;
 use crate::quarantine::Unfit;
 use crate::quarantine::apart::Apart;
@@ -201,7 +201,7 @@ impl EntityTable {
         if let Some(Slot::Resident(mut resident)) = self.slots.remove(key) {
             self.residents -= 1;
             self.open -= usize::from(resident.core.open);
-            self.ledger.settle(&mut resident.core.held, Held::default());
+            self.ledger.settle(&mut resident.core.held, MemoryShare::default());
         }
     }
 

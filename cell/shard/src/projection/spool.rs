@@ -1,7 +1,7 @@
 //! What a projection's sink has not confirmed: in memory up to a budget, beyond it in the outbox only.
 //!
 //! A spool follows each shard by the keys of its items. Up to a key everything that is not confirmed is in memory
-//! ([`Held::reach`](held::Held)); behind that key the outbox may hold items that memory does not. Only items up to
+//! ([`ShardSpool::reach`](shard_spool::ShardSpool)); behind that key the outbox may hold items that memory does not. Only items up to
 //! there are told, so that what was read back goes before what came later. A sink that is away for a day costs disk and
 //! no memory, and a start reads nothing: a shard begins with an unknown outbox, which is read page by page while the
 //! cell serves.
@@ -13,15 +13,15 @@
 //! - an item leaves memory when it is confirmed, or while its row stands;
 //! - a newer item of the same key stands for an older one: confirming it covers the older one's row, never the reverse.
 
-mod held;
+mod shard_spool;
 #[cfg(test)]
 mod tests;
 
 use super::outbox::{Outbox, Room};
 use bytes::Bytes;
 use cell_store::{Epoch, OutboxDone, OutboxRow, Position, ShardId, StoreError};
-use held::{Held, bytes_of};
 use parking_lot::Mutex;
+use shard_spool::{ShardSpool, bytes_of};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -131,7 +131,7 @@ pub trait SpoolSide: Send + Sync {
 /// and an item that is larger than the share come on top.
 pub struct Spool<T> {
     budget: usize,
-    shards: Mutex<BTreeMap<ShardId, Held<T>>>,
+    shards: Mutex<BTreeMap<ShardId, ShardSpool<T>>>,
     arrived: Notify,
     /// Where the last call of `next` ended: the next begins behind it.
     turn: Mutex<Option<ShardId>>,
@@ -157,7 +157,7 @@ impl<T: Spooled> Spool<T> {
 
     /// Bytes that are held in memory.
     pub fn bytes(&self) -> usize {
-        self.shards.lock().values().map(Held::bytes).sum()
+        self.shards.lock().values().map(ShardSpool::bytes).sum()
     }
 
     /// Bytes that a shard may hold before it has to let go of some.
@@ -270,12 +270,12 @@ impl<T: Spooled> Spool<T> {
 
     /// Whether everything of a shard that is not confirmed is in memory: the outbox holds nothing else.
     pub fn is_all_at_hand(&self, shard: ShardId) -> bool {
-        self.shards.lock().get(&shard).is_none_or(Held::is_all_at_hand)
+        self.shards.lock().get(&shard).is_none_or(ShardSpool::is_all_at_hand)
     }
 
     /// Whoever was telling is gone, and so is what it had taken: everything may be told again.
     pub fn give_all_back(&self) {
-        self.shards.lock().values_mut().for_each(Held::give_all_back);
+        self.shards.lock().values_mut().for_each(ShardSpool::give_all_back);
         self.wake();
     }
 
@@ -308,11 +308,15 @@ impl<T: Spooled> Spool<T> {
 
     /// What was set aside may be told again: the sink may have been mended.
     pub fn take_up_aside(&self) {
-        self.shards.lock().values_mut().for_each(Held::take_up_aside);
+        self.shards.lock().values_mut().for_each(ShardSpool::take_up_aside);
     }
 }
 
-fn of<T>(shards: &mut BTreeMap<ShardId, Held<T>>, shard: ShardId, epoch: Epoch) -> Option<&mut Held<T>> {
+fn of<T>(
+    shards: &mut BTreeMap<ShardId, ShardSpool<T>>,
+    shard: ShardId,
+    epoch: Epoch,
+) -> Option<&mut ShardSpool<T>> {
     shards.get_mut(&shard).filter(|held| held.outbox.epoch() == epoch)
 }
 
@@ -322,7 +326,7 @@ fn share(budget: usize, shards: usize) -> usize {
 
 impl<T: Spooled> SpoolSide for Spool<T> {
     fn begin(&self, outbox: Outbox) {
-        self.shards.lock().insert(outbox.shard(), Held::new(outbox));
+        self.shards.lock().insert(outbox.shard(), ShardSpool::new(outbox));
         self.arrived.notify_one();
     }
 
@@ -352,7 +356,7 @@ impl<T: Spooled> SpoolSide for Spool<T> {
     }
 
     fn set_aside_count(&self) -> usize {
-        self.shards.lock().values().map(Held::set_aside_count).sum()
+        self.shards.lock().values().map(ShardSpool::set_aside_count).sum()
     }
 
     fn refused(&self, shard: ShardId, epoch: Epoch, done: &[OutboxDone]) {
@@ -362,6 +366,6 @@ impl<T: Spooled> SpoolSide for Spool<T> {
     }
 
     fn oldest_ms(&self) -> Option<i64> {
-        self.shards.lock().values().filter_map(Held::oldest_ms).min()
+        self.shards.lock().values().filter_map(ShardSpool::oldest_ms).min()
     }
 }

@@ -7,7 +7,7 @@ use atoll_internal_api::log::v1::record::ShardFact;
 use atoll_internal_api::usage::v1::UsageEntry;
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_engine::EffectKey;
-use cell_engine::commands::{EffectFailed, ParentLink, RecordListenerTold, StartWorkflow};
+use cell_engine::commands::{BackOffMessage, ParentLink, RecordListenerTold, StartWorkflow};
 use cell_memory::Owner;
 use cell_shard::{HOUR_MS, ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
@@ -182,7 +182,7 @@ async fn a_run_whose_message_backs_off_stays_until_it_is_told() {
         cell.run(&id, child()).await.unwrap();
         cell.run(&id, terminate()).await.unwrap();
         cell.clock.step(RETENTION + 5 * HOUR);
-        cell.run(&id, EffectFailed(EffectKey::Listener(0))).await.unwrap();
+        cell.run(&id, BackOffMessage(EffectKey::Listener(0))).await.unwrap();
         if stored {
             cell.runtime.checkpoint_all().await.unwrap();
             let expired = cell.store.stores().shards.expired(ShardId(0), i64::MAX, 9).await.unwrap();

@@ -3,7 +3,7 @@
 use super::fixture::{found, listed, upsert, with};
 use crate::{
     filter::{
-        parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_NEGATIONS, MAX_VALUES},
+        parser::{MAX_CONDITIONS, MAX_DEPTH, MAX_FILTER_VALUES, MAX_NEGATIONS},
         predicate::Predicate,
     },
     record::VisibilityRecord,
@@ -18,12 +18,12 @@ pub(super) async fn the_largest_filters_are_answered(store: &dyn VisibilityStore
     assert_eq!(found(store, &any).await, [1]);
     let all = (1..=MAX_NEGATIONS).map(|n| format!("MyInt != {n}")).collect::<Vec<_>>().join(" AND ");
     assert_eq!(found(store, &all).await, [2]);
-    let values = (1..=MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let values = (1..=MAX_FILTER_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(found(store, &format!("MyInt IN ({values})")).await, [1]);
-    let words = (1..MAX_VALUES).map(|n| format!("w{n} ")).collect::<String>();
+    let words = (1..MAX_FILTER_VALUES).map(|n| format!("w{n} ")).collect::<String>();
     assert_eq!(found(store, &format!("MyText = '{words} Last'")).await, [3]);
     assert_eq!(found(store, &format!("MyText != '{words} missing'")).await, [3]);
-    let values = (1..MAX_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let values = (1..MAX_FILTER_VALUES).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(found(store, &format!("MyInt IN ({values}) OR MyText = '{words} last'")).await, [1, 3]);
     let nots = "NOT ".repeat(MAX_DEPTH);
     assert_eq!(found(store, &format!("{nots}MyInt = 1")).await, [1]);

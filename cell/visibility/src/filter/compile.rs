@@ -3,7 +3,7 @@
 use super::{
     error::FilterError,
     expr::{CompareOp, Condition, Expr, Test},
-    parser::{MAX_VALUES, Query, parse},
+    parser::{MAX_FILTER_VALUES, Query, parse},
     predicate::Predicate,
     typed::{operator_allowed, typed_value},
 };
@@ -79,8 +79,8 @@ fn predicate(query: &Query, schema: &Schema, scope: Scope<'_>) -> Result<Predica
         Some(expr) => typed(expr, schema)?,
         None => Predicate::all(),
     };
-    if filter.words() > MAX_VALUES {
-        return Err(FilterError::TooLarge { what: "number of words", limit: MAX_VALUES });
+    if filter.words() > MAX_FILTER_VALUES {
+        return Err(FilterError::TooLarge { what: "number of words", limit: MAX_FILTER_VALUES });
     }
     Ok(match scope {
         Scope::Division(name) => Predicate::division(name).and(filter),

@@ -20,7 +20,7 @@ pub const MAX_NEGATIONS: usize = 100;
 
 /// Constants in a filter, and words of those that are compared with texts: SQL engines bind each one, and the least of
 /// their limits is 32,766.
-pub const MAX_VALUES: usize = 10_000;
+pub const MAX_FILTER_VALUES: usize = 10_000;
 
 /// A parsed filter with its clauses.
 #[derive(Clone, Debug, PartialEq)]
@@ -251,8 +251,8 @@ impl<'a> Parser<'a> {
     }
 
     fn literal(&mut self) -> Result<Literal, FilterError> {
-        if self.values == MAX_VALUES {
-            return Err(FilterError::TooLarge { what: "number of values", limit: MAX_VALUES });
+        if self.values == MAX_FILTER_VALUES {
+            return Err(FilterError::TooLarge { what: "number of values", limit: MAX_FILTER_VALUES });
         }
         self.values += 1;
         let literal = match self.peek() {

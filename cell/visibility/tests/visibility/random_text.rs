@@ -2,7 +2,7 @@
 
 use cell_visibility::{
     AttributeType, CompareOp, Condition, Expr, FilterError, Literal, MAX_CONDITIONS, MAX_DEPTH,
-    MAX_FILTER_BYTES, MAX_NEGATIONS, MAX_VALUES, Schema, Scope, Test, compile, parse,
+    MAX_FILTER_BYTES, MAX_FILTER_VALUES, MAX_NEGATIONS, Schema, Scope, Test, compile, parse,
 };
 use proptest::prelude::*;
 
@@ -136,7 +136,7 @@ fn every_limit_holds_at_its_number() {
         (&unequal, MAX_NEGATIONS),
         (&missing, MAX_NEGATIONS),
         (&outside, MAX_NEGATIONS),
-        (&values, MAX_VALUES),
+        (&values, MAX_FILTER_VALUES),
         (&bytes, MAX_FILTER_BYTES),
     ] {
         assert!(parse(&make(limit)).is_ok(), "{limit}");
@@ -145,9 +145,9 @@ fn every_limit_holds_at_its_number() {
     let words = |count: usize| format!("a = '{}' OR NOT a != '{}'", "w ".repeat(count - 7), "W, ".repeat(7));
     let schema = Schema::with_custom([("a".to_owned(), AttributeType::Text)]);
     let compiled = |text: &str| compile(text, &schema, Scope::Default).map(drop);
-    assert_eq!(compiled(&words(MAX_VALUES)), Ok(()));
-    let refused = FilterError::TooLarge { what: "number of words", limit: MAX_VALUES };
-    assert_eq!(compiled(&words(MAX_VALUES + 1)), Err(refused));
+    assert_eq!(compiled(&words(MAX_FILTER_VALUES)), Ok(()));
+    let refused = FilterError::TooLarge { what: "number of words", limit: MAX_FILTER_VALUES };
+    assert_eq!(compiled(&words(MAX_FILTER_VALUES + 1)), Err(refused));
     assert!(too_large(&"(".repeat(200_000)));
     assert!(too_large(&"NOT ".repeat(60_000)));
 }

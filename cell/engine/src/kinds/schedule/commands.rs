@@ -1,6 +1,6 @@
 //! What can be asked and told of a schedule, one command a file.
 
-mod back_off;
+mod back_off_message;
 mod create;
 mod delete;
 mod patch;
@@ -10,7 +10,7 @@ mod take_end;
 mod update;
 mod wake;
 
-pub(super) use back_off::BackOff;
+pub(super) use back_off_message::BackOffMessage;
 pub use create::CreateSchedule;
 pub use delete::DeleteSchedule;
 pub use patch::PatchSchedule;
@@ -39,7 +39,7 @@ impl<'a> SingletonView<'a, Schedule> {
     }
 
     /// The schedule that a message is about, if it is open. A closed one has no use for messages.
-    fn alive(self) -> Option<(&'a Schedule, &'a State)> {
+    fn if_open(self) -> Option<(&'a Schedule, &'a State)> {
         self.open().ok()
     }
 }

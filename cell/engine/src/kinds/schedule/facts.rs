@@ -29,11 +29,6 @@ pub struct ScheduleDescription {
 }
 
 impl Schedule {
-    /// Whether it exists and is not closed.
-    pub fn is_alive(&self) -> bool {
-        self.state().is_some_and(|state| !state.closed())
-    }
-
     /// What people see of it; none where it is not, or no more.
     pub fn describe(&self) -> Option<ScheduleDescription> {
         let state = self.state().filter(|state| !state.closed())?;

@@ -49,9 +49,9 @@ fn a_creation_that_is_repeated_after_the_deletion_brings_nothing_back() {
     life.ask(DeleteSchedule).expect("it is there");
     let (steps, billed) = (life.steps(), life.billed.len());
     assert_eq!(life.ask(create("one")), Ok(1), "it was created");
-    assert!(!life.schedule().is_alive() && (life.steps(), life.billed.len()) == (steps, billed));
+    assert!(!life.schedule().is_open() && (life.steps(), life.billed.len()) == (steps, billed));
     assert_eq!(life.ask(create("two")), Ok(1));
-    assert!(life.schedule().is_alive());
+    assert!(life.schedule().is_open());
 }
 
 #[test]

@@ -5,10 +5,10 @@ use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::enums::v1::StartChildWorkflowExecutionFailedCause as Cause;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::commands::{
-    RecordChildReleased, RecordChildStarted, RecordListenerTold, RecordStartChildFailed,
-    ReleaseFirstWorkflowTask, RequestCancelWorkflow, Sender, TerminateWorkflow,
+    RecordChildReleased, RecordChildStarted, RecordStartChildFailed, ReleaseFirstWorkflowTask,
+    RequestCancelWorkflow, Sender, TerminateWorkflow,
 };
-use cell_engine::{ChildTarget, ParentCloseAction, Rejection, StartChild, TellEnd};
+use cell_engine::{ChildTarget, ParentCloseAction, Rejection, StartChild};
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -104,13 +104,6 @@ pub(super) async fn close(
     }
     let initiated_event_id = child.initiated_event_id;
     gone(shards.execute(parent, RecordChildReleased { initiated_event_id }).await)?;
-    Ok(())
-}
-
-pub(super) async fn tell_end(shards: &ShardRuntime, child: &Target, end: TellEnd) -> Result<(), ShardError> {
-    let TellEnd { number, listener, ended } = end;
-    gone(shards.tell(&listener, ended).await)?;
-    gone(shards.execute(child, RecordListenerTold(number)).await)?;
     Ok(())
 }
 

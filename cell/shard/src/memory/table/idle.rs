@@ -2,7 +2,7 @@
 
 use super::EntityTable;
 use crate::call::Watchers;
-use crate::memory::resident::{Held, Resident, Slot};
+use crate::memory::resident::{MemoryShare, Resident, Slot};
 use crate::quarantine::Unfit;
 use crate::quarantine::guard::{EngineCall, guarded};
 use atoll_internal_api::entity::EntityKey;
@@ -133,7 +133,7 @@ impl EntityTable {
             self.open -= usize::from(resident.core.open);
             self.complete = false;
             self.forgotten += 1;
-            self.ledger.settle(&mut resident.core.held, Held::default());
+            self.ledger.settle(&mut resident.core.held, MemoryShare::default());
             if resident.is_watched() {
                 self.parked.put(key.clone(), std::mem::take(&mut resident.core.watchers));
             }

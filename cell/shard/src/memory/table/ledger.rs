@@ -1,6 +1,6 @@
 //! What a table's entities hold of the memory budget.
 
-use crate::memory::resident::Held;
+use crate::memory::resident::MemoryShare;
 use cell_memory::Budget;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ impl Ledger {
     }
 
     /// An entity holds so much from now on.
-    pub(super) fn settle(&mut self, held: &mut Held, now: Held) {
+    pub(super) fn settle(&mut self, held: &mut MemoryShare, now: MemoryShare) {
         let before = std::mem::replace(held, now);
         if before.owner() == now.owner() {
             self.memory.change(now.owner(), before.bytes, now.bytes);
@@ -30,7 +30,7 @@ impl Ledger {
         *self.sum(now) += now.bytes;
     }
 
-    fn sum(&mut self, held: Held) -> &mut usize {
+    fn sum(&mut self, held: MemoryShare) -> &mut usize {
         if held.closed { &mut self.closed } else { &mut self.open }
     }
 
@@ -42,7 +42,7 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        let closed = |closed| Held { bytes: 0, closed }.owner();
+        let closed = |closed| MemoryShare { bytes: 0, closed }.owner();
         self.memory.sub(closed(false), self.open);
         self.memory.sub(closed(true), self.closed);
     }

@@ -29,7 +29,7 @@ impl Command for TakeAnswer {
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
         let Answered { key, ask_id, answer } = self.0;
-        let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
+        let Some((schedule, state)) = view.if_open() else { return Decision::unchanged(()) };
         // An answer may be late: to what another life of this id asked, or to a request that was outweighed since.
         let asks_this = |about: &About| about.ask_id(state) == Some(ask_id);
         let Some(about) = About::of(key).filter(asks_this) else { return Decision::unchanged(()) };

@@ -5,8 +5,8 @@ use super::super::start::reference;
 use super::super::state::start_of;
 use super::super::{NOTES_LIMIT, Schedule};
 use crate::command::{Command, Context, Decision};
-use crate::effect::ChainEnded;
 use crate::family::{Singleton, SingletonView};
+use crate::notice::ChainEnded;
 use crate::rejection::Rejection;
 use crate::run::closing_status;
 use atoll_api::temporal::api::common::v1::Payloads;
@@ -36,7 +36,7 @@ impl Command for TakeEnd {
         let ended = self.0;
         // Who tells does not tell again: a stale owner, who may not have heard of the start, must not take it in.
         let nothing_to_do = || Decision::unchanged(()).by_owner_only();
-        let Some((schedule, state)) = view.alive() else { return nothing_to_do() };
+        let Some((schedule, state)) = view.if_open() else { return nothing_to_do() };
         let starts =
             |pending: &stored::PendingStart| reference(state, start_of(pending).number) == ended.reference;
         if state.starting.iter().any(starts) {

@@ -20,7 +20,7 @@ impl Command for Wake {
     type Reply = ();
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
-        let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
+        let Some((schedule, state)) = view.if_open() else { return Decision::unchanged(()) };
         if state.wake().is_none_or(|at| at > context.now) {
             return Decision::unchanged(());
         }

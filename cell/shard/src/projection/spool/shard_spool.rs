@@ -57,7 +57,7 @@ struct Entry<T> {
     taken: bool,
 }
 
-pub(super) struct Held<T> {
+pub(super) struct ShardSpool<T> {
     pub(super) outbox: Outbox,
     entries: BTreeMap<Bytes, Entry<T>>,
     /// Keys of entries that do not stand.
@@ -79,7 +79,7 @@ pub(super) struct Held<T> {
     forgotten: u64,
 }
 
-impl<T> Held<T> {
+impl<T> ShardSpool<T> {
     pub(super) fn new(outbox: Outbox) -> Self {
         Self {
             outbox,
@@ -152,7 +152,7 @@ impl<T> Held<T> {
     }
 }
 
-impl<T: Spooled> Held<T> {
+impl<T: Spooled> ShardSpool<T> {
     pub(super) fn put(&mut self, new: Unconfirmed<T>) {
         let Unconfirmed { key, from_seq, position, since_ms, mut item } = new;
         if let Some(mut last) = self.entries.last_entry()

@@ -16,20 +16,20 @@ const LEAST: i64 = 60 * 1_000_000_000;
 
 /// Backs a message off. A start that comes too late is not given up: it may have been delivered, and what came of that
 /// lost. From then on it only finds what it began.
-pub(in crate::kinds::schedule) struct BackOff(EffectKey);
+pub(in crate::kinds::schedule) struct BackOffMessage(EffectKey);
 
-impl From<Undelivered> for BackOff {
+impl From<Undelivered> for BackOffMessage {
     fn from(Undelivered(key): Undelivered) -> Self {
         Self(key)
     }
 }
 
-impl Command for BackOff {
+impl Command for BackOffMessage {
     type Family = Singleton<Schedule>;
     type Reply = ();
 
     fn decide(self, view: SingletonView<'_, Schedule>, context: &mut Context<'_>) -> Decision<()> {
-        let Some((schedule, state)) = view.alive() else { return Decision::unchanged(()) };
+        let Some((schedule, state)) = view.if_open() else { return Decision::unchanged(()) };
         let off = match About::of(self.0) {
             Some(About::Start(number)) => {
                 let Some(pending) = state.pending(number).filter(|pending| pending.retry_at_ns == 0) else {

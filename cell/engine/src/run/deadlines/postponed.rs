@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What waits in one grace.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct Postponed {
     grace: Grace,
     /// When each of them fires, by its moment.
     fires: BTreeMap<(Time, Due), Time>,
@@ -21,7 +21,7 @@ pub(super) struct Held {
     unjudged: Vec<(Time, Due)>,
 }
 
-impl Held {
+impl Postponed {
     /// Where nothing was judged by this grace yet.
     pub(super) fn new(grace: Grace, unjudged: Vec<(Time, Due)>) -> Self {
         Self { grace, fires: BTreeMap::new(), order: BTreeSet::new(), unjudged }

@@ -10,15 +10,15 @@ use crate::notice::Undelivered;
 /// Backs an outbound effect off: it costs a wake-up, not a loop. The pause doubles with every attempt. An effect that
 /// is not wanted any more has nothing to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct EffectFailed(pub EffectKey);
+pub struct BackOffMessage(pub EffectKey);
 
-impl From<Undelivered> for EffectFailed {
+impl From<Undelivered> for BackOffMessage {
     fn from(Undelivered(key): Undelivered) -> Self {
         Self(key)
     }
 }
 
-impl Command for EffectFailed {
+impl Command for BackOffMessage {
     type Family = Workflows;
     type Reply = ();
 

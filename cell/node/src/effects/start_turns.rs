@@ -1,4 +1,4 @@
-//! Turns of what entities start in one namespace: so many a second, in the order in which they ask.
+//! StartTurns of what entities start in one namespace: so many a second, in the order in which they ask.
 //!
 //! A turn is a moment. Who has one in the future is told so and waits as its own state: nothing is held here but one
 //! number for each namespace that is in use. They are kept by the monotonic clock: a wall clock that jumps moves
@@ -16,7 +16,7 @@ use uuid::Uuid;
 const KEPT: usize = 1_024;
 
 /// Gives out turns.
-pub(super) struct Turns {
+pub(super) struct StartTurns {
     clock: Arc<dyn Clock>,
     /// Between two turns, nanoseconds; none where all may go at once.
     apart: Option<i64>,
@@ -24,10 +24,10 @@ pub(super) struct Turns {
     next: Mutex<BTreeMap<Uuid, i64>>,
 }
 
-/// Turns that may be taken at once after a pause: those of one second.
+/// StartTurns that may be taken at once after a pause: those of one second.
 const BURST_NANOS: i64 = 1_000_000_000;
 
-impl Turns {
+impl StartTurns {
     /// So many a second; without a bound where that is not a positive number.
     pub(super) fn new(clock: Arc<dyn Clock>, per_second: f64) -> Self {
         let apart = (1e9 / per_second).ceil();
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_second_has_its_turns_and_the_rest_are_spread_behind_it() {
         let clock = World::new();
-        let turns = Turns::new(Arc::clone(&clock) as _, 10.0);
+        let turns = StartTurns::new(Arc::clone(&clock) as _, 10.0);
         let began = clock.now();
         let namespace = Uuid::from_u128(1);
         let taken: Vec<_> = (0..40).map(|_| turns.take(namespace, clock.now())).collect();
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn without_a_bound_it_is_always_anybodys_turn() {
         for per_second in [0.0, -1.0, f64::INFINITY, f64::NAN] {
-            let turns = Turns::new(World::new(), per_second);
+            let turns = StartTurns::new(World::new(), per_second);
             assert!((0..1_000).all(|_| turns.take(Uuid::nil(), Time(0)).is_none()), "{per_second}");
         }
     }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn namespaces_whose_turns_are_over_are_forgotten() {
         let clock = World::new();
-        let turns = Turns::new(Arc::clone(&clock) as _, 1.0);
+        let turns = StartTurns::new(Arc::clone(&clock) as _, 1.0);
         for n in 0..10 * KEPT {
             clock.step(10 * SECOND);
             turns.take(Uuid::from_u128(n as u128), clock.now());
