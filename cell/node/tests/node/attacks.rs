@@ -19,6 +19,12 @@ const GOLDEN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../te
 /// Answers that differ on purpose.
 const DIFFERENT: &[(&str, &str)] = &[
     ("cancel.long_request_id", "every id has a limit"),
+    ("complete_by_id.long_activity_id", "as above, also that of what is looked for"),
+    ("complete_by_id.long_workflow_id", "as above"),
+    ("describe.long_workflow_id", "as above"),
+    ("heartbeat_by_id.long_activity_id", "as above"),
+    ("signal.long_workflow_id", "as above"),
+    ("terminate.long_workflow_id", "as above"),
     ("start.long_identity", "every identity has a limit"),
     ("start.long_summary", "summaries have a limit"),
     ("start.callback_without_url", "completion callbacks are not built"),
