@@ -1,7 +1,7 @@
 //! How much is made of descriptions of large runs at a time.
 //!
-//! A description copies what is pending while its shard waits, and takes memory until it is sent. Of a large run it has a
-//! turn and room.
+//! A description copies what is pending while its shard waits, and takes memory until it is sent. Of a large run it has
+//! a turn and room.
 
 use crate::core::Core;
 use crate::status::status;

@@ -101,8 +101,8 @@ pub(super) async fn batches_before(
     Ok((history, first))
 }
 
-/// The events next before `oldest`, in order: `window` of them, or as many fewer as one read brings; `None` when some are
-/// not there. A window that is too large is halved for what follows, too: reads go forward, so what a read of one
+/// The events next before `oldest`, in order: `window` of them, or as many fewer as one read brings; `None` when some
+/// are not there. A window that is too large is halved for what follows, too: reads go forward, so what a read of one
 /// brings is not what is next to `oldest`.
 async fn before(
     core: &Core,

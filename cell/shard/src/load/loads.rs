@@ -11,7 +11,8 @@ use cell_store::{ShardId, ShardStore, StoreError};
 use std::sync::Arc;
 
 /// The loads of a node's shards. Room is held from before a read until its charge is dropped: at first for what
-/// entities are taken to be like, then for what came and what it takes once it is restored. Who may load is not asked here.
+/// entities are taken to be like, then for what came and what it takes once it is restored. Who may load is not asked
+/// here.
 ///
 /// Retention alone reads rows without holding room: records of current runs, each of a few hundred bytes, and no more
 /// at a time than one record of the log deletes runs.

@@ -126,8 +126,8 @@ impl ShardState {
     }
 
     /// An entity of so many bytes goes that is to be woken at this moment (Unix milliseconds), as the store knows too.
-    /// The index forgets what is further ahead than the store has ever been read, or is being read now: a later look finds it in time.
-    /// Not what waits for workers: in the store it is overdue.
+    /// The index forgets what is further ahead than the store has ever been read, or is being read now: a later look
+    /// finds it in time. Not what waits for workers: in the store it is overdue.
     pub(crate) fn forget_wake(&mut self, key: &EntityKey, bytes: usize, at: Option<i64>, window_ms: i64) {
         let ahead = self.time.now().millis().saturating_add(window_ms);
         let grace_ends = self.grace.ends(i64::MAX).millis_up();

@@ -28,8 +28,8 @@ struct Unloaded {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct DueWake {
     pub(crate) key: EntityKey,
-    /// Bytes that the entity is taken to have in the store, where it is not in memory: its history's, which hold what is
-    /// large of it, or what it took in memory. 0 of one that is there.
+    /// Bytes that the entity is taken to have in the store, where it is not in memory: its history's, which hold what
+    /// is large of it, or what it took in memory. 0 of one that is there.
     pub(crate) stored_bytes: usize,
 }
 
