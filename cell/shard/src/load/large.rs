@@ -1,8 +1,8 @@
 //! Large entities that the cell itself wants back while memory has no room.
 //!
 //! What the cell does is never refused for good: its steps are how entities come to rest and can be let go of. But
-//! many that are large would be restored faster than others are written and let go of. So they come one after the other, with
-//! a pause between them; small ones are not held up.
+//! many that are large would be restored faster than others are written and let go of. So they come one after the
+//! other, with a pause between them; small ones are not held up.
 
 use cell_memory::Budget;
 use parking_lot::Mutex;
