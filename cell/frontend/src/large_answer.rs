@@ -1,8 +1,9 @@
 //! Large requests, answers of workers above all: looked at before they are decoded, and decoded little by little.
 //!
-//! A field of a request that stands more often than fields have values is refused without decoding one of them: an empty
-//! link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held to that.
-//! Whose answer it is, whether its token is one and whether its namespace may call is known before these are looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
+//! A field of a request that stands more often than fields have values is refused without decoding one of them: an
+//! empty link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held
+//! to that: whose answer it is, whether its token is one and whether its namespace may call is known before these are
+//! looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
 //! for their number is refused without decoding one of them, and what is decoded leaves room for other calls in
 //! between: nobody else waits for it longer than [`SLICE`] takes.
 
@@ -122,8 +123,8 @@ fn waits(method: &MethodInfo) -> bool {
     method.name.starts_with("Poll") || method.path == rpc::GET_WORKFLOW_EXECUTION_HISTORY.info().path
 }
 
-/// Refuses a request that has a field more often than fields have values, but for `counted` elsewhere. What is malformed
-/// is left to who decodes it.
+/// Refuses a request that has a field more often than fields have values, but for `counted` elsewhere. What is
+/// malformed is left to who decodes it.
 async fn check_crowd(method: &MethodInfo, body: &Bytes, counted: Option<u32>) -> Result<(), Status> {
     let mut times = BTreeMap::<u32, usize>::new();
     for (at, field) in Fields::of(body).enumerate() {

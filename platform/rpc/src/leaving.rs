@@ -86,6 +86,7 @@ mod tests {
         };
         let stuck = async {
             tokio::select! {
+                biased;
                 () = leaving.stuck(LIMIT) => {}
                 () = busy => {}
             }

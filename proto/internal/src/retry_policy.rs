@@ -9,7 +9,8 @@ const INITIAL_NANOS: i64 = 1_000_000_000;
 const COEFFICIENT: f64 = 2.0;
 /// The longest interval is this many first ones where the policy names none.
 const MAXIMUM_FACTOR: i64 = 100;
-/// Bytes of all error types that are not retried: two thousand of them, each of thirty. The original knows no such limit.
+/// Bytes of all error types that are not retried: two thousand of them, each of thirty. The original knows no such
+/// limit.
 const ERROR_TYPES_BYTES: usize = 64 << 10;
 /// Timeouts among the error types that are not retried begin with this.
 const TIMEOUT_PREFIX: &str = "TemporalTimeout:";

@@ -28,8 +28,8 @@ pub struct ServerConfig {
     /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
     pub max_streams_per_connection: u32,
     /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for
-    /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its server reset a thousand calls: one
-    /// who reads nothing would have the resets gather here.
+    /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its
+    /// server reset a thousand calls: one who reads nothing would have the resets gather here.
     pub trusted_peers: bool,
     /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for
     /// who makes it, or an HTTP/1 one must send its next request.
