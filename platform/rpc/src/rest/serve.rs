@@ -155,6 +155,7 @@ impl RestServer {
             Status::resource_exhausted("too many bytes wait to be converted from or to JSON: try again")
         })?;
         let turn = place.turn().await;
+        #[allow(clippy::disallowed_methods, reason = "no simulation speaks REST")]
         let converting = tokio::task::spawn_blocking(move || {
             let _here = (place, turn);
             convert()
