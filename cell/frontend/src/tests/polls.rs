@@ -132,7 +132,7 @@ async fn a_poll_is_no_place_for_bytes() {
     let mut ctx = CallContext::new(method);
     ctx.deadline = Some(crate::long_poll::now() + Duration::from_secs(5));
     let refused = service.call(&ctx, method, body.into()).await.unwrap_err();
-    assert_eq!(refused, Status::invalid_argument("a poll of more than 65536 bytes"));
+    assert_eq!(refused, Status::invalid_argument("a call that waits, of more than 65536 bytes"));
 }
 
 #[tokio::test]
