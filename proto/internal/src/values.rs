@@ -127,7 +127,16 @@ impl Values for Failure {
                 Some(FailureInfo::ResetWorkflowFailureInfo(info)) => {
                     info.last_heartbeat_details.add_to(tally)
                 }
-                _ => {}
+                // They bring none.
+                Some(
+                    FailureInfo::TerminatedFailureInfo(_)
+                    | FailureInfo::ServerFailureInfo(_)
+                    | FailureInfo::ActivityFailureInfo(_)
+                    | FailureInfo::ChildWorkflowExecutionFailureInfo(_)
+                    | FailureInfo::NexusOperationExecutionFailureInfo(_)
+                    | FailureInfo::NexusHandlerFailureInfo(_),
+                )
+                | None => {}
             }
         }
     }
@@ -194,8 +203,20 @@ impl Values for Command {
             Some(Attributes::RecordMarkerCommandAttributes(a)) => a.add_to(tally),
             Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(a)) => a.add_to(tally),
             Some(Attributes::StartChildWorkflowExecutionCommandAttributes(a)) => a.add_to(tally),
-            // They bring none, or are not built.
-            _ => {}
+            // They bring none.
+            Some(
+                Attributes::StartTimerCommandAttributes(_)
+                | Attributes::CancelTimerCommandAttributes(_)
+                | Attributes::RequestCancelActivityTaskCommandAttributes(_)
+                | Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_),
+            )
+            | None => {}
+            // They are not built: nothing of them is kept.
+            Some(
+                Attributes::ProtocolMessageCommandAttributes(_)
+                | Attributes::ScheduleNexusOperationCommandAttributes(_)
+                | Attributes::RequestCancelNexusOperationCommandAttributes(_),
+            ) => {}
         }
     }
 }
