@@ -13,7 +13,6 @@ use crate::node::{CellDeps, CellError};
 use crate::ports::{self, RecordWriter};
 use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
-use crate::query_room::QueryRoom;
 use crate::shares::Shares;
 use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
@@ -214,7 +213,7 @@ fn frontend(
         shards: Arc::clone(&parts.shards),
         matching: Arc::clone(&parts.matching),
         queries: PendingQueries::default(),
-        query_room: QueryRoom::new(Arc::clone(parts.shards.memory())),
+        query_room: ports::query_room(parts.shards.memory()),
         descriptions: Descriptions::new(Arc::clone(parts.shards.memory())),
         tasks: parts.background.clone(),
         stop: parts.stop.clone(),

@@ -2,12 +2,12 @@
 
 use crate::descriptions::Descriptions;
 use crate::queries::PendingQueries;
-use crate::query_room::QueryRoom;
 use crate::status::status;
 use atoll_api::call::Status;
 use atoll_rpc::Ids;
 use cell_engine::{Command, Run, Workflows};
 use cell_matching::Matching;
+use cell_memory::NamespaceShares;
 use cell_shard::{ShardError, ShardRuntime, Target};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,8 @@ pub(crate) struct Core {
     pub(crate) shards: Arc<ShardRuntime>,
     pub(crate) matching: Arc<Matching>,
     pub(crate) queries: PendingQueries,
-    pub(crate) query_room: QueryRoom,
+    /// Room for queries that wait for their workers.
+    pub(crate) query_room: Arc<NamespaceShares>,
     pub(crate) descriptions: Descriptions,
     /// Starts that are being taken back because their poller went away.
     pub(crate) tasks: TaskTracker,

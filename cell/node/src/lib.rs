@@ -19,7 +19,6 @@ mod node;
 mod ports;
 mod projections;
 mod queries;
-mod query_room;
 mod shares;
 mod status;
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod workflows;
 mod tests;
 
 pub(crate) use namespace_writer::RecordWriter;
+pub(crate) use query::query_room;
 
 use crate::core::Core;
 use activity_tasks::NodeActivityTasks;

@@ -12,7 +12,7 @@ use crate::recovery::Keeper;
 use crate::seeds::Seeds;
 use crate::time::{Clock, Wall};
 use cell_engine::{Address, NamespaceConfig, Registry};
-use cell_memory::Budget;
+use cell_memory::{Budget, NamespaceShares, Owner};
 use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -21,6 +21,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+
+/// Part of the memory budget that what was read of histories may take, in so many.
+const HISTORY_PARTS: usize = 4;
 
 /// Where the runtime looks up namespaces. Must answer at once.
 pub trait Namespaces: Send + Sync + 'static {
@@ -78,6 +81,7 @@ pub struct ShardRuntime {
     pub(crate) memory: Arc<Budget>,
     pub(crate) loads: Loads,
     pub(crate) large_loads: LargeLoads,
+    pub(crate) history_reads: Arc<NamespaceShares>,
     pub(crate) epochs: Arc<Coalescer<ShardId, Epoch>>,
     pub(crate) seeds: Seeds,
 }
@@ -99,6 +103,7 @@ impl ShardRuntime {
         let kinds = Arc::new(deps.kinds);
         let loads = Loads::new(&deps.store, &deps.memory, &kinds);
         let large_loads = LargeLoads::of(&deps.memory);
+        let history_reads = NamespaceShares::new(&deps.memory, Owner::HistoryReads, HISTORY_PARTS);
         let shard = |id| {
             let (kinds, memory) = (Arc::clone(&kinds), Arc::clone(&deps.memory));
             Arc::new(Shard::new(ShardId(id), kinds, of_opening.next_u64(), memory))
@@ -127,6 +132,7 @@ impl ShardRuntime {
             memory: deps.memory,
             loads,
             large_loads,
+            history_reads,
             epochs,
             seeds,
         });

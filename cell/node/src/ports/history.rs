@@ -6,7 +6,7 @@ use atoll_api::RawHistory;
 use atoll_api::call::Status;
 use bytes::Bytes;
 use cell_engine::begins_batch;
-use cell_shard::Target;
+use cell_shard::{HistoryPage, ShardError, Target};
 
 /// Events read at once while batches are counted: most batches have one to five.
 const WINDOW_MIN: i64 = 16;
@@ -21,7 +21,24 @@ pub(super) async fn page(
     first: i64,
     last: i64,
 ) -> Result<(RawHistory, i64), Status> {
-    let read = core.shards.history(target, first, last).await.map_err(|e| status(e, target))?;
+    answered(core.shards.history(target, first, last).await, target)
+}
+
+/// As `page`, for who holds one already.
+async fn further_page(
+    core: &Core,
+    target: &Target,
+    first: i64,
+    last: i64,
+) -> Result<(RawHistory, i64), Status> {
+    answered(core.shards.further_history(target, first, last).await, target)
+}
+
+fn answered(
+    read: Result<Option<HistoryPage>, ShardError>,
+    target: &Target,
+) -> Result<(RawHistory, i64), Status> {
+    let read = read.map_err(|error| status(error, target))?;
     let page = read.ok_or_else(|| not_found(format!("workflow not found for ID: {}", target.workflow_id)))?;
     let mut history = RawHistory::default();
     page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
@@ -40,8 +57,12 @@ pub(super) async fn batches(
     let mut history = RawHistory::default();
     let (mut next, mut begun, mut bytes) = (first, 0, 0);
     while next <= last {
-        let (read, end) =
-            page(core, target, next, last.min(next.saturating_add(window(batches) - 1))).await?;
+        let through = last.min(next.saturating_add(window(batches) - 1));
+        let (read, end) = if next == first {
+            page(core, target, next, through).await?
+        } else {
+            further_page(core, target, next, through).await?
+        };
         if end < next {
             break;
         }
@@ -75,7 +96,7 @@ pub(super) async fn batches_before(
     let mut settled = 0;
     let mut window = window(batches);
     while oldest > 1 && whole < batches && (bytes < PAGE_BYTES || settled == 0) {
-        let Some(events) = before(core, target, oldest, &mut window).await? else {
+        let Some(events) = before(core, target, oldest, &mut window, newest_first.is_empty()).await? else {
             return Ok((RawHistory::default(), newest + 1));
         };
         for event in events.into_iter().rev() {
@@ -109,10 +130,15 @@ async fn before(
     target: &Target,
     oldest: i64,
     window: &mut i64,
+    holds_nothing: bool,
 ) -> Result<Option<Vec<Bytes>>, Status> {
     loop {
         let first = (oldest - *window).max(1);
-        let (read, end) = page(core, target, first, oldest - 1).await?;
+        let (read, end) = if holds_nothing {
+            page(core, target, first, oldest - 1).await?
+        } else {
+            further_page(core, target, first, oldest - 1).await?
+        };
         if end < first {
             return Ok(None);
         }

@@ -14,8 +14,10 @@ use bytes::Bytes;
 use cell_engine::{Run, Time};
 use cell_frontend::namespaces::Namespace;
 use cell_matching::{QueryError, QueryTask, TaskQueueKey, TaskType};
+use cell_memory::{Budget, NamespaceShares, Owner};
 use cell_shard::{Awaited, Target};
 use prost::Message;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -58,6 +60,16 @@ impl Seen {
     }
 }
 
+/// Part of the memory budget that waiting queries have at most, in so many.
+const PARTS: usize = 16;
+/// What a query takes beside its own bytes, by and large: its place, its call.
+const PLACE_BYTES: usize = 4 << 10;
+
+/// Room for queries that wait for their workers.
+pub(crate) fn query_room(memory: &Arc<Budget>) -> Arc<NamespaceShares> {
+    NamespaceShares::new(memory, Owner::Queries, PARTS)
+}
+
 /// Asks the run, again after every change that could give an answer, until the deadline.
 pub(super) async fn run(
     core: &Core,
@@ -66,7 +78,8 @@ pub(super) async fn run(
     deadline: Instant,
 ) -> Result<wf::QueryWorkflowResponse, Status> {
     let bytes = request.query.as_ref().map_or(0, |query| query.encoded_len() + query.tally().spread);
-    let Some(_place) = core.query_room.take(namespace.id, bytes) else {
+    // As it came, and as it goes to a worker.
+    let Some(_place) = core.query_room.take(namespace.id, PLACE_BYTES + 2 * bytes) else {
         return Err(exhausted(
             "too many bytes of queries wait for their workers".to_owned(),
             ResourceExhaustedCause::ConcurrentLimit,

@@ -12,7 +12,6 @@ use crate::core::Core;
 use crate::descriptions::Descriptions;
 use crate::effects::Effects;
 use crate::queries::PendingQueries;
-use crate::query_room::QueryRoom;
 use crate::test_support::{NAMESPACE, World};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
@@ -50,7 +49,7 @@ impl Process {
         let stop = CancellationToken::new();
         tokio::spawn(effects.refill(stop.clone()));
         let core = Core {
-            query_room: QueryRoom::new(Arc::clone(shards.memory())),
+            query_room: crate::ports::query_room(shards.memory()),
             descriptions: Descriptions::new(Arc::clone(shards.memory())),
             shards,
             matching,

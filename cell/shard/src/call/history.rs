@@ -6,7 +6,7 @@ use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
 use cell_engine::{Family, Origin, Target, Workflows};
-use cell_memory::{Charge, Owner};
+use cell_memory::NamespaceCharge;
 use cell_store::StoreError;
 use std::sync::Arc;
 
@@ -24,14 +24,25 @@ pub struct HistoryPage {
 
 impl ShardRuntime {
     /// The events `[first, last]` of a run, durable, as far as one page goes (at least one event,
-    /// if there is any). `None` when there is no such run; `Corrupt` where events of it are missing.
+    /// if there is any). `None` when there is no such run; `Corrupt` where events of it are missing. Refused where
+    /// what was read for the namespace and is still held is its share of the memory budget.
     pub async fn history(
         &self,
         target: &Target,
         first: i64,
         last: i64,
     ) -> Result<Option<HistoryPage>, ShardError> {
-        self.page(Origin::Client, target, first, last, false).await
+        self.page(Reader::Client, target, first, last).await
+    }
+
+    /// As `history`, for who holds a page already that this one goes with: its share was asked for with the first.
+    pub async fn further_history(
+        &self,
+        target: &Target,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<HistoryPage>, ShardError> {
+        self.page(Reader::GoesOn, target, first, last).await
     }
 
     /// As `history`, for who was told of the event `last` already: that is durable, and so is what is before it. Waits
@@ -42,21 +53,20 @@ impl ShardRuntime {
         first: i64,
         last: i64,
     ) -> Result<Option<HistoryPage>, ShardError> {
-        self.page(Origin::Worker, target, first, last, true).await
+        self.page(Reader::Worker, target, first, last).await
     }
 
     async fn page(
         &self,
-        origin: Origin,
+        reader: Reader,
         target: &Target,
         first: i64,
         last: i64,
-        is_durable: bool,
     ) -> Result<Option<HistoryPage>, ShardError> {
-        match self.history_page(origin, target, first, last, is_durable).await {
+        match self.history_page(reader, target, first, last).await {
             // The run may have been deleted while its events were read: then there is none at the next look.
             Err(ShardError::Store(StoreError::Corrupt(_))) => {
-                self.history_page(origin, target, first, last, is_durable).await
+                self.history_page(reader, target, first, last).await
             }
             answer => answer,
         }
@@ -64,13 +74,12 @@ impl ShardRuntime {
 
     async fn history_page(
         &self,
-        origin: Origin,
+        reader: Reader,
         target: &Target,
         first: i64,
         last: i64,
-        is_durable: bool,
     ) -> Result<Option<HistoryPage>, ShardError> {
-        let shard = self.shard(target);
+        let (shard, origin) = (self.shard(target), reader.origin());
         let (found, wait, epoch) = {
             let mut state = self.ready(shard, origin, |memory| Workflows::needs(target, memory)).await?;
             let members = Workflows::members(target, state.table.memory());
@@ -84,7 +93,7 @@ impl ShardRuntime {
                 (history.stored_through(), tail, history.last(), bytes, key)
             });
             let is_there = found.is_some();
-            let wait = if is_durable && is_there { None } else { state.log.wait_for(ordinal) };
+            let wait = if reader == Reader::Worker && is_there { None } else { state.log.wait_for(ordinal) };
             (found, wait, state.epoch)
         };
         self.released(shard, wait).await?;
@@ -97,7 +106,7 @@ impl ShardRuntime {
         if first <= from_store {
             self.admit_read(origin)?;
             let most = usize::try_from(bytes).unwrap_or(PAGE_BYTES).min(PAGE_BYTES);
-            let mut charge = self.memory.charge(Owner::HistoryReads, most);
+            let mut charge = self.room(reader, target, most)?;
             let segments = self.store.history(shard.id, &key, first, from_store, PAGE_BYTES).await?;
             charge.resize(segments.iter().map(|segment| segment.events.len()).sum());
             let charge = Arc::new(charge);
@@ -123,10 +132,40 @@ impl ShardRuntime {
     }
 }
 
+impl ShardRuntime {
+    /// Room for what is read of a history.
+    fn room(&self, reader: Reader, target: &Target, bytes: usize) -> Result<NamespaceCharge, ShardError> {
+        match reader {
+            Reader::Client => self.history_reads.take(target.namespace_id, bytes).ok_or(ShardError::NoMemory),
+            Reader::GoesOn | Reader::Worker => Ok(self.history_reads.hold(target.namespace_id, bytes)),
+        }
+    }
+}
+
+/// Who reads a history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reader {
+    /// A client.
+    Client,
+    /// A client that holds a page which this one goes with.
+    GoesOn,
+    /// A worker with a task: it was told of the last event already, which is durable.
+    Worker,
+}
+
+impl Reader {
+    fn origin(self) -> Origin {
+        match self {
+            Self::Client | Self::GoesOn => Origin::Client,
+            Self::Worker => Origin::Worker,
+        }
+    }
+}
+
 /// Events that were read for somebody: what they hold of the memory budget goes with them.
 struct Charged {
     events: Bytes,
-    _charge: Arc<Charge>,
+    _charge: Arc<NamespaceCharge>,
 }
 
 impl AsRef<[u8]> for Charged {

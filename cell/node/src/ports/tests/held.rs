@@ -10,7 +10,7 @@ use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::commands::SignalWorkflow;
 use cell_frontend::ports::{TaskQueues, Workflows};
 use cell_memory::Owner;
-use cell_shard::Target;
+use cell_shard::{ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use std::sync::Arc;
 
@@ -152,6 +152,38 @@ async fn a_reverse_read_of_a_history_holds_no_more_than_its_page_and_a_read() {
     assert_eq!((events, oldest), (4, 23), "four MiB");
     assert!((4 << 20..14 << 20).contains(&most), "{most}");
     drop(reading);
+    process.close().await;
+}
+
+/// Of a budget of a GiB what one namespace holds of histories has 64 MiB: pages of four are refused beyond.
+#[tokio::test(start_paused = true)]
+async fn pages_of_histories_that_are_held_are_within_the_share_of_their_namespace() {
+    let process = Process::open(&store(), &World::new(), 1).await;
+    process.start("w").await;
+    let target = Target::current(process.namespace.id, "w");
+    for _ in 0..4 {
+        let data = vec![b's'; 1 << 20].into();
+        let input = Some(Payloads { payloads: vec![Payload { data, ..Default::default() }] });
+        let signal = SignalWorkflow { name: "s".into(), input, ..Default::default() };
+        process.core.shards.execute(&target, signal).await.expect("signalled");
+    }
+    process.core.shards.checkpoint_all().await.expect("stored");
+    let mut pages = Vec::new();
+    let refused = loop {
+        match process.core.shards.history(&target, 1, 6).await {
+            Ok(page) => pages.push(page.expect("it is there")),
+            Err(refused) => break refused,
+        }
+        assert!(pages.len() < 100, "{} MiB are held", 4 * pages.len());
+    };
+    assert!(matches!(refused, ShardError::NoMemory), "{refused}");
+    assert!((14..=22).contains(&pages.len()), "{}", pages.len());
+    process.core.shards.further_history(&target, 1, 6).await.expect("who holds one may go on");
+    process.core.shards.durable_history(&target, 1, 6).await.expect("so may workers");
+    pages.truncate(10);
+    process.core.shards.history(&target, 1, 6).await.expect("there is room again");
+    drop(pages);
+    assert_eq!(process.core.shards.memory().of(Owner::HistoryReads), 0);
     process.close().await;
 }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::descriptions::Descriptions;
 use crate::queries::PendingQueries;
-use crate::query_room::QueryRoom;
 use crate::test_support::{NAMESPACE, World};
 use cell_matching::{Matching, MatchingConfig, QueryError};
 use cell_shard::{ShardConfig, ShardRuntime};
@@ -17,7 +16,7 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
     let deps = world.deps(store.stores().shards, Arc::clone(&world) as _, 1);
     let shards = ShardRuntime::open(ShardConfig::default(), deps).await.expect("opens");
     let core = Core {
-        query_room: QueryRoom::new(Arc::clone(shards.memory())),
+        query_room: crate::ports::query_room(shards.memory()),
         descriptions: Descriptions::new(Arc::clone(shards.memory())),
         shards,
         matching: Matching::new(MatchingConfig::default()),
