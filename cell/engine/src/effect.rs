@@ -1,9 +1,9 @@
 //! What an entity wants from the world right now.
 
+use crate::notice::ChainEnded;
 use crate::run::PendingKind;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
-use bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
 

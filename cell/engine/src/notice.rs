@@ -14,6 +14,8 @@ use crate::registry::Kind;
 use crate::rejection::Rejection;
 use crate::time::Time;
 use atoll_internal_api::entity::EntityKey;
+use bytes::Bytes;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Something that entities are told by name.
