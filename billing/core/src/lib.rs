@@ -17,8 +17,8 @@
 //!
 //! To add a price model: a file in `price/` with its cases, a variant in [`price::PriceModel`] and in
 //! [`rate_card::file::PriceSpec`]. To add a meter: a variant in [`usage::Meter`] and its places in `Meter::ALL` and in
-//! [`line::ChargeKind`] with its `ALL`, by which stored invoices are read, a price in [`rate_card::Plan`], and its place
-//! in [`rating`].
+//! [`line::ChargeKind`] with its `ALL`, by which stored invoices are read, a price in [`rate_card::Plan`], and its
+//! place in [`rating`].
 
 pub mod invoice;
 pub mod ledger;

@@ -8,11 +8,12 @@
 //! ([`Command::decide`]). [`Entity::apply`] is the only way that state changes, live and in recovery, and answers the
 //! difference in wanted [`Effect`]s. The [`Registry`] says which kinds there are; shards and stores know none by name.
 //!
-//! To add an engine command of runs (a kind's own commands stand in its folder, with a draft of their own): a file in `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a
-//! `Draft`, which holds what it writes to the limits, its row in `writing` of `tests/rules/limits/written.rs`, its
-//! [`Command::origin`] where a client or the cell itself sends it, and, where it changes something that is no event, a
-//! message in `change.proto` with its arm in `run/apply.rs`. Who sends it stands in `cell-node`: a port (`ports/`) for a
-//! caller, a message (`effects/messages/`) for another entity.
+//! To add an engine command of runs (a kind's own commands stand in its folder, with a draft of their own): a file in
+//! `commands/` with its `mod` and `pub use` in `commands.rs`, its `decide` in terms of a `Draft`, which holds what it
+//! writes to the limits, its row in `writing` of `tests/rules/limits/written.rs`, its [`Command::origin`] where a
+//! client or the cell itself sends it, and, where it changes something that is no event, a message in `change.proto`
+//! with its arm in `run/apply.rs`. Who sends it stands in `cell-node`: a port (`ports/`) for a caller, a message
+//! (`effects/messages/`) for another entity.
 //!
 //! To add a collection (something pending that begins with one event and ends with another, as activities, timers and
 //! children do):
@@ -27,8 +28,8 @@
 //!    `EntityMessage::addressee`, carried out by the node (`effects/messages/`), and the commands that tell it what
 //!    came of that;
 //! 7. where workflows begin it, its command in `commands/respond_workflow_task_completed/`, with its arm in `steps.rs`
-//!    (and out of `is_not_built`) and in `cause_of`, what it carries in `values.rs` of `atoll-internal-api`, and a limit
-//!    in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of `cell-node` fill;
+//!    (and out of `is_not_built`) and in `cause_of`, what it carries in `values.rs` of `atoll-internal-api`, and a
+//!    limit in [`Limits`], which `dynamic_config/run_limits.rs` of `cell-frontend` and `limits.rs` of `cell-node` fill;
 //! 8. where it is billed, an `ActionType` of `usage/v1/entry.proto` with its arm in `actions.rs` of `metering-rules`.
 //!
 //! A workflow command that begins nothing, as `ModifyWorkflowProperties`, is step 7 alone.
@@ -44,8 +45,8 @@
 //! 4. its family: [`Single`] for an entity that is alone, [`Executions`] for runs with a record of the current one;
 //! 5. in `kinds.rs` its `mod` and `pub use`, and its line of the [`Registry`];
 //! 6. what it asks of workflows (start, cancel, terminate) is an [`AskWorkflow`], whose keys ([`EffectKey::Own`]) it
-//!    numbers itself, and whose ids tell apart what it asks by one key; where it wants something of a new sort from the world, that sort of [`EffectKind`] and who
-//!    carries it out (`effects` of `cell-node`);
+//!    numbers itself, and whose ids tell apart what it asks by one key; where it wants something of a new sort from the
+//!    world, that sort of [`EffectKind`] and who carries it out (`effects` of `cell-node`);
 //! 7. its calls: a port in `ports.rs` of `cell-frontend`, with its fake; in `ports/` of `cell-node` the other side of
 //!    the port, which sends commands to the family's address, with its line in `ports.rs` there;
 //! 8. its RPCs, and beside them what these share (`rpcs/schedules.rs` of `cell-frontend`); the key of a limit

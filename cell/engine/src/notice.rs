@@ -66,7 +66,8 @@ pub struct Undelivered(pub EffectKey);
 pub struct Answered {
     /// Which message.
     pub key: EffectKey,
-    /// What was asked ([`AskWorkflow::id`](crate::AskWorkflow::id)): by the same key something else may be asked by now.
+    /// What was asked ([`AskWorkflow::id`](crate::AskWorkflow::id)): by the same key something else may be asked by
+    /// now.
     pub ask_id: Uuid,
     /// What came of it.
     pub answer: Answer,

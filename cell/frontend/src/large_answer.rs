@@ -13,7 +13,9 @@ use crate::frontend::Frontend;
 use crate::rpcs::respond_workflow_task_completed;
 use crate::turns::{TurnLimits, Turns};
 use crate::validate::size;
-use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
+use atoll_api::call::{
+    BoxFuture, Bytes, CallContext, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
+};
 use atoll_api::temporal::api::command::v1::Command;
 use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, workflow_service as rpc,
@@ -92,6 +94,13 @@ impl LargeAnswers {
 impl RawService for LargeAnswers {
     fn info(&self) -> &'static ServiceInfo {
         self.service.info()
+    }
+
+    fn decodes(&self, method: &'static MethodInfo) -> Decodes {
+        match method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path {
+            true => Decodes::UpTo { field: COMMANDS, times: self.frontend.config.run_limits.most_commands() },
+            false => self.service.decodes(method),
+        }
     }
 
     fn call<'a>(

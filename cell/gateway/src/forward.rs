@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use atoll_api::call::{
-    BoxFuture, Bytes, CallContext, Code, MethodInfo, RawService, Reply, ServiceInfo, Status, string_field,
+    BoxFuture, Bytes, CallContext, Code, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
+    string_field,
 };
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 use atoll_rpc::CallOptions;
@@ -114,6 +115,10 @@ impl Forwarder {
 impl RawService for Forwarder {
     fn info(&self) -> &'static ServiceInfo {
         self.service
+    }
+
+    fn decodes(&self, _method: &'static MethodInfo) -> Decodes {
+        Decodes::Nothing
     }
 
     fn call<'a>(

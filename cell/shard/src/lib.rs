@@ -51,10 +51,10 @@
 //! 3. Its loop: `read_back`, `next`, tell the sink, `confirm` or `give_back`; wait for `arrived` when there is nothing,
 //!    and for longer and longer while the sink is away. What the sink does not take is `set_aside`. Telling twice
 //!    must be harmless: guard by position, or write under a name that follows from the range.
-//! 4. In `cell-node`: a file in `projections/`; its bytes in `ProjectionConfig`, and the share of the memory budget that
-//!    bounds them in `shares.rs`; in `assembly.rs` its field of `Parts`, and its place among the `projections` that the
-//!    shards tell, without which it hears nothing; its loop in `assembly/loops.rs`, kept like the others. What it sets
-//!    aside is in the cell's health by itself.
+//! 4. In `cell-node`: a file in `projections/`; its bytes in `ProjectionConfig`, and the share of the memory budget
+//!    that bounds them in `shares.rs`; in `assembly.rs` its field of `Parts`, and its place among the `projections`
+//!    that the shards tell, without which it hears nothing; its loop in `assembly/loops.rs`, kept like the others. What
+//!    it sets aside is in the cell's health by itself.
 //!
 //! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with
 //! a sink that fails, behind a store that fails, over several lives.

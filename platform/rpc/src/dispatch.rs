@@ -8,7 +8,9 @@ mod run;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
+use atoll_api::call::{
+    BoxFuture, Bytes, CallContext, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
+};
 use prost_reflect::DescriptorPool;
 
 pub use builder::{DispatcherBuilder, DispatcherError};
@@ -68,6 +70,13 @@ impl Dispatcher {
 
     pub(crate) fn find(&self, path: &str) -> Option<EntryId> {
         self.inner.paths.get(path).copied()
+    }
+
+    /// What is decoded of requests of a method: nothing where a fallback takes them.
+    pub(crate) fn decodes(&self, entry: Option<EntryId>) -> Decodes {
+        entry
+            .map(|entry| &self.inner.entries[entry.0])
+            .map_or(Decodes::Nothing, |it| it.service.decodes(it.method))
     }
 
     pub(crate) fn method(&self, entry: EntryId) -> &'static MethodInfo {

@@ -126,6 +126,15 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
     Some((number, Some(value)))
 }
 
+/// How often a field stands in a message itself: to be added up, a few fields at a time.
+pub(crate) fn times(mut encoded: &[u8], number: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let mut some = std::iter::from_fn(|| next_field(&mut encoded)).take(WEIGHED_AT_ONCE).peekable();
+        some.peek()?;
+        Some(some.filter(|(found, _)| *found == number).count())
+    })
+}
+
 /// Bytes of a map with one entry: its node has room for eleven.
 const MAP_NODE: usize = 700;
 /// Bytes of a number.

@@ -1,6 +1,6 @@
 //! What a large request takes while its call goes on.
 
-use atoll_api::call::{Bytes, Status};
+use atoll_api::call::{Bytes, Decodes, Status};
 
 use crate::dispatch::{Dispatcher, EntryId};
 use crate::room::Held;
@@ -24,21 +24,102 @@ pub(crate) async fn weigh(
     if message.len() <= UNCOUNTED {
         return Ok(message);
     }
+    if is_decoded(dispatcher.decodes(entry), &message).await {
+        held.resize(message.len() + decoded(dispatcher, entry, &message).await?)?;
+    }
+    Ok(held.lend(message))
+}
+
+/// Whether anything of the message will be decoded.
+async fn is_decoded(decodes: Decodes, message: &[u8]) -> bool {
+    let Decodes::UpTo { field, times } = decodes else { return decodes == Decodes::All };
+    let mut stands = 0;
+    for some in values::times(message, field) {
+        stands += some;
+        if stands > times {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
+}
+
+/// Bytes that a message takes once it is decoded, beside its encoding.
+async fn decoded(dispatcher: &Dispatcher, entry: Option<EntryId>, message: &[u8]) -> Result<usize, Status> {
     let known = entry.map(|entry| dispatcher.method(entry).request);
-    let known = known.and_then(|name| dispatcher.descriptors().get_message_by_name(name));
+    let Some(descriptor) = known.and_then(|name| dispatcher.descriptors().get_message_by_name(name)) else {
+        return Ok(0);
+    };
     let (mut weight, mut again) = (0, 0);
-    if let Some(descriptor) = known {
-        for some in values::weights(&descriptor, &message) {
-            weight += some.bytes;
-            again += some.again;
-            if again > MOST_AGAIN {
-                let text =
-                    format!("a request has fields that it may have once again, more than {MOST_AGAIN} times");
-                return Err(Status::invalid_argument(text));
-            }
-            tokio::task::yield_now().await;
+    for some in values::weights(&descriptor, message) {
+        weight += some.bytes;
+        again += some.again;
+        if again > MOST_AGAIN {
+            let text =
+                format!("a request has fields that it may have once again, more than {MOST_AGAIN} times");
+            return Err(Status::invalid_argument(text));
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use atoll_api::call::{BoxFuture, CallContext, MethodInfo, RawService, Reply, ServiceInfo};
+    use atoll_api::temporal::api::workflowservice::v1::workflow_service;
+
+    use super::*;
+    use crate::room::{Holder, Room};
+
+    const COMMANDS: u32 = 2;
+
+    struct Service(Decodes);
+
+    impl RawService for Service {
+        fn info(&self) -> &'static ServiceInfo {
+            &workflow_service::SERVICE
+        }
+
+        fn decodes(&self, _: &'static MethodInfo) -> Decodes {
+            self.0
+        }
+
+        fn call<'a>(
+            &'a self,
+            _: &'a CallContext,
+            _: &'static MethodInfo,
+            _: Bytes,
+        ) -> BoxFuture<'a, Result<Reply, Status>> {
+            unreachable!("nobody calls")
         }
     }
-    held.resize(message.len() + weight)?;
-    Ok(held.lend(message))
+
+    /// What is held, beside its encoding, of a completion with so many commands that say nothing.
+    async fn held_of(commands: usize, decodes: Decodes) -> usize {
+        let dispatcher = Dispatcher::builder("test").service(Arc::new(Service(decodes))).build().unwrap();
+        let entry = dispatcher.find(workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info().path);
+        let message = Bytes::from([0x12, 0].repeat(commands));
+        let room = Room::new(1 << 30, "full");
+        let mut held = room.none(Holder::of(&CallContext::unknown("/s/m")));
+        held.resize(message.len()).unwrap();
+        let weighed = weigh(&dispatcher, entry, message.clone(), &mut held).await.unwrap();
+        assert_eq!(weighed, message);
+        held.bytes()
+    }
+
+    #[tokio::test]
+    async fn a_request_is_held_for_what_is_decoded_of_it() {
+        const MANY: usize = 9_000;
+        let whole = held_of(MANY, Decodes::All).await;
+        assert!(whole > 50 * MANY, "{whole}");
+        assert_eq!(held_of(MANY, Decodes::Nothing).await, 0);
+        for (field, times, expected) in
+            [(COMMANDS, MANY, whole), (COMMANDS, MANY - 1, 0), (COMMANDS, 0, 0), (COMMANDS + 1, 0, whole)]
+        {
+            assert_eq!(held_of(MANY, Decodes::UpTo { field, times }).await, expected, "{field}: {times}");
+        }
+    }
 }

@@ -15,5 +15,5 @@ pub use context::{CallContext, Principal, PrincipalKind, Protocol};
 pub use field::string_field;
 pub use method::{Body, Method, MethodInfo, Route, Segment, ServiceInfo};
 pub use reply::Reply;
-pub use service::{BoxFuture, RawService, not_implemented, unary};
+pub use service::{BoxFuture, Decodes, RawService, not_implemented, unary};
 pub use status::{Code, Status};

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use atoll_api::call::{BoxFuture, Bytes, CallContext, MethodInfo, RawService, Reply, ServiceInfo, Status};
+use atoll_api::call::{
+    BoxFuture, Bytes, CallContext, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
+};
 use atoll_rpc::{CallOptions, InvalidAddress, RawClient};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -57,6 +59,10 @@ impl ForwardService {
 impl RawService for ForwardService {
     fn info(&self) -> &'static ServiceInfo {
         self.service
+    }
+
+    fn decodes(&self, _method: &'static MethodInfo) -> Decodes {
+        Decodes::Nothing
     }
 
     fn call<'a>(

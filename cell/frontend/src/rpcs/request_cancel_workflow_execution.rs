@@ -15,6 +15,5 @@ pub(crate) async fn call(
     frontend.settle_request_id(&mut request.request_id)?;
     frontend.check_length("Identity", &request.identity)?;
     frontend.check_links(&request.links)?;
-    frontend.check_blob_bytes(request.reason.len())?;
     frontend.ports.workflows.request_cancel(&namespace, request).await
 }

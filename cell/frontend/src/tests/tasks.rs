@@ -359,34 +359,6 @@ async fn a_worker_has_no_queue_of_its_own_that_nobody_can_poll() {
     }
 }
 
-/// It stands in the history as it is.
-#[tokio::test]
-async fn a_reason_is_no_larger_than_a_payload() {
-    let frontend = FakeCell::new().frontend(|_| {});
-    let execution = WorkflowExecution { workflow_id: "w".to_owned(), run_id: String::new() };
-    for (bytes, expected) in [(2 << 20, None), ((2 << 20) + 1, Some("Blob data size exceeds limit."))] {
-        let cancel = wf::RequestCancelWorkflowExecutionRequest {
-            namespace: "default".to_owned(),
-            workflow_execution: Some(execution.clone()),
-            reason: "r".repeat(bytes),
-            ..Default::default()
-        };
-        let terminate = wf::TerminateWorkflowExecutionRequest {
-            namespace: "default".to_owned(),
-            workflow_execution: Some(execution.clone()),
-            reason: "r".repeat(bytes),
-            ..Default::default()
-        };
-        let outcomes = [
-            invoke(&frontend, workflow_service::REQUEST_CANCEL_WORKFLOW_EXECUTION, &cancel).await.map(drop),
-            invoke(&frontend, workflow_service::TERMINATE_WORKFLOW_EXECUTION, &terminate).await.map(drop),
-        ];
-        for outcome in outcomes {
-            assert_eq!(outcome.err().map(|status| status.message).as_deref(), expected, "{bytes} bytes");
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_termination_without_reason_or_identity_gets_both() {
     let cell = FakeCell::new();

@@ -189,8 +189,8 @@ impl VisibilityProjection {
         done
     }
 
-    /// Writes all parts that are `left`, or halves of them, until the store is away. Fails, too, where more is not taken
-    /// than may be set aside.
+    /// Writes all parts that are `left`, or halves of them, until the store is away. Fails, too, where more is not
+    /// taken than may be set aside.
     async fn write_halves(
         &self,
         left: &mut Vec<&[Telling<Change>]>,

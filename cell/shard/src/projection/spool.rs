@@ -1,10 +1,10 @@
 //! What a projection's sink has not confirmed: in memory up to a budget, beyond it in the outbox only.
 //!
 //! A spool follows each shard by the keys of its items. Up to a key everything that is not confirmed is in memory
-//! ([`ShardSpool::reach`](shard_spool::ShardSpool)); behind that key the outbox may hold items that memory does not. Only items up to
-//! there are told, so that what was read back goes before what came later. A sink that is away for a day costs disk and
-//! no memory, and a start reads nothing: a shard begins with an unknown outbox, which is read page by page while the
-//! cell serves.
+//! ([`ShardSpool::reach`](shard_spool::ShardSpool)); behind that key the outbox may hold items that memory does not.
+//! Only items up to there are told, so that what was read back goes before what came later. A sink that is away for a
+//! day costs disk and no memory, and a start reads nothing: a shard begins with an unknown outbox, which is read page
+//! by page while the cell serves.
 //!
 //! Rules that every change has to keep:
 //! - a row *stands* once the slice that holds it was accepted; a slice without an answer may stand, which counts as
@@ -300,8 +300,8 @@ impl<T: Spooled> Spool<T> {
     }
 
     /// The sink does not take this as it is: it stays in the outbox and is not told again before
-    /// [`take_up_aside`](Self::take_up_aside), the next term, or something newer of its key. False where too many were set aside: then it is the sink that is at fault, and
-    /// the item is given back.
+    /// [`take_up_aside`](Self::take_up_aside), the next term, or something newer of its key. False where too many were
+    /// set aside: then it is the sink that is at fault, and the item is given back.
     pub fn set_aside(&self, told: &Telling<T>) -> bool {
         of(&mut self.shards.lock(), told.shard, told.epoch).is_none_or(|held| held.set_aside(told))
     }

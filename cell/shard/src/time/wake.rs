@@ -225,9 +225,9 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Wakes what is due by `now`, a few at a time, and what comes due meanwhile in its turn; ends early where the shard
-    /// takes no commands, and after a few where the store has more that is due: what another namespace wants may be
-    /// behind what is known. Answers how many entities were woken.
+    /// Wakes what is due by `now`, a few at a time, and what comes due meanwhile in its turn; ends early where the
+    /// shard takes no commands, and after a few where the store has more that is due: what another namespace wants may
+    /// be behind what is known. Answers how many entities were woken.
     async fn wake_due(&self, shard: &Shard, now: i64, has_more: bool) -> (usize, WokenUp) {
         let mut woken = 0;
         loop {

@@ -16,26 +16,28 @@ const LEEWAY: usize = 64 << 10;
 
 /// What the workflows here come to at most, whatever the budget.
 const MOST: usize = 4 << 20;
-/// What may be left when nothing is: names that are remembered for a while, estimates.
+/// What may be left when nothing is: estimates.
 const NOTHING: usize = 4 << 10;
+/// What names that were asked for in vain take at most.
+const ASKED_IN_VAIN: usize = 64 << 10;
 
 /// How long a cell is left alone before what it holds counts: deletions, checkpoints and sinks go on behind the last
 /// call.
 const QUIET: Duration = Duration::from_secs(30);
 /// A run holds what it was given, and its history does until a checkpoint has written that.
 const COPIES: usize = 2;
-/// What a run takes at most beside what it was given, wherever its task and its records wait.
-const RUN: usize = 8 << 10;
+/// What a run takes at most beside what it was given, wherever its task and its records wait, its task queue included.
+const RUN: usize = 10 << 10;
 
 /// Workflows of known size on which nobody works take about that much memory in calm weather. Answers their runs,
 /// ended.
 pub(crate) async fn idle_workflows(site: &Site, budget: &Budget, caller: &Caller) -> Vec<Settled> {
     site.until_calm().await;
     tokio::time::sleep(QUIET).await;
-    let before = budget.used();
+    let before = held(budget, caller);
     clients::start_idle(caller).await;
     tokio::time::sleep(QUIET).await;
-    let used = budget.used();
+    let used = held(budget, caller);
     let idle = || site.plan.workflows.iter().enumerate().filter(|(_, plan)| plan.begins == Begin::Idle);
     let given: usize = idle().map(|(_, plan)| plan.input_bytes).sum();
     let most = before + COPIES * given + RUN * idle().count();
@@ -57,9 +59,18 @@ pub(crate) async fn idle_workflows(site: &Site, budget: &Budget, caller: &Caller
     settled
 }
 
+/// What is held but for names that were asked for in vain: these are remembered whatever is there, up to a bound.
+fn held(budget: &Budget, caller: &Caller) -> usize {
+    let in_vain = budget.of(Owner::AbsentNames);
+    if in_vain > ASKED_IN_VAIN {
+        caller.ledger.lock().broke(format!("{in_vain} bytes are held of names that were asked for in vain"));
+    }
+    budget.used() - in_vain
+}
+
 /// A cell in which nothing is left holds nothing.
 pub(crate) fn nothing_is_left(budget: &Budget, caller: &Caller) {
-    let used = budget.used();
+    let used = held(budget, caller);
     if used > NOTHING {
         let owners = Owner::ALL.map(|owner| (owner.name(), budget.of(owner)));
         caller.ledger.lock().broke(format!("{used} bytes are held when nothing is left: {owners:?}"));

@@ -9,12 +9,33 @@ use super::{CallContext, MethodInfo, Reply, ServiceInfo, Status};
 /// A boxed future, as `#[async_trait]` makes them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What of a request a service decodes, by which a large one is charged for memory before the service is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decodes {
+    /// All of it.
+    All,
+    /// Nothing: the request goes on as it came.
+    Nothing,
+    /// All, but nothing of a request in which this field stands more often than that.
+    UpTo {
+        /// Number of the field, one of the request itself.
+        field: u32,
+        /// How often it stands at most in what is decoded.
+        times: usize,
+    },
+}
+
 /// A service whose requests and answers are bytes: what the dispatcher calls.
 ///
 /// Generated code makes one of each typed trait (`workflow_service::raw`); a forwarder implements it directly.
 pub trait RawService: Send + Sync + 'static {
     /// The service's table.
     fn info(&self) -> &'static ServiceInfo;
+
+    /// What it decodes of requests of `method`, which is an entry of [`info`](Self::info)'s table.
+    fn decodes(&self, _method: &'static MethodInfo) -> Decodes {
+        Decodes::All
+    }
 
     /// Answers a call of `method`, which is an entry of [`info`](Self::info)'s table.
     fn call<'a>(

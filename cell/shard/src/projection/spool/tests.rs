@@ -271,7 +271,7 @@ async fn what_the_sink_refuses_holds_up_nothing_and_stays_in_the_outbox() {
 
 #[tokio::test]
 async fn what_was_set_aside_is_taken_up_again_from_memory_and_from_the_outbox() {
-    let mut site = Site::new().await;
+    let site = Site::new().await;
     let spool = site.spool(10_000);
     (1..=5).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
     let batch = told(&spool).await;
