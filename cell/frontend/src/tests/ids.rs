@@ -39,6 +39,7 @@ async fn of_workflow(asked: &mut Asked<'_>, workflow_id: &str) {
     macro_rules! ask {
         ($($method:ident: $request:ident { $field:ident $(, $more:ident: $value:expr)* };)*) => {$({
             let $field = execution.clone();
+            #[allow(clippy::needless_update, reason = "some have no other field")]
             let request = wf::$request { namespace: namespace(), $field, $($more: $value,)* ..Default::default() };
             asked.ask(rpc::$method, request).await;
         })*};
