@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Postgres};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -17,13 +19,24 @@ use tokio::time::timeout;
 /// before each use whether a connection still lives.
 pub struct Connections {
     options: PostgresOptions,
-    idle: Mutex<Vec<PgConnection>>,
+    idle: Mutex<Vec<Kept>>,
     free: Semaphore,
+    /// Raised when a connection is lost: those of before may lead to a server that another has replaced.
+    generation: Arc<AtomicU64>,
+}
+
+/// A connection with what is known of it.
+struct Kept {
+    connection: PgConnection,
+    /// That it was opened in.
+    generation: u64,
+    /// What its commits wait for: see [`server::Durability`].
+    durability: server::Durability,
 }
 
 /// A connection that somebody has. Dropped instead of ended, it is closed: what it was doing is the server's to end.
 pub struct Session<'a> {
-    connection: PgConnection,
+    kept: Kept,
     home: &'a Connections,
     in_transaction: bool,
     _permit: SemaphorePermit<'a>,
@@ -32,7 +45,14 @@ pub struct Session<'a> {
 impl Connections {
     /// At most `count` connections, none of which is opened yet.
     pub fn new(options: PostgresOptions, count: usize) -> Self {
-        Self { options, idle: Mutex::default(), free: Semaphore::new(count) }
+        let generation = Arc::default();
+        Self { options, idle: Mutex::default(), free: Semaphore::new(count), generation }
+    }
+
+    /// Further connections to the same database, with options of their own. Where one is lost here or there, neither
+    /// goes on with those that it has kept: they may lead to a primary that was replaced.
+    pub fn beside(&self, options: PostgresOptions, count: usize) -> Self {
+        Self { generation: Arc::clone(&self.generation), ..Self::new(options, count) }
     }
 
     /// Does a call on a session within [`crate::Limits::call`], or within `longest` if that is longer. A call that is
@@ -44,7 +64,7 @@ impl Connections {
     ) -> Result<T, E> {
         let longest = longest.max(self.options.limits.call);
         timeout(longest, call).await.unwrap_or_else(|_| {
-            self.idle.lock().clear();
+            self.retire(self.generation.load(Ordering::Acquire));
             Err(Refusal::Silent.into())
         })
     }
@@ -52,31 +72,57 @@ impl Connections {
     /// A connection that is kept, or a new one.
     pub async fn session(&self) -> Result<Session<'_>, Refusal> {
         let permit = self.free.acquire().await.map_err(|_| Refusal::Closed)?;
-        let kept = self.idle.lock().pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => connect(&self.options).await?,
+        let generation = self.generation.load(Ordering::Acquire);
+        let kept = {
+            let mut idle = self.idle.lock();
+            idle.retain(|kept| kept.generation == generation);
+            idle.pop()
         };
-        Ok(Session { connection, home: self, in_transaction: false, _permit: permit })
+        let kept = match kept {
+            Some(kept) => kept,
+            None => self.open(generation).await?,
+        };
+        Ok(Session { kept, home: self, in_transaction: false, _permit: permit })
+    }
+
+    async fn open(&self, generation: u64) -> Result<Kept, Refusal> {
+        let opened = connect(&self.options).await;
+        if let Err(Refusal::ReadOnly(_)) = opened {
+            // Who is reached now has replaced, or was replaced by, whoever those that were kept lead to.
+            self.retire(generation);
+        }
+        let (connection, durability) = opened?;
+        Ok(Kept { connection, generation, durability })
+    }
+
+    /// Ends the use of connections of this generation and of earlier ones, also of those that are busy.
+    fn retire(&self, generation: u64) {
+        self.generation.fetch_max(generation + 1, Ordering::AcqRel);
+        self.idle.lock().clear();
     }
 
     /// Closes what is idle and refuses whoever comes; what is in use closes with the end of its call.
     pub async fn close(&self) {
         self.free.close();
         let idle = std::mem::take(&mut *self.idle.lock());
-        for connection in idle {
+        for kept in idle {
             // The server notices without a goodbye, too.
-            let _ = timeout(self.options.limits.connect, connection.close()).await;
+            let _ = timeout(self.options.limits.connect, kept.connection.close()).await;
         }
     }
 }
 
 /// A connection to a server that may be used.
-pub(crate) async fn connect(options: &PostgresOptions) -> Result<PgConnection, Refusal> {
+async fn connect(options: &PostgresOptions) -> Result<(PgConnection, server::Durability), Refusal> {
     let opened = timeout(options.limits.connect, async {
         let mut connection = options.connection().connect().await?;
-        server::check(&mut connection, options).await?;
-        Ok(connection)
+        let durability = server::check(&mut connection, options).await?;
+        if !options.pooled
+            && let Some(set) = durability.set()
+        {
+            sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut connection).await?;
+        }
+        Ok((connection, durability))
     });
     opened.await.unwrap_or(Err(Refusal::Silent))
 }
@@ -91,15 +137,25 @@ impl Session<'_> {
     /// pooler one begins with it, so that what it wrote stands when [`end`](Self::end) has succeeded.
     pub async fn all(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Refusal> {
         self.begin_behind_pooler().await?;
-        let answer = query.fetch_all(&mut self.connection).await;
-        answer.map_err(|error| self.lost(error.into()))
+        let answer = query.fetch_all(&mut self.kept.connection).await;
+        answer.map_err(|error| self.lost(Refusal::Statement(error)))
     }
 
     /// As [`all`](Self::all), and answers how many rows the statement changed.
     pub async fn run(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, Refusal> {
         self.begin_behind_pooler().await?;
-        let answer = query.execute(&mut self.connection).await;
-        answer.map(|done| done.rows_affected()).map_err(|error| self.lost(error.into()))
+        let answer = query.execute(&mut self.kept.connection).await;
+        answer.map(|done| done.rows_affected()).map_err(|error| self.lost(Refusal::Statement(error)))
+    }
+
+    /// Refuses where the server has been told, since the session was opened, to lose what it commits. What commits wait
+    /// for is the session's own, and is as it was.
+    pub async fn check_durable(&mut self) -> Result<(), Refusal> {
+        if self.home.options.allow_unsafe {
+            return Ok(());
+        }
+        let found = self.all(self.query(server::DURABLE)).await?;
+        server::check_durable(&found)
     }
 
     /// The driver sends what prepares a statement apart from what executes it: outside of a transaction a pooler would
@@ -110,7 +166,7 @@ impl Session<'_> {
 
     /// Runs a script without values.
     pub async fn script(&mut self, text: String) -> Result<(), Refusal> {
-        let answer = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut self.connection).await;
+        let answer = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut self.kept.connection).await;
         answer.map(drop).map_err(|error| self.lost(error.into()))
     }
 
@@ -118,13 +174,21 @@ impl Session<'_> {
     /// locks.
     pub async fn begin(&mut self) -> Result<(), Refusal> {
         self.in_transaction = true;
-        self.script(self.home.options.begin()).await
+        self.script(self.beginning()).await
+    }
+
+    fn beginning(&self) -> String {
+        let begin = self.home.options.begin();
+        match self.kept.durability.set_local().filter(|_| self.home.options.pooled) {
+            Some(set) => format!("{begin}; {set}"),
+            None => begin,
+        }
     }
 
     /// Begins a transaction whose statements may take longer.
     pub async fn begin_for(&mut self, statement: Duration) -> Result<(), Refusal> {
         self.in_transaction = true;
-        let begin = self.home.options.begin();
+        let begin = self.beginning();
         self.script(format!("{begin}; SET LOCAL statement_timeout = {}", statement.as_millis())).await
     }
 
@@ -153,16 +217,16 @@ impl Session<'_> {
     }
 
     fn give_back(self) {
-        let Self { connection, home, _permit, .. } = self;
-        if !home.free.is_closed() {
-            home.idle.lock().push(connection);
+        let Self { kept, home, _permit, .. } = self;
+        if !home.free.is_closed() && kept.generation == home.generation.load(Ordering::Acquire) {
+            home.idle.lock().push(kept);
         }
     }
 
-    /// Notes that others that were kept have ended with this one.
+    /// Notes that others that were kept may have ended with this one.
     fn lost(&self, refusal: Refusal) -> Refusal {
         if refusal.is_lost_connection() {
-            self.home.idle.lock().clear();
+            self.home.retire(self.kept.generation);
         }
         refusal
     }

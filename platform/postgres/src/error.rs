@@ -67,9 +67,13 @@ pub enum Refusal {
     /// The connections were closed by us.
     #[error("is closed")]
     Closed,
-    /// PostgreSQL, or the way to it, failed.
+    /// PostgreSQL, or the way to it, failed while a connection was set up, or at the beginning or the end of a
+    /// transaction.
     #[error("{}", said(.0))]
     Sql(#[from] sqlx::Error),
+    /// As [`Sql`](Self::Sql), of a statement that reads or writes rows: what PostgreSQL says may be of those rows.
+    #[error("{}", said(.0))]
+    Statement(sqlx::Error),
 }
 
 /// PostgreSQL's own words for an error, with its code; else the driver's. Never the detail, which may hold stored
@@ -89,7 +93,9 @@ impl Refusal {
     /// PostgreSQL's code (SQLSTATE), where it was PostgreSQL that refused.
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Sql(error) | Self::Migration { source: error, .. } => error.as_database_error().map(code),
+            Self::Sql(error) | Self::Statement(error) | Self::Migration { source: error, .. } => {
+                error.as_database_error().map(code)
+            }
             _ => None,
         }
     }
@@ -98,12 +104,14 @@ impl Refusal {
     pub fn is_lost_connection(&self) -> bool {
         match self {
             Self::Silent | Self::Closed | Self::ReadOnly(_) => true,
-            Self::Sql(sqlx::Error::Database(error)) => {
+            Self::Sql(sqlx::Error::Database(error)) | Self::Statement(sqlx::Error::Database(error)) => {
                 let code = code(&**error);
                 // Connections, operators' interventions, and a primary that has become a standby.
                 code.starts_with("08") || matches!(&code[..], "57P01" | "57P02" | "57P03" | "57P05" | "25006")
             }
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) => true,
+            Self::Sql(error) | Self::Statement(error) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))
+            }
             _ => false,
         }
     }

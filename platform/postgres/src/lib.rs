@@ -6,7 +6,10 @@
 //!
 //! Invariants:
 //! - No connection is used unless its server was seen to keep what it commits (`fsync`, `full_page_writes`,
-//!   `synchronous_commit`), to be no standby, and to store text as UTF-8.
+//!   `synchronous_commit`), to be no standby, and to store text as UTF-8. What its commits wait for stays as it was
+//!   seen, whatever the server is told later.
+//! - Where a connection is lost, none of those that were kept beside it is used again: they may lead to a primary that
+//!   was replaced.
 //! - A database of another program, of another piece of this one or of a newer version is refused unwritten.
 //! - A schema and its version change in one transaction: what fails leaves nothing half done.
 //! - A connection whose call failed, or whose caller has gone, is not used again: whatever the call was doing is

@@ -35,10 +35,16 @@ pub enum UrlError {
     /// A mode that would go on without TLS where there is none.
     #[error("has no sslmode out of disable, require, verify-ca and verify-full")]
     SslMode,
+    /// The environment says what only the URL may say.
+    #[error("does not say alone how the database is reached: {0} is set in the environment; unset it")]
+    Environment(&'static str),
 }
 
 /// What a URL may say behind its `?`.
 const PARAMETERS: [&str; 5] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "pooled"];
+
+/// What the driver would take from the environment, and a URL that does not say it cannot take back.
+const ENVIRONMENT: [&str; 4] = ["PGOPTIONS", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"];
 
 /// How long things may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,10 +99,11 @@ impl fmt::Debug for PostgresOptions {
 
 impl PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS`, where the password may come from `PGPASSWORD` or a
-    /// password file instead.
+    /// password file instead. Nothing else of the environment is used: what would be is refused where it is set.
     ///
     /// - `sslmode`: `verify-full` (the default, but for a loopback address or a socket), `verify-ca`, `require` (which
-    ///   trusts whoever answers) or `disable`;
+    ///   trusts whoever answers; with an `sslrootcert`, as PostgreSQL's own programs do, it is `verify-ca`) or
+    ///   `disable`;
     /// - `sslrootcert`: a file of certificates to trust beside the system's; `sslcert`, `sslkey`: the client's own;
     /// - `pooled=true`: see [`pooled`](Self::pooled).
     pub fn parse(url: &Secret) -> Result<Self, UrlError> {
@@ -122,20 +129,28 @@ impl PostgresOptions {
             Some(value) => bool::from_str(&value).map_err(|_| UrlError::Value("pooled"))?,
         };
         let mode = given.iter().position(|(name, _)| name == "sslmode").map(|at| given.remove(at).1);
+        let has_root = given.iter().any(|(name, _)| name == "sslrootcert");
         let mode = match mode.as_deref() {
             None if is_local(&host) => PgSslMode::Disable,
             None | Some("verify-full") => PgSslMode::VerifyFull,
             Some("verify-ca") => PgSslMode::VerifyCa,
+            Some("require") if has_root => PgSslMode::VerifyCa,
             Some("require") => PgSslMode::Require,
             Some("disable") => PgSslMode::Disable,
             Some(_) => return Err(UrlError::SslMode),
         };
+        if let Some(set) = ENVIRONMENT.into_iter().find(|name| std::env::var_os(name).is_some()) {
+            return Err(UrlError::Environment(set));
+        }
+        // Without one the driver would take the environment's.
+        let port = url.port().unwrap_or(5432);
+        url.set_port(Some(port)).map_err(|()| UrlError::Malformed)?;
         url.set_query(None);
         if !given.is_empty() {
             url.query_pairs_mut().extend_pairs(&given);
         }
         let connect = PgConnectOptions::from_url(&url).map_err(|_| UrlError::Malformed)?;
-        let place = format!("{host}:{}/{database}", url.port().unwrap_or(5432));
+        let place = format!("{host}:{port}/{database}");
         let connect = connect.ssl_mode(mode).application_name("atoll").disable_statement_logging();
         Ok(Self { connect, place, pooled, allow_unsafe: false, limits: Limits::default() })
     }
@@ -217,12 +232,36 @@ mod tests {
             ("postgres://u@localhost/d?sslmode=verify-full", "VerifyFull"),
             ("postgres://u@db.example/d?sslmode=disable", "Disable"),
             ("postgres://u@db.example/d?sslmode=require", "Require"),
+            ("postgres://u@db.example/d?sslmode=require&sslrootcert=ca.pem", "VerifyCa"),
         ] {
             assert_eq!(format!("{:?}", mode(url)), expected, "{url}");
         }
         for half in ["prefer", "allow", "VERIFY-FULL", ""] {
             let refused = parse(&format!("postgres://u@db.example/d?sslmode={half}"));
             assert_eq!(refused.err(), Some(UrlError::SslMode), "{half}");
+        }
+    }
+
+    /// What a child of this test finds that has a variable in its environment.
+    const CHILD: &str = "ATOLL_TEST_ENVIRONMENT";
+
+    #[test]
+    fn the_environment_says_neither_where_nor_how() {
+        if let Ok(expected) = std::env::var(CHILD) {
+            let found = match parse("postgres://u@db.example/d") {
+                Ok(options) => options.connection().get_port().to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert!(found.contains(&expected), "{found}");
+            return;
+        }
+        let set = ENVIRONMENT.map(|name| (name, "x", name));
+        for (name, value, expected) in [("PGPORT", "6543", "5432")].into_iter().chain(set) {
+            let mut child = std::process::Command::new(std::env::current_exe().expect("this test"));
+            child.args(["--exact", "options::tests::the_environment_says_neither_where_nor_how"]);
+            let output = child.env(name, value).env(CHILD, expected).output().expect("the child runs");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{name}: {said}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Refusal;
 use crate::options::PostgresOptions;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 /// The oldest that is tried.
@@ -11,8 +12,48 @@ const LOOK: &str = "SELECT current_setting('server_version_num')::int4, pg_is_in
      current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('fsync'), \
      current_setting('full_page_writes'), current_setting('synchronous_commit')";
 
+/// What a server may be told while a session lasts.
+pub(crate) const DURABLE: &str = "SELECT current_setting('fsync'), current_setting('full_page_writes')";
+
+const SETTINGS: [&str; 2] = ["fsync", "full_page_writes"];
+
+/// Refuses what [`DURABLE`] answers where a commit may be lost.
+pub(crate) fn check_durable(found: &[PgRow]) -> Result<(), Refusal> {
+    let found = found.first().ok_or(sqlx::Error::RowNotFound)?;
+    for (column, setting) in SETTINGS.into_iter().enumerate() {
+        must_be_on(setting, found.try_get(column)?)?;
+    }
+    Ok(())
+}
+
+fn must_be_on(setting: &'static str, found: String) -> Result<(), Refusal> {
+    if found == "on" { Ok(()) } else { Err(Refusal::NotDurable { setting, found }) }
+}
+
+/// What a server's commits wait for (`synchronous_commit`), as it was found; none where a commit may be lost.
+///
+/// Each session says so again for itself: where the configuration is read anew with less, its commits wait for as much
+/// as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Durability(Option<&'static str>);
+
+impl Durability {
+    /// For the rest of a session.
+    pub(crate) fn set(self) -> Option<String> {
+        self.0.map(|found| format!("SET synchronous_commit = {found}"))
+    }
+
+    /// For a transaction.
+    pub(crate) fn set_local(self) -> Option<String> {
+        self.0.map(|found| format!("SET LOCAL synchronous_commit = {found}"))
+    }
+}
+
 /// Refuses a server that may lose what it commits, or that does not take it.
-pub(crate) async fn check(connection: &mut PgConnection, options: &PostgresOptions) -> Result<(), Refusal> {
+pub(crate) async fn check(
+    connection: &mut PgConnection,
+    options: &PostgresOptions,
+) -> Result<Durability, Refusal> {
     // One message, which no pooler takes apart.
     let found = sqlx::raw_sql(LOOK).fetch_one(&mut *connection).await?;
     let text = |column: usize| found.try_get_unchecked::<String, _>(column);
@@ -30,16 +71,15 @@ pub(crate) async fn check(connection: &mut PgConnection, options: &PostgresOptio
         return Err(Refusal::Encoding(text(3)?));
     }
     if options.allow_unsafe {
-        return Ok(());
+        return Ok(Durability(None));
     }
-    for (column, setting) in [(4, "fsync"), (5, "full_page_writes")] {
-        if text(column)? != "on" {
-            return Err(Refusal::NotDurable { setting, found: text(column)? });
-        }
+    for (column, setting) in (4..).zip(SETTINGS) {
+        must_be_on(setting, text(column)?)?;
     }
     // `local` would not wait for a standby that the operator wants to be waited for.
-    match text(6)?.as_str() {
-        "on" | "remote_write" | "remote_apply" => Ok(()),
-        found => Err(Refusal::NotDurable { setting: "synchronous_commit", found: found.to_owned() }),
+    let found = text(6)?;
+    match ["on", "remote_write", "remote_apply"].into_iter().find(|safe| *safe == found) {
+        Some(safe) => Ok(Durability(Some(safe))),
+        None => Err(Refusal::NotDurable { setting: "synchronous_commit", found }),
     }
 }

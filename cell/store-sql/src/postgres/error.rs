@@ -12,6 +12,13 @@ pub(super) enum Failure {
     Store(StoreError),
 }
 
+impl Failure {
+    /// Whether a statement was ended for the time it took.
+    pub(super) fn is_too_long(&self) -> bool {
+        matches!(self, Failure::Refusal(refusal) if refusal.code().as_deref() == Some("57014"))
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
         Failure::Refusal(refusal)
@@ -35,6 +42,9 @@ impl From<Failure> for StoreError {
 
 /// What a refusal is to whoever uses the store. Where it is unknown whether a call stands, or the call may succeed
 /// later, the store is unavailable.
+///
+/// A block that cannot be read is damage of what stands there, and not a store that is away: disk and kernel have tried
+/// for long before they say so, and everything else can be read.
 pub(super) fn store_error(refusal: &Refusal) -> StoreError {
     let text = refusal.to_string();
     match refusal {
@@ -51,8 +61,11 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
             Kind::Passing | Kind::Login => StoreError::Unavailable(text),
             _ => StoreError::Unsafe(text),
         },
-        Refusal::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => StoreError::Corrupt(text),
-        Refusal::Sql(_) => match of_code(refusal) {
+        Refusal::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        | Refusal::Statement(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
+            StoreError::Corrupt(text)
+        }
+        Refusal::Sql(_) | Refusal::Statement(_) => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
             Kind::Passing | Kind::Login => StoreError::Unavailable(text),
             Kind::Damage | Kind::Data => StoreError::Corrupt(text),
@@ -96,6 +109,9 @@ fn of_code(refusal: &Refusal) -> Kind {
         (_, "53100") => Kind::Full,
         // Damaged, or not the tables that our migrations made.
         ("XX", "XX001" | "XX002") | (_, "42P01" | "42703") => Kind::Damage,
+        // A block that the disk does not give back, a file that is missing, bytes that make no value. While a
+        // connection is set up or a commit is written they are about something else, and may pass.
+        (_, "58030" | "58P01" | "XX000") if matches!(refusal, Refusal::Statement(_)) => Kind::Damage,
         ("21" | "22" | "23" | "54", _) => Kind::Data,
         ("28" | "3D", _) => Kind::Login,
         (_, "42501") => Kind::Setting,

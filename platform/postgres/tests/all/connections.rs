@@ -76,6 +76,41 @@ async fn a_session_that_an_operator_ends_is_replaced() {
 }
 
 #[tokio::test]
+async fn where_one_is_lost_those_beside_it_are_not_used_again() {
+    let (_, options) = database();
+    let connections = Connections::new(options.clone(), 2);
+    let beside = connections.beside(options, 2);
+    let (lost, kept) = (served_by(&connections).await, served_by(&beside).await);
+    let (lost, kept) = (lost.expect("a session"), kept.expect("a session"));
+    let mut busy = beside.session().await.expect("the one that is kept");
+    Server::shared().sql("postgres", &format!("SELECT pg_terminate_backend({lost}, 5000)"));
+    served_by(&connections).await.expect_err("ended");
+    // Also one that was busy meanwhile.
+    busy.all(busy.query("SELECT 1")).await.expect("it lives");
+    busy.end().await.expect("it lives");
+    assert_ne!(served_by(&beside).await.expect("another"), kept);
+}
+
+#[tokio::test]
+async fn commits_wait_for_what_they_waited_for_when_the_server_was_looked_at() {
+    let server = Server::start(&Settings::default());
+    for pooled in [false, true] {
+        server.set("synchronous_commit", "remote_apply");
+        let mut options = options(&server.url("postgres"));
+        options.pooled = pooled;
+        let connections = Connections::new(options, 1);
+        let pid = served_by(&connections).await.expect("a session");
+        server.set("synchronous_commit", "off");
+        let mut session = connections.session().await.expect("the same");
+        session.begin().await.expect("begun");
+        let shown =
+            session.all(session.query("SELECT current_setting('synchronous_commit'), pg_backend_pid()"));
+        let shown = shown.await.expect("shown").remove(0);
+        assert_eq!((shown.get::<String, _>(0), shown.get::<i32, _>(1)), ("remote_apply".to_owned(), pid));
+    }
+}
+
+#[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let (_, mut options) = database();
     for pooled in [false, true] {
