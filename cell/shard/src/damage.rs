@@ -70,6 +70,19 @@ impl OfShard for Append {
 pub(crate) async fn each_alone<'a, K: OfShard, V, Asking>(
     all: &'a [K],
     ask: impl Fn(&'a [K]) -> Asking,
+    told: impl FnMut(&'a K, Result<V, StoreError>),
+) where
+    Asking: Future<Output = Result<Vec<V>, StoreError>>,
+{
+    each_alone_where(|error| matches!(error, StoreError::Corrupt(_)), all, ask, told).await;
+}
+
+/// As [`each_alone`], where what was asked about all met any such error: that of one may look like that of all, as it
+/// does where a call waits for what somebody holds of one shard, or takes longer than it may for all together.
+pub(crate) async fn each_alone_where<'a, K: OfShard, V, Asking>(
+    is_of_one: impl Fn(&StoreError) -> bool,
+    all: &'a [K],
+    ask: impl Fn(&'a [K]) -> Asking,
     mut told: impl FnMut(&'a K, Result<V, StoreError>),
 ) where
     Asking: Future<Output = Result<Vec<V>, StoreError>>,
@@ -80,7 +93,7 @@ pub(crate) async fn each_alone<'a, K: OfShard, V, Asking>(
             let mut answers = answers.into_iter();
             all.iter().for_each(|one| told(one, answers.next().ok_or_else(|| nothing(one))));
         }
-        Err(StoreError::Corrupt(_)) if all.len() > 1 => {
+        Err(error) if all.len() > 1 && is_of_one(&error) => {
             for one in all {
                 let answers = ask(std::slice::from_ref(one)).await;
                 told(one, answers.and_then(|mut answers| answers.pop().ok_or_else(|| nothing(one))));

@@ -123,6 +123,7 @@ macro_rules! conformance_cases {
         }
         checkpoint::{
             a_stale_checkpoint_changes_nothing,
+            an_advance_beyond_the_log_changes_nothing,
             several_slices_make_one_checkpoint,
             a_repeated_slice_changes_nothing_more,
             a_checkpoint_never_moves_back,

@@ -25,7 +25,7 @@ pub trait ShardStore: Send + Sync + 'static {
     /// the identity that stands there (whose count may differ from the one asked for).
     async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError>;
 
-    /// Raises each shard's epoch by one and reads its checkpoint and tail. Acquiring is complete
+    /// Raises each shard's epoch by one, which is the caller's in this handle, and reads its checkpoint and tail. Acquiring is complete
     /// only when the caller has appended an ownership record at `last_seq + 1`; on a collision it
     /// acquires again.
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError>;
@@ -46,12 +46,15 @@ pub trait ShardStore: Send + Sync + 'static {
     async fn append(&self, appends: &[Append]) -> Result<Vec<AppendOutcome>, StoreError>;
 
     /// The shards' current epochs, read durably: confirms ownership for an answer that ends
-    /// something for its caller.
+    /// something for its caller. Where a failover lost an acquisition of this handle and another
+    /// owner was given the epoch of its number, the answer is the number above it.
     async fn epochs(&self, shards: &[ShardId]) -> Result<Vec<Epoch>, StoreError>;
 
     /// Writes one slice of a checkpoint. Begins with a conditional update of the shard's row by
-    /// epoch: a stale epoch answers `Superseded` and changes nothing. Within the slice, removals
-    /// come before writes. A checkpoint never moves back: a lower `advance` leaves it alone.
+    /// epoch: a stale epoch, or one that another handle acquired, answers `Superseded` and changes
+    /// nothing. Where what the owner knows to be stored is gone, so that the slice would hide it,
+    /// the answer is `WentBack` and nothing changes. Within the slice, removals come before writes.
+    /// A checkpoint never moves back: a lower `advance` leaves it alone.
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError>;
 
     /// Log rows of `[from_seq, through_seq]` that stand, in order, as many as fit in `max_bytes` of data (at least one
@@ -64,7 +67,8 @@ pub trait ShardStore: Send + Sync + 'static {
         max_bytes: usize,
     ) -> Result<Vec<LogRow>, StoreError>;
 
-    /// Deletes log rows up to the shard's checkpoint, except ownership records. Answers how many.
+    /// Deletes log rows up to the shard's checkpoint as it stands when they go, except ownership records. Answers how
+    /// many.
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError>;
 
     /// Snapshots by key, in order, `None` where there is none. A snapshot and its chunks are of one moment: never
@@ -133,8 +137,15 @@ pub trait ShardStore: Send + Sync + 'static {
     ) -> Result<Vec<OutboxRow>, StoreError>;
 
     /// How much stands in the shards' outboxes, by shard and projection in order; none where nothing stands. May read
-    /// the whole outbox, without its data.
+    /// the whole outbox, without its data, or count a shard's rows no further than a million: what it answers then is
+    /// the least that stands.
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError>;
+
+    /// Longest id of an entity, in bytes, that the engine takes. A call that writes a longer one is answered with
+    /// `Corrupt`, as one that no row takes: whoever makes entities refuses it before.
+    fn longest_id(&self) -> usize {
+        usize::MAX
+    }
 
     /// Bytes of this process's memory that its rows take: none of an engine that keeps them elsewhere. Asked often.
     fn memory_bytes(&self) -> usize {

@@ -97,8 +97,9 @@ pub enum AppendOutcome {
     /// Another row stands at one of the positions: the owner must drop what it believes. Whether it may acquire the
     /// shard again is for whoever says who owns what.
     Superseded,
-    /// The rows would leave a gap behind the log's end: what its owner knows to be durable is gone (a backup was
-    /// restored under it, a failover lost the end). Only ever of an append.
+    /// What its owner knows to be durable is gone (a backup was restored under it, a failover lost the end). Of an
+    /// append, whose rows would leave a gap behind the log's end; of a slice, which advances to a row that the log does
+    /// not hold, or before which another one that was answered is missing, as far as the engine can tell.
     WentBack,
 }
 
@@ -182,7 +183,8 @@ pub struct Checkpoint {
     pub epoch: Epoch,
     /// Entities to insert or replace.
     pub entities: Vec<EntityRow>,
-    /// Entities whose rows go, with all their chunks, history and waiting tasks.
+    /// Entities whose rows go, with all their chunks, history and waiting tasks. Where that is more than an engine
+    /// removes at once, history of those that the slice does not write anew may go before the rest of the slice.
     pub deleted: Vec<EntityKey>,
     /// Waiting tasks of what is in `entities` to insert, or to replace: the row of that task goes, also where it stood
     /// elsewhere. All other rows of an entity stay.
@@ -195,7 +197,8 @@ pub struct Checkpoint {
     pub outbox: Vec<OutboxRow>,
     /// Outbox rows to remove; no matter whether there is one.
     pub outbox_done: Vec<OutboxDone>,
-    /// With the last slice: the new checkpoint position and state. Rows up to it may be trimmed.
+    /// With the last slice: the new checkpoint position, of a row that the log holds, and state. Rows up to it may be
+    /// trimmed.
     pub advance: Option<CheckpointAdvance>,
 }
 

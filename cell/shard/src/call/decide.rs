@@ -6,7 +6,7 @@ use crate::error::ShardError;
 use crate::memory::{Shard, ShardState};
 use crate::quarantine::guard::caught;
 use crate::runtime::ShardRuntime;
-use cell_engine::{AddressOf, Command, Context, Decision, Release, Time, Transition};
+use cell_engine::{AddressOf, Command, Context, Decision, Rejection, Release, Time, Transition};
 use std::sync::Arc;
 
 impl ShardRuntime {
@@ -45,6 +45,12 @@ impl ShardRuntime {
         shard: &'a Shard,
         ask: A,
     ) -> Result<Begun<'a, A::Reply>, ShardError> {
+        let longest = self.store.longest_id();
+        if ask.id().len() > longest {
+            // What no row takes would end the shard once it is written.
+            let why = format!("the id is longer than the {longest} bytes that this cell's store takes");
+            return Err(ShardError::Rejected(Rejection::InvalidArgument(why)));
+        }
         let origin = ask.origin();
         let ready = self.ready(shard, origin, |memory| ask.needs(memory)).await;
         let mut state = ready.inspect_err(|error| self.note_refusal(shard, origin, error))?;

@@ -277,9 +277,16 @@ impl ShardRuntime {
     pub(crate) async fn write_slice(&self, shard: &Shard, slice: &Checkpoint) -> Result<(), ShardError> {
         match self.store.checkpoint(slice).await? {
             AppendOutcome::Accepted => Ok(()),
-            AppendOutcome::Superseded | AppendOutcome::WentBack => {
+            AppendOutcome::Superseded => {
                 if let Ok(mut state) = shard.lock_serving_in(slice.epoch) {
                     self.lose(shard, &mut state, &Loss::Superseded);
+                }
+                Err(ShardError::NotOwner(shard.id))
+            }
+            AppendOutcome::WentBack => {
+                let serves = shard.lock_serving_in(slice.epoch).is_ok();
+                if serves {
+                    self.halt(shard.id);
                 }
                 Err(ShardError::NotOwner(shard.id))
             }

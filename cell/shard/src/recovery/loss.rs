@@ -10,8 +10,8 @@
 //! taken back (`taken`), so that two owners never play ping-pong. One shard's trouble is none of the others'.
 //!
 //! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the
-//! cell, a failover lost its end): nothing that rests on its positions holds any more, metering's watermarks included,
-//! so the whole cell stops.
+//! cell, a failover lost its end), and so has a shard that lacks a checkpoint's slice: nothing that rests on its
+//! positions holds any more, metering's watermarks included, so the whole cell stops.
 
 use super::failures::{DAMAGED_PAUSE, Failures, LIMIT, LONGEST_PAUSE};
 use crate::error::ShardError;
@@ -153,10 +153,10 @@ impl ShardRuntime {
         self.shards.iter().for_each(|shard| self.fail(shard, why));
     }
 
-    /// The log of a shard is shorter than this node knows it to be: nothing is served any more.
+    /// A shard is stored with less than this node knows to be durable: nothing is served any more.
     pub(crate) fn halt(&self, shard: ShardId) {
         let why =
-            format!("the log of shard {shard} is shorter than this cell has written it: its end was lost");
+            format!("of shard {shard} less is stored than this cell has written: the end of it was lost");
         tracing::error!(shard = shard.0, "{why}; the cell stops");
         let why = self.halted.get_or_init(|| why);
         for shard in &self.shards {

@@ -1,7 +1,7 @@
 //! Taking shards over: raise the epoch, read checkpoint and tail, log the ownership, replay, serve.
 
 use super::found::{Deletions, Found, deletions_in};
-use crate::damage::each_alone;
+use crate::damage::{each_alone, each_alone_where};
 use crate::deletion::Unremoved;
 use crate::error::ShardError;
 use crate::load::Reads;
@@ -77,7 +77,10 @@ impl ShardRuntime {
     /// Raises the epochs and reads what stands.
     async fn find(&self, ids: &[ShardId]) -> Vec<(ShardId, Result<Found, ShardError>)> {
         let mut all = Vec::with_capacity(ids.len());
-        each_alone(ids, |ids| self.store.acquire(ids), |id, acquired| all.push((*id, acquired))).await;
+        // A store that is away answers each at once, or is back: the next round has those that were asked too early.
+        let is_of_one = |error: &StoreError| !matches!(error, StoreError::Unsafe(_));
+        let told = |id: &ShardId, acquired| all.push((*id, acquired));
+        each_alone_where(is_of_one, ids, |ids| self.store.acquire(ids), told).await;
         let read = |(id, acquired): (ShardId, Result<Acquired, StoreError>)| {
             let found = acquired.map_err(ShardError::from).and_then(|acquired| {
                 self.shards[id.0 as usize].given_epoch.fetch_max(acquired.epoch.0, Ordering::Relaxed);

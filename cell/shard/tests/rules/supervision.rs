@@ -235,6 +235,38 @@ async fn a_log_that_lost_its_end_stops_the_cell() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_checkpoint_that_finds_less_than_was_written_stops_the_cell() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.store.script(Call::Append, Fault::Forget);
+    cell.run(&id, signal("forgotten")).await.expect("the store said that it has it");
+    let lost = cell.runtime.checkpoint_all().await;
+    assert!(matches!(lost, Err(ShardError::NotOwner(ShardId(0)))), "{lost:?}");
+    assert!(cell.runtime.halted().is_some_and(|why| why.contains("shard 0")));
+    // The run was written with what was forgotten before the checkpoint was to move.
+    let violations = cell.ledger.take_violations();
+    assert!(
+        violations.len() == 1 && violations[0].starts_with("a snapshot of what is not durable"),
+        "{violations:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(cell.runtime.serving(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_cannot_be_acquired_in_time_is_in_the_way_of_no_other() {
+    let cell = Cell::new().await;
+    let away = || Fault::Before(StoreError::Unavailable("lock timeout".into()));
+    // All together, then the first alone.
+    let again = cell.another_with(|store| (0..2).for_each(|_| store.script(Call::Acquire, away()))).await;
+    let again = again.expect("the others are served");
+    assert_eq!(again.runtime.serving(), SHARDS as usize - 1);
+    a_while().await;
+    assert_serves(&again).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_while_a_shard_is_taken_back_is_waited_for() {
     let cell = Cell::new().await;
     let id = id_on(0, 0);

@@ -86,6 +86,9 @@ async fn write_slice(
             _ => Ok(transaction.rollback().await.map(|()| AppendOutcome::Superseded)?),
         };
     }
+    if !holds_advance(&mut transaction, slice).await? {
+        return Ok(transaction.rollback().await.map(|()| AppendOutcome::WentBack)?);
+    }
     remove(&mut transaction, slice).await?;
     put_entities(&mut transaction, slice.shard, &slice.entities).await?;
     write_chunks(&mut transaction, slice.shard, &slice.entities).await?;
@@ -100,6 +103,15 @@ async fn write_slice(
     }
     transaction.commit().await?;
     Ok(AppendOutcome::Accepted)
+}
+
+/// Whether the log holds, or held, the row that a slice advances to.
+async fn holds_advance(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<bool, Failure> {
+    let Some(advance) = &slice.advance else { return Ok(true) };
+    let seq = keys::integer(advance.checkpoint_seq, "checkpoint")?;
+    let position = keys::position(slice.shard, advance.checkpoint_seq);
+    let holds = sqlx::query(HOLDS).bind(slice.shard.0).bind(seq).bind(position);
+    Ok(keys::number(&holds.fetch_one(connection).await?, 0)? != 0)
 }
 
 async fn remove(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {

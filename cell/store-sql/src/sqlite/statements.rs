@@ -9,6 +9,7 @@ atoll_sqlite::statements! {
     TAIL = "tail.sql";
     FENCE = "fence.sql";
     SHARD_EXISTS = "shard_exists.sql";
+    HOLDS = "holds.sql";
     ADVANCE = "advance.sql";
     TRIM = "trim.sql";
     HISTORY = "history.sql";

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::types::*;
-use AppendOutcome::{Accepted, Superseded};
+use AppendOutcome::{Accepted, Superseded, WentBack};
 
 pub(super) async fn a_stale_checkpoint_changes_nothing(cell: Cell) {
     let (kept, new) = (run_key("kept", 1), run_key("new", 2));
@@ -34,6 +34,22 @@ pub(super) async fn a_stale_checkpoint_changes_nothing(cell: Cell) {
     assert_eq!(cell.acquire(S).await.checkpoint_seq, 0);
     let future = Checkpoint { epoch: Epoch(99), ..slice };
     assert_eq!(cell.checkpoint(&future).await, Superseded, "an epoch nobody has reached");
+}
+
+pub(super) async fn an_advance_beyond_the_log_changes_nothing(cell: Cell) {
+    let key = run_key("workflow", 1);
+    let mut owner = cell.own(S).await;
+    let written = cell.write(&mut owner, 2).await;
+    let last = written[1].rows[0].seq;
+    let entities = vec![entity(&key, "snapshot")];
+    let beyond = Checkpoint { entities: entities.clone(), ..owner.advance(last + 1) };
+    assert_eq!(cell.checkpoint(&beyond).await, WentBack, "a row that the owner knows is gone");
+    assert_eq!(cell.load(S, &key).await, None);
+    cell.save(Checkpoint { entities, ..owner.advance(last) }).await;
+    cell.shards().trim(S).await.expect("trim");
+    cell.save(owner.advance(last)).await;
+    assert_eq!(cell.checkpoint(&owner.advance(last + 1)).await, WentBack, "behind a trim, too");
+    assert_eq!(cell.acquire(S).await.checkpoint_seq, last);
 }
 
 pub(super) async fn several_slices_make_one_checkpoint(mut cell: Cell) {

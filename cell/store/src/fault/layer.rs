@@ -154,6 +154,11 @@ pub trait Layer: Send + Sync + 'static {
         self.pass(Call::OutboxSizes, self.inner().shards.outbox_sizes(shards)).await
     }
 
+    /// As [`ShardStore::longest_id`].
+    fn longest_id(&self) -> usize {
+        self.inner().shards.longest_id()
+    }
+
     /// As [`ShardStore::memory_bytes`]; it is answered at once, so it passes nothing.
     fn memory_bytes(&self) -> usize {
         self.inner().shards.memory_bytes()
@@ -282,6 +287,10 @@ impl<L: Layer> ShardStore for L {
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
         Layer::outbox_sizes(self, shards).await
+    }
+
+    fn longest_id(&self) -> usize {
+        Layer::longest_id(self)
     }
 
     fn memory_bytes(&self) -> usize {

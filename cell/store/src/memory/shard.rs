@@ -247,6 +247,10 @@ impl ShardRows {
         if slice.epoch.0 != self.epoch {
             return AppendOutcome::Superseded;
         }
+        let holds = |seq| seq <= self.checkpoint_seq || self.log.contains_key(&seq);
+        if !slice.advance.as_ref().is_none_or(|advance| holds(advance.checkpoint_seq)) {
+            return AppendOutcome::WentBack;
+        }
         for key in &slice.deleted {
             self.remove(key);
             self.waiting.remove(key);

@@ -20,6 +20,7 @@ enum Broken {
     AppendWritesSegmentsAgain,
     CheckpointIgnoresTheEpoch,
     CheckpointMovesBack,
+    CheckpointPassesTheLog,
     TrimTakesOwnershipRecords,
     LogIgnoresBytes,
     LoadForgetsHoles,
@@ -138,6 +139,7 @@ impl Layer for Mutant {
             slice.epoch = self.inner.shards.epochs(&[slice.shard]).await?[0];
         }
         match self.broken {
+            Broken::CheckpointPassesTheLog => slice.advance = None,
             Broken::CheckpointReplacesWaitingRows => {
                 slice.deleted.extend(slice.entities.iter().map(|row| row.key.clone()));
             }
@@ -286,6 +288,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::AppendWritesSegmentsAgain, "segments::a_late_repeat_brings_no_deleted_history_back"),
         (Broken::CheckpointIgnoresTheEpoch, "checkpoint::a_stale_checkpoint_changes_nothing"),
         (Broken::CheckpointMovesBack, "checkpoint::a_checkpoint_never_moves_back"),
+        (Broken::CheckpointPassesTheLog, "checkpoint::an_advance_beyond_the_log_changes_nothing"),
         (Broken::TrimTakesOwnershipRecords, "trim::trim_deletes_up_to_the_checkpoint_only"),
         (Broken::LogIgnoresBytes, "trim::what_stands_of_the_log_is_read_page_by_page"),
         (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
