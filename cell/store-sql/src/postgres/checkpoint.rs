@@ -1,22 +1,30 @@
 //! Acquiring, checkpoints and trimming: transactions of the shard's row.
 
 use super::database::{Database, USUAL};
-use super::error::Failure;
+use super::error::{Failure, damaged};
 use super::keys::{self, Names, Statement, get, last_of_each};
 use super::statements::*;
-use super::{outbox, waiting};
+use super::term::{Slices, Term};
+use super::{deletion, outbox, waiting};
+use AppendOutcome::Accepted;
 use atoll_postgres::Session;
 use cell_store::{
     Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, ShardId, StoreError, check,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Positions that one transaction of a trim covers.
 const TRIM_ROWS: u64 = 2_048;
 
 /// Longest that a takeover may read logs for.
 const TAKEOVER: Duration = Duration::from_secs(60);
+
+/// Rows of each tail, and bytes of all tails together, that one statement of a takeover reads; of each tail one row at
+/// least.
+const TAIL_ROWS: i64 = 1_024;
+const TAIL_BYTES: usize = 16 << 20;
 
 /// Raises the epochs and reads checkpoints and tails in one transaction.
 pub(super) async fn acquire(database: &Database, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
@@ -30,88 +38,169 @@ async fn acquire_all(database: &Database, shards: &[ShardId]) -> Result<Vec<Acqu
     }
     let mut session = database.writing.session().await?;
     session.begin_for(TAKEOVER).await?;
-    let mut acquired = Vec::with_capacity(shards.len());
+    let (mut acquired, mut begun) = (Vec::with_capacity(shards.len()), Vec::with_capacity(shards.len()));
     let mut rest = shards;
     while !rest.is_empty() {
         // A shard that is named again is acquired again.
         let again = (1..rest.len()).find(|at| rest[..*at].contains(&rest[*at])).unwrap_or(rest.len());
         let (now, later) = rest.split_at(again);
-        acquired.extend(acquire_each(&mut session, now).await?);
+        for (found, token) in acquire_each(&mut session, now).await? {
+            begun.push((found.shard, found.epoch, token));
+            acquired.push(found);
+        }
         rest = later;
     }
     session.end().await?;
+    begun.into_iter().for_each(|(shard, epoch, token)| database.terms.begin(shard, epoch, token));
     Ok(acquired)
 }
 
-/// Acquires different shards.
-async fn acquire_each(session: &mut Session<'_>, shards: &[ShardId]) -> Result<Vec<Acquired>, Failure> {
+/// Acquires different shards; answers each with the token of its term.
+async fn acquire_each(
+    session: &mut Session<'_>,
+    shards: &[ShardId],
+) -> Result<Vec<(Acquired, Uuid)>, Failure> {
     let numbers: Vec<i32> = shards.iter().map(|shard| keys::shard(*shard)).collect();
     session.all(session.query(LOCK_SHARDS).bind(numbers.clone())).await?;
     let raised = session.all(session.query(RAISE_EPOCHS).bind(numbers)).await?;
-    let mut found = BTreeMap::new();
+    let (mut found, mut tokens) = (BTreeMap::new(), BTreeMap::new());
     for row in &raised {
-        let acquired = without_tail(row)?;
-        found.insert(acquired.shard, acquired);
+        let open = Open::read(row)?;
+        tokens.insert(open.acquired.shard, get::<Uuid>(row, 5)?);
+        found.insert(open.acquired.shard, open);
     }
     if let Some(unknown) = shards.iter().find(|shard| !found.contains_key(shard)) {
         return Err(check::no_such_shard(*unknown).into());
     }
     read_tails(session, &mut found).await?;
-    Ok(shards.iter().filter_map(|shard| found.remove(shard)).collect())
+    let acquired = |shard| Some((found.remove(shard)?.acquired, tokens.remove(shard)?));
+    Ok(shards.iter().filter_map(acquired).collect())
 }
 
-/// A shard as it stands, of columns that begin with its number.
-pub(super) fn without_tail(row: &sqlx::postgres::PgRow) -> Result<Acquired, StoreError> {
-    let checkpoint_seq = keys::unsigned(row, 2)?;
-    Ok(Acquired {
-        shard: keys::read_shard(row, 0)?,
-        epoch: Epoch(keys::unsigned(row, 1)?),
-        checkpoint_seq,
-        checkpoint_state: get::<Vec<u8>>(row, 3)?.into(),
-        tail: Vec::new(),
-        last_seq: checkpoint_seq,
-    })
+/// A shard whose tail is being read.
+pub(super) struct Open {
+    pub(super) acquired: Acquired,
+    /// The log's last row; none below the checkpoint matters.
+    end: u64,
 }
 
-/// Reads the tails of shards, and refuses one with a hole.
+impl Open {
+    /// A shard as it stands, of columns that begin with its number.
+    pub(super) fn read(row: &sqlx::postgres::PgRow) -> Result<Open, StoreError> {
+        let checkpoint_seq = keys::unsigned(row, 2)?;
+        let acquired = Acquired {
+            shard: keys::read_shard(row, 0)?,
+            epoch: Epoch(keys::unsigned(row, 1)?),
+            checkpoint_seq,
+            checkpoint_state: get::<Vec<u8>>(row, 3)?.into(),
+            tail: Vec::new(),
+            last_seq: checkpoint_seq,
+        };
+        let end = get::<Option<i64>>(row, 4)?.unwrap_or_default();
+        Ok(Open { acquired, end: u64::try_from(end).map_err(|_| damaged("position"))? })
+    }
+}
+
+/// Reads the tails of shards page by page, and refuses one with a hole. Rows that come meanwhile are left out: they
+/// collide with the ownership record.
 pub(super) async fn read_tails(
     session: &mut Session<'_>,
-    found: &mut BTreeMap<ShardId, Acquired>,
+    found: &mut BTreeMap<ShardId, Open>,
 ) -> Result<(), Failure> {
-    let shards: Vec<i32> = found.keys().map(|shard| keys::shard(*shard)).collect();
-    let behind = found.values().map(|acquired| keys::integer(acquired.checkpoint_seq, "position"));
-    let behind = behind.collect::<Result<Vec<i64>, StoreError>>()?;
-    for row in &session.all(session.query(TAILS).bind(shards).bind(behind)).await? {
-        let shard = keys::read_shard(row, 0)?;
-        let row = keys::read_log_row(row, 1)?;
-        if let Some(acquired) = found.get_mut(&shard) {
-            acquired.last_seq = row.seq;
-            acquired.tail.push(row);
+    loop {
+        let (mut shards, mut behind, mut through) = (Vec::new(), Vec::new(), Vec::new());
+        for open in found.values().filter(|open| open.acquired.last_seq < open.end) {
+            shards.push(keys::shard(open.acquired.shard));
+            behind.push(keys::integer(open.acquired.last_seq, "position")?);
+            through.push(keys::integer(open.end, "position")?);
         }
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let bytes = keys::limit(TAIL_BYTES / shards.len());
+        let page = session.query(TAILS).bind(shards).bind(behind).bind(through).bind(TAIL_ROWS).bind(bytes);
+        let page = session.all(page).await?;
+        if page.is_empty() {
+            return Err(damaged("end of a log").into());
+        }
+        for row in &page {
+            let shard = keys::read_shard(row, 0)?;
+            let row = keys::read_log_row(row, 1)?;
+            if let Some(Open { acquired, .. }) = found.get_mut(&shard) {
+                acquired.last_seq = row.seq;
+                acquired.tail.push(row);
+            }
+        }
+        found.values().try_for_each(|open| open.acquired.check())?;
     }
-    Ok(found.values().try_for_each(Acquired::check)?)
 }
 
 /// Writes a slice in one transaction that begins with the fence. The server ends it where its owner stops in between:
 /// nobody who takes the shard over waits longer than that for its row.
 pub(super) async fn checkpoint(database: &Database, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
-    let outcome = database.writing.within(USUAL, write_slice(database, slice));
+    let longest = if slice.deleted.is_empty() { USUAL } else { deletion::LONGEST };
+    let outcome = database.writing.within(longest, in_term(database, slice));
     outcome.await.map_err(StoreError::from)
 }
 
-async fn write_slice(database: &Database, slice: &Checkpoint) -> Result<AppendOutcome, Failure> {
+/// Writes a slice in the term of its epoch. One of an epoch that was not acquired here is superseded.
+async fn in_term(database: &Database, slice: &Checkpoint) -> Result<AppendOutcome, Failure> {
+    let Some(term) = database.terms.of(slice.shard, slice.epoch) else {
+        let mut session = database.writing.session().await?;
+        let known = epoch_stands(&mut session, slice.shard).await?;
+        session.end().await?;
+        return known
+            .map(|_| AppendOutcome::Superseded)
+            .ok_or_else(|| check::no_such_shard(slice.shard).into());
+    };
+    let mut slices = term.slices.lock().await;
+    let mut outcome = write_slice(database, slice, &term, &mut slices).await;
+    if !slice.deleted.is_empty() && outcome.as_ref().is_err_and(Failure::is_too_long) {
+        outcome = deletion::shorten(database, slice, &term, &mut slices).await;
+        if let Ok(Accepted) = outcome {
+            outcome = write_slice(database, slice, &term, &mut slices).await;
+        }
+    }
+    outcome
+}
+
+async fn epoch_stands(session: &mut Session<'_>, shard: ShardId) -> Result<Option<u64>, Failure> {
+    let found = session.all(session.query(STANDING_EPOCH).bind(keys::shard(shard))).await?;
+    Ok(found.first().map(|row| keys::unsigned(row, 0)).transpose()?)
+}
+
+/// Begins a slice with the next number: raises that of the shard's row where what the slice rests on stands.
+pub(super) async fn fence(
+    session: &mut Session<'_>,
+    shard: ShardId,
+    term: &Term,
+    slices: &mut Slices,
+) -> Result<AppendOutcome, Failure> {
+    let epoch = keys::integer(term.epoch.0, "epoch")?;
+    let (least, number) = slices.begin();
+    let fence = session.query(FENCE).bind(keys::shard(shard)).bind(epoch).bind(term.token);
+    if session.run(fence.bind(least).bind(number)).await? > 0 {
+        return Ok(Accepted);
+    }
+    match epoch_stands(session, shard).await? {
+        Some(stands) if stands > term.epoch.0 => Ok(AppendOutcome::Superseded),
+        // What this handle wrote is missing: a slice, or the acquisition itself.
+        Some(_) => Ok(AppendOutcome::WentBack),
+        None => Err(check::no_such_shard(shard).into()),
+    }
+}
+
+async fn write_slice(
+    database: &Database,
+    slice: &Checkpoint,
+    term: &Term,
+    slices: &mut Slices,
+) -> Result<AppendOutcome, Failure> {
     let mut session = database.writing.session().await?;
     session.begin().await?;
-    let epoch = keys::integer(slice.epoch.0, "epoch")?;
-    let fence = session.query(FENCE).bind(keys::shard(slice.shard)).bind(epoch);
-    let fenced = session.all(fence).await?;
-    match fenced.first().map(|row| get::<bool>(row, 0)).transpose()? {
-        Some(true) => {}
-        Some(false) => return Ok(session.undo().await.map(|()| AppendOutcome::Superseded)?),
-        None => {
-            session.undo().await?;
-            return Err(check::no_such_shard(slice.shard).into());
-        }
+    let fenced = fence(&mut session, slice.shard, term, slices).await?;
+    if fenced != Accepted {
+        return Ok(session.undo().await.map(|()| fenced)?);
     }
     if !slice.deleted.is_empty() {
         let gone = Names::of_shard(slice.shard, last_of_each(&slice.deleted, |key| key).into_iter());
@@ -129,10 +218,22 @@ async fn write_slice(database: &Database, slice: &Checkpoint) -> Result<AppendOu
     if let Some(advance) = &slice.advance {
         let seq = keys::integer(advance.checkpoint_seq, "checkpoint")?;
         let statement = session.query(ADVANCE).bind(keys::shard(slice.shard)).bind(seq);
-        session.run(statement.bind(&advance.state[..])).await?;
+        if session.run(statement.bind(&advance.state[..])).await? == 0
+            && !is_behind_checkpoint(&mut session, slice.shard, seq).await?
+        {
+            session.undo().await?;
+            return Ok(AppendOutcome::WentBack);
+        }
     }
     session.end().await?;
-    Ok(AppendOutcome::Accepted)
+    slices.stands();
+    Ok(Accepted)
+}
+
+async fn is_behind_checkpoint(session: &mut Session<'_>, shard: ShardId, seq: i64) -> Result<bool, Failure> {
+    let found = session.all(session.query(STANDING_CHECKPOINT).bind(keys::shard(shard))).await?;
+    let found = found.first().ok_or_else(|| check::no_such_shard(shard))?;
+    Ok(seq < get::<i64>(found, 0)?)
 }
 
 async fn put_entities(

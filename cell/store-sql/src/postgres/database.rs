@@ -4,6 +4,7 @@ use super::error::{Failure, not_opened};
 use super::keys::get;
 use super::schema::CELL;
 use super::statements::IDENTITY;
+use super::term::Terms;
 use atoll_postgres::{Connections, OpenError, PostgresOptions, migrate};
 use cell_store::StoreError;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,12 +22,18 @@ const CONFIRMING: usize = 1;
 /// Longest that a call takes in general: see [`atoll_postgres::Limits::call`].
 pub(super) const USUAL: Duration = Duration::ZERO;
 
+/// Longest that a process tries to say that it is there.
+pub(super) const LONGEST_BEAT: Duration = Duration::from_secs(3);
+
 /// An open database. What answers wait for has connections of its own: no page of a history is in its way.
 pub(super) struct Database {
     pub(super) appending: Connections,
     pub(super) writing: Connections,
     pub(super) reading: Connections,
     pub(super) confirming: Connections,
+    /// Says that the process is there: a beat waits for nobody else's call.
+    pub(super) beating: Connections,
+    pub(super) terms: Terms,
     /// How many shards there are; none until that is known, from then on as it is.
     shards: AtomicU32,
 }
@@ -38,12 +45,15 @@ impl Database {
             let place = options.place().to_owned();
             return Err(not_opened(&OpenError { name: CELL.name, place, refusal }));
         }
-        let connections = |count| Connections::new(options.clone(), count);
+        let appending = Connections::new(options.clone(), APPENDING);
+        let beside = |count| appending.beside(options.clone(), count);
         Ok(Database {
-            appending: connections(APPENDING),
-            writing: connections(WRITING),
-            reading: connections(READING),
-            confirming: connections(CONFIRMING),
+            writing: beside(WRITING),
+            reading: beside(READING),
+            confirming: beside(CONFIRMING),
+            beating: appending.beside(beating(options.clone()), 1),
+            appending,
+            terms: Terms::default(),
             shards: AtomicU32::new(0),
         })
     }
@@ -68,8 +78,17 @@ impl Database {
 
     /// Refuses whoever comes, and closes what is idle.
     pub(super) async fn close(&self) {
-        for connections in [&self.appending, &self.writing, &self.reading, &self.confirming] {
+        for connections in [&self.appending, &self.writing, &self.reading, &self.confirming, &self.beating] {
             connections.close().await;
         }
     }
+}
+
+/// A beat that is not answered soon is tried again: it says when it was.
+fn beating(mut options: PostgresOptions) -> PostgresOptions {
+    let limits = &mut options.limits;
+    for limit in [&mut limits.call, &mut limits.connect, &mut limits.statement, &mut limits.lock] {
+        *limit = (*limit).min(LONGEST_BEAT);
+    }
+    options
 }

@@ -1,6 +1,6 @@
 //! A look at a database before it is used.
 
-use super::checkpoint::{read_tails, without_tail};
+use super::checkpoint::{Open, read_tails};
 use super::error::{Failure, damaged, not_opened};
 use super::keys::get;
 use super::schema::CELL;
@@ -45,14 +45,14 @@ async fn shards(session: &mut Session<'_>, inspector: &mut dyn Inspector) -> Res
     let count: i32 = get(identity, 1)?;
     let rows = session.all(session.query(STANDING_SHARDS)).await?;
     for (number, row) in (0..).zip(&rows) {
-        let acquired = without_tail(row)?;
-        if acquired.shard != ShardId(number) {
+        let open = Open::read(row)?;
+        if open.acquired.shard != ShardId(number) {
             return Err(damaged("shard number").into());
         }
-        let mut found = BTreeMap::from([(acquired.shard, acquired)]);
+        let mut found = BTreeMap::from([(open.acquired.shard, open)]);
         read_tails(session, &mut found).await?;
-        for acquired in found.into_values() {
-            inspector.shard(acquired)?;
+        for open in found.into_values() {
+            inspector.shard(open.acquired)?;
         }
     }
     match rows.len() as i64 {

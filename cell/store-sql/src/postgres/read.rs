@@ -72,7 +72,7 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
         let rows = session.all(session.query(EPOCHS).bind(numbers)).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
-            found.push((keys::read_shard(row, 0)?, keys::unsigned(row, 1)?));
+            found.push((keys::read_shard(row, 0)?, Epoch(keys::unsigned(row, 1)?), get::<Uuid>(row, 3)?));
         }
         if let Some(row) = rows.first()
             && get::<bool>(row, 2)?
@@ -85,8 +85,9 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
     };
     let found = database.confirming.within(USUAL, read).await?;
     let epoch = |shard: &ShardId| {
-        let of_shard = found.iter().find(|(number, _)| number == shard);
-        of_shard.map(|(_, epoch)| Epoch(*epoch)).ok_or_else(|| check::no_such_shard(*shard))
+        let of_shard = found.iter().find(|(number, _, _)| number == shard);
+        let (_, epoch, token) = of_shard.ok_or_else(|| check::no_such_shard(*shard))?;
+        Ok(database.epoch_of(*shard, *epoch, *token))
     };
     shards.iter().map(epoch).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::process::ProcessRow;
-use super::{append, checkpoint, inspect, metadata, outbox, read, waiting};
+use super::{append, checkpoint, inspect, keys, metadata, outbox, read, waiting};
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;
 use bytes::Bytes;
@@ -160,6 +160,10 @@ impl ShardStore for PostgresStore {
 
     async fn outbox_sizes(&self, shards: &[ShardId]) -> Result<Vec<OutboxSize>, StoreError> {
         outbox::sizes(&self.database, shards).await
+    }
+
+    fn longest_id(&self) -> usize {
+        keys::LONGEST_ID
     }
 }
 

@@ -2,10 +2,13 @@
 
 mod conformance;
 mod cost;
+mod damage;
 mod faults;
+mod large;
 mod opening;
 mod pooled;
 mod process;
+mod went_back;
 
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;
@@ -34,6 +37,23 @@ async fn database() -> String {
         TEMPLATE.get_or_init(|| name);
     }
     server.copy(TEMPLATE.wait())
+}
+
+/// Looks at the server that a test takes before it fails: each is a program that runs.
+const LOOKS: usize = 400;
+
+/// Answers when so many sessions of the database wait for a lock.
+async fn waits(name: &str, sessions: usize) {
+    let count = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+    );
+    for _ in 0..LOOKS {
+        if Server::shared().sql("postgres", &count) == sessions.to_string() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("no {sessions} sessions wait");
 }
 
 /// A database of the shared server that outlives the stores opened on it.

@@ -12,22 +12,29 @@ CREATE TABLE identity (
 
 -- The process that uses the database; none before the first one.
 CREATE TABLE process (
-    only_row int2 PRIMARY KEY CHECK (only_row = 1),
-    process  uuid NOT NULL,
-    node     text COLLATE "C" NOT NULL,
+    only_row  int2 PRIMARY KEY CHECK (only_row = 1),
+    process   uuid NOT NULL,
+    node      text COLLATE "C" NOT NULL,
     -- By the database's clock.
-    beat_at  timestamptz NOT NULL
+    beat_at   timestamptz NOT NULL,
+    -- Whether it has taken the place of a process that had been there a moment before.
+    took_over bool NOT NULL
 ) WITH (fillfactor = 25);
 
 -- Few rows that change often: there is room for their next versions beside them.
 CREATE TABLE shard (
     shard            int4 PRIMARY KEY,
     epoch            int8 NOT NULL,
+    -- Names the acquisition: the number of an epoch comes again where a failover loses an acquisition.
+    term             uuid NOT NULL,
+    -- Number of the last slice that its owner has written, in this term.
+    slice            int8 NOT NULL,
     checkpoint_seq   int8 NOT NULL,
     checkpoint_state bytea NOT NULL
 ) WITH (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
--- Every row comes and goes once. Up to a page it stands in one piece.
+-- Every row comes and goes once. Up to a page it stands in one piece. The file keeps its length: cutting off its end
+-- would take a lock that all appends wait for, here and on standbys.
 CREATE TABLE log (
     shard     int4 NOT NULL,
     seq       int8 NOT NULL,
@@ -36,7 +43,8 @@ CREATE TABLE log (
     batch_id  uuid NOT NULL,
     data      bytea NOT NULL,
     PRIMARY KEY (shard, seq)
-) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+) WITH (toast_tuple_target = 8160, vacuum_truncate = false, toast.vacuum_truncate = false,
+        autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_cost_delay = 0, toast.autovacuum_vacuum_scale_factor = 0,
         toast.autovacuum_vacuum_threshold = 5000, toast.autovacuum_vacuum_cost_delay = 0);
 

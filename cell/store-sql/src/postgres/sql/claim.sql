@@ -1,4 +1,8 @@
-INSERT INTO process (only_row, process, node, beat_at) VALUES (1, gen_random_uuid(), $1, clock_timestamp())
-ON CONFLICT (only_row) DO UPDATE SET process = excluded.process, node = excluded.node, beat_at = excluded.beat_at
-WHERE process.node = excluded.node OR process.beat_at < excluded.beat_at - make_interval(secs => $2)
+INSERT INTO process AS held (only_row, process, node, beat_at, took_over)
+VALUES (1, gen_random_uuid(), $1, clock_timestamp(), false)
+ON CONFLICT (only_row) DO UPDATE SET
+    process = excluded.process, node = excluded.node, beat_at = clock_timestamp(),
+    took_over = held.beat_at >= clock_timestamp() - make_interval(secs => $2)
+WHERE held.node = excluded.node AND NOT held.took_over
+   OR held.beat_at < clock_timestamp() - make_interval(secs => $2)
 RETURNING process

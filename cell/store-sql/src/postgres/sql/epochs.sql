@@ -1,1 +1,1 @@
-SELECT shard, epoch, current_setting('synchronous_standby_names') <> '' FROM shard WHERE shard = ANY($1)
+SELECT shard, epoch, current_setting('synchronous_standby_names') <> '', term FROM shard WHERE shard = ANY($1)

@@ -1,1 +1,1 @@
-SELECT epoch = $2 FROM shard WHERE shard = $1 FOR NO KEY UPDATE
+UPDATE shard SET slice = $5 WHERE shard = $1 AND epoch = $2 AND term = $3 AND slice >= $4 AND slice < $5

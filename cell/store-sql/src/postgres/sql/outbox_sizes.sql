@@ -1,4 +1,6 @@
-SELECT shard, projection, count(*), sum(octet_length(data))::int8, min(since_ms) FROM outbox
-WHERE shard = ANY($1)
+SELECT shard, projection, count(*), sum(bytes)::int8, min(since_ms)
+FROM (
+    SELECT shard, projection, since_ms, octet_length(data) AS bytes FROM outbox WHERE shard = $1 LIMIT $2
+) AS counted
 GROUP BY shard, projection
-ORDER BY shard, projection
+ORDER BY projection

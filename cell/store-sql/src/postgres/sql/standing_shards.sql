@@ -1,1 +1,3 @@
-SELECT shard, epoch, checkpoint_seq, checkpoint_state FROM shard ORDER BY shard
+SELECT shard, epoch, checkpoint_seq, checkpoint_state,
+       (SELECT seq FROM log WHERE log.shard = shard.shard ORDER BY seq DESC LIMIT 1)
+FROM shard ORDER BY shard

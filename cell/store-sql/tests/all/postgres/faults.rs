@@ -1,13 +1,13 @@
 //! What goes wrong between a cell and its database: what was answered stands, what was not is found out by asking
 //! again.
 
-use super::{StoredDatabase, database, options};
+use super::{StoredDatabase, database, options, waits};
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::{Cut, Server, Settings, Stop, Wire};
 use cell_store::conformance::Storage;
 use cell_store::{
     Append, AppendOutcome, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch, HistorySegment,
-    LogRow, Position, ShardId, ShardStore, StoreError,
+    LogRow, Position, ShardId, ShardStore, StoreError, WaitingKey, WaitingQueue, WaitingRow, WaitingType,
 };
 use cell_store_sql::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -165,6 +165,22 @@ async fn a_takeover_whose_commit_is_cut_is_repeated() {
     }
 }
 
+#[tokio::test]
+async fn slices_whose_outcome_is_unknown_are_in_the_way_of_no_later_one() {
+    let (store, wire, _) = wired(|options| options.limits.call = Duration::from_secs(2)).await;
+    let epoch = epoch(&store).await;
+    assert_eq!(append(&store, &rows(epoch, 1, 9)).await.expect("append"), Accepted);
+    let cuts = [Cut::Before as fn(Vec<u8>) -> Cut, Cut::BeforeAnswer, Cut::BeforeAnswer, Cut::Before];
+    for (n, cut) in (1..).zip(cuts) {
+        wire.cut(cut(mark(COMMIT)));
+        let answer = store.checkpoint(&slice(epoch, n)).await;
+        assert!(wire.is_cut() && is_unknown(&answer), "{answer:?}");
+    }
+    for _ in 0..2 {
+        assert_eq!(store.checkpoint(&slice(epoch, 9)).await.expect("again"), Accepted);
+    }
+}
+
 /// Answers when no session of the database is busy.
 fn settled(name: &str) {
     let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND state <> 'idle'");
@@ -177,23 +193,6 @@ async fn holding(name: &str, sql: &str) -> PgConnection {
     let script = format!("BEGIN; {sql}");
     other.execute(sqlx::raw_sql(AssertSqlSafe(script))).await.expect("begun");
     other
-}
-
-/// Looks at the server that a test takes before it fails: each is a program that runs.
-const LOOKS: usize = 400;
-
-/// Answers when so many sessions of the database wait for a lock.
-async fn waits(name: &str, sessions: usize) {
-    let count = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
-    );
-    for _ in 0..LOOKS {
-        if Server::shared().sql("postgres", &count) == sessions.to_string() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("no {sessions} sessions wait");
 }
 
 const OWNERSHIP: &str =
@@ -440,6 +439,43 @@ async fn an_append_that_no_table_takes_is_refused_and_its_neighbours_are_not() {
     let alone = append(&store, &bad).await;
     assert!(matches!(alone, Err(StoreError::Corrupt(_))), "{alone:?}");
     assert_eq!(append(&store, &good).await.expect("the other"), Accepted);
+}
+
+#[tokio::test]
+async fn ids_and_queues_of_the_longest_length_are_taken() {
+    let store = direct(&database().await).await;
+    store.open(3, Uuid::nil()).await.expect("open");
+    let epoch = epoch(&store).await;
+    // Three bytes each, which cannot be compressed.
+    let count = store.longest_id() as u32 / 3;
+    let long: String =
+        (0..count).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap_or('x')).collect();
+    assert_eq!(long.len(), store.longest_id());
+    let key = EntityKey::run(Uuid::nil(), long.as_str(), Uuid::nil());
+    let waiting = WaitingRow {
+        queue: WaitingQueue {
+            namespace_id: Uuid::nil(),
+            task_type: WaitingType::Workflow,
+            name: long.into(),
+        },
+        key: WaitingKey {
+            priority: 3,
+            scheduled_at_ms: 1,
+            shard: SHARD,
+            entity_kind: key.kind,
+            id: key.id.clone(),
+            run_id: key.run_id,
+            scheduled_event_id: 2,
+        },
+        stamp: 1,
+    };
+    let slice = Checkpoint {
+        entities: vec![EntityRow { key: key.clone(), ..entity(1) }],
+        history: vec![HistorySegment { key, first_event_id: 1, last_event_id: 1, events: "events".into() }],
+        waiting: vec![waiting],
+        ..Checkpoint::empty(SHARD, epoch)
+    };
+    assert_eq!(store.checkpoint(&slice).await.expect("checkpoint"), Accepted);
 }
 
 #[tokio::test]

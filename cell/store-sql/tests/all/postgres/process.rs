@@ -1,9 +1,11 @@
 //! One process at a time.
 
-use super::{database, options};
-use atoll_test_postgres::Server;
-use cell_store::StoreError;
+use super::{database, options, waits};
+use atoll_test_postgres::{Server, Settings};
+use cell_store::{ShardId, ShardStore, StoreError};
 use cell_store_sql::{PostgresStore, ProcessRow};
+use sqlx::{Connection, Executor, PgConnection};
+use uuid::Uuid;
 
 async fn claim(store: &PostgresStore, node: &str) -> Result<ProcessRow, String> {
     match store.claim(node).await {
@@ -27,16 +29,46 @@ async fn a_second_process_is_refused_at_once_unless_it_is_the_same_nodes() {
     let lost = row.lost().await;
     assert!(lost.to_string().contains("another process has taken the database over"), "{lost}");
     row.release().await.expect("nothing to give up");
+    // Both live under one name: they do not take the database from each other for ever.
+    let refused = claim(&first, "node-1").await.err().expect("the later one is there");
+    assert!(refused.contains("let no two processes have one name"), "{refused}");
     claim(&first, "node-2").await.err().expect("what was taken over is not given up by who had it");
     // One that says nothing for long has gone.
-    Server::shared().sql(&name, "UPDATE process SET beat_at = clock_timestamp() - interval '5 seconds'");
+    Server::shared().sql(&name, "UPDATE process SET beat_at = clock_timestamp() - interval '13 seconds'");
     claim(&first, "node-2").await.err().expect("it was there a moment ago");
-    Server::shared().sql(&name, "UPDATE process SET beat_at = clock_timestamp() - interval '11 seconds'");
+    Server::shared().sql(&name, "UPDATE process SET beat_at = clock_timestamp() - interval '16 seconds'");
     let other = claim(&first, "node-2").await.expect("nobody is there");
     let lost = next.lost().await;
     assert!(matches!(lost, StoreError::Unavailable(_)), "{lost}");
     other.release().await.expect("given up");
     claim(&second, "node-3").await.expect("at once");
+}
+
+#[tokio::test]
+async fn a_claim_that_waits_counts_the_time_that_it_waits_for() {
+    let name = database().await;
+    let store = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
+    let _row = claim(&store, "node-1").await.expect("nobody is there");
+    let mut other = PgConnection::connect(&Server::shared().url(&name)).await.expect("a session");
+    // Silent for long by the time that whoever holds the row lets go of it, and not when the claim began.
+    let begun = "BEGIN; UPDATE process SET beat_at = clock_timestamp() - interval '14 seconds'";
+    other.execute(sqlx::raw_sql(begun)).await.expect("begun");
+    let (claimed, ()) = tokio::join!(claim(&store, "node-2"), async {
+        waits(&name, 1).await;
+        other.execute(sqlx::raw_sql("SELECT pg_sleep(1.2); COMMIT")).await.expect("committed");
+    });
+    claimed.expect("nobody is there any more");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_commits_ends_the_process() {
+    let server = Server::start(&Settings::default());
+    let name = server.database();
+    let store = PostgresStore::connect(options(&server.url(&name))).await.expect("a store");
+    let row = claim(&store, "node-1").await.expect("nobody is there");
+    server.set("full_page_writes", "off");
+    let lost = row.lost().await;
+    assert!(matches!(&lost, StoreError::Unsafe(why) if why.contains("full_page_writes is off")), "{lost}");
 }
 
 #[tokio::test]
@@ -52,5 +84,26 @@ async fn a_process_that_is_there_says_so() {
     tokio::select! {
         lost = row.lost() => panic!("{lost}"),
         () = async { while !beaten() { tokio::time::sleep(std::time::Duration::from_millis(100)).await } } => {}
+    }
+}
+
+#[tokio::test]
+async fn a_beat_waits_for_no_other_call() {
+    let name = database().await;
+    let store = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
+    store.open(1, Uuid::nil()).await.expect("open");
+    let row = claim(&store, "node-1").await.expect("nobody is there");
+    let mut other = PgConnection::connect(&Server::shared().url(&name)).await.expect("a session");
+    let hold = "BEGIN; LOCK TABLE shard; UPDATE process SET beat_at = beat_at";
+    other.execute(sqlx::raw_sql(hold)).await.expect("held");
+    // Whoever confirms ownership waits, and a beat comes, which waits for this test alone.
+    let confirming = async {
+        store.epochs(&[ShardId(0)]).await.expect_err("it waited too long");
+    };
+    let beats = waits(&name, 2);
+    tokio::select! {
+        lost = row.lost() => panic!("{lost}"),
+        () = confirming => panic!("the beat did not come while ownership was being confirmed"),
+        () = beats => {}
     }
 }

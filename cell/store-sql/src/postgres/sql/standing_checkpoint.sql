@@ -1,0 +1,1 @@
+SELECT checkpoint_seq FROM shard WHERE shard = $1

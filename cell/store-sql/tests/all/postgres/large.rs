@@ -1,0 +1,87 @@
+//! Much of something at once: each call ends in time and gets further.
+
+use super::{database, options};
+use atoll_postgres::PostgresOptions;
+use atoll_test_postgres::Server;
+use cell_store::{AppendOutcome, Checkpoint, EntityKey, ShardId, ShardStore};
+use cell_store_sql::PostgresStore;
+use std::time::Duration;
+use uuid::Uuid;
+
+const SHARD: ShardId = ShardId(0);
+
+async fn store(change: impl FnOnce(&mut PostgresOptions)) -> (PostgresStore, String) {
+    let name = database().await;
+    let mut options = options(&Server::shared().url(&name));
+    change(&mut options);
+    let store = PostgresStore::connect(options).await.expect("a store");
+    store.open(3, Uuid::nil()).await.expect("open");
+    (store, name)
+}
+
+#[tokio::test]
+async fn tails_of_any_length_are_read_page_by_page() {
+    let (store, name) = store(|_| ()).await;
+    let row = "SELECT s, n, 1, false, gen_random_uuid(), convert_to(repeat('x', 30), 'UTF8')";
+    let fill = format!(
+        "INSERT INTO log {row} FROM generate_series(1, 5000) n, generate_series(0, 1) s; \
+         INSERT INTO log SELECT 2, n, 1, false, gen_random_uuid(), convert_to(repeat('y', 7 << 20), 'UTF8') \
+         FROM generate_series(1, 5) n"
+    );
+    Server::shared().sql(&name, &fill);
+    Server::shared().sql(&name, "UPDATE shard SET checkpoint_seq = 100 WHERE shard = 1");
+    let acquired = store.acquire(&[ShardId(2), ShardId(0), ShardId(1)]).await.expect("acquire");
+    let found: Vec<(u32, u64, u64, usize)> = acquired
+        .iter()
+        .map(|found| (found.shard.0, found.tail[0].seq, found.last_seq, found.tail.len()))
+        .collect();
+    assert_eq!(found, [(2, 1, 5, 5), (0, 1, 5_000, 5_000), (1, 101, 5_000, 4_900)]);
+    assert!(acquired[0].tail.iter().all(|row| row.data.len() == 7 << 20));
+}
+
+#[tokio::test]
+async fn a_history_that_no_statement_deletes_in_time_goes_step_by_step() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let key = EntityKey::run(Uuid::nil(), "long", Uuid::nil());
+    Server::shared().sql(
+        &name,
+        "INSERT INTO history SELECT 0, 2, '00000000-0000-0000-0000-000000000000', \
+         '00000000-0000-0000-0000-000000000000', n, n, 'long', 'events' FROM generate_series(1, 8000) n; \
+         CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(0.0005); RETURN OLD; END $$; \
+         CREATE TRIGGER slow BEFORE DELETE ON history FOR EACH ROW EXECUTE FUNCTION slow()",
+    );
+    assert_eq!(key.kind.number(), 2, "as they were inserted");
+    let slice = Checkpoint { deleted: vec![key], ..Checkpoint::empty(SHARD, epoch) };
+    assert_eq!(store.checkpoint(&slice).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM history"), "0");
+}
+
+#[tokio::test]
+async fn the_outbox_is_counted_shard_by_shard() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(2)).await;
+    // Each shard's rows take a second to be read.
+    Server::shared().sql(
+        &name,
+        "INSERT INTO outbox SELECT s, 'usage', int8send(n), 1, 1, 100 + n, 'data' \
+         FROM generate_series(1, 20) n, generate_series(0, 2) s; \
+         ALTER TABLE outbox RENAME TO outbox_rows; \
+         CREATE FUNCTION slow() RETURNS bool VOLATILE LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(0.05); RETURN true; END $$; \
+         CREATE VIEW outbox AS SELECT * FROM outbox_rows WHERE slow()",
+    );
+    let sizes = store.outbox_sizes(&[ShardId(0), ShardId(1), ShardId(2)]).await.expect("sizes");
+    let sizes: Vec<_> =
+        sizes.iter().map(|size| (size.shard.0, size.rows, size.bytes, size.since_ms)).collect();
+    assert_eq!(sizes, [(0, 20, 80, 101), (1, 20, 80, 101), (2, 20, 80, 101)]);
+}
+
+#[tokio::test]
+async fn the_file_of_the_log_is_never_cut() {
+    let (_, name) = store(|_| ()).await;
+    let options = "SELECT array_to_string(log.reloptions || toast.reloptions, ' ') FROM pg_class log \
+                   JOIN pg_class toast ON toast.oid = log.reltoastrelid WHERE log.relname = 'log'";
+    let options = Server::shared().sql(&name, options);
+    assert_eq!(options.matches("vacuum_truncate=false").count(), 2, "{options}");
+}
