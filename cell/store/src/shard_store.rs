@@ -25,8 +25,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// the identity that stands there (whose count may differ from the one asked for).
     async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError>;
 
-    /// Raises each shard's epoch by one, which is the caller's in this handle, and reads its checkpoint and tail. Acquiring is complete
-    /// only when the caller has appended an ownership record at `last_seq + 1`; on a collision it
+    /// Raises each shard's epoch by one, which is the caller's in this handle, and reads its checkpoint and tail.
+    /// Acquiring is complete only when the caller has appended an ownership record at `last_seq + 1`; on a collision it
     /// acquires again.
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError>;
 

@@ -9,8 +9,8 @@ use sqlx::{Decode, Postgres, Row, Type};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Longest id of an entity, in bytes. An entry of an index takes 2,704 at most, and one of them has an id and the name of
-/// a queue, which is no longer, beside some 100 bytes.
+/// Longest id of an entity, in bytes. An entry of an index takes 2,704 at most, and one of them has an id and the name
+/// of a queue, which is no longer, beside some 100 bytes.
 pub(super) const LONGEST_ID: usize = 1_200;
 
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;

@@ -1,5 +1,5 @@
-//! A standby that lacks the end of what was answered takes the primary's place. Here older copies of rows are put in the
-//! place of newer ones while a cell runs.
+//! A standby that lacks the end of what was answered takes the primary's place. Here older copies of rows are put in
+//! the place of newer ones while a cell runs.
 
 use super::{database, options};
 use atoll_test_postgres::Server;
