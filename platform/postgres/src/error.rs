@@ -2,20 +2,6 @@
 
 use sqlx::error::DatabaseError;
 
-/// A database that was not opened; nothing was written.
-///
-/// Its text is one line that says everything. It has no `source`: who prints the chain must not say the reason twice.
-#[derive(Debug, thiserror::Error)]
-#[error("{name} database {place}: {refusal}")]
-pub struct OpenError {
-    /// Which kind of database was asked for.
-    pub name: &'static str,
-    /// Host, port and database.
-    pub place: String,
-    /// Why.
-    pub refusal: Refusal,
-}
-
 /// What is wrong with a database, or with who serves it.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -90,6 +76,30 @@ fn code(error: &dyn DatabaseError) -> String {
 }
 
 impl Refusal {
+    /// What an operator can do where a database is not opened, as an end of the refusal's text; empty where that says
+    /// what to do, or nobody can know.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => ": start the version of Atoll that made it, or a newer one",
+            Self::NoSchema => ": create one that the role owns",
+            Self::Silent | Self::Sql(sqlx::Error::Io(_)) => {
+                ": see that PostgreSQL runs there, and that the URL has its host and port"
+            }
+            Self::Sql(sqlx::Error::Tls(_)) => ": see that sslmode and sslrootcert of the URL fit the server",
+            _ => match self.code().as_deref() {
+                Some("28P01") => ": give the user and the password that the server knows",
+                Some("28000") => ": let the user in (CREATE ROLE, pg_hba.conf), or give another one",
+                Some("3D000") => ": create it (CREATE DATABASE), or correct its name",
+                Some("42501") => {
+                    ": let the role own the database (ALTER DATABASE ... OWNER TO) and what is in it"
+                }
+                Some("53300") => ": raise max_connections of the server",
+                Some("57P03") => ": wait until the server is up",
+                _ => "",
+            },
+        }
+    }
+
     /// PostgreSQL's code (SQLSTATE), where it was PostgreSQL that refused.
     pub fn code(&self) -> Option<String> {
         match self {

@@ -26,6 +26,6 @@ mod schema;
 mod server;
 
 pub use connections::{Connections, Session};
-pub use error::{OpenError, Refusal};
+pub use error::Refusal;
 pub use options::{Limits, PostgresOptions, UrlError};
 pub use schema::{Schema, look, migrate};

@@ -5,7 +5,7 @@ use super::keys::get;
 use super::schema::CELL;
 use super::statements::IDENTITY;
 use super::term::Terms;
-use atoll_postgres::{Connections, OpenError, PostgresOptions, migrate};
+use atoll_postgres::{Connections, PostgresOptions, migrate};
 use cell_store::StoreError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -41,10 +41,7 @@ pub(super) struct Database {
 impl Database {
     /// Checks the server, and makes the tables or brings them up to date; refuses what it must not write.
     pub(super) async fn open(options: PostgresOptions) -> Result<Database, StoreError> {
-        if let Err(refusal) = migrate(&options, &CELL).await {
-            let place = options.place().to_owned();
-            return Err(not_opened(&OpenError { name: CELL.name, place, refusal }));
-        }
+        migrate(&options, &CELL).await.map_err(|refusal| not_opened(&refusal))?;
         let appending = Connections::new(options.clone(), APPENDING);
         let beside = |count| appending.beside(options.clone(), count);
         Ok(Database {

@@ -1,6 +1,6 @@
 //! PostgreSQL's errors as the store's.
 
-use atoll_postgres::{OpenError, Refusal};
+use atoll_postgres::Refusal;
 use cell_store::StoreError;
 
 /// Why a call ended.
@@ -74,14 +74,14 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
     }
 }
 
-/// Why a database was not opened. Who is not let in from the start has the wrong password, or no database: that does
-/// not pass by itself, as it does where a password is being changed while a cell runs.
-pub(super) fn not_opened(error: &OpenError) -> StoreError {
-    let text = error.to_string();
-    if matches!(of_code(&error.refusal), Kind::Login) {
+/// Why a database was not opened, and what to do. Who is not let in from the start has the wrong password, or no
+/// database: that does not pass by itself, as it does where a password is being changed while a cell runs.
+pub(super) fn not_opened(refusal: &Refusal) -> StoreError {
+    let text = format!("{refusal}{}", refusal.remedy());
+    if matches!(of_code(refusal), Kind::Login) {
         return StoreError::Unsafe(text);
     }
-    match store_error(&error.refusal) {
+    match store_error(refusal) {
         StoreError::Unavailable(_) => StoreError::Unavailable(text),
         StoreError::Full(_) => StoreError::Full(text),
         StoreError::Corrupt(_) => StoreError::Corrupt(text),

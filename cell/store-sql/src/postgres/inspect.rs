@@ -3,9 +3,10 @@
 use super::checkpoint::{Open, read_tails};
 use super::error::{Failure, damaged, not_opened};
 use super::keys::get;
+use super::process::owned_by;
 use super::schema::CELL;
 use super::statements::{IDENTITY, STANDING_SHARDS};
-use atoll_postgres::{Connections, OpenError, PostgresOptions, Session, look};
+use atoll_postgres::{Connections, PostgresOptions, Session, look};
 use cell_store::{Inspector, ShardId, StoreError, check};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,15 +15,14 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more
-/// than one tail is in memory. Writes nothing.
-pub(super) async fn cell(options: &PostgresOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
-    match look(options, &CELL).await {
-        Ok(true) => {}
-        Ok(false) => return Ok(()),
-        Err(refusal) => {
-            let place = options.place().to_owned();
-            return Err(not_opened(&OpenError { name: CELL.name, place, refusal }));
-        }
+/// than one tail is in memory. Answers whether there is a cell. Writes nothing.
+pub(super) async fn cell(
+    options: &PostgresOptions,
+    id: &str,
+    inspector: &mut dyn Inspector,
+) -> Result<bool, StoreError> {
+    if !look(options, &CELL).await.map_err(|refusal| not_opened(&refusal))? {
+        return Ok(false);
     }
     let mut options = options.clone();
     options.limits.statement = LONGEST;
@@ -31,17 +31,19 @@ pub(super) async fn cell(options: &PostgresOptions, inspector: &mut dyn Inspecto
     let looked = connections.within(LONGEST, async {
         let mut session = connections.session().await?;
         session.begin_snapshot().await?;
-        shards(&mut session, inspector).await?;
-        Ok::<_, Failure>(session.undo().await?)
+        owned_by(&mut session, id).await?;
+        let is_cell = shards(&mut session, inspector).await?;
+        session.undo().await?;
+        Ok::<_, Failure>(is_cell)
     });
     let looked = looked.await.map_err(StoreError::from);
     connections.close().await;
     looked
 }
 
-async fn shards(session: &mut Session<'_>, inspector: &mut dyn Inspector) -> Result<(), Failure> {
+async fn shards(session: &mut Session<'_>, inspector: &mut dyn Inspector) -> Result<bool, Failure> {
     let identity = session.all(session.query(IDENTITY)).await?;
-    let Some(identity) = identity.first() else { return Ok(()) };
+    let Some(identity) = identity.first() else { return Ok(false) };
     let count: i32 = get(identity, 1)?;
     let rows = session.all(session.query(STANDING_SHARDS)).await?;
     for (number, row) in (0..).zip(&rows) {
@@ -57,6 +59,6 @@ async fn shards(session: &mut Session<'_>, inspector: &mut dyn Inspector) -> Res
     }
     match rows.len() as i64 {
         found if found < i64::from(count) => Err(check::no_such_shard(ShardId(found as u32)).into()),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }

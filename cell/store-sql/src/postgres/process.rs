@@ -1,18 +1,21 @@
-//! Who uses the database: one process at a time.
+//! Who uses the database: one cell for good, and one process at a time.
 //!
 //! That nobody writes to a shard that another owns is the log's affair, whoever is here. This says at once, in words,
 //! what an operator did by mistake: a second process would take shard after shard from the first.
 
 use super::database::{Database, LONGEST_BEAT, USUAL};
 use super::error::{Failure, store_error};
-use super::keys::get;
+use super::keys::{get, text};
 use super::read::rows;
-use super::statements::{BEAT, CLAIM, CLAIMED, UNCLAIM};
-use atoll_postgres::Refusal;
+use super::statements::{BEAT, CLAIM, CLAIMED, METADATA_LIST, METADATA_PUT, UNCLAIM};
+use atoll_postgres::{Refusal, Session};
 use cell_store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// Kind of the configuration record that names the database's cell. It has one, whose id is the cell's.
+const OWNER: &str = "owner";
 
 /// How often a process says that it is there.
 const BEAT_EVERY: Duration = Duration::from_secs(2);
@@ -28,24 +31,37 @@ pub struct ProcessRow {
 }
 
 impl ProcessRow {
-    /// Claims the database for a process of this node. Where another node's process is there, it is refused at once
-    /// with `Unavailable`; one of the same node, which must be an earlier one, gives way.
+    /// Claims the database for a cell, where it has none yet, and for a process of this node. A database of another
+    /// cell is refused with `Unsafe`. Where another node's process is there, it is refused at once with `Unavailable`;
+    /// one of the same node, which must be an earlier one, gives way. What is refused has changed nothing.
     ///
     /// `node` names the place that only one process is started in at a time: a machine's name, a pod's of a stateful
     /// set, with the service's name where several run there. Two processes that both live under one name do not take
     /// the database from each other for ever: the later one takes over from the earlier one once, and whoever comes
     /// next under that name waits until it has gone.
-    pub(super) async fn claim(database: &Arc<Database>, node: &str) -> Result<ProcessRow, StoreError> {
+    pub(super) async fn claim(
+        database: &Arc<Database>,
+        cell: &str,
+        node: &str,
+    ) -> Result<ProcessRow, StoreError> {
         let claim = async {
             let mut session = database.writing.session().await?;
             session.begin().await?;
             let claim = session.query(CLAIM).bind(node).bind(SILENT_AFTER.as_secs_f64());
+            // Whoever else claims waits here, so that the owner is read when it is known.
             let claimed = session.all(claim).await?;
             let there = session.all(session.query(CLAIMED)).await?;
-            session.end().await?;
+            let is_owned = owned_by(&mut session, cell).await?;
             if let Some(row) = claimed.first() {
-                return Ok(get::<Uuid>(row, 0)?);
+                let process = get::<Uuid>(row, 0)?;
+                if !is_owned {
+                    let owner = session.query(METADATA_PUT).bind(OWNER).bind(cell.as_bytes());
+                    session.run(owner.bind(1_i64).bind(&[0_u8; 0][..])).await?;
+                }
+                session.end().await?;
+                return Ok(process);
             }
+            session.undo().await?;
             let (holder, silent) = match there.first() {
                 Some(row) => (get::<String>(row, 0)?, get::<f64>(row, 1)?.max(0.0)),
                 None => ("another process".to_owned(), 0.0),
@@ -89,5 +105,18 @@ impl ProcessRow {
     /// Gives the database to whoever comes next. Without this only a process of the same node may come at once.
     pub async fn release(self) -> Result<(), StoreError> {
         rows(&self.database.writing, UNCLAIM, |statement| statement.bind(self.process)).await.map(drop)
+    }
+}
+
+/// Whether the database has this cell; it may have none yet. Refuses one of another cell.
+pub(super) async fn owned_by(session: &mut Session<'_>, cell: &str) -> Result<bool, Failure> {
+    let owners = session.all(session.query(METADATA_LIST).bind(OWNER)).await?;
+    let Some(owner) = owners.first() else { return Ok(false) };
+    match text(owner, 0, "owner")? {
+        owner if owner == cell => Ok(true),
+        owner => Err(Failure::Store(StoreError::Unsafe(format!(
+            "the database belongs to cell {owner:?}, not to {cell:?}: use a database of its own, or start the cell \
+             with the id that it has"
+        )))),
     }
 }

@@ -30,16 +30,22 @@ impl PostgresStore {
         Ok(PostgresStore { database: Arc::new(Database::open(options).await?) })
     }
 
-    /// Looks at the database before [`PostgresStore::connect`]: refuses what that refuses, and what `inspector` refuses
-    /// of the shards. One that is empty shows none. Writes nothing.
-    pub async fn inspect(options: &PostgresOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
-        inspect::cell(options, inspector).await
+    /// Looks at the database of a cell before [`PostgresStore::connect`]: refuses what that and
+    /// [`PostgresStore::claim`] refuse for what the database is, and what `inspector` refuses of the shards. Answers
+    /// whether there is a cell; an empty database shows none. Writes nothing.
+    pub async fn inspect(
+        options: &PostgresOptions,
+        cell: &str,
+        inspector: &mut dyn Inspector,
+    ) -> Result<bool, StoreError> {
+        inspect::cell(options, cell, inspector).await
     }
 
-    /// Claims the database for a process of this node: see [`ProcessRow`]. Answers `Unavailable` at once, with who it
-    /// is, where another node's process is there.
-    pub async fn claim(&self, node: &str) -> Result<ProcessRow, StoreError> {
-        ProcessRow::claim(&self.database, node).await
+    /// Claims the database for a cell, for good, and for a process of this node of it: see [`ProcessRow`]. Answers
+    /// `Unsafe` where it is another cell's, and `Unavailable` at once, with who it is, where another node's process is
+    /// there; then nothing has changed.
+    pub async fn claim(&self, cell: &str, node: &str) -> Result<ProcessRow, StoreError> {
+        ProcessRow::claim(&self.database, cell, node).await
     }
 
     /// Handles on this store, one per seam.

@@ -1,5 +1,6 @@
 //! One process at a time.
 
+use super::opening::Shown;
 use super::{database, options, waits};
 use atoll_test_postgres::{Server, Settings};
 use cell_store::{ShardId, ShardStore, StoreError};
@@ -8,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 async fn claim(store: &PostgresStore, node: &str) -> Result<ProcessRow, String> {
-    match store.claim(node).await {
+    match store.claim("cell", node).await {
         Ok(row) => Ok(row),
         Err(StoreError::Unavailable(why)) => Err(why),
         Err(error) => panic!("{error}"),
@@ -106,4 +107,24 @@ async fn a_beat_waits_for_no_other_call() {
         () = confirming => panic!("the beat did not come while ownership was being confirmed"),
         () = beats => {}
     }
+}
+
+#[tokio::test]
+async fn a_database_has_the_cell_that_claimed_it_first() {
+    let name = database().await;
+    let url = Server::shared().url(&name);
+    let store = PostgresStore::connect(options(&url)).await.expect("a store");
+    let row = claim(&store, "node-1").await.expect("nobody is there");
+    row.release().await.expect("given up");
+    let claimed = || Server::shared().sql(&name, "SELECT count(*) FROM process");
+    let refused = store.claim("other", "node-1").await.err().expect("another cell");
+    let expected = "store is unsafe: the database belongs to cell \"cell\", not to \"other\": use a database of its own, \
+                    or start the cell with the id that it has";
+    assert_eq!((refused.to_string().as_str(), claimed().as_str()), (expected, "0"));
+    let mut nobody = Shown::default();
+    let refused =
+        PostgresStore::inspect(&options(&url), "other", &mut nobody).await.expect_err("another cell");
+    assert_eq!(refused.to_string(), expected);
+    PostgresStore::inspect(&options(&url), "cell", &mut nobody).await.expect("its own");
+    claim(&store, "node-2").await.expect("another node of the cell");
 }
