@@ -91,6 +91,19 @@ impl UsageError {
 }
 
 impl Cli {
+    /// The command line of this process. Ends the process where there is nothing to run, as clap does.
+    pub(crate) fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            let message = error.render().to_string();
+            let shown = without_credentials(&message);
+            if shown == message {
+                error.exit();
+            }
+            eprint!("{shown}");
+            std::process::exit(error.exit_code())
+        })
+    }
+
     /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
@@ -124,6 +137,17 @@ pub(crate) struct ClientArgs {
     pub(crate) target: crate::client::target::TargetArgs,
     #[command(flatten)]
     pub(crate) output: crate::client::output::OutputArgs,
+}
+
+/// A message with nothing between the scheme and the host of a URL: it may hold an argument that was refused.
+fn without_credentials(message: &str) -> String {
+    let lines = message.split_inclusive('\n').map(|line| match (line.find("://"), line.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://[redacted]{}", &line[..scheme], &line[at..])
+        }
+        _ => line.to_owned(),
+    });
+    lines.collect()
 }
 
 /// A `name=value` argument.

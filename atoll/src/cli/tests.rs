@@ -18,7 +18,10 @@ fn wrong_arguments_are_named() {
         ("dev --ip nowhere", ErrorKind::ValueValidation),
         ("dev --time-offset 40", ErrorKind::ValueValidation),
         ("dev --log-format xml", ErrorKind::InvalidValue),
-        ("cell serve --database-url postgres://h/d", ErrorKind::ValueValidation),
+        (
+            "cell serve --database-url sqlite:a.db --database-url-file postgres.url",
+            ErrorKind::ArgumentConflict,
+        ),
         ("cell serve --shards 0", ErrorKind::ValueValidation),
         ("namespace create", ErrorKind::MissingRequiredArgument),
         ("namespace create n --search-attribute a=Blob", ErrorKind::ValueValidation),

@@ -16,8 +16,13 @@ pub(crate) struct CellConfig {
     pub(crate) cell_id: String,
     /// Its region.
     pub(crate) region: String,
-    /// `sqlite:PATH` or `memory:`.
-    pub(crate) database_url: String,
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `memory:`.
+    #[serde(serialize_with = "Secret::write")]
+    pub(crate) database_url: Secret,
+    /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
+    pub(crate) allow_unsafe_database: bool,
+    /// Folder of what a cell on PostgreSQL keeps in files: its lists, in `CELL-visibility.db`.
+    pub(crate) data: PathBuf,
     /// Where clients connect.
     pub(crate) listen: SocketAddr,
     /// What callers must show.
@@ -55,7 +60,9 @@ impl Default for CellConfig {
         Self {
             cell_id: "cell".to_owned(),
             region: "local".to_owned(),
-            database_url: "memory:".to_owned(),
+            database_url: "memory:".into(),
+            allow_unsafe_database: false,
+            data: PathBuf::from("."),
             listen: (Ipv4Addr::LOCALHOST, 7233).into(),
             auth: AuthMode::Open,
             internal_token: None,

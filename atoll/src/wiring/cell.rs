@@ -21,6 +21,9 @@ use crate::serve::lifetime::Lifetime;
 /// Least of a shard's log between two checkpoints: fewer bytes make it do little else.
 const LEAST_LOG_BYTES: u64 = 64 << 10;
 
+/// Shards of a new cell on PostgreSQL: a count stays for good, and these are to go to many nodes one day.
+const SHARDS_ON_POSTGRES: u32 = 64;
+
 /// A cell that serves, with the databases under it.
 pub(crate) struct RunningCell {
     cell: CellHandle,
@@ -41,29 +44,37 @@ impl RunningCell {
     /// Serves until `stop`, then drains, takes a last checkpoint, closes the databases. Where a database is lost it
     /// stops at once and acknowledges nothing more: what it wrote since is not kept.
     pub(crate) async fn until(self, stop: &CancellationToken) -> anyhow::Result<()> {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            lost = self.stores.lost() => return Err(lost),
-        }
-        self.stop().await;
+        let Self { cell, stores } = self;
+        let stopped = async {
+            stop.cancelled().await;
+            cell.shutdown().await;
+            Ok(())
+        };
+        unless_lost(&stores, stopped).await?;
+        stores.close().await;
         Ok(())
     }
+}
 
-    /// Drains, takes a last checkpoint, closes the databases.
-    async fn stop(self) {
-        self.cell.shutdown().await;
-        self.stores.close().await;
+/// Does something as long as the databases are this process's, and says to others that they are.
+async fn unless_lost<T>(
+    stores: &OpenStores,
+    done: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        done = done => done,
+        lost = stores.lost() => Err(lost),
     }
 }
 
 /// Opens the databases and starts the cell: when this returns, it serves.
 pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
-    let database = Database::parse(&config.database_url).map_err(anyhow::Error::msg)?;
+    let database = Database::parse(&config.database_url).context("the database's URL")?;
     let node_config = node_config(config, &database)?;
     let metrics = Metrics::install()?;
-    let stores = OpenStores::open(&database).await?;
-    match start_on(config, node_config, &stores, metrics).await {
+    let stores = OpenStores::open(&database, config).await?;
+    match unless_lost(&stores, start_on(config, node_config, &stores, metrics)).await {
         Ok(cell) => Ok(RunningCell { cell, stores }),
         Err(error) => {
             stores.close().await;
@@ -120,10 +131,13 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         AuthMode::Keys => Access::Keys { internal_token: config.internal_token.clone() },
     };
     let mut shards = cell_shard::ShardConfig { node: config.cell_id.clone(), ..Default::default() };
+    if matches!(database, Database::Postgres(_)) {
+        shards.shard_count = SHARDS_ON_POSTGRES;
+    }
     if let Some(count) = config.shard_count {
         shards.shard_count = count;
     }
-    if *database == Database::Memory {
+    if matches!(database, Database::Memory) {
         // Nobody replays this log; what it holds stands in rows as well before long, and takes memory twice until then.
         (shards.tail_bytes, shards.node_tail_bytes) = (2 << 20, 8 << 20);
     }
@@ -149,10 +163,8 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         projections: cell_node::ProjectionConfig::default(),
         shards,
         memory_budget: memory_budget(config)?,
-        store_kind: match database {
-            Database::Memory => "memory",
-            Database::Sqlite(_) => "sqlite",
-        },
+        store_kind: database.store_kind(),
+        visibility_kind: database.visibility_kind(),
         drain: Duration::from_secs(config.drain_seconds),
     })
 }

@@ -1,33 +1,77 @@
 //! A cell's databases.
 
-use std::path::{Path, PathBuf};
+mod postgres;
+mod sqlite;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
-use atoll_sqlite::DatabaseLock;
+use atoll_postgres::{PostgresOptions, UrlError};
+use atoll_secret::Secret;
 use cell_store::{MemoryStore, Stores};
-use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
 use cell_visibility::{MemoryVisibility, VisibilityStore};
+use thiserror::Error;
 
-/// What a cell stores in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::config::CellConfig;
+use postgres::ClaimedDatabase;
+pub(crate) use sqlite::inspect;
+use sqlite::{CellFiles, VisibilityFile};
+
+/// What a cell stores in. Its `Debug` holds no secret.
+#[derive(Debug, Clone)]
 pub(crate) enum Database {
     /// This process's memory: gone when it stops.
     Memory,
     /// A SQLite file; made when it is missing. Visibility is in a file beside it.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, which may be empty. Visibility is in a file of the cell's folder.
+    Postgres(Box<PostgresOptions>),
+}
+
+/// What is wrong with a database's URL. Says nothing of it: any part may hold its password.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub(crate) enum DatabaseUrlError {
+    /// No engine is called so.
+    #[error(
+        "is not a database: expected sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or memory:"
+    )]
+    Engine,
+    /// It begins as PostgreSQL's.
+    #[error(transparent)]
+    Postgres(#[from] UrlError),
 }
 
 impl Database {
-    /// `memory:` or `sqlite:PATH`.
-    pub(crate) fn parse(url: &str) -> Result<Self, String> {
-        if url == "memory:" {
+    /// `memory:`, `sqlite:PATH` or `postgres://...`, of which [`PostgresOptions::parse`] says what may stand there.
+    pub(crate) fn parse(url: &Secret) -> Result<Self, DatabaseUrlError> {
+        let text = url.expose();
+        if text == "memory:" {
             return Ok(Self::Memory);
         }
-        let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        if text.starts_with("postgres") {
+            return Ok(Self::Postgres(Box::new(PostgresOptions::parse(url)?)));
+        }
+        let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path.filter(|path| !path.is_empty()) {
             Some(path) => Ok(Self::Sqlite(path.into())),
-            None => Err(format!("{url:?} is not a database: expected sqlite:PATH or memory:")),
+            None => Err(DatabaseUrlError::Engine),
+        }
+    }
+
+    /// The engine that keeps logs, entities and configuration, for people.
+    pub(crate) fn store_kind(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        }
+    }
+
+    /// The engine that keeps lists, for people.
+    pub(crate) fn visibility_kind(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sqlite(_) | Self::Postgres(_) => "sqlite",
         }
     }
 }
@@ -38,158 +82,72 @@ pub(crate) struct OpenStores {
     pub(crate) stores: Stores,
     /// Lists and counts.
     pub(crate) visibility: Arc<dyn VisibilityStore>,
-    files: Option<Files>,
+    opened: Opened,
 }
 
-/// What is open of a cell's files.
-struct Files {
-    store: SqliteStore,
-    visibility: Arc<SqliteVisibility>,
-    /// Given up last: see [`DatabaseLock`].
-    locks: [DatabaseLock; 2],
-    /// Of the databases, in the order of their locks.
-    paths: [PathBuf; 2],
+/// What is to be watched and closed.
+enum Opened {
+    Nothing,
+    Files(CellFiles),
+    Postgres(ClaimedDatabase, VisibilityFile),
 }
 
 impl OpenStores {
-    /// Opens a database, making it where it is missing. What another process uses, what is not ours and what is damaged
-    /// is refused, and then everything is left as it was; so it is where one of the files cannot be made.
-    pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
+    /// Opens a cell's database, making it where it is missing. What another process uses, what is not ours and what is
+    /// damaged is refused, and then everything is left as it was; so it is where one of the files cannot be made.
+    pub(crate) async fn open(database: &Database, config: &CellConfig) -> anyhow::Result<Self> {
         match database {
             Database::Memory => Ok(Self {
                 stores: MemoryStore::new().stores(),
                 visibility: Arc::new(MemoryVisibility::new()),
-                files: None,
+                opened: Opened::Nothing,
             }),
             Database::Sqlite(path) => {
-                let files = Files::open(path).await?;
+                let files = CellFiles::open(path).await?;
                 Ok(Self {
-                    stores: files.store.stores(),
-                    visibility: Arc::clone(&files.visibility) as Arc<dyn VisibilityStore>,
-                    files: Some(files),
+                    stores: files.stores(),
+                    visibility: files.visibility(),
+                    opened: Opened::Files(files),
+                })
+            }
+            Database::Postgres(options) => {
+                let (database, lists) = postgres::open(options, config).await?;
+                Ok(Self {
+                    stores: database.stores(),
+                    visibility: lists.store(),
+                    opened: Opened::Postgres(database, lists),
                 })
             }
         }
     }
 
-    /// Ends when one of the files is no longer the one at its path: what is written to it then is gone with the
-    /// process.
+    /// Ends when a database is this process's no longer: one of the files is not the one at its path, and what is
+    /// written to it is gone with the process; or another process serves the cell. As long as this runs others know
+    /// that this process is there.
     pub(crate) async fn lost(&self) -> anyhow::Error {
-        let Some(files) = &self.files else { return std::future::pending().await };
-        let [store, visibility] = &files.locks;
-        let (refusal, path) = tokio::select! {
-            biased;
-            refusal = store.lost() => (refusal, &files.paths[0]),
-            refusal = visibility.lost() => (refusal, &files.paths[1]),
-        };
-        anyhow::Error::new(refusal).context(named(path))
+        match &self.opened {
+            Opened::Nothing => std::future::pending().await,
+            Opened::Files(files) => files.lost().await,
+            Opened::Postgres(database, lists) => tokio::select! {
+                biased;
+                lost = database.lost() => lost,
+                lost = lists.lost() => lost,
+            },
+        }
     }
 
-    /// Waits for writes and closes the files.
+    /// Waits for writes, closes the databases and gives them to whoever comes next.
     pub(crate) async fn close(self) {
-        if let Some(Files { store, visibility, locks, .. }) = self.files {
-            store.close().await;
-            visibility.close().await;
-            drop(locks);
-        }
-    }
-}
-
-impl Files {
-    async fn open(path: &Path) -> anyhow::Result<Self> {
-        let beside = visibility_path(path);
-        // What these make goes with them, until both databases stand.
-        let mut locks = [
-            DatabaseLock::acquire(path).await.with_context(|| named(path))?,
-            DatabaseLock::acquire(&beside).await.with_context(|| named(&beside))?,
-        ];
-        look(path, &beside).await?;
-        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
-        let visibility = match SqliteVisibility::connect(SqliteOptions::new(&beside)).await {
-            Ok(visibility) => Arc::new(visibility),
-            Err(refused) => {
-                store.close().await;
-                return Err(refused).with_context(|| named(&beside));
+        match self.opened {
+            Opened::Nothing => {}
+            Opened::Files(files) => files.close().await,
+            Opened::Postgres(database, lists) => {
+                database.close().await;
+                lists.close().await;
             }
-        };
-        let kept = locks
-            .iter_mut()
-            .zip([path, &beside])
-            .try_for_each(|(lock, path)| lock.keep().with_context(|| named(path)));
-        if let Err(refused) = kept {
-            store.close().await;
-            visibility.close().await;
-            return Err(refused);
         }
-        Ok(Self { store, visibility, locks, paths: [path.to_owned(), beside] })
     }
-}
-
-/// Refuses files of a cell that it could not start on: for who uses them, for their headers, for the logs of all
-/// shards. Writes nothing; files that are missing are fine.
-pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
-    let beside = visibility_path(path);
-    let _locks = [
-        DatabaseLock::of_existing(path).await.with_context(|| named(path))?,
-        DatabaseLock::of_existing(&beside).await.with_context(|| named(&beside))?,
-    ];
-    look(path, &beside).await
-}
-
-async fn look(path: &Path, beside: &Path) -> anyhow::Result<()> {
-    SqliteStore::inspect(&SqliteOptions::new(path), &mut cell_shard::LogInspector::default())
-        .await
-        .with_context(|| named(path))?;
-    SqliteVisibility::inspect(&SqliteOptions::new(beside)).await.with_context(|| named(beside))
-}
-
-fn named(path: &Path) -> String {
-    format!("database {}", path.display())
-}
-
-/// `cell.db` has its visibility in `cell-visibility.db`.
-fn visibility_path(path: &Path) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push("-visibility");
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_name_an_engine() {
-        assert_eq!(Database::parse("memory:"), Ok(Database::Memory));
-        for (url, path) in
-            [("sqlite:a.db", "a.db"), ("sqlite:/x/a.db", "/x/a.db"), ("sqlite:///x/a.db", "/x/a.db")]
-        {
-            assert_eq!(Database::parse(url), Ok(Database::Sqlite(path.into())), "{url}");
-        }
-        for bad in ["", "a.db", "sqlite:", "sqlite://", "postgres://h/db", "memory"] {
-            assert!(Database::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn visibility_stands_beside() {
-        assert_eq!(visibility_path(Path::new("/x/cell-a.db")), Path::new("/x/cell-a-visibility.db"));
-        assert_eq!(visibility_path(Path::new("data")), Path::new("data-visibility"));
-    }
-
-    #[tokio::test]
-    async fn a_foreign_file_is_named_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("letter.txt");
-        std::fs::write(&path, "dear all, this is not a database").unwrap();
-        let opened = OpenStores::open(&Database::Sqlite(path.clone())).await;
-        let error = format!("{:#}", opened.err().expect("refused"));
-        assert!(error.contains("letter.txt"), "{error}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear all, this is not a database");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-}
+mod tests;

@@ -5,12 +5,22 @@ use crate::run::atoll;
 
 #[test]
 fn wrong_arguments_end_with_two() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["dev", "--no-such-flag"], "unexpected argument '--no-such-flag'"),
         (&["dev", "--gateway-port", "70000"], "70000 is not in 0..=65535"),
         (&["dev", "--time-offset", "soon"], "is not a duration such as 40d"),
         (&["cell", "serve", "--database-url", "mysql://x"], "is not a database: expected sqlite:PATH"),
+        (
+            &["cell", "serve", "postgres://u:hush@h/d"],
+            "unexpected argument 'postgres://[redacted]@h/d' found",
+        ),
+        (&["cell", "serve", "--database-url", "postgres://u:hush@h"], "--database-url has no database"),
+        (&["cell", "serve", "--database-url", "postgres://u:hush/1@h/d"], "--database-url is no URL"),
+        (
+            &["cell", "serve", "--database-url", "postgres://u:hush@h/d", "--database-url-file", "f"],
+            "cannot be used with",
+        ),
         (&["namespace", "list"], "no cloud to talk to: pass --address"),
         (&["namespace", "list", "--address", "127.0.0.1:1"], "no key for 127.0.0.1:1: pass --api-key"),
     ];
@@ -19,6 +29,7 @@ fn wrong_arguments_end_with_two() {
         let outcome = atoll(folder.path(), arguments);
         assert_eq!(outcome.code, 2, "{arguments:?}: {outcome:?}");
         assert!(outcome.err.contains(message), "{arguments:?}: {outcome:?}");
+        assert!(!outcome.err.contains("hush"), "{arguments:?}: {outcome:?}");
         assert_eq!(outcome.out, "", "{arguments:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?} left something");
     }

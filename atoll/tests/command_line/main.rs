@@ -7,6 +7,7 @@ mod damaged_log;
 mod dev_refuses;
 mod dev_runs;
 mod lost_database;
+mod postgres;
 mod quarantine;
 mod refused;
 mod run;

@@ -203,6 +203,7 @@ async fn open(
         memory_budget,
         shards: ShardConfig::default(),
         store_kind: "measured",
+        visibility_kind: "measured",
         drain: Duration::from_secs(1),
     };
     let deps = CellDeps {

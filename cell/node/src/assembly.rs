@@ -282,7 +282,7 @@ fn cluster(config: &CellConfig, parts: &Parts) -> ClusterInfo {
         cluster_name: config.cell_id.clone(),
         history_shard_count: identity.shard_count,
         persistence_store: config.store_kind.to_owned(),
-        visibility_store: config.store_kind.to_owned(),
+        visibility_store: config.visibility_kind.to_owned(),
         ..ClusterInfo::lone(identity.incarnation.to_string(), config.listen.to_string())
     }
 }

@@ -38,6 +38,8 @@ pub struct CellConfig {
     pub shards: cell_shard::ShardConfig,
     /// Kind of the store, for `GetClusterInfo`.
     pub store_kind: &'static str,
+    /// Kind of the visibility store, for `GetClusterInfo`.
+    pub visibility_kind: &'static str,
     /// How long calls in flight may take to end at shutdown.
     pub drain: Duration,
 }

@@ -103,6 +103,7 @@ pub(crate) fn lone_cell() -> CellConfig {
         memory_budget: 1 << 30,
         shards: ShardConfig::default(),
         store_kind: "test",
+        visibility_kind: "test",
         drain: Duration::ZERO,
     }
 }

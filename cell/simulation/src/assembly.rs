@@ -95,6 +95,7 @@ impl Site {
             },
             memory_budget: self.plan.memory_budget,
             store_kind: "simulated",
+            visibility_kind: "simulated",
             drain: Duration::from_secs(1),
         }
     }

@@ -7,10 +7,10 @@
 //! To add an engine: implement [`ShardStore`], [`MetadataStore`] and `cell_visibility::VisibilityStore`; in its tests
 //! instantiate the conformance suites of both crates, whose feature `conformance` its dev-dependencies name, and a
 //! model test against [`MemoryStore`] (as `tests/all` of `cell-store-sql` does), with tests of its own for what it
-//! refuses and for kills; then, in `atoll`, a `Database` with its part of `Database::parse`, its opening, looking and
-//! closing (`OpenStores`, `inspect`) in `wiring/stores.rs` and its name (`store_kind`) in `wiring/cell.rs`, and its
-//! line in `Engine::all` of `cell-node`'s tests (`tests/node/fixture/engine.rs`). One that speaks SQL, as PostgreSQL
-//! does, is a module of `cell-store-sql`.
+//! refuses and for kills; then, in `atoll`, a `Database` with its part of `Database::parse` and its names in
+//! `wiring/stores.rs`, and its opening, looking and closing in a module beside the others'; and its line in
+//! `Engine::all` of `cell-node`'s tests (`tests/node/fixture/engine.rs`). One that speaks SQL, as PostgreSQL does, is a
+//! module of `cell-store-sql`.
 //!
 //! To put a layer before a store, to watch its calls or to change what becomes of some (feature `fault`): a type that
 //! holds the [`Stores`] behind it and is a `fault::Layer`, with `inner`, with `pass` if it does something at every

@@ -1,3 +1,5 @@
+mod database;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,15 +11,15 @@ use crate::serve::ServeArgs;
 use crate::serve::clock::parse_offset;
 use crate::serve::log::LogArgs;
 use crate::{serve, wiring};
+use database::DatabaseArgs;
 
 /// Runs a cell. Flags win over the configuration file.
 #[derive(Debug, Args)]
 pub(crate) struct CellServeArgs {
     #[command(flatten)]
     serve: ServeArgs,
-    /// Its database: sqlite:PATH or memory:
-    #[arg(long, value_name = "URL", value_parser = parse_database_url)]
-    database_url: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// Port that clients connect to; 0 picks a free one
     #[arg(long, short = 'p')]
     port: Option<u16>,
@@ -61,7 +63,8 @@ pub(crate) struct CellServeArgs {
 impl CellServeArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let supervisor = self.serve.supervisor;
-        let config = self.over(self.serve.load("ATOLL_CELL")?);
+        let mut config = self.over(self.serve.load("ATOLL_CELL")?);
+        self.database.over(&mut config)?;
         config.log.init()?;
         let admin = config.admin.as_ref().map(|admin| admin.listen);
         let listens: Vec<SocketAddr> = [config.listen].into_iter().chain(admin).collect();
@@ -76,7 +79,6 @@ impl CellServeArgs {
                 field.clone_from(value);
             }
         }
-        set(&mut config.database_url, &self.database_url);
         set(&mut config.cell_id, &self.cell_id);
         set(&mut config.region, &self.region);
         set(&mut config.auth, &self.auth);
@@ -99,10 +101,6 @@ impl CellServeArgs {
     }
 }
 
-fn parse_database_url(text: &str) -> Result<String, String> {
-    wiring::stores::Database::parse(text).map(|_| text.to_owned())
-}
-
 pub(crate) fn checked_offset(text: &str) -> Result<String, String> {
     parse_offset(text).map(|_| text.to_owned())
 }
@@ -120,7 +118,10 @@ mod tests {
     }
 
     fn config(arguments: &[&str], file: CellConfig) -> CellConfig {
-        Line::try_parse_from([&["cell"], arguments].concat()).unwrap().args.over(file)
+        let args = Line::try_parse_from([&["cell"], arguments].concat()).unwrap().args;
+        let mut config = args.over(file);
+        args.database.over(&mut config).unwrap();
+        config
     }
 
     #[test]
@@ -135,7 +136,7 @@ mod tests {
         let flags =
             ["--database-url", "sqlite:x.db", "--port", "7", "-n", "orders", "-n", "pay", "--cell-id", "b"];
         let both = config(&flags, file);
-        assert_eq!(both.database_url, "sqlite:x.db");
+        assert_eq!(both.database_url.expose(), "sqlite:x.db");
         assert_eq!(both.listen.to_string(), "127.0.0.1:7");
         assert_eq!((both.cell_id.as_str(), both.region.as_str()), ("b", "north"));
         let names: Vec<_> = both.namespaces.iter().map(|namespace| namespace.name.as_str()).collect();

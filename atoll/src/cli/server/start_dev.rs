@@ -104,8 +104,8 @@ impl StartDevArgs {
         CellConfig {
             cell_id: "dev".to_owned(),
             database_url: match &self.db_filename {
-                Some(path) => format!("sqlite:{}", path.display()),
-                None => "memory:".to_owned(),
+                Some(path) => format!("sqlite:{}", path.display()).into(),
+                None => "memory:".into(),
             },
             listen: SocketAddr::new(self.ip, self.port),
             log: LogConfig { level: self.log_level.clone(), format: self.log_format },

@@ -56,7 +56,7 @@ impl Plan {
         CellConfig {
             cell_id: id.to_owned(),
             region: REGION.to_owned(),
-            database_url: format!("sqlite:{}", data_dir.join(cell_database(id)).display()),
+            database_url: format!("sqlite:{}", data_dir.join(cell_database(id)).display()).into(),
             listen: self.ports.get(&format!("cell-{id}")),
             auth: AuthMode::Keys,
             internal_token: Some(self.secrets.internal_token.clone()),

@@ -338,6 +338,7 @@ fn config() -> CellConfig {
         shards: ShardConfig { shard_count: SHARDS, takeover_grace: Duration::ZERO, ..Default::default() },
         memory_budget: 1 << 30,
         store_kind: "test",
+        visibility_kind: "test",
         drain: Duration::from_secs(1),
     }
 }

@@ -50,6 +50,7 @@ impl RealCell {
             shards: ShardConfig { shard_count: 1, ..ShardConfig::default() },
             memory_budget: 1 << 30,
             store_kind: "memory",
+            visibility_kind: "memory",
             drain: Duration::from_secs(1),
         };
         let store = FaultStore::new(MemoryStore::new().stores(), 1);

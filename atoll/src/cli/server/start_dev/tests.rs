@@ -30,8 +30,8 @@ fn what_sdks_pass_is_taken() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:0");
     assert_eq!(config.dynamic["frontend.enableUpdateWorkflowExecution"], serde_json::json!(true));
     assert_eq!(config.namespaces[0].search_attributes["Custom"], "Keyword");
-    assert_eq!(config.database_url, "memory:");
-    assert_eq!(parsed("-f some.db").unwrap().config().database_url, "sqlite:some.db");
+    assert_eq!(config.database_url.expose(), "memory:");
+    assert_eq!(parsed("-f some.db").unwrap().config().database_url.expose(), "sqlite:some.db");
 }
 
 #[test]

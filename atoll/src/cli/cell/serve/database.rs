@@ -1,0 +1,130 @@
+//! Where a cell stores: flags, and what wins over what.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use atoll_secret::Secret;
+use clap::Args;
+
+use crate::cli::UsageError;
+use crate::config::CellConfig;
+use crate::wiring::stores::Database;
+
+/// Bytes of a file that holds a URL, at most.
+const LONGEST_URL: usize = 8 << 10;
+
+/// Where a cell stores.
+#[derive(Debug, Args)]
+pub(super) struct DatabaseArgs {
+    /// Its database: sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or memory:
+    ///
+    /// `ps` shows everybody on this machine what stands here: give a URL that holds a password by variable or file.
+    // Not parsed by clap, which would print what it refuses.
+    #[arg(long, value_name = "URL", env = "ATOLL_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    /// File that holds the URL of its database
+    #[arg(long, value_name = "PATH", conflicts_with = "database_url")]
+    database_url_file: Option<PathBuf>,
+    /// Serve also where PostgreSQL may lose what it acknowledges (fsync off): for tests
+    #[arg(long)]
+    allow_unsafe_database: bool,
+    /// Folder of what a cell on PostgreSQL keeps in files: its lists
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// Changes the configuration as these flags say. A URL that no database can have is refused, and not told.
+    pub(super) fn over(&self, config: &mut CellConfig) -> anyhow::Result<()> {
+        if let Some(url) = &self.database_url {
+            Database::parse(url).map_err(|error| UsageError::new(format!("--database-url {error}")))?;
+            config.database_url.clone_from(url);
+        }
+        if let Some(path) = &self.database_url_file {
+            let url = read_url(path).with_context(|| format!("--database-url-file {}", path.display()))?;
+            config.database_url = url;
+        }
+        config.allow_unsafe_database |= self.allow_unsafe_database;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        Ok(())
+    }
+}
+
+/// The URL in a file; the end of its line is not part of it.
+fn read_url(path: &Path) -> anyhow::Result<Secret> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_URL as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > LONGEST_URL {
+        bail!("holds more than {LONGEST_URL} bytes, which is no URL");
+    }
+    let url = Secret::from(text.trim_end());
+    Database::parse(&url)?;
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(url: Option<&str>, file: Option<&Path>) -> DatabaseArgs {
+        DatabaseArgs {
+            database_url: url.map(Secret::from),
+            database_url_file: file.map(Path::to_owned),
+            allow_unsafe_database: false,
+            data: None,
+        }
+    }
+
+    fn over(args: &DatabaseArgs) -> anyhow::Result<CellConfig> {
+        let mut config = CellConfig { database_url: "sqlite:file.db".into(), ..CellConfig::default() };
+        args.over(&mut config).map(|()| config)
+    }
+
+    #[test]
+    fn flags_win_over_the_configuration_and_a_file_ends_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "postgres://u:hush@h/db\n").unwrap();
+        for (args, expected) in [
+            (args(None, None), "sqlite:file.db"),
+            (args(Some("memory:"), None), "memory:"),
+            (args(None, Some(&file)), "postgres://u:hush@h/db"),
+        ] {
+            assert_eq!(over(&args).unwrap().database_url.expose(), expected);
+            assert!(!format!("{args:?}").contains("hush"));
+        }
+        let rest = DatabaseArgs { allow_unsafe_database: true, data: Some("d".into()), ..args(None, None) };
+        let config = over(&rest).unwrap();
+        assert!(config.allow_unsafe_database && config.data == Path::new("d"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_and_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        let refused = |args: &DatabaseArgs| {
+            let error = over(args).unwrap_err();
+            let text = format!("{error:#} {error:?}");
+            assert!(!text.contains("hush"), "{text}");
+            (error.is::<UsageError>(), format!("{error:#}"))
+        };
+        let (is_usage, text) = refused(&args(Some("postgres://u:hush@h"), None));
+        assert_eq!((is_usage, text.as_str()), (true, "--database-url has no database"));
+        let in_file = format!("--database-url-file {}", file.display());
+        assert!(refused(&args(None, Some(&file))).1.starts_with(&in_file));
+        for (content, expected) in [
+            ("", "is not a database"),
+            ("postgres://u:hush@h", "has no database"),
+            ("hush\nhush", "is not a database"),
+            (&*"hush ".repeat(2_000), "holds more than 8192 bytes"),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let (is_usage, text) = refused(&args(None, Some(&file)));
+            assert!(!is_usage && text.starts_with(&format!("{in_file}: {expected}")), "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Databases in files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use atoll_sqlite::DatabaseLock;
+use cell_store::Stores;
+use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
+use cell_visibility::VisibilityStore;
+
+/// A file that is this process's. Given up last: see [`DatabaseLock`].
+struct LockedFile {
+    lock: DatabaseLock,
+    path: PathBuf,
+}
+
+impl LockedFile {
+    /// What this makes goes with it, until there is a database that is [kept](Self::keep).
+    async fn acquire(path: &Path) -> anyhow::Result<Self> {
+        let lock = DatabaseLock::acquire(path).await.with_context(|| named(path))?;
+        Ok(Self { lock, path: path.to_owned() })
+    }
+
+    fn keep(&mut self) -> anyhow::Result<()> {
+        self.lock.keep().with_context(|| named(&self.path))
+    }
+
+    async fn lost(&self) -> anyhow::Error {
+        anyhow::Error::new(self.lock.lost().await).context(named(&self.path))
+    }
+}
+
+/// A cell's lists in a file.
+pub(super) struct VisibilityFile {
+    store: Arc<SqliteVisibility>,
+    file: LockedFile,
+}
+
+impl VisibilityFile {
+    /// Opens the file, making it where it is missing; then it goes with this until it is [kept](Self::keep).
+    pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = LockedFile::acquire(path).await?;
+        look_at_lists(path).await?;
+        Self::on(file).await
+    }
+
+    async fn on(file: LockedFile) -> anyhow::Result<Self> {
+        let store = SqliteVisibility::connect(SqliteOptions::new(&file.path));
+        Ok(Self { store: Arc::new(store.await.with_context(|| named(&file.path))?), file })
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn VisibilityStore> {
+        Arc::clone(&self.store) as _
+    }
+
+    /// The file is to stay: see [`DatabaseLock::keep`].
+    pub(super) fn keep(&mut self) -> anyhow::Result<()> {
+        self.file.keep()
+    }
+
+    /// Ends when the file is no longer the one at its path.
+    pub(super) async fn lost(&self) -> anyhow::Error {
+        self.file.lost().await
+    }
+
+    /// Waits for writes and closes the file.
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// A cell in a file, with its lists in another one beside it.
+pub(super) struct CellFiles {
+    store: SqliteStore,
+    lists: VisibilityFile,
+    file: LockedFile,
+}
+
+impl CellFiles {
+    pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+        let beside = visibility_path(path);
+        let (file, beside_file) = (LockedFile::acquire(path).await?, LockedFile::acquire(&beside).await?);
+        look(path, &beside).await?;
+        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
+        let lists = match VisibilityFile::on(beside_file).await {
+            Ok(lists) => lists,
+            Err(refused) => {
+                store.close().await;
+                return Err(refused);
+            }
+        };
+        let mut files = Self { store, lists, file };
+        match files.file.keep().and_then(|()| files.lists.keep()) {
+            Ok(()) => Ok(files),
+            Err(refused) => {
+                files.close().await;
+                Err(refused)
+            }
+        }
+    }
+
+    pub(super) fn stores(&self) -> Stores {
+        self.store.stores()
+    }
+
+    pub(super) fn visibility(&self) -> Arc<dyn VisibilityStore> {
+        self.lists.store()
+    }
+
+    /// Ends when one of the files is no longer the one at its path.
+    pub(super) async fn lost(&self) -> anyhow::Error {
+        tokio::select! {
+            biased;
+            lost = self.file.lost() => lost,
+            lost = self.lists.lost() => lost,
+        }
+    }
+
+    /// Waits for writes and closes the files.
+    pub(super) async fn close(self) {
+        self.store.close().await;
+        self.lists.close().await;
+    }
+}
+
+/// Refuses files of a cell that it could not start on: for who uses them, for their headers, for the logs of all
+/// shards. Writes nothing; files that are missing are fine.
+pub(crate) async fn inspect(path: &Path) -> anyhow::Result<()> {
+    let beside = visibility_path(path);
+    let _locks = [
+        DatabaseLock::of_existing(path).await.with_context(|| named(path))?,
+        DatabaseLock::of_existing(&beside).await.with_context(|| named(&beside))?,
+    ];
+    look(path, &beside).await
+}
+
+async fn look(path: &Path, beside: &Path) -> anyhow::Result<()> {
+    SqliteStore::inspect(&SqliteOptions::new(path), &mut cell_shard::LogInspector::default())
+        .await
+        .with_context(|| named(path))?;
+    look_at_lists(beside).await
+}
+
+async fn look_at_lists(path: &Path) -> anyhow::Result<()> {
+    SqliteVisibility::inspect(&SqliteOptions::new(path)).await.with_context(|| named(path))
+}
+
+fn named(path: &Path) -> String {
+    format!("database {}", path.display())
+}
+
+/// `cell.db` has its visibility in `cell-visibility.db`.
+fn visibility_path(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-visibility");
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visibility_stands_beside() {
+        assert_eq!(visibility_path(Path::new("/x/cell-a.db")), Path::new("/x/cell-a-visibility.db"));
+        assert_eq!(visibility_path(Path::new("data")), Path::new("data-visibility"));
+    }
+}

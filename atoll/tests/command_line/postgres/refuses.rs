@@ -1,0 +1,117 @@
+//! What a cell does not start on, leaving the database as it was.
+
+use atoll_test_postgres::{Server, Settings, Stop};
+
+use super::{cell, refused_in, refused_on};
+use crate::refused::refused;
+use crate::running::Running;
+
+/// Roles are in the URL that the server gives for its superuser.
+fn as_role(url: &str, role: &str) -> String {
+    url.replace("postgres@", &format!("{role}@"))
+}
+
+#[test]
+fn who_is_not_let_in() {
+    let server = Server::shared();
+    let (name, there) = (server.database(), "store is unsafe: ");
+    let url = as_role(&server.url(&name), "locked:sesame");
+    let message = format!(
+        "{there}password authentication failed for user \"locked\" (28P01): give the user and the password that \
+         the server knows"
+    );
+    refused_on(server, &name, &cell(&url), &message);
+    let url = as_role(&server.url(&name), "nobody");
+    let message = format!("{there}role \"nobody\" does not exist (28000): let the user in");
+    refused_on(server, &name, &cell(&url), &message);
+    let url = as_role(&server.url(&name), "powerless");
+    let message = "permission denied for schema public (42501): let the role own the database";
+    refused_on(
+        server,
+        &name,
+        &cell(&url),
+        &format!("{there}cannot be brought to schema version 1: {message}"),
+    );
+}
+
+#[test]
+fn a_database_that_is_none_or_of_another_owner() {
+    let server = Server::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let missing = server.url("missing");
+    refused(folder.path(), &cell(&missing), "database \"missing\" does not exist (3D000): create it");
+    let name = server.database();
+    server.sql(&name, "CREATE TABLE recipes (name text); INSERT INTO recipes VALUES ('soup')");
+    let message =
+        "store is unsafe: belongs to another program (it holds a table recipes): use a database of its own";
+    refused_on(server, &name, &cell(&server.url(&name)), message);
+    let name = server.database();
+    server.sql(&name, "CREATE TABLE atoll_schema (name text, version int4)");
+    server.sql(&name, "INSERT INTO atoll_schema VALUES ('billing', 1)");
+    let message = "store is unsafe: belongs to another program (it holds what Atoll keeps for: billing)";
+    refused_on(server, &name, &cell(&server.url(&name)), message);
+}
+
+#[test]
+fn a_database_of_another_cell_of_a_newer_version_or_with_a_damaged_log() {
+    let server = Server::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let name = server.database();
+    let url = server.url(&name);
+    Running::start(folder.path(), &cell(&url)).stop();
+    let other = [&cell(&url)[..], &["--cell-id", "other"]].concat();
+    refused_on(
+        server,
+        &name,
+        &other,
+        "store is unsafe: the database belongs to cell \"cell\", not to \"other\": use a database of its own, or \
+         start the cell with the id that it has",
+    );
+    let refuses = |name: &str, message: &str| {
+        refused_in(folder.path(), server, name, &cell(&server.url(name)), message);
+    };
+    let damaged = server.copy(&name);
+    server.sql(&damaged, "DELETE FROM shard WHERE shard = 2");
+    refuses(&damaged, "store is corrupt: ");
+    server.sql(&name, "UPDATE atoll_schema SET version = 99");
+    let message = "store is unsafe: has schema version 99, this version knows ";
+    refuses(&name, message);
+}
+
+#[test]
+fn a_folder_that_takes_no_file() {
+    let server = Server::shared();
+    let (name, folder) = (server.database(), tempfile::tempdir().unwrap());
+    let url = server.url(&name);
+    std::fs::write(folder.path().join("cell-visibility.db"), "dear all, this is not a database").unwrap();
+    refused(folder.path(), &cell(&url), "database ./cell-visibility.db: ");
+    let elsewhere = [&cell(&url)[..], &["--data", "missing"]].concat();
+    refused(folder.path(), &elsewhere, "database missing/cell-visibility.db: ");
+    assert_eq!(super::content(server, &name), "", "nothing was made in the database");
+}
+
+#[test]
+fn a_server_that_may_lose_commits_takes_none_or_is_away() {
+    let server = Server::start(&Settings { set: &[("fsync", "off")], tls: None });
+    let name = server.database();
+    let url = server.url(&name);
+    let message = "store is unsafe: would not be durable: fsync is off; set it to on in postgresql.conf";
+    refused_on(&server, &name, &cell(&url), message);
+    // On purpose.
+    let folder = tempfile::tempdir().unwrap();
+    Running::start(folder.path(), &[&cell(&url)[..], &["--allow-unsafe-database"]].concat()).stop();
+    server.set("fsync", "on");
+    server.sql("postgres", &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    let message = "takes no writes (default_transaction_read_only is on): connect to the primary";
+    refused_on(&server, &name, &cell(&url), &format!("store unavailable: {message}"));
+    server.sql("postgres", &format!("ALTER DATABASE {name} RESET default_transaction_read_only"));
+    Running::start(folder.path(), &cell(&url)).stop();
+    server.stop(Stop::Fast);
+    std::fs::write(server.folder().join("data/standby.signal"), "").unwrap();
+    server.resume();
+    let message = "store unavailable: takes no writes (it is a standby): connect to the primary";
+    refused_on(&server, &name, &cell(&url), message);
+    server.stop(Stop::Fast);
+    let message = "Connection refused (os error 111): see that PostgreSQL runs there";
+    refused(folder.path(), &cell(&url), message);
+}
