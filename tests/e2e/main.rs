@@ -2,6 +2,7 @@
 
 mod dev;
 mod golden;
+mod postgres;
 mod readme;
 mod schedules;
 mod start_dev;

@@ -13,7 +13,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is awaited.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// A lone development server.
+/// A lone cell: a development server, or one that is served as an operator serves it.
 pub(crate) struct DevServer {
     child: Child,
     arguments: Vec<String>,
@@ -26,9 +26,19 @@ pub(crate) struct DevServer {
 impl DevServer {
     /// Starts `atoll server start-dev` on a free port and waits until it answers.
     pub(crate) fn start(extra: &[&str]) -> Self {
+        Self::serving(&["server", "start-dev", "--headless"], extra)
+    }
+
+    /// Starts `atoll cell serve` with namespace `default`, as [`start`](Self::start) does.
+    pub(crate) fn cell(extra: &[&str]) -> Self {
+        Self::serving(&["cell", "serve", "--namespace", "default"], extra)
+    }
+
+    fn serving(command: &[&str], extra: &[&str]) -> Self {
         let port = free_port();
         let log = NamedTempFile::new().expect("log file");
-        let fixed = ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", &port.to_string()];
+        let listen = ["--ip", "127.0.0.1", "--port", &port.to_string()];
+        let fixed = [command, &listen].concat();
         let arguments: Vec<String> = fixed.iter().chain(extra).map(|word| (*word).to_owned()).collect();
         let address = format!("127.0.0.1:{port}");
         let child = serve(&arguments, &log, &address);
@@ -45,6 +55,11 @@ impl DevServer {
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(self) {
         drop(self);
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the process is ours").is_none()
     }
 
     /// What it has said on standard error.

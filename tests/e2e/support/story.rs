@@ -37,14 +37,23 @@ pub(crate) fn one_order() -> BTreeMap<String, u64> {
 
 /// Plays an order, or what `extra` asks of it, to its end; answers what it reports.
 pub(crate) fn play(cloud: &Cloud, namespace: &str, extra: &[&str]) -> Value {
-    let (success, out, err) = run(program(cloud, namespace).args(extra));
-    assert!(success, "the order in {namespace} failed\n--- stdout\n{out}\n--- stderr\n{err}");
+    play_with(program(cloud, namespace).args(extra))
+}
+
+/// As [`play`], by a program that knows where to connect and what is asked of it.
+pub(crate) fn play_with(command: &mut Command) -> Value {
+    let (success, out, err) = run(command);
+    assert!(success, "{command:?} failed\n--- stdout\n{out}\n--- stderr\n{err}");
     report(&out)
 }
 
 /// Plays an order up to its approval and keeps a worker polling until the answer is dropped.
 pub(crate) fn hold(cloud: &Cloud, namespace: &str) -> (Held, Value) {
-    let mut command = program(cloud, namespace);
+    hold_with(program(cloud, namespace))
+}
+
+/// As [`hold`], by a program that knows where to connect.
+pub(crate) fn hold_with(mut command: Command) -> (Held, Value) {
     command.args(["--phases", "start", "--hold"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut held = Held(command.spawn().expect("Python starts"));
     let mut line = String::new();
