@@ -1,7 +1,7 @@
 //! Connections, and who has one.
 
 use crate::error::Refusal;
-use crate::options::PostgresOptions;
+use crate::options::{Limits, PostgresOptions};
 use crate::server;
 use parking_lot::Mutex;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+/// How often the server looks whether the caller of a long read is still there.
+pub const CALLER_LOOK: Duration = Duration::from_secs(1);
 
 /// A few connections to one database, opened as they are needed and kept.
 ///
@@ -53,6 +56,11 @@ impl Connections {
     /// goes on with those that it has kept: they may lead to a primary that was replaced.
     pub fn beside(&self, options: PostgresOptions, count: usize) -> Self {
         Self { generation: Arc::clone(&self.generation), ..Self::new(options, count) }
+    }
+
+    /// How long things may take.
+    pub fn limits(&self) -> &Limits {
+        &self.options.limits
     }
 
     /// Does a call on a session within [`crate::Limits::call`], or within `longest` if that is longer. A call that is
@@ -133,6 +141,11 @@ impl Session<'_> {
         sqlx::query(text).persistent(!self.home.options.pooled)
     }
 
+    /// As [`query`](Self::query), of a text that is made for this execution: values are bound, never in it.
+    pub fn built<'q>(&self, text: String) -> Query<'q, Postgres, PgArguments> {
+        sqlx::query(AssertSqlSafe(text)).persistent(false)
+    }
+
     /// Runs a statement and answers its rows. Outside of a transaction that was begun it is one of its own; behind a
     /// pooler one begins with it, so that what it wrote stands when [`end`](Self::end) has succeeded.
     pub async fn all(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Refusal> {
@@ -190,6 +203,21 @@ impl Session<'_> {
         self.in_transaction = true;
         let begin = self.beginning();
         self.script(format!("{begin}; SET LOCAL statement_timeout = {}", statement.as_millis())).await
+    }
+
+    /// Begins a transaction of statements that write nothing and may look through a lot. The server ends one within
+    /// [`CALLER_LOOK`] after its caller has gone: who drops a session closes its connection.
+    pub async fn begin_long_read(&mut self) -> Result<(), Refusal> {
+        self.in_transaction = true;
+        let begin = self.home.options.begin();
+        // To compile a statement takes longer than most of them. And a table that holds what is everybody's is not read
+        // from end to end for one of them, even where that one has most of it.
+        self.script(format!(
+            "{begin}; SET TRANSACTION READ ONLY; SET LOCAL client_connection_check_interval = {}; SET LOCAL jit = off; \
+             SET LOCAL enable_seqscan = off",
+            CALLER_LOOK.as_millis(),
+        ))
+        .await
     }
 
     /// Begins a transaction that sees one moment and writes nothing.

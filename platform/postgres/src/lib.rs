@@ -25,7 +25,7 @@ mod options;
 mod schema;
 mod server;
 
-pub use connections::{Connections, Session};
+pub use connections::{CALLER_LOOK, Connections, Session};
 pub use error::Refusal;
 pub use options::{Limits, PostgresOptions, UrlError};
 pub use schema::{Schema, look, migrate};
