@@ -80,6 +80,7 @@ macro_rules! conformance_cases {
             the_largest_filters_are_answered,
             a_thousand_records_in_one_call,
             odd_strings_survive,
+            long_values_compare_whole,
         }
         singletons::{
             are_named_by_kind_and_id,

@@ -86,8 +86,15 @@ pub(super) async fn lists_compare_by_member(store: &dyn VisibilityStore) {
 }
 
 pub(super) async fn texts_compare_by_word(store: &dyn VisibilityStore) {
-    upsert(store, &[text(1, "An URGENT order"), text(2, "refund, order-42"), text(3, "other"), open(4)])
-        .await;
+    let texts = [
+        text(1, "An URGENT order"),
+        text(2, "refund, order-42"),
+        text(3, "other"),
+        open(4),
+        text(5, "CAFÉ\0naïve Ж 東京"),
+        text(6, " -- "),
+    ];
+    upsert(store, &texts).await;
     expect(
         store,
         &[
@@ -95,8 +102,11 @@ pub(super) async fn texts_compare_by_word(store: &dyn VisibilityStore) {
             ("MyText = 'urgent refund'", &[1, 2]),
             ("MyText = '42'", &[2]),
             ("MyText = 'ord'", &[]),
-            ("MyText != 'order'", &[3]),
+            ("MyText != 'order'", &[3, 5, 6]),
+            ("MyText = 'café' AND MyText = 'NAÏVE' AND MyText = 'ж' AND MyText = '東京'", &[5]),
+            ("MyText = 'caf' OR MyText = 'cafe' OR MyText = '東'", &[]),
             ("MyText IS NULL", &[4]),
+            ("MyText IS NOT NULL", &[1, 2, 3, 5, 6]),
         ],
     )
     .await;

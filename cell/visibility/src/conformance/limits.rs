@@ -38,21 +38,75 @@ pub(super) async fn a_thousand_records_in_one_call(store: &dyn VisibilityStore) 
 }
 
 pub(super) async fn odd_strings_survive(store: &dyn VisibilityStore) {
-    let odd =
-        ["", " ", "'", "\"", "\\", "%_", "a\nb", "\u{1f980}", "null", "$.x", "a\"b.c[0]", "; DROP TABLE x"];
+    let odd = [
+        "",
+        " ",
+        "'",
+        "\"",
+        "\\",
+        "%_",
+        "a\nb",
+        "\u{1f980}",
+        "null",
+        "$.x",
+        "a\"b.c[0]",
+        "; DROP TABLE x",
+        "\0",
+        "a\0",
+        "a\0b",
+        "a\u{1}",
+    ];
     let records: Vec<_> = (1..)
         .zip(odd)
         .map(|(number, text)| VisibilityRecord {
             workflow_id: text.to_owned(),
+            workflow_type: text.to_owned(),
+            task_queue: text.to_owned(),
             ..with(number, "MyKeyword", Value::Keyword(text.to_owned()))
         })
         .collect();
     upsert(store, &records).await;
+    let mut read = listed(store, &Predicate::all()).await;
+    read.sort_by_key(|record| record.id.clone());
+    assert_eq!(read, records);
+    assert_eq!(found(store, "MyKeyword STARTS_WITH 'a\0'").await, [14, 15]);
+    assert_eq!(found(store, "WorkflowType BETWEEN 'a\0' AND 'a\u{1}'").await, [14, 15, 16]);
     for (number, text) in (1..).zip(odd) {
         let quoted = text.replace('\\', "\\\\").replace('\'', "''");
         for name in ["WorkflowId", "MyKeyword"] {
             assert_eq!(found(store, &format!("{name} = '{quoted}'")).await, [number], "{text:?}");
             assert_eq!(found(store, &format!("{name} IN ('{quoted}', 'none')")).await, [number], "{text:?}");
         }
+    }
+}
+
+/// Longer ones than an index takes, which begin alike.
+pub(super) async fn long_values_compare_whole(store: &dyn VisibilityStore) {
+    let long = |end: &str| "x".repeat(3_000) + end;
+    let list = |members: &[&str]| Value::KeywordList(members.iter().map(|end| long(end)).collect());
+    let records = [
+        with(1, "MyKeyword", Value::Keyword(long(""))),
+        with(2, "MyKeyword", Value::Keyword(long("a"))),
+        with(3, "MyKeyword", Value::Keyword(long("b"))),
+        with(4, "MyKeyword", Value::Keyword("x".repeat(999))),
+        with(5, "MyKeywordList", list(&["a", "b"])),
+        with(6, "MyText", Value::Text(format!("one {} two", long("a")))),
+    ];
+    upsert(store, &records).await;
+    let (a, b) = (long("a"), long("b"));
+    for (filter, numbers) in [
+        (format!("MyKeyword = '{a}'"), vec![2]),
+        (format!("MyKeyword != '{a}'"), vec![1, 3, 4]),
+        (format!("MyKeyword > '{a}'"), vec![3]),
+        (format!("MyKeyword < '{a}'"), vec![1, 4]),
+        (format!("MyKeyword BETWEEN '{a}' AND '{b}'"), vec![2, 3]),
+        (format!("MyKeyword STARTS_WITH '{}'", long("")), vec![1, 2, 3]),
+        (format!("MyKeyword IN ('{a}', '{b}')"), vec![2, 3]),
+        (format!("MyKeywordList = '{b}'"), vec![5]),
+        (format!("NOT MyKeywordList = '{a}c'"), vec![5]),
+        (format!("MyText = '{a}'"), vec![6]),
+        (format!("MyText = '{b}'"), vec![]),
+    ] {
+        assert_eq!(found(store, &filter).await, numbers, "{}", &filter[..20]);
     }
 }

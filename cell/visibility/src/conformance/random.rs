@@ -36,7 +36,7 @@ impl Dice {
 
     /// One of few words that begin alike.
     fn word(&mut self) -> String {
-        self.pick(&["a", "ab", "abc", "B", "b", "", "a b", "b c"]).to_owned()
+        self.pick(&["a", "ab", "abc", "B", "b", "", "a b", "b c", "a\0", "\u{1f980}"]).to_owned()
     }
 
     fn value(&mut self, of: AttributeType) -> Value {

@@ -94,7 +94,7 @@ pub(super) async fn are_deleted_and_may_come_again(store: &dyn VisibilityStore) 
 }
 
 pub(super) async fn of_one_time_are_on_pages_once(store: &dyn VisibilityStore) {
-    let ids = ["", "A", "a", "a b", "\u{1f980}", "~"];
+    let ids = ["", "A", "a", "a\0", "a b", "\u{1f980}", "~"];
     let kinds = |id: &&str| [singleton(4, id), singleton(3, id)];
     let mut records: Vec<_> = ids.iter().flat_map(kinds).chain([open(1)]).collect();
     upsert(store, &records).await;
