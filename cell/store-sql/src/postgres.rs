@@ -28,7 +28,9 @@ mod schema;
 mod shard_store;
 mod statements;
 mod term;
+mod visibility;
 mod waiting;
 
 pub use process::ProcessRow;
 pub use shard_store::PostgresStore;
+pub use visibility::PostgresVisibility;

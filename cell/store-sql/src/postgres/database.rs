@@ -5,7 +5,7 @@ use super::keys::get;
 use super::schema::CELL;
 use super::statements::IDENTITY;
 use super::term::Terms;
-use atoll_postgres::{Connections, PostgresOptions, migrate};
+use atoll_postgres::{Connections, PostgresOptions, Schema, migrate};
 use cell_store::StoreError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,6 +25,11 @@ pub(super) const USUAL: Duration = Duration::ZERO;
 /// Longest that a process tries to say that it is there.
 pub(super) const LONGEST_BEAT: Duration = Duration::from_secs(3);
 
+/// Checks the server, and makes the tables or brings them up to date; refuses what must not be written.
+pub(super) async fn prepare(options: &PostgresOptions, schema: &Schema) -> Result<(), StoreError> {
+    migrate(options, schema).await.map_err(|refusal| not_opened(&refusal))
+}
+
 /// An open database. What answers wait for has connections of its own: no page of a history is in its way.
 pub(super) struct Database {
     pub(super) appending: Connections,
@@ -41,7 +46,7 @@ pub(super) struct Database {
 impl Database {
     /// Checks the server, and makes the tables or brings them up to date; refuses what it must not write.
     pub(super) async fn open(options: PostgresOptions) -> Result<Database, StoreError> {
-        migrate(&options, &CELL).await.map_err(|refusal| not_opened(&refusal))?;
+        prepare(&options, &CELL).await?;
         let appending = Connections::new(options.clone(), APPENDING);
         let beside = |count| appending.beside(options.clone(), count);
         Ok(Database {

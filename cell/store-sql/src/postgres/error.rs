@@ -119,6 +119,11 @@ fn of_code(refusal: &Refusal) -> Kind {
     }
 }
 
+/// Whether the same values will be refused again.
+pub(super) fn is_refused_data(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Statement(_)) && matches!(of_code(refusal), Kind::Data)
+}
+
 /// The answer where a stored value cannot be what was written.
 pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::Corrupt(format!("the database holds an impossible {what}"))

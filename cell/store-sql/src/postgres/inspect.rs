@@ -6,13 +6,19 @@ use super::keys::get;
 use super::process::owned_by;
 use super::schema::CELL;
 use super::statements::{IDENTITY, STANDING_SHARDS};
-use atoll_postgres::{Connections, PostgresOptions, Session, look};
+use atoll_postgres::{Connections, PostgresOptions, Schema, Session, look};
 use cell_store::{Inspector, ShardId, StoreError, check};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest that a look may take.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// Whether the database holds what is of this kind; an empty one does not. Refuses what is of another, and writes
+/// nothing.
+pub(super) async fn holds(options: &PostgresOptions, schema: &Schema) -> Result<bool, StoreError> {
+    look(options, schema).await.map_err(|refusal| not_opened(&refusal))
+}
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more
 /// than one tail is in memory. Answers whether there is a cell. Writes nothing.
@@ -21,7 +27,7 @@ pub(super) async fn cell(
     id: &str,
     inspector: &mut dyn Inspector,
 ) -> Result<bool, StoreError> {
-    if !look(options, &CELL).await.map_err(|refusal| not_opened(&refusal))? {
+    if !holds(options, &CELL).await? {
         return Ok(false);
     }
     let mut options = options.clone();

@@ -4,3 +4,7 @@ use atoll_postgres::Schema;
 
 /// Logs, snapshots and configuration of a cell.
 pub(super) const CELL: Schema = Schema { name: "cell", migrations: &[include_str!("schema/0001_cell.sql")] };
+
+/// Visibility records of a cell.
+pub(super) const VISIBILITY: Schema =
+    Schema { name: "visibility", migrations: &[include_str!("schema/0001_visibility.sql")] };

@@ -4,11 +4,12 @@
 /// prepares each.
 macro_rules! statements {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
+        $(pub(in crate::postgres) const $name: &str = include_str!(concat!("sql/", $file));)*
         #[cfg(test)]
         pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
     };
 }
+pub(super) use statements;
 
 statements! {
     ADVANCE = "advance.sql";
@@ -63,7 +64,7 @@ statements! {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::PostgresStore;
     use atoll_postgres::PostgresOptions;
@@ -104,7 +105,8 @@ mod tests {
         if list { format!("ARRAY[{one},{one},{one}]::{base}[]") } else { format!("{one}::{base}") }
     }
 
-    async fn plan(connection: &mut PgConnection, text: &'static str) -> String {
+    /// The plan of a statement, with values as the engine gives them.
+    pub(in crate::postgres) async fn plan(connection: &mut PgConnection, text: &'static str) -> String {
         let prepared = connection.prepare(text.into_sql_str()).await;
         let prepared = prepared.unwrap_or_else(|error| panic!("{error} in: {text}"));
         let Some(Either::Left(types)) = sqlx::Statement::parameters(&prepared) else {

@@ -13,5 +13,9 @@ pub(super) const CELL: Schema = Schema {
 pub(super) const VISIBILITY: Schema = Schema {
     name: "visibility",
     mark: *b"Atov",
-    migrations: &[include_str!("schema/0001_visibility.sql"), include_str!("schema/0002_record_id.sql")],
+    migrations: &[
+        include_str!("schema/0001_visibility.sql"),
+        include_str!("schema/0002_record_id.sql"),
+        include_str!("schema/0003_usual_lists.sql"),
+    ],
 };

@@ -8,6 +8,7 @@ mod large;
 mod opening;
 mod pooled;
 mod process;
+mod visibility;
 mod went_back;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use atoll_test_postgres::{Pooler, Server};
 use cell_store::conformance::Storage;
 use cell_store::{StoreError, Stores};
 use cell_store_sql::PostgresStore;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 
@@ -24,23 +26,56 @@ fn options(url: &str) -> PostgresOptions {
     PostgresOptions::parse(&url.into()).expect("a URL")
 }
 
-/// A database of the shared server that has its tables. Answers its name.
-async fn database() -> String {
-    static TEMPLATE: OnceLock<String> = OnceLock::new();
-    static MADE: Mutex<()> = Mutex::const_new(());
-    let server = Server::shared();
-    let _one = MADE.lock().await;
-    if TEMPLATE.get().is_none() {
-        let name = server.database();
-        PostgresStore::connect(options(&server.url(&name))).await.expect("a store").close().await;
-        server.end_sessions(&name);
-        TEMPLATE.get_or_init(|| name);
+/// A database of the shared server that has its tables, to be copied for each test.
+struct Template {
+    name: OnceLock<String>,
+    made: Mutex<()>,
+}
+
+impl Template {
+    const fn new() -> Template {
+        Template { name: OnceLock::new(), made: Mutex::const_new(()) }
     }
-    server.copy(TEMPLATE.wait())
+
+    /// A database of the caller's own. Answers its name.
+    async fn copy(&self, make: impl AsyncFnOnce(PostgresOptions)) -> String {
+        let server = Server::shared();
+        let _one = self.made.lock().await;
+        if self.name.get().is_none() {
+            let name = server.database();
+            make(options(&server.url(&name))).await;
+            server.end_sessions(&name);
+            self.name.get_or_init(|| name);
+        }
+        server.copy(self.name.wait())
+    }
+}
+
+/// A database of a cell. Answers its name.
+async fn database() -> String {
+    static CELL: Template = Template::new();
+    CELL.copy(async |options| PostgresStore::connect(options).await.expect("a store").close().await).await
 }
 
 /// Looks at the server that a test takes before it fails: each is a program that runs.
 const LOOKS: usize = 400;
+
+/// Answers when no session of the database is busy.
+fn settled(name: &str) {
+    let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND state <> 'idle'");
+    let mut looks = 0..LOOKS;
+    while Server::shared().sql("postgres", &busy) != "0" {
+        looks.next().expect("a session stays busy");
+    }
+}
+
+/// A session of somebody else's, in a transaction.
+async fn holding(name: &str, sql: &str) -> PgConnection {
+    let mut other = PgConnection::connect(&Server::shared().url(name)).await.expect("a session");
+    let script = format!("BEGIN; {sql}");
+    other.execute(sqlx::raw_sql(AssertSqlSafe(script))).await.expect("begun");
+    other
+}
 
 /// Answers when so many sessions of the database wait for a lock.
 async fn waits(name: &str, sessions: usize) {

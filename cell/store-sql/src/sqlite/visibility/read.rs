@@ -1,8 +1,9 @@
 //! Lists and counts.
 
-use super::filter::Condition;
-use super::row::{self, Found, Rank};
+use super::filter::{Sqlite, bind};
+use super::row::{self, Found};
 use super::statements::{ATTRIBUTES, COUNT, GROUPS, LIST, MEMOS};
+use crate::filter::Condition;
 use crate::sqlite::error::store_error;
 use crate::sqlite::keys;
 use cell_store::StoreError;
@@ -23,16 +24,10 @@ pub(super) async fn list(
     request: ListRequest<'_>,
 ) -> Result<Page, StoreError> {
     let mut transaction = connection.begin().await.map_err(store_error)?;
-    let condition = Condition::new(request.predicate, request.namespace_id);
-    let from = request.after.as_ref().map_or_else(Rank::first, Rank::of);
-    let text = LIST.replace("{filter}", &condition.sql);
-    let statement = sqlx::query(AssertSqlSafe(text))
-        .persistent(false)
-        .bind(request.namespace_id.as_bytes().to_vec())
-        .bind(from.close)
-        .bind(from.start)
-        .bind(from.record_id);
-    let statement = condition.bind(statement).bind(request.page_size as i64);
+    let condition =
+        Condition::<Sqlite>::after(request.predicate, request.namespace_id, request.after.as_ref());
+    let statement = sqlx::query(AssertSqlSafe(condition.complete(LIST))).persistent(false);
+    let statement = bind(condition, statement).bind(request.page_size as i64);
     let rows = statement.fetch_all(&mut *transaction).await.map_err(store_error)?;
     let mut found = rows.iter().map(row::read).collect::<Result<Vec<_>, StoreError>>()?;
     drop(rows);
@@ -102,18 +97,16 @@ pub(super) async fn count(
     predicate: &Predicate,
     group_by: Option<&Attribute>,
 ) -> Result<Count, StoreError> {
-    let condition = Condition::new(predicate, namespace_id);
-    let namespace = namespace_id.as_bytes().to_vec();
+    let statement = |text: String| sqlx::query(AssertSqlSafe(text)).persistent(false);
     let Some(attribute) = group_by else {
-        let text = COUNT.replace("{filter}", &condition.sql);
-        let statement = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(namespace);
-        let row = condition.bind(statement).fetch_one(connection).await.map_err(store_error)?;
+        let condition = Condition::<Sqlite>::new(predicate, namespace_id);
+        let statement = statement(condition.complete(COUNT));
+        let row = bind(condition, statement).fetch_one(connection).await.map_err(store_error)?;
         return Ok(Count { total: keys::unsigned(&row, 0)?, groups: Vec::new() });
     };
-    let group = Condition::value_of(attribute, namespace_id);
-    let text = GROUPS.replace("{group}", &group.sql).replace("{filter}", &condition.sql);
-    let statement = group.bind(sqlx::query(AssertSqlSafe(text)).persistent(false)).bind(namespace);
-    let rows = condition.bind(statement).fetch_all(connection).await.map_err(store_error)?;
+    let condition = Condition::<Sqlite>::grouped(predicate, namespace_id, attribute);
+    let statement = statement(condition.complete(GROUPS));
+    let rows = bind(condition, statement).fetch_all(connection).await.map_err(store_error)?;
     let mut count = Count::default();
     for row in rows {
         let value = keys::maybe_text(&row, 0)?.map(|text| Value::Keyword(text.to_owned()));

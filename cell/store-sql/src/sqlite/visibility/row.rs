@@ -7,6 +7,7 @@ use cell_visibility::{
     AttributeType, ExecutionRef, ExecutionStatus, PageToken, RecordId, Value, VisibilityRecord, text_tokens,
 };
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A place in the default order, as its columns ascend.
@@ -19,11 +20,6 @@ pub(super) struct Rank {
 impl Rank {
     pub(super) fn of(place: &PageToken) -> Rank {
         Rank { close: !place.close_order(), start: !place.start_time, record_id: place.id.to_string() }
-    }
-
-    /// Before everything.
-    pub(super) fn first() -> Rank {
-        Rank { close: i64::MIN, start: i64::MIN, record_id: String::new() }
     }
 }
 
@@ -114,9 +110,9 @@ fn execution(row: &SqliteRow, column: usize) -> Result<Option<ExecutionRef>, Sto
 
 /// A row of the `attribute` table.
 pub(super) struct AttributeRow<'a> {
-    pub(super) row_id: i64,
-    pub(super) namespace_id: Uuid,
-    pub(super) name: &'a str,
+    row_id: i64,
+    record: &'a VisibilityRecord,
+    name: &'a str,
     ordinal: i64,
     kind: AttributeType,
     cell: Cell<'a>,
@@ -126,52 +122,69 @@ enum Cell<'a> {
     Integer(i64),
     Real(f64),
     Member(&'a str),
+    /// A member that stands further up in its list, too.
+    Repeated(&'a str),
     Word(String),
     Whole(&'a str),
 }
 
 impl<'a> AttributeRow<'a> {
-    /// The rows of one attribute.
-    pub(super) fn of(
-        row_id: i64,
-        namespace_id: Uuid,
-        name: &'a str,
-        value: &'a Value,
-    ) -> Vec<AttributeRow<'a>> {
-        let cells = match value {
-            Value::Keyword(text) => vec![Cell::Member(text)],
-            Value::Int(number) | Value::Datetime(number) => vec![Cell::Integer(*number)],
-            Value::Bool(truth) => vec![Cell::Integer(i64::from(*truth))],
-            Value::Double(number) => vec![Cell::Real(*number)],
-            Value::KeywordList(members) => members.iter().map(|member| Cell::Member(member)).collect(),
-            Value::Text(text) => {
-                let mut words: Vec<String> = text_tokens(text).collect();
-                words.sort_unstable();
-                words.dedup();
-                std::iter::once(Cell::Whole(text)).chain(words.into_iter().map(Cell::Word)).collect()
-            }
-        };
-        let kind = value.value_type();
-        let row = |(ordinal, cell)| AttributeRow { row_id, namespace_id, name, ordinal, kind, cell };
-        (0..).zip(cells).map(row).collect()
+    /// The rows of a record's attributes.
+    pub(super) fn of(row_id: i64, record: &'a VisibilityRecord) -> impl Iterator<Item = AttributeRow<'a>> {
+        record.search_attributes.iter().flat_map(move |(name, value)| {
+            let kind = value.value_type();
+            let row = move |(ordinal, cell)| AttributeRow { row_id, record, name, ordinal, kind, cell };
+            (0..).zip(cells(value)).map(row)
+        })
     }
 
     pub(super) fn bind<'q>(&self, statement: Statement<'q>) -> Statement<'q> {
+        let rank = Rank::of(&PageToken::of(self.record));
         let statement = statement
             .bind(self.row_id)
             .bind(self.name.to_owned())
             .bind(self.ordinal)
-            .bind(self.namespace_id.as_bytes().to_vec())
+            .bind(self.record.namespace_id.as_bytes().to_vec())
+            .bind(rank.close)
+            .bind(rank.start)
+            .bind(rank.record_id)
             .bind(self.kind.number());
         let (statement, whole) = match &self.cell {
             Cell::Integer(number) => (statement.bind(*number), None),
             Cell::Real(number) => (statement.bind(*number), None),
             Cell::Member(text) => (statement.bind((*text).to_owned()), None),
             Cell::Word(word) => (statement.bind(word.clone()), None),
-            Cell::Whole(text) => (statement.bind(None::<String>), Some((*text).to_owned())),
+            Cell::Whole(text) | Cell::Repeated(text) => {
+                (statement.bind(None::<String>), Some((*text).to_owned()))
+            }
         };
         statement.bind(whole)
     }
+}
+
+fn cells(value: &Value) -> Vec<Cell<'_>> {
+    match value {
+        Value::Keyword(text) => vec![Cell::Member(text)],
+        Value::Int(number) | Value::Datetime(number) => vec![Cell::Integer(*number)],
+        Value::Bool(truth) => vec![Cell::Integer(i64::from(*truth))],
+        Value::Double(number) => vec![Cell::Real(*number)],
+        Value::KeywordList(members) => {
+            let mut seen = BTreeSet::new();
+            let cell =
+                |member| if seen.insert(member) { Cell::Member(member) } else { Cell::Repeated(member) };
+            members.iter().map(String::as_str).map(cell).collect()
+        }
+        Value::Text(text) => {
+            let words: BTreeSet<String> = text_tokens(text).collect();
+            std::iter::once(Cell::Whole(text)).chain(words.into_iter().map(Cell::Word)).collect()
+        }
+    }
+}
+
+/// A member of a list.
+fn member(row: &SqliteRow) -> Result<String, StoreError> {
+    let text = keys::maybe_text(row, 3)?.or(keys::maybe_text(row, 4)?);
+    text.map(str::to_owned).ok_or_else(|| damaged("member of a list"))
 }
 
 /// Reads an attribute's value from its first row; a list's further members are added to it.
@@ -180,7 +193,7 @@ pub(super) fn read_attribute(
     known: Option<&mut Value>,
 ) -> Result<Option<Value>, StoreError> {
     if let Some(Value::KeywordList(members)) = known {
-        members.push(keys::text(row, 3)?.to_owned());
+        members.push(member(row)?);
         return Ok(None);
     }
     let kind = i32::try_from(keys::number(row, 2)?).ok().and_then(AttributeType::from_number);
@@ -191,6 +204,6 @@ pub(super) fn read_attribute(
         AttributeType::Double => Value::Double(keys::real(row, 3)?),
         AttributeType::Bool => Value::Bool(keys::number(row, 3)? != 0),
         AttributeType::Datetime => Value::Datetime(keys::number(row, 3)?),
-        AttributeType::KeywordList => Value::KeywordList(vec![keys::text(row, 3)?.to_owned()]),
+        AttributeType::KeywordList => Value::KeywordList(vec![member(row)?]),
     }))
 }

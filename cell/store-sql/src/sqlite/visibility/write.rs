@@ -65,12 +65,8 @@ async fn upsert_newest(
     }
     let attributes: Vec<AttributeRow<'_>> = written
         .iter()
-        .filter_map(|(row_id, key)| Some((*row_id, newest.get(key)?)))
-        .flat_map(|(row_id, record)| {
-            let attributes = record.search_attributes.iter();
-            attributes
-                .flat_map(move |(name, value)| AttributeRow::of(row_id, record.namespace_id, name, value))
-        })
+        .filter_map(|(row_id, key)| Some((*row_id, *newest.get(key)?)))
+        .flat_map(|(row_id, record)| AttributeRow::of(row_id, record))
         .collect();
     for (text, part) in PUT_ATTRIBUTES.parts(&attributes) {
         let statement = part.iter().fold(sqlx::query(text), |statement, attribute| attribute.bind(statement));

@@ -1,6 +1,7 @@
 //! How many statements and commits a call takes, whatever number of shards it is for.
 
 use super::options;
+use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::{Server, Settings};
 use cell_store::{
     Append, AppendOutcome, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch, HistorySegment,
@@ -12,30 +13,29 @@ use uuid::Uuid;
 const SHARDS: u32 = 64;
 
 /// A server that counts what it is asked, with nobody else on it.
-struct Counted {
+pub(super) struct Counted {
     server: Server,
     name: String,
-    store: PostgresStore,
 }
 
 impl Counted {
-    async fn new() -> Counted {
+    /// A server with a store on it.
+    pub(super) async fn new<S>(connect: impl AsyncFnOnce(PostgresOptions) -> S) -> (Counted, S) {
         let set = [("shared_preload_libraries", "pg_stat_statements"), ("autovacuum", "off")];
         let server = Server::start(&Settings { set: &set, tls: None });
         let name = server.database();
         server.sql(&name, "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pg_walinspect");
-        let store = PostgresStore::connect(options(&server.url(&name))).await.expect("a store");
-        store.open(SHARDS, Uuid::nil()).await.expect("open");
-        Counted { server, name, store }
+        let store = connect(options(&server.url(&name))).await;
+        (Counted { server, name }, store)
     }
 
-    fn begin(&self) -> String {
+    pub(super) fn begin(&self) -> String {
         self.server.sql(&self.name, "SELECT pg_stat_statements_reset()");
         self.server.sql(&self.name, "SELECT pg_current_wal_insert_lsn()")
     }
 
     /// Statements of ours, and commits that were written, since then.
-    fn since(&self, begin: &str) -> (u64, u64) {
+    pub(super) fn since(&self, begin: &str) -> (u64, u64) {
         let number = |sql: &str| self.server.sql(&self.name, sql).parse::<u64>().expect("a number");
         let statements =
             "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query !~ '(pg_stat|pg_current)'";
@@ -73,8 +73,9 @@ fn appends(epoch: Epoch, seq: u64) -> Vec<Append> {
 
 #[tokio::test]
 async fn all_shards_together_take_one_statement_and_one_commit() {
-    let counted = Counted::new().await;
-    let store = &counted.store;
+    let connect = async |options| PostgresStore::connect(options).await.expect("a store");
+    let (counted, store) = Counted::new(connect).await;
+    store.open(SHARDS, Uuid::nil()).await.expect("open");
     let all: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
 
     let begin = counted.begin();

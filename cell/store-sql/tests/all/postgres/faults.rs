@@ -1,7 +1,7 @@
 //! What goes wrong between a cell and its database: what was answered stands, what was not is found out by asking
 //! again.
 
-use super::{StoredDatabase, database, options, waits};
+use super::{StoredDatabase, database, holding, options, settled, waits};
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::{Cut, Server, Settings, Stop, Wire};
 use cell_store::conformance::Storage;
@@ -10,7 +10,7 @@ use cell_store::{
     LogRow, Position, ShardId, ShardStore, StoreError, WaitingKey, WaitingQueue, WaitingRow, WaitingType,
 };
 use cell_store_sql::PostgresStore;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::Executor;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -179,20 +179,6 @@ async fn slices_whose_outcome_is_unknown_are_in_the_way_of_no_later_one() {
     for _ in 0..2 {
         assert_eq!(store.checkpoint(&slice(epoch, 9)).await.expect("again"), Accepted);
     }
-}
-
-/// Answers when no session of the database is busy.
-fn settled(name: &str) {
-    let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND state <> 'idle'");
-    while Server::shared().sql("postgres", &busy) != "0" {}
-}
-
-/// A session of somebody else's, in a transaction.
-async fn holding(name: &str, sql: &str) -> PgConnection {
-    let mut other = PgConnection::connect(&Server::shared().url(name)).await.expect("a session");
-    let script = format!("BEGIN; {sql}");
-    other.execute(sqlx::raw_sql(AssertSqlSafe(script))).await.expect("begun");
-    other
 }
 
 const OWNERSHIP: &str =

@@ -1,1 +1,1 @@
-SELECT count(*) FROM record AS r WHERE r.namespace_id = ? AND {filter}
+SELECT count(*) FROM record AS r{joins} WHERE {stands} AND {filter}

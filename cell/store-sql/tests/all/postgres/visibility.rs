@@ -1,0 +1,91 @@
+//! Visibility on a real server: the suite that every engine passes, and its own promises.
+
+mod cost;
+mod faults;
+mod pooled;
+mod races;
+
+use super::{Template, options};
+use atoll_postgres::PostgresOptions;
+use atoll_test_postgres::Server;
+use bytes::Bytes;
+use cell_store_sql::{PostgresStore, PostgresVisibility};
+use cell_visibility::{
+    Attributes, Deletion, ExecutionStatus, ListRequest, MAX_PAGE, Predicate, RecordId, Schema, Scope, Value,
+    VisibilityRecord, VisibilityStore, compile,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A database that has its tables. Answers its name.
+async fn database() -> String {
+    static VISIBILITY: Template = Template::new();
+    VISIBILITY.copy(async |options| connect(options).await.close().await).await
+}
+
+async fn connect(options: PostgresOptions) -> PostgresVisibility {
+    PostgresVisibility::connect(options).await.expect("a store")
+}
+
+async fn fresh() -> ((), Arc<dyn VisibilityStore>) {
+    ((), Arc::new(connect(options(&Server::shared().url(&database().await))).await))
+}
+
+cell_visibility::conformance_tests!(fresh);
+
+const NAMESPACE: Uuid = Uuid::from_u128(0xa);
+
+/// An open run, and what its attribute `Mine` says.
+fn record(number: u128, position: u64, mine: &str) -> VisibilityRecord {
+    VisibilityRecord {
+        namespace_id: NAMESPACE,
+        workflow_id: format!("workflow-{number};"),
+        id: RecordId::Run(Uuid::from_u128(number)),
+        workflow_type: "Type".to_owned(),
+        task_queue: "queue".to_owned(),
+        start_time: number as i64,
+        execution_time: number as i64,
+        close_time: None,
+        status: ExecutionStatus::Running,
+        history_length: None,
+        history_size_bytes: None,
+        state_transition_count: None,
+        execution_duration: None,
+        parent: None,
+        root: None,
+        division: None,
+        memo: Bytes::new(),
+        search_attributes: Attributes::from([("Mine".to_owned(), Value::Keyword(mine.to_owned()))]),
+        position,
+    }
+}
+
+fn deletion(record: &VisibilityRecord) -> Deletion {
+    Deletion { key: record.key(), position: record.position, at_ms: 1 }
+}
+
+fn filter(text: &str) -> Predicate {
+    let schema = Schema::with_custom([("Mine", cell_visibility::AttributeType::Keyword)]);
+    compile(text, &schema, Scope::Default).expect("a filter")
+}
+
+async fn listed(store: &PostgresVisibility, text: &str) -> Vec<VisibilityRecord> {
+    let predicate = filter(text);
+    let request =
+        ListRequest { namespace_id: NAMESPACE, predicate: &predicate, page_size: MAX_PAGE, after: None };
+    store.list(request).await.expect("lists").records
+}
+
+#[tokio::test]
+async fn a_database_of_a_cell_is_none_of_visibility_and_the_other_way_round() {
+    let (cell, visibility) = (super::database().await, database().await);
+    let url = |name: &str| options(&Server::shared().url(name));
+    let refused = PostgresVisibility::connect(url(&cell)).await.err().expect("a cell's");
+    assert!(refused.to_string().contains("what Atoll keeps for: cell"), "{refused}");
+    let looked = PostgresVisibility::inspect(&url(&cell)).await.expect_err("a cell's");
+    assert_eq!(looked.to_string(), refused.to_string());
+    let refused = PostgresStore::connect(url(&visibility)).await.err().expect("another's");
+    assert!(refused.to_string().contains("what Atoll keeps for: visibility"), "{refused}");
+    PostgresVisibility::inspect(&url(&visibility)).await.expect("its own");
+    PostgresVisibility::inspect(&url(&Server::shared().database())).await.expect("an empty one");
+}
