@@ -28,6 +28,10 @@ pub(crate) trait Dialect {
     const OF_RECORD: &'static str;
     /// As [`OF_RECORD`](Self::OF_RECORD), of rows `d` of the record's namespace that are joined.
     const JOINED: &'static str;
+    /// Stands before a value that no index is to be used for, where a planner would look through all that have it.
+    const UNINDEXED: &'static str;
+    /// Joins a second attribute and more: behind the first one, where a planner would begin with them.
+    const FURTHER_JOIN: &'static str;
     /// What tells a record's version, and the same of a row `a`.
     const VERSION: (&'static str, &'static str);
     /// What the index of values knows of a row of a search attribute.
@@ -225,7 +229,8 @@ impl<D: Dialect> Rendering<D> {
         let table = format!("d{number}");
         let _ = write!(
             self.sql,
-            " JOIN attribute AS {table} ON {}",
+            " {} attribute AS {table} ON {}",
+            if number > 1 { D::FURTHER_JOIN } else { "JOIN" },
             D::JOINED.replace("d.", &format!("{table}."))
         );
         let _ = write!(self.sql, " AND {table}.namespace_id = ");
@@ -233,7 +238,8 @@ impl<D: Dialect> Rendering<D> {
         let _ = write!(self.sql, " AND {table}.name = ");
         self.parameter(D::name(term.name));
         let kind = term.attribute.value_type.number();
-        let _ = write!(self.sql, " AND {table}.kind = {kind} AND {table}.{} = ", D::KEY);
+        let unindexed = if number > 1 { D::UNINDEXED } else { "" };
+        let _ = write!(self.sql, " AND {table}.kind = {kind} AND {unindexed}{table}.{} = ", D::KEY);
         self.parameter(term.key);
     }
 

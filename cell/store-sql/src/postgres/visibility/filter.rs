@@ -27,6 +27,8 @@ impl Dialect for Postgres {
     // columns alike, and reads tables from end to end then.
     const JOINED: &'static str =
         "d.record_id = r.record_id AND CASE WHEN d.position = r.position THEN true END";
+    const UNINDEXED: &'static str = "";
+    const FURTHER_JOIN: &'static str = "JOIN";
     const VERSION: (&'static str, &'static str) = ("(r.record_id, r.position)", "a.record_id, a.position");
     const KEY: &'static str = "key";
     const VALUE: &'static str = "coalesce(a.value, a.key)";

@@ -22,6 +22,8 @@ impl Dialect for Sqlite {
     const FALSE: &'static str = "0";
     const OF_RECORD: &'static str = "a.row_id = r.row_id";
     const JOINED: &'static str = "d.row_id = r.row_id";
+    const UNINDEXED: &'static str = "+";
+    const FURTHER_JOIN: &'static str = "CROSS JOIN";
     const VERSION: (&'static str, &'static str) = ("r.row_id", "a.row_id");
     const KEY: &'static str = "value";
     const VALUE: &'static str = "a.value";
