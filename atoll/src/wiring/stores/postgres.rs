@@ -1,12 +1,20 @@
 //! A PostgreSQL database.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use atoll_postgres::PostgresOptions;
-use cell_store::Stores;
+use cell_store::{StoreError, Stores};
 use cell_store_sql::{PostgresStore, ProcessRow};
 
 use super::sqlite::VisibilityFile;
 use crate::config::CellConfig;
+
+/// Between two looks at whether the database is free.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks before a start is refused: for longer than a process that says nothing is taken to be there.
+const LOOKS: usize = 20;
 
 /// A cell's database that this process has claimed.
 pub(super) struct ClaimedDatabase {
@@ -58,8 +66,7 @@ impl ClaimedDatabase {
     async fn open(options: PostgresOptions, cell: &str) -> anyhow::Result<Self> {
         let place = options.place().to_owned();
         let store = PostgresStore::connect(options).await.with_context(|| named(&place))?;
-        // The cell has one node, which has its name.
-        match store.claim(cell, cell).await.with_context(|| named(&place)) {
+        match claim(&store, cell, &place).await.with_context(|| named(&place)) {
             Ok(claim) => Ok(Self { store, claim, place }),
             Err(refused) => {
                 store.close().await;
@@ -80,10 +87,28 @@ impl ClaimedDatabase {
     /// Gives the database to whoever comes next, and closes the connections.
     pub(super) async fn close(self) {
         if let Err(error) = self.claim.release().await {
-            // A process of the same node comes at once all the same, any other one when this one has been silent.
+            // The next process comes all the same, at the latest when this one has been silent for long enough.
             tracing::warn!(%error, "cannot give up {}", named(&self.place));
         }
         self.store.close().await;
+    }
+}
+
+/// Claims a cell's database. An earlier process of the cell gives way at once, unless it took over from a still earlier
+/// one itself: that one may have crashed, and is waited for until it has been silent for long enough.
+async fn claim(store: &PostgresStore, cell: &str, place: &str) -> Result<ProcessRow, StoreError> {
+    let mut looks = 0..LOOKS;
+    loop {
+        // The cell has one node, which has its name.
+        match (store.claim(cell, cell).await, looks.next()) {
+            (Err(StoreError::Unavailable(why)), Some(look)) => {
+                if look == 0 {
+                    tracing::warn!("{}: {why}; the start waits until that process is gone", named(place));
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            (answer, _) => return answer,
+        }
     }
 }
 

@@ -21,7 +21,17 @@ fn a_process_stops_at_once_when_the_cells_next_one_is_there() {
     assert_eq!(server.sql(&name, "SELECT count(*) FROM process"), "1", "the second process's");
     second.stop();
     assert_eq!(server.sql(&name, "SELECT count(*) FROM process"), "0", "given up");
-    Running::start(folders[0].path(), &cell(&url)).kill();
-    Running::start(folders[0].path(), &cell(&url)).stop();
     assert_eq!(server.sql(&name, "SELECT shard_count FROM identity"), "64");
+}
+
+#[test]
+fn a_process_that_crashes_again_and_again_is_waited_for() {
+    let server = Server::shared();
+    let (name, folder) = (server.database(), tempfile::tempdir().unwrap());
+    let url = server.url(&name);
+    Running::start(folder.path(), &cell(&url)).kill();
+    // This one takes over at once, and nobody takes over so from itself: it might live under the same name.
+    Running::start(folder.path(), &cell(&url)).kill();
+    server.sql(&name, "UPDATE process SET beat_at = clock_timestamp() - interval '13 seconds'");
+    Running::start(folder.path(), &cell(&url)).stop();
 }
