@@ -1,6 +1,7 @@
 //! `atoll cell serve` on PostgreSQL.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use atoll_test_postgres::{Server, Settings, Stop};
@@ -12,15 +13,29 @@ use crate::support::{eventually, http, python, story};
 
 const RUNNING: &str = "WORKFLOW_EXECUTION_STATUS_RUNNING";
 
-/// A cell on a database whose URL, with a password, is in a file; its folder goes with the answer.
-fn cell_on(server: &Server, database: &str) -> (DevServer, TempDir) {
-    server.sql("postgres", &format!("ALTER DATABASE {database} OWNER TO locked"));
+/// A cell on a new database, with its lists in a file of its folder, which goes with the answer.
+fn cell_on(server: &Server) -> (DevServer, TempDir) {
     let folder = TempDir::new().expect("temporary folder");
-    let file = folder.path().join("url");
+    let url = url_file(server, folder.path());
+    let data = folder.path().display().to_string();
+    (DevServer::cell(&["--database-url-file", &url, "--data", &data]), folder)
+}
+
+/// As [`cell_on`], with its lists in a database, too.
+fn cell_with_lists_on(server: &Server) -> (DevServer, TempDir) {
+    let folder = TempDir::new().expect("temporary folder");
+    let [url, lists] = [(); 2].map(|()| url_file(server, folder.path()));
+    (DevServer::cell(&["--database-url-file", &url, "--visibility-database-url-file", &lists]), folder)
+}
+
+/// A file in the folder that holds the URL, with a password, of a new database.
+fn url_file(server: &Server, folder: &Path) -> String {
+    let database = server.database();
+    server.sql("postgres", &format!("ALTER DATABASE {database} OWNER TO locked"));
+    let file = folder.join(&database);
     let locked = format!("locked:{}@", Server::PASSWORD);
-    fs::write(&file, server.url(database).replace("postgres@", &locked)).expect("a URL");
-    let [file, data] = [&file, &folder.path().to_owned()].map(|path| path.display().to_string());
-    (DevServer::cell(&["--database-url-file", &file, "--data", &data]), folder)
+    fs::write(&file, server.url(&database).replace("postgres@", &locked)).expect("a URL");
+    file.display().to_string()
 }
 
 /// The program of the story on a lone cell.
@@ -53,9 +68,7 @@ fn describe(cell: &DevServer, workflow_id: &str) -> (u16, Value) {
 
 #[test]
 fn an_order_that_a_kill_interrupts_goes_on() {
-    let server = Server::shared();
-    let database = server.database();
-    let (mut cell, _folder) = cell_on(server, &database);
+    let (mut cell, _folder) = cell_with_lists_on(Server::shared());
     let whole = story::play_with(&mut program(&cell));
     assert_eq!(whole["counts"]["child_starts"], 1, "{whole}");
     let (worker, started) = story::hold_with(program(&cell));
@@ -72,8 +85,8 @@ fn an_order_that_a_kill_interrupts_goes_on() {
     });
     let (_, cluster) = get(&cell, "cluster-info");
     assert_eq!(
-        (&cluster["persistenceStore"], &cluster["historyShardCount"]),
-        (&json!("postgresql"), &json!(64))
+        ["persistenceStore", "visibilityStore", "historyShardCount"].map(|name| &cluster[name]),
+        [&json!("postgresql"), &json!("postgresql"), &json!(64)]
     );
     assert!(!cell.log().contains(Server::PASSWORD));
 }
@@ -81,8 +94,7 @@ fn an_order_that_a_kill_interrupts_goes_on() {
 #[test]
 fn a_database_that_stops_and_comes_back_is_waited_for() {
     let server = Server::start(&Settings::default());
-    let database = server.database();
-    let (mut cell, _folder) = cell_on(&server, &database);
+    let (mut cell, _folder) = cell_on(&server);
     assert_eq!(start(&cell, "before").0, 200);
     for (stop, workflow_id) in [(Stop::Fast, "stopped"), (Stop::Crash, "crashed")] {
         server.stop(stop);

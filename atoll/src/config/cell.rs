@@ -19,9 +19,13 @@ pub(crate) struct CellConfig {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `memory:`.
     #[serde(serialize_with = "Secret::write")]
     pub(crate) database_url: Secret,
+    /// `postgres://...` of a database for the lists of a cell on PostgreSQL; without one they are in a file of `data`.
+    #[serde(serialize_with = "Secret::write_some")]
+    pub(crate) visibility_database_url: Option<Secret>,
     /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
     pub(crate) allow_unsafe_database: bool,
-    /// Folder of what a cell on PostgreSQL keeps in files: its lists, in `CELL-visibility.db`.
+    /// Folder of what a cell on PostgreSQL keeps in files: its lists, in `CELL-visibility.db`, unless they have a
+    /// database.
     pub(crate) data: PathBuf,
     /// Where clients connect.
     pub(crate) listen: SocketAddr,
@@ -61,6 +65,7 @@ impl Default for CellConfig {
             cell_id: "cell".to_owned(),
             region: "local".to_owned(),
             database_url: "memory:".into(),
+            visibility_database_url: None,
             allow_unsafe_database: false,
             data: PathBuf::from("."),
             listen: (Ipv4Addr::LOCALHOST, 7233).into(),

@@ -70,7 +70,7 @@ async fn unless_lost<T>(
 
 /// Opens the databases and starts the cell: when this returns, it serves.
 pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
-    let database = Database::parse(&config.database_url).context("the database's URL")?;
+    let database = Database::configured(config)?;
     let node_config = node_config(config, &database)?;
     let metrics = Metrics::install()?;
     let stores = OpenStores::open(&database, config).await?;

@@ -6,6 +6,7 @@ mod sqlite;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::{Context, bail};
 use atoll_postgres::{PostgresOptions, UrlError};
 use atoll_secret::Secret;
 use cell_store::{MemoryStore, Stores};
@@ -13,9 +14,9 @@ use cell_visibility::{MemoryVisibility, VisibilityStore};
 use thiserror::Error;
 
 use crate::config::CellConfig;
-use postgres::ClaimedDatabase;
+use postgres::{ClaimedDatabase, Lists, PostgresDatabases};
+use sqlite::CellFiles;
 pub(crate) use sqlite::inspect;
-use sqlite::{CellFiles, VisibilityFile};
 
 /// What a cell stores in. Its `Debug` holds no secret.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub(crate) enum Database {
     Memory,
     /// A SQLite file; made when it is missing. Visibility is in a file beside it.
     Sqlite(PathBuf),
-    /// A PostgreSQL database, which may be empty. Visibility is in a file of the cell's folder.
-    Postgres(Box<PostgresOptions>),
+    /// A PostgreSQL database, which may be empty. Visibility is in another one, or in a file of the cell's folder.
+    Postgres(Box<PostgresDatabases>),
 }
 
 /// What is wrong with a database's URL. Says nothing of it: any part may hold its password.
@@ -42,6 +43,23 @@ pub(crate) enum DatabaseUrlError {
 }
 
 impl Database {
+    /// What a configuration says.
+    pub(crate) fn configured(config: &CellConfig) -> anyhow::Result<Self> {
+        let mut database = Self::parse(&config.database_url).context("the database's URL")?;
+        let Some(url) = &config.visibility_database_url else { return Ok(database) };
+        let lists = PostgresOptions::parse(url).context("the visibility database's URL")?;
+        let Self::Postgres(databases) = &mut database else {
+            bail!(
+                "a visibility database goes with a cell on PostgreSQL: others keep their lists beside their database"
+            );
+        };
+        if lists.place() == databases.cell.place() {
+            bail!("database {} is the cell's: lists need a database of their own", lists.place());
+        }
+        databases.lists = Some(lists);
+        Ok(database)
+    }
+
     /// `memory:`, `sqlite:PATH` or `postgres://...`, of which [`PostgresOptions::parse`] says what may stand there.
     pub(crate) fn parse(url: &Secret) -> Result<Self, DatabaseUrlError> {
         let text = url.expose();
@@ -49,7 +67,8 @@ impl Database {
             return Ok(Self::Memory);
         }
         if text.starts_with("postgres") {
-            return Ok(Self::Postgres(Box::new(PostgresOptions::parse(url)?)));
+            let databases = PostgresDatabases { cell: PostgresOptions::parse(url)?, lists: None };
+            return Ok(Self::Postgres(Box::new(databases)));
         }
         let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path.filter(|path| !path.is_empty()) {
@@ -71,6 +90,7 @@ impl Database {
     pub(crate) fn visibility_kind(&self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Postgres(databases) if databases.lists.is_some() => "postgresql",
             Self::Sqlite(_) | Self::Postgres(_) => "sqlite",
         }
     }
@@ -89,7 +109,7 @@ pub(crate) struct OpenStores {
 enum Opened {
     Nothing,
     Files(CellFiles),
-    Postgres(ClaimedDatabase, VisibilityFile),
+    Postgres(ClaimedDatabase, Lists),
 }
 
 impl OpenStores {
@@ -110,8 +130,8 @@ impl OpenStores {
                     opened: Opened::Files(files),
                 })
             }
-            Database::Postgres(options) => {
-                let (database, lists) = postgres::open(options, config).await?;
+            Database::Postgres(databases) => {
+                let (database, lists) = postgres::open(databases, config).await?;
                 Ok(Self {
                     stores: database.stores(),
                     visibility: lists.store(),

@@ -1,5 +1,7 @@
 //! A PostgreSQL database.
 
+mod lists;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -7,7 +9,9 @@ use atoll_postgres::PostgresOptions;
 use cell_store::{StoreError, Stores};
 use cell_store_sql::{PostgresStore, ProcessRow};
 
-use super::sqlite::VisibilityFile;
+use lists::FoundLists;
+pub(super) use lists::Lists;
+
 use crate::config::CellConfig;
 
 /// Between two looks at whether the database is free.
@@ -15,6 +19,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks before a start is refused: for longer than a process that says nothing is taken to be there.
 const LOOKS: usize = 20;
+
+/// Databases of a cell on PostgreSQL.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresDatabases {
+    /// Logs, entities, configuration.
+    pub(super) cell: PostgresOptions,
+    /// Lists; where there is none they are in a file of the cell's folder.
+    pub(super) lists: Option<PostgresOptions>,
+}
 
 /// A cell's database that this process has claimed.
 pub(super) struct ClaimedDatabase {
@@ -24,39 +37,41 @@ pub(super) struct ClaimedDatabase {
     place: String,
 }
 
-/// Opens a cell's database, and its lists in a file of its folder. What is refused leaves both as they were: the
-/// database is looked at before the file is made, and made itself when the file stands.
+/// Opens a cell's databases, or its database and its lists in a file of its folder. What is refused leaves all of them
+/// as they were: each is looked at before anything is made.
 pub(super) async fn open(
-    options: &PostgresOptions,
+    databases: &PostgresDatabases,
     config: &CellConfig,
-) -> anyhow::Result<(ClaimedDatabase, VisibilityFile)> {
-    let mut options = options.clone();
-    options.allow_unsafe = config.allow_unsafe_database;
+) -> anyhow::Result<(ClaimedDatabase, Lists)> {
+    let allowed = |options: &PostgresOptions| {
+        let mut options = options.clone();
+        options.allow_unsafe = config.allow_unsafe_database;
+        options
+    };
+    let options = allowed(&databases.cell);
     let cell = &config.cell_id;
     let is_cell = PostgresStore::inspect(&options, cell, &mut cell_shard::LogInspector::default())
         .await
         .with_context(|| named(options.place()))?;
-    let path = config.data.join(format!("{cell}-visibility.db"));
-    if is_cell && !path.exists() {
+    let found = FoundLists::find(databases.lists.as_ref().map(allowed), config).await?;
+    if is_cell && found.is_new {
         tracing::warn!(
-            "{} is new, and {} has a cell: lists hold what changes from now on; put the file there to have the rest",
-            path.display(),
+            "{} is new, and {} has a cell: lists hold what changes from now on; put there what it had, to list more",
+            found.name(),
             named(options.place())
         );
     }
-    let mut lists = VisibilityFile::open(&path).await?;
     let database = match ClaimedDatabase::open(options, cell).await {
         Ok(database) => database,
         Err(refused) => {
-            lists.close().await;
+            found.close().await;
             return Err(refused);
         }
     };
-    match lists.keep() {
-        Ok(()) => Ok((database, lists)),
+    match found.keep().await {
+        Ok(lists) => Ok((database, lists)),
         Err(refused) => {
             database.close().await;
-            lists.close().await;
             Err(refused)
         }
     }

@@ -35,6 +35,34 @@ fn nothing_of_a_url_is_told() {
     }
 }
 
+#[test]
+fn lists_have_a_database_of_their_own_or_a_file() {
+    let configured = |cell: &str, lists: Option<&str>| {
+        let visibility_database_url = lists.map(Into::into);
+        Database::configured(&CellConfig {
+            database_url: cell.into(),
+            visibility_database_url,
+            ..CellConfig::default()
+        })
+    };
+    let cell = "postgres://u:hush@h/cell";
+    for (lists, kind) in [(None, "sqlite"), (Some("postgres://u:hush@h/lists"), "postgresql")] {
+        assert_eq!(configured(cell, lists).unwrap().visibility_kind(), kind);
+    }
+    for (cell, lists, expected) in [
+        (
+            cell,
+            "postgres://other:hush@h:5432/cell",
+            "database h:5432/cell is the cell's: lists need a database of their own",
+        ),
+        (cell, "sqlite:hush", "the visibility database's URL: does not begin with postgres://"),
+        ("sqlite:a.db", "postgres://u:hush@h/lists", "a visibility database goes with a cell on PostgreSQL"),
+    ] {
+        let error = format!("{:#}", configured(cell, Some(lists)).unwrap_err());
+        assert!(error.starts_with(expected) && !error.contains("hush"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_foreign_file_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();

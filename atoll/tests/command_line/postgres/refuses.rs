@@ -91,6 +91,26 @@ fn a_folder_that_takes_no_file() {
 }
 
 #[test]
+fn a_database_that_takes_no_lists() {
+    let server = Server::shared();
+    let (name, lists, folder) = (server.database(), server.database(), tempfile::tempdir().unwrap());
+    let urls = [&name, &lists].map(|name| server.url(name));
+    let both = [&cell(&urls[0])[..], &["--visibility-database-url", &urls[1]]].concat();
+    server.sql(&lists, "CREATE TABLE recipes (name text)");
+    let message = "store is unsafe: belongs to another program (it holds a table recipes)";
+    refused_on(server, &lists, &both, message);
+    assert_eq!(super::content(server, &name), "", "nothing was made in the cell's");
+    let once = [&cell(&urls[0])[..], &["--visibility-database-url", &urls[0]]].concat();
+    refused(folder.path(), &once, "is the cell's: lists need a database of their own");
+    server.sql(&lists, "DROP TABLE recipes");
+    Running::start(folder.path(), &both).stop();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no file is needed");
+    let swapped = [&cell(&urls[1])[..], &["--visibility-database-url", &urls[0]]].concat();
+    let message = "store is unsafe: belongs to another program (it holds what Atoll keeps for: ";
+    refused_on(server, &lists, &swapped, message);
+}
+
+#[test]
 fn a_server_that_may_lose_commits_takes_none_or_is_away() {
     let server = Server::start(&Settings { set: &[("fsync", "off")], tls: None });
     let name = server.database();

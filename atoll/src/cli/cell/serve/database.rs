@@ -1,10 +1,12 @@
 //! Where a cell stores: flags, and what wins over what.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use atoll_postgres::PostgresOptions;
 use atoll_secret::Secret;
 use clap::Args;
 
@@ -27,6 +29,14 @@ pub(super) struct DatabaseArgs {
     /// File that holds the URL of its database
     #[arg(long, value_name = "PATH", conflicts_with = "database_url")]
     database_url_file: Option<PathBuf>,
+    /// PostgreSQL database of the lists of a cell on PostgreSQL, instead of a file
+    ///
+    /// A database of its own: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "URL", env = "ATOLL_VISIBILITY_DATABASE_URL", hide_env_values = true)]
+    visibility_database_url: Option<Secret>,
+    /// File that holds the URL of the database of the lists
+    #[arg(long, value_name = "PATH", conflicts_with = "visibility_database_url")]
+    visibility_database_url_file: Option<PathBuf>,
     /// Serve also where PostgreSQL may lose what it acknowledges (fsync off): for tests
     #[arg(long)]
     allow_unsafe_database: bool,
@@ -38,13 +48,15 @@ pub(super) struct DatabaseArgs {
 impl DatabaseArgs {
     /// Changes the configuration as these flags say. A URL that no database can have is refused, and not told.
     pub(super) fn over(&self, config: &mut CellConfig) -> anyhow::Result<()> {
-        if let Some(url) = &self.database_url {
-            Database::parse(url).map_err(|error| UsageError::new(format!("--database-url {error}")))?;
-            config.database_url.clone_from(url);
-        }
-        if let Some(path) = &self.database_url_file {
-            let url = read_url(path).with_context(|| format!("--database-url-file {}", path.display()))?;
+        let (url, file) = (self.database_url.as_ref(), self.database_url_file.as_deref());
+        if let Some(url) = given("--database-url", url, file, |url| Database::parse(url).map(drop))? {
             config.database_url = url;
+        }
+        let (url, file) =
+            (self.visibility_database_url.as_ref(), self.visibility_database_url_file.as_deref());
+        let check = |url: &Secret| PostgresOptions::parse(url).map(drop);
+        if let Some(url) = given("--visibility-database-url", url, file, check)? {
+            config.visibility_database_url = Some(url);
         }
         config.allow_unsafe_database |= self.allow_unsafe_database;
         if let Some(data) = &self.data {
@@ -54,6 +66,23 @@ impl DatabaseArgs {
     }
 }
 
+/// The URL that stands behind a flag, or in the file that stands behind the one beside it. `check` refuses what no
+/// database can have.
+fn given<E: Error + Send + Sync + 'static>(
+    flag: &str,
+    url: Option<&Secret>,
+    file: Option<&Path>,
+    check: impl Fn(&Secret) -> Result<(), E>,
+) -> anyhow::Result<Option<Secret>> {
+    if let Some(path) = file {
+        let read = read_url(path).and_then(|url| check(&url).map(|()| url).map_err(Into::into));
+        return read.map(Some).with_context(|| format!("{flag}-file {}", path.display()));
+    }
+    let Some(url) = url else { return Ok(None) };
+    check(url).map_err(|error| UsageError::new(format!("{flag} {error}")))?;
+    Ok(Some(url.clone()))
+}
+
 /// The URL in a file; the end of its line is not part of it.
 fn read_url(path: &Path) -> anyhow::Result<Secret> {
     let mut text = String::new();
@@ -61,9 +90,7 @@ fn read_url(path: &Path) -> anyhow::Result<Secret> {
     if text.len() > LONGEST_URL {
         bail!("holds more than {LONGEST_URL} bytes, which is no URL");
     }
-    let url = Secret::from(text.trim_end());
-    Database::parse(&url)?;
-    Ok(url)
+    Ok(Secret::from(text.trim_end()))
 }
 
 #[cfg(test)]
@@ -74,6 +101,8 @@ mod tests {
         DatabaseArgs {
             database_url: url.map(Secret::from),
             database_url_file: file.map(Path::to_owned),
+            visibility_database_url: None,
+            visibility_database_url_file: None,
             allow_unsafe_database: false,
             data: None,
         }
@@ -100,6 +129,29 @@ mod tests {
         let rest = DatabaseArgs { allow_unsafe_database: true, data: Some("d".into()), ..args(None, None) };
         let config = over(&rest).unwrap();
         assert!(config.allow_unsafe_database && config.data == Path::new("d"));
+    }
+
+    #[test]
+    fn lists_have_a_url_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "postgres://u:hush@h/lists\n").unwrap();
+        let by_flag = DatabaseArgs {
+            visibility_database_url: Some("postgres://u:hush@h/lists".into()),
+            ..args(None, None)
+        };
+        let by_file = DatabaseArgs { visibility_database_url_file: Some(file), ..args(None, None) };
+        for args in [by_flag, by_file] {
+            let config = over(&args).unwrap();
+            assert_eq!(config.visibility_database_url.unwrap().expose(), "postgres://u:hush@h/lists");
+            assert_eq!(config.database_url.expose(), "sqlite:file.db");
+            assert!(!format!("{args:?}").contains("hush"));
+        }
+        let bad = DatabaseArgs { visibility_database_url: Some("sqlite:hush".into()), ..args(None, None) };
+        let error = over(&bad).unwrap_err();
+        let expected = "--visibility-database-url does not begin with postgres:// or postgresql://";
+        assert!(error.is::<UsageError>());
+        assert_eq!(format!("{error:#}"), expected);
     }
 
     #[test]
