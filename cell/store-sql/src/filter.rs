@@ -19,11 +19,13 @@ const OPEN: &str = "~9223372036854775807";
 const MAX_JOINS: usize = 5;
 
 /// What engines differ in.
-pub(crate) trait Dialect {
+pub(crate) trait Dialect: Sized {
     /// A bound value.
     type Argument;
     const TRUE: &'static str;
     const FALSE: &'static str;
+    /// The run id as text, null for what has no runs.
+    const RUN_ID: &'static str;
     /// That the rows `a` are of the record `r`.
     const OF_RECORD: &'static str;
     /// As [`OF_RECORD`](Self::OF_RECORD), of rows `d` of the record's namespace that are joined.
@@ -44,7 +46,9 @@ pub(crate) trait Dialect {
     /// The place of the parameter of this number, from 1 on. Each stands in the text once, in order.
     fn mark(number: usize) -> String;
     /// The column of an attribute with a place of its own, null where the record lacks it.
-    fn column(field: SystemField) -> &'static str;
+    fn column(field: SystemField) -> &'static str {
+        plain_column::<Self>(field)
+    }
     fn namespace(namespace_id: Uuid) -> Self::Argument;
     fn name(name: &str) -> Self::Argument;
     fn record_id(id: &RecordId) -> Self::Argument;
@@ -55,6 +59,29 @@ pub(crate) trait Dialect {
     fn beside_value(value: &Value) -> Option<Self::Argument>;
     /// A constant beside [`KEY`](Self::KEY).
     fn beside_key(value: &Value) -> Option<Self::Argument>;
+}
+
+/// The column of an attribute where it is kept as lists show it.
+pub(crate) fn plain_column<D: Dialect>(field: SystemField) -> &'static str {
+    match field {
+        SystemField::WorkflowId => "r.workflow_id",
+        SystemField::RunId => D::RUN_ID,
+        SystemField::WorkflowType => "r.workflow_type",
+        SystemField::ExecutionStatus => "r.status",
+        SystemField::TaskQueue => "r.task_queue",
+        SystemField::ParentWorkflowId => "r.parent_workflow_id",
+        SystemField::ParentRunId => "r.parent_run_id",
+        SystemField::RootWorkflowId => "r.root_workflow_id",
+        SystemField::RootRunId => "r.root_run_id",
+        SystemField::StartTime => "r.start_time",
+        SystemField::ExecutionTime => "r.execution_time",
+        SystemField::CloseTime => "r.close_time",
+        SystemField::HistoryLength => "r.history_length",
+        SystemField::ExecutionDuration => "r.execution_duration",
+        SystemField::StateTransitionCount => "r.state_transition_count",
+        SystemField::HistorySizeBytes => "r.history_size_bytes",
+        SystemField::NamespaceDivision => "r.division",
+    }
 }
 
 /// A condition on the record `r`, and the values of its parameters in the order of the statement's text.

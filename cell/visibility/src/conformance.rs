@@ -19,6 +19,8 @@ use std::{future::Future, pin::Pin};
 
 use crate::store::VisibilityStore;
 
+pub use fixture::open;
+
 type CaseFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 struct Case {

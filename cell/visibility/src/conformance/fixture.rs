@@ -33,7 +33,7 @@ pub(super) fn number(record: &VisibilityRecord) -> u128 {
 }
 
 /// An open run with few attributes, told apart by its number, which is also its start in seconds.
-pub(super) fn open(number: u128) -> VisibilityRecord {
+pub fn open(number: u128) -> VisibilityRecord {
     let start_time = NEW_YEAR + number as i64 * SECOND;
     VisibilityRecord {
         namespace_id: NAMESPACE,

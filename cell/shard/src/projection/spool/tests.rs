@@ -1,5 +1,8 @@
 //! A spool over a real store, with the slices of a checkpoint written, lost, or left without an answer.
 
+mod aside;
+mod reading;
+
 use super::*;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use cell_store::{AppendOutcome, Checkpoint, MemoryStore, ShardStore};
@@ -241,111 +244,6 @@ async fn the_next_life_tells_what_stands_and_what_came_goes_behind() {
 }
 
 #[tokio::test]
-async fn what_the_sink_refuses_holds_up_nothing_and_stays_in_the_outbox() {
-    let mut site = Site::new().await;
-    let spool = site.spool(10_000);
-    (1..=3).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
-    let batch = told(&spool).await;
-    assert!(spool.set_aside(&batch[1]));
-    spool.confirm(&[batch[0].clone(), batch[2].clone()]);
-    assert!(told(&spool).await.is_empty());
-    site.hand_over(&spool).await;
-    site.hand_over(&spool).await;
-    assert_eq!(site.rows().await.len(), 1);
-    assert_eq!((spool.set_aside_count(), spool.bytes()), (1, 0));
-    // Something newer of its key may be better.
-    spool.put(S, site.epoch, item(2, 9, 10));
-    let batch = told(&spool).await;
-    assert_eq!((marks(&batch), spool.set_aside_count()), (vec![9], 0));
-    assert!(spool.set_aside(&batch[0]));
-    site.hand_over(&spool).await;
-    // The next life tries again.
-    site.acquire().await;
-    let next = site.spool(10_000);
-    let batch = told(&next).await;
-    assert_eq!(marks(&batch), [9]);
-    next.confirm(&batch);
-    site.hand_over(&next).await;
-    assert!(site.rows().await.is_empty());
-}
-
-#[tokio::test]
-async fn what_was_set_aside_is_taken_up_again_from_memory_and_from_the_outbox() {
-    let site = Site::new().await;
-    let spool = site.spool(10_000);
-    (1..=5).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
-    let batch = told(&spool).await;
-    assert!(spool.set_aside(&batch[1]) && spool.set_aside(&batch[3]));
-    spool.confirm(&batch[..1]);
-    spool.confirm(&batch[4..]);
-    spool.give_back(&batch[2..3]);
-    // In memory.
-    spool.take_up_aside();
-    assert_eq!(spool.set_aside_count(), 0);
-    let batch = told(&spool).await;
-    assert_eq!(marks(&batch), [2, 3, 4]);
-    // In the outbox, behind what is being told.
-    assert!(spool.set_aside(&batch[0]) && spool.set_aside(&batch[2]));
-    site.hand_over(&spool).await;
-    spool.take_up_aside();
-    let again = told(&spool).await;
-    assert_eq!(marks(&again), [2, 4], "what is being told is not told twice");
-    spool.confirm(&batch[1..2]);
-    spool.confirm(&again);
-    site.hand_over(&spool).await;
-    site.hand_over(&spool).await;
-    assert!(site.rows().await.is_empty());
-    assert_eq!(spool.bytes(), 0);
-}
-
-#[tokio::test]
-async fn what_supersedes_a_row_that_was_set_aside_or_does_not_decode_has_it_removed() {
-    let site = Site::new().await;
-    let row = OutboxRow {
-        projection: "items".into(),
-        key: key(2),
-        position: Position { seq: 2, index: 0 },
-        since_ms: 0,
-        data: Bytes::from_static(b"?"),
-    };
-    let slice = Checkpoint { outbox: vec![row], ..Checkpoint::empty(S, site.epoch) };
-    site.store.checkpoint(&slice).await.expect("writes");
-    let spool = site.spool(10_000);
-    spool.put(S, site.epoch, item(1, 1, 10));
-    let batch = told(&spool).await;
-    assert!(spool.set_aside(&batch[0]));
-    site.hand_over(&spool).await;
-    assert_eq!((site.rows().await.len(), spool.set_aside_count()), (2, 2));
-    // It is told before anything writes it.
-    (1..=2).for_each(|n| spool.put(S, site.epoch, item(n, 9, 10)));
-    let batch = told(&spool).await;
-    spool.confirm(&batch);
-    site.hand_over(&spool).await;
-    assert_eq!((site.rows().await.len(), spool.set_aside_count()), (0, 0));
-}
-
-#[tokio::test]
-async fn rows_that_do_not_decode_stay_and_hold_up_nothing() {
-    let site = Site::new().await;
-    let row = |n, data: &'static [u8]| OutboxRow {
-        projection: "items".into(),
-        key: key(n),
-        position: Position { seq: n, index: 0 },
-        since_ms: 0,
-        data: Bytes::from_static(data),
-    };
-    let outbox = vec![row(1, b"?"), row(2, &[0; 16])];
-    let slice = Checkpoint { outbox, ..Checkpoint::empty(S, site.epoch) };
-    site.store.checkpoint(&slice).await.expect("writes");
-    let spool = site.spool(10_000);
-    let batch = told(&spool).await;
-    assert_eq!((batch.len(), spool.set_aside_count()), (1, 1));
-    spool.confirm(&batch);
-    site.hand_over(&spool).await;
-    assert_eq!(site.rows().await.len(), 1);
-}
-
-#[tokio::test]
 async fn shards_take_turns() {
     let store = MemoryStore::new();
     store.open(3, Uuid::from_u128(1)).await.expect("opens");
@@ -416,22 +314,6 @@ async fn what_somebody_took_who_is_gone_is_told_again() {
     assert!(told(&spool).await.is_empty());
     spool.give_all_back();
     assert_eq!(marks(&told(&spool).await), [1, 2, 3]);
-}
-
-#[tokio::test]
-async fn all_is_at_hand_once_the_outbox_was_read_to_its_end() {
-    let mut site = Site::new().await;
-    let before = site.spool(10_000);
-    before.put(S, site.epoch, item(1, 1, 10));
-    site.hand_over(&before).await;
-    site.acquire().await;
-    let spool = site.spool(10_000);
-    assert!(!spool.is_all_at_hand(S), "nobody has looked");
-    spool.read_back_of(S, 1).await.expect("readable");
-    assert!(!spool.is_all_at_hand(S), "there may be more behind the first page");
-    spool.read_back_of(S, usize::MAX).await.expect("readable");
-    assert!(spool.is_all_at_hand(S));
-    assert!(spool.is_all_at_hand(ShardId(1)), "of a shard that is not here nothing is missing");
 }
 
 /// Marks that go on and on are one item.
@@ -582,46 +464,6 @@ async fn at_random_nothing_is_lost_and_nothing_stays_behind() {
 }
 
 #[tokio::test]
-async fn what_is_let_go_of_while_a_page_is_read_is_told_once_and_in_its_place() {
-    let site = Site::new().await;
-    let store = FaultStore::new(site.store.stores(), 1);
-    let spool = Spool::new(1_000);
-    spool.begin(Outbox::new(store.stores().shards, S, site.epoch, "items", Arc::clone(&site.due)));
-    assert!(told(&spool).await.is_empty());
-    (1..=10).for_each(|n| spool.put(S, site.epoch, item(n, n, 100)));
-    let all = spool.hand_over(S, site.epoch, 10, Room { rows: 10, bytes: usize::MAX });
-    let slice = Checkpoint { outbox: all.rows, ..Checkpoint::empty(S, site.epoch) };
-    site.store.checkpoint(&slice).await.expect("writes");
-    spool.stands(S, site.epoch, &slice.outbox, &[]);
-    let first = told(&spool).await;
-    assert_eq!(marks(&first), [1, 2], "the rest was let go of");
-    let gate = Gate::new();
-    store.script(Call::Outbox, Fault::HoldAfter(gate.clone()));
-    let meanwhile = async {
-        gate.arrived().await;
-        // The page begins behind the second, which goes too now.
-        spool.confirm(&first[..1]);
-        spool.give_back(&first[1..]);
-        spool.put(S, site.epoch, item(11, 11, 2_000));
-        assert!(site.slice(&spool, 10, true, true).await);
-        assert_eq!(spool.bytes(), 2_000 + 8 + 96, "only what does not stand");
-        gate.release();
-    };
-    let (read, ()) = tokio::join!(spool.read_back(), meanwhile);
-    read.expect("readable");
-    let mut rest = Vec::new();
-    loop {
-        let next = told(&spool).await;
-        if next.is_empty() {
-            break;
-        }
-        rest.extend(marks(&next));
-        spool.confirm(&next);
-    }
-    assert_eq!(rest, (2..=11).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn a_shard_that_holds_more_than_its_share_asks_for_its_items_to_be_written() {
     let site = Site::new().await;
     let spool = site.spool(2 * bytes_of(&key(1), &Item(1, 10)));
@@ -693,28 +535,6 @@ async fn rows_of_a_key_are_removed_up_to_the_newest_that_was_taken_whichever_is_
 }
 
 #[tokio::test]
-async fn what_the_sink_refuses_keeps_nothing_newer_from_it() {
-    let site = Site::new().await;
-    let spool = site.spool(10_000);
-    spool.put(S, site.epoch, item(1, 1, 10));
-    let old = told(&spool).await;
-    spool.put(S, site.epoch, item(1, 2, 10));
-    assert!(spool.set_aside(&old[0]));
-    assert_eq!((marks(&told(&spool).await), spool.set_aside_count()), (vec![2], 0));
-}
-
-#[tokio::test]
-async fn the_oldest_that_waits_is_none_that_the_sink_refuses() {
-    let site = Site::new().await;
-    let spool = site.spool(10_000);
-    assert_eq!(spool.oldest_ms(), None);
-    [3, 5].into_iter().for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
-    assert_eq!(spool.oldest_ms(), Some(3));
-    spool.set_aside(&told(&spool).await[0]);
-    assert_eq!(spool.oldest_ms(), Some(5));
-}
-
-#[tokio::test]
 async fn many_rows_whose_items_were_taken_are_removed_soon() {
     let site = Site::new().await;
     let spool = site.spool(100_000);
@@ -731,76 +551,4 @@ async fn many_rows_whose_items_were_taken_are_removed_soon() {
     assert!(!asks());
     spool.confirm(&told[256..]);
     assert!(asks());
-}
-
-/// Three items whose rows stand: one was taken, one refused, and one let go of for another that does not stand. The
-/// outbox is to be read from its start.
-async fn let_go_of_one(site: &Site, spool: &Spool<Item>) {
-    (1..=3).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
-    site.hand_over(spool).await;
-    let told = told(spool).await;
-    spool.confirm(&told[..1]);
-    assert!(spool.set_aside(&told[1]));
-    spool.give_back(&told[2..]);
-    spool.put(S, site.epoch, item(9, 9, 1_000));
-    spool.stands(S, site.epoch, &[], &[]);
-}
-
-#[tokio::test]
-async fn what_was_taken_or_refused_is_not_told_again_where_its_row_is_read_back() {
-    let site = Site::new().await;
-    let spool = site.spool(500);
-    let_go_of_one(&site, &spool).await;
-    assert_eq!(marks(&told(&spool).await), [3]);
-}
-
-#[tokio::test]
-async fn what_is_removed_while_a_page_is_read_is_not_told_again() {
-    let site = Site::new().await;
-    let store = FaultStore::new(site.store.stores(), 1);
-    let spool = Spool::new(500);
-    spool.begin(Outbox::new(store.stores().shards, S, site.epoch, "items", Arc::clone(&site.due)));
-    let_go_of_one(&site, &spool).await;
-    let gate = Gate::new();
-    store.script(Call::Outbox, Fault::HoldAfter(gate.clone()));
-    let meanwhile = async {
-        gate.arrived().await;
-        assert!(site.slice(&spool, 0, true, true).await, "the row that was taken goes");
-        gate.release();
-    };
-    let (read, ()) = tokio::join!(spool.read_back(), meanwhile);
-    read.expect("readable");
-    assert_eq!(marks(&told(&spool).await), [3]);
-}
-
-#[tokio::test]
-async fn what_is_let_go_of_while_what_comes_behind_it_is_read_is_read_again() {
-    let site = Site::new().await;
-    let store = FaultStore::new(site.store.stores(), 1);
-    let spool = Spool::new(500);
-    spool.begin(Outbox::new(store.stores().shards, S, site.epoch, "items", Arc::clone(&site.due)));
-    (1..=2).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
-    site.hand_over(&spool).await;
-    spool.read_back_of(S, 1).await.expect("readable");
-    let first = spool.next(9, usize::MAX);
-    assert_eq!(marks(&first), [1, 2]);
-    let gate = Gate::new();
-    store.script(Call::Outbox, Fault::HoldAfter(gate.clone()));
-    let meanwhile = async {
-        gate.arrived().await;
-        spool.give_back(&first);
-        spool.put(S, site.epoch, item(9, 9, 1_000));
-        spool.stands(S, site.epoch, &[], &[]);
-        gate.release();
-    };
-    let (read, ()) = tokio::join!(spool.read_back(), meanwhile);
-    read.expect("readable");
-    assert_eq!(marks(&told(&spool).await), [1, 2]);
-}
-
-#[test]
-fn a_page_takes_about_a_quarter_of_a_share_within_its_limits() {
-    let rooms = [0, 400 << 10, 8 << 20].map(page_room);
-    let expected = [(16, 2 << 10), (50, 100 << 10), (500, 256 << 10)];
-    assert_eq!(rooms, expected.map(|(rows, bytes)| Room { rows, bytes }));
 }

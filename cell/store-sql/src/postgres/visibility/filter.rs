@@ -1,7 +1,7 @@
 //! Filters in PostgreSQL's SQL.
 
 use super::encoding;
-use crate::filter::{Condition, Dialect};
+use crate::filter::{Condition, Dialect, plain_column};
 use crate::postgres::keys::Statement;
 use cell_visibility::{RecordId, SystemField, Value};
 use uuid::Uuid;
@@ -21,6 +21,8 @@ impl Dialect for Postgres {
     type Argument = Argument;
     const TRUE: &'static str = "true";
     const FALSE: &'static str = "false";
+    const RUN_ID: &'static str = "(CASE WHEN get_byte(r.record_id, 0) = 0 \
+         THEN convert_to(encode(substring(r.record_id FROM 2), 'hex')::uuid::text, 'UTF8') END)";
     const OF_RECORD: &'static str =
         "a.namespace_id = r.namespace_id AND a.record_id = r.record_id AND a.position = r.position";
     // Positions compare in a form whose frequency the planner does not guess: it takes names to be few that have two
@@ -40,27 +42,11 @@ impl Dialect for Postgres {
 
     fn column(field: SystemField) -> &'static str {
         match field {
-            SystemField::WorkflowId => "r.workflow_id",
-            // Null for what has no runs.
-            SystemField::RunId => {
-                "(CASE WHEN get_byte(r.record_id, 0) = 0 \
-                 THEN convert_to(encode(substring(r.record_id FROM 2), 'hex')::uuid::text, 'UTF8') END)"
-            }
-            SystemField::WorkflowType => "r.workflow_type",
-            SystemField::ExecutionStatus => "r.status",
-            SystemField::TaskQueue => "r.task_queue",
-            SystemField::ParentWorkflowId => "r.parent_workflow_id",
             SystemField::ParentRunId => "convert_to(r.parent_run_id::text, 'UTF8')",
-            SystemField::RootWorkflowId => "r.root_workflow_id",
             SystemField::RootRunId => "convert_to(r.root_run_id::text, 'UTF8')",
             SystemField::StartTime => "(~r.start_rank)",
-            SystemField::ExecutionTime => "r.execution_time",
             SystemField::CloseTime => "(~nullif(r.close_rank, ~9223372036854775807))",
-            SystemField::HistoryLength => "r.history_length",
-            SystemField::ExecutionDuration => "r.execution_duration",
-            SystemField::StateTransitionCount => "r.state_transition_count",
-            SystemField::HistorySizeBytes => "r.history_size_bytes",
-            SystemField::NamespaceDivision => "r.division",
+            plain => plain_column::<Self>(plain),
         }
     }
 

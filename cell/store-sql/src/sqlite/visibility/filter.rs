@@ -2,7 +2,7 @@
 
 use crate::filter::{Condition, Dialect};
 use crate::sqlite::keys::Statement;
-use cell_visibility::{RecordId, SystemField, Value};
+use cell_visibility::{RecordId, Value};
 use uuid::Uuid;
 
 /// SQLite: values of every type stand in one column, as they are.
@@ -20,6 +20,8 @@ impl Dialect for Sqlite {
     type Argument = Argument;
     const TRUE: &'static str = "1";
     const FALSE: &'static str = "0";
+    // See the texts of `RecordId`.
+    const RUN_ID: &'static str = "(CASE WHEN r.record_id < '~' THEN r.record_id END)";
     const OF_RECORD: &'static str = "a.row_id = r.row_id";
     const JOINED: &'static str = "d.row_id = r.row_id";
     const UNINDEXED: &'static str = "+";
@@ -32,29 +34,6 @@ impl Dialect for Sqlite {
     fn mark(_number: usize) -> String {
         // SQLite counts them itself; what has a number or a name is looked for among all others.
         "?".to_owned()
-    }
-
-    fn column(field: SystemField) -> &'static str {
-        match field {
-            SystemField::WorkflowId => "r.workflow_id",
-            // Null for what has no runs: see the texts of `RecordId`.
-            SystemField::RunId => "(CASE WHEN r.record_id < '~' THEN r.record_id END)",
-            SystemField::WorkflowType => "r.workflow_type",
-            SystemField::ExecutionStatus => "r.status",
-            SystemField::TaskQueue => "r.task_queue",
-            SystemField::ParentWorkflowId => "r.parent_workflow_id",
-            SystemField::ParentRunId => "r.parent_run_id",
-            SystemField::RootWorkflowId => "r.root_workflow_id",
-            SystemField::RootRunId => "r.root_run_id",
-            SystemField::StartTime => "r.start_time",
-            SystemField::ExecutionTime => "r.execution_time",
-            SystemField::CloseTime => "r.close_time",
-            SystemField::HistoryLength => "r.history_length",
-            SystemField::ExecutionDuration => "r.execution_duration",
-            SystemField::StateTransitionCount => "r.state_transition_count",
-            SystemField::HistorySizeBytes => "r.history_size_bytes",
-            SystemField::NamespaceDivision => "r.division",
-        }
     }
 
     fn namespace(namespace_id: Uuid) -> Argument {

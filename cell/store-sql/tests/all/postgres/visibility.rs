@@ -8,11 +8,11 @@ mod races;
 use super::{Template, options};
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::Server;
-use bytes::Bytes;
 use cell_store_sql::{PostgresStore, PostgresVisibility};
+use cell_visibility::conformance::open;
 use cell_visibility::{
-    Attributes, Deletion, ExecutionStatus, ListRequest, MAX_PAGE, Predicate, RecordId, Schema, Scope, Value,
-    VisibilityRecord, VisibilityStore, compile,
+    Attributes, Deletion, ListRequest, MAX_PAGE, Predicate, Schema, Scope, Value, VisibilityRecord,
+    VisibilityStore, compile,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -40,23 +40,9 @@ fn record(number: u128, position: u64, mine: &str) -> VisibilityRecord {
     VisibilityRecord {
         namespace_id: NAMESPACE,
         workflow_id: format!("workflow-{number};"),
-        id: RecordId::Run(Uuid::from_u128(number)),
-        workflow_type: "Type".to_owned(),
-        task_queue: "queue".to_owned(),
-        start_time: number as i64,
-        execution_time: number as i64,
-        close_time: None,
-        status: ExecutionStatus::Running,
-        history_length: None,
-        history_size_bytes: None,
-        state_transition_count: None,
-        execution_duration: None,
-        parent: None,
-        root: None,
-        division: None,
-        memo: Bytes::new(),
         search_attributes: Attributes::from([("Mine".to_owned(), Value::Keyword(mine.to_owned()))]),
         position,
+        ..open(number)
     }
 }
 
