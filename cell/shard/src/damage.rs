@@ -6,7 +6,8 @@
 //!
 //! Asking one by one has two forms. [`each_alone`] is for what is asked about shards: each has an outcome of its own,
 //! whatever error that is. Within a shard [`or_damage`] stands around the call for all and around the call for each:
-//! any error but damage ends the work, as none of the other calls would fare better. So `load::Reads::each` reads. So
+//! any error but damage ends the work, as none of the other calls would fare better. So `load::Reads::each` reads, and
+//! so does `load::stored`, which asks for half as many each time: a load answers only as much as there is room for. So
 //! write, with calls for each that are made up anew, `checkpoint::slices` (entities as they are by then),
 //! `deletion::rows` (which notes those whose rows stay, up to a limit) and `projection::outbox` (new rows together
 //! first, then row by row what goes).

@@ -95,7 +95,7 @@ impl ShardRuntime {
         let store = Arc::clone(&deps.store);
         let epochs = Coalescer::new(
             || usize::MAX,
-            move |shards: Vec<ShardId>| {
+            move |shards: Arc<[ShardId]>| {
                 let store = Arc::clone(&store);
                 async move { store.epochs(&shards).await.map_err(|e| e.to_string()) }
             },

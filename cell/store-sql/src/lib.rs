@@ -27,6 +27,7 @@
 //! upsert, and its name in each `filter.rs`.
 
 mod filter;
+mod loaded;
 mod postgres;
 pub mod sqlite;
 

@@ -153,6 +153,7 @@ macro_rules! conformance_cases {
             chunks_go_with_their_entity_and_no_other,
             a_stale_checkpoint_leaves_chunks_alone,
             many_chunks_of_many_entities,
+            a_load_takes_as_many_as_fit,
         }
         history::{
             segments_come_back_in_order,

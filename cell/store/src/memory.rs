@@ -91,9 +91,12 @@ impl ShardStore for MemoryStore {
         self.change(|state| state.trim(shard))
     }
 
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        let state = self.state.lock();
-        Ok(keys.iter().map(|(shard, key)| state.rows(*shard).load(key)).collect())
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        Ok(self.state.lock().load(keys, max_bytes))
     }
 
     async fn history(

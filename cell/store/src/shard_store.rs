@@ -71,9 +71,14 @@ pub trait ShardStore: Send + Sync + 'static {
     /// many.
     async fn trim(&self, shard: ShardId) -> Result<u64, StoreError>;
 
-    /// Snapshots by key, in order, `None` where there is none. A snapshot and its chunks are of one moment: never
-    /// some of before a checkpoint's slice and some of after it.
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError>;
+    /// Snapshots by key, in order, `None` where there is none: of as many keys from the first on as have snapshots and
+    /// chunks that fit in `max_bytes` together (at least one of those that have any). A snapshot and its chunks are of
+    /// one moment: never some of before a checkpoint's slice and some of after it.
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError>;
 
     /// History segments of a run that overlap `[first_event_id, last_event_id]`, in order, as many
     /// as fit in `max_bytes` (at least one). A run's segments do not overlap each other.

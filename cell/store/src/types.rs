@@ -47,6 +47,13 @@ pub struct EntityRow {
     pub billed_bytes: u64,
 }
 
+impl EntityRow {
+    /// Bytes of its snapshot and its chunks: what a load counts.
+    pub fn bytes(&self) -> usize {
+        self.snapshot.len() + self.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>()
+    }
+}
+
 /// Consecutive encoded history events of one run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HistorySegment {

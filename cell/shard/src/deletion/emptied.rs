@@ -82,24 +82,27 @@ impl ShardRuntime {
             if page.is_empty() {
                 return Ok(empty);
             }
-            empty &= self.delete_page(shard, epoch, namespace_id, &page).await?;
-            after = page.into_iter().last();
+            let (read, all) = self.delete_page(shard, epoch, namespace_id, &page).await?;
+            empty &= all;
+            after = page.into_iter().take(read).last();
         }
     }
 
-    /// Deletes these with one record, which is durable when this returns. Answers whether it could delete all of them.
+    /// Deletes as many of these as can be read together, with one record, which is durable when this returns. Answers
+    /// how many those are, and whether it could delete all of them.
     async fn delete_page(
         &self,
         shard: &Shard,
         epoch: Epoch,
         namespace_id: Uuid,
         page: &[EntityKey],
-    ) -> Result<bool, ShardError> {
+    ) -> Result<(usize, bool), ShardError> {
         // No rows go meanwhile: what is read here was not deleted before it is looked at below.
         let one_at_a_time = shard.checkpointing.lock().await;
         let wanted: Vec<(ShardId, EntityKey)> = page.iter().map(|key| (shard.id, key.clone())).collect();
         let (rows, charge) = self.loads.together(&wanted, Reads::ONCE).await?;
-        let (mut found, mut unreadable) = (Vec::with_capacity(page.len()), Vec::new());
+        let read = rows.len();
+        let (mut found, mut unreadable) = (Vec::with_capacity(read), Vec::new());
         for (key, row) in page.iter().zip(rows) {
             match row {
                 Ok(Some(row)) => found.push((key, Billed::of(Some(row)))),
@@ -112,7 +115,7 @@ impl ShardRuntime {
         let durable = {
             let mut state = shard.lock_serving_in(epoch)?;
             if self.namespaces.namespace(namespace_id).is_some() {
-                return Ok(false);
+                return Ok((read, false));
             }
             // An operator has dropped it, and its rows cannot be removed.
             unreadable.retain(|(key, _)| !state.table.deleted.contains_key(*key));
@@ -127,7 +130,7 @@ impl ShardRuntime {
         };
         drop(one_at_a_time);
         self.released(shard, durable).await?;
-        Ok(unreadable.is_empty() && found.len() == readable)
+        Ok((read, unreadable.is_empty() && found.len() == readable))
     }
 
     /// Logs the deletion of these, if there are any. Answers the last ordinal that there is.

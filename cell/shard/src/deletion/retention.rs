@@ -103,7 +103,7 @@ impl ShardRuntime {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = stored::load(&*self.store, &unknown, Reads::ONCE).await?;
+        let rows = stored::load_all(&*self.store, &unknown, Reads::ONCE).await?;
         Ok(unknown.into_iter().map(|(_, key)| key).zip(rows).collect())
     }
 

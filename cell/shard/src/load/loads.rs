@@ -27,12 +27,14 @@ impl Loads {
     /// Nothing was loaded yet.
     pub(crate) fn new(store: &Arc<dyn ShardStore>, memory: &Arc<Budget>, kinds: &Arc<Registry>) -> Self {
         let sizes = Arc::new(LoadSizes::of(memory, Arc::clone(kinds)));
-        let (reading, at_once) = (Arc::clone(store), Arc::clone(&sizes));
+        let (reading, at_once, room) = (Arc::clone(store), Arc::clone(&sizes), sizes.room());
         let shared = Coalescer::new(
             move || at_once.at_once(),
-            move |keys: Vec<(ShardId, EntityKey)>| {
+            move |keys: Arc<[(ShardId, EntityKey)]>| {
                 let store = Arc::clone(&reading);
-                async move { stored::load(&*store, &keys, Reads::ONCE).await.map_err(|e| e.to_string()) }
+                async move {
+                    stored::load(&*store, &keys, room, Reads::ONCE).await.map_err(|error| error.to_string())
+                }
             },
         );
         Self { store: Arc::clone(store), memory: Arc::clone(memory), sizes, shared }
@@ -46,19 +48,19 @@ impl Loads {
         Ok((stored, charge))
     }
 
-    /// Loads these with one read, in order.
+    /// Loads these with one read, in order: as many from the first on as may be on their way together, at least one.
     pub(crate) async fn together(
         &self,
         wanted: &[(ShardId, EntityKey)],
         reads: Reads,
     ) -> Result<(Vec<Stored>, Charge), StoreError> {
         let mut charge = self.charge(wanted.len());
-        let all = stored::load(&*self.store, wanted, reads).await?;
+        let all = stored::load(&*self.store, wanted, self.sizes.room(), reads).await?;
         charge.resize(all.iter().map(|stored| self.sizes.seen(stored)).sum());
         Ok((all, charge))
     }
 
-    /// Bytes that may be on their way together, where somebody knows before what they have.
+    /// Bytes that one read brings at most, unless one entity alone has more.
     pub(crate) fn room(&self) -> usize {
         self.sizes.room()
     }

@@ -48,9 +48,8 @@ impl LoadSizes {
     /// Notes what came; answers its bytes, with those that its entity takes once it is restored.
     pub(crate) fn seen(&self, stored: &Stored) -> usize {
         let Ok(Some(row)) = stored else { return 0 };
-        let chunks: usize = row.chunks.iter().map(|chunk| chunk.data.len()).sum();
         let restored = self.kinds.get(row.key.kind).map_or(0, |kind| kind.weight(&row.snapshot));
-        let bytes = OVERHEAD + row.snapshot.len() + chunks + restored;
+        let bytes = OVERHEAD + row.bytes() + restored;
         // A large one is remembered for some dozens of others.
         let expected = self.expected();
         self.expected.store(bytes.max(expected - expected / 16).max(LEAST), Relaxed);

@@ -219,7 +219,7 @@ impl ShardRuntime {
         Ok(())
     }
 
-    /// Loads what the tail changes and what has effects, with one read as much as there is room for.
+    /// Loads what the tail changes and what has effects, as many with one read as there is room for.
     async fn load_for_replay(
         &self,
         state: &mut ShardState,
@@ -246,13 +246,14 @@ impl ShardRuntime {
         keys.retain(|key| !deleted.contains(key) && state.table.slot(key).is_none());
         let mut left = keys.as_slice();
         while !left.is_empty() {
-            let part;
-            (part, left) = left.split_at(self.loads.at_once().min(left.len()));
-            let wanted: Vec<(ShardId, EntityKey)> = part.iter().map(|key| (state.id, key.clone())).collect();
+            let next = left.iter().take(self.loads.at_once());
+            let wanted: Vec<(ShardId, EntityKey)> = next.map(|key| (state.id, key.clone())).collect();
             let (rows, _charge) = self.loads.together(&wanted, self.takeover_reads()).await?;
-            for (key, row) in part.iter().zip(rows) {
+            let (loaded, rest) = left.split_at(rows.len());
+            for (key, row) in loaded.iter().zip(rows) {
                 state.insert_loaded(key, row);
             }
+            left = rest;
         }
         Ok(())
     }

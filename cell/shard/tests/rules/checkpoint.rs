@@ -179,7 +179,8 @@ async fn a_history_with_a_hole_is_refused() {
         }
         let run = cell.runtime.read(&current(&id), |view| view.run.unwrap().key().clone()).await.unwrap();
         let engine = cell.engine();
-        let row = engine.load(&[(ShardId(0), run.clone())]).await.unwrap().remove(0).expect("stored");
+        let row =
+            engine.load(&[(ShardId(0), run.clone())], usize::MAX).await.unwrap().remove(0).expect("stored");
         let mut segments = engine.history(ShardId(0), &run, 1, i64::MAX, usize::MAX).await.unwrap();
         assert_eq!(segments.len(), 3);
         let first = segments.remove(lost).first_event_id;

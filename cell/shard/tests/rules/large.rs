@@ -9,6 +9,7 @@ use cell_shard::{ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, Chunk, EntityKey, EntityRow, ShardId, StoreError};
 use futures::FutureExt;
+use futures::future::join_all;
 
 const ACTIVITIES: i64 = 2_000;
 /// SCHEDULED event of the first activity.
@@ -45,7 +46,7 @@ async fn run_key(cell: &Cell, id: &str) -> EntityKey {
 
 /// The stored row of a run.
 async fn stored(cell: &Cell, key: &EntityKey) -> Option<EntityRow> {
-    cell.store.stores().shards.load(&[(ShardId(0), key.clone())]).await.unwrap().remove(0)
+    cell.store.stores().shards.load(&[(ShardId(0), key.clone())], usize::MAX).await.unwrap().remove(0)
 }
 
 async fn assert_same(a: &Cell, b: &Cell, id: &str) {
@@ -109,6 +110,58 @@ async fn no_change_is_lost_with_a_checkpoint_that_fails() {
     checkpoint(&cell).await;
     disk.crash(0);
     assert_same(&cell.another().await, &cell, &id).await;
+}
+
+/// A budget that has room for all of these at once, and one read for about half of them.
+const SCARCE: usize = 24 << 20;
+const ONE_READ: usize = SCARCE / 32;
+
+/// Runs that left memory, of 75 KB and more each, and many small ones.
+async fn large_and_small(cell: &Cell) -> (Vec<String>, Vec<String>) {
+    let (large, small): (Vec<String>, Vec<String>) =
+        ((0..12).map(|n| id_on(0, n)).collect(), (12..76).map(|n| id_on(0, n)).collect());
+    for id in &large {
+        start_large(cell, id, 1_000).await;
+        checkpoint(cell).await;
+    }
+    for id in &small {
+        cell.run(id, start()).await.unwrap();
+    }
+    checkpoint(cell).await;
+    assert_eq!(cell.runtime.resident_ids(), 0);
+    (large, small)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_read_brings_no_more_large_runs_than_there_is_room_for() {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, SCARCE).await;
+    let (large, small) = large_and_small(&cell).await;
+    // From these it looks as if many could be read at once.
+    for id in &small {
+        assert!(cell.runtime.read(&current(id), |view| view.run.is_some()).await.unwrap());
+    }
+    cell.ledger.take_largest_load();
+    let targets: Vec<Target> = large.iter().map(|id| current(id)).collect();
+    let reads = targets.iter().map(|target| cell.runtime.read(target, |view| view.run.is_some()));
+    assert!(join_all(reads).await.into_iter().all(|found| found.unwrap()));
+    let largest = cell.ledger.take_largest_load();
+    assert!((ONE_READ / 2..=ONE_READ).contains(&largest), "{largest} bytes of {ONE_READ}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_takeover_reads_large_runs_of_its_tail_a_few_at_a_time() {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, SCARCE).await;
+    let (large, small) = large_and_small(&cell).await;
+    for id in large.iter().chain(&small) {
+        cell.run(id, signal("in the tail")).await.unwrap();
+    }
+    cell.ledger.take_largest_load();
+    let again = cell.another().await;
+    let largest = cell.ledger.take_largest_load();
+    assert!((ONE_READ / 2..=ONE_READ).contains(&largest), "{largest} bytes of {ONE_READ}");
+    for id in large.iter().chain(&small) {
+        assert_eq!(again.signals(id).await, ["in the tail"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

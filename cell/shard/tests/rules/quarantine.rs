@@ -180,8 +180,9 @@ async fn a_row_that_the_store_refuses_to_read_is_its_entitys_trouble_alone() {
     for id in &ids {
         cell.run(id, signal("s")).await.unwrap();
     }
-    // The takeover reads three records and three runs together, then each: the second run cannot be read.
-    for fault in [corrupt(), Fault::None, Fault::None, Fault::None, Fault::None, corrupt()] {
+    // The takeover reads three records and three runs together, then the records. The second run cannot be read: not
+    // with the others, nor with the third one, nor by itself.
+    for fault in [corrupt(), Fault::None, corrupt(), Fault::None, corrupt(), corrupt()] {
         cell.store.script(Call::Load, fault);
     }
     cell.acquire(&[ShardId(0)]).await;
@@ -207,8 +208,8 @@ async fn a_row_that_the_store_refuses_to_read_is_its_entitys_trouble_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_row_that_cannot_be_read_fails_nobody_who_asks_at_the_same_time() {
     let (cell, ids) = stored_runs().await;
-    // Their records, and then their runs, are asked for together.
-    for fault in [Fault::None, corrupt(), Fault::None, corrupt()] {
+    // Their records, and then their runs, are asked for together; then the first run, the other two, and the second.
+    for fault in [Fault::None, corrupt(), Fault::None, corrupt(), corrupt()] {
         cell.store.script(Call::Load, fault);
     }
     let answers = futures::future::join_all(ids.iter().map(|id| cell.run(id, signal("s")))).await;
@@ -296,7 +297,15 @@ async fn what_is_kept_aside_does_not_hold_the_log() {
         assert_eq!(third.signals(&bad).await, ["before", "after"]);
         assert_eq!(third.history(&bad, 1, i64::MAX).await.len(), history.len() + 1);
         let run = third.runtime.read(&current(&bad), |view| view.run.unwrap().key().clone()).await.unwrap();
-        let row = third.store.stores().shards.load(&[(ShardId(0), run)]).await.unwrap().remove(0).unwrap();
+        let row = third
+            .store
+            .stores()
+            .shards
+            .load(&[(ShardId(0), run)], usize::MAX)
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap();
         assert_eq!(row.chunks, [], "a whole snapshot stands there again");
     }
 }
@@ -428,7 +437,7 @@ async fn what_can_be_read_of_an_entity_that_cannot_be_written_is_taken_off_in_wh
         let run = run_of(&cell, id).await;
         let others =
             [run_of(&cell, &ids[0]).await, run_of(&cell, &ids[2]).await].map(|run| (ShardId(0), run));
-        let others = cell.engine().load(&others).await.unwrap();
+        let others = cell.engine().load(&others, usize::MAX).await.unwrap();
         let without: i64 = others.iter().flatten().map(|row| row.billed_bytes as i64).sum();
         cell.run(id, signal_with("s", 1_000)).await.unwrap();
         cell.run(id, PanicInApply).await.unwrap_err();

@@ -65,7 +65,7 @@ async fn falsify_row(cell: &Cell, id: &str) {
     let shard = ShardId(0);
     let store = cell.store.stores().shards;
     let key = EntityKey::run(NAMESPACE, id, run_id(cell, id).await.unwrap());
-    let row = store.load(&[(shard, key)]).await.unwrap().remove(0).expect("stored");
+    let row = store.load(&[(shard, key)], usize::MAX).await.unwrap().remove(0).expect("stored");
     let row = EntityRow { closed: true, delete_at_ms: Some(1), billed_bytes: 1, ..row };
     let slice = Checkpoint { entities: vec![row], ..cell.slice().await };
     store.checkpoint(&slice).await.unwrap();
@@ -123,7 +123,7 @@ async fn billed_until_due_and_gone_for_good() {
     assert_gone(&again, &id).await;
     again.runtime.checkpoint_all().await.unwrap();
     let key = (ShardId(0), EntityKey::current_run(NAMESPACE, id.as_str()));
-    assert_eq!(again.store.stores().shards.load(&[key]).await.unwrap(), [None]);
+    assert_eq!(again.store.stores().shards.load(&[key], usize::MAX).await.unwrap(), [None]);
     let last = again.another().await;
     assert_gone(&last, &id).await;
     last.runtime.turn_hours_all().await.unwrap();
@@ -429,7 +429,7 @@ async fn rows_that_cannot_be_removed_are_the_trouble_of_one_and_it_stays_gone() 
     assert_eq!(removals(&cell, ShardId(0)).len(), 3);
     let standing = async |cell: &Cell| {
         let wanted: Vec<_> = runs.iter().map(|run| (ShardId(0), run.clone())).collect();
-        cell.engine().load(&wanted).await.unwrap().iter().map(Option::is_some).collect::<Vec<_>>()
+        cell.engine().load(&wanted, usize::MAX).await.unwrap().iter().map(Option::is_some).collect::<Vec<_>>()
     };
 
     cell.ledger.damage([runs[1].clone()]);
@@ -488,7 +488,7 @@ async fn the_log_keeps_deletions_that_are_more_than_a_shard_can_set_aside() {
     }
     mended.runtime.checkpoint_all().await.unwrap();
     let wanted: Vec<_> = runs.iter().map(|run| (ShardId(0), run.clone())).collect();
-    assert!(mended.engine().load(&wanted).await.unwrap().iter().all(Option::is_none));
+    assert!(mended.engine().load(&wanted, usize::MAX).await.unwrap().iter().all(Option::is_none));
     assert_eq!(mended.runtime.problems().len(), 0);
 }
 
@@ -607,5 +607,9 @@ async fn as_many_deletions_as_a_batch_are_a_reason_for_a_checkpoint() {
     // Two runs and their records.
     cell.out.until(|out| out.deleted().len() == 4).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(cell.engine().load(&[(ShardId(0), run)]).await.unwrap(), [None], "nobody asked for it");
+    assert_eq!(
+        cell.engine().load(&[(ShardId(0), run)], usize::MAX).await.unwrap(),
+        [None],
+        "nobody asked for it"
+    );
 }

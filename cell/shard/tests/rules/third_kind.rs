@@ -110,7 +110,8 @@ async fn retention_deletes_it_and_its_id_is_free_again() {
         cell.runtime.checkpoint_all().await.unwrap();
         assert_eq!(cell.runtime.resident_ids(), 0);
         assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"]);
-        let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+        let stored =
+            cell.engine().load(&[(ShardId(0), alarm(&id).key())], usize::MAX).await.unwrap().remove(0);
         assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
         let cell = cell.another().await;
         assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"]);
@@ -146,7 +147,7 @@ async fn its_id_is_free_again_though_rows_of_before_cannot_be_removed() {
     let cell = cell.another().await;
     assert_eq!(notes(&cell, &id).await.unwrap(), ["a new life"], "still");
     cell.runtime.checkpoint_all().await.unwrap();
-    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())], usize::MAX).await.unwrap().remove(0);
     assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
     assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
 }
@@ -215,7 +216,7 @@ async fn what_was_written_of_it_before_its_deletion_does_not_make_its_next_life_
     gate.open();
     checkpoint.await.unwrap();
     cell.runtime.checkpoint_all().await.unwrap();
-    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())]).await.unwrap().remove(0);
+    let stored = cell.engine().load(&[(ShardId(0), alarm(&id).key())], usize::MAX).await.unwrap().remove(0);
     assert_eq!(stored.expect("stored").chunks.len(), 1, "nothing is left of the first");
     assert_eq!(notes(&cell.another().await, &id).await.unwrap(), ["a new life"]);
 }

@@ -6,6 +6,7 @@ use super::keys::{self, Names, Statement, bind_key, get};
 use super::statements::{
     CONFIRM, DUE, EPOCHS, EXPIRED, HISTORY, LOAD, LOG, NEXT_KIND, OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS,
 };
+use crate::loaded::Loaded;
 use atoll_postgres::Connections;
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
@@ -95,37 +96,36 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
 pub(super) async fn load(
     database: &Database,
     wanted: &[(ShardId, EntityKey)],
+    max_bytes: usize,
 ) -> Result<Vec<Option<EntityRow>>, StoreError> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let names: Names<'_> = wanted.iter().map(|(shard, key)| (*shard, key)).collect();
-    let rows = read_names(database, LOAD, names).await?;
-    let mut answer: Vec<Option<EntityRow>> = vec![None; wanted.len()];
-    let mut chunks = Vec::new();
+    let rows = read_names(database, LOAD, names, |statement| statement.bind(keys::limit(max_bytes))).await?;
+    let mut loaded = Loaded::new(wanted, max_bytes);
     for row in &rows {
         let number = number(row, wanted.len())?;
-        match get::<Option<i16>>(row, 1)? {
-            None => answer[number] = Some(entity(&wanted[number].1, row)?),
-            Some(collection) => chunks.push((number, chunk(collection, row)?)),
+        match (get::<Option<i16>>(row, 1)?, get::<Option<Vec<u8>>>(row, 3)?) {
+            (_, None) => loaded.ends_before(number)?,
+            (None, Some(snapshot)) => loaded.entity(number, |key| entity(key, snapshot, row))?,
+            (Some(collection), Some(data)) => loaded.chunk(number, chunk(collection, data, row)?),
         }
     }
-    chunks.sort_by_key(|(number, chunk)| (*number, chunk.id));
-    for (number, chunk) in chunks {
-        let entity = answer[number].as_mut().ok_or_else(|| damaged("chunk of no entity"))?;
-        entity.chunks.push(chunk);
-    }
-    Ok(answer)
+    loaded.rows()
 }
 
+/// Reads by names, which the statement's first parameters are, and by what is bound behind them.
 async fn read_names(
     database: &Database,
     text: &'static str,
     names: Names<'_>,
+    bind: impl FnOnce(Statement<'_>) -> Statement<'_>,
 ) -> Result<Vec<PgRow>, StoreError> {
     let read = async {
         let mut session = database.reading.session().await?;
-        let rows = session.all(names.bind(session.query(text))).await?;
+        let statement = bind(names.bind(session.query(text)));
+        let rows = session.all(statement).await?;
         session.end().await?;
         Ok::<_, Failure>(rows)
     };
@@ -138,10 +138,10 @@ fn number(row: &PgRow, asked: usize) -> Result<usize, StoreError> {
     if number < asked { Ok(number) } else { Err(damaged("row number")) }
 }
 
-fn entity(key: &EntityKey, row: &PgRow) -> Result<EntityRow, StoreError> {
+fn entity(key: &EntityKey, snapshot: Vec<u8>, row: &PgRow) -> Result<EntityRow, StoreError> {
     Ok(EntityRow {
         key: key.clone(),
-        snapshot: get::<Vec<u8>>(row, 3)?.into(),
+        snapshot: snapshot.into(),
         chunks: Vec::new(),
         position: Position { seq: keys::unsigned(row, 4)?, index: keys::small(row, 5, "position")? },
         wake_at_ms: get(row, 6)?,
@@ -151,9 +151,9 @@ fn entity(key: &EntityKey, row: &PgRow) -> Result<EntityRow, StoreError> {
     })
 }
 
-fn chunk(collection: i16, row: &PgRow) -> Result<Chunk, StoreError> {
+fn chunk(collection: i16, data: Vec<u8>, row: &PgRow) -> Result<Chunk, StoreError> {
     let collection = u8::try_from(collection).map_err(|_| damaged("chunk"))?;
-    Ok(Chunk { id: ChunkId { collection, bucket: get(row, 2)? }, data: get::<Vec<u8>>(row, 3)?.into() })
+    Ok(Chunk { id: ChunkId { collection, bucket: get(row, 2)? }, data: data.into() })
 }
 
 pub(super) async fn log(
@@ -225,15 +225,9 @@ pub(super) async fn segments(
     if wanted.is_empty() {
         return Ok(answer);
     }
-    let read = async {
-        let mut session = database.reading.session().await?;
-        let names: Names<'_> = wanted.iter().map(|(shard, run, _)| (*shard, run)).collect();
-        let firsts: Vec<i64> = wanted.iter().map(|(_, _, first)| *first).collect();
-        let rows = session.all(names.bind(session.query(SEGMENTS)).bind(firsts)).await?;
-        session.end().await?;
-        Ok::<_, Failure>(rows)
-    };
-    for row in &database.reading.within(USUAL, read).await? {
+    let names: Names<'_> = wanted.iter().map(|(shard, run, _)| (*shard, run)).collect();
+    let firsts: Vec<i64> = wanted.iter().map(|(_, _, first)| *first).collect();
+    for row in &read_names(database, SEGMENTS, names, |statement| statement.bind(firsts)).await? {
         let number = number(row, wanted.len())?;
         let (_, run, first_event_id) = &wanted[number];
         answer[number] = Some(HistorySegment {

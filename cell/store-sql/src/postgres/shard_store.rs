@@ -95,8 +95,12 @@ impl ShardStore for PostgresStore {
         checkpoint::trim(&self.database, shard).await
     }
 
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        read::load(&self.database, keys).await
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        read::load(&self.database, keys, max_bytes).await
     }
 
     async fn history(

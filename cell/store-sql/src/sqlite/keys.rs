@@ -76,6 +76,11 @@ pub(super) fn blob(row: &SqliteRow, column: usize) -> Result<&[u8], StoreError> 
     row.try_get_unchecked(column).map_err(store_error)
 }
 
+pub(super) fn maybe_blob(row: &SqliteRow, column: usize) -> Result<Option<&[u8]>, StoreError> {
+    let absent = row.try_get_raw(column).map_err(store_error)?.is_null();
+    if absent { Ok(None) } else { blob(row, column).map(Some) }
+}
+
 pub(super) fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid, StoreError> {
     Uuid::from_slice(blob(row, column)?).map_err(|_| damaged("id"))
 }

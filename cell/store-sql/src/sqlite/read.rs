@@ -7,6 +7,7 @@ use super::statements::{
     DUE, DUE_ROW, DUE_ROWS, EPOCHS, EXPIRED, EXPIRED_ROW, EXPIRED_ROWS, HISTORY, LOAD, NEXT_KIND,
     OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS, TAIL,
 };
+use crate::loaded::Loaded;
 use cell_store::{
     Chunk, ChunkId, DueRow, EntityKey, EntityRow, Epoch, HistorySegment, LogRow, Position, ShardId,
     StoreError, check,
@@ -34,38 +35,37 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
 pub(super) async fn load(
     database: &Database,
     wanted: &[(ShardId, EntityKey)],
+    max_bytes: usize,
 ) -> Result<Vec<Option<EntityRow>>, StoreError> {
-    let mut answer: Vec<Option<EntityRow>> = vec![None; wanted.len()];
-    let mut chunks = Vec::new();
+    let mut loaded = Loaded::new(wanted, max_bytes);
     let mut first = 0;
     for (text, part) in LOAD.parts(wanted) {
         let mut statement = sqlx::query(text);
         for (number, (shard, key)) in (first as i64..).zip(part) {
             statement = bind_key(statement.bind(number), *shard, key);
         }
+        let statement = statement.bind(sql_limit(loaded.bytes_left())).bind(loaded.is_empty());
         for row in statement.fetch_all(&database.readers).await.map_err(store_error)? {
             let number = keys::unsigned(&row, 0)? as usize;
-            let (_, key) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
-            match keys::maybe_number(&row, 1)? {
-                None => answer[number] = Some(entity(key, &row)?),
-                Some(collection) => chunks.push((number, chunk(collection, &row)?)),
+            match (keys::maybe_number(&row, 1)?, keys::maybe_blob(&row, 3)?) {
+                (_, None) => loaded.ends_before(number)?,
+                (None, Some(snapshot)) => loaded.entity(number, |key| entity(key, snapshot, &row))?,
+                (Some(collection), Some(data)) => loaded.chunk(number, chunk(collection, data, &row)?),
             }
         }
         first += part.len();
+        if loaded.is_full() {
+            break;
+        }
     }
-    chunks.sort_by_key(|(number, chunk)| (*number, chunk.id));
-    for (number, chunk) in chunks {
-        let entity = answer[number].as_mut().ok_or_else(|| damaged("chunk of no entity"))?;
-        entity.chunks.push(chunk);
-    }
-    Ok(answer)
+    loaded.rows()
 }
 
-fn entity(key: &EntityKey, row: &SqliteRow) -> Result<EntityRow, StoreError> {
+fn entity(key: &EntityKey, snapshot: &[u8], row: &SqliteRow) -> Result<EntityRow, StoreError> {
     let index = u32::try_from(keys::number(row, 5)?).map_err(|_| damaged("position"))?;
     Ok(EntityRow {
         key: key.clone(),
-        snapshot: keys::blob(row, 3)?.to_vec().into(),
+        snapshot: snapshot.to_vec().into(),
         chunks: Vec::new(),
         position: Position { seq: keys::unsigned(row, 4)?, index },
         wake_at_ms: keys::maybe_number(row, 6)?,
@@ -75,10 +75,10 @@ fn entity(key: &EntityKey, row: &SqliteRow) -> Result<EntityRow, StoreError> {
     })
 }
 
-fn chunk(collection: i64, row: &SqliteRow) -> Result<Chunk, StoreError> {
+fn chunk(collection: i64, data: &[u8], row: &SqliteRow) -> Result<Chunk, StoreError> {
     let collection = u8::try_from(collection).map_err(|_| damaged("chunk"))?;
     let id = ChunkId { collection, bucket: keys::number(row, 2)? };
-    Ok(Chunk { id, data: keys::blob(row, 3)?.to_vec().into() })
+    Ok(Chunk { id, data: data.to_vec().into() })
 }
 
 pub(super) async fn log(

@@ -79,10 +79,10 @@ fn is_corrupt<T>(answer: &Result<T, StoreError>) -> bool {
 async fn a_damaged_row_is_corrupt_and_its_neighbours_are_not() {
     let (store, _directory) = damaged(&[&bytes("snapshot", DAMAGED), &bytes("events", DAMAGED)]).await;
     let all: Vec<(ShardId, EntityKey)> = (0..ROWS).map(|n| (ShardId(0), key(n))).collect();
-    assert!(is_corrupt(&store.load(&all).await));
+    assert!(is_corrupt(&store.load(&all, usize::MAX).await));
     let (mut rows, mut segments) = (Vec::new(), Vec::new());
     for n in 0..ROWS {
-        if is_corrupt(&store.load(&[(ShardId(0), key(n))]).await) {
+        if is_corrupt(&store.load(&[(ShardId(0), key(n))], usize::MAX).await) {
             rows.push(n);
         }
         if is_corrupt(&store.segments(&[(ShardId(0), key(n), 1)]).await) {
@@ -121,7 +121,7 @@ async fn a_block_that_cannot_be_read_is_damage_of_what_stands_there_and_no_outag
     log.set_len(log.metadata().expect("a length").len() - 100).expect("shorter");
     let mut refused = Vec::new();
     for n in 0..ROWS {
-        match store.load(&[(ShardId(0), key(n))]).await {
+        match store.load(&[(ShardId(0), key(n))], usize::MAX).await {
             Ok(rows) => assert!(rows[0].is_some(), "{n}"),
             Err(StoreError::Corrupt(_)) => refused.push(n),
             Err(error) => panic!("{n}: {error}"),

@@ -284,7 +284,7 @@ async fn observe(stores: &Stores, step: &Step, stands: &[(u64, u64)]) -> String 
         Step::Epochs(wanted) => shown(shards.epochs(wanted).await),
         Step::Checkpoint { slice, .. } => shown(shards.checkpoint(slice).await),
         Step::Trim(shard) => shown(shards.trim(*shard).await),
-        Step::Load(wanted) => shown(shards.load(wanted).await),
+        Step::Load(wanted) => shown(shards.load(wanted, usize::MAX).await),
         Step::History { shard, run, first, last, max_bytes } => {
             shown(shards.history(*shard, run, *first, *last, *max_bytes).await)
         }

@@ -111,7 +111,7 @@ pub(super) async fn empty_calls_are_answered(cell: Cell) {
     assert_eq!(cell.shards().append(&[]).await.expect("append"), []);
     assert_eq!(cell.shards().acquire(&[]).await.expect("acquire"), []);
     assert_eq!(cell.shards().epochs(&[]).await.expect("epochs"), []);
-    assert_eq!(cell.shards().load(&[]).await.expect("load"), []);
+    assert_eq!(cell.shards().load(&[], usize::MAX).await.expect("load"), []);
     assert_eq!(cell.shards().segments(&[]).await.expect("segments"), []);
     let mut owner = cell.own(S).await;
     let appends = [Append { shard: T, rows: Vec::new(), segments: Vec::new() }, owner.batch(1)];

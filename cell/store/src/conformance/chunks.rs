@@ -27,7 +27,7 @@ pub(super) async fn chunks_come_back_in_the_order_of_their_ids(mut cell: Cell) {
     cell.restart().await;
     assert_eq!(cell.load(S, &key).await, Some(large(&key, "base", &sorted)));
     let wanted = [(S, other.clone()), (S, run_key("none", 1)), (S, key.clone()), (S, other.clone())];
-    let loaded = cell.shards().load(&wanted).await.expect("load");
+    let loaded = cell.shards().load(&wanted, usize::MAX).await.expect("load");
     let other = Some(large(&other, "other", &[chunk(1, 0, "other")]));
     assert_eq!(loaded, [other.clone(), None, Some(large(&key, "base", &sorted)), other]);
 }
@@ -97,6 +97,35 @@ pub(super) async fn many_chunks_of_many_entities(cell: Cell) {
         .collect();
     cell.save(Checkpoint { entities: rows.clone(), ..owner.slice() }).await;
     let wanted: Vec<(ShardId, EntityKey)> = rows.iter().map(|row| (S, row.key.clone())).collect();
-    let loaded = cell.shards().load(&wanted).await.expect("load");
+    let loaded = cell.shards().load(&wanted, usize::MAX).await.expect("load");
     assert!(loaded.into_iter().eq(rows.into_iter().map(Some)));
+}
+
+pub(super) async fn a_load_takes_as_many_as_fit(cell: Cell) {
+    let owner = cell.own(S).await;
+    let row = |n, base: &str, chunks: &[Chunk]| large(&run_key("workflow", n), base, chunks);
+    // 3, 2 + 4 + 1 and 5 bytes.
+    let (three, seven, five) =
+        (row(1, "abc", &[]), row(2, "de", &[chunk(1, 0, "fghi"), chunk(2, 5, "j")]), row(4, "klmno", &[]));
+    let slice = Checkpoint { entities: vec![three.clone(), seven.clone(), five.clone()], ..owner.slice() };
+    cell.save(slice).await;
+    let none = run_key("workflow", 3);
+    let wanted = [&three.key, &seven.key, &none, &five.key].map(|key| (S, key.clone()));
+    let all = [Some(three), Some(seven), None, Some(five)];
+    for (max_bytes, fit) in [(0, 1), (3, 1), (9, 1), (10, 3), (14, 3), (15, 4), (usize::MAX, 4)] {
+        let loaded = cell.shards().load(&wanted, max_bytes).await.expect("load");
+        assert_eq!(loaded, all[..fit], "{max_bytes} bytes");
+        // What is not there takes no room, and is not the one that comes whatever it has.
+        let behind: Vec<_> = std::iter::once((S, none.clone())).chain(wanted.iter().cloned()).collect();
+        let loaded = cell.shards().load(&behind, max_bytes).await.expect("load");
+        assert_eq!(loaded[0], None);
+        assert_eq!(loaded[1..], all[..fit], "{max_bytes} bytes behind one that is not there");
+    }
+    // Also where an engine takes several statements for them.
+    let many: Vec<_> = wanted.iter().cycle().take(4 * 300).cloned().collect();
+    for (max_bytes, fit) in [(10, 3), (15 * 200, 4 * 200), (15 * 299 + 14, 4 * 300 - 1), (15 * 300, 4 * 300)]
+    {
+        let loaded = cell.shards().load(&many, max_bytes).await.expect("load");
+        assert!(loaded.iter().eq(all.iter().cycle().take(fit)), "{} in {max_bytes} bytes", loaded.len());
+    }
 }

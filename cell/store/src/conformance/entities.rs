@@ -10,7 +10,7 @@ pub(super) async fn loads_answer_in_order_with_holes(cell: Cell) {
     cell.save(Checkpoint { entities: vec![entity(&one, "1")], ..s.slice() }).await;
     cell.save(Checkpoint { entities: vec![entity(&two, "2")], ..t.slice() }).await;
     let wanted = [(T, two.clone()), (S, two.clone()), (S, one.clone()), (T, one.clone()), (T, two.clone())];
-    let rows = cell.shards().load(&wanted).await.expect("load");
+    let rows = cell.shards().load(&wanted, usize::MAX).await.expect("load");
     let two = Some(entity(&two, "2"));
     assert_eq!(rows, [two.clone(), None, Some(entity(&one, "1")), None, two]);
 }
@@ -94,11 +94,11 @@ pub(super) async fn many_entities_in_one_slice_and_one_load(cell: Cell) {
         (0..331).map(|n| entity(&run_key(&format!("workflow {n}"), n), &n.to_string())).collect();
     cell.save(Checkpoint { entities: rows.clone(), ..owner.slice() }).await;
     let wanted: Vec<(ShardId, EntityKey)> = rows.iter().rev().map(|row| (S, row.key.clone())).collect();
-    let loaded = cell.shards().load(&wanted).await.expect("load");
+    let loaded = cell.shards().load(&wanted, usize::MAX).await.expect("load");
     assert!(loaded.into_iter().eq(rows.iter().rev().cloned().map(Some)));
     let odd = rows.iter().skip(1).step_by(2).map(|row| row.key.clone()).collect();
     cell.save(Checkpoint { deleted: odd, ..owner.slice() }).await;
-    let left = cell.shards().load(&wanted).await.expect("load").into_iter().flatten().count();
+    let left = cell.shards().load(&wanted, usize::MAX).await.expect("load").into_iter().flatten().count();
     assert_eq!(left, 166);
 }
 

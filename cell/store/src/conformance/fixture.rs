@@ -81,7 +81,7 @@ impl Cell {
     }
 
     pub(super) async fn load(&self, shard: ShardId, key: &EntityKey) -> Option<EntityRow> {
-        let mut rows = self.shards().load(&[(shard, key.clone())]).await.expect("load");
+        let mut rows = self.shards().load(&[(shard, key.clone())], usize::MAX).await.expect("load");
         assert_eq!(rows.len(), 1, "one answer per key");
         rows.remove(0)
     }

@@ -224,8 +224,12 @@ impl ShardStore for CrashHandle {
         self.write(|state| state.trim(shard), Write::Trim(shard)).await
     }
 
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.read(|state| Ok(keys.iter().map(|(shard, key)| state.rows(*shard).load(key)).collect()))
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        self.read(|state| Ok(state.load(keys, max_bytes)))
     }
 
     async fn history(

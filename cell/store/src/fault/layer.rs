@@ -70,8 +70,12 @@ pub trait Layer: Send + Sync + 'static {
     }
 
     /// As [`ShardStore::load`].
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        self.pass(Call::Load, self.inner().shards.load(keys)).await
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        self.pass(Call::Load, self.inner().shards.load(keys, max_bytes)).await
     }
 
     /// As [`ShardStore::history`].
@@ -216,8 +220,12 @@ impl<L: Layer> ShardStore for L {
         Layer::trim(self, shard).await
     }
 
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        Layer::load(self, keys).await
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        Layer::load(self, keys, max_bytes).await
     }
 
     async fn history(

@@ -37,6 +37,24 @@ impl StoreState {
         self.shards.get(shard.0 as usize).unwrap_or(&NONE)
     }
 
+    /// As [`ShardStore::load`](crate::ShardStore::load).
+    pub(crate) fn load(&self, keys: &[(ShardId, EntityKey)], max_bytes: usize) -> Vec<Option<EntityRow>> {
+        let mut answer = Vec::with_capacity(keys.len());
+        let (mut bytes, mut is_first) = (0, true);
+        for (shard, key) in keys {
+            let found = self.rows(*shard).load(key);
+            if let Some(row) = &found {
+                bytes += row.bytes();
+                if bytes > max_bytes && !is_first {
+                    break;
+                }
+                is_first = false;
+            }
+            answer.push(found);
+        }
+        answer
+    }
+
     pub(crate) fn outbox_sizes(&self, shards: &[ShardId]) -> Vec<OutboxSize> {
         let shards: BTreeSet<ShardId> = shards.iter().copied().collect();
         shards.iter().flat_map(|shard| self.rows(*shard).outbox.sizes(*shard)).collect()

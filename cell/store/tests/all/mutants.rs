@@ -23,6 +23,7 @@ enum Broken {
     CheckpointPassesTheLog,
     TrimTakesOwnershipRecords,
     LogIgnoresBytes,
+    LoadIgnoresBytes,
     LoadForgetsHoles,
     HistoryIgnoresBytes,
     DueIsUnordered,
@@ -179,8 +180,13 @@ impl Layer for Mutant {
         Ok(trimmed + u64::from(ownership))
     }
 
-    async fn load(&self, keys: &[(ShardId, EntityKey)]) -> Result<Vec<Option<EntityRow>>, StoreError> {
-        let mut rows = self.inner.shards.load(keys).await?;
+    async fn load(
+        &self,
+        keys: &[(ShardId, EntityKey)],
+        max_bytes: usize,
+    ) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        let max_bytes = if matches!(self.broken, Broken::LoadIgnoresBytes) { usize::MAX } else { max_bytes };
+        let mut rows = self.inner.shards.load(keys, max_bytes).await?;
         if matches!(self.broken, Broken::LoadForgetsHoles) && rows.iter().any(Option::is_some) {
             rows.sort_by_key(Option::is_none);
         }
@@ -290,6 +296,7 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::CheckpointMovesBack, "checkpoint::a_checkpoint_never_moves_back"),
         (Broken::CheckpointPassesTheLog, "checkpoint::an_advance_beyond_the_log_changes_nothing"),
         (Broken::TrimTakesOwnershipRecords, "trim::trim_deletes_up_to_the_checkpoint_only"),
+        (Broken::LoadIgnoresBytes, "chunks::a_load_takes_as_many_as_fit"),
         (Broken::LogIgnoresBytes, "trim::what_stands_of_the_log_is_read_page_by_page"),
         (Broken::LoadForgetsHoles, "entities::loads_answer_in_order_with_holes"),
         (Broken::HistoryIgnoresBytes, "history::max_bytes_bounds_the_answer_but_for_one_segment"),

@@ -100,7 +100,7 @@ async fn all_shards_together_take_one_statement_and_one_commit() {
     let begin = counted.begin();
     store.epochs(&all).await.expect("epochs");
     let keys: Vec<_> = all.iter().map(|shard| (*shard, run(1))).collect();
-    store.load(&keys).await.expect("load");
+    store.load(&keys, usize::MAX).await.expect("load");
     let segments: Vec<_> = all.iter().map(|shard| (*shard, run(1), 1)).collect();
     assert!(store.segments(&segments).await.expect("segments").iter().all(Option::is_some));
     assert_eq!(counted.since(&begin), (3, 0), "one for each");

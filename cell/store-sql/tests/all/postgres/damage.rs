@@ -90,7 +90,7 @@ async fn a_file_that_is_missing_is_damage() {
     let store = PostgresStore::connect(options(&server.url(&name))).await.expect("a store");
     store.open(1, Uuid::nil()).await.expect("open");
     let key = (ShardId(0), EntityKey::run(Uuid::nil(), "w", Uuid::nil()));
-    assert_eq!(store.load(std::slice::from_ref(&key)).await.expect("load"), [None]);
+    assert_eq!(store.load(std::slice::from_ref(&key), usize::MAX).await.expect("load"), [None]);
     let file = server.sql(&name, "SELECT pg_relation_filepath('entity_pkey')");
     server.stop(Stop::Fast);
     std::fs::remove_file(server.folder().join("data").join(file)).expect("removed");
@@ -98,7 +98,7 @@ async fn a_file_that_is_missing_is_damage() {
     // The connection of before has ended with the server, and says so to its next call.
     let mut answer = Err(StoreError::Unavailable("not asked yet".to_owned()));
     for _ in 0..LOADS {
-        answer = store.load(std::slice::from_ref(&key)).await;
+        answer = store.load(std::slice::from_ref(&key), usize::MAX).await;
         if !matches!(answer, Err(StoreError::Unavailable(_))) {
             break;
         }

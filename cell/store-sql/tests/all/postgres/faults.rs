@@ -138,7 +138,7 @@ async fn a_checkpoint_whose_commit_is_cut_stands_whole_or_not_at_all() {
         // Takes the shard's row: what was under way is done or undone then.
         let acquired = store.acquire(&[SHARD]).await.expect("acquire").remove(0);
         let stood = acquired.checkpoint_seq == n;
-        let loaded = store.load(&[(SHARD, run(n))]).await.expect("load").remove(0);
+        let loaded = store.load(&[(SHARD, run(n))], usize::MAX).await.expect("load").remove(0);
         assert_eq!(loaded.is_some(), stood, "whole or not at all");
         assert!(stands.is_none_or(|stands| stands == stood), "{n}");
         let late = store.checkpoint(&slice(epoch, n)).await.expect("its epoch is over");
@@ -147,7 +147,7 @@ async fn a_checkpoint_whose_commit_is_cut_stands_whole_or_not_at_all() {
         for _ in 0..2 {
             assert_eq!(store.checkpoint(&slice(epoch, n)).await.expect("again"), Accepted);
         }
-        assert_eq!(store.load(&[(SHARD, run(n))]).await.expect("load"), [Some(entity(n))]);
+        assert_eq!(store.load(&[(SHARD, run(n))], usize::MAX).await.expect("load"), [Some(entity(n))]);
     }
 }
 
@@ -227,7 +227,7 @@ async fn a_slice_that_meets_a_takeover_waits_for_it_and_is_refused() {
         });
         let expected = if ends == "COMMIT" { Superseded } else { Accepted };
         assert_eq!(outcome.expect("checkpoint"), expected, "{ends}");
-        let loaded = store.load(&[(SHARD, run(1))]).await.expect("load").remove(0);
+        let loaded = store.load(&[(SHARD, run(1))], usize::MAX).await.expect("load").remove(0);
         assert_eq!(loaded.is_some(), expected == Accepted, "{ends}");
     }
 }
@@ -266,7 +266,7 @@ async fn what_waits_for_a_lock_too_long_is_unavailable_and_nothing_of_it_stands(
     assert!(ended(&answer), "{answer:?}");
     // Reads wait for nobody.
     assert_eq!(store.epochs(&[SHARD]).await.expect("epochs"), [epoch]);
-    assert_eq!(store.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+    assert_eq!(store.load(&[(SHARD, run(1))], usize::MAX).await.expect("load"), [None]);
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn an_owner_that_stops_in_the_middle_of_a_checkpoint_blocks_no_takeover() 
     assert!(is_unknown(&stopped), "{stopped:?}");
     let acquired = acquired.expect("acquire").remove(0);
     assert_eq!((acquired.epoch, acquired.checkpoint_seq), (Epoch(old.0 + 1), 0));
-    assert_eq!(successor.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+    assert_eq!(successor.load(&[(SHARD, run(1))], usize::MAX).await.expect("load"), [None]);
     assert_eq!(store.checkpoint(&slice(old, 1)).await.expect("late"), Superseded);
 }
 
@@ -480,7 +480,7 @@ async fn values_that_no_table_takes_are_refused_alone() {
     }];
     let answer = store.checkpoint(&refused).await;
     assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{answer:?}");
-    assert_eq!(store.load(&[(SHARD, run(1))]).await.expect("load"), [None]);
+    assert_eq!(store.load(&[(SHARD, run(1))], usize::MAX).await.expect("load"), [None]);
     assert_eq!(store.checkpoint(&slice(epoch, 0)).await.expect("the next"), Accepted);
     // Names that others choose may hold anything.
     let key = EntityKey::run(Uuid::nil(), "a\0b", Uuid::nil());
@@ -489,7 +489,10 @@ async fn values_that_no_table_takes_are_refused_alone() {
         ..Checkpoint::empty(SHARD, epoch)
     };
     assert_eq!(store.checkpoint(&named).await.expect("any name"), Accepted);
-    assert_eq!(store.load(&[(SHARD, key)]).await.expect("load"), [Some(named.entities[0].clone())]);
+    assert_eq!(
+        store.load(&[(SHARD, key)], usize::MAX).await.expect("load"),
+        [Some(named.entities[0].clone())]
+    );
 }
 
 #[tokio::test]

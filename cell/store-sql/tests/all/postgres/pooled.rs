@@ -31,7 +31,7 @@ async fn work(stores: &Stores, shard: ShardId) {
         };
         let slice = Checkpoint { entities: vec![entity.clone()], ..Checkpoint::empty(shard, owned.epoch) };
         assert_eq!(stores.shards.checkpoint(&slice).await.expect("checkpoint"), AppendOutcome::Accepted);
-        let loaded = stores.shards.load(&[(shard, entity.key.clone())]).await.expect("load");
+        let loaded = stores.shards.load(&[(shard, entity.key.clone())], usize::MAX).await.expect("load");
         assert_eq!(loaded, [Some(entity)]);
         assert_eq!(stores.shards.log(shard, seq, seq, 1).await.expect("log"), [row]);
         assert_eq!(stores.shards.epochs(&[shard]).await.expect("epochs"), [owned.epoch]);

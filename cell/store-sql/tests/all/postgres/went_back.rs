@@ -100,7 +100,10 @@ async fn no_checkpoint_passes_a_slice_that_was_answered_and_is_gone() {
     cell.store.trim(SHARD).await.expect("trim");
     let found = acquire(&cell.store).await;
     assert_eq!((found.checkpoint_seq, found.tail.len()), (0, 10), "the log has what the slice had");
-    let stored = cell.store.load(&[(SHARD, run("kept")), (SHARD, run("lost")), (SHARD, run("next"))]).await;
+    let stored = cell
+        .store
+        .load(&[(SHARD, run("kept")), (SHARD, run("lost")), (SHARD, run("next"))], usize::MAX)
+        .await;
     let stored: Vec<bool> = stored.expect("load").iter().map(Option::is_some).collect();
     assert_eq!(stored, [true, false, false]);
 }
@@ -124,7 +127,7 @@ async fn the_checkpoint_does_not_pass_the_log() {
         cell.write(&Checkpoint { advance: cell.advance(10).advance, ..cell.slice("new") }).await,
         WentBack
     );
-    assert_eq!(cell.store.load(&[(SHARD, run("new"))]).await.expect("load"), [None]);
+    assert_eq!(cell.store.load(&[(SHARD, run("new"))], usize::MAX).await.expect("load"), [None]);
     let found = acquire(&cell.store).await;
     assert_eq!((found.checkpoint_seq, found.last_seq), (0, 8));
 }
