@@ -134,6 +134,11 @@ impl Budget {
         self.used.load(Relaxed)
     }
 
+    /// Bytes that others hold than who holds `own` of them.
+    pub fn used_beside(&self, own: usize) -> usize {
+        self.used().saturating_sub(own)
+    }
+
     /// Bytes that one owner holds.
     pub fn of(&self, owner: Owner) -> usize {
         self.owners[owner as usize].load(Relaxed)

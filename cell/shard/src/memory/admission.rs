@@ -48,18 +48,32 @@ impl ShardRuntime {
         origin: Origin,
     ) -> Result<(Stored, Charge), ShardError> {
         self.admit_read(origin)?;
+        if !self.memory.has_room() && !self.large_loads.may_be_read(key, Instant::now()) {
+            return Err(ShardError::NoMemory);
+        }
         let (stored, charge) = self.loads.one(shard, key).await?;
-        // It may be larger than it was taken for.
-        self.admit_read(origin)?;
-        let fits = self.memory.has_room() || self.large_loads.admit(charge.bytes(), Instant::now());
-        if fits { Ok((stored, charge)) } else { Err(ShardError::NoMemory) }
+        // What others hold by now decides, not how large it is itself: one that is larger than what clients or workers
+        // may fill comes where nothing else does.
+        self.admit_read_beside(origin, charge.bytes())?;
+        let fits = self.memory.used_beside(charge.bytes()) < self.memory.limit();
+        if fits || self.large_loads.admit(key, charge.bytes(), Instant::now()) {
+            Ok((stored, charge))
+        } else {
+            Err(ShardError::NoMemory)
+        }
     }
 
     /// Refuses what is to be read for a while.
     pub(crate) fn admit_read(&self, origin: Origin) -> Result<(), ShardError> {
+        self.admit_read_beside(origin, 0)
+    }
+
+    /// As `admit_read`, for who holds so many bytes already.
+    fn admit_read_beside(&self, origin: Origin, held: usize) -> Result<(), ShardError> {
+        let used = self.memory.used_beside(held);
         let has_room = match origin {
-            Origin::Client => self.memory.has_room_for_clients(),
-            Origin::Worker => self.memory.has_room(),
+            Origin::Client => used < self.memory.clients_limit(),
+            Origin::Worker => used < self.memory.limit(),
             Origin::Cell => true,
         };
         if has_room { Ok(()) } else { Err(ShardError::NoMemory) }

@@ -258,13 +258,15 @@ impl ShardRuntime {
         }
     }
 
-    /// Wakes these, as many together as there is room for: of those that are not in memory no more than one is on its
-    /// way from the store where there is none.
+    /// Wakes these, as many together as the shard has room for: of those that are not in memory no more than one is on
+    /// its way from the store where there is none.
     async fn wake_each(&self, shard: &Shard, due: &[DueWake]) -> Vec<WokenUp> {
         let mut outcomes = Vec::with_capacity(due.len());
         let mut left = due;
+        // All shards may wake what is due at the same moment.
+        let room = self.loads.room() / self.shards.len();
         while !left.is_empty() {
-            let together = if self.memory.has_room() { fitting(left, self.loads.room()) } else { 1 };
+            let together = if self.memory.has_room() { fitting(left, room) } else { 1 };
             let (next, rest) = left.split_at(together);
             outcomes.extend(join_all(next.iter().map(|due| self.wake_one(shard, due))).await);
             left = rest;

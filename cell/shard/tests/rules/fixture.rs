@@ -138,6 +138,13 @@ impl Cell {
         self.try_another().await.expect("the cell opens")
     }
 
+    /// As `another`, with so many bytes of memory.
+    pub(crate) async fn another_with_budget(&self, budget: usize) -> Cell {
+        let (config, base) = (self.config.clone(), self.base.clone());
+        let (clock, ledger) = (Arc::clone(&self.clock), Arc::clone(&self.ledger));
+        Cell::open(config, base, clock, ledger, self.life + 1, budget, |_| {}).await.expect("the cell opens")
+    }
+
     /// As `another`, which may find that it cannot start.
     pub(crate) async fn try_another(&self) -> Result<Cell, ShardError> {
         self.another_with(|_| {}).await

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use cell_engine::commands::{
     ActivityRef, RecordActivityHeartbeat, RecordActivityStarted, RespondActivityCompleted,
 };
+use cell_memory::Owner;
 use cell_shard::{ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{Checkpoint, Chunk, EntityKey, EntityRow, ShardId, StoreError};
@@ -146,6 +147,26 @@ async fn one_read_brings_no_more_large_runs_than_there_is_room_for() {
     assert!(join_all(reads).await.into_iter().all(|found| found.unwrap()));
     let largest = cell.ledger.take_largest_load();
     assert!((ONE_READ / 2..=ONE_READ).contains(&largest), "{largest} bytes of {ONE_READ}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_read_holds_no_memory_for_it() {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, SCARCE).await;
+    let (large, small) = large_and_small(&cell).await;
+    // From this one it looks as if all were large.
+    assert!(cell.runtime.read(&current(&large[0]), |view| view.run.is_some()).await.unwrap());
+    let gate = Gate::new();
+    cell.store.script(Call::Load, Fault::HoldBefore(gate.clone()));
+    let targets: Vec<Target> = small.iter().map(|id| current(id)).collect();
+    let mut reads =
+        join_all(targets.iter().map(|target| cell.runtime.read(target, |view| view.run.is_some())));
+    assert!((&mut reads).now_or_never().is_none());
+    gate.arrived().await;
+    let held = cell.runtime.memory().of(Owner::Loads);
+    assert!((1..=ONE_READ).contains(&held), "{held} bytes of {ONE_READ}");
+    gate.release();
+    assert!(reads.await.into_iter().all(|found| found.unwrap()));
+    assert_eq!(cell.runtime.memory().of(Owner::Loads), 0);
 }
 
 #[tokio::test(start_paused = true)]

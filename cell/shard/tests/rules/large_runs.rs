@@ -59,3 +59,19 @@ async fn runs_that_are_due_at_the_same_moment_are_restored_as_memory_has_room_fo
         assert!(has_fired(&cell, id).await, "{id}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_larger_than_all_that_there_is_comes_where_nothing_else_does() {
+    let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;
+    let ids = gone(&cell).await;
+    let small = cell.another_with_budget(LARGE).await;
+    for origin in [Origin::Worker, Origin::Client] {
+        for id in &ids {
+            let target = current(id);
+            let read = small.runtime.read_for(origin, &target, |view| view.run.is_some());
+            assert!(read.await.unwrap(), "{origin:?}");
+            small.runtime.relieve_memory().await.unwrap();
+            assert_eq!(small.runtime.resident_ids(), 0);
+        }
+    }
+}
