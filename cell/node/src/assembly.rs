@@ -198,7 +198,11 @@ async fn usage_exporter(
 /// The shards' configuration, with the limits that calls have and what of the memory budget a restart may take.
 fn shard_config(config: &CellConfig, shares: Shares) -> ShardConfig {
     let Shares { node_tail_bytes, .. } = shares;
-    ShardConfig { limits: crate::limits::of(&config.dynamic), node_tail_bytes, ..config.shards.clone() }
+    ShardConfig {
+        limits: crate::limits::of(&config.dynamic, config.memory_budget),
+        node_tail_bytes,
+        ..config.shards.clone()
+    }
 }
 
 fn frontend(

@@ -3,8 +3,11 @@
 use cell_engine::Limits;
 use cell_frontend::DynamicConfig;
 
-/// The limits that the engine holds runs to.
-pub(crate) fn of(config: &DynamicConfig) -> Limits {
+/// Part of the memory budget that one run may take where nothing else was configured.
+const RUN_SHARE: usize = 8;
+
+/// The limits that the engine holds runs to in a cell with so many bytes of memory: no run may take what all have.
+pub(crate) fn of(config: &DynamicConfig, memory_budget: usize) -> Limits {
     let (set, default) = (&config.run_limits, Limits::default());
     let count = |set: Option<usize>, default: i64| {
         set.map_or(default, |count| i64::try_from(count).unwrap_or(i64::MAX))
@@ -25,7 +28,7 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
         history_events: count(set.history_events, default.history_events),
         history_bytes: set.history_bytes.map_or(default.history_bytes, |bytes| bytes as u64),
         state_bytes: set.state_bytes.unwrap_or(default.state_bytes),
-        memory_bytes: set.memory_bytes.unwrap_or(default.memory_bytes),
+        memory_bytes: set.memory_bytes.unwrap_or(default.memory_bytes.min(memory_budget / RUN_SHARE)),
         blob: config.blob_bytes,
         memo: config.memo_bytes,
         search_attributes: config.search_attributes_bytes,
@@ -37,14 +40,25 @@ pub(crate) fn of(config: &DynamicConfig) -> Limits {
 mod tests {
     use super::*;
 
+    const AMPLE: usize = 1 << 30;
+
+    #[test]
+    fn one_run_takes_a_part_of_a_small_budget_unless_it_may_have_more() {
+        let (default, small) = (Limits::default().memory_bytes, 16 << 20);
+        assert_eq!(of(&DynamicConfig::default(), RUN_SHARE * default).memory_bytes, default);
+        assert_eq!(of(&DynamicConfig::default(), small).memory_bytes, 2 << 20);
+        let more = DynamicConfig::parse(["limit.runMemorySize.error=3000000"]).expect("it is known").config;
+        assert_eq!(of(&more, small).memory_bytes, 3_000_000);
+    }
+
     #[test]
     fn what_is_set_changes_and_the_rest_stays() {
         let settings = ["limit.historyCount.suggestContinueAsNew=50", "limit.maxIDLength=20"];
         let config = DynamicConfig::parse(settings).expect("they are known");
         assert!(config.warnings.is_empty());
         let expected = Limits { suggest_continue_events: 50, id_length: 20, ..Limits::default() };
-        assert_eq!(of(&config.config), expected);
-        assert_eq!(of(&DynamicConfig::default()), Limits::default());
+        assert_eq!(of(&config.config, AMPLE), expected);
+        assert_eq!(of(&DynamicConfig::default(), AMPLE), Limits::default());
     }
 
     /// The frontend refuses unread what the engine has no room for, and nothing else.
@@ -52,7 +66,7 @@ mod tests {
     fn an_answer_may_have_as_many_commands_as_a_history_has_events() {
         for settings in [vec![], vec!["limit.historyCount.error=110"]] {
             let config = DynamicConfig::parse(settings).expect("they are known").config;
-            assert_eq!(config.run_limits.most_commands() as i64, of(&config).history_events);
+            assert_eq!(config.run_limits.most_commands() as i64, of(&config, AMPLE).history_events);
         }
     }
 
@@ -95,6 +109,6 @@ mod tests {
             blob: 114,
             ..Limits::default()
         };
-        assert_eq!(of(&config.config), expected);
+        assert_eq!(of(&config.config, AMPLE), expected);
     }
 }

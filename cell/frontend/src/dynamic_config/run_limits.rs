@@ -31,7 +31,8 @@ pub struct RunLimits {
     pub history_bytes: Option<usize>,
     /// `limit.mutableStateSize.error`: bytes of mutable state above which a run is terminated.
     pub state_bytes: Option<usize>,
-    /// `limit.runMemorySize.error`: bytes of memory above which a run is terminated. The original has no such key.
+    /// `limit.runMemorySize.error`: bytes of memory above which a run is terminated; 64 MiB or an eighth of the memory
+    /// budget, whichever is less, where it is not set. The original has no such key.
     pub memory_bytes: Option<usize>,
 }
 
