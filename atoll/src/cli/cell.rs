@@ -2,6 +2,7 @@ mod confirm_clock;
 mod list;
 mod overwrite;
 mod quarantine;
+mod rebuild_visibility;
 mod serve;
 
 use clap::Subcommand;
@@ -20,6 +21,8 @@ pub(crate) enum CellCommand {
     /// Look after entities that a cell keeps aside (at the cell's admin listener)
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Make a cell's lists anew from what it stores (at the cell's admin listener)
+    RebuildVisibility(rebuild_visibility::RebuildVisibilityArgs),
     /// Say that the wall clock of a cell's machine is right (at the cell's admin listener)
     ConfirmClock(confirm_clock::ConfirmClockArgs),
 }
@@ -31,6 +34,7 @@ impl CellCommand {
             Self::List(args) => super::block_on(args.run()),
             Self::Overwrite(args) => super::block_on(args.run()),
             Self::Quarantine(command) => super::block_on(command.run()),
+            Self::RebuildVisibility(args) => super::block_on(args.run()),
             Self::ConfirmClock(args) => super::block_on(args.run()),
         }
     }

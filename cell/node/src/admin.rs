@@ -1,6 +1,7 @@
 //! `CellAdmin`: what the control plane asks of this cell, on a listener of its own.
 
 mod quarantine;
+mod rebuild;
 
 use crate::namespaces::CellRecords;
 use crate::projections::{OutboxWatch, VisibilityProjection};
@@ -99,6 +100,14 @@ impl CellAdmin for Admin {
         request: cell::DropQuarantinedRequest,
     ) -> Result<cell::DropQuarantinedResponse, Status> {
         quarantine::drop(&self.shards, request).await
+    }
+
+    async fn rebuild_visibility(
+        &self,
+        _ctx: &CallContext,
+        request: cell::RebuildVisibilityRequest,
+    ) -> Result<cell::RebuildVisibilityResponse, Status> {
+        self.rebuild_page(&request).await
     }
 
     async fn confirm_clock(

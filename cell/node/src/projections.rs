@@ -12,5 +12,5 @@ mod tests;
 
 pub use config::ProjectionConfig;
 pub(crate) use usage::{Manifest, UsageExporter};
-pub(crate) use visibility::VisibilityProjection;
+pub(crate) use visibility::{VisibilityProjection, decode_key, encode_key};
 pub(crate) use watch::OutboxWatch;

@@ -26,6 +26,14 @@ use uuid::Uuid;
 pub(crate) fn status(error: ShardError, target: &Target) -> Status {
     match error {
         ShardError::Rejected(rejection) => rejected(rejection, target),
+        other => shards_status(other),
+    }
+}
+
+/// The status of a failed call about no entity by itself.
+pub(crate) fn shards_status(error: ShardError) -> Status {
+    match error {
+        ShardError::Rejected(_) => Status::internal(error.to_string()),
         ShardError::NotOwner(_) => Status::unavailable(error.to_string()),
         ShardError::Overloaded(_) | ShardError::NoMemory => {
             exhausted(error.to_string(), ResourceExhaustedCause::SystemOverloaded)

@@ -87,8 +87,8 @@ pub use error::ShardError;
 pub use hash::shard_of;
 pub use log::row::RowError;
 pub use projection::{
-    DurableBatch, EffectSink, Outbox, Projection, Room, Spool, SpoolSide, SpoolSlice, Spooled, Telling,
-    Unconfirmed,
+    DurableBatch, EffectSink, Outbox, Projection, Room, Spool, SpoolSide, SpoolSlice, Spooled, StoredPage,
+    Telling, Unconfirmed,
 };
 pub use quarantine::Quarantined;
 pub use recovery::{Keeper, LogInspector};

@@ -7,8 +7,10 @@
 mod outbox;
 mod sink;
 mod spool;
+mod stored;
 
 pub(crate) use outbox::REMOVAL_INTERVAL;
 pub use outbox::{Outbox, Room};
 pub use sink::{DurableBatch, EffectSink, Projection};
 pub use spool::{Spool, SpoolSide, SpoolSlice, Spooled, Telling, Unconfirmed};
+pub use stored::StoredPage;

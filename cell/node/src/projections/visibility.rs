@@ -1,16 +1,17 @@
 //! Brings runs, and what else lists show, to the visibility store.
 
-mod change;
+pub(crate) mod change;
 mod record;
 
-use atoll_internal_api::entity::EntityKind;
-use cell_engine::Time;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use cell_engine::{Time, VisibilityFacts};
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Spooled, Telling, Unconfirmed};
 use cell_store::{Position, ShardId};
-use cell_visibility::{VisibilityError, VisibilityStore};
-use change::{Change, encode_key};
-use record::{Write, write};
+use cell_visibility::{VisibilityError, VisibilityRecord, VisibilityStore};
+use change::Change;
+pub(crate) use change::{decode_key, encode_key};
+use record::{Write, record_of, write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -74,6 +75,35 @@ impl VisibilityProjection {
                 return Ok(());
             }
         }
+    }
+
+    /// Writes again what lists show of stored entities; what the store has that is newer stays. Answers how many the
+    /// store refused, which are logged. To be called again after an error.
+    pub(crate) async fn rewrite(
+        &self,
+        facts: Vec<(EntityKey, Position, Arc<VisibilityFacts>)>,
+    ) -> Result<u64, VisibilityError> {
+        let _alone = self.writing.lock().await;
+        let listed = |(key, position, facts): &(EntityKey, Position, Arc<VisibilityFacts>)| {
+            record_of(key, *position, facts, &self.namespaces)
+        };
+        let records: Vec<VisibilityRecord> = facts.iter().filter_map(listed).collect();
+        let (mut left, mut refused) = (vec![records.as_slice()], 0);
+        while let Some(part) = left.pop() {
+            match (self.store.upsert(part).await, part) {
+                (Ok(()), _) => {}
+                (Err(VisibilityError::Refused(_) | VisibilityError::Corrupt(_)), [_, _, ..]) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    left.extend([second, first]);
+                }
+                (Err(error @ (VisibilityError::Refused(_) | VisibilityError::Corrupt(_))), [one]) => {
+                    tracing::error!(id = %one.id, workflow_id = one.workflow_id, %error, "a list entry is not taken");
+                    refused += 1;
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(refused)
     }
 
     /// Writes changes as they come, until `stop`, then what is left.

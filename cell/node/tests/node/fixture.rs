@@ -121,6 +121,11 @@ impl Site {
         rows.await.expect("an outbox").len()
     }
 
+    /// Empties the lists of a cell that does not run.
+    pub(crate) fn lose_lists(&mut self) {
+        self.engine = self.engine.without_lists();
+    }
+
     /// Starts the cell; it serves when this returns.
     pub(crate) async fn start(self) -> Cell {
         self.try_start().await.map_err(|(_, error)| error).expect("the cell starts")

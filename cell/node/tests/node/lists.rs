@@ -4,7 +4,9 @@ use crate::fixture::{Calls, Cell, Driver, Engine, done, payloads};
 use atoll_api::call::Code;
 use atoll_api::temporal::api::common::v1::SearchAttributes;
 use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
+use atoll_api::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_internal_api::cell::v1::{RebuildVisibilityRequest, cell_admin};
 use cell_store::StoreError;
 use cell_store::fault::{Call, Fault};
 use std::sync::atomic::Ordering;
@@ -162,4 +164,84 @@ async fn a_store_that_stumbles_at_the_start_keeps_no_run_out_of_lists() {
     let cell = site.start().await;
     becomes(&cell, "ExecutionStatus = 'Running'", 1).await;
     cell.crash().await;
+}
+
+async fn rebuild(cell: &Cell) -> (u64, u64) {
+    let mut request = RebuildVisibilityRequest::default();
+    let (mut written, mut left_out) = (0, 0);
+    loop {
+        let page = cell.admin(cell_admin::REBUILD_VISIBILITY, request.clone()).await.expect("a page");
+        written += page.written;
+        left_out += page.left_out;
+        if page.next_page_token.is_empty() {
+            return (written, left_out);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Everything that lists show of what a query finds, in their order.
+async fn shown(cell: &Cell, query: &str) -> Vec<WorkflowExecutionInfo> {
+    let request = wf::ListWorkflowExecutionsRequest {
+        namespace: "default".to_owned(),
+        query: query.to_owned(),
+        ..Default::default()
+    };
+    cell.call(rpc::LIST_WORKFLOW_EXECUTIONS, request).await.expect("listed").executions
+}
+
+#[tokio::test]
+async fn lists_that_were_lost_are_made_anew_from_what_is_stored() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let gone = Driver::new(&cell, "gone");
+        gone.start().await;
+        gone.step(vec![done()]).await;
+        becomes(&cell, "ExecutionStatus = 'Completed'", 1).await;
+        cell.advance(std::time::Duration::from_secs(86_400 + 1)).await;
+        becomes(&cell, "", 0).await;
+        for n in 0..30 {
+            let driver = Driver::new(&cell, &format!("listed-{n}"));
+            let mut request = driver.start_request();
+            let customer = payloads("acme").unwrap().payloads.remove(0);
+            let indexed_fields = [("Customer".to_owned(), customer)].into_iter().collect();
+            request.search_attributes = Some(SearchAttributes { indexed_fields });
+            driver.start_with(request).await;
+            if n % 3 == 0 {
+                driver.step(vec![done()]).await;
+            }
+        }
+        becomes(&cell, "ExecutionStatus = 'Completed'", 10).await;
+        becomes(&cell, "", 30).await;
+        cell.checkpoint().await;
+        let before = shown(&cell, "Customer = 'acme'").await;
+        assert_eq!(before.len(), 30);
+
+        // What is listed already stays as it is, and a second time does nothing more.
+        assert_eq!(rebuild(&cell).await, (30, 0));
+        assert_eq!(shown(&cell, "").await, before);
+
+        let mut site = cell.stop().await;
+        site.lose_lists();
+        let cell = site.start().await;
+        assert_eq!(count(&cell, "").await, 0);
+        // Not in a checkpoint when lists are made anew, and told as always.
+        Driver::new(&cell, "listed-1").step(vec![done()]).await;
+        assert_eq!(rebuild(&cell).await, (30, 0));
+        becomes(&cell, "ExecutionStatus = 'Completed'", 11).await;
+        let after = shown(&cell, "Customer = 'acme'").await;
+        let others = |all: &[WorkflowExecutionInfo]| {
+            let is_other = |info: &&WorkflowExecutionInfo| {
+                info.execution.as_ref().is_some_and(|execution| execution.workflow_id != "listed-1")
+            };
+            all.iter().filter(is_other).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(after.len(), 30);
+        assert_eq!(others(&after), others(&before));
+        let refused = cell
+            .admin(cell_admin::REBUILD_VISIBILITY, RebuildVisibilityRequest { page_token: b"x"[..].into() })
+            .await;
+        assert_eq!(refused.expect_err("no such token").code, Code::InvalidArgument);
+        cell.crash().await;
+    }
 }

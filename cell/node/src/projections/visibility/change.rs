@@ -91,14 +91,14 @@ fn from_proto(facts: state::VisibilityFacts) -> Option<VisibilityFacts> {
     })
 }
 
-/// Key of an entity in the outbox: kind, namespace, run, then its id.
-pub(super) fn encode_key(key: &EntityKey) -> Bytes {
+/// An entity's key in bytes, in the outbox and in page tokens: kind, namespace, run, then its id.
+pub(crate) fn encode_key(key: &EntityKey) -> Bytes {
     let kind = [key.kind.number()];
     [&kind[..], key.namespace_id.as_bytes(), key.run_id.as_bytes(), key.id.as_bytes()].concat().into()
 }
 
 /// The entity of a key.
-pub(super) fn decode_key(bytes: &Bytes) -> Option<EntityKey> {
+pub(crate) fn decode_key(bytes: &Bytes) -> Option<EntityKey> {
     let (kind, rest) = bytes.split_first()?;
     let (namespace_id, rest) = rest.split_first_chunk::<16>()?;
     let (run_id, id) = rest.split_first_chunk::<16>()?;

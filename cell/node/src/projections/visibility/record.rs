@@ -25,17 +25,26 @@ pub(super) enum Write {
 /// What a change is to the store; none where nothing is to be shown: the namespace was removed.
 pub(super) fn write(told: &Telling<Change>, namespaces: &NamespaceRegistry) -> Option<Write> {
     let key = decode_key(&told.key)?;
-    let position = ordinal(told.position);
     match &*told.item {
         Change::Delete { at_ms } => {
             let key = RecordKey { namespace_id: key.namespace_id, id: id(&key) };
-            Some(Write::Deletion(Deletion { key, position, at_ms: *at_ms }))
+            Some(Write::Deletion(Deletion { key, position: ordinal(told.position), at_ms: *at_ms }))
         }
         Change::Upsert(facts) => {
-            let namespace = namespaces.by_id(key.namespace_id)?;
-            record(&key, facts, position, &schema(&namespace)).map(|record| Write::Record(Box::new(record)))
+            record_of(&key, told.position, facts, namespaces).map(|record| Write::Record(Box::new(record)))
         }
     }
+}
+
+/// The record of an entity as of a step; none where nothing is to be shown: the namespace was removed.
+pub(super) fn record_of(
+    key: &EntityKey,
+    position: Position,
+    facts: &VisibilityFacts,
+    namespaces: &NamespaceRegistry,
+) -> Option<VisibilityRecord> {
+    let namespace = namespaces.by_id(key.namespace_id)?;
+    record(key, facts, ordinal(position), &schema(&namespace))
 }
 
 fn record(
