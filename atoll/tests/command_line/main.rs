@@ -9,6 +9,7 @@ mod dev_runs;
 mod lost_database;
 mod postgres;
 mod quarantine;
+mod rebuild_visibility;
 mod refused;
 mod run;
 mod running;
