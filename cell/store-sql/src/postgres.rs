@@ -11,7 +11,8 @@
 //!   with the next append or slice of a shard that lacks anything: no checkpoint writes over the gap, and no log row
 //!   that survived is trimmed. What was lost stays lost; starting the cell again goes on from what there is.
 //! - What is read from a primary that was replaced may be old for as long as a connection leads there; nothing that it
-//!   writes stands beside what the new one has, for each shard's next append or slice meets the gap.
+//!   writes stands beside what the new one has, for each shard's next append or slice meets the gap, or the term of who
+//!   has acquired the shard there.
 
 mod append;
 mod checkpoint;

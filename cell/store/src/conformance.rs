@@ -117,7 +117,7 @@ macro_rules! conformance_cases {
             a_stale_owner_collides_for_ever_also_after_a_trim,
             a_stale_repeat_of_a_trimmed_row_is_superseded,
             of_two_acquirers_one_gets_the_position,
-            the_old_owner_may_append_until_the_ownership_record_stands,
+            what_an_old_owner_gets_in_before_the_ownership_record_is_read_again,
             unknown_outcome_that_was_committed,
             unknown_outcome_that_was_not_committed,
         }

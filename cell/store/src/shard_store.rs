@@ -25,7 +25,8 @@ pub trait ShardStore: Send + Sync + 'static {
     /// the identity that stands there (whose count may differ from the one asked for).
     async fn open(&self, shard_count: u32, new_incarnation: Uuid) -> Result<StoreIdentity, StoreError>;
 
-    /// Raises each shard's epoch by one, which is the caller's in this handle, and reads its checkpoint and tail.
+    /// Raises each shard's epoch by one, which is the caller's in this handle (no other handle need take what it
+    /// appends), and reads its checkpoint and tail.
     /// Acquiring is complete only when the caller has appended an ownership record at `last_seq + 1`; on a collision it
     /// acquires again.
     async fn acquire(&self, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError>;
@@ -34,6 +35,10 @@ pub trait ShardStore: Send + Sync + 'static {
     /// holds a row with the same epoch and batch id counts as accepted, any other row there (or a
     /// trimmed position at or below the checkpoint) as superseded. Shards are independent: one
     /// superseded append leaves the others accepted.
+    ///
+    /// Owners are told apart by position: a stale one collides with the ownership record. Until that stands it may
+    /// append or be superseded already, as the engine has it; an engine whose store may go back has to supersede it as
+    /// soon as another has acquired, for a gap may be filled exactly up to its next position.
     ///
     /// An append that would leave a gap behind the log's end is answered with `WentBack`, and nothing of it is written.
     ///

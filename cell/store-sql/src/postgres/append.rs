@@ -1,8 +1,12 @@
 //! Appending to shards' logs: the durable hot path.
 //!
-//! One statement writes for all shards. A shard's first row goes in only behind the log's end, where of two owners the
-//! key lets one have the place; its further rows and the history beside them go in only with that row. Which shards
-//! were left out is looked at afterwards, in a statement that writes nothing.
+//! One statement writes for all shards. A shard's first row goes in only in its writer's term and behind the log's end,
+//! where of two owners the key lets one have the place; its further rows and the history beside them go in only with
+//! that row. Which shards were left out is looked at afterwards, in a statement that writes nothing.
+//!
+//! The place alone would not do: after a failover that lost as many rows as the successor has written since, the next
+//! row of a former owner has a free one. Whoever sees the successor's rows sees its term, too, for they were written
+//! later.
 
 use super::checkpoint::Segments;
 use super::database::{Database, USUAL};
@@ -37,6 +41,8 @@ struct Open<'a> {
     /// Its number among the appends of the call.
     index: usize,
     append: &'a Append,
+    /// Its writer's; none where it was not acquired here.
+    term: Option<Uuid>,
     from: usize,
 }
 
@@ -46,10 +52,15 @@ impl Open<'_> {
     }
 }
 
-async fn in_rounds(database: &Database, appends: &[Append]) -> Result<Vec<AppendOutcome>, Failure> {
+async fn in_rounds<'a>(database: &Database, appends: &'a [Append]) -> Result<Vec<AppendOutcome>, Failure> {
     let mut outcomes = vec![Accepted; appends.len()];
     let with_rows = appends.iter().enumerate().filter(|(_, append)| !append.rows.is_empty());
-    let mut open: Vec<Open<'_>> = with_rows.map(|(index, append)| Open { index, append, from: 0 }).collect();
+    let open = |(index, append): (usize, &'a Append)| {
+        let epoch = append.rows.first().map(|row| row.epoch);
+        let term = epoch.and_then(|epoch| database.terms.of(append.shard, epoch));
+        Open { index, append, term: term.map(|term| term.token), from: 0 }
+    };
+    let mut open: Vec<Open<'_>> = with_rows.map(open).collect();
     if open.is_empty() {
         return Ok(outcomes);
     }
@@ -136,7 +147,8 @@ async fn write(session: &mut Session<'_>, open: &[Open<'_>]) -> Result<Vec<Shard
     let segments =
         open.iter().flat_map(|open| open.append.segments.iter().map(|segment| (open.append.shard, segment)));
     let segments: Segments<'_> = segments.collect();
-    let statement = segments.bind(rest.bind(leading.bind(session.query(APPEND))));
+    let terms: Vec<Option<Uuid>> = open.iter().map(|open| open.term).collect();
+    let statement = segments.bind(rest.bind(leading.bind(session.query(APPEND)))).bind(terms);
     let written = session.all(statement).await?;
     written.iter().map(|row| Ok(keys::read_shard(row, 0)?)).collect()
 }
@@ -150,18 +162,21 @@ struct Standing {
     rows: Vec<(u64, u64, Uuid)>,
     /// Whether commits wait for standbys.
     replicated: bool,
+    /// Whether the shard is its writer's still.
+    is_owners: bool,
 }
 
 async fn standing(session: &mut Session<'_>, open: &[Open<'_>]) -> Result<Vec<Standing>, Failure> {
-    let (mut shards, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut shards, mut firsts, mut lasts, mut terms) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for open in open {
         if let [first, ..] = open.rows() {
             shards.push(keys::shard(open.append.shard));
             firsts.push(keys::integer(first.seq, "position")?);
             lasts.push(keys::integer(first.seq, "position")? + open.rows().len() as i64 - 1);
+            terms.push(open.term);
         }
     }
-    let statement = session.query(STANDING).bind(shards).bind(firsts).bind(lasts);
+    let statement = session.query(STANDING).bind(shards).bind(firsts).bind(lasts).bind(terms);
     let found = session.all(statement).await?;
     let mut standing: Vec<Standing> = open.iter().map(|_| Standing::default()).collect();
     for row in &found {
@@ -169,6 +184,7 @@ async fn standing(session: &mut Session<'_>, open: &[Open<'_>]) -> Result<Vec<St
         let of = standing.get_mut(number.wrapping_sub(1)).ok_or_else(|| damaged("row number"))?;
         of.log_end = keys::unsigned(row, 1)?;
         of.replicated = get(row, 5)?;
+        of.is_owners = get(row, 6)?;
         if let Some(seq) = get::<Option<i64>>(row, 2)? {
             let seq = u64::try_from(seq).map_err(|_| damaged("position"))?;
             of.rows.push((seq, keys::unsigned(row, 3)?, get(row, 4)?));
@@ -191,9 +207,8 @@ impl Standing {
         }
         let same =
             |(stands, row): (&(u64, u64, Uuid), &LogRow)| *stands == (row.seq, row.epoch.0, row.batch_id);
-        match self.rows.iter().zip(rows).all(same) {
-            true => Ok(taken),
-            false => Err(Superseded),
-        }
+        // What is left goes in as long as the shard is its writer's.
+        let goes_on = taken == rows.len() || self.is_owners;
+        if self.rows.iter().zip(rows).all(same) && goes_on { Ok(taken) } else { Err(Superseded) }
     }
 }

@@ -1,9 +1,9 @@
 WITH lead AS (
     INSERT INTO log (shard, seq, epoch, ownership, batch_id, data)
     SELECT given.shard, given.seq, given.epoch, given.ownership, given.batch_id, given.data
-    FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::bool[], $5::uuid[], $6::bytea[])
-        AS given (shard, seq, epoch, ownership, batch_id, data)
-    JOIN shard ON shard.shard = given.shard
+    FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::bool[], $5::uuid[], $6::bytea[], $21::uuid[])
+        AS given (shard, seq, epoch, ownership, batch_id, data, term)
+    JOIN shard ON shard.shard = given.shard AND shard.epoch = given.epoch AND shard.term = given.term
     WHERE given.seq > shard.checkpoint_seq
       AND (given.seq = shard.checkpoint_seq + 1
            OR EXISTS (SELECT FROM log WHERE log.shard = given.shard AND log.seq = given.seq - 1))

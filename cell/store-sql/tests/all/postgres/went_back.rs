@@ -9,9 +9,10 @@ use cell_store::{
 };
 use cell_store_sql::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
-use AppendOutcome::{Accepted, WentBack};
+use AppendOutcome::{Accepted, Superseded, WentBack};
 
 const SHARD: ShardId = ShardId(0);
 
@@ -32,9 +33,7 @@ impl Cell {
         let store = connect(&name).await;
         store.open(1, Uuid::nil()).await.expect("open");
         let epoch = acquire(&store).await.epoch;
-        let row = |seq| LogRow { seq, epoch, batch_id: Uuid::nil(), data: "data".into(), ownership: false };
-        let append = Append { shard: SHARD, rows: (1..=10).map(row).collect(), segments: Vec::new() };
-        assert_eq!(store.append(&[append]).await.expect("append"), [Accepted]);
+        assert_eq!(append(&store, epoch, 1..=10).await, Accepted);
         Cell { name, store, epoch }
     }
 
@@ -77,6 +76,14 @@ impl Cell {
     async fn write(&self, slice: &Checkpoint) -> AppendOutcome {
         self.store.checkpoint(slice).await.expect("checkpoint")
     }
+}
+
+/// Appends rows of a batch of their own.
+async fn append(store: &PostgresStore, epoch: Epoch, seqs: RangeInclusive<u64>) -> AppendOutcome {
+    let batch_id = Uuid::from_u64_pair(epoch.0, *seqs.start());
+    let row = |seq| LogRow { seq, epoch, batch_id, data: "data".into(), ownership: false };
+    let append = Append { shard: SHARD, rows: seqs.map(row).collect(), segments: Vec::new() };
+    store.append(&[append]).await.expect("append").remove(0)
 }
 
 async fn acquire(store: &PostgresStore) -> Acquired {
@@ -171,4 +178,29 @@ async fn a_trim_deletes_no_further_than_the_checkpoint_is_by_then() {
     let left = cell.sql("SELECT count(*) FROM log").parse::<u64>().expect("a count");
     let trimmed = trimmed.expect("trim");
     assert!(trimmed + left == 3_000 && left >= 900, "{trimmed} went, {left} are left");
+}
+
+#[tokio::test]
+async fn a_former_owner_gets_nothing_in_behind_a_successor_that_has_filled_the_gap() {
+    // The standby has the former owner's acquisition; or lacks it, too, so that its number comes again.
+    for lacks_acquisition in [false, true] {
+        let mut cell = Cell::new().await;
+        if lacks_acquisition {
+            cell.copy(&["shard", "log"]);
+            cell.epoch = acquire(&cell.store).await.epoch;
+        } else {
+            cell.copy(&["shard", "log"]);
+        }
+        assert_eq!(append(&cell.store, cell.epoch, 11..=12).await, Accepted);
+        cell.promote(&["shard", "log"]);
+        let successor = connect(&cell.name).await;
+        let epoch = acquire(&successor).await.epoch;
+        assert_eq!(epoch == cell.epoch, lacks_acquisition);
+        assert_eq!(append(&successor, epoch, 11..=12).await, Accepted);
+        assert_eq!(append(&cell.store, cell.epoch, 13..=13).await, Superseded);
+        assert_eq!(append(&successor, epoch, 13..=13).await, Accepted);
+        let epochs = format!("SELECT count(*) FROM log WHERE seq > 10 AND epoch = {}", epoch.0);
+        assert_eq!(cell.sql(&epochs), "3", "nothing of another's stands among the successor's rows");
+        assert_eq!(cell.sql("SELECT count(DISTINCT batch_id) FROM log WHERE seq > 10"), "2");
+    }
 }
