@@ -106,7 +106,8 @@ pub enum AppendOutcome {
     Superseded,
     /// What its owner knows to be durable is gone (a backup was restored under it, a failover lost the end). Of an
     /// append, whose rows would leave a gap behind the log's end; of a slice, which advances to a row that the log does
-    /// not hold, or before which another one that was answered is missing, as far as the engine can tell.
+    /// not hold, or before which another slice or a log row that was answered is missing, as far as the engine can
+    /// tell.
     WentBack,
 }
 

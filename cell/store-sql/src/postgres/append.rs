@@ -33,7 +33,15 @@ pub(super) async fn append(
         }
     }
     let done = database.appending.within(USUAL, in_rounds(database, appends));
-    done.await.map_err(StoreError::from)
+    let outcomes = done.await?;
+    for (append, outcome) in appends.iter().zip(&outcomes) {
+        if let (Accepted, Some(last)) = (outcome, append.rows.last())
+            && let Some(term) = database.terms.of(append.shard, last.epoch)
+        {
+            term.appended(last.seq);
+        }
+    }
+    Ok(outcomes)
 }
 
 /// What of an append is still to be written: its rows from one on.

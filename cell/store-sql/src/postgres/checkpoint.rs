@@ -45,13 +45,13 @@ async fn acquire_all(database: &Database, shards: &[ShardId]) -> Result<Vec<Acqu
         let again = (1..rest.len()).find(|at| rest[..*at].contains(&rest[*at])).unwrap_or(rest.len());
         let (now, later) = rest.split_at(again);
         for (found, token) in acquire_each(&mut session, now).await? {
-            begun.push((found.shard, found.epoch, token));
+            begun.push((found.shard, found.epoch, token, found.last_seq));
             acquired.push(found);
         }
         rest = later;
     }
     session.end().await?;
-    begun.into_iter().for_each(|(shard, epoch, token)| database.terms.begin(shard, epoch, token));
+    begun.into_iter().for_each(|(shard, epoch, token, end)| database.terms.begin(shard, epoch, token, end));
     Ok(acquired)
 }
 
@@ -179,12 +179,13 @@ pub(super) async fn fence(
     let epoch = keys::integer(term.epoch.0, "epoch")?;
     let (least, number) = slices.begin();
     let fence = session.query(FENCE).bind(keys::shard(shard)).bind(epoch).bind(term.token);
-    if session.run(fence.bind(least).bind(number)).await? > 0 {
+    let end = keys::integer(term.log_end(), "position")?;
+    if session.run(fence.bind(least).bind(number).bind(end)).await? > 0 {
         return Ok(Accepted);
     }
     match epoch_stands(session, shard).await? {
         Some(stands) if stands > term.epoch.0 => Ok(AppendOutcome::Superseded),
-        // What this handle wrote is missing: a slice, or the acquisition itself.
+        // What this handle wrote or found is missing: a slice, the end of the log, or the acquisition itself.
         Some(_) => Ok(AppendOutcome::WentBack),
         None => Err(check::no_such_shard(shard).into()),
     }

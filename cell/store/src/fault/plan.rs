@@ -3,10 +3,10 @@
 use super::call::Call;
 use super::gate::Gate;
 use crate::error::StoreError;
-use crate::types::ShardId;
+use crate::types::{Append, Epoch, ShardId};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// What happens to one call.
@@ -20,8 +20,8 @@ pub enum Fault {
     After(StoreError),
     /// An append: the first so many shards' rows take effect, the rest does not, and it fails. Another call: `Before`.
     Partly(usize),
-    /// An append: it is answered as accepted and nothing is written, as by a store that loses what it promised. Another
-    /// call: `Before`.
+    /// An append: it is answered as accepted and nothing is written, as by a store that loses what it promised. Slices
+    /// of that owner are answered with `WentBack` from then on. Another call: `Before`.
     Forget,
     /// An append: it takes effect, and is answered with an outcome too few. Another call: `Before`.
     Short,
@@ -51,6 +51,8 @@ pub(super) struct Plan {
     latencies: BTreeMap<Call, Duration>,
     unreadable_outbox: Option<ShardId>,
     failing_checkpoints: Option<ShardId>,
+    /// Owners who lack what they were promised.
+    forgotten: BTreeSet<(ShardId, Epoch)>,
     random: StdRng,
     calls: BTreeMap<Call, u64>,
     injected: u64,
@@ -64,6 +66,7 @@ impl Plan {
             latencies: BTreeMap::new(),
             unreadable_outbox: None,
             failing_checkpoints: None,
+            forgotten: BTreeSet::new(),
             random: StdRng::seed_from_u64(seed),
             calls: BTreeMap::new(),
             injected: 0,
@@ -89,6 +92,17 @@ impl Plan {
     /// Whether no page of this shard's outbox can be read.
     pub(super) fn fails_outbox_of(&self, shard: ShardId) -> bool {
         self.unreadable_outbox == Some(shard)
+    }
+
+    /// Appends were answered as accepted and not written.
+    pub(super) fn forgot(&mut self, appends: &[Append]) {
+        let owner = |append: &Append| Some((append.shard, append.rows.first()?.epoch));
+        self.forgotten.extend(appends.iter().filter_map(owner));
+    }
+
+    /// Whether something that this owner was promised is gone.
+    pub(super) fn forgets(&self, shard: ShardId, epoch: Epoch) -> bool {
+        self.forgotten.contains(&(shard, epoch))
     }
 
     pub(super) fn fail_checkpoints_of(&mut self, shard: Option<ShardId>) {

@@ -130,6 +130,7 @@ impl Layer for FaultStore {
             return Err(injected());
         }
         if let Fault::Forget = fault {
+            self.plan.lock().forgot(appends);
             return Ok(vec![AppendOutcome::Accepted; appends.len()]);
         }
         if let Fault::Short = fault {
@@ -142,6 +143,9 @@ impl Layer for FaultStore {
     async fn checkpoint(&self, slice: &Checkpoint) -> Result<AppendOutcome, StoreError> {
         if self.plan.lock().fails_checkpoints_of(slice.shard) {
             return Err(injected());
+        }
+        if self.plan.lock().forgets(slice.shard, slice.epoch) {
+            return Ok(AppendOutcome::WentBack);
         }
         self.pass(Call::Checkpoint, self.inner.shards.checkpoint(slice)).await
     }

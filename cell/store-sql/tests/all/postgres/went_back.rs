@@ -204,3 +204,31 @@ async fn a_former_owner_gets_nothing_in_behind_a_successor_that_has_filled_the_g
         assert_eq!(cell.sql("SELECT count(DISTINCT batch_id) FROM log WHERE seq > 10"), "2");
     }
 }
+
+#[tokio::test]
+async fn no_slice_is_taken_where_the_log_lacks_a_row_that_was_answered() {
+    let cell = Cell::new().await;
+    assert_eq!(cell.write(&cell.slice("kept")).await, Accepted);
+    cell.sql("DELETE FROM log WHERE seq = 10");
+    assert_eq!(cell.write(&cell.slice("lost")).await, WentBack);
+    let removal = Checkpoint { deleted: vec![run("kept")], ..Checkpoint::empty(SHARD, cell.epoch) };
+    assert_eq!(cell.write(&removal).await, WentBack);
+    let stored = cell.store.load(&[(SHARD, run("kept")), (SHARD, run("lost"))], usize::MAX).await;
+    let stored: Vec<bool> = stored.expect("load").iter().map(Option::is_some).collect();
+    assert_eq!(stored, [true, false]);
+    // Nor by who has found the row, and appended nothing yet.
+    cell.sql("INSERT INTO log SELECT shard, 10, epoch, ownership, batch_id, data FROM log WHERE seq = 9");
+    let epoch = acquire(&cell.store).await.epoch;
+    cell.sql("DELETE FROM log WHERE seq = 10");
+    assert_eq!(cell.write(&Checkpoint { epoch, ..cell.slice("lost") }).await, WentBack);
+}
+
+#[tokio::test]
+async fn a_row_that_was_trimmed_is_not_missed() {
+    let cell = Cell::new().await;
+    assert_eq!(cell.write(&cell.advance(10)).await, Accepted);
+    assert_eq!(cell.store.trim(SHARD).await.expect("trim"), 10);
+    assert_eq!(cell.write(&cell.slice("next")).await, Accepted);
+    let epoch = acquire(&cell.store).await.epoch;
+    assert_eq!(cell.write(&Checkpoint { epoch, ..cell.slice("next") }).await, Accepted);
+}
