@@ -166,12 +166,14 @@ impl PostgresOptions {
         if self.pooled {
             return options.statement_cache_capacity(0).extra_float_digits(None);
         }
-        let Limits { statement, lock, idle_in_transaction, .. } = self.limits;
+        let Limits { call, statement, lock, idle_in_transaction, .. } = self.limits;
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
         options.statement_cache_capacity(STATEMENT_CACHE).options([
             ("statement_timeout", milliseconds(statement)),
             ("lock_timeout", milliseconds(lock)),
             ("idle_in_transaction_session_timeout", milliseconds(idle_in_transaction)),
+            // No statement's time-out ends a session that sends to who takes nothing any more.
+            ("tcp_user_timeout", milliseconds(call)),
             ("default_transaction_isolation", "read committed".to_owned()),
             // Plans are made for the tables as they are: one that was kept from when a table was small reads it from
             // end to end once it is large.

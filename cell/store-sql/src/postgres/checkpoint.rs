@@ -26,7 +26,14 @@ const TAKEOVER: Duration = Duration::from_secs(60);
 const TAIL_ROWS: i64 = 1_024;
 const TAIL_BYTES: usize = 16 << 20;
 
-/// Raises the epochs and reads checkpoints and tails in one transaction.
+/// How often a takeover starts over whose shards others acquire while it reads their tails.
+const TAKEOVER_ROUNDS: usize = 4;
+
+/// Shards that were acquired together, each once.
+type Raised = BTreeMap<ShardId, Open>;
+
+/// Raises the epochs and reads the checkpoints in one transaction, and the tails behind it: from its commit on no slice
+/// of an earlier owner gets in, and nobody waits for the shards' rows while the tails are on their way.
 pub(super) async fn acquire(database: &Database, shards: &[ShardId]) -> Result<Vec<Acquired>, StoreError> {
     let acquired = database.writing.within(TAKEOVER, acquire_all(database, shards));
     acquired.await.map_err(StoreError::from)
@@ -36,45 +43,78 @@ async fn acquire_all(database: &Database, shards: &[ShardId]) -> Result<Vec<Acqu
     if shards.is_empty() {
         return Ok(Vec::new());
     }
-    let mut session = database.writing.session().await?;
-    session.begin_for(TAKEOVER).await?;
-    let (mut acquired, mut begun) = (Vec::with_capacity(shards.len()), Vec::with_capacity(shards.len()));
-    let mut rest = shards;
-    while !rest.is_empty() {
-        // A shard that is named again is acquired again.
-        let again = (1..rest.len()).find(|at| rest[..*at].contains(&rest[*at])).unwrap_or(rest.len());
-        let (now, later) = rest.split_at(again);
-        for (found, token) in acquire_each(&mut session, now).await? {
-            begun.push((found.shard, found.epoch, token, found.last_seq));
+    for _ in 0..TAKEOVER_ROUNDS {
+        let mut raised = raise_epochs(database, shards).await?;
+        match read_all(database, &mut raised).await {
+            Ok(()) => {}
+            // Whoever has acquired them since may have trimmed what was still to be read.
+            Err(Failure::Store(StoreError::Corrupt(_))) if !are_current(database, &raised).await? => continue,
+            Err(failure) => return Err(failure),
+        }
+        let mut acquired = Vec::with_capacity(shards.len());
+        for shard in shards {
+            // One that was named again was acquired again.
+            let group = raised.iter_mut().find_map(|group| group.remove(shard));
+            let Open { acquired: found, term, .. } = group.ok_or_else(|| check::no_such_shard(*shard))?;
+            database.terms.begin(*shard, found.epoch, term, found.last_seq);
             acquired.push(found);
         }
+        return Ok(acquired);
+    }
+    Err(StoreError::Unavailable("others acquire the same shards".to_owned()).into())
+}
+
+async fn raise_epochs(database: &Database, shards: &[ShardId]) -> Result<Vec<Raised>, Failure> {
+    let mut session = database.writing.session().await?;
+    session.begin().await?;
+    let (mut groups, mut rest) = (Vec::new(), shards);
+    while !rest.is_empty() {
+        let again = (1..rest.len()).find(|at| rest[..*at].contains(&rest[*at])).unwrap_or(rest.len());
+        let (now, later) = rest.split_at(again);
+        let numbers: Vec<i32> = now.iter().map(|shard| keys::shard(*shard)).collect();
+        session.all(session.query(LOCK_SHARDS).bind(numbers.clone())).await?;
+        let mut raised = Raised::new();
+        for row in &session.all(session.query(RAISE_EPOCHS).bind(numbers)).await? {
+            let open = Open::read(row)?;
+            raised.insert(open.acquired.shard, open);
+        }
+        if let Some(unknown) = now.iter().find(|shard| !raised.contains_key(shard)) {
+            return Err(check::no_such_shard(*unknown).into());
+        }
+        groups.push(raised);
         rest = later;
     }
     session.end().await?;
-    begun.into_iter().for_each(|(shard, epoch, token, end)| database.terms.begin(shard, epoch, token, end));
-    Ok(acquired)
+    Ok(groups)
 }
 
-/// Acquires different shards; answers each with the token of its term.
-async fn acquire_each(
-    session: &mut Session<'_>,
-    shards: &[ShardId],
-) -> Result<Vec<(Acquired, Uuid)>, Failure> {
-    let numbers: Vec<i32> = shards.iter().map(|shard| keys::shard(*shard)).collect();
-    session.all(session.query(LOCK_SHARDS).bind(numbers.clone())).await?;
-    let raised = session.all(session.query(RAISE_EPOCHS).bind(numbers)).await?;
-    let (mut found, mut tokens) = (BTreeMap::new(), BTreeMap::new());
-    for row in &raised {
-        let open = Open::read(row)?;
-        tokens.insert(open.acquired.shard, get::<Uuid>(row, 5)?);
-        found.insert(open.acquired.shard, open);
+/// Reads the tails, in a transaction that holds no row.
+async fn read_all(database: &Database, groups: &mut [Raised]) -> Result<(), Failure> {
+    if groups.iter().flat_map(|group| group.values()).all(|open| open.acquired.last_seq >= open.end) {
+        return Ok(());
     }
-    if let Some(unknown) = shards.iter().find(|shard| !found.contains_key(shard)) {
-        return Err(check::no_such_shard(*unknown).into());
+    let mut session = database.writing.session().await?;
+    session.begin_for(TAKEOVER).await?;
+    for group in groups {
+        read_tails(&mut session, group).await?;
     }
-    read_tails(session, &mut found).await?;
-    let acquired = |shard| Some((found.remove(shard)?.acquired, tokens.remove(shard)?));
-    Ok(shards.iter().filter_map(acquired).collect())
+    Ok(session.end().await?)
+}
+
+/// Whether nobody has acquired any of the shards since.
+async fn are_current(database: &Database, groups: &[Raised]) -> Result<bool, Failure> {
+    let terms: BTreeMap<ShardId, Uuid> =
+        groups.iter().flatten().map(|(shard, open)| (*shard, open.term)).collect();
+    let numbers: Vec<i32> = terms.keys().map(|shard| keys::shard(*shard)).collect();
+    let mut session = database.writing.session().await?;
+    let rows = session.all(session.query(EPOCHS).bind(numbers)).await?;
+    session.end().await?;
+    for row in &rows {
+        if terms.get(&keys::read_shard(row, 0)?) != Some(&get::<Uuid>(row, 3)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A shard whose tail is being read.
@@ -82,6 +122,7 @@ pub(super) struct Open {
     pub(super) acquired: Acquired,
     /// The log's last row; none below the checkpoint matters.
     end: u64,
+    term: Uuid,
 }
 
 impl Open {
@@ -97,7 +138,8 @@ impl Open {
             last_seq: checkpoint_seq,
         };
         let end = get::<Option<i64>>(row, 4)?.unwrap_or_default();
-        Ok(Open { acquired, end: u64::try_from(end).map_err(|_| damaged("position"))? })
+        let end = u64::try_from(end).map_err(|_| damaged("position"))?;
+        Ok(Open { acquired, end, term: get(row, 5)? })
     }
 }
 

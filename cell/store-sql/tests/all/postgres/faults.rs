@@ -517,3 +517,50 @@ async fn nothing_counts_as_durable_before_the_standbys_that_are_waited_for_have_
     assert_eq!(append(&store, &appended).await.expect("the same rows again"), Accepted);
     assert_eq!(store.epochs(&[SHARD]).await.expect("epochs"), [epoch]);
 }
+
+#[tokio::test]
+async fn a_takeover_that_stops_while_it_reads_tails_is_in_the_way_of_no_other() {
+    let (store, wire, name) =
+        wired(|options| options.limits.idle_in_transaction = Duration::from_secs(60)).await;
+    let appended = rows(epoch(&store).await, 1, 3);
+    assert_eq!(append(&store, &appended).await.expect("append"), Accepted);
+    let mut options = options(&Server::shared().url(&name));
+    options.limits.lock = Duration::from_secs(1);
+    let successor = PostgresStore::connect(options).await.expect("a store");
+    wire.cut(Cut::Silence(mark("AS given (shard, behind, through)")));
+    tokio::select! {
+        stopped = store.acquire(&[SHARD]) => panic!("{stopped:?}"),
+        acquired = async {
+            while !wire.is_cut() {
+                tokio::task::yield_now().await;
+            }
+            successor.acquire(&[SHARD]).await
+        } => assert_eq!(acquired.expect("acquire")[0].tail, appended.rows),
+    }
+}
+
+#[tokio::test]
+async fn a_takeover_whose_tail_another_trims_meanwhile_starts_over() {
+    let name = database().await;
+    let store = direct(&name).await;
+    store.open(3, Uuid::nil()).await.expect("open");
+    let appended = rows(epoch(&store).await, 1, 3);
+    assert_eq!(append(&store, &appended).await.expect("append"), Accepted);
+    // Another takes over, writes a checkpoint and trims, once, between the epochs' commit and what follows.
+    Server::shared().sql(
+        &name,
+        "CREATE TABLE others AS SELECT 1 AS number; \
+         CREATE FUNCTION others() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             DELETE FROM others; \
+             IF FOUND THEN \
+                 UPDATE shard SET epoch = epoch + 1, term = gen_random_uuid(), checkpoint_seq = 2 WHERE shard = 0; \
+                 DELETE FROM log WHERE seq <= 2; \
+             END IF; \
+             RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER others AFTER UPDATE ON shard DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION others()",
+    );
+    let acquired = store.acquire(&[SHARD]).await.expect("acquire").remove(0);
+    assert_eq!((acquired.epoch, acquired.checkpoint_seq), (Epoch(4), 2));
+    assert_eq!(acquired.tail, appended.rows[2..]);
+}
