@@ -26,7 +26,13 @@ pub struct Connections {
     free: Semaphore,
     /// Raised when a connection is lost: those of before may lead to a server that another has replaced.
     generation: Arc<AtomicU64>,
+    /// What the server may be busy with in vain.
+    abandoned: Arc<Abandoned>,
 }
+
+/// Sessions that were given up in the middle of a statement, until the next call has ended them. A server that waits
+/// for a standby does not look whether its client is there: without that they would pile up as long as it is away.
+type Abandoned = Mutex<Vec<server::Backend>>;
 
 /// A connection with what is known of it.
 struct Kept {
@@ -35,9 +41,12 @@ struct Kept {
     generation: u64,
     /// What its commits wait for: see [`server::Durability`].
     durability: server::Durability,
+    /// Its session; behind a pooler it has another one for each transaction.
+    backend: Option<server::Backend>,
 }
 
-/// A connection that somebody has. Dropped instead of ended, it is closed: what it was doing is the server's to end.
+/// A connection that somebody has. Dropped instead of ended, it is closed: what it was doing is the server's to end, or
+/// the next call's.
 pub struct Session<'a> {
     kept: Kept,
     home: &'a Connections,
@@ -48,14 +57,15 @@ pub struct Session<'a> {
 impl Connections {
     /// At most `count` connections, none of which is opened yet.
     pub fn new(options: PostgresOptions, count: usize) -> Self {
-        let generation = Arc::default();
-        Self { options, idle: Mutex::default(), free: Semaphore::new(count), generation }
+        let (generation, abandoned) = (Arc::default(), Arc::default());
+        Self { options, idle: Mutex::default(), free: Semaphore::new(count), generation, abandoned }
     }
 
     /// Further connections to the same database, with options of their own. Where one is lost here or there, neither
     /// goes on with those that it has kept: they may lead to a primary that was replaced.
     pub fn beside(&self, options: PostgresOptions, count: usize) -> Self {
-        Self { generation: Arc::clone(&self.generation), ..Self::new(options, count) }
+        let (generation, abandoned) = (Arc::clone(&self.generation), Arc::clone(&self.abandoned));
+        Self { generation, abandoned, ..Self::new(options, count) }
     }
 
     /// How long things may take.
@@ -90,7 +100,9 @@ impl Connections {
             Some(kept) => kept,
             None => self.open(generation).await?,
         };
-        Ok(Session { kept, home: self, in_transaction: false, _permit: permit })
+        let mut session = Session { kept, home: self, in_transaction: false, _permit: permit };
+        session.end_abandoned().await?;
+        Ok(session)
     }
 
     async fn open(&self, generation: u64) -> Result<Kept, Refusal> {
@@ -99,8 +111,9 @@ impl Connections {
             // Who is reached now has replaced, or was replaced by, whoever those that were kept lead to.
             self.retire(generation);
         }
-        let (connection, durability) = opened?;
-        Ok(Kept { connection, generation, durability })
+        let (connection, durability, backend) = opened?;
+        let backend = Some(backend).filter(|_| !self.options.pooled);
+        Ok(Kept { connection, generation, durability, backend })
     }
 
     /// Ends the use of connections of this generation and of earlier ones, also of those that are busy.
@@ -121,16 +134,18 @@ impl Connections {
 }
 
 /// A connection to a server that may be used.
-async fn connect(options: &PostgresOptions) -> Result<(PgConnection, server::Durability), Refusal> {
+async fn connect(
+    options: &PostgresOptions,
+) -> Result<(PgConnection, server::Durability, server::Backend), Refusal> {
     let opened = timeout(options.limits.connect, async {
         let mut connection = options.connection().connect().await?;
-        let durability = server::check(&mut connection, options).await?;
+        let (durability, backend) = server::check(&mut connection, options).await?;
         if !options.pooled
             && let Some(set) = durability.set()
         {
             sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut connection).await?;
         }
-        Ok((connection, durability))
+        Ok((connection, durability, backend))
     });
     opened.await.unwrap_or(Err(Refusal::Silent))
 }
@@ -150,14 +165,18 @@ impl Session<'_> {
     /// pooler one begins with it, so that what it wrote stands when [`end`](Self::end) has succeeded.
     pub async fn all(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Refusal> {
         self.begin_behind_pooler().await?;
+        let busy = self.busy();
         let answer = query.fetch_all(&mut self.kept.connection).await;
+        busy.over();
         answer.map_err(|error| self.lost(Refusal::Statement(error)))
     }
 
     /// As [`all`](Self::all), and answers how many rows the statement changed.
     pub async fn run(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, Refusal> {
         self.begin_behind_pooler().await?;
+        let busy = self.busy();
         let answer = query.execute(&mut self.kept.connection).await;
+        busy.over();
         answer.map(|done| done.rows_affected()).map_err(|error| self.lost(Refusal::Statement(error)))
     }
 
@@ -179,7 +198,9 @@ impl Session<'_> {
 
     /// Runs a script without values.
     pub async fn script(&mut self, text: String) -> Result<(), Refusal> {
+        let busy = self.busy();
         let answer = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut self.kept.connection).await;
+        busy.over();
         answer.map(drop).map_err(|error| self.lost(error.into()))
     }
 
@@ -244,8 +265,29 @@ impl Session<'_> {
         Ok(())
     }
 
+    fn busy(&self) -> Busy {
+        Busy { backend: self.kept.backend, abandoned: Arc::clone(&self.home.abandoned) }
+    }
+
+    /// Has the server end what was given up.
+    async fn end_abandoned(&mut self) -> Result<(), Refusal> {
+        let abandoned = self.home.abandoned.lock().clone();
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        let (pids, since): (Vec<i32>, Vec<i64>) =
+            abandoned.iter().map(|backend| (backend.pid, backend.since)).unzip();
+        match self.all(self.query(server::END).bind(pids).bind(since)).await {
+            Err(refusal) if refusal.is_lost_connection() => return Err(refusal),
+            // A server that refuses this ends them itself, when it looks at them.
+            Ok(_) | Err(_) => self.home.abandoned.lock().retain(|backend| !abandoned.contains(backend)),
+        }
+        Ok(())
+    }
+
     fn give_back(self) {
         let Self { kept, home, _permit, .. } = self;
+        home.abandoned.lock().retain(|abandoned| Some(*abandoned) != kept.backend);
         if !home.free.is_closed() && kept.generation == home.generation.load(Ordering::Acquire) {
             home.idle.lock().push(kept);
         }
@@ -257,5 +299,23 @@ impl Session<'_> {
             self.home.retire(self.kept.generation);
         }
         refusal
+    }
+}
+
+/// A statement is under way. Dropped before it is over, its session was given up.
+struct Busy {
+    backend: Option<server::Backend>,
+    abandoned: Arc<Abandoned>,
+}
+
+impl Busy {
+    fn over(mut self) {
+        self.backend = None;
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.abandoned.lock().extend(self.backend);
     }
 }

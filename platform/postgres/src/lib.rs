@@ -13,7 +13,8 @@
 //! - A database of another program, of another piece of this one or of a newer version is refused unwritten.
 //! - A schema and its version change in one transaction: what fails leaves nothing half done.
 //! - A connection whose call failed, or whose caller has gone, is not used again: whatever the call was doing is
-//!   committed or undone by the server, and nobody waits for it.
+//!   committed or undone by the server, and nobody waits for it. The next call has the server end it: there are no more
+//!   sessions than connections for long, also where commits wait for a standby that is away.
 //! - Every call ends: a server that says nothing is given up after [`Limits::call`].
 //! - Nothing of a URL is in a text, but for host, port and database.
 //!

@@ -10,7 +10,14 @@ const OLDEST: i32 = 150_000;
 
 const LOOK: &str = "SELECT current_setting('server_version_num')::int4, pg_is_in_recovery(), \
      current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('fsync'), \
-     current_setting('full_page_writes'), current_setting('synchronous_commit')";
+     current_setting('full_page_writes'), current_setting('synchronous_commit'), pg_backend_pid(), \
+     coalesce((SELECT (extract(epoch FROM backend_start) * 1000000)::int8 \
+     FROM pg_stat_get_activity(pg_backend_pid())), 0)";
+
+/// Ends sessions of this role, but none that has the number of one that has ended since.
+pub(crate) const END: &str = "SELECT pg_terminate_backend(pid) \
+     FROM unnest($1::int4[], $2::int8[]) AS given (pid, since) JOIN pg_stat_activity USING (pid) \
+     WHERE (extract(epoch FROM backend_start) * 1000000)::int8 = since";
 
 /// What a server may be told while a session lasts.
 pub(crate) const DURABLE: &str = "SELECT current_setting('fsync'), current_setting('full_page_writes')";
@@ -49,11 +56,20 @@ impl Durability {
     }
 }
 
+/// A session as the server tells it from others, now and later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backend {
+    /// The number of its process.
+    pub(crate) pid: i32,
+    /// Its beginning, Unix microseconds.
+    pub(crate) since: i64,
+}
+
 /// Refuses a server that may lose what it commits, or that does not take it.
 pub(crate) async fn check(
     connection: &mut PgConnection,
     options: &PostgresOptions,
-) -> Result<Durability, Refusal> {
+) -> Result<(Durability, Backend), Refusal> {
     // One message, which no pooler takes apart.
     let found = sqlx::raw_sql(LOOK).fetch_one(&mut *connection).await?;
     let text = |column: usize| found.try_get_unchecked::<String, _>(column);
@@ -70,8 +86,10 @@ pub(crate) async fn check(
     if text(3)? != "UTF8" {
         return Err(Refusal::Encoding(text(3)?));
     }
+    let number = |column: usize| text(column).map(|text| text.parse::<i64>().unwrap_or_default());
+    let backend = Backend { pid: number(7)? as i32, since: number(8)? };
     if options.allow_unsafe {
-        return Ok(Durability(None));
+        return Ok((Durability(None), backend));
     }
     for (column, setting) in (4..).zip(SETTINGS) {
         must_be_on(setting, text(column)?)?;
@@ -79,7 +97,7 @@ pub(crate) async fn check(
     // `local` would not wait for a standby that the operator wants to be waited for.
     let found = text(6)?;
     match ["on", "remote_write", "remote_apply"].into_iter().find(|safe| *safe == found) {
-        Some(safe) => Ok(Durability(Some(safe))),
+        Some(safe) => Ok((Durability(Some(safe)), backend)),
         None => Err(Refusal::NotDurable { setting: "synchronous_commit", found }),
     }
 }

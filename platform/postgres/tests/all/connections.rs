@@ -156,3 +156,22 @@ async fn behind_a_pooler_nothing_outlives_a_transaction() {
     assert_eq!(put.await.expect("a row"), (0, "0".to_owned()));
     assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM books"), "1");
 }
+
+#[tokio::test]
+async fn what_was_given_up_is_ended_by_the_next_call() {
+    let (name, mut options) = database();
+    options.limits.statement = Duration::from_secs(1_000);
+    options.limits.call = Duration::from_millis(300);
+    let connections = Connections::new(options.clone(), 2);
+    let beside = connections.beside(options, 1);
+    for _ in 0..3 {
+        assert!(matches!(sleeps(&connections, 1_000.0).await, Err(Refusal::Silent)));
+    }
+    served_by(&beside).await.expect("a session");
+    let asleep =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep'");
+    let mut looks = 0..200;
+    while Server::shared().sql("postgres", &asleep) != "0" {
+        looks.next().expect("what was given up goes on");
+    }
+}

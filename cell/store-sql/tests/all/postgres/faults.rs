@@ -564,3 +564,24 @@ async fn a_takeover_whose_tail_another_trims_meanwhile_starts_over() {
     assert_eq!((acquired.epoch, acquired.checkpoint_seq), (Epoch(4), 2));
     assert_eq!(acquired.tail, appended.rows[2..]);
 }
+
+#[tokio::test]
+async fn calls_that_are_given_up_leave_few_sessions_behind() {
+    let server = Server::start(&Settings::default());
+    let name = server.database();
+    let mut options = options(&server.url(&name));
+    options.limits.call = Duration::from_millis(500);
+    let store = PostgresStore::connect(options).await.expect("a store");
+    store.open(3, Uuid::nil()).await.expect("open");
+    server.set("synchronous_standby_names", "away");
+    for _ in 0..8 {
+        let answer = store.epochs(&[SHARD]).await;
+        assert!(is_unknown(&answer), "{answer:?}");
+    }
+    // The last one, and one before it that is about to end.
+    let waiting =
+        server.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    assert!(waiting.parse::<u32>().expect("a count") <= 2, "{waiting} sessions wait for a standby");
+    server.set("synchronous_standby_names", "");
+    store.epochs(&[SHARD]).await.expect("epochs");
+}
