@@ -28,6 +28,16 @@ pub enum Refusal {
     /// Tables would have no place.
     #[error("has no schema on the role's search_path to keep tables in")]
     NoSchema,
+    /// What the role's `search_path` leads to is not where the tables are.
+    #[error(
+        "keeps what Atoll has in schema {found}, and the role's search_path leads to {current}: set it back"
+    )]
+    Elsewhere {
+        /// The schema that has them.
+        found: String,
+        /// The one that tables would be made in.
+        current: String,
+    },
     /// It holds tables of another program, or of another piece of this one.
     #[error("belongs to another program (it holds {0}): use a database of its own")]
     Foreign(String),

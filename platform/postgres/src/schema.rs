@@ -31,10 +31,14 @@ const FOREIGN: &str = "SELECT min(relname)::text FROM pg_class \
      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid \
      AND deptype = 'e')";
 
+/// Another schema with tables of ours: a path that has changed leads away from them.
+const ELSEWHERE: &str = "SELECT min(nspname)::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+     WHERE relname = 'atoll_schema' AND relkind = 'r' AND relpersistence = 'p' AND nspname <> current_schema()";
+
 const MARK: &str = "CREATE TABLE atoll_schema (name text COLLATE \"C\" PRIMARY KEY, version int4 NOT NULL)";
 
 /// Applies what is missing, all of it in one transaction. A database of another program, of another piece of this one,
-/// or of a newer version is refused.
+/// or of a newer version is refused; so is one whose tables are in another schema than the role's path leads to.
 pub async fn migrate(options: &PostgresOptions, schema: &Schema) -> Result<(), Refusal> {
     let mut options = options.clone();
     options.limits.idle_in_transaction = LONGEST;
@@ -102,8 +106,11 @@ async fn in_one_transaction(connections: &Connections, schema: &Schema) -> Resul
 async fn version(session: &mut Session<'_>, schema: &Schema) -> Result<Option<i32>, Refusal> {
     let found = session.all(session.query(MARKED)).await?;
     let found = found.first().ok_or(Refusal::NoSchema)?;
-    if found.try_get::<Option<String>, _>(0)?.is_none() {
-        return Err(Refusal::NoSchema);
+    let current = found.try_get::<Option<String>, _>(0)?.ok_or(Refusal::NoSchema)?;
+    let elsewhere = session.all(session.query(ELSEWHERE)).await?;
+    let elsewhere = elsewhere.first().map(|row| row.try_get::<Option<String>, _>(0)).transpose()?;
+    if let Some(found) = elsewhere.flatten() {
+        return Err(Refusal::Elsewhere { found, current });
     }
     if !found.try_get::<bool, _>(1)? {
         let foreign = session.all(session.query(FOREIGN)).await?;

@@ -52,6 +52,7 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
         | Refusal::Encoding(_)
         | Refusal::NotDurable { .. }
         | Refusal::NoSchema
+        | Refusal::Elsewhere { .. }
         | Refusal::Foreign(_)
         | Refusal::Newer { .. } => StoreError::Unsafe(text),
         // A failover may bring the primary back under this address.

@@ -92,3 +92,20 @@ async fn a_wrong_password_is_not_told() {
     let text = format!("{wrong} {wrong:?}");
     assert!(text.contains("password authentication failed") && !text.contains("sesame"), "{text}");
 }
+
+#[tokio::test]
+async fn tables_that_the_search_path_leads_away_from() {
+    let (name, options) = database();
+    let server = Server::shared();
+    open(&options).await.expect("a new database");
+    // By default the path begins with the schema of the role's name, once there is one.
+    server.sql(&name, "CREATE SCHEMA postgres");
+    let why = refused(&options).await;
+    let says =
+        "keeps what Atoll has in schema public, and the role's search_path leads to postgres: set it back";
+    assert_eq!(why, says);
+    assert_eq!(look(&options, &BOOKS).await.expect_err("refused").to_string(), says);
+    assert_eq!(server.sql(&name, "SELECT to_regclass('postgres.books') IS NULL"), "t");
+    server.sql(&name, &format!("ALTER DATABASE {name} SET search_path = public"));
+    assert!(look(&options, &BOOKS).await.expect("found again"));
+}
