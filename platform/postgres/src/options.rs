@@ -33,8 +33,14 @@ pub enum UrlError {
     #[error("has no valid value for {0}")]
     Value(&'static str),
     /// A mode that would go on without TLS where there is none.
-    #[error("has no sslmode out of disable, require, verify-ca and verify-full")]
+    #[error("has no sslmode out of disable, require and verify-full")]
     SslMode,
+    /// The driver trusts the system's authorities beside the one that is given, so that without the name any
+    /// certificate of theirs would do.
+    #[error(
+        "has sslmode verify-ca, which would take whoever has a certificate for the server: use verify-full"
+    )]
+    VerifyCa,
     /// The environment says what only the URL may say.
     #[error("does not say alone how the database is reached: {0} is set in the environment; unset it")]
     Environment(&'static str),
@@ -101,10 +107,11 @@ impl PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS`, where the password may come from `PGPASSWORD` or a
     /// password file instead. Nothing else of the environment is used: what would be is refused where it is set.
     ///
-    /// - `sslmode`: `verify-full` (the default, but for a loopback address or a socket), `verify-ca`, `require` (which
-    ///   trusts whoever answers; with an `sslrootcert`, as PostgreSQL's own programs do, it is `verify-ca`) or
-    ///   `disable`;
-    /// - `sslrootcert`: a file of certificates to trust beside the system's; `sslcert`, `sslkey`: the client's own;
+    /// - `sslmode`: `verify-full` (the default, but for a loopback address or a socket), `require` (which trusts whoever
+    ///   answers; with an `sslrootcert` it is `verify-full`) or `disable`. There is no `verify-ca`: it would trust every
+    ///   certificate that one of the system's authorities has given to anybody;
+    /// - `sslrootcert`: a file of certificates to trust beside the system's, which stay trusted; `sslcert`, `sslkey`: the
+    ///   client's own;
     /// - `pooled=true`: see [`pooled`](Self::pooled).
     pub fn parse(url: &Secret) -> Result<Self, UrlError> {
         let mut url = Url::parse(url.expose()).map_err(|_| UrlError::Malformed)?;
@@ -133,8 +140,8 @@ impl PostgresOptions {
         let mode = match mode.as_deref() {
             None if is_local(&host) => PgSslMode::Disable,
             None | Some("verify-full") => PgSslMode::VerifyFull,
-            Some("verify-ca") => PgSslMode::VerifyCa,
-            Some("require") if has_root => PgSslMode::VerifyCa,
+            Some("verify-ca") => return Err(UrlError::VerifyCa),
+            Some("require") if has_root => PgSslMode::VerifyFull,
             Some("require") => PgSslMode::Require,
             Some("disable") => PgSslMode::Disable,
             Some(_) => return Err(UrlError::SslMode),
@@ -234,10 +241,12 @@ mod tests {
             ("postgres://u@localhost/d?sslmode=verify-full", "VerifyFull"),
             ("postgres://u@db.example/d?sslmode=disable", "Disable"),
             ("postgres://u@db.example/d?sslmode=require", "Require"),
-            ("postgres://u@db.example/d?sslmode=require&sslrootcert=ca.pem", "VerifyCa"),
+            ("postgres://u@db.example/d?sslmode=require&sslrootcert=ca.pem", "VerifyFull"),
         ] {
             assert_eq!(format!("{:?}", mode(url)), expected, "{url}");
         }
+        let nobody = parse("postgres://u@db.example/d?sslmode=verify-ca&sslrootcert=ca.pem");
+        assert_eq!(nobody.err(), Some(UrlError::VerifyCa));
         for half in ["prefer", "allow", "VERIFY-FULL", ""] {
             let refused = parse(&format!("postgres://u@db.example/d?sslmode={half}"));
             assert_eq!(refused.err(), Some(UrlError::SslMode), "{half}");
