@@ -2,16 +2,18 @@
 
 use crate::error::Refusal;
 use crate::options::{Limits, PostgresOptions};
+use crate::progress::{self, Progress};
 use crate::server;
 use parking_lot::Mutex;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Postgres};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How often the server looks whether the caller of a long read is still there.
 pub const CALLER_LOOK: Duration = Duration::from_secs(1);
@@ -73,23 +75,37 @@ impl Connections {
         &self.options.limits
     }
 
-    /// Does a call on a session within [`crate::Limits::call`], or within `longest` if that is longer. A call that is
-    /// given up loses its connection, whatever it was doing: its outcome is unknown.
+    /// Does a call on a session within [`crate::Limits::call`], or within `longest` if that is longer; the time that it
+    /// waits for a free connection does not count. A call that is given up loses its connection, whatever it was doing:
+    /// its outcome is unknown.
     pub async fn within<T, E: From<Refusal>>(
         &self,
         longest: Duration,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let longest = longest.max(self.options.limits.call);
-        timeout(longest, call).await.unwrap_or_else(|_| {
-            self.retire(self.generation.load(Ordering::Acquire));
-            Err(Refusal::Silent.into())
-        })
+        let (begun, progress) = (Instant::now(), Arc::new(Progress::default()));
+        let mut call = pin!(progress.clone().of(call));
+        loop {
+            let until = begun + longest + progress.waited();
+            if let Ok(answer) = timeout_at(until, &mut call).await {
+                return answer;
+            }
+            if Instant::now() < begun + longest + progress.waited() {
+                continue;
+            }
+            // Nobody's server is lost because others had the connections.
+            if progress.had_connection() {
+                self.retire(self.generation.load(Ordering::Acquire));
+            }
+            return Err(Refusal::Silent.into());
+        }
     }
 
     /// A connection that is kept, or a new one.
     pub async fn session(&self) -> Result<Session<'_>, Refusal> {
-        let permit = self.free.acquire().await.map_err(|_| Refusal::Closed)?;
+        let permit = self.permit().await?;
+        progress::has_connection();
         let generation = self.generation.load(Ordering::Acquire);
         let kept = {
             let mut idle = self.idle.lock();
@@ -103,6 +119,16 @@ impl Connections {
         let mut session = Session { kept, home: self, in_transaction: false, _permit: permit };
         session.end_abandoned().await?;
         Ok(session)
+    }
+
+    /// Waits for a free connection, for as long as a call may take when it has one.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        if let Ok(permit) = self.free.try_acquire() {
+            return Ok(permit);
+        }
+        let _waiting = progress::waiting();
+        let permit = timeout(self.options.limits.call, self.free.acquire()).await;
+        permit.map_err(|_| Refusal::Busy)?.map_err(|_| Refusal::Closed)
     }
 
     async fn open(&self, generation: u64) -> Result<Kept, Refusal> {
@@ -266,6 +292,7 @@ impl Session<'_> {
     }
 
     fn busy(&self) -> Busy {
+        progress::has_connection();
         Busy { backend: self.kept.backend, abandoned: Arc::clone(&self.home.abandoned) }
     }
 

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// Nobody has answered in time.
     #[error("does not answer")]
     Silent,
+    /// Others have all the connections, and give none back in time.
+    #[error("has no free connection")]
+    Busy,
     /// The connections were closed by us.
     #[error("is closed")]
     Closed,

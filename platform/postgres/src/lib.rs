@@ -23,6 +23,7 @@
 mod connections;
 mod error;
 mod options;
+mod progress;
 mod schema;
 mod server;
 

@@ -57,7 +57,7 @@ const ENVIRONMENT: [&str; 4] = ["PGOPTIONS", "PGSSLROOTCERT", "PGSSLCERT", "PGSS
 pub struct Limits {
     /// Until a connection stands.
     pub connect: Duration,
-    /// Until a call is given up, whatever the server says, waiting for a free connection included.
+    /// Until a call is given up, whatever the server says. Before that it may wait as long for a free connection.
     pub call: Duration,
     /// Until the server ends a statement.
     pub statement: Duration,

@@ -56,7 +56,9 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
         | Refusal::Foreign(_)
         | Refusal::Newer { .. } => StoreError::Unsafe(text),
         // A failover may bring the primary back under this address.
-        Refusal::ReadOnly(_) | Refusal::Silent | Refusal::Closed => StoreError::Unavailable(text),
+        Refusal::ReadOnly(_) | Refusal::Silent | Refusal::Busy | Refusal::Closed => {
+            StoreError::Unavailable(text)
+        }
         Refusal::Migration { .. } => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
             Kind::Passing | Kind::Login => StoreError::Unavailable(text),

@@ -175,3 +175,23 @@ async fn what_was_given_up_is_ended_by_the_next_call() {
         looks.next().expect("what was given up goes on");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_finds_no_free_connection_in_time_costs_nobody_theirs() {
+    let (_, mut options) = database();
+    options.limits.call = Duration::from_secs(2);
+    let connections = Connections::new(options, 1);
+    let pid = served_by(&connections).await.expect("a session");
+    let busy = connections.session().await.expect("the same");
+    let refused = served_by(&connections).await.expect_err("none is free");
+    assert!(!refused.is_lost_connection(), "{refused}");
+    busy.end().await.expect("it lives");
+    assert_eq!(served_by(&connections).await.expect("the same"), pid);
+    // What a call has waited for is none of the time that it may take.
+    let busy = connections.session().await.expect("the same");
+    let (slept, ()) = tokio::join!(sleeps(&connections, 1.3), async {
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        busy.end().await.expect("it lives");
+    });
+    slept.expect("in time");
+}
