@@ -17,6 +17,14 @@ impl Failure {
     pub(super) fn is_too_long(&self) -> bool {
         matches!(self, Failure::Refusal(refusal) if refusal.code().as_deref() == Some("57014"))
     }
+
+    /// What it is to who starts: see [`not_opened`].
+    pub(super) fn at_start(self) -> StoreError {
+        match self {
+            Failure::Refusal(refusal) => not_opened(&refusal),
+            Failure::Store(error) => error,
+        }
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -61,7 +69,7 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
         }
         Refusal::Migration { .. } => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
-            Kind::Passing | Kind::Login => StoreError::Unavailable(text),
+            Kind::Passing | Kind::Right => StoreError::Unavailable(text),
             _ => StoreError::Unsafe(text),
         },
         Refusal::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
@@ -70,18 +78,18 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
         }
         Refusal::Sql(_) | Refusal::Statement(_) => match of_code(refusal) {
             Kind::Full => StoreError::Full(text),
-            Kind::Passing | Kind::Login => StoreError::Unavailable(text),
+            Kind::Passing | Kind::Right => StoreError::Unavailable(text),
             Kind::Damage | Kind::Data => StoreError::Corrupt(text),
-            Kind::Setting => StoreError::Unsafe(text),
         },
     }
 }
 
-/// Why a database was not opened, and what to do. Who is not let in from the start has the wrong password, or no
-/// database: that does not pass by itself, as it does where a password is being changed while a cell runs.
+/// Why a database was not opened, and what to do. Who is not let in from the start has the wrong password, no database
+/// or not the rights: that does not pass by itself, as it does where a password or a right is being changed while a cell
+/// runs.
 pub(super) fn not_opened(refusal: &Refusal) -> StoreError {
     let text = format!("{refusal}{}", refusal.remedy());
-    if matches!(of_code(refusal), Kind::Login) {
+    if matches!(of_code(refusal), Kind::Right) {
         return StoreError::Unsafe(text);
     }
     match store_error(refusal) {
@@ -100,10 +108,8 @@ enum Kind {
     Damage,
     /// The same values will be refused again.
     Data,
-    /// The role is not let in, or there is no such database.
-    Login,
-    /// The role may not do what is needed.
-    Setting,
+    /// The role is not let in, may not do what is needed, or there is no such database.
+    Right,
 }
 
 fn of_code(refusal: &Refusal) -> Kind {
@@ -116,8 +122,7 @@ fn of_code(refusal: &Refusal) -> Kind {
         // connection is set up or a commit is written they are about something else, and may pass.
         (_, "58030" | "58P01" | "XX000") if matches!(refusal, Refusal::Statement(_)) => Kind::Damage,
         ("21" | "22" | "23" | "54", _) => Kind::Data,
-        ("28" | "3D", _) => Kind::Login,
-        (_, "42501") => Kind::Setting,
+        ("28" | "3D", _) | (_, "42501") => Kind::Right,
         _ => Kind::Passing,
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn cell(
         session.undo().await?;
         Ok::<_, Failure>(is_cell)
     });
-    let looked = looked.await.map_err(StoreError::from);
+    let looked = looked.await.map_err(Failure::at_start);
     connections.close().await;
     looked
 }

@@ -18,7 +18,7 @@ pub(super) async fn open(
         return Err(StoreError::Unsafe(format!("{shard_count} shards are more than {}", check::MAX_SHARD)));
     }
     let opened = database.writing.within(USUAL, open_once(database, shard_count as i32, incarnation));
-    opened.await.map_err(StoreError::from)
+    opened.await.map_err(Failure::at_start)
 }
 
 /// Of processes that do this at the same time one makes the identity, and the others find it.

@@ -74,7 +74,7 @@ impl ProcessRow {
             }
             Err(Failure::from(StoreError::Unavailable(why)))
         };
-        let process = database.writing.within(USUAL, claim).await.map_err(StoreError::from)?;
+        let process = database.writing.within(USUAL, claim).await.map_err(Failure::at_start)?;
         Ok(ProcessRow { database: Arc::clone(database), process })
     }
 
