@@ -64,6 +64,10 @@ pub(super) async fn put(database: &Database, record: &MetadataRecord) -> Result<
         // Read by a statement that sees what the first one met: nobody has changed it since, for that waits for this.
         let read = session.query(METADATA_VERSION).bind(record.kind.as_str()).bind(id);
         let stored = session.all(read).await?;
+        if written == 0 {
+            // What stands may be of a commit that no standby has yet: one behind it is not answered before.
+            session.run(session.query(CONFIRM)).await?;
+        }
         session.end().await?;
         match stored.first() {
             _ if written > 0 => Ok(PutOutcome::Written),
@@ -77,6 +81,14 @@ pub(super) async fn put(database: &Database, record: &MetadataRecord) -> Result<
 }
 
 pub(super) async fn remove(database: &Database, kind: &str, id: &str) -> Result<(), StoreError> {
-    let (kind, id) = (kind.to_owned(), id.as_bytes().to_vec());
-    rows(&database.writing, METADATA_REMOVE, |statement| statement.bind(kind).bind(id)).await.map(drop)
+    let remove = async {
+        let mut session = database.writing.session().await?;
+        let statement = session.query(METADATA_REMOVE).bind(kind).bind(id.as_bytes());
+        if session.run(statement).await? == 0 {
+            // As with what stands already.
+            session.run(session.query(CONFIRM)).await?;
+        }
+        Ok::<_, Failure>(session.end().await?)
+    };
+    database.writing.within(USUAL, remove).await.map_err(StoreError::from)
 }

@@ -7,7 +7,8 @@ use atoll_test_postgres::{Cut, Server, Settings, Stop, Wire};
 use cell_store::conformance::Storage;
 use cell_store::{
     Append, AppendOutcome, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch, HistorySegment,
-    LogRow, Position, ShardId, ShardStore, StoreError, WaitingKey, WaitingQueue, WaitingRow, WaitingType,
+    LogRow, MetadataRecord, MetadataStore, Position, ShardId, ShardStore, StoreError, WaitingKey,
+    WaitingQueue, WaitingRow, WaitingType,
 };
 use cell_store_sql::PostgresStore;
 use sqlx::Executor;
@@ -587,4 +588,35 @@ async fn calls_that_are_given_up_leave_few_sessions_behind() {
     assert!(waiting.parse::<u32>().expect("a count") <= 2, "{waiting} sessions wait for a standby");
     server.set("synchronous_standby_names", "");
     store.epochs(&[SHARD]).await.expect("epochs");
+}
+
+#[tokio::test]
+async fn a_record_whose_removal_no_standby_has_is_not_gone_when_that_is_repeated() {
+    let server = Server::start(&Settings::default());
+    let name = server.database();
+    let mut options = options(&server.url(&name));
+    options.limits.call = Duration::from_secs(1);
+    let store = PostgresStore::connect(options).await.expect("a store");
+    let record = |version| MetadataRecord {
+        kind: "namespace".to_owned(),
+        id: "a".to_owned(),
+        version,
+        data: "data".into(),
+    };
+    store.put(&record(1)).await.expect("put");
+    server.set("synchronous_standby_names", "away");
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    for _ in 0..2 {
+        let answer = store.put(&record(2)).await;
+        assert!(is_unknown(&answer), "{answer:?}");
+        while server.sql("postgres", cancel) != "0" {}
+    }
+    for _ in 0..2 {
+        let answer = store.remove("namespace", "a").await;
+        assert!(is_unknown(&answer), "{answer:?}");
+        while server.sql("postgres", cancel) != "0" {}
+    }
+    assert_eq!(store.list("namespace").await.expect("list"), []);
+    server.set("synchronous_standby_names", "");
+    store.remove("namespace", "a").await.expect("the same again");
 }
