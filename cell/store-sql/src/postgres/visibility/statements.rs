@@ -116,6 +116,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn tombstones_that_no_statistics_know_of_are_each_looked_at_once() {
+        let mut connection = filled().await;
+        let many = "INSERT INTO record (namespace_id, record_id, position, deleted_at_ms) \
+                    SELECT gen_random_uuid(), '\\x00'::bytea || uuid_send(gen_random_uuid()), n, n \
+                    FROM generate_series(1, 20000) n";
+        connection.execute(sqlx::raw_sql(many)).await.expect("inserted");
+        let ended = |statement: Statement<'static>| statement.bind(i64::MAX).bind(2_000_i64);
+        let (plan, read) = ran(&mut connection, END_TOMBSTONES.to_owned(), ended).await;
+        assert!(read <= 5 * 2_000, "{read}\n{plan}");
+    }
+
+    #[tokio::test]
     async fn the_usual_lists_look_at_little_more_than_they_show() {
         let mut connection = filled().await;
         let second = PageToken {

@@ -1,6 +1,7 @@
-WITH gone AS (
-    DELETE FROM record WHERE deleted_at_ms < $1 AND (namespace_id, record_id) IN (
-        SELECT namespace_id, record_id FROM record WHERE deleted_at_ms < $1 ORDER BY deleted_at_ms LIMIT $2)
+WITH old AS MATERIALIZED (
+    SELECT ctid FROM record WHERE deleted_at_ms < $1 ORDER BY deleted_at_ms LIMIT $2
+), gone AS (
+    DELETE FROM record WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) AND deleted_at_ms < $1
     RETURNING namespace_id, record_id
 ), cleared AS (
     DELETE FROM attribute USING gone
