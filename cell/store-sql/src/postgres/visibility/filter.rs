@@ -110,6 +110,11 @@ mod tests {
     }
 
     #[test]
+    fn joins_are_few() {
+        crate::filter::tests::joins_are_few::<Postgres>();
+    }
+
+    #[test]
     fn a_fraction_stands_between_the_same_integers() {
         for (number, text) in [
             (2.0, "2"),

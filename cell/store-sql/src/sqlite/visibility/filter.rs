@@ -90,4 +90,9 @@ mod tests {
     fn values_are_parameters_and_never_text() {
         crate::filter::tests::values_are_parameters_and_never_text::<Sqlite>();
     }
+
+    #[test]
+    fn joins_are_few() {
+        crate::filter::tests::joins_are_few::<Sqlite>();
+    }
 }

@@ -75,3 +75,12 @@ async fn a_database_of_a_cell_is_none_of_visibility_and_the_other_way_round() {
     PostgresVisibility::inspect(&url(&visibility)).await.expect("its own");
     PostgresVisibility::inspect(&url(&Server::shared().database())).await.expect("an empty one");
 }
+
+#[tokio::test]
+async fn a_filter_of_many_terms_finds_what_has_all_of_them() {
+    let store = connect(options(&Server::shared().url(&database().await))).await;
+    store.upsert(&[record(1, 1, "mine"), record(2, 1, "other")]).await.expect("upserts");
+    let many = |last: &str| vec!["Mine IN ('mine', 'x')"; 40].join(" AND ") + " AND " + last;
+    assert_eq!(listed(&store, &many("Mine IN ('y', 'mine')")).await, [record(1, 1, "mine")]);
+    assert_eq!(listed(&store, &many("Mine IN ('y', 'other')")).await, []);
+}
