@@ -181,6 +181,10 @@ impl PostgresOptions {
             ("idle_in_transaction_session_timeout", milliseconds(idle_in_transaction)),
             // No statement's time-out ends a session that sends to who takes nothing any more.
             ("tcp_user_timeout", milliseconds(call)),
+            // And none ends one that waits for who has gone without a word.
+            ("tcp_keepalives_idle", "30".to_owned()),
+            ("tcp_keepalives_interval", "10".to_owned()),
+            ("tcp_keepalives_count", "3".to_owned()),
             ("default_transaction_isolation", "read committed".to_owned()),
             // Plans are made for the tables as they are: one that was kept from when a table was small reads it from
             // end to end once it is large.

@@ -195,3 +195,17 @@ async fn a_call_that_finds_no_free_connection_in_time_costs_nobody_theirs() {
     });
     slept.expect("in time");
 }
+
+#[tokio::test]
+async fn the_server_notices_a_client_that_has_gone_without_a_word() {
+    let (_, options) = database();
+    let connections = Connections::new(options, 1);
+    let mut session = connections.session().await.expect("a session");
+    let shown = session.all(session.query(
+        "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), \
+         current_setting('tcp_keepalives_count'), current_setting('tcp_user_timeout')",
+    ));
+    let shown = shown.await.expect("shown").remove(0);
+    let shown: Vec<String> = (0..4).map(|column| shown.get(column)).collect();
+    assert_eq!(shown, ["30", "10", "3", "20s"]);
+}
