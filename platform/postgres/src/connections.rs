@@ -270,7 +270,7 @@ impl Session<'_> {
     /// Begins a transaction that sees one moment and writes nothing.
     pub async fn begin_snapshot(&mut self) -> Result<(), Refusal> {
         self.in_transaction = true;
-        self.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned()).await
+        self.script(self.home.options.begin_snapshot()).await
     }
 
     /// Commits what was begun, and gives the connection back. After an error it is unknown whether it stands.

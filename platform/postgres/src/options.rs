@@ -194,7 +194,15 @@ impl PostgresOptions {
 
     /// What begins a transaction, with its time-outs where the session has none.
     pub(crate) fn begin(&self) -> String {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        self.with_time_outs("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    }
+
+    /// As [`begin`](Self::begin), of one that sees one moment.
+    pub(crate) fn begin_snapshot(&self) -> String {
+        self.with_time_outs("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    }
+
+    fn with_time_outs(&self, begin: &str) -> String {
         if !self.pooled {
             return begin.to_owned();
         }

@@ -209,3 +209,21 @@ async fn the_server_notices_a_client_that_has_gone_without_a_word() {
     let shown: Vec<String> = (0..4).map(|column| shown.get(column)).collect();
     assert_eq!(shown, ["30", "10", "3", "20s"]);
 }
+
+#[tokio::test]
+async fn a_look_at_one_moment_is_bounded_as_everything_else() {
+    let (_, mut options) = database();
+    for pooled in [false, true] {
+        options.pooled = pooled;
+        let connections = Connections::new(options.clone(), 1);
+        let mut session = connections.session().await.expect("a session");
+        session.begin_snapshot().await.expect("begun");
+        let shown = session.all(session.query(
+            "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), \
+             current_setting('idle_in_transaction_session_timeout')",
+        ));
+        let shown = shown.await.expect("shown").remove(0);
+        let shown: Vec<String> = (0..3).map(|column| shown.get(column)).collect();
+        assert_eq!(shown, ["10s", "5s", "3s"], "pooled: {pooled}");
+    }
+}
