@@ -69,6 +69,16 @@ fn settled(name: &str) {
     }
 }
 
+/// Names of tables that callers wait for, and of what their long values are in, whose files may be cut.
+fn cut_files(name: &str) -> String {
+    let files = "SELECT coalesce(string_agg(file.relname, ' '), '') FROM pg_class file \
+                 JOIN pg_class main ON file.oid IN (main.oid, main.reltoastrelid) \
+                 WHERE main.relnamespace = 'public'::regnamespace AND main.relkind = 'r' \
+                 AND main.relname NOT IN ('atoll_schema', 'identity', 'process', 'metadata', 'owner') \
+                 AND NOT 'vacuum_truncate=false' = ANY (coalesce(file.reloptions, '{}'))";
+    Server::shared().sql(name, files)
+}
+
 /// A session of somebody else's, in a transaction.
 async fn holding(name: &str, sql: &str) -> PgConnection {
     let mut other = PgConnection::connect(&Server::shared().url(name)).await.expect("a session");

@@ -77,6 +77,11 @@ async fn a_database_of_a_cell_is_none_of_visibility_and_the_other_way_round() {
 }
 
 #[tokio::test]
+async fn no_file_that_calls_wait_for_is_cut() {
+    assert_eq!(super::cut_files(&database().await), "");
+}
+
+#[tokio::test]
 async fn a_filter_of_many_terms_finds_what_has_all_of_them() {
     let store = connect(options(&Server::shared().url(&database().await))).await;
     store.upsert(&[record(1, 1, "mine"), record(2, 1, "other")]).await.expect("upserts");
