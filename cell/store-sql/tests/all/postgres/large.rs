@@ -1,9 +1,11 @@
 //! Much of something at once: each call ends in time and gets further.
 
-use super::{database, options};
+use super::{LOOKS, database, options};
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::Server;
-use cell_store::{AppendOutcome, Checkpoint, EntityKey, ShardId, ShardStore};
+use cell_store::{
+    AppendOutcome, Checkpoint, EntityKey, EntityRow, Position, ShardId, ShardStore, StoreError,
+};
 use cell_store_sql::PostgresStore;
 use std::time::Duration;
 use uuid::Uuid;
@@ -39,23 +41,83 @@ async fn tails_of_any_length_are_read_page_by_page() {
     assert!(acquired[0].tail.iter().all(|row| row.data.len() == 7 << 20));
 }
 
-#[tokio::test]
-async fn a_history_that_no_statement_deletes_in_time_goes_step_by_step() {
-    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
-    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+/// A run whose history takes longer to delete than one statement may.
+fn long_history(name: &str) -> EntityKey {
     let key = EntityKey::run(Uuid::nil(), "long", Uuid::nil());
+    assert_eq!(key.kind.number(), 2, "as it is inserted");
     Server::shared().sql(
-        &name,
+        name,
         "INSERT INTO history SELECT 0, 2, '00000000-0000-0000-0000-000000000000', \
          '00000000-0000-0000-0000-000000000000', n, n, 'long', 'events' FROM generate_series(1, 8000) n; \
          CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN PERFORM pg_sleep(0.0005); RETURN OLD; END $$; \
          CREATE TRIGGER slow BEFORE DELETE ON history FOR EACH ROW EXECUTE FUNCTION slow()",
     );
-    assert_eq!(key.kind.number(), 2, "as they were inserted");
+    key
+}
+
+#[tokio::test]
+async fn a_history_that_no_statement_deletes_in_time_goes_step_by_step() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let key = long_history(&name);
     let slice = Checkpoint { deleted: vec![key], ..Checkpoint::empty(SHARD, epoch) };
     assert_eq!(store.checkpoint(&slice).await.expect("checkpoint"), AppendOutcome::Accepted);
     assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM history"), "0");
+}
+
+#[tokio::test]
+async fn an_owner_that_another_replaces_while_it_deletes_a_long_history_deletes_no_more_of_it() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let slice = Checkpoint { deleted: vec![long_history(&name)], ..Checkpoint::empty(SHARD, epoch) };
+    let other = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
+    let (outcome, acquired) = tokio::join!(store.checkpoint(&slice), async {
+        // It waits for the row of the shard until the first attempt has taken too long.
+        deletes(&name).await;
+        other.acquire(&[SHARD]).await
+    });
+    assert_eq!(acquired.expect("acquire")[0].epoch.0, epoch.0 + 1);
+    assert_eq!(outcome.expect("checkpoint"), AppendOutcome::Superseded);
+    assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM history"), "8000");
+}
+
+/// Answers when a session of the database is deleting.
+async fn deletes(name: &str) {
+    let count =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'PgSleep'");
+    for _ in 0..LOOKS {
+        if Server::shared().sql("postgres", &count) != "0" {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("nothing is deleted");
+}
+
+#[tokio::test]
+async fn of_an_entity_that_is_written_anew_no_history_goes_before_the_slice_stands() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(1)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let key = long_history(&name);
+    let anew = EntityRow {
+        key: key.clone(),
+        snapshot: "anew".into(),
+        chunks: Vec::new(),
+        position: Position { seq: 1, index: 0 },
+        wake_at_ms: None,
+        closed: false,
+        delete_at_ms: None,
+        billed_bytes: 0,
+    };
+    let slice = Checkpoint { deleted: vec![key], entities: vec![anew], ..Checkpoint::empty(SHARD, epoch) };
+    let answer = store.checkpoint(&slice).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "it takes too long: {answer:?}");
+    assert_eq!(
+        Server::shared().sql(&name, "SELECT count(*) FROM history"),
+        "8000",
+        "some may be of the new one"
+    );
 }
 
 #[tokio::test]
