@@ -18,7 +18,7 @@ use uuid::Uuid;
 const OWNER: &str = "owner";
 
 /// How often a process says that it is there.
-const BEAT_EVERY: Duration = Duration::from_secs(2);
+pub(super) const BEAT_EVERY: Duration = Duration::from_secs(2);
 
 /// How long it may have said nothing, by the database's clock, before another node's process takes its place: three
 /// beats, each as long as one may take.
@@ -112,11 +112,17 @@ impl ProcessRow {
 pub(super) async fn owned_by(session: &mut Session<'_>, cell: &str) -> Result<bool, Failure> {
     let owners = session.all(session.query(METADATA_LIST).bind(OWNER)).await?;
     let Some(owner) = owners.first() else { return Ok(false) };
-    match text(owner, 0, "owner")? {
-        owner if owner == cell => Ok(true),
-        owner => Err(Failure::Store(StoreError::Unsafe(format!(
-            "the database belongs to cell {owner:?}, not to {cell:?}: use a database of its own, or start the cell \
-             with the id that it has"
-        )))),
+    is_of(&text(owner, 0, "owner")?, cell)?;
+    Ok(true)
+}
+
+/// Refuses a database that has another cell.
+pub(super) fn is_of(owner: &str, cell: &str) -> Result<(), StoreError> {
+    if owner == cell {
+        return Ok(());
     }
+    Err(StoreError::Unsafe(format!(
+        "the database belongs to cell {owner:?}, not to {cell:?}: use a database of its own, or start the cell with \
+         the id that it has"
+    )))
 }

@@ -17,5 +17,6 @@ pub(super) const VISIBILITY: Schema = Schema {
     migrations: &[
         include_str!("schema/0001_visibility.sql"),
         include_str!("schema/0002_visibility_files_keep_their_length.sql"),
+        include_str!("schema/0003_visibility_owner.sql"),
     ],
 };

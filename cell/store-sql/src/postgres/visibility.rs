@@ -12,6 +12,7 @@
 mod attributes;
 mod encoding;
 mod filter;
+mod owner;
 mod read;
 mod row;
 mod statements;
@@ -56,10 +57,25 @@ impl PostgresVisibility {
         Ok(PostgresVisibility { database: Arc::new(database) })
     }
 
-    /// Refuses a database that [`PostgresVisibility::connect`] would refuse for what it holds, and writes nothing; see
-    /// [`crate::PostgresStore::inspect`]. Answers whether there are lists: an empty database has none.
-    pub async fn inspect(options: &PostgresOptions) -> Result<bool, StoreError> {
-        inspect::holds(options, &VISIBILITY).await
+    /// Refuses a database that [`PostgresVisibility::connect`] and [`PostgresVisibility::claim`] would refuse for what
+    /// it holds, and writes nothing; see [`crate::PostgresStore::inspect`]. Answers whether there are lists: an empty
+    /// database has none.
+    pub async fn inspect(options: &PostgresOptions, cell: &str) -> Result<bool, StoreError> {
+        let holds = inspect::holds(options, &VISIBILITY).await?;
+        if holds {
+            owner::look(options, cell).await?;
+        }
+        Ok(holds)
+    }
+
+    /// Claims the lists for a cell, for good. Answers `Unsafe` where they are another cell's; then nothing has changed.
+    pub async fn claim(&self, cell: &str) -> Result<(), StoreError> {
+        owner::claim(&self.database, cell).await
+    }
+
+    /// Ends with `Unsafe` when the server has been told to lose what it commits. A server that is away is waited for.
+    pub async fn lost(&self) -> StoreError {
+        owner::lost(&self.database).await
     }
 
     /// Closes the connections, those in use with the end of their calls; later calls answer `Unavailable`.

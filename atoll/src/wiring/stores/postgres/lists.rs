@@ -21,16 +21,18 @@ pub(super) struct FoundLists {
 
 enum Place {
     File(PathBuf, VisibilityFile),
-    Database(PostgresOptions),
+    /// With the cell that they are to be of.
+    Database(PostgresOptions, String),
 }
 
 impl FoundLists {
     /// Looks at a database, and makes nothing there; or opens the file, making it where it is missing.
     pub(super) async fn find(database: Option<PostgresOptions>, config: &CellConfig) -> anyhow::Result<Self> {
         if let Some(options) = database {
-            let found = PostgresVisibility::inspect(&options).await;
+            let found = PostgresVisibility::inspect(&options, &config.cell_id).await;
             let is_new = !found.with_context(|| named(options.place()))?;
-            return Ok(Self { place: Place::Database(options), is_new });
+            let cell = config.cell_id.clone();
+            return Ok(Self { place: Place::Database(options, cell), is_new });
         }
         let path = config.data.join(format!("{}-visibility.db", config.cell_id));
         let is_new = !path.exists();
@@ -42,7 +44,7 @@ impl FoundLists {
     pub(super) fn name(&self) -> String {
         match &self.place {
             Place::File(path, _) => path.display().to_string(),
-            Place::Database(options) => named(options.place()),
+            Place::Database(options, _) => named(options.place()),
         }
     }
 
@@ -56,10 +58,16 @@ impl FoundLists {
                     Err(refused)
                 }
             },
-            Place::Database(options) => {
-                let place = options.place().to_owned();
-                let store = PostgresVisibility::connect(options).await.with_context(|| named(&place))?;
-                Ok(Lists::Database(store))
+            Place::Database(options, cell) => {
+                let place = named(options.place());
+                let store = PostgresVisibility::connect(options).await.with_context(|| place.clone())?;
+                match store.claim(&cell).await.with_context(|| place.clone()) {
+                    Ok(()) => Ok(Lists::Database { store, place }),
+                    Err(refused) => {
+                        store.close().await;
+                        Err(refused)
+                    }
+                }
             }
         }
     }
@@ -67,7 +75,7 @@ impl FoundLists {
     pub(super) async fn close(self) {
         match self.place {
             Place::File(_, file) => file.close().await,
-            Place::Database(_) => {}
+            Place::Database(..) => {}
         }
     }
 }
@@ -77,22 +85,27 @@ pub(in super::super) enum Lists {
     /// A file of the cell's folder.
     File(VisibilityFile),
     /// A database of their own.
-    Database(PostgresVisibility),
+    Database {
+        store: PostgresVisibility,
+        /// For people.
+        place: String,
+    },
 }
 
 impl Lists {
     pub(in super::super) fn store(&self) -> Arc<dyn VisibilityStore> {
         match self {
             Self::File(file) => file.store(),
-            Self::Database(store) => Arc::new(store.clone()),
+            Self::Database { store, .. } => Arc::new(store.clone()),
         }
     }
 
-    /// Ends when the file is no longer the one at its path. A database is whoever's that has the cell's.
+    /// Ends when the file is no longer the one at its path, or the database's server has been told to lose what it
+    /// commits. A database is whoever's that has the cell's.
     pub(in super::super) async fn lost(&self) -> anyhow::Error {
         match self {
             Self::File(file) => file.lost().await,
-            Self::Database(_) => std::future::pending().await,
+            Self::Database { store, place } => anyhow::Error::new(store.lost().await).context(place.clone()),
         }
     }
 
@@ -100,7 +113,7 @@ impl Lists {
     pub(in super::super) async fn close(self) {
         match self {
             Self::File(file) => file.close().await,
-            Self::Database(store) => store.close().await,
+            Self::Database { store, .. } => store.close().await,
         }
     }
 }

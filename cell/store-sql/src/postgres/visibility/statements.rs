@@ -1,12 +1,15 @@
 //! Every statement of the visibility database.
 
 crate::postgres::statements::statements! {
+    CLAIM = "claim.sql";
     COUNT = "count.sql";
     DELETE = "delete.sql";
     DELETE_NAMESPACE = "delete_namespace.sql";
     END_TOMBSTONES = "end_tombstones.sql";
     GROUPS = "groups.sql";
+    HAS_OWNER = "has_owner.sql";
     LIST = "list.sql";
+    OWNER = "owner.sql";
     UPSERT = "upsert.sql";
 }
 
@@ -112,7 +115,7 @@ mod tests {
             let plan = plan(&mut connection, text).await;
             assert!(unscanned(&plan), "{plan}\nof {text}");
         }
-        assert_eq!(ALL.len(), 7, "and three that read");
+        assert_eq!(ALL.len(), 10, "and three that read, and three of the owner's one row");
     }
 
     #[tokio::test]

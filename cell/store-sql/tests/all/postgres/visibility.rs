@@ -7,7 +7,7 @@ mod races;
 
 use super::{Template, options};
 use atoll_postgres::PostgresOptions;
-use atoll_test_postgres::Server;
+use atoll_test_postgres::{Server, Settings};
 use cell_store_sql::{PostgresStore, PostgresVisibility};
 use cell_visibility::conformance::open;
 use cell_visibility::{
@@ -68,12 +68,13 @@ async fn a_database_of_a_cell_is_none_of_visibility_and_the_other_way_round() {
     let url = |name: &str| options(&Server::shared().url(name));
     let refused = PostgresVisibility::connect(url(&cell)).await.err().expect("a cell's");
     assert!(refused.to_string().contains("what Atoll keeps for: cell"), "{refused}");
-    let looked = PostgresVisibility::inspect(&url(&cell)).await.expect_err("a cell's");
+    let looked = PostgresVisibility::inspect(&url(&cell), "a").await.expect_err("a cell's");
     assert_eq!(looked.to_string(), refused.to_string());
     let refused = PostgresStore::connect(url(&visibility)).await.err().expect("another's");
     assert!(refused.to_string().contains("what Atoll keeps for: visibility"), "{refused}");
-    PostgresVisibility::inspect(&url(&visibility)).await.expect("its own");
-    PostgresVisibility::inspect(&url(&Server::shared().database())).await.expect("an empty one");
+    assert!(PostgresVisibility::inspect(&url(&visibility), "a").await.expect("its own"));
+    let empty = Server::shared().database();
+    assert!(!PostgresVisibility::inspect(&url(&empty), "a").await.expect("an empty one"));
 }
 
 #[tokio::test]
@@ -88,4 +89,38 @@ async fn a_filter_of_many_terms_finds_what_has_all_of_them() {
     let many = |last: &str| vec!["Mine IN ('mine', 'x')"; 40].join(" AND ") + " AND " + last;
     assert_eq!(listed(&store, &many("Mine IN ('y', 'mine')")).await, [record(1, 1, "mine")]);
     assert_eq!(listed(&store, &many("Mine IN ('y', 'other')")).await, []);
+}
+
+#[tokio::test]
+async fn lists_have_the_cell_that_claimed_them_first() {
+    let options = options(&Server::shared().url(&database().await));
+    let store = connect(options.clone()).await;
+    for _ in 0..2 {
+        store.claim("a").await.expect("its own");
+    }
+    let expected = "store is unsafe: the database belongs to cell \"a\", not to \"b\": use a database of its own, or \
+                    start the cell with the id that it has";
+    assert_eq!(store.claim("b").await.expect_err("another's").to_string(), expected);
+    let looked = PostgresVisibility::inspect(&options, "b").await.expect_err("another's");
+    assert_eq!(looked.to_string(), expected);
+    assert!(PostgresVisibility::inspect(&options, "a").await.expect("its own"));
+}
+
+#[tokio::test]
+async fn lists_of_an_earlier_version_are_nobodys_yet() {
+    let name = database().await;
+    Server::shared().sql(&name, "DROP TABLE owner; UPDATE atoll_schema SET version = 2");
+    let options = options(&Server::shared().url(&name));
+    assert!(PostgresVisibility::inspect(&options, "a").await.expect("nobody's"));
+    connect(options.clone()).await.claim("a").await.expect("nobody's");
+    PostgresVisibility::inspect(&options, "b").await.expect_err("another's");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_commits_is_noticed() {
+    let server = Server::start(&Settings::default());
+    let store = connect(options(&server.url(&server.database()))).await;
+    server.set("fsync", "off");
+    let lost = store.lost().await.to_string();
+    assert!(lost.contains("fsync is off"), "{lost}");
 }

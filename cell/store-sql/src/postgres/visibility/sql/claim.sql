@@ -1,0 +1,1 @@
+INSERT INTO owner (only_row, cell) VALUES (1, $1) ON CONFLICT DO NOTHING

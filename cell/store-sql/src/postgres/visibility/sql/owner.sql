@@ -1,0 +1,1 @@
+SELECT cell FROM owner
