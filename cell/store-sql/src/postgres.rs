@@ -32,6 +32,7 @@ mod term;
 mod visibility;
 mod waiting;
 
+pub use inspect::FoundCell;
 pub use process::ProcessRow;
 pub use shard_store::PostgresStore;
 pub use visibility::PostgresVisibility;

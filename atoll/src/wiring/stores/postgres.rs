@@ -4,10 +4,10 @@ mod lists;
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use atoll_postgres::PostgresOptions;
 use cell_store::{StoreError, Stores};
-use cell_store_sql::{PostgresStore, ProcessRow};
+use cell_store_sql::{FoundCell, PostgresStore, ProcessRow};
 
 use lists::FoundLists;
 pub(super) use lists::Lists;
@@ -50,16 +50,26 @@ pub(super) async fn open(
     };
     let options = allowed(&databases.cell);
     let cell = &config.cell_id;
-    let is_cell = PostgresStore::inspect(&options, cell, &mut cell_shard::LogInspector::default())
+    let found_cell = PostgresStore::inspect(&options, cell, &mut cell_shard::LogInspector::default())
         .await
         .with_context(|| named(options.place()))?;
     let found = FoundLists::find(databases.lists.as_ref().map(allowed), config).await?;
-    if is_cell && found.is_new {
-        tracing::warn!(
+    match found_cell {
+        FoundCell::Whole if found.is_new => tracing::warn!(
             "{} is new, and {} has a cell: lists hold what changes from now on; put there what it had, to list more",
             found.name(),
             named(options.place())
-        );
+        ),
+        FoundCell::None if !found.is_new => {
+            let lists = found.name();
+            found.close().await;
+            bail!(
+                "{} has no cell, and {lists} has lists of one: give the database that it had; or, for a new cell, \
+                 other lists",
+                named(options.place())
+            );
+        }
+        FoundCell::None | FoundCell::Claimed | FoundCell::Whole => {}
     }
     let database = match ClaimedDatabase::open(options, cell).await {
         Ok(database) => database,

@@ -108,6 +108,31 @@ fn a_database_that_takes_no_lists() {
     let swapped = [&cell(&urls[1])[..], &["--visibility-database-url", &urls[0]]].concat();
     let message = "store is unsafe: belongs to another program (it holds what Atoll keeps for: ";
     refused_on(server, &lists, &swapped, message);
+    let beside = |cell: &[&'static str], database: &str| -> Vec<String> {
+        let url = server.url(database);
+        let all = [&super::cell(&url)[..], &["--visibility-database-url", &urls[1]], cell].concat();
+        all.into_iter().map(str::to_owned).collect()
+    };
+    let refuses = |named: &str, arguments: Vec<String>, message: &str| {
+        refused_on(server, named, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), message);
+    };
+    let empty = server.database();
+    let message = "store is unsafe: the database belongs to cell \"cell\", not to \"other\"";
+    refuses(&lists, beside(&["--cell-id", "other"], &empty), message);
+    refuses(&empty, beside(&[], &empty), " has lists of one: give the database that it had");
+}
+
+#[test]
+fn an_empty_database_beside_lists_of_a_cell() {
+    let server = Server::shared();
+    let (name, empty, folder) = (server.database(), server.database(), tempfile::tempdir().unwrap());
+    Running::start(folder.path(), &cell(&server.url(&name))).stop();
+    let message = " has no cell, and ./cell-visibility.db has lists of one: give the database that it had";
+    refused_in(folder.path(), server, &empty, &cell(&server.url(&empty)), message);
+    assert_eq!(super::content(server, &empty), "");
+    server.sql(&name, "CREATE SCHEMA postgres");
+    let message = "store is unsafe: keeps what Atoll has in schema public, and the role's search_path leads to postgres";
+    refused_in(folder.path(), server, &name, &cell(&server.url(&name)), message);
 }
 
 #[test]

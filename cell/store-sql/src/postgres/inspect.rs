@@ -14,6 +14,17 @@ use std::time::Duration;
 /// Longest that a look may take.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// What a look at a cell's database has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FoundCell {
+    /// No cell: nobody has claimed it.
+    None,
+    /// A cell that has claimed it and has no shards yet: its first start did not get further.
+    Claimed,
+    /// A cell with its shards.
+    Whole,
+}
+
 /// Whether the database holds what is of this kind; an empty one does not. Refuses what is of another, and writes
 /// nothing.
 pub(super) async fn holds(options: &PostgresOptions, schema: &Schema) -> Result<bool, StoreError> {
@@ -21,14 +32,14 @@ pub(super) async fn holds(options: &PostgresOptions, schema: &Schema) -> Result<
 }
 
 /// Looks at a cell's database and shows each of its shards, with the epoch it has; one after the other, so that no more
-/// than one tail is in memory. Answers whether there is a cell. Writes nothing.
+/// than one tail is in memory. Writes nothing.
 pub(super) async fn cell(
     options: &PostgresOptions,
     id: &str,
     inspector: &mut dyn Inspector,
-) -> Result<bool, StoreError> {
+) -> Result<FoundCell, StoreError> {
     if !holds(options, &CELL).await? {
-        return Ok(false);
+        return Ok(FoundCell::None);
     }
     let mut options = options.clone();
     options.limits.statement = LONGEST;
@@ -37,10 +48,14 @@ pub(super) async fn cell(
     let looked = connections.within(LONGEST, async {
         let mut session = connections.session().await?;
         session.begin_snapshot().await?;
-        owned_by(&mut session, id).await?;
-        let is_cell = shards(&mut session, inspector).await?;
+        let is_claimed = owned_by(&mut session, id).await?;
+        let is_whole = shards(&mut session, inspector).await?;
         session.undo().await?;
-        Ok::<_, Failure>(is_cell)
+        Ok::<_, Failure>(match (is_whole, is_claimed) {
+            (true, _) => FoundCell::Whole,
+            (false, true) => FoundCell::Claimed,
+            (false, false) => FoundCell::None,
+        })
     });
     let looked = looked.await.map_err(Failure::at_start);
     connections.close().await;

@@ -1,6 +1,7 @@
 //! The store's seams on PostgreSQL.
 
 use super::database::Database;
+use super::inspect::FoundCell;
 use super::process::ProcessRow;
 use super::{append, checkpoint, inspect, keys, metadata, outbox, read, waiting};
 use async_trait::async_trait;
@@ -31,13 +32,13 @@ impl PostgresStore {
     }
 
     /// Looks at the database of a cell before [`PostgresStore::connect`]: refuses what that and
-    /// [`PostgresStore::claim`] refuse for what the database is, and what `inspector` refuses of the shards. Answers
-    /// whether there is a cell; an empty database shows none. Writes nothing.
+    /// [`PostgresStore::claim`] refuse for what the database is, and what `inspector` refuses of the shards; an empty
+    /// database shows none. Writes nothing.
     pub async fn inspect(
         options: &PostgresOptions,
         cell: &str,
         inspector: &mut dyn Inspector,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<FoundCell, StoreError> {
         inspect::cell(options, cell, inspector).await
     }
 

@@ -5,7 +5,7 @@ use atoll_test_postgres::Server;
 use cell_store::{
     Acquired, Append, AppendOutcome, Inspector, LogRow, ShardId, ShardStore, StoreError, StoreIdentity,
 };
-use cell_store_sql::PostgresStore;
+use cell_store_sql::{FoundCell, PostgresStore};
 use uuid::Uuid;
 
 /// Notes what it is shown.
@@ -30,8 +30,8 @@ impl Inspector for Refuses {
 
 async fn look(url: &str) -> Result<Vec<Acquired>, StoreError> {
     let mut shown = Shown::default();
-    let is_cell = PostgresStore::inspect(&options(url), "cell", &mut shown).await?;
-    assert_eq!(is_cell, !shown.0.is_empty());
+    let found = PostgresStore::inspect(&options(url), "cell", &mut shown).await?;
+    assert_eq!(found == FoundCell::Whole, !shown.0.is_empty());
     Ok(shown.0)
 }
 
@@ -57,6 +57,20 @@ async fn a_look_shows_every_shard_as_it_stands_and_writes_nothing() {
     }
     let refused = PostgresStore::inspect(&options(&url), "cell", &mut Refuses(1)).await;
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_did_not_get_far_is_told_from_none() {
+    let url = Server::shared().url(&database().await);
+    let found = async || {
+        PostgresStore::inspect(&options(&url), "cell", &mut Shown::default()).await.expect("looked at")
+    };
+    assert_eq!(found().await, FoundCell::None);
+    let store = PostgresStore::connect(options(&url)).await.expect("a store");
+    store.claim("cell", "node").await.expect("nobody is there").release().await.expect("given up");
+    assert_eq!(found().await, FoundCell::Claimed);
+    store.open(1, Uuid::nil()).await.expect("open");
+    assert_eq!(found().await, FoundCell::Whole);
 }
 
 #[tokio::test]
