@@ -46,6 +46,10 @@ impl Kind {
     }
 }
 
+/// Longest that all names of a row may be together, in bytes, tags as JSON included: an entry of an index of PostgreSQL
+/// takes 2,704 bytes, and the rest of a key some 200. The control plane's limits allow for about 1,500.
+pub(crate) const LONGEST_NAMES: usize = 2_400;
+
 /// Who a namespace belongs to, as its cell knew it when the usage happened.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Owner {
@@ -59,7 +63,7 @@ pub(crate) struct Owner {
     pub(crate) tags: String,
 }
 
-/// The key of a row. Ordered as usage is listed: byte order of texts is the order of SQLite's BINARY collation.
+/// The key of a row. Ordered as usage is listed, on every engine: texts by their bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CubeKey {
     /// Start of the hour.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_internal_api::usage::v1::{Attribution, UsageEntry, UsageObject};
 use uuid::Uuid;
 
-use super::check::{Amount, LONGEST_SPAN_MS, amount, check, namespace_id};
+use super::check::{Amount, LONGEST_SPAN_MS, amount, check, namespace_id, tags};
 use super::{KnownOwner, Ledger, NotUsage, OpenHour, Quantity, StorageKey};
 use crate::cube::{CubeKey, Owner};
 use crate::hour::{HOUR_MS, start_of};
@@ -209,7 +209,7 @@ fn owners(object: &UsageObject) -> Result<BTreeMap<Uuid, KnownOwner>, NotUsage> 
             namespace: attribution.namespace.clone(),
             account_id: attribution.account_id.clone(),
             project_id: attribution.project_id.clone(),
-            tags: serde_json::to_string(&attribution.tags).expect("a map of texts is JSON"),
+            tags: tags(attribution),
         },
         generation: attribution.generation,
     };

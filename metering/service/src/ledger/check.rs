@@ -4,11 +4,11 @@
 //! only; what is let through cannot overflow anything, nor keep metering busy for ever.
 
 use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
-use atoll_internal_api::usage::v1::{ActionType, UsageEntry, UsageObject};
+use atoll_internal_api::usage::v1::{ActionType, Attribution, UsageEntry, UsageObject};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::cube::Kind;
+use crate::cube::{Kind, LONGEST_NAMES};
 use crate::hour::{HOUR_MS, start_of};
 
 /// Times that usage may be of: the years 1970 to 9998, which leaves room to add hours and to show what comes out.
@@ -59,6 +59,9 @@ pub(crate) enum NotUsage {
         /// The latest.
         to_ms: i64,
     },
+    /// Names of a cell and of what belongs to a namespace, together, that no row has room for.
+    #[error("names of {0} bytes together, more than {LONGEST_NAMES}")]
+    Names(usize),
     /// A number that no log and no record reaches.
     #[error("a {what} of {number}")]
     Number {
@@ -85,8 +88,12 @@ pub(super) fn check(object: &UsageObject) -> Result<(), NotUsage> {
         time(entry.at_ms)?;
         amount(entry).ok_or(NotUsage::Kind(positioned.seq))?;
     }
+    names(object.cell_id.len())?;
     for attribution in &object.attributions {
         namespace_id(&attribution.namespace_id)?;
+        let Attribution { namespace, account_id, project_id, .. } = attribution;
+        let owner = namespace.len() + account_id.len() + project_id.len() + tags(attribution).len();
+        names(object.cell_id.len() + owner)?;
         stored("generation", attribution.generation)?;
     }
     for seal in &object.seals {
@@ -118,6 +125,15 @@ fn time(at_ms: i64) -> Result<(), NotUsage> {
 /// The database's integers have a sign.
 fn stored(what: &'static str, number: u64) -> Result<(), NotUsage> {
     if i64::try_from(number).is_ok() { Ok(()) } else { Err(NotUsage::Number { what, number }) }
+}
+
+fn names(bytes: usize) -> Result<(), NotUsage> {
+    if bytes <= LONGEST_NAMES { Ok(()) } else { Err(NotUsage::Names(bytes)) }
+}
+
+/// A namespace's tags as JSON with sorted keys: equal tags are equal texts.
+pub(super) fn tags(attribution: &Attribution) -> String {
+    serde_json::to_string(&attribution.tags).expect("a map of texts is JSON")
 }
 
 pub(super) fn namespace_id(bytes: &[u8]) -> Result<Uuid, NotUsage> {

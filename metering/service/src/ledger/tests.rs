@@ -82,6 +82,11 @@ fn newest() -> Attribution {
     Attribution { namespace_id: Bytes::from_static(&[1; 16]), generation: u64::MAX, ..Attribution::default() }
 }
 
+/// An attribution with names of so many bytes beside its tags, which are none.
+fn named(bytes: usize) -> Attribution {
+    Attribution { namespace: "n".repeat(bytes), generation: 1, ..newest() }
+}
+
 /// The first hour that starts in the year 9999, and one that ends behind everything.
 const YEAR_9999_MS: i64 = 253_370_764_800_000;
 const LAST_HOUR_MS: i64 = i64::MAX - i64::MAX % HOUR_MS;
@@ -164,6 +169,8 @@ fn objects_that_no_cell_would_write_change_nothing() {
         ),
         (with(|o| o.attributions.push(Attribution::default())), NotUsage::NamespaceId(0)),
         (with(|o| o.entries.push(o.entries[0].clone())), NotUsage::Twice { seq: 1, index: 0 }),
+        (with(|o| o.cell_id = "c".repeat(2_401)), NotUsage::Names(2_401)),
+        (with(|o| o.attributions.push(named(2_399))), NotUsage::Names(2_401)),
         (with(|o| o.to_seq = u64::MAX), NotUsage::Number { what: "last row", number: u64::MAX }),
         (with(|o| o.attributions.push(newest())), NotUsage::Number { what: "generation", number: u64::MAX }),
         (object(1, vec![(0, nothing)], None), NotUsage::Kind(1)),
