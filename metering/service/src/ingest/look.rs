@@ -16,8 +16,6 @@ use crate::store::ShardName;
 pub(crate) struct Memory {
     /// Looks that have begun.
     pub(super) looks: u32,
-    /// Manifests that were read.
-    pub(super) manifests: BTreeSet<String>,
     /// First row of the last object that was taken in: a shard that was recovered begins its next object in or behind
     /// it.
     pub(super) last_from: BTreeMap<ShardName, u64>,
@@ -73,7 +71,11 @@ impl Ingest {
 
     /// Does what can be done: neither a manifest nor a shard that fails holds the others up.
     async fn look_at_all(&self, memory: &mut Memory, everything: bool, stop: &CancellationToken) -> Failures {
-        let mut failures = Failures { cells: self.read_manifests(memory).await.err(), shard: None };
+        let read = match self.store.progress().await {
+            Ok(known) => self.read_manifests(&known.manifests, memory).await,
+            Err(error) => Err(error.into()),
+        };
+        let mut failures = Failures { cells: read.err(), shard: None };
         let progress = match self.store.progress().await {
             Ok(progress) => progress,
             Err(error) => return Failures { cells: Some(error.into()), ..failures },

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Ingest, IngestError, Memory, meters};
 use crate::completeness::{Manifest, Progress};
+use crate::cube::LONGEST_NAMES;
 use crate::hour::start_of;
 use crate::ledger::{Applied, FIRST_ROW, is_time};
 use crate::store::ShardName;
@@ -21,14 +22,21 @@ const PAGE: usize = 1_000;
 const MOST_SHARDS: u32 = 65_536;
 
 impl Ingest {
-    /// Takes up manifests that are new. The error is the last one: what can be read is taken up all the same.
-    pub(super) async fn read_manifests(&self, memory: &mut Memory) -> Result<(), IngestError> {
+    /// Takes up manifests that the database does not know: new ones, and those that it has lost with a primary. The
+    /// error is the last one: what can be read is taken up all the same.
+    pub(super) async fn read_manifests(
+        &self,
+        known: &[Manifest],
+        memory: &mut Memory,
+    ) -> Result<(), IngestError> {
+        let known = known.iter().map(|known| usage_object::manifest_key(&known.cell_id, known.incarnation));
+        let known: BTreeSet<String> = known.collect();
         let mut after: Option<String> = None;
         let mut failed = Ok(());
         loop {
             let keys = self.objects.list(usage_object::manifest_prefix(), after.as_deref(), PAGE).await?;
             for key in keys.iter().filter(|key| key.ends_with("/manifest")) {
-                if memory.manifests.contains(key) || memory.refused.is_left_alone(key, memory.looks) {
+                if known.contains(key) || memory.refused.is_left_alone(key, memory.looks) {
                     continue;
                 }
                 let bytes = match self.objects.get(key).await {
@@ -50,7 +58,6 @@ impl Ingest {
                     Ok(manifest) => {
                         self.store.insert_manifest(&manifest).await?;
                         memory.refused.forget(key);
-                        memory.manifests.insert(key.clone());
                     }
                     Err(problem) => refuse(memory, key, &problem),
                 }
@@ -101,7 +108,8 @@ impl Ingest {
         memory: &mut Memory,
     ) -> Result<bool, IngestError> {
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
-        let from = memory.last_from.get(name).copied().unwrap_or(*watermark);
+        // A database that lost its end has a watermark from before what is remembered.
+        let from = memory.last_from.get(name).map_or(*watermark, |&from| from.min(*watermark));
         // Behind every key that begins with an earlier row: `.` comes after the `-` between rows.
         let mut seen = BTreeSet::new();
         let mut after = (!everything).then(|| format!("{prefix}{:020}.", from.saturating_sub(1)));
@@ -194,6 +202,7 @@ fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
     let first_hour_ms = manifest.first_hour_start_ms;
     let valid = usage_object::manifest_key(&manifest.cell_id, incarnation) == key
         && (1..=MOST_SHARDS).contains(&manifest.shard_count)
+        && manifest.cell_id.len() + manifest.region.len() <= LONGEST_NAMES
         && is_time(first_hour_ms)
         && first_hour_ms == start_of(first_hour_ms);
     valid.then(|| Manifest {
