@@ -11,7 +11,7 @@ pub(super) async fn databases(data_dir: &Path) -> anyhow::Result<()> {
     for cell in cell_databases() {
         stores::inspect(&data_dir.join(cell)).await?;
     }
-    metering::inspect_database(&data_dir.join(METERING_DATABASE)).await?;
+    metering::Database::Sqlite(data_dir.join(METERING_DATABASE)).inspect().await?;
     billing::inspect_database(&data_dir.join(BILLING_DATABASE)).await?;
     control_plane::inspect_database(&data_dir.join(CONTROL_PLANE_DATABASE)).await?;
     Ok(())

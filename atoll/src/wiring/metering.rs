@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use atoll_rpc::{Dispatcher, Metrics, Server};
-use metering::{Config, Deps, Metering};
+use metering::{Config, Database, Deps, Metering};
 
 use super::edge::guard::InternalGuard;
 use super::objects;
@@ -17,13 +17,14 @@ use crate::serve::lifetime::Lifetime;
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Result<()> {
     let metrics = Metrics::install()?;
+    let database = Database::Sqlite(config.database.clone());
+    // Before the folder of the objects is made: a refused database leaves everything as it was.
+    database.inspect().await?;
     let metering_config = Config {
-        database: config.database.clone(),
+        database,
         cells: config.cells.clone(),
         interval: Duration::from_secs(config.ingest_interval_seconds.max(1)),
     };
-    // Before the folder of the objects is made: a refused database leaves everything as it was.
-    metering::inspect_database(&config.database).await?;
     let deps = Deps { objects: objects::folder(&config.objects)? };
     let metering =
         Metering::build(metering_config, deps).await?.with_clock(clock(config.time_offset.as_deref())?);

@@ -42,6 +42,8 @@ pub(crate) struct ShardProgress {
     pub(crate) sealed_until_ms: Option<i64>,
     /// Shard time up to which objects have spoken.
     pub(crate) written_at_ms: i64,
+    /// Objects taken in so far.
+    pub(crate) objects: u64,
 }
 
 /// How far everything is in, as of one moment.
@@ -51,8 +53,13 @@ pub(crate) struct Progress {
     pub(crate) manifests: Vec<Manifest>,
     /// Shards that an object was taken in of.
     pub(crate) shards: Vec<ShardProgress>,
-    /// Objects taken in so far.
-    pub(crate) cube_version: u64,
+}
+
+impl Progress {
+    /// Objects taken in so far: rises with each, and where it is the same the cube is the same.
+    pub(crate) fn cube_version(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.objects).sum()
+    }
 }
 
 /// A shard's hour that is not in.

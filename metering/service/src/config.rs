@@ -1,13 +1,14 @@
 //! Configuration.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::store::Database;
+
 /// What metering is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
-    /// The SQLite file; made when it is missing.
-    pub database: PathBuf,
+    /// Where it stores. Several may run at once on one PostgreSQL database; each takes in what it finds first.
+    pub database: Database,
     /// Cells that hours must contain, also before their first sign of life. Cells that wrote a manifest always count.
     pub cells: Vec<String>,
     /// Pause between looks for new objects.

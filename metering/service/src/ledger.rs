@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use crate::completeness::ShardProgress;
 use crate::cube::{CubeKey, Kind, Owner};
 
 pub(crate) use apply::Applied;
@@ -70,6 +71,16 @@ pub(crate) struct Ledger {
 pub(crate) const FIRST_ROW: u64 = 1;
 
 impl Ledger {
+    /// A shard that is so far in, of which nothing else is known yet.
+    pub(crate) fn of(shard: &ShardProgress) -> Self {
+        Self {
+            watermark: shard.watermark,
+            sealed_until_ms: shard.sealed_until_ms,
+            written_at_ms: shard.written_at_ms,
+            ..Self::new(&shard.cell_id)
+        }
+    }
+
     /// A shard that nothing is known of.
     pub(crate) fn new(cell_id: &str) -> Self {
         Self {

@@ -6,8 +6,8 @@
 //!
 //! Invariants:
 //!
-//! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, and a
-//!   crash at any moment, give the same cube;
+//! - one object is one transaction, in which the watermark moves: any order, repetition or overlap of objects, any
+//!   number of processes at once, and a crash at any moment, give the same cube;
 //! - quantities are exact integers: counts, and byte-milliseconds;
 //! - what is damaged, impossible or ahead of the clock is refused whole and stays missing, which is an alert; it holds
 //!   up its own shard alone;
@@ -15,6 +15,9 @@
 //!
 //! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas,
 //! what stands in it, and its manifest's first hour is the hour of the restore.
+//!
+//! Metering's own database may go back, too: to a standby that lacks the end, or to a backup. What it lacks is taken in
+//! again by the next looks, as long as the objects stand: nothing that a process remembers keeps it out.
 //!
 //! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, both pure; `store` is
 //! the database; `ingest` finds and reads objects; `service` answers calls.
@@ -32,7 +35,7 @@ mod store;
 
 pub use config::Config;
 pub use start::{Deps, Metering};
-pub use store::inspect_database;
+pub use store::{Database, DatabaseUrlError, OpenError};
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

@@ -65,6 +65,9 @@ fn unavailable(error: StoreError) -> Status {
     Status::unavailable("usage cannot be read at the moment")
 }
 
+#[cfg(test)]
+pub(crate) use page_token::before;
+
 /// Every row that a listing of everything would give, without zeros.
 #[cfg(test)]
 pub(crate) async fn all_rows(store: &Store) -> Vec<(crate::cube::CubeKey, crate::ledger::Quantity)> {

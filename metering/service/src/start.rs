@@ -6,7 +6,6 @@ use atoll_api::call::RawService;
 use atoll_internal_api::usage::v1::{UsageService, usage_service};
 use atoll_object_store::ObjectStore;
 use atoll_rpc::Clock;
-use atoll_sqlite::OpenError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::ingest::{Ingest, Looked};
 use crate::service::Usage;
-use crate::store::Store;
+use crate::store::{OpenError, Store};
 
 /// What metering is built from.
 pub struct Deps {
@@ -33,8 +32,8 @@ pub struct Metering {
 }
 
 impl Metering {
-    /// Opens the database, making and migrating it as needed. A file that is foreign, newer or not durable is refused,
-    /// and nothing has been written then. The object store may be away.
+    /// Opens the database, making and migrating it as needed. One that is foreign, newer or not durable is refused, and
+    /// nothing has been written then. The object store may be away; the database may be from then on.
     pub fn build(config: Config, deps: Deps) -> BoxFuture<'static, Result<Self, OpenError>> {
         async move {
             let store = Store::open(&config.database).await?;
@@ -85,8 +84,8 @@ impl Metering {
         }
     }
 
-    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
-    /// nothing that it acknowledges is kept.
+    /// Ends when the database file was removed or replaced while it was open, or its server was told to lose what it
+    /// commits. The process has to end then, at once: nothing that it acknowledges is kept.
     pub async fn lost(&self) -> OpenError {
         self.store.lost().await
     }

@@ -1,49 +1,74 @@
-//! SQLite storage: manifests, ledgers of shards, the cube.
+//! The database: manifests, ledgers of shards, the cube; and what may be done to them.
 //!
-//! An object is taken in by one transaction: after a crash it is in as a whole or not at all, and taking it in again
-//! changes nothing.
+//! An object is taken in by one transaction that has its shard to itself, and in which everything is checked: after a
+//! crash it is in as a whole or not at all, and taking it in again, or by two at once, changes nothing. What is read
+//! together is read as of one moment.
 //!
-//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a
-//! new file in `migrations/`, last in `SCHEMA`.
+//! [`Engine`] is the seam: what has to be done stands here, once, above it; how rows are read and written is the
+//! engine's. Every engine passes the suite in `conformance`.
+//!
+//! To add a statement: a file in each engine's `sql/` and a line in its `statements.rs`, whose test prepares it. To
+//! change the schema: a new file in each engine's `migrations/`, last in its `SCHEMA`. To add an engine: a folder, a
+//! kind of [`Database`], and a line in `conformance`.
 
+mod change;
 mod columns;
-mod cube;
+mod database;
+mod engine;
 mod error;
-mod ledgers;
-mod manifests;
-mod statements;
+mod postgres;
+mod sqlite;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use atoll_internal_api::usage::v1::UsageObject;
-use atoll_sqlite::{Database, OpenError, Schema};
-use sqlx::SqliteConnection;
+use uuid::Uuid;
 
-use crate::completeness::Progress;
+use crate::completeness::{Manifest, Progress};
 use crate::cube::CubeKey;
 use crate::ledger::{Applied, Ledger, NotUsage, Quantity};
 
-pub(crate) use cube::Selection;
+use change::Change;
+pub use database::Database;
+use engine::{Engine, HeldShard, Snapshot};
 pub(crate) use error::StoreError;
-pub(crate) use ledgers::ShardName;
+pub use error::{DatabaseUrlError, OpenError};
 
-/// Metering's database.
-const SCHEMA: Schema = Schema {
-    name: "metering",
-    mark: *b"ATME",
-    migrations: &[include_str!("store/migrations/0001_cube.sql")],
-};
-
-/// Refuses a file that cannot be metering's database, or that another process uses, and changes nothing. That there is
-/// none is fine.
-pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
-    Database::inspect(path, &SCHEMA).await
+/// A shard by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ShardName {
+    /// Cell.
+    pub(crate) cell_id: String,
+    /// Log incarnation.
+    pub(crate) incarnation: Uuid,
+    /// Number within the cell.
+    pub(crate) shard: u32,
 }
 
-/// The database. Clones share its connections.
+/// Which rows of the cube to read.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
-    database: Database,
+pub(crate) struct Selection {
+    /// One account's; every account's where it is none.
+    pub(crate) account_id: Option<String>,
+    /// One namespace's, by cloud id; every namespace's where it is empty.
+    pub(crate) namespace: String,
+    /// Only rows behind this key.
+    pub(crate) after: CubeKey,
+    /// Only hours that start before this.
+    pub(crate) before_ms: i64,
+    /// At most this many.
+    pub(crate) limit: usize,
+}
+
+impl Selection {
+    /// Whether a row that is not stored belongs to the selection, the limit aside.
+    pub(crate) fn takes(&self, key: &CubeKey) -> bool {
+        self.account_id.as_ref().is_none_or(|account| *account == key.account_id)
+            && (self.namespace.is_empty() || self.namespace == key.namespace)
+            && *key > self.after
+            && key.hour_ms < self.before_ms
+    }
 }
 
 /// A page of the cube with what was true at that moment.
@@ -56,70 +81,104 @@ pub(crate) struct CubePage {
     pub(crate) progress: Progress,
 }
 
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    engine: Arc<dyn Engine>,
+}
+
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign,
-    /// newer or would not be durable; then nothing has been written.
-    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { database: Database::open(path, &SCHEMA).await? })
+    /// Opens a database: see [`Database::inspect`] for what is refused.
+    pub(crate) async fn open(database: &Database) -> Result<Self, OpenError> {
+        Ok(Self { engine: database.open().await? })
     }
 
-    /// Ends when the file is no longer the one at its path: see [`Database::lost`].
+    /// Ends when nothing that is committed from now on is kept. Whoever serves has to stop then, at once.
     pub(crate) async fn lost(&self) -> OpenError {
-        self.database.lost().await
+        self.engine.lost().await
     }
 
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
-        self.database.close().await;
+        self.engine.close().await;
+    }
+
+    /// Keeps a manifest. One that is known changes nothing.
+    pub(crate) async fn insert_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        self.engine.insert_manifest(manifest).await
     }
 
     /// Takes an object in, in one transaction. What it may not contain is told as the inner error; nothing changes
-    /// then.
+    /// then. After an outer error nobody knows whether it is in: taken in again, it is in once.
     pub(crate) async fn take_in(
         &self,
         name: &ShardName,
         object: &UsageObject,
     ) -> Result<Result<Applied, NotUsage>, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let before = ledgers::load(&mut transaction, name).await?;
+        let mut shard = self.engine.hold(name).await?;
+        let before = shard.ledger().await?;
         let mut after = before.clone();
-        ledgers::find_owners(&mut transaction, &mut after, object).await?;
+        find_owners(&mut *shard, &mut after, object).await?;
         let applied = after.apply(object);
         if let Ok(Applied::Taken { .. }) = applied {
-            ledgers::save(&mut transaction, name, &before, &after).await?;
-            transaction.commit().await?;
+            shard.save(&Change::between(&before, &after)).await?;
+            shard.add(&after.gains).await?;
+            shard.commit().await?;
+        } else {
+            shard.undo().await?;
         }
         Ok(applied)
     }
 
     /// How far every shard is in.
     pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
-        let mut snapshot = self.database.snapshot().await?;
-        progress(&mut snapshot).await
+        let mut snapshot = self.engine.snapshot().await?;
+        let progress = progress(&mut *snapshot).await?;
+        snapshot.end().await?;
+        Ok(progress)
     }
 
     /// A page of the cube, with all that is needed to add the hours that are open, as of one moment.
     pub(crate) async fn page(&self, selection: &Selection) -> Result<CubePage, StoreError> {
-        let mut snapshot = self.database.snapshot().await?;
-        let rows = cube::list(&mut snapshot, selection).await?;
-        let progress = progress(&mut snapshot).await?;
+        let mut snapshot = self.engine.snapshot().await?;
+        let rows = snapshot.cube(selection).await?;
+        let progress = progress(&mut *snapshot).await?;
         let full = rows.len() >= selection.limit;
         let last_hour = rows.last().filter(|_| full).map_or(selection.before_ms, |(key, _)| key.hour_ms);
-        let mut open = Vec::new();
-        for shard in &progress.shards {
-            if shard.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour) {
-                open.push(ledgers::load_known(&mut snapshot, shard).await?);
-            }
-        }
+        let unsealed = progress
+            .shards
+            .iter()
+            .filter(|shard| shard.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour))
+            .collect::<Vec<_>>();
+        let open = snapshot.ledgers(&unsealed).await?;
+        snapshot.end().await?;
         Ok(CubePage { rows, open, progress })
     }
 }
 
-async fn progress(snapshot: &mut SqliteConnection) -> Result<Progress, StoreError> {
-    let manifests = manifests::manifests(snapshot).await?;
-    let shards = manifests::shards(snapshot).await?;
-    Ok(Progress { manifests, shards, cube_version: cube::version(snapshot).await? })
+async fn progress(snapshot: &mut dyn Snapshot) -> Result<Progress, StoreError> {
+    Ok(Progress { manifests: snapshot.manifests().await?, shards: snapshot.shards().await? })
+}
+
+/// Fills in owners that neither the object nor the shard names, by what other shards of the cell have said: better on
+/// the right bill by an older record than on nobody's.
+async fn find_owners(
+    shard: &mut dyn HeldShard,
+    ledger: &mut Ledger,
+    object: &UsageObject,
+) -> Result<(), StoreError> {
+    let entries = object.entries.iter().filter_map(|positioned| positioned.entry.as_ref());
+    let mut unknown: BTreeSet<&[u8]> = entries.map(|entry| entry.namespace_id.as_ref()).collect();
+    for named in &object.attributions {
+        unknown.remove(named.namespace_id.as_ref());
+    }
+    let ids = unknown.into_iter().filter_map(|id| Uuid::from_slice(id).ok());
+    let ids: Vec<Uuid> = ids.filter(|id| !ledger.owners.contains_key(id)).collect();
+    if !ids.is_empty() {
+        ledger.owners.extend(shard.owners_in_cell(&ids).await?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod conformance;

@@ -2,9 +2,11 @@
 
 mod log;
 mod plain;
+mod timers;
 
 pub(crate) use log::{Log, Row, object};
 pub(crate) use plain::{Plain, expected};
+pub(crate) use timers::timers;
 
 use uuid::Uuid;
 

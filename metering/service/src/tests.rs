@@ -2,5 +2,4 @@
 
 mod broken_cells;
 mod look;
-mod replay;
 mod serve;

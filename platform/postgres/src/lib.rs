@@ -26,6 +26,7 @@ mod options;
 mod progress;
 mod schema;
 mod server;
+mod statements;
 
 pub use connections::{CALLER_LOOK, Connections, Session};
 pub use error::Refusal;

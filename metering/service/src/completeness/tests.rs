@@ -23,12 +23,13 @@ fn sealed(cell: &str, incarnation: u128, shard: u32, until: i64) -> ShardProgres
         watermark: 1,
         sealed_until_ms: Some(until * H),
         written_at_ms: 0,
+        objects: 1,
     }
 }
 
 fn of(manifests: Vec<Manifest>, shards: Vec<ShardProgress>, expected: &[&str]) -> Completeness {
     let expected: Vec<String> = expected.iter().map(|&cell| cell.to_owned()).collect();
-    Completeness::of(&Progress { manifests, shards, cube_version: 0 }, &expected)
+    Completeness::of(&Progress { manifests, shards }, &expected)
 }
 
 fn missing(completeness: &Completeness, from: i64, to: i64) -> Vec<(i64, String, u32)> {

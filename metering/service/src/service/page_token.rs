@@ -72,7 +72,7 @@ fn read(token: &str) -> Option<(String, CubeKey)> {
 }
 
 /// Before every row of the hour.
-pub(super) fn before(hour_ms: i64) -> CubeKey {
+pub(crate) fn before(hour_ms: i64) -> CubeKey {
     CubeKey {
         hour_ms: hour_ms - 1,
         namespace: String::new(),

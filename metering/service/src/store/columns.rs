@@ -1,48 +1,105 @@
-//! Reading and writing values of columns.
+//! Values of columns, and rows as what they stand for: the same on every engine. Both call their columns alike.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::cube::{CubeKey, Kind};
-use crate::ledger::Quantity;
+use crate::completeness::{Manifest, ShardProgress};
+use crate::cube::{CubeKey, Kind, Owner};
+use crate::ledger::{KnownOwner, OpenHour, Quantity, StorageKey};
 
-pub(super) fn uuid(row: &SqliteRow, column: &'static str) -> Result<Uuid, StoreError> {
-    let bytes: Vec<u8> = row.try_get(column)?;
-    Uuid::from_slice(&bytes).map_err(|error| StoreError::malformed(column, error))
+/// A row of an engine, whose columns are read by their names.
+pub(super) trait Columns {
+    fn integer(&self, column: &'static str) -> Result<i64, StoreError>;
+    fn integer_or_null(&self, column: &'static str) -> Result<Option<i64>, StoreError>;
+    /// A text that others have chosen: it may hold any character.
+    fn name(&self, column: &'static str) -> Result<String, StoreError>;
+    fn uuid(&self, column: &'static str) -> Result<Uuid, StoreError>;
+    /// A number beyond 64 bits, which engines give as decimal text.
+    fn digits(&self, column: &'static str) -> Result<&str, StoreError>;
+
+    fn quantity(&self, column: &'static str) -> Result<Quantity, StoreError> {
+        self.digits(column)?.parse().map_err(|error| StoreError::malformed(column, error))
+    }
+
+    /// A number that is never negative.
+    fn unsigned<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T, StoreError> {
+        let number = self.integer(column)?;
+        T::try_from(number).map_err(|_| StoreError::malformed(column, number))
+    }
 }
 
-pub(super) fn quantity(row: &SqliteRow, column: &'static str) -> Result<Quantity, StoreError> {
-    let text: String = row.try_get(column)?;
-    text.parse().map_err(|error| StoreError::malformed(column, error))
-}
-
-pub(super) fn kind(row: &SqliteRow) -> Result<Kind, StoreError> {
-    let number: i64 = row.try_get("kind")?;
-    Kind::from_number(number).ok_or_else(|| StoreError::malformed("kind", number))
-}
-
-/// A number that is never negative and fits what SQLite calls an integer.
-pub(super) fn unsigned<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, StoreError> {
-    let number: i64 = row.try_get(column)?;
-    T::try_from(number).map_err(|_| StoreError::malformed(column, number))
-}
-
+/// A number that is never negative, as an integer of SQL.
 pub(super) fn signed(what: &'static str, number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|error| StoreError::malformed(what, error))
 }
 
-pub(super) fn cube_key(row: &SqliteRow) -> Result<CubeKey, StoreError> {
-    Ok(CubeKey {
-        hour_ms: row.try_get("hour_ms")?,
-        namespace: row.try_get("namespace")?,
-        namespace_id: uuid(row, "namespace_id")?,
-        kind: kind(row)?,
-        action_type: row.try_get("action_type")?,
-        project_id: row.try_get("project_id")?,
-        tags: row.try_get("tags")?,
-        cell_id: row.try_get("cell_id")?,
-        account_id: row.try_get("account_id")?,
+/// A number of rows, as SQL limits them.
+pub(super) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+pub(super) fn manifest(row: &impl Columns) -> Result<Manifest, StoreError> {
+    Ok(Manifest {
+        cell_id: row.name("cell_id")?,
+        incarnation: row.uuid("incarnation")?,
+        shard_count: row.unsigned("shard_count")?,
+        first_hour_ms: row.integer("first_hour_ms")?,
+        region: row.name("region")?,
     })
+}
+
+pub(super) fn shard_progress(row: &impl Columns) -> Result<ShardProgress, StoreError> {
+    Ok(ShardProgress {
+        shard_id: row.integer("shard_id")?,
+        cell_id: row.name("cell_id")?,
+        incarnation: row.uuid("incarnation")?,
+        shard: row.unsigned("shard")?,
+        watermark: row.unsigned("watermark")?,
+        sealed_until_ms: row.integer_or_null("sealed_until_ms")?,
+        written_at_ms: row.integer("written_at_ms")?,
+        objects: row.unsigned("objects")?,
+    })
+}
+
+pub(super) fn known_owner(row: &impl Columns) -> Result<(Uuid, KnownOwner), StoreError> {
+    let owner = Owner {
+        namespace: row.name("namespace")?,
+        account_id: row.name("account_id")?,
+        project_id: row.name("project_id")?,
+        tags: row.name("tags")?,
+    };
+    Ok((row.uuid("namespace_id")?, KnownOwner { owner, generation: row.unsigned("generation")? }))
+}
+
+pub(super) fn standing(row: &impl Columns) -> Result<(StorageKey, Quantity), StoreError> {
+    Ok((storage_key(row)?, row.quantity("bytes")?))
+}
+
+pub(super) fn open_hour(row: &impl Columns) -> Result<((i64, StorageKey), OpenHour), StoreError> {
+    let open = OpenHour { bytes: row.quantity("bytes")?, moment: row.quantity("moment")? };
+    Ok(((row.integer("hour_ms")?, storage_key(row)?), open))
+}
+
+pub(super) fn cube_row(row: &impl Columns) -> Result<(CubeKey, Quantity), StoreError> {
+    let key = CubeKey {
+        hour_ms: row.integer("hour_ms")?,
+        namespace: row.name("namespace")?,
+        namespace_id: row.uuid("namespace_id")?,
+        kind: kind(row)?,
+        action_type: row.name("action_type")?,
+        project_id: row.name("project_id")?,
+        tags: row.name("tags")?,
+        cell_id: row.name("cell_id")?,
+        account_id: row.name("account_id")?,
+    };
+    Ok((key, row.quantity("quantity")?))
+}
+
+fn storage_key(row: &impl Columns) -> Result<StorageKey, StoreError> {
+    Ok((row.uuid("namespace_id")?, kind(row)?))
+}
+
+fn kind(row: &impl Columns) -> Result<Kind, StoreError> {
+    let number = row.integer("kind")?;
+    Kind::from_number(number).ok_or_else(|| StoreError::malformed("kind", number))
 }

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use prost::Message;
 use prost_types::Timestamp;
 
-use super::look::{World, timers};
+use super::look::World;
 use crate::hour::HOUR_MS;
-use crate::test_support::INCARNATION;
+use crate::test_support::{INCARNATION, timers};
 
 /// A world of these cells that is told the time, in hours of 1970. Cells a and b have said that they are there.
 async fn world_at(cells: &[&str], hours: i64) -> (World, ManualClock) {

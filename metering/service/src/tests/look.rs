@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
-use atoll_internal_api::usage::v1::{
-    ActionType, Actions, CellManifest, HourSeal, PositionedEntry, UsageEntry, UsageObject,
-};
+use atoll_internal_api::usage::v1::{CellManifest, HourSeal, UsageObject};
 use atoll_object_store::{MemoryObjectStore, ObjectStore};
 use bytes::Bytes;
 use prost::Message;
@@ -14,29 +11,35 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ingest::Memory;
 use crate::service::all_rows;
-use crate::test_support::{INCARNATION, namespace};
-use crate::{Config, Deps, Metering};
+use crate::test_support::{INCARNATION, timers};
+use crate::{Config, Database, Deps, Metering};
 
 /// Metering over objects in memory.
 pub(super) struct World {
     pub(super) metering: Metering,
     pub(super) objects: Arc<MemoryObjectStore>,
     memory: Memory,
-    _folder: TempDir,
+    /// Of a file; goes with the world.
+    _folder: Option<TempDir>,
 }
 
 impl World {
     pub(super) async fn new(cells: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(folder.path().join("metering.db"));
+        Self { _folder: Some(folder), ..Self::on(database, cells).await }
+    }
+
+    pub(super) async fn on(database: Database, cells: &[&str]) -> Self {
         let objects = Arc::new(MemoryObjectStore::default());
         let config = Config {
-            database: folder.path().join("metering.db"),
+            database,
             cells: cells.iter().map(|&cell| cell.to_owned()).collect(),
-            interval: std::time::Duration::from_secs(1),
+            interval: std::time::Duration::from_millis(20),
         };
         let deps = Deps { objects: Arc::clone(&objects) as Arc<dyn ObjectStore> };
         let metering = Metering::build(config, deps).await.unwrap();
-        Self { metering, objects, memory: Memory::default(), _folder: folder }
+        Self { metering, objects, memory: Memory::default(), _folder: None }
     }
 
     /// From here on objects are read through `objects`, by a process that has just started.
@@ -81,27 +84,6 @@ impl World {
     /// Everything in the cube.
     pub(super) async fn total(&self) -> i128 {
         all_rows(&self.metering.ingest().store).await.iter().map(|(_, quantity)| quantity).sum()
-    }
-}
-
-/// One started timer in each of the rows `[from, to)` of shard 0.
-pub(super) fn timers(cell_id: &str, from: u64, to: u64) -> UsageObject {
-    let actions = Actions { r#type: ActionType::StartTimer as i32, count: 1 };
-    let entry = UsageEntry {
-        namespace_id: Bytes::copy_from_slice(namespace(1).as_bytes()),
-        at_ms: 5,
-        kind: Some(EntryKind::Actions(actions)),
-    };
-    UsageObject {
-        cell_id: cell_id.to_owned(),
-        incarnation: Bytes::copy_from_slice(INCARNATION.as_bytes()),
-        from_seq: from,
-        to_seq: to,
-        entries: (from..to)
-            .map(|seq| PositionedEntry { seq, index: 0, entry: Some(entry.clone()) })
-            .collect(),
-        written_at_ms: 5,
-        ..UsageObject::default()
     }
 }
 

@@ -17,9 +17,9 @@ use bytes::Bytes;
 use prost_types::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::look::{World, timers};
+use super::look::World;
 use crate::hour::HOUR_MS;
-use crate::test_support::namespace;
+use crate::test_support::{namespace, timers};
 
 const HOUR_S: i64 = HOUR_MS / 1_000;
 

@@ -50,7 +50,7 @@ impl Cloud {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = metering::Config {
-            database: folder.path().join("metering.db"),
+            database: metering::Database::Sqlite(folder.path().join("metering.db")),
             cells: Vec::new(),
             interval: Duration::from_secs(1),
         };

@@ -1,4 +1,4 @@
-SELECT owners.namespace, owners.account_id, owners.project_id, owners.tags, owners.generation
+SELECT owners.namespace_id, owners.namespace, owners.account_id, owners.project_id, owners.tags, owners.generation
 FROM shards
 JOIN owners USING (shard_id)
 WHERE shards.cell_id = ?1 AND owners.namespace_id = ?2

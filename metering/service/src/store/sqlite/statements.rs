@@ -5,7 +5,8 @@ atoll_sqlite::statements! {
     SELECT_MANIFESTS = "select_manifests.sql";
     SELECT_SHARDS = "select_shards.sql";
     SELECT_SHARD = "select_shard.sql";
-    UPSERT_SHARD = "upsert_shard.sql";
+    INSERT_SHARD = "insert_shard.sql";
+    UPDATE_SHARD = "update_shard.sql";
     SELECT_OWNERS = "select_owners.sql";
     SELECT_OWNER_IN_CELL = "select_owner_in_cell.sql";
     UPSERT_OWNER = "upsert_owner.sql";
@@ -19,6 +20,4 @@ atoll_sqlite::statements! {
     UPSERT_CUBE_ROW = "upsert_cube_row.sql";
     LIST_CUBE = "list_cube.sql";
     LIST_ACCOUNT_CUBE = "list_account_cube.sql";
-    SELECT_CUBE_VERSION = "select_cube_version.sql";
-    RAISE_CUBE_VERSION = "raise_cube_version.sql";
 }

@@ -1,0 +1,126 @@
+//! A held shard: a transaction that has locked its row.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::arrays::{ROWS, bind_cube, bind_open_hours, bind_owners, bind_quantities, bind_storage};
+use super::transaction::{Statement, Transaction};
+use super::{rows, statements};
+use crate::completeness::ShardProgress;
+use crate::cube::CubeKey;
+use crate::ledger::{KnownOwner, Ledger, Quantity};
+use crate::store::columns::{known_owner, shard_progress, signed};
+use crate::store::engine::HeldShard;
+use crate::store::{Change, ShardName, StoreError};
+
+pub(super) struct Held<'a> {
+    transaction: Transaction<'a>,
+    shard: ShardProgress,
+}
+
+/// Locks the shard's row, and makes one that is new. Where another makes the same one it is waited for.
+pub(super) async fn hold<'a>(
+    mut transaction: Transaction<'a>,
+    name: &ShardName,
+) -> Result<Held<'a>, StoreError> {
+    let shard = match lock(&mut transaction, name).await? {
+        Some(shard) => shard,
+        None => {
+            let insert = bind_name(transaction.query(statements::INSERT_SHARD), name);
+            transaction.run(insert).await?;
+            lock(&mut transaction, name).await?.ok_or(sqlx::Error::RowNotFound)?
+        }
+    };
+    Ok(Held { transaction, shard })
+}
+
+async fn lock(
+    transaction: &mut Transaction<'_>,
+    name: &ShardName,
+) -> Result<Option<ShardProgress>, StoreError> {
+    let lock = bind_name(transaction.query(statements::LOCK_SHARD), name);
+    transaction.all(lock).await?.first().map(shard_progress).transpose()
+}
+
+fn bind_name<'q>(statement: Statement<'q>, name: &'q ShardName) -> Statement<'q> {
+    statement.bind(name.cell_id.as_bytes()).bind(name.incarnation).bind(i64::from(name.shard))
+}
+
+#[async_trait]
+impl HeldShard for Held<'_> {
+    async fn ledger(&mut self) -> Result<Ledger, StoreError> {
+        let ledger = rows::ledgers(&mut self.transaction, &[&self.shard]).await?.pop();
+        ledger.ok_or_else(|| StoreError::malformed("shard_id", self.shard.shard_id))
+    }
+
+    async fn owners_in_cell(
+        &mut self,
+        namespace_ids: &[Uuid],
+    ) -> Result<BTreeMap<Uuid, KnownOwner>, StoreError> {
+        let mut owners = BTreeMap::new();
+        for ids in namespace_ids.chunks(ROWS) {
+            let select = self.transaction.query(statements::SELECT_OWNERS_IN_CELL);
+            let select = select.bind(self.shard.cell_id.as_bytes()).bind(ids);
+            for row in self.transaction.all(select).await? {
+                owners.extend([known_owner(&row)?]);
+            }
+        }
+        Ok(owners)
+    }
+
+    async fn save(&mut self, change: &Change<'_>) -> Result<(), StoreError> {
+        let id = self.shard.shard_id;
+        let transaction = &mut self.transaction;
+        let update = transaction
+            .query(statements::UPDATE_SHARD)
+            .bind(id)
+            .bind(signed("watermark", change.watermark)?)
+            .bind(change.sealed_until_ms)
+            .bind(change.written_at_ms);
+        transaction.run(update).await?;
+        for owners in change.owners.chunks(ROWS) {
+            let upsert = transaction.query(statements::UPSERT_OWNERS).bind(id);
+            transaction.run(bind_owners(upsert, owners)?).await?;
+        }
+        for standing in change.standing.chunks(ROWS) {
+            let upsert = transaction.query(statements::UPSERT_STANDING).bind(id);
+            let upsert = bind_storage(upsert, standing.iter().map(|(key, _)| key));
+            let upsert = bind_quantities(upsert, standing.iter().map(|(_, bytes)| *bytes));
+            transaction.run(upsert).await?;
+        }
+        for keys in change.standing_gone.chunks(ROWS) {
+            let delete = transaction.query(statements::DELETE_STANDING).bind(id);
+            transaction.run(bind_storage(delete, keys.iter())).await?;
+        }
+        for open in change.open.chunks(ROWS) {
+            let upsert = transaction.query(statements::UPSERT_OPEN_HOURS).bind(id);
+            transaction.run(bind_open_hours(upsert, open)).await?;
+        }
+        for gone in change.open_gone.chunks(ROWS) {
+            let hours: Vec<i64> = gone.iter().map(|(hour_ms, _)| *hour_ms).collect();
+            let delete = transaction.query(statements::DELETE_OPEN_HOURS).bind(id).bind(hours);
+            transaction.run(bind_storage(delete, gone.iter().map(|(_, key)| key))).await?;
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, gains: &BTreeMap<CubeKey, Quantity>) -> Result<(), StoreError> {
+        // In the order of their keys, which is everybody's.
+        let gains: Vec<(&CubeKey, &Quantity)> = gains.iter().collect();
+        for rows in gains.chunks(ROWS) {
+            let add = bind_cube(self.transaction.query(statements::ADD_TO_CUBE), rows);
+            self.transaction.run(add).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    async fn undo(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.transaction.undo().await?)
+    }
+}

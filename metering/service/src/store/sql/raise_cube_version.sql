@@ -1,2 +1,0 @@
-UPDATE cube_version
-SET version = version + 1

@@ -1,2 +1,0 @@
-SELECT version
-FROM cube_version

@@ -1,3 +1,0 @@
-SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms
-FROM shards
-ORDER BY cell_id, incarnation, shard

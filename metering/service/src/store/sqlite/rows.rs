@@ -1,0 +1,53 @@
+//! Columns of this engine, and ledgers of rows.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::statements;
+use crate::completeness::ShardProgress;
+use crate::ledger::Ledger;
+use crate::store::StoreError;
+use crate::store::columns::{Columns, known_owner, open_hour, standing};
+
+impl Columns for SqliteRow {
+    fn integer(&self, column: &'static str) -> Result<i64, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn integer_or_null(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn name(&self, column: &'static str) -> Result<String, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn uuid(&self, column: &'static str) -> Result<Uuid, StoreError> {
+        let bytes: &[u8] = self.try_get(column)?;
+        Uuid::from_slice(bytes).map_err(|error| StoreError::malformed(column, error))
+    }
+
+    fn digits(&self, column: &'static str) -> Result<&str, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+}
+
+/// The ledger of a shard, as it stands.
+pub(super) async fn ledger(
+    connection: &mut SqliteConnection,
+    shard: &ShardProgress,
+) -> Result<Ledger, StoreError> {
+    let mut ledger = Ledger::of(shard);
+    let id = shard.shard_id;
+    for row in sqlx::query(statements::SELECT_OWNERS).bind(id).fetch_all(&mut *connection).await? {
+        ledger.owners.extend([known_owner(&row)?]);
+    }
+    for row in sqlx::query(statements::SELECT_STANDING).bind(id).fetch_all(&mut *connection).await? {
+        ledger.standing.extend([standing(&row)?]);
+    }
+    for row in sqlx::query(statements::SELECT_OPEN_HOURS).bind(id).fetch_all(&mut *connection).await? {
+        ledger.open.extend([open_hour(&row)?]);
+    }
+    Ok(ledger)
+}
