@@ -2,4 +2,5 @@
 
 mod broken_cells;
 mod look;
+mod replicas;
 mod serve;
