@@ -66,6 +66,8 @@ fn unavailable(error: StoreError) -> Status {
 }
 
 #[cfg(test)]
+pub(crate) use list_usage::with_open_hours;
+#[cfg(test)]
 pub(crate) use page_token::before;
 
 /// Every row that a listing of everything would give, without zeros.
@@ -76,6 +78,6 @@ pub(crate) async fn all_rows(store: &Store) -> Vec<(crate::cube::CubeKey, crate:
     let selection =
         crate::store::Selection { account_id, namespace, after, before_ms: i64::MAX, limit: 1 << 20 };
     let page = store.page(&selection).await.unwrap();
-    let rows = list_usage::with_open_hours(page.rows, &page.open, &selection);
+    let rows = with_open_hours(page.rows, &page.open, &selection);
     rows.into_iter().filter(|(_, quantity)| *quantity != 0).collect()
 }

@@ -75,7 +75,7 @@ impl Selection {
 pub(crate) struct CubePage {
     /// Rows in order.
     pub(crate) rows: Vec<(CubeKey, Quantity)>,
-    /// Ledgers of the shards that have not sealed all of the hours asked for.
+    /// Ledgers of the shards that have not sealed all of the hours asked for; of the account alone, where one is named.
     pub(crate) open: Vec<Ledger>,
     /// How far shards are in.
     pub(crate) progress: Progress,
@@ -150,7 +150,7 @@ impl Store {
             .iter()
             .filter(|shard| shard.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour))
             .collect::<Vec<_>>();
-        let open = snapshot.ledgers(&unsealed).await?;
+        let open = snapshot.ledgers(&unsealed, selection.account_id.as_deref()).await?;
         snapshot.end().await?;
         Ok(CubePage { rows, open, progress })
     }

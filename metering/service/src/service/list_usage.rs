@@ -57,7 +57,7 @@ impl Usage {
 }
 
 /// Adds what ledgers of open hours hold, as far as the page reaches.
-pub(super) fn with_open_hours(
+pub(crate) fn with_open_hours(
     rows: Vec<(CubeKey, Quantity)>,
     open: &[Ledger],
     selection: &Selection,

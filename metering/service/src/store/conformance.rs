@@ -87,6 +87,7 @@ cases! {
         an_account_sees_its_own_rows_and_everybody_all,
         a_namespace_and_an_end_narrow_the_list,
         shards_that_have_not_sealed_the_hours_of_a_page_come_with_it,
+        an_account_s_page_holds_open_hours_of_the_account_alone,
         a_page_is_of_one_moment_while_objects_are_taken_in,
     }
     quantities::{

@@ -68,8 +68,13 @@ pub(crate) trait Snapshot: Send {
     /// Every shard that an object was taken in of, by cell, incarnation and number.
     async fn shards(&mut self) -> Result<Vec<ShardProgress>, StoreError>;
 
-    /// The ledgers of these shards, in their order, without gains.
-    async fn ledgers(&mut self, shards: &[&ShardProgress]) -> Result<Vec<Ledger>, StoreError>;
+    /// The ledgers of these shards, in their order, without gains. Of one account where it is named: then they hold the
+    /// namespaces that belong to it, and no others.
+    async fn ledgers(
+        &mut self,
+        shards: &[&ShardProgress],
+        account_id: Option<&str>,
+    ) -> Result<Vec<Ledger>, StoreError>;
 
     /// Rows of the cube in the order of their keys.
     async fn cube(&mut self, selection: &Selection) -> Result<Vec<(CubeKey, Quantity)>, StoreError>;

@@ -7,9 +7,9 @@ use thiserror::Error;
 /// then nobody knows.
 #[derive(Debug, Error)]
 pub(crate) enum StoreError {
-    /// SQLite failed: disk, lock or corruption.
+    /// SQLite failed: disk, lock or corruption; or a row, of whatever engine, has not the columns that it should have.
     #[error("metering database: {0}")]
-    Sqlite(#[from] sqlx::Error),
+    Sql(#[from] sqlx::Error),
     /// PostgreSQL refused, or did not answer.
     #[error("metering database: {0}")]
     Postgres(#[from] Refusal),

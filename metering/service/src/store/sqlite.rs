@@ -22,6 +22,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("sqlite/migrations/0001_cube.sql"),
         include_str!("sqlite/migrations/0002_objects.sql"),
+        include_str!("sqlite/migrations/0003_accounts.sql"),
     ],
 };
 

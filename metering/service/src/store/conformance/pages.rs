@@ -7,7 +7,7 @@ use super::{Place, halves, log, take};
 use crate::cube::{CubeKey, Kind};
 use crate::hour::HOUR_MS;
 use crate::ledger::{Ledger, Quantity};
-use crate::service::before;
+use crate::service::{before, with_open_hours};
 use crate::store::{CubePage, Selection, ShardName, Store};
 use crate::test_support::{INCARNATION, namespace};
 
@@ -128,6 +128,37 @@ pub(super) async fn shards_that_have_not_sealed_the_hours_of_a_page_come_with_it
     assert_eq!(page.progress.shards.len(), 2);
     // A full page asks no further than it reaches.
     assert_eq!(store.page(&Selection { limit: 1, ..all() }).await.unwrap().open, []);
+}
+
+pub(super) async fn an_account_s_page_holds_open_hours_of_the_account_alone(place: &dyn Place) {
+    let store = place.open().await;
+    for log in [log(0), log(1)] {
+        for mut object in halves(&log) {
+            for attribution in &mut object.attributions {
+                let number = attribution.namespace_id[15];
+                attribution.account_id = ["acme1", "acme2", "acme2"][usize::from(number)].to_owned();
+            }
+            take(&store, &log.name, &object).await;
+        }
+    }
+    let everybody = store.page(&all()).await.unwrap();
+    let open: Vec<usize> = everybody.open.iter().map(|ledger| ledger.owners.len()).collect();
+    assert_eq!(open, [3, 3]);
+    let whole = with_open_hours(everybody.rows, &everybody.open, &all());
+    for (account, namespaces) in [("acme1", 1), ("acme2", 2), ("acme3", 0)] {
+        let selection = Selection { account_id: Some(account.to_owned()), ..all() };
+        let page = store.page(&selection).await.unwrap();
+        for (ledger, all) in page.open.iter().zip(&everybody.open) {
+            assert_eq!(ledger.owners.len(), namespaces, "{account}");
+            assert!(ledger.owners.values().all(|known| known.owner.account_id == account));
+            assert!(ledger.standing.keys().all(|(id, _)| ledger.owners.contains_key(id)));
+            assert!(ledger.open.keys().all(|(_, (id, _))| ledger.owners.contains_key(id)));
+            assert_eq!(ledger.watermark, all.watermark);
+        }
+        let of_account: Vec<(CubeKey, Quantity)> =
+            whole.iter().filter(|(key, _)| key.account_id == account).cloned().collect();
+        assert_eq!(with_open_hours(page.rows, &page.open, &selection), of_account, "{account}");
+    }
 }
 
 fn said(page: CubePage) -> (Vec<(CubeKey, Quantity)>, Vec<Ledger>, u64) {

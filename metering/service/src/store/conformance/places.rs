@@ -1,6 +1,7 @@
 //! Databases of each engine.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use atoll_postgres::PostgresOptions;
@@ -107,8 +108,15 @@ impl PostgresPlace {
     }
 }
 
+/// Limits are generous: who is stopped at a step holds what he holds until he is let go, however slow the machine is.
 fn options(url: &str) -> PostgresOptions {
-    PostgresOptions::parse(&url.into()).unwrap()
+    let mut options = PostgresOptions::parse(&url.into()).unwrap();
+    let limits = &mut options.limits;
+    for limit in [&mut limits.call, &mut limits.statement, &mut limits.lock, &mut limits.idle_in_transaction]
+    {
+        *limit = Duration::from_secs(300);
+    }
+    options
 }
 
 #[async_trait]

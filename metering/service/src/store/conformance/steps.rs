@@ -159,8 +159,12 @@ impl Snapshot for Moment<'_> {
         self.steps.around(self.inner.shards()).await
     }
 
-    async fn ledgers(&mut self, shards: &[&ShardProgress]) -> Result<Vec<Ledger>, StoreError> {
-        self.steps.around(self.inner.ledgers(shards)).await
+    async fn ledgers(
+        &mut self,
+        shards: &[&ShardProgress],
+        account_id: Option<&str>,
+    ) -> Result<Vec<Ledger>, StoreError> {
+        self.steps.around(self.inner.ledgers(shards, account_id)).await
     }
 
     async fn cube(&mut self, selection: &Selection) -> Result<Vec<(CubeKey, Quantity)>, StoreError> {

@@ -36,24 +36,40 @@ impl Columns for PgRow {
     }
 }
 
-/// The ledgers of these shards, in their order, as they stand.
+/// The ledgers of these shards, in their order, as they stand; of one account, where it is named.
 pub(super) async fn ledgers(
     transaction: &mut Transaction<'_>,
     shards: &[&ShardProgress],
+    account_id: Option<&str>,
 ) -> Result<Vec<Ledger>, StoreError> {
-    let ids: Vec<i64> = shards.iter().map(|shard| shard.shard_id).collect();
-    let mut ledgers: BTreeMap<i64, Ledger> =
-        shards.iter().map(|shard| (shard.shard_id, Ledger::of(shard))).collect();
-    if ids.is_empty() {
+    if shards.is_empty() {
         return Ok(Vec::new());
     }
-    for row in transaction.all(transaction.query(statements::SELECT_OWNERS).bind(&ids)).await? {
+    let ids: Vec<i64> = shards.iter().map(|shard| shard.shard_id).collect();
+    let [owners, storage, hours] = match account_id {
+        None => [statements::SELECT_OWNERS, statements::SELECT_STANDING, statements::SELECT_OPEN_HOURS],
+        Some(_) => [
+            statements::SELECT_ACCOUNT_OWNERS,
+            statements::SELECT_ACCOUNT_STANDING,
+            statements::SELECT_ACCOUNT_OPEN_HOURS,
+        ],
+    };
+    let select = |transaction: &Transaction<'_>, statement| {
+        let select = transaction.query(statement).bind(ids.clone());
+        match account_id {
+            Some(account_id) => select.bind(account_id.as_bytes()),
+            None => select,
+        }
+    };
+    let mut ledgers: BTreeMap<i64, Ledger> =
+        shards.iter().map(|shard| (shard.shard_id, Ledger::of(shard))).collect();
+    for row in transaction.all(select(transaction, owners)).await? {
         of_shard(&mut ledgers, &row)?.owners.extend([known_owner(&row)?]);
     }
-    for row in transaction.all(transaction.query(statements::SELECT_STANDING).bind(&ids)).await? {
+    for row in transaction.all(select(transaction, storage)).await? {
         of_shard(&mut ledgers, &row)?.standing.extend([standing(&row)?]);
     }
-    for row in transaction.all(transaction.query(statements::SELECT_OPEN_HOURS).bind(&ids)).await? {
+    for row in transaction.all(select(transaction, hours)).await? {
         of_shard(&mut ledgers, &row)?.open.extend([open_hour(&row)?]);
     }
     Ok(ids.iter().filter_map(|id| ledgers.remove(id)).collect())

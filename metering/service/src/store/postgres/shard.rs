@@ -51,7 +51,7 @@ fn bind_name<'q>(statement: Statement<'q>, name: &'q ShardName) -> Statement<'q>
 #[async_trait]
 impl HeldShard for Held<'_> {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
-        let ledger = rows::ledgers(&mut self.transaction, &[&self.shard]).await?.pop();
+        let ledger = rows::ledgers(&mut self.transaction, &[&self.shard], None).await?.pop();
         ledger.ok_or_else(|| StoreError::malformed("shard_id", self.shard.shard_id))
     }
 

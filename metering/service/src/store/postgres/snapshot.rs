@@ -30,8 +30,12 @@ impl Snapshot for Moment<'_> {
         rows.iter().map(columns::shard_progress).collect()
     }
 
-    async fn ledgers(&mut self, shards: &[&ShardProgress]) -> Result<Vec<Ledger>, StoreError> {
-        rows::ledgers(&mut self.0, shards).await
+    async fn ledgers(
+        &mut self,
+        shards: &[&ShardProgress],
+        account_id: Option<&str>,
+    ) -> Result<Vec<Ledger>, StoreError> {
+        rows::ledgers(&mut self.0, shards, account_id).await
     }
 
     async fn cube(&mut self, selection: &Selection) -> Result<Vec<(CubeKey, Quantity)>, StoreError> {

@@ -7,6 +7,9 @@ atoll_postgres::statements! {
     LOCK_SHARD = "lock_shard.sql";
     INSERT_SHARD = "insert_shard.sql";
     UPDATE_SHARD = "update_shard.sql";
+    SELECT_ACCOUNT_OWNERS = "select_account_owners.sql";
+    SELECT_ACCOUNT_STANDING = "select_account_standing.sql";
+    SELECT_ACCOUNT_OPEN_HOURS = "select_account_open_hours.sql";
     SELECT_OWNERS = "select_owners.sql";
     SELECT_OWNERS_IN_CELL = "select_owners_in_cell.sql";
     UPSERT_OWNERS = "upsert_owners.sql";

@@ -33,20 +33,35 @@ impl Columns for SqliteRow {
     }
 }
 
-/// The ledger of a shard, as it stands.
+/// The ledger of a shard, as it stands; of one account, where it is named.
 pub(super) async fn ledger(
     connection: &mut SqliteConnection,
     shard: &ShardProgress,
+    account_id: Option<&str>,
 ) -> Result<Ledger, StoreError> {
+    let [owners, storage, hours] = match account_id {
+        None => [statements::SELECT_OWNERS, statements::SELECT_STANDING, statements::SELECT_OPEN_HOURS],
+        Some(_) => [
+            statements::SELECT_ACCOUNT_OWNERS,
+            statements::SELECT_ACCOUNT_STANDING,
+            statements::SELECT_ACCOUNT_OPEN_HOURS,
+        ],
+    };
+    let select = |statement| {
+        let select = sqlx::query(statement).bind(shard.shard_id);
+        match account_id {
+            Some(account_id) => select.bind(account_id),
+            None => select,
+        }
+    };
     let mut ledger = Ledger::of(shard);
-    let id = shard.shard_id;
-    for row in sqlx::query(statements::SELECT_OWNERS).bind(id).fetch_all(&mut *connection).await? {
+    for row in select(owners).fetch_all(&mut *connection).await? {
         ledger.owners.extend([known_owner(&row)?]);
     }
-    for row in sqlx::query(statements::SELECT_STANDING).bind(id).fetch_all(&mut *connection).await? {
+    for row in select(storage).fetch_all(&mut *connection).await? {
         ledger.standing.extend([standing(&row)?]);
     }
-    for row in sqlx::query(statements::SELECT_OPEN_HOURS).bind(id).fetch_all(&mut *connection).await? {
+    for row in select(hours).fetch_all(&mut *connection).await? {
         ledger.open.extend([open_hour(&row)?]);
     }
     Ok(ledger)

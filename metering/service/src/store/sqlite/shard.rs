@@ -70,7 +70,7 @@ fn bind_cube<'q>(statement: Statement<'q>, key: &'q CubeKey) -> Statement<'q> {
 #[async_trait]
 impl HeldShard for Held {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
-        rows::ledger(&mut self.transaction, &self.shard).await
+        rows::ledger(&mut self.transaction, &self.shard, None).await
     }
 
     async fn owners_in_cell(

@@ -30,10 +30,14 @@ impl Snapshot for Moment {
         rows.iter().map(columns::shard_progress).collect()
     }
 
-    async fn ledgers(&mut self, shards: &[&ShardProgress]) -> Result<Vec<Ledger>, StoreError> {
+    async fn ledgers(
+        &mut self,
+        shards: &[&ShardProgress],
+        account_id: Option<&str>,
+    ) -> Result<Vec<Ledger>, StoreError> {
         let mut ledgers = Vec::with_capacity(shards.len());
         for shard in shards {
-            ledgers.push(rows::ledger(&mut self.0, shard).await?);
+            ledgers.push(rows::ledger(&mut self.0, shard, account_id).await?);
         }
         Ok(ledgers)
     }

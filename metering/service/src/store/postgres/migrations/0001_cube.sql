@@ -43,6 +43,9 @@ CREATE TABLE owners (
     PRIMARY KEY (shard_id, namespace_id)
 );
 
+-- An account's page reads what is the account's, whatever else shards hold.
+CREATE INDEX owners_by_account ON owners (account_id, shard_id);
+
 -- Bytes that stand at the start of the first unsealed hour.
 CREATE TABLE standing (
     shard_id     int8 NOT NULL REFERENCES shards (shard_id),
@@ -61,7 +64,7 @@ CREATE TABLE open_hours (
     kind         int8 NOT NULL,
     bytes        numeric(39, 0) NOT NULL,
     moment       numeric(39, 0) NOT NULL,
-    PRIMARY KEY (shard_id, hour_ms, namespace_id, kind)
+    PRIMARY KEY (shard_id, namespace_id, kind, hour_ms)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
 -- The hourly cube: actions as they come, storage as hours are sealed. Operators read in the order of the primary key.
