@@ -6,6 +6,7 @@ mod bench;
 mod billing;
 mod cell;
 mod control_plane;
+mod database;
 pub(crate) mod dev;
 mod gateway;
 mod invoice;

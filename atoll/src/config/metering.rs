@@ -13,8 +13,12 @@ use crate::serve::log::LogConfig;
 pub(crate) struct MeteringConfig {
     /// Where the usage API is served.
     pub(crate) listen: SocketAddr,
-    /// The SQLite file; made when it is missing.
-    pub(crate) database: PathBuf,
+    /// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which several processes may have at once.
+    #[serde(default, serialize_with = "Secret::write_some")]
+    pub(crate) database_url: Option<Secret>,
+    /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
+    #[serde(default)]
+    pub(crate) allow_unsafe_database: bool,
     /// Folder of the object store that cells write usage to.
     pub(crate) objects: PathBuf,
     /// Seconds between looks for new objects.

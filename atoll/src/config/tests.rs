@@ -75,7 +75,8 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
     });
     round_trips(MeteringConfig {
         listen,
-        database: "db".into(),
+        database_url: Some("sqlite:db".into()),
+        allow_unsafe_database: true,
         objects: "objects".into(),
         ingest_interval_seconds: 1,
         internal_token: "text".into(),

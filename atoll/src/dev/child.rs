@@ -82,6 +82,10 @@ impl Running {
     fn start(spec: &ChildSpec) -> std::io::Result<Self> {
         let mut command = Command::new(&spec.program);
         command.args(&spec.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Where a piece of a dev cloud stores stands in its file: what is meant for a piece of its own is not for all.
+        for variable in ["ATOLL_DATABASE_URL", "ATOLL_VISIBILITY_DATABASE_URL"] {
+            command.env_remove(variable);
+        }
         let mut child = spawn_with(&mut command, &spec.listeners)?;
         let pid = child.id().unwrap_or_default();
         // Taken out, because waiting for a child closes its input.

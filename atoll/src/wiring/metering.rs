@@ -9,6 +9,7 @@ use metering::{Config, Database, Deps, Metering};
 
 use super::edge::guard::InternalGuard;
 use super::objects;
+use crate::cli::UsageError;
 use crate::config::MeteringConfig;
 use crate::serve::clock::clock;
 use crate::serve::internal_server_config;
@@ -17,7 +18,7 @@ use crate::serve::lifetime::Lifetime;
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Result<()> {
     let metrics = Metrics::install()?;
-    let database = Database::Sqlite(config.database.clone());
+    let database = database(&config)?;
     // Before the folder of the objects is made: a refused database leaves everything as it was.
     database.inspect().await?;
     let metering_config = Config {
@@ -50,4 +51,18 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
     server.stopped().await;
     metering.close().await;
     outcome
+}
+
+/// What the configuration says. Where the URL is wrong it is not told.
+fn database(config: &MeteringConfig) -> anyhow::Result<Database> {
+    let url = config.database_url.as_ref().ok_or_else(|| {
+        UsageError::new(
+            "metering has no database: give --database-url, --database-url-file or `database_url`",
+        )
+    })?;
+    let mut database = Database::parse(url).context("the database's URL")?;
+    if let Database::Postgres(options) = &mut database {
+        options.allow_unsafe = config.allow_unsafe_database;
+    }
+    Ok(database)
 }

@@ -1,5 +1,6 @@
-//! A cell on a real PostgreSQL.
+//! Pieces on a real PostgreSQL.
 
+mod metering;
 mod passes_on;
 mod refuses;
 

@@ -10,6 +10,8 @@ pub(crate) struct Service {
     piece: &'static str,
     /// What its database is called in messages.
     pub(crate) name: &'static str,
+    /// What its database is called in its configuration, and what stands before the path there.
+    database: (&'static str, &'static str),
     /// What it is told beside its database. The other pieces need not be there.
     config: &'static str,
 }
@@ -18,6 +20,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "metering",
         name: "metering",
+        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             objects = "objects"
@@ -28,6 +31,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "billing",
         name: "billing",
+        database: ("database", ""),
         config: r#"
             listen = "127.0.0.1:0"
             metering = "127.0.0.1:1"
@@ -39,6 +43,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "control-plane",
         name: "control plane",
+        database: ("database", ""),
         config: r#"
             listen = "127.0.0.1:0"
             internal_listen = "127.0.0.1:0"
@@ -57,7 +62,8 @@ pub(crate) const SERVICES: [Service; 3] = [
 impl Service {
     /// Its configuration with this database, as a file in the folder.
     pub(crate) fn configure(&self, folder: &Path, database: &str) {
-        let text = format!("database = {database:?}\nlog = {{ level = \"error\" }}\n{}", self.config);
+        let (key, before) = self.database;
+        let text = format!("{key} = \"{before}{database}\"\nlog = {{ level = \"error\" }}\n{}", self.config);
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 

@@ -84,7 +84,8 @@ impl Plan {
     fn metering(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> MeteringConfig {
         MeteringConfig {
             listen: self.ports.get("metering"),
-            database: data_dir.join(METERING_DATABASE),
+            database_url: Some(format!("sqlite:{}", data_dir.join(METERING_DATABASE).display()).into()),
+            allow_unsafe_database: false,
             objects: data_dir.join("objects"),
             ingest_interval_seconds: INGEST_INTERVAL_SECONDS,
             internal_token: self.secrets.internal_token.clone(),

@@ -1,21 +1,14 @@
 //! Where a cell stores: flags, and what wins over what.
 
-use std::error::Error;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use atoll_postgres::PostgresOptions;
 use atoll_secret::Secret;
 use clap::Args;
 
-use crate::cli::UsageError;
+use crate::cli::database::given;
 use crate::config::CellConfig;
 use crate::wiring::stores::Database;
-
-/// Bytes of a file that holds a URL, at most.
-const LONGEST_URL: usize = 8 << 10;
 
 /// Where a cell stores.
 #[derive(Debug, Args)]
@@ -66,36 +59,12 @@ impl DatabaseArgs {
     }
 }
 
-/// The URL that stands behind a flag, or in the file that stands behind the one beside it. `check` refuses what no
-/// database can have.
-fn given<E: Error + Send + Sync + 'static>(
-    flag: &str,
-    url: Option<&Secret>,
-    file: Option<&Path>,
-    check: impl Fn(&Secret) -> Result<(), E>,
-) -> anyhow::Result<Option<Secret>> {
-    if let Some(path) = file {
-        let read = read_url(path).and_then(|url| check(&url).map(|()| url).map_err(Into::into));
-        return read.map(Some).with_context(|| format!("{flag}-file {}", path.display()));
-    }
-    let Some(url) = url else { return Ok(None) };
-    check(url).map_err(|error| UsageError::new(format!("{flag} {error}")))?;
-    Ok(Some(url.clone()))
-}
-
-/// The URL in a file; the end of its line is not part of it.
-fn read_url(path: &Path) -> anyhow::Result<Secret> {
-    let mut text = String::new();
-    File::open(path)?.take(LONGEST_URL as u64 + 1).read_to_string(&mut text)?;
-    if text.len() > LONGEST_URL {
-        bail!("holds more than {LONGEST_URL} bytes, which is no URL");
-    }
-    Ok(Secret::from(text.trim_end()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::cli::UsageError;
 
     fn args(url: Option<&str>, file: Option<&Path>) -> DatabaseArgs {
         DatabaseArgs {
