@@ -6,7 +6,7 @@ mod bench;
 mod billing;
 mod cell;
 mod control_plane;
-mod database;
+pub(crate) mod database_url;
 pub(crate) mod dev;
 mod gateway;
 mod invoice;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::database_url;
 use crate::serve::lifetime::Announcement;
 
 /// How to start a child.
@@ -82,9 +83,9 @@ impl Running {
     fn start(spec: &ChildSpec) -> std::io::Result<Self> {
         let mut command = Command::new(&spec.program);
         command.args(&spec.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        // Where a piece of a dev cloud stores stands in its file: what is meant for a piece of its own is not for all.
-        for variable in ["ATOLL_DATABASE_URL", "ATOLL_VISIBILITY_DATABASE_URL"] {
-            command.env_remove(variable);
+        // No two pieces have the same database: each has its own from its configuration.
+        for name in database_url::VARIABLES {
+            command.env_remove(name);
         }
         let mut child = spawn_with(&mut command, &spec.listeners)?;
         let pid = child.id().unwrap_or_default();

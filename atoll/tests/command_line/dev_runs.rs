@@ -50,6 +50,8 @@ impl Cloud {
             .args(["--gateway-port", "0", "--cloud-port", "0"])
             .current_dir(folder)
             .env("TMPDIR", temporary)
+            // Of somebody who runs a cell, too. The pieces have databases of their own.
+            .env("ATOLL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

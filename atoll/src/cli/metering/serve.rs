@@ -1,7 +1,7 @@
 use clap::Args;
 use metering::Database;
 
-use crate::cli::database::DatabaseArgs;
+use crate::cli::database_url::DatabaseUrlArgs;
 use crate::config::MeteringConfig;
 use crate::serve::ServeArgs;
 use crate::{serve, wiring};
@@ -12,14 +12,16 @@ pub(crate) struct MeteringServeArgs {
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: DatabaseUrlArgs,
 }
 
 impl MeteringServeArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let mut config: MeteringConfig = self.serve.load("ATOLL_METERING")?;
-        let check = |url: &_| Database::parse(url).map(drop);
-        self.database.over(&mut config.database_url, &mut config.allow_unsafe_database, check)?;
+        if let Some(url) = self.database.url(|url| Database::parse(url).map(drop))? {
+            config.database_url = Some(url);
+        }
+        config.allow_unsafe_database |= self.database.allow_unsafe_database;
         config.log.init()?;
         serve::block_on(|life| wiring::metering::serve(config, life), self.serve.supervisor)
     }

@@ -6,7 +6,7 @@ use atoll_postgres::PostgresOptions;
 use atoll_secret::Secret;
 use clap::Args;
 
-use crate::cli::database::given;
+use crate::cli::database_url::given;
 use crate::config::CellConfig;
 use crate::wiring::stores::Database;
 

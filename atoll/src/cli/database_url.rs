@@ -1,0 +1,45 @@
+//! The URL of a database: behind a flag, in a variable, or in a file.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use atoll_secret::Secret;
+
+use super::UsageError;
+
+/// Variables that hold URLs of databases, for whoever is started by hand. Those that a supervisor starts have a
+/// configuration each.
+pub(crate) const VARIABLES: [&str; 2] = ["ATOLL_DATABASE_URL", "ATOLL_VISIBILITY_DATABASE_URL"];
+
+/// Bytes of a file that holds a URL, at most.
+const LONGEST_URL: usize = 8 << 10;
+
+/// The URL that stands behind a flag, or in the file that stands behind the one beside it. `check` refuses what no
+/// database can have.
+pub(super) fn given<E: Error + Send + Sync + 'static>(
+    flag: &str,
+    url: Option<&Secret>,
+    file: Option<&Path>,
+    check: impl Fn(&Secret) -> Result<(), E>,
+) -> anyhow::Result<Option<Secret>> {
+    if let Some(path) = file {
+        let read = read_url(path).and_then(|url| check(&url).map(|()| url).map_err(Into::into));
+        return read.map(Some).with_context(|| format!("{flag}-file {}", path.display()));
+    }
+    let Some(url) = url else { return Ok(None) };
+    check(url).map_err(|error| UsageError::new(format!("{flag} {error}")))?;
+    Ok(Some(url.clone()))
+}
+
+/// The URL in a file; the end of its line is not part of it.
+fn read_url(path: &Path) -> anyhow::Result<Secret> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST_URL as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > LONGEST_URL {
+        bail!("holds more than {LONGEST_URL} bytes, which is no URL");
+    }
+    Ok(Secret::from(text.trim_end()))
+}
