@@ -1,10 +1,7 @@
 mod close;
+mod serve;
 
 use clap::Subcommand;
-
-use crate::config::BillingConfig;
-use crate::serve::ServeArgs;
-use crate::{serve, wiring};
 
 /// Billing months, and the process that rates them.
 #[derive(Debug, Subcommand)]
@@ -12,18 +9,14 @@ pub(crate) enum BillingCommand {
     /// Close a month of an account: rate its usage and issue the invoice
     Close(close::CloseArgs),
     /// Run billing
-    Serve(ServeArgs),
+    Serve(serve::BillingServeArgs),
 }
 
 impl BillingCommand {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Close(args) => super::block_on(args.run()),
-            Self::Serve(args) => {
-                let config: BillingConfig = args.load("ATOLL_BILLING")?;
-                config.log.init()?;
-                serve::block_on(|life| wiring::billing::serve(config, life), args.supervisor)
-            }
+            Self::Serve(args) => args.run(),
         }
     }
 }

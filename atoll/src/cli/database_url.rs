@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use atoll_secret::Secret;
+use clap::Args;
 
 use super::UsageError;
 
@@ -16,6 +17,33 @@ pub(crate) const VARIABLES: [&str; 2] = ["ATOLL_DATABASE_URL", "ATOLL_VISIBILITY
 
 /// Bytes of a file that holds a URL, at most.
 const LONGEST_URL: usize = 8 << 10;
+
+/// Where a piece stores that has one database, a SQLite file or a PostgreSQL database.
+#[derive(Debug, Args)]
+pub(super) struct DatabaseUrlArgs {
+    /// Its database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    ///
+    /// `ps` shows everybody on this machine what stands here: give a URL that holds a password by variable or file.
+    // Not parsed by clap, which would print what it refuses.
+    #[arg(long, value_name = "URL", env = "ATOLL_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    /// File that holds the URL of its database
+    #[arg(long, value_name = "PATH", conflicts_with = "database_url")]
+    database_url_file: Option<PathBuf>,
+    /// Serve also where PostgreSQL may lose what it acknowledges (fsync off): for tests
+    #[arg(long)]
+    pub(super) allow_unsafe_database: bool,
+}
+
+impl DatabaseUrlArgs {
+    /// The URL, where one is given. `check` refuses what no database can have; it is not told.
+    pub(super) fn url<E: Error + Send + Sync + 'static>(
+        &self,
+        check: impl Fn(&Secret) -> Result<(), E>,
+    ) -> anyhow::Result<Option<Secret>> {
+        given("--database-url", self.database_url.as_ref(), self.database_url_file.as_deref(), check)
+    }
+}
 
 /// The URL that stands behind a flag, or in the file that stands behind the one beside it. `check` refuses what no
 /// database can have.

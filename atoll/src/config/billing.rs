@@ -13,8 +13,12 @@ use crate::serve::log::LogConfig;
 pub(crate) struct BillingConfig {
     /// Where the billing API is served.
     pub(crate) listen: SocketAddr,
-    /// The SQLite file; made when it is missing.
-    pub(crate) database: PathBuf,
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; needed, here or by flag.
+    #[serde(default, serialize_with = "Secret::write_some")]
+    pub(crate) database_url: Option<Secret>,
+    /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
+    #[serde(default)]
+    pub(crate) allow_unsafe_database: bool,
     /// Rate cards (TOML); without them the public pay-as-you-go prices.
     #[serde(default)]
     pub(crate) rate_cards: Option<PathBuf>,

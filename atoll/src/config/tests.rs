@@ -87,7 +87,8 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
     });
     round_trips(BillingConfig {
         listen,
-        database: "db".into(),
+        database_url: Some("sqlite:db".into()),
+        allow_unsafe_database: true,
         rate_cards: None,
         metering: text(),
         control_plane: text(),

@@ -1,5 +1,6 @@
 //! Billing as a process: the API, and the worker of the month's workflow.
 
+mod database;
 mod directory;
 mod runner;
 mod steps;
@@ -30,7 +31,7 @@ pub(crate) async fn serve(config: BillingConfig, life: Lifetime) -> anyhow::Resu
     let metrics = Metrics::install()?;
     let service_config = billing::Config {
         rate_cards: config.rate_cards.clone(),
-        ..billing::Config::new(config.database.clone())
+        ..billing::Config::new(database::configured(&config)?)
     };
     let billing = billing::build(&service_config, deps(&config)?).await?;
 

@@ -1,5 +1,6 @@
 //! Pieces on a real PostgreSQL.
 
+mod billing;
 mod metering;
 mod passes_on;
 mod refuses;

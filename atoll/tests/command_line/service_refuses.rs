@@ -10,11 +10,13 @@ pub(crate) struct Service {
     piece: &'static str,
     /// What its database is called in messages.
     pub(crate) name: &'static str,
-    /// What its database is called in its configuration, and what stands before the path there.
+    /// How its configuration names its file: the key, and what comes before the path.
     database: (&'static str, &'static str),
     /// What it is told beside its database. The other pieces need not be there.
     config: &'static str,
 }
+
+const FILE: (&str, &str) = ("database", "");
 
 pub(crate) const SERVICES: [Service; 3] = [
     Service {
@@ -31,7 +33,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "billing",
         name: "billing",
-        database: ("database", ""),
+        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             metering = "127.0.0.1:1"
@@ -43,7 +45,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "control-plane",
         name: "control plane",
-        database: ("database", ""),
+        database: FILE,
         config: r#"
             listen = "127.0.0.1:0"
             internal_listen = "127.0.0.1:0"

@@ -2,30 +2,26 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use crate::store::Database;
 
-/// Billing's section of the configuration. Unknown keys are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What billing is told. Its `Debug` holds no secret.
+#[derive(Debug, Clone)]
 pub struct Config {
-    /// The SQLite file; made when it is missing.
-    pub database: PathBuf,
+    /// Where it stores.
+    pub database: Database,
     /// Rate cards (TOML); none for the public pay-as-you-go prices.
-    #[serde(default)]
     pub rate_cards: Option<PathBuf>,
     /// How many months before the one that is closed are checked for usage that came after their invoice. Later usage
     /// of older months is not billed: customers close their books too.
-    #[serde(default = "default_correction_months")]
     pub correction_months: u8,
 }
 
-impl Config {
-    /// The defaults, with the database at `database`.
-    pub fn new(database: PathBuf) -> Self {
-        Self { database, rate_cards: None, correction_months: default_correction_months() }
-    }
-}
+/// A quarter: what comes later than that is old news.
+const CORRECTION_MONTHS: u8 = 3;
 
-const fn default_correction_months() -> u8 {
-    3
+impl Config {
+    /// The defaults, with this database.
+    pub fn new(database: Database) -> Self {
+        Self { database, rate_cards: None, correction_months: CORRECTION_MONTHS }
+    }
 }

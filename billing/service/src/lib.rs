@@ -1,7 +1,8 @@
 //! Billing: closes months and serves invoices.
 //!
-//! Owns the rating runs, invoices and journal of every account (one SQLite file), the activities of the billing month,
-//! and `atoll.billing.v1`. Prices, rating, invoice states and ledger rules are `billing-core`'s.
+//! Owns the rating runs, invoices and journal of every account (one SQLite file, or one PostgreSQL database that
+//! several processes share), the activities of the billing month, and `atoll.billing.v1`. Prices, rating, invoice
+//! states and ledger rules are `billing-core`'s.
 //!
 //! Does not own usage (it comes through [`UsageSource`]), accounts ([`AccountSource`]), who a caller is (authentication
 //! put that, and its grant, into the call) and the durable workflow that runs the activities ([`month::MonthRunner`]):
@@ -12,10 +13,11 @@
 //! - closing again gives the same invoice; a finalized invoice never changes, what comes later is a correction line on
 //!   the next one;
 //! - an invoice is a pure function of its rating run, and the run is kept: the same run gives the same content hash;
-//! - finalization and its bookings are one transaction;
+//! - finalization and its bookings are one transaction, and so is every check that it rests on;
 //! - the `system` account is never invoiced.
 //!
-//! To add an RPC: the method in `billing.proto`, a file in `service/`, a row in `access::METHOD_ROLES`.
+//! To add an RPC: the method in `billing.proto`, a file in `service/`, a row in `access::METHOD_ROLES`. To add a
+//! statement, a rule of storage, or a change of the schema: `store.rs`.
 
 mod access;
 pub mod accounts;
@@ -34,7 +36,7 @@ pub use accounts::AccountSource;
 pub use config::Config;
 pub use rate_cards::RateCardFileError;
 pub use start::{Billing, Deps, StartError, build};
-pub use store::inspect_database;
+pub use store::{Database, DatabaseError, DatabaseUrlError, inspect_database};
 pub use usage_source::UsageSource;
 
 /// The account of the cloud itself: metered and never invoiced.

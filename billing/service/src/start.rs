@@ -5,7 +5,6 @@ use std::sync::Arc;
 use atoll_api::call::RawService;
 use atoll_internal_api::billing::v1::billing_service;
 use atoll_rpc::Clock;
-use atoll_sqlite::OpenError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use thiserror::Error;
@@ -15,7 +14,7 @@ use crate::accounts::AccountSource;
 use crate::month::{MonthActivities, MonthRunner};
 use crate::rate_cards::{self, RateCardFileError};
 use crate::service::Service;
-use crate::store::Store;
+use crate::store::{DatabaseError, Store};
 use crate::usage_source::UsageSource;
 
 /// What billing needs from its surroundings.
@@ -34,9 +33,9 @@ pub enum StartError {
     /// The rate cards are wrong.
     #[error(transparent)]
     RateCards(#[from] RateCardFileError),
-    /// The database is foreign, newer, locked or not durable.
+    /// The database is away, foreign, newer, another process's, or not durable.
     #[error(transparent)]
-    Database(#[from] OpenError),
+    Database(#[from] DatabaseError),
 }
 
 /// Billing, ready to serve. Clones share it.
@@ -75,8 +74,8 @@ impl Billing {
     }
 
     /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
-    /// nothing that it acknowledges is kept.
-    pub async fn lost(&self) -> OpenError {
+    /// nothing that it acknowledges is kept. Never ends on PostgreSQL.
+    pub async fn lost(&self) -> DatabaseError {
         self.activities.store.lost().await
     }
 

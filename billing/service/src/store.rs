@@ -1,37 +1,49 @@
-//! SQLite storage: rating runs, invoices with their lines, the journal.
+//! Storage: rating runs, invoices with their lines, the journal.
 //!
-//! What a call answered is on disk. SQL stands in `sql/`, one statement a file; one file here per resource.
+//! Rules stand once, above the engines: `runs.rs`, `invoices.rs` with its folder, `journal.rs` say when a draft may be
+//! replaced, when a month may be finalized, what a repeat answers. They check within the transaction that writes.
+//! An engine ([`engine::Engine`]) gives that transaction, which holds the account, and snapshots, which see one moment;
+//! its statements read and write rows and decide nothing. `columns.rs` is what both make of values.
 //!
-//! To add a statement: a file in `sql/` and a line in `statements.rs`, whose test prepares it. To change the schema: a
-//! new file in `migrations/`, last in `SCHEMA`.
+//! What a call answered is on disk. A call that failed with [`StoreError::Unavailable`] stands whole or not at all;
+//! repeated, it answers what stands.
+//!
+//! To add a statement: its method in the trait of its aggregate in `engine.rs`; in each engine a file in `sql/`, a line
+//! in `statements.rs`, whose test prepares it, and the method. To change the schema: a new file in each engine's
+//! `migrations/`, last in its `SCHEMA`. To add a rule: its case in `conformance.rs`, which runs on both engines.
 
+mod columns;
+#[cfg(test)]
+mod conformance;
+mod database;
+mod engine;
 mod invoices;
 mod journal;
-mod read;
+mod postgres;
 mod runs;
-mod statements;
+mod sqlite;
 
-use std::path::Path;
+use std::sync::Arc;
 
-use atoll_sqlite::{Database, OpenError, Schema};
-use jiff::Timestamp;
 use thiserror::Error;
 
-pub(crate) use invoices::{DraftWrite, FinalizeWrite, InvoiceRecord, IssuedMonth};
+use engine::Engine;
 
-/// Billing's database.
-const SCHEMA: Schema = Schema {
-    name: "billing",
-    mark: *b"ATBI",
-    migrations: &[include_str!("store/migrations/0001_invoices.sql")],
-};
+pub use database::{Database, DatabaseError, DatabaseUrlError};
+pub(crate) use invoices::{DraftWrite, FinalizeWrite, InvoiceRecord, IssuedMonth};
+#[cfg(test)]
+pub(crate) use journal::BookedEntry;
+pub use sqlite::inspect as inspect_database;
 
 /// What can go wrong with storage.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// SQLite failed: disk, lock or corruption.
+    /// The database is away or busy, or it is unknown whether a commit stands. Passing: the caller repeats the call.
     #[error("billing database: {0}")]
-    Sql(#[from] sqlx::Error),
+    Unavailable(String),
+    /// The database itself forbids the change, whatever the rules above it said.
+    #[error("the billing database refuses a change: {0}")]
+    Refused(String),
     /// A stored value cannot be read back.
     #[error("the billing database holds a malformed {what}: {problem}")]
     Malformed {
@@ -39,6 +51,16 @@ pub enum StoreError {
         what: &'static str,
         /// Why.
         problem: String,
+    },
+    /// More than an invoice may have.
+    #[error("{count} {what} are more than an invoice may have: {limit}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
     },
 }
 
@@ -48,55 +70,30 @@ impl StoreError {
     }
 }
 
-/// Refuses a file that cannot be billing's database, or that another process uses, and changes nothing. That there is
-/// none is fine.
-pub async fn inspect_database(path: &Path) -> Result<(), OpenError> {
-    Database::inspect(path, &SCHEMA).await
-}
-
-/// The database. Clones share its connections.
+/// The database, whichever it is. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    database: Database,
+    engine: Arc<dyn Engine>,
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed. Errors when another process uses it and when it is foreign,
-    /// newer or would not be durable; then nothing has been written.
-    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { database: Database::open(path, &SCHEMA).await? })
+    /// Opens the database, making or migrating its tables as needed. One that is foreign, newer, not durable or, of
+    /// SQLite, another process's is refused, and nothing has been written then.
+    pub(crate) async fn open(database: &Database) -> Result<Self, DatabaseError> {
+        let engine: Arc<dyn Engine> = match database {
+            Database::Sqlite(path) => Arc::new(sqlite::SqliteEngine::open(path).await?),
+            Database::Postgres(options) => Arc::new(postgres::PostgresEngine::open(options).await?),
+        };
+        Ok(Self { engine })
     }
 
-    /// Ends when the file is no longer the one at its path: see [`Database::lost`].
-    pub(crate) async fn lost(&self) -> OpenError {
-        self.database.lost().await
+    /// Ends when the database is this process's no longer: see [`engine::Engine::lost`].
+    pub(crate) async fn lost(&self) -> DatabaseError {
+        self.engine.lost().await
     }
 
     /// Closes every connection; later calls fail.
     pub(crate) async fn close(&self) {
-        self.database.close().await;
-    }
-}
-
-/// Milliseconds since the epoch, as columns hold them. Billing's instants are whole hours or bookkeeping times.
-fn milliseconds(instant: Timestamp) -> i64 {
-    instant.as_millisecond()
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Executor;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn every_statement_prepares() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("billing.db")).await.unwrap();
-        let mut connection = store.database.read().await.unwrap();
-        for (file, sql) in statements::ALL {
-            let prepared = connection.prepare(sqlx::SqlSafeStr::into_sql_str(*sql)).await;
-            assert!(prepared.is_ok(), "{file}: {:?}", prepared.err());
-        }
+        self.engine.close().await;
     }
 }

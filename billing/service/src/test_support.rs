@@ -1,5 +1,7 @@
 //! Stand-ins for billing's surroundings, for tests of the whole crate.
 
+mod database;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +18,9 @@ use crate::month::{
     DraftRequest, MonthActivities, MonthError, MonthOutcome, MonthRequest, MonthRunner, SnapshotOutcome,
 };
 use crate::usage_source::{Completeness, MissingHour, UsageSource, UsageSourceError};
-use crate::{Billing, Config, Deps, build};
+use crate::{Billing, Config, Deps, StartError, build};
+
+pub(crate) use database::TestDatabase;
 
 /// Usage that tests write, by hour.
 #[derive(Default)]
@@ -174,38 +178,35 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<FakeAccounts>,
     pub(crate) clock: ManualClock,
     pub(crate) billing: Billing,
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 impl World {
+    /// On a file.
     pub(crate) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    pub(crate) async fn on(database: TestDatabase) -> Self {
         let usage = Arc::new(FakeUsage::default());
         let accounts = Arc::new(FakeAccounts::default());
         accounts.set("acme1", "developer");
         accounts.set("system", "developer");
         let clock = ManualClock::new("2026-02-03T00:00:00Z".parse().unwrap());
-        let billing = Self::open(&dir, &usage, &accounts, &clock).await;
-        Self { usage, accounts, clock, billing, dir }
+        let billing = start(&database, &usage, &accounts, &clock).await.unwrap();
+        Self { usage, accounts, clock, billing, database }
     }
 
     /// The same after a restart of the process.
     pub(crate) async fn restarted(self) -> Self {
         self.billing.close().await;
-        let billing = Self::open(&self.dir, &self.usage, &self.accounts, &self.clock).await;
+        let billing = self.another().await.unwrap();
         Self { billing, ..self }
     }
 
-    async fn open(
-        dir: &tempfile::TempDir,
-        usage: &Arc<FakeUsage>,
-        accounts: &Arc<FakeAccounts>,
-        clock: &ManualClock,
-    ) -> Billing {
-        let usage: Arc<dyn UsageSource> = Arc::<FakeUsage>::clone(usage);
-        let accounts: Arc<dyn AccountSource> = Arc::<FakeAccounts>::clone(accounts);
-        let deps = Deps { clock: Arc::new(clock.clone()), usage, accounts };
-        build(&Config::new(dir.path().join("billing.db")), deps).await.unwrap()
+    /// Another process in the same surroundings.
+    pub(crate) async fn another(&self) -> Result<Billing, StartError> {
+        start(&self.database, &self.usage, &self.accounts, &self.clock).await
     }
 
     pub(crate) fn runner(&self) -> Arc<DirectRunner> {
@@ -216,6 +217,18 @@ impl World {
     pub(crate) async fn close(&self, month: &str) -> Result<MonthOutcome, MonthError> {
         self.runner().run(request(month)).await
     }
+}
+
+async fn start(
+    database: &TestDatabase,
+    usage: &Arc<FakeUsage>,
+    accounts: &Arc<FakeAccounts>,
+    clock: &ManualClock,
+) -> Result<Billing, StartError> {
+    let usage: Arc<dyn UsageSource> = Arc::<FakeUsage>::clone(usage);
+    let accounts: Arc<dyn AccountSource> = Arc::<FakeAccounts>::clone(accounts);
+    let deps = Deps { clock: Arc::new(clock.clone()), usage, accounts };
+    build(&Config::new(database.database()), deps).await
 }
 
 /// A request to close a month of `acme1`.

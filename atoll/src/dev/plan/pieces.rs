@@ -99,7 +99,8 @@ impl Plan {
     fn billing(&self, args: &DevArgs, data_dir: &DataDir, log: &LogConfig) -> BillingConfig {
         BillingConfig {
             listen: self.ports.get("billing"),
-            database: data_dir.join(BILLING_DATABASE),
+            database_url: Some(format!("sqlite:{}", data_dir.join(BILLING_DATABASE).display()).into()),
+            allow_unsafe_database: false,
             rate_cards: None,
             metering: self.ports.get("metering").to_string(),
             control_plane: self.ports.get("control-plane").to_string(),

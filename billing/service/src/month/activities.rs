@@ -84,7 +84,7 @@ impl MonthActivities {
     async fn closed(&self, request: &MonthRequest) -> Result<Option<MonthOutcome>, MonthError> {
         let id = InvoiceId::new(&request.account_id, request.month)
             .map_err(|_| MonthError::UnknownAccount { account_id: request.account_id.clone() })?;
-        let stored = self.store.invoice(&id).await?;
+        let stored = self.store.invoice_header(&id).await?;
         Ok(stored.filter(|record| record.status != InvoiceStatus::Draft).map(|record| outcome(&record)))
     }
 
@@ -98,5 +98,7 @@ fn outcome(record: &InvoiceRecord) -> MonthOutcome {
     MonthOutcome { invoice_id: record.content.id.clone(), content_hash: record.content_hash.clone() }
 }
 
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod tests;

@@ -131,8 +131,11 @@ impl From<AccountsUnavailable> for MonthError {
 impl From<StoreError> for MonthError {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Sql(_) => Self::Unavailable { problem: error.to_string() },
-            StoreError::Malformed { .. } => Self::Internal { problem: error.to_string() },
+            StoreError::Unavailable(_) => Self::Unavailable { problem: error.to_string() },
+            StoreError::TooMany { .. } => Self::unratable(error),
+            StoreError::Refused(_) | StoreError::Malformed { .. } => {
+                Self::Internal { problem: error.to_string() }
+            }
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn close_month(
     }
     let id =
         InvoiceId::new(account_id, month).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let stored = activities.store.invoice(&id).await?;
+    let stored = activities.store.invoice_header(&id).await?;
     if stored.as_ref().is_none_or(|record| record.status == InvoiceStatus::Draft) {
         let request = MonthRequest { account_id: account_id.to_owned(), month, force_reason };
         activities.check(&request).await?;

@@ -1,37 +1,68 @@
 //! The journal: entries are added in the transaction of what they book.
 
-use billing_core::ledger::JournalEntry;
+use billing_core::invoice::InvoiceContent;
+use billing_core::ledger::{JournalEntry, finalization_entry};
+use billing_core::money::Money;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::{StoreError, milliseconds, statements};
+use super::StoreError;
+use super::engine::Reads;
+
+/// An entry as it was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BookedEntry {
+    /// Its id.
+    pub(crate) entry_id: String,
+    /// The customer's account.
+    pub(crate) account_id: String,
+    /// When.
+    pub(crate) booked_at: Timestamp,
+    /// Its postings, in order; their sum is zero.
+    pub(crate) postings: Vec<BookedPosting>,
+}
+
+/// A posting as it was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BookedPosting {
+    /// The ledger account (`receivable`, `revenue:actions`).
+    pub(crate) ledger_account: String,
+    /// Debit when positive, credit when negative.
+    pub(crate) amount: Money,
+}
+
+/// What an invoice books when it is issued.
+pub(super) fn finalization(content: &InvoiceContent) -> Result<JournalEntry, StoreError> {
+    finalization_entry(content).map_err(|error| StoreError::malformed("invoice", error))
+}
+
+/// Refuses an issued invoice that has not booked what it says, exactly once.
+pub(super) async fn check_booked(reads: &mut dyn Reads, content: &InvoiceContent) -> Result<(), StoreError> {
+    let expected = finalization(content)?;
+    let booked = reads.entries(&content.id).await?;
+    let stands = booked.iter().find(|entry| entry.entry_id == expected.id()).is_some_and(|entry| {
+        let expected = expected.postings().iter().map(|posting| BookedPosting {
+            ledger_account: posting.account.to_string(),
+            amount: posting.amount,
+        });
+        entry.postings.iter().cloned().eq(expected)
+    });
+    if stands {
+        Ok(())
+    } else {
+        Err(StoreError::malformed("journal", format!("{} is not booked as the invoice says", content.id)))
+    }
+}
 
 #[cfg(test)]
-mod booked;
-
-/// Adds an entry within the caller's transaction. Booking the same cause twice is an error of the caller and fails.
-pub(super) async fn insert_entry(
-    connection: &mut SqliteConnection,
-    entry: &JournalEntry,
-    invoice_id: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(statements::INSERT_ENTRY)
-        .bind(entry.id())
-        .bind(entry.account_id())
-        .bind(invoice_id)
-        .bind(milliseconds(now))
-        .execute(&mut *connection)
-        .await?;
-    for (position, posting) in (0_i64..).zip(entry.postings()) {
-        sqlx::query(statements::INSERT_POSTING)
-            .bind(entry.id())
-            .bind(position)
-            .bind(posting.account.to_string())
-            .bind(posting.amount.currency.code())
-            .bind(posting.amount.nanos.to_string())
-            .execute(&mut *connection)
-            .await?;
+impl super::Store {
+    /// What an invoice has booked.
+    pub(crate) async fn entries(
+        &self,
+        id: &billing_core::invoice::InvoiceId,
+    ) -> Result<Vec<BookedEntry>, StoreError> {
+        let mut snapshot = self.engine.snapshot().await?;
+        let entries = snapshot.entries(id).await?;
+        snapshot.end().await;
+        Ok(entries)
     }
-    Ok(())
 }

@@ -61,7 +61,7 @@ impl Cloud {
             usage: Arc::new(UsageServiceSource::new(metering.usage())),
             accounts: Arc::new(PayAsYouGoAccounts::new(Arc::new(Everybody))),
         };
-        let billing = billing::Config::new(folder.path().join("billing.db"));
+        let billing = billing::Config::new(billing::Database::Sqlite(folder.path().join("billing.db")));
         let billing = billing::build(&billing, deps).await.unwrap();
         let inside =
             |name: &'static str| Dispatcher::builder(name).interceptor(Arc::new(InternalGuard::new(TOKEN)));

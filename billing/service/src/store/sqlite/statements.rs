@@ -3,6 +3,7 @@
 atoll_sqlite::statements! {
     INSERT_RUN = "insert_run.sql";
     SELECT_RUN = "select_run.sql";
+    HAS_RUN = "has_run.sql";
     SELECT_INVOICE = "select_invoice.sql";
     LIST_INVOICES = "list_invoices.sql";
     SELECT_ISSUED_INVOICES = "select_issued_invoices.sql";
@@ -17,4 +18,5 @@ atoll_sqlite::statements! {
     SELECT_NAMESPACE_COSTS = "select_namespace_costs.sql";
     INSERT_ENTRY = "insert_entry.sql";
     INSERT_POSTING = "insert_posting.sql";
+    SELECT_ENTRIES = "select_entries.sql";
 }

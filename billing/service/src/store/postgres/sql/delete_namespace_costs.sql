@@ -1,0 +1,1 @@
+DELETE FROM namespace_costs WHERE invoice_id = $1

@@ -1,0 +1,5 @@
+SELECT
+    invoice_id, number, account_id, account_name, month, status, usage_until_ms, plan_id, rate_card_id,
+    rate_card_version, currency, total_nanos::text AS total_nanos, forced_json, content_hash, run_id, finalized_at_ms
+FROM invoices
+WHERE invoice_id = $1

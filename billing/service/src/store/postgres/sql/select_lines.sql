@@ -1,0 +1,8 @@
+SELECT
+    kind, code, description, period_start_ms, period_end_ms, corrects_month, quantity::text AS quantity, base_unit,
+    pricing_unit, pricing_unit_size::text AS pricing_unit_size, unit_price::text AS unit_price,
+    amount_nanos::text AS amount_nanos
+FROM invoice_lines
+WHERE invoice_id = $1 AND position >= $2
+ORDER BY position
+LIMIT $3

@@ -1,0 +1,21 @@
+//! What only a server can show.
+
+mod cost;
+mod faults;
+mod holding;
+mod opening;
+
+use atoll_postgres::PostgresOptions;
+
+use crate::store::{Database, Store};
+
+async fn open(options: PostgresOptions) -> Store {
+    Store::open(&Database::Postgres(Box::new(options))).await.unwrap()
+}
+
+fn options(url: String) -> PostgresOptions {
+    match Database::parse(&url.into()) {
+        Ok(Database::Postgres(options)) => *options,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,1 @@
+SELECT 1 FROM rating_runs WHERE run_id = ?1
