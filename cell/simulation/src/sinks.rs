@@ -2,7 +2,7 @@
 
 use crate::seam::Seam;
 use async_trait::async_trait;
-use atoll_object_store::{MemoryObjectStore, ObjectStore, ObjectStoreError};
+use atoll_object_store::{ConditionalPut, MemoryObjectStore, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
 use cell_visibility::{
     Attribute, Count, Deletion, ListRequest, MemoryVisibility, Page, Predicate, VisibilityError,
@@ -23,13 +23,13 @@ impl ObjectStore for WeatheredObjects {
         self.seam.pass("object put", self.inner.put(key, bytes)).await
     }
 
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
         self.seam.world.note_bytes(key, &bytes);
         self.seam.pass("object put if absent", self.inner.put_if_absent(key, bytes)).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
-        self.seam.pass("object get", self.inner.get(key)).await
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
+        self.seam.pass("object get", self.inner.get(key, most)).await
     }
 
     async fn list(

@@ -15,6 +15,12 @@ pub use names::{key, manifest_key, manifest_prefix, parse_key, shard_prefix};
 
 use thiserror::Error;
 
+/// Bytes of a file that are read at most. Entries of an object are bounded by its writer, at a tenth of this.
+pub const LARGEST_FILE: usize = 64 << 20;
+
+/// Bytes of a manifest that are read at most.
+pub const LARGEST_MANIFEST: usize = 64 << 10;
+
 /// A usage object cannot be written or read.
 #[derive(Debug, Error)]
 pub enum UsageObjectError {

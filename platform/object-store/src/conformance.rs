@@ -1,6 +1,16 @@
-//! What every engine must pass.
+//! What every engine must pass, as one suite that takes the engine as a parameter.
+//!
+//! An engine's tests implement [`Storage`] and say `conformance_tests!(name, async { storage });`, which makes one test
+//! of each case, named `<name>::<group>::<promise>`. Each case gets an empty storage of its own. To add a case: write
+//! `pub async fn <promise>(storage: &dyn Storage)` in the file of its group and list it below.
 
-use crate::{ObjectStore, ObjectStoreError};
+pub mod absent;
+pub mod crashes;
+pub mod keys;
+pub mod listing;
+pub mod objects;
+
+use crate::ObjectStore;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -12,75 +22,71 @@ pub trait Storage: Send + Sync {
     async fn start(&self) -> Arc<dyn ObjectStore>;
 }
 
-/// Runs the cases of what survives. Panics with the promise that is broken.
-pub async fn run_crashes(name: &str, storage: &dyn Storage) {
-    println!("object store conformance over crashes: {name}");
-    let store = storage.start().await;
-    store.put("c/put", Bytes::from_static(b"one")).await.unwrap();
-    store.put("c/put", Bytes::from_static(b"two")).await.unwrap();
-    assert!(store.put_if_absent("c/once", Bytes::from_static(b"1")).await.unwrap());
-    store.put("c/gone", Bytes::from_static(b"gone")).await.unwrap();
-    store.delete("c/gone").await.unwrap();
-    let store = storage.start().await;
-    assert_eq!(store.get("c/put").await.unwrap(), Some(Bytes::from_static(b"two")), "a put survives");
-    assert!(
-        !store.put_if_absent("c/once", Bytes::from_static(b"2")).await.unwrap(),
-        "of two lives the first"
-    );
-    assert_eq!(store.get("c/once").await.unwrap(), Some(Bytes::from_static(b"1")));
-    assert_eq!(store.list("c/", None, 10).await.unwrap(), ["c/once", "c/put"], "a deletion survives");
+/// What the cases read at most.
+const MOST: usize = 64 << 20;
+
+/// Bytes of an object that engines may write in parts.
+const LARGE: usize = (12 << 20) + 7;
+
+/// Bytes that differ from place to place, so that a part in the wrong place shows.
+fn large(seed: u8) -> Bytes {
+    (0..LARGE).map(|at| ((at >> 16) as u8) ^ (at as u8) ^ seed).collect::<Vec<u8>>().into()
 }
 
-/// Runs the suite on an empty store. Panics with the promise that is broken.
-pub async fn run(name: &str, store: &dyn ObjectStore) {
-    println!("object store conformance: {name}");
-    whole_objects(store).await;
-    first_writer_wins(store).await;
-    listing(store).await;
-    bad_keys(store).await;
+/// One test of each case, in a module of each group, on the storage that the future makes.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($engine:ident, $fresh:expr) => {
+        $crate::conformance_cases! { $engine, $fresh;
+            objects::{
+                an_absent_object_is_none,
+                the_last_put_counts,
+                a_deleted_object_is_gone_however_often_it_is_deleted,
+                an_empty_object_is_an_object,
+                a_large_object_comes_back_whole,
+                a_reader_takes_in_no_more_than_it_said,
+            }
+            absent::{
+                the_first_writer_wins,
+                a_repeat_finds_its_own_object,
+                a_large_object_replaces_nothing,
+                of_writers_at_once_one_has_written,
+                after_a_deletion_it_writes_again,
+            }
+            listing::{
+                keys_come_in_byte_order_under_their_prefix,
+                a_list_goes_on_behind_a_key,
+                more_keys_than_an_engine_lists_at_once_are_all_there,
+            }
+            keys::{
+                what_is_no_path_of_plain_segments_is_refused,
+                no_prefix_leads_out_of_the_store,
+                a_key_may_have_many_segments,
+            }
+            crashes::{
+                what_was_answered_survives,
+            }
+        }
+    };
 }
 
-async fn whole_objects(store: &dyn ObjectStore) {
-    assert_eq!(store.get("a/b").await.unwrap(), None, "an absent object is none");
-    store.put("a/b", Bytes::from_static(b"one")).await.unwrap();
-    store.put("a/b", Bytes::from_static(b"two")).await.unwrap();
-    assert_eq!(store.get("a/b").await.unwrap(), Some(Bytes::from_static(b"two")), "the last put counts");
-    store.delete("a/b").await.unwrap();
-    store.delete("a/b").await.unwrap();
-    assert_eq!(store.get("a/b").await.unwrap(), None, "a deleted object is gone");
-    store.put("a/empty", Bytes::new()).await.unwrap();
-    assert_eq!(store.get("a/empty").await.unwrap(), Some(Bytes::new()), "an empty object is an object");
-    store.delete("a/empty").await.unwrap();
-}
-
-async fn first_writer_wins(store: &dyn ObjectStore) {
-    assert!(store.put_if_absent("once", Bytes::from_static(b"1")).await.unwrap());
-    assert!(!store.put_if_absent("once", Bytes::from_static(b"2")).await.unwrap());
-    assert_eq!(store.get("once").await.unwrap(), Some(Bytes::from_static(b"1")));
-    store.delete("once").await.unwrap();
-}
-
-async fn listing(store: &dyn ObjectStore) {
-    for key in ["l/2", "l/10", "l/1/x", "lx/1", "m"] {
-        store.put(key, Bytes::from_static(b"x")).await.unwrap();
-    }
-    assert_eq!(
-        store.list("l/", None, 10).await.unwrap(),
-        ["l/1/x", "l/10", "l/2"],
-        "byte order, prefix only"
-    );
-    assert_eq!(store.list("l", None, 10).await.unwrap(), ["l/1/x", "l/10", "l/2", "lx/1"]);
-    assert_eq!(store.list("l/", Some("l/1/x"), 1).await.unwrap(), ["l/10"], "after and limit");
-    assert!(store.list("nothing/", None, 10).await.unwrap().is_empty());
-}
-
-async fn bad_keys(store: &dyn ObjectStore) {
-    for key in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.hidden", "a b", "a\\b", &"x".repeat(2000)] {
-        let refused = store.put(key, Bytes::new()).await;
-        assert!(matches!(refused, Err(ObjectStoreError::InvalidKey(_))), "{key:?} must be refused");
-    }
-    for prefix in ["../", "/", "a/../", "a//"] {
-        let refused = store.list(prefix, None, 1).await;
-        assert!(matches!(refused, Err(ObjectStoreError::InvalidKey(_))), "prefix {prefix:?} must be refused");
-    }
+/// Every case, made into tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_cases {
+    ($engine:ident, $fresh:expr; $($group:ident::{$($case:ident,)*})*) => {
+        mod $engine {
+            $(mod $group {
+                #[allow(unused_imports, reason = "what the storage is made of")]
+                use super::super::*;
+                $(
+                    #[tokio::test]
+                    async fn $case() {
+                        let storage = $fresh.await;
+                        $crate::conformance::$group::$case(&storage).await;
+                    }
+                )*
+            })*
+        }
+    };
 }

@@ -1,12 +1,12 @@
-//! What may be a key.
+//! What may be a key. Engines check what they are given.
 
 use crate::error::ObjectStoreError;
 
 /// Longest key, bytes: what S3 allows.
-const LONGEST: usize = 1024;
+pub const LONGEST: usize = 1024;
 
 /// Refuses keys that are no path of plain segments: nothing may lead out of the store.
-pub(crate) fn check(key: &str) -> Result<(), ObjectStoreError> {
+pub fn check(key: &str) -> Result<(), ObjectStoreError> {
     let plain = |segment: &str| {
         !segment.is_empty()
             && !segment.starts_with('.')
@@ -20,7 +20,7 @@ pub(crate) fn check(key: &str) -> Result<(), ObjectStoreError> {
 }
 
 /// Refuses prefixes that no key can begin with; the empty prefix is the whole store.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), ObjectStoreError> {
+pub fn check_prefix(prefix: &str) -> Result<(), ObjectStoreError> {
     match prefix.strip_suffix('/') {
         Some(folder) => check(folder),
         None if prefix.is_empty() => Ok(()),

@@ -1,6 +1,6 @@
 //! Object store trait, local directory engine, conformance suite, fault engines.
 //!
-//! Owns: the seam to object storage, what every engine must pass ([`conformance::run`]), and engines that fail
+//! Owns: the seam to object storage, what every engine must pass ([`conformance`]), and engines that fail
 //! ([`fault`]), for tests of whoever uses a store. Does not own: what objects mean. Keys are `/`-separated paths of
 //! plain segments.
 
@@ -9,7 +9,7 @@ pub mod conformance;
 mod error;
 #[cfg(feature = "fault")]
 pub mod fault;
-mod key;
+pub mod key;
 mod local;
 mod memory;
 mod store;
@@ -17,4 +17,4 @@ mod store;
 pub use error::ObjectStoreError;
 pub use local::LocalObjectStore;
 pub use memory::MemoryObjectStore;
-pub use store::ObjectStore;
+pub use store::{ConditionalPut, ObjectStore};

@@ -2,11 +2,11 @@
 
 use crate::error::ObjectStoreError;
 use crate::key::{check, check_prefix};
-use crate::store::ObjectStore;
+use crate::store::{ConditionalPut, ObjectStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,13 +39,13 @@ impl LocalObjectStore {
         Ok(self.root.join(key))
     }
 
-    async fn write(&self, key: &str, bytes: Bytes, replace: bool) -> Result<bool, ObjectStoreError> {
+    async fn write(&self, key: &str, bytes: Bytes, place: Place) -> Result<ConditionalPut, ObjectStoreError> {
         let path = self.path(key)?;
         // Hidden, so that no key names it; unique among the processes that share the directory.
         let count = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_file_name(format!(".{}.{count}.tmp", std::process::id()));
         let sync = self.sync;
-        blocking(move || write(&path, &temporary, &bytes, replace, sync)).await
+        blocking(move || write(&path, &temporary, &bytes, place, sync)).await
     }
 }
 
@@ -57,24 +57,47 @@ async fn blocking<R: Send + 'static>(
     Ok(done.map_err(|error| io::Error::other(error.to_string()))??)
 }
 
-fn write(path: &Path, temporary: &Path, bytes: &Bytes, replace: bool, sync: Sync) -> io::Result<bool> {
+fn write(
+    path: &Path,
+    temporary: &Path,
+    bytes: &Bytes,
+    place: Place,
+    sync: Sync,
+) -> io::Result<ConditionalPut> {
     let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
     create_durable(folder, sync)?;
     File::create(temporary)?.write_all(bytes)?;
     sync(temporary)?;
-    let placed = if replace {
-        fs::rename(temporary, path).map(|()| true)
-    } else {
-        let linked = match fs::hard_link(temporary, path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-        };
-        fs::remove_file(temporary)?;
-        linked
-    }?;
+    let placed = place(path, temporary, bytes)?;
     sync(folder)?;
     Ok(placed)
+}
+
+/// Gives what is written and synced its name.
+type Place = fn(&Path, &Path, &Bytes) -> io::Result<ConditionalPut>;
+
+fn replace(path: &Path, temporary: &Path, _: &Bytes) -> io::Result<ConditionalPut> {
+    fs::rename(temporary, path).map(|()| ConditionalPut::Written)
+}
+
+fn unless_there(path: &Path, temporary: &Path, bytes: &Bytes) -> io::Result<ConditionalPut> {
+    let linked = match fs::hard_link(temporary, path) {
+        Ok(()) => Ok(ConditionalPut::Written),
+        // Of more bytes than these one is enough to tell them apart.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            read(path, bytes.len()).map(|standing| ConditionalPut::beside(&standing, bytes))
+        }
+        Err(error) => Err(error),
+    };
+    fs::remove_file(temporary)?;
+    linked
+}
+
+/// A file's bytes, and where it has more than `most`, so many and one more.
+fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Creates a folder and its missing parents. A folder lasts once the folder that names it is synced.
@@ -113,21 +136,23 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 #[async_trait]
 impl ObjectStore for LocalObjectStore {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectStoreError> {
-        self.write(key, bytes, true).await.map(drop)
+        self.write(key, bytes, replace).await.map(drop)
     }
 
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
-        self.write(key, bytes, false).await
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
+        self.write(key, bytes, unless_there).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
         let path = self.path(key)?;
-        blocking(move || match fs::read(path) {
-            Ok(bytes) => Ok(Some(bytes.into())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        let bytes = blocking(move || match read(&path, most) {
+            Ok(bytes) if bytes.len() <= most => Ok(Ok(Some(bytes.into()))),
+            Ok(_) => fs::metadata(&path).map(|file| Err(file.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ok(None)),
             Err(error) => Err(error),
         })
-        .await
+        .await?;
+        bytes.map_err(|bytes| ObjectStoreError::TooLarge { key: key.to_owned(), bytes, most })
     }
 
     async fn list(
@@ -194,7 +219,8 @@ mod tests {
         let named = |name: &str, placed| (name.to_owned(), placed);
         let made = [named("root", false), named("a", false)];
         assert_eq!(taken(), [&made[..], &[named("temporary", false), named("b", true)]].concat());
-        store.put_if_absent("a/b/other", Bytes::from_static(b"2")).await.expect("put");
+        let placed = store.put_if_absent("a/b/other", Bytes::from_static(b"2")).await.expect("put");
+        assert_eq!(placed, ConditionalPut::Written);
         assert_eq!(taken(), [named("temporary", true), named("b", true)]);
         store.delete("a/b/object").await.expect("deleted");
         assert_eq!(taken(), [named("b", false)]);
@@ -214,6 +240,6 @@ mod tests {
             LocalObjectStore { sync: broken, ..LocalObjectStore::open(folder.path()).expect("opens") };
         store.put("object", Bytes::from_static(b"1")).await.expect_err("not synced");
         store.put_if_absent("object", Bytes::from_static(b"1")).await.expect_err("not synced");
-        assert_eq!(store.get("object").await.expect("readable"), None);
+        assert_eq!(store.get("object", 9).await.expect("readable"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::ObjectStoreError;
 use crate::key::{check, check_prefix};
-use crate::store::ObjectStore;
+use crate::store::{ConditionalPut, ObjectStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -29,19 +29,19 @@ impl ObjectStore for MemoryObjectStore {
         Ok(())
     }
 
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
         check(key)?;
         let mut objects = self.objects();
-        let absent = !objects.contains_key(key);
-        if absent {
-            objects.insert(key.to_owned(), bytes);
+        if let Some(standing) = objects.get(key) {
+            return Ok(ConditionalPut::beside(standing, &bytes));
         }
-        Ok(absent)
+        objects.insert(key.to_owned(), bytes);
+        Ok(ConditionalPut::Written)
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
         check(key)?;
-        Ok(self.objects().get(key).cloned())
+        self.objects().get(key).map(|object| within(key, object, most)).transpose()
     }
 
     async fn list(
@@ -65,4 +65,12 @@ impl ObjectStore for MemoryObjectStore {
         self.objects().remove(key);
         Ok(())
     }
+}
+
+/// An object that its reader takes in.
+pub(crate) fn within(key: &str, object: &Bytes, most: usize) -> Result<Bytes, ObjectStoreError> {
+    if object.len() <= most {
+        return Ok(object.clone());
+    }
+    Err(ObjectStoreError::TooLarge { key: key.to_owned(), bytes: object.len() as u64, most })
 }

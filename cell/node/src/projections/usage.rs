@@ -11,7 +11,7 @@ mod piece;
 pub(crate) use manifest::Manifest;
 
 use atoll_internal_api::usage::v1::{Attribution, UsageObject};
-use atoll_object_store::ObjectStore;
+use atoll_object_store::{ConditionalPut, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Telling, Unconfirmed};
@@ -213,7 +213,7 @@ impl UsageExporter {
         let key = usage_object::key(&object).map_err(|e| e.to_string())?;
         let bytes = encode(object).await?;
         let placed = self.objects.put_if_absent(&key, bytes.clone()).await.map_err(|e| e.to_string())?;
-        if !placed && !self.stands_whole(&key).await? {
+        if placed == ConditionalPut::Different && !self.stands_whole(&key).await? {
             tracing::warn!(key, "a damaged usage object stands in its place: it is written again");
             self.objects.put(&key, bytes).await.map_err(|e| e.to_string())?;
         }
@@ -224,7 +224,11 @@ impl UsageExporter {
     /// Whether the object of this key is the whole range that its key says: a part of one would stand in the way for
     /// ever.
     async fn stands_whole(&self, key: &str) -> Result<bool, String> {
-        let Some(bytes) = self.objects.get(key).await.map_err(|e| e.to_string())? else { return Ok(false) };
+        let bytes = match self.objects.get(key, usage_object::LARGEST_FILE).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) | Err(ObjectStoreError::TooLarge { .. }) => return Ok(false),
+            Err(error) => return Err(error.to_string()),
+        };
         let stored = usage_object::decode(bytes).ok();
         Ok(stored.is_some_and(|stored| usage_object::key(&stored).is_ok_and(|named| named == key)))
     }

@@ -181,7 +181,8 @@ impl Site {
         let keys = self.objects.list("usage/", None, usize::MAX).await.expect("a list");
         let mut objects = Vec::new();
         for key in keys {
-            let bytes = self.objects.get(&key).await.expect("readable").expect("listed");
+            let bytes =
+                self.objects.get(&key, usage_object::LARGEST_FILE).await.expect("readable").expect("listed");
             objects.push(usage_object::decode(bytes).expect("a usage object"));
         }
         objects.sort_by_key(|object| (object.shard, object.from_seq));

@@ -21,7 +21,8 @@ use storage::Stored;
 pub(crate) async fn usage(site: &Site, settled: &[Settled]) {
     let mut objects = Vec::new();
     for key in site.objects.list("usage/", None, usize::MAX).await.expect("a list") {
-        let bytes = site.objects.get(&key).await.expect("readable").expect("listed");
+        let bytes =
+            site.objects.get(&key, usage_object::LARGEST_FILE).await.expect("readable").expect("listed");
         objects.push(usage_object::decode(bytes).expect("a usage object"));
     }
     objects.sort_by_key(|object| (object.shard, object.from_seq));

@@ -39,11 +39,11 @@ impl Ingest {
                 if known.contains(key) || memory.refused.is_left_alone(key, memory.looks) {
                     continue;
                 }
-                let bytes = match self.objects.get(key).await {
+                let bytes = match self.objects.get(key, usage_object::LARGEST_MANIFEST).await {
                     Ok(Some(bytes)) => bytes,
                     Ok(None) => continue,
                     // Nothing of ours is called so.
-                    Err(error @ ObjectStoreError::InvalidKey(_)) => {
+                    Err(error @ (ObjectStoreError::InvalidKey(_) | ObjectStoreError::TooLarge { .. })) => {
                         refuse(memory, key, &error.to_string());
                         continue;
                     }
@@ -154,7 +154,15 @@ impl Ingest {
 
     /// Whether the object is in now. One that is no usage is reported, and its rows stay missing.
     async fn take_in(&self, name: &ShardName, key: &str, memory: &mut Memory) -> Result<bool, IngestError> {
-        let Some(bytes) = self.objects.get(key).await? else { return Ok(false) };
+        let bytes = match self.objects.get(key, usage_object::LARGEST_FILE).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(false),
+            Err(error @ ObjectStoreError::TooLarge { .. }) => {
+                refuse(memory, key, &error.to_string());
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let object = match read(bytes).await {
             Ok(object) if is_named(&object, key) => object,
             Ok(_) => {

@@ -8,7 +8,7 @@ use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
 use atoll_internal_api::usage::v1::{
     CellManifest, GetCompletenessRequest, HourSeal, StorageClass, StorageDelta, UsageObject, usage_service,
 };
-use atoll_object_store::{MemoryObjectStore, ObjectStore, ObjectStoreError};
+use atoll_object_store::{ConditionalPut, MemoryObjectStore, ObjectStore, ObjectStoreError};
 use atoll_rpc::ManualClock;
 use bytes::Bytes;
 use prost::Message;
@@ -53,9 +53,9 @@ async fn complete(world: &World, to: i64) -> Result<bool, Code> {
 async fn a_cell_ahead_of_the_clock_waits_for_it_and_completes_nothing_before() {
     let (mut world, clock) = world_at(&["a", "b"], 2).await;
     world.put(&sealed("a", 1, 4, 0)).await;
-    // Cell a jumps a month ahead and seals all of it. What it writes afterwards is behind that.
+    // Cell a jumps a month ahead and seals all of it. What it writes afterwards is behind that: its time stays there.
     world.put(&UsageObject { written_at_ms: 720 * HOUR_MS, ..sealed("a", 5, 7, 700) }).await;
-    world.put(&timers("a", 8, 10)).await;
+    world.put(&UsageObject { written_at_ms: 720 * HOUR_MS, ..timers("a", 8, 10) }).await;
     world.put(&sealed("b", 1, 6, 1)).await;
     world.look().await;
     assert_eq!((world.total().await, world.refused()), (3 + 5, 1), "cell b is whole");
@@ -170,7 +170,11 @@ async fn no_object_stops_more_than_its_own_shard() {
     let shards = poison.len() as u32;
     world.put_manifest("a", shards + 1).await;
     for (shard, object) in (0..).zip(poison) {
-        world.put(&UsageObject { shard, ..object }).await;
+        let object = UsageObject { shard, ..object };
+        // One of no time has no name of its own.
+        let name =
+            usage_object::key(&object).or_else(|_| usage_object::key(&UsageObject { shard, ..good() }));
+        world.objects.put(&name.unwrap(), usage_object::encode(&object).unwrap()).await.unwrap();
     }
     let delta = StorageDelta { class: StorageClass::Active as i32, bytes: i64::MAX };
     let huge = entry(&|entry| entry.kind = Some(EntryKind::Storage(delta)));
@@ -202,18 +206,18 @@ impl ObjectStore for Locked {
         self.objects.put(key, bytes).await
     }
 
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
         self.objects.put_if_absent(key, bytes).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
         if self.stray.is_some_and(|stray| key == stray) {
             return Err(ObjectStoreError::InvalidKey(key.to_owned()));
         }
         if self.locked.lock().unwrap().is_some_and(|locked| key.contains(locked)) {
             return Err(std::io::Error::from(std::io::ErrorKind::PermissionDenied).into());
         }
-        self.objects.get(key).await
+        self.objects.get(key, most).await
     }
 
     async fn list(

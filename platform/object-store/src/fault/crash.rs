@@ -2,7 +2,8 @@
 
 use crate::error::ObjectStoreError;
 use crate::key::{check, check_prefix};
-use crate::store::ObjectStore;
+use crate::memory::within;
+use crate::store::{ConditionalPut, ObjectStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -124,7 +125,7 @@ impl Handle {
     }
 
     /// Writes, syncs, answers; a crash may come in between.
-    async fn write(&self, write: impl FnOnce(&mut Disk) -> bool + Send) -> Result<bool, ObjectStoreError> {
+    async fn write<T: Send>(&self, write: impl FnOnce(&mut Disk) -> T + Send) -> Result<T, ObjectStoreError> {
         let (answer, gate) = {
             let mut disk = self.alive()?;
             let answer = write(&mut disk);
@@ -149,26 +150,25 @@ impl ObjectStore for Handle {
         check(key)?;
         let write = |disk: &mut Disk| {
             disk.write(key, Some(bytes));
-            true
-        };
-        self.write(write).await.map(drop)
-    }
-
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
-        check(key)?;
-        let write = |disk: &mut Disk| {
-            let absent = !disk.live.contains_key(key);
-            if absent {
-                disk.write(key, Some(bytes));
-            }
-            absent
         };
         self.write(write).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
         check(key)?;
-        Ok(self.alive()?.live.get(key).cloned())
+        let write = |disk: &mut Disk| match disk.live.get(key) {
+            Some(standing) => ConditionalPut::beside(standing, &bytes),
+            None => {
+                disk.write(key, Some(bytes));
+                ConditionalPut::Written
+            }
+        };
+        self.write(write).await
+    }
+
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
+        check(key)?;
+        self.alive()?.live.get(key).map(|object| within(key, object, most)).transpose()
     }
 
     async fn list(
@@ -190,8 +190,7 @@ impl ObjectStore for Handle {
             if disk.live.contains_key(key) {
                 disk.write(key, None);
             }
-            true
         };
-        self.write(write).await.map(drop)
+        self.write(write).await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::plan::{ObjectCall, ObjectFault, ObjectFaultRates, Plan};
 use crate::error::ObjectStoreError;
-use crate::store::ObjectStore;
+use crate::store::{ConditionalPut, ObjectStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::io;
@@ -104,16 +104,17 @@ impl ObjectStore for FaultObjects {
         meet(fault, self.inner.put(key, bytes)).await
     }
 
-    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<bool, ObjectStoreError> {
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
         let fault = self.plan().next(ObjectCall::PutIfAbsent);
         if let ObjectFault::Torn(kept) = fault {
-            self.inner.put_if_absent(key, bytes.slice(..kept.min(bytes.len()))).await?;
+            let torn = bytes.slice(..kept.min(bytes.len()));
+            let _written_or_there = self.inner.put_if_absent(key, torn).await?;
         }
         meet(fault, self.inner.put_if_absent(key, bytes)).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, ObjectStoreError> {
-        self.pass(ObjectCall::Get, self.inner.get(key)).await
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
+        self.pass(ObjectCall::Get, self.inner.get(key, most)).await
     }
 
     async fn list(

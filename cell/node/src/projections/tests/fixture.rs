@@ -207,7 +207,12 @@ impl Site {
         block_on(async {
             let mut objects = Vec::new();
             for key in self.written.list("usage/", None, usize::MAX).await.expect("a list") {
-                let bytes = self.written.get(&key).await.expect("readable").expect("listed");
+                let bytes = self
+                    .written
+                    .get(&key, usage_object::LARGEST_FILE)
+                    .await
+                    .expect("readable")
+                    .expect("listed");
                 objects.push(usage_object::decode(bytes).expect("a usage object"));
             }
             objects.sort_by_key(|object| (object.shard, object.from_seq));
