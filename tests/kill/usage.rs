@@ -25,7 +25,9 @@ pub fn total(objects: PathBuf) -> Usage {
     let mut files = Vec::new();
     walk(&objects.join("usage"), &mut files);
     for file in files {
-        shards.entry(file.parent().expect("in a folder").to_owned()).or_default().push(file);
+        // A shard's folder holds one of each day.
+        let shard = file.ancestors().nth(2).expect("in a folder").to_owned();
+        shards.entry(shard).or_default().push(file);
     }
     for (shard, mut files) in shards {
         files.sort();

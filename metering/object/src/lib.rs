@@ -11,7 +11,7 @@ mod names;
 
 pub use decode::decode;
 pub use encode::encode;
-pub use names::{key, manifest_key, manifest_prefix, parse_key, shard_prefix};
+pub use names::{day_prefix, key, manifest_key, manifest_prefix, parse_key, shard_prefix};
 
 use thiserror::Error;
 

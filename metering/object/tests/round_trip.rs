@@ -79,6 +79,25 @@ fn keys_sort_by_the_rows_they_cover() {
 }
 
 #[test]
+fn keys_of_a_later_day_come_behind_those_of_an_earlier_one() {
+    const DAY_MS: i64 = 86_400_000;
+    // It begins before the other and ends after it, a millisecond into the next day.
+    let evening = UsageObject { written_at_ms: DAY_MS - 1, from_seq: 9, to_seq: 10, ..object(Vec::new()) };
+    let night = UsageObject { written_at_ms: DAY_MS, from_seq: 3, to_seq: 11, ..evening.clone() };
+    let (evening, night) = (usage_object::key(&evening).unwrap(), usage_object::key(&night).unwrap());
+    assert!(evening < night);
+    let incarnation = uuid::Uuid::from_bytes([1; 16]);
+    let expected = "usage/a/01010101-0101-0101-0101-010101010101/0003/day=1970-01-02/\
+                    00000000000000000003-00000000000000000011.parquet";
+    assert_eq!(night, expected);
+    assert!(night.starts_with(&usage_object::shard_prefix("a", incarnation, 3)));
+    assert!(night.starts_with(&usage_object::day_prefix("a", incarnation, 3, 2 * DAY_MS - 1).unwrap()));
+    for no_time in [-1, i64::MAX] {
+        usage_object::key(&UsageObject { written_at_ms: no_time, ..object(Vec::new()) }).unwrap_err();
+    }
+}
+
+#[test]
 fn no_changed_byte_gives_another_object() {
     let entry = |seq, kind| PositionedEntry {
         seq,

@@ -15,8 +15,9 @@ pub struct Config {
     pub interval: Duration,
 }
 
-/// Every so many looks, all objects of a shard are listed and not just those behind its watermark: finds what a former
-/// owner of the shard wrote late. The first look of a process does so too.
+/// Every so many looks, the objects of a shard are listed from the day on that the last one that was taken in ended,
+/// and not just those behind it: finds what a former owner of the shard wrote late. The first look of a process does
+/// so too.
 pub(crate) const FULL_LOOK_EVERY: u32 = 10;
 
 /// An hour that is still open this long after its end is an alert: marketplaces want usage within the hour.

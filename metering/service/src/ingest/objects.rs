@@ -9,7 +9,7 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{Ingest, IngestError, Memory, meters};
-use crate::completeness::{Manifest, Progress};
+use crate::completeness::{Manifest, Progress, ShardProgress};
 use crate::cube::LONGEST_NAMES;
 use crate::hour::start_of;
 use crate::ledger::{Applied, FIRST_ROW, is_time};
@@ -62,9 +62,9 @@ impl Ingest {
                     Err(problem) => refuse(memory, key, &problem),
                 }
             }
-            match keys.into_iter().next_back() {
-                Some(last) => after = Some(last),
-                None => return failed,
+            after = next_page(&keys);
+            if after.is_none() {
+                return failed;
             }
         }
     }
@@ -88,9 +88,14 @@ impl Ingest {
                 && shard.shard == name.shard
         });
         let mut watermark = known.map_or(FIRST_ROW, |shard| shard.watermark);
-        let gap = self.walk(name, &mut watermark, everything, memory).await?;
+        let begin = Begin::of(name, known);
+        let gap = self.walk(name, &mut watermark, &begin, everything, memory).await?;
         // What closes a gap may have been written with an earlier first row.
-        let gap = if gap && !everything { self.walk(name, &mut watermark, true, memory).await? } else { gap };
+        let gap = if gap && !everything {
+            self.walk(name, &mut watermark, &begin, true, memory).await?
+        } else {
+            gap
+        };
         meters::gap(name, gap);
         if gap && memory.gaps.insert((name.clone(), watermark)) {
             let ShardName { cell_id, shard, .. } = name;
@@ -104,23 +109,18 @@ impl Ingest {
         &self,
         name: &ShardName,
         watermark: &mut u64,
+        begin: &Begin,
         everything: bool,
         memory: &mut Memory,
     ) -> Result<bool, IngestError> {
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
         // A database that lost its end has a watermark from before what is remembered.
         let from = memory.last_from.get(name).map_or(*watermark, |&from| from.min(*watermark));
-        // Behind every key that begins with an earlier row: `.` comes after the `-` between rows.
         let mut seen = BTreeSet::new();
-        let mut after = (!everything).then(|| format!("{prefix}{:020}.", from.saturating_sub(1)));
+        let mut after = if everything { begin.day() } else { begin.row(from) };
         loop {
             let keys = self.objects.list(&prefix, after.as_deref(), PAGE).await?;
-            let Some(last) = keys.last().cloned() else {
-                if everything {
-                    memory.refused.keep_seen(&prefix, &seen);
-                }
-                return Ok(false);
-            };
+            let next = next_page(&keys);
             for key in keys {
                 if memory.refused.holds(&key) {
                     seen.insert(key.clone());
@@ -148,7 +148,13 @@ impl Ingest {
                     seen.insert(key);
                 }
             }
-            after = Some(last);
+            if next.is_none() {
+                if everything {
+                    memory.refused.keep_seen(&prefix, &seen);
+                }
+                return Ok(false);
+            }
+            after = next;
         }
     }
 
@@ -189,6 +195,39 @@ impl Ingest {
                 Ok(false)
             }
         }
+    }
+}
+
+/// The key behind which the next page begins; none behind a page that is not full.
+fn next_page(keys: &[String]) -> Option<String> {
+    keys.last().filter(|_| keys.len() >= PAGE).cloned()
+}
+
+/// Where the list of a shard's objects begins: keys of earlier days can say nothing new, for an object that reaches
+/// behind what is in ends no earlier than what is in does.
+struct Begin {
+    /// The prefix of the day of the last object that was taken in; none where none was.
+    day: Option<String>,
+}
+
+impl Begin {
+    fn of(name: &ShardName, known: Option<&ShardProgress>) -> Self {
+        let day = |known: &ShardProgress| {
+            let at_ms = known.written_at_ms;
+            // What was taken in had a key, so that its time was one.
+            usage_object::day_prefix(&name.cell_id, name.incarnation, name.shard, at_ms).ok()
+        };
+        Self { day: known.and_then(day) }
+    }
+
+    /// Before every object of the day.
+    fn day(&self) -> Option<String> {
+        self.day.clone()
+    }
+
+    /// Behind every object of the day that begins before this row: `.` comes after the `-` between rows.
+    fn row(&self, from: u64) -> Option<String> {
+        self.day.as_ref().map(|day| format!("{day}{:020}.", from.saturating_sub(1)))
     }
 }
 

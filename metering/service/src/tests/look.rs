@@ -1,14 +1,20 @@
 //! Looks at an object store: what is found, what is waited for, what is refused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use atoll_internal_api::usage::v1::{CellManifest, HourSeal, UsageObject};
-use atoll_object_store::{MemoryObjectStore, ObjectStore};
+use async_trait::async_trait;
+use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
+use atoll_internal_api::usage::v1::{
+    ActionType, Actions, CellManifest, HourSeal, PositionedEntry, UsageEntry, UsageObject,
+};
+use atoll_object_store::{ConditionalPut, MemoryObjectStore, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
 use prost::Message;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::hour::HOUR_MS;
 use crate::ingest::Memory;
 use crate::service::all_rows;
 use crate::test_support::{INCARNATION, timers};
@@ -178,6 +184,85 @@ async fn an_object_that_breaks_its_own_range_is_refused_whole() {
     world.put(&sealed).await;
     world.look().await;
     assert_eq!(world.total().await, 0, "no hour begins at 1 ms");
+}
+
+/// As `timers`, of a shard whose time at the object's end is on this day.
+fn on_day(day: i64, from: u64, to: u64) -> UsageObject {
+    let at_ms = day * 24 * HOUR_MS + 5;
+    let mut object = UsageObject { written_at_ms: at_ms, ..timers("a", from, to) };
+    object
+        .entries
+        .iter_mut()
+        .filter_map(|positioned| positioned.entry.as_mut())
+        .for_each(|e| e.at_ms = at_ms);
+    object
+}
+
+#[tokio::test]
+async fn what_a_look_lists_does_not_grow_with_history() {
+    const DAYS: i64 = 60;
+    const OBJECTS_A_DAY: u64 = 3;
+    let mut world = World::new(&[]).await;
+    let store = Arc::new(Counted { objects: Arc::clone(&world.objects), listed: AtomicUsize::new(0) });
+    world.read_through(Arc::clone(&store) as Arc<dyn ObjectStore>).await;
+    world.put_manifest("a", 1).await;
+    let (mut row, mut most) = (1, 0);
+    for day in 0..DAYS {
+        for _ in 0..OBJECTS_A_DAY {
+            world.put(&on_day(day, row, row + 1)).await;
+            row += 1;
+        }
+        // As after a start: a look at everything that can still matter.
+        world.forget_refusals();
+        world.look().await;
+        most = most.max(store.listed.swap(0, Ordering::Relaxed));
+        world.look().await;
+        assert_eq!(store.listed.swap(0, Ordering::Relaxed), 1, "the last one alone, between two of these");
+    }
+    assert_eq!(world.total().await, i128::from(row) - 1);
+    assert_eq!(most as u64, 2 * OBJECTS_A_DAY, "of the day before and of this one");
+
+    // A former owner wrote the rest of what it had, late: it ends where the last object does, or behind it.
+    world.put(&on_day(DAYS, 2, row + 4)).await;
+    world.forget_refusals();
+    world.look().await;
+    assert_eq!(world.total().await, i128::from(row) + 3);
+}
+
+/// Objects, and how many keys of usage were listed.
+struct Counted {
+    objects: Arc<MemoryObjectStore>,
+    listed: AtomicUsize,
+}
+
+#[async_trait]
+impl ObjectStore for Counted {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectStoreError> {
+        self.objects.put(key, bytes).await
+    }
+
+    async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<ConditionalPut, ObjectStoreError> {
+        self.objects.put_if_absent(key, bytes).await
+    }
+
+    async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
+        self.objects.get(key, most).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectStoreError> {
+        let keys = self.objects.list(prefix, after, limit).await?;
+        self.listed.fetch_add(keys.iter().filter(|key| key.starts_with("usage/")).count(), Ordering::Relaxed);
+        Ok(keys)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectStoreError> {
+        self.objects.delete(key).await
+    }
 }
 
 #[tokio::test]
