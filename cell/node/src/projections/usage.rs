@@ -31,6 +31,9 @@ use uuid::Uuid;
 const NAME: &str = "usage";
 /// Shortest pause after a round that failed: an urgent shard makes no outage busier.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+/// How long an object store may take for what is left when the cell stops: behind that it stays in the log and in the
+/// outbox, and the next life writes it.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Objects with more entries are encoded beside the runtime.
 const ENCODED_APART: usize = 5_000;
 
@@ -98,8 +101,22 @@ impl UsageExporter {
         &self.spool
     }
 
-    /// Writes objects until `stop`, then what is left.
+    /// Writes objects until `stop`, then what is left, as far as the store takes it in time.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let out_of_time = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_FLUSH).await;
+        };
+        tokio::select! {
+            biased;
+            () = self.export_until(&stop) => {}
+            () = out_of_time => {
+                tracing::warn!("the object store takes too long; usage that is not exported stays in the log");
+            }
+        }
+    }
+
+    async fn export_until(&self, stop: &CancellationToken) {
         // An earlier run of this loop may have ended in the middle.
         self.spool.give_all_back();
         // Metering is to know of this cell before it has used anything.

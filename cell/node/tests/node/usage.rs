@@ -4,9 +4,12 @@ use crate::fixture::{Cell, Driver, Engine, SHARDS, Site, done, named};
 use atoll_internal_api::cell::v1::{ApplyNamespaceRequest, NamespaceSpec, cell_admin};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
 use atoll_internal_api::usage::v1::{ActionType, StorageClass, UsageObject};
+use atoll_object_store::fault::{ObjectCall, ObjectFault};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// 2026-03-01T10:00:00Z, the hour in which every cell of these tests begins.
@@ -243,5 +246,25 @@ async fn usage_that_no_object_holds_survives_checkpoints_and_crashes() {
         })
         .await;
         cell.crash().await;
+    }
+}
+
+/// What it does not take stays, and the next life writes it.
+#[tokio::test]
+async fn an_object_store_that_does_not_answer_holds_up_no_shutdown() {
+    for engine in Engine::all() {
+        let cell = Cell::on(engine).await;
+        let gate = Arc::new(Semaphore::new(0));
+        for _ in 0..100 {
+            cell.site
+                .object_faults
+                .script(ObjectCall::PutIfAbsent, ObjectFault::HoldBefore(Arc::clone(&gate)));
+        }
+        work(&cell, "used").await;
+        let site = cell.stop().await;
+        assert!(!actions(&site.usage().await).contains_key(&ActionType::SignalWorkflow));
+        gate.close();
+        let site = site.start().await.stop().await;
+        assert_eq!(actions(&site.usage().await), expected(1));
     }
 }
