@@ -17,6 +17,7 @@ const BEHIND_ONE_CRATE: &[(&str, &str)] = &[
     ("temporalio-sdk", "durable-workflows"),
     ("temporalio-client", "durable-workflows"),
     ("parquet", "usage-object"),
+    ("aws-sdk-s3", "atoll-object-store-s3"),
 ];
 
 /// Crates without I/O, clock or randomness, and what must therefore not be among their dependencies, however many
