@@ -1,7 +1,7 @@
 //! What every engine must pass: one suite, run on each.
 //!
-//! A case gets an empty [`Place`] of its own. To add a case: write `pub(super) async fn <promise>(place: &dyn Place)` in
-//! the file of its group and list it below, which makes one test of it for each engine. To add an engine: a `Place`,
+//! A case gets an empty [`Place`] of its own. To add a case: write `pub(super) async fn <promise>(place: &dyn Place)`
+//! in the file of its group and list it below, which makes one test of it for each engine. To add an engine: a `Place`,
 //! and a module below.
 
 mod crash;

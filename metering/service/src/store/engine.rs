@@ -16,8 +16,8 @@ use crate::ledger::{KnownOwner, Ledger, Quantity};
 /// A database. Several processes may have one open where [the engine](super::Database) lets them.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// Begins a transaction that has the shard to itself, and waits until whoever has it has ended. A shard that nothing
-    /// was taken in of yet is made, and goes again unless the transaction commits.
+    /// Begins a transaction that has the shard to itself, and waits until whoever has it has ended. A shard that
+    /// nothing was taken in of yet is made, and goes again unless the transaction commits.
     async fn hold<'a>(&'a self, name: &'a ShardName) -> Result<Box<dyn HeldShard + 'a>, StoreError>;
 
     /// Begins a transaction that sees one moment, and writes nothing. It waits for nobody.

@@ -49,8 +49,8 @@ pub(super) struct PostgresEngine {
 }
 
 impl PostgresEngine {
-    /// Refuses a server, or a database, that [`open`](Self::open) would refuse, and changes nothing. That it is empty is
-    /// fine.
+    /// Refuses a server, or a database, that [`open`](Self::open) would refuse, and changes nothing. That it is empty
+    /// is fine.
     pub(super) async fn inspect(options: &PostgresOptions) -> Result<(), OpenError> {
         look(options, &SCHEMA).await.map(drop).map_err(|refusal| refused(options, refusal))
     }

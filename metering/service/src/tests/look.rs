@@ -4,10 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use atoll_internal_api::usage::v1::usage_entry::Kind as EntryKind;
-use atoll_internal_api::usage::v1::{
-    ActionType, Actions, CellManifest, HourSeal, PositionedEntry, UsageEntry, UsageObject,
-};
+use atoll_internal_api::usage::v1::{CellManifest, HourSeal, UsageObject};
 use atoll_object_store::{ConditionalPut, MemoryObjectStore, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
 use prost::Message;

@@ -42,12 +42,11 @@ pub(super) async fn the_largest_numbers_of_objects_add_up_exactly(place: &dyn Pl
     let store = place.open().await;
     let actions = EntryKind::Actions(Actions { r#type: ActionType::StartTimer as i32, count: u64::MAX });
     let bytes = |bytes| EntryKind::Storage(StorageDelta { class: StorageClass::Active as i32, bytes });
-    let kinds = vec![actions.clone(), actions, bytes(i64::MAX), bytes(i64::MAX), bytes(i64::MAX)];
+    let kinds = vec![actions, actions, bytes(i64::MAX), bytes(i64::MAX), bytes(i64::MAX)];
     for shard in 0..3 {
         let name = ShardName { cell_id: "a".to_owned(), incarnation: INCARNATION, shard };
         take(&store, &name, &sealed(shard, kinds.clone())).await;
-        let fewer = UsageObject { from_seq: 2, to_seq: 3, ..sealed(shard, vec![bytes(i64::MIN)]) };
-        let mut fewer = fewer;
+        let mut fewer = UsageObject { from_seq: 2, to_seq: 3, ..sealed(shard, vec![bytes(i64::MIN)]) };
         fewer.entries[0].seq = 2;
         fewer.seals[0] = HourSeal { hour_start_ms: 2 * HOUR_MS, seq: 2 };
         take(&store, &name, &fewer).await;
