@@ -8,11 +8,12 @@ use parking_lot::Mutex;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Postgres};
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How often the server looks whether the caller of a long read is still there.
@@ -25,7 +26,7 @@ pub const CALLER_LOOK: Duration = Duration::from_secs(1);
 pub struct Connections {
     options: PostgresOptions,
     idle: Mutex<Vec<Kept>>,
-    free: Semaphore,
+    free: Arc<Semaphore>,
     /// Raised when a connection is lost: those of before may lead to a server that another has replaced.
     generation: Arc<AtomicU64>,
     /// What the server may be busy with in vain.
@@ -51,16 +52,34 @@ struct Kept {
 /// the next call's.
 pub struct Session<'a> {
     kept: Kept,
-    home: &'a Connections,
+    home: Home<'a>,
     in_transaction: bool,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Where a session is given back to.
+enum Home<'a> {
+    Lent(&'a Connections),
+    Shared(Arc<Connections>),
+}
+
+impl Deref for Home<'_> {
+    type Target = Connections;
+
+    fn deref(&self) -> &Connections {
+        match self {
+            Home::Lent(home) => home,
+            Home::Shared(home) => home,
+        }
+    }
 }
 
 impl Connections {
     /// At most `count` connections, none of which is opened yet.
     pub fn new(options: PostgresOptions, count: usize) -> Self {
         let (generation, abandoned) = (Arc::default(), Arc::default());
-        Self { options, idle: Mutex::default(), free: Semaphore::new(count), generation, abandoned }
+        let free = Arc::new(Semaphore::new(count));
+        Self { options, idle: Mutex::default(), free, generation, abandoned }
     }
 
     /// Further connections to the same database, with options of their own. Where one is lost here or there, neither
@@ -104,6 +123,15 @@ impl Connections {
 
     /// A connection that is kept, or a new one.
     pub async fn session(&self) -> Result<Session<'_>, Refusal> {
+        self.session_of(Home::Lent(self)).await
+    }
+
+    /// As [`session`](Self::session), for whoever keeps it for as long as it likes.
+    pub async fn session_of_its_own(self: &Arc<Self>) -> Result<Session<'static>, Refusal> {
+        self.session_of(Home::Shared(Arc::clone(self))).await
+    }
+
+    async fn session_of<'a>(&self, home: Home<'a>) -> Result<Session<'a>, Refusal> {
         let permit = self.permit().await?;
         progress::has_connection();
         let generation = self.generation.load(Ordering::Acquire);
@@ -116,18 +144,18 @@ impl Connections {
             Some(kept) => kept,
             None => self.open(generation).await?,
         };
-        let mut session = Session { kept, home: self, in_transaction: false, _permit: permit };
+        let mut session = Session { kept, home, in_transaction: false, _permit: permit };
         session.end_abandoned().await?;
         Ok(session)
     }
 
     /// Waits for a free connection, for as long as a call may take when it has one.
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        if let Ok(permit) = self.free.try_acquire() {
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             return Ok(permit);
         }
         let _waiting = progress::waiting();
-        let permit = timeout(self.options.limits.call, self.free.acquire()).await;
+        let permit = timeout(self.options.limits.call, Arc::clone(&self.free).acquire_owned()).await;
         permit.map_err(|_| Refusal::Busy)?.map_err(|_| Refusal::Closed)
     }
 
