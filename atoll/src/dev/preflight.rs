@@ -13,6 +13,6 @@ pub(super) async fn databases(data_dir: &Path) -> anyhow::Result<()> {
     }
     metering::Database::Sqlite(data_dir.join(METERING_DATABASE)).inspect().await?;
     billing::inspect_database(&data_dir.join(BILLING_DATABASE)).await?;
-    control_plane::inspect_database(&data_dir.join(CONTROL_PLANE_DATABASE)).await?;
+    control_plane::Database::Sqlite(data_dir.join(CONTROL_PLANE_DATABASE)).inspect().await?;
     Ok(())
 }

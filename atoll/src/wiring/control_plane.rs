@@ -79,7 +79,7 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
         capacity: cell.capacity,
     });
     Config {
-        database: config.database.clone(),
+        database: format!("sqlite:{}", config.database.display()).into(),
         cloud: server_config(config.listen, config.drain_seconds),
         public_metrics: config.public_metrics,
         internal: internal_server_config(config.internal_listen, config.drain_seconds),

@@ -1,7 +1,9 @@
 //! The steps of operations: what durable workflows run. One step per file.
 //!
-//! Every step is idempotent, reads what it needs from the database when it runs, and does nothing where its operation
-//! has ended. So it may run twice, late, or after a crash in its middle. A step writes its result in one transaction.
+//! Every step is idempotent, and does nothing where its operation has ended: what it writes it writes in one
+//! transaction, which has the operation's account to itself and reads there that the operation goes on; what it asks of
+//! cells has a generation, of which they take no older one. So it may run twice, late, beside another step of its
+//! operation, or after a crash in its middle.
 
 mod apply_namespace;
 mod begin;
@@ -13,6 +15,8 @@ mod remove_namespace;
 mod route;
 mod settle;
 
+#[cfg(test)]
+mod ended;
 #[cfg(test)]
 mod interleaved;
 #[cfg(test)]
@@ -30,12 +34,12 @@ use crate::cells::{CellClient, CellError};
 use crate::model::{Cell, Namespace, Operation, Recovering};
 use crate::placement::NoPlace;
 use crate::routing::RouteTable;
-use crate::store::{Store, StoreError, cells, namespaces, operations};
+use crate::store::{Lock, Snapshot, Store, StoreError, Transaction};
 
 /// The steps of operations over namespaces and API keys, each by the id of its operation's workflow.
 #[derive(Clone)]
 pub struct Activities {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) cells: Arc<dyn CellClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) routes: RouteTable,
@@ -70,9 +74,10 @@ impl StepError {
     /// Whether the same step may succeed later.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::NoPlace(_) | Self::Recovering(_) | Self::Store(StoreError::Sql(_)) => true,
+            Self::NoPlace(_) | Self::Recovering(_) => true,
             Self::Cell(error) => error.is_retryable(),
-            Self::Store(_) | Self::UnknownOperation(_) | Self::Inconsistent(_) => false,
+            Self::Store(error) => error.is_retryable(),
+            Self::UnknownOperation(_) | Self::Inconsistent(_) => false,
         }
     }
 
@@ -90,40 +95,45 @@ impl StepError {
     }
 }
 
-impl From<sqlx::Error> for StepError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
+/// What a step writes in, and the operation as it stands there.
+type Open = (Box<dyn Transaction>, Operation);
+
+impl Activities {
+    /// A transaction that has the operation's account to itself; none where the operation has ended.
+    async fn open(&self, workflow_id: &str) -> Result<Option<Open>, StepError> {
+        self.open_with(Lock::Account, workflow_id).await
+    }
+
+    /// As [`open`](Self::open), with a lock that includes the account.
+    async fn open_with<'a>(
+        &self,
+        lock: impl FnOnce(&'a str) -> Lock<'a> + Send,
+        workflow_id: &'a str,
+    ) -> Result<Option<Open>, StepError> {
+        let account_id = Operation::account_of(workflow_id);
+        let account_id = account_id.ok_or_else(|| StepError::UnknownOperation(workflow_id.to_owned()))?;
+        let mut transaction = self.store.write(lock(account_id)).await?;
+        let operation = unfinished(&mut *transaction, workflow_id).await?;
+        Ok(operation.map(|operation| (transaction, operation)))
     }
 }
 
-impl Activities {
-    /// The operation, unless it has ended.
-    async fn open_operation(&self, workflow_id: &str) -> Result<Option<Operation>, StepError> {
-        let mut connection = self.store.read().await?;
-        let operation = operations::get(&mut connection, workflow_id).await?;
-        let operation = operation.ok_or_else(|| StepError::UnknownOperation(workflow_id.to_owned()))?;
-        Ok((!operation.is_finished()).then_some(operation))
-    }
+/// The operation, unless it has ended.
+async fn unfinished(snapshot: &mut dyn Snapshot, workflow_id: &str) -> Result<Option<Operation>, StepError> {
+    let operation = snapshot.operation(workflow_id).await?;
+    let operation = operation.ok_or_else(|| StepError::UnknownOperation(workflow_id.to_owned()))?;
+    Ok((!operation.is_finished()).then_some(operation))
+}
 
-    async fn cell(&self, id: &str) -> Result<Cell, StepError> {
-        let mut connection = self.store.read().await?;
-        let cell = cells::get(&mut connection, id).await?;
-        cell.ok_or_else(|| StepError::Inconsistent(format!("there is no cell {id}")))
-    }
-
-    async fn namespace(&self, operation: &Operation) -> Result<Namespace, StepError> {
-        let mut connection = self.store.read().await?;
-        namespace_of(&mut connection, operation).await
-    }
+async fn cell_of(snapshot: &mut dyn Snapshot, id: &str) -> Result<Cell, StepError> {
+    let cell = snapshot.cell(id).await?;
+    cell.ok_or_else(|| StepError::Inconsistent(format!("there is no cell {id}")))
 }
 
 /// The namespace that an operation is about.
-async fn namespace_of(
-    connection: &mut sqlx::sqlite::SqliteConnection,
-    operation: &Operation,
-) -> Result<Namespace, StepError> {
+async fn namespace_of(snapshot: &mut dyn Snapshot, operation: &Operation) -> Result<Namespace, StepError> {
     let missing =
         || StepError::Inconsistent(format!("operation {} is about no namespace", operation.workflow_id));
     let uuid: Uuid = operation.subject.parse().map_err(|_| missing())?;
-    namespaces::get(connection, uuid).await?.ok_or_else(missing)
+    snapshot.namespace(uuid).await?.ok_or_else(missing)
 }

@@ -23,7 +23,7 @@ use crate::error::ApiError;
 use crate::keys;
 use crate::model::{Access, KeyGrant, Permission, Principal, PrincipalKind};
 use crate::names::{account_of, check_id};
-use crate::store::{Store, api_keys, principals};
+use crate::store::Store;
 pub(crate) use rules::{Needs, needs};
 
 /// A caller with an API key.
@@ -74,7 +74,7 @@ pub(crate) fn tenant(ctx: &CallContext) -> Result<&Tenant, ApiError> {
 
 /// Authenticates and authorizes calls.
 pub(crate) struct Guard {
-    store: Store,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     /// SHA-256 of what operators show.
     operator: Option<[u8; 32]>,
@@ -87,7 +87,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard that knows operators and tenants. Calls of `neighbours`, by full name, it only authenticates.
     pub(crate) fn of_cloud(
-        store: Store,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         operator_key: Option<&str>,
         neighbours: Vec<&'static str>,
@@ -96,7 +96,7 @@ impl Guard {
     }
 
     /// A guard that knows other pieces of the cloud only.
-    pub(crate) fn of_internal(store: Store, clock: Arc<dyn Clock>, token: &str) -> Self {
+    pub(crate) fn of_internal(store: Arc<dyn Store>, clock: Arc<dyn Clock>, token: &str) -> Self {
         Self { store, clock, operator: None, internal: Some(keys::hash(token)), neighbours: Vec::new() }
     }
 
@@ -144,13 +144,13 @@ impl Guard {
     /// whose metadata was there before.
     async fn tenant(&self, token: &str) -> Result<Option<Tenant>, ApiError> {
         let Some((key_id, secret)) = keys::parse(token) else { return Ok(None) };
-        let mut connection = self.store.read().await?;
-        let Some(key) = api_keys::get(&mut connection, key_id).await? else { return Ok(None) };
+        let mut snapshot = self.store.snapshot().await?;
+        let Some(key) = snapshot.api_key(key_id).await? else { return Ok(None) };
         let usable = !key.disabled && key.expires_ms > self.clock.unix_millis();
         if !keys::matches(secret, &key.secret_sha256) || !usable {
             return Ok(None);
         }
-        let owner = principals::get(&mut connection, &key.principal_id).await?;
+        let owner = snapshot.principal(&key.principal_id).await?;
         Ok(owner.map(|owner: Principal| {
             let grant = KeyGrant { key, owner_kind: owner.kind, access: owner.access };
             Tenant {

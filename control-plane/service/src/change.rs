@@ -2,7 +2,6 @@
 
 use atoll_rpc::Clock;
 use prost::Name;
-use sqlx::sqlite::SqliteConnection;
 
 use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
 
@@ -11,7 +10,7 @@ use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::model::{AuditEntry, Operation, OperationKind, OperationState};
 use crate::names;
-use crate::store::{audit, operations};
+use crate::store::{Snapshot, Transaction};
 
 /// What changes need of the world.
 pub(crate) struct Changes<'a> {
@@ -45,14 +44,14 @@ impl Changes<'_> {
     /// tell which of the two was meant.
     pub(crate) async fn repeated<Request: Name>(
         &self,
-        connection: &mut SqliteConnection,
+        snapshot: &mut dyn Snapshot,
         asked: &Asked<'_, Request>,
     ) -> Result<Option<Operation>, ApiError> {
         names::check_operation_id(asked.id)?;
         if asked.id.is_empty() {
             return Ok(None);
         }
-        let existing = operations::by_id(connection, &asked.tenant.account_id, asked.id).await?;
+        let existing = snapshot.operation_by_id(&asked.tenant.account_id, asked.id).await?;
         let same = |operation: &Operation| {
             operation.kind == asked.kind && operation.input == asked.request.encode_to_vec()
         };
@@ -92,12 +91,12 @@ impl Changes<'_> {
     /// Writes the operation, and the audit record of the call that asked for it.
     pub(crate) async fn record<Request: Name>(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut dyn Transaction,
         asked: &Asked<'_, Request>,
         subject: &Subject,
         operation: &Operation,
     ) -> Result<(), ApiError> {
-        operations::insert(connection, operation).await?;
+        transaction.insert_operation(operation).await?;
         let entry = AuditEntry {
             time_ms: self.clock.unix_millis(),
             account_id: asked.tenant.account_id.clone(),
@@ -107,7 +106,6 @@ impl Changes<'_> {
             resource: subject.resource.clone(),
             operation_id: operation.id.clone(),
         };
-        audit::insert(connection, &entry).await?;
-        Ok(())
+        Ok(transaction.insert_audit_record(&entry).await?)
     }
 }

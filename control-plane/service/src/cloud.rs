@@ -44,7 +44,7 @@ use crate::usage::UsageSource;
 
 /// The Cloud API over a database.
 pub(crate) struct CloudApi {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Wakes the outbox.

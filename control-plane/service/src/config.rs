@@ -1,15 +1,18 @@
-use std::path::PathBuf;
-
 use atoll_rpc::ServerConfig;
 use atoll_secret::Secret;
 use serde::Deserialize;
+
+use crate::store::{Database, DatabaseUrlError};
 
 /// Configuration of a control plane.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// SQLite file of the desired state; made if there is none. Its folder exists.
-    pub database: PathBuf,
+    /// Where the desired state is: `sqlite:PATH`, a file that is made if there is none, in a folder that exists; or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which several control planes may share.
+    pub database: Secret,
+    /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
+    pub allow_unsafe_database: bool,
     /// Listener of the Cloud API and the operator API, gRPC and REST.
     pub cloud: ServerConfig,
     /// Serve `/metrics`, which asks for no key, on the Cloud API's port also where that is not a loopback address. The
@@ -39,6 +42,12 @@ impl Config {
     /// Whether the Cloud API's port serves `/metrics`.
     pub(crate) fn cloud_shows_metrics(&self) -> bool {
         self.public_metrics || self.cloud.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> Result<Database, ConfigError> {
+        let database = Database::parse(&self.database).map_err(ConfigError::Database)?;
+        Ok(database.allow_unsafe(self.allow_unsafe_database))
     }
 }
 
@@ -100,6 +109,9 @@ pub enum ConfigError {
     /// A field that has to be filled in is not.
     #[error("control plane configuration: {0} is missing")]
     Missing(&'static str),
+    /// No database is called so.
+    #[error("control plane configuration: database {0}")]
+    Database(DatabaseUrlError),
     /// A cell stands in a region that is not configured.
     #[error("control plane configuration: cell {cell} stands in unknown region {region}")]
     UnknownRegion {
@@ -116,9 +128,10 @@ pub enum ConfigError {
 impl Config {
     /// Checks what can be checked without looking at the world.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.database.as_os_str().is_empty() {
+        if self.database.is_empty() {
             return Err(ConfigError::Missing("database"));
         }
+        self.database()?;
         if self.internal_token.is_empty() {
             return Err(ConfigError::Missing("internal_token"));
         }
@@ -160,7 +173,7 @@ mod tests {
 
     fn config(cells: Vec<CellConfig>) -> Config {
         Config {
-            database: "control-plane.sqlite".into(),
+            database: "sqlite:control-plane.sqlite".into(),
             internal_token: "t".into(),
             regions: vec![RegionConfig { id: "local".to_owned(), location: String::new() }],
             cells,
@@ -192,6 +205,8 @@ mod tests {
         );
         assert!(matches!(config(vec![cell("a", "mars")]).check(), Err(ConfigError::UnknownRegion { .. })));
         assert_eq!(Config::default().check(), Err(ConfigError::Missing("database")));
+        let nowhere = Config { database: "control-plane.sqlite".into(), ..config(Vec::new()) };
+        assert_eq!(nowhere.check(), Err(ConfigError::Database(DatabaseUrlError::Engine)));
         let unguarded = Config { internal_token: Secret::default(), ..config(Vec::new()) };
         assert_eq!(unguarded.check(), Err(ConfigError::Missing("internal_token")));
     }

@@ -35,12 +35,6 @@ impl ApiError {
     }
 }
 
-impl From<sqlx::Error> for ApiError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let text = error.to_string();
@@ -52,12 +46,12 @@ impl From<ApiError> for Status {
             ApiError::FailedPrecondition(_) => Self::failed_precondition(text),
             ApiError::PermissionDenied(_) => Self::permission_denied(text),
             ApiError::Unavailable(_) => Self::unavailable(text),
-            ApiError::Store(StoreError::Sql(_)) => {
+            ApiError::Store(StoreError::Unavailable(_)) => {
                 tracing::error!(error = text, "control plane database failed");
                 Self::unavailable("the control plane's database is not available")
             }
             ApiError::Store(_) => {
-                tracing::error!(error = text, "control plane database holds something unreadable");
+                tracing::error!(error = text, "control plane database refuses or holds what it must not");
                 Self::internal("internal error")
             }
         }

@@ -50,4 +50,4 @@ pub use config::{CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig}
 pub use entropy::{Entropy, SystemEntropy};
 pub use operations::{NotStarted, OperationStarter};
 pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};
-pub use store::{StoreError, inspect_database};
+pub use store::{Database, DatabaseError, DatabaseUrlError, StoreError};

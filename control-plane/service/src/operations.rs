@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::OperationKind;
-use crate::store::{Store, StoreError, operations};
+use crate::store::{Lock, Store, StoreError};
 
 /// Operations that are started in one round.
 const BATCH: i64 = 50;
@@ -38,7 +38,7 @@ pub struct NotStarted(pub String);
 /// The operations whose workflows are to be started.
 #[derive(Clone)]
 pub(crate) struct Outbox {
-    store: Store,
+    store: Arc<dyn Store>,
     starter: Arc<dyn OperationStarter>,
     wake: Arc<Notify>,
 }
@@ -54,7 +54,7 @@ pub(crate) struct OutboxRound {
 
 impl Outbox {
     /// An outbox that is looked at when `wake` is notified.
-    pub(crate) fn new(store: Store, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
         Self { store, starter, wake }
     }
 
@@ -62,16 +62,16 @@ impl Outbox {
     pub(crate) async fn run_once(&self) -> Result<OutboxRound, StoreError> {
         let mut round = OutboxRound::default();
         let operations = {
-            let mut connection = self.store.read().await?;
-            operations::to_start(&mut connection, BATCH).await?
+            let mut snapshot = self.store.snapshot().await?;
+            snapshot.operations_to_start(BATCH).await?
         };
         for operation in operations {
             if let Err(problem) = self.starter.start(operation.kind, &operation.workflow_id).await {
                 round.problem = Some(problem.to_string());
                 break;
             }
-            let mut transaction = self.store.write().await?;
-            operations::set_started(&mut transaction, &operation.workflow_id).await?;
+            let mut transaction = self.store.write(Lock::Account(&operation.account_id)).await?;
+            transaction.set_started(&operation.workflow_id).await?;
             transaction.commit().await?;
             round.started += 1;
         }

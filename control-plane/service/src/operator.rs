@@ -20,20 +20,19 @@ use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::operator::v1 as operator;
 use atoll_rpc::Clock;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Notify;
 
 use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::model::AuditEntry;
-use crate::store::{Store, audit};
+use crate::store::{Store, Transaction};
 
 /// How long an administrator's first key lives.
 const KEY_LIFETIME_MS: i64 = 2 * 365 * 24 * 60 * 60 * 1_000;
 
 /// The operator API over a database.
 pub(crate) struct OperatorApi {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Wakes the reconciler: a new key is to be pushed.
@@ -44,7 +43,7 @@ impl OperatorApi {
     /// Records what an operator did.
     async fn audit(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut dyn Transaction,
         account_id: &str,
         action: &str,
         resource: String,
@@ -58,7 +57,7 @@ impl OperatorApi {
             resource,
             operation_id: String::new(),
         };
-        Ok(audit::insert(connection, &entry).await?)
+        Ok(transaction.insert_audit_record(&entry).await?)
     }
 }
 

@@ -47,7 +47,12 @@ impl Page {
             if given != mark {
                 return Err(invalid("not one of this list with these filters"));
             }
-            String::from_utf8(after.to_vec()).map_err(|_| invalid("malformed"))?
+            let after = String::from_utf8(after.to_vec()).map_err(|_| invalid("malformed"))?;
+            // No id has one, and a database may not take it.
+            if after.chars().any(char::is_control) {
+                return Err(invalid("malformed"));
+            }
+            after
         };
         Ok(Self { size: size.unsigned_abs() as usize, after, mark })
     }
@@ -108,6 +113,12 @@ mod tests {
             let page = Page::parse(&[], size, token);
             assert!(matches!(page, Err(ApiError::InvalidArgument(_))), "{size} {token}");
         }
+    }
+
+    #[test]
+    fn what_is_in_no_id_is_in_no_token() {
+        let token = Page::parse(&["all"], 1, "").unwrap().cut(&mut vec!["a\0", "b"], |id| (*id).to_owned());
+        assert!(matches!(Page::parse(&["all"], 1, &token), Err(ApiError::InvalidArgument(_))));
     }
 
     #[test]

@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activities::{Activities, StepError};
 use crate::config::ReconcileConfig;
 use crate::model::{Cell, Health, Namespace, Pushed, Recovering};
-use crate::store::counters::{self, Counter};
-use crate::store::{StoreError, cells, namespaces, recovering};
+use crate::store::{Counter, Lock, Sighting, StoreError};
 pub(crate) use plan::Repair;
 use plan::plan;
 
@@ -40,6 +39,12 @@ struct Desired {
     key_generation: u64,
     /// What of it is not pushed until an operator has decided.
     recovering: Vec<Recovering>,
+}
+
+/// What came of asking a cell how it is.
+enum Seen {
+    Nothing { problem: String },
+    Answer { healthy: bool, problems: Vec<String> },
 }
 
 /// What one round found and did.
@@ -88,8 +93,8 @@ impl Reconciler {
     /// One round over all cells, side by side: one that hangs delays no other.
     pub(crate) async fn run_once(&self) -> Result<ReconcileRound, StoreError> {
         let cells = {
-            let mut connection = self.activities.store.read().await?;
-            cells::list(&mut connection).await?
+            let mut snapshot = self.activities.store.snapshot().await?;
+            snapshot.cells().await?
         };
         let reports = join_all(cells.iter().map(|cell| self.reconcile(cell))).await;
         Ok(ReconcileRound { cells: reports.into_iter().collect::<Result<_, _>>()? })
@@ -113,18 +118,15 @@ impl Reconciler {
     async fn reconcile(&self, cell: &Cell) -> Result<CellReport, StoreError> {
         let outcome = match self.activities.cells.status(cell).await {
             Err(error) => {
-                let failures = cell.failures.saturating_add(1);
-                let dead = failures >= self.config.dead_after;
-                let health = if dead { Health::Dead } else { cell.health };
-                self.record(cell, health, &[error.to_string()], failures).await?;
-                CellOutcome::Unreachable { problem: error.to_string() }
+                let problem = error.to_string();
+                self.record(&cell.id, Seen::Nothing { problem: problem.clone() }).await?;
+                CellOutcome::Unreachable { problem }
             }
             Ok(observed) => {
-                let health = if observed.healthy { Health::Healthy } else { Health::Dead };
                 let Desired { namespaces, key_generation, recovering } = self.desired(cell).await?;
                 let mut problems = observed.problems.clone();
                 problems.extend(recovering.iter().map(ToString::to_string));
-                self.record(cell, health, &problems, 0).await?;
+                self.record(&cell.id, Seen::Answer { healthy: observed.healthy, problems }).await?;
                 let mut plan = plan(&namespaces, key_generation, &observed);
                 plan.repairs.retain(|repair| !repair.waits(&recovering));
                 let (mut repaired, mut failed) = (Vec::new(), Vec::new());
@@ -149,10 +151,10 @@ impl Reconciler {
     }
 
     async fn desired(&self, cell: &Cell) -> Result<Desired, StoreError> {
-        let mut connection = self.activities.store.read().await?;
-        let namespaces = namespaces::of_cell(&mut connection, &cell.id).await?;
-        let key_generation = counters::get(&mut connection, Counter::KeySet).await?;
-        let mut recovering = recovering::list(&mut connection).await?;
+        let mut snapshot = self.activities.store.snapshot().await?;
+        let namespaces = snapshot.namespaces_of_cell(&cell.id).await?;
+        let key_generation = snapshot.counter(Counter::KeySet).await?;
+        let mut recovering = snapshot.all_recovering().await?;
         recovering.retain(|ahead| match ahead.subject {
             Pushed::KeySet => true,
             Pushed::Namespace(uuid) => namespaces.iter().any(|namespace| namespace.uuid == uuid),
@@ -166,8 +168,9 @@ impl Reconciler {
             Repair::ApplyNamespace { uuid, .. } => {
                 // Read again: the namespace may have changed, or be gone, since the plan was made.
                 let namespace = {
-                    let mut connection = self.activities.store.read().await?;
-                    namespaces::get(&mut connection, *uuid).await?
+                    let mut snapshot = self.activities.store.snapshot().await?;
+                    Activities::unless_recovering(&mut *snapshot, Pushed::Namespace(*uuid)).await?;
+                    snapshot.namespace(*uuid).await?
                 };
                 match namespace {
                     Some(namespace) if namespace.state.wants_cell() => {
@@ -183,26 +186,33 @@ impl Reconciler {
         }
     }
 
-    async fn record(
-        &self,
-        cell: &Cell,
-        health: Health,
-        problems: &[String],
-        failures: u32,
-    ) -> Result<(), StoreError> {
-        if health != cell.health {
+    /// Writes what was seen, judged by what was seen before.
+    async fn record(&self, cell_id: &str, seen: Seen) -> Result<(), StoreError> {
+        let mut transaction = self.activities.store.write(Lock::Cell(cell_id)).await?;
+        let Some(before) = transaction.cell(cell_id).await? else { return Ok(()) };
+        let (health, problems, failures, seen_ms) = match seen {
+            Seen::Nothing { problem } => {
+                let failures = before.failures.saturating_add(1);
+                let dead = failures >= self.config.dead_after;
+                (if dead { Health::Dead } else { before.health }, vec![problem], failures, None)
+            }
+            Seen::Answer { healthy, problems } => {
+                let health = if healthy { Health::Healthy } else { Health::Dead };
+                (health, problems, 0, Some(self.activities.clock.unix_millis()))
+            }
+        };
+        let sighting = Sighting { cell_id, health, problems: &problems, failures, seen_ms };
+        transaction.see_cell(&sighting).await?;
+        transaction.commit().await?;
+        if health != before.health {
             tracing::info!(
-                cell = cell.id,
-                from = cell.health.name(),
+                cell = cell_id,
+                from = before.health.name(),
                 to = health.name(),
                 ?problems,
                 "cell health changed"
             );
         }
-        let seen_ms = (failures == 0).then(|| self.activities.clock.unix_millis());
-        let sighting = cells::Sighting { cell_id: &cell.id, health, problems, failures, seen_ms };
-        let mut transaction = self.activities.store.write().await?;
-        cells::set_health(&mut transaction, &sighting).await?;
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The routing table for gateways: which namespace is in which cell, and where that is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,13 +8,11 @@ use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::cell::v1::{
     CellAddress, Route, RoutingService, WatchRoutesRequest, WatchRoutesResponse,
 };
-use sqlx::Connection;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
-use crate::store::counters::{self, Counter};
-use crate::store::{Store, StoreError, cells, namespaces};
+use crate::store::{Counter, Store, StoreError};
 
 /// How long a watch waits when its caller gave no deadline.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -23,14 +22,14 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// The routing table, read from the database and watched. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTable {
-    store: Store,
+    store: Arc<dyn Store>,
     changes: watch::Sender<()>,
     stop: CancellationToken,
 }
 
 impl RouteTable {
     /// The table of a database.
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, changes: watch::Sender::new(()), stop: CancellationToken::new() }
     }
 
@@ -46,11 +45,10 @@ impl RouteTable {
 
     /// The whole table, as of one moment.
     pub(crate) async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
-        let mut connection = self.store.read().await?;
-        let mut snapshot = connection.begin().await?;
-        let version = counters::get(&mut snapshot, Counter::Routes).await?;
-        let cells = cells::list(&mut snapshot).await?;
-        let routes = namespaces::routes(&mut snapshot).await?;
+        let mut snapshot = self.store.snapshot().await?;
+        let version = snapshot.counter(Counter::Routes).await?;
+        let cells = snapshot.cells().await?;
+        let routes = snapshot.routes().await?;
         Ok(WatchRoutesResponse {
             version,
             cells: cells
@@ -62,7 +60,7 @@ impl RouteTable {
     }
 
     async fn version(&self) -> Result<u64, StoreError> {
-        counters::get(&mut *self.store.read().await?, Counter::Routes).await
+        self.store.snapshot().await?.counter(Counter::Routes).await
     }
 
     /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a

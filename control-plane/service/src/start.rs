@@ -13,7 +13,6 @@ use atoll_rpc::{
     ServerError, ServerHandle,
 };
 use atoll_secret::Secret;
-use atoll_sqlite::OpenError;
 use axum::Router;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -31,8 +30,7 @@ use crate::operations::{OperationStarter, Outbox};
 use crate::operator::OperatorApi;
 use crate::reconcile::Reconciler;
 use crate::routing::RouteTable;
-use crate::store::counters::{self, Counter};
-use crate::store::{Store, StoreError, cells, regions};
+use crate::store::{Counter, DatabaseError, Lock, Store, StoreError};
 use crate::usage::{GrpcUsageSource, UsageSource};
 
 /// What a control plane needs from its process.
@@ -62,9 +60,9 @@ pub enum StartError {
     /// The configuration does not fit together.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The database is not ours, newer, locked or not durable.
+    /// The database is not ours, newer, in use, not durable, or away.
     #[error(transparent)]
-    Database(#[from] OpenError),
+    Database(#[from] DatabaseError),
     /// The database could not take the configured cells and regions.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -111,8 +109,8 @@ impl ControlPlane {
             None => None,
             Some(address) => Some(Arc::new(GrpcUsageSource::new(address, &config.usage_token)?)),
         };
-        let store = Store::open(&config.database).await?;
-        register(&store, &config).await?;
+        let store = config.database()?.open().await?;
+        register(&*store, &config).await?;
         let activities = Activities {
             routes: RouteTable::new(store.clone()),
             store,
@@ -216,20 +214,20 @@ impl ControlPlane {
 
 /// Writes regions and cells of the configuration. Cells that are not in it any more stay, with the namespaces that they
 /// hold.
-async fn register(store: &Store, config: &Config) -> Result<(), StoreError> {
-    let mut transaction = store.write().await?;
+async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> {
+    let mut transaction = store.write(Lock::Cells).await?;
     for region in &config.regions {
-        regions::upsert(&mut transaction, &region.id, &region.location).await?;
+        transaction.configure_region(&region.id, &region.location).await?;
     }
     let addresses = |cells: Vec<crate::model::Cell>| -> Vec<(String, String)> {
         cells.into_iter().map(|cell| (cell.id, cell.frontend)).collect()
     };
-    let before = addresses(cells::list(&mut transaction).await?);
+    let before = addresses(transaction.cells().await?);
     for cell in &config.cells {
-        cells::upsert(&mut transaction, cell).await?;
+        transaction.configure_cell(cell).await?;
     }
-    if addresses(cells::list(&mut transaction).await?) != before {
-        counters::raise(&mut transaction, Counter::Routes, 0).await?;
+    if addresses(transaction.cells().await?) != before {
+        transaction.raise(Counter::Routes, 0).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -238,7 +236,7 @@ async fn register(store: &Store, config: &Config) -> Result<(), StoreError> {
 pub struct ControlPlaneHandle {
     cloud: ServerHandle,
     internal: ServerHandle,
-    store: Store,
+    store: Arc<dyn Store>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -254,9 +252,9 @@ impl ControlPlaneHandle {
         self.internal.local_addr()
     }
 
-    /// Ends when the database file was removed or replaced while it was open. The process has to end then, at once:
-    /// nothing that it acknowledges is kept.
-    pub async fn lost(&self) -> OpenError {
+    /// Ends when the database is lost while it is open: its file was removed or replaced, or its server was told to
+    /// lose what it commits. The process has to end then, at once: nothing that it acknowledges is kept.
+    pub async fn lost(&self) -> DatabaseError {
         self.store.lost().await
     }
 

@@ -1,86 +1,123 @@
-//! Desired state in SQLite.
+//! Desired state in a database: what may be asked of it, and the two engines that answer.
 //!
-//! One write transaction per API call holds the change, its operation and its audit record; what a call answered is on
-//! disk. SQL stands in `sql/`, one statement a file; one file here per resource.
+//! Everything else holds an `Arc<dyn Store>` and reads in a [`Snapshot`], which sees one moment, or writes in a
+//! [`Transaction`], which also reads. A transaction says first what it has to itself ([`Lock`]): what it checks is true
+//! when it commits. It is committed in so many words; dropped, it is undone. One transaction per API call holds the
+//! change, its operation and its audit record; what a call answered is on disk.
 //!
-//! To add a statement: a file in `sql/` (a test prepares them all) and a function beside its resource. To change the
-//! schema: a new file in `migrations/`, last in `SCHEMA`.
+//! One file here per aggregate: a trait that reads it and one that writes it. `sql` implements them for both engines;
+//! `sqlite` and `postgres` have the texts of the statements, one a file, and the schemas.
+//!
+//! To add a statement: a line in `sql/statement.rs` and a file in `sql/` of each engine (tests prepare them all, and
+//! refuse one that reads a growing table from end to end), a method in the trait of its aggregate, its body in the file
+//! of that name in `sql`, and a case in `conformance`. To change the schema: a new file in the `migrations` of each
+//! engine, last in its `SCHEMA`.
 
-pub(crate) mod accounts;
-pub(crate) mod api_keys;
-pub(crate) mod audit;
-pub(crate) mod cells;
-pub(crate) mod counters;
+mod accounts;
+mod api_keys;
+mod audit;
+mod cells;
+mod counters;
+mod database;
 mod error;
-pub(crate) mod namespaces;
-pub(crate) mod operations;
-pub(crate) mod principals;
-pub(crate) mod recovering;
-pub(crate) mod regions;
+mod lock;
+mod namespaces;
+mod operations;
+mod postgres;
+mod principals;
+mod recovering;
+mod regions;
+mod sql;
+mod sqlite;
 
 #[cfg(test)]
-mod tests;
+mod conformance;
 
-use std::path::Path;
+use std::fmt;
 
-use atoll_sqlite::{Database, OpenError, Schema};
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, Transaction};
+use async_trait::async_trait;
 
-pub use error::StoreError;
+use accounts::{ReadAccounts, WriteAccounts};
+use api_keys::{ReadApiKeys, WriteApiKeys};
+use audit::{ReadAudit, WriteAudit};
+use cells::{ReadCells, WriteCells};
+use counters::{ReadCounters, WriteCounters};
+use namespaces::{ReadNamespaces, WriteNamespaces};
+use operations::{ReadOperations, WriteOperations};
+use principals::{ReadPrincipals, WritePrincipals};
+use recovering::{ReadRecovering, WriteRecovering};
+use regions::{ReadRegions, WriteRegions};
 
-/// The control plane's database.
-const SCHEMA: Schema = Schema {
-    name: "control plane",
-    mark: *b"ATCP",
-    migrations: &[
-        include_str!("store/migrations/0001_desired_state.sql"),
-        include_str!("store/migrations/0002_recovering.sql"),
-    ],
-};
+pub(crate) use api_keys::KeyFilter;
+pub(crate) use cells::Sighting;
+pub(crate) use counters::Counter;
+pub use database::{Database, DatabaseUrlError};
+pub use error::{DatabaseError, StoreError};
+pub(crate) use lock::Lock;
+pub(crate) use regions::Region;
 
-/// The statement in `sql/<name>.sql`.
-macro_rules! sql {
-    ($name:literal) => {
-        include_str!(concat!("sql/", $name, ".sql"))
-    };
+/// An open database.
+#[async_trait]
+pub(crate) trait Store: fmt::Debug + Send + Sync + 'static {
+    /// A look at one moment: that of the first read.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+
+    /// A transaction that writes, and has what `lock` names to itself. When its commit returns, it is on disk.
+    async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError>;
+
+    /// Ends when the database is no longer what it was opened as: its file was removed or replaced, or its server was
+    /// told to lose what it commits. The process has to end then, at once.
+    async fn lost(&self) -> DatabaseError;
+
+    /// Lets go of the database, after transactions that run. Later calls fail.
+    async fn close(&self);
 }
-use sql;
 
-/// Refuses a file that cannot be the control plane's database, or that another process uses, and changes nothing. That
-/// there is none is fine.
-pub async fn inspect_database(file: &Path) -> Result<(), OpenError> {
-    Database::inspect(file, &SCHEMA).await
+/// Everything that may be read, as of one moment.
+pub(crate) trait Snapshot:
+    ReadAccounts
+    + ReadApiKeys
+    + ReadAudit
+    + ReadCells
+    + ReadCounters
+    + ReadNamespaces
+    + ReadOperations
+    + ReadPrincipals
+    + ReadRecovering
+    + ReadRegions
+{
 }
 
-/// Handle on the control plane's database. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Store(Database);
+impl<T> Snapshot for T where
+    T: ReadAccounts
+        + ReadApiKeys
+        + ReadAudit
+        + ReadCells
+        + ReadCounters
+        + ReadNamespaces
+        + ReadOperations
+        + ReadPrincipals
+        + ReadRecovering
+        + ReadRegions
+{
+}
 
-impl Store {
-    /// Opens the database, making it if there is none, and brings its schema up to date. A file that another
-    /// process uses, or that is foreign or newer, is refused before anything is written.
-    pub(crate) async fn open(file: &Path) -> Result<Self, OpenError> {
-        Ok(Self(Database::open(file, &SCHEMA).await?))
-    }
-
-    /// A connection for reading.
-    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        Ok(self.0.read().await?)
-    }
-
-    /// A transaction that writes; there is one at a time. Dropped without commit, it changes nothing.
-    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.0.write().await?)
-    }
-
-    /// Ends when the file is no longer the one at its path: see [`Database::lost`].
-    pub(crate) async fn lost(&self) -> OpenError {
-        self.0.lost().await
-    }
-
-    /// Closes all connections, after running transactions.
-    pub(crate) async fn close(&self) {
-        self.0.close().await;
-    }
+/// Everything that may be changed. What is read is as of now, and stays so where it is of what was locked. Dropped, it
+/// is undone.
+#[async_trait]
+pub(crate) trait Transaction:
+    Snapshot
+    + WriteAccounts
+    + WriteApiKeys
+    + WriteAudit
+    + WriteCells
+    + WriteCounters
+    + WriteNamespaces
+    + WriteOperations
+    + WritePrincipals
+    + WriteRecovering
+    + WriteRegions
+{
+    /// Makes everything stand, or nothing. After an error nobody knows which.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }

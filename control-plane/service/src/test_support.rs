@@ -1,9 +1,11 @@
 //! A control plane in a test: real database and API, cells and workflows played by fakes.
 
+mod engine;
 pub(crate) mod fake_cells;
 mod fake_starter;
 pub(crate) mod real_cell;
 pub(crate) mod schedules;
+pub(crate) mod stepped_store;
 
 use std::sync::Arc;
 
@@ -16,7 +18,6 @@ use atoll_internal_api::operator::v1::{CreateAccountRequest, operator_service};
 use atoll_rpc::{Dispatcher, ManualClock};
 use http::HeaderValue;
 use prost::Message;
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::activities::{Activities, StepError};
@@ -28,6 +29,7 @@ use crate::operations::Outbox;
 use crate::reconcile::Reconciler;
 use crate::start::{ControlPlane, Dependencies};
 use crate::usage::UsageSource;
+pub(crate) use engine::{Engine, Place, on_each_engine};
 pub(crate) use fake_cells::FakeCells;
 pub(crate) use fake_starter::FakeStarter;
 
@@ -35,7 +37,7 @@ pub(crate) const OPERATOR_KEY: &str = "operator.key";
 pub(crate) const INTERNAL_TOKEN: &str = "internal";
 
 pub(crate) struct TestCloud {
-    pub(crate) folder: TempDir,
+    pub(crate) place: Place,
     pub(crate) clock: ManualClock,
     pub(crate) cells: Arc<FakeCells>,
     pub(crate) starter: Arc<FakeStarter>,
@@ -56,21 +58,32 @@ pub(crate) struct TestAccount {
 pub(crate) const CAPACITY: u32 = 3;
 
 impl TestCloud {
-    /// A cloud with these cells, seen healthy.
+    /// A cloud with these cells, seen healthy, on SQLite.
     pub(crate) async fn new(cells: &[&str]) -> Self {
-        Self::with_usage(cells, None).await
+        Self::on(Engine::Sqlite, cells).await
+    }
+
+    /// As [`new`](Self::new), on an engine.
+    pub(crate) async fn on(engine: Engine, cells: &[&str]) -> Self {
+        Self::at(engine.place(), cells).await
+    }
+
+    /// As [`new`](Self::new), in a database of the caller's.
+    pub(crate) async fn at(place: Place, cells: &[&str]) -> Self {
+        Self::made(place, cells, None, Vec::new()).await
     }
 
     pub(crate) async fn with_usage(cells: &[&str], usage: Option<Arc<dyn UsageSource>>) -> Self {
-        Self::made(cells, usage, Vec::new()).await
+        Self::made(Engine::Sqlite.place(), cells, usage, Vec::new()).await
     }
 
     /// A cloud that serves others' services too.
     pub(crate) async fn with_services(cells: &[&str], services: Vec<Arc<dyn RawService>>) -> Self {
-        Self::made(cells, None, services).await
+        Self::made(Engine::Sqlite.place(), cells, None, services).await
     }
 
     async fn made(
+        place: Place,
         cells: &[&str],
         usage: Option<Arc<dyn UsageSource>>,
         services: Vec<Arc<dyn RawService>>,
@@ -78,16 +91,20 @@ impl TestCloud {
         let clock = ManualClock::new("2026-03-15T10:00:00Z".parse().unwrap());
         let fakes = Arc::new(FakeCells::new(cells));
         let reached = fakes.clone();
-        let test = Self::open(TempDir::new().unwrap(), clock, fakes, reached, cells, usage, services).await;
+        let test = Self::open(place, clock, fakes, reached, cells, usage, services).await;
         test.reconciler.run_once().await.unwrap();
         test
     }
 
     /// A cloud of one cell that is reached by `client` and is no fake.
-    pub(crate) async fn on(cell: &str, client: Arc<dyn CellClient>, clock: ManualClock) -> Self {
+    pub(crate) async fn of(
+        engine: Engine,
+        cell: &str,
+        client: Arc<dyn CellClient>,
+        clock: ManualClock,
+    ) -> Self {
         let nobody = Arc::new(FakeCells::new(&[]));
-        let test =
-            Self::open(TempDir::new().unwrap(), clock, nobody, client, &[cell], None, Vec::new()).await;
+        let test = Self::open(engine.place(), clock, nobody, client, &[cell], None, Vec::new()).await;
         test.reconciler.run_once().await.unwrap();
         test
     }
@@ -98,11 +115,11 @@ impl TestCloud {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.activities.store.close().await;
         let reached = self.cells.clone();
-        Self::open(self.folder, self.clock, self.cells, reached, &names, None, Vec::new()).await
+        Self::open(self.place, self.clock, self.cells, reached, &names, None, Vec::new()).await
     }
 
     async fn open(
-        folder: TempDir,
+        place: Place,
         clock: ManualClock,
         cells: Arc<FakeCells>,
         reached: Arc<dyn CellClient>,
@@ -111,7 +128,7 @@ impl TestCloud {
         services: Vec<Arc<dyn RawService>>,
     ) -> Self {
         let starter = Arc::new(FakeStarter::default());
-        let config = config(&folder, names);
+        let config = config(&place, names);
         let dependencies = Dependencies {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SystemEntropy),
@@ -128,7 +145,7 @@ impl TestCloud {
         let reconciler = Reconciler::new(activities.clone(), ReconcileConfig::default(), wake);
         let (cloud, internal) =
             (plane.cloud_dispatcher().unwrap(), plane.internal_dispatcher(&Default::default()).unwrap());
-        Self { folder, clock, cells, starter, activities, outbox, reconciler, cloud, internal }
+        Self { place, clock, cells, starter, activities, outbox, reconciler, cloud, internal }
     }
 
     pub(crate) async fn account(&self, name: &str) -> TestAccount {
@@ -197,24 +214,37 @@ impl TestCloud {
     }
 
     /// One step of a workflow.
-    pub(crate) async fn step(&self, step: &str, workflow_id: &str) -> Result<(), StepError> {
-        match step {
-            "begin" => self.activities.begin(workflow_id).await,
-            "place" => self.activities.place(workflow_id).await,
-            "apply_namespace" => self.activities.apply_namespace(workflow_id).await,
-            "push_keys" => self.activities.push_keys(workflow_id).await,
-            "publish_route" => self.activities.publish_route(workflow_id).await,
-            "withdraw_route" => self.activities.withdraw_route(workflow_id).await,
-            "remove_namespace" => self.activities.remove_namespace(workflow_id).await,
-            "fulfil" => self.activities.fulfil(workflow_id).await,
-            other => panic!("no such step: {other}"),
-        }
+    pub(crate) async fn step(&self, name: &str, workflow_id: &str) -> Result<(), StepError> {
+        step(&self.activities, name, workflow_id).await
+    }
+
+    /// Asks for the deletion of a namespace.
+    pub(crate) async fn delete(&self, account: &TestAccount, name: &str) {
+        let namespace = format!("{name}.{}", account.id);
+        let resource_version = self.get(&account.token, &namespace).await.unwrap().resource_version;
+        let request = cloud::DeleteNamespaceRequest { namespace, resource_version, ..Default::default() };
+        self.call(&account.token, cloud_service::DELETE_NAMESPACE, &request).await.unwrap();
     }
 
     /// Cloud ids in the routing table, with their cells.
     pub(crate) async fn routes(&self) -> Vec<(String, String)> {
         let table = self.activities.routes.read().await.unwrap();
         table.routes.into_iter().map(|route| (route.namespace, route.cell_id)).collect()
+    }
+}
+
+/// One step of a workflow, by these activities.
+pub(crate) async fn step(activities: &Activities, name: &str, workflow_id: &str) -> Result<(), StepError> {
+    match name {
+        "begin" => activities.begin(workflow_id).await,
+        "place" => activities.place(workflow_id).await,
+        "apply_namespace" => activities.apply_namespace(workflow_id).await,
+        "push_keys" => activities.push_keys(workflow_id).await,
+        "publish_route" => activities.publish_route(workflow_id).await,
+        "withdraw_route" => activities.withdraw_route(workflow_id).await,
+        "remove_namespace" => activities.remove_namespace(workflow_id).await,
+        "fulfil" => activities.fulfil(workflow_id).await,
+        other => panic!("no such step: {other}"),
     }
 }
 
@@ -230,9 +260,9 @@ pub(crate) fn steps(kind: OperationKind) -> &'static [&'static str] {
     }
 }
 
-pub(crate) fn config(folder: &TempDir, cells: &[&str]) -> Config {
+pub(crate) fn config(place: &Place, cells: &[&str]) -> Config {
     Config {
-        database: folder.path().join("control-plane.sqlite"),
+        database: place.url.clone(),
         internal_token: INTERNAL_TOKEN.into(),
         operator_key: Some(OPERATOR_KEY.into()),
         gateway_address: "127.0.0.1:7233".to_owned(),

@@ -134,7 +134,7 @@ impl World {
         let cell =
             Server::new(server(), dispatcher.build().unwrap()).start(CancellationToken::new()).await.unwrap();
         let mut config = Config {
-            database: folder.path().join("control-plane.sqlite"),
+            database: format!("sqlite:{}", folder.path().join("control-plane.sqlite").display()).into(),
             cloud: server(),
             internal: server(),
             internal_token: "internal".into(),
@@ -270,7 +270,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let folder = TempDir::new().unwrap();
     let config = Config {
-        database: folder.path().join("control-plane.sqlite"),
+        database: format!("sqlite:{}", folder.path().join("control-plane.sqlite").display()).into(),
         cloud: ServerConfig { listen: taken.local_addr().unwrap(), ..server() },
         internal: server(),
         internal_token: "internal".into(),

@@ -6,16 +6,15 @@ use atoll_rpc::ManualClock;
 use cell_store::fault::{Call, Fault, Gate};
 
 use crate::model::OperationState;
-use crate::store::{cells, operations};
-use crate::test_support::TestCloud;
 use crate::test_support::real_cell::RealCell;
+use crate::test_support::{Engine, TestCloud};
 
 #[tokio::test]
 async fn a_creation_is_fulfilled_only_when_its_cell_takes_the_keys_that_an_earlier_push_left_there_half_done()
 {
     let clock = ManualClock::new("2026-03-15T10:00:00Z".parse().unwrap());
     let cell = RealCell::start(clock.clone()).await;
-    let cloud = Arc::new(TestCloud::on("a", cell.client(), clock).await);
+    let cloud = Arc::new(TestCloud::of(Engine::Sqlite, "a", cell.client(), clock).await);
     let account = cloud.account("acme").await;
 
     // The cell has written the keys when the caller goes away, and verifies by them only when the store has answered.
@@ -24,7 +23,7 @@ async fn a_creation_is_fulfilled_only_when_its_cell_takes_the_keys_that_an_earli
     let pushing = tokio::spawn({
         let cloud = Arc::clone(&cloud);
         async move {
-            let target = cells::get(&mut cloud.activities.store.read().await.unwrap(), "a").await;
+            let target = cloud.activities.store.snapshot().await.unwrap().cell("a").await;
             cloud.activities.push_keys_to(&target.unwrap().unwrap()).await
         }
     });
@@ -37,8 +36,8 @@ async fn a_creation_is_fulfilled_only_when_its_cell_takes_the_keys_that_an_earli
     cloud.carry_out().await;
     let id = made.async_operation.unwrap().id;
     let operation = {
-        let mut connection = cloud.activities.store.read().await.unwrap();
-        operations::by_id(&mut connection, &account.id, &id).await.unwrap().unwrap()
+        let mut snapshot = cloud.activities.store.snapshot().await.unwrap();
+        snapshot.operation_by_id(&account.id, &id).await.unwrap().unwrap()
     };
     assert_eq!(operation.state, OperationState::Fulfilled);
     assert!(cell.takes(&account.token).await, "the first call of the account's first key is refused");

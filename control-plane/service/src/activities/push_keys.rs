@@ -1,30 +1,36 @@
+use atoll_internal_api::cell::v1::KeyRecord;
 use futures::future::join_all;
-use sqlx::Connection;
 
-use super::{Activities, StepError};
+use super::{Activities, StepError, cell_of, namespace_of, unfinished};
 use crate::cells::key_record;
 use crate::model::{Cell, Health, OperationKind, Pushed};
-use crate::store::counters::{self, Counter};
-use crate::store::{api_keys, cells};
+use crate::store::Counter;
 
 impl Activities {
     /// Brings cells to the current set of API keys: for a namespace its own cell, for a key every cell that is not
     /// dead. A dead cell gets the set from the reconciler before it serves for long.
     pub async fn push_keys(&self, workflow_id: &str) -> Result<(), StepError> {
-        let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
+        let Some(targets) = self.targets(workflow_id).await? else { return Ok(()) };
+        let pushes = targets.iter().map(|cell| self.push_keys_to(cell));
+        join_all(pushes).await.into_iter().collect()
+    }
+
+    /// The cells that an operation needs to have the keys; none where it has ended.
+    async fn targets(&self, workflow_id: &str) -> Result<Option<Vec<Cell>>, StepError> {
+        let mut snapshot = self.store.snapshot().await?;
+        let operation = unfinished(&mut *snapshot, workflow_id).await?;
+        let Some(operation) = operation else { return Ok(None) };
         let targets = match operation.kind {
             OperationKind::CreateApiKey | OperationKind::DeleteApiKey => {
-                let mut connection = self.store.read().await?;
-                let all = cells::list(&mut connection).await?;
+                let all = snapshot.cells().await?;
                 all.into_iter().filter(|cell| cell.health != Health::Dead).collect()
             }
-            _ => match self.namespace(&operation).await?.cell_id {
-                Some(id) => vec![self.cell(&id).await?],
+            _ => match namespace_of(&mut *snapshot, &operation).await?.cell_id {
+                Some(id) => vec![cell_of(&mut *snapshot, &id).await?],
                 None => Vec::new(),
             },
         };
-        let pushes = targets.iter().map(|cell| self.push_keys_to(cell));
-        join_all(pushes).await.into_iter().collect()
+        Ok(Some(targets))
     }
 
     /// Brings one cell to the current set of keys, or lets it keep a newer one: see [`settle`](Self::settle).
@@ -35,12 +41,11 @@ impl Activities {
     }
 
     /// The set of keys with its generation, as of one moment.
-    async fn key_set(&self) -> Result<(u64, Vec<atoll_internal_api::cell::v1::KeyRecord>), StepError> {
-        let mut connection = self.store.read().await?;
-        let mut snapshot = connection.begin().await?;
-        Self::unless_recovering(&mut snapshot, Pushed::KeySet).await?;
-        let generation = counters::get(&mut snapshot, Counter::KeySet).await?;
-        let set = api_keys::set(&mut snapshot).await?;
+    async fn key_set(&self) -> Result<(u64, Vec<KeyRecord>), StepError> {
+        let mut snapshot = self.store.snapshot().await?;
+        Self::unless_recovering(&mut *snapshot, Pushed::KeySet).await?;
+        let generation = snapshot.counter(Counter::KeySet).await?;
+        let set = snapshot.key_set().await?;
         Ok((generation, set.iter().map(key_record).collect()))
     }
 }

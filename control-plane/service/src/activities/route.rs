@@ -1,9 +1,7 @@
-use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::{Activities, StepError, namespace_of};
-use crate::store::counters::{self, Counter};
-use crate::store::{StoreError, namespaces};
+use crate::store::{Counter, StoreError, Transaction};
 
 impl Activities {
     /// Lets gateways route to the namespace.
@@ -17,10 +15,9 @@ impl Activities {
     }
 
     async fn route(&self, workflow_id: &str, routed: bool) -> Result<(), StepError> {
-        let Some(operation) = self.open_operation(workflow_id).await? else { return Ok(()) };
-        let mut transaction = self.store.write().await?;
-        let namespace = namespace_of(&mut transaction, &operation).await?;
-        set_routed(&mut transaction, namespace.uuid, routed).await?;
+        let Some((mut transaction, operation)) = self.open(workflow_id).await? else { return Ok(()) };
+        let namespace = namespace_of(&mut *transaction, &operation).await?;
+        set_routed(&mut *transaction, namespace.uuid, routed).await?;
         transaction.commit().await?;
         self.routes.changed();
         Ok(())
@@ -29,12 +26,12 @@ impl Activities {
 
 /// Sets whether a namespace is routed to; the table's version rises where that changes something.
 pub(super) async fn set_routed(
-    connection: &mut SqliteConnection,
+    transaction: &mut dyn Transaction,
     uuid: Uuid,
     routed: bool,
 ) -> Result<(), StoreError> {
-    if namespaces::set_routed(connection, uuid, routed).await? {
-        counters::raise(connection, Counter::Routes, 0).await?;
+    if transaction.set_routed(uuid, routed).await? {
+        transaction.raise(Counter::Routes, 0).await?;
     }
     Ok(())
 }

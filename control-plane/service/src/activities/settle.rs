@@ -1,9 +1,8 @@
-use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
 
 use super::{Activities, StepError};
 use crate::model::{Cell, Pushed, Recovering};
-use crate::store::counters::{self, Counter};
-use crate::store::{namespaces, recovering};
+use crate::store::{Counter, Lock, Snapshot};
 
 impl Activities {
     /// Judges what a cell says that it holds after it was sent generation `sent` of something, or was only looked at.
@@ -26,8 +25,15 @@ impl Activities {
         if held <= sent {
             return Ok(());
         }
-        let mut transaction = self.store.write().await?;
-        if held <= current(&mut transaction, subject).await? {
+        let mut transaction = match subject {
+            Pushed::KeySet => self.store.write(Lock::KeySet).await?,
+            Pushed::Namespace(uuid) => {
+                let owner = self.store.snapshot().await?.namespace(uuid).await?;
+                let account_id = owner.ok_or_else(|| no_namespace(uuid))?.account_id;
+                self.store.write(Lock::Account(&account_id)).await?
+            }
+        };
+        if held <= current(&mut *transaction, subject).await? {
             return Ok(());
         }
         let above = held.checked_add(1).filter(|above| i64::try_from(*above).is_ok()).ok_or_else(|| {
@@ -35,36 +41,39 @@ impl Activities {
         })?;
         match subject {
             Pushed::KeySet => {
-                counters::raise(&mut transaction, Counter::KeySet, above).await?;
+                transaction.raise(Counter::KeySet, above).await?;
             }
             Pushed::Namespace(uuid) => {
-                namespaces::raise_generation(&mut transaction, uuid, above.cast_signed()).await?;
+                transaction.raise_generation(uuid, above.cast_signed()).await?;
             }
         }
         let ahead = Recovering { subject, cell_id: cell.id.clone(), held };
-        recovering::enter(&mut transaction, &ahead, self.clock.unix_millis()).await?;
+        transaction.enter_recovering(&ahead, self.clock.unix_millis()).await?;
         transaction.commit().await?;
         tracing::error!(cell = cell.id, %subject, held, "{ahead}");
         Err(StepError::Recovering(ahead))
     }
 
     /// Refuses while an operator has to decide about it.
-    pub(super) async fn unless_recovering(
-        connection: &mut SqliteConnection,
+    pub(crate) async fn unless_recovering(
+        snapshot: &mut dyn Snapshot,
         subject: Pushed,
     ) -> Result<(), StepError> {
-        recovering::get(connection, subject).await?.map_or(Ok(()), |ahead| Err(StepError::Recovering(ahead)))
+        snapshot.recovering(subject).await?.map_or(Ok(()), |ahead| Err(StepError::Recovering(ahead)))
     }
 }
 
 /// The newest generation that was given out.
-async fn current(connection: &mut SqliteConnection, subject: Pushed) -> Result<u64, StepError> {
+async fn current(snapshot: &mut dyn Snapshot, subject: Pushed) -> Result<u64, StepError> {
     match subject {
-        Pushed::KeySet => Ok(counters::get(connection, Counter::KeySet).await?),
+        Pushed::KeySet => Ok(snapshot.counter(Counter::KeySet).await?),
         Pushed::Namespace(uuid) => {
-            let namespace = namespaces::get(connection, uuid).await?;
-            let missing = || StepError::Inconsistent(format!("there is no namespace {uuid}"));
-            Ok(namespace.ok_or_else(missing)?.generation.cast_unsigned())
+            let namespace = snapshot.namespace(uuid).await?;
+            Ok(namespace.ok_or_else(|| no_namespace(uuid))?.generation.cast_unsigned())
         }
     }
+}
+
+fn no_namespace(uuid: Uuid) -> StepError {
+    StepError::Inconsistent(format!("there is no namespace {uuid}"))
 }

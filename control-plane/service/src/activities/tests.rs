@@ -1,18 +1,27 @@
 //! Each step fails, each step runs twice, answers get lost: what was asked for comes true, or nothing of it stays.
 
 use atoll_api::call::Code;
-use atoll_api::temporal::api::cloud::cloudservice::v1::{
-    DeleteApiKeyRequest, DeleteNamespaceRequest, cloud_service,
-};
+use atoll_api::temporal::api::cloud::cloudservice::v1::{DeleteApiKeyRequest, cloud_service};
 use atoll_internal_api::operator::v1::{
     CreateAccountKeyRequest, ListCellsRequest, OverwriteCellRequest, operator_service as operator,
 };
 
 use crate::model::{NamespaceState, Operation, OperationKind, OperationState};
 use crate::reconcile::CellOutcome;
-use crate::store::{namespaces, operations};
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{CAPACITY, OPERATOR_KEY, TestAccount, TestCloud, steps};
+use crate::test_support::{CAPACITY, Engine, OPERATOR_KEY, TestAccount, TestCloud, on_each_engine, steps};
+
+on_each_engine! {
+    every_step_may_run_twice,
+    a_failure_at_each_step_leaves_nothing_behind,
+    a_lost_answer_is_made_up_for_by_the_next_attempt,
+    errors_say_whether_trying_again_can_help,
+    a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator_decides,
+    a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for,
+    of_two_placements_at_once_one_gets_the_last_room,
+    a_push_that_finds_a_cell_ahead_stops_as_well,
+    a_generation_that_leaves_no_room_above_it_is_an_error_and_nothing_else,
+}
 
 async fn asked(test: &TestCloud, account: &TestAccount) -> String {
     test.create(&account.token, "orders").await.unwrap();
@@ -23,16 +32,15 @@ async fn asked(test: &TestCloud, account: &TestAccount) -> String {
 }
 
 async fn read(test: &TestCloud, workflow_id: &str) -> (Operation, crate::model::Namespace) {
-    let mut connection = test.activities.store.read().await.unwrap();
-    let operation = operations::get(&mut connection, workflow_id).await.unwrap().unwrap();
+    let mut snapshot = test.activities.store.snapshot().await.unwrap();
+    let operation = snapshot.operation(workflow_id).await.unwrap().unwrap();
     let uuid = operation.subject.parse().unwrap();
-    let namespace = namespaces::get(&mut connection, uuid).await.unwrap().unwrap();
+    let namespace = snapshot.namespace(uuid).await.unwrap().unwrap();
     (operation, namespace)
 }
 
-#[tokio::test]
-async fn every_step_may_run_twice() {
-    let test = TestCloud::new(&["a"]).await;
+async fn every_step_may_run_twice(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let workflow_id = asked(&test, &account).await;
     for step in steps(OperationKind::CreateNamespace) {
@@ -56,12 +64,11 @@ async fn every_step_may_run_twice() {
 }
 
 /// The workflow stops for good before step `n`, or after it with its answer lost, and is compensated, twice.
-#[tokio::test]
-async fn a_failure_at_each_step_leaves_nothing_behind() {
+async fn a_failure_at_each_step_leaves_nothing_behind(engine: Engine) {
     let order = steps(OperationKind::CreateNamespace);
     for failing in 0..order.len() - 1 {
         for done in [false, true] {
-            let test = TestCloud::new(&["a"]).await;
+            let test = TestCloud::on(engine, &["a"]).await;
             let account = test.account("acme").await;
             let workflow_id = asked(&test, &account).await;
             for step in &order[..failing] {
@@ -98,22 +105,13 @@ async fn a_failure_at_each_step_leaves_nothing_behind() {
     }
 }
 
-/// Asks for the deletion of `orders`.
-async fn ask_deletion(test: &TestCloud, account: &TestAccount) {
-    let namespace = format!("orders.{}", account.id);
-    let resource_version = test.get(&account.token, &namespace).await.unwrap().resource_version;
-    let request = DeleteNamespaceRequest { namespace, resource_version, ..Default::default() };
-    test.call(&account.token, cloud_service::DELETE_NAMESPACE, &request).await.unwrap();
-}
-
 async fn delete(test: &TestCloud, account: &TestAccount) {
-    ask_deletion(test, account).await;
+    test.delete(account, "orders").await;
     test.carry_out().await;
 }
 
-#[tokio::test]
-async fn a_lost_answer_is_made_up_for_by_the_next_attempt() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_lost_answer_is_made_up_for_by_the_next_attempt(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let workflow_id = asked(&test, &account).await;
     for step in steps(OperationKind::CreateNamespace) {
@@ -127,9 +125,8 @@ async fn a_lost_answer_is_made_up_for_by_the_next_attempt() {
     assert_eq!(test.cells.held("a").len(), 1);
 }
 
-#[tokio::test]
-async fn errors_say_whether_trying_again_can_help() {
-    let test = TestCloud::new(&["a"]).await;
+async fn errors_say_whether_trying_again_can_help(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let workflow_id = asked(&test, &account).await;
     assert!(!test.step("apply_namespace", &workflow_id).await.unwrap_err().is_retryable(), "it has no cell");
@@ -160,9 +157,8 @@ fn ahead(test: &TestCloud) {
     });
 }
 
-#[tokio::test]
-async fn a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator_decides() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator_decides(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     test.create(&account.token, "orders").await.unwrap();
     test.carry_out().await;
@@ -236,16 +232,15 @@ async fn a_cell_ahead_of_a_restored_database_keeps_what_it_has_until_an_operator
 }
 
 /// What the cell holds may be what the restored database forgot: nothing of it goes before an operator has looked.
-#[tokio::test]
-async fn a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     test.create(&account.token, "orders").await.unwrap();
     test.carry_out().await;
     ahead(&test);
     test.reconciler.run_once().await.unwrap();
     let (held, writes) = (test.cells.held("a"), test.cells.get("a").writes);
-    ask_deletion(&test, &account).await;
+    test.delete(&account, "orders").await;
     test.outbox.run_once().await.unwrap();
     let workflow_id = test.starter.take()[0].1.clone();
     for step in ["begin", "withdraw_route"] {
@@ -267,9 +262,8 @@ async fn a_cell_ahead_keeps_a_namespace_whose_deletion_is_asked_for() {
 }
 
 /// Each decides by all placements before it.
-#[tokio::test]
-async fn of_two_placements_at_once_one_gets_the_last_room() {
-    let test = TestCloud::new(&["a"]).await;
+async fn of_two_placements_at_once_one_gets_the_last_room(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     for filling in 1..CAPACITY {
         test.create(&account.token, &format!("filling-{filling}")).await.unwrap();
@@ -292,9 +286,8 @@ async fn of_two_placements_at_once_one_gets_the_last_room() {
     assert_eq!(refused.kind(), "NoPlace");
 }
 
-#[tokio::test]
-async fn a_push_that_finds_a_cell_ahead_stops_as_well() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_push_that_finds_a_cell_ahead_stops_as_well(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let workflow_id = asked(&test, &account).await;
     for step in ["begin", "place", "apply_namespace"] {
@@ -309,9 +302,8 @@ async fn a_push_that_finds_a_cell_ahead_stops_as_well() {
     assert_eq!(cell.namespaces.values().next().unwrap().generation, 30);
 }
 
-#[tokio::test]
-async fn a_generation_that_leaves_no_room_above_it_is_an_error_and_nothing_else() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_generation_that_leaves_no_room_above_it_is_an_error_and_nothing_else(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     for held in [u64::MAX, i64::MAX.cast_unsigned()] {
         test.cells.change("a", |cell| cell.key_generation = held);
         let round = test.reconciler.run_once().await.unwrap();

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use super::rules::RULES;
 use super::*;
 use crate::model::AccountRole;
+use crate::store::Lock;
 use crate::test_support::{INTERNAL_TOKEN, OPERATOR_KEY, TestAccount, TestCloud};
 
 /// A service of another piece that stands beside ours: it says who the guard let in, and with what.
@@ -73,8 +74,8 @@ const ALL_ROLES: [Option<AccountRole>; 7] = [
 /// Gives an account's first user another role.
 async fn set_role(test: &TestCloud, account: &TestAccount, account_role: Option<AccountRole>) {
     let access = Access { account_role, namespaces: Default::default() };
-    let mut transaction = test.activities.store.write().await.unwrap();
-    principals::set_access(&mut transaction, &account.owner_id, &access, 1).await.unwrap();
+    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    transaction.set_access(&account.owner_id, &access, 1).await.unwrap();
     transaction.commit().await.unwrap();
 }
 

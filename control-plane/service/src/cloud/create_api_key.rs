@@ -12,8 +12,7 @@ use crate::error::ApiError;
 use crate::keys;
 use crate::model::{AccountRole, ApiKey, OperationKind, Principal, PrincipalKind};
 use crate::names::{check_display, check_filter};
-use crate::store::counters::{self, Counter};
-use crate::store::{api_keys, principals};
+use crate::store::{Counter, Lock};
 
 /// How far ahead a key may expire: two years, as published.
 const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
@@ -51,15 +50,15 @@ pub(super) async fn run(
         return Err(ApiError::foreign());
     }
 
-    let mut transaction = api.store.write().await?;
-    if api.changes().repeated(&mut transaction, &asked).await?.is_some() {
+    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
+    if api.changes().repeated(&mut *transaction, &asked).await?.is_some() {
         // Its secret went out with the first answer and is not kept.
         return Err(ApiError::AlreadyExists(format!(
             "async operation {:?} made its key already, whose token was shown then: delete that key and make another",
             asked.id
         )));
     }
-    let owner = principals::get(&mut transaction, owner_id).await?;
+    let owner = transaction.principal(owner_id).await?;
     let owner = owner.filter(|owner| owner.account_id == tenant.account_id);
     let owner = owner.ok_or_else(|| ApiError::NotFound(format!("owner {owner_id:?} does not exist")))?;
     check_owner_type(&spec, &owner)?;
@@ -91,9 +90,9 @@ pub(super) async fn run(
         created_ms: operation.created_ms,
         modified_ms: None,
     };
-    api_keys::insert(&mut transaction, &key).await?;
-    counters::raise(&mut transaction, Counter::KeySet, 0).await?;
-    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.insert_api_key(&key).await?;
+    transaction.raise(Counter::KeySet, 0).await?;
+    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
     transaction.commit().await?;
     api.outbox.notify_one();
     Ok(CreateApiKeyResponse {

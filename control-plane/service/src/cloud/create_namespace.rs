@@ -1,6 +1,5 @@
 use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateNamespaceRequest, CreateNamespaceResponse};
-use sqlx::sqlite::SqliteConnection;
 
 use super::{CloudApi, message, spec, tenant};
 use crate::auth::Tenant;
@@ -8,8 +7,7 @@ use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::model::{Namespace, NamespaceState, OperationKind, Permission};
 use crate::names::{check_id, check_tags, cloud_id};
-use crate::store::counters::{self, Counter};
-use crate::store::{namespaces, principals, regions};
+use crate::store::{Counter, Lock, Transaction};
 
 /// Project of namespaces that name none.
 const DEFAULT_PROJECT: &str = "default";
@@ -36,14 +34,14 @@ pub(super) async fn run(
     let region = spec::region(&settings)?.to_owned();
     check_id("region", &region)?;
 
-    let mut transaction = api.store.write().await?;
-    if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {
+    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
+    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
         return Ok(response(cloud_id, &operation));
     }
-    if !regions::list(&mut transaction).await?.iter().any(|known| known.id == region) {
+    if !transaction.regions().await?.iter().any(|known| known.id == region) {
         return Err(ApiError::InvalidArgument(format!("region {region:?} does not exist")));
     }
-    if namespaces::live(&mut transaction, &cloud_id).await?.is_some() {
+    if transaction.live_namespace(&cloud_id).await?.is_some() {
         return Err(ApiError::AlreadyExists(format!("namespace {cloud_id} exists")));
     }
     let uuid = api.entropy.uuid();
@@ -67,9 +65,9 @@ pub(super) async fn run(
         created_ms: operation.created_ms,
         modified_ms: None,
     };
-    namespaces::insert(&mut transaction, &namespace).await?;
-    grant_to_creator(&mut transaction, tenant, &cloud_id, operation.created_ms).await?;
-    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.insert_namespace(&namespace).await?;
+    grant_to_creator(&mut *transaction, tenant, &cloud_id, operation.created_ms).await?;
+    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
     transaction.commit().await?;
     api.outbox.notify_one();
     Ok(response(cloud_id, &operation))
@@ -77,20 +75,20 @@ pub(super) async fn run(
 
 /// Who creates a namespace administers it, also without a role that administers all.
 async fn grant_to_creator(
-    connection: &mut SqliteConnection,
+    transaction: &mut dyn Transaction,
     tenant: &Tenant,
     cloud_id: &str,
     now_ms: i64,
 ) -> Result<(), ApiError> {
-    let Some(principal) = principals::get(connection, &tenant.principal_id).await? else { return Ok(()) };
+    let Some(principal) = transaction.principal(&tenant.principal_id).await? else { return Ok(()) };
     if principal.access.is_admin() {
         return Ok(());
     }
     let mut access = principal.access;
     access.namespaces.insert(cloud_id.to_owned(), Permission::Admin);
-    principals::set_access(connection, &principal.id, &access, now_ms).await?;
+    transaction.set_access(&principal.id, &access, now_ms).await?;
     // Cells verify grants: the set of keys has changed with them.
-    counters::raise(connection, Counter::KeySet, 0).await?;
+    transaction.raise(Counter::KeySet, 0).await?;
     Ok(())
 }
 

@@ -5,8 +5,7 @@ use super::{CloudApi, check_version, get_api_key, message, tenant};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::model::OperationKind;
-use crate::store::api_keys;
-use crate::store::counters::{self, Counter};
+use crate::store::{Counter, Lock};
 
 /// Deletes a key. The Cloud API refuses it at once, every cell that serves when the operation is fulfilled.
 pub(super) async fn run(
@@ -22,18 +21,18 @@ pub(super) async fn run(
         id: &request.async_operation_id,
         request: &request,
     };
-    let mut transaction = api.store.write().await?;
-    if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {
+    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
+    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
         return Ok(DeleteApiKeyResponse { async_operation: Some(message::operation(&operation)) });
     }
-    let key = get_api_key::visible(&mut transaction, tenant, &request.key_id).await?;
+    let key = get_api_key::visible(&mut *transaction, tenant, &request.key_id).await?;
     check_version(&request.key_id, &request.resource_version, key.resource_version)?;
     let subject =
         Subject { id: key.id.clone(), resource: format!("api-key/{}", key.id), previous_spec: None };
     let operation = api.changes().operation(&asked, &subject);
-    api_keys::delete(&mut transaction, &key.id).await?;
-    counters::raise(&mut transaction, Counter::KeySet, 0).await?;
-    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.delete_api_key(&key.id).await?;
+    transaction.raise(Counter::KeySet, 0).await?;
+    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
     transaction.commit().await?;
     api.outbox.notify_one();
     Ok(DeleteApiKeyResponse { async_operation: Some(message::operation(&operation)) })

@@ -5,7 +5,7 @@ use super::{CloudApi, check_version, message, tenant};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::model::{NamespaceState, OperationKind};
-use crate::store::namespaces;
+use crate::store::Lock;
 
 /// Decides that a namespace should not be any more, nor anything that it holds.
 pub(super) async fn run(
@@ -21,11 +21,11 @@ pub(super) async fn run(
         id: &request.async_operation_id,
         request: &request,
     };
-    let mut transaction = api.store.write().await?;
-    if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {
+    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
+    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
         return Ok(DeleteNamespaceResponse { async_operation: Some(message::operation(&operation)) });
     }
-    let namespace = namespaces::live(&mut transaction, &request.namespace).await?;
+    let namespace = transaction.live_namespace(&request.namespace).await?;
     let mut namespace = namespace
         .ok_or_else(|| ApiError::NotFound(format!("namespace {} does not exist", request.namespace)))?;
     check_version(&request.namespace, &request.resource_version, namespace.resource_version)?;
@@ -51,8 +51,8 @@ pub(super) async fn run(
     namespace.state = NamespaceState::Deleting;
     namespace.workflow_id = operation.workflow_id.clone();
     namespace.modified_ms = Some(operation.created_ms);
-    namespaces::change(&mut transaction, &namespace).await?;
-    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.change_namespace(&namespace).await?;
+    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
     transaction.commit().await?;
     api.outbox.notify_one();
     Ok(DeleteNamespaceResponse { async_operation: Some(message::operation(&operation)) })

@@ -5,7 +5,6 @@ use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
 
 use super::{CloudApi, tenant};
 use crate::error::ApiError;
-use crate::store::accounts;
 
 /// Shows the caller's account.
 pub(super) async fn run(
@@ -14,8 +13,8 @@ pub(super) async fn run(
     _request: GetAccountRequest,
 ) -> Result<GetAccountResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let mut connection = api.store.read().await?;
-    let account = accounts::get(&mut connection, &tenant.account_id).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let account = snapshot.account(&tenant.account_id).await?;
     let account = account.ok_or_else(|| ApiError::NotFound("the account does not exist".to_owned()))?;
     Ok(GetAccountResponse {
         account: Some(Account {

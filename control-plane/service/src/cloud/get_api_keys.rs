@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::model::PrincipalKind;
 use crate::names::check_filter;
 use crate::page::Page;
-use crate::store::api_keys::{self, KeyFilter};
+use crate::store::KeyFilter;
 
 /// Lists keys by id: for administrators all of the account, for others their own.
 pub(super) async fn run(
@@ -41,12 +41,12 @@ pub(super) async fn run(
         owner_kind,
         limit: page.limit(),
     };
-    let mut connection = api.store.read().await?;
-    let mut keys = api_keys::page(&mut connection, &filter).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let mut keys = snapshot.api_keys(&filter).await?;
     let next_page_token = page.cut(&mut keys, |key| key.id.clone());
     let mut shown = Vec::with_capacity(keys.len());
     for key in &keys {
-        shown.push(get_api_key::shown(&mut connection, key).await?);
+        shown.push(get_api_key::shown(&mut *snapshot, key).await?);
     }
     Ok(GetApiKeysResponse { api_keys: shown, next_page_token })
 }

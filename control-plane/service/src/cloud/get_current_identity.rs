@@ -7,7 +7,6 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{
 use super::{CloudApi, get_api_key, message, tenant};
 use crate::error::ApiError;
 use crate::model::PrincipalKind;
-use crate::store::{api_keys, principals};
 
 /// Shows who the caller is and by which key.
 pub(super) async fn run(
@@ -16,12 +15,12 @@ pub(super) async fn run(
     _request: GetCurrentIdentityRequest,
 ) -> Result<GetCurrentIdentityResponse, ApiError> {
     let tenant = tenant(ctx)?;
-    let mut connection = api.store.read().await?;
-    let principal = principals::get(&mut connection, &tenant.principal_id).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let principal = snapshot.principal(&tenant.principal_id).await?;
     let principal =
         principal.ok_or_else(|| ApiError::NotFound("the caller does not exist any more".to_owned()))?;
-    let key = match api_keys::get(&mut connection, &tenant.key_id).await? {
-        Some(key) => Some(get_api_key::shown(&mut connection, &key).await?),
+    let key = match snapshot.api_key(&tenant.key_id).await? {
+        Some(key) => Some(get_api_key::shown(&mut *snapshot, &key).await?),
         None => None,
     };
     Ok(GetCurrentIdentityResponse {

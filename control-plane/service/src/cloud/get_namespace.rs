@@ -3,7 +3,6 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetNamespaceRequest, Get
 
 use super::{CloudApi, message};
 use crate::error::ApiError;
-use crate::store::namespaces;
 
 /// Shows a namespace as it should be, and how far it is.
 pub(super) async fn run(
@@ -11,8 +10,8 @@ pub(super) async fn run(
     _ctx: &CallContext,
     request: GetNamespaceRequest,
 ) -> Result<GetNamespaceResponse, ApiError> {
-    let mut connection = api.store.read().await?;
-    let namespace = namespaces::live(&mut connection, &request.namespace).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let namespace = snapshot.live_namespace(&request.namespace).await?;
     let namespace = namespace
         .ok_or_else(|| ApiError::NotFound(format!("namespace {} does not exist", request.namespace)))?;
     Ok(GetNamespaceResponse { namespace: Some(message::namespace(&namespace, &api.gateway_address)) })

@@ -5,7 +5,6 @@ use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
 use crate::names::{check_filter, cloud_id};
 use crate::page::Page;
-use crate::store::namespaces;
 
 /// Lists the account's namespaces that the caller may see, by name. A page may hold fewer than asked for, also none,
 /// where the caller does not see all; the list ends where there is no next page.
@@ -20,9 +19,8 @@ pub(super) async fn run(
     let page = Page::parse(&list, request.page_size, &request.page_token)?;
     let only =
         if request.name.is_empty() { String::new() } else { cloud_id(&request.name, &tenant.account_id) };
-    let mut connection = api.store.read().await?;
-    let mut found =
-        namespaces::page(&mut connection, &tenant.account_id, &page.after, &only, page.limit()).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let mut found = snapshot.namespaces(&tenant.account_id, &page.after, &only, page.limit()).await?;
     let next_page_token = page.cut(&mut found, |namespace| namespace.cloud_id.clone());
     found.retain(|namespace| tenant.access.on_namespace(&namespace.cloud_id).is_some());
     Ok(GetNamespacesResponse {

@@ -4,7 +4,6 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{GetRegionRequest, GetReg
 use super::{CloudApi, get_regions};
 use crate::error::ApiError;
 use crate::names::check_id;
-use crate::store::regions;
 
 /// Shows one region.
 pub(super) async fn run(
@@ -13,8 +12,8 @@ pub(super) async fn run(
     request: GetRegionRequest,
 ) -> Result<GetRegionResponse, ApiError> {
     check_id("region", &request.region)?;
-    let mut connection = api.store.read().await?;
-    let regions = regions::list(&mut connection).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let regions = snapshot.regions().await?;
     let found = regions.iter().find(|region| region.id == request.region);
     let found = found.ok_or_else(|| ApiError::NotFound("region does not exist".to_owned()))?;
     Ok(GetRegionResponse { region: Some(get_regions::region(found)) })

@@ -4,7 +4,6 @@ use atoll_api::temporal::api::cloud::region::v1::Region;
 
 use super::CloudApi;
 use crate::error::ApiError;
-use crate::store::regions;
 
 /// Lists the regions that namespaces can be placed in.
 pub(super) async fn run(
@@ -12,13 +11,13 @@ pub(super) async fn run(
     _ctx: &CallContext,
     _request: GetRegionsRequest,
 ) -> Result<GetRegionsResponse, ApiError> {
-    let mut connection = api.store.read().await?;
-    let regions = regions::list(&mut connection).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let regions = snapshot.regions().await?;
     Ok(GetRegionsResponse { regions: regions.iter().map(region).collect() })
 }
 
 /// A region as shown. The published cloud providers do not include ours: the provider stays unspecified.
-pub(super) fn region(region: &regions::Region) -> Region {
+pub(super) fn region(region: &crate::store::Region) -> Region {
     Region {
         id: region.id.clone(),
         cloud_provider_region: region.id.clone(),

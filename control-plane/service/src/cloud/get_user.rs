@@ -5,7 +5,6 @@ use super::{CloudApi, message, tenant};
 use crate::error::ApiError;
 use crate::model::PrincipalKind;
 use crate::names::check_id;
-use crate::store::principals;
 
 /// Shows a user of the account.
 pub(super) async fn run(
@@ -15,8 +14,8 @@ pub(super) async fn run(
 ) -> Result<GetUserResponse, ApiError> {
     let tenant = tenant(ctx)?;
     check_id("user_id", &request.user_id)?;
-    let mut connection = api.store.read().await?;
-    let user = principals::get(&mut connection, &request.user_id).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let user = snapshot.principal(&request.user_id).await?;
     let user = user.filter(|user| user.account_id == tenant.account_id && user.kind == PrincipalKind::User);
     let user =
         user.ok_or_else(|| ApiError::NotFound(format!("user {:?} does not exist", request.user_id)))?;

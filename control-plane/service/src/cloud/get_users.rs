@@ -6,7 +6,6 @@ use crate::error::ApiError;
 use crate::model::{Principal, PrincipalKind};
 use crate::names::check_filter;
 use crate::page::Page;
-use crate::store::principals;
 
 /// Lists the account's users by id. With a filter a page may hold fewer than asked for; the list ends where there is no
 /// next page.
@@ -20,10 +19,9 @@ pub(super) async fn run(
     check_filter("namespace", &request.namespace)?;
     let list = ["GetUsers", &tenant.account_id, &request.email, &request.namespace];
     let page = Page::parse(&list, request.page_size, &request.page_token)?;
-    let mut connection = api.store.read().await?;
+    let mut snapshot = api.store.snapshot().await?;
     let kind = PrincipalKind::User;
-    let mut users =
-        principals::page(&mut connection, &tenant.account_id, kind, &page.after, page.limit()).await?;
+    let mut users = snapshot.principals(&tenant.account_id, kind, &page.after, page.limit()).await?;
     let next_page_token = page.cut(&mut users, |user| user.id.clone());
     let wanted = |user: &Principal| {
         (request.email.is_empty() || user.name == request.email)

@@ -7,7 +7,7 @@ use super::{CloudApi, check_version, message, spec, tenant};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::model::{NamespaceState, OperationKind};
-use crate::store::namespaces;
+use crate::store::Lock;
 
 /// Decides on new settings for an active namespace. If its cell refuses them, the earlier ones come back.
 pub(super) async fn run(
@@ -27,11 +27,11 @@ pub(super) async fn run(
         request.spec.clone().ok_or_else(|| ApiError::InvalidArgument("spec is required".to_owned()))?;
     let mut settings = spec::checked(settings)?;
 
-    let mut transaction = api.store.write().await?;
-    if let Some(operation) = api.changes().repeated(&mut transaction, &asked).await? {
+    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
+    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
         return Ok(UpdateNamespaceResponse { async_operation: Some(message::operation(&operation)) });
     }
-    let namespace = namespaces::live(&mut transaction, &request.namespace).await?;
+    let namespace = transaction.live_namespace(&request.namespace).await?;
     let mut namespace = namespace
         .ok_or_else(|| ApiError::NotFound(format!("namespace {} does not exist", request.namespace)))?;
     check_version(&request.namespace, &request.resource_version, namespace.resource_version)?;
@@ -57,8 +57,8 @@ pub(super) async fn run(
     namespace.state = NamespaceState::Updating;
     namespace.workflow_id = operation.workflow_id.clone();
     namespace.modified_ms = Some(operation.created_ms);
-    namespaces::change(&mut transaction, &namespace).await?;
-    api.changes().record(&mut transaction, &asked, &subject, &operation).await?;
+    transaction.change_namespace(&namespace).await?;
+    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
     transaction.commit().await?;
     api.outbox.notify_one();
     Ok(UpdateNamespaceResponse { async_operation: Some(message::operation(&operation)) })

@@ -38,6 +38,11 @@ impl Operation {
         format!("{account_id}/{id}")
     }
 
+    /// The account of a workflow id; none of what is no operation's.
+    pub fn account_of(workflow_id: &str) -> Option<&str> {
+        workflow_id.split_once('/').map(|(account_id, _)| account_id)
+    }
+
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
         matches!(self.state, OperationState::Failed | OperationState::Fulfilled)

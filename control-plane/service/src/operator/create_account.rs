@@ -1,5 +1,4 @@
 use atoll_internal_api::operator::v1::{CreateAccountRequest, CreateAccountResponse};
-use sqlx::sqlite::SqliteConnection;
 
 use super::create_account_key::issue;
 use super::{OperatorApi, message};
@@ -7,7 +6,7 @@ use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::model::{Access, Account, AccountRole, Principal, PrincipalKind};
 use crate::names::check_display;
-use crate::store::{StoreError, accounts, principals};
+use crate::store::{Lock, Snapshot, StoreError};
 
 /// Length of an account's id.
 const ID_LENGTH: usize = 5;
@@ -35,14 +34,14 @@ pub(super) async fn run(
             "name takes 1 to {MAX_NAME_CHARACTERS} characters, no blanks around them, and is not {RESERVED:?}"
         )));
     }
-    let mut transaction = api.store.write().await?;
-    if accounts::by_name(&mut transaction, &request.name).await?.is_some() {
+    let mut transaction = api.store.write(Lock::Accounts).await?;
+    if transaction.account_by_name(&request.name).await?.is_some() {
         return Err(ApiError::AlreadyExists(format!("account {:?} exists", request.name)));
     }
     let now_ms = api.clock.unix_millis();
-    let id = free_id(&mut transaction, &*api.entropy).await?;
+    let id = free_id(&mut *transaction, &*api.entropy).await?;
     let account = Account { id, name: request.name.clone(), created_ms: now_ms };
-    accounts::insert(&mut transaction, &account).await?;
+    transaction.insert_account(&account).await?;
     let email =
         if request.admin_email.is_empty() { format!("admin@{}", request.name) } else { request.admin_email };
     let owner = Principal {
@@ -56,9 +55,9 @@ pub(super) async fn run(
         created_ms: now_ms,
         modified_ms: None,
     };
-    principals::insert(&mut transaction, &owner).await?;
-    let key = issue(api, &mut transaction, &owner, "first key of the account").await?;
-    api.audit(&mut transaction, &account.id, "CreateAccount", format!("account/{}", account.id)).await?;
+    transaction.insert_principal(&owner).await?;
+    let key = issue(api, &mut *transaction, &owner, "first key of the account").await?;
+    api.audit(&mut *transaction, &account.id, "CreateAccount", format!("account/{}", account.id)).await?;
     transaction.commit().await?;
     api.reconcile.notify_one();
     tracing::info!(account = account.id, "account created");
@@ -69,10 +68,10 @@ pub(super) async fn run(
     })
 }
 
-async fn free_id(connection: &mut SqliteConnection, entropy: &dyn Entropy) -> Result<String, ApiError> {
+async fn free_id(snapshot: &mut dyn Snapshot, entropy: &dyn Entropy) -> Result<String, ApiError> {
     for _ in 0..ID_ATTEMPTS {
         let id = entropy.name(ID_LENGTH);
-        if accounts::get(connection, &id).await?.is_none() {
+        if snapshot.account(&id).await?.is_none() {
             return Ok(id);
         }
     }

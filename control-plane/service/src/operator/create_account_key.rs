@@ -1,14 +1,12 @@
 use atoll_internal_api::operator::v1::{CreateAccountKeyRequest, CreateAccountKeyResponse, IssuedKey};
 use atoll_rpc::wire_time;
-use sqlx::sqlite::SqliteConnection;
 
 use super::{KEY_LIFETIME_MS, OperatorApi};
 use crate::error::ApiError;
 use crate::keys;
 use crate::model::{ApiKey, Principal};
 use crate::names::{check_display, check_id};
-use crate::store::counters::{self, Counter};
-use crate::store::{accounts, api_keys, principals};
+use crate::store::{Counter, Lock, Transaction};
 
 /// Makes a key for an account's first administrator.
 pub(super) async fn run(
@@ -17,13 +15,13 @@ pub(super) async fn run(
 ) -> Result<CreateAccountKeyResponse, ApiError> {
     check_id("account_id", &request.account_id)?;
     check_display("display_name", &request.display_name)?;
-    let mut transaction = api.store.write().await?;
+    let mut transaction = api.store.write(Lock::Account(&request.account_id)).await?;
     let missing = || ApiError::NotFound(format!("account {:?} does not exist", request.account_id));
-    accounts::get(&mut transaction, &request.account_id).await?.ok_or_else(missing)?;
-    let owner = principals::first_admin(&mut transaction, &request.account_id).await?.ok_or_else(missing)?;
-    let key = issue(api, &mut transaction, &owner, &request.display_name).await?;
+    transaction.account(&request.account_id).await?.ok_or_else(missing)?;
+    let owner = transaction.first_admin(&request.account_id).await?.ok_or_else(missing)?;
+    let key = issue(api, &mut *transaction, &owner, &request.display_name).await?;
     let resource = format!("api-key/{}", key.key_id);
-    api.audit(&mut transaction, &request.account_id, "CreateAccountKey", resource).await?;
+    api.audit(&mut *transaction, &request.account_id, "CreateAccountKey", resource).await?;
     transaction.commit().await?;
     api.reconcile.notify_one();
     Ok(CreateAccountKeyResponse { key: Some(key) })
@@ -33,7 +31,7 @@ pub(super) async fn run(
 /// starting.
 pub(super) async fn issue(
     api: &OperatorApi,
-    connection: &mut SqliteConnection,
+    transaction: &mut dyn Transaction,
     owner: &Principal,
     display_name: &str,
 ) -> Result<IssuedKey, ApiError> {
@@ -53,8 +51,8 @@ pub(super) async fn issue(
         created_ms: now_ms,
         modified_ms: None,
     };
-    api_keys::insert(connection, &key).await?;
-    counters::raise(connection, Counter::KeySet, 0).await?;
+    transaction.insert_api_key(&key).await?;
+    transaction.raise(Counter::KeySet, 0).await?;
     Ok(IssuedKey {
         key_id: new.id,
         token: new.token,

@@ -3,7 +3,7 @@ use atoll_internal_api::operator::v1::{Cell, DrainCellRequest, DrainCellResponse
 use super::{OperatorApi, message};
 use crate::error::ApiError;
 use crate::names::check_id;
-use crate::store::cells;
+use crate::store::Lock;
 
 /// Stops placing namespaces in a cell; moves nothing.
 pub(super) async fn run(api: &OperatorApi, request: DrainCellRequest) -> Result<DrainCellResponse, ApiError> {
@@ -20,11 +20,11 @@ pub(super) async fn set_draining(
 ) -> Result<Cell, ApiError> {
     check_id("cell_id", cell_id)?;
     let missing = || ApiError::NotFound(format!("cell {cell_id:?} does not exist"));
-    let mut transaction = api.store.write().await?;
-    cells::get(&mut transaction, cell_id).await?.ok_or_else(missing)?;
-    cells::set_draining(&mut transaction, cell_id, draining).await?;
-    api.audit(&mut transaction, "", action, format!("cell/{cell_id}")).await?;
-    let cell = cells::get(&mut transaction, cell_id).await?.ok_or_else(missing)?;
+    let mut transaction = api.store.write(Lock::Cells).await?;
+    transaction.cell(cell_id).await?.ok_or_else(missing)?;
+    transaction.set_draining(cell_id, draining).await?;
+    api.audit(&mut *transaction, "", action, format!("cell/{cell_id}")).await?;
+    let cell = transaction.cell(cell_id).await?.ok_or_else(missing)?;
     transaction.commit().await?;
     Ok(message::cell(&cell))
 }

@@ -3,7 +3,6 @@ use atoll_internal_api::operator::v1::{GetAccountRequest, GetAccountResponse};
 use super::{OperatorApi, message};
 use crate::error::ApiError;
 use crate::names::check_id;
-use crate::store::accounts;
 
 /// Shows one account.
 pub(super) async fn run(
@@ -11,8 +10,8 @@ pub(super) async fn run(
     request: GetAccountRequest,
 ) -> Result<GetAccountResponse, ApiError> {
     check_id("account_id", &request.account_id)?;
-    let mut connection = api.store.read().await?;
-    let account = accounts::get(&mut connection, &request.account_id).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let account = snapshot.account(&request.account_id).await?;
     let account = account
         .ok_or_else(|| ApiError::NotFound(format!("account {:?} does not exist", request.account_id)))?;
     Ok(GetAccountResponse { account: Some(message::account(&account)) })

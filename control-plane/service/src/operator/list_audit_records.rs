@@ -4,7 +4,6 @@ use super::{OperatorApi, message};
 use crate::error::ApiError;
 use crate::names::check_filter;
 use crate::page::Page;
-use crate::store::audit;
 
 /// Lists what was changed, newest first.
 pub(super) async fn run(
@@ -19,8 +18,8 @@ pub(super) async fn run(
     } else {
         page.after.parse().map_err(|_| ApiError::InvalidArgument("page_token is malformed".to_owned()))?
     };
-    let mut connection = api.store.read().await?;
-    let mut records = audit::page(&mut connection, before, &request.account_id, page.limit()).await?;
+    let mut snapshot = api.store.snapshot().await?;
+    let mut records = snapshot.audit_records(before, &request.account_id, page.limit()).await?;
     let next_page_token = page.cut(&mut records, |record| record.id.to_string());
     Ok(ListAuditRecordsResponse {
         records: records.iter().map(message::audit_record).collect(),

@@ -3,7 +3,7 @@ use atoll_internal_api::operator::v1::{OverwriteCellRequest, OverwriteCellRespon
 use super::{OperatorApi, message};
 use crate::error::ApiError;
 use crate::names::{check_display, check_id};
-use crate::store::{cells, recovering};
+use crate::store::Lock;
 
 /// Decides that what this control plane holds replaces what a cell is ahead with. The reconciler, which is woken,
 /// pushes it.
@@ -17,17 +17,17 @@ pub(super) async fn run(
         return Err(ApiError::InvalidArgument("reason is required".to_owned()));
     }
     let missing = || ApiError::NotFound(format!("cell {:?} does not exist", request.cell_id));
-    let mut transaction = api.store.write().await?;
-    cells::get(&mut transaction, &request.cell_id).await?.ok_or_else(missing)?;
-    if recovering::leave(&mut transaction, &request.cell_id).await? == 0 {
+    let mut transaction = api.store.write(Lock::Cells).await?;
+    transaction.cell(&request.cell_id).await?.ok_or_else(missing)?;
+    if transaction.leave_recovering(&request.cell_id).await? == 0 {
         return Err(ApiError::FailedPrecondition(format!(
             "cell {} holds nothing that this control plane did not give out",
             request.cell_id
         )));
     }
     let resource = format!("cell/{}: {}", request.cell_id, request.reason);
-    api.audit(&mut transaction, "", "OverwriteCell", resource).await?;
-    let cell = cells::get(&mut transaction, &request.cell_id).await?.ok_or_else(missing)?;
+    api.audit(&mut *transaction, "", "OverwriteCell", resource).await?;
+    let cell = transaction.cell(&request.cell_id).await?.ok_or_else(missing)?;
     transaction.commit().await?;
     tracing::warn!(cell = request.cell_id, reason = request.reason, "newer state of a cell is overwritten");
     api.reconcile.notify_one();

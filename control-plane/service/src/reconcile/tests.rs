@@ -1,12 +1,19 @@
 use super::CellOutcome;
 use crate::model::Health;
-use crate::store::cells;
-use crate::test_support::TestCloud;
 use crate::test_support::fake_cells::Trouble;
+use crate::test_support::{Engine, TestCloud, on_each_engine};
+
+on_each_engine! {
+    a_cell_that_holds_what_it_should_is_left_alone,
+    a_cell_that_lost_everything_is_whole_after_one_round,
+    a_namespace_from_elsewhere_is_named_and_left_alone,
+    one_missed_answer_is_forgiven_and_three_are_not,
+    a_repair_that_fails_is_tried_in_the_next_round,
+}
 
 async fn health(test: &TestCloud, cell: &str) -> Health {
-    let mut connection = test.activities.store.read().await.unwrap();
-    cells::get(&mut connection, cell).await.unwrap().unwrap().health
+    let mut snapshot = test.activities.store.snapshot().await.unwrap();
+    snapshot.cell(cell).await.unwrap().unwrap().health
 }
 
 async fn two_namespaces(test: &TestCloud) {
@@ -17,9 +24,8 @@ async fn two_namespaces(test: &TestCloud) {
     test.carry_out().await;
 }
 
-#[tokio::test]
-async fn a_cell_that_holds_what_it_should_is_left_alone() {
-    let test = TestCloud::new(&["a", "b"]).await;
+async fn a_cell_that_holds_what_it_should_is_left_alone(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     two_namespaces(&test).await;
     test.reconciler.run_once().await.unwrap();
     let writes = test.cells.get("a").writes + test.cells.get("b").writes;
@@ -33,9 +39,8 @@ async fn a_cell_that_holds_what_it_should_is_left_alone() {
     assert_eq!(test.cells.get("a").writes + test.cells.get("b").writes, writes);
 }
 
-#[tokio::test]
-async fn a_cell_that_lost_everything_is_whole_after_one_round() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_cell_that_lost_everything_is_whole_after_one_round(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     two_namespaces(&test).await;
     let (held, keys) = (test.cells.held("a"), test.cells.get("a").keys);
     assert_eq!(held.len(), 2);
@@ -49,9 +54,8 @@ async fn a_cell_that_lost_everything_is_whole_after_one_round() {
     assert_eq!(test.cells.get("a").keys, keys);
 }
 
-#[tokio::test]
-async fn a_namespace_from_elsewhere_is_named_and_left_alone() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_namespace_from_elsewhere_is_named_and_left_alone(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let spec = crate::cells::namespace_spec(&crate::test_support::namespace("default", 7));
     test.cells.change("a", |cell| {
         cell.namespaces.insert(uuid::Uuid::from_u128(7), spec);
@@ -61,9 +65,8 @@ async fn a_namespace_from_elsewhere_is_named_and_left_alone() {
     assert_eq!(test.cells.held("a"), ["default"]);
 }
 
-#[tokio::test]
-async fn one_missed_answer_is_forgiven_and_three_are_not() {
-    let test = TestCloud::new(&["a", "b"]).await;
+async fn one_missed_answer_is_forgiven_and_three_are_not(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     test.cells.trouble("b", Trouble::Down);
     for expected in [Health::Healthy, Health::Healthy, Health::Dead] {
         test.reconciler.run_once().await.unwrap();
@@ -83,9 +86,8 @@ async fn one_missed_answer_is_forgiven_and_three_are_not() {
     assert_eq!(health(&test, "b").await, Health::Dead);
 }
 
-#[tokio::test]
-async fn a_repair_that_fails_is_tried_in_the_next_round() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_repair_that_fails_is_tried_in_the_next_round(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     two_namespaces(&test).await;
     test.cells.change("a", |cell| {
         *cell = Default::default();

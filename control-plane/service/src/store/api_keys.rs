@@ -1,30 +1,7 @@
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, query};
+use async_trait::async_trait;
 
-use super::{StoreError, principals, sql};
+use super::StoreError;
 use crate::model::{ApiKey, KeyGrant, PrincipalKind};
-
-pub(crate) async fn insert(connection: &mut SqliteConnection, key: &ApiKey) -> Result<(), StoreError> {
-    query(sql!("api_key_insert"))
-        .bind(&key.id)
-        .bind(&key.account_id)
-        .bind(&key.principal_id)
-        .bind(key.secret_sha256.as_slice())
-        .bind(&key.display_name)
-        .bind(&key.description)
-        .bind(key.expires_ms)
-        .bind(key.disabled)
-        .bind(&key.workflow_id)
-        .bind(key.created_ms)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn get(connection: &mut SqliteConnection, id: &str) -> Result<Option<ApiKey>, StoreError> {
-    let row = query(sql!("api_key_get")).bind(id).fetch_optional(connection).await?;
-    row.as_ref().map(api_key).transpose()
-}
 
 /// Which keys of an account a page holds.
 pub(crate) struct KeyFilter<'a> {
@@ -38,55 +15,23 @@ pub(crate) struct KeyFilter<'a> {
     pub(crate) limit: i64,
 }
 
-/// Keys by id.
-pub(crate) async fn page(
-    connection: &mut SqliteConnection,
-    filter: &KeyFilter<'_>,
-) -> Result<Vec<ApiKey>, StoreError> {
-    let rows = query(sql!("api_key_page"))
-        .bind(filter.account_id)
-        .bind(filter.after)
-        .bind(filter.owner_id)
-        .bind(filter.owner_kind.map_or("", PrincipalKind::name))
-        .bind(filter.limit)
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(api_key).collect()
+/// API keys, as of one moment.
+#[async_trait]
+pub(crate) trait ReadApiKeys: Send {
+    async fn api_key(&mut self, id: &str) -> Result<Option<ApiKey>, StoreError>;
+
+    /// Keys by id.
+    async fn api_keys(&mut self, filter: &KeyFilter<'_>) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// All keys of all accounts with what they grant: what cells verify with.
+    async fn key_set(&mut self) -> Result<Vec<KeyGrant>, StoreError>;
 }
 
-pub(crate) async fn delete(connection: &mut SqliteConnection, id: &str) -> Result<(), StoreError> {
-    query(sql!("api_key_delete")).bind(id).execute(connection).await?;
-    Ok(())
-}
+/// Changes of API keys.
+#[async_trait]
+pub(crate) trait WriteApiKeys: Send {
+    /// At version 1.
+    async fn insert_api_key(&mut self, key: &ApiKey) -> Result<(), StoreError>;
 
-/// All keys of all accounts with what they grant: what cells verify with.
-pub(crate) async fn set(connection: &mut SqliteConnection) -> Result<Vec<KeyGrant>, StoreError> {
-    let rows = query(sql!("api_key_set")).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(KeyGrant {
-                key: api_key(row)?,
-                owner_kind: principals::kind(row)?,
-                access: principals::access(row)?,
-            })
-        })
-        .collect()
-}
-
-fn api_key(row: &SqliteRow) -> Result<ApiKey, StoreError> {
-    let hash: Vec<u8> = row.try_get("secret_sha256")?;
-    Ok(ApiKey {
-        id: row.try_get("id")?,
-        account_id: row.try_get("account_id")?,
-        principal_id: row.try_get("principal_id")?,
-        secret_sha256: hash.try_into().map_err(|_| StoreError::malformed("key hash", "not 32 bytes"))?,
-        display_name: row.try_get("display_name")?,
-        description: row.try_get("description")?,
-        expires_ms: row.try_get("expires_ms")?,
-        disabled: row.try_get("disabled")?,
-        resource_version: row.try_get("resource_version")?,
-        workflow_id: row.try_get("workflow_id")?,
-        created_ms: row.try_get("created_ms")?,
-        modified_ms: row.try_get("modified_ms")?,
-    })
+    async fn delete_api_key(&mut self, id: &str) -> Result<(), StoreError>;
 }

@@ -1,43 +1,8 @@
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, query};
+use async_trait::async_trait;
 
-use super::{StoreError, sql};
+use super::StoreError;
 use crate::config::CellConfig;
 use crate::model::{Cell, Health};
-
-/// Writes what is configured; what operators decided and what was seen stays.
-pub(crate) async fn upsert(connection: &mut SqliteConnection, cell: &CellConfig) -> Result<(), StoreError> {
-    query(sql!("cell_upsert"))
-        .bind(&cell.id)
-        .bind(&cell.region)
-        .bind(&cell.frontend)
-        .bind(&cell.admin)
-        .bind(cell.token.expose())
-        .bind(cell.capacity)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// All cells by id; there are few.
-pub(crate) async fn list(connection: &mut SqliteConnection) -> Result<Vec<Cell>, StoreError> {
-    let rows = query(sql!("cell_list")).fetch_all(connection).await?;
-    rows.iter().map(cell).collect()
-}
-
-pub(crate) async fn get(connection: &mut SqliteConnection, id: &str) -> Result<Option<Cell>, StoreError> {
-    let row = query(sql!("cell_get")).bind(id).fetch_optional(connection).await?;
-    row.as_ref().map(cell).transpose()
-}
-
-pub(crate) async fn set_draining(
-    connection: &mut SqliteConnection,
-    id: &str,
-    draining: bool,
-) -> Result<(), StoreError> {
-    query(sql!("cell_set_draining")).bind(id).bind(draining).execute(connection).await?;
-    Ok(())
-}
 
 /// What was seen of a cell.
 pub(crate) struct Sighting<'a> {
@@ -49,39 +14,23 @@ pub(crate) struct Sighting<'a> {
     pub(crate) seen_ms: Option<i64>,
 }
 
-pub(crate) async fn set_health(
-    connection: &mut SqliteConnection,
-    sighting: &Sighting<'_>,
-) -> Result<(), StoreError> {
-    let problems =
-        serde_json::to_string(sighting.problems).map_err(|error| StoreError::malformed("problems", error))?;
-    query(sql!("cell_set_health"))
-        .bind(sighting.cell_id)
-        .bind(sighting.health.name())
-        .bind(problems)
-        .bind(sighting.failures)
-        .bind(sighting.seen_ms)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Cells, as of one moment, each with how many namespaces it has that are not deleted.
+#[async_trait]
+pub(crate) trait ReadCells: Send {
+    async fn cell(&mut self, id: &str) -> Result<Option<Cell>, StoreError>;
+
+    /// All cells by id; there are few.
+    async fn cells(&mut self) -> Result<Vec<Cell>, StoreError>;
 }
 
-fn cell(row: &SqliteRow) -> Result<Cell, StoreError> {
-    let health: String = row.try_get("health")?;
-    let problems: String = row.try_get("problems")?;
-    Ok(Cell {
-        id: row.try_get("id")?,
-        region: row.try_get("region")?,
-        frontend: row.try_get("frontend")?,
-        admin: row.try_get("admin")?,
-        token: row.try_get::<String, _>("token")?.into(),
-        capacity: row.try_get("capacity")?,
-        draining: row.try_get("draining")?,
-        health: Health::from_name(&health).ok_or_else(|| StoreError::malformed("cell health", health))?,
-        problems: serde_json::from_str(&problems)
-            .map_err(|error| StoreError::malformed("problems", error))?,
-        failures: row.try_get("failures")?,
-        last_seen_ms: row.try_get("last_seen_ms")?,
-        namespaces: row.try_get("namespaces")?,
-    })
+/// Changes of cells.
+#[async_trait]
+pub(crate) trait WriteCells: Send {
+    /// Writes what is configured; what operators decided and what was seen stays.
+    async fn configure_cell(&mut self, cell: &CellConfig) -> Result<(), StoreError>;
+
+    async fn set_draining(&mut self, id: &str, draining: bool) -> Result<(), StoreError>;
+
+    /// Writes what was seen. When it last answered stays where it did not.
+    async fn see_cell(&mut self, sighting: &Sighting<'_>) -> Result<(), StoreError>;
 }

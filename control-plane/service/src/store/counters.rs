@@ -1,9 +1,11 @@
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, query};
+use async_trait::async_trait;
 
-use super::{StoreError, sql};
+use super::StoreError;
 
 /// Counters that outlive the process: versions that others compare with what they hold.
+///
+/// A transaction that raises one has it to itself until it ends, so that values come in the order of commits: who reads
+/// a value reads what it stands for, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counter {
     /// Version of the routing table.
@@ -13,7 +15,7 @@ pub(crate) enum Counter {
 }
 
 impl Counter {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Routes => "routes",
             Self::KeySet => "key_set",
@@ -21,19 +23,15 @@ impl Counter {
     }
 }
 
-pub(crate) async fn get(connection: &mut SqliteConnection, counter: Counter) -> Result<u64, StoreError> {
-    let value: i64 =
-        query(sql!("counter_get")).bind(counter.name()).fetch_one(connection).await?.try_get(0)?;
-    Ok(value.cast_unsigned())
+/// Counters, as of one moment.
+#[async_trait]
+pub(crate) trait ReadCounters: Send {
+    async fn counter(&mut self, counter: Counter) -> Result<u64, StoreError>;
 }
 
-/// Raises the counter by one, and to `at_least` where that is more.
-pub(crate) async fn raise(
-    connection: &mut SqliteConnection,
-    counter: Counter,
-    at_least: u64,
-) -> Result<u64, StoreError> {
-    let at_least = i64::try_from(at_least).map_err(|error| StoreError::malformed("counter", error))?;
-    let row = query(sql!("counter_raise")).bind(counter.name()).bind(at_least).fetch_one(connection).await?;
-    Ok(row.try_get::<i64, _>("value")?.cast_unsigned())
+/// Changes of counters.
+#[async_trait]
+pub(crate) trait WriteCounters: Send {
+    /// Raises the counter by one, and to `at_least` where that is more.
+    async fn raise(&mut self, counter: Counter, at_least: u64) -> Result<u64, StoreError>;
 }

@@ -1,7 +1,6 @@
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, query};
+use async_trait::async_trait;
 
-use super::{StoreError, sql};
+use super::StoreError;
 
 /// A region: its id, and where it is, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,17 +9,16 @@ pub(crate) struct Region {
     pub(crate) location: String,
 }
 
-pub(crate) async fn upsert(
-    connection: &mut SqliteConnection,
-    id: &str,
-    location: &str,
-) -> Result<(), StoreError> {
-    query(sql!("region_upsert")).bind(id).bind(location).execute(connection).await?;
-    Ok(())
+/// Regions, as of one moment.
+#[async_trait]
+pub(crate) trait ReadRegions: Send {
+    /// All regions by id; there are few.
+    async fn regions(&mut self) -> Result<Vec<Region>, StoreError>;
 }
 
-/// All regions by id; there are few.
-pub(crate) async fn list(connection: &mut SqliteConnection) -> Result<Vec<Region>, StoreError> {
-    let rows = query(sql!("region_list")).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok(Region { id: row.try_get("id")?, location: row.try_get("location")? })).collect()
+/// Changes of regions.
+#[async_trait]
+pub(crate) trait WriteRegions: Send {
+    /// Writes what is configured.
+    async fn configure_region(&mut self, id: &str, location: &str) -> Result<(), StoreError>;
 }

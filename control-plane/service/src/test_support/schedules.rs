@@ -59,14 +59,35 @@ impl Task {
     }
 }
 
-/// The orders in which tasks can take their steps: each is run once, the first one is given by zeros.
+/// The orders in which tasks can take their steps: each is run once, the first one is given by zeros. Or some of them.
 #[derive(Default)]
 pub(crate) struct Schedules {
     /// Which of the tasks that can go on went, at each step of the current order, and out of how many.
     choices: Vec<(usize, usize)>,
+    sample: Option<Sample>,
+}
+
+/// Orders that a seed gives.
+struct Sample {
+    left: usize,
+    state: u64,
+}
+
+impl Sample {
+    /// One of so many, by Knuth's linear congruential generator.
+    fn choice(&mut self, of: usize) -> usize {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) as usize % of
+    }
 }
 
 impl Schedules {
+    /// So many orders, the same ones each time.
+    pub(crate) fn some(count: usize) -> Self {
+        Self { choices: Vec::new(), sample: Some(Sample { left: count, state: 7 }) }
+    }
+
     /// Runs the tasks in the current order. `after` sees the world after each step.
     pub(crate) async fn run(
         &mut self,
@@ -80,19 +101,32 @@ impl Schedules {
             if open.is_empty() {
                 return order;
             }
-            if self.choices.len() == order.len() {
-                self.choices.push((0, open.len()));
-            }
-            let (choice, of) = self.choices[order.len()];
-            assert_eq!(of, open.len(), "the same order has the same steps");
+            let choice = match &mut self.sample {
+                Some(sample) => sample.choice(open.len()),
+                None => self.choice(order.len(), open.len()),
+            };
             order.push(open[choice]);
             tasks[open[choice]].step().await;
             after().await;
         }
     }
 
+    /// Which of the tasks that can go on goes at a step of the current order.
+    fn choice(&mut self, step: usize, open: usize) -> usize {
+        if self.choices.len() == step {
+            self.choices.push((0, open));
+        }
+        let (choice, of) = self.choices[step];
+        assert_eq!(of, open, "the same order has the same steps");
+        choice
+    }
+
     /// Goes on to the next order. False where there is none.
     pub(crate) fn next(&mut self) -> bool {
+        if let Some(sample) = &mut self.sample {
+            sample.left -= 1;
+            return sample.left > 0;
+        }
         while let Some((choice, of)) = self.choices.pop() {
             if choice + 1 < of {
                 self.choices.push((choice + 1, of));

@@ -9,9 +9,21 @@ use atoll_rpc::wire_time;
 
 use crate::keys;
 use crate::model::{Access, AccountRole, Permission, Principal, PrincipalKind};
-use crate::store::principals;
+use crate::store::Lock;
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{TestAccount, TestCloud};
+use crate::test_support::{Engine, TestAccount, TestCloud, on_each_engine};
+
+on_each_engine! {
+    a_key_works_at_once_and_its_secret_is_nowhere,
+    a_disabled_key_is_refused_here_and_in_the_cells,
+    a_deleted_key_is_refused_at_once_and_leaves_the_cells,
+    keys_are_refused_where_they_make_no_sense,
+    a_repeated_creation_says_that_the_token_is_gone,
+    a_key_has_its_owners_access,
+    permissions_end_with_their_namespace_and_are_not_those_of_the_next_of_its_name,
+    who_calls_can_ask_who_they_are,
+    a_watch_of_the_routes_wakes_with_a_change,
+}
 
 async fn make(
     test: &TestCloud,
@@ -35,8 +47,8 @@ async fn service_account(test: &TestCloud, account: &TestAccount, access: Access
         created_ms: 1,
         modified_ms: None,
     };
-    let mut transaction = test.activities.store.write().await.unwrap();
-    principals::insert(&mut transaction, &principal).await.unwrap();
+    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    transaction.insert_principal(&principal).await.unwrap();
     transaction.commit().await.unwrap();
     let spec = ApiKeySpec {
         owner_id: principal.id,
@@ -46,9 +58,8 @@ async fn service_account(test: &TestCloud, account: &TestAccount, access: Access
     make(test, &account.token, spec).await.unwrap().token
 }
 
-#[tokio::test]
-async fn a_key_works_at_once_and_its_secret_is_nowhere() {
-    let test = TestCloud::new(&["a", "b"]).await;
+async fn a_key_works_at_once_and_its_secret_is_nowhere(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     let account = test.account("acme").await;
     let made =
         make(&test, &account.token, ApiKeySpec { display_name: "ci".to_owned(), ..Default::default() })
@@ -69,7 +80,7 @@ async fn a_key_works_at_once_and_its_secret_is_nowhere() {
         assert_eq!(pushed.secret_sha256.as_ref(), keys::hash(secret));
     }
     test.activities.store.close().await;
-    for file in std::fs::read_dir(test.folder.path()).unwrap() {
+    for file in std::fs::read_dir(test.place.folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(
             !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
@@ -78,9 +89,8 @@ async fn a_key_works_at_once_and_its_secret_is_nowhere() {
     }
 }
 
-#[tokio::test]
-async fn a_disabled_key_is_refused_here_and_in_the_cells() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_disabled_key_is_refused_here_and_in_the_cells(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let disabled = ApiKeySpec { disabled: true, ..Default::default() };
     let (able, unable) = (
@@ -95,9 +105,8 @@ async fn a_disabled_key_is_refused_here_and_in_the_cells() {
     assert_eq!((is_disabled(&able.key_id), is_disabled(&unable.key_id)), (false, true));
 }
 
-#[tokio::test]
-async fn a_deleted_key_is_refused_at_once_and_leaves_the_cells() {
-    let test = TestCloud::new(&["a", "b"]).await;
+async fn a_deleted_key_is_refused_at_once_and_leaves_the_cells(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     let account = test.account("acme").await;
     let made = make(&test, &account.token, ApiKeySpec::default()).await.unwrap();
     test.carry_out().await;
@@ -131,9 +140,8 @@ async fn a_deleted_key_is_refused_at_once_and_leaves_the_cells() {
     }
 }
 
-#[tokio::test]
-async fn keys_are_refused_where_they_make_no_sense() {
-    let test = TestCloud::new(&["a"]).await;
+async fn keys_are_refused_where_they_make_no_sense(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let (account, other) = (test.account("acme").await, test.account("globex").await);
     let now = atoll_rpc::Clock::unix_millis(&test.clock);
     let years = |n: i64| now + n * 366 * 86_400_000;
@@ -164,9 +172,8 @@ async fn keys_are_refused_where_they_make_no_sense() {
     assert_eq!(status.code, Code::NotFound);
 }
 
-#[tokio::test]
-async fn a_repeated_creation_says_that_the_token_is_gone() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_repeated_creation_says_that_the_token_is_gone(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let request = cloud::CreateApiKeyRequest {
         spec: Some(ApiKeySpec::default()),
@@ -180,9 +187,8 @@ async fn a_repeated_creation_says_that_the_token_is_gone() {
     assert_eq!(keys.len(), 2, "the account's first and this one");
 }
 
-#[tokio::test]
-async fn a_key_has_its_owners_access() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_key_has_its_owners_access(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let namespace = test.create(&account.token, "orders").await.unwrap().namespace;
     let developer = service_account(&test, &account, Access::of_role(AccountRole::Developer)).await;
@@ -219,9 +225,8 @@ async fn a_key_has_its_owners_access() {
     assert_eq!(make(&test, &reader, spec).await.unwrap_err().code, Code::PermissionDenied);
 }
 
-#[tokio::test]
-async fn permissions_end_with_their_namespace_and_are_not_those_of_the_next_of_its_name() {
-    let test = TestCloud::new(&["a"]).await;
+async fn permissions_end_with_their_namespace_and_are_not_those_of_the_next_of_its_name(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let developer = service_account(&test, &account, Access::of_role(AccountRole::Developer)).await;
     let namespace = test.create(&developer, "orders").await.unwrap().namespace;
@@ -243,10 +248,9 @@ async fn permissions_end_with_their_namespace_and_are_not_those_of_the_next_of_i
     assert!(!grants.is_empty() && grants.iter().all(|grant| grant.namespaces.is_empty()), "{grants:?}");
 }
 
-#[tokio::test]
-async fn who_calls_can_ask_who_they_are() {
+async fn who_calls_can_ask_who_they_are(engine: Engine) {
     use cloud::get_current_identity_response::Principal as Identity;
-    let test = TestCloud::new(&["a"]).await;
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let request = cloud::GetCurrentIdentityRequest {};
     let me = test.call(&account.token, cloud_service::GET_CURRENT_IDENTITY, &request).await.unwrap();
@@ -261,9 +265,8 @@ async fn who_calls_can_ask_who_they_are() {
 }
 
 /// A watch of the routing table ends when the table changes, and by its own deadline otherwise.
-#[tokio::test]
-async fn a_watch_of_the_routes_wakes_with_a_change() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_watch_of_the_routes_wakes_with_a_change(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let table = test.activities.routes.clone();
     let version = table.read().await.unwrap().version;

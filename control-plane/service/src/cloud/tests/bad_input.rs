@@ -3,7 +3,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::identity::v1::ApiKeySpec;
 use atoll_internal_api::operator::v1::{self as operator, operator_service};
 
-use crate::store::{audit, counters};
+use crate::store::Counter;
 use crate::test_support::{OPERATOR_KEY, TestAccount, TestCloud, spec};
 
 /// What nothing can be called, by the name that a failure shows.
@@ -13,9 +13,9 @@ fn impossible() -> [(&'static str, String); 3] {
 
 /// Number of audit records and generation of the key set: what any change raises.
 async fn trace(test: &TestCloud) -> (usize, u64) {
-    let mut connection = test.activities.store.read().await.unwrap();
-    let records = audit::page(&mut connection, i64::MAX, "", 1_000).await.unwrap();
-    let keys = counters::get(&mut connection, counters::Counter::KeySet).await.unwrap();
+    let mut snapshot = test.activities.store.snapshot().await.unwrap();
+    let records = snapshot.audit_records(i64::MAX, "", 1_000).await.unwrap();
+    let keys = snapshot.counter(Counter::KeySet).await.unwrap();
     (records.len(), keys)
 }
 

@@ -5,11 +5,21 @@ use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
 
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{CAPACITY, TestCloud, spec};
+use crate::test_support::{CAPACITY, Engine, TestCloud, on_each_engine, spec};
 
-#[tokio::test]
-async fn a_namespace_is_created_placed_and_routed() {
-    let test = TestCloud::new(&["a", "b"]).await;
+on_each_engine! {
+    a_namespace_is_created_placed_and_routed,
+    wrong_requests_are_refused_and_leave_no_trace,
+    full_cells_fail_the_operation_with_the_reason,
+    an_update_needs_the_version_that_is_there_and_reaches_the_cell,
+    a_refused_update_brings_the_earlier_settings_back,
+    a_deleted_namespace_is_gone_everywhere_and_its_name_is_free,
+    other_accounts_learn_nothing,
+    lists_are_paged_and_filtered_by_name,
+}
+
+async fn a_namespace_is_created_placed_and_routed(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     let account = test.account("acme").await;
     for name in ["one", "two"] {
         let created = test.create(&account.token, name).await.unwrap();
@@ -37,9 +47,8 @@ async fn a_namespace_is_created_placed_and_routed() {
     );
 }
 
-#[tokio::test]
-async fn wrong_requests_are_refused_and_leave_no_trace() {
-    let test = TestCloud::new(&["a"]).await;
+async fn wrong_requests_are_refused_and_leave_no_trace(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let create = async |request: cloud::CreateNamespaceRequest| {
         test.call(&account.token, cloud_service::CREATE_NAMESPACE, &request).await.unwrap_err()
@@ -68,9 +77,8 @@ async fn wrong_requests_are_refused_and_leave_no_trace() {
     assert_eq!(test.outbox.run_once().await.unwrap().started, 0);
 }
 
-#[tokio::test]
-async fn full_cells_fail_the_operation_with_the_reason() {
-    let test = TestCloud::new(&["a"]).await;
+async fn full_cells_fail_the_operation_with_the_reason(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     for number in 0..CAPACITY {
         test.create(&account.token, &format!("ns-{number}")).await.unwrap();
@@ -96,9 +104,8 @@ fn update(namespace: &str, version: &str, days: i32) -> cloud::UpdateNamespaceRe
     }
 }
 
-#[tokio::test]
-async fn an_update_needs_the_version_that_is_there_and_reaches_the_cell() {
-    let test = TestCloud::new(&["a"]).await;
+async fn an_update_needs_the_version_that_is_there_and_reaches_the_cell(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let namespace = test.create(&account.token, "orders").await.unwrap().namespace;
     let call = async |request| test.call(&account.token, cloud_service::UPDATE_NAMESPACE, &request).await;
@@ -118,9 +125,8 @@ async fn an_update_needs_the_version_that_is_there_and_reaches_the_cell() {
     assert_eq!(held.retention.unwrap().seconds, 30 * 86_400);
 }
 
-#[tokio::test]
-async fn a_refused_update_brings_the_earlier_settings_back() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_refused_update_brings_the_earlier_settings_back(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let namespace = test.create(&account.token, "orders").await.unwrap().namespace;
     test.carry_out().await;
@@ -139,9 +145,8 @@ async fn a_refused_update_brings_the_earlier_settings_back() {
     assert_eq!(held.retention.unwrap().seconds, 7 * 86_400);
 }
 
-#[tokio::test]
-async fn a_deleted_namespace_is_gone_everywhere_and_its_name_is_free() {
-    let test = TestCloud::new(&["a"]).await;
+async fn a_deleted_namespace_is_gone_everywhere_and_its_name_is_free(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let namespace = test.create(&account.token, "orders").await.unwrap().namespace;
     test.carry_out().await;
@@ -177,9 +182,8 @@ async fn a_deleted_namespace_is_gone_everywhere_and_its_name_is_free() {
     assert_ne!(first, second, "a namespace created again is another one");
 }
 
-#[tokio::test]
-async fn other_accounts_learn_nothing() {
-    let test = TestCloud::new(&["a"]).await;
+async fn other_accounts_learn_nothing(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let (acme, globex) = (test.account("acme").await, test.account("globex").await);
     let namespace = test.create(&acme.token, "orders").await.unwrap().namespace;
     let absent = format!("absent.{}", acme.id);
@@ -198,9 +202,8 @@ async fn other_accounts_learn_nothing() {
     assert!(test.create(&globex.token, "orders").await.is_ok());
 }
 
-#[tokio::test]
-async fn lists_are_paged_and_filtered_by_name() {
-    let test = TestCloud::new(&["a", "b"]).await;
+async fn lists_are_paged_and_filtered_by_name(engine: Engine) {
+    let test = TestCloud::on(engine, &["a", "b"]).await;
     let account = test.account("acme").await;
     for name in ["c3", "a1", "b2"] {
         test.create(&account.token, name).await.unwrap();

@@ -3,7 +3,14 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use prost::Message;
 
-use crate::test_support::{TestCloud, spec};
+use crate::test_support::{Engine, TestCloud, on_each_engine, spec};
+
+on_each_engine! {
+    the_same_call_again_is_the_same_operation_and_another_call_is_not,
+    an_operation_shows_its_request,
+    an_operation_outlives_a_system_cell_that_is_away_and_a_restart,
+    a_restart_between_any_two_steps_changes_nothing,
+}
 
 fn create(name: &str, id: &str) -> cloud::CreateNamespaceRequest {
     cloud::CreateNamespaceRequest {
@@ -13,9 +20,8 @@ fn create(name: &str, id: &str) -> cloud::CreateNamespaceRequest {
     }
 }
 
-#[tokio::test]
-async fn the_same_call_again_is_the_same_operation_and_another_call_is_not() {
-    let test = TestCloud::new(&["a"]).await;
+async fn the_same_call_again_is_the_same_operation_and_another_call_is_not(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let (acme, globex) = (test.account("acme").await, test.account("globex").await);
     let call = async |token: &str, request| test.call(token, cloud_service::CREATE_NAMESPACE, &request).await;
     let first = call(&acme.token, create("orders", "op-1")).await.unwrap();
@@ -31,9 +37,8 @@ async fn the_same_call_again_is_the_same_operation_and_another_call_is_not() {
     assert_eq!(again.async_operation.unwrap().state(), State::Fulfilled);
 }
 
-#[tokio::test]
-async fn an_operation_shows_its_request() {
-    let test = TestCloud::new(&["a"]).await;
+async fn an_operation_shows_its_request(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let request = create("orders", "op-1");
     test.call(&account.token, cloud_service::CREATE_NAMESPACE, &request).await.unwrap();
@@ -47,9 +52,8 @@ async fn an_operation_shows_its_request() {
     assert_eq!(cloud::CreateNamespaceRequest::decode(input.value.as_slice()).unwrap(), request);
 }
 
-#[tokio::test]
-async fn an_operation_outlives_a_system_cell_that_is_away_and_a_restart() {
-    let test = TestCloud::new(&["a"]).await;
+async fn an_operation_outlives_a_system_cell_that_is_away_and_a_restart(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     test.starter.set_away(true);
     let created = test.create(&account.token, "orders").await.unwrap();
@@ -66,11 +70,10 @@ async fn an_operation_outlives_a_system_cell_that_is_away_and_a_restart() {
 }
 
 /// Killed between two steps: the workflow lives on the system cell and goes on with the next step.
-#[tokio::test]
-async fn a_restart_between_any_two_steps_changes_nothing() {
+async fn a_restart_between_any_two_steps_changes_nothing(engine: Engine) {
     let order = crate::test_support::steps(crate::model::OperationKind::CreateNamespace);
     for killed_before in 0..=order.len() {
-        let test = TestCloud::new(&["a"]).await;
+        let test = TestCloud::on(engine, &["a"]).await;
         let account = test.account("acme").await;
         let created = test.create(&account.token, "orders").await.unwrap();
         test.outbox.run_once().await.unwrap();

@@ -8,7 +8,7 @@ use atoll_rpc::{Clock, wire_time};
 
 use crate::keys;
 use crate::model::{Access, AccountRole, ApiKey, Principal, PrincipalKind};
-use crate::store::{api_keys, principals};
+use crate::store::Lock;
 use crate::test_support::{OPERATOR_KEY, TestAccount, TestCloud};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -51,9 +51,9 @@ async fn principal(
         created_ms: now,
         modified_ms: None,
     };
-    let mut transaction = test.activities.store.write().await.unwrap();
-    principals::insert(&mut transaction, &owner).await.unwrap();
-    api_keys::insert(&mut transaction, &key).await.unwrap();
+    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    transaction.insert_principal(&owner).await.unwrap();
+    transaction.insert_api_key(&key).await.unwrap();
     transaction.commit().await.unwrap();
     new.token
 }
@@ -85,8 +85,8 @@ async fn make(test: &TestCloud, token: &str, owner_id: &str, days: Option<i64>) 
     let request = cloud::CreateApiKeyRequest { spec: Some(spec), ..Default::default() };
     let made = test.call(token, cloud_service::CREATE_API_KEY, &request).await;
     let made = made.map_err(|status| status.code)?;
-    let mut connection = test.activities.store.read().await.unwrap();
-    let key = api_keys::get(&mut connection, &made.key_id).await.unwrap().unwrap();
+    let mut snapshot = test.activities.store.snapshot().await.unwrap();
+    let key = snapshot.api_key(&made.key_id).await.unwrap().unwrap();
     let owner = if owner_id.is_empty() { &key.principal_id } else { owner_id };
     assert_eq!(&key.principal_id, owner);
     Ok((key.expires_ms - now) / DAY_MS)

@@ -1,2 +1,2 @@
 SELECT id, time_ms, account_id, actor, key_id, action, resource, operation_id
-FROM audit_records WHERE id < ?1 AND (?2 = '' OR account_id = ?2) ORDER BY id DESC LIMIT ?3
+FROM audit_records WHERE id < ?1 ORDER BY id DESC LIMIT ?2

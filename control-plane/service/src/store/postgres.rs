@@ -1,0 +1,164 @@
+//! The PostgreSQL engine: one database, any number of processes, transactions side by side.
+//!
+//! A transaction that writes runs at READ COMMITTED and locks first what it has to itself, so that every statement of
+//! it sees what the transaction before it committed. Nothing fails for what others do, but for a lock that is not given
+//! within its time. A look at one moment is REPEATABLE READ and takes no locks.
+//!
+//! Where a standby takes the primary's place: what was answered stands where commits wait for a synchronous standby. Of
+//! an asynchronous one the end may be missing, with counters and generations that cells know already: what is pushed
+//! then finds the cell ahead, and waits for an operator ([`crate::model::Recovering`]).
+
+mod error;
+mod row;
+mod session;
+mod statements;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use atoll_postgres::{Connections, PostgresOptions, Refusal, Schema, Session, look, migrate};
+
+use super::{DatabaseError, Lock, Snapshot, Store, StoreError, Transaction};
+use error::failed;
+use session::PostgresSession;
+use statements::{LOCK_ACCOUNT, LOCK_ACCOUNTS, LOCK_CELL, LOCK_CELLS, LOCK_KEY_SET};
+
+/// The control plane's database.
+const SCHEMA: Schema = Schema {
+    name: "control plane",
+    migrations: &[include_str!("postgres/migrations/0001_desired_state.sql")],
+};
+
+/// Connections for transactions that write. Those of one account wait for one another, each on one of these.
+const WRITING: usize = 8;
+/// Connections for looks at one moment.
+const READING: usize = 8;
+
+/// Longest that a call takes in general: see [`atoll_postgres::Limits::call`].
+const USUAL: Duration = Duration::ZERO;
+
+/// Between two looks at whether the server still keeps what it commits.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// An open database.
+pub(super) struct PostgresStore {
+    place: String,
+    writing: Arc<Connections>,
+    reading: Arc<Connections>,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn inspect(options: &PostgresOptions) -> Result<(), DatabaseError> {
+        let refused = |refusal| not_used(options.place(), refusal);
+        look(options, &SCHEMA).await.map(drop).map_err(refused)
+    }
+
+    pub(super) async fn open(options: &PostgresOptions) -> Result<Self, DatabaseError> {
+        let refused = |refusal| not_used(options.place(), refusal);
+        migrate(options, &SCHEMA).await.map_err(refused)?;
+        let writing = Connections::new(options.clone(), WRITING);
+        let reading = writing.beside(options.clone(), READING);
+        let (writing, reading) = (Arc::new(writing), Arc::new(reading));
+        Ok(Self { place: options.place().to_owned(), writing, reading })
+    }
+
+    /// Whether the server keeps what it commits, as far as it answers.
+    async fn check_durable(&self) -> Result<(), Refusal> {
+        let look = async {
+            let mut session = self.reading.session().await?;
+            session.check_durable().await?;
+            session.end().await
+        };
+        self.reading.within(USUAL, look).await
+    }
+}
+
+fn not_used(place: &str, refusal: Refusal) -> DatabaseError {
+    DatabaseError::Server { place: place.to_owned(), refusal }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(begun(&self.reading, None).await?))
+    }
+
+    async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
+        Ok(Box::new(begun(&self.writing, Some(lock)).await?))
+    }
+
+    async fn lost(&self) -> DatabaseError {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Err(refusal @ Refusal::NotDurable { .. }) = self.check_durable().await {
+                return not_used(&self.place, refusal);
+            }
+        }
+    }
+
+    async fn close(&self) {
+        self.writing.close().await;
+        self.reading.close().await;
+    }
+}
+
+/// Begins a look at one moment, or a transaction that has a lock. A connection that was lost while nobody used it has
+/// begun nothing: another one is tried.
+async fn begun(home: &Arc<Connections>, lock: Option<Lock<'_>>) -> Result<PostgresSession, StoreError> {
+    let again = |refusal: &Refusal| {
+        refusal.is_lost_connection() && !matches!(refusal, Refusal::Silent | Refusal::Closed)
+    };
+    let begun = match begin(home, lock).await {
+        Err(refusal) if again(&refusal) => begin(home, lock).await,
+        other => other,
+    };
+    Ok(PostgresSession::new(begun.map_err(|refusal| failed(&refusal))?, Arc::clone(home)))
+}
+
+async fn begin(home: &Arc<Connections>, lock: Option<Lock<'_>>) -> Result<Session<'static>, Refusal> {
+    let begun = async {
+        let mut session = home.session_of_its_own().await?;
+        match lock {
+            None => session.begin_snapshot().await?,
+            Some(lock) => {
+                session.begin().await?;
+                take(&mut session, lock).await?;
+            }
+        }
+        Ok(session)
+    };
+    home.within(USUAL, begun).await
+}
+
+/// Locks the rows of a lock, in the order that [`Lock`] gives.
+async fn take(session: &mut Session<'_>, lock: Lock<'_>) -> Result<(), Refusal> {
+    let key = |text, key: &str| (text, Some(key.to_owned()));
+    let rows = match lock {
+        Lock::Accounts => vec![(LOCK_ACCOUNTS, None)],
+        Lock::Account(id) => vec![key(LOCK_ACCOUNT, id)],
+        Lock::Placement(account_id) => vec![key(LOCK_ACCOUNT, account_id), (LOCK_CELLS, None)],
+        Lock::Cells => vec![(LOCK_CELLS, None)],
+        Lock::Cell(id) => vec![key(LOCK_CELL, id)],
+        Lock::KeySet => vec![(LOCK_KEY_SET, None)],
+    };
+    for (text, key) in rows {
+        let statement = session.query(text);
+        let statement = match key {
+            Some(key) => statement.bind(key),
+            None => statement,
+        };
+        session.all(statement).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! A transaction on a connection.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use atoll_postgres::Connections;
+use sqlx::postgres::PgRow;
+
+use super::USUAL;
+use super::error::failed;
+use super::row::{Bound, bind};
+use crate::store::sql::{self, Statement, Value};
+use crate::store::{StoreError, Transaction};
+
+type Session = atoll_postgres::Session<'static>;
+
+/// A transaction that was begun. Dropped between two statements, it is undone in the background and its connection is
+/// kept; dropped during one, or after one failed, its connection is closed, and the server undoes it.
+pub(super) struct PostgresSession {
+    /// None during a statement, and for good after one failed.
+    session: Option<Session>,
+    home: Arc<Connections>,
+}
+
+impl PostgresSession {
+    pub(super) fn new(session: Session, home: Arc<Connections>) -> Self {
+        Self { session: Some(session), home }
+    }
+
+    fn take(&mut self) -> Result<Session, StoreError> {
+        self.session
+            .take()
+            .ok_or_else(|| StoreError::Unavailable("the transaction ended with an error".to_owned()))
+    }
+
+    fn statement(
+        session: &Session,
+        statement: Statement,
+        values: &[Value<'_>],
+    ) -> Result<Bound<'static>, StoreError> {
+        bind(session.query(statement.postgres()), values)
+    }
+}
+
+#[async_trait]
+impl sql::Session for PostgresSession {
+    type Row = PgRow;
+
+    async fn all(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<Vec<PgRow>, StoreError> {
+        let mut session = self.take()?;
+        let bound = Self::statement(&session, statement, values)?;
+        let rows = self.home.within(USUAL, session.all(bound)).await.map_err(|refusal| failed(&refusal))?;
+        self.session = Some(session);
+        Ok(rows)
+    }
+
+    async fn run(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let mut session = self.take()?;
+        let bound = Self::statement(&session, statement, values)?;
+        let changed =
+            self.home.within(USUAL, session.run(bound)).await.map_err(|refusal| failed(&refusal))?;
+        self.session = Some(session);
+        Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Transaction for PostgresSession {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        let session = self.take()?;
+        self.home.within(USUAL, session.end()).await.map_err(|refusal| failed(&refusal))
+    }
+}
+
+impl Drop for PostgresSession {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let home = Arc::clone(&self.home);
+        runtime.spawn(async move {
+            // One that cannot be undone is closed.
+            let _ = home.within(USUAL, session.undo()).await;
+        });
+    }
+}

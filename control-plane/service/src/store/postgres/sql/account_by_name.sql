@@ -1,0 +1,1 @@
+SELECT id, name, created_ms FROM accounts WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT id, name, created_ms FROM accounts WHERE id = $1

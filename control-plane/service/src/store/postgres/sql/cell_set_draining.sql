@@ -1,0 +1,1 @@
+UPDATE cells SET draining = $2 WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT name FROM locks WHERE name = 'accounts' FOR UPDATE

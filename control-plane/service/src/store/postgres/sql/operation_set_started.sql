@@ -1,0 +1,1 @@
+UPDATE operations SET started = true WHERE workflow_id = $1

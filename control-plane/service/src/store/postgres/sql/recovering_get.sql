@@ -1,0 +1,1 @@
+SELECT subject, cell_id, held FROM recovering WHERE subject = $1

@@ -1,0 +1,1 @@
+DELETE FROM recovering WHERE cell_id = $1

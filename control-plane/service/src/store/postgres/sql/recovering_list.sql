@@ -1,0 +1,1 @@
+SELECT subject, cell_id, held FROM recovering ORDER BY subject

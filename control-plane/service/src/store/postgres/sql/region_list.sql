@@ -1,0 +1,1 @@
+SELECT id, location FROM regions ORDER BY id

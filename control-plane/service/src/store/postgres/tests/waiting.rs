@@ -1,0 +1,89 @@
+//! Who waits for whom, of two processes on one database.
+
+use super::*;
+use crate::model::Account;
+
+async fn two_processes() -> (String, Place, [Arc<dyn Store>; 2]) {
+    let (name, place) = database();
+    let stores = [place.open().await, place.open().await];
+    let mut transaction = stores[0].write(Lock::Accounts).await.unwrap();
+    for id in ["acct1", "acct2"] {
+        let account = Account { id: id.to_owned(), name: id.to_owned(), created_ms: 1 };
+        transaction.insert_account(&account).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    (name, place, stores)
+}
+
+#[tokio::test]
+async fn a_lock_excludes_its_like_and_nothing_else() {
+    let (name, _place, [first, second]) = two_processes().await;
+    let locks = [
+        Lock::Accounts,
+        Lock::Account("acct1"),
+        Lock::Account("acct2"),
+        Lock::Placement("acct1"),
+        Lock::Cells,
+        Lock::KeySet,
+    ];
+    let excludes = |held: Lock<'_>, wanted: Lock<'_>| {
+        held == wanted
+            || matches!(
+                (held, wanted),
+                (Lock::Placement(_), Lock::Cells | Lock::Account("acct1"))
+                    | (Lock::Cells | Lock::Account("acct1"), Lock::Placement(_))
+            )
+    };
+    for held in locks {
+        for wanted in locks {
+            let holding = first.write(held).await.unwrap();
+            if excludes(held, wanted) {
+                let (waited, ()) = tokio::join!(second.write(wanted), async {
+                    waits(&name, 1).await;
+                    holding.commit().await.unwrap();
+                });
+                waited.unwrap().commit().await.unwrap();
+            } else {
+                second.write(wanted).await.unwrap().commit().await.unwrap();
+                holding.commit().await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_waited_sees_what_the_other_committed() {
+    let (name, _place, [first, second]) = two_processes().await;
+    let mut holding = first.write(Lock::Accounts).await.unwrap();
+    let account = Account { id: "acct3".to_owned(), name: "three".to_owned(), created_ms: 1 };
+    holding.insert_account(&account).await.unwrap();
+    let (waited, ()) = tokio::join!(second.write(Lock::Accounts), async {
+        waits(&name, 1).await;
+        holding.commit().await.unwrap();
+    });
+    assert_eq!(waited.unwrap().account_by_name("three").await.unwrap(), Some(account));
+}
+
+#[tokio::test]
+async fn who_is_dropped_in_the_middle_keeps_nobody_waiting() {
+    let (name, _place, [first, second]) = two_processes().await;
+    let holding = first.write(Lock::Account("acct1")).await.unwrap();
+    let (waited, ()) = tokio::join!(second.write(Lock::Account("acct1")), async {
+        waits(&name, 1).await;
+        drop(holding);
+    });
+    waited.unwrap().commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_that_is_not_given_in_time_is_an_error_that_passes() {
+    let (name, place, [first, _]) = two_processes().await;
+    let mut options = options(place.url.expose());
+    options.limits.lock = Duration::from_millis(100);
+    let hasty = PostgresStore::open(&options).await.unwrap();
+    let holding = first.write(Lock::Account("acct1")).await.unwrap();
+    let refused = hasty.write(Lock::Account("acct1")).await.err().unwrap();
+    assert!(refused.is_retryable(), "{refused} of {name}");
+    holding.commit().await.unwrap();
+    hasty.write(Lock::Account("acct1")).await.unwrap().commit().await.unwrap();
+}

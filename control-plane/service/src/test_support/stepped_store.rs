@@ -1,0 +1,31 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::schedules::step_ends;
+use crate::store::{DatabaseError, Lock, Snapshot, Store, StoreError, Transaction};
+
+/// A store of which each use begins a step: others may run between a look at the database and the next one.
+#[derive(Debug)]
+pub(crate) struct SteppedStore(pub(crate) Arc<dyn Store>);
+
+#[async_trait]
+impl Store for SteppedStore {
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        step_ends().await;
+        self.0.snapshot().await
+    }
+
+    async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
+        step_ends().await;
+        self.0.write(lock).await
+    }
+
+    async fn lost(&self) -> DatabaseError {
+        self.0.lost().await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
