@@ -37,10 +37,13 @@ mod page;
 pub mod placement;
 mod reconcile;
 mod routing;
+mod shared_work;
 mod start;
 mod store;
 mod usage;
 
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod test_support;
 

@@ -3,6 +3,10 @@
 //! An API call's transaction writes the operation as *to be started*. A loop starts the workflow and then takes the
 //! operation out. A crash between the two starts the workflow again, which the workflow's id and the idempotence of its
 //! activities make harmless; a system cell that is away only delays.
+//!
+//! Of several processes on one database one has the loop's lease, so that operations are started in their order and no
+//! workflow is asked for twice without need. Rows that are claimed one by one would be started by all processes at once,
+//! but to start one takes a call to a cell, longer than a row should be locked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +16,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::OperationKind;
-use crate::store::{Lock, Store, StoreError};
+use crate::shared_work::{alone, leave};
+use crate::store::{Lock, POLL, Store, StoreError, Task};
 
 /// Operations that are started in one round.
 const BATCH: i64 = 50;
-/// Time between rounds when nothing wakes the loop: only lost wake-ups need it.
-const IDLE: Duration = Duration::from_secs(10);
 /// First pause after a failed start; pauses double up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause after a failed start.
@@ -58,6 +61,16 @@ impl Outbox {
         Self { store, starter, wake }
     }
 
+    /// Does a round where there is something to start, and where no other process is at it.
+    pub(crate) async fn round(&self) -> Result<OutboxRound, StoreError> {
+        let waiting = self.store.snapshot().await?.operations_to_start(1).await?;
+        if waiting.is_empty() {
+            return Ok(OutboxRound::default());
+        }
+        let round = alone(&*self.store, Task::Outbox, self.run_once()).await?;
+        round.unwrap_or_else(|| Ok(OutboxRound::default()))
+    }
+
     /// Starts what is to be started, oldest first, until one cannot be.
     pub(crate) async fn run_once(&self) -> Result<OutboxRound, StoreError> {
         let mut round = OutboxRound::default();
@@ -82,34 +95,30 @@ impl Outbox {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let problem = match self.run_once().await {
+            let problem = match self.round().await {
                 Ok(round) => round.problem,
                 Err(error) => Some(error.to_string()),
             };
-            let wait = match problem {
-                None => {
-                    pause = FIRST_PAUSE;
-                    IDLE
-                }
-                Some(problem) => {
-                    tracing::info!(problem, "operations wait to be started");
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    pause
-                }
-            };
-            // A new operation does not cut a pause after a failure short: its start would fail too.
-            let woken = async {
-                if wait == IDLE {
-                    self.wake.notified().await;
-                } else {
-                    std::future::pending::<()>().await;
+            let next = async {
+                match problem {
+                    None => {
+                        pause = FIRST_PAUSE;
+                        // Other processes decide on operations, too: being woken is a hint.
+                        let _ = tokio::time::timeout(POLL, self.wake.notified()).await;
+                    }
+                    Some(problem) => {
+                        tracing::info!(problem, "operations wait to be started");
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        // A new operation does not cut this short: its start would fail too.
+                        tokio::time::sleep(pause).await;
+                    }
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return,
-                () = woken => {}
-                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => break,
+                () = next => {}
             }
         }
+        leave(&*self.store, Task::Outbox).await;
     }
 }

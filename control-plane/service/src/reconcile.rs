@@ -3,7 +3,8 @@
 //! A background task without input: each round reads everything again, so that it is right after any crash, and needs
 //! nobody to tell it what happened. It finishes what workflows gave up (a compensation whose cell was away) and heals
 //! what no workflow knows of (a cell that came back from an old backup). It is no workflow itself, because it must run
-//! while the system cell is away.
+//! while the system cell is away. Of several processes on one database one has its lease; two rounds side by side do no
+//! harm.
 
 mod plan;
 
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::activities::{Activities, StepError};
 use crate::config::ReconcileConfig;
 use crate::model::{Cell, Health, Namespace, Pushed, Recovering};
-use crate::store::{Counter, Lock, Sighting, StoreError};
+use crate::shared_work::{alone, leave};
+use crate::store::{Counter, Lock, POLL, Sighting, StoreError, Task};
 pub(crate) use plan::Repair;
 use plan::plan;
 
@@ -100,19 +102,53 @@ impl Reconciler {
         Ok(ReconcileRound { cells: reports.into_iter().collect::<Result<_, _>>()? })
     }
 
-    /// Rounds until `stop` is cancelled.
+    /// Rounds until `stop` is cancelled, where no other process makes them.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let interval = Duration::from_millis(self.config.interval_ms);
+        let store = Arc::clone(&self.activities.store);
         loop {
-            if let Err(error) = self.run_once().await {
-                tracing::warn!(%error, "reconciling with cells failed");
-            }
+            let wanted = self.wanted().await;
+            let round = async {
+                match alone(&*store, Task::Reconciler, self.run_once()).await {
+                    Ok(Some(Err(error))) | Err(error) => {
+                        tracing::warn!(%error, "reconciling with cells failed");
+                    }
+                    Ok(_) => {}
+                }
+                self.until_wanted(wanted).await;
+            };
             tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(interval) => {}
+                () = stop.cancelled() => break,
+                () = round => {}
             }
         }
+        leave(&*store, Task::Reconciler).await;
+    }
+
+    /// Ends when the next round is due: after the interval, or where somebody wants one since `before`.
+    async fn until_wanted(&self, before: Option<u64>) {
+        let interval = tokio::time::sleep(Duration::from_millis(self.config.interval_ms));
+        let wanted = async {
+            loop {
+                // Other processes want rounds, too: being woken is a hint.
+                if tokio::time::timeout(POLL, self.wake.notified()).await.is_ok() {
+                    return;
+                }
+                let now = self.wanted().await;
+                if now.is_some() && now != before {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = interval => {}
+            () = wanted => {}
+        }
+    }
+
+    /// What rises where a round is wanted; none where the database does not say.
+    async fn wanted(&self) -> Option<u64> {
+        let mut snapshot = self.activities.store.snapshot().await.ok()?;
+        snapshot.counter(Counter::Wanted).await.ok()
     }
 
     async fn reconcile(&self, cell: &Cell) -> Result<CellReport, StoreError> {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
-use crate::store::{Counter, Store, StoreError};
+use crate::store::{Counter, POLL, Store, StoreError};
 
 /// How long a watch waits when its caller gave no deadline.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -41,6 +41,32 @@ impl RouteTable {
     /// Wakes the watchers: the table may have changed.
     pub(crate) fn changed(&self) {
         self.changes.send_replace(());
+    }
+
+    /// Wakes the watchers until `stop` is cancelled where another process has changed the table. While nobody watches
+    /// nothing is read.
+    pub(crate) async fn follow(self, stop: CancellationToken) {
+        let follow = async {
+            let mut known = None;
+            loop {
+                tokio::time::sleep(POLL).await;
+                if self.changes.receiver_count() == 0 {
+                    continue;
+                }
+                match self.version().await {
+                    Ok(version) => {
+                        if known.replace(version) != Some(version) {
+                            self.changed();
+                        }
+                    }
+                    Err(error) => tracing::debug!(%error, "version of the routing table not read"),
+                }
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = follow => {}
+        }
     }
 
     /// The whole table, as of one moment.

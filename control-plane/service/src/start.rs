@@ -153,9 +153,10 @@ impl ControlPlane {
             let cloud = cloud_server.start(stop.clone()).await?;
 
             let tasks = TaskTracker::new();
-            let Activities { store, reconcile, .. } = self.activities.clone();
+            let Activities { store, reconcile, routes, .. } = self.activities.clone();
             let starter = Arc::clone(&self.dependencies.starter);
             tasks.spawn(Outbox::new(store.clone(), starter, self.outbox_wake).run(stop.clone()));
+            tasks.spawn(routes.follow(stop.clone()));
             tasks.spawn(Reconciler::new(self.activities, self.config.reconcile, reconcile).run(stop.clone()));
             tasks.close();
             unless_started.disarm();
@@ -212,7 +213,7 @@ impl ControlPlane {
     }
 }
 
-/// Writes regions and cells of the configuration. Cells that are not in it any more stay, with the namespaces that they
+/// Writes regions and cells of the configuration, each process the same. Cells that are not in it any more stay, with the namespaces that they
 /// hold.
 async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> {
     let mut transaction = store.write(Lock::Cells).await?;

@@ -20,6 +20,7 @@ mod cells;
 mod counters;
 mod database;
 mod error;
+mod lease;
 mod lock;
 mod namespaces;
 mod operations;
@@ -53,6 +54,7 @@ pub(crate) use cells::Sighting;
 pub(crate) use counters::Counter;
 pub use database::{Database, DatabaseUrlError};
 pub use error::{DatabaseError, StoreError};
+pub(crate) use lease::{LEASE, POLL, Task};
 pub(crate) use lock::Lock;
 pub(crate) use regions::Region;
 
@@ -64,6 +66,12 @@ pub(crate) trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// A transaction that writes, and has what `lock` names to itself. When its commit returns, it is on disk.
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError>;
+
+    /// Takes a task for [`LEASE`] from now on by the database's clock, or renews it; false where another process has it.
+    async fn take(&self, task: Task) -> Result<bool, StoreError>;
+
+    /// Lets another process take a task at once, where this one has it.
+    async fn give_up(&self, task: Task) -> Result<(), StoreError>;
 
     /// Ends when the database is no longer what it was opened as: its file was removed or replaced, or its server was
     /// told to lose what it commits. The process has to end then, at once.

@@ -27,6 +27,7 @@ use crate::entropy::SystemEntropy;
 use crate::model::{Namespace, NamespaceState, OperationKind};
 use crate::operations::Outbox;
 use crate::reconcile::Reconciler;
+use crate::routing::RouteTable;
 use crate::start::{ControlPlane, Dependencies};
 use crate::usage::UsageSource;
 pub(crate) use engine::{Engine, Place, on_each_engine};
@@ -91,7 +92,7 @@ impl TestCloud {
         let clock = ManualClock::new("2026-03-15T10:00:00Z".parse().unwrap());
         let fakes = Arc::new(FakeCells::new(cells));
         let reached = fakes.clone();
-        let test = Self::open(place, clock, fakes, reached, cells, usage, services).await;
+        let test = Self::open(place, clock, fakes, reached, cells, usage, services, Arc::default()).await;
         test.reconciler.run_once().await.unwrap();
         test
     }
@@ -104,7 +105,9 @@ impl TestCloud {
         clock: ManualClock,
     ) -> Self {
         let nobody = Arc::new(FakeCells::new(&[]));
-        let test = Self::open(engine.place(), clock, nobody, client, &[cell], None, Vec::new()).await;
+        let test =
+            Self::open(engine.place(), clock, nobody, client, &[cell], None, Vec::new(), Arc::default())
+                .await;
         test.reconciler.run_once().await.unwrap();
         test
     }
@@ -115,9 +118,31 @@ impl TestCloud {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.activities.store.close().await;
         let reached = self.cells.clone();
-        Self::open(self.place, self.clock, self.cells, reached, &names, None, Vec::new()).await
+        Self::open(self.place, self.clock, self.cells, reached, &names, None, Vec::new(), Arc::default())
+            .await
     }
 
+    /// Another control plane on the same PostgreSQL database, with the same cells and workflows.
+    pub(crate) async fn beside(&self) -> Self {
+        let names = self.cells.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (place, cells) = (self.place.again(), self.cells.clone());
+        let (clock, starter) = (self.clock.clone(), self.starter.clone());
+        Self::open(place, clock, cells.clone(), cells, &names, None, Vec::new(), starter).await
+    }
+
+    /// The steps as another control plane runs them, where several can use the database.
+    pub(crate) async fn others_activities(&self, engine: Engine) -> Activities {
+        match engine {
+            Engine::Sqlite => self.activities.clone(),
+            Engine::Postgres => {
+                let store = self.place.open().await;
+                Activities { routes: RouteTable::new(store.clone()), store, ..self.activities.clone() }
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all that a test may choose")]
     async fn open(
         place: Place,
         clock: ManualClock,
@@ -126,8 +151,8 @@ impl TestCloud {
         names: &[&str],
         usage: Option<Arc<dyn UsageSource>>,
         services: Vec<Arc<dyn RawService>>,
+        starter: Arc<FakeStarter>,
     ) -> Self {
-        let starter = Arc::new(FakeStarter::default());
         let config = config(&place, names);
         let dependencies = Dependencies {
             clock: Arc::new(clock.clone()),

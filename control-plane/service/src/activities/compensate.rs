@@ -1,7 +1,7 @@
 use super::route::set_routed;
 use super::{Activities, StepError, namespace_of};
 use crate::model::{NamespaceState, Operation, OperationKind, OperationState};
-use crate::store::Transaction;
+use crate::store::{Counter, Transaction};
 
 impl Activities {
     /// Undoes an operation that cannot be carried out, and marks it as failed.
@@ -13,6 +13,7 @@ impl Activities {
         let now = self.clock.unix_millis();
         undo(&mut *transaction, &operation, now).await?;
         transaction.finish_operation(workflow_id, OperationState::Failed, reason, now).await?;
+        transaction.raise(Counter::Wanted, 0).await?;
         transaction.commit().await?;
         tracing::warn!(
             operation = workflow_id,

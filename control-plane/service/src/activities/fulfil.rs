@@ -24,6 +24,9 @@ impl Activities {
             }
         }
         transaction.finish_operation(workflow_id, OperationState::Fulfilled, "", now).await?;
+        if operation.kind == OperationKind::DeleteNamespace {
+            transaction.raise(Counter::Wanted, 0).await?;
+        }
         transaction.commit().await?;
         if operation.kind == OperationKind::DeleteNamespace {
             self.reconcile.notify_one();

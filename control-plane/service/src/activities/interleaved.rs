@@ -10,6 +10,7 @@ use atoll_rpc::ManualClock;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
+use super::Activities;
 use crate::model::{Cell, Namespace, NamespaceState};
 use crate::store::Counter;
 use crate::test_support::real_cell::RealCell;
@@ -38,6 +39,8 @@ fn orders(engine: Engine) -> (Schedules, usize) {
 struct Site {
     cell: RealCell,
     cloud: TestCloud,
+    /// Two control planes' on one database, where several can use it.
+    activities: [Activities; 2],
     account: TestAccount,
 }
 
@@ -47,7 +50,8 @@ impl Site {
         let cell = RealCell::start(clock.clone()).await;
         let cloud = TestCloud::of(engine, "a", cell.client(), clock).await;
         let account = cloud.account("acme").await;
-        Arc::new(Self { cell, cloud, account })
+        let activities = [cloud.activities.clone(), cloud.others_activities(engine).await];
+        Arc::new(Self { cell, cloud, activities, account })
     }
 
     async fn cell(&self) -> Cell {
@@ -95,9 +99,9 @@ async fn a_revoked_key_never_comes_back_and_a_new_one_is_never_lost(engine: Engi
         site.reconcile().await;
         assert!(site.cell.takes(&revoked).await);
         let made = Arc::new(Mutex::new(None));
-        let push = || -> BoxFuture<'static, ()> {
+        let push = |by: usize| -> BoxFuture<'static, ()> {
             let site = site.clone();
-            Box::pin(async move { site.cloud.activities.push_keys_to(&site.cell().await).await.unwrap() })
+            Box::pin(async move { site.activities[by].push_keys_to(&site.cell().await).await.unwrap() })
         };
         // From which generation on the revoked key is gone.
         let gone_from = Arc::new(Mutex::new(u64::MAX));
@@ -113,7 +117,7 @@ async fn a_revoked_key_never_comes_back_and_a_new_one_is_never_lost(engine: Engi
         });
         let mut was_gone = false;
         let order = schedules
-            .run(vec![push(), push(), changes], async || {
+            .run(vec![push(0), push(1), changes], async || {
                 let held = site.cloud.activities.cells.status(&site.cell().await).await.unwrap();
                 was_gone |= held.key_set_generation >= *gone_from.lock().unwrap();
                 let takes = site.cell.takes(&revoked).await;
@@ -150,11 +154,11 @@ async fn settings_that_were_undone_never_come_back(engine: Engine) {
         // What each generation holds.
         let before = site.namespace(uuid).await.generation.cast_unsigned();
         let days = Arc::new(Mutex::new(BTreeMap::from([(before, 7)])));
-        let push = || -> BoxFuture<'static, ()> {
+        let push = |by: usize| -> BoxFuture<'static, ()> {
             let site = site.clone();
             Box::pin(async move {
                 let namespace = site.namespace(uuid).await;
-                site.cloud.activities.apply_to(&site.cell().await, &namespace).await.unwrap();
+                site.activities[by].apply_to(&site.cell().await, &namespace).await.unwrap();
             })
         };
         let changes: BoxFuture<'static, ()> = Box::pin({
@@ -179,7 +183,7 @@ async fn settings_that_were_undone_never_come_back(engine: Engine) {
         });
         let mut newest = 0;
         let order = schedules
-            .run(vec![push(), push(), changes], async || {
+            .run(vec![push(0), push(1), changes], async || {
                 let held = site.cloud.activities.cells.status(&site.cell().await).await.unwrap();
                 let generation = held.namespaces[0].generation;
                 assert!(generation >= newest, "generation {generation} after {newest}");

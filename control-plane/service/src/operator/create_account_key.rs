@@ -53,6 +53,7 @@ pub(super) async fn issue(
     };
     transaction.insert_api_key(&key).await?;
     transaction.raise(Counter::KeySet, 0).await?;
+    transaction.raise(Counter::Wanted, 0).await?;
     Ok(IssuedKey {
         key_id: new.id,
         token: new.token,

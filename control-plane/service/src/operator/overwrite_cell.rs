@@ -3,7 +3,7 @@ use atoll_internal_api::operator::v1::{OverwriteCellRequest, OverwriteCellRespon
 use super::{OperatorApi, message};
 use crate::error::ApiError;
 use crate::names::{check_display, check_id};
-use crate::store::Lock;
+use crate::store::{Counter, Lock};
 
 /// Decides that what this control plane holds replaces what a cell is ahead with. The reconciler, which is woken,
 /// pushes it.
@@ -27,6 +27,7 @@ pub(super) async fn run(
     }
     let resource = format!("cell/{}: {}", request.cell_id, request.reason);
     api.audit(&mut *transaction, "", "OverwriteCell", resource).await?;
+    transaction.raise(Counter::Wanted, 0).await?;
     let cell = transaction.cell(&request.cell_id).await?.ok_or_else(missing)?;
     transaction.commit().await?;
     tracing::warn!(cell = request.cell_id, reason = request.reason, "newer state of a cell is overwritten");

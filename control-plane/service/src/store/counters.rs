@@ -5,13 +5,15 @@ use super::StoreError;
 /// Counters that outlive the process: versions that others compare with what they hold.
 ///
 /// A transaction that raises one has it to itself until it ends, so that values come in the order of commits: who reads
-/// a value reads what it stands for, too.
+/// a value reads what it stands for, too. Who raises several does so in the order in which they stand here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counter {
     /// Version of the routing table.
     Routes,
     /// Generation of the set of API keys.
     KeySet,
+    /// Rises where cells are to be looked at at once: what wakes the reconciler, whichever process has it.
+    Wanted,
 }
 
 impl Counter {
@@ -19,6 +21,7 @@ impl Counter {
         match self {
             Self::Routes => "routes",
             Self::KeySet => "key_set",
+            Self::Wanted => "wanted",
         }
     }
 }

@@ -22,11 +22,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use atoll_postgres::{Connections, PostgresOptions, Refusal, Schema, Session, look, migrate};
+use sqlx::Row;
+use uuid::Uuid;
 
-use super::{DatabaseError, Lock, Snapshot, Store, StoreError, Transaction};
+use super::{DatabaseError, LEASE, Lock, Snapshot, Store, StoreError, Task, Transaction};
 use error::failed;
 use session::PostgresSession;
-use statements::{LOCK_ACCOUNT, LOCK_ACCOUNTS, LOCK_CELL, LOCK_CELLS, LOCK_KEY_SET};
+use statements::{
+    LEASE_GIVE_UP, LEASE_TAKE, LOCK_ACCOUNT, LOCK_ACCOUNTS, LOCK_CELL, LOCK_CELLS, LOCK_KEY_SET, NEW_HOLDER,
+};
 
 /// The control plane's database.
 const SCHEMA: Schema = Schema {
@@ -50,6 +54,8 @@ pub(super) struct PostgresStore {
     place: String,
     writing: Arc<Connections>,
     reading: Arc<Connections>,
+    /// Names this opening of the database, for leases.
+    holder: Uuid,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -70,7 +76,8 @@ impl PostgresStore {
         let writing = Connections::new(options.clone(), WRITING);
         let reading = writing.beside(options.clone(), READING);
         let (writing, reading) = (Arc::new(writing), Arc::new(reading));
-        Ok(Self { place: options.place().to_owned(), writing, reading })
+        let holder = reading.within(USUAL, new_holder(&reading)).await.map_err(refused)?;
+        Ok(Self { place: options.place().to_owned(), writing, reading, holder })
     }
 
     /// Whether the server keeps what it commits, as far as it answers.
@@ -82,6 +89,14 @@ impl PostgresStore {
         };
         self.reading.within(USUAL, look).await
     }
+}
+
+async fn new_holder(connections: &Connections) -> Result<Uuid, Refusal> {
+    let mut session = connections.session().await?;
+    let made = session.all(session.query(NEW_HOLDER)).await?;
+    session.end().await?;
+    let made = made.first().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(made.try_get("holder")?)
 }
 
 fn not_used(place: &str, refusal: Refusal) -> DatabaseError {
@@ -96,6 +111,27 @@ impl Store for PostgresStore {
 
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
         Ok(Box::new(begun(&self.writing, Some(lock)).await?))
+    }
+
+    async fn take(&self, task: Task) -> Result<bool, StoreError> {
+        let take = async {
+            let mut session = self.writing.session().await?;
+            let statement = session.query(LEASE_TAKE).bind(task.name());
+            let taken = session.run(statement.bind(self.holder).bind(LEASE.as_secs_f64())).await?;
+            session.end().await?;
+            Ok(taken > 0)
+        };
+        self.writing.within(USUAL, take).await.map_err(|refusal: Refusal| failed(&refusal))
+    }
+
+    async fn give_up(&self, task: Task) -> Result<(), StoreError> {
+        let give_up = async {
+            let mut session = self.writing.session().await?;
+            let statement = session.query(LEASE_GIVE_UP).bind(task.name());
+            session.run(statement.bind(self.holder)).await?;
+            session.end().await
+        };
+        self.writing.within(USUAL, give_up).await.map_err(|refusal: Refusal| failed(&refusal))
     }
 
     async fn lost(&self) -> DatabaseError {

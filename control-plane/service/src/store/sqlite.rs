@@ -10,7 +10,7 @@ use sqlx::{Decode, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
 use super::sql::{Row, Session, Statement, Value};
-use super::{DatabaseError, Lock, Snapshot, Store, StoreError, Transaction};
+use super::{DatabaseError, Lock, Snapshot, Store, StoreError, Task, Transaction};
 
 /// The control plane's database.
 const SCHEMA: Schema = Schema {
@@ -19,6 +19,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("sqlite/migrations/0001_desired_state.sql"),
         include_str!("sqlite/migrations/0002_recovering.sql"),
+        include_str!("sqlite/migrations/0003_wanted.sql"),
     ],
 };
 
@@ -45,6 +46,15 @@ impl Store for SqliteStore {
     /// Whatever is named: one transaction writes at a time.
     async fn write(&self, _lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
         Ok(Box::new(SqliteSession(self.0.write().await.map_err(failed)?)))
+    }
+
+    /// The file is this process's alone, and so is the work.
+    async fn take(&self, _task: Task) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn give_up(&self, _task: Task) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn lost(&self) -> DatabaseError {

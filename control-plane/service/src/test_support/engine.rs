@@ -35,6 +35,11 @@ impl Engine {
 }
 
 impl Place {
+    /// The same database.
+    pub(crate) fn again(&self) -> Self {
+        Self { url: self.url.clone(), folder: TempDir::new().unwrap() }
+    }
+
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
         Database::parse(&self.url).unwrap().open().await.unwrap()
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::schedules::step_ends;
-use crate::store::{DatabaseError, Lock, Snapshot, Store, StoreError, Transaction};
+use crate::store::{DatabaseError, Lock, Snapshot, Store, StoreError, Task, Transaction};
 
 /// A store of which each use begins a step: others may run between a look at the database and the next one.
 #[derive(Debug)]
@@ -19,6 +19,14 @@ impl Store for SteppedStore {
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
         step_ends().await;
         self.0.write(lock).await
+    }
+
+    async fn take(&self, task: Task) -> Result<bool, StoreError> {
+        self.0.take(task).await
+    }
+
+    async fn give_up(&self, task: Task) -> Result<(), StoreError> {
+        self.0.give_up(task).await
     }
 
     async fn lost(&self) -> DatabaseError {

@@ -8,6 +8,13 @@ CREATE TABLE locks (
 );
 INSERT INTO locks (name) VALUES ('accounts'), ('cells');
 
+-- Which process does what one at a time does, until when by the database's clock.
+CREATE TABLE leases (
+    task    text COLLATE "C" PRIMARY KEY,
+    holder  uuid NOT NULL,
+    ends_at timestamptz NOT NULL
+) WITH (fillfactor = 25);
+
 CREATE TABLE accounts (
     id         text COLLATE "C" PRIMARY KEY,
     name       text COLLATE "C" NOT NULL UNIQUE,
@@ -122,12 +129,13 @@ CREATE TABLE audit_records (
 );
 CREATE INDEX audit_records_by_account ON audit_records (account_id, id);
 
--- `routes`: version of the routing table. `key_set`: generation of the set of API keys.
+-- `routes`: version of the routing table. `key_set`: generation of the set of API keys. `wanted`: rises where cells are
+-- to be looked at at once.
 CREATE TABLE counters (
     name  text COLLATE "C" PRIMARY KEY,
     value int8 NOT NULL
 ) WITH (fillfactor = 25);
-INSERT INTO counters (name, value) VALUES ('routes', 1), ('key_set', 1);
+INSERT INTO counters (name, value) VALUES ('routes', 1), ('key_set', 1), ('wanted', 1);
 
 -- What cells hold at a newer generation than this database ever gave out: it was restored from a backup. Nothing is
 -- pushed about such a subject until an operator has decided. `subject` is 'key_set', or a namespace's UUID as text.
