@@ -16,8 +16,6 @@ mod route;
 mod settle;
 
 #[cfg(test)]
-mod ended;
-#[cfg(test)]
 mod interleaved;
 #[cfg(test)]
 mod left_behind;

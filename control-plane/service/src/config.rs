@@ -110,7 +110,7 @@ pub enum ConfigError {
     #[error("control plane configuration: {0} is missing")]
     Missing(&'static str),
     /// No database is called so.
-    #[error("control plane configuration: database {0}")]
+    #[error("control plane configuration: the database's URL {0}")]
     Database(DatabaseUrlError),
     /// A cell stands in a region that is not configured.
     #[error("control plane configuration: cell {cell} stands in unknown region {region}")]

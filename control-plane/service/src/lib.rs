@@ -6,7 +6,8 @@
 //! anything on a cell's hot path: with the control plane away, cells and gateways go on.
 //!
 //! Invariants:
-//! - one transaction per API call holds the change, its async operation and its audit record;
+//! - one transaction per API call holds the change, its async operation and its audit record, and what it checked is
+//!   true when it commits;
 //! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is
 //!   idempotent, and the reconciler brings cells to what should be, whatever happened to workflows;
 //! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm; a push
@@ -15,10 +16,13 @@
 //!   nothing is pushed about that subject until an operator decides (`OverwriteCell`). Seen only while the cell's
 //!   generation is above the current one: a cell that was away until as many changes were made as the backup lacks is
 //!   not noticed;
+//! - several processes may serve from one PostgreSQL database, and each may go at any point: what two of them do is
+//!   harmless, and what one of them loses another finds in the database;
 //! - secrets of API keys are never stored, only hashes of them;
 //! - an account's callers learn nothing of other accounts, not even whether something exists.
 //!
-//! To add an RPC: a file under `cloud` or `operator`, a line in its `methods!`, a line in `auth/rules.rs`.
+//! To add an RPC: a file under `cloud` or `operator`, a line in its `methods!`, a line in `auth/rules.rs`. To store
+//! something more: the docs of `store`.
 
 mod activities;
 mod auth;

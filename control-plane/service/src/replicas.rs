@@ -177,6 +177,36 @@ async fn an_outbox_that_is_dropped_at_any_point_loses_nothing_and_holds_nobody_u
 }
 
 #[tokio::test]
+async fn steps_and_rounds_that_are_dropped_at_any_point_are_made_up_for_by_another_replica() {
+    let (first, second) = two().await;
+    let account = first.account("acme").await;
+    for polls in 1.. {
+        ask(&first, &account, polls).await;
+        second.outbox.run_once().await.unwrap();
+        let (kind, workflow_id) = first.starter.take().remove(0);
+        let mut all_ended = true;
+        for name in steps(kind) {
+            all_ended &= polled(step(&first.activities, name, &workflow_id), polls).await;
+            step(&second.activities, name, &workflow_id).await.unwrap();
+        }
+        all_ended &= polled(first.reconciler.run_once(), polls).await;
+        second.reconciler.run_once().await.unwrap();
+        let mut snapshot = second.activities.store.snapshot().await.unwrap();
+        let operation = snapshot.operation(&workflow_id).await.unwrap().unwrap();
+        assert_eq!(operation.state, OperationState::Fulfilled, "dropped after {polls} polls");
+        let generation = snapshot.counter(Counter::KeySet).await.unwrap();
+        for cell in ["a", "b"] {
+            let held = second.cells.get(cell);
+            assert_eq!((held.key_generation, held.keys.len()), (generation, 1 + polls), "after {polls}");
+        }
+        if all_ended {
+            assert!(polls > 10, "only {polls} points were tried");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_task_is_one_replicas_until_it_gives_it_up() {
     let (first, second) = two().await;
     let (first, second) = (&first.activities.store, &second.activities.store);

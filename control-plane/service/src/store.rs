@@ -77,7 +77,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync + 'static {
     /// told to lose what it commits. The process has to end then, at once.
     async fn lost(&self) -> DatabaseError;
 
-    /// Lets go of the database, after transactions that run. Later calls fail.
+    /// Lets go of the database. Later calls fail; a transaction that runs may still end.
     async fn close(&self);
 }
 

@@ -1,6 +1,8 @@
 //! Two pushes and the changes that they bring, in every order of their steps, on a cell that is no fake: what a cell
 //! once got to know is never taken back by a push that was slower.
 
+mod ended;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::Activities;
+use crate::activities::Activities;
 use crate::model::{NamespaceState, OperationKind, OperationState};
 use crate::test_support::schedules::Schedules;
 use crate::test_support::stepped_store::SteppedStore;
