@@ -5,8 +5,8 @@
 //! activities make harmless; a system cell that is away only delays.
 //!
 //! Of several processes on one database one has the loop's lease, so that operations are started in their order and no
-//! workflow is asked for twice without need. Rows that are claimed one by one would be started by all processes at once,
-//! but to start one takes a call to a cell, longer than a row should be locked.
+//! workflow is asked for twice without need. Rows that each claims for itself would be shared out, but to start a
+//! workflow takes a call to a cell, longer than a row should be locked.
 
 use std::sync::Arc;
 use std::time::Duration;

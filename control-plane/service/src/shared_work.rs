@@ -2,8 +2,8 @@
 
 use crate::store::{LEASE, Store, StoreError, Task};
 
-/// Does `work` while this process has the task; none where another one has it. The lease is renewed meanwhile. Where that
-/// fails the work goes on: what it does is harmless beside another's.
+/// Does `work` while this process has the task; none where another one has it. The lease is renewed meanwhile. Where
+/// that fails the work goes on: what it does is harmless beside another's.
 pub(crate) async fn alone<T>(
     store: &dyn Store,
     task: Task,

@@ -213,8 +213,8 @@ impl ControlPlane {
     }
 }
 
-/// Writes regions and cells of the configuration, each process the same. Cells that are not in it any more stay, with the namespaces that they
-/// hold.
+/// Writes regions and cells of the configuration, each process the same. Cells that are not in it any more stay, with
+/// the namespaces that they hold.
 async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> {
     let mut transaction = store.write(Lock::Cells).await?;
     for region in &config.regions {

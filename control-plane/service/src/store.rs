@@ -67,7 +67,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync + 'static {
     /// A transaction that writes, and has what `lock` names to itself. When its commit returns, it is on disk.
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError>;
 
-    /// Takes a task for [`LEASE`] from now on by the database's clock, or renews it; false where another process has it.
+    /// Takes a task for [`LEASE`] from now on by the database's clock, or renews it; false where another process has
+    /// it.
     async fn take(&self, task: Task) -> Result<bool, StoreError>;
 
     /// Lets another process take a task at once, where this one has it.

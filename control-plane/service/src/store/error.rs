@@ -39,7 +39,7 @@ pub enum DatabaseError {
     #[error(transparent)]
     File(#[from] OpenError),
     /// A PostgreSQL database.
-    #[error("control plane database {place} {refusal}{}", refusal.remedy())]
+    #[error("control plane database {place}: {refusal}{}", refusal.remedy())]
     Server {
         /// Host, port and name.
         place: String,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// Work that one process at a time does, of those that share a database. Each is harmless where two do it: a lease saves
-/// work, and nothing is right only because of it.
+/// Work that one process at a time does, of those that share a database. Each is harmless where two do it: a lease
+/// saves work, and nothing is right only because of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Starting the workflows of operations.

@@ -5,8 +5,8 @@
 /// transaction locks with its first statement, and what it reads then is what the one before it committed.
 ///
 /// No two wait for each other: rows are locked in the order of the kinds here, then counters, which are locked as they
-/// are raised, in the order of [`Counter`](super::Counter). Nothing else is waited for: other rows that a transaction writes belong to
-/// what it has locked, and foreign keys only keep what they refer to from being deleted.
+/// are raised, in the order of [`Counter`](super::Counter). Nothing else is waited for: other rows that a transaction
+/// writes belong to what it has locked, and foreign keys only keep what they refer to from being deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lock<'a> {
     /// Which accounts there are. For making one: its name and its id are free.
