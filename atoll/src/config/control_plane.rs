@@ -1,5 +1,4 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -19,8 +18,13 @@ pub(crate) struct ControlPlaneConfig {
     pub(crate) public_metrics: bool,
     /// Where the cloud's other pieces call: routes and accounts. Loopback, or the cluster's own network.
     pub(crate) internal_listen: SocketAddr,
-    /// The SQLite file; made when it is missing.
-    pub(crate) database: PathBuf,
+    /// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which several processes may have at once;
+    /// needed, here or by flag.
+    #[serde(default, serialize_with = "Secret::write_some")]
+    pub(crate) database_url: Option<Secret>,
+    /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
+    #[serde(default)]
+    pub(crate) allow_unsafe_database: bool,
     /// The region of its cells.
     pub(crate) region: String,
     /// What tenants connect to, as namespaces show it.

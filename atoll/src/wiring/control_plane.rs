@@ -6,11 +6,12 @@ mod steps;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use atoll_api::call::RawService;
 use atoll_internal_api::billing::v1::billing_service;
 use atoll_internal_api::usage::v1::usage_service;
 use atoll_rpc::Metrics;
-use control_plane::{CellConfig, Config, ControlPlane, Dependencies, RegionConfig, SystemEntropy};
+use control_plane::{CellConfig, Config, ControlPlane, Database, Dependencies, RegionConfig, SystemEntropy};
 use durable_workflows::{Activities, WorkerConfig, WorkflowClient};
 
 use super::edge::forward::ForwardService;
@@ -25,6 +26,9 @@ use steps::OperationSteps;
 /// Task queue of its workflows and their activities.
 const TASK_QUEUE: &str = "control-plane";
 
+const NO_DATABASE: &str =
+    "no database is configured: give database_url in the configuration file, or --database-url-file";
+
 /// Serves until `life` ends.
 pub(crate) async fn serve(config: ControlPlaneConfig, life: Lifetime) -> anyhow::Result<()> {
     let cell = system_cell(&config.system_cell, &config.internal_token);
@@ -37,7 +41,7 @@ pub(crate) async fn serve(config: ControlPlaneConfig, life: Lifetime) -> anyhow:
         cloud_router: Some(Arc::new(billing::csv::with_invoice_csv)),
         metrics: Some(Metrics::install()?),
     };
-    let plane = ControlPlane::build(plane_config(&config), dependencies).await?;
+    let plane = ControlPlane::build(plane_config(&config)?, dependencies).await?;
     let activities = Activities {
         namespaces: Some(Arc::new(OperationSteps::new(plane.activities()))),
         ..Activities::default()
@@ -69,7 +73,9 @@ fn neighbours(config: &ControlPlaneConfig) -> anyhow::Result<Vec<Arc<dyn RawServ
     ])
 }
 
-fn plane_config(config: &ControlPlaneConfig) -> Config {
+fn plane_config(config: &ControlPlaneConfig) -> anyhow::Result<Config> {
+    let database = config.database_url.clone().context(NO_DATABASE)?;
+    Database::parse(&database).context("the database's URL")?;
     let cells = config.cells.iter().map(|cell| CellConfig {
         id: cell.id.clone(),
         region: config.region.clone(),
@@ -78,8 +84,9 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
         token: cell.admin_token.clone(),
         capacity: cell.capacity,
     });
-    Config {
-        database: format!("sqlite:{}", config.database.display()).into(),
+    Ok(Config {
+        database,
+        allow_unsafe_database: config.allow_unsafe_database,
         cloud: server_config(config.listen, config.drain_seconds),
         public_metrics: config.public_metrics,
         internal: internal_server_config(config.internal_listen, config.drain_seconds),
@@ -91,5 +98,5 @@ fn plane_config(config: &ControlPlaneConfig) -> Config {
         usage_address: Some(config.metering.clone()),
         usage_token: config.internal_token.clone(),
         ..Config::default()
-    }
+    })
 }

@@ -1,6 +1,7 @@
 //! Pieces on a real PostgreSQL.
 
 mod billing;
+mod control_plane;
 mod metering;
 mod passes_on;
 mod refuses;

@@ -45,7 +45,7 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "control-plane",
         name: "control plane",
-        database: FILE,
+        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             internal_listen = "127.0.0.1:0"
