@@ -4,6 +4,7 @@ use super::*;
 use atoll_postgres::Connections;
 use atoll_test_postgres::{Cut, Settings, Stop, Wire};
 use sqlx::Row;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The process of the session that serves a call.
@@ -36,6 +37,22 @@ async fn one_is_kept_while_calls_succeed() {
     assert_eq!(served_by(&connections).await.expect("a session"), first);
     connections.close().await;
     assert!(matches!(served_by(&connections).await, Err(Refusal::Closed)));
+}
+
+#[tokio::test]
+async fn a_session_of_its_own_goes_to_another_task_and_back() {
+    let (_, options) = database();
+    let connections = Arc::new(Connections::new(options, 1));
+    let first = served_by(&connections).await.expect("a session");
+    let mut session = connections.session_of_its_own().await.expect("a session");
+    session.begin().await.expect("begun");
+    let ends = tokio::spawn(async move { session.undo().await });
+    ends.await.expect("no panic").expect("undone");
+    assert_eq!(served_by(&connections).await.expect("a session"), first);
+    let kept = connections.session_of_its_own().await.expect("a session");
+    connections.close().await;
+    kept.end().await.expect("ended");
+    assert!(matches!(connections.session_of_its_own().await, Err(Refusal::Closed)));
 }
 
 #[tokio::test]
