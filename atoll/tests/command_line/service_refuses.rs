@@ -10,19 +10,14 @@ pub(crate) struct Service {
     piece: &'static str,
     /// What its database is called in messages.
     pub(crate) name: &'static str,
-    /// How its configuration names its file: the key, and what comes before the path.
-    database: (&'static str, &'static str),
     /// What it is told beside its database. The other pieces need not be there.
     config: &'static str,
 }
-
-const FILE: (&str, &str) = ("database", "");
 
 pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "metering",
         name: "metering",
-        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             objects = "objects"
@@ -33,7 +28,6 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "billing",
         name: "billing",
-        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             metering = "127.0.0.1:1"
@@ -45,7 +39,6 @@ pub(crate) const SERVICES: [Service; 3] = [
     Service {
         piece: "control-plane",
         name: "control plane",
-        database: ("database_url", "sqlite:"),
         config: r#"
             listen = "127.0.0.1:0"
             internal_listen = "127.0.0.1:0"
@@ -64,8 +57,8 @@ pub(crate) const SERVICES: [Service; 3] = [
 impl Service {
     /// Its configuration with this database, as a file in the folder.
     pub(crate) fn configure(&self, folder: &Path, database: &str) {
-        let (key, before) = self.database;
-        let text = format!("{key} = \"{before}{database}\"\nlog = {{ level = \"error\" }}\n{}", self.config);
+        let text =
+            format!("database_url = \"sqlite:{database}\"\nlog = {{ level = \"error\" }}\n{}", self.config);
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
