@@ -283,5 +283,23 @@ mod tests {
         assert_ne!(from("10.0.0.1:1", ""), from("10.0.0.2:1", ""));
         assert_eq!(from("[2001:db8::1]:1", ""), from("[2001:db8::2]:1", ""), "one host has them all");
         assert_ne!(from("[2001:db8::1]:1", ""), from("[2001:db8:0:1::1]:1", ""));
+        // IPv4 as a socket for both kinds has it.
+        assert_eq!(from("[::ffff:10.0.0.1]:1", ""), from("10.0.0.1:1", ""));
+        assert_ne!(from("[::ffff:10.0.0.1]:1", ""), from("[::ffff:10.0.0.2]:1", ""));
+    }
+
+    #[test]
+    fn a_caller_without_an_account_is_known_by_its_id() {
+        let of = |id: &str| {
+            let mut ctx = CallContext::unknown("/s/m");
+            ctx.peer = Some("10.0.0.1:1".parse().unwrap());
+            let (kind, id) = (PrincipalKind::Internal, id.to_owned());
+            let (account, display) = (String::new(), String::new());
+            ctx.principal = Some(Arc::new(Principal { kind, id, account, display }));
+            Holder::of(&ctx)
+        };
+        assert_eq!(of("metering"), of("metering"));
+        assert_ne!(of("metering"), of("billing"));
+        assert_ne!(of("metering"), Holder::of(&CallContext::unknown("/s/m")));
     }
 }

@@ -276,3 +276,45 @@ fn json(code: StatusCode, text: Bytes) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Longest that a thread waits here.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn server() -> RestServer {
+        let dispatcher = Dispatcher::builder("test").build().unwrap();
+        let room = || Room::new(1 << 20, "full");
+        RestServer::new(dispatcher, 1 << 20, room(), room(), PATIENCE).unwrap()
+    }
+
+    fn caller() -> Holder {
+        Holder::of(&CallContext::unknown("/s/m"))
+    }
+
+    #[tokio::test]
+    async fn a_conversion_keeps_its_turn_also_where_nobody_waits_for_it_any_more() {
+        let server = server();
+        let (go_on, told) = mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let first = server.in_turn(caller(), LARGE_BYTES + 1, move || {
+            begun.send(()).ok();
+            told.recv_timeout(PATIENCE).ok();
+            Ok(())
+        });
+        tokio::select! {
+            _ = first => panic!("nobody let it go on"),
+            begun = begins => begun.unwrap(),
+        }
+        let mut second = std::pin::pin!(server.in_turn(caller(), LARGE_BYTES + 1, || Ok(())));
+        assert!(second.as_mut().now_or_never().is_none(), "the first has its turn still");
+        go_on.send(()).unwrap();
+        assert_eq!(second.await, Ok(()));
+    }
+}

@@ -1,8 +1,11 @@
-use std::sync::Arc;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
-use atoll_api::call::{BoxFuture, Bytes, CallContext, Code, Reply, Status, string_field};
+use atoll_api::call::{
+    BoxFuture, Bytes, CallContext, Code, MethodInfo, RawService, Reply, ServiceInfo, Status, string_field,
+};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads};
 use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
@@ -381,4 +384,37 @@ async fn a_request_that_says_over_and_over_what_it_may_say_once_is_refused() {
     assert_eq!(call(1_000).await, Ok(()));
     assert_eq!(call(1_001).await.unwrap_err().code, Code::InvalidArgument);
     assert_eq!(call(2_000_000).await.unwrap_err().code, Code::InvalidArgument);
+}
+
+/// Keeps the end of each request, as a service may that remembers an id.
+#[derive(Default)]
+struct Keeps(Mutex<Vec<Bytes>>);
+
+impl RawService for Keeps {
+    fn info(&self) -> &'static ServiceInfo {
+        &workflow_service::SERVICE
+    }
+
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        _: &'static MethodInfo,
+        body: Bytes,
+    ) -> BoxFuture<'a, Result<Reply, Status>> {
+        self.0.lock().unwrap().push(body.slice(body.len() - 10..));
+        Box::pin(ready(Ok(Reply::encode(&wf::StartWorkflowExecutionResponse::default()))))
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_keeps_of_requests_is_not_held_beyond_their_calls() {
+    let config = ServerConfig { max_bodies_bytes: 1 << 20, ..ServerConfig::default() };
+    let server = serve_with(Dispatcher::builder("test").service(Arc::new(Keeps::default())), config).await;
+    let client = client(&server);
+    let request = wf::StartWorkflowExecutionRequest { identity: "x".repeat(100_000), ..start() };
+    for number in 0..20 {
+        let method = workflow_service::START_WORKFLOW_EXECUTION;
+        let answer = client.call(method, &request, CallOptions::timeout(PATIENCE)).await;
+        assert_eq!(answer.map(drop), Ok(()), "call {number}");
+    }
 }

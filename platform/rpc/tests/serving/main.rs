@@ -4,6 +4,7 @@ mod drain;
 mod fixture;
 mod grpc;
 mod intercept;
+mod raw_http2;
 mod rest;
 mod shared;
 mod slow;

@@ -221,3 +221,16 @@ async fn callers_take_turns_at_what_takes_long_to_convert() {
     assert!(before <= 20, "{before} of 40 came first");
     while many.next().await.is_some() {}
 }
+
+#[tokio::test]
+async fn a_request_of_many_values_counts_as_what_it_takes_decoded() {
+    let config = ServerConfig { max_bodies_bytes: 1 << 20, ..ServerConfig::default() };
+    let server = serve_with(frontend(), config).await;
+    let target = "/api/v1/namespaces/orders/workflows/w";
+    let with = async |payloads: usize| {
+        let body = format!(r#"{{"input": {{"payloads": [{}{{}}]}}}}"#, "{},".repeat(payloads - 1));
+        http(server.local_addr(), "POST", target, &[], &body).await.status
+    };
+    assert_eq!(with(100).await, 200);
+    assert_eq!(with(20_000).await, 429);
+}

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::fixture::{PATIENCE, client, parking, serve, serve_with};
 use crate::intercept::Authenticate;
+use crate::raw_http2::{END_ALL, HEADERS, RST_STREAM, SETTINGS, frame, header};
 
 /// A call that waits until the test lets it go, with the key that [`Authenticate`] takes.
 fn parked(client: &RawClient) -> impl Future<Output = Result<i32, Status>> {
@@ -175,10 +176,6 @@ async fn a_call_whose_time_is_over_is_not_sent() {
     assert_eq!(server.await.unwrap(), 2);
 }
 
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-
 /// The next HTTP/2 frame: its type, its flags and its stream.
 async fn read_frame(stream: &mut TcpStream) -> (u8, u8, u32) {
     let mut head = [0; 9];
@@ -186,11 +183,6 @@ async fn read_frame(stream: &mut TcpStream) -> (u8, u8, u32) {
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
     stream.read_exact(&mut vec![0; length as usize]).await.unwrap();
     (head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]))
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u32).to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// Answers its first call only once `late` others were taken back and their answers came all the same.
@@ -212,14 +204,11 @@ async fn late_server(listener: TcpListener, late: usize, parked: Arc<Notify>) {
         }
     }
     // `:status: 200`, the last of the stream.
-    let answers: Vec<u8> = back.into_iter().flat_map(|id| frame(HEADERS, 5, id, &[0x88])).collect();
+    let answers: Vec<u8> = back.into_iter().flat_map(|id| frame(HEADERS, END_ALL, id, &[0x88])).collect();
     stream.write_all(&answers).await.unwrap();
-    let header = |name: &str, value: &str| {
-        [&[0, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
-    };
     let headers =
-        [vec![0x88], header("content-type", "application/grpc"), header("grpc-status", "5")].concat();
-    stream.write_all(&frame(HEADERS, 5, first.unwrap(), &headers)).await.unwrap();
+        [vec![0x88], header("content-type", b"application/grpc"), header("grpc-status", b"5")].concat();
+    stream.write_all(&frame(HEADERS, END_ALL, first.unwrap(), &headers)).await.unwrap();
     // The client is the one that goes.
     while stream.read_buf(&mut Vec::new()).await.is_ok_and(|read| read > 0) {}
 }

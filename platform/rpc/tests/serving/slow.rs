@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::fixture::{PATIENCE, client, frontend, serve_with};
+use crate::raw_http2::opening;
 
 fn impatient() -> ServerConfig {
     ServerConfig { header_timeout_seconds: 1, body_timeout_seconds: 1, ..Default::default() }
@@ -81,9 +82,7 @@ async fn a_full_server_takes_the_next_connection_when_one_ends() {
 /// Sends what an HTTP/2 client begins with, and nothing else.
 async fn http2(address: std::net::SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // The preface and empty settings.
-    let beginning = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat();
-    stream.write_all(&beginning).await.unwrap();
+    stream.write_all(&opening()).await.unwrap();
     stream
 }
 

@@ -1,6 +1,7 @@
 //! Peers that do not read their answers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
 use atoll_rpc::{CallOptions, ServerConfig};
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::fixture::{PATIENCE, client, connect_from, frontend, serve_with};
+use crate::intercept::ByAccount;
 
 /// Bytes of the answers that are asked for here.
 const ANSWER: usize = 100_000;
@@ -33,9 +35,15 @@ async fn connect(
 
 /// Asks for something of [`ANSWER`] bytes.
 async fn ask(sender: &SendRequest<Bytes>) -> ResponseFuture {
+    ask_as(sender, "nobody").await
+}
+
+/// The same, of an account that [`ByAccount`] knows by its key.
+async fn ask_as(sender: &SendRequest<Bytes>, account: &str) -> ResponseFuture {
     let path = workflow_service::DESCRIBE_NAMESPACE.info().path;
     let request = http::Request::post(format!("http://test{path}"))
         .header("content-type", "application/grpc")
+        .header("authorization", format!("Bearer {account}"))
         .body(())
         .unwrap();
     let (response, mut body) = sender.clone().ready().await.unwrap().send_request(request, false).unwrap();
@@ -132,4 +140,50 @@ async fn an_http1_connection_whose_answers_are_left_lying_is_closed() {
     let request = b"GET /api/v1/namespaces/orders HTTP/1.1\r\nhost: test\r\n\r\n".repeat(100);
     let closed = async { while stream.write_all(&request).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, closed).await.expect("never closed");
+}
+
+/// Asks over REST, on a connection that many calls share.
+async fn ask_over_rest(sender: &SendRequest<Bytes>, account: &str) -> ResponseFuture {
+    let request = http::Request::get("http://test/api/v1/namespaces/orders")
+        .header("authorization", format!("Bearer {account}"))
+        .body(())
+        .unwrap();
+    sender.clone().ready().await.unwrap().send_request(request, true).unwrap().0
+}
+
+#[tokio::test]
+async fn answers_over_rest_that_nobody_reads_hold_a_bounded_number_of_bytes() {
+    let config = ServerConfig { max_answers_bytes: 20 * ANSWER, ..ServerConfig::default() };
+    let server = serve_with(frontend(), config).await;
+    let (sender, _connection) = connect(server.local_addr(), [127, 0, 0, 1], 0).await;
+    let calls = join_all((0..CALLS).map(|_| ask_over_rest(&sender, "nobody"))).await;
+    let heads = tokio::time::timeout(PATIENCE, join_all(calls)).await.expect("every call has a head");
+    let statuses: Vec<u16> = heads.iter().map(|head| head.as_ref().unwrap().status().as_u16()).collect();
+    let of = |status| statuses.iter().filter(|it| **it == status).count();
+    assert_eq!((of(200), of(429)), (9, CALLS - 9), "half of the room, with what stands around each");
+}
+
+/// Callers of several accounts come from one address where a gateway is between.
+#[tokio::test]
+async fn answers_that_one_account_leaves_lying_are_not_another_s() {
+    for over_rest in [false, true] {
+        let config = ServerConfig { max_answers_bytes: 20 * ANSWER, ..ServerConfig::default() };
+        let server = serve_with(frontend().interceptor(Arc::new(ByAccount)), config).await;
+        let (sender, _connection) = connect(server.local_addr(), [127, 0, 0, 1], 0).await;
+        let head = async |account: &str| {
+            let call = match over_rest {
+                true => ask_over_rest(&sender, account).await,
+                false => ask_as(&sender, account).await,
+            };
+            let head = tokio::time::timeout(PATIENCE, call).await.expect("a head").expect("a head");
+            let refused = head.status() == 429 || head.headers().contains_key("grpc-status");
+            (refused, head)
+        };
+        let mut lying = Vec::new();
+        while let (false, head) = head("first").await {
+            lying.push(head);
+        }
+        assert_eq!(lying.len(), 9, "half of the room");
+        assert!(!head("second").await.0, "over REST: {over_rest}");
+    }
 }
