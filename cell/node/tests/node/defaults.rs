@@ -71,6 +71,7 @@ fn a_listener_has_these_limits() {
         gzip_min_bytes: 16_384,
         max_connections: 20_000,
         max_streams_per_connection: 20_000,
+        max_streams_per_stranger: 1_000,
         trusted_peers: false,
         header_timeout_seconds: 30,
         idle_seconds: 300,

@@ -25,8 +25,12 @@ pub struct ServerConfig {
     pub gzip_min_bytes: usize,
     /// Connections at a time; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Calls at a time on one HTTP/2 connection. Long polls count, and a gateway shares few connections.
+    /// Calls at a time on one HTTP/2 connection of the cloud's own, where only these connect. Long polls count, and a
+    /// gateway shares few connections among all callers.
     pub max_streams_per_connection: u32,
+    /// Calls at a time on one HTTP/2 connection of a stranger. A worker has some hundred long polls on one; a client
+    /// that has more calls waits, or connects once more.
+    pub max_streams_per_stranger: u32,
     /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for
     /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its
     /// server reset a thousand calls: one who reads nothing would have the resets gather here.
@@ -61,6 +65,7 @@ impl Default for ServerConfig {
             gzip_min_bytes: 16 * 1024,
             max_connections: 20_000,
             max_streams_per_connection: 20_000,
+            max_streams_per_stranger: 1_000,
             trusted_peers: false,
             header_timeout_seconds: 30,
             idle_seconds: 300,

@@ -22,6 +22,8 @@ use crate::leaving::Leaving;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
+/// Calls on one connection of a stranger that it took back before the server looked at them.
+const MAX_TAKEN_BACK: usize = 20_000;
 /// Calls on one connection of a stranger that the server resets for what came of them.
 const MAX_RESETS: usize = 1024;
 /// What a peer may send ahead per call and per connection: a whole request without waiting for us.
@@ -45,12 +47,11 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(config: &ServerConfig, core: Arc<Core>) -> Self {
         let header_timeout = Duration::from_secs(config.header_timeout_seconds);
-        let max_streams = config.max_streams_per_connection;
         // Calls that were taken back before the server looked at them are no more than one read brings, and end at
         // once.
-        let (taken_back, reset) = match config.trusted_peers {
-            true => (usize::MAX, None),
-            false => (max_streams as usize, Some(MAX_RESETS)),
+        let (max_streams, taken_back, reset) = match config.trusted_peers {
+            true => (config.max_streams_per_connection, usize::MAX, None),
+            false => (config.max_streams_per_stranger, MAX_TAKEN_BACK, Some(MAX_RESETS)),
         };
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).keep_alive(true);

@@ -128,7 +128,7 @@ async fn what_is_passed_on_ends_no_connection_whatever_its_characters() {
 #[tokio::test]
 async fn a_call_that_a_connection_has_no_room_for_waits_for_another_to_end() {
     let (frontend, polled, released) = parking();
-    let config = ServerConfig { max_streams_per_connection: 2, ..ServerConfig::default() };
+    let config = ServerConfig { max_streams_per_stranger: 2, ..ServerConfig::default() };
     let server = serve_with(frontend, config).await;
     let (client, other) = (client(&server), client(&server));
     // The server has said by then how many it takes.
