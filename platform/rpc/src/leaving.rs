@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use atoll_api::call::Bytes;
 
-/// Pieces of answers of one connection that the system has not taken yet. Costs each a few atomic operations on memory
-/// of its own connection, and no clock.
+/// Pieces of answers of one connection that the system has not taken yet, and whether it takes anything. Costs each a
+/// few atomic operations on memory of its own connection, and no clock.
 #[derive(Default)]
 pub(crate) struct Leaving {
     /// How many came in turns of even and of odd number and are still here.
     here: [AtomicUsize; 2],
+    /// The turn after that in which the system took nothing any more; 0 while it takes what is written.
+    blocked: AtomicUsize,
     turn: AtomicUsize,
 }
 
@@ -24,13 +26,29 @@ impl Leaving {
         Bytes::from_owner(Piece { bytes, leaving: Arc::clone(self), turn })
     }
 
-    /// Returns once something has been here for `limit` at least, and for twice that at most.
+    /// The system has no room for what is to be written: heads, trailers and resets wait too, which are no pieces.
+    pub(crate) fn blocked(&self) {
+        if self.blocked.load(Relaxed) == 0 {
+            self.blocked.store(self.turn.load(Relaxed) + 1, Relaxed);
+        }
+    }
+
+    /// The system has taken something.
+    pub(crate) fn moved(&self) {
+        if self.blocked.load(Relaxed) > 0 {
+            self.blocked.store(0, Relaxed);
+        }
+    }
+
+    /// Returns once something has been here, or nothing could be written, for `limit` at least, and for twice that at
+    /// most.
     pub(crate) async fn stuck(&self, limit: Duration) {
         loop {
             tokio::time::sleep(limit).await;
             let turn = self.turn.load(Relaxed);
-            // Those of the turn before have been here for all of this one.
-            if self.here[(turn + 1) % 2].load(Relaxed) > 0 {
+            // What is from the turn before has been so for all of this one.
+            let blocked = (1..=turn).contains(&self.blocked.load(Relaxed));
+            if blocked || self.here[(turn + 1) % 2].load(Relaxed) > 0 {
                 return;
             }
             self.turn.store(turn + 1, Relaxed);
@@ -72,6 +90,40 @@ mod tests {
         assert_eq!(piece, "answer");
         leaving.stuck(LIMIT).await;
         assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_nothing_is_noticed_whatever_waits() {
+        let leaving = Arc::new(Leaving::default());
+        let begun = Instant::now();
+        leaving.blocked();
+        let tried_again = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                leaving.blocked();
+            }
+        };
+        tokio::select! {
+            () = leaving.stuck(LIMIT) => {}
+            () = tried_again => {}
+        }
+        assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        leaving.moved();
+        let slow = async {
+            loop {
+                leaving.blocked();
+                tokio::time::sleep(LIMIT - Duration::from_secs(1)).await;
+                leaving.moved();
+            }
+        };
+        let stuck = async {
+            tokio::select! {
+                biased;
+                () = leaving.stuck(LIMIT) => {}
+                () = slow => {}
+            }
+        };
+        assert!(timeout(100 * LIMIT, stuck).await.is_err(), "a slow peer is not one that takes nothing");
     }
 
     #[tokio::test(start_paused = true)]

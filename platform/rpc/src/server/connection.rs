@@ -105,8 +105,8 @@ impl Connections {
                 if spoken.await != Some(true) {
                     return;
                 }
-                let connection =
-                    builder.serve_connection(TokioIo::new(Gather::new(stream)), service).into_owned();
+                let stream = TokioIo::new(Gather::new(stream, Arc::clone(&leaving)));
+                let connection = builder.serve_connection(stream, service).into_owned();
                 let mut connection = pin!(connection);
                 let ended = tokio::select! {
                     biased;

@@ -2,9 +2,12 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::leaving::Leaving;
 
 /// A connection's stream whose first write after a read lets everything else that is ready go first. Answers that are
 /// ready at the same time then leave in one system call, which costs several times what writing an answer does.
@@ -12,8 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Holds nothing back: what writes is woken at once, and finds the stream as it was when nothing else is ready. HTTP/2
 /// reads each time that its connection is looked at, before it writes, and may then flush many times, for what is large
 /// goes by itself: all of that waits once.
+///
+/// Tells whether the system takes what is written.
 pub(super) struct Gather<S> {
     stream: S,
+    leaving: Arc<Leaving>,
     /// The others have been let go first.
     waited: bool,
     /// Something was flushed since.
@@ -21,8 +27,17 @@ pub(super) struct Gather<S> {
 }
 
 impl<S> Gather<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, waited: false, flushed: false }
+    pub(super) fn new(stream: S, leaving: Arc<Leaving>) -> Self {
+        Self { stream, leaving, waited: false, flushed: false }
+    }
+
+    /// The same outcome of a write, told.
+    fn tell(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written.is_pending() {
+            true => self.leaving.blocked(),
+            false => self.leaving.moved(),
+        }
+        written
     }
 
     fn wait(&mut self, cx: &Context<'_>) -> Poll<()> {
@@ -51,7 +66,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gather<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         std::task::ready!(self.wait(cx));
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.tell(written)
     }
 
     fn poll_write_vectored(
@@ -60,7 +76,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         std::task::ready!(self.wait(cx));
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.tell(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -79,7 +96,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::task::{Wake, Waker};
 
@@ -114,7 +130,7 @@ mod tests {
     impl Connection {
         fn new() -> Self {
             let (stream, peer) = tokio::io::duplex(1 << 16);
-            Self { stream: Gather::new(stream), peer, woken: Arc::default() }
+            Self { stream: Gather::new(stream, Arc::default()), peer, woken: Arc::default() }
         }
 
         fn context<R>(

@@ -35,3 +35,12 @@ fn text(bytes: &[u8]) -> Vec<u8> {
     out.extend_from_slice(bytes);
     out
 }
+
+/// The headers of a gRPC call, and more of them.
+pub(crate) fn call(path: &str, more: &[u8]) -> Vec<u8> {
+    // `:method: POST` and `:scheme: http` of the static table.
+    let known = [0x83, 0x86];
+    let path = header(":path", path.as_bytes());
+    let kind = header("content-type", b"application/grpc");
+    [&known[..], &path, &header(":authority", b"test"), &kind, more].concat()
+}

@@ -4,18 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
-use atoll_rpc::{CallOptions, ServerConfig};
+use atoll_rpc::{CallOptions, Server, ServerConfig};
 use bytes::Bytes;
 use futures::future::join_all;
 use h2::client::{ResponseFuture, SendRequest};
 use http::HeaderValue;
 use prost::Message;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{PATIENCE, client, connect_from, frontend, serve_with};
 use crate::intercept::ByAccount;
+use crate::raw_http2::{self, END_ALL, HEADERS};
 
 /// Bytes of the answers that are asked for here.
 const ANSWER: usize = 100_000;
@@ -139,6 +141,34 @@ async fn an_http1_connection_whose_answers_are_left_lying_is_closed() {
     let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
     let request = b"GET /api/v1/namespaces/orders HTTP/1.1\r\nhost: test\r\n\r\n".repeat(100);
     let closed = async { while stream.write_all(&request).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, closed).await.expect("never closed");
+}
+
+/// What fails has a head and no more, which nothing holds back but the system's own buffers.
+#[tokio::test]
+async fn a_connection_that_takes_no_failures_is_closed() {
+    // Few failures fill these.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4_096).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(8).unwrap().into_std().unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = ServerConfig { max_streams_per_stranger: 50, ..impatient() };
+    let dispatcher = frontend().build().unwrap();
+    let _server = Server::new(config, dispatcher).start_on(listener, CancellationToken::new()).unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    stream.write_all(&raw_http2::opening()).await.unwrap();
+    let headers = raw_http2::call(&format!("/{}/Do", "x".repeat(800)), &[]);
+    let closed = async {
+        let calls = (0..).map(|number| raw_http2::frame(HEADERS, END_ALL, 2 * number + 1, &headers));
+        for call in calls {
+            if stream.write_all(&call).await.is_err() {
+                break;
+            }
+        }
+    };
     tokio::time::timeout(PATIENCE, closed).await.expect("never closed");
 }
 
