@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,12 +18,26 @@ pub(crate) struct Holder(u64);
 impl Holder {
     /// Who makes the call, once it was admitted.
     pub(crate) fn of(ctx: &CallContext) -> Self {
-        let mut hasher = DefaultHasher::new();
         match &ctx.principal {
-            Some(caller) if caller.account.is_empty() => (0, &caller.id).hash(&mut hasher),
-            Some(caller) => (1, &caller.account).hash(&mut hasher),
-            None => (2, ctx.peer.map(|peer| network(peer.ip()))).hash(&mut hasher),
+            Some(caller) if caller.account.is_empty() => Self::hashed((0, &caller.id)),
+            Some(caller) => Self::hashed((1, &caller.account)),
+            None => ctx.peer.map_or_else(Self::nobody, Self::at),
         }
+    }
+
+    /// Who calls from there, before it is known who that is.
+    pub(crate) fn at(peer: SocketAddr) -> Self {
+        Self::hashed((2, Some(network(peer.ip()))))
+    }
+
+    /// Who has neither an account nor an address: a call within the process.
+    pub(crate) fn nobody() -> Self {
+        Self::hashed((2, None::<u64>))
+    }
+
+    fn hashed(known_by: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        known_by.hash(&mut hasher);
         Self(hasher.finish())
     }
 }

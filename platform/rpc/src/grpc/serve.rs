@@ -62,7 +62,7 @@ impl GrpcServer {
         };
         match check_encoding(&parts.headers).and_then(|()| call_deadline(&parts.headers)) {
             Ok(deadline) => ctx.deadline = deadline,
-            Err(status) => return Either::Left(ready(failure(&status))),
+            Err(status) => return Either::Left(ready(self.failure(&status, Holder::at(peer)))),
         }
         let zip_answer = accepts_gzip(&parts.headers);
         ctx.headers = parts.headers;
@@ -79,11 +79,11 @@ impl GrpcServer {
             let mut held = server.bodies.none(caller);
             let message = match server.receive(&ctx, body, &mut held).await {
                 Ok(message) => message,
-                Err(status) => return failure(&status),
+                Err(status) => return server.failure(&status, caller),
             };
             let message = match weigh(&server.dispatcher, entry, message, &mut held).await {
                 Ok(message) => message,
-                Err(status) => return failure(&status),
+                Err(status) => return server.failure(&status, caller),
             };
             let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
             server.answer(outcome, caller, zip_answer).await
@@ -112,7 +112,7 @@ impl GrpcServer {
             Ok(reply) => self.success(reply, caller, zip_answer).await,
             Err(status) => Err(status),
         };
-        answered.unwrap_or_else(|status| failure(&status))
+        answered.unwrap_or_else(|status| self.failure(&status, caller))
     }
 
     /// The answer, for which there must be room until its connection has taken it.
@@ -142,15 +142,27 @@ impl GrpcServer {
         *response.headers_mut() = headers;
         Ok(response)
     }
-}
 
-fn failure(status: &Status) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::Empty);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,identity"));
-    write_status(status, headers);
-    response
+    /// A failure, of which the long texts are left out where there is no room for them until its connection has taken
+    /// them.
+    fn failure(&self, status: &Status, caller: Holder) -> Response<ResponseBody> {
+        let mut response = Response::new(ResponseBody::Empty);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,identity"));
+        write_status(status, headers, |text| {
+            let mut held = self.answers.none(caller);
+            let long = text.len() >= UNCOUNTED_ANSWER;
+            if long {
+                held.resize(text.len()).ok()?;
+            }
+            let mut value = HeaderValue::from_maybe_shared(held.part(text.into())).ok()?;
+            // The table of headers that were sent would hold it for as long as the connection lasts.
+            value.set_sensitive(long);
+            Some(value)
+        });
+        response
+    }
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
@@ -160,12 +172,15 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         .is_some_and(|accepted| accepted.split(',').any(|encoding| encoding.trim() == "gzip"))
 }
 
+/// How much is repeated of an encoding that is not known.
+const SHOWN_ENCODING: usize = 64;
+
 /// Refuses encodings other than gzip. Which one a message has is known by its flag; there is only this one.
 fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
     match headers.get(ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"gzip" | b"identity") => Ok(()),
         Some(other) => {
-            let other = String::from_utf8_lossy(other);
+            let other = String::from_utf8_lossy(&other[..other.len().min(SHOWN_ENCODING)]);
             Err(Status::unimplemented(format!(
                 "grpc: Decompressor is not installed for grpc-encoding \"{other}\""
             )))
@@ -184,4 +199,47 @@ pub(crate) fn call_deadline(headers: &HeaderMap) -> Result<Option<Instant>, Stat
 /// The runtime's clock, by which deadlines are held.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_api::call::Code;
+
+    use super::*;
+
+    fn server(answers: usize) -> GrpcServer {
+        GrpcServer {
+            dispatcher: Dispatcher::builder("test").build().unwrap(),
+            max_message_bytes: 1 << 20,
+            bodies: Room::new(1 << 20, "full"),
+            answers: Room::new(answers, "full"),
+            gzip_min_bytes: 1 << 20,
+            body_timeout: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn long_failures_are_held_until_their_connection_has_taken_them() {
+        let (server, caller) = (server(4_000), Holder::at("10.0.0.1:1".parse().unwrap()));
+        let failure = |length: usize| server.failure(&Status::internal("x".repeat(length)), caller);
+        let says = |response: &Response<ResponseBody>| {
+            assert_eq!(response.headers()["grpc-status"], "13");
+            response.headers().contains_key("grpc-message")
+        };
+        let first = failure(1_500);
+        assert!(says(&first));
+        assert!(!says(&failure(1_500)), "half of the room");
+        assert!(says(&failure(1_000)), "what is short is not counted");
+        drop(first);
+        assert!(says(&failure(1_500)));
+    }
+
+    #[test]
+    fn of_an_encoding_that_is_not_known_little_is_repeated() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ENCODING, HeaderValue::from_bytes(&[0xff; 1_320]).unwrap());
+        let refused = check_encoding(&headers).unwrap_err();
+        assert_eq!(refused.code, Code::Unimplemented);
+        assert!(refused.message.len() < 300, "{}", refused.message);
+    }
 }

@@ -12,7 +12,7 @@ pub(super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// Longest message in bytes: the rest is cut off, since peers refuse oversized header blocks.
+/// Longest message in bytes as it is sent: the rest is cut off, since peers refuse oversized header blocks.
 const MAX_MESSAGE: usize = 4000;
 /// Largest encoded details: beyond it they are left out, for the same reason (many peers stop at 16 KiB).
 const MAX_DETAILS: usize = 8 * 1024;
@@ -32,22 +32,26 @@ pub(super) fn ok_trailers() -> HeaderMap {
     trailers
 }
 
-/// Writes a failure into the headers of a response without a message.
-pub(super) fn write_status(status: &Status, headers: &mut HeaderMap) {
+/// Writes a failure into the headers of a response without a message. `keep` gives back each of its texts, or none where
+/// there is no room for a long one: it is left out then.
+pub(super) fn write_status(
+    status: &Status,
+    headers: &mut HeaderMap,
+    keep: impl Fn(String) -> Option<HeaderValue>,
+) {
     // A failure that says OK would read as an answer without a message.
     let code = if status.code == Code::Ok { Code::Unknown } else { status.code };
     headers.insert(STATUS, HeaderValue::from(code.number()));
     let message = cut(&status.message);
     if !message.is_empty() {
-        headers.insert(MESSAGE, escape(message));
+        headers.extend(keep(escape(message)).map(|text| (MESSAGE, text)));
     }
     if !status.details.is_empty() {
         let details = status.details.clone();
         let details =
             rpc::Status { code: code.number(), message: message.to_owned(), details }.encode_to_vec();
         if details.len() <= MAX_DETAILS {
-            let text = BASE64.encode(details);
-            headers.insert(DETAILS, HeaderValue::try_from(text).expect("base64 is visible ASCII"));
+            headers.extend(keep(BASE64.encode(details)).map(|text| (DETAILS, text)));
         }
     }
 }
@@ -80,21 +84,37 @@ pub(crate) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get(STATUS).is_some_and(|code| code.as_bytes() == b"16")
 }
 
+/// As much of a message as is sent.
 fn cut(message: &str) -> &str {
-    &message[..message.floor_char_boundary(MAX_MESSAGE)]
+    let mut sent = 0;
+    let rest = message.char_indices().find(|(_, character)| {
+        let mut bytes = [0; 4];
+        sent += character
+            .encode_utf8(&mut bytes)
+            .bytes()
+            .map(|byte| if goes_as_it_is(byte) { 1 } else { 3 })
+            .sum::<usize>();
+        sent > MAX_MESSAGE
+    });
+    &message[..rest.map_or(message.len(), |(at, _)| at)]
 }
 
-/// Percent-encodes what is not printable ASCII, and the percent sign.
-fn escape(message: &str) -> HeaderValue {
+/// Whether a byte is printable ASCII and no percent sign.
+fn goes_as_it_is(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) && byte != b'%'
+}
+
+/// Percent-encodes what does not go as it is.
+fn escape(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     for byte in message.bytes() {
-        if (b' '..=b'~').contains(&byte) && byte != b'%' {
+        if goes_as_it_is(byte) {
             out.push(byte as char);
         } else {
             write!(out, "%{byte:02X}").expect("writing to a string");
         }
     }
-    HeaderValue::try_from(out).expect("printable ASCII")
+    out
 }
 
 fn unescape(value: &[u8]) -> String {
@@ -119,16 +139,20 @@ mod tests {
 
     use super::*;
 
+    fn keep(text: String) -> Option<HeaderValue> {
+        HeaderValue::try_from(text).ok()
+    }
+
     fn round_trip(status: &Status) -> Status {
         let mut headers = HeaderMap::new();
-        write_status(status, &mut headers);
+        write_status(status, &mut headers, keep);
         read_status(&headers).unwrap().unwrap_err()
     }
 
     #[test]
     fn code_message_and_details_survive() {
         let mut headers = HeaderMap::new();
-        write_status(&Status::unauthenticated("who?"), &mut headers);
+        write_status(&Status::unauthenticated("who?"), &mut headers, keep);
         assert!(is_unauthenticated(&headers));
         let failure = NamespaceNotFoundFailure { namespace: "orders".to_owned() };
         let status = Status::not_found("100% weg: größer\n").with_detail(&failure);
@@ -140,8 +164,17 @@ mod tests {
         let long = "ü".repeat(3000);
         let failure = NamespaceNotFoundFailure { namespace: "n".repeat(MAX_DETAILS) };
         let back = round_trip(&Status::internal(&long).with_detail(&failure));
-        assert_eq!(back.message, "ü".repeat(2000));
+        assert_eq!(back.message, "ü".repeat(MAX_MESSAGE / 6), "each is six bytes as it is sent");
         assert!(back.details.is_empty());
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_left_out() {
+        let mut headers = HeaderMap::new();
+        let failure = NamespaceNotFoundFailure { namespace: "n".repeat(5_000) };
+        let status = Status::not_found("gone").with_detail(&failure);
+        write_status(&status, &mut headers, |text| (text.len() < 1_000).then(|| keep(text)).flatten());
+        assert_eq!(read_status(&headers), Some(Err(Status::not_found("gone"))));
     }
 
     #[test]
