@@ -4,7 +4,7 @@
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages within each other that are looked into: deeper ones are decoded by nobody.
 const DEPTH: usize = 100;
@@ -162,7 +162,7 @@ pub(crate) fn weights<'a>(
     message: &MessageDescriptor,
     encoded: &'a [u8],
 ) -> impl Iterator<Item = Weight> + 'a {
-    let (mut fields, mut widths) = (Fields::of(message, encoded).peekable(), BTreeMap::new());
+    let (mut fields, mut places) = (Fields::of(message, encoded).peekable(), BTreeMap::new());
     std::iter::from_fn(move || {
         fields.peek()?;
         let mut weight = Weight::default();
@@ -171,7 +171,7 @@ pub(crate) fn weights<'a>(
             weight.bytes += match (field, value) {
                 // It has its place.
                 _ if again => 0,
-                (Some(field), Some(value)) => place(&field, value, &mut widths),
+                (Some(field), Some(value)) => place(&field, value, &mut places),
                 (Some(_), None) => SCALAR,
                 (None, _) => 0,
             };
@@ -180,25 +180,43 @@ pub(crate) fn weights<'a>(
     })
 }
 
-/// Bytes of the place that one occurrence of a field takes. `widths` are those of the messages met so far, by name.
-fn place(field: &FieldDescriptor, value: &[u8], widths: &mut BTreeMap<String, usize>) -> usize {
+/// Bytes of the place that one occurrence of a field takes. `places` are those of the messages met so far, by the name of
+/// their field.
+fn place(field: &FieldDescriptor, value: &[u8], places: &mut BTreeMap<String, usize>) -> usize {
     match field.kind() {
         _ if field.is_map() => MAP_NODE,
-        Kind::Message(inner) if field.is_list() => match widths.get(inner.full_name()) {
-            Some(width) => *width,
+        Kind::Message(inner) => match places.get(field.full_name()) {
+            Some(place) => *place,
             None => {
-                let width = width(&inner, WIDTH_DEPTH).min(WIDEST);
-                widths.insert(inner.full_name().to_owned(), width);
-                width
+                // What is not in a box stands in the place of what it is in.
+                let has_its_own = field.is_list() || is_boxed(field, &inner);
+                let place = if has_its_own { width(&inner, WIDTH_DEPTH).min(WIDEST) } else { 0 };
+                places.insert(field.full_name().to_owned(), place);
+                place
             }
         },
-        // It stands in the place of what it is in.
-        Kind::Message(_) => 0,
         // A text is copied.
         Kind::String => HANDLE + value.len(),
         Kind::Bytes => HANDLE,
         _ => SCALAR * elements(field, value),
     }
+}
+
+/// Whether what a field has is in a box of its own, as a message is that may be within itself. What else is boxed is so
+/// for its width, which counts with what it is in.
+fn is_boxed(field: &FieldDescriptor, inner: &MessageDescriptor) -> bool {
+    let parent = field.parent_message();
+    let (mut seen, mut next) = (BTreeSet::new(), vec![inner.clone()]);
+    while let Some(message) = next.pop() {
+        if message == *parent {
+            return true;
+        }
+        if seen.insert(message.full_name().to_owned()) {
+            let single = message.fields().filter(|field| !field.is_list() && !field.is_map());
+            next.extend(single.filter_map(|field| field.kind().as_message().cloned()));
+        }
+    }
+    false
 }
 
 /// Bytes of an element of a list, with what is not boxed in it; of a choice the widest.
@@ -306,6 +324,24 @@ mod tests {
         // The same list goes on.
         assert_eq!(of(&[0x22, 0x02, 0x0a, 0x00].repeat(3)), (3 * one, 2));
         assert_eq!(of(&[0x22, 0x06, 0x0a, 0x00, 0x0a, 0x00, 0x0a, 0x00]), (3 * one, 0), "a list has many");
+    }
+
+    /// Each is in a box in the one before.
+    #[test]
+    fn a_chain_of_causes_weighs_each_of_them() {
+        let failure = atoll_api::descriptor_pool().get_message_by_name("temporal.api.failure.v1.Failure");
+        let failure = failure.expect("it is published");
+        let weighed = |causes: usize| {
+            let deep = (0..causes).fold(Failure::default(), |cause, _| Failure {
+                cause: Some(Box::new(cause)),
+                ..Default::default()
+            });
+            weights(&failure, &deep.encode_to_vec()).map(|some| some.bytes).sum::<usize>()
+        };
+        assert_eq!(weighed(0), 0);
+        let each = weighed(1);
+        assert!(each >= size_of::<Failure>(), "{each} of {}", size_of::<Failure>());
+        assert_eq!(weighed(90), 90 * each);
     }
 
     #[test]
