@@ -14,7 +14,8 @@ pub struct TurnLimits {
     pub of_one_at_once: usize,
     /// What those of one may weigh together, waiting or at it.
     pub of_one: usize,
-    /// What those of all may weigh.
+    /// What those of all may weigh. Whoever has something here leaves at least as much free of it, so that who comes
+    /// next finds something.
     pub in_all: usize,
 }
 
@@ -67,8 +68,8 @@ impl<K: Ord + Copy> Turns<K> {
     pub fn enter(&self, who: K, weight: usize) -> Option<Place<K>> {
         let TurnLimits { of_one_at_once, of_one, in_all, .. } = self.shared.limits;
         let mut waiting = self.shared.lock();
-        let held = waiting.lines.get(&who).map_or(0, |line| line.weight);
-        if held + weight > of_one || waiting.weight + weight > in_all {
+        let theirs = waiting.lines.get(&who).map_or(0, |line| line.weight) + weight;
+        if theirs > of_one || waiting.weight + weight + theirs > in_all {
             return None;
         }
         waiting.weight += weight;
@@ -147,12 +148,25 @@ mod tests {
         let turns = Turns::new(LIMITS);
         let place = turns.enter(BUSY, LIMITS.of_one).unwrap();
         assert!(turns.enter(BUSY, 1).is_none());
-        let others: Vec<_> = (2..5).map(|who| turns.enter(who, LIMITS.of_one).unwrap()).collect();
-        assert!(turns.enter(9, 1).is_none(), "all have as much as there is");
+        let others: Vec<_> = (2..20).flat_map(|who| turns.enter(who, LIMITS.of_one / 2)).collect();
+        assert!(turns.enter(99, LIMITS.of_one / 2).is_none(), "all have as much as there is");
         drop(place);
         assert!(turns.enter(BUSY, 1).is_some());
         drop(others);
         assert!(turns.shared.lock().lines.is_empty());
         assert_eq!(turns.shared.lock().weight, 0);
+    }
+
+    #[test]
+    fn a_fifth_finds_room_while_four_hold_all_they_can() {
+        let turns = Turns::new(LIMITS);
+        let mut places = Vec::new();
+        for who in 1..=4 {
+            while let Some(place) = turns.enter(who, 1) {
+                places.push(place);
+            }
+        }
+        assert!(turns.enter(5, 1).is_some());
+        assert!(turns.enter(1, 1).is_none(), "who has much leaves as much");
     }
 }
