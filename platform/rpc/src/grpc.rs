@@ -8,7 +8,7 @@ mod serve;
 mod status;
 
 pub(crate) use frame::{PREFIX, Prefix};
-pub(crate) use gzip::unzip;
+pub(crate) use gzip::unzip_answer;
 pub(crate) use metadata::{TIMEOUT, format_timeout, without_transport};
 pub(crate) use serve::{GrpcServer, call_deadline};
 pub(crate) use status::{is_unauthenticated, read_status};

@@ -73,8 +73,8 @@ impl Room {
     }
 
     /// Nothing yet, of one call.
-    pub(crate) fn none(self: &Arc<Self>, holder: Holder) -> Held<'_> {
-        Held { room: self, holder, bytes: 0, lent: None }
+    pub(crate) fn none(self: &Arc<Self>, holder: Holder) -> Held {
+        Held { room: Arc::clone(self), holder, bytes: 0, lent: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -109,16 +109,16 @@ impl Room {
 }
 
 /// What is held of one call; given back when dropped.
-pub(crate) struct Held<'r> {
-    room: &'r Arc<Room>,
+pub(crate) struct Held {
+    room: Arc<Room>,
     holder: Holder,
     bytes: usize,
     /// What may be given back before.
     lent: Option<Arc<Share>>,
 }
 
-impl Held<'_> {
-    #[cfg(test)]
+impl Held {
+    /// How much that is now.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -132,6 +132,14 @@ impl Held<'_> {
         }
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Holds the same for another from now on, or refuses and holds nothing.
+    pub(crate) fn pass_to(&mut self, holder: Holder) -> Result<(), Status> {
+        let bytes = self.bytes;
+        self.resize(0)?;
+        self.holder = holder;
+        self.resize(bytes)
     }
 
     /// The same bytes, and the part of what is held that they take: given back with the last that refers to them,
@@ -154,13 +162,13 @@ impl Held<'_> {
             return (bytes, None);
         }
         self.bytes -= length;
-        let (room, holder) = (Arc::clone(self.room), self.holder);
+        let (room, holder) = (Arc::clone(&self.room), self.holder);
         let share = Arc::new(Share { room, holder, bytes: AtomicUsize::new(length) });
         (Bytes::from_owner(Part { bytes, share: Arc::clone(&share) }), Some(share))
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.room.give_back(self.holder, self.bytes);
         if let Some(lent) = &self.lent {
@@ -238,6 +246,21 @@ mod tests {
         assert!(other.resize(251).is_err(), "half of what is left");
         let mut third = room.none(Holder(3));
         third.resize(125).unwrap();
+    }
+
+    #[test]
+    fn what_is_passed_on_is_held_of_the_other_alone() {
+        let room = Room::new(1_000, "full");
+        let (mut passed, mut own) = (room.none(ONE), room.none(OTHER));
+        passed.resize(200).unwrap();
+        own.resize(200).unwrap();
+        passed.pass_to(OTHER).unwrap();
+        assert_eq!(room.lock().holders, BTreeMap::from([(OTHER, 400)]));
+        passed.pass_to(ONE).unwrap();
+        own.resize(390).unwrap();
+        assert!(passed.pass_to(OTHER).is_err(), "half of the room");
+        drop(passed);
+        assert_eq!(room.lock().bytes, 390);
     }
 
     #[test]

@@ -3,52 +3,68 @@
 use atoll_api::call::{Bytes, Decodes, Status};
 
 use crate::dispatch::{Dispatcher, EntryId};
+use crate::large::Slices;
 use crate::room::Held;
 use crate::values;
 
-/// A message that is no larger than a frame, unpacked or not, is not counted.
+/// A message that is no larger than a frame, unpacked or not, is not counted for its encoding.
 pub(crate) const UNCOUNTED: usize = 16 * 1024;
+
+/// What is no larger is not weighed: it comes to a megabyte decoded, and calls are decoded one after the other.
+pub(crate) const UNWEIGHED: usize = 2 * 1024;
 
 /// How often fields that may come once may come again: no encoder writes one twice, but who joins two messages does.
 const MOST_AGAIN: usize = 1_000;
 
+/// What a request is weighed with.
+pub(crate) struct Weighing<'c> {
+    pub(crate) held: &'c mut Held,
+    pub(crate) slices: Slices<'c>,
+}
+
 /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its bytes.
-/// Others have their turn meanwhile. What is held of the encoding is given back once nothing refers to it any more, the
-/// rest with `held`.
+/// Others have their turn meanwhile, and what there is no room for is looked at no further. What is held of the encoding
+/// is given back once nothing refers to it any more, the rest with what is held of the call.
 pub(crate) async fn weigh(
     dispatcher: &Dispatcher,
     entry: Option<EntryId>,
     message: Bytes,
-    held: &mut Held<'_>,
+    weighing: Weighing<'_>,
 ) -> Result<Bytes, Status> {
-    if message.len() <= UNCOUNTED {
-        return Ok(message);
-    }
-    if is_decoded(dispatcher.decodes(entry), &message).await {
-        held.resize(message.len() + decoded(dispatcher, entry, &message).await?)?;
+    let Weighing { held, mut slices } = weighing;
+    if is_decoded(dispatcher.decodes(entry), &message, &mut slices).await? {
+        hold_decoded(dispatcher, entry, &message, held, &mut slices).await?;
     }
     Ok(held.lend(message))
 }
 
 /// Whether anything of the message will be decoded.
-async fn is_decoded(decodes: Decodes, message: &[u8]) -> bool {
-    let Decodes::UpTo { field, times } = decodes else { return decodes == Decodes::All };
+async fn is_decoded(decodes: Decodes, message: &[u8], slices: &mut Slices<'_>) -> Result<bool, Status> {
+    let Decodes::UpTo { field, times } = decodes else { return Ok(decodes == Decodes::All) };
     let mut stands = 0;
     for some in values::times(message, field) {
         stands += some;
         if stands > times {
-            return false;
+            return Ok(false);
         }
-        tokio::task::yield_now().await;
+        if message.len() > UNCOUNTED {
+            slices.next().await?;
+        }
     }
-    true
+    Ok(true)
 }
 
-/// Bytes that a message takes once it is decoded, beside its encoding.
-async fn decoded(dispatcher: &Dispatcher, entry: Option<EntryId>, message: &[u8]) -> Result<usize, Status> {
+/// Holds what a message takes once it is decoded, beside its encoding.
+async fn hold_decoded(
+    dispatcher: &Dispatcher,
+    entry: Option<EntryId>,
+    message: &[u8],
+    held: &mut Held,
+    slices: &mut Slices<'_>,
+) -> Result<(), Status> {
     let known = entry.map(|entry| dispatcher.method(entry).request);
     let Some(descriptor) = known.and_then(|name| dispatcher.descriptors().get_message_by_name(name)) else {
-        return Ok(0);
+        return Ok(());
     };
     let (mut weight, mut again) = (0, 0);
     for some in values::weights(&descriptor, message) {
@@ -59,9 +75,12 @@ async fn decoded(dispatcher: &Dispatcher, entry: Option<EntryId>, message: &[u8]
                 format!("a request has fields that it may have once again, more than {MOST_AGAIN} times");
             return Err(Status::invalid_argument(text));
         }
-        tokio::task::yield_now().await;
+        held.resize(message.len() + weight)?;
+        if message.len() > UNCOUNTED {
+            slices.next().await?;
+        }
     }
-    Ok(weight)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -72,6 +91,7 @@ mod tests {
     use atoll_api::temporal::api::workflowservice::v1::workflow_service;
 
     use super::*;
+    use crate::large::LargeRequests;
     use crate::room::{Holder, Room};
 
     const COMMANDS: u32 = 2;
@@ -97,15 +117,21 @@ mod tests {
         }
     }
 
+    fn caller() -> Holder {
+        Holder::of(&CallContext::unknown("/s/m"))
+    }
+
     /// What is held, beside its encoding, of a completion with so many commands that say nothing.
     async fn held_of(commands: usize, decodes: Decodes) -> usize {
         let dispatcher = Dispatcher::builder("test").service(Arc::new(Service(decodes))).build().unwrap();
         let entry = dispatcher.find(workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info().path);
         let message = Bytes::from([0x12, 0].repeat(commands));
         let room = Room::new(1 << 30, "full");
-        let mut held = room.none(Holder::of(&CallContext::unknown("/s/m")));
+        let mut held = room.none(caller());
         held.resize(message.len()).unwrap();
-        let weighed = weigh(&dispatcher, entry, message.clone(), &mut held).await.unwrap();
+        let requests = LargeRequests::new();
+        let weighing = Weighing { held: &mut held, slices: requests.of(caller()) };
+        let weighed = weigh(&dispatcher, entry, message.clone(), weighing).await.unwrap();
         assert_eq!(weighed, message);
         held.bytes()
     }

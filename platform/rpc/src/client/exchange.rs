@@ -5,7 +5,9 @@ use h2::client::SendRequest;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 use super::{CallOptions, MAX_ANSWER};
-use crate::grpc::{self, PREFIX, Prefix, TIMEOUT, format_timeout, read_status, unzip, without_transport};
+use crate::grpc::{
+    self, PREFIX, Prefix, TIMEOUT, format_timeout, read_status, unzip_answer, without_transport,
+};
 
 /// Messages up to this size are copied behind their prefix: one frame is cheaper than saving the copy.
 const COPY_LIMIT: usize = 8 * 1024;
@@ -125,7 +127,10 @@ async fn receive(response: http::Response<RecvStream>) -> Result<Reply, Status> 
     let prefix = prefix.filter(|prefix| message.len() == PREFIX + prefix.length);
     let prefix = prefix.ok_or_else(|| Status::internal("the answer's message is malformed"))?;
     message.advance(PREFIX);
-    let message = if prefix.compressed { unzip(&message, MAX_ANSWER)? } else { message };
+    let message = match prefix.compressed {
+        true => unzip_answer(message, MAX_ANSWER).await?,
+        false => message,
+    };
     Ok(Reply::from_message(message).with_headers(without_transport(parts.headers)))
 }
 

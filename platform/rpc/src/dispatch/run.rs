@@ -10,6 +10,7 @@ use prost::Message;
 
 use super::meters::Meters;
 use super::{Dispatcher, Entry, EntryId};
+use crate::weigh::{UNWEIGHED, Weighing, weigh};
 
 impl Dispatcher {
     /// Answers the call that `ctx` names.
@@ -19,7 +20,7 @@ impl Dispatcher {
     pub async fn call(&self, mut ctx: CallContext, body: Bytes) -> Result<Reply, Status> {
         let entry = self.find(ctx.path());
         match self.admit(entry, &mut ctx).await {
-            ControlFlow::Continue(()) => self.run(entry, &mut ctx, body).await,
+            ControlFlow::Continue(()) => self.run(entry, &mut ctx, body, None).await,
             ControlFlow::Break(outcome) => outcome,
         }
     }
@@ -69,19 +70,22 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Answers a call that was admitted.
+    /// Answers a call that was admitted. A request that came from elsewhere is weighed once the interceptors have let it
+    /// through.
     pub(crate) async fn run(
         &self,
-        entry: Option<EntryId>,
+        id: Option<EntryId>,
         ctx: &mut CallContext,
         body: Bytes,
+        weighing: Option<Weighing<'_>>,
     ) -> Result<Reply, Status> {
-        let entry = entry.map(|entry| &self.inner.entries[entry.0]);
+        let entry = id.map(|id| &self.inner.entries[id.0]);
         let pending = self.meters(entry).begin();
         let started = tokio::time::Instant::now();
         let (mut entered, deadline) = (0, ctx.deadline);
         let outcome = {
-            let step = pin!(AssertUnwindSafe(self.answer(entry, ctx, body, &mut entered)).catch_unwind());
+            let answer = self.answer(id, ctx, body, weighing, &mut entered);
+            let step = pin!(AssertUnwindSafe(answer).catch_unwind());
             within(entry, deadline, step).await
         };
         let outcome = self.after(ctx, entered, outcome);
@@ -108,15 +112,21 @@ impl Dispatcher {
 
     async fn answer(
         &self,
-        entry: Option<&Entry>,
+        entry: Option<EntryId>,
         ctx: &mut CallContext,
-        body: Bytes,
+        mut body: Bytes,
+        weighing: Option<Weighing<'_>>,
         entered: &mut usize,
     ) -> Result<Reply, Status> {
         for interceptor in &self.inner.interceptors {
             *entered += 1;
             interceptor.before(ctx, &body).decide().await?;
         }
+        if let Some(weighing) = weighing.filter(|_| body.len() > UNWEIGHED) {
+            // Apart, so that a call that waits is no larger than waiting takes.
+            body = Box::pin(weigh(self, entry, body, weighing)).await?;
+        }
+        let entry = entry.map(|entry| &self.inner.entries[entry.0]);
         match (entry, &self.inner.fallback) {
             (Some(entry), _) => entry.service.call(ctx, entry.method, body).await,
             (None, Some(fallback)) => fallback.call(ctx, body).await,

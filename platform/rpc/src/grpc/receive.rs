@@ -1,24 +1,44 @@
 use atoll_api::call::{Bytes, Status};
 use bytes::{Buf, BytesMut};
+use futures::FutureExt;
 use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::frame::{PREFIX, Prefix};
-use super::gzip::unzip;
 use crate::room::Held;
 use crate::weigh::UNCOUNTED;
 
+/// A request's message as it was sent.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) message: Bytes,
+    pub(super) compressed: bool,
+}
+
 /// Reads the one message of a unary request and waits for the end of the stream.
 ///
-/// A message that came in one piece is not copied. Nothing beyond the limit is kept, nor what `held` refuses.
-pub(super) async fn receive<B>(mut body: B, limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status>
+/// A message that came in one piece is not copied. Nothing beyond the limit is kept, nor what `held` refuses: while more
+/// is awaited that is what came, with so many bytes `beside` it, and then what came of a large one.
+pub(super) async fn receive<B>(
+    mut body: B,
+    limit: usize,
+    beside: usize,
+    held: &mut Held,
+) -> Result<Received, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let mut message = Incoming::default();
     while !body.is_end_stream() {
-        match body.frame().await {
+        let next = match body.frame().now_or_never() {
+            Some(next) => next,
+            None => {
+                message.stay(beside, held)?;
+                body.frame().await
+            }
+        };
+        match next {
             None => break,
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -28,7 +48,7 @@ where
             Some(Err(error)) => return Err(Status::cancelled(format!("request broke off: {error}"))),
         }
     }
-    message.finish(limit, held)
+    message.finish(held)
 }
 
 /// What has arrived of a message.
@@ -36,20 +56,29 @@ where
 struct Incoming {
     /// Prefix and message as far as they are here.
     first: Bytes,
-    /// Takes over from `first` when a second piece arrives.
+    /// Takes over from `first` when a second piece arrives, or is awaited.
     joined: BytesMut,
     prefix: Option<Prefix>,
+    /// What is held beside the message.
+    beside: usize,
 }
 
 impl Incoming {
-    fn take(&mut self, data: Bytes, limit: usize, held: &mut Held<'_>) -> Result<(), Status> {
+    /// More is awaited, for as long as its sender likes. A small piece would keep a large one of its connection.
+    fn stay(&mut self, beside: usize, held: &mut Held) -> Result<(), Status> {
+        self.beside = beside;
+        let first = std::mem::take(&mut self.first);
+        held.resize(self.beside + self.joined.capacity())?;
+        self.join(&first, held)
+    }
+
+    fn take(&mut self, data: Bytes, limit: usize, held: &mut Held) -> Result<(), Status> {
         if self.first.is_empty() && self.joined.is_empty() {
             self.first = data;
         } else {
             let first = std::mem::take(&mut self.first);
-            self.make_room(first.len() + data.len(), held)?;
-            self.joined.extend_from_slice(&first);
-            self.joined.extend_from_slice(&data);
+            self.join(&first, held)?;
+            self.join(&data, held)?;
         }
         let (first, joined) = (&self.first, &self.joined);
         let here: &[u8] = if joined.is_empty() { first } else { joined };
@@ -73,35 +102,30 @@ impl Incoming {
     }
 
     /// Grows with what has come, not with what the prefix announces: that costs its sender nothing.
-    fn make_room(&mut self, more: usize, held: &mut Held<'_>) -> Result<(), Status> {
-        let needed = self.joined.len() + more;
+    fn join(&mut self, data: &[u8], held: &mut Held) -> Result<(), Status> {
+        let needed = self.joined.len() + data.len();
         if needed > self.joined.capacity() {
             let announced = PREFIX + self.prefix.map_or(0, |prefix| prefix.length);
             let room = (needed * 2).min(announced).max(needed);
-            held.resize(room)?;
+            held.resize(self.beside + room)?;
             self.joined.reserve(room - self.joined.len());
         }
+        self.joined.extend_from_slice(data);
         Ok(())
     }
 
-    fn finish(self, limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status> {
+    fn finish(self, held: &mut Held) -> Result<Received, Status> {
         let Some(prefix) = self.prefix else {
             return Err(Status::internal("grpc: request without a message"));
         };
+        let in_pieces = self.joined.capacity();
         let mut message = if self.joined.is_empty() { self.first } else { self.joined.freeze() };
         message.advance(PREFIX);
         if message.len() < prefix.length {
             return Err(Status::internal("grpc: request ends within its message"));
         }
-        if !prefix.compressed {
-            return Ok(message);
-        }
-        let unzipped = unzip(&message, limit)?;
-        drop(message);
-        if unzipped.len() > UNCOUNTED {
-            held.resize(unzipped.len())?;
-        }
-        Ok(unzipped)
+        held.resize(if message.len() > UNCOUNTED { in_pieces } else { 0 })?;
+        Ok(Received { message, compressed: prefix.compressed })
     }
 }
 
@@ -111,13 +135,14 @@ mod tests {
     use std::sync::Arc;
 
     use atoll_api::call::{CallContext, Code};
-    use futures::FutureExt;
+    use futures::StreamExt;
     use http_body::Frame;
     use http_body_util::StreamBody;
 
-    use super::super::gzip::zip;
     use super::*;
     use crate::room::{Holder, Room};
+
+    const BESIDE: usize = 300;
 
     fn room(bytes: usize) -> Arc<Room> {
         Room::new(bytes, "full")
@@ -132,12 +157,13 @@ mod tests {
         read_within(pieces, limit, &mut bodies.none(caller()))
     }
 
-    fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Held<'_>) -> Result<Bytes, Status> {
-        let frames: Vec<_> = pieces
-            .iter()
-            .map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(piece))))
-            .collect();
-        receive(StreamBody::new(futures::stream::iter(frames)), limit, held).now_or_never().unwrap()
+    fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Held) -> Result<Bytes, Status> {
+        let body = StreamBody::new(futures::stream::iter(frames(pieces)));
+        receive(body, limit, BESIDE, held).now_or_never().unwrap().map(|received| received.message)
+    }
+
+    fn frames(pieces: &[&[u8]]) -> Vec<Result<Frame<Bytes>, Infallible>> {
+        pieces.iter().map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect()
     }
 
     #[test]
@@ -156,8 +182,8 @@ mod tests {
         let frame = Bytes::from_static(&[0, 0, 0, 0, 2, 1, 2]);
         let body = http_body_util::Full::new(frame.clone());
         let bodies = room(0);
-        let message = receive(body, 10, &mut bodies.none(caller())).now_or_never().unwrap().unwrap();
-        assert_eq!(message.as_ptr(), frame[PREFIX..].as_ptr());
+        let received = receive(body, 10, BESIDE, &mut bodies.none(caller())).now_or_never().unwrap().unwrap();
+        assert_eq!(received.message.as_ptr(), frame[PREFIX..].as_ptr());
     }
 
     #[test]
@@ -167,14 +193,9 @@ mod tests {
         assert_eq!(status.message, "grpc: received message larger than max (5 vs. 4)");
     }
 
-    #[tokio::test]
-    async fn compressed_messages_are_unpacked() {
-        assert_eq!(read(&[&zip(&[9; 5000]).await.unwrap()], 5000).unwrap(), vec![9; 5000]);
-    }
-
-    /// Of what was announced only what came is held, and what it takes unpacked.
-    #[tokio::test]
-    async fn what_is_held_is_what_came() {
+    /// Of what was announced only what came is held.
+    #[test]
+    fn what_is_held_is_what_came() {
         let bodies = room(200_000);
         let (head, piece) = ([0, 0, 16, 0, 0], [7; 1_000]);
         let mut held = bodies.none(caller());
@@ -184,16 +205,38 @@ mod tests {
         let many: Vec<&[u8]> = std::iter::once(&head[..]).chain([&piece[..]; 200]).collect();
         let refused = read_within(&many, 1 << 20, &mut bodies.none(caller())).unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
+    }
 
-        let (small, large) = (zip(&[9; UNCOUNTED]).await.unwrap(), zip(&[9; UNCOUNTED + 1]).await.unwrap());
-        for (zipped, expected) in [(&small, 0), (&large, UNCOUNTED + 1)] {
+    #[test]
+    fn what_is_awaited_is_held_with_what_is_beside_it_and_in_a_copy_of_its_own() {
+        let bodies = room(200_000);
+        for (piece, expected) in [(&[][..], 0), (&[0, 0, 16, 0, 0, 1, 2], 7), (&[0, 0, 0, 0, 2, 1, 2], 7)] {
             let mut held = bodies.none(caller());
-            read_within(&[zipped], 1 << 20, &mut held).unwrap();
-            assert_eq!(held.bytes(), expected);
+            let came = Bytes::copy_from_slice(piece);
+            let first = (!came.is_empty()).then(|| Ok::<_, Infallible>(Frame::data(came.clone())));
+            let coming = futures::stream::iter(first).chain(futures::stream::pending());
+            {
+                let mut receiving = Box::pin(receive(StreamBody::new(coming), 1 << 20, BESIDE, &mut held));
+                assert!(receiving.as_mut().now_or_never().is_none());
+                assert!(came.is_empty() || came.is_unique(), "only the test has it");
+            }
+            assert!((BESIDE + expected..=BESIDE + 2 * expected).contains(&held.bytes()), "{}", held.bytes());
         }
-        assert!(
-            read_within(&[&zip(&[9; 100_001]).await.unwrap()], 1 << 20, &mut bodies.none(caller())).is_err()
-        );
+        let mut held = room(BESIDE).none(caller());
+        let nothing = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let refused = receive(nothing, 1 << 20, BESIDE, &mut held).now_or_never().unwrap().unwrap_err();
+        assert_eq!(refused.code, Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn a_small_message_is_held_no_more_once_it_is_whole() {
+        let bodies = room(1 << 20);
+        for (length, whole) in [(UNCOUNTED, 0), (UNCOUNTED + 1, PREFIX + UNCOUNTED + 1)] {
+            let frame = [&[0, 0][..], &(length as u32).to_be_bytes()[1..], &vec![7; length]].concat();
+            let mut held = bodies.none(caller());
+            read_within(&frame.chunks(1_000).collect::<Vec<_>>(), 1 << 20, &mut held).unwrap();
+            assert!((whole..=2 * whole).contains(&held.bytes()), "{} of {whole}", held.bytes());
+        }
     }
 
     #[test]

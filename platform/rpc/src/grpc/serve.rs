@@ -10,14 +10,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, heade
 use http_body::Body;
 
 use super::frame::PREFIX;
-use super::gzip::zip;
+use super::gzip::{unzip, zip};
 use super::metadata::{TIMEOUT, parse_timeout};
-use super::receive::receive;
+use super::receive::{Received, receive};
 use super::status::{ok_trailers, write_status};
 use crate::body::ResponseBody;
 use crate::dispatch::Dispatcher;
+use crate::head::Head;
+use crate::large::LargeRequests;
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
-use crate::weigh::weigh;
+use crate::weigh::Weighing;
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -35,6 +37,8 @@ pub(crate) struct GrpcServer {
     pub(crate) gzip_min_bytes: usize,
     /// How long a request's message may take to arrive.
     pub(crate) body_timeout: Duration,
+    /// Whose large request is unpacked and weighed next.
+    pub(crate) large: Arc<LargeRequests>,
 }
 
 impl GrpcServer {
@@ -60,10 +64,14 @@ impl GrpcServer {
             Some(entry) => CallContext::new(self.dispatcher.method(entry)),
             None => CallContext::unknown(parts.uri.path()),
         };
-        match check_encoding(&parts.headers).and_then(|()| call_deadline(&parts.headers)) {
-            Ok(deadline) => ctx.deadline = deadline,
+        let checked = check_encoding(&parts.headers).and_then(|()| {
+            ctx.deadline = call_deadline(&parts.headers)?;
+            Head::of(&parts.headers, &self.bodies, Holder::at(peer))
+        });
+        let mut head = match checked {
+            Ok(head) => head,
             Err(status) => return Either::Left(ready(self.failure(&status, Holder::at(peer)))),
-        }
+        };
         let zip_answer = accepts_gzip(&parts.headers);
         ctx.headers = parts.headers;
         ctx.peer = Some(peer);
@@ -75,29 +83,44 @@ impl GrpcServer {
             if let ControlFlow::Break(outcome) = admitted {
                 return server.answer(outcome, caller, zip_answer).await;
             }
+            if let Err(status) = head.held.pass_to(caller) {
+                return server.failure(&status, caller);
+            }
             // Held until the call ends: its request may be part of what waits.
             let mut held = server.bodies.none(caller);
-            let message = match server.receive(&ctx, body, &mut held).await {
+            let message = match server.receive(&ctx, body, head.awaiting, &mut held).await {
                 Ok(message) => message,
                 Err(status) => return server.failure(&status, caller),
             };
-            let message = match weigh(&server.dispatcher, entry, message, &mut held).await {
-                Ok(message) => message,
-                Err(status) => return server.failure(&status, caller),
-            };
-            let outcome = server.dispatcher.run(entry, &mut ctx, message).await;
+            let weighing = Weighing { held: &mut held, slices: server.large.of(caller) };
+            let outcome = server.dispatcher.run(entry, &mut ctx, message, Some(weighing)).await;
             server.answer(outcome, caller, zip_answer).await
         })
     }
 
-    async fn receive<B>(&self, ctx: &CallContext, body: B, held: &mut Held<'_>) -> Result<Bytes, Status>
+    async fn receive<B>(
+        &self,
+        ctx: &CallContext,
+        body: B,
+        beside: usize,
+        held: &mut Held,
+    ) -> Result<Bytes, Status>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: std::fmt::Display,
     {
         let patience = now() + self.body_timeout;
         let patience = ctx.deadline.map_or(patience, |deadline| deadline.min(patience));
-        tokio::time::timeout_at(patience.into(), receive(body, self.max_message_bytes, held))
+        let received = async {
+            let Received { message, compressed } =
+                receive(body, self.max_message_bytes, beside, held).await?;
+            if !compressed {
+                return Ok(message);
+            }
+            let mut slices = self.large.of(Holder::of(ctx));
+            Box::pin(unzip(message, self.max_message_bytes, held, &mut slices)).await
+        };
+        tokio::time::timeout_at(patience.into(), received)
             .await
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
     }
@@ -215,6 +238,7 @@ mod tests {
             answers: Room::new(answers, "full"),
             gzip_min_bytes: 1 << 20,
             body_timeout: Duration::from_secs(60),
+            large: Arc::new(LargeRequests::new()),
         }
     }
 

@@ -17,9 +17,10 @@ use super::routes::{Binding, Found, Routes};
 use super::{convert, errors, pretty, query};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
+use crate::large::{LONGEST_WAIT, LargeRequests};
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
 use crate::turns::{TurnLimits, Turns};
-use crate::weigh::weigh;
+use crate::weigh::Weighing;
 
 /// Serves the REST routes of a dispatcher's services.
 pub(crate) struct RestServer {
@@ -30,6 +31,7 @@ pub(crate) struct RestServer {
     answers: Arc<Room>,
     body_timeout: Duration,
     turns: Turns<Holder>,
+    large: Arc<LargeRequests>,
 }
 
 /// Larger bodies are converted in a thread of their own.
@@ -64,10 +66,11 @@ impl RestServer {
         bodies: Arc<Room>,
         answers: Arc<Room>,
         body_timeout: Duration,
+        large: Arc<LargeRequests>,
     ) -> Result<Self, DispatcherError> {
         let routes = Routes::of(dispatcher.services())?;
         let turns = Turns::new(TURNS);
-        Ok(Self { dispatcher, routes, max_body_bytes, bodies, answers, body_timeout, turns })
+        Ok(Self { dispatcher, routes, max_body_bytes, bodies, answers, body_timeout, turns, large })
     }
 
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
@@ -100,8 +103,8 @@ impl RestServer {
                     let variables = variables.into_iter().map(str::to_owned).collect();
                     let asked = Asked { binding, variables, parameters, shorthand: style.shorthand };
                     let encoded = self.encoded(asked, body, caller).await?;
-                    let encoded = weigh(&self.dispatcher, entry, encoded, &mut held).await?;
-                    self.dispatcher.run(entry, &mut ctx, encoded).await?
+                    let weighing = Weighing { held: &mut held, slices: self.large.of(caller) };
+                    self.dispatcher.run(entry, &mut ctx, encoded, Some(weighing)).await?
                 }
             };
             let (text, metadata) = self.converted(binding, reply, style, caller).await?;
@@ -175,7 +178,7 @@ impl RestServer {
         Ok(held.part(text.into()))
     }
 
-    async fn read(&self, mut body: Body, held: &mut Held<'_>) -> Result<Bytes, Refusal> {
+    async fn read(&self, mut body: Body, held: &mut Held) -> Result<Bytes, Refusal> {
         let whole = async {
             let mut whole = BytesMut::new();
             while let Some(frame) = body.frame().await {
@@ -291,7 +294,8 @@ mod tests {
     fn server() -> RestServer {
         let dispatcher = Dispatcher::builder("test").build().unwrap();
         let room = || Room::new(1 << 20, "full");
-        RestServer::new(dispatcher, 1 << 20, room(), room(), PATIENCE).unwrap()
+        let large = Arc::new(LargeRequests::new());
+        RestServer::new(dispatcher, 1 << 20, room(), room(), PATIENCE, large).unwrap()
     }
 
     fn caller() -> Holder {

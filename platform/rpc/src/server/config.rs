@@ -10,11 +10,11 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Largest request in bytes: a gRPC message, before and after decompression, or a REST body.
     pub max_message_bytes: usize,
-    /// Bytes of request bodies that are held at a time: of those on their way, and of large ones while their call goes
-    /// on, with what these take once they are decoded.
+    /// Bytes of requests that are held at a time: of those on their way with their headers, and while their call goes
+    /// on of large ones, with what these take once they are decoded, and of headers of more than 4 KiB.
     /// What comes beyond is refused with RESOURCE_EXHAUSTED, and from one caller, an account or where there is none an
     /// address, what would leave less free than the caller holds: half of all at most. Requests that come in one frame
-    /// are not counted.
+    /// are not counted, and weighed only from 2 KiB on.
     pub max_bodies_bytes: usize,
     /// Bytes of answers that are held at a time until the system has taken them for their callers. What comes beyond is
     /// refused as with requests, and from one caller as well. Answers of less than a KiB are not counted: they are no

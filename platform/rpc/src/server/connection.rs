@@ -54,7 +54,12 @@ impl Connections {
             false => (config.max_streams_per_stranger, MAX_TAKEN_BACK, Some(MAX_RESETS)),
         };
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).keep_alive(true);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(header_timeout)
+            .max_buf_size(MAX_HEADERS as usize)
+            .keep_alive(true);
         builder
             .http2()
             .timer(TokioTimer::new())

@@ -18,8 +18,10 @@ use super::reflection::Reflection;
 use crate::body::ResponseBody;
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::{GrpcServer, is_grpc};
-use crate::rest::RestServer;
-use crate::room::Room;
+use crate::head::Head;
+use crate::large::LargeRequests;
+use crate::rest::{self, RestServer};
+use crate::room::{Holder, Room};
 
 /// Said where there is no room.
 const BODIES_FULL: &str = "the server holds as many bytes of requests, or of yours, as it may: try again";
@@ -52,12 +54,14 @@ impl Core {
         let body_timeout = Duration::from_secs(config.body_timeout_seconds);
         let bodies = Room::new(config.max_bodies_bytes, BODIES_FULL);
         let answers = Room::new(config.max_answers_bytes, ANSWERS_FULL);
+        let large = Arc::new(LargeRequests::new());
         let rest = RestServer::new(
             dispatcher.clone(),
             config.max_message_bytes,
             Arc::clone(&bodies),
             Arc::clone(&answers),
             body_timeout,
+            Arc::clone(&large),
         )?;
         let rest = Arc::new(rest);
         let router = router.merge(health.router()).fallback(move |request: AxumRequest| {
@@ -70,8 +74,15 @@ impl Core {
         };
         let reflection = config.reflection.then(|| Reflection::new(&dispatcher));
         let (max_message_bytes, gzip_min_bytes) = (config.max_message_bytes, config.gzip_min_bytes);
-        let grpc =
-            GrpcServer { dispatcher, max_message_bytes, bodies, answers, gzip_min_bytes, body_timeout };
+        let grpc = GrpcServer {
+            dispatcher,
+            max_message_bytes,
+            bodies,
+            answers,
+            gzip_min_bytes,
+            body_timeout,
+            large,
+        };
         Ok(Self { grpc: Arc::new(grpc), health, reflection, router })
     }
 
@@ -85,7 +96,17 @@ impl Core {
             return Either::Left(self.grpc.serve(request, peer));
         }
         let core = Arc::clone(self);
-        Either::Right(Box::pin(async move { core.serve_other(request, peer).await }))
+        let head = Head::of(request.headers(), &self.grpc.bodies, Holder::at(peer));
+        Either::Right(Box::pin(async move {
+            match head {
+                // Held until there is an answer.
+                Ok(_head) => core.serve_other(request, peer).await,
+                Err(status) => {
+                    let pool = core.grpc.dispatcher.descriptors();
+                    rest::failure(&status, pool).map(ResponseBody::Other)
+                }
+            }
+        }))
     }
 
     fn is_unary(&self, request: &Request<Incoming>) -> bool {

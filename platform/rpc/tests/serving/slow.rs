@@ -164,3 +164,41 @@ async fn bodies_that_do_not_come_hold_a_bounded_number_of_bytes() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// So do the headers of calls whose bodies do not come, and bodies of which one frame came.
+#[tokio::test]
+async fn calls_that_come_in_part_hold_a_bounded_number_of_bytes() {
+    for (headers, half) in [(500, 0), (0, 12_000)] {
+        let config = ServerConfig { max_bodies_bytes: 128 << 10, ..ServerConfig::default() };
+        let server = serve_with(frontend(), config).await;
+        let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let path = workflow_service::START_WORKFLOW_EXECUTION.info().path;
+        let (answers, mut bodies) = (FuturesUnordered::new(), Vec::new());
+        for _ in 0..20 {
+            let mut request =
+                http::Request::post(format!("http://test{path}")).header("content-type", "application/grpc");
+            for _ in 0..headers {
+                request = request.header("a", "");
+            }
+            let (response, mut body) =
+                sender.clone().ready().await.unwrap().send_request(request.body(()).unwrap(), false).unwrap();
+            if half > 0 {
+                let announced = [0, 0, 0x10, 0, 0];
+                body.send_data([&announced[..], &vec![0; half]].concat().into(), false).unwrap();
+            }
+            answers.push(response);
+            bodies.push(body);
+        }
+        let mut refused = answers.inspect(|answer| {
+            assert_eq!(answer.as_ref().expect("an answer").headers()["grpc-status"], "8");
+        });
+        for number in 1..=15 {
+            let answer = tokio::time::timeout(PATIENCE, refused.next()).await;
+            assert!(answer.is_ok(), "{number} of 20 were to be refused: {headers} headers, {half} bytes");
+        }
+        let (options, method) = (CallOptions::timeout(PATIENCE), workflow_service::GET_SYSTEM_INFO);
+        client(&server).call(method, &wf::GetSystemInfoRequest {}, options).await.unwrap();
+    }
+}
