@@ -34,8 +34,8 @@ pub(crate) struct RestServer {
     large: Arc<LargeRequests>,
 }
 
-/// Larger bodies are converted in a thread of their own.
-const LARGE_BYTES: usize = 64 * 1024;
+/// Larger bodies are converted in a thread of their own: a payload of two bytes takes more than a thousand meanwhile.
+const LARGE_BYTES: usize = 4 * 1024;
 
 /// Large bodies are converted one at a time, for one takes many times its bytes meanwhile, and callers take turns.
 const TURNS: TurnLimits =
@@ -154,10 +154,10 @@ impl RestServer {
         if bytes <= LARGE_BYTES {
             return convert();
         }
-        let place = self.turns.enter(caller, bytes).ok_or_else(|| {
-            Status::resource_exhausted("too many bytes wait to be converted from or to JSON: try again")
-        })?;
-        let turn = place.turn().await;
+        let busy =
+            || Status::resource_exhausted("too many bytes wait to be converted from or to JSON: try again");
+        let place = self.turns.enter(caller, bytes).ok_or_else(busy)?;
+        let turn = tokio::time::timeout(LONGEST_WAIT, place.turn()).await.map_err(|_| busy())?;
         #[allow(clippy::disallowed_methods, reason = "no simulation speaks REST")]
         let converting = tokio::task::spawn_blocking(move || {
             let _here = (place, turn);
@@ -322,3 +322,15 @@ mod tests {
         assert_eq!(second.await, Ok(()));
     }
 }
+    /// 5,000 bytes are 2,000 payloads, written out.
+    #[tokio::test]
+    async fn others_go_on_while_a_small_body_of_many_payloads_is_converted() {
+        let server = server();
+        let (go_on, told) = mpsc::channel();
+        let converted = server.in_turn(caller(), 5_000, move || {
+            told.recv_timeout(PATIENCE).map_err(|_| Status::internal("nothing went on meanwhile"))
+        });
+        let (converted, sent) = tokio::join!(converted, async { go_on.send(()) });
+        assert_eq!((converted, sent), (Ok(()), Ok(())));
+    }
+
