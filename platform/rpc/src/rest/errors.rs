@@ -25,10 +25,18 @@ pub(super) fn http_status(code: Code) -> StatusCode {
     StatusCode::from_u16(number).expect("three digits")
 }
 
+/// Longest message in bytes: the rest is cut off, as over gRPC.
+const MAX_MESSAGE: usize = 4_000;
+/// Most bytes of details, encoded: beyond it they are left out, as over gRPC.
+const MAX_DETAILS: usize = 8 * 1024;
+
 /// A failure as the JSON form of `google.rpc.Status`.
 pub(super) fn body(status: &Status, pool: &DescriptorPool) -> Value {
-    let details: Vec<Value> = status.details.iter().map(|any| detail(any, pool)).collect();
-    json!({ "code": status.code.number(), "message": status.message, "details": details })
+    let message = &status.message[..status.message.floor_char_boundary(MAX_MESSAGE)];
+    let bytes: usize = status.details.iter().map(|any| any.value.len()).sum();
+    let details = if bytes <= MAX_DETAILS { &status.details[..] } else { &[] };
+    let details: Vec<Value> = details.iter().map(|any| detail(any, pool)).collect();
+    json!({ "code": status.code.number(), "message": message, "details": details })
 }
 
 /// A detail with its type; one of unknown type keeps its bytes.
@@ -69,6 +77,14 @@ mod tests {
                 { "@type": "type.googleapis.com/no.Such", "value": "AQ==" }
             ]
         });
+        assert_eq!(body(&status, atoll_api::descriptor_pool()), expected);
+    }
+
+    #[test]
+    fn long_messages_are_cut_and_huge_details_left_out() {
+        let failure = NamespaceNotFoundFailure { namespace: "n".repeat(MAX_DETAILS) };
+        let status = Status::not_found("ü".repeat(3_000)).with_detail(&failure);
+        let expected = json!({ "code": 5, "message": "ü".repeat(2_000), "details": [] });
         assert_eq!(body(&status, atoll_api::descriptor_pool()), expected);
     }
 

@@ -1,8 +1,20 @@
 //! Where in a request's JSON something stands, as its sender wrote it: `spec.regions[1]`, `memo.fields["a.b"].data`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
+
+/// How much of a name that its sender chose is repeated.
+const SHOWN_CHARS: usize = 64;
+
+/// A name as it is repeated to its sender: of a long one the start.
+pub(super) fn shown(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}...", &name[..end]).into(),
+        None => name.into(),
+    }
+}
 
 /// A place, and the place that holds it.
 pub(super) enum FieldPath<'p> {
@@ -20,10 +32,10 @@ impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => Ok(()),
-            Self::Field(Self::Root, name) => formatter.write_str(name),
-            Self::Field(parent, name) => write!(formatter, "{parent}.{name}"),
+            Self::Field(Self::Root, name) => formatter.write_str(&shown(name)),
+            Self::Field(parent, name) => write!(formatter, "{parent}.{}", shown(name)),
             Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
-            Self::Entry(parent, key) => write!(formatter, "{parent}[{key:?}]"),
+            Self::Entry(parent, key) => write!(formatter, "{parent}[{:?}]", shown(key)),
         }
     }
 }
@@ -50,5 +62,7 @@ mod tests {
         assert_eq!(region.to_string(), "spec.regions[1]");
         let entry = FieldPath::Entry(&spec, "a.\"b");
         assert_eq!(FieldPath::Field(&entry, "data").to_string(), r#"spec["a.\"b"].data"#);
+        let long = FieldPath::Field(&spec, &"ü".repeat(65)).to_string();
+        assert_eq!(long, format!("spec.{}...", "ü".repeat(64)));
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::field_path::shown;
+
 /// Values of one request, shorthands written out: objects, lists and all that is in them. A value of two bytes takes
 /// some hundred in memory, and a payload that is written out more than a thousand.
 pub(super) const MAX_VALUES: usize = 100_000;
@@ -83,7 +85,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut object = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("{name:?} is there twice")));
+                return Err(A::Error::custom(format!("{:?} is there twice", shown(&name))));
             }
             object.insert(name, entries.next_value_seed(self)?);
         }

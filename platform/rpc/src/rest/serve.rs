@@ -75,22 +75,23 @@ impl RestServer {
 
     pub(crate) async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let (Parts { method, uri, headers, extensions, .. }, body) = request.into_parts();
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let parameters = query::parameters(uri.query().unwrap_or_default());
         let style = Style::of(parameters.as_deref().unwrap_or_default(), &headers);
         let (binding, variables) = match self.routes.find(method.as_str(), uri.path()) {
             Found::Method(binding, variables) => (binding, variables),
-            Found::OtherVerb(allowed) => return self.not_allowed(allowed, &style),
+            Found::OtherVerb(allowed) => return self.not_allowed(allowed, &style, peer),
             Found::Nothing => {
-                return self.failure(StatusCode::NOT_FOUND, &Status::not_found("Not Found"), &style);
+                return self.failure(StatusCode::NOT_FOUND, &Status::not_found("Not Found"), &style, peer);
             }
         };
         let Some(parameters) = parameters else {
             let status = Status::invalid_argument("query: malformed percent-encoding");
-            return self.failure(StatusCode::BAD_REQUEST, &status, &style);
+            return self.failure(StatusCode::BAD_REQUEST, &status, &style, peer);
         };
         let answer = async {
             let mut ctx = context(binding, headers)?;
-            ctx.peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            ctx.peer = peer;
             let entry = self.dispatcher.find(ctx.path());
             let admitted = self.dispatcher.admit(entry, &mut ctx).await;
             let caller = Holder::of(&ctx);
@@ -112,7 +113,7 @@ impl RestServer {
         };
         match answer.await {
             Ok((text, metadata)) => success(text, metadata),
-            Err(Refusal(code, status)) => self.failure(code, &status, &style),
+            Err(Refusal(code, status)) => self.failure(code, &status, &style, peer),
         }
     }
 
@@ -202,17 +203,35 @@ impl RestServer {
     }
 
     /// RFC 9110, 15.5.6: says what the resource takes instead.
-    fn not_allowed(&self, allowed: BTreeSet<&str>, style: &Style) -> Response<Body> {
+    fn not_allowed(
+        &self,
+        allowed: BTreeSet<&str>,
+        style: &Style,
+        peer: Option<SocketAddr>,
+    ) -> Response<Body> {
         let status = Status::unimplemented("Method Not Allowed");
-        let mut response = self.failure(StatusCode::METHOD_NOT_ALLOWED, &status, style);
+        let mut response = self.failure(StatusCode::METHOD_NOT_ALLOWED, &status, style, peer);
         let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
         let allowed = HeaderValue::try_from(allowed).expect("names of HTTP methods");
         response.headers_mut().insert(header::ALLOW, allowed);
         response
     }
 
-    fn failure(&self, code: StatusCode, status: &Status, style: &Style) -> Response<Body> {
-        refusal(code, status, self.dispatcher.descriptors(), style)
+    /// A failure; of one for whose text there is no room until its connection has taken it, the code alone.
+    fn failure(
+        &self,
+        code: StatusCode,
+        status: &Status,
+        style: &Style,
+        peer: Option<SocketAddr>,
+    ) -> Response<Body> {
+        let text = |status: &Status| {
+            pretty::text(&errors::body(status, self.dispatcher.descriptors()), style.pretty)
+        };
+        let caller = peer.map_or_else(Holder::nobody, Holder::at);
+        let body = self.leaving(text(status), caller);
+        let body = body.unwrap_or_else(|_| text(&Status::new(status.code, "")).into());
+        refusal(code, status.code, body)
     }
 }
 
@@ -235,12 +254,13 @@ impl From<Status> for Refusal {
 /// A failed call as REST answers it, for other formats over the same calls. `pool` knows the types of the failure's
 /// details.
 pub fn failure(status: &Status, pool: &DescriptorPool) -> Response<Body> {
-    refusal(errors::http_status(status.code), status, pool, &Style { pretty: false, shorthand: false })
+    let text = pretty::text(&errors::body(status, pool), false);
+    refusal(errors::http_status(status.code), status.code, text.into())
 }
 
-fn refusal(code: StatusCode, status: &Status, pool: &DescriptorPool, style: &Style) -> Response<Body> {
-    let mut response = json(code, pretty::text(&errors::body(status, pool), style.pretty).into());
-    if status.code == Code::Unauthenticated {
+fn refusal(http: StatusCode, code: Code, body: Bytes) -> Response<Body> {
+    let mut response = json(http, body);
+    if code == Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
@@ -302,6 +322,18 @@ mod tests {
         Holder::of(&CallContext::unknown("/s/m"))
     }
 
+    /// 5,000 bytes are 2,000 payloads, written out.
+    #[tokio::test]
+    async fn others_go_on_while_a_small_body_of_many_payloads_is_converted() {
+        let server = server();
+        let (go_on, told) = mpsc::channel();
+        let converted = server.in_turn(caller(), 5_000, move || {
+            told.recv_timeout(PATIENCE).map_err(|_| Status::internal("nothing went on meanwhile"))
+        });
+        let (converted, sent) = tokio::join!(converted, async { go_on.send(()) });
+        assert_eq!((converted, sent), (Ok(()), Ok(())));
+    }
+
     #[tokio::test]
     async fn a_conversion_keeps_its_turn_also_where_nobody_waits_for_it_any_more() {
         let server = server();
@@ -322,15 +354,3 @@ mod tests {
         assert_eq!(second.await, Ok(()));
     }
 }
-    /// 5,000 bytes are 2,000 payloads, written out.
-    #[tokio::test]
-    async fn others_go_on_while_a_small_body_of_many_payloads_is_converted() {
-        let server = server();
-        let (go_on, told) = mpsc::channel();
-        let converted = server.in_turn(caller(), 5_000, move || {
-            told.recv_timeout(PATIENCE).map_err(|_| Status::internal("nothing went on meanwhile"))
-        });
-        let (converted, sent) = tokio::join!(converted, async { go_on.send(()) });
-        assert_eq!((converted, sent), (Ok(()), Ok(())));
-    }
-

@@ -234,3 +234,27 @@ async fn a_request_of_many_values_counts_as_what_it_takes_decoded() {
     assert_eq!(with(100).await, 200);
     assert_eq!(with(20_000).await, 429);
 }
+
+#[tokio::test]
+async fn a_failure_repeats_little_of_what_was_sent() {
+    let server = serve(frontend()).await;
+    let (long, target) = ("x".repeat(1 << 20), "/api/v1/namespaces/orders/workflows/w");
+    for body in [
+        format!(r#"{{"{long}": 1}}"#),
+        format!(r#"{{"{long}": 1, "{long}": 1}}"#),
+        format!(r#"{{"identity": "{long}", "identity": "{long}"}}"#),
+        format!(r#"{{"taskQueue": {{"{long}": 1}}}}"#),
+        format!(r#"{{"{}": 1}}"#, "\\u0001".repeat(100_000)),
+        format!(r#"{{"workflowRunTimeout": "{long}"}}"#),
+        format!(r#"{{"workflowIdReusePolicy": "{long}"}}"#),
+        format!(r#"{{"identity": {}}}"#, "1".repeat(1 << 20)),
+    ] {
+        let answer = http(server.local_addr(), "POST", target, &[], &body).await;
+        assert_eq!((answer.status, answer.json()["code"].as_i64()), (400, Some(3)));
+        assert!(answer.body.len() < 5_000, "{} bytes to {body:.40}", answer.body.len());
+    }
+    let target = format!("/api/v1/namespaces/{}", "%01".repeat(15_000));
+    let answer = http(server.local_addr(), "GET", &target, &[], "").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.len() < 30_000, "{} bytes", answer.body.len());
+}
