@@ -6,7 +6,7 @@ use atoll_api::call::{
     string_field,
 };
 use atoll_api::temporal::api::workflowservice::v1::workflow_service;
-use atoll_rpc::CallOptions;
+use atoll_rpc::{CallOptions, Packed};
 
 use crate::cells::{Cell, Cells};
 use crate::freshness::Freshness;
@@ -131,9 +131,14 @@ impl RawService for Forwarder {
     }
 }
 
-/// The namespace that the request itself names.
-fn namespace<'a>(ctx: &CallContext, method: &MethodInfo, body: &'a Bytes) -> Result<&'a str, Status> {
-    let named = method.namespace_field.and_then(|field| string_field(body, field)).unwrap_or("");
+/// The namespace that the request itself names. One that is packed was unpacked that far when it came, and goes on as it
+/// is.
+fn namespace<'a>(ctx: &'a CallContext, method: &MethodInfo, body: &'a Bytes) -> Result<&'a str, Status> {
+    let named = match ctx.extensions.get::<Packed>() {
+        Some(packed) => packed.namespace.as_deref(),
+        None => method.namespace_field.and_then(|field| string_field(body, field)),
+    };
+    let named = named.unwrap_or("");
     if named.is_empty() {
         return Err(Status::invalid_argument(match method.namespace_field {
             Some(_) => "Namespace not set on request.".to_owned(),

@@ -12,6 +12,7 @@ use atoll_api::call::{Bytes, CallContext, Method, Reply, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use prost::Message;
 
+use crate::grpc::Packed;
 use slot::Slot;
 
 /// Largest answer that a client takes.
@@ -51,6 +52,8 @@ pub struct CallOptions {
     pub headers: HeaderMap,
     /// When to give up.
     pub deadline: Option<Instant>,
+    /// Whether the message is gzipped.
+    pub packed: bool,
 }
 
 impl CallOptions {
@@ -59,6 +62,7 @@ impl CallOptions {
         Self {
             headers: HeaderMap::new(),
             deadline: tokio::time::Instant::now().into_std().checked_add(timeout),
+            packed: false,
         }
     }
 
@@ -70,7 +74,8 @@ impl CallOptions {
             let text = format!("the call's metadata is more than {MAX_FORWARDED_HEADERS} bytes");
             return Err(Status::resource_exhausted(text));
         }
-        Ok(Self { headers: ctx.headers.clone(), deadline: ctx.deadline })
+        let packed = ctx.extensions.get::<Packed>().is_some();
+        Ok(Self { headers: ctx.headers.clone(), deadline: ctx.deadline, packed })
     }
 
     /// Adds metadata. A value that is not visible ASCII is left out.

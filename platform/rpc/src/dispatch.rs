@@ -37,6 +37,7 @@ struct Inner {
     interceptors: Vec<Arc<dyn Interceptor>>,
     fallback: Option<Arc<dyn Fallback>>,
     pool: &'static DescriptorPool,
+    passes_packed: bool,
     /// Calls of methods that no service lists.
     unknown: Meters,
 }
@@ -77,6 +78,11 @@ impl Dispatcher {
         entry
             .map(|entry| &self.inner.entries[entry.0])
             .map_or(Decodes::Nothing, |it| it.service.decodes(it.method))
+    }
+
+    /// Whether services take messages as they came.
+    pub(crate) fn passes_packed(&self) -> bool {
+        self.inner.passes_packed
     }
 
     pub(crate) fn method(&self, entry: EntryId) -> &'static MethodInfo {

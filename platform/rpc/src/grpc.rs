@@ -3,6 +3,7 @@
 mod frame;
 mod gzip;
 mod metadata;
+mod packed;
 mod receive;
 mod serve;
 mod status;
@@ -10,8 +11,12 @@ mod status;
 pub(crate) use frame::{PREFIX, Prefix};
 pub(crate) use gzip::unzip_answer;
 pub(crate) use metadata::{TIMEOUT, format_timeout, without_transport};
+pub use packed::Packed;
 pub(crate) use serve::{GrpcServer, call_deadline};
 pub(crate) use status::{is_unauthenticated, read_status};
+
+/// How a message is packed.
+pub(crate) const ENCODING: http::HeaderName = http::HeaderName::from_static("grpc-encoding");
 
 /// Content type of gRPC with protobuf messages.
 pub(crate) const CONTENT_TYPE: http::HeaderValue = http::HeaderValue::from_static("application/grpc");

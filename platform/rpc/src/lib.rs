@@ -39,6 +39,7 @@ pub mod wire_time;
 pub use client::{CallOptions, InvalidAddress, MAX_FORWARDED_HEADERS, RawClient};
 pub use clock::{Clock, ManualClock, OffsetClock, SystemClock};
 pub use dispatch::{Dispatcher, DispatcherBuilder, DispatcherError, Fallback, Gate, Interceptor};
+pub use grpc::Packed;
 pub use ids::{Ids, SeededIds, SystemIds};
 pub use inherited::{INHERITED_LISTENERS, inherited_listener};
 pub use metrics::{Metrics, MetricsError};

@@ -40,8 +40,8 @@ impl Request {
         *head.method_mut() = Method::POST;
         *head.uri_mut() = uri;
         *head.version_mut() = Version::HTTP_2;
+        let prefix = Prefix { compressed: options.packed, length: body.len() }.bytes();
         *head.headers_mut() = headers(options);
-        let prefix = Prefix { compressed: false, length: body.len() }.bytes();
         let (first, message) = if body.len() <= COPY_LIMIT {
             let mut joined = BytesMut::with_capacity(PREFIX + body.len());
             joined.extend_from_slice(&prefix);
@@ -60,6 +60,9 @@ fn headers(options: CallOptions) -> HeaderMap {
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers
         .insert(HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("gzip,identity"));
+    if options.packed {
+        headers.insert(grpc::ENCODING, HeaderValue::from_static("gzip"));
+    }
     if let Some(deadline) = options.deadline {
         let remaining = deadline.saturating_duration_since(tokio::time::Instant::now().into_std());
         headers.insert(TIMEOUT, format_timeout(remaining));

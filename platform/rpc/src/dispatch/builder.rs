@@ -15,6 +15,7 @@ pub struct DispatcherBuilder {
     interceptors: Vec<Arc<dyn Interceptor>>,
     fallback: Option<Arc<dyn Fallback>>,
     pool: Option<&'static DescriptorPool>,
+    passes_packed: bool,
 }
 
 /// Why services do not fit together.
@@ -38,7 +39,14 @@ pub enum DispatcherError {
 
 impl DispatcherBuilder {
     pub(super) fn new(role: &'static str) -> Self {
-        Self { role, services: Vec::new(), interceptors: Vec::new(), fallback: None, pool: None }
+        Self {
+            role,
+            services: Vec::new(),
+            interceptors: Vec::new(),
+            fallback: None,
+            pool: None,
+            passes_packed: false,
+        }
     }
 
     /// Registers a service.
@@ -62,6 +70,14 @@ impl DispatcherBuilder {
     /// The descriptors of all registered services; without this the published ones.
     pub fn descriptors(mut self, pool: &'static DescriptorPool) -> Self {
         self.pool = Some(pool);
+        self
+    }
+
+    /// Passes messages on as they came over gRPC: a call whose message is packed has [`Packed`](crate::Packed) in its
+    /// context, and interceptors and services get the bytes that were sent.
+    /// [`CallOptions::forwarding`](crate::CallOptions::forwarding) says so to the next.
+    pub fn pass_packed(mut self) -> Self {
+        self.passes_packed = true;
         self
     }
 
@@ -97,6 +113,7 @@ impl DispatcherBuilder {
                 interceptors: self.interceptors,
                 fallback: self.fallback,
                 pool,
+                passes_packed: self.passes_packed,
                 unknown: Meters::new(self.role, "unknown"),
             }),
         })

@@ -9,9 +9,11 @@ use futures::future::Either;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 
+use super::ENCODING;
 use super::frame::PREFIX;
 use super::gzip::{unzip, zip};
 use super::metadata::{TIMEOUT, parse_timeout};
+use super::packed::Packed;
 use super::receive::{Received, receive};
 use super::status::{ok_trailers, write_status};
 use crate::body::ResponseBody;
@@ -21,7 +23,6 @@ use crate::large::LargeRequests;
 use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
 use crate::weigh::Weighing;
 
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Serves unary gRPC calls through a dispatcher.
@@ -88,7 +89,7 @@ impl GrpcServer {
             }
             // Held until the call ends: its request may be part of what waits.
             let mut held = server.bodies.none(caller);
-            let message = match server.receive(&ctx, body, head.awaiting, &mut held).await {
+            let message = match server.receive(&mut ctx, body, head.awaiting, &mut held).await {
                 Ok(message) => message,
                 Err(status) => return server.failure(&status, caller),
             };
@@ -100,7 +101,7 @@ impl GrpcServer {
 
     async fn receive<B>(
         &self,
-        ctx: &CallContext,
+        ctx: &mut CallContext,
         body: B,
         beside: usize,
         held: &mut Held,
@@ -118,6 +119,12 @@ impl GrpcServer {
                 return Ok(message);
             }
             let mut slices = self.large.of(Holder::of(ctx));
+            if self.dispatcher.passes_packed() {
+                let looking = Packed::look(&message, ctx.info(), self.max_message_bytes, &mut slices);
+                let packed = Box::pin(looking).await?;
+                ctx.extensions.insert(packed);
+                return Ok(message);
+            }
             Box::pin(unzip(message, self.max_message_bytes, held, &mut slices)).await
         };
         tokio::time::timeout_at(patience.into(), received)

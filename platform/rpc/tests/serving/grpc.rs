@@ -4,13 +4,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use atoll_api::call::{
-    BoxFuture, Bytes, CallContext, Code, MethodInfo, RawService, Reply, ServiceInfo, Status, string_field,
+    BoxFuture, Bytes, CallContext, Code, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
+    string_field,
 };
 use atoll_api::temporal::api::common::v1::{Payload, Payloads};
 use atoll_api::temporal::api::errordetails::v1::NamespaceNotFoundFailure;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
-use atoll_rpc::{CallOptions, Dispatcher, Fallback, RawClient, ServerConfig};
+use atoll_rpc::{CallOptions, Dispatcher, Fallback, Packed, RawClient, ServerConfig};
 use http::{HeaderMap, HeaderValue};
 use prost::Message;
 
@@ -289,7 +290,7 @@ impl Fallback for Forward {
             if string_field(&body, 1) != Some("orders") && ctx.method() == "DescribeNamespace" {
                 return Err(Status::permission_denied("not yours"));
             }
-            let options = CallOptions { headers: ctx.headers.clone(), deadline: ctx.deadline };
+            let options = CallOptions::forwarding(ctx)?;
             let mut reply = self.0.call_raw(ctx.path(), options, body).await?;
             let mut headers = reply.take_headers().unwrap_or_default();
             headers.insert("x-cell", HeaderValue::from_static("a"));
@@ -416,5 +417,55 @@ async fn what_a_service_keeps_of_requests_is_not_held_beyond_their_calls() {
         let method = workflow_service::START_WORKFLOW_EXECUTION;
         let answer = client.call(method, &request, CallOptions::timeout(PATIENCE)).await;
         assert_eq!(answer.map(drop), Ok(()), "call {number}");
+    }
+}
+
+/// Forwards what it gets, and says in the answer's metadata what that was.
+struct PassOn(RawClient);
+
+impl RawService for PassOn {
+    fn info(&self) -> &'static ServiceInfo {
+        &workflow_service::SERVICE
+    }
+
+    fn decodes(&self, _: &'static MethodInfo) -> Decodes {
+        Decodes::Nothing
+    }
+
+    fn call<'a>(
+        &'a self,
+        ctx: &'a CallContext,
+        method: &'static MethodInfo,
+        body: Bytes,
+    ) -> BoxFuture<'a, Result<Reply, Status>> {
+        Box::pin(async move {
+            let packed = ctx.extensions.get::<Packed>().map(|packed| packed.namespace.clone());
+            let metadata = [("bytes", body.len().to_string()), ("packed", format!("{packed:?}"))];
+            let metadata = metadata.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let answer = self.0.call_raw(method.path, CallOptions::forwarding(ctx)?, body).await?;
+            Ok(answer.with_headers(HeaderMap::from_iter(metadata)))
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_came_packed_is_passed_on_packed() {
+    let cell = serve(frontend()).await;
+    let forwarder = Dispatcher::builder("gateway").service(Arc::new(PassOn(client(&cell)))).pass_packed();
+    let gateway = serve(forwarder).await;
+    let client = client(&gateway);
+    let path = workflow_service::START_WORKFLOW_EXECUTION.info().path;
+    let request = wf::StartWorkflowExecutionRequest { identity: "x".repeat(3 << 20), ..start() };
+    let (plain, packed) = (Bytes::from(request.encode_to_vec()), gzip(&request.encode_to_vec()));
+    for (body, is_packed, expected) in
+        [(plain, false, "None"), (packed.into(), true, r#"Some(Some("orders"))"#)]
+    {
+        let (sent, options) =
+            (body.len(), CallOptions { packed: is_packed, ..CallOptions::timeout(PATIENCE) });
+        let reply = client.call_raw(path, options, body).await.unwrap();
+        let seen = |name| reply.headers().unwrap()[name].to_str().unwrap().to_owned();
+        assert_eq!((seen("packed"), seen("bytes")), (expected.to_owned(), sent.to_string()));
+        let answer = wf::StartWorkflowExecutionResponse::decode(reply.into_message()).unwrap();
+        assert_eq!(answer.run_id, "orders/w-1/0");
     }
 }
