@@ -2,7 +2,7 @@
 //!
 //! Owns: the routing table (watched from the control plane, kept on disk), connections to cells, and forwarding. Does
 //! *not* own: authentication and limits, which are the cells'; what a call means: of a request it reads one field, the
-//! namespace, and passes the bytes on.
+//! namespace, and passes the bytes on, packed where they came packed.
 //!
 //! Invariants:
 //! - the request's own namespace decides; a header that says otherwise is refused, so that nothing behind the gateway
@@ -18,6 +18,7 @@ mod cells;
 mod config;
 mod forward;
 mod freshness;
+mod rest_needs_token;
 mod start;
 mod table;
 mod watch;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::forward::{Forwarder, SharedTable};
+use crate::rest_needs_token::RestNeedsToken;
 use crate::table::RoutingTable;
 use crate::watch::Watch;
 
@@ -76,7 +77,7 @@ impl Gateway {
     ) -> BoxFuture<'static, Result<GatewayHandle, StartError>> {
         async move {
             let stop = stop.child_token();
-            let builder = Dispatcher::builder("gateway");
+            let builder = Dispatcher::builder("gateway").pass_packed().interceptor(Arc::new(RestNeedsToken));
             let dispatcher =
                 self.services().into_iter().fold(builder, |builder, service| builder.service(service));
             let server = Server::new(self.config.server.clone(), dispatcher.build()?);

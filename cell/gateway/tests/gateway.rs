@@ -15,10 +15,12 @@ use atoll_api::temporal::api::workflowservice::v1::{
 use atoll_internal_api::cell::v1::{
     CellAddress, Route, RoutingService, WatchRoutesRequest, WatchRoutesResponse, routing_service,
 };
-use atoll_rpc::{CallOptions, Dispatcher, RawClient, Server, ServerConfig, ServerHandle};
+use atoll_rpc::{CallOptions, Dispatcher, Packed, RawClient, Server, ServerConfig, ServerHandle};
 use gateway::{Config, Gateway, GatewayHandle};
 use prost::Message;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a cell saw of a call, or that a call's client went away.
 #[derive(Debug)]
 enum Seen {
-    Call { method: &'static str, headers: http::HeaderMap, has_deadline: bool },
+    Call { method: &'static str, headers: http::HeaderMap, has_deadline: bool, packed: bool },
     Gone,
 }
 
@@ -63,6 +65,7 @@ impl RawService for TestCell {
                 method: method.name,
                 headers: ctx.headers.clone(),
                 has_deadline: ctx.deadline.is_some(),
+                packed: ctx.extensions.get::<Packed>().is_some(),
             };
             self.seen.send(call).unwrap();
             if method.name == "PollWorkflowTaskQueue" {
@@ -80,6 +83,7 @@ impl RawService for TestCell {
                     wf::GetSystemInfoResponse { server_version: self.name.to_owned(), capabilities: None };
                 return Ok(Reply::encode(&info));
             }
+            let body = if body == DESCRIBE_ONE_PACKED { DESCRIBE_ONE } else { &body[..] };
             let request = DescribeNamespaceRequest::decode(body)?;
             if request.namespace != self.namespace {
                 let failure = NamespaceNotFoundFailure { namespace: request.namespace };
@@ -112,8 +116,16 @@ impl RoutingService for TestRouting {
     }
 }
 
+/// A description of `one.acct1`, and the same gzipped.
+const DESCRIBE_ONE: &[u8] = b"\x0a\x09one.acct1";
+const DESCRIBE_ONE_PACKED: &[u8] =
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xe3\xe2\xcc\xcf\x4b\xd5\x4b\x4c\x4e\x2e\
+    \x31\x04\x00\xfb\xf6\x73\x0a\x0b\x00\x00\x00";
+
 async fn serve(service: Arc<dyn RawService>, listen: SocketAddr) -> ServerHandle {
     let dispatcher = Dispatcher::builder("test")
+        // To see what comes packed.
+        .pass_packed()
         .descriptors(atoll_internal_api::descriptor_pool())
         .service(service)
         .build();
@@ -260,6 +272,46 @@ async fn metadata_that_would_grow_on_the_wire_is_refused_before_it_reaches_what_
     let refused = described(17_000).await.unwrap_err();
     assert_eq!(refused.code, Code::ResourceExhausted);
     assert_eq!(refused.message, "the call's metadata is more than 16384 bytes");
+}
+
+#[tokio::test]
+async fn what_a_client_packed_reaches_its_cell_packed() {
+    let mut world = World::new().await;
+    while world.seen_a.try_recv().is_ok() {}
+    let path = workflow_service::DESCRIBE_NAMESPACE.info().path;
+    for (body, is_packed) in [(DESCRIBE_ONE, false), (DESCRIBE_ONE_PACKED, true)] {
+        let options = CallOptions { packed: is_packed, ..CallOptions::timeout(PATIENCE) };
+        let reply = world.client.call_raw(path, options, Bytes::from_static(body)).await.unwrap();
+        assert_eq!(reply.headers().unwrap()["served-by"], "a");
+        let Some(Seen::Call { packed, .. }) = world.seen_a.recv().await else { panic!("no call") };
+        assert_eq!(packed, is_packed);
+    }
+    let options = CallOptions::timeout(PATIENCE).header("temporal-namespace", "two.acct1");
+    let options = CallOptions { packed: true, ..options };
+    let refused =
+        world.client.call_raw(path, options, Bytes::from_static(DESCRIBE_ONE_PACKED)).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidArgument);
+}
+
+/// Sends one HTTP/1 request; the first line of the answer.
+async fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("no answer").unwrap();
+    String::from_utf8(answer).unwrap().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Its body never comes.
+#[tokio::test]
+async fn a_rest_call_without_a_key_is_refused_before_its_body() {
+    let world = World::new().await;
+    let head = "POST /api/v1/namespaces/one.acct1/workflows/w HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let half = format!("{head}content-length: 100000\r\n\r\n{{");
+    assert_eq!(http(world.gateway.local_addr(), &half).await, "HTTP/1.1 401 Unauthorized");
+    let whole = "GET /api/v1/namespaces/one.acct1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                 authorization: Bearer key.secret\r\n\r\n";
+    assert_eq!(http(world.gateway.local_addr(), whole).await, "HTTP/1.1 200 OK");
 }
 
 #[tokio::test]
