@@ -59,6 +59,10 @@ pub enum CellError {
     },
 }
 
+/// What the admin listener holds of requests: one caller has half of it, and a set of keys, each with a role in a
+/// namespace of its own, takes up to twelve times its bytes once it is decoded.
+const ADMIN_BODIES_BYTES: usize = 2 * 12 * CELL_ADMIN_MESSAGE_BYTES;
+
 /// A running cell.
 pub struct CellHandle {
     frontend: ServerHandle,
@@ -116,6 +120,7 @@ pub fn start(config: CellConfig, deps: CellDeps) -> BoxFuture<'static, Result<Ce
                 let own = ServerConfig {
                     listen: admin.listen,
                     max_message_bytes: CELL_ADMIN_MESSAGE_BYTES,
+                    max_bodies_bytes: ADMIN_BODIES_BYTES,
                     ..ServerConfig::default()
                 };
                 Some(serve(&config, own, dispatcher, None).await?)

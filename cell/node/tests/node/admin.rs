@@ -9,6 +9,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use atoll_internal_api::cell::v1::{self as admin, NamespaceSpec, cell_admin};
+use atoll_internal_api::limits::CELL_ADMIN_MESSAGE_BYTES;
 use atoll_internal_api::usage::v1::ActionType;
 use atoll_rpc::CallOptions;
 use bytes::Bytes;
@@ -208,6 +209,30 @@ async fn a_wrong_token_opens_no_method() {
         assert_ne!(open.err().map(|status| status.code), Some(Code::Unauthenticated), "{}", method.name);
     }
     assert_eq!(description(&cell, "default").await, namespace);
+    cell.crash().await;
+}
+
+/// All keys come in one message, each with what it may do.
+#[tokio::test]
+async fn a_set_of_keys_as_large_as_a_message_may_be_is_taken() {
+    let cell = Cell::on(Engine::memory()).await;
+    let key = |number: usize| admin::KeyRecord {
+        key_id: format!("key-{number:08}"),
+        secret_sha256: Bytes::from_static(&[7; 32]),
+        account_id: "acct1".to_owned(),
+        principal: "somebody".to_owned(),
+        grant: Some(admin::Grant {
+            namespaces: [("orders.acct1".to_owned(), "write".to_owned())].into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let of =
+        |keys: usize| admin::ApplyKeySetRequest { generation: 1_000, keys: (0..keys).map(key).collect() };
+    let each = of(2).encoded_len() - of(1).encoded_len();
+    let all = of((CELL_ADMIN_MESSAGE_BYTES - 1_000) / each);
+    assert!((CELL_ADMIN_MESSAGE_BYTES * 9 / 10..CELL_ADMIN_MESSAGE_BYTES).contains(&all.encoded_len()));
+    assert_eq!(cell.admin(cell_admin::APPLY_KEY_SET, all).await.unwrap().generation, 1_000);
     cell.crash().await;
 }
 
