@@ -25,7 +25,7 @@ impl LargeRequests {
 
     /// A call that may be one.
     pub(crate) fn of(&self, caller: Holder) -> Slices<'_> {
-        Slices { turns: &self.0, caller, turn: None }
+        Slices { turns: &self.0, caller: caller.widest(), turn: None }
     }
 }
 

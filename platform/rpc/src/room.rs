@@ -13,41 +13,58 @@ pub(crate) const UNCOUNTED_ANSWER: usize = 1024;
 
 /// Whose the bytes are: an account, what has none, or where nobody says who calls, an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Holder(u64);
+pub(crate) struct Holder {
+    own: u64,
+    /// All that its owner may have: of IPv6 addresses some have 65,536 nets.
+    wider: Option<u64>,
+}
 
 impl Holder {
     /// Who makes the call, once it was admitted.
     pub(crate) fn of(ctx: &CallContext) -> Self {
         match &ctx.principal {
-            Some(caller) if caller.account.is_empty() => Self::hashed((0, &caller.id)),
-            Some(caller) => Self::hashed((1, &caller.account)),
+            Some(caller) if caller.account.is_empty() => Self::known_by((0, &caller.id)),
+            Some(caller) => Self::known_by((1, &caller.account)),
             None => ctx.peer.map_or_else(Self::nobody, Self::at),
         }
     }
 
     /// Who calls from there, before it is known who that is.
     pub(crate) fn at(peer: SocketAddr) -> Self {
-        Self::hashed((2, Some(network(peer.ip()))))
+        match peer.ip().to_canonical() {
+            IpAddr::V4(address) => Self::known_by((2, address)),
+            // One host has 64 bits' worth, one customer of a provider may have 80.
+            IpAddr::V6(address) => Self {
+                own: hash((3, address.to_bits() >> 64)),
+                wider: Some(hash((4, address.to_bits() >> 80))),
+            },
+        }
     }
 
     /// Who has neither an account nor an address: a call within the process.
     pub(crate) fn nobody() -> Self {
-        Self::hashed((2, None::<u64>))
+        Self::known_by(5)
     }
 
-    fn hashed(known_by: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        known_by.hash(&mut hasher);
-        Self(hasher.finish())
+    /// The same, and all others that may be the same.
+    pub(crate) fn widest(self) -> Self {
+        Self { own: self.wider.unwrap_or(self.own), wider: None }
+    }
+
+    fn known_by(this: impl Hash) -> Self {
+        Self { own: hash(this), wider: None }
+    }
+
+    /// Those of whom each leaves as much free as it holds.
+    fn each(self) -> impl Iterator<Item = u64> {
+        [self.own].into_iter().chain(self.wider)
     }
 }
 
-/// What one host has of addresses: of IPv6 it has 64 bits' worth.
-fn network(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u64::from(address.to_bits()),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
-    }
+fn hash(this: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    this.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Room for bytes. Whoever holds some leaves at least as much free as all of theirs: one caller gets half of the room,
@@ -63,7 +80,7 @@ pub(crate) struct Room {
 struct Taken {
     bytes: usize,
     /// Of those who hold something.
-    holders: BTreeMap<Holder, usize>,
+    holders: BTreeMap<u64, usize>,
 }
 
 impl Room {
@@ -84,12 +101,15 @@ impl Room {
     fn take(&self, holder: Holder, more: usize) -> Result<(), Status> {
         let mut taken = self.lock();
         let all = taken.bytes.saturating_add(more);
-        let theirs = taken.holders.get(&holder).copied().unwrap_or_default() + more;
-        if all.saturating_add(theirs) > self.limit {
+        let theirs = |taken: &Taken, who| taken.holders.get(&who).copied().unwrap_or_default() + more;
+        if holder.each().any(|who| all.saturating_add(theirs(&taken, who)) > self.limit) {
             return Err(Status::resource_exhausted(self.refusal));
         }
         taken.bytes = all;
-        taken.holders.insert(holder, theirs);
+        for who in holder.each() {
+            let theirs = theirs(&taken, who);
+            taken.holders.insert(who, theirs);
+        }
         Ok(())
     }
 
@@ -99,10 +119,12 @@ impl Room {
         }
         let mut taken = self.lock();
         taken.bytes -= bytes;
-        if let Some(theirs) = taken.holders.get_mut(&holder) {
-            *theirs -= bytes;
-            if *theirs == 0 {
-                taken.holders.remove(&holder);
+        for who in holder.each() {
+            if let Some(theirs) = taken.holders.get_mut(&who) {
+                *theirs -= bytes;
+                if *theirs == 0 {
+                    taken.holders.remove(&who);
+                }
             }
         }
     }
@@ -215,8 +237,8 @@ mod tests {
 
     use super::*;
 
-    const ONE: Holder = Holder(1);
-    const OTHER: Holder = Holder(2);
+    const ONE: Holder = Holder { own: 1, wider: None };
+    const OTHER: Holder = Holder { own: 2, wider: None };
 
     #[test]
     fn what_does_not_fit_is_refused_and_what_goes_makes_room() {
@@ -244,7 +266,7 @@ mod tests {
         let mut other = room.none(OTHER);
         other.resize(250).unwrap();
         assert!(other.resize(251).is_err(), "half of what is left");
-        let mut third = room.none(Holder(3));
+        let mut third = room.none(Holder { own: 3, wider: None });
         third.resize(125).unwrap();
     }
 
@@ -255,7 +277,7 @@ mod tests {
         passed.resize(200).unwrap();
         own.resize(200).unwrap();
         passed.pass_to(OTHER).unwrap();
-        assert_eq!(room.lock().holders, BTreeMap::from([(OTHER, 400)]));
+        assert_eq!(room.lock().holders, BTreeMap::from([(OTHER.own, 400)]));
         passed.pass_to(ONE).unwrap();
         own.resize(390).unwrap();
         assert!(passed.pass_to(OTHER).is_err(), "half of the room");
@@ -323,6 +345,18 @@ mod tests {
         // IPv4 as a socket for both kinds has it.
         assert_eq!(from("[::ffff:10.0.0.1]:1", ""), from("10.0.0.1:1", ""));
         assert_ne!(from("[::ffff:10.0.0.1]:1", ""), from("[::ffff:10.0.0.2]:1", ""));
+    }
+
+    #[test]
+    fn the_nets_of_one_customer_hold_no_more_than_one_caller() {
+        let room = Room::new(1_000, "full");
+        let nets = (0..256).map(|net| Holder::at(format!("[2001:db8:1:{net:x}::1]:1").parse().unwrap()));
+        let mut held: Vec<_> = nets.map(|net| room.none(net)).collect();
+        let taken = held.iter_mut().filter_map(|held| held.resize(10).ok()).count();
+        assert_eq!(taken, 50, "half of the room");
+        room.none(Holder::at("[2001:db8:2::1]:1".parse().unwrap())).resize(250).unwrap();
+        drop(held);
+        assert!(room.lock().holders.is_empty());
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl RestServer {
         }
         let busy =
             || Status::resource_exhausted("too many bytes wait to be converted from or to JSON: try again");
-        let place = self.turns.enter(caller, bytes).ok_or_else(busy)?;
+        let place = self.turns.enter(caller.widest(), bytes).ok_or_else(busy)?;
         let turn = tokio::time::timeout(LONGEST_WAIT, place.turn()).await.map_err(|_| busy())?;
         #[allow(clippy::disallowed_methods, reason = "no simulation speaks REST")]
         let converting = tokio::task::spawn_blocking(move || {
