@@ -13,7 +13,7 @@ pub(crate) use gzip::unzip_answer;
 pub(crate) use metadata::{TIMEOUT, format_timeout, without_transport};
 pub use packed::Packed;
 pub(crate) use serve::{GrpcServer, call_deadline};
-pub(crate) use status::{is_unauthenticated, read_status};
+pub(crate) use status::{is_failure, read_status};
 
 /// How a message is packed.
 pub(crate) const ENCODING: http::HeaderName = http::HeaderName::from_static("grpc-encoding");

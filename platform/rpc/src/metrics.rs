@@ -12,6 +12,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 const LATENCY_BUCKETS: [f64; 16] =
     [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 20.0, 70.0];
 
+/// Where metrics are a page.
+pub(crate) const METRICS_PAGE: &str = "/metrics";
+
 /// How often recorded samples are folded into buckets; until then each takes a few bytes.
 pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -59,6 +62,6 @@ impl Metrics {
             let metrics = metrics.clone();
             async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()) }
         };
-        Router::new().route("/metrics", get(page))
+        Router::new().route(METRICS_PAGE, get(page))
     }
 }

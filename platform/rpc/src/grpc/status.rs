@@ -78,10 +78,10 @@ pub(crate) fn read_status(headers: &HeaderMap) -> Option<Result<(), Status>> {
     Some(Err(Status { code: Code::from_number(code), message, details }))
 }
 
-/// Whether these are the headers of an answer to a caller that nobody knows.
-pub(crate) fn is_unauthenticated(headers: &HeaderMap) -> bool {
+/// Whether these are the headers of an answer that is a failure alone.
+pub(crate) fn is_failure(headers: &HeaderMap) -> bool {
     // The code as it stands there: this is asked of every answer.
-    headers.get(STATUS).is_some_and(|code| code.as_bytes() == b"16")
+    headers.get(STATUS).is_some_and(|code| code.as_bytes() != b"0")
 }
 
 /// As much of a message as is sent.
@@ -153,7 +153,7 @@ mod tests {
     fn code_message_and_details_survive() {
         let mut headers = HeaderMap::new();
         write_status(&Status::unauthenticated("who?"), &mut headers, keep);
-        assert!(is_unauthenticated(&headers));
+        assert!(is_failure(&headers) && !is_failure(&ok_trailers()));
         let failure = NamespaceNotFoundFailure { namespace: "orders".to_owned() };
         let status = Status::not_found("100% weg: größer\n").with_detail(&failure);
         assert_eq!(round_trip(&status), status);

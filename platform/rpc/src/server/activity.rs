@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::Response;
 use tokio::time::Instant;
 
-use crate::grpc::is_unauthenticated;
+use crate::grpc::is_failure;
 
 /// How long a connection may be of no use.
 #[derive(Clone, Copy)]
 pub(super) struct Patience {
-    /// Until its first call that is not refused for who makes it.
+    /// Until its first call that has an answer other than a failure.
     pub(super) first_call: Duration,
     /// Without a call, after that.
     pub(super) idle: Duration,
@@ -22,8 +22,7 @@ pub(super) struct Patience {
 pub(super) struct Activity {
     opened: Instant,
     under_way: AtomicUsize,
-    /// Milliseconds after `opened` at which the last call ended that was not refused for who made it; 0 before the
-    /// first.
+    /// Milliseconds after `opened` at which the last call ended that did not fail; 0 before the first.
     last_used: AtomicU64,
 }
 
@@ -50,10 +49,22 @@ impl Activity {
             let ends = self.opened + Duration::from_millis(last_used) + limit;
             if Instant::now() < ends {
                 tokio::time::sleep_until(ends).await;
-            } else if self.under_way.load(Relaxed) > 0 {
-                // Long polls are of use, however long.
+            } else if self.under_way.load(Relaxed) > 0
+                && (last_used > 0 || self.opened.elapsed() < patience.idle)
+            {
+                // Long polls are of use, however long. What is never answered but with failures is not.
                 tokio::time::sleep(limit).await;
             } else {
+                return;
+            }
+        }
+    }
+
+    /// Returns once no call is under way, looking each time that so much has passed.
+    pub(super) async fn none_under_way(&self, each: Duration) {
+        loop {
+            tokio::time::sleep(each).await;
+            if self.under_way.load(Relaxed) == 0 {
                 return;
             }
         }
@@ -64,11 +75,10 @@ impl Activity {
 pub(super) struct UnderWay(Arc<Activity>);
 
 impl UnderWay {
-    /// The call has its answer.
+    /// The call has its answer. Whom it is refused to, and who asks in vain, has shown no use: a gateway knows nobody
+    /// itself.
     pub(super) fn answered<B>(self, response: &Response<B>) {
-        let stranger =
-            response.status() == StatusCode::UNAUTHORIZED || is_unauthenticated(response.headers());
-        if !stranger {
+        if response.status().is_success() && !is_failure(response.headers()) {
             let elapsed = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.0.last_used.store(elapsed.max(1), Relaxed);
         }
@@ -107,17 +117,32 @@ mod tests {
         assert_eq!(seconds(&Activity::new()).await, 30);
         let refused = Activity::new();
         tokio::time::advance(Duration::from_secs(20)).await;
-        refused.begin().answered(&answer("16"));
+        for failure in ["16", "3", "12"] {
+            refused.begin().answered(&answer(failure));
+        }
+        refused.begin().answered(&Response::builder().status(404).body(()).unwrap());
         assert_eq!(seconds(&refused).await, 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_succeeds_is_closed_whatever_is_under_way() {
+        let activity = Activity::new();
+        let under_way = activity.begin();
+        assert_eq!(seconds(&activity).await, 300);
+        let gone = tokio::time::timeout(PATIENCE.idle, activity.none_under_way(PATIENCE.first_call));
+        assert!(gone.await.is_err(), "it goes on to its end");
+        drop(under_way);
+        activity.none_under_way(PATIENCE.first_call).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_used_connection_is_closed_long_after_its_last_call() {
         let activity = Activity::new();
         tokio::time::advance(Duration::from_secs(20)).await;
-        activity.begin().answered(&answer("5"));
+        activity.begin().answered(&Response::new(()));
         assert_eq!(seconds(&activity).await, 320);
         let waiting = Activity::new();
+        waiting.begin().answered(&Response::new(()));
         let poll = waiting.begin();
         let closed = tokio::time::timeout(Duration::from_secs(10_000), waiting.idle(PATIENCE));
         assert!(closed.await.is_err(), "somebody waits on it");

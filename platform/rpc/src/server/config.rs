@@ -23,7 +23,8 @@ pub struct ServerConfig {
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
     /// time than serving a small call, and saves traffic only for large answers.
     pub gzip_min_bytes: usize,
-    /// Connections at a time; further ones wait in the system's queue.
+    /// Connections at a time; further ones wait in the system's queue. Of a stranger's address, or net of IPv6, those are
+    /// closed at once that would leave fewer free than it has: it has half of all at most.
     pub max_connections: usize,
     /// Calls at a time on one HTTP/2 connection of the cloud's own, where only these connect. Long polls count, and a
     /// gateway shares few connections among all callers.
@@ -35,8 +36,8 @@ pub struct ServerConfig {
     /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its
     /// server reset a thousand calls: one who reads nothing would have the resets gather here.
     pub trusted_peers: bool,
-    /// Seconds in which a connection must show which protocol it speaks, and then make a call that is not refused for
-    /// who makes it, or an HTTP/1 one must send its next request.
+    /// Seconds in which a connection must show which protocol it speaks, and then make a call that does not fail, or an
+    /// HTTP/1 one must send its next request. Questions for health are no calls.
     pub header_timeout_seconds: u64,
     /// Seconds without a call after which a connection is closed; its client connects again when it has one.
     pub idle_seconds: u64,

@@ -19,6 +19,7 @@ use super::core::Core;
 use super::gather::Gather;
 use super::sniff::await_protocol;
 use crate::leaving::Leaving;
+use crate::room::{Holder, Room};
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -42,6 +43,8 @@ pub(super) struct Connections {
     tasks: TaskTracker,
     /// Cuts what has not drained in time.
     cut: CancellationToken,
+    /// What strangers have of connections; none where only our own connect.
+    room: Option<Arc<Room>>,
 }
 
 impl Connections {
@@ -81,11 +84,17 @@ impl Connections {
             leave: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
+            room: (!config.trusted_peers).then(|| Room::new(config.max_connections, "")),
         }
     }
 
     /// Serves a connection in a task of its own. `permit` is given back when it closes.
     pub(super) fn spawn(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        let mut place = self.room.as_ref().map(|room| room.none(Holder::at(peer)));
+        if place.as_mut().is_some_and(|place| place.resize(1).is_err()) {
+            tracing::debug!(%peer, "connection closed: its address has as many as it leaves to others");
+            return;
+        }
         // Answers are small and must not wait for more.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, %peer, "connection lost before it was served");
@@ -96,9 +105,11 @@ impl Connections {
         let leaving = Arc::new(Leaving::default());
         let answers = Arc::clone(&leaving);
         let service = service_fn(move |request| {
-            let (call, answers) = (calls.begin(), Arc::clone(&answers));
+            let (call, answers) = (core.is_call(&request).then(|| calls.begin()), Arc::clone(&answers));
             core.serve(request, peer).map(move |response| {
-                call.answered(&response);
+                if let Some(call) = call {
+                    call.answered(&response);
+                }
                 Ok::<_, Infallible>(response.map(|body| body.watched(&answers)))
             })
         });
@@ -119,7 +130,12 @@ impl Connections {
                     _ = leave.run_until_cancelled(activity.idle(patience)) => {
                         // Calls that are under way have their answers; the peer makes no new ones here.
                         connection.as_mut().graceful_shutdown();
-                        connection.await
+                        tokio::select! {
+                            biased;
+                            ended = connection => ended,
+                            // Who watches health would never go.
+                            () = activity.none_under_way(patience.first_call) => Ok(()),
+                        }
                     }
                 };
                 if let Err(error) = ended {
@@ -134,7 +150,7 @@ impl Connections {
                     tracing::debug!(%peer, "connection closed: its peer does not take its answers");
                 }
             }
-            drop(permit);
+            drop((permit, place));
         });
     }
 

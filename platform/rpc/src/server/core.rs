@@ -13,13 +13,14 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::config::ServerConfig;
-use super::health::Health;
+use super::health::{HEALTH_PAGE, Health};
 use super::reflection::Reflection;
 use crate::body::ResponseBody;
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::{GrpcServer, is_grpc};
 use crate::head::Head;
 use crate::large::LargeRequests;
+use crate::metrics::METRICS_PAGE;
 use crate::rest::{self, RestServer};
 use crate::room::{Holder, Room};
 
@@ -107,6 +108,12 @@ impl Core {
                 }
             }
         }))
+    }
+
+    /// Whether it is of use to its connection: not what anybody may ask, of health, of metrics and of the services.
+    pub(super) fn is_call(&self, request: &Request<Incoming>) -> bool {
+        let path = request.uri().path();
+        self.of_system(path).is_none() && ![HEALTH_PAGE, METRICS_PAGE].contains(&path)
     }
 
     fn is_unary(&self, request: &Request<Incoming>) -> bool {

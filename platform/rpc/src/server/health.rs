@@ -16,6 +16,9 @@ use tower::ServiceExt;
 
 use crate::body::ResponseBody;
 
+/// Where health is a page.
+pub(super) const HEALTH_PAGE: &str = "/health";
+
 /// Largest request: the name of a service. Anyone may ask, so nothing large is read.
 const MAX_REQUEST: usize = 4 * 1024;
 
@@ -78,6 +81,6 @@ impl Health {
                 (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"NOT_SERVING\"}\n")
             }
         };
-        Router::new().route("/health", get(page))
+        Router::new().route(HEALTH_PAGE, get(page))
     }
 }

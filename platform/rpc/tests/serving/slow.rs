@@ -2,14 +2,15 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use atoll_api::call::Status;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service};
-use atoll_rpc::{CallOptions, RawClient, ServerConfig};
+use atoll_rpc::{CallOptions, RawClient, ServerConfig, ServerHandle};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fixture::{PATIENCE, client, frontend, serve_with};
+use crate::fixture::{PATIENCE, client, connect_from, frontend, http_from, serve_with};
 use crate::raw_http2::opening;
 
 fn impatient() -> ServerConfig {
@@ -48,7 +49,7 @@ async fn a_body_that_does_not_come_ends_the_call() {
 
 #[tokio::test]
 async fn idle_connections_do_not_stand_in_the_way() {
-    let server = serve_with(frontend(), ServerConfig { max_connections: 220, ..Default::default() }).await;
+    let server = serve_with(frontend(), ServerConfig { max_connections: 440, ..Default::default() }).await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(server.local_addr()).await.unwrap());
@@ -62,7 +63,8 @@ async fn idle_connections_do_not_stand_in_the_way() {
 
 #[tokio::test]
 async fn a_full_server_takes_the_next_connection_when_one_ends() {
-    let server = serve_with(frontend(), ServerConfig { max_connections: 1, ..Default::default() }).await;
+    let one = ServerConfig { max_connections: 1, trusted_peers: true, ..Default::default() };
+    let server = serve_with(frontend(), one).await;
     let first = TcpStream::connect(server.local_addr()).await.unwrap();
     let (client, other) = (client(&server), serve_with(frontend(), ServerConfig::default()).await);
     let info = |client: RawClient| async move {
@@ -200,5 +202,59 @@ async fn calls_that_come_in_part_hold_a_bounded_number_of_bytes() {
         }
         let (options, method) = (CallOptions::timeout(PATIENCE), workflow_service::GET_SYSTEM_INFO);
         client(&server).call(method, &wf::GetSystemInfoRequest {}, options).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_address_leaves_others_as_many_connections_as_it_has() {
+    let server = serve_with(frontend(), ServerConfig { max_connections: 10, ..Default::default() }).await;
+    let mut theirs = Vec::new();
+    for _ in 0..5 {
+        theirs.push(connect_from([127, 0, 0, 1], server.local_addr()).await);
+    }
+    until_closed(&mut connect_from([127, 0, 0, 1], server.local_addr()).await).await;
+    let info = async |address: [u8; 4]| {
+        http_from(address, server.local_addr(), "GET", "/api/v1/system-info", &[], "").await.status
+    };
+    assert_eq!(info([127, 0, 0, 2]).await, 200);
+    drop(theirs);
+    // What is closed is given back once the server has noticed.
+    let closed = async { while connect_and_ask(&server).await.is_err() {} };
+    tokio::time::timeout(PATIENCE, closed).await.expect("never given back");
+}
+
+/// Asks something on a connection of its own.
+async fn connect_and_ask(server: &ServerHandle) -> Result<(), Status> {
+    let (options, method) = (CallOptions::timeout(PATIENCE), workflow_service::GET_SYSTEM_INFO);
+    client(server).call(method, &wf::GetSystemInfoRequest {}, options).await.map(drop)
+}
+
+/// Health is asked all the time, once a second and once for ever, and nothing else.
+#[tokio::test]
+async fn who_asks_for_health_only_is_closed_early() {
+    let server = serve_with(frontend(), impatient()).await;
+    let stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let mut connection = tokio::spawn(connection);
+    let ask = async |method: &str| {
+        let request = http::Request::post(format!("http://test/grpc.health.v1.Health/{method}"))
+            .header("content-type", "application/grpc")
+            .body(())
+            .unwrap();
+        let (response, mut body) = sender.clone().ready().await?.send_request(request, false)?;
+        body.send_data(bytes::Bytes::from_static(&[0; 5]), true)?;
+        response.await
+    };
+    let _watch = ask("Watch").await.unwrap();
+    let asking = async {
+        while ask("Check").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = &mut connection => {}
+        () = asking => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("never closed"),
     }
 }
