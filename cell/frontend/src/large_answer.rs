@@ -1,18 +1,18 @@
 //! Large requests, answers of workers above all: looked at before they are decoded, and decoded little by little.
 //!
-//! A field of a request that stands more often than fields have values is refused without decoding one of them: an
-//! empty link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held
+//! A field of a request that stands more often than fields have values is refused by [`RefuseCrowds`] without decoding
+//! one of them: an empty link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held
 //! to that: whose answer it is, whether its token is one and whether its namespace may call is known before these are
 //! looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
 //! for their number is refused without decoding one of them, and what is decoded leaves room for other calls in
 //! between: nobody else waits for it longer than [`SLICE`] takes.
 
+mod crowd;
 mod fields;
 
 use crate::frontend::Frontend;
 use crate::rpcs::respond_workflow_task_completed;
 use crate::turns::{TurnLimits, Turns};
-use crate::validate::size;
 use atoll_api::call::{
     BoxFuture, Bytes, CallContext, Decodes, MethodInfo, RawService, Reply, ServiceInfo, Status,
 };
@@ -21,11 +21,11 @@ use atoll_api::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, workflow_service as rpc,
 };
 use atoll_internal_api::cell::v1::WorkflowTaskToken;
-use atoll_internal_api::values::MAX_VALUES;
 use bytes::BytesMut;
+pub use crowd::RefuseCrowds;
 use fields::Fields;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
 
 /// Shorter requests are decoded at once.
@@ -35,9 +35,6 @@ const LARGE_BYTES: usize = 64 << 10;
 const TASK_TOKEN: u32 = 1;
 const COMMANDS: u32 = 2;
 const NAMESPACE: u32 = 9;
-
-/// A field takes two bytes at least: shorter requests have no more of them than they may.
-const CROWD_BYTES: usize = 2 * MAX_VALUES;
 
 /// Fields looked at before other calls get their turn: about a quarter of a millisecond.
 const FIELDS_AT_ONCE: usize = 16_384;
@@ -97,7 +94,7 @@ impl RawService for LargeAnswers {
     }
 
     fn decodes(&self, method: &'static MethodInfo) -> Decodes {
-        match method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path {
+        match completes(method) {
             true => Decodes::UpTo { field: COMMANDS, times: self.frontend.config.run_limits.most_commands() },
             false => self.service.decodes(method),
         }
@@ -109,52 +106,26 @@ impl RawService for LargeAnswers {
         method: &'static MethodInfo,
         body: Bytes,
     ) -> BoxFuture<'a, Result<Reply, Status>> {
-        if body.len() <= CROWD_BYTES {
-            return self.service.call(ctx, method, body);
-        }
-        Box::pin(async move {
-            let completes = method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path;
-            check_crowd(method, &body, completes.then_some(COMMANDS)).await?;
-            match body.len() > LARGE_BYTES {
-                true if completes => self.answer(body).await,
-                // Whoever forwards it would hold it all while it waits.
-                true if waits(method) => Err(Status::invalid_argument(format!(
-                    "a call that waits, of more than {LARGE_BYTES} bytes"
-                ))),
-                _ => self.service.call(ctx, method, body).await,
+        match body.len() > LARGE_BYTES {
+            true if completes(method) => Box::pin(self.answer(body)),
+            // Whoever forwards it would hold it all while it waits.
+            true if waits(method) => {
+                let text = format!("a call that waits, of more than {LARGE_BYTES} bytes");
+                Box::pin(ready(Err(Status::invalid_argument(text))))
             }
-        })
+            _ => self.service.call(ctx, method, body),
+        }
     }
+}
+
+/// Whether it is the answer of a worker that may have many commands.
+fn completes(method: &MethodInfo) -> bool {
+    method.path == rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info().path
 }
 
 /// Whether calls wait for what is to come, and have no use for a large request meanwhile: a query has its arguments.
 fn waits(method: &MethodInfo) -> bool {
     method.name.starts_with("Poll") || method.path == rpc::GET_WORKFLOW_EXECUTION_HISTORY.info().path
-}
-
-/// Refuses a request that has a field more often than fields have values, but for `counted` elsewhere. What is
-/// malformed is left to who decodes it.
-async fn check_crowd(method: &MethodInfo, body: &Bytes, counted: Option<u32>) -> Result<(), Status> {
-    let mut times = BTreeMap::<u32, usize>::new();
-    for (at, field) in Fields::of(body).enumerate() {
-        let Ok(field) = field else { return Ok(()) };
-        if Some(field.number) != counted {
-            let times = times.entry(field.number).or_default();
-            *times += 1;
-            if *times > MAX_VALUES {
-                return Err(Status::invalid_argument(crowded(method, field.number)));
-            }
-        }
-        pause(at).await;
-    }
-    Ok(())
-}
-
-/// What is said of it.
-fn crowded(method: &MethodInfo, field: u32) -> String {
-    let message = atoll_api::descriptor_pool().get_message_by_name(method.request);
-    let field = message.and_then(|message| message.get_field(field)?.name().to_owned().into());
-    size::too_many_values(&field.unwrap_or_else(|| "A field that is not known".to_owned()))
 }
 
 /// Lets others have their turn after some fields.

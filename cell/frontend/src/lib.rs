@@ -61,7 +61,7 @@ pub use dynamic_config::{DynamicConfig, DynamicConfigError, ParsedDynamicConfig,
 pub use features::Features;
 pub use frontend::{Deps, Frontend};
 pub use history_token::HistoryToken;
-pub use large_answer::LargeAnswers;
+pub use large_answer::{LargeAnswers, RefuseCrowds};
 pub use namespaces::{Namespace, NamespaceRegistry};
 pub use poll_metadata::ForgetPollMetadata;
 pub use turns::{Place, Turn, TurnLimits, Turns};

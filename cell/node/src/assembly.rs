@@ -22,7 +22,7 @@ use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeyS
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::NamespaceWriter;
 use cell_frontend::{
-    CheckClientVersion, ClusterInfo, Deps, Features, ForgetPollMetadata, Frontend, LargeAnswers,
+    CheckClientVersion, ClusterInfo, Deps, Features, ForgetPollMetadata, Frontend, LargeAnswers, RefuseCrowds,
 };
 use cell_matching::{Matching, MatchingConfig};
 use cell_memory::{Budget, Owner};
@@ -248,6 +248,7 @@ fn frontend(
         .interceptor(Arc::new(CheckClientVersion::new(&cluster, config.dynamic.check_client_versions)))
         .interceptor(Arc::new(Authenticate::new(mode.clone(), internal, Arc::clone(&deps.clock))))
         .interceptor(Arc::new(Authorize::new(&mode, Arc::clone(registry))))
+        .interceptor(Arc::new(RefuseCrowds::new(Arc::clone(&frontend))))
         .interceptor(Arc::new(ForgetPollMetadata))
         .service(LargeAnswers::before(Arc::clone(&frontend)))
         .service(operator_service::raw(frontend as _))

@@ -1,3 +1,4 @@
+use super::crowd::check_crowd;
 use super::*;
 use crate::dynamic_config::DynamicConfig;
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID};
@@ -8,6 +9,8 @@ use atoll_api::temporal::api::command::v1::{
 };
 use atoll_api::temporal::api::common::v1::{Payload, SearchAttributes};
 use atoll_api::temporal::api::enums::v1::CommandType;
+use atoll_internal_api::values::MAX_VALUES;
+use atoll_rpc::Dispatcher;
 use std::pin::pin;
 
 fn request(commands: usize) -> RespondWorkflowTaskCompletedRequest {
@@ -145,8 +148,21 @@ async fn whose_answer_it_is_comes_before_what_is_in_it() {
 
 /// What becomes of an encoded request.
 async fn outcome(method: &'static MethodInfo, body: Vec<u8>) -> Result<(), Status> {
-    let service = LargeAnswers::before(FakeCell::new().frontend(|_| {}));
-    service.call(&CallContext::new(method), method, body.into()).await.map(drop)
+    outcome_of(FakeCell::new().frontend(|_| {}), method, body).await
+}
+
+/// The same, of this frontend.
+async fn outcome_of(
+    frontend: Arc<Frontend>,
+    method: &'static MethodInfo,
+    body: Vec<u8>,
+) -> Result<(), Status> {
+    let dispatcher = Dispatcher::builder("test")
+        .interceptor(Arc::new(RefuseCrowds::new(Arc::clone(&frontend))))
+        .service(LargeAnswers::before(frontend))
+        .build()
+        .expect("one service");
+    dispatcher.call(CallContext::new(method), body.into()).await.map(drop)
 }
 
 fn field(number: u32, value: &[u8]) -> Vec<u8> {
@@ -204,4 +220,17 @@ async fn others_get_their_turn_while_fields_are_counted() {
     let method = rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info();
     assert_eq!(turns(check_crowd(method, &body, Some(COMMANDS))).await, (Ok(()), 10));
     assert_eq!(turns(async { Head::of(&body).await.map(|head| head.commands) }).await.1, 10);
+}
+
+/// Whatever becomes of it: this one does not decode.
+#[tokio::test]
+async fn a_large_request_counts_as_a_call_before_it_is_looked_at() {
+    let config = DynamicConfig { namespace_rps: 1e-3, namespace_burst_ratio: 1.0, ..Default::default() };
+    let frontend = FakeCell::new().frontend(|deps| deps.config = Arc::new(config));
+    let signal = rpc::SIGNAL_WORKFLOW_EXECUTION.info();
+    let body = [field(1, b"default"), field(2_000, &[0; LARGE_BYTES]), field(2, b"\xff")].concat();
+    let first = outcome_of(Arc::clone(&frontend), signal, body.clone()).await.unwrap_err();
+    assert_ne!(first.code, Code::ResourceExhausted, "{first}");
+    let second = outcome_of(frontend, signal, body).await.unwrap_err();
+    assert_eq!(second.code, Code::ResourceExhausted, "{second}");
 }
