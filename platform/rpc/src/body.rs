@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::leaving::Leaving;
+use crate::stall_detector::StallDetector;
 
 /// Why a response body broke off; only bodies of merged routers and streams can.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,18 +20,18 @@ pub(crate) enum ResponseBody {
     /// What a router or a streaming service answers.
     Other(axum::body::Body),
     /// The same, piece by piece seen out of its connection.
-    Watched(axum::body::Body, Arc<Leaving>),
+    Watched(axum::body::Body, Arc<StallDetector>),
 }
 
 impl ResponseBody {
     /// The same body, of which a connection sees every piece out.
-    pub(crate) fn watched(self, leaving: &Arc<Leaving>) -> Self {
+    pub(crate) fn watched(self, stalls: &Arc<StallDetector>) -> Self {
         match self {
             Self::Empty => Self::Empty,
             Self::Unary { frame, trailers } => {
-                Self::Unary { frame: frame.map(|frame| leaving.watch(frame)), trailers }
+                Self::Unary { frame: frame.map(|frame| stalls.watch(frame)), trailers }
             }
-            Self::Other(body) | Self::Watched(body, _) => Self::Watched(body, Arc::clone(leaving)),
+            Self::Other(body) | Self::Watched(body, _) => Self::Watched(body, Arc::clone(stalls)),
         }
     }
 }
@@ -51,9 +51,9 @@ impl Body for ResponseBody {
                 None => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
             }),
             Self::Other(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Watched(body, leaving) => {
+            Self::Watched(body, stalls) => {
                 let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
-                let watched = frame.map(|frame| Ok(frame?.map_data(|data| leaving.watch(data))));
+                let watched = frame.map(|frame| Ok(frame?.map_data(|data| stalls.watch(data))));
                 Poll::Ready(watched)
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use atoll_api::call::Status;
 use http::HeaderMap;
 
-use crate::room::{Held, Holder, Room};
+use crate::quota::{Holder, Quota, Reservation};
 
 /// Bytes of an entry beside its name and value.
 const ENTRY: usize = 104;
@@ -17,15 +17,15 @@ const UNCOUNTED: usize = 4 * 1024;
 /// What the headers of one call are counted for.
 pub(crate) struct Head {
     /// Held for as long as the call goes on.
-    pub(crate) held: Held,
+    pub(crate) held: Reservation,
     /// Beside that, while the rest of the call is awaited.
     pub(crate) awaiting: usize,
 }
 
 impl Head {
     /// Refuses what there is no room for.
-    pub(crate) fn of(headers: &HeaderMap, room: &Arc<Room>, holder: Holder) -> Result<Self, Status> {
-        let (mut held, bytes) = (room.none(holder), bytes(headers));
+    pub(crate) fn of(headers: &HeaderMap, room: &Arc<Quota>, holder: Holder) -> Result<Self, Status> {
+        let (mut held, bytes) = (room.reserve(holder), bytes(headers));
         if bytes <= UNCOUNTED {
             return Ok(Self { held, awaiting: bytes });
         }
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn many_short_headers_are_held_for_what_they_take() {
-        let (room, holder) = (Room::new(1 << 20, "full"), Holder::of(&CallContext::unknown("/s/m")));
+        let (room, holder) = (Quota::new(1 << 20, "full"), Holder::of(&CallContext::unknown("/s/m")));
         let of = |count: usize| {
             let mut headers = HeaderMap::new();
             for _ in 0..count {

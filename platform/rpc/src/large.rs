@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atoll_api::call::Status;
 
-use crate::room::Holder;
+use crate::quota::Holder;
 use crate::turns::{Place, Turn, TurnLimits, Turns};
 
 /// Calls that have their slices in turn, one of each caller. What waits holds its bytes meanwhile, which are bounded as

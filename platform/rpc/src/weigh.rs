@@ -4,7 +4,7 @@ use atoll_api::call::{Bytes, Decodes, Status};
 
 use crate::dispatch::{Dispatcher, EntryId};
 use crate::large::Slices;
-use crate::room::Held;
+use crate::quota::Reservation;
 use crate::values;
 
 /// A message that is no larger than a frame, unpacked or not, is not counted for its encoding.
@@ -18,7 +18,7 @@ const MOST_AGAIN: usize = 1_000;
 
 /// What a request is weighed with.
 pub(crate) struct Weighing<'c> {
-    pub(crate) held: &'c mut Held,
+    pub(crate) held: &'c mut Reservation,
     pub(crate) slices: Slices<'c>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn weigh(
     if is_decoded(dispatcher.decodes(entry), &message, &mut slices).await? {
         hold_decoded(dispatcher, entry, &message, held, &mut slices).await?;
     }
-    Ok(held.lend(message))
+    Ok(held.attach_until_call_ends(message))
 }
 
 /// Whether anything of the message will be decoded.
@@ -59,7 +59,7 @@ async fn hold_decoded(
     dispatcher: &Dispatcher,
     entry: Option<EntryId>,
     message: &[u8],
-    held: &mut Held,
+    held: &mut Reservation,
     slices: &mut Slices<'_>,
 ) -> Result<(), Status> {
     let known = entry.map(|entry| dispatcher.method(entry).request);
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::large::LargeRequests;
-    use crate::room::{Holder, Room};
+    use crate::quota::{Holder, Quota};
 
     const COMMANDS: u32 = 2;
 
@@ -126,8 +126,8 @@ mod tests {
         let dispatcher = Dispatcher::builder("test").service(Arc::new(Service(decodes))).build().unwrap();
         let entry = dispatcher.find(workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info().path);
         let message = Bytes::from([0x12, 0].repeat(commands));
-        let room = Room::new(1 << 30, "full");
-        let mut held = room.none(caller());
+        let room = Quota::new(1 << 30, "full");
+        let mut held = room.reserve(caller());
         held.resize(message.len()).unwrap();
         let requests = LargeRequests::new();
         let weighing = Weighing { held: &mut held, slices: requests.of(caller()) };

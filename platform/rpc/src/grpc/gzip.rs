@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::frame::{PREFIX, Prefix};
 use crate::large::Slices;
-use crate::room::Held;
+use crate::quota::Reservation;
 use crate::weigh::UNCOUNTED;
 
 /// Bytes compressed or unpacked before other calls get their turn: about a millisecond.
@@ -38,7 +38,7 @@ pub(crate) async fn zip(message: &[u8]) -> Option<Bytes> {
 pub(crate) async fn unzip(
     message: Bytes,
     limit: usize,
-    held: &mut Held,
+    held: &mut Reservation,
     slices: &mut Slices<'_>,
 ) -> Result<Bytes, Status> {
     let packed = held.bytes().max(message.len());
@@ -123,10 +123,10 @@ mod tests {
 
     use super::*;
     use crate::large::LargeRequests;
-    use crate::room::{Holder, Room};
+    use crate::quota::{Holder, Quota};
 
-    fn room(bytes: usize) -> Arc<Room> {
-        Room::new(bytes, "full")
+    fn room(bytes: usize) -> Arc<Quota> {
+        Quota::new(bytes, "full")
     }
 
     fn caller() -> Holder {
@@ -136,7 +136,7 @@ mod tests {
     async fn unzipped(message: &[u8], limit: usize) -> Result<Bytes, Status> {
         let (room, requests) = (room(1 << 30), LargeRequests::new());
         let message = Bytes::copy_from_slice(message);
-        unzip(message, limit, &mut room.none(caller()), &mut requests.of(caller())).await
+        unzip(message, limit, &mut room.reserve(caller()), &mut requests.of(caller())).await
     }
 
     /// How often others have their turn meanwhile, and what comes of it.
@@ -219,7 +219,7 @@ mod tests {
         let requests = LargeRequests::new();
         for (bytes, fits) in [(1 << 20, false), (20 << 20, true)] {
             let room = room(bytes);
-            let mut held = room.none(caller());
+            let mut held = room.reserve(caller());
             let message = unzip(bomb.clone(), 4 << 20, &mut held, &mut requests.of(caller())).await;
             assert_eq!(message.is_ok(), fits);
             assert!(held.bytes() <= bytes / 2);
@@ -228,7 +228,7 @@ mod tests {
         // What is small is held of nobody.
         for (length, expected) in [(UNCOUNTED, 0), (UNCOUNTED + 1, UNCOUNTED + 1)] {
             let (room, zipped) = (room(1 << 20), zip(&vec![9; length]).await.unwrap().slice(PREFIX..));
-            let mut held = room.none(caller());
+            let mut held = room.reserve(caller());
             unzip(zipped, length, &mut held, &mut requests.of(caller())).await.unwrap();
             assert_eq!(held.bytes(), expected);
         }

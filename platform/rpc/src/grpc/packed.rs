@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::grpc::PREFIX;
     use crate::large::LargeRequests;
-    use crate::room::Holder;
+    use crate::quota::Holder;
 
     const NAMESPACE: u32 = 9;
 

@@ -5,7 +5,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::frame::{PREFIX, Prefix};
-use crate::room::Held;
+use crate::quota::Reservation;
 use crate::weigh::UNCOUNTED;
 
 /// A request's message as it was sent.
@@ -23,7 +23,7 @@ pub(super) async fn receive<B>(
     mut body: B,
     limit: usize,
     beside: usize,
-    held: &mut Held,
+    held: &mut Reservation,
 ) -> Result<Received, Status>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -65,14 +65,14 @@ struct Incoming {
 
 impl Incoming {
     /// More is awaited, for as long as its sender likes. A small piece would keep a large one of its connection.
-    fn stay(&mut self, beside: usize, held: &mut Held) -> Result<(), Status> {
+    fn stay(&mut self, beside: usize, held: &mut Reservation) -> Result<(), Status> {
         self.beside = beside;
         let first = std::mem::take(&mut self.first);
         held.resize(self.beside + self.joined.capacity())?;
         self.join(&first, held)
     }
 
-    fn take(&mut self, data: Bytes, limit: usize, held: &mut Held) -> Result<(), Status> {
+    fn take(&mut self, data: Bytes, limit: usize, held: &mut Reservation) -> Result<(), Status> {
         if self.first.is_empty() && self.joined.is_empty() {
             self.first = data;
         } else {
@@ -102,7 +102,7 @@ impl Incoming {
     }
 
     /// Grows with what has come, not with what the prefix announces: that costs its sender nothing.
-    fn join(&mut self, data: &[u8], held: &mut Held) -> Result<(), Status> {
+    fn join(&mut self, data: &[u8], held: &mut Reservation) -> Result<(), Status> {
         let needed = self.joined.len() + data.len();
         if needed > self.joined.capacity() {
             let announced = PREFIX + self.prefix.map_or(0, |prefix| prefix.length);
@@ -114,7 +114,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn finish(self, held: &mut Held) -> Result<Received, Status> {
+    fn finish(self, held: &mut Reservation) -> Result<Received, Status> {
         let Some(prefix) = self.prefix else {
             return Err(Status::internal("grpc: request without a message"));
         };
@@ -140,12 +140,12 @@ mod tests {
     use http_body_util::StreamBody;
 
     use super::*;
-    use crate::room::{Holder, Room};
+    use crate::quota::{Holder, Quota};
 
     const BESIDE: usize = 300;
 
-    fn room(bytes: usize) -> Arc<Room> {
-        Room::new(bytes, "full")
+    fn room(bytes: usize) -> Arc<Quota> {
+        Quota::new(bytes, "full")
     }
 
     fn caller() -> Holder {
@@ -154,10 +154,10 @@ mod tests {
 
     fn read(pieces: &[&[u8]], limit: usize) -> Result<Bytes, Status> {
         let bodies = room(1 << 21);
-        read_within(pieces, limit, &mut bodies.none(caller()))
+        read_within(pieces, limit, &mut bodies.reserve(caller()))
     }
 
-    fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Held) -> Result<Bytes, Status> {
+    fn read_within(pieces: &[&[u8]], limit: usize, held: &mut Reservation) -> Result<Bytes, Status> {
         let body = StreamBody::new(futures::stream::iter(frames(pieces)));
         receive(body, limit, BESIDE, held).now_or_never().unwrap().map(|received| received.message)
     }
@@ -182,7 +182,8 @@ mod tests {
         let frame = Bytes::from_static(&[0, 0, 0, 0, 2, 1, 2]);
         let body = http_body_util::Full::new(frame.clone());
         let bodies = room(0);
-        let received = receive(body, 10, BESIDE, &mut bodies.none(caller())).now_or_never().unwrap().unwrap();
+        let received =
+            receive(body, 10, BESIDE, &mut bodies.reserve(caller())).now_or_never().unwrap().unwrap();
         assert_eq!(received.message.as_ptr(), frame[PREFIX..].as_ptr());
     }
 
@@ -198,12 +199,12 @@ mod tests {
     fn what_is_held_is_what_came() {
         let bodies = room(200_000);
         let (head, piece) = ([0, 0, 16, 0, 0], [7; 1_000]);
-        let mut held = bodies.none(caller());
+        let mut held = bodies.reserve(caller());
         assert!(read_within(&[&head, &piece, &piece], 1 << 20, &mut held).is_err(), "not whole");
         assert!((2_005..=4_010).contains(&held.bytes()), "{}", held.bytes());
 
         let many: Vec<&[u8]> = std::iter::once(&head[..]).chain([&piece[..]; 200]).collect();
-        let refused = read_within(&many, 1 << 20, &mut bodies.none(caller())).unwrap_err();
+        let refused = read_within(&many, 1 << 20, &mut bodies.reserve(caller())).unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
     }
 
@@ -211,7 +212,7 @@ mod tests {
     fn what_is_awaited_is_held_with_what_is_beside_it_and_in_a_copy_of_its_own() {
         let bodies = room(200_000);
         for (piece, expected) in [(&[][..], 0), (&[0, 0, 16, 0, 0, 1, 2], 7), (&[0, 0, 0, 0, 2, 1, 2], 7)] {
-            let mut held = bodies.none(caller());
+            let mut held = bodies.reserve(caller());
             let came = Bytes::copy_from_slice(piece);
             let first = (!came.is_empty()).then(|| Ok::<_, Infallible>(Frame::data(came.clone())));
             let coming = futures::stream::iter(first).chain(futures::stream::pending());
@@ -222,7 +223,7 @@ mod tests {
             }
             assert!((BESIDE + expected..=BESIDE + 2 * expected).contains(&held.bytes()), "{}", held.bytes());
         }
-        let mut held = room(BESIDE).none(caller());
+        let mut held = room(BESIDE).reserve(caller());
         let nothing = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let refused = receive(nothing, 1 << 20, BESIDE, &mut held).now_or_never().unwrap().unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted);
@@ -233,7 +234,7 @@ mod tests {
         let bodies = room(1 << 20);
         for (length, whole) in [(UNCOUNTED, 0), (UNCOUNTED + 1, PREFIX + UNCOUNTED + 1)] {
             let frame = [&[0, 0][..], &(length as u32).to_be_bytes()[1..], &vec![7; length]].concat();
-            let mut held = bodies.none(caller());
+            let mut held = bodies.reserve(caller());
             read_within(&frame.chunks(1_000).collect::<Vec<_>>(), 1 << 20, &mut held).unwrap();
             assert!((whole..=2 * whole).contains(&held.bytes()), "{} of {whole}", held.bytes());
         }

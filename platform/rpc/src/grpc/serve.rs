@@ -20,7 +20,7 @@ use crate::body::ResponseBody;
 use crate::dispatch::Dispatcher;
 use crate::head::Head;
 use crate::large::LargeRequests;
-use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
+use crate::quota::{Holder, Quota, Reservation, UNCOUNTED_ANSWER};
 use crate::weigh::Weighing;
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -31,9 +31,9 @@ pub(crate) struct GrpcServer {
     /// Largest request message, before and after decompression.
     pub(crate) max_message_bytes: usize,
     /// What is held of requests.
-    pub(crate) bodies: Arc<Room>,
+    pub(crate) bodies: Arc<Quota>,
     /// What is held of answers.
-    pub(crate) answers: Arc<Room>,
+    pub(crate) answers: Arc<Quota>,
     /// Answers from this size on are compressed for callers that accept it.
     pub(crate) gzip_min_bytes: usize,
     /// How long a request's message may take to arrive.
@@ -88,7 +88,7 @@ impl GrpcServer {
                 return server.failure(&status, caller);
             }
             // Held until the call ends: its request may be part of what waits.
-            let mut held = server.bodies.none(caller);
+            let mut held = server.bodies.reserve(caller);
             let message = match server.receive(&mut ctx, body, head.awaiting, &mut held).await {
                 Ok(message) => message,
                 Err(status) => return server.failure(&status, caller),
@@ -104,7 +104,7 @@ impl GrpcServer {
         ctx: &mut CallContext,
         body: B,
         beside: usize,
-        held: &mut Held,
+        held: &mut Reservation,
     ) -> Result<Bytes, Status>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -152,7 +152,7 @@ impl GrpcServer {
         caller: Holder,
         zip_answer: bool,
     ) -> Result<Response<ResponseBody>, Status> {
-        let mut held = self.answers.none(caller);
+        let mut held = self.answers.reserve(caller);
         if reply.message().len() >= UNCOUNTED_ANSWER {
             held.resize(reply.message().len() + PREFIX)?;
         }
@@ -166,7 +166,7 @@ impl GrpcServer {
         if zipped.is_some() {
             headers.insert(ENCODING, HeaderValue::from_static("gzip"));
         }
-        let frame = held.part(zipped.unwrap_or_else(|| reply.into_frame()));
+        let frame = held.attach_to(zipped.unwrap_or_else(|| reply.into_frame()));
         let body = ResponseBody::Unary { frame: Some(frame), trailers: Some(ok_trailers()) };
         let mut response = Response::new(body);
         *response.headers_mut() = headers;
@@ -181,12 +181,12 @@ impl GrpcServer {
         headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,identity"));
         write_status(status, headers, |text| {
-            let mut held = self.answers.none(caller);
+            let mut held = self.answers.reserve(caller);
             let long = text.len() >= UNCOUNTED_ANSWER;
             if long {
                 held.resize(text.len()).ok()?;
             }
-            let mut value = HeaderValue::from_maybe_shared(held.part(text.into())).ok()?;
+            let mut value = HeaderValue::from_maybe_shared(held.attach_to(text.into())).ok()?;
             // The table of headers that were sent would hold it for as long as the connection lasts.
             value.set_sensitive(long);
             Some(value)
@@ -241,8 +241,8 @@ mod tests {
         GrpcServer {
             dispatcher: Dispatcher::builder("test").build().unwrap(),
             max_message_bytes: 1 << 20,
-            bodies: Room::new(1 << 20, "full"),
-            answers: Room::new(answers, "full"),
+            bodies: Quota::new(1 << 20, "full"),
+            answers: Quota::new(answers, "full"),
             gzip_min_bytes: 1 << 20,
             body_timeout: Duration::from_secs(60),
             large: Arc::new(LargeRequests::new()),

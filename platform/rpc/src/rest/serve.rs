@@ -18,7 +18,7 @@ use super::{convert, errors, pretty, query};
 use crate::dispatch::{Dispatcher, DispatcherError};
 use crate::grpc::call_deadline;
 use crate::large::{LONGEST_WAIT, LargeRequests};
-use crate::room::{Held, Holder, Room, UNCOUNTED_ANSWER};
+use crate::quota::{Holder, Quota, Reservation, UNCOUNTED_ANSWER};
 use crate::turns::{TurnLimits, Turns};
 use crate::weigh::Weighing;
 
@@ -27,8 +27,8 @@ pub(crate) struct RestServer {
     dispatcher: Dispatcher,
     routes: Routes,
     max_body_bytes: usize,
-    bodies: Arc<Room>,
-    answers: Arc<Room>,
+    bodies: Arc<Quota>,
+    answers: Arc<Quota>,
     body_timeout: Duration,
     turns: Turns<Holder>,
     large: Arc<LargeRequests>,
@@ -63,8 +63,8 @@ impl RestServer {
     pub(crate) fn new(
         dispatcher: Dispatcher,
         max_body_bytes: usize,
-        bodies: Arc<Room>,
-        answers: Arc<Room>,
+        bodies: Arc<Quota>,
+        answers: Arc<Quota>,
         body_timeout: Duration,
         large: Arc<LargeRequests>,
     ) -> Result<Self, DispatcherError> {
@@ -99,7 +99,7 @@ impl RestServer {
                 ControlFlow::Break(outcome) => outcome?,
                 ControlFlow::Continue(()) => {
                     // Held until the call ends, as over gRPC.
-                    let mut held = self.bodies.none(caller);
+                    let mut held = self.bodies.reserve(caller);
                     let body = self.read(body, &mut held).await?;
                     let variables = variables.into_iter().map(str::to_owned).collect();
                     let asked = Asked { binding, variables, parameters, shorthand: style.shorthand };
@@ -172,14 +172,14 @@ impl RestServer {
 
     /// The text, for which there must be room until its connection has taken it.
     fn leaving(&self, text: String, caller: Holder) -> Result<Bytes, Status> {
-        let mut held = self.answers.none(caller);
+        let mut held = self.answers.reserve(caller);
         if text.len() >= UNCOUNTED_ANSWER {
             held.resize(text.len())?;
         }
-        Ok(held.part(text.into()))
+        Ok(held.attach_to(text.into()))
     }
 
-    async fn read(&self, mut body: Body, held: &mut Held) -> Result<Bytes, Refusal> {
+    async fn read(&self, mut body: Body, held: &mut Reservation) -> Result<Bytes, Refusal> {
         let whole = async {
             let mut whole = BytesMut::new();
             while let Some(frame) = body.frame().await {
@@ -313,7 +313,7 @@ mod tests {
 
     fn server() -> RestServer {
         let dispatcher = Dispatcher::builder("test").build().unwrap();
-        let room = || Room::new(1 << 20, "full");
+        let room = || Quota::new(1 << 20, "full");
         let large = Arc::new(LargeRequests::new());
         RestServer::new(dispatcher, 1 << 20, room(), room(), PATIENCE, large).unwrap()
     }

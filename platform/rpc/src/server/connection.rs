@@ -18,8 +18,8 @@ use super::config::ServerConfig;
 use super::core::Core;
 use super::gather::Gather;
 use super::sniff::await_protocol;
-use crate::leaving::Leaving;
-use crate::room::{Holder, Room};
+use crate::quota::{Holder, Quota};
+use crate::stall_detector::StallDetector;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -44,7 +44,7 @@ pub(super) struct Connections {
     /// Cuts what has not drained in time.
     cut: CancellationToken,
     /// What strangers have of connections; none where only our own connect.
-    room: Option<Arc<Room>>,
+    room: Option<Arc<Quota>>,
 }
 
 impl Connections {
@@ -84,13 +84,13 @@ impl Connections {
             leave: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
-            room: (!config.trusted_peers).then(|| Room::new(config.max_connections, "")),
+            room: (!config.trusted_peers).then(|| Quota::new(config.max_connections, "")),
         }
     }
 
     /// Serves a connection in a task of its own. `permit` is given back when it closes.
     pub(super) fn spawn(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        let mut place = self.room.as_ref().map(|room| room.none(Holder::at(peer)));
+        let mut place = self.room.as_ref().map(|room| room.reserve(Holder::at(peer)));
         if place.as_mut().is_some_and(|place| place.resize(1).is_err()) {
             tracing::debug!(%peer, "connection closed: its address has as many as it leaves to others");
             return;
@@ -102,8 +102,8 @@ impl Connections {
         }
         let (core, activity) = (Arc::clone(&self.core), Activity::new());
         let calls = Arc::clone(&activity);
-        let leaving = Arc::new(Leaving::default());
-        let answers = Arc::clone(&leaving);
+        let stalls = Arc::new(StallDetector::default());
+        let answers = Arc::clone(&stalls);
         let service = service_fn(move |request| {
             let (call, answers) = (core.is_call(&request).then(|| calls.begin()), Arc::clone(&answers));
             core.serve(request, peer).map(move |response| {
@@ -121,7 +121,7 @@ impl Connections {
                 if spoken.await != Some(true) {
                     return;
                 }
-                let stream = TokioIo::new(Gather::new(stream, Arc::clone(&leaving)));
+                let stream = TokioIo::new(Gather::new(stream, Arc::clone(&stalls)));
                 let connection = builder.serve_connection(stream, service).into_owned();
                 let mut connection = pin!(connection);
                 let ended = tokio::select! {
@@ -146,7 +146,7 @@ impl Connections {
                 biased;
                 () = serving => {}
                 () = cut.cancelled() => {}
-                () = left_lying(&leaving, answer_timeout) => {
+                () = left_lying(&stalls, answer_timeout) => {
                     tracing::debug!(%peer, "connection closed: its peer does not take its answers");
                 }
             }
@@ -166,9 +166,9 @@ impl Connections {
 }
 
 /// Returns once an answer has waited too long for its peer, where there is such a time.
-async fn left_lying(leaving: &Leaving, limit: Option<Duration>) {
+async fn left_lying(stalls: &StallDetector, limit: Option<Duration>) {
     match limit {
-        Some(limit) => leaving.stuck(limit).await,
+        Some(limit) => stalls.stuck(limit).await,
         None => std::future::pending().await,
     }
 }

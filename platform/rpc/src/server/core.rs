@@ -21,8 +21,8 @@ use crate::grpc::{GrpcServer, is_grpc};
 use crate::head::Head;
 use crate::large::LargeRequests;
 use crate::metrics::METRICS_PAGE;
+use crate::quota::{Holder, Quota};
 use crate::rest::{self, RestServer};
-use crate::room::{Holder, Room};
 
 /// Said where there is no room.
 const BODIES_FULL: &str = "the server holds as many bytes of requests, or of yours, as it may: try again";
@@ -53,8 +53,8 @@ impl Core {
         health: Health,
     ) -> Result<Self, DispatcherError> {
         let body_timeout = Duration::from_secs(config.body_timeout_seconds);
-        let bodies = Room::new(config.max_bodies_bytes, BODIES_FULL);
-        let answers = Room::new(config.max_answers_bytes, ANSWERS_FULL);
+        let bodies = Quota::new(config.max_bodies_bytes, BODIES_FULL);
+        let answers = Quota::new(config.max_answers_bytes, ANSWERS_FULL);
         let large = Arc::new(LargeRequests::new());
         let rest = RestServer::new(
             dispatcher.clone(),

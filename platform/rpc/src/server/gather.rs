@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::leaving::Leaving;
+use crate::stall_detector::StallDetector;
 
 /// A connection's stream whose first write after a read lets everything else that is ready go first. Answers that are
 /// ready at the same time then leave in one system call, which costs several times what writing an answer does.
@@ -19,7 +19,7 @@ use crate::leaving::Leaving;
 /// Tells whether the system takes what is written.
 pub(super) struct Gather<S> {
     stream: S,
-    leaving: Arc<Leaving>,
+    stalls: Arc<StallDetector>,
     /// The others have been let go first.
     waited: bool,
     /// Something was flushed since.
@@ -27,15 +27,15 @@ pub(super) struct Gather<S> {
 }
 
 impl<S> Gather<S> {
-    pub(super) fn new(stream: S, leaving: Arc<Leaving>) -> Self {
-        Self { stream, leaving, waited: false, flushed: false }
+    pub(super) fn new(stream: S, stalls: Arc<StallDetector>) -> Self {
+        Self { stream, stalls, waited: false, flushed: false }
     }
 
     /// The same outcome of a write, told.
     fn tell(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written.is_pending() {
-            true => self.leaving.blocked(),
-            false => self.leaving.moved(),
+            true => self.stalls.blocked(),
+            false => self.stalls.moved(),
         }
         written
     }

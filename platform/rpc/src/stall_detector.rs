@@ -9,7 +9,7 @@ use atoll_api::call::Bytes;
 /// Pieces of answers of one connection that the system has not taken yet, and whether it takes anything. Costs each a
 /// few atomic operations on memory of its own connection, and no clock.
 #[derive(Default)]
-pub(crate) struct Leaving {
+pub(crate) struct StallDetector {
     /// How many came in turns of even and of odd number and are still here.
     here: [AtomicUsize; 2],
     /// The turn after that in which the system took nothing any more; 0 while it takes what is written.
@@ -17,13 +17,13 @@ pub(crate) struct Leaving {
     turn: AtomicUsize,
 }
 
-impl Leaving {
+impl StallDetector {
     /// The same bytes, which are here until the last that refers to them is dropped: once they are written, or given up
     /// with their stream.
     pub(crate) fn watch(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         let turn = self.turn.load(Relaxed);
         self.here[turn % 2].fetch_add(1, Relaxed);
-        Bytes::from_owner(Piece { bytes, leaving: Arc::clone(self), turn })
+        Bytes::from_owner(Piece { bytes, stalls: Arc::clone(self), turn })
     }
 
     /// The system has no room for what is to be written: heads, trailers and resets wait too, which are no pieces.
@@ -58,7 +58,7 @@ impl Leaving {
 
 struct Piece {
     bytes: Bytes,
-    leaving: Arc<Leaving>,
+    stalls: Arc<StallDetector>,
     turn: usize,
 }
 
@@ -70,7 +70,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.leaving.here[self.turn % 2].fetch_sub(1, Relaxed);
+        self.stalls.here[self.turn % 2].fetch_sub(1, Relaxed);
     }
 }
 
@@ -84,42 +84,42 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_leave_in_time_is_noticed() {
-        let leaving = Arc::new(Leaving::default());
+        let stalls = Arc::new(StallDetector::default());
         let begun = Instant::now();
-        let piece = leaving.watch(Bytes::from_static(b"answer"));
+        let piece = stalls.watch(Bytes::from_static(b"answer"));
         assert_eq!(piece, "answer");
-        leaving.stuck(LIMIT).await;
+        stalls.stuck(LIMIT).await;
         assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_takes_nothing_is_noticed_whatever_waits() {
-        let leaving = Arc::new(Leaving::default());
+        let stalls = Arc::new(StallDetector::default());
         let begun = Instant::now();
-        leaving.blocked();
+        stalls.blocked();
         let tried_again = async {
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                leaving.blocked();
+                stalls.blocked();
             }
         };
         tokio::select! {
-            () = leaving.stuck(LIMIT) => {}
+            () = stalls.stuck(LIMIT) => {}
             () = tried_again => {}
         }
         assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-        leaving.moved();
+        stalls.moved();
         let slow = async {
             loop {
-                leaving.blocked();
+                stalls.blocked();
                 tokio::time::sleep(LIMIT - Duration::from_secs(1)).await;
-                leaving.moved();
+                stalls.moved();
             }
         };
         let stuck = async {
             tokio::select! {
                 biased;
-                () = leaving.stuck(LIMIT) => {}
+                () = stalls.stuck(LIMIT) => {}
                 () = slow => {}
             }
         };
@@ -128,10 +128,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_always_has_something_to_send_is_not_stuck() {
-        let leaving = Arc::new(Leaving::default());
+        let stalls = Arc::new(StallDetector::default());
         let busy = async {
             loop {
-                let piece = leaving.watch(Bytes::from_static(b"answer"));
+                let piece = stalls.watch(Bytes::from_static(b"answer"));
                 tokio::time::sleep(LIMIT - Duration::from_secs(1)).await;
                 drop(piece);
             }
@@ -139,7 +139,7 @@ mod tests {
         let stuck = async {
             tokio::select! {
                 biased;
-                () = leaving.stuck(LIMIT) => {}
+                () = stalls.stuck(LIMIT) => {}
                 () = busy => {}
             }
         };

@@ -67,9 +67,9 @@ fn hash(this: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// Room for bytes. Whoever holds some leaves at least as much free as all of theirs: one caller gets half of the room,
-/// two get a third each, and however many there are, who comes next finds something.
-pub(crate) struct Room {
+/// Bytes, or connections, that callers share. Whoever holds some leaves at least as much free as all of theirs: one
+/// caller gets half of them, two get a third each, and however many there are, who comes next finds something.
+pub(crate) struct Quota {
     limit: usize,
     /// Said to who finds no room.
     refusal: &'static str,
@@ -83,15 +83,15 @@ struct Taken {
     holders: BTreeMap<u64, usize>,
 }
 
-impl Room {
-    /// Room for so many bytes.
+impl Quota {
+    /// So many bytes, all of them free.
     pub(crate) fn new(limit: usize, refusal: &'static str) -> Arc<Self> {
         Arc::new(Self { limit, refusal, taken: Mutex::default() })
     }
 
-    /// Nothing yet, of one call.
-    pub(crate) fn none(self: &Arc<Self>, holder: Holder) -> Held {
-        Held { room: Arc::clone(self), holder, bytes: 0, lent: None }
+    /// A reservation of one call, of nothing yet.
+    pub(crate) fn reserve(self: &Arc<Self>, holder: Holder) -> Reservation {
+        Reservation { quota: Arc::clone(self), holder, bytes: 0, lent: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -131,15 +131,15 @@ impl Room {
 }
 
 /// What is held of one call; given back when dropped.
-pub(crate) struct Held {
-    room: Arc<Room>,
+pub(crate) struct Reservation {
+    quota: Arc<Quota>,
     holder: Holder,
     bytes: usize,
     /// What may be given back before.
     lent: Option<Arc<Share>>,
 }
 
-impl Held {
+impl Reservation {
     /// How much that is now.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -148,9 +148,9 @@ impl Held {
     /// Holds so much in all from now on, or refuses.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Status> {
         if bytes > self.bytes {
-            self.room.take(self.holder, bytes - self.bytes)?;
+            self.quota.take(self.holder, bytes - self.bytes)?;
         } else {
-            self.room.give_back(self.holder, self.bytes - bytes);
+            self.quota.give_back(self.holder, self.bytes - bytes);
         }
         self.bytes = bytes;
         Ok(())
@@ -166,13 +166,13 @@ impl Held {
 
     /// The same bytes, and the part of what is held that they take: given back with the last that refers to them,
     /// however long that is after the call.
-    pub(crate) fn part(&mut self, bytes: Bytes) -> Bytes {
+    pub(crate) fn attach_to(&mut self, bytes: Bytes) -> Bytes {
         self.share(bytes).0
     }
 
     /// The same, and given back at the end of the call at the latest: who keeps some of the bytes beyond that counts
     /// them itself.
-    pub(crate) fn lend(&mut self, bytes: Bytes) -> Bytes {
+    pub(crate) fn attach_until_call_ends(&mut self, bytes: Bytes) -> Bytes {
         let (bytes, share) = self.share(bytes);
         self.lent = share;
         bytes
@@ -184,15 +184,15 @@ impl Held {
             return (bytes, None);
         }
         self.bytes -= length;
-        let (room, holder) = (Arc::clone(&self.room), self.holder);
-        let share = Arc::new(Share { room, holder, bytes: AtomicUsize::new(length) });
+        let (quota, holder) = (Arc::clone(&self.quota), self.holder);
+        let share = Arc::new(Share { quota, holder, bytes: AtomicUsize::new(length) });
         (Bytes::from_owner(Part { bytes, share: Arc::clone(&share) }), Some(share))
     }
 }
 
-impl Drop for Held {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.room.give_back(self.holder, self.bytes);
+        self.quota.give_back(self.holder, self.bytes);
         if let Some(lent) = &self.lent {
             lent.give_back();
         }
@@ -201,7 +201,7 @@ impl Drop for Held {
 
 /// A part of what is held that goes by itself.
 struct Share {
-    room: Arc<Room>,
+    quota: Arc<Quota>,
     holder: Holder,
     bytes: AtomicUsize,
 }
@@ -209,11 +209,11 @@ struct Share {
 impl Share {
     /// The first time; nothing after that.
     fn give_back(&self) {
-        self.room.give_back(self.holder, self.bytes.swap(0, Relaxed));
+        self.quota.give_back(self.holder, self.bytes.swap(0, Relaxed));
     }
 }
 
-/// Bytes with their share of a room.
+/// Bytes with their share of a quota.
 struct Part {
     bytes: Bytes,
     share: Arc<Share>,
@@ -242,8 +242,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_and_what_goes_makes_room() {
-        let room = Room::new(120, "full");
-        let (mut one, mut other) = (room.none(ONE), room.none(OTHER));
+        let room = Quota::new(120, "full");
+        let (mut one, mut other) = (room.reserve(ONE), room.reserve(OTHER));
         one.resize(40).unwrap();
         other.resize(40).unwrap();
         let refused = other.resize(41).unwrap_err();
@@ -258,22 +258,22 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_and_who_comes_next_finds_something() {
-        let room = Room::new(1_000, "full");
-        let (mut first, mut second) = (room.none(ONE), room.none(ONE));
+        let room = Quota::new(1_000, "full");
+        let (mut first, mut second) = (room.reserve(ONE), room.reserve(ONE));
         first.resize(400).unwrap();
         second.resize(100).unwrap();
         assert!(second.resize(101).is_err(), "half of the room, in however many calls");
-        let mut other = room.none(OTHER);
+        let mut other = room.reserve(OTHER);
         other.resize(250).unwrap();
         assert!(other.resize(251).is_err(), "half of what is left");
-        let mut third = room.none(Holder { own: 3, wider: None });
+        let mut third = room.reserve(Holder { own: 3, wider: None });
         third.resize(125).unwrap();
     }
 
     #[test]
     fn what_is_passed_on_is_held_of_the_other_alone() {
-        let room = Room::new(1_000, "full");
-        let (mut passed, mut own) = (room.none(ONE), room.none(OTHER));
+        let room = Quota::new(1_000, "full");
+        let (mut passed, mut own) = (room.reserve(ONE), room.reserve(OTHER));
         passed.resize(200).unwrap();
         own.resize(200).unwrap();
         passed.pass_to(OTHER).unwrap();
@@ -287,10 +287,10 @@ mod tests {
 
     #[test]
     fn a_part_is_held_as_long_as_somebody_refers_to_its_bytes() {
-        let room = Room::new(1_000, "full");
-        let mut held = room.none(ONE);
+        let room = Quota::new(1_000, "full");
+        let mut held = room.reserve(ONE);
         held.resize(300).unwrap();
-        let bytes = held.part(Bytes::from(vec![7; 100]));
+        let bytes = held.attach_to(Bytes::from(vec![7; 100]));
         let end = bytes.slice(90..);
         drop((held, bytes));
         assert_eq!(room.lock().bytes, 100);
@@ -299,16 +299,16 @@ mod tests {
         assert_eq!(room.lock().bytes, 0);
         // What is not held stays as it is.
         let small = Bytes::from_static(b"small");
-        assert_eq!(room.none(ONE).part(small.clone()).as_ptr(), small.as_ptr());
+        assert_eq!(room.reserve(ONE).attach_to(small.clone()).as_ptr(), small.as_ptr());
     }
 
     #[test]
     fn what_is_lent_is_given_back_with_its_bytes_or_with_the_call() {
-        let room = Room::new(1_000, "full");
+        let room = Quota::new(1_000, "full");
         for call_ends_first in [true, false] {
-            let mut held = room.none(ONE);
+            let mut held = room.reserve(ONE);
             held.resize(300).unwrap();
-            let bytes = held.lend(Bytes::from(vec![7; 100]));
+            let bytes = held.attach_until_call_ends(Bytes::from(vec![7; 100]));
             let kept = bytes.slice(90..);
             drop(bytes);
             assert_eq!(room.lock().bytes, 300);
@@ -349,12 +349,12 @@ mod tests {
 
     #[test]
     fn the_nets_of_one_customer_hold_no_more_than_one_caller() {
-        let room = Room::new(1_000, "full");
+        let room = Quota::new(1_000, "full");
         let nets = (0..256).map(|net| Holder::at(format!("[2001:db8:1:{net:x}::1]:1").parse().unwrap()));
-        let mut held: Vec<_> = nets.map(|net| room.none(net)).collect();
+        let mut held: Vec<_> = nets.map(|net| room.reserve(net)).collect();
         let taken = held.iter_mut().filter_map(|held| held.resize(10).ok()).count();
         assert_eq!(taken, 50, "half of the room");
-        room.none(Holder::at("[2001:db8:2::1]:1".parse().unwrap())).resize(250).unwrap();
+        room.reserve(Holder::at("[2001:db8:2::1]:1".parse().unwrap())).resize(250).unwrap();
         drop(held);
         assert!(room.lock().holders.is_empty());
     }
