@@ -348,9 +348,9 @@ mod tests {
             _ = first => panic!("nobody let it go on"),
             begun = begins => begun.unwrap(),
         }
-        let mut second = std::pin::pin!(server.in_turn(caller(), LARGE_BYTES + 1, || Ok(())));
-        assert!(second.as_mut().now_or_never().is_none(), "the first has its turn still");
+        let next = server.turns.enter(caller(), 1).unwrap();
+        assert!(next.turn().now_or_never().is_none(), "the first has its turn still");
         go_on.send(()).unwrap();
-        assert_eq!(second.await, Ok(()));
+        tokio::time::timeout(PATIENCE, next.turn()).await.expect("given back");
     }
 }
