@@ -1,11 +1,11 @@
 //! Large requests, answers of workers above all: looked at before they are decoded, and decoded little by little.
 //!
 //! A field of a request that stands more often than fields have values is refused by [`RefuseCrowds`] without decoding
-//! one of them: an empty link is two bytes that are sent, and a hundred that are held. Of a worker's answer the commands are not held
-//! to that: whose answer it is, whether its token is one and whether its namespace may call is known before these are
-//! looked at. A workflow task completion may hold some hundred thousand commands in a few megabytes. What is refused
-//! for their number is refused without decoding one of them, and what is decoded leaves room for other calls in
-//! between: nobody else waits for it longer than [`SLICE`] takes.
+//! one of them: an empty link is two bytes that are sent, and a hundred that are held. Of a worker's answer the
+//! commands are not held to that: whose answer it is, whether its token is one and whether its namespace may call is
+//! known before these are looked at. A workflow task completion may hold some hundred thousand commands in a few
+//! megabytes. What is refused for their number is refused without decoding one of them, and what is decoded leaves room
+//! for other calls in between: nobody else waits for it longer than [`SLICE`] takes.
 
 mod crowd;
 mod fields;

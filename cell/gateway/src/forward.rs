@@ -131,8 +131,8 @@ impl RawService for Forwarder {
     }
 }
 
-/// The namespace that the request itself names. One that is packed was unpacked that far when it came, and goes on as it
-/// is.
+/// The namespace that the request itself names. One that is packed was unpacked that far when it came, and goes on as
+/// it is.
 fn namespace<'a>(ctx: &'a CallContext, method: &MethodInfo, body: &'a Bytes) -> Result<&'a str, Status> {
     let named = match ctx.extensions.get::<Packed>() {
         Some(packed) => packed.namespace.as_deref(),

@@ -180,8 +180,8 @@ pub(crate) fn weights<'a>(
     })
 }
 
-/// Bytes of the place that one occurrence of a field takes. `places` are those of the messages met so far, by the name of
-/// their field.
+/// Bytes of the place that one occurrence of a field takes. `places` are those of the messages met so far, by the name
+/// of their field.
 fn place(field: &FieldDescriptor, value: &[u8], places: &mut BTreeMap<String, usize>) -> usize {
     match field.kind() {
         _ if field.is_map() => MAP_NODE,

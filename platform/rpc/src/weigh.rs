@@ -23,8 +23,8 @@ pub(crate) struct Weighing<'c> {
 }
 
 /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its bytes.
-/// Others have their turn meanwhile, and what there is no room for is looked at no further. What is held of the encoding
-/// is given back once nothing refers to it any more, the rest with what is held of the call.
+/// Others have their turn meanwhile, and what there is no room for is looked at no further. What is held of the
+/// encoding is given back once nothing refers to it any more, the rest with what is held of the call.
 pub(crate) async fn weigh(
     dispatcher: &Dispatcher,
     entry: Option<EntryId>,

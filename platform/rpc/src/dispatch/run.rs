@@ -70,8 +70,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Answers a call that was admitted. A request that came from elsewhere is weighed once the interceptors have let it
-    /// through.
+    /// Answers a call that was admitted. A request that came from elsewhere is weighed once the interceptors have let
+    /// it through.
     pub(crate) async fn run(
         &self,
         id: Option<EntryId>,

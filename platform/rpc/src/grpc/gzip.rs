@@ -33,8 +33,8 @@ pub(crate) async fn zip(message: &[u8]) -> Option<Bytes> {
     (length < message.len()).then(|| out.into())
 }
 
-/// Decompresses a message of at most `limit` bytes, with pauses in which other calls go on. The unpacked message is held
-/// before it takes its place, beside the packed one; afterwards it alone is, where it is large.
+/// Decompresses a message of at most `limit` bytes, with pauses in which other calls go on. The unpacked message is
+/// held before it takes its place, beside the packed one; afterwards it alone is, where it is large.
 pub(crate) async fn unzip(
     message: Bytes,
     limit: usize,

@@ -12,8 +12,8 @@ use crate::large::Slices;
 /// Longest name of a namespace that is looked for: no cell has one of that length.
 const MAX_NAME: usize = 4 * 1024;
 
-/// In [`CallContext::extensions`](atoll_api::call::CallContext::extensions) of a call whose message is packed still; see
-/// [`DispatcherBuilder::pass_packed`](crate::DispatcherBuilder::pass_packed).
+/// In [`CallContext::extensions`](atoll_api::call::CallContext::extensions) of a call whose message is packed still;
+/// see [`DispatcherBuilder::pass_packed`](crate::DispatcherBuilder::pass_packed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The namespace that the message names first, where its method has one.
@@ -21,8 +21,8 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Unpacks a message as far as its namespace, keeping nothing, with pauses in which other calls go on. Refuses one of
-    /// more than `limit` bytes up to there.
+    /// Unpacks a message as far as its namespace, keeping nothing, with pauses in which other calls go on. Refuses one
+    /// of more than `limit` bytes up to there.
     pub(super) async fn look(
         message: &[u8],
         method: Option<&MethodInfo>,

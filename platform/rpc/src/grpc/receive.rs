@@ -17,8 +17,8 @@ pub(super) struct Received {
 
 /// Reads the one message of a unary request and waits for the end of the stream.
 ///
-/// A message that came in one piece is not copied. Nothing beyond the limit is kept, nor what `held` refuses: while more
-/// is awaited that is what came, with so many bytes `beside` it, and then what came of a large one.
+/// A message that came in one piece is not copied. Nothing beyond the limit is kept, nor what `held` refuses: while
+/// more is awaited that is what came, with so many bytes `beside` it, and then what came of a large one.
 pub(super) async fn receive<B>(
     mut body: B,
     limit: usize,

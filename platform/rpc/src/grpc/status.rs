@@ -32,8 +32,8 @@ pub(super) fn ok_trailers() -> HeaderMap {
     trailers
 }
 
-/// Writes a failure into the headers of a response without a message. `keep` gives back each of its texts, or none where
-/// there is no room for a long one: it is left out then.
+/// Writes a failure into the headers of a response without a message. `keep` gives back each of its texts, or none
+/// where there is no room for a long one: it is left out then.
 pub(super) fn write_status(
     status: &Status,
     headers: &mut HeaderMap,

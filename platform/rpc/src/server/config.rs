@@ -23,8 +23,8 @@ pub struct ServerConfig {
     /// gRPC answers from this many bytes on are compressed for callers that accept it. Compressing costs more processor
     /// time than serving a small call, and saves traffic only for large answers.
     pub gzip_min_bytes: usize,
-    /// Connections at a time; further ones wait in the system's queue. Of a stranger's address, or net of IPv6, those are
-    /// closed at once that would leave fewer free than it has: it has half of all at most.
+    /// Connections at a time; further ones wait in the system's queue. Of a stranger's address, or net of IPv6, those
+    /// are closed at once that would leave fewer free than it has: it has half of all at most.
     pub max_connections: usize,
     /// Calls at a time on one HTTP/2 connection of the cloud's own, where only these connect. Long polls count, and a
     /// gateway shares few connections among all callers.
