@@ -11,15 +11,22 @@ use crate::values;
 pub(crate) const UNCOUNTED: usize = 16 * 1024;
 
 /// What is no larger is not weighed: it comes to a megabyte decoded, and calls are decoded one after the other.
-pub(crate) const UNWEIGHED: usize = 2 * 1024;
+const UNWEIGHED: usize = 2 * 1024;
 
 /// How often fields that may come once may come again: no encoder writes one twice, but who joins two messages does.
 const MOST_AGAIN: usize = 1_000;
 
 /// What a request is weighed with.
 pub(crate) struct Weighing<'c> {
-    pub(crate) held: &'c mut Reservation,
-    pub(crate) slices: Slices<'c>,
+    held: &'c mut Reservation,
+    slices: Slices<'c>,
+}
+
+impl<'c> Weighing<'c> {
+    /// None for a request that is not weighed. Apart, so that a call that waits is no larger than waiting takes.
+    pub(crate) fn of(message: &[u8], held: &'c mut Reservation, slices: Slices<'c>) -> Option<Box<Self>> {
+        (message.len() > UNWEIGHED).then(|| Box::new(Self { held, slices }))
+    }
 }
 
 /// Holds also what a large request takes once it is decoded: one of a million empty values takes fifty times its bytes.
@@ -29,9 +36,9 @@ pub(crate) async fn weigh(
     dispatcher: &Dispatcher,
     entry: Option<EntryId>,
     message: Bytes,
-    weighing: Weighing<'_>,
+    weighing: Box<Weighing<'_>>,
 ) -> Result<Bytes, Status> {
-    let Weighing { held, mut slices } = weighing;
+    let Weighing { held, mut slices } = *weighing;
     if is_decoded(dispatcher.decodes(entry), &message, &mut slices).await? {
         hold_decoded(dispatcher, entry, &message, held, &mut slices).await?;
     }
@@ -130,7 +137,7 @@ mod tests {
         let mut held = room.reserve(caller());
         held.resize(message.len()).unwrap();
         let requests = LargeRequests::new();
-        let weighing = Weighing { held: &mut held, slices: requests.of(caller()) };
+        let weighing = Weighing::of(&message, &mut held, requests.of(caller())).expect("it is large");
         let weighed = weigh(&dispatcher, entry, message.clone(), weighing).await.unwrap();
         assert_eq!(weighed, message);
         held.bytes()

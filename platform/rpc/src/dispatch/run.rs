@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::meters::Meters;
 use super::{Dispatcher, Entry, EntryId};
-use crate::weigh::{UNWEIGHED, Weighing, weigh};
+use crate::weigh::{Weighing, weigh};
 
 impl Dispatcher {
     /// Answers the call that `ctx` names.
@@ -77,7 +77,7 @@ impl Dispatcher {
         id: Option<EntryId>,
         ctx: &mut CallContext,
         body: Bytes,
-        weighing: Option<Weighing<'_>>,
+        weighing: Option<Box<Weighing<'_>>>,
     ) -> Result<Reply, Status> {
         let entry = id.map(|id| &self.inner.entries[id.0]);
         let pending = self.meters(entry).begin();
@@ -115,14 +115,14 @@ impl Dispatcher {
         entry: Option<EntryId>,
         ctx: &mut CallContext,
         mut body: Bytes,
-        weighing: Option<Weighing<'_>>,
+        weighing: Option<Box<Weighing<'_>>>,
         entered: &mut usize,
     ) -> Result<Reply, Status> {
         for interceptor in &self.inner.interceptors {
             *entered += 1;
             interceptor.before(ctx, &body).decide().await?;
         }
-        if let Some(weighing) = weighing.filter(|_| body.len() > UNWEIGHED) {
+        if let Some(weighing) = weighing {
             // Apart, so that a call that waits is no larger than waiting takes.
             body = Box::pin(weigh(self, entry, body, weighing)).await?;
         }

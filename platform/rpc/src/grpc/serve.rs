@@ -93,8 +93,8 @@ impl GrpcServer {
                 Ok(message) => message,
                 Err(status) => return server.failure(&status, caller),
             };
-            let weighing = Weighing { held: &mut held, slices: server.large.of(caller) };
-            let outcome = server.dispatcher.run(entry, &mut ctx, message, Some(weighing)).await;
+            let weighing = Weighing::of(&message, &mut held, server.large.of(caller));
+            let outcome = server.dispatcher.run(entry, &mut ctx, message, weighing).await;
             server.answer(outcome, caller, zip_answer).await
         })
     }

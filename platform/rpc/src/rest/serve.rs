@@ -104,8 +104,8 @@ impl RestServer {
                     let variables = variables.into_iter().map(str::to_owned).collect();
                     let asked = Asked { binding, variables, parameters, shorthand: style.shorthand };
                     let encoded = self.encoded(asked, body, caller).await?;
-                    let weighing = Weighing { held: &mut held, slices: self.large.of(caller) };
-                    self.dispatcher.run(entry, &mut ctx, encoded, Some(weighing)).await?
+                    let weighing = Weighing::of(&encoded, &mut held, self.large.of(caller));
+                    self.dispatcher.run(entry, &mut ctx, encoded, weighing).await?
                 }
             };
             let (text, metadata) = self.converted(binding, reply, style, caller).await?;
