@@ -383,7 +383,6 @@ impl World {
                 (it.running, it.untold, it.ok) = (false, true, true);
             });
             for id in self.untold() {
-                // One whose start is not recorded yet is told again.
                 self.tell_end(&id, Fate::Arrives);
             }
             let waits = self.life.info().buffer_size > 0 || self.life.schedule().is_busy();

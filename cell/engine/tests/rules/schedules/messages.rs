@@ -2,6 +2,7 @@
 
 use super::life::*;
 use atoll_api::temporal::api::enums::v1::ScheduleOverlapPolicy as Overlap;
+use atoll_api::temporal::api::enums::v1::WorkflowExecutionStatus;
 use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy as Reuse;
 use atoll_api::temporal::api::schedule::v1::{SchedulePatch, TriggerImmediatelyRequest};
 use cell_engine::{
@@ -216,21 +217,48 @@ fn a_start_waits_for_its_turn_as_state_and_has_it_then() {
 }
 
 #[test]
-fn an_end_that_comes_before_the_start_is_recorded_comes_again() {
+fn an_end_that_comes_before_what_came_of_its_start_says_that_too() {
     let mut life = Life::started(Overlap::Skip);
     life.until(minute(1));
     let wanted = life.starts().remove(0);
-    let early = life.end(&wanted, End::Completed(Some("result")));
-    assert!(matches!(early, Err(Rejection::Unavailable(_))), "{early:?}");
-    life.start(&wanted);
     life.end(&wanted, End::Completed(Some("result"))).expect("it is told");
+    let info = life.info();
+    assert_eq!((info.action_count, info.running_workflows), (1, vec![]));
+    let action = info.recent_actions.last().expect("it was started");
+    assert_eq!(action.start_workflow_status, WorkflowExecutionStatus::Completed as i32);
+    let started = action.start_workflow_result.as_ref().expect("a run");
+    assert_eq!(started.run_id, wanted.run_id().to_string());
+    // Its workflow id is another's by now: it is not to be started there once more.
+    assert_eq!(life.starts().len(), 0);
+    life.tell(Undelivered(wanted.key)).expect("nobody waits for it");
+    life.until(minute(1).plus(50 * SECOND));
+    assert_eq!(life.starts().len(), 0);
+    let steps = life.steps();
+    life.start(&wanted);
     life.end(&wanted, End::Failed("a repetition says nothing")).expect("it is told again");
+    assert_eq!(life.steps(), steps);
     life.until(minute(2));
     let next = life.start_one();
     assert_eq!(
         (next.start.last_completion_result, next.start.continued_failure),
         (Some(payloads("result")), None)
     );
+}
+
+#[test]
+fn the_early_end_of_what_runs_beside_others_leaves_nothing_to_later_ones() {
+    let schedule = with_policies(Overlap::Skip, |policies| policies.pause_on_failure = true);
+    let mut life = Life::with(schedule);
+    life.trigger(Overlap::AllowAll);
+    let beside = life.starts().remove(0);
+    life.end(&beside, End::Failed("why")).expect("it is told");
+    assert_eq!((life.info().action_count, life.starts().len()), (1, 0));
+    life.until(minute(1));
+    let alone = life.starts().remove(0);
+    assert_eq!(alone.start.continued_failure, None);
+    life.end(&alone, End::Failed("why")).expect("it is told");
+    life.until(minute(2));
+    assert_eq!(life.starts().len(), 0, "it is paused");
 }
 
 #[test]

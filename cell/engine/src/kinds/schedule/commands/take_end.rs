@@ -20,6 +20,9 @@ use prost::Message;
 
 /// Takes an end in: what it leaves to the next one, whether it pauses the schedule, and that there is room now.
 /// Repeating it changes nothing.
+///
+/// It may come before what came of its start: then it says that, too. The start is not sent again, for its workflow id
+/// may be another's by now, and it would begin a second time.
 pub(in crate::kinds::schedule) struct TakeEnd(ChainEnded);
 
 impl From<ChainEnded> for TakeEnd {
@@ -37,29 +40,34 @@ impl Command for TakeEnd {
         // Who tells does not tell again: a stale owner, who may not have heard of the start, must not take it in.
         let nothing_to_do = || Decision::unchanged(()).by_owner_only();
         let Some((schedule, state)) = view.if_open() else { return nothing_to_do() };
-        let starts =
-            |pending: &stored::PendingStart| reference(state, start_of(pending).number) == ended.reference;
-        if state.starting.iter().any(starts) {
-            // That it was started is not recorded yet; who tells tries again.
-            return Decision::reject(Rejection::Unavailable("the start is not recorded yet".into()));
-        }
+        let began =
+            |pending: &&stored::PendingStart| reference(state, start_of(pending).number) == ended.reference;
+        let began = state.starting.iter().find(began);
         let Some(end) = End::of(&ended) else {
             return Decision::reject(Rejection::InvalidArgument("closing event does not decode".into()));
         };
         let run_id = ended.first_run_id.to_string();
-        let matters = state.running.iter().any(|running| reference(state, running.number) == ended.reference);
+        let runs = state.running.iter().any(|running| reference(state, running.number) == ended.reference);
+        let matters = runs || began.is_some_and(|pending| !pending.overlapping);
         let shown = state.recent.iter().any(|action| {
             let started = action.start_workflow_result.as_ref();
             action.start_workflow_status == Status::Running as i32
                 && started.is_some_and(|started| started.run_id == run_id)
         });
-        if !matters && !shown {
+        if began.is_none() && !matters && !shown {
             return nothing_to_do();
         }
+        let answered = began.map(|pending| stored::StartAnswered {
+            number: start_of(pending).number,
+            run_id: run_id.clone(),
+            at_ns: context.now.0,
+            missed: false,
+        });
         let note = end.note(&ended.workflow_id).filter(|_| matters && state.plan.pauses_on_failure());
         let mut draft = Draft::new(schedule, state, context);
         // What came due before is dealt with as the schedule was.
         draft.walk();
+        answered.into_iter().for_each(|answered| draft.change(Kind::StartAnswered(answered)));
         draft.change(Kind::WorkflowEnded(stored::WorkflowEnded {
             workflow_id: ended.workflow_id.to_string(),
             run_id,
