@@ -12,6 +12,11 @@
 //! While something is held up by a workflow that runs, it is asked now and then whether that exists: then the end of
 //! its chain will be told; else it was deleted, and has ended.
 //!
+//! A start whose time may not be caught up with any more begins nothing: it only asks whether it did before its answer
+//! was lost. Where nobody has answered that ten minutes later (the workflow is in quarantine, say), nothing waits for
+//! it any longer: it counts as one that may run beside others, and so does what it turns out to have begun. It is asked
+//! for still. What people are shown of a schedule has no field for it: it is on its way, and was not missed.
+//!
 //! To add an overlap policy: its arm in `buffer::judge` with its rows in the tables of that module's tests; its name in
 //! `plan.rs`; where it asks something of a running workflow, a variant of `Asked` and its message in `start.rs` and
 //! `effects.rs`.

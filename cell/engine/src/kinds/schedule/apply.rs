@@ -83,6 +83,7 @@ impl State {
                     pending.into_iter().for_each(|it| {
                         (it.attempt, it.retry_at_ns) = (attempt, at);
                         it.finds_only |= off.finds_only;
+                        it.overlapping |= off.overlapping;
                     });
                 }
             }

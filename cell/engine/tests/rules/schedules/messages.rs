@@ -162,6 +162,36 @@ fn a_start_that_was_carried_out_is_found_also_when_its_time_may_not_be_caught_up
     assert!(!life.start_one().start.finds_only);
 }
 
+/// What it would start may be in quarantine.
+#[test]
+fn a_start_whose_fate_nobody_tells_holds_later_ones_up_for_some_minutes_only() {
+    for policy in [Overlap::Skip, Overlap::BufferAll] {
+        let mut life = Life::with(with_policies(policy, |policies| policies.catchup_window = seconds(10)));
+        life.until(minute(1));
+        let lost = life.starts().remove(0);
+        let next = loop {
+            if let Some(next) = life.starts().into_iter().find(|wanted| wanted.key != lost.key) {
+                break next;
+            }
+            match life.starts().len() {
+                0 => life.until(life.schedule().wake().expect("it goes on")),
+                _ => life.tell(Undelivered(lost.key)).expect("it waits"),
+            }
+            assert!(life.now < minute(30), "{policy:?}: others are held up for ever");
+        };
+        // Ten minutes after it may begin nothing any more, and when it is asked for next.
+        assert!(life.now > minute(12) && life.now <= minute(14), "{policy:?}: {:?}", life.now);
+        life.start(&next);
+        life.until(life.now.plus(MINUTE));
+        let late = life.starts().into_iter().find(|wanted| wanted.key == lost.key).expect("asked for still");
+        assert!(late.start.finds_only);
+        life.start(&late);
+        let info = life.info();
+        let running: Vec<_> = info.running_workflows.iter().map(|it| it.workflow_id.clone()).collect();
+        assert_eq!((info.action_count, running), (2, vec![next.workflow_id]), "{policy:?}");
+    }
+}
+
 #[test]
 fn a_start_that_is_caught_up_late_is_tried_for_a_minute_all_the_same() {
     for (window, late, tried_for) in [(10, 9, MINUTE), (200, 100, 100 * SECOND)] {

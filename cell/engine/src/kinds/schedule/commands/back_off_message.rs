@@ -13,9 +13,11 @@ use atoll_internal_api::schedule::v1::{MessageBackedOff, PendingStart, RunningWo
 
 /// How long a start may begin something at least, nanoseconds.
 const LEAST: i64 = 60 * 1_000_000_000;
+/// How long later starts wait for one that only finds what it began, nanoseconds.
+const FOUND_WITHIN: i64 = 10 * 60 * 1_000_000_000;
 
 /// Backs a message off. A start that comes too late is not given up: it may have been delivered, and what came of that
-/// lost. From then on it only finds what it began.
+/// lost. From then on it only finds what it began, and some minutes later nothing waits for that any more.
 pub(in crate::kinds::schedule) struct BackOffMessage(EffectKey);
 
 impl From<Undelivered> for BackOffMessage {
@@ -35,8 +37,15 @@ impl Command for BackOffMessage {
                 let Some(pending) = state.pending(number).filter(|pending| pending.retry_at_ns == 0) else {
                     return Decision::unchanged(());
                 };
-                let finds_only = context.now > last_moment(state, pending);
-                MessageBackedOff { number, attempt: pending.attempt, finds_only, ..Default::default() }
+                let last = last_moment(state, pending);
+                let is_waited_for = !pending.overlapping;
+                MessageBackedOff {
+                    number,
+                    attempt: pending.attempt,
+                    finds_only: context.now > last,
+                    overlapping: is_waited_for && pending.finds_only && context.now > last.plus(FOUND_WITHIN),
+                    ..Default::default()
+                }
             }
             Some(About::Running(number)) => {
                 let waits = |running: &&RunningWorkflow| running.pending && running.retry_at_ns == 0;
@@ -54,6 +63,10 @@ impl Command for BackOffMessage {
             retry_at_ns: retry_at.0.max(1),
             ..off
         });
+        if off.overlapping {
+            // What waited for it goes on.
+            draft.settle();
+        }
         draft.accept(())
     }
 }
