@@ -98,7 +98,12 @@ async fn take_back<C: Command<Family = Workflows> + Clone>(core: &Core, target: 
     let mut pause = FIRST_PAUSE;
     loop {
         match core.shards.execute(target, undo.clone()).await {
-            Err(ShardError::Overloaded(_) | ShardError::NotOwner(_) | ShardError::Store(_)) => {}
+            Err(
+                ShardError::Overloaded(_)
+                | ShardError::NoMemory
+                | ShardError::NotOwner(_)
+                | ShardError::Store(_),
+            ) => {}
             // Done, or somebody else has ended the start.
             Ok(_) | Err(_) => return,
         }

@@ -1,11 +1,14 @@
 //! Pollers that go away while a task is on its way to them.
 
 use super::commits::{activity, answer};
-use super::{Process, store};
+use super::{Process, queue, store};
 use crate::test_support::{NAMESPACE, World};
-use cell_engine::Run;
-use cell_engine::commands::SignalWorkflow;
-use cell_shard::Target;
+use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowType};
+use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use cell_engine::commands::{SignalWorkflow, StartWorkflow};
+use cell_engine::{Origin, Run};
+use cell_memory::Owner;
+use cell_shard::{ShardError, Target};
 use cell_store::StoreError;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
 use futures::FutureExt;
@@ -147,6 +150,55 @@ async fn an_activity_whose_poller_left_a_shard_that_takes_no_commands_goes_to_th
 #[tokio::test(start_paused = true)]
 async fn nobody_gives_up_taking_a_start_back_however_long_its_shard_takes_no_commands() {
     goes_to_the_next_behind(Duration::from_secs(86_400)).await;
+}
+
+/// The run is large, has left memory when its poller leaves, and may not come back at once: memory is full, and another
+/// large one has just come.
+#[tokio::test(start_paused = true)]
+async fn nobody_gives_up_taking_a_start_back_while_there_is_no_room_for_its_run() {
+    let store = store();
+    let process = Process::open(&store, &World::new(), 1).await;
+    for id in ["w", "other"] {
+        let memo = Payload { data: vec![7; 2 << 20].into(), ..Default::default() };
+        let start = StartWorkflow {
+            workflow_type: Some(WorkflowType { name: "type".into() }),
+            task_queue: Some(TaskQueue { name: if id == "w" { "queue" } else { id }.into(), ..queue() }),
+            memo: Some(Memo { fields: [("memo".to_owned(), memo)].into() }),
+            ..Default::default()
+        };
+        process.core.shards.execute(&Target::current(NAMESPACE, id), start).await.expect("it starts");
+    }
+    process.core.shards.checkpoint_all().await.expect("stored");
+    let gate = Gate::new();
+    store.script(Call::History, Fault::HoldBefore(gate.clone()));
+    let mut poll = Box::pin(process.poll());
+    tokio::select! {
+        biased;
+        _ = &mut poll => panic!("its history is not read"),
+        () = gate.arrived() => {}
+    }
+    let (shards, memory) = (&process.core.shards, process.core.shards.memory());
+    let held = memory.charge(Owner::Backlogs, memory.limit());
+    for _ in 0..100 {
+        shards.relieve_memory().await.expect("written");
+    }
+    assert_eq!(shards.resident_ids(), 0);
+    let other = Target::current(NAMESPACE, "other");
+    shards
+        .read_for(Origin::Cell, &other, |view| assert!(view.run.is_some()))
+        .await
+        .expect("the first may come");
+    let run = Target::current(NAMESPACE, "w");
+    let refused = shards.read_for(Origin::Cell, &run, |_| ()).await;
+    assert!(matches!(refused, Err(ShardError::NoMemory)), "{refused:?}");
+    drop(poll);
+    gate.open();
+    // It is asked for, and may not come.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(held);
+    let task = process.poll().await;
+    assert_eq!((task.attempt, task.previous_started_event_id), (2, 0));
+    process.close().await;
 }
 
 /// The start is in the log and its shard was lost before it heard so: the next term takes the start back.
