@@ -14,7 +14,7 @@
 //!   eighth is for work that runs: answers of workers, messages, wake-ups. Workers are refused at the whole budget; the
 //!   cell itself only for a while where it wants a large entity back, for its own steps are how entities come to rest
 //!   and can be let go of.
-//! - Where one namespace could hold what all may, each has a share ([`NamespaceShares`]).
+//! - Where one namespace could hold what all may, each leaves free as much as it holds ([`NamespaceShares`]).
 //! - What frees memory never asks for it: the loop that lets go takes a shard's lock, the lock of its checkpoints and
 //!   the store, none of which is held by anybody who waits for the budget. Nobody waits for the budget at all: there is
 //!   room, or the call is refused. So a full budget drains as long as the store takes writes.

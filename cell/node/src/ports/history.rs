@@ -12,7 +12,7 @@ use cell_shard::{HistoryPage, ShardError, Target};
 const WINDOW_MIN: i64 = 16;
 const WINDOW_MAX: i64 = 1_024;
 /// A page of this many bytes ends with the batch that reaches it.
-const PAGE_BYTES: usize = 4 << 20;
+pub(super) const PAGE_BYTES: usize = 4 << 20;
 
 /// The events `[first, last]` as far as one read goes, and the last event in them.
 pub(super) async fn page(

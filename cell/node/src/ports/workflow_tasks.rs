@@ -4,6 +4,7 @@
 mod tests;
 
 use super::handover::{Handover, not_started, poller, run_of, still_there};
+use super::history::PAGE_BYTES;
 use crate::core::Core;
 use crate::status::{bad_task_token, status, too_many_queues};
 use async_trait::async_trait;
@@ -33,7 +34,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Events that a poll answers with at once; the worker reads the rest page by page.
+/// Events that a poll answers with at once, unless they are more than a page of a history has bytes; the worker reads
+/// the rest page by page.
 const EVENTS_WITH_TASK: i64 = 256;
 
 /// The `WorkflowTasks` port.
@@ -251,8 +253,8 @@ impl NodeWorkflowTasks {
     async fn history(&self, target: &Target, first: i64, last: i64) -> Result<(RawHistory, i64), Status> {
         let mut history = RawHistory::default();
         let until = last.min(first + EVENTS_WITH_TASK - 1);
-        let mut next = first;
-        while next <= until {
+        let (mut next, mut bytes) = (first, 0);
+        while next <= until && bytes < PAGE_BYTES {
             let page = self
                 .0
                 .shards
@@ -261,6 +263,7 @@ impl NodeWorkflowTasks {
                 .map_err(|e| status(e, target))?
                 .filter(|page| page.last_event_id >= next)
                 .ok_or_else(|| Status::unavailable("history is not readable now"))?;
+            bytes += page.chunks.iter().map(Bytes::len).sum::<usize>();
             page.chunks.into_iter().for_each(|chunk| history.push_encoded(chunk));
             next = page.last_event_id + 1;
         }

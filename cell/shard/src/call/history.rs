@@ -25,7 +25,7 @@ pub struct HistoryPage {
 impl ShardRuntime {
     /// The events `[first, last]` of a run, durable, as far as one page goes (at least one event,
     /// if there is any). `None` when there is no such run; `Corrupt` where events of it are missing. Refused where
-    /// what was read for the namespace and is still held is its share of the memory budget.
+    /// what was read for the namespace, and is still held, leaves no room for it in the memory that histories have.
     pub async fn history(
         &self,
         target: &Target,
@@ -46,7 +46,7 @@ impl ShardRuntime {
     }
 
     /// As `history`, for who was told of the event `last` already: that is durable, and so is what is before it. Waits
-    /// for nothing that was applied since.
+    /// for nothing that was applied since, and is not refused for what the namespace holds.
     pub async fn durable_history(
         &self,
         target: &Target,
