@@ -18,6 +18,7 @@ use crate::token::RequireToken;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
 use atoll_internal_api::cell::v1::cell_admin;
 use atoll_rpc::Dispatcher;
+use cell_engine::Limits;
 use cell_frontend::auth::{AuthMode, Authenticate, Authorize, InternalToken, KeySet};
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_frontend::ports::NamespaceWriter;
@@ -139,7 +140,7 @@ impl Parts {
         let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as _];
         projections.extend(usage.iter().map(|exporter| Arc::clone(exporter) as Arc<dyn Projection>));
         let shards = ShardRuntime::open(
-            shard_config(config, shares),
+            shard_config(config, shares, deps.stores.shards.longest_id()),
             ShardDeps {
                 store: Arc::clone(&deps.stores.shards),
                 clock: Arc::clone(&clock),
@@ -195,14 +196,13 @@ async fn usage_exporter(
     )))
 }
 
-/// The shards' configuration, with the limits that calls have and what of the memory budget a restart may take.
-fn shard_config(config: &CellConfig, shares: Shares) -> ShardConfig {
+/// The shards' configuration, with the limits that calls have and what of the memory budget a restart may take. A
+/// workflow names no id that the store does not take: what it asks for by one would never come about.
+fn shard_config(config: &CellConfig, shares: Shares, longest_id: usize) -> ShardConfig {
     let Shares { node_tail_bytes, .. } = shares;
-    ShardConfig {
-        limits: crate::limits::of(&config.dynamic, config.memory_budget),
-        node_tail_bytes,
-        ..config.shards.clone()
-    }
+    let limits = crate::limits::of(&config.dynamic, config.memory_budget);
+    let limits = Limits { id_length: limits.id_length.min(longest_id), ..limits };
+    ShardConfig { limits, node_tail_bytes, ..config.shards.clone() }
 }
 
 fn frontend(
@@ -289,5 +289,36 @@ fn cluster(config: &CellConfig, parts: &Parts) -> ClusterInfo {
         persistence_store: config.store_kind.to_owned(),
         visibility_store: config.visibility_kind.to_owned(),
         ..ClusterInfo::lone(identity.incarnation.to_string(), config.listen.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::lone_cell;
+    use cell_matching::{Poller, TaskQueueKey, TaskType};
+    use uuid::Uuid;
+
+    #[test]
+    fn queues_draw_on_the_memory_before_anything_waits_in_them() {
+        let (memory, config) = (Budget::new(1 << 30), lone_cell());
+        let matching = matching(&memory, Shares::of(&config));
+        memory.look();
+        assert_eq!(memory.of(Owner::Backlogs), 0);
+        let key = TaskQueueKey::normal(Uuid::nil(), "q".repeat(1_000), TaskType::Workflow);
+        drop(matching.poll(&key, Poller::new("worker")));
+        memory.look();
+        let held = memory.of(Owner::Backlogs);
+        assert!(held > 1_000 && held == matching.partition_bytes(), "{held} bytes");
+    }
+
+    /// What a workflow asks for by a longer id would never come about.
+    #[test]
+    fn workflows_name_no_id_that_the_store_does_not_take() {
+        let config = lone_cell();
+        let configured = crate::limits::of(&config.dynamic).id_length;
+        let id_length = |longest_id| shard_config(&config, Shares::of(&config), longest_id).limits.id_length;
+        assert_eq!(id_length(configured - 1), configured - 1);
+        assert_eq!(id_length(usize::MAX), configured);
     }
 }
