@@ -439,6 +439,31 @@ fn damage_under_many_records_holds_up_no_others() {
 }
 
 #[test]
+fn runs_behind_more_records_that_the_store_refuses_than_can_be_set_aside_are_listed() {
+    let site = Site::new();
+    site.visibility.refuse(Some(("poison", VisibilityError::Refused)));
+    site.live(async |life| {
+        // More than two shards set aside.
+        for n in 0..2_200 {
+            life.start(&format!("poison-{n}")).await;
+        }
+        for n in 0..20 {
+            life.start(&format!("run-{n}")).await;
+        }
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(site.visibility.records().len(), 20);
+        // Also when those that were set aside were tried again.
+        life.start("run-20").await;
+        sleep(2 * MINUTE).await;
+        assert_eq!(site.visibility.records().len(), 21);
+        site.visibility.refuse(None);
+        sleep(2 * MINUTE).await;
+        assert_eq!(site.visibility.records().len(), 2_221);
+        assert_eq!(life.outbox("visibility").await, 0);
+    });
+}
+
+#[test]
 fn a_file_that_is_damaged_for_an_hour_costs_no_memory_and_loses_nothing() {
     let site = Site::new();
     site.visibility.damage(usize::MAX);

@@ -185,17 +185,23 @@ impl VisibilityProjection {
                 }
                 return read.is_ok();
             }
-            if let Err(error) = self.write_parts(&batch).await {
-                tracing::warn!(%error, "visibility not written; trying again");
-                metrics::counter!("atoll_visibility_write_errors").increment(1);
-                return false;
-            }
+            let written = self.write_parts(&batch).await;
             drop(alone);
-            if self.is_few(&batch) {
+            let pause = match written {
+                Ok(()) => self.is_few(&batch).then_some(GATHER),
+                // What was passed over comes again with what is set aside, and others are behind it.
+                Err(VisibilityError::Refused(_) | VisibilityError::Corrupt(_)) => Some(FIRST_RETRY),
+                Err(error) => {
+                    tracing::warn!(%error, "visibility not written; trying again");
+                    metrics::counter!("atoll_visibility_write_errors").increment(1);
+                    return false;
+                }
+            };
+            if let Some(pause) = pause {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
-                    () = tokio::time::sleep(GATHER) => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         }
@@ -210,17 +216,22 @@ impl VisibilityProjection {
 
     /// Writes a batch. Where the store refuses it, or finds damage under it, halves of it, so that one record that the
     /// store does not take holds up no other: such a record is set aside for a while, whether the fault is its own or
-    /// the file's. What is not written is given back, to be tried again.
+    /// the file's. What is not written is given back, to be tried again. An error of the first two sorts says that more
+    /// is not taken than can be set aside.
     async fn write_parts(&self, batch: &[Telling<Change>]) -> Result<(), VisibilityError> {
         let (mut left, mut set_aside) = (vec![batch], 0_u64);
         let done = self.write_halves(&mut left, &mut set_aside).await;
+        if let Err(error @ (VisibilityError::Refused(_) | VisibilityError::Corrupt(_))) = &done {
+            tracing::error!(%error, "more list entries are not taken than can be set aside");
+            metrics::counter!("atoll_visibility_write_errors").increment(1);
+        }
         metrics::counter!("atoll_visibility_set_aside").increment(set_aside);
         left.into_iter().for_each(|part| self.spool.give_back(part));
         done
     }
 
-    /// Writes all parts that are `left`, or halves of them, until the store is away. Fails, too, where more is not
-    /// taken than may be set aside.
+    /// Writes all parts that are `left`, or halves of them, until the store is away. Fails behind all of them, too,
+    /// where more is not taken than can be set aside.
     async fn write_halves(
         &self,
         left: &mut Vec<&[Telling<Change>]>,
@@ -239,10 +250,10 @@ impl VisibilityProjection {
                     left.extend([second, first]);
                 }
                 (Err(error @ (VisibilityError::Refused(_) | VisibilityError::Corrupt(_))), [one]) => {
-                    if *set_aside == 0 {
-                        tracing::error!(key = ?one.key, %error, "a list entry is not taken, and maybe others");
-                    }
                     if self.spool.set_aside(one) {
+                        if *set_aside == 0 {
+                            tracing::error!(key = ?one.key, %error, "a list entry is not taken, and maybe others");
+                        }
                         *set_aside += 1;
                     } else {
                         done = Err(error);

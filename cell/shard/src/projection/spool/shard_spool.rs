@@ -55,6 +55,8 @@ struct Entry<T> {
     offered: bool,
     /// It is being told.
     taken: bool,
+    /// The sink does not take it, and there was no room to set it aside.
+    passed: bool,
 }
 
 pub(super) struct ShardSpool<T> {
@@ -73,6 +75,8 @@ pub(super) struct ShardSpool<T> {
     unremoved: BTreeSet<Bytes>,
     /// Items that the sink does not take, up to these positions.
     aside: BTreeMap<Bytes, Position>,
+    /// First and last key of those that were passed over and are in the outbox alone.
+    passed: Option<(Bytes, Bytes)>,
     /// Rows that do not decode.
     unreadable: BTreeSet<Bytes>,
     /// How often items were let go of, or removed rows forgotten: a page that was being read then may be wrong.
@@ -91,6 +95,7 @@ impl<T> ShardSpool<T> {
             done_bytes: 0,
             unremoved: BTreeSet::new(),
             aside: BTreeMap::new(),
+            passed: None,
             unreadable: BTreeSet::new(),
             forgotten: 0,
         }
@@ -111,6 +116,19 @@ impl<T> ShardSpool<T> {
     pub(super) fn oldest_ms(&self) -> Option<i64> {
         let waiting = self.entries.iter().filter(|(key, _)| !self.aside.contains_key(*key));
         waiting.map(|(_, entry)| entry.since_ms).min()
+    }
+
+    /// Whether the outbox may hold an item of this key that was passed over.
+    fn may_be_passed(&self, key: &Bytes) -> bool {
+        self.passed.as_ref().is_some_and(|(first, last)| first <= key && key <= last)
+    }
+
+    /// Lets go of an item whose row stands, which is not told before what is set aside is taken up.
+    fn leave_in_outbox(&mut self, key: &Bytes) {
+        if self.drop_entry(key).is_some_and(|entry| entry.passed) {
+            let (first, last) = self.passed.take().unwrap_or_else(|| (key.clone(), key.clone()));
+            self.passed = Some((first.min(key.clone()), last.max(key.clone())));
+        }
     }
 
     pub(super) fn is_all_at_hand(&self) -> bool {
@@ -180,13 +198,24 @@ impl<T: Spooled> ShardSpool<T> {
         let may_stand = old.map_or(!self.reach.covers(&key), |old| old.may_stand);
         let since_ms = old.map_or(since_ms, |old| old.since_ms.min(since_ms));
         // What was set aside, or does not decode, stands, and goes with what supersedes it.
-        let may_stand = self.aside.remove(&key).is_some() | self.unreadable.remove(&key) | may_stand;
+        let is_left_there = self.aside.remove(&key).is_some() | self.unreadable.remove(&key);
+        let may_stand = is_left_there || self.may_be_passed(&key) || may_stand;
         self.drop_entry(&key);
         self.entry_bytes += bytes;
         self.unwritten.insert(key.clone());
         let item = Arc::new(item);
-        let (stands, offered, taken) = (false, false, false);
-        let entry = Entry { from_seq, position, since_ms, item, bytes, stands, may_stand, offered, taken };
+        let entry = Entry {
+            from_seq,
+            position,
+            since_ms,
+            item,
+            bytes,
+            stands: false,
+            may_stand,
+            offered: false,
+            taken: false,
+            passed: false,
+        };
         self.entries.insert(key, entry);
     }
 
@@ -200,7 +229,7 @@ impl<T: Spooled> ShardSpool<T> {
         let in_reach = self.entries.iter().take_while(|(key, _)| self.reach.covers(key));
         let mut tellable = 0;
         for (key, entry) in in_reach {
-            if !entry.taken && !self.aside.contains_key(key) {
+            if !entry.taken && !entry.passed && !self.aside.contains_key(key) {
                 tellable += entry.bytes;
             }
             if tellable >= bytes {
@@ -231,6 +260,8 @@ impl<T: Spooled> ShardSpool<T> {
                 if entry.position >= position {
                     continue;
                 }
+            } else if self.may_be_passed(&key) {
+                continue;
             }
             let Some(item) = T::decode(data) else {
                 let (shard, projection) = (self.outbox.shard().0, self.outbox.projection());
@@ -248,9 +279,18 @@ impl<T: Spooled> ShardSpool<T> {
             self.entry_bytes += bytes;
             let item = Arc::new(item);
             let from_seq = position.seq;
-            let (stands, may_stand, offered, taken) = (true, true, true, false);
-            let entry =
-                Entry { from_seq, position, since_ms, item, bytes, stands, may_stand, offered, taken };
+            let entry = Entry {
+                from_seq,
+                position,
+                since_ms,
+                item,
+                bytes,
+                stands: true,
+                may_stand: true,
+                offered: true,
+                taken: false,
+                passed: false,
+            };
             self.entries.insert(key, entry);
         }
     }
@@ -266,7 +306,7 @@ impl<T: Spooled> ShardSpool<T> {
             if !self.reach.covers(key) || told.len() - before >= limit {
                 break;
             }
-            if entry.taken || self.aside.contains_key(key) {
+            if entry.taken || entry.passed || self.aside.contains_key(key) {
                 continue;
             }
             if !wanted(&entry.item) {
@@ -314,26 +354,29 @@ impl<T: Spooled> ShardSpool<T> {
     }
 
     pub(super) fn set_aside(&mut self, told: &Telling<T>) -> bool {
-        if self.aside.len() >= MOST_SET_ASIDE {
-            self.give_back(told);
-            return false;
-        }
-        let Some(entry) = self.entries.get_mut(&told.key) else { return true };
+        let has_room = self.aside.len() < MOST_SET_ASIDE;
+        let Some(entry) = self.entries.get_mut(&told.key) else { return has_room };
         if entry.position > told.position {
-            return true;
+            return has_room;
         }
         entry.taken = false;
+        entry.passed = !has_room;
         let stands = entry.stands;
-        self.aside.insert(told.key.clone(), told.position);
-        if stands {
-            self.drop_entry(&told.key);
+        if has_room {
+            self.aside.insert(told.key.clone(), told.position);
         }
-        true
+        if stands {
+            self.leave_in_outbox(&told.key);
+        }
+        has_room
     }
 
     /// Items that are still in memory are told next; the others are read back from the outbox.
     pub(super) fn take_up_aside(&mut self) {
-        if let Some((first, _)) = std::mem::take(&mut self.aside).pop_first() {
+        self.entries.values_mut().for_each(|entry| entry.passed = false);
+        let aside = std::mem::take(&mut self.aside).pop_first().map(|(first, _)| first);
+        let passed = self.passed.take().map(|(first, _)| first);
+        if let Some(first) = aside.into_iter().chain(passed).min() {
             self.forget_from(&first);
         }
     }
@@ -385,8 +428,8 @@ impl<T: Spooled> ShardSpool<T> {
             if entry.position == row.position {
                 entry.stands = true;
                 self.unwritten.remove(&row.key);
-                if self.aside.contains_key(&row.key) {
-                    self.drop_entry(&row.key);
+                if entry.passed || self.aside.contains_key(&row.key) {
+                    self.leave_in_outbox(&row.key);
                 }
             }
         }

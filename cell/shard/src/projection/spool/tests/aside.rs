@@ -60,6 +60,68 @@ async fn what_was_set_aside_is_taken_up_again_from_memory_and_from_the_outbox() 
     assert_eq!(spool.bytes(), 0);
 }
 
+const REFUSED: u64 = 1_600;
+
+/// Tells all that there is to a sink that refuses the first [`REFUSED`] for good. The marks of what it took.
+async fn tell_all(spool: &Spool<Item>) -> Vec<u64> {
+    let mut taken = Vec::new();
+    for _ in 0..100 {
+        spool.read_back().await.expect("readable");
+        let batch = spool.next(500, usize::MAX);
+        if batch.is_empty() {
+            return taken;
+        }
+        for told in batch {
+            if told.item.0 <= REFUSED {
+                spool.set_aside(&told);
+            } else {
+                taken.push(told.item.0);
+                spool.confirm(&[told]);
+            }
+        }
+    }
+    panic!("the same are told again and again; {taken:?} were taken")
+}
+
+/// Where they stand in the outbox, and where they do not yet.
+#[tokio::test]
+async fn what_is_behind_more_than_can_be_set_aside_is_told() {
+    for stands in [false, true] {
+        let site = Site::new().await;
+        let spool = site.spool(1 << 20);
+        (1..=REFUSED + 1).for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+        if stands {
+            site.hand_over(&spool).await;
+        }
+        assert_eq!(tell_all(&spool).await, [REFUSED + 1]);
+        site.hand_over(&spool).await;
+        assert_eq!((site.rows().await.len(), spool.bytes()), (REFUSED as usize, 0), "they cost no memory");
+        // Something newer is told at once, and has the row removed that was passed over.
+        spool.put(S, site.epoch, item(1_500, 9_000, 10));
+        assert_eq!(tell_all(&spool).await, [9_000]);
+        site.hand_over(&spool).await;
+        assert_eq!(site.rows().await.len() as u64, REFUSED - 1);
+        // A new one that is refused, too, is passed over like the others.
+        spool.put(S, site.epoch, item(1_700, 1, 10));
+        assert!(tell_all(&spool).await.is_empty());
+        // All are told again together.
+        spool.take_up_aside();
+        let mut again = 0;
+        loop {
+            let batch = told(&spool).await;
+            if batch.is_empty() {
+                break;
+            }
+            again += batch.len() as u64;
+            spool.confirm(&batch);
+        }
+        assert_eq!(again, REFUSED);
+        site.hand_over(&spool).await;
+        assert!(site.rows().await.is_empty());
+        assert_eq!(spool.bytes(), 0);
+    }
+}
+
 #[tokio::test]
 async fn what_supersedes_a_row_that_was_set_aside_or_does_not_decode_has_it_removed() {
     let site = Site::new().await;
