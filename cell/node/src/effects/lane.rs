@@ -1,4 +1,5 @@
 //! Which message goes to a shard next: a bounded number is on its way, namespaces take turns, and in each its senders.
+//! No namespace has more than half of those on their way while others wait, however long its own take.
 
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::EffectKey;
@@ -8,6 +9,8 @@ use uuid::Uuid;
 
 /// Messages that are on their way to one shard at a time.
 pub(super) const IN_FLIGHT_LIMIT: usize = 64;
+/// Those of them that are of one namespace while others wait.
+const NAMESPACE_LIMIT: usize = IN_FLIGHT_LIMIT / 2;
 
 /// Names a message: its sender, and which of the sender's messages it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Name {
 pub(super) struct Lane {
     /// On their way, with whether they were sent again meanwhile: a message is never on its way twice.
     flying: BTreeMap<Name, bool>,
+    /// How many of each namespace are on their way.
+    places: BTreeMap<Uuid, usize>,
     /// Namespaces that wait, in the order of their turns: one with a million senders holds up nobody else's.
     turns: VecDeque<Uuid>,
     waiting: BTreeMap<Uuid, Senders>,
@@ -77,7 +82,13 @@ impl Senders {
 impl Lane {
     /// Nothing yet; names that wait are charged there.
     pub(super) fn new(charge: Charge) -> Self {
-        Self { flying: BTreeMap::new(), turns: VecDeque::new(), waiting: BTreeMap::new(), charge }
+        Self {
+            flying: BTreeMap::new(),
+            places: BTreeMap::new(),
+            turns: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            charge,
+        }
     }
 
     /// Takes a message in. Where there is room it is on its way now, and the answer is true: the caller carries it.
@@ -88,7 +99,7 @@ impl Lane {
             return false;
         }
         if self.flying.len() < IN_FLIGHT_LIMIT && self.turns.is_empty() {
-            self.flying.insert(name.clone(), false);
+            self.fly(name);
             return true;
         }
         let namespace = name.sender.namespace_id;
@@ -108,7 +119,8 @@ impl Lane {
             self.flying.insert(name.clone(), false);
             return Some(name.clone());
         }
-        let namespace = self.turns.pop_front()?;
+        self.give_place_back(name.sender.namespace_id);
+        let namespace = self.next_namespace()?;
         let senders = self.waiting.get_mut(&namespace)?;
         let (next, bytes) = senders.next()?;
         if senders.turns.is_empty() {
@@ -117,8 +129,29 @@ impl Lane {
             self.turns.push_back(namespace);
         }
         self.charge.resize(self.charge.bytes() - bytes);
-        self.flying.insert(next.clone(), false);
+        self.fly(&next);
         Some(next)
+    }
+
+    fn fly(&mut self, name: &Name) {
+        self.flying.insert(name.clone(), false);
+        *self.places.entry(name.sender.namespace_id).or_default() += 1;
+    }
+
+    fn give_place_back(&mut self, namespace: Uuid) {
+        if let Some(places) = self.places.get_mut(&namespace) {
+            *places -= 1;
+            if *places == 0 {
+                self.places.remove(&namespace);
+            }
+        }
+    }
+
+    /// The namespace whose turn it is: the first that has not its part of the places, or the only one that waits.
+    fn next_namespace(&mut self) -> Option<Uuid> {
+        let places = |namespace| self.places.get(namespace).copied().unwrap_or_default();
+        let next = self.turns.iter().position(|namespace| places(namespace) < NAMESPACE_LIMIT);
+        self.turns.remove(next.unwrap_or_default())
     }
 
     /// Messages on their way, and names that wait.
@@ -151,23 +184,52 @@ mod tests {
     #[test]
     fn namespaces_take_turns_before_their_senders_do() {
         let mut lane = lane();
+        for id in 0..IN_FLIGHT_LIMIT as i64 {
+            assert!(lane.send(&name_in(3 + id as u128 / 16, "busy", id)));
+        }
         for sender in 0..1_000 {
             lane.send(&name_in(1, &sender.to_string(), 0));
         }
         for id in 0..2 {
             assert!(!lane.send(&name_in(2, "one", id)));
         }
-        let mut landed = name_in(1, "0", 0);
+        let mut landed = name_in(3, "busy", 0);
         let mut next = || {
             landed = lane.landed(&landed).expect("somebody waits");
             landed.clone()
         };
-        assert_eq!(next(), name_in(1, "64", 0), "it waits since before");
+        assert_eq!(next(), name_in(1, "0", 0), "it waits since before");
         assert_eq!(next(), name_in(2, "one", 0), "not behind a thousand senders of another");
-        assert_eq!(next(), name_in(1, "65", 0));
+        assert_eq!(next(), name_in(1, "1", 0));
         assert_eq!(next(), name_in(2, "one", 1));
-        assert_eq!(next(), name_in(1, "66", 0));
-        assert_eq!(next(), name_in(1, "67", 0), "the others have none left");
+        assert_eq!(next(), name_in(1, "2", 0));
+        assert_eq!(next(), name_in(1, "3", 0), "the others have none left");
+    }
+
+    #[test]
+    fn one_namespace_has_half_of_the_places_at_most_while_others_wait() {
+        let mut lane = lane();
+        for sender in 0..1_000 {
+            lane.send(&name_in(1, &sender.to_string(), 0));
+            lane.send(&name_in(2, &sender.to_string(), 0));
+        }
+        // Messages of the second take a moment, and those of the first never land.
+        for _ in 0..500 {
+            let of_second = Uuid::from_u128(2);
+            let landed = lane.flying.keys().find(|name| name.sender.namespace_id == of_second).cloned();
+            lane.landed(&landed.expect("it has places")).expect("some wait");
+        }
+        let places: Vec<usize> = lane.places.values().copied().collect();
+        assert_eq!(places, [IN_FLIGHT_LIMIT / 2; 2]);
+        assert_eq!(lane.len(), (IN_FLIGHT_LIMIT, 2_000 - IN_FLIGHT_LIMIT - 500));
+        // Who is alone has all of them, and none is left idle for others.
+        while let Some(landed) = lane.flying.keys().next_back().cloned() {
+            if lane.landed(&landed).is_none() {
+                break;
+            }
+        }
+        assert!(lane.turns.is_empty());
+        assert_eq!(lane.len(), (IN_FLIGHT_LIMIT - 1, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::messages::{self, Post};
 use super::start_turns::StartTurns;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Effect, EffectKey, EffectKind, EntityMessage, Undelivered};
-use cell_memory::Owner;
+use cell_memory::{Charge, Owner};
 use cell_shard::{ShardError, ShardRuntime};
 use cell_store::ShardId;
 use futures::FutureExt;
@@ -26,8 +26,16 @@ pub(super) struct Outbound {
     shards: OnceLock<Weak<ShardRuntime>>,
     lanes: Mutex<BTreeMap<ShardId, Lane>>,
     /// Whose sender's shard refused: they are sent again together.
-    refused: Mutex<Vec<(ShardId, Name)>>,
+    refused: Mutex<Vec<Refused>>,
     carriers: TaskTracker,
+}
+
+/// A message that is to be sent again.
+struct Refused {
+    to: ShardId,
+    name: Name,
+    /// What it holds of the memory budget.
+    _charge: Charge,
 }
 
 impl Outbound {
@@ -137,15 +145,24 @@ impl Outbound {
         if !matches!(error, ShardError::Overloaded(_) | ShardError::NoMemory | ShardError::Store(_)) {
             return;
         }
+        let Some(shards) = self.runtime() else { return };
+        let _charge = shards.memory().charge(Owner::Messages, refused_bytes(name));
         let mut refused = self.refused.lock();
-        refused.push((to, name.clone()));
+        refused.push(Refused { to, name: name.clone(), _charge });
         if refused.len() == 1 {
             let outbound = Arc::clone(self);
             self.carriers.spawn(async move {
                 tokio::time::sleep(REFUSED_PAUSE).await;
                 let refused = std::mem::take(&mut *outbound.refused.lock());
-                refused.into_iter().for_each(|(to, name)| outbound.take_in(to, name, None));
+                for Refused { to, name, .. } in refused {
+                    outbound.take_in(to, name, None);
+                }
             });
         }
     }
+}
+
+/// What a refused message takes: a place of those that are half empty at worst.
+fn refused_bytes(name: &Name) -> usize {
+    2 * size_of::<Refused>() + name.sender.id.len()
 }

@@ -13,6 +13,7 @@ use cell_engine::commands::{
     RecordWorkflowTaskStarted, RespondWorkflowTaskCompleted, SignalWorkflow, StartWorkflow, WorkflowTaskRef,
 };
 use cell_matching::{Matching, MatchingConfig};
+use cell_memory::Owner;
 use cell_shard::{ShardConfig, ShardRuntime, Target};
 use cell_store::MemoryStore;
 use cell_store::fault::{Call, Fault, FaultStore, Gate};
@@ -96,10 +97,13 @@ async fn is_delivered_once_they_take_something_again() {
     first.release();
     completes.await.expect("no panic").expect("completed");
     second.arrived().await;
-    // The message is sent, and refused.
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    // The message is sent, and refused. Meanwhile it counts.
+    let refused = async {
+        while shards.memory().of(Owner::Messages) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("it is to be sent again");
     second.release();
     signals.await.expect("no panic").expect("signalled");
     let started = async {
@@ -111,4 +115,5 @@ async fn is_delivered_once_they_take_something_again() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), started).await.expect("the child starts");
+    assert_eq!(shards.memory().of(Owner::Messages), 0);
 }
