@@ -18,6 +18,9 @@ pub struct MatchingConfig {
     /// Partitions that one namespace may have in memory, sticky queues among them: one that nobody uses stays until
     /// `idle_unload`, and takes some KiB.
     pub namespace_partitions: usize,
+    /// Bytes that all partitions take together without what waits in them. A namespace leaves at least as much of it
+    /// free as its own take: one has half of it at most.
+    pub partition_bytes: usize,
     /// Queries that one partition keeps waiting for a poll. Each has a client that waits, so a longer queue
     /// only times out later.
     pub query_limit: usize,
@@ -60,6 +63,7 @@ impl Default for MatchingConfig {
             backlog_bytes: 64 << 20,
             backlog_refill_below: 5_000,
             namespace_partitions: 10_000,
+            partition_bytes: 128 << 20,
             query_limit: 1_000,
             long_poll: Duration::from_secs(60),
             deadline_margin: Duration::from_secs(1),

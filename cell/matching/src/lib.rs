@@ -43,6 +43,7 @@ mod history;
 mod janitor;
 mod key;
 mod lease;
+mod loaded;
 mod matching;
 mod meters;
 mod owed;

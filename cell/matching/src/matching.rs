@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,6 +20,7 @@ use crate::{
     config::MatchingConfig,
     describe::TaskQueueStats,
     key::{QueueKind, TaskQueueKey},
+    loaded::Loaded,
     meters::Meters,
     owed::{Debts, Owed},
     partition::{Partition, Shared},
@@ -59,10 +60,8 @@ type PartitionMap = BTreeMap<TaskQueueKey, Arc<Partition>>;
 pub struct Matching {
     pub(crate) shared: Arc<Shared>,
     maps: [RwLock<PartitionMap>; MAP_SHARDS],
-    /// Partitions in memory by namespace. Taken under a map's lock, where a partition comes or goes.
-    loaded: Mutex<BTreeMap<Uuid, usize>>,
-    /// Bytes of memory of the partitions themselves. Changes with `loaded`.
-    partition_bytes: AtomicUsize,
+    /// Counts of the partitions in memory. Taken under a map's lock, where a partition comes or goes.
+    loaded: Mutex<Loaded>,
     /// How many partitions were ever loaded. Moved on under a map's lock, where one comes.
     loads: AtomicU64,
 }
@@ -83,13 +82,7 @@ impl Matching {
             backlogs: Arc::default(),
         };
         let maps = std::array::from_fn(|_| RwLock::default());
-        Arc::new(Self {
-            shared: Arc::new(shared),
-            maps,
-            loaded: Mutex::default(),
-            partition_bytes: AtomicUsize::new(0),
-            loads: AtomicU64::new(0),
-        })
+        Arc::new(Self { shared: Arc::new(shared), maps, loaded: Mutex::default(), loads: AtomicU64::new(0) })
     }
 
     /// Bytes of memory of the tasks that wait in all partitions.
@@ -99,7 +92,7 @@ impl Matching {
 
     /// Bytes of memory of all partitions but for what waits in them and who polled.
     pub fn partition_bytes(&self) -> usize {
-        self.partition_bytes.load(Ordering::Relaxed)
+        self.loaded.lock().bytes()
     }
 
     /// Bytes of memory of who polled of late, in all partitions.
@@ -234,14 +227,7 @@ impl Matching {
 
     fn remove(&self, map: &mut PartitionMap, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         let removed = map.remove(key)?;
-        self.partition_bytes.fetch_sub(removed.own_bytes(), Ordering::Relaxed);
-        let mut loaded = self.loaded.lock();
-        if let Some(count) = loaded.get_mut(&key.namespace_id) {
-            *count -= 1;
-            if *count == 0 {
-                loaded.remove(&key.namespace_id);
-            }
-        }
+        self.loaded.lock().remove(key.namespace_id, Partition::own_bytes(key));
         Some(removed)
     }
 
@@ -265,7 +251,7 @@ impl Matching {
         self.map(key).read().get(key).cloned()
     }
 
-    /// The partition, made if need be; none where its namespace has as many as it may.
+    /// The partition, made if need be; none where its namespace has as many as it may, or there is no room for it.
     fn load(&self, key: &TaskQueueKey) -> Option<Arc<Partition>> {
         let map = self.map(key);
         if let Some(partition) = map.read().get(key) {
@@ -275,16 +261,12 @@ impl Matching {
         if let Some(partition) = map.get(key) {
             return Some(partition.clone());
         }
-        let mut loaded = self.loaded.lock();
-        let count = loaded.entry(key.namespace_id).or_default();
-        if *count >= self.shared.config.namespace_partitions {
+        let bytes = Partition::own_bytes(key);
+        if !self.loaded.lock().add(key.namespace_id, bytes, &self.shared.config) {
             return None;
         }
-        *count += 1;
-        drop(loaded);
         let number = self.loads.fetch_add(1, Ordering::SeqCst) + 1;
         let partition = Partition::load(key.clone(), number, self.shared.clone());
-        self.partition_bytes.fetch_add(partition.own_bytes(), Ordering::Relaxed);
         map.insert(key.clone(), partition.clone());
         Some(partition)
     }

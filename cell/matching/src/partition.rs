@@ -83,9 +83,9 @@ impl Partition {
         partition
     }
 
-    /// Bytes of memory that it takes without what waits in it: the same for as long as it is there.
-    pub(crate) fn own_bytes(&self) -> usize {
-        size_of::<Self>() + PLACE_BYTES + self.key.name.len()
+    /// Bytes of memory that one takes without what waits in it: the same for as long as it is there.
+    pub(crate) fn own_bytes(key: &TaskQueueKey) -> usize {
+        size_of::<Self>() + PLACE_BYTES + key.name.len()
     }
 
     pub(crate) fn config(&self) -> &MatchingConfig {

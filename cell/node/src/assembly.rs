@@ -160,9 +160,10 @@ impl Parts {
     }
 }
 
-/// Matching, whose backlogs draw on the memory budget.
+/// Matching, whose partitions and backlogs draw on the memory budget.
 fn matching(memory: &Arc<Budget>, shares: Shares) -> Arc<Matching> {
-    let config = MatchingConfig { backlog_bytes: shares.backlog_bytes, ..Default::default() };
+    let Shares { backlog_bytes, partition_bytes, .. } = shares;
+    let config = MatchingConfig { backlog_bytes, partition_bytes, ..Default::default() };
     let matching = Matching::new(config);
     let backlogs = Arc::downgrade(&matching);
     memory.watch(Owner::Backlogs, move || {

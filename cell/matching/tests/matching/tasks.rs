@@ -243,3 +243,32 @@ async fn a_namespace_has_a_bounded_number_of_queues() {
     matching.give_up(&second);
     let _third = park(&matching, &third);
 }
+
+/// Queues with long names take memory before anything waits in them. One namespace leaves others as much as it has.
+#[tokio::test(start_paused = true)]
+async fn queues_are_bounded_by_the_memory_that_they_take() {
+    const ROOM: usize = 64 << 10;
+    let matching = Matching::new(MatchingConfig { partition_bytes: ROOM, ..MatchingConfig::default() });
+    let queue = |namespace: u128, n: usize| {
+        let name = format!("{}{n}", "q".repeat(1_000));
+        TaskQueueKey::normal(Uuid::from_u128(namespace), name, TaskType::Workflow)
+    };
+    let fill = |namespace: u128| {
+        let before = matching.partition_bytes();
+        let refused = (0..1_000).find(|n| begin(&matching, &queue(namespace, *n)).is_ok());
+        (refused.expect("there is an end"), matching.partition_bytes() - before)
+    };
+    let (refused, first) = fill(1);
+    assert!((ROOM / 3..=ROOM / 2).contains(&first), "{first} bytes");
+    assert!(matches!(begin(&matching, &queue(1, refused)), Ok(PollOutcome::TooManyQueues)));
+    assert_eq!(matching.offer(&queue(1, refused), task(1)), Offer::Full(task(1)));
+    let (_, second) = fill(2);
+    assert!((ROOM / 8..=(ROOM - first) / 2).contains(&second), "{second} bytes, half of what is left");
+    // Those that are there go on, and one that goes makes room.
+    assert_eq!(matching.offer(&queue(1, 0), task(2)), Offer::Queued);
+    for n in 0..refused {
+        matching.give_up(&queue(1, n));
+    }
+    assert_eq!(matching.partition_bytes(), second);
+    assert_eq!(matching.offer(&queue(1, refused), task(1)), Offer::Queued);
+}

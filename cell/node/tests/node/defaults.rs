@@ -44,6 +44,7 @@ fn matching_has_these_limits() {
         backlog_bytes: 67_108_864,
         backlog_refill_below: 5_000,
         namespace_partitions: 10_000,
+        partition_bytes: 134_217_728,
         query_limit: 1_000,
         long_poll: seconds(60),
         deadline_margin: seconds(1),
