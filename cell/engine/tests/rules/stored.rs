@@ -8,7 +8,7 @@ use atoll_api::temporal::api::common::v1::WorkflowExecution;
 use atoll_api::temporal::api::common::v1::{ActivityType, Memo, Payload, Payloads, WorkflowType};
 use atoll_api::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
-use atoll_internal_api::entity::{Chunk, ChunkId};
+use atoll_internal_api::entity::{Chunk, ChunkId, EntityKind};
 use atoll_internal_api::state::v1::{Activity, Child, ExternalSignal, RunSnapshot, Sticky, Timer};
 use bytes::Bytes;
 use cell_engine::commands::{
@@ -16,7 +16,7 @@ use cell_engine::commands::{
     ReleaseFirstWorkflowTask, RequestCancelWorkflow, RespondActivityCompleted, RespondWorkflowTaskCompleted,
     RespondWorkflowTaskFailed, SignalWorkflow, TerminateWorkflow,
 };
-use cell_engine::{EffectKey, EntityCheckpoint, PendingKind, RestoreError, Run};
+use cell_engine::{EffectKey, EntityCheckpoint, PendingKind, Registry, RestoreError, Run};
 use prost::Message;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -65,6 +65,23 @@ fn child(id: &str) -> Command {
 
 fn bytes(written: &EntityCheckpoint) -> usize {
     written.base.len() + written.chunks.iter().map(|chunk| chunk.data.len()).sum::<usize>()
+}
+
+/// Room is made by it before anything of a run is decoded.
+#[test]
+fn a_base_says_what_its_run_takes_of_memory() {
+    let kinds = Registry::default();
+    let kind = kinds.get(EntityKind::WORKFLOW_RUN).expect("it is registered");
+    for (bytes, is_chunked) in [(10, false), (LARGE, true)] {
+        let mut life = Life::started();
+        life.run_task(vec![activity("a", bytes)]);
+        let written = life.checkpoint();
+        assert_eq!(!written.chunks.is_empty(), is_chunked);
+        let held = life.run().held_bytes();
+        assert!(held > 0);
+        assert_eq!(kind.weight(&life.run().snapshot()), held);
+        assert_eq!(kind.weight(&written.base), held);
+    }
 }
 
 #[test]

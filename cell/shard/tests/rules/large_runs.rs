@@ -38,8 +38,20 @@ async fn has_fired(cell: &Cell, id: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn runs_that_are_due_at_the_same_moment_are_restored_as_memory_has_room_for_them() {
+    restored_as_memory_has_room(async |cell| cell).await;
+}
+
+/// What the next process knows of them is what their rows say.
+#[tokio::test(start_paused = true)]
+async fn runs_that_another_process_stored_are_restored_as_memory_has_room_for_them_too() {
+    restored_as_memory_has_room(async |cell| cell.another().await).await;
+}
+
+/// Runs are due at the same moment, in the cell that `next` makes of that in which they were stored.
+async fn restored_as_memory_has_room(next: impl AsyncFnOnce(Cell) -> Cell) {
     let cell = Cell::with_budget(ShardConfig { resident_entities: 0, ..config() }, BUDGET).await;
     let ids = gone(&cell).await;
+    let cell = next(cell).await;
     // Nothing that was woken can be let go of meanwhile.
     let gate = Gate::new();
     cell.store.script(Call::Checkpoint, Fault::HoldBefore(gate.clone()));

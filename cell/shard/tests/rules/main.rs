@@ -11,6 +11,7 @@ mod emptied;
 mod fencing;
 mod group_commit;
 mod hours;
+mod ids;
 mod large;
 mod large_runs;
 mod loads;
