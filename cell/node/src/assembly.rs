@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn workflows_name_no_id_that_the_store_does_not_take() {
         let config = lone_cell();
-        let configured = crate::limits::of(&config.dynamic).id_length;
+        let configured = crate::limits::of(&config.dynamic, config.memory_budget).id_length;
         let id_length = |longest_id| shard_config(&config, Shares::of(&config), longest_id).limits.id_length;
         assert_eq!(id_length(configured - 1), configured - 1);
         assert_eq!(id_length(usize::MAX), configured);

@@ -107,11 +107,11 @@ impl PostgresOptions {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS`, where the password may come from `PGPASSWORD` or a
     /// password file instead. Nothing else of the environment is used: what would be is refused where it is set.
     ///
-    /// - `sslmode`: `verify-full` (the default, but for a loopback address or a socket), `require` (which trusts whoever
-    ///   answers; with an `sslrootcert` it is `verify-full`) or `disable`. There is no `verify-ca`: it would trust every
-    ///   certificate that one of the system's authorities has given to anybody;
-    /// - `sslrootcert`: a file of certificates to trust beside the system's, which stay trusted; `sslcert`, `sslkey`: the
-    ///   client's own;
+    /// - `sslmode`: `verify-full` (the default, but for a loopback address or a socket), `require` (which trusts
+    ///   whoever answers; with an `sslrootcert` it is `verify-full`) or `disable`. There is no `verify-ca`: it would
+    ///   trust every certificate that one of the system's authorities has given to anybody;
+    /// - `sslrootcert`: a file of certificates to trust beside the system's, which stay trusted; `sslcert`, `sslkey`:
+    ///   the client's own;
     /// - `pooled=true`: see [`pooled`](Self::pooled).
     pub fn parse(url: &Secret) -> Result<Self, UrlError> {
         let mut url = Url::parse(url.expose()).map_err(|_| UrlError::Malformed)?;

@@ -85,8 +85,8 @@ pub(super) fn store_error(refusal: &Refusal) -> StoreError {
 }
 
 /// Why a database was not opened, and what to do. Who is not let in from the start has the wrong password, no database
-/// or not the rights: that does not pass by itself, as it does where a password or a right is being changed while a cell
-/// runs.
+/// or not the rights: that does not pass by itself, as it does where a password or a right is being changed while a
+/// cell runs.
 pub(super) fn not_opened(refusal: &Refusal) -> StoreError {
     let text = format!("{refusal}{}", refusal.remedy());
     if matches!(of_code(refusal), Kind::Right) {

@@ -27,8 +27,8 @@ pub(super) async fn abandon<T>(polls: u32, call: impl Future<Output = T>) -> Opt
 }
 
 pub(super) async fn between_append_and_acknowledgement(mut cell: Cell) {
-    let (mut one, mut two) = (cell.own(S).await, cell.own(T).await);
     for polls in POLLS {
+        let (mut one, mut two) = (cell.own(S).await, cell.own(T).await);
         let run = run_key("workflow", u128::from(polls));
         let mut appends = [one.batch(2), two.batch(1)];
         appends[0].segments = vec![segment(&run, 1, 2, "beside the rows")];
@@ -45,9 +45,12 @@ pub(super) async fn between_append_and_acknowledgement(mut cell: Cell) {
             "side rows stand with the rows or not at all"
         );
         let again = cell.shards().append(&appends).await.expect("the same rows again");
-        assert_eq!(again, [Accepted, Accepted]);
-        assert_eq!(cell.acquire(S).await.tail.len() as u64, one.next_seq - 1, "no row twice");
-        assert_eq!(cell.history(&run).await, appends[0].segments);
+        // What was lost is an owner's that another has replaced since.
+        assert!(again == [Accepted, Accepted] || !stands && again == [Superseded, Superseded], "{again:?}");
+        let stands = again[0] == Accepted;
+        let end = if stands { one.next_seq - 1 } else { one.next_seq - 3 };
+        assert_eq!(cell.acquire(S).await.tail.len() as u64, end, "no row twice");
+        assert_eq!(cell.history(&run).await, if stands { &appends[0].segments[..] } else { &[] });
     }
 }
 

@@ -224,7 +224,7 @@ async fn the_server_notices_a_client_that_has_gone_without_a_word() {
     ));
     let shown = shown.await.expect("shown").remove(0);
     let shown: Vec<String> = (0..4).map(|column| shown.get(column)).collect();
-    assert_eq!(shown, ["30", "10", "3", "20s"]);
+    assert_eq!(shown, ["30", "10", "3", "20000"]);
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn behind_an_ownership_record_that_comes_in_between_nothing_of_a_stale_bat
         let name = database().await;
         let store = direct(&name).await;
         store.open(3, Uuid::nil()).await.expect("open");
-        let stale = epoch(&store).await;
+        let stale = store.acquire(&[SHARD, ShardId(1)]).await.expect("acquire")[0].epoch;
         // The new owner's record stands at the very position, and is not committed yet.
         let mut new = holding(&name, OWNERSHIP).await;
         let batch = rows(stale, 1, 3);
@@ -413,7 +413,8 @@ async fn a_role_that_is_not_let_in_is_refused_at_the_start_and_waited_for_later(
 async fn an_append_that_no_table_takes_is_refused_and_its_neighbours_are_not() {
     let store = direct(&database().await).await;
     store.open(3, Uuid::nil()).await.expect("open");
-    let good = rows(epoch(&store).await, 1, 2);
+    let epoch = store.acquire(&[SHARD, ShardId(1)]).await.expect("acquire")[0].epoch;
+    let good = rows(epoch, 1, 2);
     let mut bad = Append { shard: ShardId(1), ..good.clone() };
     // No index takes a name of this length, unless it can be compressed.
     let long: String =
