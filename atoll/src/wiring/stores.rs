@@ -150,8 +150,8 @@ impl OpenStores {
             Opened::Files(files) => files.lost().await,
             Opened::Postgres(database, lists) => tokio::select! {
                 biased;
-                lost = database.lost() => lost,
-                lost = lists.lost() => lost,
+                lost = Box::pin(database.lost()) => lost,
+                lost = Box::pin(lists.lost()) => lost,
             },
         }
     }

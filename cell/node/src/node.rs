@@ -60,8 +60,8 @@ pub enum CellError {
 }
 
 /// What the admin listener holds of requests: one caller has half of it, and a set of keys, each with a role in a
-/// namespace of its own, takes up to twelve times its bytes once it is decoded.
-const ADMIN_BODIES_BYTES: usize = 2 * 12 * CELL_ADMIN_MESSAGE_BYTES;
+/// namespace of its own, takes up to two dozen times its bytes once it is decoded.
+const ADMIN_BODIES_BYTES: usize = 2 * 24 * CELL_ADMIN_MESSAGE_BYTES;
 
 /// A running cell.
 pub struct CellHandle {

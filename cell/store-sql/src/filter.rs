@@ -613,7 +613,7 @@ pub(crate) mod tests {
     /// Panics where a filter of many terms gives a planner many joins.
     pub(crate) fn joins_are_few<D: Dialect>() {
         let term = |number: usize| {
-            let attribute = Attribute::search(&format!("A{number}"), AttributeType::Keyword);
+            let attribute = Attribute::search(format!("A{number}"), AttributeType::Keyword);
             let values = ["x", "y"].map(|text| Value::Keyword(text.to_owned()));
             Predicate::In { attribute, negated: false, values: values[..1 + number % 2].to_vec() }
         };

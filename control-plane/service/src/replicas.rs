@@ -57,7 +57,6 @@ async fn ask(cloud: &TestCloud, account: &TestAccount, number: usize) {
     let request = cloud::CreateApiKeyRequest {
         spec: Some(ApiKeySpec::default()),
         async_operation_id: format!("o{number}"),
-        ..Default::default()
     };
     cloud.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap();
 }

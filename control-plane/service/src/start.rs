@@ -230,7 +230,7 @@ async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> 
     if addresses(transaction.cells().await?) != before {
         transaction.raise(Counter::Routes, 0).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await
 }
 
 /// A running control plane.

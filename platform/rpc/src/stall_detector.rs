@@ -104,6 +104,7 @@ mod tests {
             }
         };
         tokio::select! {
+            biased;
             () = stalls.stuck(LIMIT) => {}
             () = tried_again => {}
         }

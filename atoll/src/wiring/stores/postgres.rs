@@ -64,7 +64,7 @@ pub(super) async fn open(
             let lists = found.name();
             found.close().await;
             bail!(
-                "{} has no cell, and {lists} has lists of one: give the database that it had; or, for a new cell, \
+                "{}: has no cell, and {lists} has lists of one: give the database that it had; or, for a new cell, \
                  other lists",
                 named(options.place())
             );

@@ -119,7 +119,9 @@ fn a_database_that_takes_no_lists() {
     let empty = server.database();
     let message = "store is unsafe: the database belongs to cell \"cell\", not to \"other\"";
     refuses(&lists, beside(&["--cell-id", "other"], &empty), message);
-    refuses(&empty, beside(&[], &empty), " has lists of one: give the database that it had");
+    let message =
+        format!("has no cell, and database {}/{lists} has lists of one: give the", server.address());
+    refuses(&empty, beside(&[], &empty), &message);
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn an_empty_database_beside_lists_of_a_cell() {
     let server = Server::shared();
     let (name, empty, folder) = (server.database(), server.database(), tempfile::tempdir().unwrap());
     Running::start(folder.path(), &cell(&server.url(&name))).stop();
-    let message = " has no cell, and ./cell-visibility.db has lists of one: give the database that it had";
+    let message = "has no cell, and ./cell-visibility.db has lists of one: give the database that it had";
     refused_in(folder.path(), server, &empty, &cell(&server.url(&empty)), message);
     assert_eq!(super::content(server, &empty), "");
     server.sql(&name, "CREATE SCHEMA postgres");

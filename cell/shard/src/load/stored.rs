@@ -39,8 +39,8 @@ pub(crate) async fn load_all(
     Ok(all)
 }
 
-/// As [`load`], without those events. What is damaged is one entity's trouble: where something is, half as many are asked
-/// for, until all of them can be read or one cannot by itself.
+/// As [`load`], without those events. What is damaged is one entity's trouble: where something is, half as many are
+/// asked for, until all of them can be read or one cannot by itself.
 async fn rows(
     store: &dyn ShardStore,
     keys: &[(ShardId, EntityKey)],

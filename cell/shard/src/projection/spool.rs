@@ -301,8 +301,8 @@ impl<T: Spooled> Spool<T> {
 
     /// The sink does not take this as it is: it stays in the outbox and is not told again before
     /// [`take_up_aside`](Self::take_up_aside), the next term, or something newer of its key. False where too many were
-    /// set aside in its shard: then it may be the sink that is at fault. The item is passed over and told no sooner, but
-    /// counts as one that waits for the sink as long as it is in memory.
+    /// set aside in its shard: then it may be the sink that is at fault. The item is passed over and told no sooner,
+    /// but counts as one that waits for the sink as long as it is in memory.
     pub fn set_aside(&self, told: &Telling<T>) -> bool {
         of(&mut self.shards.lock(), told.shard, told.epoch).is_none_or(|held| held.set_aside(told))
     }

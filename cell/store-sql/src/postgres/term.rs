@@ -3,9 +3,9 @@
 //! An asynchronous standby that is promoted may lack the end of what was answered, and a backup that is restored under
 //! a cell lacks more. A log that lost its end is noticed where the next row would leave a gap, and where the next
 //! slice, which may show what a lost row did, finds the last one missing that was answered. What a checkpoint wrote is
-//! noticed by the slices' numbers: the shard's row has the number of the last one, so that the next one is refused where
-//! any that was answered is missing. The number of an epoch comes again where the acquisition itself was lost and
-//! another owner acquired the shard anew: the term, drawn by the database with each acquisition, does not.
+//! noticed by the slices' numbers: the shard's row has the number of the last one, so that the next one is refused
+//! where any that was answered is missing. The number of an epoch comes again where the acquisition itself was lost
+//! and another owner acquired the shard anew: the term, drawn by the database with each acquisition, does not.
 
 use super::database::Database;
 use cell_store::{Epoch, ShardId};

@@ -345,6 +345,7 @@ mod tests {
             Ok(())
         });
         tokio::select! {
+            biased;
             _ = first => panic!("nobody let it go on"),
             begun = begins => begun.unwrap(),
         }

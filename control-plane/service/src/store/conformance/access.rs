@@ -66,7 +66,7 @@ async fn principals_come_back_whole_and_are_unique_by_kind_and_name(engine: Engi
     transaction.commit().await.unwrap();
     let mut snapshot = world.store.snapshot().await.unwrap();
     let machines = snapshot.principals("acct1", PrincipalKind::ServiceAccount, "", 9).await.unwrap();
-    assert_eq!(machines, [machine.clone()]);
+    assert_eq!(machines, std::slice::from_ref(&machine));
     assert_eq!(snapshot.principals("acct1", PrincipalKind::ServiceAccount, "sa", 9).await.unwrap(), []);
     assert_eq!(snapshot.principals("acct2", PrincipalKind::User, "", 9).await.unwrap().len(), 1);
     let mut transaction = world.write().await;
