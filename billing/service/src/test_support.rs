@@ -38,6 +38,8 @@ struct UsageState {
     arriving: Vec<(String, Timestamp, UsageRow)>,
     /// Looks at completeness that still find hours missing, and the row that comes in with the last of them.
     completing: Option<(u32, (String, Timestamp, UsageRow))>,
+    /// Looks at completeness that still find nothing missing, and the hour that is missing from the next one on.
+    losing: Option<(u32, MissingHour)>,
 }
 
 impl FakeUsage {
@@ -71,6 +73,12 @@ impl FakeUsage {
         self.state.lock().unwrap().completing = Some((looks, row));
     }
 
+    /// Has metering lose an hour behind so many looks at completeness, as a failover does.
+    pub(crate) fn lose_after(&self, looks: u32, hour: &str) {
+        let missing = MissingHour { cell_id: "a".to_owned(), shard: 0, hour: hour.parse().unwrap() };
+        self.state.lock().unwrap().losing = Some((looks, missing));
+    }
+
     /// Makes every call fail, or work again.
     pub(crate) fn set_failing(&self, fails: bool) {
         self.state.lock().unwrap().fails = fails;
@@ -97,6 +105,11 @@ impl UsageSource for FakeUsage {
                 state.missing.clear();
             }
             Some((looks, row)) => state.completing = Some((looks - 1, row)),
+            None => {}
+        }
+        match state.losing.take() {
+            Some((0, missing)) => state.missing.push(missing),
+            Some((looks, missing)) => state.losing = Some((looks - 1, missing)),
             None => {}
         }
         let within = |hour: Timestamp| hour >= period.start && hour < period.end;

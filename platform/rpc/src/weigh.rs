@@ -49,12 +49,13 @@ pub(crate) async fn weigh(
 async fn is_decoded(decodes: Decodes, message: &[u8], slices: &mut Slices<'_>) -> Result<bool, Status> {
     let Decodes::UpTo { field, times } = decodes else { return Ok(decodes == Decodes::All) };
     let mut stands = 0;
-    for some in values::times(message, field) {
+    let mut parts = values::times(message, field).peekable();
+    while let Some(some) = parts.next() {
         stands += some;
         if stands > times {
             return Ok(false);
         }
-        if message.len() > UNCOUNTED {
+        if message.len() > UNCOUNTED && parts.peek().is_some() {
             slices.next().await?;
         }
     }
@@ -74,7 +75,8 @@ async fn hold_decoded(
         return Ok(());
     };
     let (mut weight, mut again) = (0, 0);
-    for some in values::weights(&descriptor, message) {
+    let mut parts = values::weights(&descriptor, message).peekable();
+    while let Some(some) = parts.next() {
         weight += some.bytes;
         again += some.again;
         if again > MOST_AGAIN {
@@ -83,7 +85,7 @@ async fn hold_decoded(
             return Err(Status::invalid_argument(text));
         }
         held.resize(message.len() + weight)?;
-        if message.len() > UNCOUNTED {
+        if message.len() > UNCOUNTED && parts.peek().is_some() {
             slices.next().await?;
         }
     }
@@ -96,6 +98,8 @@ mod tests {
 
     use atoll_api::call::{BoxFuture, CallContext, MethodInfo, RawService, Reply, ServiceInfo};
     use atoll_api::temporal::api::workflowservice::v1::workflow_service;
+
+    use futures::FutureExt;
 
     use super::*;
     use crate::large::LargeRequests;
@@ -153,6 +157,27 @@ mod tests {
             [(COMMANDS, MANY, whole), (COMMANDS, MANY - 1, 0), (COMMANDS, 0, 0), (COMMANDS + 1, 0, whole)]
         {
             assert_eq!(held_of(MANY, Decodes::UpTo { field, times }).await, expected, "{field}: {times}");
+        }
+    }
+
+    /// What few fields fill is looked at in one piece, which needs no turn.
+    #[tokio::test]
+    async fn a_request_of_few_fields_waits_for_no_other_of_its_caller() {
+        // A task token, and nothing else.
+        let message = Bytes::from([&[0x0a, 0xa0, 0x9c, 0x01][..], &[7; 20_000]].concat());
+        assert!(message.len() > UNCOUNTED);
+        let room = Quota::new(1 << 30, "full");
+        let requests = LargeRequests::new();
+        let mut another = requests.of(caller());
+        another.next().await.unwrap();
+        for decodes in [Decodes::All, Decodes::UpTo { field: COMMANDS, times: 9 }] {
+            let dispatcher = Dispatcher::builder("test").service(Arc::new(Service(decodes))).build().unwrap();
+            let entry = dispatcher.find(workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info().path);
+            let mut held = room.reserve(caller());
+            held.resize(message.len()).unwrap();
+            let weighing = Weighing::of(&message, &mut held, requests.of(caller())).expect("it is large");
+            let weighed = weigh(&dispatcher, entry, message.clone(), weighing).now_or_never();
+            assert_eq!(weighed.expect("at once").unwrap(), message);
         }
     }
 }

@@ -46,22 +46,16 @@ impl MonthActivities {
             return Err(MonthError::NotOver { month, ends });
         }
         let completeness = self.usage.completeness(month.into()).await?;
-        match (&request.force_reason, completeness.complete) {
-            (_, true) => Ok(None),
-            (None, false) => Err(MonthError::Incomplete { month, missing: completeness.missing }),
-            (Some(reason), false) => Ok(Some(ForcedClose {
-                reason: reason.clone(),
-                missing: completeness.missing.iter().map(ToString::to_string).collect(),
-            })),
-        }
+        forced(request, &completeness)
     }
 
     /// The run that closes the month. Errors as [`MonthActivities::check`] does.
     pub(super) async fn closing_run(&self, request: &MonthRequest) -> Result<RatingRun, MonthError> {
         let terms = self.terms(&request.account_id).await?;
-        let forced = self.check(request).await?;
-        let run = self.read_run(&terms, request.month, request.month.end()).await?;
-        Ok(RatingRun { forced, ..run })
+        self.check(request).await?;
+        let (run, completeness) = self.read_run(&terms, request.month, request.month.end()).await?;
+        // As of what was read: metering may have lost since the check what its hours were complete by.
+        Ok(RatingRun { forced: forced(request, &completeness)?, ..run })
     }
 
     /// The run of a draft up to the last complete hour.
@@ -70,16 +64,16 @@ impl MonthActivities {
         let completeness = self.usage.completeness(month.into()).await?;
         let until = last_complete_hour(&completeness, month, self.clock.now())
             .ok_or(MonthError::NothingComplete { month })?;
-        self.read_run(&terms, month, until).await
+        self.read_run(&terms, month, until).await.map(|(run, _)| run)
     }
 
-    /// Reads usage until two looks at its version agree: then everything in between is of that version.
+    /// Reads usage until two looks at it agree: then everything in between is of that version, and as complete as that.
     async fn read_run(
         &self,
         terms: &AccountTerms,
         month: Month,
         usage_until: Timestamp,
-    ) -> Result<RatingRun, MonthError> {
+    ) -> Result<(RatingRun, Completeness), MonthError> {
         let rate_card = self.card(terms, month)?.reference.clone();
         let mut before = self.usage.completeness(month.into()).await?;
         for _ in 0..MAX_READS {
@@ -87,8 +81,8 @@ impl MonthActivities {
             let usage = self.usage.usage(&terms.account_id, period).await?;
             let earlier = self.earlier_months(&terms.account_id, month).await?;
             let after = self.usage.completeness(month.into()).await?;
-            if after.cube_version == before.cube_version {
-                return Ok(RatingRun {
+            if after == before {
+                let run = RatingRun {
                     terms: terms.clone(),
                     rate_card,
                     month,
@@ -97,7 +91,8 @@ impl MonthActivities {
                     usage,
                     earlier,
                     forced: None,
-                });
+                };
+                return Ok((run, after));
             }
             before = after;
         }
@@ -133,6 +128,20 @@ fn last_complete_hour(completeness: &Completeness, month: Month, now: Timestamp)
     let hour =
         until.round(jiff::TimestampRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Floor)).ok()?;
     (hour > month.start()).then_some(hour)
+}
+
+/// What to put on the invoice about missing hours, if the month is closed all the same.
+fn forced(request: &MonthRequest, completeness: &Completeness) -> Result<Option<ForcedClose>, MonthError> {
+    match (&request.force_reason, completeness.complete) {
+        (_, true) => Ok(None),
+        (None, false) => {
+            Err(MonthError::Incomplete { month: request.month, missing: completeness.missing.clone() })
+        }
+        (Some(reason), false) => Ok(Some(ForcedClose {
+            reason: reason.clone(),
+            missing: completeness.missing.iter().map(ToString::to_string).collect(),
+        })),
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ struct Line {
     known: BTreeSet<EntityKey>,
     /// Namespaces that have asked of late.
     namespaces: BTreeMap<Uuid, Asked>,
+    /// The entity that is read now for its turn, and until when the turn is kept for it.
+    reading: Option<(EntityKey, Instant)>,
 }
 
 /// What is remembered of a namespace.
@@ -59,19 +61,28 @@ impl LargeLoads {
     /// would be again.
     pub(crate) fn may_be_read(&self, key: &EntityKey, now: Instant) -> bool {
         let mut line = self.line.lock();
-        !line.known.contains(key) || line.is_turn_of(key.namespace_id, now)
+        if !line.known.contains(key) {
+            return true;
+        }
+        let turn = line.is_turn_of(key, now);
+        if turn {
+            line.reading = Some((key.clone(), now + PAUSE));
+        }
+        turn
     }
 
     /// Whether an entity of so many bytes may be restored now though memory has no room. One that may not is to be
     /// asked for again after a while.
     pub(crate) fn admit(&self, key: &EntityKey, bytes: usize, now: Instant) -> bool {
+        let mut line = self.line.lock();
         if bytes < self.large {
+            line.known.remove(key);
             return true;
         }
-        let mut line = self.line.lock();
-        let admitted = line.is_turn_of(key.namespace_id, now);
+        let admitted = line.is_turn_of(key, now);
         if admitted {
             line.next = Some(now + PAUSE);
+            line.reading = None;
             line.known.remove(key);
             line.namespaces.entry(key.namespace_id).and_modify(|asked| asked.admitted = Some(now));
         } else if line.known.len() < MOST_KNOWN {
@@ -82,8 +93,11 @@ impl LargeLoads {
 }
 
 impl Line {
-    /// Notes that a namespace asks. Whether one of its entities may come now: nobody waits that came less lately.
-    fn is_turn_of(&mut self, namespace_id: Uuid, now: Instant) -> bool {
+    /// Notes that a namespace asks for an entity. Whether that may come now: the turn is kept for no other, and no
+    /// namespace waits that came less lately.
+    fn is_turn_of(&mut self, key: &EntityKey, now: Instant) -> bool {
+        let namespace_id = key.namespace_id;
+        let is_kept = self.reading.as_ref().is_some_and(|(other, until)| other != key && now < *until);
         self.namespaces.retain(|_, asked| now < asked.last + WAITS);
         if self.namespaces.is_empty() {
             // Nobody who was refused has asked again.
@@ -92,7 +106,8 @@ impl Line {
         let asked = self.namespaces.entry(namespace_id).or_insert(Asked { last: now, admitted: None });
         asked.last = now;
         let admitted = asked.admitted;
-        self.next.is_none_or(|next| next <= now)
+        !is_kept
+            && self.next.is_none_or(|next| next <= now)
             && self.namespaces.values().all(|other| other.admitted >= admitted)
     }
 }
@@ -152,6 +167,28 @@ mod tests {
         // Who does not ask any more holds nobody up.
         now += WAITS;
         assert!(loads.admit(&key(1, "1"), LARGE, now) && loads.admit(&key(1, "2"), LARGE, now + PAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_those_that_are_known_to_be_large_one_is_read_for_a_turn() {
+        let (loads, [first, second, third], now) =
+            (loads(), ["1", "2", "3"].map(|id| key(1, id)), Instant::now());
+        assert!(loads.admit(&first, LARGE, now));
+        assert!(!loads.admit(&second, LARGE, now) && !loads.admit(&third, LARGE, now));
+        let turn = now + PAUSE;
+        assert!(loads.may_be_read(&second, turn) && !loads.may_be_read(&third, turn));
+        assert!(loads.admit(&second, LARGE, turn));
+        // One whose read failed keeps it from nobody for long.
+        assert!(!loads.admit(&second, LARGE, turn) && loads.may_be_read(&second, turn + PAUSE));
+        assert!(!loads.may_be_read(&third, turn + PAUSE) && loads.may_be_read(&third, turn + 2 * PAUSE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_become_small_holds_nobody_up() {
+        let (loads, [large, shrunk], now) = (loads(), [key(1, "1"), key(2, "2")], Instant::now());
+        assert!(loads.admit(&large, LARGE, now) && !loads.admit(&shrunk, LARGE, now));
+        assert!(loads.may_be_read(&shrunk, now + PAUSE) && loads.admit(&shrunk, SMALL, now + PAUSE));
+        assert!(loads.may_be_read(&shrunk, now + PAUSE), "any time from then on");
     }
 
     #[test]

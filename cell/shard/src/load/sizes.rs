@@ -14,6 +14,8 @@ const LEAST: usize = 4 << 10;
 const MOST_AT_ONCE: usize = 512;
 /// Share of the budget that the entities of one read may take.
 const SHARE: usize = 32;
+/// Bytes that the entities of one read may take at most: it must come in time, and others wait for it.
+const MOST_ROOM: usize = 16 << 20;
 /// What an entity takes in memory beside its encoding, at least.
 const OVERHEAD: usize = 2 << 10;
 
@@ -27,7 +29,7 @@ pub(crate) struct LoadSizes {
 impl LoadSizes {
     /// Nothing was loaded yet.
     pub(crate) fn of(memory: &Budget, kinds: Arc<Registry>) -> Self {
-        Self { kinds, expected: AtomicUsize::new(FIRST), room: memory.limit() / SHARE }
+        Self { kinds, expected: AtomicUsize::new(FIRST), room: (memory.limit() / SHARE).min(MOST_ROOM) }
     }
 
     /// Bytes that the next one is taken to have.
@@ -47,10 +49,14 @@ impl LoadSizes {
 
     /// Notes what came; answers its bytes, with those that its entity takes once it is restored.
     pub(crate) fn seen(&self, stored: &Stored) -> usize {
-        let Ok(Some(row)) = stored else { return 0 };
-        let restored = self.kinds.get(row.key.kind).map_or(0, |kind| kind.weight(&row.snapshot));
-        let bytes = OVERHEAD + row.bytes() + restored;
-        // A large one is remembered for some dozens of others.
+        let bytes = match stored {
+            Ok(Some(row)) => {
+                let restored = self.kinds.get(row.key.kind).map_or(0, |kind| kind.weight(&row.snapshot));
+                OVERHEAD + row.bytes() + restored
+            }
+            Ok(None) | Err(_) => 0,
+        };
+        // A large one is remembered for some dozens of others, of which some may not be there.
         let expected = self.expected();
         self.expected.store(bytes.max(expected - expected / 16).max(LEAST), Relaxed);
         bytes
@@ -89,6 +95,18 @@ mod tests {
         }
         assert_eq!((sizes.at_once(), sizes.expected()), (512, LEAST));
         assert_eq!((sizes.seen(&Ok(None)), sizes.seen(&Err("a damaged page".into()))), (0, 0));
+        assert_eq!(sizes.seen(&row(1 << 20)), (1 << 20) + OVERHEAD);
+        for _ in 0..200 {
+            sizes.seen(&Ok(None));
+        }
+        assert_eq!(sizes.at_once(), 512, "nor is it remembered for ever where nothing is there");
+    }
+
+    #[test]
+    fn one_read_has_an_end_on_any_machine() {
+        for (budget, room) in [(64 << 20, 2 << 20), (512 << 20, 16 << 20), (64 << 30, 16 << 20)] {
+            assert_eq!(LoadSizes::of(&Budget::new(budget), Arc::default()).room(), room);
+        }
     }
 
     #[test]

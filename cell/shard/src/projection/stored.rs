@@ -53,6 +53,10 @@ impl ShardRuntime {
             page.last = Some(key);
         }
         let state = self.shards[shard.0 as usize].lock_serving()?;
+        let listed = page.facts.len();
+        // What the row lacks is listed once the entity is served again.
+        page.facts.retain(|(key, ..)| !state.table.row_lacks_steps(key));
+        page.unusable += (listed - page.facts.len()) as u64;
         page.facts.retain(|(key, ..)| !state.table.deleted.contains_key(key));
         Ok(page)
     }

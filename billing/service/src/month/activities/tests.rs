@@ -135,6 +135,18 @@ async fn a_month_that_becomes_complete_while_it_is_read_is_closed_with_what_comp
     assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "1.10 USD");
 }
 
+/// A failover of metering's database may take back what an hour was complete by.
+#[tokio::test]
+async fn a_month_that_is_incomplete_again_while_it_is_read_is_not_closed() {
+    for looks in 0..3 {
+        let world = World::new().await;
+        world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+        world.usage.lose_after(looks, "2026-01-31T23:00:00Z");
+        let refused = world.billing.activities().snapshot_usage(&request("2026-01")).await;
+        assert!(matches!(refused, Err(MonthError::Incomplete { .. })), "{looks} looks: {refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn usage_of_an_earlier_month_that_comes_in_while_it_is_read_is_read_again() {
     let world = World::new().await;
