@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use atoll_database::Database;
 use atoll_secret::Secret;
 use clap::Args;
 
@@ -19,7 +20,7 @@ pub(crate) const VARIABLES: [&str; 2] = ["ATOLL_DATABASE_URL", "ATOLL_VISIBILITY
 const LONGEST_URL: usize = 8 << 10;
 
 /// Where a piece stores that has one database, a SQLite file or a PostgreSQL database.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct DatabaseUrlArgs {
     /// Its database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     ///
@@ -32,16 +33,19 @@ pub(super) struct DatabaseUrlArgs {
     database_url_file: Option<PathBuf>,
     /// Serve also where PostgreSQL may lose what it acknowledges (fsync off): for tests
     #[arg(long)]
-    pub(super) allow_unsafe_database: bool,
+    allow_unsafe_database: bool,
 }
 
 impl DatabaseUrlArgs {
-    /// The URL, where one is given. `check` refuses what no database can have; it is not told.
-    pub(super) fn url<E: Error + Send + Sync + 'static>(
-        &self,
-        check: impl Fn(&Secret) -> Result<(), E>,
-    ) -> anyhow::Result<Option<Secret>> {
-        given("--database-url", self.database_url.as_ref(), self.database_url_file.as_deref(), check)
+    /// Changes a configuration's URL, and whether what may lose commits is used, as these flags say. A URL that no
+    /// database can have is refused, and not told.
+    pub(super) fn over(&self, url: &mut Option<Secret>, allow_unsafe: &mut bool) -> anyhow::Result<()> {
+        let (flag, file) = (self.database_url.as_ref(), self.database_url_file.as_deref());
+        if let Some(given) = given("--database-url", flag, file, |url| Database::parse(url).map(drop))? {
+            *url = Some(given);
+        }
+        *allow_unsafe |= self.allow_unsafe_database;
+        Ok(())
     }
 }
 
@@ -70,4 +74,47 @@ fn read_url(path: &Path) -> anyhow::Result<Secret> {
         bail!("holds more than {LONGEST_URL} bytes, which is no URL");
     }
     Ok(Secret::from(text.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(args: &DatabaseUrlArgs) -> anyhow::Result<(Option<Secret>, bool)> {
+        let (mut url, mut allow_unsafe) = (Some("sqlite:file.db".into()), false);
+        args.over(&mut url, &mut allow_unsafe)?;
+        Ok((url, allow_unsafe))
+    }
+
+    #[test]
+    fn flags_win_over_the_configuration_and_what_is_no_database_is_not_told() {
+        assert_eq!(over(&DatabaseUrlArgs::default()).unwrap(), (Some("sqlite:file.db".into()), false));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "postgres://u:hush@h/db\n").unwrap();
+        let by_file = DatabaseUrlArgs {
+            database_url_file: Some(file),
+            allow_unsafe_database: true,
+            ..DatabaseUrlArgs::default()
+        };
+        assert_eq!(over(&by_file).unwrap(), (Some("postgres://u:hush@h/db".into()), true));
+        let by_flag =
+            |url: &str| DatabaseUrlArgs { database_url: Some(url.into()), ..DatabaseUrlArgs::default() };
+        let given = by_flag("postgres://u:hush@h/db");
+        assert_eq!(over(&given).unwrap().0, Some("postgres://u:hush@h/db".into()));
+        assert!(!format!("{given:?}").contains("hush"));
+        for (url, expected) in [
+            ("postgres://u:hush@h", "--database-url has no database"),
+            (
+                "memory:hush",
+                "--database-url is not a database: expected sqlite:PATH or \
+                 postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+            ),
+        ] {
+            let error = over(&by_flag(url)).unwrap_err();
+            assert!(error.is::<UsageError>());
+            assert_eq!(format!("{error:#}"), expected);
+            assert!(!format!("{error:?}").contains("hush"));
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use atoll_database::Database;
+
 use super::plan::{BILLING_DATABASE, CONTROL_PLANE_DATABASE, METERING_DATABASE, cell_databases};
 use crate::wiring::stores;
 
@@ -11,8 +13,8 @@ pub(super) async fn databases(data_dir: &Path) -> anyhow::Result<()> {
     for cell in cell_databases() {
         stores::inspect(&data_dir.join(cell)).await?;
     }
-    metering::Database::Sqlite(data_dir.join(METERING_DATABASE)).inspect().await?;
+    metering::inspect_database(&Database::Sqlite(data_dir.join(METERING_DATABASE))).await?;
     billing::inspect_database(&data_dir.join(BILLING_DATABASE)).await?;
-    control_plane::Database::Sqlite(data_dir.join(CONTROL_PLANE_DATABASE)).inspect().await?;
+    control_plane::inspect_database(&Database::Sqlite(data_dir.join(CONTROL_PLANE_DATABASE))).await?;
     Ok(())
 }

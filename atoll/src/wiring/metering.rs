@@ -20,7 +20,7 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
     let metrics = Metrics::install()?;
     let database = database(&config)?;
     // Before the folder of the objects is made: a refused database leaves everything as it was.
-    database.inspect().await?;
+    metering::inspect_database(&database).await?;
     let metering_config = Config {
         database,
         cells: config.cells.clone(),
@@ -60,9 +60,6 @@ fn database(config: &MeteringConfig) -> anyhow::Result<Database> {
             "metering has no database: give --database-url, --database-url-file or `database_url`",
         )
     })?;
-    let mut database = Database::parse(url).context("the database's URL")?;
-    if let Database::Postgres(options) = &mut database {
-        options.allow_unsafe = config.allow_unsafe_database;
-    }
-    Ok(database)
+    let database = Database::parse(url).context("the database's URL")?;
+    Ok(database.allow_unsafe(config.allow_unsafe_database))
 }

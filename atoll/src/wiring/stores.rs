@@ -62,18 +62,16 @@ impl Database {
 
     /// `memory:`, `sqlite:PATH` or `postgres://...`, of which [`PostgresOptions::parse`] says what may stand there.
     pub(crate) fn parse(url: &Secret) -> Result<Self, DatabaseUrlError> {
-        let text = url.expose();
-        if text == "memory:" {
+        if url.expose() == "memory:" {
             return Ok(Self::Memory);
         }
-        if text.starts_with("postgres") {
-            let databases = PostgresDatabases { cell: PostgresOptions::parse(url)?, lists: None };
-            return Ok(Self::Postgres(Box::new(databases)));
-        }
-        let path = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
-        match path.filter(|path| !path.is_empty()) {
-            Some(path) => Ok(Self::Sqlite(path.into())),
-            None => Err(DatabaseUrlError::Engine),
+        match atoll_database::Database::parse(url) {
+            Ok(atoll_database::Database::Sqlite(path)) => Ok(Self::Sqlite(path)),
+            Ok(atoll_database::Database::Postgres(options)) => {
+                Ok(Self::Postgres(Box::new(PostgresDatabases { cell: *options, lists: None })))
+            }
+            Err(atoll_database::DatabaseUrlError::Engine) => Err(DatabaseUrlError::Engine),
+            Err(atoll_database::DatabaseUrlError::Postgres(error)) => Err(error.into()),
         }
     }
 

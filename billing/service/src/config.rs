@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::store::Database;
+use crate::Database;
+use crate::store::limits;
 
 /// What billing is told. Its `Debug` holds no secret.
 #[derive(Debug, Clone)]
@@ -20,8 +21,12 @@ pub struct Config {
 const CORRECTION_MONTHS: u8 = 3;
 
 impl Config {
-    /// The defaults, with this database.
+    /// The defaults, with this database, whose calls may take as long as an invoice of the largest size.
     pub fn new(database: Database) -> Self {
-        Self { database, rate_cards: None, correction_months: CORRECTION_MONTHS }
+        Self {
+            database: database.with_limits(limits()),
+            rate_cards: None,
+            correction_months: CORRECTION_MONTHS,
+        }
     }
 }

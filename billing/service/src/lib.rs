@@ -33,10 +33,11 @@ mod test_support;
 pub mod usage_source;
 
 pub use accounts::AccountSource;
+pub use atoll_database::Database;
 pub use config::Config;
 pub use rate_cards::RateCardFileError;
 pub use start::{Billing, Deps, StartError, build};
-pub use store::{Database, DatabaseError, DatabaseUrlError, inspect_database};
+pub use store::{DatabaseError, inspect_database};
 pub use usage_source::UsageSource;
 
 /// The account of the cloud itself: metered and never invoiced.

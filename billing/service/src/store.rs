@@ -25,14 +25,16 @@ mod sqlite;
 
 use std::sync::Arc;
 
+use atoll_database::Database;
 use thiserror::Error;
 
 use engine::Engine;
 
-pub use database::{Database, DatabaseError, DatabaseUrlError};
+pub use database::DatabaseError;
 pub(crate) use invoices::{DraftWrite, FinalizeWrite, InvoiceRecord, IssuedMonth};
 #[cfg(test)]
 pub(crate) use journal::BookedEntry;
+pub(crate) use postgres::limits;
 pub use sqlite::inspect as inspect_database;
 
 /// What can go wrong with storage.

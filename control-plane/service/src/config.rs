@@ -2,7 +2,7 @@ use atoll_rpc::ServerConfig;
 use atoll_secret::Secret;
 use serde::Deserialize;
 
-use crate::store::{Database, DatabaseUrlError};
+use atoll_database::{Database, DatabaseUrlError};
 
 /// Configuration of a control plane.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

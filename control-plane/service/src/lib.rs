@@ -52,9 +52,10 @@ mod replicas;
 mod test_support;
 
 pub use activities::{Activities, StepError};
+pub use atoll_database::Database;
 pub use cells::{CellClient, CellError};
 pub use config::{CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig};
 pub use entropy::{Entropy, SystemEntropy};
 pub use operations::{NotStarted, OperationStarter};
 pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};
-pub use store::{Database, DatabaseError, DatabaseUrlError, StoreError};
+pub use store::{DatabaseError, StoreError, inspect_database};

@@ -30,7 +30,7 @@ use crate::operations::{OperationStarter, Outbox};
 use crate::operator::OperatorApi;
 use crate::reconcile::Reconciler;
 use crate::routing::RouteTable;
-use crate::store::{Counter, DatabaseError, Lock, Store, StoreError};
+use crate::store::{self, Counter, DatabaseError, Lock, Store, StoreError};
 use crate::usage::{GrpcUsageSource, UsageSource};
 
 /// What a control plane needs from its process.
@@ -109,7 +109,7 @@ impl ControlPlane {
             None => None,
             Some(address) => Some(Arc::new(GrpcUsageSource::new(address, &config.usage_token)?)),
         };
-        let store = config.database()?.open().await?;
+        let store = store::open(&config.database()?).await?;
         register(&*store, &config).await?;
         let activities = Activities {
             routes: RouteTable::new(store.clone()),

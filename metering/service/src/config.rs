@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::Database;
+use crate::Database;
 
 /// What metering is told.
 #[derive(Debug, Clone)]

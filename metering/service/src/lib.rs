@@ -33,9 +33,10 @@ mod service;
 mod start;
 mod store;
 
+pub use atoll_database::Database;
 pub use config::Config;
 pub use start::{Deps, Metering};
-pub use store::{Database, DatabaseUrlError, OpenError};
+pub use store::{OpenError, inspect_database};
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

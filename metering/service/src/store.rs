@@ -22,6 +22,7 @@ mod sqlite;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use atoll_database::Database;
 use atoll_internal_api::usage::v1::UsageObject;
 use uuid::Uuid;
 
@@ -30,10 +31,10 @@ use crate::cube::CubeKey;
 use crate::ledger::{Applied, Ledger, NotUsage, Quantity};
 
 use change::Change;
-pub use database::Database;
+pub use database::inspect_database;
 use engine::{Engine, HeldShard, Snapshot};
+pub use error::OpenError;
 pub(crate) use error::StoreError;
-pub use error::{DatabaseUrlError, OpenError};
 
 /// A shard by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,9 +89,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens a database: see [`Database::inspect`] for what is refused.
+    /// Opens a database: see [`inspect_database`] for what is refused.
     pub(crate) async fn open(database: &Database) -> Result<Self, OpenError> {
-        Ok(Self { engine: database.open().await? })
+        Ok(Self { engine: database::open(database).await? })
     }
 
     /// Ends when nothing that is committed from now on is kept. Whoever serves has to stop then, at once.

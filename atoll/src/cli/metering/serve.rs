@@ -1,5 +1,4 @@
 use clap::Args;
-use metering::Database;
 
 use crate::cli::database_url::DatabaseUrlArgs;
 use crate::config::MeteringConfig;
@@ -18,10 +17,7 @@ pub(crate) struct MeteringServeArgs {
 impl MeteringServeArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let mut config: MeteringConfig = self.serve.load("ATOLL_METERING")?;
-        if let Some(url) = self.database.url(|url| Database::parse(url).map(drop))? {
-            config.database_url = Some(url);
-        }
-        config.allow_unsafe_database |= self.database.allow_unsafe_database;
+        self.database.over(&mut config.database_url, &mut config.allow_unsafe_database)?;
         config.log.init()?;
         serve::block_on(|life| wiring::metering::serve(config, life), self.serve.supervisor)
     }

@@ -44,7 +44,7 @@ const USUAL: Duration = Duration::ZERO;
 /// How long things may take that write, beyond what is usual: an invoice may have a million lines, which are removed by
 /// one statement, and hashed between two. An owner that stops in the middle of a transaction holds its account for as
 /// long as a transaction may be idle.
-pub(super) fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let long = Duration::from_secs(60);
     Limits {
         call: long + Limits::default().call,

@@ -4,7 +4,8 @@ use atoll_test_postgres::Server;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::store::{Database, Store};
+use crate::Database;
+use crate::store::{Store, limits};
 
 /// A database that nobody else uses.
 pub(crate) enum TestDatabase {
@@ -29,7 +30,10 @@ impl TestDatabase {
     pub(crate) fn database(&self) -> Database {
         match self {
             Self::Sqlite(dir) => Database::Sqlite(dir.path().join("billing.db")),
-            Self::Postgres(name) => Database::parse(&Server::shared().url(name).into()).unwrap(),
+            Self::Postgres(name) => {
+                let url = Server::shared().url(name).into();
+                Database::parse(&url).unwrap().with_limits(limits())
+            }
         }
     }
 

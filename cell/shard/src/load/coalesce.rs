@@ -190,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_asked_for_again_meanwhile_keeps_its_place_before_others() {
-        let (left, mut seen) = (Arc::new(Mutex::new(None)), tokio::sync::mpsc::unbounded_channel());
+        let (left, mut seen) = (Arc::new(Mutex::new(None)), tokio::sync::mpsc::channel(1));
         let coalescer = {
             let (left, seen) = (Arc::clone(&left), seen.0.clone());
             Coalescer::new(
@@ -198,7 +198,7 @@ mod tests {
                 move |keys: Arc<[u32]>| {
                     let (go, gone) = oneshot::channel::<()>();
                     *left.lock() = Some(go);
-                    seen.send(keys.to_vec()).expect("the test");
+                    seen.try_send(keys.to_vec()).expect("the test has seen the one before");
                     async move {
                         gone.await.expect("the test goes on");
                         Ok(vec![keys[0]])

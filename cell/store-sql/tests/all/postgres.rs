@@ -8,6 +8,7 @@ mod large;
 mod opening;
 mod pooled;
 mod process;
+mod refusals;
 mod visibility;
 mod went_back;
 

@@ -6,7 +6,8 @@ use atoll_secret::Secret;
 use atoll_test_postgres::Server;
 use tempfile::TempDir;
 
-use crate::store::{Database, Store};
+use crate::Database;
+use crate::store::{Store, open};
 
 /// What a test's control plane stores in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Place {
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        Database::parse(&self.url).unwrap().open().await.unwrap()
+        open(&Database::parse(&self.url).unwrap()).await.unwrap()
     }
 }
 

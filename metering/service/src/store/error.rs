@@ -1,6 +1,6 @@
 //! What can go wrong with storage.
 
-use atoll_postgres::{Refusal, UrlError};
+use atoll_postgres::Refusal;
 use thiserror::Error;
 
 /// A call of the database failed. A transaction that failed has changed nothing, unless it was its commit that failed:
@@ -44,15 +44,4 @@ pub enum OpenError {
         /// Why.
         refusal: Refusal,
     },
-}
-
-/// What is wrong with a database's URL. Says nothing of it: any part may hold its password.
-#[derive(Debug, PartialEq, Eq, Error)]
-pub enum DatabaseUrlError {
-    /// No engine is called so.
-    #[error("is not a database: expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
-    Engine,
-    /// It begins as PostgreSQL's.
-    #[error(transparent)]
-    Postgres(#[from] UrlError),
 }

@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::look::World;
+use crate::Database;
 use crate::service::all_rows;
+use crate::store::Store;
 use crate::store::conformance::{PostgresPlace, plain};
-use crate::store::{Database, Store};
 use crate::test_support::{Log, expected, object, timers};
 use crate::{Config, Deps, Metering};
 

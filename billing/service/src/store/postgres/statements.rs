@@ -1,15 +1,6 @@
 //! Every statement, by the name of its file. A test prepares each against the migrated schema, and looks at its plan.
 
-/// The texts, each a constant, from files in `sql/` beside this; and `ALL` of them, with their names, for that test.
-macro_rules! statements {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
-        #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
-    };
-}
-
-statements! {
+atoll_postgres::statements! {
     HOLD_ACCOUNT = "hold_account.sql";
     INSERT_RUN = "insert_run.sql";
     SELECT_RUN = "select_run.sql";

@@ -7,14 +7,15 @@ mod opening;
 
 use atoll_postgres::PostgresOptions;
 
-use crate::store::{Database, Store};
+use crate::Database;
+use crate::store::{Store, limits};
 
 async fn open(options: PostgresOptions) -> Store {
     Store::open(&Database::Postgres(Box::new(options))).await.unwrap()
 }
 
 fn options(url: String) -> PostgresOptions {
-    match Database::parse(&url.into()) {
+    match Database::parse(&url.into()).map(|database| database.with_limits(limits())) {
         Ok(Database::Postgres(options)) => *options,
         other => panic!("{other:?}"),
     }

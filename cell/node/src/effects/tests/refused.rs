@@ -100,7 +100,7 @@ async fn is_delivered_once_they_take_something_again() {
     // The message is sent, and refused. Meanwhile it counts.
     let refused = async {
         while shards.memory().of(Owner::Messages) == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), refused).await.expect("it is to be sent again");

@@ -1,16 +1,6 @@
 //! Statements of this engine alone; those that SQLite has, too, are in [`crate::store::sql::Statement`].
 
-/// The texts, each a constant, from files in `sql/` beside this; and `ALL` of them, with their names, for a test that
-/// prepares each.
-macro_rules! statements {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file));)*
-        #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
-    };
-}
-
-statements! {
+atoll_postgres::statements! {
     LEASE_GIVE_UP = "lease_give_up.sql";
     LEASE_TAKE = "lease_take.sql";
     LOCK_ACCOUNT = "lock_account.sql";

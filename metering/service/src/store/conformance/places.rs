@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::Place;
+use crate::Database;
+use crate::store::Store;
+use crate::store::database::open;
 use crate::store::engine::Engine;
-use crate::store::{Database, Store};
 
 /// A file, which one process has at a time.
 pub(crate) struct SqlitePlace {
@@ -122,7 +124,7 @@ fn options(url: &str) -> PostgresOptions {
 #[async_trait]
 impl Place for PostgresPlace {
     async fn open(&self) -> Store {
-        let engine: Arc<dyn Engine> = self.database().open().await.unwrap();
+        let engine: Arc<dyn Engine> = open(&self.database()).await.unwrap();
         Store { engine }
     }
 

@@ -4,8 +4,9 @@ use atoll_postgres::{PostgresOptions, Schema, migrate};
 use atoll_test_postgres::{Server, Settings};
 
 use super::{open, options};
+use crate::Database;
+use crate::store::Store;
 use crate::store::conformance::values::{issue, plain, stored};
-use crate::store::{Database, Store};
 
 async fn refusal(options: PostgresOptions) -> String {
     let database = Database::Postgres(Box::new(options));

@@ -3,12 +3,13 @@
 use atoll_test_postgres::Settings;
 
 use super::*;
-use crate::store::Database;
+use crate::Database;
+use crate::store::{inspect_database, open};
 
 async fn refused(url: &str) -> String {
     let database = Database::parse(&url.into()).unwrap();
-    let looked = database.inspect().await.err().map(|error| error.to_string());
-    let opened = database.open().await.err().unwrap().to_string();
+    let looked = inspect_database(&database).await.err().map(|error| error.to_string());
+    let opened = open(&database).await.err().unwrap().to_string();
     if let Some(looked) = looked {
         assert_eq!(looked, opened);
     }
@@ -43,7 +44,7 @@ async fn what_is_not_durable_is_refused_unless_it_is_asked_for() {
     let text = refused(&url).await;
     assert!(text.contains("would not be durable: fsync is off"), "{text}");
     let allowed = Database::parse(&url.as_str().into()).unwrap().allow_unsafe(true);
-    allowed.open().await.unwrap().close().await;
+    open(&allowed).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -6,10 +6,11 @@ use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::{Cut, Server, Wire};
 use sqlx::{Connection, Executor, PgConnection};
 
+use crate::Database;
 use crate::ledger::Applied;
 use crate::store::conformance::pages::all;
 use crate::store::conformance::{Place, PostgresPlace, everything, halves, is_taken, log, plain, take};
-use crate::store::{Database, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::test_support::expected;
 
 /// A process that reaches the database over a wire.

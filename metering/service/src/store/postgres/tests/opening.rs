@@ -3,9 +3,11 @@
 use atoll_postgres::{PostgresOptions, Refusal, Schema, migrate};
 use atoll_test_postgres::{Server, Settings, Stop};
 
+use crate::Database;
 use crate::store::conformance::{Place, PostgresPlace};
+use crate::store::database::open;
 use crate::store::postgres::PostgresEngine;
-use crate::store::{Database, Engine, OpenError};
+use crate::store::{Engine, OpenError, inspect_database};
 
 fn options(url: &str) -> PostgresOptions {
     PostgresOptions::parse(&url.into()).unwrap()
@@ -14,8 +16,8 @@ fn options(url: &str) -> PostgresOptions {
 /// What a look and an opening say, which is the same, in one line.
 async fn refused(options: PostgresOptions) -> String {
     let database = Database::Postgres(Box::new(options));
-    let looked = database.inspect().await.unwrap_err().to_string();
-    let opened = database.open().await.err().unwrap().to_string();
+    let looked = inspect_database(&database).await.unwrap_err().to_string();
+    let opened = open(&database).await.err().unwrap().to_string();
     assert_eq!(looked, opened);
     assert!(!opened.contains('\n'), "{opened}");
     opened
@@ -26,12 +28,12 @@ async fn a_look_writes_nothing_and_an_empty_database_is_fine() {
     let server = Server::shared();
     let name = server.database();
     let database = Database::Postgres(Box::new(options(&server.url(&name))));
-    database.inspect().await.unwrap();
+    inspect_database(&database).await.unwrap();
     let tables =
         || server.sql(&name, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace");
     assert_eq!(tables(), "0");
-    database.open().await.unwrap().close().await;
-    database.inspect().await.unwrap();
+    open(&database).await.unwrap().close().await;
+    inspect_database(&database).await.unwrap();
     assert_ne!(tables(), "0");
 }
 
