@@ -2,7 +2,8 @@
 //!
 //! One call looks at some shards of some namespaces, in order, and says where to go on: whoever calls can stop, or go
 //! on after a failure of either store, where it was. Entities that change meanwhile are listed as always; the store
-//! keeps the newer of two entries of one entity.
+//! keeps the newer of two entries of one entity. A shard that is not served is waited for: what it stores may be behind
+//! its log.
 
 use super::Admin;
 use crate::projections::{decode_key, encode_key};
