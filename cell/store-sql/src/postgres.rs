@@ -21,6 +21,7 @@ mod deletion;
 mod error;
 mod inspect;
 mod keys;
+mod local_process;
 mod metadata;
 mod outbox;
 mod process;

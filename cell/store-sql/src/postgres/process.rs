@@ -6,10 +6,12 @@
 use super::database::{Database, LONGEST_BEAT, USUAL};
 use super::error::{Failure, store_error};
 use super::keys::{get, text};
+use super::local_process::LocalProcess;
 use super::read::rows;
 use super::statements::{BEAT, CLAIM, CLAIMED, METADATA_LIST, METADATA_PUT, UNCLAIM};
 use atoll_postgres::{Refusal, Session};
 use cell_store::StoreError;
+use sqlx::postgres::PgRow;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -38,7 +40,7 @@ impl ProcessRow {
     /// `node` names the place that only one process is started in at a time: a machine's name, a pod's of a stateful
     /// set, with the service's name where several run there. Two processes that both live under one name do not take
     /// the database from each other for ever: the later one takes over from the earlier one once, and whoever comes
-    /// next under that name waits until it has gone.
+    /// next under that name waits until it has gone. On one machine that is seen at once.
     pub(super) async fn claim(
         database: &Arc<Database>,
         cell: &str,
@@ -47,7 +49,10 @@ impl ProcessRow {
         let claim = async {
             let mut session = database.writing.session().await?;
             session.begin().await?;
+            let earlier = session.all(session.query(CLAIMED)).await?;
+            let ended = ended(earlier.first())?;
             let claim = session.query(CLAIM).bind(node).bind(SILENT_AFTER.as_secs_f64());
+            let claim = claim.bind(LocalProcess::own().map(|own| own.name())).bind(ended);
             // Whoever else claims waits here, so that the owner is read when it is known.
             let claimed = session.all(claim).await?;
             let there = session.all(session.query(CLAIMED)).await?;
@@ -106,6 +111,13 @@ impl ProcessRow {
     pub async fn release(self) -> Result<(), StoreError> {
         rows(&self.database.writing, UNCLAIM, |statement| statement.bind(self.process)).await.map(drop)
     }
+}
+
+/// The name of the process that has the database, where it runs no more.
+fn ended(claimed: Option<&PgRow>) -> Result<Option<String>, Failure> {
+    let Some(row) = claimed else { return Ok(None) };
+    let name = get::<Option<String>>(row, 2)?;
+    Ok(name.filter(|name| LocalProcess::parse(name).is_some_and(|process| process.has_ended())))
 }
 
 /// Whether the database has this cell; it may have none yet. Refuses one of another cell.

@@ -18,7 +18,9 @@ CREATE TABLE process (
     -- By the database's clock.
     beat_at   timestamptz NOT NULL,
     -- Whether it has taken the place of a process that had been there a moment before.
-    took_over bool NOT NULL
+    took_over bool NOT NULL,
+    -- Names it to other processes of its machine; none where the machine has no names.
+    local_process text COLLATE "C"
 ) WITH (fillfactor = 25);
 
 -- Few rows that change often: there is room for their next versions beside them.

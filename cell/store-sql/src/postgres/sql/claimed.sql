@@ -1,1 +1,1 @@
-SELECT node, extract(epoch FROM clock_timestamp() - beat_at)::float8 FROM process
+SELECT node, extract(epoch FROM clock_timestamp() - beat_at)::float8, local_process FROM process

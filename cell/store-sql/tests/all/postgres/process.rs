@@ -46,6 +46,24 @@ async fn a_second_process_is_refused_at_once_unless_it_is_the_same_nodes() {
 }
 
 #[tokio::test]
+async fn a_process_that_has_ended_on_this_machine_is_replaced_at_once_however_often() {
+    let name = database().await;
+    let store = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
+    // As of a process that began at another moment than the one that has its id now, which is this one.
+    let ends = "UPDATE process SET local_process = regexp_replace(local_process, '\\d+$', '1')";
+    let mut rows = Vec::new();
+    for _ in 0..3 {
+        rows.push(claim(&store, "node-1").await.expect("the earlier one has ended"));
+        Server::shared().sql(&name, ends);
+    }
+    claim(&store, "node-2").await.err().expect("another node waits all the same");
+    rows.push(claim(&store, "node-1").await.expect("the earlier one has ended"));
+    // This one lives, and took nothing over from one that lived.
+    claim(&store, "node-1").await.expect("once");
+    claim(&store, "node-1").await.err().expect("and not for ever");
+}
+
+#[tokio::test]
 async fn a_claim_that_waits_counts_the_time_that_it_waits_for() {
     let name = database().await;
     let store = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
