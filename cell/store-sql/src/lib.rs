@@ -31,5 +31,5 @@ mod loaded;
 mod postgres;
 pub mod sqlite;
 
-pub use postgres::{FoundCell, PostgresStore, PostgresVisibility, ProcessRow};
+pub use postgres::{FoundCell, MachineClock, PostgresStore, PostgresVisibility, ProcessRow};
 pub use sqlite::{SqliteOptions, SqliteStore, SqliteVisibility, Synchronous};

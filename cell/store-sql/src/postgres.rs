@@ -16,6 +16,7 @@
 
 mod append;
 mod checkpoint;
+mod clock;
 mod database;
 mod deletion;
 mod error;
@@ -33,6 +34,7 @@ mod term;
 mod visibility;
 mod waiting;
 
+pub use clock::MachineClock;
 pub use inspect::FoundCell;
 pub use process::ProcessRow;
 pub use shard_store::PostgresStore;

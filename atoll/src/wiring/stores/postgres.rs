@@ -2,6 +2,7 @@
 
 mod lists;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -91,6 +92,7 @@ impl ClaimedDatabase {
     async fn open(options: PostgresOptions, cell: &str) -> anyhow::Result<Self> {
         let place = options.place().to_owned();
         let store = PostgresStore::connect(options).await.with_context(|| named(&place))?;
+        store.hold_to(Arc::new(machine_clock));
         match claim(&store, cell, &place).await.with_context(|| named(&place)) {
             Ok(claim) => Ok(Self { store, claim, place }),
             Err(refused) => {
@@ -135,6 +137,14 @@ async fn claim(store: &PostgresStore, cell: &str, place: &str) -> Result<Process
             (answer, _) => return answer,
         }
     }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that holds the machine's clock to the database's"
+)]
+fn machine_clock() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn named(place: &str) -> String {

@@ -5,7 +5,7 @@ use super::error::{Failure, damaged};
 use super::keys::{self, Names, Statement, get, last_of_each};
 use super::statements::*;
 use super::term::{Slices, Term};
-use super::{deletion, outbox, waiting};
+use super::{clock, deletion, outbox, waiting};
 use AppendOutcome::Accepted;
 use atoll_postgres::Session;
 use cell_store::{
@@ -43,6 +43,7 @@ async fn acquire_all(database: &Database, shards: &[ShardId]) -> Result<Vec<Acqu
     if shards.is_empty() {
         return Ok(Vec::new());
     }
+    clock::check(database).await?;
     for _ in 0..TAKEOVER_ROUNDS {
         let mut raised = raise_epochs(database, shards).await?;
         match read_all(database, &mut raised).await {

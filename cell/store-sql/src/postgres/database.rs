@@ -1,5 +1,6 @@
 //! A database: opened, checked, with its connections.
 
+use super::clock::MachineClock;
 use super::error::{Failure, not_opened};
 use super::keys::get;
 use super::schema::CELL;
@@ -7,6 +8,7 @@ use super::statements::IDENTITY;
 use super::term::Terms;
 use atoll_postgres::{Connections, PostgresOptions, Schema, migrate};
 use cell_store::StoreError;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ pub(super) struct Database {
     /// Says that the process is there: a beat waits for nobody else's call.
     pub(super) beating: Connections,
     pub(super) terms: Terms,
+    /// What takeovers hold against the database's; none where nobody said.
+    pub(super) clock: OnceLock<MachineClock>,
     /// How many shards there are; none until that is known, from then on as it is.
     shards: AtomicU32,
 }
@@ -56,6 +60,7 @@ impl Database {
             beating: appending.beside(beating(options.clone()), 1),
             appending,
             terms: Terms::default(),
+            clock: OnceLock::new(),
             shards: AtomicU32::new(0),
         })
     }

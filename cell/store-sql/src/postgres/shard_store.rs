@@ -1,5 +1,6 @@
 //! The store's seams on PostgreSQL.
 
+use super::clock::MachineClock;
 use super::database::Database;
 use super::inspect::FoundCell;
 use super::process::ProcessRow;
@@ -29,6 +30,13 @@ impl PostgresStore {
     /// version. Who else uses the database is not seen: shards are fenced whoever does.
     pub async fn connect(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
         Ok(PostgresStore { database: Arc::new(Database::open(options).await?) })
+    }
+
+    /// From now on shards are acquired only while this clock is not far from the database's; else the answer is
+    /// `Unavailable`, and says how far. Once: a second clock changes nothing.
+    pub fn hold_to(&self, clock: MachineClock) {
+        // A store that has one keeps it.
+        let _ = self.database.clock.set(clock);
     }
 
     /// Looks at the database of a cell before [`PostgresStore::connect`]: refuses what that and

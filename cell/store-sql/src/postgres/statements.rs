@@ -37,6 +37,7 @@ statements! {
     METADATA_REMOVE = "metadata_remove.sql";
     METADATA_VERSION = "metadata_version.sql";
     NEXT_KIND = "next_kind.sql";
+    NOW = "now.sql";
     OF_NAMESPACE = "of_namespace.sql";
     OF_NAMESPACE_FROM = "of_namespace_from.sql";
     OUTBOX = "outbox.sql";

@@ -1,5 +1,6 @@
 //! The PostgreSQL engine on a real server: what every engine must pass, and its own promises.
 
+mod clock;
 mod conformance;
 mod cost;
 mod damage;
