@@ -5,28 +5,32 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::store::Store;
+
 /// Tells *hung* from *works*.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Few shards with short logs: under load each of them takes a checkpoint all the time.
 const CONFIG: &str = "shard_count = 2\ncheckpoint_log_bytes = 131072\n";
 
-/// `atoll cell serve` on a SQLite file, at the same address through all of its lives.
+/// `atoll cell serve`, at the same address through all of its lives.
 pub struct Cell {
     child: Child,
     /// `host:port`.
     pub address: String,
+    /// Where it stores.
+    pub store: Store,
     port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Cell {
-    pub fn start() -> Self {
+    pub fn start(store: Store) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("cell.toml"), CONFIG).expect("a temporary folder");
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("loopback").port();
-        let child = spawn(&folder, port);
-        Self { child, address: format!("127.0.0.1:{port}"), port, folder }
+        let child = spawn(&folder, &store, port);
+        Self { child, address: format!("127.0.0.1:{port}"), store, port, folder }
     }
 
     /// Where it writes its usage.
@@ -40,25 +44,9 @@ impl Cell {
         self.child.wait().expect("the process was ours");
     }
 
-    /// How far its checkpoints have come, over all shards: rows of the log that are no longer needed. Looks at a copy,
-    /// so that what a crash left is found by the cell as it was.
-    pub async fn checkpointed(&self) -> i64 {
-        let copy = tempfile::tempdir().expect("a temporary folder");
-        for name in ["cell.db", "cell.db-wal"] {
-            let from = self.folder.path().join(name);
-            if from.exists() {
-                std::fs::copy(from, copy.path().join(name)).expect("a copy");
-            }
-        }
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(copy.path().join("cell.db"));
-        let mut database = sqlx::ConnectOptions::connect(&options).await.expect("the cell's database");
-        let sum = sqlx::query_scalar("SELECT coalesce(sum(checkpoint_seq), 0) FROM shard");
-        sum.fetch_one(&mut database).await.expect("its shards")
-    }
-
     /// Starts it again and waits until it listens.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, &self.store, self.port);
     }
 
     /// Ends it in order: it writes what is left of its usage.
@@ -85,13 +73,15 @@ impl Drop for Cell {
     }
 }
 
-fn spawn(folder: &tempfile::TempDir, port: u16) -> Child {
-    let database = format!("sqlite:{}", folder.path().join("cell.db").display());
+fn spawn(folder: &tempfile::TempDir, store: &Store, port: u16) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_atoll"))
         .args(["cell", "serve", "--namespace", "load", "--log-level", "error", "--usage-interval", "1"])
-        .args(["--database-url", &database, "--port", &port.to_string()])
+        .args(["--port", &port.to_string()])
+        .env("ATOLL_DATABASE_URL", store.url())
         .arg("--config")
         .arg(folder.path().join("cell.toml"))
+        .arg("--data")
+        .arg(folder.path())
         .arg("--objects")
         .arg(folder.path().join("objects"))
         .stdin(Stdio::null())

@@ -1,11 +1,14 @@
 //! `kill -9` at random points of a running load: nothing acknowledged is lost, and usage equals the recount.
 //!
-//! A lone cell on SQLite is put under a load of every kind of call, whose every workflow has an activity that may be
+//! A lone cell is put under a load of every kind of call, whose every workflow has an activity that may be
 //! retried, a timer, a signal, and perhaps a child and an activity with a single attempt. It is killed again and again,
 //! while its shards take checkpoints. Everything that it ever acknowledged must be in the histories afterwards, signals
 //! exactly once; the usage that it wrote must be what the metering rules give for those histories, and their bytes.
 //!
-//! `ATOLL_SEED` repeats the points of the load at which the cell is killed.
+//! On PostgreSQL the database's server is killed as well, while the cell runs.
+//!
+//! `ATOLL_SEED` repeats the points of the load at which the cell is killed; `ATOLL_KILLS` says how often, instead of
+//! [`KILLS`].
 
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
@@ -14,6 +17,7 @@ mod cell;
 mod check;
 mod load;
 mod script;
+mod store;
 mod usage;
 mod workers;
 
@@ -23,9 +27,12 @@ use load::Load;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::Duration;
+use store::Store;
 
 /// How often the cell is killed.
 const KILLS: usize = 20;
+/// After every so many kills of the cell its database's server is killed.
+const KILLS_BEFORE_THE_DATABASE_IS: usize = 5;
 /// Kills before which a checkpoint must have got ahead since the kill before.
 const KILLS_BEHIND_A_CHECKPOINT: usize = 5;
 /// Tells *hung* from *works*.
@@ -47,22 +54,36 @@ const FLOORS: [(Kind, usize); 8] = [
 const HAPPENED: check::Happened = check::Happened { timers: 60, children: 15, retries: 15 };
 
 #[tokio::test(flavor = "current_thread")]
-async fn nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
+async fn on_sqlite_nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
+    nothing_is_lost(Store::file()).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn on_postgresql_nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
+    nothing_is_lost(Store::database()).await;
+}
+
+async fn nothing_is_lost(store: Store) {
+    let kills = std::env::var("ATOLL_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"));
     let mut random = StdRng::seed_from_u64(atoll_seed::seed());
-    let mut cell = Cell::start();
+    let mut cell = Cell::start(store);
     let load = Load::start(&cell.address);
     let (mut checkpointed, mut behind_a_checkpoint) = (0, 0);
-    for kill in 1..=KILLS {
+    for kill in 1..=kills {
         // The point of the load at which it dies is meant to be random.
         let (calls, pause) = (random.random_range(10..100), random.random_range(0..30));
         load.progress(calls, PATIENCE).await;
         tokio::time::sleep(Duration::from_millis(pause)).await;
         cell.kill();
-        let now = cell.checkpointed().await;
+        let now = cell.store.checkpointed().await;
         behind_a_checkpoint += usize::from(now > checkpointed);
         checkpointed = now;
         println!("kill {kill}, {calls} calls and {pause} ms after the last: {}", load.so_far());
         cell.restart();
+        if kill % KILLS_BEFORE_THE_DATABASE_IS == 0 {
+            load.progress(random.random_range(10..100), PATIENCE).await;
+            cell.store.crash().await;
+        }
     }
     let acknowledged = load.finish(PATIENCE).await;
     let histories = load::histories(&cell.address, &acknowledged.attempted).await;
