@@ -5,7 +5,8 @@
 //! while its shards take checkpoints. Everything that it ever acknowledged must be in the histories afterwards, signals
 //! exactly once; the usage that it wrote must be what the metering rules give for those histories, and their bytes.
 //!
-//! On PostgreSQL the database's server is killed as well, while the cell runs.
+//! On PostgreSQL the database's server is killed as well, while the cell runs: first its standby takes its place, later
+//! it comes back.
 //!
 //! `ATOLL_SEED` repeats the points of the load at which the cell is killed; `ATOLL_KILLS` says how often, instead of
 //! [`KILLS`].
@@ -53,14 +54,14 @@ const FLOORS: [(Kind, usize); 8] = [
 /// How many of what nobody acknowledges to a caller must have happened.
 const HAPPENED: check::Happened = check::Happened { timers: 60, children: 15, retries: 15 };
 
-#[tokio::test(flavor = "current_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite_nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
     nothing_is_lost(Store::file()).await;
 }
 
-#[tokio::test(flavor = "current_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgresql_nothing_acknowledged_is_lost_and_usage_equals_the_recount() {
-    nothing_is_lost(Store::database()).await;
+    nothing_is_lost(Store::database().await).await;
 }
 
 async fn nothing_is_lost(store: Store) {

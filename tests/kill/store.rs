@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_test_postgres::{Server, Settings, Stop};
+use atoll_test_postgres::{Server, Settings, Stop, Wire};
 use tempfile::TempDir;
 
 /// How far checkpoints have come, over all shards: rows of the log that are no longer needed.
@@ -13,7 +13,16 @@ pub enum Store {
     /// A SQLite file in a folder.
     File(TempDir),
     /// A database of a server of its own, which can be killed, too.
-    Database(Arc<Server>, String),
+    Database(Database),
+}
+
+/// A database behind an address that follows the primary.
+pub struct Database {
+    primary: Arc<Server>,
+    /// What commits of the primary wait for, until it takes its place.
+    standby: Option<Arc<Server>>,
+    name: String,
+    address: Wire,
 }
 
 impl Store {
@@ -21,16 +30,21 @@ impl Store {
         Self::File(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    pub fn database() -> Self {
-        let server = Server::start(&Settings::default());
-        let name = server.database();
-        Self::Database(Arc::new(server), name)
+    pub async fn database() -> Self {
+        let primary = Server::start(&Settings::default());
+        let name = primary.database();
+        let standby = primary.standby("standby");
+        primary.set("synchronous_standby_names", "standby");
+        let address = Wire::to(primary.address()).await;
+        Self::Database(Database { primary: primary.into(), standby: Some(standby.into()), name, address })
     }
 
     pub fn url(&self) -> String {
         match self {
             Self::File(folder) => format!("sqlite:{}", folder.path().join("cell.db").display()),
-            Self::Database(server, name) => server.url(name),
+            Self::Database(Database { primary, name, address, .. }) => {
+                primary.url_at(address.address(), name)
+            }
         }
     }
 
@@ -38,8 +52,8 @@ impl Store {
     /// cell as it was.
     pub async fn checkpointed(&self) -> i64 {
         let folder = match self {
-            Self::Database(server, name) => {
-                return server.sql(name, CHECKPOINTED).parse().expect("a number");
+            Self::Database(Database { primary, name, .. }) => {
+                return primary.sql(name, CHECKPOINTED).parse().expect("a number");
             }
             Self::File(folder) => folder,
         };
@@ -55,14 +69,25 @@ impl Store {
         sqlx::query_scalar(CHECKPOINTED).fetch_one(&mut database).await.expect("its shards")
     }
 
-    /// Ends the server as a crash would and starts it again, while the load goes on. Nothing where there is no server.
-    pub async fn crash(&self) {
-        let Self::Database(server, _) = self else { return };
-        let server = Arc::clone(server);
-        let crash = move || {
-            server.stop(Stop::Crash);
-            server.resume();
+    /// Ends the primary as a crash would, while the load goes on. The first time its standby takes its place; later it
+    /// is started again. Nothing where there is no server.
+    pub async fn crash(&mut self) {
+        let Self::Database(database) = self else { return };
+        let (primary, standby) = (Arc::clone(&database.primary), database.standby.take());
+        let fail_over = move || {
+            primary.stop(Stop::Crash);
+            match standby {
+                Some(standby) => {
+                    standby.promote();
+                    standby
+                }
+                None => {
+                    primary.resume();
+                    primary
+                }
+            }
         };
-        tokio::task::spawn_blocking(crash).await.expect("it serves again");
+        database.primary = tokio::task::spawn_blocking(fail_over).await.expect("it serves again");
+        database.address.turn_to(database.primary.address());
     }
 }

@@ -24,6 +24,7 @@ host    all locked   127.0.0.1/32 scram-sha-256
 hostssl all ciphered 127.0.0.1/32 trust
 host    all ciphered 127.0.0.1/32 reject
 host    all all      127.0.0.1/32 trust
+host    replication postgres 127.0.0.1/32 trust
 ";
 
 /// How a server is to be beside the defaults.
@@ -68,13 +69,7 @@ impl Server {
     ///
     /// When it does not start, with its log.
     pub fn start(settings: &Settings<'_>) -> Server {
-        let folder = TempDir::with_prefix("atoll-postgres-").expect("a temporary folder").keep();
-        let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(&folder);
-        // A group of its own: what ends the tests from a terminal is not to end what cleans up behind them.
-        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let guard = guard.spawn().expect("a shell");
-        give(&folder);
+        let (folder, guard) = guarded_folder();
         let data = folder.join("data");
         run(program("initdb")
             .arg("-D")
@@ -113,9 +108,45 @@ impl Server {
         server
     }
 
+    /// A server of the same version that follows this one by streaming replication and calls itself so. It has what
+    /// this one had, and is up to date some moment after the answer.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    pub fn standby(&self, name: &str) -> Server {
+        let (folder, guard) = guarded_folder();
+        let data = folder.join("data");
+        let primary =
+            format!("host=127.0.0.1 port={} user=postgres application_name={name}", self.address().port());
+        run(program("pg_basebackup")
+            .args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-d"])
+            .arg(primary)
+            .arg("-D")
+            .arg(&data));
+        let port = free_port();
+        let own = std::fs::read_to_string(data.join("postgresql.conf")).expect("a configuration");
+        std::fs::write(data.join("postgresql.conf"), own + &format!("port = {port}\n"))
+            .expect("the configuration is written");
+        let standby = Server { folder, port, databases: AtomicU32::new(0), guard };
+        standby.resume();
+        standby
+    }
+
+    /// Makes a standby follow nobody any more, and answers when it takes writes.
+    pub fn promote(&self) {
+        run(program("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-s", "promote"]));
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The process that all others of the server descend from, while it runs.
+    pub fn pid(&self) -> u32 {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        file.lines().next().and_then(|line| line.parse().ok()).expect("its process")
     }
 
     /// An empty database that nobody else uses. Answers its name.
@@ -215,6 +246,18 @@ impl Drop for Server {
         // It has done what it could.
         let _ = self.guard.wait();
     }
+}
+
+/// A folder that who runs servers may write to, and what removes it.
+fn guarded_folder() -> (PathBuf, Child) {
+    let folder = TempDir::with_prefix("atoll-postgres-").expect("a temporary folder").keep();
+    let mut guard = Command::new("sh");
+    guard.args(["-c", GUARD, "guard"]).arg(&folder);
+    // A group of its own: what ends the tests from a terminal is not to end what cleans up behind them.
+    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let guard = guard.spawn().expect("a shell");
+    give(&folder);
+    (folder, guard)
 }
 
 /// A port that was free a moment ago.

@@ -31,6 +31,7 @@ impl Cut {
 /// A listener on 127.0.0.1 that passes everything on to a server, until it is told to cut. TLS hides what it looks for.
 pub struct Wire {
     address: SocketAddr,
+    server: Arc<Mutex<SocketAddr>>,
     cut: Arc<Mutex<Option<Cut>>>,
     accepts: JoinHandle<()>,
 }
@@ -42,20 +43,28 @@ impl Wire {
         let address = listener.local_addr().expect("its number");
         let cut = Arc::new(Mutex::new(None));
         let next = Arc::clone(&cut);
+        let server = Arc::new(Mutex::new(server));
+        let now = Arc::clone(&server);
         let accepts = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // A server that is away refuses: so does the wire then.
+                let server = *lock(&now);
                 if let Ok(server) = TcpStream::connect(server).await {
                     tokio::spawn(carry(client, server, Arc::clone(&next)));
                 }
             }
         });
-        Wire { address, cut, accepts }
+        Wire { address, server, cut, accepts }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads connections that come from now on to another server, as an address does that follows the primary.
+    pub fn turn_to(&self, server: SocketAddr) {
+        *lock(&self.server) = server;
     }
 
     /// Cuts the next connection that comes to this; afterwards everything passes again.
