@@ -44,6 +44,9 @@ pub struct BenchArgs {
     /// Workflows whose closing event is read back afterwards.
     #[arg(long, default_value_t = 200)]
     pub verify: usize,
+    /// Also start runs that nobody works on, and report how late lists have them.
+    #[arg(long)]
+    pub lists: bool,
     /// Seconds without a completion after which the run is given up.
     #[arg(long, default_value_t = 30)]
     pub stall_seconds: u64,
@@ -70,6 +73,7 @@ impl BenchArgs {
             connections: self.connections,
             verify: self.verify,
             stall: Duration::from_secs(self.stall_seconds),
+            watch_lists: self.lists,
             watch: self.pids,
         })
         .await

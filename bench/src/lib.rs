@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod codec;
 mod cpu;
+mod lists;
 mod load;
 mod neighbour;
 mod parked;
@@ -20,7 +21,7 @@ mod verify;
 mod worker;
 
 pub use args::{BenchArgs, DEFAULT_ADDRESS};
-pub use cpu::WatchedProcess;
+pub use cpu::{WatchedProcess, resident_bytes};
 pub use load::{BenchConfig, run};
 pub use neighbour::{NeighbourArgs, NeighbourReport, run as neighbour};
 pub use parked::{ParkedArgs, ParkedReport, run as parked};

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::cpu::{WatchedProcess, tree_seconds};
 use crate::report::{Quantiles, Report};
-use crate::{calls, verify, worker};
+use crate::{calls, lists, verify, worker};
 use anyhow::{Result, bail};
 use atoll_api::temporal::api::common::v1::WorkflowType;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
@@ -41,6 +41,8 @@ pub struct BenchConfig {
     pub verify: usize,
     /// Give up when nothing has completed for this long.
     pub stall: Duration,
+    /// Also start runs that nobody works on, and note how late each is listed.
+    pub watch_lists: bool,
     /// Process trees to account CPU time for.
     pub watch: Vec<WatchedProcess>,
 }
@@ -64,6 +66,7 @@ struct State {
     completed: u64,
     start: Histogram<u64>,
     result: Histogram<u64>,
+    listed: Histogram<u64>,
     errors: BTreeMap<String, u64>,
     /// Why the run cannot succeed.
     refusal: Option<String>,
@@ -86,6 +89,11 @@ impl Shared {
             self.permits.add_permits(1);
             self.progress.notify_one();
         }
+    }
+
+    /// A list had a run that was acknowledged at that moment.
+    pub(crate) fn listed(&self, acknowledged: Instant) {
+        record(&mut self.state().listed, acknowledged);
     }
 
     /// Counts a failed call.
@@ -125,6 +133,7 @@ pub async fn run(config: BenchConfig) -> Result<Report> {
             completed: 0,
             start: Histogram::new(3)?,
             result: Histogram::new(3)?,
+            listed: Histogram::new(3)?,
             errors: BTreeMap::new(),
             refusal: None,
         }),
@@ -135,6 +144,9 @@ pub async fn run(config: BenchConfig) -> Result<Report> {
     for lane in 0..shared.config.pollers {
         workers.spawn(worker::poll_workflow_tasks(Arc::clone(&shared), lane));
         workers.spawn(worker::poll_activity_tasks(Arc::clone(&shared), lane));
+    }
+    if shared.config.watch_lists {
+        workers.spawn(lists::watch(Arc::clone(&shared), run_id.clone()));
     }
     let watched = watched(&shared.config);
     let before: Vec<Option<f64>> = watched.iter().map(|process| tree_seconds(process.pid)).collect();
@@ -249,6 +261,7 @@ fn report(
         workflows_per_second: state.completed as f64 / seconds,
         start_ms: Quantiles::of_micros(&state.start),
         start_to_result_ms: Quantiles::of_micros(&state.result),
+        listed_ms: (!state.listed.is_empty()).then(|| Quantiles::of_micros(&state.listed)),
         cpu_seconds_per_1000: cpu.collect(),
     }
 }

@@ -23,6 +23,8 @@ pub struct Report {
     pub start_ms: Quantiles,
     /// Time from sending the start to the acknowledged completion.
     pub start_to_result_ms: Quantiles,
+    /// Time from a start's acknowledgement until a list has the run; none where lists were not watched.
+    pub listed_ms: Option<Quantiles>,
     /// CPU seconds per 1,000 completed workflows, by process tree; the load itself is `load`.
     pub cpu_seconds_per_1000: Vec<(String, f64)>,
 }
@@ -62,7 +64,8 @@ impl fmt::Display for Report {
             "throughput         {:.1} workflows/s over {:.2} s",
             self.workflows_per_second, self.seconds
         )?;
-        for (name, q) in [("start", self.start_ms), ("start to result", self.start_to_result_ms)] {
+        let times = [("start", self.start_ms), ("start to result", self.start_to_result_ms)];
+        for (name, q) in times.into_iter().chain(self.listed_ms.map(|listed| ("start to list", listed))) {
             writeln!(f, "{name:<18} p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", q.p50, q.p99, q.max)?;
         }
         for (name, seconds) in &self.cpu_seconds_per_1000 {
