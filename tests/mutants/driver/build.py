@@ -62,10 +62,20 @@ def mutants(work: Work) -> list[Mutant]:
         _copy(work)
         found = []
         for package in work.packages:
-            listing = ["cargo", "mutants", "--list", "--json", "--no-config", "-p", package]
+            listing = ["cargo", "mutants", "--list", "--json", "--no-config", "-p", package, *_changed(work)]
             found += json.loads(subprocess.run(listing, cwd=work.original, check=True, stdout=subprocess.PIPE).stdout)
         listed.write_text(json.dumps(found))
     return [_mutant(number, one) for number, one in enumerate(json.loads(listed.read_text()), 1)]
+
+
+def _changed(work: Work) -> list[str]:
+    """What keeps a list to the lines that have changed since the commit that the run is about."""
+    if work.since is None:
+        return []
+    diff = work.folder / "since.diff"
+    with diff.open("wb") as file:
+        subprocess.run(["git", "diff", work.since, "--", "*.rs"], cwd=ROOT, check=True, stdout=file)
+    return ["--in-diff", str(diff)]
 
 
 def _mutant(number: int, one: dict) -> Mutant:

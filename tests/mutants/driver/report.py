@@ -102,6 +102,9 @@ class Kept:
             counted = collections.Counter(self._said(mutant) for mutant in self._mutants if mutant.package == package)
             rows.append(f"{package}: {sum(counted.values())} mutants, "
                         + ", ".join(f"{count} {status}" for status, count in sorted(counted.items())))
+        if self._work.since is not None:
+            # What is explained of other lines was not tried.
+            return "\n".join(rows)
         survivors = [(mutant, self._source(mutant)) for mutant in self._mutants if self._survives(mutant)]
         crates = {_crate(mutant.file) for mutant in self._mutants if mutant.package in self._work.packages}
         for entry in self._explained:

@@ -25,12 +25,14 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """A run: where it keeps things, whose mutants it is about, whose tests it tries after those of their packages."""
+    """A run: where it keeps things, whose mutants it is about, whose tests it tries after those of their packages,
+    and since which commit a line must have changed for its mutants to count (none: all do)."""
 
     folder: pathlib.Path
     packages: list[str]
     then: list[str]
     jobs: int
+    since: str | None
 
     @property
     def original(self) -> pathlib.Path:
