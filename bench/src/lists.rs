@@ -1,7 +1,7 @@
 //! How late lists are: a run of the load's own is started now and then, and looked for.
 
 use crate::load::Shared;
-use atoll_api::temporal::api::common::v1::WorkflowType;
+use atoll_api::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
 use std::sync::Arc;
@@ -46,5 +46,12 @@ pub(crate) async fn watch(shared: Arc<Shared>, run_id: String) {
             tokio::time::sleep(LOOK).await;
         }
         shared.listed(acknowledged);
+        // It is not to be in memory while the load goes on.
+        let end = wf::TerminateWorkflowExecutionRequest {
+            namespace: shared.config.namespace.clone(),
+            workflow_execution: Some(WorkflowExecution { workflow_id, run_id: String::new() }),
+            ..Default::default()
+        };
+        shared.insist(0, &rpc::TERMINATE_WORKFLOW_EXECUTION, &end, CALL).await;
     }
 }
