@@ -8,12 +8,12 @@ use crate::features::Features;
 use crate::frontend::{Deps, Frontend};
 use crate::namespaces::{Namespace, NamespaceRegistry};
 use crate::ports::{
-    ActivityTasks, BadSearchAttributes, HistoryState, NamespaceWriter, Ports, TaskQueues, WorkflowTasks,
-    Workflows,
+    ActivityTasks, BadSearchAttributes, Handed, HistoryState, NamespaceWriter, Ports, TaskQueues,
+    WorkflowTasks, Workflows,
 };
 use async_trait::async_trait;
 use atoll_api::RawHistory;
-use atoll_api::call::{Bytes, CallContext, Method, RawService, Status};
+use atoll_api::call::{Bytes, CallContext, Fate, Handover, Method, RawService, Status};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::operatorservice::v1::operator_service;
@@ -46,6 +46,8 @@ pub(crate) struct FakeCell {
     pub(crate) polled: Mutex<Option<wf::PollWorkflowTaskQueueRequest>>,
     /// What came through last of each call on schedules.
     pub(crate) schedules: Mutex<FakeSchedules>,
+    /// What became of what calls handed over.
+    pub(crate) fates: Arc<Mutex<Vec<(&'static str, Fate)>>>,
 }
 
 #[derive(Clone, Default)]
@@ -78,12 +80,20 @@ impl FakeCell {
             terminated: Mutex::default(),
             polled: Mutex::default(),
             schedules: Mutex::default(),
+            fates: Arc::default(),
         })
     }
 
     fn called<T: Default>(&self, name: &'static str) -> Result<T, Status> {
         self.calls.lock().unwrap().push(name);
         Ok(T::default())
+    }
+
+    /// The same, of a call that hands something over.
+    fn hand_over<T: Default>(&self, name: &'static str) -> Result<Handed<T>, Status> {
+        let fates = Arc::clone(&self.fates);
+        let handover = Handover::new(move |fate| fates.lock().unwrap().push((name, fate)));
+        Ok(Handed { answer: self.called(name)?, handover })
     }
 
     /// A frontend over this cell with the namespace `default`.
@@ -316,10 +326,10 @@ impl WorkflowTasks for FakeCell {
         _: &Namespace,
         request: wf::PollWorkflowTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+    ) -> Result<Handed<wf::PollWorkflowTaskQueueResponse>, Status> {
         *self.polled.lock().unwrap() = Some(request);
         tokio::time::sleep_until(deadline.into()).await;
-        self.called("poll_workflow_task")
+        self.hand_over("poll_workflow_task")
     }
 
     async fn complete(
@@ -327,9 +337,9 @@ impl WorkflowTasks for FakeCell {
         _: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
         bad_search_attributes: Option<BadSearchAttributes>,
-    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
+    ) -> Result<Handed<wf::RespondWorkflowTaskCompletedResponse>, Status> {
         *self.completed.lock().unwrap() = Some((request, bad_search_attributes));
-        self.called("complete_workflow_task")
+        self.hand_over("complete_workflow_task")
     }
 
     async fn fail(
@@ -360,9 +370,9 @@ impl ActivityTasks for FakeCell {
         _: &Namespace,
         _: wf::PollActivityTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
+    ) -> Result<Handed<wf::PollActivityTaskQueueResponse>, Status> {
         tokio::time::sleep_until(deadline.into()).await;
-        self.called("poll_activity_task")
+        self.hand_over("poll_activity_task")
     }
 
     async fn heartbeat(

@@ -69,7 +69,7 @@ impl LargeAnswers {
         Arc::new(Self { service, frontend, turns: Turns::new(TURNS) })
     }
 
-    async fn answer(&self, body: Bytes) -> Result<Reply, Status> {
+    async fn answer(&self, ctx: &CallContext, body: Bytes) -> Result<Reply, Status> {
         let head = Head::of(&body).await?;
         let namespace = self.frontend.admit_task::<WorkflowTaskToken>(&head.namespace, &head.task_token)?;
         if head.commands > self.frontend.config.run_limits.most_commands() {
@@ -83,7 +83,8 @@ impl LargeAnswers {
         let place = self.turns.enter(namespace.id, body.len())?;
         let _turn = place.turn().await;
         let request = decoded(body, commands).await?;
-        let answer = respond_workflow_task_completed::admitted(&self.frontend, &namespace, request).await?;
+        let answer =
+            respond_workflow_task_completed::admitted(&self.frontend, ctx, &namespace, request).await?;
         Ok(Reply::encode(&answer))
     }
 }
@@ -107,7 +108,7 @@ impl RawService for LargeAnswers {
         body: Bytes,
     ) -> BoxFuture<'a, Result<Reply, Status>> {
         match body.len() > LARGE_BYTES {
-            true if completes(method) => Box::pin(self.answer(body)),
+            true if completes(method) => Box::pin(self.answer(ctx, body)),
             // Whoever forwards it would hold it all while it waits.
             true if waits(method) => {
                 let text = format!("a call that waits, of more than {LARGE_BYTES} bytes");

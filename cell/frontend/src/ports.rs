@@ -5,7 +5,7 @@
 
 use crate::namespaces::Namespace;
 use async_trait::async_trait;
-use atoll_api::call::{Bytes, Status};
+use atoll_api::call::{Bytes, CallContext, Handover, Status};
 use atoll_api::temporal::api::common::v1::Payloads;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use std::sync::Arc;
@@ -19,6 +19,28 @@ pub struct BadSearchAttributes {
     pub index: usize,
     /// What is wrong.
     pub complaint: String,
+}
+
+/// An answer, and what was done for whoever gets it: lost, unless that is passed on to who carries the answer.
+#[derive(Debug)]
+pub struct Handed<T> {
+    /// The answer.
+    pub answer: T,
+    /// What was done.
+    pub handover: Handover,
+}
+
+impl<T> Handed<T> {
+    /// An answer for which nothing was done that its caller alone has.
+    pub fn nothing_with(answer: T) -> Self {
+        Self { answer, handover: Handover::nothing() }
+    }
+
+    /// The answer; the call keeps the rest.
+    pub(crate) fn leave_with(self, ctx: &CallContext) -> T {
+        ctx.hand_over(self.handover);
+        self.answer
+    }
 }
 
 /// Workflow executions.
@@ -154,21 +176,23 @@ pub struct HistoryState {
 /// Workflow tasks and queries, from the worker's side.
 #[async_trait]
 pub trait WorkflowTasks: Send + Sync + 'static {
-    /// `PollWorkflowTaskQueue`; an empty answer at the deadline. Dropping the future loses no task.
+    /// `PollWorkflowTaskQueue`; an empty answer at the deadline. Dropping the future loses no task, nor does an answer
+    /// whose hand-over is lost.
     async fn poll(
         &self,
         namespace: &Namespace,
         request: wf::PollWorkflowTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status>;
+    ) -> Result<Handed<wf::PollWorkflowTaskQueueResponse>, Status>;
 
-    /// `RespondWorkflowTaskCompleted`. A command whose search attributes are bad fails the task, in its turn.
+    /// `RespondWorkflowTaskCompleted`. A command whose search attributes are bad fails the task, in its turn. What is
+    /// completed stays so; the next task, where the answer brings it, is handed over.
     async fn complete(
         &self,
         namespace: &Namespace,
         request: wf::RespondWorkflowTaskCompletedRequest,
         bad_search_attributes: Option<BadSearchAttributes>,
-    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status>;
+    ) -> Result<Handed<wf::RespondWorkflowTaskCompletedResponse>, Status>;
 
     /// Refuses an answer to a workflow task that has more commands than a history has room for. `task_token` is the
     /// answer's. The run is terminated; what is answered says why.
@@ -192,13 +216,14 @@ pub trait WorkflowTasks: Send + Sync + 'static {
 /// Activity tasks, from the worker's side.
 #[async_trait]
 pub trait ActivityTasks: Send + Sync + 'static {
-    /// `PollActivityTaskQueue`; an empty answer at the deadline. Dropping the future loses no task.
+    /// `PollActivityTaskQueue`; an empty answer at the deadline. Dropping the future loses no task, nor does an answer
+    /// whose hand-over is lost.
     async fn poll(
         &self,
         namespace: &Namespace,
         request: wf::PollActivityTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollActivityTaskQueueResponse, Status>;
+    ) -> Result<Handed<wf::PollActivityTaskQueueResponse>, Status>;
 
     /// `RecordActivityTaskHeartbeat`.
     async fn heartbeat(

@@ -5,6 +5,7 @@
 
 mod context;
 mod field;
+mod handover;
 mod method;
 mod reply;
 mod service;
@@ -13,6 +14,7 @@ mod status;
 pub use bytes::Bytes;
 pub use context::{CallContext, Principal, PrincipalKind, Protocol};
 pub use field::string_field;
+pub use handover::{Fate, Handover};
 pub use method::{Body, Method, MethodInfo, Route, Segment, ServiceInfo};
 pub use reply::Reply;
 pub use service::{BoxFuture, Decodes, RawService, not_implemented, unary};

@@ -32,5 +32,5 @@ pub(crate) async fn call(
     request.worker_control_task_queue = String::new();
     request.poller_group_id = String::new();
     let _permit = frontend.long_poll_permit(&namespace)?;
-    frontend.ports.workflow_tasks.poll(&namespace, request, deadline).await
+    Ok(frontend.ports.workflow_tasks.poll(&namespace, request, deadline).await?.leave_with(ctx))
 }

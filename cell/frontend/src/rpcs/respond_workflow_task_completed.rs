@@ -12,16 +12,17 @@ use atoll_internal_api::duration;
 /// Takes the commands of a worker.
 pub(crate) async fn call(
     frontend: &Frontend,
-    _ctx: &CallContext,
+    ctx: &CallContext,
     request: RespondWorkflowTaskCompletedRequest,
 ) -> Result<RespondWorkflowTaskCompletedResponse, Status> {
     let namespace = frontend.admit_task::<WorkflowTaskToken>(&request.namespace, &request.task_token)?;
-    admitted(frontend, &namespace, request).await
+    admitted(frontend, ctx, &namespace, request).await
 }
 
 /// The same, of a request whose token and namespace are known to be good.
 pub(crate) async fn admitted(
     frontend: &Frontend,
+    ctx: &CallContext,
     namespace: &Namespace,
     mut request: RespondWorkflowTaskCompletedRequest,
 ) -> Result<RespondWorkflowTaskCompletedResponse, Status> {
@@ -34,7 +35,8 @@ pub(crate) async fn admitted(
     oversize::cut_causes_in(&mut request.commands);
     request.query_results.values_mut().for_each(|result| frontend.fit_query_result(result));
     let bad_search_attributes = frontend.settle_commands(namespace, &mut request.commands).await;
-    frontend.ports.workflow_tasks.complete(namespace, request, bad_search_attributes).await
+    let handed = frontend.ports.workflow_tasks.complete(namespace, request, bad_search_attributes).await?;
+    Ok(handed.leave_with(ctx))
 }
 
 /// Whether the worker's own queue is held to what a queue that is polled is held to; its kind and its time are made

@@ -1,10 +1,10 @@
 #![allow(deprecated, reason = "workers of older SDKs still say who they are this way")]
 
 use crate::dynamic_config::DynamicConfig;
-use crate::fakes::{FakeCell, invoke, invoke_in};
+use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, invoke_in};
 use crate::frontend::Frontend;
 use crate::large_answer::LargeAnswers;
-use atoll_api::call::{CallContext, Code, Status};
+use atoll_api::call::{CallContext, Code, Fate, Status};
 use atoll_api::temporal::api::common::v1::{WorkerVersionCapabilities, WorkflowExecution};
 use atoll_api::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use atoll_api::temporal::api::enums::v1::{ResourceExhaustedCause, TaskQueueKind, WorkerVersioningMode};
@@ -12,9 +12,11 @@ use atoll_api::temporal::api::errordetails::v1::ResourceExhaustedFailure;
 use atoll_api::temporal::api::query::v1::WorkflowQuery;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1::{
-    PollWorkflowTaskQueueRequest as Request, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
-    workflow_service,
+    PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest as Request, PollWorkflowTaskQueueResponse,
+    QueryWorkflowRequest, RespondWorkflowTaskCompletedRequest, workflow_service,
 };
+use atoll_internal_api::cell::v1::WorkflowTaskToken;
+use bytes::Bytes;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,5 +241,52 @@ async fn what_a_poll_says_may_be_as_long_as_its_limit() {
         Request { deployment_options: Some(of_version), ..request() },
     ] {
         assert!(poll(&frontend, Some(Duration::from_secs(5)), &taken).await.is_ok(), "{taken:?}");
+    }
+}
+
+/// The task of a poll, and the next one of an answer, however large: who carries the answer says what becomes of it.
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_over_stays_with_its_call() {
+    use workflow_service as rpc;
+    let cell = FakeCell::new();
+    let service = LargeAnswers::before(cell.frontend(|_| {}));
+    let activities = PollActivityTaskQueueRequest {
+        namespace: "default".to_owned(),
+        task_queue: request().task_queue,
+        ..Default::default()
+    };
+    let token = WorkflowTaskToken {
+        namespace_id: Bytes::copy_from_slice(NAMESPACE_ID.as_bytes()),
+        run_id: Bytes::copy_from_slice(RUN_ID.as_bytes()),
+        ..Default::default()
+    };
+    let answer = |commands: usize| RespondWorkflowTaskCompletedRequest {
+        namespace: "default".to_owned(),
+        task_token: token.encode_to_vec().into(),
+        commands: vec![Default::default(); commands],
+        ..Default::default()
+    };
+    let (small, large) = (answer(1).encode_to_vec(), answer(50_000).encode_to_vec());
+    assert!(large.len() > 64 << 10);
+    for (method, body, name) in [
+        (rpc::POLL_WORKFLOW_TASK_QUEUE.info(), request().encode_to_vec(), "poll_workflow_task"),
+        (rpc::POLL_ACTIVITY_TASK_QUEUE.info(), activities.encode_to_vec(), "poll_activity_task"),
+        (rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info(), small, "complete_workflow_task"),
+        (rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info(), large, "complete_workflow_task"),
+    ] {
+        for delivered in [true, false] {
+            let mut ctx = CallContext::new(method);
+            ctx.deadline = Some(crate::long_poll::now() + Duration::from_secs(10));
+            service.call(&ctx, method, body.clone().into()).await.expect("an answer");
+            assert_eq!(*cell.fates.lock().unwrap(), [], "{name}: nobody carries it yet");
+            let handover = ctx.take_handover();
+            if delivered {
+                handover.delivered();
+            } else {
+                drop(handover);
+            }
+            let fate = if delivered { Fate::Delivered } else { Fate::Lost };
+            assert_eq!(std::mem::take(&mut *cell.fates.lock().unwrap()), [(name, fate)]);
+        }
     }
 }

@@ -1,6 +1,6 @@
 use crate::fakes::{FakeCell, NAMESPACE_ID, RUN_ID, invoke, namespace};
 use crate::rpcs::respond_workflow_task_completed;
-use atoll_api::call::{Method, Status};
+use atoll_api::call::{CallContext, Method, Status};
 use atoll_api::temporal::api::command::v1::command::Attributes;
 use atoll_api::temporal::api::command::v1::{Command, UpsertWorkflowSearchAttributesCommandAttributes};
 use atoll_api::temporal::api::common::v1::{Payload, Payloads, SearchAttributes, WorkflowExecution};
@@ -397,7 +397,8 @@ async fn answers_to_queries_that_are_too_large_become_failures() {
         };
         // As the call is admitted: a failure of a hundred levels is no request.
         let named = frontend.named("default").unwrap();
-        respond_workflow_task_completed::admitted(&frontend, &named, completed).await.unwrap();
+        let ctx = CallContext::new(workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info());
+        respond_workflow_task_completed::admitted(&frontend, &ctx, &named, completed).await.unwrap();
         let (arrived, _) = cell.completed.lock().unwrap().take().unwrap();
         let result = &arrived.query_results["q"];
         assert_eq!((result.result_type(), &result.answer), (QueryResultType::Failed, &None));

@@ -2,7 +2,7 @@
 
 mod named;
 
-use super::handover::{Handover, not_started, poller, run_of, still_there};
+use super::handover::{not_started, poller, record, run_of, still_there};
 use super::workflow_tasks::{execution, version};
 use crate::core::Core;
 use crate::status::too_many_queues;
@@ -18,7 +18,7 @@ use cell_engine::commands::{
     RespondActivityCompleted, RespondActivityFailed, RevokeActivityStart, StartedActivity,
 };
 use cell_frontend::namespaces::Namespace;
-use cell_frontend::ports::ActivityTasks;
+use cell_frontend::ports::{ActivityTasks, Handed};
 use cell_matching::{PollOutcome, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::Target;
 use named::Named;
@@ -36,7 +36,7 @@ impl ActivityTasks for NodeActivityTasks {
         namespace: &Namespace,
         request: wf::PollActivityTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollActivityTaskQueueResponse, Status> {
+    ) -> Result<Handed<wf::PollActivityTaskQueueResponse>, Status> {
         let queue = request.task_queue.clone().unwrap_or_default();
         let key = TaskQueueKey::normal(namespace.id, queue.name.as_str(), TaskType::Activity);
         let mut poller = poller(&request.identity, &request.worker_instance_key, deadline);
@@ -53,7 +53,7 @@ impl ActivityTasks for NodeActivityTasks {
                 // Queries go to workflow queues only.
                 PollOutcome::Query(lease) => lease.give_back(),
                 PollOutcome::Empty | PollOutcome::ShutDown => {
-                    return Ok(wf::PollActivityTaskQueueResponse::default());
+                    return Ok(Handed::nothing_with(wf::PollActivityTaskQueueResponse::default()));
                 }
                 PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
                 PollOutcome::TooManyQueues => return Err(too_many_queues()),
@@ -151,7 +151,7 @@ impl NodeActivityTasks {
         namespace: &Namespace,
         lease: TaskLease,
         request: &wf::PollActivityTaskQueueRequest,
-    ) -> Option<wf::PollActivityTaskQueueResponse> {
+    ) -> Option<Handed<wf::PollActivityTaskQueueResponse>> {
         let task = lease.task().clone();
         let Some(target) = run_of(&task) else {
             lease.discard();
@@ -171,11 +171,11 @@ impl NodeActivityTasks {
                 nonce: started.nonce,
             }))
         };
-        match Handover::record(&self.0, &target, command, undo).await {
+        match record(&self.0, &target, command, undo).await {
             Ok((started, handover)) => {
                 lease.accept();
-                handover.delivered();
-                Some(answer(namespace, &target, task.scheduled_event_id, started))
+                let answer = answer(namespace, &target, task.scheduled_event_id, started);
+                Some(Handed { answer, handover })
             }
             Err(error) => {
                 not_started(lease, error).await;

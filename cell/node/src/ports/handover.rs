@@ -2,9 +2,11 @@
 //!
 //! One design for workflow and activity tasks. A poll that is dropped before its start is decided has started nothing.
 //! From then on the start stands and a [`Handover`] holds what takes it back: it does so when it is dropped before the
-//! worker has its answer, wherever the poll was waiting. Nothing is ever decided twice to find out what became of it.
+//! worker's answer is on its way, wherever the poll was waiting, and also where there is no room for the answer.
+//! Nothing is ever decided twice to find out what became of it.
 
 use crate::core::Core;
+use atoll_api::call::{Fate, Handover};
 use atoll_internal_api::entity::EntityKind;
 use cell_engine::{Command, Rejection, Workflows};
 use cell_matching::{Poller, TaskLease, TaskRef};
@@ -36,32 +38,37 @@ pub(super) fn run_of(task: &TaskRef) -> Option<Target> {
     is_run.then(|| Target::run(task.namespace_id, Arc::clone(&task.id), task.run_id))
 }
 
-/// Takes a start back unless its worker gets it.
-pub(super) struct Handover<'a, C: Command<Family = Workflows> + Clone + 'static> {
-    core: &'a Arc<Core>,
-    target: &'a Target,
-    /// What takes the start back.
-    undo: Option<C>,
+/// Runs a command that starts a task, and answers it with the start's hand-over. `undo` says what takes the start back,
+/// and nothing where none was made. Where the outcome is not known the start is taken back, too.
+pub(super) async fn record<S, C>(
+    core: &Arc<Core>,
+    target: &Target,
+    start: S,
+    undo: impl FnOnce(&S::Reply) -> Option<C>,
+) -> Result<(S::Reply, Handover), ShardError>
+where
+    S: Command<Family = Workflows>,
+    C: Command<Family = Workflows> + Clone + 'static,
+{
+    let begun = core.shards.begin(target, start).await?;
+    let handover = match begun.undurable().and_then(undo) {
+        Some(undo) => unless_delivered(Arc::clone(core), target.clone(), undo),
+        None => Handover::nothing(),
+    };
+    Ok((begun.released().await?, handover))
 }
 
-impl<'a, C: Command<Family = Workflows> + Clone + 'static> Handover<'a, C> {
-    /// Runs a command that starts a task, and answers it with the start's handover. `undo` says what takes the start
-    /// back, and nothing where none was made. Where the outcome is not known the start is taken back, too.
-    pub(super) async fn record<S: Command<Family = Workflows>>(
-        core: &'a Arc<Core>,
-        target: &'a Target,
-        start: S,
-        undo: impl FnOnce(&S::Reply) -> Option<C>,
-    ) -> Result<(S::Reply, Self), ShardError> {
-        let begun = core.shards.begin(target, start).await?;
-        let handover = Self { core, target, undo: begun.undurable().and_then(undo) };
-        Ok((begun.released().await?, handover))
-    }
-
-    /// The worker has it.
-    pub(super) fn delivered(mut self) {
-        self.undo = None;
-    }
+/// Takes a start back should its worker not get it.
+fn unless_delivered<C>(core: Arc<Core>, target: Target, undo: C) -> Handover
+where
+    C: Command<Family = Workflows> + Clone + 'static,
+{
+    Handover::new(move |fate| {
+        if fate == Fate::Lost {
+            let tasks = core.tasks.clone();
+            tasks.spawn(async move { take_back(&core, &target, undo).await });
+        }
+    })
 }
 
 /// A matched task's start was not recorded: nobody gets a task that is void, and any other waits again, after a pause.
@@ -82,14 +89,6 @@ pub(super) async fn not_started(lease: TaskLease, error: ShardError) {
 /// still there only while the poll waits: one that left before the match is found out here, and its lease goes back.
 pub(super) async fn still_there() {
     tokio::task::yield_now().await;
-}
-
-impl<C: Command<Family = Workflows> + Clone + 'static> Drop for Handover<'_, C> {
-    fn drop(&mut self) {
-        let Some(undo) = self.undo.take() else { return };
-        let (core, target) = (Arc::clone(self.core), self.target.clone());
-        self.core.tasks.spawn(async move { take_back(&core, &target, undo).await });
-    }
 }
 
 /// Takes a start back, however long its shard takes no commands: that is when pollers leave. There are as many at once

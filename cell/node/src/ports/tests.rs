@@ -18,7 +18,7 @@ use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::commands::StartWorkflow;
 use cell_frontend::namespaces::Namespace;
-use cell_frontend::ports::{ActivityTasks, WorkflowTasks};
+use cell_frontend::ports::{ActivityTasks, Handed, WorkflowTasks};
 use cell_matching::{Matching, MatchingConfig};
 use cell_shard::{ShardConfig, ShardRuntime, Target};
 use cell_store::MemoryStore;
@@ -83,11 +83,20 @@ impl Process {
     }
 
     async fn poll(&self) -> wf::PollWorkflowTaskQueueResponse {
+        delivered(self.polled().await)
+    }
+
+    /// The same, of which nobody carries the answer yet.
+    async fn polled(&self) -> Handed<wf::PollWorkflowTaskQueueResponse> {
         let request = wf::PollWorkflowTaskQueueRequest { task_queue: Some(queue()), ..Default::default() };
         self.workflow_tasks.poll(&self.namespace, request, a_minute_on()).await.expect("a poll")
     }
 
     async fn poll_activity(&self) -> wf::PollActivityTaskQueueResponse {
+        delivered(self.polled_activity().await)
+    }
+
+    async fn polled_activity(&self) -> Handed<wf::PollActivityTaskQueueResponse> {
         let request = wf::PollActivityTaskQueueRequest { task_queue: Some(queue()), ..Default::default() };
         self.activity_tasks.poll(&self.namespace, request, a_minute_on()).await.expect("a poll")
     }
@@ -96,8 +105,21 @@ impl Process {
         &self,
         request: wf::RespondWorkflowTaskCompletedRequest,
     ) -> wf::RespondWorkflowTaskCompletedResponse {
+        delivered(self.completed(request).await)
+    }
+
+    async fn completed(
+        &self,
+        request: wf::RespondWorkflowTaskCompletedRequest,
+    ) -> Handed<wf::RespondWorkflowTaskCompletedResponse> {
         self.workflow_tasks.complete(&self.namespace, request, None).await.expect("an answer")
     }
+}
+
+/// The answer, which its caller has.
+fn delivered<T>(Handed { answer, handover }: Handed<T>) -> T {
+    handover.delivered();
+    answer
 }
 
 fn store() -> FaultStore {

@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::handover::{Handover, not_started, poller, run_of, still_there};
+use super::handover::{not_started, poller, record, run_of, still_there};
 use super::history::PAGE_BYTES;
 use crate::core::Core;
 use crate::status::{bad_task_token, status, too_many_queues};
 use async_trait::async_trait;
 use atoll_api::RawHistory;
-use atoll_api::call::Status;
+use atoll_api::call::{Fate, Handover, Status};
 use atoll_api::temporal::api::common::v1::{
     WorkerVersionCapabilities, WorkerVersionStamp, WorkflowExecution, WorkflowType,
 };
@@ -26,7 +26,7 @@ use cell_engine::commands::{
 };
 use cell_frontend::HistoryToken;
 use cell_frontend::namespaces::Namespace;
-use cell_frontend::ports::{BadSearchAttributes, WorkflowTasks};
+use cell_frontend::ports::{BadSearchAttributes, Handed, WorkflowTasks};
 use cell_matching::{PollOutcome, QueryTask, QueueKind, TaskLease, TaskQueueKey, TaskType};
 use cell_shard::Target;
 use prost::Message;
@@ -48,7 +48,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         namespace: &Namespace,
         request: wf::PollWorkflowTaskQueueRequest,
         deadline: Instant,
-    ) -> Result<wf::PollWorkflowTaskQueueResponse, Status> {
+    ) -> Result<Handed<wf::PollWorkflowTaskQueueResponse>, Status> {
         let queue = request.task_queue.clone().unwrap_or_default();
         let key = match queue.kind() {
             TaskQueueKind::Sticky => TaskQueueKey::sticky(namespace.id, queue.name.as_str()),
@@ -68,16 +68,20 @@ impl WorkflowTasks for NodeWorkflowTasks {
                     let sticky = lease.key().kind == QueueKind::Sticky;
                     let query = lease.query().clone();
                     match Box::pin(self.query_task(&query, sticky)).await? {
+                        // Whoever asks waits still: another worker gets it.
                         Some(answer) => {
-                            lease.accept();
-                            return Ok(answer);
+                            let handover = Handover::new(move |fate| match fate {
+                                Fate::Delivered => drop(lease.accept()),
+                                Fate::Lost => lease.give_back(),
+                            });
+                            return Ok(Handed { answer, handover });
                         }
                         // Given back it would be this poll's again at once.
                         None => lease.discard(),
                     }
                 }
                 PollOutcome::Empty | PollOutcome::ShutDown => {
-                    return Ok(wf::PollWorkflowTaskQueueResponse::default());
+                    return Ok(Handed::nothing_with(wf::PollWorkflowTaskQueueResponse::default()));
                 }
                 PollOutcome::Moved => return Err(Status::unavailable("task queue partition moved")),
                 PollOutcome::TooManyQueues => return Err(too_many_queues()),
@@ -90,7 +94,7 @@ impl WorkflowTasks for NodeWorkflowTasks {
         namespace: &Namespace,
         mut request: wf::RespondWorkflowTaskCompletedRequest,
         bad_search_attributes: Option<BadSearchAttributes>,
-    ) -> Result<wf::RespondWorkflowTaskCompletedResponse, Status> {
+    ) -> Result<Handed<wf::RespondWorkflowTaskCompletedResponse>, Status> {
         let (target, task) = named(&request.task_token)?;
         let run_id = target.run_id.unwrap_or_default();
         let mut results = std::mem::take(&mut request.query_results);
@@ -103,22 +107,22 @@ impl WorkflowTasks for NodeWorkflowTasks {
         if !take_next {
             self.0.execute(&target, command).await?;
             queries.answer(run_id, results);
-            return Ok(wf::RespondWorkflowTaskCompletedResponse::default());
+            return Ok(Handed::nothing_with(wf::RespondWorkflowTaskCompletedResponse::default()));
         }
         // The completion stands whatever becomes of its caller; the next task then is for somebody else.
-        let recorded = Handover::record(&self.0, &target, CompleteAndTakeNext(command), |(_, next)| {
-            next.as_ref().map(taken_back)
-        });
+        let recorded =
+            record(&self.0, &target, CompleteAndTakeNext(command), |(_, next)| next.as_ref().map(taken_back));
         let ((_, next), handover) = recorded.await.map_err(|error| status(error, &target))?;
         queries.answer(run_id, results);
         drop(answering);
-        let Some(started) = next else { return Ok(wf::RespondWorkflowTaskCompletedResponse::default()) };
+        let mut answer = wf::RespondWorkflowTaskCompletedResponse::default();
+        let Some(started) = next else { return Ok(Handed::nothing_with(answer)) };
         // Should its history not be readable now, the task is given back and a poll gets it.
-        let workflow_task = self.answer(&target, started).await.ok();
-        if workflow_task.is_some() {
-            handover.delivered();
-        }
-        Ok(wf::RespondWorkflowTaskCompletedResponse { workflow_task, ..Default::default() })
+        let Ok(workflow_task) = self.answer(&target, started).await else {
+            return Ok(Handed::nothing_with(answer));
+        };
+        answer.workflow_task = Some(workflow_task);
+        Ok(Handed { answer, handover })
     }
 
     async fn too_many_commands(&self, _namespace: &Namespace, task_token: &Bytes) -> Status {
@@ -172,7 +176,7 @@ impl NodeWorkflowTasks {
         &self,
         lease: TaskLease,
         request: &wf::PollWorkflowTaskQueueRequest,
-    ) -> Result<Option<wf::PollWorkflowTaskQueueResponse>, Status> {
+    ) -> Result<Option<Handed<wf::PollWorkflowTaskQueueResponse>>, Status> {
         let task = lease.task().clone();
         let Some(target) = run_of(&task) else {
             lease.discard();
@@ -186,12 +190,11 @@ impl NodeWorkflowTasks {
             worker_version: stamp(request),
             sticky: lease.key().kind == QueueKind::Sticky,
         };
-        match Handover::record(&self.0, &target, command, |started| Some(taken_back(started))).await {
+        match record(&self.0, &target, command, |started| Some(taken_back(started))).await {
             Ok((started, handover)) => {
                 lease.accept();
                 let answer = self.answer(&target, started).await?;
-                handover.delivered();
-                Ok(Some(answer))
+                Ok(Some(Handed { answer, handover }))
             }
             Err(error) => {
                 not_started(lease, error).await;

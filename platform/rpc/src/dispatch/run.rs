@@ -20,7 +20,13 @@ impl Dispatcher {
     pub async fn call(&self, mut ctx: CallContext, body: Bytes) -> Result<Reply, Status> {
         let entry = self.find(ctx.path());
         match self.admit(entry, &mut ctx).await {
-            ControlFlow::Continue(()) => self.run(entry, &mut ctx, body, None).await,
+            ControlFlow::Continue(()) => {
+                let outcome = self.run(entry, &mut ctx, body, None).await;
+                if outcome.is_ok() {
+                    ctx.take_handover().delivered();
+                }
+                outcome
+            }
             ControlFlow::Break(outcome) => outcome,
         }
     }
@@ -71,7 +77,7 @@ impl Dispatcher {
     }
 
     /// Answers a call that was admitted. A request that came from elsewhere is weighed once the interceptors have let
-    /// it through.
+    /// it through. What it hands over is in `ctx` then, for whoever carries the answer.
     pub(crate) async fn run(
         &self,
         id: Option<EntryId>,

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use atoll_api::call::{Bytes, CallContext, Protocol, Reply, Status};
+use atoll_api::call::{Bytes, CallContext, Handover, Protocol, Reply, Status};
 use futures::future::Either;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body::Body;
@@ -82,7 +82,7 @@ impl GrpcServer {
             let admitted = server.dispatcher.admit(entry, &mut ctx).await;
             let caller = Holder::of(&ctx);
             if let ControlFlow::Break(outcome) = admitted {
-                return server.answer(outcome, caller, zip_answer).await;
+                return server.answer(outcome, Handover::nothing(), caller, zip_answer).await;
             }
             if let Err(status) = head.held.pass_to(caller) {
                 return server.failure(&status, caller);
@@ -95,7 +95,7 @@ impl GrpcServer {
             };
             let weighing = Weighing::of(&message, &mut held, server.large.of(caller));
             let outcome = server.dispatcher.run(entry, &mut ctx, message, weighing).await;
-            server.answer(outcome, caller, zip_answer).await
+            server.answer(outcome, ctx.take_handover(), caller, zip_answer).await
         })
     }
 
@@ -132,9 +132,11 @@ impl GrpcServer {
             .map_err(|_| Status::deadline_exceeded("request did not arrive in time"))?
     }
 
+    /// The answer. What the call handed over is delivered with one that there is room for, and lost with any other.
     async fn answer(
         &self,
         outcome: Result<Reply, Status>,
+        handover: Handover,
         caller: Holder,
         zip_answer: bool,
     ) -> Response<ResponseBody> {
@@ -142,7 +144,13 @@ impl GrpcServer {
             Ok(reply) => self.success(reply, caller, zip_answer).await,
             Err(status) => Err(status),
         };
-        answered.unwrap_or_else(|status| self.failure(&status, caller))
+        match answered {
+            Ok(response) => {
+                handover.delivered();
+                response
+            }
+            Err(status) => self.failure(&status, caller),
+        }
     }
 
     /// The answer, for which there must be room until its connection has taken it.

@@ -109,7 +109,9 @@ impl RestServer {
                 }
             };
             let (text, metadata) = self.converted(binding, reply, style, caller).await?;
-            Ok((self.leaving(text, caller)?, metadata))
+            let text = self.leaving(text, caller)?;
+            ctx.take_handover().delivered();
+            Ok((text, metadata))
         };
         match answer.await {
             Ok((text, metadata)) => success(text, metadata),

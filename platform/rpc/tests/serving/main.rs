@@ -3,6 +3,7 @@
 mod drain;
 mod fixture;
 mod grpc;
+mod handed_over;
 mod intercept;
 mod raw_http2;
 mod rest;

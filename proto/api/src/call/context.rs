@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderMap};
 
-use super::MethodInfo;
+use super::{Handover, MethodInfo};
 
 /// What a server knows of a call besides its request.
 ///
@@ -24,6 +24,7 @@ pub struct CallContext {
     pub principal: Option<Arc<Principal>>,
     /// What a layer wants to hand to later layers and to the service (grants, a resolved namespace, ...).
     pub extensions: Extensions,
+    handover: Mutex<Handover>,
 }
 
 #[derive(Debug)]
@@ -134,6 +135,21 @@ impl CallContext {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
         let token = token.trim_matches(' ');
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    }
+
+    /// Leaves with the call what was done for its caller alone. A call hands over one thing at most: what was left
+    /// before is lost.
+    pub fn hand_over(&self, handover: Handover) {
+        let before = {
+            let mut place = self.handover.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *place, handover)
+        };
+        drop(before);
+    }
+
+    /// Takes it out, for whoever carries the answer.
+    pub fn take_handover(&mut self) -> Handover {
+        std::mem::take(self.handover.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Time from `now` until the deadline: zero once it has passed, none without one. `now` is that of the runtime's

@@ -5,6 +5,7 @@ use super::{Process, queue, store};
 use crate::test_support::{NAMESPACE, World};
 use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowType};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_api::temporal::api::workflowservice::v1 as wf;
 use cell_engine::commands::{SignalWorkflow, StartWorkflow};
 use cell_engine::{Origin, Run};
 use cell_memory::Owner;
@@ -208,5 +209,35 @@ async fn an_activity_whose_start_was_written_when_its_shard_was_lost_is_polled_a
     let process = with_an_activity(&store, &World::new()).await;
     store.script(Call::Append, Fault::After(StoreError::Corrupt("torn".into())));
     assert_next_gets_it(&process).await;
+    process.close().await;
+}
+
+/// Whoever carries the answers has no room for them: each task goes to who polls next, as if its poller had gone.
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_answer_is_refused_goes_to_the_next() {
+    let (store, world) = (store(), World::new());
+    let process = with_an_activity(&store, &world).await;
+    drop(process.polled_activity().await);
+    assert_next_gets_it(&process).await;
+
+    process.start("other").await;
+    drop(process.polled().await);
+    let task = process.poll().await;
+    assert_eq!((task.attempt, task.previous_started_event_id), (2, 0));
+
+    // What is completed stays so; the next task is for who polls.
+    let with_next = wf::RespondWorkflowTaskCompletedRequest {
+        return_new_workflow_task: true,
+        force_create_new_workflow_task: true,
+        ..answer(&task, vec![])
+    };
+    let refused = process.completed(with_next).await;
+    assert!(refused.answer.workflow_task.is_some());
+    drop(refused);
+    let began = Instant::now();
+    let task = process.poll().await;
+    assert!(task.previous_started_event_id > 0, "the answer stands");
+    assert_eq!(task.workflow_execution.expect("whose it is").workflow_id, "other");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     process.close().await;
 }

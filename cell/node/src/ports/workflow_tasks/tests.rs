@@ -44,6 +44,6 @@ async fn a_query_of_a_run_that_is_gone_ends_and_does_not_keep_its_poll_busy() {
     let polls = tasks.poll(&namespace, request, deadline.into_std());
     let (answer, polled) = tokio::join!(asks, polls);
     assert_eq!(answer, Err(QueryError::Moved));
-    assert!(polled.expect("empty").task_token.is_empty());
+    assert!(polled.expect("empty").answer.task_token.is_empty());
     assert!(store.calls(Call::Epochs) < 10, "{} looks", store.calls(Call::Epochs));
 }
