@@ -65,5 +65,5 @@ pub(crate) fn server_config(listen: SocketAddr, drain_seconds: u64) -> ServerCon
 
 /// How those listen that only the cloud's own pieces call.
 pub(crate) fn internal_server_config(listen: SocketAddr, drain_seconds: u64) -> ServerConfig {
-    ServerConfig { trusted_peers: true, ..server_config(listen, drain_seconds) }
+    ServerConfig { only_own_peers: true, ..server_config(listen, drain_seconds) }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use atoll_rpc::EdgeConfig;
 use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,8 @@ pub(crate) struct CellConfig {
     pub(crate) drain_seconds: u64,
     /// The admin listener; none for a lone cell.
     pub(crate) admin: Option<AdminConfig>,
+    /// Strangers that connect to a lone cell, and the proxies that they come through.
+    pub(crate) edge: EdgeConfig,
     /// Logs.
     pub(crate) log: LogConfig,
     /// Dynamic configuration: known keys are typed, unknown ones give a warning.
@@ -79,6 +82,7 @@ impl Default for CellConfig {
             time_offset: None,
             drain_seconds: default_drain(),
             admin: None,
+            edge: EdgeConfig::default(),
             log: LogConfig::default(),
             dynamic: BTreeMap::new(),
             namespaces: Vec::new(),

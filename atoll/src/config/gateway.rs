@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atoll_rpc::EdgeConfig;
 use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub(crate) struct GatewayConfig {
     /// Seconds that calls in flight get to end when the process stops.
     #[serde(default = "default_drain")]
     pub(crate) drain_seconds: u64,
+    /// Strangers, and the proxies that they come through.
+    #[serde(default)]
+    pub(crate) edge: EdgeConfig,
     /// Logs.
     #[serde(default)]
     pub(crate) log: LogConfig,

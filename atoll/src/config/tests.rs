@@ -2,6 +2,8 @@ use std::net::Ipv4Addr;
 
 use serde::de::DeserializeOwned;
 
+use atoll_rpc::EdgeConfig;
+
 use super::*;
 use crate::serve::log::LogConfig;
 
@@ -72,6 +74,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         internal_token: "text".into(),
         route_cache: "cache".into(),
         drain_seconds: 1,
+        edge: EdgeConfig { trusted_peers: vec!["10.0.0.7".parse().unwrap()], ..Default::default() },
         log: LogConfig::default(),
     });
     round_trips(MeteringConfig {

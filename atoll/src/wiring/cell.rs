@@ -165,6 +165,7 @@ fn node_config(config: &CellConfig, database: &Database) -> anyhow::Result<cell_
         memory_budget: memory_budget(config)?,
         store_kind: database.store_kind(),
         visibility_kind: database.visibility_kind(),
+        edge: config.edge.clone(),
         drain: Duration::from_secs(config.drain_seconds),
     })
 }

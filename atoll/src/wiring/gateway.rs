@@ -11,7 +11,7 @@ use crate::serve::server_config;
 pub(crate) async fn serve(config: GatewayConfig, life: Lifetime) -> anyhow::Result<()> {
     let shows_metrics = config.shows_metrics();
     let gateway = Gateway::build(Config {
-        server: server_config(config.listen, config.drain_seconds),
+        server: server_config(config.listen, config.drain_seconds).at_edge(config.edge),
         control_plane: config.control_plane,
         token: config.internal_token,
         cache: Some(config.route_cache),

@@ -204,6 +204,7 @@ async fn open(
         shards: ShardConfig::default(),
         store_kind: "measured",
         visibility_kind: "measured",
+        edge: atoll_rpc::EdgeConfig::default(),
         drain: Duration::from_secs(1),
     };
     let deps = CellDeps {

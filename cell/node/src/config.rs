@@ -40,6 +40,8 @@ pub struct CellConfig {
     pub store_kind: &'static str,
     /// Kind of the visibility store, for `GetClusterInfo`.
     pub visibility_kind: &'static str,
+    /// Strangers, and the proxies that they come through: for a lone cell. None connect to a cell of a cloud.
+    pub edge: atoll_rpc::EdgeConfig,
     /// How long calls in flight may take to end at shutdown.
     pub drain: Duration,
 }

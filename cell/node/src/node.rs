@@ -114,6 +114,7 @@ pub fn start(config: CellConfig, deps: CellDeps) -> BoxFuture<'static, Result<Ce
     async move {
         let cell = Assembly::open(&config, &deps).await?;
         let published = ServerConfig { listen: config.listen, ..ServerConfig::default() };
+        let published = published.at_edge(config.edge.clone());
         let frontend = serve(&config, published, cell.frontend(), deps.metrics.as_ref()).await?;
         let admin = match (&config.admin, cell.admin()) {
             (Some(admin), Some(dispatcher)) => {
@@ -150,7 +151,7 @@ fn server_config(config: &CellConfig, own: ServerConfig) -> ServerConfig {
     ServerConfig {
         drain_seconds: config.drain.as_secs(),
         // A cell of a cloud is called through gateways, and by the control plane.
-        trusted_peers: config.admin.is_some(),
+        only_own_peers: config.admin.is_some(),
         ..own
     }
 }
@@ -169,7 +170,7 @@ mod tests {
         for (config, trusted) in [(lone.clone(), false), (CellConfig { admin, ..lone }, true)] {
             let server = server_config(&config, ServerConfig { listen: config.listen, ..Default::default() });
             assert_eq!(
-                (server.trusted_peers, server.drain_seconds, server.listen),
+                (server.only_own_peers, server.drain_seconds, server.listen),
                 (trusted, 7, config.listen)
             );
         }

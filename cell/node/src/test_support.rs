@@ -104,6 +104,7 @@ pub(crate) fn lone_cell() -> CellConfig {
         shards: ShardConfig::default(),
         store_kind: "test",
         visibility_kind: "test",
+        edge: atoll_rpc::EdgeConfig::default(),
         drain: Duration::ZERO,
     }
 }

@@ -96,6 +96,7 @@ impl Site {
             memory_budget: self.plan.memory_budget,
             store_kind: "simulated",
             visibility_kind: "simulated",
+            edge: atoll_rpc::EdgeConfig::default(),
             drain: Duration::from_secs(1),
         }
     }

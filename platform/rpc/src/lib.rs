@@ -45,5 +45,5 @@ pub use inherited::{INHERITED_LISTENERS, inherited_listener};
 pub use metrics::{Metrics, MetricsError};
 /// A failed call as REST answers it.
 pub use rest::{decode_segment as decode_path_segment, failure as rest_failure};
-pub use server::{Health, Server, ServerConfig, ServerError, ServerHandle};
+pub use server::{EdgeConfig, Health, InvalidNet, Net, Server, ServerConfig, ServerError, ServerHandle};
 pub use turns::{Place, Turn, TurnLimits, Turns};

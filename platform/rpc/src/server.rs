@@ -4,6 +4,7 @@ mod activity;
 mod config;
 mod connection;
 mod core;
+mod edge;
 mod gather;
 mod health;
 mod reflection;
@@ -26,6 +27,7 @@ use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 pub use config::ServerConfig;
 use connection::Connections;
 use core::Core;
+pub use edge::{EdgeConfig, InvalidNet, Net};
 pub use health::Health;
 
 /// Pause after a failed accept, which means that the process is out of file descriptors.

@@ -10,6 +10,7 @@ use crate::config::{
 };
 use crate::dev::data_dir::DataDir;
 use crate::serve::log::LogConfig;
+use atoll_rpc::EdgeConfig;
 use cell_memory::machine;
 
 /// Seconds between usage objects, and between looks for them: somebody is watching.
@@ -148,6 +149,7 @@ impl Plan {
             internal_token: self.secrets.internal_token.clone(),
             route_cache: data_dir.join("routes.json"),
             drain_seconds: DRAIN_SECONDS,
+            edge: EdgeConfig::default(),
             log: log.clone(),
         }
     }

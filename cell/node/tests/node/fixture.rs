@@ -345,6 +345,7 @@ fn config() -> CellConfig {
         memory_budget: 1 << 30,
         store_kind: "test",
         visibility_kind: "test",
+        edge: atoll_rpc::EdgeConfig::default(),
         drain: Duration::from_secs(1),
     }
 }

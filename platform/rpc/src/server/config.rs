@@ -2,6 +2,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
+use super::edge::Net;
+
 /// How a server listens and what it bears.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -35,7 +37,12 @@ pub struct ServerConfig {
     /// Whether only the cloud's own pieces connect. Their connections carry the calls of many callers, and end for
     /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its
     /// server reset a thousand calls: one who reads nothing would have the resets gather here.
-    pub trusted_peers: bool,
+    pub only_own_peers: bool,
+    /// Proxies that strangers come through, by address or net: nobody else connects from there. A connection of one
+    /// carries the calls of many callers, and is held to what the cloud's own are; each call is that of the address
+    /// which the proxy took it from, the last in `x-forwarded-for`. Where it names none they are all the proxy's own,
+    /// and share what one stranger may have. Of anybody else that header says nothing.
+    pub trusted_peers: Vec<Net>,
     /// Seconds in which a connection must show which protocol it speaks, and then make a call that does not fail, or an
     /// HTTP/1 one must send its next request. Questions for health are no calls.
     pub header_timeout_seconds: u64,
@@ -67,7 +74,8 @@ impl Default for ServerConfig {
             max_connections: 20_000,
             max_streams_per_connection: 20_000,
             max_streams_per_stranger: 1_000,
-            trusted_peers: false,
+            only_own_peers: false,
+            trusted_peers: Vec::new(),
             header_timeout_seconds: 30,
             idle_seconds: 300,
             body_timeout_seconds: 60,

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Patience};
 use super::config::ServerConfig;
 use super::core::Core;
+use super::edge::{Net, forwarded_for};
 use super::gather::Gather;
 use super::sniff::await_protocol;
 use crate::quota::{Holder, Quota};
@@ -34,63 +35,95 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// The open connections of a server.
 pub(super) struct Connections {
     core: Arc<Core>,
-    builder: Builder<TokioExecutor>,
     patience: Patience,
-    /// How long an answer may wait for its peer; none where only our own connect.
-    answer_timeout: Option<Duration>,
+    /// For the cloud's own, and proxies.
+    own: Terms,
+    strangers: Terms,
+    only_own_peers: bool,
+    proxies: Vec<Net>,
     /// Tells peers to go elsewhere.
     leave: CancellationToken,
     tasks: TaskTracker,
     /// Cuts what has not drained in time.
     cut: CancellationToken,
-    /// What strangers have of connections; none where only our own connect.
+}
+
+/// What a connection is held to.
+struct Terms {
+    builder: Builder<TokioExecutor>,
+    /// How long an answer may wait for its peer; none where a connection carries the calls of many callers.
+    answer_timeout: Option<Duration>,
+    /// What strangers have of connections.
     room: Option<Arc<Quota>>,
+}
+
+impl Terms {
+    /// Connections that carry the calls of many callers, and end for nothing that becomes of single ones.
+    fn own(config: &ServerConfig) -> Self {
+        // Calls that were taken back before the server looked at them are no more than one read brings, and end at
+        // once.
+        let builder = builder(config, config.max_streams_per_connection, usize::MAX, None);
+        Self { builder, answer_timeout: None, room: None }
+    }
+
+    fn strangers(config: &ServerConfig) -> Self {
+        let builder = builder(config, config.max_streams_per_stranger, MAX_TAKEN_BACK, Some(MAX_RESETS));
+        let answer_timeout = Some(Duration::from_secs(config.answer_timeout_seconds));
+        Self { builder, answer_timeout, room: Some(Quota::new(config.max_connections, "")) }
+    }
+}
+
+/// How connections are served. `taken_back` and `reset` are how many calls a peer may give up before the server has
+/// looked at them, and have the server reset.
+fn builder(
+    config: &ServerConfig,
+    max_streams: u32,
+    taken_back: usize,
+    reset: Option<usize>,
+) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(config.header_timeout_seconds))
+        .max_buf_size(MAX_HEADERS as usize)
+        .keep_alive(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(max_streams)
+        .max_pending_accept_reset_streams(taken_back)
+        .max_local_error_reset_streams(reset)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS)
+        .keep_alive_interval(Duration::from_secs(config.keepalive_seconds))
+        .keep_alive_timeout(Duration::from_secs(config.keepalive_timeout_seconds))
+        .auto_date_header(false);
+    builder
 }
 
 impl Connections {
     pub(super) fn new(config: &ServerConfig, core: Arc<Core>) -> Self {
-        let header_timeout = Duration::from_secs(config.header_timeout_seconds);
-        // Calls that were taken back before the server looked at them are no more than one read brings, and end at
-        // once.
-        let (max_streams, taken_back, reset) = match config.trusted_peers {
-            true => (config.max_streams_per_connection, usize::MAX, None),
-            false => (config.max_streams_per_stranger, MAX_TAKEN_BACK, Some(MAX_RESETS)),
-        };
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(header_timeout)
-            .max_buf_size(MAX_HEADERS as usize)
-            .keep_alive(true);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(max_streams)
-            .max_pending_accept_reset_streams(taken_back)
-            .max_local_error_reset_streams(reset)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(MAX_HEADERS)
-            .keep_alive_interval(Duration::from_secs(config.keepalive_seconds))
-            .keep_alive_timeout(Duration::from_secs(config.keepalive_timeout_seconds))
-            .auto_date_header(false);
+        let first_call = Duration::from_secs(config.header_timeout_seconds);
         Self {
             core,
-            builder,
-            patience: Patience { first_call: header_timeout, idle: Duration::from_secs(config.idle_seconds) },
-            answer_timeout: (!config.trusted_peers)
-                .then(|| Duration::from_secs(config.answer_timeout_seconds)),
+            patience: Patience { first_call, idle: Duration::from_secs(config.idle_seconds) },
+            own: Terms::own(config),
+            strangers: Terms::strangers(config),
+            only_own_peers: config.only_own_peers,
+            proxies: config.trusted_peers.clone(),
             leave: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
-            room: (!config.trusted_peers).then(|| Quota::new(config.max_connections, "")),
         }
     }
 
     /// Serves a connection in a task of its own. `permit` is given back when it closes.
     pub(super) fn spawn(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        let mut place = self.room.as_ref().map(|room| room.reserve(Holder::at(peer)));
+        let is_proxy = !self.only_own_peers && self.proxies.iter().any(|net| net.contains(peer.ip()));
+        let terms = if self.only_own_peers || is_proxy { &self.own } else { &self.strangers };
+        let mut place = terms.room.as_ref().map(|room| room.reserve(Holder::at(peer)));
         if place.as_mut().is_some_and(|place| place.resize(1).is_err()) {
             tracing::debug!(%peer, "connection closed: its address has as many as it leaves to others");
             return;
@@ -106,15 +139,16 @@ impl Connections {
         let answers = Arc::clone(&stalls);
         let service = service_fn(move |request| {
             let (call, answers) = (core.is_call(&request).then(|| calls.begin()), Arc::clone(&answers));
-            core.serve(request, peer).map(move |response| {
+            let caller = if is_proxy { forwarded_for(request.headers(), peer) } else { peer };
+            core.serve(request, caller).map(move |response| {
                 if let Some(call) = call {
                     call.answered(&response);
                 }
                 Ok::<_, Infallible>(response.map(|body| body.watched(&answers)))
             })
         });
-        let (builder, leave, cut) = (self.builder.clone(), self.leave.clone(), self.cut.clone());
-        let (patience, answer_timeout) = (self.patience, self.answer_timeout);
+        let (builder, leave, cut) = (terms.builder.clone(), self.leave.clone(), self.cut.clone());
+        let (patience, answer_timeout) = (self.patience, terms.answer_timeout);
         self.tasks.spawn(async move {
             let serving = async {
                 let spoken = leave.run_until_cancelled(await_protocol(&stream, patience.first_call));

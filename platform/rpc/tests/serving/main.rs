@@ -5,6 +5,7 @@ mod fixture;
 mod grpc;
 mod handed_over;
 mod intercept;
+mod proxied;
 mod raw_http2;
 mod rest;
 mod shared;

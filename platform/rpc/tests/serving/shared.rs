@@ -67,7 +67,7 @@ async fn calls_that_are_given_up_at_once_cost_no_other_call_its_answer() {
 #[tokio::test]
 async fn calls_that_are_refused_unread_cost_no_other_call_its_answer() {
     let (frontend, polled, released) = parking();
-    let config = ServerConfig { trusted_peers: true, ..ServerConfig::default() };
+    let config = ServerConfig { only_own_peers: true, ..ServerConfig::default() };
     let server = serve_with(frontend.interceptor(Arc::new(Authenticate)), config).await;
     let client = client(&server);
     let mut neighbour = pin!(parked(&client));

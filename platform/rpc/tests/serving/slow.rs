@@ -63,7 +63,7 @@ async fn idle_connections_do_not_stand_in_the_way() {
 
 #[tokio::test]
 async fn a_full_server_takes_the_next_connection_when_one_ends() {
-    let one = ServerConfig { max_connections: 1, trusted_peers: true, ..Default::default() };
+    let one = ServerConfig { max_connections: 1, only_own_peers: true, ..Default::default() };
     let server = serve_with(frontend(), one).await;
     let first = TcpStream::connect(server.local_addr()).await.unwrap();
     let (client, other) = (client(&server), serve_with(frontend(), ServerConfig::default()).await);

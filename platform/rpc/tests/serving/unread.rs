@@ -20,11 +20,11 @@ use crate::intercept::ByAccount;
 use crate::raw_http2::{self, END_ALL, HEADERS};
 
 /// Bytes of the answers that are asked for here.
-const ANSWER: usize = 100_000;
+pub(crate) const ANSWER: usize = 100_000;
 const CALLS: usize = 40;
 
 /// A connection from `address` that lets `window` bytes of each answer come.
-async fn connect(
+pub(crate) async fn connect(
     server: SocketAddr,
     address: [u8; 4],
     window: u32,
@@ -42,10 +42,15 @@ async fn ask(sender: &SendRequest<Bytes>) -> ResponseFuture {
 
 /// The same, of an account that [`ByAccount`] knows by its key.
 async fn ask_as(sender: &SendRequest<Bytes>, account: &str) -> ResponseFuture {
+    ask_with(sender, "authorization", &format!("Bearer {account}")).await
+}
+
+/// The same, with this of metadata.
+pub(crate) async fn ask_with(sender: &SendRequest<Bytes>, name: &str, value: &str) -> ResponseFuture {
     let path = workflow_service::DESCRIBE_NAMESPACE.info().path;
     let request = http::Request::post(format!("http://test{path}"))
         .header("content-type", "application/grpc")
-        .header("authorization", format!("Bearer {account}"))
+        .header(name, value)
         .body(())
         .unwrap();
     let (response, mut body) = sender.clone().ready().await.unwrap().send_request(request, false).unwrap();
@@ -122,7 +127,7 @@ async fn a_connection_whose_answers_are_left_lying_is_closed() {
 /// Pieces of the cloud share their connections among all callers.
 #[tokio::test]
 async fn a_connection_of_our_own_is_not_closed_for_an_answer() {
-    let server = serve_with(frontend(), ServerConfig { trusted_peers: true, ..impatient() }).await;
+    let server = serve_with(frontend(), ServerConfig { only_own_peers: true, ..impatient() }).await;
     let strangers = serve_with(frontend(), impatient()).await;
     let (sender, connection) = connect(server.local_addr(), [127, 0, 0, 1], 0).await;
     let _lying = tokio::time::timeout(PATIENCE, ask(&sender).await).await.expect("a head").unwrap();
