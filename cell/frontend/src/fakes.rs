@@ -22,6 +22,7 @@ use atoll_internal_api::cell::v1::NamespaceSpec;
 use atoll_rpc::{ManualClock, SystemIds};
 use prost::Message;
 use schedules::FakeSchedules;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -46,6 +47,8 @@ pub(crate) struct FakeCell {
     pub(crate) polled: Mutex<Option<wf::PollWorkflowTaskQueueRequest>>,
     /// What came through last of each call on schedules.
     pub(crate) schedules: Mutex<FakeSchedules>,
+    /// Whether answers to workflow tasks that came through are never durable.
+    pub(crate) stands_still: AtomicBool,
     /// What became of what calls handed over.
     pub(crate) fates: Arc<Mutex<Vec<(&'static str, Fate)>>>,
 }
@@ -80,6 +83,7 @@ impl FakeCell {
             terminated: Mutex::default(),
             polled: Mutex::default(),
             schedules: Mutex::default(),
+            stands_still: AtomicBool::default(),
             fates: Arc::default(),
         })
     }
@@ -339,7 +343,11 @@ impl WorkflowTasks for FakeCell {
         bad_search_attributes: Option<BadSearchAttributes>,
     ) -> Result<Handed<wf::RespondWorkflowTaskCompletedResponse>, Status> {
         *self.completed.lock().unwrap() = Some((request, bad_search_attributes));
-        self.hand_over("complete_workflow_task")
+        let handed = self.hand_over("complete_workflow_task");
+        if self.stands_still.load(Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        handed
     }
 
     async fn fail(

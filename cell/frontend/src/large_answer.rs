@@ -45,8 +45,9 @@ pub(crate) const SLICE: usize = 256;
 /// Bytes of one namespace's requests that wait or are decoded: more are refused, and their workers try again.
 const OF_A_NAMESPACE_BYTES: usize = 32 << 20;
 
-/// Who has its turn is decoded, or on its way to it, and takes several times its bytes then; the others wait as they
-/// came.
+/// Who has its turn is decoded, and takes several times its bytes then; the others wait as they came. What is decoded
+/// waits for its commit without one: a store that is slow holds up nobody's decoding, and what requests take decoded is
+/// counted by the server that received them, until their calls end.
 const TURNS: TurnLimits = TurnLimits {
     at_once: 4,
     of_a_namespace_at_once: 2,
@@ -80,9 +81,11 @@ impl LargeAnswers {
         }
         let commands = head.commands;
         drop(head);
-        let place = self.turns.enter(namespace.id, body.len())?;
-        let _turn = place.turn().await;
-        let request = decoded(body, commands).await?;
+        let request = {
+            let place = self.turns.enter(namespace.id, body.len())?;
+            let _turn = place.turn().await;
+            decoded(body, commands).await?
+        };
         let answer =
             respond_workflow_task_completed::admitted(&self.frontend, ctx, &namespace, request).await?;
         Ok(Reply::encode(&answer))

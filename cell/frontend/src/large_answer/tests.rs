@@ -12,6 +12,7 @@ use atoll_api::temporal::api::enums::v1::CommandType;
 use atoll_internal_api::values::MAX_VALUES;
 use atoll_rpc::Dispatcher;
 use std::pin::pin;
+use std::sync::atomic::Ordering::Relaxed;
 
 fn request(commands: usize) -> RespondWorkflowTaskCompletedRequest {
     let command = |n: usize| Command {
@@ -233,4 +234,26 @@ async fn a_large_request_counts_as_a_call_before_it_is_looked_at() {
     assert_ne!(first.code, Code::ResourceExhausted, "{first}");
     let second = outcome_of(frontend, signal, body).await.unwrap_err();
     assert_eq!(second.code, Code::ResourceExhausted, "{second}");
+}
+
+/// What waits for its commit has had its turn.
+#[tokio::test]
+async fn a_store_that_stands_still_holds_up_nobody_s_decoding() {
+    let cell = FakeCell::new();
+    cell.stands_still.store(true, Relaxed);
+    let service = LargeAnswers::before(cell.frontend(|_| {}));
+    let method = rpc::RESPOND_WORKFLOW_TASK_COMPLETED.info();
+    let request = RespondWorkflowTaskCompletedRequest { task_token: good_token(), ..request(10_000) };
+    let body = Bytes::from(request.encode_to_vec());
+    assert!(body.len() > LARGE_BYTES);
+    let more = TURNS.at_once + 1;
+    let ctx = CallContext::new(method);
+    let mut calls: Vec<_> = (0..more).map(|_| service.call(&ctx, method, body.clone())).collect();
+    // Each has its turn where nobody waits for another's commit.
+    for _ in 0..more * (10_000 / SLICE + 10) {
+        for call in &mut calls {
+            assert!(futures::poll!(call).is_pending());
+        }
+    }
+    assert_eq!(cell.calls.lock().unwrap().len(), more);
 }
