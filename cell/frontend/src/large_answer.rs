@@ -42,17 +42,17 @@ const FIELDS_AT_ONCE: usize = 16_384;
 /// Commands decoded, or looked at, before other calls get their turn: about a quarter of a millisecond.
 pub(crate) const SLICE: usize = 256;
 
-/// Bytes of one namespace's requests that wait or are decoded: more are refused, and their workers try again.
-const OF_A_NAMESPACE_BYTES: usize = 32 << 20;
+/// Bytes of one tenant's requests that wait or are decoded: more are refused, and their workers try again.
+const OF_A_TENANT_BYTES: usize = 32 << 20;
 
 /// Who has its turn is decoded, and takes several times its bytes then; the others wait as they came. What is decoded
 /// waits for its commit without one: a store that is slow holds up nobody's decoding, and what requests take decoded is
 /// counted by the server that received them, until their calls end.
 const TURNS: TurnLimits = TurnLimits {
     at_once: 4,
-    of_a_namespace_at_once: 2,
-    of_a_namespace: OF_A_NAMESPACE_BYTES,
-    in_all: 4 * OF_A_NAMESPACE_BYTES,
+    of_one_at_once: 2,
+    of_one: OF_A_TENANT_BYTES,
+    in_all: 4 * OF_A_TENANT_BYTES,
     refusal: "too many bytes of workflow task completions wait to be decoded",
 };
 
@@ -82,7 +82,7 @@ impl LargeAnswers {
         let commands = head.commands;
         drop(head);
         let request = {
-            let place = self.turns.enter(namespace.id, body.len())?;
+            let place = self.turns.enter(&namespace, body.len())?;
             let _turn = place.turn().await;
             decoded(body, commands).await?
         };

@@ -64,4 +64,4 @@ pub use history_token::HistoryToken;
 pub use large_answer::{LargeAnswers, RefuseCrowds};
 pub use namespaces::{Namespace, NamespaceRegistry};
 pub use poll_metadata::ForgetPollMetadata;
-pub use turns::{Place, Turn, TurnLimits, Turns};
+pub use turns::{Place, Tenant, Turn, TurnLimits, Turns};

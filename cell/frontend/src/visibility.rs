@@ -1,6 +1,7 @@
 //! Visibility records as clients see them.
 
 use crate::frontend::Frontend;
+use crate::namespaces::Namespace;
 use crate::turns::TurnLimits;
 use atoll_api::call::Status;
 use atoll_api::temporal::api::common::v1::{Memo, Payload, WorkflowExecution, WorkflowType};
@@ -11,23 +12,23 @@ use cell_visibility::{
     VisibilityRecord, encode_search_attributes, encode_value,
 };
 use prost::Message;
-use uuid::Uuid;
 
 use atoll_internal_api::duration;
 
 /// Lists and counts: a store has few readers for all namespaces, and one may take them seconds.
 pub(crate) const TURNS: TurnLimits = TurnLimits {
     at_once: 2,
-    of_a_namespace_at_once: 1,
-    of_a_namespace: 1_000,
+    of_one_at_once: 1,
+    of_one: 1_000,
     in_all: 4_000,
     refusal: "too many lists and counts wait to be answered",
 };
 
 impl Frontend {
-    /// A page of what a filter finds, when it is its namespace's turn.
-    pub(crate) async fn list(&self, request: ListRequest<'_>) -> Result<Page, Status> {
-        let place = self.lists.enter(request.namespace_id, 1)?;
+    /// A page of what a filter finds in a namespace, when it is its tenant's turn.
+    pub(crate) async fn list(&self, namespace: &Namespace, request: ListRequest<'_>) -> Result<Page, Status> {
+        debug_assert_eq!(request.namespace_id, namespace.id);
+        let place = self.lists.enter(namespace, 1)?;
         let _turn = place.turn().await;
         self.ports.visibility.list(request).await.map_err(status)
     }
@@ -35,13 +36,13 @@ impl Frontend {
     /// How many a filter finds, likewise.
     pub(crate) async fn count(
         &self,
-        namespace_id: Uuid,
+        namespace: &Namespace,
         predicate: &Predicate,
         group_by: Option<&Attribute>,
     ) -> Result<Count, Status> {
-        let place = self.lists.enter(namespace_id, 1)?;
+        let place = self.lists.enter(namespace, 1)?;
         let _turn = place.turn().await;
-        self.ports.visibility.count(namespace_id, predicate, group_by).await.map_err(status)
+        self.ports.visibility.count(namespace.id, predicate, group_by).await.map_err(status)
     }
 }
 

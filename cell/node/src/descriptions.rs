@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::status::status;
 use atoll_api::call::Status;
 use cell_engine::{Description, Run};
-use cell_frontend::{TurnLimits, Turns};
+use cell_frontend::{Namespace, TurnLimits, Turns};
 use cell_memory::{Budget, Charge, Owner};
 use cell_shard::{ShardError, Target};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ const LARGE: usize = 1 << 20;
 /// Each may hold up a shard for some dozens of milliseconds.
 const TURNS: TurnLimits = TurnLimits {
     at_once: 2,
-    of_a_namespace_at_once: 1,
-    of_a_namespace: 100,
+    of_one_at_once: 1,
+    of_one: 100,
     in_all: 400,
     refusal: "too many descriptions of large workflows wait to be made",
 };
@@ -35,13 +35,18 @@ impl Descriptions {
         Self { memory, turns: Turns::new(TURNS) }
     }
 
-    /// Describes a run for a client.
-    pub(crate) async fn of(&self, core: &Core, target: &Target) -> Result<Description, Status> {
+    /// Describes a run of a namespace for a client.
+    pub(crate) async fn of(
+        &self,
+        core: &Core,
+        namespace: &Namespace,
+        target: &Target,
+    ) -> Result<Description, Status> {
         let bytes = match core.look(target, small).await? {
             Ok(description) => return Ok(description),
             Err(bytes) => bytes,
         };
-        let place = self.turns.enter(target.namespace_id, 1)?;
+        let place = self.turns.enter(namespace, 1)?;
         let _turn = place.turn().await;
         let _room = self.room(bytes).map_err(|error| status(error, target))?;
         core.look(target, Run::describe).await

@@ -20,7 +20,7 @@ pub struct TurnLimits {
 }
 
 /// Turns of all, each of whom is known by a `K`.
-pub struct Turns<K: Ord + Copy> {
+pub struct Turns<K: Ord + Clone> {
     shared: Arc<Shared<K>>,
 }
 
@@ -43,7 +43,7 @@ struct Line {
 }
 
 /// Who is here; what it weighs is given back when this is dropped.
-pub struct Place<K: Ord + Copy> {
+pub struct Place<K: Ord + Clone> {
     shared: Arc<Shared<K>>,
     who: K,
     weight: usize,
@@ -56,7 +56,7 @@ pub struct Turn {
     _line: OwnedSemaphorePermit,
 }
 
-impl<K: Ord + Copy> Turns<K> {
+impl<K: Ord + Clone> Turns<K> {
     /// All of them free.
     pub fn new(limits: TurnLimits) -> Self {
         let waiting = Mutex::new(Waiting { weight: 0, lines: BTreeMap::new() });
@@ -74,7 +74,7 @@ impl<K: Ord + Copy> Turns<K> {
         }
         waiting.weight += weight;
         let fresh = || Line { weight: 0, places: 0, turns: Arc::new(Semaphore::new(of_one_at_once)) };
-        let line = waiting.lines.entry(who).or_insert_with(fresh);
+        let line = waiting.lines.entry(who.clone()).or_insert_with(fresh);
         line.weight += weight;
         line.places += 1;
         Some(Place { shared: Arc::clone(&self.shared), who, weight, line: Arc::clone(&line.turns) })
@@ -87,7 +87,7 @@ impl<K> Shared<K> {
     }
 }
 
-impl<K: Ord + Copy> Place<K> {
+impl<K: Ord + Clone> Place<K> {
     /// Waits for its turn. Each has few that wait for all the others, so that these alternate.
     pub async fn turn(&self) -> Turn {
         let line = Arc::clone(&self.line).acquire_owned().await.expect("never closed");
@@ -96,7 +96,7 @@ impl<K: Ord + Copy> Place<K> {
     }
 }
 
-impl<K: Ord + Copy> Drop for Place<K> {
+impl<K: Ord + Clone> Drop for Place<K> {
     fn drop(&mut self) {
         let mut waiting = self.shared.lock();
         waiting.weight -= self.weight;

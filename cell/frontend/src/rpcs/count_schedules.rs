@@ -13,7 +13,7 @@ pub(crate) async fn call(
 ) -> Result<CountSchedulesResponse, Status> {
     let namespace = frontend.admit_visibility(&request.namespace)?;
     let query = schedules::compile_count(&namespace, &request.query)?;
-    let found = frontend.count(namespace.id, &query.predicate, query.group_by.as_ref()).await?;
+    let found = frontend.count(&namespace, &query.predicate, query.group_by.as_ref()).await?;
     let groups = found.groups.into_iter().map(visibility::group);
     Ok(CountSchedulesResponse {
         count: visibility::signed(found.total),

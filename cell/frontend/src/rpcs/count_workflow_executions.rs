@@ -21,7 +21,7 @@ pub(crate) async fn call(
     if query.group_by.is_some() && !frontend.features.count_group_by_execution_status {
         return Err(errors::unsupported("GROUP BY"));
     }
-    let found = frontend.count(namespace.id, &query.predicate, query.group_by.as_ref()).await?;
+    let found = frontend.count(&namespace, &query.predicate, query.group_by.as_ref()).await?;
     let groups = found.groups.into_iter().map(visibility::group);
     Ok(CountWorkflowExecutionsResponse {
         count: visibility::signed(found.total),

@@ -26,7 +26,7 @@ pub(crate) async fn call(
         after,
     };
     let now = wire_time::from_instant(frontend.clock.now());
-    let page = frontend.list(list).await?;
+    let page = frontend.list(&namespace, list).await?;
     Ok(ListSchedulesResponse {
         schedules: page
             .records

@@ -28,7 +28,7 @@ pub(crate) async fn call(
         page_size: page_size(request.page_size).min(frontend.config.visibility_page_size),
         after,
     };
-    let page = frontend.list(list).await?;
+    let page = frontend.list(&namespace, list).await?;
     Ok(ListWorkflowExecutionsResponse {
         executions: page.records.iter().map(visibility::info).collect::<Result<_, _>>()?,
         next_page_token: page.next.map_or_else(Bytes::new, |token| token.encode().into()),

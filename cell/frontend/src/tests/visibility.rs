@@ -112,7 +112,7 @@ async fn reads_have_a_rate_of_their_own() {
 async fn the_lists_and_counts_of_a_namespace_wait_for_each_other_and_not_for_others() {
     let other = Uuid::from_u128(2);
     let frontend = FakeCell::new().frontend(|deps| deps.namespaces.put(namespace(other, "other", "")));
-    let busy = frontend.lists.enter(NAMESPACE_ID, 1).unwrap();
+    let busy = frontend.lists.enter(&frontend.named("default").unwrap(), 1).unwrap();
     let turn = busy.turn().await;
     let list = |namespace: &str| ListWorkflowExecutionsRequest {
         namespace: namespace.to_owned(),

@@ -25,8 +25,8 @@ const MATCHING: usize = 1_000;
 /// slice of each that is gone through at the time.
 const WALKS: TurnLimits = TurnLimits {
     at_once: 2,
-    of_a_namespace_at_once: 1,
-    of_a_namespace: 1_000,
+    of_one_at_once: 1,
+    of_one: 1_000,
     in_all: 4_000,
     refusal: "too many questions for times of schedules wait to be answered",
 };
@@ -137,7 +137,7 @@ impl Schedules for NodeSchedules {
     ) -> Result<wf::DescribeScheduleResponse, Status> {
         let about = About { namespace, id: &request.schedule_id };
         // Before anything is read: what is described may be megabytes, and is held by those alone whose turn it is.
-        let place = self.walks.enter(namespace.id, 1)?;
+        let place = self.walks.enter(namespace, 1)?;
         let turn = place.turn().await;
         let found = self.read(&about, |view| view.entity.map(Schedule::describe)).await?;
         let described = found.ok_or_else(|| about.missing())?;
@@ -196,7 +196,7 @@ impl Schedules for NodeSchedules {
         request: wf::ListScheduleMatchingTimesRequest,
     ) -> Result<wf::ListScheduleMatchingTimesResponse, Status> {
         let about = About { namespace, id: &request.schedule_id };
-        let place = self.walks.enter(namespace.id, 1)?;
+        let place = self.walks.enter(namespace, 1)?;
         let turn = place.turn().await;
         let times = self.read(&about, |view| view.entity.and_then(Schedule::times)).await?;
         let times = times.ok_or_else(|| about.missing())?;

@@ -143,7 +143,7 @@ impl Workflows for NodeWorkflows {
         request: wf::DescribeWorkflowExecutionRequest,
     ) -> Result<wf::DescribeWorkflowExecutionResponse, Status> {
         let target = addressed(namespace, request.execution.as_ref());
-        let described = self.0.descriptions.of(&self.0, &target).await?;
+        let described = self.0.descriptions.of(&self.0, namespace, &target).await?;
         Ok(wf::DescribeWorkflowExecutionResponse {
             execution_config: Some(described.config),
             workflow_execution_info: Some(described.info),

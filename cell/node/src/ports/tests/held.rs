@@ -98,7 +98,7 @@ async fn large_runs_of_a_namespace_are_described_in_turn_and_where_there_is_room
     };
     describe("large").await.expect("described");
     let turns = &process.core.descriptions.turns;
-    let place = turns.enter(process.namespace.id, 1).expect("there are places");
+    let place = turns.enter(&process.namespace, 1).expect("there are places");
     let turn = place.turn().await;
     let mut waiting = describe("large");
     for _ in 0..100 {
@@ -138,7 +138,7 @@ async fn a_description_of_a_large_run_keeps_its_turn_and_its_room_until_it_is_ma
         let request = wf::DescribeWorkflowExecutionRequest { execution, ..Default::default() };
         Box::pin(workflows.describe(&process.namespace, request))
     };
-    let place = process.core.descriptions.turns.enter(process.namespace.id, 1).expect("there are places");
+    let place = process.core.descriptions.turns.enter(&process.namespace, 1).expect("there are places");
     let turn = place.turn().await;
     let (mut first, mut second) = (describe(), describe());
     for _ in 0..100 {

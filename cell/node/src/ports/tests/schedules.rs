@@ -25,7 +25,7 @@ async fn a_schedule_is_read_when_it_is_its_turn_to_be_described() {
         ..Default::default()
     };
     schedules.create(&process.namespace, create).await.expect("created");
-    let place = schedules.walks.enter(process.namespace.id, 1).expect("room");
+    let place = schedules.walks.enter(&process.namespace, 1).expect("room");
     let turn = place.turn().await;
     let request = wf::DescribeScheduleRequest { schedule_id: "s".to_owned(), ..Default::default() };
     let mut described = schedules.describe(&process.namespace, request);
