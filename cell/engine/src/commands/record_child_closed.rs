@@ -1,6 +1,7 @@
 //! A child closed: its parent is told.
 
 use super::find::found;
+use super::record_child_started;
 use crate::command::{Command, Context, Decision, Origin};
 use crate::draft::Draft;
 use crate::family::{View, Workflows};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A child closed. Repeating it changes nothing; a parent that closed before does not mind.
+///
+/// It may come before what came of its start: then it says that, too. The start is not sent again, for its workflow id
+/// may be another's by now.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RecordChildClosed {
     /// Which child.
@@ -67,13 +71,8 @@ impl Command for RecordChildClosed {
         else {
             return nothing_to_do();
         };
-        if child.first_run_id.is_empty() {
-            // Its start is still on the way; the child tries again.
-            return Decision::reject(crate::rejection::Rejection::Unavailable(
-                "the child's start is not recorded yet".into(),
-            ));
-        }
-        if Uuid::from_slice(&child.first_run_id) != Ok(self.first_run_id) {
+        let is_started = !child.first_run_id.is_empty();
+        if is_started && Uuid::from_slice(&child.first_run_id) != Ok(self.first_run_id) {
             return nothing_to_do();
         }
         let Ok(close) = HistoryEvent::decode(self.close_event.clone()) else {
@@ -96,6 +95,9 @@ impl Command for RecordChildClosed {
         };
         let Some((kind, attributes)) = about.event(close) else { return nothing_to_do() };
         let mut draft = Draft::new(run, context);
+        if !is_started {
+            record_child_started::start(&mut draft, child, self.first_run_id);
+        }
         draft.outside(kind, attributes);
         draft.ensure_task();
         draft.accept(())

@@ -64,7 +64,8 @@ fn unstarted(run: &Run, initiated_event_id: i64) -> Option<&Child> {
     (child.first_run_id.is_empty() && !child.closing).then_some(child)
 }
 
-fn start(draft: &mut Draft<'_>, child: &Child, run_id: Uuid) {
+/// Writes that a child has started.
+pub(super) fn start(draft: &mut Draft<'_>, child: &Child, run_id: Uuid) {
     let none = Default::default();
     let initiated = child.initiated.as_ref().unwrap_or(&none);
     let started = history::ChildWorkflowExecutionStartedEventAttributes {

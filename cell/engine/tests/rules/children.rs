@@ -421,6 +421,59 @@ fn each_end_of_a_child_is_told_with_what_it_said() {
     }
 }
 
+/// Whoever tells backs off for minutes, and the start may begin another child once the id is free: nothing is refused
+/// until it is known.
+#[test]
+fn an_end_that_comes_before_its_start_is_known_says_both() {
+    for has_worker in [false, true] {
+        for (close, _) in ends() {
+            let mut life = Life::started();
+            life.run_task(vec![child(ParentClosePolicy::Terminate)]);
+            let task = has_worker.then(|| {
+                life.signal();
+                life.take_task()
+            });
+            life.news();
+            life.ask(closed(close.clone())).expect("it is initiated");
+            let sends = life.effects().iter().any(|effect| matches!(effect.kind, EffectKind::Send(_)));
+            assert!(!sends, "its start is asked for no more: {:?}", life.effects());
+            life.ask(closed(close)).expect("a repetition");
+            life.ask(started()).expect("a late word");
+            if let Some(task) = task {
+                life.complete(task, Vec::new()).expect("a good answer");
+            }
+            let is_start = |event: &&HistoryEvent| event.event_type() == E::ChildWorkflowExecutionStarted;
+            let start = life.history.iter().find(is_start).expect("it is told");
+            let Some(A::ChildWorkflowExecutionStartedEventAttributes(told)) = &start.attributes else {
+                panic!("{start:?}")
+            };
+            let run = told.workflow_execution.as_ref().map(|it| it.run_id.clone());
+            assert_eq!(run, Some(Uuid::from_u128(7).to_string()), "the first of its chain");
+            let names_start = life.history.iter().filter(|event| match &event.attributes {
+                Some(A::ChildWorkflowExecutionCompletedEventAttributes(a)) => {
+                    a.started_event_id == start.event_id
+                }
+                Some(A::ChildWorkflowExecutionFailedEventAttributes(a)) => {
+                    a.started_event_id == start.event_id
+                }
+                Some(A::ChildWorkflowExecutionCanceledEventAttributes(a)) => {
+                    a.started_event_id == start.event_id
+                }
+                Some(A::ChildWorkflowExecutionTimedOutEventAttributes(a)) => {
+                    a.started_event_id == start.event_id
+                }
+                Some(A::ChildWorkflowExecutionTerminatedEventAttributes(a)) => {
+                    a.started_event_id == start.event_id
+                }
+                _ => false,
+            });
+            assert_eq!(names_start.count(), 1, "{:?}", life.history);
+            assert_eq!(life.history.iter().filter(is_start).count(), 1);
+            assert_eq!(life.run().describe().children, []);
+        }
+    }
+}
+
 #[test]
 fn a_parent_knows_its_child_by_the_event_that_initiated_it() {
     let mut child = Life::child();
