@@ -113,7 +113,7 @@ pub struct StartReply {
     pub first_execution_run_id: Uuid,
     /// Whether this request started it, now or when it was first sent.
     pub started: bool,
-    /// Its status.
+    /// Its status; unspecified where another chain has the workflow id by now.
     pub status: Status,
 }
 
@@ -152,6 +152,12 @@ impl Command for StartWorkflow {
             if self.began(view.run) {
                 // Who waits for the chain knows it by its first run, whatever has followed that.
                 return Decision::unchanged(StartReply { run_id: reply.first_execution_run_id, ..reply });
+            }
+            if let Some(run_id) = self.began_earlier(current) {
+                // How that chain goes on its last run tells whoever waits for it.
+                let status = Status::Unspecified;
+                let began = StartReply { run_id, first_execution_run_id: run_id, started: true, status };
+                return Decision::unchanged(began);
             }
             match self.policy(current.status()) {
                 _ if self.finds_only => {}
@@ -230,6 +236,12 @@ impl StartWorkflow {
     /// Whether somebody waits for the chain that this begins, and the current run is of that chain.
     fn began(&self, run: Option<&Run>) -> bool {
         run.is_some_and(|run| self.listeners().any(|listener| run.has_listener(&listener)))
+    }
+
+    /// First run of the chain that somebody waits for and that this began before the workflow id was used again.
+    fn began_earlier(&self, current: &CurrentRun) -> Option<Uuid> {
+        self.listeners().next()?;
+        current.began_earlier(&self.request_id)
     }
 
     /// The transitions that bring the run into being.

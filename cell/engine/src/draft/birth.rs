@@ -2,6 +2,7 @@
 
 use super::{Draft, Extras};
 use crate::commands::SignalWorkflow;
+use crate::current_run::start_id;
 use crate::limits::Limits;
 use crate::run::{Run, nanos};
 use crate::time::Time;
@@ -36,8 +37,7 @@ impl Birth {
     /// The transitions that bring the run into being and make it the current one. Its first workflow task is
     /// scheduled unless it is held or has to wait.
     pub(crate) fn transitions(self, now: Time, limits: &Limits) -> [Transition; 2] {
-        let start_request_id = self.opened.start_request_id.clone();
-        let current = current(&self.key, start_request_id, self.first_run_id, now);
+        let current = current(&self.key, &self.opened, self.first_run_id, now);
         let mut unborn = Run::new(self.key);
         unborn.info.first_task_held = self.opened.first_task_held;
         let pause = nanos(self.attributes.first_workflow_task_backoff.as_ref());
@@ -58,14 +58,18 @@ impl Birth {
     }
 }
 
-/// The step of the current-run record that makes a run current.
-fn current(run: &EntityKey, start_request_id: String, first_run_id: Uuid, now: Time) -> Transition {
+/// The step of the current-run record that makes a run current. Where somebody waits for the chain that it begins, its
+/// start is remembered: one that is sent again later must not begin another.
+fn current(run: &EntityKey, opened: &log::RunOpened, first_run_id: Uuid, now: Time) -> Transition {
+    let is_awaited = run.run_id == first_run_id && !opened.listeners.is_empty();
+    let awaited_start = is_awaited.then(|| start_id(&opened.start_request_id)).flatten();
     let mut current = Transition::of(EntityKey::current_run(run.namespace_id, Arc::clone(&run.id)));
     let set = log::CurrentRunSet {
         run_id: Bytes::copy_from_slice(run.run_id.as_bytes()),
-        start_request_id,
+        start_request_id: opened.start_request_id.clone(),
         first_execution_run_id: Bytes::copy_from_slice(first_run_id.as_bytes()),
         started_at_ns: now.0,
+        awaited_start: awaited_start.unwrap_or_default(),
     };
     current.changes.push(log::Change { kind: Some(Kind::CurrentRunSet(set)) });
     current

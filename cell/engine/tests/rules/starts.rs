@@ -3,10 +3,14 @@
 use crate::life::Life;
 use crate::values::*;
 use atoll_api::temporal::api::common::v1::{Link, WorkflowType};
+use atoll_api::temporal::api::enums::v1::WorkflowIdReusePolicy;
 use atoll_api::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use atoll_api::temporal::api::history::v1::history_event::Attributes as A;
 use atoll_api::temporal::api::sdk::v1::UserMetadata;
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
+use atoll_internal_api::entity::{EntityKey, EntityKind};
+use bytes::Bytes;
+use cell_engine::Listener;
 use cell_engine::commands::*;
 use prost_types::Duration;
 use uuid::Uuid;
@@ -92,5 +96,43 @@ fn a_run_has_no_more_time_than_its_chain_and_none_at_all_as_it_was_asked_for() {
     ] {
         let life = Life::started_with(|start| (start.run_timeout, start.execution_timeout) = (run, chain));
         assert_eq!(life.run().started().workflow_run_timeout, shown, "{run:?} of {chain:?}");
+    }
+}
+
+/// The word that it began is lost, its end backs off, and meanwhile somebody else uses the workflow id.
+#[test]
+fn a_start_that_somebody_waits_for_begins_once_also_where_its_workflow_id_was_used_again() {
+    let schedule = EntityKey::singleton(EntityKind::SCHEDULE, Uuid::from_u128(1), "schedule");
+    let listener = Listener { entity: schedule, reference: Bytes::from_static(b"1") };
+    let start = |request: u128, listener: Option<Listener>| StartWorkflow {
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        task_queue: Some(TaskQueue { name: "queue".into(), ..Default::default() }),
+        request_id: Uuid::from_u128(request).to_string(),
+        id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate as i32,
+        listener,
+        ..Default::default()
+    };
+    let sent = start(1, Some(listener.clone()));
+    for others in [1, 2] {
+        for other_is_open in [false, true] {
+            let mut life = Life::unused();
+            let first = life.ask(sent.clone()).expect("it begins").run_id;
+            for other in 0..others {
+                life.ask(TerminateWorkflow::default()).expect("it is open");
+                let waits = Listener { reference: Bytes::from_static(b"other"), ..listener.clone() };
+                life.ask(start(10 + other, (other > 0).then_some(waits))).expect("the id is free");
+            }
+            if !other_is_open {
+                life.ask(TerminateWorkflow::default()).expect("it is open");
+            }
+            for finds_only in [false, true] {
+                let again = life.decide(StartWorkflow { finds_only, ..sent.clone() });
+                let reply = again.answer.expect("it began");
+                assert_eq!((reply.first_execution_run_id, reply.started), (first, true));
+                assert_eq!(again.transitions, [], "nothing begins");
+            }
+            let another = life.decide(start(2, Some(listener.clone())));
+            assert_ne!(another.answer.map(|reply| reply.run_id), Ok(first), "another request");
+        }
     }
 }
