@@ -1,4 +1,5 @@
 mod backlog;
+mod children;
 mod external;
 mod owed;
 mod refused;

@@ -41,8 +41,10 @@ pub(super) async fn start(
         Err(ShardError::UnknownNamespace(_)) => {
             failed(shards, parent, initiated_event_id, Cause::NamespaceNotFound).await
         }
-        // Its parent has closed, and it was never started: nobody is told of a cause.
-        Err(ShardError::Rejected(Rejection::NotFound(_))) => {
+        // Its parent has closed, and it was never started: nobody is told of a cause. Or there can be no such child at
+        // any time, its id is longer than the store takes by now: the original knows no cause for that, and whoever
+        // waits for the child must not wait for ever.
+        Err(ShardError::Rejected(Rejection::NotFound(_) | Rejection::InvalidArgument(_))) => {
             failed(shards, parent, initiated_event_id, Cause::Unspecified).await
         }
         Err(error) => Err(error),
