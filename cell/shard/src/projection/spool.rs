@@ -13,6 +13,7 @@
 //! - an item leaves memory when it is confirmed, or while its row stands;
 //! - a newer item of the same key stands for an older one: confirming it covers the older one's row, never the reverse.
 
+mod passed;
 mod shard_spool;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What a spool holds of one shard. Plain data: nothing here waits.
 
+use super::passed::Passed;
 use super::{SpoolSlice, Spooled, Telling, Unconfirmed};
 use crate::projection::outbox::{Outbox, Room};
 use bytes::Bytes;
@@ -75,8 +76,8 @@ pub(super) struct ShardSpool<T> {
     unremoved: BTreeSet<Bytes>,
     /// Items that the sink does not take, up to these positions.
     aside: BTreeMap<Bytes, Position>,
-    /// First and last key of those that were passed over and are in the outbox alone.
-    passed: Option<(Bytes, Bytes)>,
+    /// Those that were passed over and are in the outbox alone.
+    passed: Passed,
     /// Rows that do not decode.
     unreadable: BTreeSet<Bytes>,
     /// How often items were let go of, or removed rows forgotten: a page that was being read then may be wrong.
@@ -95,7 +96,7 @@ impl<T> ShardSpool<T> {
             done_bytes: 0,
             unremoved: BTreeSet::new(),
             aside: BTreeMap::new(),
-            passed: None,
+            passed: Passed::default(),
             unreadable: BTreeSet::new(),
             forgotten: 0,
         }
@@ -118,16 +119,10 @@ impl<T> ShardSpool<T> {
         waiting.map(|(_, entry)| entry.since_ms).min()
     }
 
-    /// Whether the outbox may hold an item of this key that was passed over.
-    fn may_be_passed(&self, key: &Bytes) -> bool {
-        self.passed.as_ref().is_some_and(|(first, last)| first <= key && key <= last)
-    }
-
     /// Lets go of an item whose row stands, which is not told before what is set aside is taken up.
     fn leave_in_outbox(&mut self, key: &Bytes) {
         if self.drop_entry(key).is_some_and(|entry| entry.passed) {
-            let (first, last) = self.passed.take().unwrap_or_else(|| (key.clone(), key.clone()));
-            self.passed = Some((first.min(key.clone()), last.max(key.clone())));
+            self.passed.insert(key.clone());
         }
     }
 
@@ -199,7 +194,7 @@ impl<T: Spooled> ShardSpool<T> {
         let since_ms = old.map_or(since_ms, |old| old.since_ms.min(since_ms));
         // What was set aside, or does not decode, stands, and goes with what supersedes it.
         let is_left_there = self.aside.remove(&key).is_some() | self.unreadable.remove(&key);
-        let may_stand = is_left_there || self.may_be_passed(&key) || may_stand;
+        let may_stand = is_left_there || self.passed.may_hold(&key) || may_stand;
         self.drop_entry(&key);
         self.entry_bytes += bytes;
         self.unwritten.insert(key.clone());
@@ -260,7 +255,7 @@ impl<T: Spooled> ShardSpool<T> {
                 if entry.position >= position {
                     continue;
                 }
-            } else if self.may_be_passed(&key) {
+            } else if self.passed.may_hold(&key) {
                 continue;
             }
             let Some(item) = T::decode(data) else {
@@ -375,7 +370,7 @@ impl<T: Spooled> ShardSpool<T> {
     pub(super) fn take_up_aside(&mut self) {
         self.entries.values_mut().for_each(|entry| entry.passed = false);
         let aside = std::mem::take(&mut self.aside).pop_first().map(|(first, _)| first);
-        let passed = self.passed.take().map(|(first, _)| first);
+        let passed = std::mem::take(&mut self.passed).first().cloned();
         if let Some(first) = aside.into_iter().chain(passed).min() {
             self.forget_from(&first);
         }

@@ -122,6 +122,23 @@ async fn what_is_behind_more_than_can_be_set_aside_is_told() {
     }
 }
 
+/// It came later, and memory let go of it before the sink had it.
+#[tokio::test]
+async fn what_is_between_those_that_are_passed_over_is_told() {
+    let site = Site::new().await;
+    let spool = site.spool(1 << 20);
+    let refused = (1..=1_000).chain([1_001, 1_005]);
+    refused.for_each(|n| spool.put(S, site.epoch, item(n, n, 10)));
+    assert_eq!(tell_all(&spool).await, [0; 0]);
+    site.hand_over(&spool).await;
+    assert_eq!((spool.set_aside_count(), spool.bytes()), (1_000, 0));
+    spool.put(S, site.epoch, item(1_003, 9_000, 10));
+    site.hand_over(&spool).await;
+    spool.shards.lock().get_mut(&S).expect("it began").let_go(0);
+    assert_eq!(spool.bytes(), 0);
+    assert_eq!(tell_all(&spool).await, [9_000]);
+}
+
 #[tokio::test]
 async fn what_supersedes_a_row_that_was_set_aside_or_does_not_decode_has_it_removed() {
     let site = Site::new().await;
