@@ -2,8 +2,8 @@
 //!
 //! One call looks at some shards of some namespaces, in order, and says where to go on: whoever calls can stop, or go
 //! on after a failure of either store, where it was. Entities that change meanwhile are listed as always; the store
-//! keeps the newer of two entries of one entity. A shard that is not served is waited for: what it stores may be behind
-//! its log.
+//! keeps the newer of two entries of one entity. What a shard that is not served stores may be behind its log: it is
+//! waited for, or passed over and named where the caller waits no longer.
 
 use super::Admin;
 use crate::projections::{decode_key, encode_key};
@@ -12,7 +12,7 @@ use atoll_api::call::Status;
 use atoll_internal_api::cell::v1 as cell;
 use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
-use cell_shard::StoredPage;
+use cell_shard::{ShardError, StoredPage};
 use cell_store::ShardId;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -86,24 +86,32 @@ impl Admin {
         request: &cell::RebuildVisibilityRequest,
     ) -> Result<cell::RebuildVisibilityResponse, Status> {
         let shard_count = self.shards.identity().shard_count;
-        let mut place = if request.page_token.is_empty() {
+        let mut answer = cell::RebuildVisibilityResponse { shard_count, ..Default::default() };
+        if request.page_token.is_empty() {
             // What stands in the log alone is stored then.
             self.shards.checkpoint_all().await.map_err(shards_status)?;
-            Place::at_shard(0)
-        } else {
-            let place = Place::decode(&request.page_token, shard_count);
-            place.ok_or_else(|| Status::invalid_argument("page_token is not one of this call's"))?
-        };
+            answer.next_page_token = Place::at_shard(0).encode();
+            return Ok(answer);
+        }
+        let place = Place::decode(&request.page_token, shard_count);
+        let mut place =
+            place.ok_or_else(|| Status::invalid_argument("page_token is not one of this call's"))?;
         let namespaces: BTreeSet<Uuid> = self.registry.all().iter().map(|namespace| namespace.id).collect();
-        let mut answer = cell::RebuildVisibilityResponse { shard_count, ..Default::default() };
         let (mut entities, mut reads) = (0, 0);
-        while entities < ENTITIES && reads < READS {
+        while entities < ENTITIES && reads < READS && place.shard.0 < shard_count {
             let Some(here) = place.settle(&namespaces, shard_count) else {
-                answer.shard = shard_count;
-                return Ok(answer);
+                place = Place::at_shard(shard_count);
+                break;
             };
             let page = self.shards.stored_facts(here.shard, here.namespace_id, here.after.as_ref()).await;
-            let StoredPage { facts, unusable, last } = page.map_err(shards_status)?;
+            let StoredPage { facts, unusable, last } = match page {
+                Err(ShardError::NotOwner(shard)) if request.pass_over_unserved => {
+                    answer.passed_over.push(shard.0);
+                    place = Place::at_shard(shard.0 + 1);
+                    continue;
+                }
+                page => page.map_err(shards_status)?,
+            };
             let count = facts.len();
             let refused = self.visibility.rewrite(facts).await.map_err(visibility_status)?;
             answer.written += count as u64 - refused;
@@ -115,7 +123,9 @@ impl Admin {
             };
         }
         answer.shard = place.shard.0;
-        answer.next_page_token = place.encode();
+        if place.shard.0 < shard_count {
+            answer.next_page_token = place.encode();
+        }
         Ok(answer)
     }
 }

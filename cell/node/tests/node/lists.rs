@@ -239,9 +239,39 @@ async fn lists_that_were_lost_are_made_anew_from_what_is_stored() {
         assert_eq!(after.len(), 30);
         assert_eq!(others(&after), others(&before));
         let refused = cell
-            .admin(cell_admin::REBUILD_VISIBILITY, RebuildVisibilityRequest { page_token: b"x"[..].into() })
+            .admin(
+                cell_admin::REBUILD_VISIBILITY,
+                RebuildVisibilityRequest { page_token: b"x"[..].into(), ..Default::default() },
+            )
             .await;
         assert_eq!(refused.expect_err("no such token").code, Code::InvalidArgument);
         cell.crash().await;
     }
+}
+
+#[tokio::test]
+async fn a_shard_that_is_not_served_is_waited_for_or_passed_over() {
+    let (engine, faults) = Engine::faulty();
+    let cell = Cell::on(engine).await;
+    for n in 0..30 {
+        Driver::new(&cell, &format!("listed-{n}")).start().await;
+    }
+    becomes(&cell, "", 30).await;
+    let mut site = cell.stop().await;
+    site.lose_lists();
+    // Of all shards together, then of the first alone.
+    for _ in 0..2 {
+        faults.script(Call::Acquire, Fault::Before(StoreError::Corrupt("a page".to_owned())));
+    }
+    let cell = site.start().await;
+    let begin = cell.admin(cell_admin::REBUILD_VISIBILITY, Default::default()).await.expect("a checkpoint");
+    let waits = RebuildVisibilityRequest { page_token: begin.next_page_token, ..Default::default() };
+    let waited = cell.admin(cell_admin::REBUILD_VISIBILITY, waits.clone()).await;
+    assert_eq!(waited.expect_err("it is not served").code, Code::Unavailable);
+    let passes = RebuildVisibilityRequest { pass_over_unserved: true, ..waits };
+    let page = cell.admin(cell_admin::REBUILD_VISIBILITY, passes).await.expect("the others are");
+    assert_eq!((page.passed_over.as_slice(), page.next_page_token.is_empty()), (&[0][..], true));
+    assert!((1..30).contains(&page.written), "{}", page.written);
+    assert_eq!(count(&cell, "").await as u64, page.written);
+    cell.crash().await;
 }
