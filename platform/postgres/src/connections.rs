@@ -1,5 +1,6 @@
 //! Connections, and who has one.
 
+use crate::confirm::CONFIRM;
 use crate::error::Refusal;
 use crate::options::{Limits, PostgresOptions};
 use crate::progress::{self, Progress};
@@ -301,7 +302,8 @@ impl Session<'_> {
         self.script(self.home.options.begin_snapshot()).await
     }
 
-    /// Commits what was begun, and gives the connection back. After an error it is unknown whether it stands.
+    /// Commits what was begun, and gives the connection back. After an error it is unknown whether it stands. What it
+    /// only saw may be of a commit that no standby has: see [`confirm`](Self::confirm).
     pub async fn end(mut self) -> Result<(), Refusal> {
         if self.in_transaction {
             self.script("COMMIT".to_owned()).await?;
@@ -319,12 +321,32 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// As [`end`](Self::end), of what is answered, or acted on, by what it has seen: when this has succeeded a failover
+    /// takes neither what it wrote nor what it saw. See [`crate::confirm`].
+    pub async fn confirm(mut self) -> Result<(), Refusal> {
+        let commit = if self.in_transaction { "; COMMIT" } else { "" };
+        self.script(format!("{CONFIRM}{commit}")).await?;
+        self.give_back();
+        Ok(())
+    }
+
+    /// As [`undo`](Self::undo), of what is answered, or acted on, by what it has seen: when this has succeeded nothing
+    /// stands of what it wrote, and a failover does not take what it saw.
+    pub async fn undo_and_confirm(mut self) -> Result<(), Refusal> {
+        // One that reads confirms nothing, and one that failed neither: another one does, behind it.
+        let undo = if self.in_transaction { "ROLLBACK; " } else { "" };
+        self.script(format!("{undo}{}; {CONFIRM}; COMMIT", self.beginning())).await?;
+        self.give_back();
+        Ok(())
+    }
+
     fn busy(&self) -> Busy {
         progress::has_connection();
         Busy { backend: self.kept.backend, abandoned: Arc::clone(&self.home.abandoned) }
     }
 
-    /// Has the server end what was given up.
+    /// Has the server end what was given up. A commit that waited for a standby is seen by everybody from then on, and
+    /// no standby may have it: see [`crate::confirm`].
     async fn end_abandoned(&mut self) -> Result<(), Refusal> {
         let abandoned = self.home.abandoned.lock().clone();
         if abandoned.is_empty() {

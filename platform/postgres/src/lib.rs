@@ -15,11 +15,13 @@
 //! - A connection whose call failed, or whose caller has gone, is not used again: whatever the call was doing is
 //!   committed or undone by the server, and nobody waits for it. The next call has the server end it: there are no more
 //!   sessions than connections for long, also where commits wait for a standby that is away.
+//! - What was seen can be confirmed: an answer or an act rests on nothing that a failover takes back ([`confirm`]).
 //! - Every call ends: a server that says nothing is given up after [`Limits::call`].
 //! - Nothing of a URL is in a text, but for host, port and database.
 //!
 //! To change a schema: one more migration at the end of its list.
 
+pub mod confirm;
 mod connections;
 mod error;
 mod options;

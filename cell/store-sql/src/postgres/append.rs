@@ -12,7 +12,7 @@ use super::checkpoint::Segments;
 use super::database::{Database, USUAL};
 use super::error::{Failure, damaged};
 use super::keys::{self, get};
-use super::statements::{APPEND, CONFIRM, STANDING};
+use super::statements::{APPEND, STANDING};
 use AppendOutcome::{Accepted, Superseded, WentBack};
 use atoll_postgres::Session;
 use cell_store::{Append, AppendOutcome, LogRow, ShardId, StoreError, check};
@@ -101,9 +101,10 @@ async fn in_rounds<'a>(database: &Database, appends: &'a [Append]) -> Result<Vec
         if unconfirmed {
             // Rows of a commit that was not answered may be seen before the standbys have them: a commit behind them is
             // not answered before.
-            session.run(session.query(CONFIRM)).await?;
+            session.confirm().await?;
+        } else {
+            session.end().await?;
         }
-        session.end().await?;
         if open.is_empty() {
             return Ok(outcomes);
         }

@@ -66,9 +66,10 @@ pub(super) async fn put(database: &Database, record: &MetadataRecord) -> Result<
         let stored = session.all(read).await?;
         if written == 0 {
             // What stands may be of a commit that no standby has yet: one behind it is not answered before.
-            session.run(session.query(CONFIRM)).await?;
+            session.confirm().await?;
+        } else {
+            session.end().await?;
         }
-        session.end().await?;
         match stored.first() {
             _ if written > 0 => Ok(PutOutcome::Written),
             Some(stored) => Ok(PutOutcome::Stale(keys::unsigned(stored, 0)?)),
@@ -86,9 +87,11 @@ pub(super) async fn remove(database: &Database, kind: &str, id: &str) -> Result<
         let statement = session.query(METADATA_REMOVE).bind(kind).bind(id.as_bytes());
         if session.run(statement).await? == 0 {
             // As with what stands already.
-            session.run(session.query(CONFIRM)).await?;
+            session.confirm().await?;
+        } else {
+            session.end().await?;
         }
-        Ok::<_, Failure>(session.end().await?)
+        Ok::<_, Failure>(())
     };
     database.writing.within(USUAL, remove).await.map_err(StoreError::from)
 }

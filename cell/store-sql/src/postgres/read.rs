@@ -4,7 +4,7 @@ use super::database::{Database, USUAL};
 use super::error::{Failure, damaged};
 use super::keys::{self, Names, Statement, bind_key, get};
 use super::statements::{
-    CONFIRM, DUE, EPOCHS, EXPIRED, HISTORY, LOAD, LOG, NEXT_KIND, OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS,
+    DUE, EPOCHS, EXPIRED, HISTORY, LOAD, LOG, NEXT_KIND, OF_NAMESPACE, OF_NAMESPACE_FROM, SEGMENTS,
 };
 use crate::loaded::Loaded;
 use atoll_postgres::Connections;
@@ -79,9 +79,10 @@ pub(super) async fn epochs(database: &Database, shards: &[ShardId]) -> Result<Ve
             && get::<bool>(row, 2)?
         {
             // A primary that another has replaced may still be read. Its standbys follow the other: it commits nothing.
-            session.run(session.query(CONFIRM)).await?;
+            session.confirm().await?;
+        } else {
+            session.end().await?;
         }
-        session.end().await?;
         Ok::<_, Failure>(found)
     };
     let found = database.confirming.within(USUAL, read).await?;

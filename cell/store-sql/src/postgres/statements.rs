@@ -17,7 +17,6 @@ statements! {
     BEAT = "beat.sql";
     CLAIM = "claim.sql";
     CLAIMED = "claimed.sql";
-    CONFIRM = "confirm.sql";
     DELETE_CHUNKS = "delete_chunks.sql";
     DELETE_ENTITIES = "delete_entities.sql";
     DELETE_OUTBOX = "delete_outbox.sql";

@@ -1,5 +1,6 @@
 //! Databases that are opened and refused, and connections that are lost.
 
+mod confirm;
 mod connections;
 mod migrations;
 mod refusals;
