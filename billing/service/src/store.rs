@@ -8,6 +8,11 @@
 //! What a call answered is on disk. A call that failed with [`StoreError::Unavailable`] stands whole or not at all;
 //! repeated, it answers what stands.
 //!
+//! Where commits wait for a standby, rows of a commit whose wait was cut short are seen before the standby has them,
+//! and a failover takes them back (see [`atoll_postgres::confirm`]). Nothing that is answered here rests on such rows,
+//! whether it was written or read: an invoice that somebody has seen is not gone. [`Store::write`] and [`Store::read`]
+//! are the only ways to an engine, and end with that; while such a standby is away they fail.
+//!
 //! To add a statement: its method in the trait of its aggregate in `engine.rs`; in each engine a file in `sql/`, a line
 //! in `statements.rs`, whose test prepares it, and the method. To change the schema: a new file in each engine's
 //! `migrations/`, last in its `SCHEMA`. To add a rule: its case in `conformance.rs`, which runs on both engines.
@@ -26,9 +31,10 @@ mod sqlite;
 use std::sync::Arc;
 
 use atoll_database::Database;
+use futures::future::BoxFuture;
 use thiserror::Error;
 
-use engine::Engine;
+use engine::{Engine, Snapshot, WriteTransaction};
 
 pub use database::DatabaseError;
 pub(crate) use invoices::{DraftWrite, FinalizeWrite, InvoiceRecord, IssuedMonth};
@@ -87,6 +93,30 @@ impl Store {
             Database::Postgres(options) => Arc::new(postgres::PostgresEngine::open(options).await?),
         };
         Ok(Self { engine })
+    }
+
+    /// Does `work` in a transaction that has the account to itself: see [`Engine::write`]. What it answers is answered
+    /// when it stands, with all that it was found by; an error undoes it.
+    async fn write<'a, T>(
+        &'a self,
+        account_id: &str,
+        work: impl for<'t> FnOnce(&'t mut (dyn WriteTransaction + 'a)) -> BoxFuture<'t, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut transaction = self.engine.write(account_id).await?;
+        let done = work(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    /// Reads in a view of one moment, and answers when a failover takes nothing of what was seen.
+    async fn read<'a, T>(
+        &'a self,
+        read: impl for<'t> FnOnce(&'t mut (dyn Snapshot + 'a)) -> BoxFuture<'t, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let mut snapshot = self.engine.snapshot().await?;
+        let found = read(&mut *snapshot).await?;
+        snapshot.confirm().await?;
+        Ok(found)
     }
 
     /// Ends when the database is this process's no longer: see [`engine::Engine::lost`].

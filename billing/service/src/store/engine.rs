@@ -47,19 +47,16 @@ impl<T: ReadRuns + ReadInvoices + ReadJournal> Reads for T {}
 /// A view of one moment.
 #[async_trait]
 pub(crate) trait Snapshot: Reads {
-    /// Gives it up. Dropped instead, it costs a connection.
-    async fn end(self: Box<Self>);
+    /// Ends it. Then a failover takes nothing of what was seen. Dropped instead, it costs a connection.
+    async fn confirm(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// A transaction that writes. Dropped, or its process killed, it has changed nothing.
+/// A transaction that writes. Dropped, or its process killed, it has changed nothing; dropped, it costs a connection.
 #[async_trait]
 pub(crate) trait WriteTransaction: Reads + WriteRuns + WriteInvoices + WriteJournal {
-    /// Makes it stand, on disk. Where this fails it is unknown whether it does, unless the error is
-    /// [`StoreError::Refused`].
+    /// Makes it stand, on disk. Then a failover takes neither it nor what was seen. Where this fails it is unknown
+    /// whether it stands, unless the error is [`StoreError::Refused`].
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
-
-    /// Undoes it. Dropped instead, it costs a connection.
-    async fn roll_back(self: Box<Self>);
 }
 
 /// Rating runs.

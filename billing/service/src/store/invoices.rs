@@ -8,6 +8,7 @@ mod issued;
 use billing_core::invoice::{InvoiceContent, InvoiceId, InvoiceStatus};
 use billing_core::line::InvoiceLine;
 use billing_core::month::Month;
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::engine::{Page, Reads};
@@ -41,18 +42,12 @@ pub struct InvoiceRecord {
 impl Store {
     /// The invoice with its lines, if there is one.
     pub(crate) async fn invoice(&self, id: &InvoiceId) -> Result<Option<InvoiceRecord>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let record = load(&mut *snapshot, id).await?;
-        snapshot.end().await;
-        Ok(record)
+        self.read(|snapshot| load(snapshot, id).boxed()).await
     }
 
     /// The invoice without its lines, if there is one.
     pub(crate) async fn invoice_header(&self, id: &InvoiceId) -> Result<Option<InvoiceRecord>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let record = snapshot.header(id).await?;
-        snapshot.end().await;
-        Ok(record)
+        self.read(|snapshot| async { snapshot.header(id).await }.boxed()).await
     }
 
     /// An account's invoices of months before `before`, newest first, without lines.
@@ -62,10 +57,7 @@ impl Store {
         before: Option<Month>,
         limit: u16,
     ) -> Result<Vec<InvoiceRecord>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let records = snapshot.headers(account_id, before, limit).await?;
-        snapshot.end().await;
-        Ok(records)
+        self.read(|snapshot| async move { snapshot.headers(account_id, before, limit).await }.boxed()).await
     }
 }
 

@@ -60,9 +60,7 @@ impl super::Store {
         &self,
         id: &billing_core::invoice::InvoiceId,
     ) -> Result<Vec<BookedEntry>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let entries = snapshot.entries(id).await?;
-        snapshot.end().await;
-        Ok(entries)
+        use futures::FutureExt;
+        self.read(|snapshot| async { snapshot.entries(id).await }.boxed()).await
     }
 }

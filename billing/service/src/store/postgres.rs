@@ -153,19 +153,13 @@ impl PostgresTransaction<'_> {
     async fn run(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, StoreError> {
         self.connections.within(USUAL, self.session.run(query)).await.map_err(failed)
     }
-
-    /// Nothing is written by it either way: where it fails the connection is not used again.
-    async fn undo(self) {
-        if let Err(error) = self.connections.within(USUAL, self.session.undo()).await {
-            tracing::debug!(%error, "a transaction was not rolled back");
-        }
-    }
 }
 
 #[async_trait]
 impl Snapshot for PostgresTransaction<'_> {
-    async fn end(self: Box<Self>) {
-        self.undo().await;
+    async fn confirm(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { connections, session } = *self;
+        connections.within(USUAL, session.undo_and_confirm()).await.map_err(failed)
     }
 }
 
@@ -175,13 +169,9 @@ impl WriteTransaction for PostgresTransaction<'_> {
         let Self { connections, mut session } = *self;
         let committed = connections.within(USUAL, async move {
             session.check_durable().await?;
-            session.end().await
+            session.confirm().await
         });
         committed.await.map_err(failed)
-    }
-
-    async fn roll_back(self: Box<Self>) {
-        self.undo().await;
     }
 }
 

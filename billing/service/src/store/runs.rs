@@ -1,5 +1,6 @@
 //! Rating runs: written once, read whole.
 
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::columns::RunColumns;
@@ -13,22 +14,22 @@ impl Store {
         let json = serde_json::to_string(run).map_err(|error| StoreError::malformed("rating run", error))?;
         let run_id = run.id(&json);
         let columns = RunColumns::of(run, &run_id, &json, now)?;
-        let mut transaction = self.engine.write(&run.terms.account_id).await?;
-        if transaction.has_run(&run_id).await? {
-            transaction.roll_back().await;
-        } else {
-            transaction.insert_run(&columns).await?;
-            transaction.commit().await?;
-        }
+        let write = self.write(&run.terms.account_id, |transaction| {
+            async {
+                if transaction.has_run(&run_id).await? {
+                    return Ok(());
+                }
+                transaction.insert_run(&columns).await
+            }
+            .boxed()
+        });
+        write.await?;
         Ok(run_id)
     }
 
     /// The run of this id, if it was kept.
     pub(crate) async fn run(&self, run_id: &str) -> Result<Option<RatingRun>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let run = load(&mut *snapshot, run_id).await?;
-        snapshot.end().await;
-        Ok(run)
+        self.read(|snapshot| load(snapshot, run_id).boxed()).await
     }
 }
 

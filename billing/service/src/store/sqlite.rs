@@ -72,8 +72,9 @@ struct SqliteTransaction(Transaction<'static, Sqlite>);
 
 #[async_trait]
 impl Snapshot for SqliteTransaction {
-    async fn end(self: Box<Self>) {
-        roll_back(self.0).await;
+    /// Nothing is seen before it is on disk.
+    async fn confirm(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.rollback().await.map_err(failed)
     }
 }
 
@@ -81,17 +82,6 @@ impl Snapshot for SqliteTransaction {
 impl WriteTransaction for SqliteTransaction {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.0.commit().await.map_err(failed)
-    }
-
-    async fn roll_back(self: Box<Self>) {
-        roll_back(self.0).await;
-    }
-}
-
-/// Nothing is written by it either way: where it fails the connection is not used again.
-async fn roll_back(transaction: Transaction<'static, Sqlite>) {
-    if let Err(error) = transaction.rollback().await {
-        tracing::debug!(%error, "a transaction was not rolled back");
     }
 }
 
@@ -142,7 +132,7 @@ mod tests {
         assert_eq!(snapshot.header(&id).await.unwrap().unwrap().content_hash, "hash");
         let booked = snapshot.entries(&id).await.unwrap();
         assert_eq!((booked.len(), booked[0].postings.len()), (1, 2));
-        snapshot.end().await;
+        snapshot.confirm().await.unwrap();
         let mut transaction = engine.database.write().await.unwrap();
         for further in [
             "INSERT INTO postings VALUES ('entry', 2, 'cash', 'USD', '5')",

@@ -53,7 +53,7 @@ pub(super) async fn rows_are_read_in_order_of_their_positions(database: TestData
     assert_eq!(found, written.lines);
     let costs = snapshot.namespace_costs(&written.id, usd(), Page { from: 1, limit: 5 }).await.unwrap();
     assert_eq!(costs, written.namespace_costs[1..]);
-    snapshot.end().await;
+    snapshot.confirm().await.unwrap();
 }
 
 pub(super) async fn corrections_are_those_of_issued_invoices_in_order(database: TestDatabase) {
@@ -87,7 +87,7 @@ pub(super) async fn corrections_are_those_of_issued_invoices_in_order(database: 
         found.extend(page.into_iter().map(|correction| correction.line.quantity));
     }
     assert_eq!(found, [20, 21, 22, 30, 31]);
-    snapshot.end().await;
+    snapshot.confirm().await.unwrap();
 }
 
 pub(super) async fn a_read_is_of_one_moment_while_a_writer_writes(database: TestDatabase) {
@@ -103,9 +103,9 @@ pub(super) async fn a_read_is_of_one_moment_while_a_writer_writes(database: Test
     assert_eq!(snapshot.lines(&before.id, usd(), page).await.unwrap(), before.lines);
     assert_eq!(snapshot.header(&before.id).await.unwrap(), Some(header));
     assert!(snapshot.entries(&before.id).await.unwrap().is_empty());
-    snapshot.end().await;
+    snapshot.confirm().await.unwrap();
     let mut snapshot = store.engine.snapshot().await.unwrap();
     assert_eq!(snapshot.lines(&before.id, usd(), page).await.unwrap(), after.lines);
     assert_eq!(snapshot.entries(&before.id).await.unwrap().len(), 1);
-    snapshot.end().await;
+    snapshot.confirm().await.unwrap();
 }

@@ -110,11 +110,6 @@ impl WriteTransaction for SteppedTransaction<'_> {
         self.steps.step().await;
         committed
     }
-
-    async fn roll_back(self: Box<Self>) {
-        self.steps.step().await;
-        self.inner.roll_back().await;
-    }
 }
 
 #[async_trait]

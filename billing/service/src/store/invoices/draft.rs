@@ -1,10 +1,12 @@
 //! A month's draft is replaced until the month's invoice is issued.
 
 use billing_core::invoice::{InvoiceContent, InvoiceStatus};
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::{InvoiceRecord, MAX_ROWS, PAGE_ROWS, load_rows};
 use crate::store::columns::DraftColumns;
+use crate::store::engine::WriteTransaction;
 use crate::store::{Store, StoreError};
 
 /// What became of a draft.
@@ -30,23 +32,29 @@ impl Store {
             }
         }
         let columns = DraftColumns::of(content, run_id, now)?;
-        let mut transaction = self.engine.write(content.id.account_id()).await?;
-        if let Some(stored) = transaction.header(&content.id).await?
-            && stored.status != InvoiceStatus::Draft
-        {
-            let issued = load_rows(&mut *transaction, stored).await?;
-            transaction.roll_back().await;
-            return Ok(DraftWrite::AlreadyIssued(Box::new(issued)));
-        }
-        transaction.put_draft(&columns).await?;
-        transaction.clear_draft(&content.id).await?;
-        for (page, lines) in (0_i64..).zip(content.lines.chunks(PAGE_ROWS)) {
-            transaction.insert_lines(&content.id, page * PAGE_ROWS as i64, lines).await?;
-        }
-        for (page, costs) in (0_i64..).zip(content.namespace_costs.chunks(PAGE_ROWS)) {
-            transaction.insert_namespace_costs(&content.id, page * PAGE_ROWS as i64, costs).await?;
-        }
-        transaction.commit().await?;
-        Ok(DraftWrite::Written)
+        self.write(content.id.account_id(), |transaction| replace(transaction, content, &columns).boxed())
+            .await
     }
+}
+
+async fn replace(
+    transaction: &mut dyn WriteTransaction,
+    content: &InvoiceContent,
+    columns: &DraftColumns<'_>,
+) -> Result<DraftWrite, StoreError> {
+    if let Some(stored) = transaction.header(&content.id).await?
+        && stored.status != InvoiceStatus::Draft
+    {
+        let issued = load_rows(transaction, stored).await?;
+        return Ok(DraftWrite::AlreadyIssued(Box::new(issued)));
+    }
+    transaction.put_draft(columns).await?;
+    transaction.clear_draft(&content.id).await?;
+    for (page, lines) in (0_i64..).zip(content.lines.chunks(PAGE_ROWS)) {
+        transaction.insert_lines(&content.id, page * PAGE_ROWS as i64, lines).await?;
+    }
+    for (page, costs) in (0_i64..).zip(content.namespace_costs.chunks(PAGE_ROWS)) {
+        transaction.insert_namespace_costs(&content.id, page * PAGE_ROWS as i64, costs).await?;
+    }
+    Ok(DraftWrite::Written)
 }

@@ -1,6 +1,7 @@
 //! A draft is issued once, and booked with that.
 
 use billing_core::invoice::{Invoice, InvoiceEvent, InvoiceId, InvoiceStatus};
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::issued::{self, IssuedMonth};
@@ -37,18 +38,19 @@ impl Store {
         corrected: &[IssuedMonth],
         now: Timestamp,
     ) -> Result<FinalizeWrite, StoreError> {
-        let mut transaction = self.engine.write(id.account_id()).await?;
-        match decide(&mut *transaction, id, content_hash, corrected).await? {
-            Decision::Answer(answer) => {
-                transaction.roll_back().await;
-                Ok(answer)
+        let write = self.write(id.account_id(), |transaction| {
+            async move {
+                match decide(transaction, id, content_hash, corrected).await? {
+                    Decision::Answer(answer) => Ok(answer),
+                    Decision::Issue(draft) => {
+                        let issued = issue(transaction, *draft, now).await?;
+                        Ok(FinalizeWrite::Issued(Box::new(issued)))
+                    }
+                }
             }
-            Decision::Issue(draft) => {
-                let issued = issue(&mut *transaction, *draft, now).await?;
-                transaction.commit().await?;
-                Ok(FinalizeWrite::Issued(Box::new(issued)))
-            }
-        }
+            .boxed()
+        });
+        write.await
     }
 }
 

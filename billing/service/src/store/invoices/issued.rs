@@ -2,6 +2,7 @@
 
 use billing_core::line::InvoiceLine;
 use billing_core::month::Month;
+use futures::FutureExt;
 
 use super::{InvoiceRecord, PAGE_ROWS, load_lines};
 use crate::store::columns::behind_own_invoice;
@@ -27,10 +28,7 @@ impl Store {
         from: Month,
         before: Month,
     ) -> Result<Vec<IssuedMonth>, StoreError> {
-        let mut snapshot = self.engine.snapshot().await?;
-        let months = months(&mut *snapshot, account_id, from, before).await?;
-        snapshot.end().await;
-        Ok(months)
+        self.read(|snapshot| months(snapshot, account_id, from, before).boxed()).await
     }
 }
 

@@ -4,6 +4,7 @@ mod cost;
 mod faults;
 mod holding;
 mod opening;
+mod standby;
 
 use atoll_postgres::PostgresOptions;
 

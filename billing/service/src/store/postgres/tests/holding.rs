@@ -27,7 +27,7 @@ async fn an_account_waits_for_itself_alone() {
         while server.sql("postgres", &count) != "1" {
             tokio::task::yield_now().await;
         }
-        holder.roll_back().await;
+        holder.commit().await.unwrap();
     });
     answer.unwrap();
     issue(&beside, &january).await;
@@ -44,7 +44,7 @@ async fn who_holds_an_account_for_too_long_is_not_waited_for() {
     let holder = store.engine.write("acme1").await.unwrap();
     let refused = impatient.insert_run(&run("acme1", "2026-01", 1), now()).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    holder.roll_back().await;
+    holder.commit().await.unwrap();
     issue(&impatient, &plain("acme1", "2026-01", 1)).await;
 }
 
