@@ -2,7 +2,8 @@
 //!
 //! Every step is idempotent, and does nothing where its operation has ended: what it writes it writes in one
 //! transaction, which has the operation's account to itself and reads there that the operation goes on; what it asks of
-//! cells has a generation, of which they take no older one. So it may run twice, late, beside another step of its
+//! cells it has read where no failover takes it back ([`Store::confirmed`](crate::store::Store::confirmed)), and has a
+//! generation, of which they take no older one. So it may run twice, late, beside another step of its
 //! operation, or after a crash in its middle.
 
 mod apply_namespace;
@@ -25,19 +26,21 @@ mod tests;
 use std::sync::Arc;
 
 use atoll_rpc::Clock;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::cells::{CellClient, CellError};
-use crate::model::{Cell, Namespace, Operation, Recovering};
+use crate::model::{Cell, Namespace, Operation, Pushed, Recovering};
 use crate::placement::NoPlace;
 use crate::routing::RouteTable;
-use crate::store::{Lock, Snapshot, Store, StoreError, Transaction};
+use crate::store::{Lock, Snapshot, Store, StoreError, Transaction, WorkError};
 
 /// The steps of operations over namespaces and API keys, each by the id of its operation's workflow.
 #[derive(Clone)]
 pub struct Activities {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Store,
     pub(crate) cells: Arc<dyn CellClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) routes: RouteTable,
@@ -93,26 +96,50 @@ impl StepError {
     }
 }
 
-/// What a step writes in, and the operation as it stands there.
-type Open = (Box<dyn Transaction>, Operation);
+impl WorkError for StepError {
+    fn is_answer(&self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
+}
 
 impl Activities {
-    /// A transaction that has the operation's account to itself; none where the operation has ended.
-    async fn open(&self, workflow_id: &str) -> Result<Option<Open>, StepError> {
-        self.open_with(Lock::Account, workflow_id).await
+    /// Writes in a transaction that has the operation's account to itself; none where the operation has ended.
+    async fn write<'a, T: Send>(
+        &self,
+        workflow_id: &'a str,
+        work: impl for<'t> FnOnce(
+            &'t mut (dyn Transaction + 'a),
+            Operation,
+        ) -> BoxFuture<'t, Result<T, StepError>>
+        + Send
+        + 'a,
+    ) -> Result<Option<T>, StepError> {
+        self.write_with(Lock::Account, workflow_id, work).await
     }
 
-    /// As [`open`](Self::open), with a lock that includes the account.
-    async fn open_with<'a>(
+    /// As [`write`](Self::write), with a lock that includes the account.
+    async fn write_with<'a, T: Send>(
         &self,
-        lock: impl FnOnce(&'a str) -> Lock<'a> + Send,
+        lock: impl FnOnce(&'a str) -> Lock<'a>,
         workflow_id: &'a str,
-    ) -> Result<Option<Open>, StepError> {
+        work: impl for<'t> FnOnce(
+            &'t mut (dyn Transaction + 'a),
+            Operation,
+        ) -> BoxFuture<'t, Result<T, StepError>>
+        + Send
+        + 'a,
+    ) -> Result<Option<T>, StepError> {
         let account_id = Operation::account_of(workflow_id);
         let account_id = account_id.ok_or_else(|| StepError::UnknownOperation(workflow_id.to_owned()))?;
-        let mut transaction = self.store.write(lock(account_id)).await?;
-        let operation = unfinished(&mut *transaction, workflow_id).await?;
-        Ok(operation.map(|operation| (transaction, operation)))
+        let write = self.store.write(lock(account_id), |transaction| {
+            async move {
+                let operation = unfinished(transaction, workflow_id).await?;
+                let Some(operation) = operation else { return Ok(None) };
+                work(transaction, operation).await.map(Some)
+            }
+            .boxed()
+        });
+        write.await
     }
 }
 
@@ -134,4 +161,18 @@ async fn namespace_of(snapshot: &mut dyn Snapshot, operation: &Operation) -> Res
         || StepError::Inconsistent(format!("operation {} is about no namespace", operation.workflow_id));
     let uuid: Uuid = operation.subject.parse().map_err(|_| missing())?;
     snapshot.namespace(uuid).await?.ok_or_else(missing)
+}
+
+/// The namespace that an operation is about, with the cell that it is placed in, if it is: none where the operation has
+/// ended. Refuses while an operator has to decide about it.
+async fn placed(
+    snapshot: &mut dyn Snapshot,
+    workflow_id: &str,
+) -> Result<Option<(Namespace, Option<Cell>)>, StepError> {
+    let Some(operation) = unfinished(snapshot, workflow_id).await? else { return Ok(None) };
+    let namespace = namespace_of(snapshot, &operation).await?;
+    let Some(cell_id) = &namespace.cell_id else { return Ok(Some((namespace, None))) };
+    Activities::unless_recovering(snapshot, Pushed::Namespace(namespace.uuid)).await?;
+    let cell = cell_of(snapshot, cell_id).await?;
+    Ok(Some((namespace, Some(cell))))
 }

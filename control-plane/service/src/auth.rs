@@ -74,7 +74,7 @@ pub(crate) fn tenant(ctx: &CallContext) -> Result<&Tenant, ApiError> {
 
 /// Authenticates and authorizes calls.
 pub(crate) struct Guard {
-    store: Arc<dyn Store>,
+    store: Store,
     clock: Arc<dyn Clock>,
     /// SHA-256 of what operators show.
     operator: Option<[u8; 32]>,
@@ -87,7 +87,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// A guard that knows operators and tenants. Calls of `neighbours`, by full name, it only authenticates.
     pub(crate) fn of_cloud(
-        store: Arc<dyn Store>,
+        store: Store,
         clock: Arc<dyn Clock>,
         operator_key: Option<&str>,
         neighbours: Vec<&'static str>,
@@ -96,7 +96,7 @@ impl Guard {
     }
 
     /// A guard that knows other pieces of the cloud only.
-    pub(crate) fn of_internal(store: Arc<dyn Store>, clock: Arc<dyn Clock>, token: &str) -> Self {
+    pub(crate) fn of_internal(store: Store, clock: Arc<dyn Clock>, token: &str) -> Self {
         Self { store, clock, operator: None, internal: Some(keys::hash(token)), neighbours: Vec::new() }
     }
 

@@ -40,9 +40,9 @@ pub(crate) struct Subject {
 }
 
 impl Changes<'_> {
-    /// The operation that the same call made before, if it did. The same id with another call is an error: nobody can
-    /// tell which of the two was meant.
-    pub(crate) async fn repeated<Request: Name>(
+    /// Begins a change, in the transaction that makes it: gives the operation that the same call made before, if it did.
+    /// The same id with another call is an error: nobody can tell which of the two was meant.
+    pub(crate) async fn begin<Request: Name>(
         &self,
         snapshot: &mut dyn Snapshot,
         asked: &Asked<'_, Request>,

@@ -32,19 +32,20 @@ use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
 use atoll_api::temporal::api::cloud::cloudservice::v1 as cloud;
 use atoll_rpc::Clock;
+use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
-use crate::auth::tenant;
+use crate::auth::{Tenant, tenant};
 use crate::change::Changes;
 use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::names::check_id;
-use crate::store::Store;
+use crate::store::{Lock, Store, Transaction};
 use crate::usage::UsageSource;
 
 /// The Cloud API over a database.
 pub(crate) struct CloudApi {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Wakes the outbox.
@@ -58,6 +59,17 @@ impl CloudApi {
     /// What changes are made with.
     fn changes(&self) -> Changes<'_> {
         Changes { clock: &*self.clock, entropy: &*self.entropy }
+    }
+
+    /// The transaction of a change: decides on it with the caller's account to itself, and wakes the outbox.
+    async fn change<'a, T>(
+        &self,
+        tenant: &Tenant,
+        decide: impl for<'t> FnOnce(&'t mut (dyn Transaction + 'a)) -> BoxFuture<'t, Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let decided = self.store.write(Lock::Account(&tenant.account_id), decide).await?;
+        self.outbox.notify_one();
+        Ok(decided)
     }
 
     fn now_ms(&self) -> i64 {

@@ -1,6 +1,6 @@
 use atoll_api::call::Status;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, WorkError};
 
 /// Why a call fails, as its caller should learn it. The one table from kinds to codes is [`From<ApiError> for Status`].
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,12 @@ impl ApiError {
     /// What a caller of another account gets, whatever it names.
     pub(crate) fn foreign() -> Self {
         Self::PermissionDenied("Request unauthorized.".to_owned())
+    }
+}
+
+impl WorkError for ApiError {
+    fn is_answer(&self) -> bool {
+        !matches!(self, Self::Store(_))
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,7 @@ pub struct NotStarted(pub String);
 /// The operations whose workflows are to be started.
 #[derive(Clone)]
 pub(crate) struct Outbox {
-    store: Arc<dyn Store>,
+    store: Store,
     starter: Arc<dyn OperationStarter>,
     wake: Arc<Notify>,
 }
@@ -57,7 +58,7 @@ pub(crate) struct OutboxRound {
 
 impl Outbox {
     /// An outbox that is looked at when `wake` is notified.
-    pub(crate) fn new(store: Arc<dyn Store>, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(store: Store, starter: Arc<dyn OperationStarter>, wake: Arc<Notify>) -> Self {
         Self { store, starter, wake }
     }
 
@@ -67,25 +68,27 @@ impl Outbox {
         if waiting.is_empty() {
             return Ok(OutboxRound::default());
         }
-        let round = alone(&*self.store, Task::Outbox, self.run_once()).await?;
+        let round = alone(&self.store, Task::Outbox, self.run_once()).await?;
         round.unwrap_or_else(|| Ok(OutboxRound::default()))
     }
 
     /// Starts what is to be started, oldest first, until one cannot be.
     pub(crate) async fn run_once(&self) -> Result<OutboxRound, StoreError> {
         let mut round = OutboxRound::default();
-        let operations = {
-            let mut snapshot = self.store.snapshot().await?;
-            snapshot.operations_to_start(BATCH).await?
-        };
+        // None that a failover takes back: nobody would know of its workflow.
+        let read =
+            self.store.confirmed(|snapshot| async move { snapshot.operations_to_start(BATCH).await }.boxed());
+        let operations = read.await?;
         for operation in operations {
             if let Err(problem) = self.starter.start(operation.kind, &operation.workflow_id).await {
                 round.problem = Some(problem.to_string());
                 break;
             }
-            let mut transaction = self.store.write(Lock::Account(&operation.account_id)).await?;
-            transaction.set_started(&operation.workflow_id).await?;
-            transaction.commit().await?;
+            let lock = Lock::Account(&operation.account_id);
+            let started = self.store.write(lock, |transaction| {
+                async { transaction.set_started(&operation.workflow_id).await }.boxed()
+            });
+            started.await?;
             round.started += 1;
         }
         Ok(round)
@@ -119,6 +122,6 @@ impl Outbox {
                 () = next => {}
             }
         }
-        leave(&*self.store, Task::Outbox).await;
+        leave(&self.store, Task::Outbox).await;
     }
 }

@@ -32,7 +32,7 @@ const KEY_LIFETIME_MS: i64 = 2 * 365 * 24 * 60 * 60 * 1_000;
 
 /// The operator API over a database.
 pub(crate) struct OperatorApi {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Wakes the reconciler: a new key is to be pushed.

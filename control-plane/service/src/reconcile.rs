@@ -14,15 +14,17 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::activities::{Activities, StepError};
 use crate::config::ReconcileConfig;
 use crate::model::{Cell, Health, Namespace, Pushed, Recovering};
 use crate::shared_work::{alone, leave};
-use crate::store::{Counter, Lock, POLL, Sighting, StoreError, Task};
+use crate::store::{Counter, Lock, POLL, Sighting, StoreError, Task, Transaction};
 pub(crate) use plan::Repair;
 use plan::plan;
 
@@ -104,11 +106,11 @@ impl Reconciler {
 
     /// Rounds until `stop` is cancelled, where no other process makes them.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let store = Arc::clone(&self.activities.store);
+        let store = self.activities.store.clone();
         loop {
             let wanted = self.wanted().await;
             let round = async {
-                match alone(&*store, Task::Reconciler, self.run_once()).await {
+                match alone(&store, Task::Reconciler, self.run_once()).await {
                     Ok(Some(Err(error))) | Err(error) => {
                         tracing::warn!(%error, "reconciling with cells failed");
                     }
@@ -121,7 +123,7 @@ impl Reconciler {
                 () = round => {}
             }
         }
-        leave(&*store, Task::Reconciler).await;
+        leave(&store, Task::Reconciler).await;
     }
 
     /// Ends when the next round is due: after the interval, or where somebody wants one since `before`.
@@ -203,52 +205,72 @@ impl Reconciler {
             Repair::ApplyKeySet => self.activities.push_keys_to(cell).await,
             Repair::ApplyNamespace { uuid, .. } => {
                 // Read again: the namespace may have changed, or be gone, since the plan was made.
-                let namespace = {
-                    let mut snapshot = self.activities.store.snapshot().await?;
-                    Activities::unless_recovering(&mut *snapshot, Pushed::Namespace(*uuid)).await?;
-                    snapshot.namespace(*uuid).await?
-                };
-                match namespace {
+                match self.namespace(*uuid).await? {
                     Some(namespace) if namespace.state.wants_cell() => {
                         self.activities.apply_to(cell, &namespace).await
                     }
                     _ => Ok(()),
                 }
             }
-            Repair::RemoveNamespace { uuid, generation, .. } => {
-                Ok(self.activities.cells.remove_namespace(cell, *uuid, *generation).await?)
-            }
+            Repair::RemoveNamespace { uuid, .. } => match self.namespace(*uuid).await? {
+                Some(namespace) if !namespace.state.wants_cell() => {
+                    let generation = namespace.generation.cast_unsigned();
+                    Ok(self.activities.cells.remove_namespace(cell, *uuid, generation).await?)
+                }
+                _ => Ok(()),
+            },
             Repair::Recover { subject, held } => self.activities.settle(cell, *subject, 0, *held).await,
         }
     }
 
+    /// A namespace that is to be brought to its cell; refuses while an operator has to decide about it.
+    async fn namespace(&self, uuid: Uuid) -> Result<Option<Namespace>, StepError> {
+        let read = self.activities.store.confirmed(|snapshot| {
+            async move {
+                Activities::unless_recovering(snapshot, Pushed::Namespace(uuid)).await?;
+                Ok::<_, StepError>(snapshot.namespace(uuid).await?)
+            }
+            .boxed()
+        });
+        read.await
+    }
+
     /// Writes what was seen, judged by what was seen before.
     async fn record(&self, cell_id: &str, seen: Seen) -> Result<(), StoreError> {
-        let mut transaction = self.activities.store.write(Lock::Cell(cell_id)).await?;
-        let Some(before) = transaction.cell(cell_id).await? else { return Ok(()) };
-        let (health, problems, failures, seen_ms) = match seen {
-            Seen::Nothing { problem } => {
-                let failures = before.failures.saturating_add(1);
-                let dead = failures >= self.config.dead_after;
-                (if dead { Health::Dead } else { before.health }, vec![problem], failures, None)
-            }
-            Seen::Answer { healthy, problems } => {
-                let health = if healthy { Health::Healthy } else { Health::Dead };
-                (health, problems, 0, Some(self.activities.clock.unix_millis()))
-            }
-        };
-        let sighting = Sighting { cell_id, health, problems: &problems, failures, seen_ms };
-        transaction.see_cell(&sighting).await?;
-        transaction.commit().await?;
-        if health != before.health {
-            tracing::info!(
-                cell = cell_id,
-                from = before.health.name(),
-                to = health.name(),
-                ?problems,
-                "cell health changed"
-            );
+        let now_ms = self.activities.clock.unix_millis();
+        let dead_after = self.config.dead_after;
+        let changed = self.activities.store.write(Lock::Cell(cell_id), |transaction| {
+            judge(transaction, cell_id, seen, now_ms, dead_after).boxed()
+        });
+        if let Some((before, health, problems)) = changed.await? {
+            let (from, to) = (before.name(), health.name());
+            tracing::info!(cell = cell_id, from, to, ?problems, "cell health changed");
         }
         Ok(())
     }
+}
+
+/// Writes what was seen of a cell. Gives what its health was, what it is now and why, where that is another.
+async fn judge(
+    transaction: &mut dyn Transaction,
+    cell_id: &str,
+    seen: Seen,
+    now_ms: i64,
+    dead_after: u32,
+) -> Result<Option<(Health, Health, Vec<String>)>, StoreError> {
+    let Some(before) = transaction.cell(cell_id).await? else { return Ok(None) };
+    let (health, problems, failures, seen_ms) = match seen {
+        Seen::Nothing { problem } => {
+            let failures = before.failures.saturating_add(1);
+            let dead = failures >= dead_after;
+            (if dead { Health::Dead } else { before.health }, vec![problem], failures, None)
+        }
+        Seen::Answer { healthy, problems } => {
+            let health = if healthy { Health::Healthy } else { Health::Dead };
+            (health, problems, 0, Some(now_ms))
+        }
+    };
+    let sighting = Sighting { cell_id, health, problems: &problems, failures, seen_ms };
+    transaction.see_cell(&sighting).await?;
+    Ok((health != before.health).then_some((before.health, health, problems)))
 }

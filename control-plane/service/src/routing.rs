@@ -1,6 +1,5 @@
 //! The routing table for gateways: which namespace is in which cell, and where that is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,11 +7,12 @@ use atoll_api::call::{CallContext, Status};
 use atoll_internal_api::cell::v1::{
     CellAddress, Route, RoutingService, WatchRoutesRequest, WatchRoutesResponse,
 };
+use futures::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
-use crate::store::{Counter, POLL, Store, StoreError};
+use crate::store::{Counter, POLL, Snapshot, Store, StoreError};
 
 /// How long a watch waits when its caller gave no deadline.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -22,14 +22,14 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// The routing table, read from the database and watched. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTable {
-    store: Arc<dyn Store>,
+    store: Store,
     changes: watch::Sender<()>,
     stop: CancellationToken,
 }
 
 impl RouteTable {
     /// The table of a database.
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, changes: watch::Sender::new(()), stop: CancellationToken::new() }
     }
 
@@ -69,20 +69,10 @@ impl RouteTable {
         }
     }
 
-    /// The whole table, as of one moment.
+    /// The whole table, as of one moment. A failover takes nothing of it: what a gateway goes by under a version is
+    /// what that version is.
     pub(crate) async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
-        let mut snapshot = self.store.snapshot().await?;
-        let version = snapshot.counter(Counter::Routes).await?;
-        let cells = snapshot.cells().await?;
-        let routes = snapshot.routes().await?;
-        Ok(WatchRoutesResponse {
-            version,
-            cells: cells
-                .into_iter()
-                .map(|cell| CellAddress { cell_id: cell.id, frontend: cell.frontend })
-                .collect(),
-            routes: routes.into_iter().map(|(namespace, cell_id)| Route { namespace, cell_id }).collect(),
-        })
+        self.store.confirmed(|snapshot| table(snapshot).boxed()).await
     }
 
     async fn version(&self) -> Result<u64, StoreError> {
@@ -108,6 +98,20 @@ impl RouteTable {
             }
         }
     }
+}
+
+async fn table(snapshot: &mut dyn Snapshot) -> Result<WatchRoutesResponse, StoreError> {
+    let version = snapshot.counter(Counter::Routes).await?;
+    let cells = snapshot.cells().await?;
+    let routes = snapshot.routes().await?;
+    Ok(WatchRoutesResponse {
+        version,
+        cells: cells
+            .into_iter()
+            .map(|cell| CellAddress { cell_id: cell.id, frontend: cell.frontend })
+            .collect(),
+        routes: routes.into_iter().map(|(namespace, cell_id)| Route { namespace, cell_id }).collect(),
+    })
 }
 
 fn unchanged(version: u64) -> WatchRoutesResponse {

@@ -30,7 +30,7 @@ use crate::operations::{OperationStarter, Outbox};
 use crate::operator::OperatorApi;
 use crate::reconcile::Reconciler;
 use crate::routing::RouteTable;
-use crate::store::{self, Counter, DatabaseError, Lock, Store, StoreError};
+use crate::store::{self, Counter, DatabaseError, Lock, Store, StoreError, Transaction};
 use crate::usage::{GrpcUsageSource, UsageSource};
 
 /// What a control plane needs from its process.
@@ -110,7 +110,7 @@ impl ControlPlane {
             Some(address) => Some(Arc::new(GrpcUsageSource::new(address, &config.usage_token)?)),
         };
         let store = store::open(&config.database()?).await?;
-        register(&*store, &config).await?;
+        register(&store, &config).await?;
         let activities = Activities {
             routes: RouteTable::new(store.clone()),
             store,
@@ -215,8 +215,11 @@ impl ControlPlane {
 
 /// Writes regions and cells of the configuration, each process the same. Cells that are not in it any more stay, with
 /// the namespaces that they hold.
-async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> {
-    let mut transaction = store.write(Lock::Cells).await?;
+async fn register(store: &Store, config: &Config) -> Result<(), StoreError> {
+    store.write(Lock::Cells, |transaction| write_configured(transaction, config).boxed()).await
+}
+
+async fn write_configured(transaction: &mut dyn Transaction, config: &Config) -> Result<(), StoreError> {
     for region in &config.regions {
         transaction.configure_region(&region.id, &region.location).await?;
     }
@@ -230,14 +233,14 @@ async fn register(store: &dyn Store, config: &Config) -> Result<(), StoreError> 
     if addresses(transaction.cells().await?) != before {
         transaction.raise(Counter::Routes, 0).await?;
     }
-    transaction.commit().await
+    Ok(())
 }
 
 /// A running control plane.
 pub struct ControlPlaneHandle {
     cloud: ServerHandle,
     internal: ServerHandle,
-    store: Arc<dyn Store>,
+    store: Store,
     tasks: TaskTracker,
     stop: CancellationToken,
 }

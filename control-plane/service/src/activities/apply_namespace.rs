@@ -1,21 +1,17 @@
-use super::{Activities, StepError, cell_of, namespace_of, unfinished};
+use futures::FutureExt;
+
+use super::{Activities, StepError, placed};
 use crate::cells::namespace_spec;
 use crate::model::{Cell, Namespace, Pushed};
 
 impl Activities {
     /// Brings the cell to the namespace's newest settings.
     pub async fn apply_namespace(&self, workflow_id: &str) -> Result<(), StepError> {
-        let (cell, namespace) = {
-            let mut snapshot = self.store.snapshot().await?;
-            let operation = unfinished(&mut *snapshot, workflow_id).await?;
-            let Some(operation) = operation else { return Ok(()) };
-            let namespace = namespace_of(&mut *snapshot, &operation).await?;
-            let Some(cell_id) = &namespace.cell_id else {
-                return Err(StepError::Inconsistent(format!("namespace {} has no cell", namespace.cloud_id)));
-            };
-            Self::unless_recovering(&mut *snapshot, Pushed::Namespace(namespace.uuid)).await?;
-            (cell_of(&mut *snapshot, cell_id).await?, namespace)
-        };
+        let read = self.store.confirmed(|snapshot| placed(snapshot, workflow_id).boxed());
+        let Some((namespace, cell)) = read.await? else { return Ok(()) };
+        let cell = cell.ok_or_else(|| {
+            StepError::Inconsistent(format!("namespace {} has no cell", namespace.cloud_id))
+        })?;
         self.apply_to(&cell, &namespace).await
     }
 

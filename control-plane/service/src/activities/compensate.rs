@@ -1,3 +1,5 @@
+use futures::FutureExt;
+
 use super::route::set_routed;
 use super::{Activities, StepError, namespace_of};
 use crate::model::{NamespaceState, Operation, OperationKind, OperationState};
@@ -9,15 +11,20 @@ impl Activities {
     /// What should be is changed in one transaction and holds at once. The cell follows by the reconciler, which is
     /// woken: a failed creation is removed there, a failed update gets its earlier settings back.
     pub async fn compensate(&self, workflow_id: &str, reason: &str) -> Result<(), StepError> {
-        let Some((mut transaction, operation)) = self.open(workflow_id).await? else { return Ok(()) };
         let now = self.clock.unix_millis();
-        undo(&mut *transaction, &operation, now).await?;
-        transaction.finish_operation(workflow_id, OperationState::Failed, reason, now).await?;
-        transaction.raise(Counter::Wanted, 0).await?;
-        transaction.commit().await?;
+        let undone = self.write(workflow_id, |transaction, operation| {
+            async move {
+                undo(transaction, &operation, now).await?;
+                transaction.finish_operation(workflow_id, OperationState::Failed, reason, now).await?;
+                transaction.raise(Counter::Wanted, 0).await?;
+                Ok(operation.kind)
+            }
+            .boxed()
+        });
+        let Some(kind) = undone.await? else { return Ok(()) };
         tracing::warn!(
             operation = workflow_id,
-            kind = operation.kind.name(),
+            kind = kind.name(),
             reason,
             "operation failed and was undone"
         );

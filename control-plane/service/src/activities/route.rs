@@ -1,3 +1,4 @@
+use futures::FutureExt;
 use uuid::Uuid;
 
 use super::{Activities, StepError, namespace_of};
@@ -15,11 +16,16 @@ impl Activities {
     }
 
     async fn route(&self, workflow_id: &str, routed: bool) -> Result<(), StepError> {
-        let Some((mut transaction, operation)) = self.open(workflow_id).await? else { return Ok(()) };
-        let namespace = namespace_of(&mut *transaction, &operation).await?;
-        set_routed(&mut *transaction, namespace.uuid, routed).await?;
-        transaction.commit().await?;
-        self.routes.changed();
+        let set = self.write(workflow_id, |transaction, operation| {
+            async move {
+                let namespace = namespace_of(transaction, &operation).await?;
+                Ok(set_routed(transaction, namespace.uuid, routed).await?)
+            }
+            .boxed()
+        });
+        if set.await?.is_some() {
+            self.routes.changed();
+        }
         Ok(())
     }
 }

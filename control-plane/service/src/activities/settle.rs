@@ -1,8 +1,9 @@
+use futures::FutureExt;
 use uuid::Uuid;
 
 use super::{Activities, StepError};
 use crate::model::{Cell, Pushed, Recovering};
-use crate::store::{Counter, Lock, Snapshot};
+use crate::store::{Counter, Lock, Snapshot, Transaction};
 
 impl Activities {
     /// Judges what a cell says that it holds after it was sent generation `sent` of something, or was only looked at.
@@ -25,33 +26,24 @@ impl Activities {
         if held <= sent {
             return Ok(());
         }
-        let mut transaction = match subject {
-            Pushed::KeySet => self.store.write(Lock::KeySet).await?,
+        let account_id = match subject {
+            Pushed::KeySet => String::new(),
             Pushed::Namespace(uuid) => {
                 let owner = self.store.snapshot().await?.namespace(uuid).await?;
-                let account_id = owner.ok_or_else(|| no_namespace(uuid))?.account_id;
-                self.store.write(Lock::Account(&account_id)).await?
+                owner.ok_or_else(|| no_namespace(uuid))?.account_id
             }
         };
-        if held <= current(&mut *transaction, subject).await? {
-            return Ok(());
-        }
-        let above = held.checked_add(1).filter(|above| i64::try_from(*above).is_ok()).ok_or_else(|| {
-            StepError::Inconsistent(format!("cell {} says that it holds generation {held}", cell.id))
-        })?;
-        match subject {
-            Pushed::KeySet => {
-                transaction.raise(Counter::KeySet, above).await?;
-            }
-            Pushed::Namespace(uuid) => {
-                transaction.raise_generation(uuid, above.cast_signed()).await?;
-            }
-        }
+        let lock = match subject {
+            Pushed::KeySet => Lock::KeySet,
+            Pushed::Namespace(_) => Lock::Account(&account_id),
+        };
         let ahead = Recovering { subject, cell_id: cell.id.clone(), held };
-        transaction.enter_recovering(&ahead, self.clock.unix_millis()).await?;
-        transaction.commit().await?;
-        tracing::error!(cell = cell.id, %subject, held, "{ahead}");
-        Err(StepError::Recovering(ahead))
+        let now_ms = self.clock.unix_millis();
+        if self.store.write(lock, |transaction| judge(transaction, &ahead, now_ms).boxed()).await? {
+            tracing::error!(cell = cell.id, %subject, held, "{ahead}");
+            return Err(StepError::Recovering(ahead));
+        }
+        Ok(())
     }
 
     /// Refuses while an operator has to decide about it.
@@ -61,6 +53,31 @@ impl Activities {
     ) -> Result<(), StepError> {
         snapshot.recovering(subject).await?.map_or(Ok(()), |ahead| Err(StepError::Recovering(ahead)))
     }
+}
+
+/// Whether the cell is ahead of everything that was given out. If so, notes it.
+async fn judge(
+    transaction: &mut dyn Transaction,
+    ahead: &Recovering,
+    now_ms: i64,
+) -> Result<bool, StepError> {
+    let Recovering { subject, cell_id, held } = ahead;
+    if *held <= current(transaction, *subject).await? {
+        return Ok(false);
+    }
+    let above = held.checked_add(1).filter(|above| i64::try_from(*above).is_ok()).ok_or_else(|| {
+        StepError::Inconsistent(format!("cell {cell_id} says that it holds generation {held}"))
+    })?;
+    match *subject {
+        Pushed::KeySet => {
+            transaction.raise(Counter::KeySet, above).await?;
+        }
+        Pushed::Namespace(uuid) => {
+            transaction.raise_generation(uuid, above.cast_signed()).await?;
+        }
+    }
+    transaction.enter_recovering(ahead, now_ms).await?;
+    Ok(true)
 }
 
 /// The newest generation that was given out.

@@ -74,7 +74,7 @@ const ALL_ROLES: [Option<AccountRole>; 7] = [
 /// Gives an account's first user another role.
 async fn set_role(test: &TestCloud, account: &TestAccount, account_role: Option<AccountRole>) {
     let access = Access { account_role, namespaces: Default::default() };
-    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    let mut transaction = test.activities.store.begin(Lock::Account(&account.id)).await.unwrap();
     transaction.set_access(&account.owner_id, &access, 1).await.unwrap();
     transaction.commit().await.unwrap();
 }

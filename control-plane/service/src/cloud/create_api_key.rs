@@ -4,15 +4,16 @@ use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_rpc::wire_time;
+use futures::FutureExt;
 
 use super::{CloudApi, message, tenant};
 use crate::auth::{Tenant, actor};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
 use crate::keys;
-use crate::model::{AccountRole, ApiKey, OperationKind, Principal, PrincipalKind};
+use crate::model::{AccountRole, ApiKey, Operation, OperationKind, Principal, PrincipalKind};
 use crate::names::{check_display, check_filter};
-use crate::store::{Counter, Lock};
+use crate::store::{Counter, Transaction};
 
 /// How far ahead a key may expire: two years, as published.
 const MAX_LIFETIME_MS: i64 = 2 * 366 * 24 * 60 * 60 * 1_000;
@@ -25,6 +26,9 @@ const DEFAULT_LIFETIME_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 /// Everybody makes keys for themselves, which end no later than the key that asks: one that leaked cannot renew itself
 /// (the published rules are silent on this). Admins make keys for service accounts too, and only owners for those whose
 /// role only owners grant. Nobody makes a key for another user: it would be that user, for everybody who looks.
+///
+/// The token is in no other answer: the same call again, with its `async_operation_id`, is ALREADY_EXISTS and names the
+/// key. Whoever has lost the first answer deletes that key and asks for another one.
 pub(super) async fn run(
     api: &CloudApi,
     ctx: &CallContext,
@@ -45,20 +49,36 @@ pub(super) async fn run(
     check_filter("owner_id", &spec.owner_id)?;
     let now_ms = api.now_ms();
     let asked_for_ms = expiry(&spec, now_ms)?;
-    let owner_id = if spec.owner_id.is_empty() { &tenant.principal_id } else { &spec.owner_id };
-    if !tenant.access.is_admin() && *owner_id != tenant.principal_id {
+    let owner_id = if spec.owner_id.is_empty() { &tenant.principal_id } else { &spec.owner_id }.clone();
+    if !tenant.access.is_admin() && owner_id != tenant.principal_id {
         return Err(ApiError::foreign());
     }
 
-    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
-    if api.changes().repeated(&mut *transaction, &asked).await?.is_some() {
-        // Its secret went out with the first answer and is not kept.
-        return Err(ApiError::AlreadyExists(format!(
-            "async operation {:?} made its key already, whose token was shown then: delete that key and make another",
-            asked.id
-        )));
+    let wanted = Wanted { spec, owner_id, asked_for_ms, now_ms };
+    api.change(tenant, |transaction| decide(api, transaction, &asked, wanted).boxed()).await
+}
+
+/// The key that is asked for, as far as that is known without looking.
+struct Wanted {
+    spec: ApiKeySpec,
+    owner_id: String,
+    /// When it should expire, where the caller says so.
+    asked_for_ms: Option<i64>,
+    now_ms: i64,
+}
+
+async fn decide(
+    api: &CloudApi,
+    transaction: &mut dyn Transaction,
+    asked: &Asked<'_, CreateApiKeyRequest>,
+    wanted: Wanted,
+) -> Result<CreateApiKeyResponse, ApiError> {
+    let Wanted { spec, owner_id, asked_for_ms, now_ms } = wanted;
+    let tenant = asked.tenant;
+    if let Some(operation) = api.changes().begin(transaction, asked).await? {
+        return Err(already_made(&operation));
     }
-    let owner = transaction.principal(owner_id).await?;
+    let owner = transaction.principal(&owner_id).await?;
     let owner = owner.filter(|owner| owner.account_id == tenant.account_id);
     let owner = owner.ok_or_else(|| ApiError::NotFound(format!("owner {owner_id:?} does not exist")))?;
     check_owner_type(&spec, &owner)?;
@@ -75,7 +95,7 @@ pub(super) async fn run(
     };
     let new = keys::mint(&*api.entropy);
     let subject = Subject { id: new.id.clone(), resource: resource(&new.id, &owner), previous_spec: None };
-    let operation = api.changes().operation(&asked, &subject);
+    let operation = api.changes().operation(asked, &subject);
     let key = ApiKey {
         id: new.id.clone(),
         account_id: tenant.account_id.clone(),
@@ -92,14 +112,22 @@ pub(super) async fn run(
     };
     transaction.insert_api_key(&key).await?;
     transaction.raise(Counter::KeySet, 0).await?;
-    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
-    transaction.commit().await?;
-    api.outbox.notify_one();
+    api.changes().record(transaction, asked, &subject, &operation).await?;
     Ok(CreateApiKeyResponse {
         key_id: new.id,
         token: new.token,
         async_operation: Some(message::operation(&operation)),
     })
+}
+
+/// The answer to a repeat. The token went out with the first answer and is not kept. It may have arrived, and be in use
+/// where this caller does not know of it: it is not made anew under the same key.
+fn already_made(operation: &Operation) -> ApiError {
+    ApiError::AlreadyExists(format!(
+        "async operation {:?} has made API key {}, whose token was shown then and is not kept: where that answer was lost, \
+         delete the key, and ask for another with another async_operation_id",
+        operation.id, operation.subject
+    ))
 }
 
 /// Until when a key may live that the caller makes for `owner`; none for as long as any. Refused where it may make

@@ -1,13 +1,15 @@
 use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateNamespaceRequest, CreateNamespaceResponse};
+use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
+use futures::FutureExt;
 
 use super::{CloudApi, message, spec, tenant};
 use crate::auth::Tenant;
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
-use crate::model::{Namespace, NamespaceState, OperationKind, Permission};
+use crate::model::{Namespace, NamespaceState, Operation, OperationKind, Permission};
 use crate::names::{check_id, check_tags, cloud_id};
-use crate::store::{Counter, Lock, Transaction};
+use crate::store::{Counter, Transaction};
 
 /// Project of namespaces that name none.
 const DEFAULT_PROJECT: &str = "default";
@@ -34,10 +36,25 @@ pub(super) async fn run(
     let region = spec::region(&settings)?.to_owned();
     check_id("region", &region)?;
 
-    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
-    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
-        return Ok(response(cloud_id, &operation));
+    let namespace = cloud_id.clone();
+    let operation = api
+        .change(tenant, |transaction| decide(api, transaction, &asked, cloud_id, region, settings).boxed())
+        .await?;
+    Ok(CreateNamespaceResponse { namespace, async_operation: Some(message::operation(&operation)) })
+}
+
+async fn decide(
+    api: &CloudApi,
+    transaction: &mut dyn Transaction,
+    asked: &Asked<'_, CreateNamespaceRequest>,
+    cloud_id: String,
+    region: String,
+    settings: NamespaceSpec,
+) -> Result<Operation, ApiError> {
+    if let Some(operation) = api.changes().begin(transaction, asked).await? {
+        return Ok(operation);
     }
+    let tenant = asked.tenant;
     if !transaction.regions().await?.iter().any(|known| known.id == region) {
         return Err(ApiError::InvalidArgument(format!("region {region:?} does not exist")));
     }
@@ -47,7 +64,7 @@ pub(super) async fn run(
     let uuid = api.entropy.uuid();
     let subject =
         Subject { id: uuid.to_string(), resource: format!("namespace/{cloud_id}"), previous_spec: None };
-    let operation = api.changes().operation(&asked, &subject);
+    let operation = api.changes().operation(asked, &subject);
     let namespace = Namespace {
         uuid,
         cloud_id: cloud_id.clone(),
@@ -55,7 +72,7 @@ pub(super) async fn run(
         project_id: DEFAULT_PROJECT.to_owned(),
         region,
         spec: settings,
-        tags: request.tags.clone(),
+        tags: asked.request.tags.clone(),
         state: NamespaceState::Activating,
         resource_version: 1,
         generation: 1,
@@ -66,11 +83,9 @@ pub(super) async fn run(
         modified_ms: None,
     };
     transaction.insert_namespace(&namespace).await?;
-    grant_to_creator(&mut *transaction, tenant, &cloud_id, operation.created_ms).await?;
-    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
-    transaction.commit().await?;
-    api.outbox.notify_one();
-    Ok(response(cloud_id, &operation))
+    grant_to_creator(transaction, tenant, &cloud_id, operation.created_ms).await?;
+    api.changes().record(transaction, asked, &subject, &operation).await?;
+    Ok(operation)
 }
 
 /// Who creates a namespace administers it, also without a role that administers all.
@@ -90,8 +105,4 @@ async fn grant_to_creator(
     // Cells verify grants: the set of keys has changed with them.
     transaction.raise(Counter::KeySet, 0).await?;
     Ok(())
-}
-
-fn response(namespace: String, operation: &crate::model::Operation) -> CreateNamespaceResponse {
-    CreateNamespaceResponse { namespace, async_operation: Some(message::operation(operation)) }
 }

@@ -1,11 +1,12 @@
 use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{DeleteNamespaceRequest, DeleteNamespaceResponse};
+use futures::FutureExt;
 
 use super::{CloudApi, check_version, message, tenant};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
-use crate::model::{NamespaceState, OperationKind};
-use crate::store::Lock;
+use crate::model::{NamespaceState, Operation, OperationKind};
+use crate::store::Transaction;
 
 /// Decides that a namespace should not be any more, nor anything that it holds.
 pub(super) async fn run(
@@ -21,10 +22,19 @@ pub(super) async fn run(
         id: &request.async_operation_id,
         request: &request,
     };
-    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
-    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
-        return Ok(DeleteNamespaceResponse { async_operation: Some(message::operation(&operation)) });
+    let operation = api.change(tenant, |transaction| decide(api, transaction, &asked).boxed()).await?;
+    Ok(DeleteNamespaceResponse { async_operation: Some(message::operation(&operation)) })
+}
+
+async fn decide(
+    api: &CloudApi,
+    transaction: &mut dyn Transaction,
+    asked: &Asked<'_, DeleteNamespaceRequest>,
+) -> Result<Operation, ApiError> {
+    if let Some(operation) = api.changes().begin(transaction, asked).await? {
+        return Ok(operation);
     }
+    let request = asked.request;
     let namespace = transaction.live_namespace(&request.namespace).await?;
     let mut namespace = namespace
         .ok_or_else(|| ApiError::NotFound(format!("namespace {} does not exist", request.namespace)))?;
@@ -47,13 +57,11 @@ pub(super) async fn run(
         resource: format!("namespace/{}", namespace.cloud_id),
         previous_spec: None,
     };
-    let operation = api.changes().operation(&asked, &subject);
+    let operation = api.changes().operation(asked, &subject);
     namespace.state = NamespaceState::Deleting;
     namespace.workflow_id = operation.workflow_id.clone();
     namespace.modified_ms = Some(operation.created_ms);
     transaction.change_namespace(&namespace).await?;
-    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
-    transaction.commit().await?;
-    api.outbox.notify_one();
-    Ok(DeleteNamespaceResponse { async_operation: Some(message::operation(&operation)) })
+    api.changes().record(transaction, asked, &subject, &operation).await?;
+    Ok(operation)
 }

@@ -2,12 +2,14 @@
 
 use atoll_api::call::CallContext;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{UpdateNamespaceRequest, UpdateNamespaceResponse};
+use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
+use futures::FutureExt;
 
 use super::{CloudApi, check_version, message, spec, tenant};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
-use crate::model::{NamespaceState, OperationKind};
-use crate::store::Lock;
+use crate::model::{NamespaceState, Operation, OperationKind};
+use crate::store::Transaction;
 
 /// Decides on new settings for an active namespace. If its cell refuses them, the earlier ones come back.
 pub(super) async fn run(
@@ -25,12 +27,23 @@ pub(super) async fn run(
     };
     let settings =
         request.spec.clone().ok_or_else(|| ApiError::InvalidArgument("spec is required".to_owned()))?;
-    let mut settings = spec::checked(settings)?;
+    let settings = spec::checked(settings)?;
 
-    let mut transaction = api.store.write(Lock::Account(&tenant.account_id)).await?;
-    if let Some(operation) = api.changes().repeated(&mut *transaction, &asked).await? {
-        return Ok(UpdateNamespaceResponse { async_operation: Some(message::operation(&operation)) });
+    let operation =
+        api.change(tenant, |transaction| decide(api, transaction, &asked, settings).boxed()).await?;
+    Ok(UpdateNamespaceResponse { async_operation: Some(message::operation(&operation)) })
+}
+
+async fn decide(
+    api: &CloudApi,
+    transaction: &mut dyn Transaction,
+    asked: &Asked<'_, UpdateNamespaceRequest>,
+    mut settings: NamespaceSpec,
+) -> Result<Operation, ApiError> {
+    if let Some(operation) = api.changes().begin(transaction, asked).await? {
+        return Ok(operation);
     }
+    let request = asked.request;
     let namespace = transaction.live_namespace(&request.namespace).await?;
     let mut namespace = namespace
         .ok_or_else(|| ApiError::NotFound(format!("namespace {} does not exist", request.namespace)))?;
@@ -52,14 +65,12 @@ pub(super) async fn run(
         resource: format!("namespace/{}", namespace.cloud_id),
         previous_spec: Some(namespace.spec.clone()),
     };
-    let operation = api.changes().operation(&asked, &subject);
+    let operation = api.changes().operation(asked, &subject);
     namespace.spec = settings;
     namespace.state = NamespaceState::Updating;
     namespace.workflow_id = operation.workflow_id.clone();
     namespace.modified_ms = Some(operation.created_ms);
     transaction.change_namespace(&namespace).await?;
-    api.changes().record(&mut *transaction, &asked, &subject, &operation).await?;
-    transaction.commit().await?;
-    api.outbox.notify_one();
-    Ok(UpdateNamespaceResponse { async_operation: Some(message::operation(&operation)) })
+    api.changes().record(transaction, asked, &subject, &operation).await?;
+    Ok(operation)
 }

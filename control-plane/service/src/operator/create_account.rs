@@ -1,4 +1,5 @@
 use atoll_internal_api::operator::v1::{CreateAccountRequest, CreateAccountResponse};
+use futures::FutureExt;
 
 use super::create_account_key::issue;
 use super::{OperatorApi, message};
@@ -6,7 +7,7 @@ use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::model::{Access, Account, AccountRole, Principal, PrincipalKind};
 use crate::names::check_display;
-use crate::store::{Lock, Snapshot, StoreError};
+use crate::store::{Lock, Snapshot, StoreError, Transaction};
 
 /// Length of an account's id.
 const ID_LENGTH: usize = 5;
@@ -34,12 +35,22 @@ pub(super) async fn run(
             "name takes 1 to {MAX_NAME_CHARACTERS} characters, no blanks around them, and is not {RESERVED:?}"
         )));
     }
-    let mut transaction = api.store.write(Lock::Accounts).await?;
+    let made = api.store.write(Lock::Accounts, |transaction| make(api, transaction, request).boxed()).await?;
+    api.reconcile.notify_one();
+    tracing::info!(account = made.account.as_ref().map(|account| &*account.id), "account created");
+    Ok(made)
+}
+
+async fn make(
+    api: &OperatorApi,
+    transaction: &mut dyn Transaction,
+    request: CreateAccountRequest,
+) -> Result<CreateAccountResponse, ApiError> {
     if transaction.account_by_name(&request.name).await?.is_some() {
         return Err(ApiError::AlreadyExists(format!("account {:?} exists", request.name)));
     }
     let now_ms = api.clock.unix_millis();
-    let id = free_id(&mut *transaction, &*api.entropy).await?;
+    let id = free_id(transaction, &*api.entropy).await?;
     let account = Account { id, name: request.name.clone(), created_ms: now_ms };
     transaction.insert_account(&account).await?;
     let email =
@@ -56,11 +67,8 @@ pub(super) async fn run(
         modified_ms: None,
     };
     transaction.insert_principal(&owner).await?;
-    let key = issue(api, &mut *transaction, &owner, "first key of the account").await?;
-    api.audit(&mut *transaction, &account.id, "CreateAccount", format!("account/{}", account.id)).await?;
-    transaction.commit().await?;
-    api.reconcile.notify_one();
-    tracing::info!(account = account.id, "account created");
+    let key = issue(api, transaction, &owner, "first key of the account").await?;
+    api.audit(transaction, &account.id, "CreateAccount", format!("account/{}", account.id)).await?;
     Ok(CreateAccountResponse {
         account: Some(message::account(&account)),
         admin_user_id: owner.id,

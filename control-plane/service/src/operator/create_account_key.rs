@@ -1,5 +1,6 @@
 use atoll_internal_api::operator::v1::{CreateAccountKeyRequest, CreateAccountKeyResponse, IssuedKey};
 use atoll_rpc::wire_time;
+use futures::FutureExt;
 
 use super::{KEY_LIFETIME_MS, OperatorApi};
 use crate::error::ApiError;
@@ -8,23 +9,32 @@ use crate::model::{ApiKey, Principal};
 use crate::names::{check_display, check_id};
 use crate::store::{Counter, Lock, Transaction};
 
-/// Makes a key for an account's first administrator.
+/// Makes a key for an account's first administrator. Each call makes one: whoever has lost an answer finds its key in
+/// the audit records and deletes it.
 pub(super) async fn run(
     api: &OperatorApi,
     request: CreateAccountKeyRequest,
 ) -> Result<CreateAccountKeyResponse, ApiError> {
     check_id("account_id", &request.account_id)?;
     check_display("display_name", &request.display_name)?;
-    let mut transaction = api.store.write(Lock::Account(&request.account_id)).await?;
+    let lock = Lock::Account(&request.account_id);
+    let key = api.store.write(lock, |transaction| make(api, transaction, &request).boxed()).await?;
+    api.reconcile.notify_one();
+    Ok(CreateAccountKeyResponse { key: Some(key) })
+}
+
+async fn make(
+    api: &OperatorApi,
+    transaction: &mut dyn Transaction,
+    request: &CreateAccountKeyRequest,
+) -> Result<IssuedKey, ApiError> {
     let missing = || ApiError::NotFound(format!("account {:?} does not exist", request.account_id));
     transaction.account(&request.account_id).await?.ok_or_else(missing)?;
     let owner = transaction.first_admin(&request.account_id).await?.ok_or_else(missing)?;
-    let key = issue(api, &mut *transaction, &owner, &request.display_name).await?;
+    let key = issue(api, transaction, &owner, &request.display_name).await?;
     let resource = format!("api-key/{}", key.key_id);
-    api.audit(&mut *transaction, &request.account_id, "CreateAccountKey", resource).await?;
-    transaction.commit().await?;
-    api.reconcile.notify_one();
-    Ok(CreateAccountKeyResponse { key: Some(key) })
+    api.audit(transaction, &request.account_id, "CreateAccountKey", resource).await?;
+    Ok(key)
 }
 
 /// Makes a key. The reconciler brings it to the cells, without a workflow: this has to work on a cloud that is just

@@ -1,4 +1,5 @@
 use atoll_internal_api::operator::v1::{Cell, DrainCellRequest, DrainCellResponse};
+use futures::FutureExt;
 
 use super::{OperatorApi, message};
 use crate::error::ApiError;
@@ -20,11 +21,14 @@ pub(super) async fn set_draining(
 ) -> Result<Cell, ApiError> {
     check_id("cell_id", cell_id)?;
     let missing = || ApiError::NotFound(format!("cell {cell_id:?} does not exist"));
-    let mut transaction = api.store.write(Lock::Cells).await?;
-    transaction.cell(cell_id).await?.ok_or_else(missing)?;
-    transaction.set_draining(cell_id, draining).await?;
-    api.audit(&mut *transaction, "", action, format!("cell/{cell_id}")).await?;
-    let cell = transaction.cell(cell_id).await?.ok_or_else(missing)?;
-    transaction.commit().await?;
-    Ok(message::cell(&cell))
+    let cell = api.store.write(Lock::Cells, |transaction| {
+        async move {
+            transaction.cell(cell_id).await?.ok_or_else(missing)?;
+            transaction.set_draining(cell_id, draining).await?;
+            api.audit(transaction, "", action, format!("cell/{cell_id}")).await?;
+            transaction.cell(cell_id).await?.ok_or_else(missing)
+        }
+        .boxed()
+    });
+    Ok(message::cell(&cell.await?))
 }

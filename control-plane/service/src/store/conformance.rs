@@ -10,8 +10,6 @@ mod operations;
 mod transactions;
 mod versions;
 
-use std::sync::Arc;
-
 use super::{Lock, Store, StoreError, Transaction};
 use crate::config::CellConfig;
 use crate::model::{
@@ -22,7 +20,7 @@ use crate::test_support::{Engine, Place, on_each_engine};
 /// A database with a region, the cells `a` and `b`, and the accounts `acct1` and `acct2`, each with a user.
 struct World {
     place: Place,
-    store: Arc<dyn Store>,
+    store: Store,
 }
 
 const ACCOUNTS: [&str; 2] = ["acct1", "acct2"];
@@ -31,13 +29,13 @@ impl World {
     async fn new(engine: Engine) -> Self {
         let place = engine.place();
         let store = place.open().await;
-        let mut transaction = store.write(Lock::Cells).await.unwrap();
+        let mut transaction = store.begin(Lock::Cells).await.unwrap();
         transaction.configure_region("local", "here").await.unwrap();
         for id in ["a", "b"] {
             transaction.configure_cell(&cell(id)).await.unwrap();
         }
         transaction.commit().await.unwrap();
-        let mut transaction = store.write(Lock::Accounts).await.unwrap();
+        let mut transaction = store.begin(Lock::Accounts).await.unwrap();
         for id in ACCOUNTS {
             transaction.insert_account(&account(id)).await.unwrap();
             transaction.insert_principal(&user(id, "owner")).await.unwrap();
@@ -48,7 +46,7 @@ impl World {
 
     /// A transaction on the first account.
     async fn write(&self) -> Box<dyn Transaction> {
-        self.store.write(Lock::Account("acct1")).await.unwrap()
+        self.store.begin(Lock::Account("acct1")).await.unwrap()
     }
 }
 

@@ -6,7 +6,7 @@ use atoll_database::Database;
 
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
-use super::{DatabaseError, Store};
+use super::{DatabaseError, Engine, Store};
 
 /// Refuses what cannot be the control plane's database, or a file that another process uses, and changes nothing. That
 /// there is none is fine.
@@ -19,9 +19,10 @@ pub async fn inspect_database(database: &Database) -> Result<(), DatabaseError> 
 
 /// Opens it, making its tables where there are none, and brings its schema up to date. What is foreign, newer or not
 /// durable, and a file that another process uses, is refused before anything is written.
-pub(crate) async fn open(database: &Database) -> Result<Arc<dyn Store>, DatabaseError> {
-    Ok(match database {
+pub(crate) async fn open(database: &Database) -> Result<Store, DatabaseError> {
+    let engine: Arc<dyn Engine> = match database {
         Database::Sqlite(path) => Arc::new(SqliteStore::open(path).await?),
         Database::Postgres(options) => Arc::new(PostgresStore::open(options).await?),
-    })
+    };
+    Ok(Store(engine))
 }

@@ -25,7 +25,8 @@ use atoll_postgres::{Connections, PostgresOptions, Refusal, Schema, Session, loo
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{DatabaseError, LEASE, Lock, Snapshot, Store, StoreError, Task, Transaction};
+use super::engine::Look;
+use super::{DatabaseError, Engine, LEASE, Lock, StoreError, Task, Transaction};
 use error::failed;
 use session::PostgresSession;
 use statements::{
@@ -104,8 +105,8 @@ fn not_used(place: &str, refusal: Refusal) -> DatabaseError {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+impl Engine for PostgresStore {
+    async fn snapshot(&self) -> Result<Box<dyn Look>, StoreError> {
         Ok(Box::new(begun(&self.reading, None).await?))
     }
 

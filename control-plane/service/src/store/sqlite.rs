@@ -9,8 +9,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Decode, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
+use super::engine::Look;
 use super::sql::{Row, Session, Statement, Value};
-use super::{DatabaseError, Lock, Snapshot, Store, StoreError, Task, Transaction};
+use super::{DatabaseError, Engine, Lock, StoreError, Task, Transaction};
 
 /// The control plane's database.
 const SCHEMA: Schema = Schema {
@@ -38,8 +39,8 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+impl Engine for SqliteStore {
+    async fn snapshot(&self) -> Result<Box<dyn Look>, StoreError> {
         Ok(Box::new(SqliteSession(self.0.snapshot().await.map_err(failed)?)))
     }
 
@@ -91,6 +92,18 @@ impl Session for SqliteSession {
 impl Transaction for SqliteSession {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.0.commit().await.map_err(failed)
+    }
+
+    async fn undo(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.rollback().await.map_err(failed)
+    }
+}
+
+/// Nothing is seen before it is on disk.
+#[async_trait]
+impl Look for SqliteSession {
+    async fn confirm(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.rollback().await.map_err(failed)
     }
 }
 

@@ -1,7 +1,5 @@
 //! The engines that tests run on.
 
-use std::sync::Arc;
-
 use atoll_secret::Secret;
 use atoll_test_postgres::Server;
 use tempfile::TempDir;
@@ -41,7 +39,7 @@ impl Place {
         Self { url: self.url.clone(), folder: TempDir::new().unwrap() }
     }
 
-    pub(crate) async fn open(&self) -> Arc<dyn Store> {
+    pub(crate) async fn open(&self) -> Store {
         open(&Database::parse(&self.url).unwrap()).await.unwrap()
     }
 }

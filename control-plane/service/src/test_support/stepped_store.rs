@@ -3,15 +3,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::schedules::step_ends;
-use crate::store::{DatabaseError, Lock, Snapshot, Store, StoreError, Task, Transaction};
+use crate::store::{DatabaseError, Engine, Lock, Look, StoreError, Task, Transaction};
 
 /// A store of which each use begins a step: others may run between a look at the database and the next one.
 #[derive(Debug)]
-pub(crate) struct SteppedStore(pub(crate) Arc<dyn Store>);
+pub(crate) struct SteppedStore(pub(crate) Arc<dyn Engine>);
 
 #[async_trait]
-impl Store for SteppedStore {
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+impl Engine for SteppedStore {
+    async fn snapshot(&self) -> Result<Box<dyn Look>, StoreError> {
         step_ends().await;
         self.0.snapshot().await
     }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::activities::Activities;
 use crate::model::{NamespaceState, OperationKind, OperationState};
+use crate::store::Store;
 use crate::test_support::schedules::Schedules;
 use crate::test_support::stepped_store::SteppedStore;
 use crate::test_support::{Engine, TestCloud, on_each_engine, step, steps};
@@ -44,7 +45,7 @@ async fn in_every_order(
     let mut runs = 0;
     loop {
         let (test, workflow_id) = until(engine, kind, late).await;
-        let store = Arc::new(SteppedStore(Arc::clone(&test.activities.store)));
+        let store = Store::of(Arc::new(SteppedStore(test.activities.store.engine())));
         let stepped = Activities { store, ..test.activities.clone() };
         let compensated = stepped.clone();
         let (of_step, of_end) = (workflow_id.clone(), workflow_id.clone());

@@ -47,7 +47,7 @@ async fn service_account(test: &TestCloud, account: &TestAccount, access: Access
         created_ms: 1,
         modified_ms: None,
     };
-    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    let mut transaction = test.activities.store.begin(Lock::Account(&account.id)).await.unwrap();
     transaction.insert_principal(&principal).await.unwrap();
     transaction.commit().await.unwrap();
     let spec = ApiKeySpec {

@@ -51,7 +51,7 @@ async fn principal(
         created_ms: now,
         modified_ms: None,
     };
-    let mut transaction = test.activities.store.write(Lock::Account(&account.id)).await.unwrap();
+    let mut transaction = test.activities.store.begin(Lock::Account(&account.id)).await.unwrap();
     transaction.insert_principal(&owner).await.unwrap();
     transaction.insert_api_key(&key).await.unwrap();
     transaction.commit().await.unwrap();

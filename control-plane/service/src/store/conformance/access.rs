@@ -27,14 +27,14 @@ async fn accounts_are_found_by_id_and_by_name_and_both_are_unique(engine: Engine
         Account { name: "other".to_owned(), ..account("acct1") },
         Account { id: "other".to_owned(), ..account("acct1") },
     ] {
-        let mut transaction = world.store.write(Lock::Accounts).await.unwrap();
+        let mut transaction = world.store.begin(Lock::Accounts).await.unwrap();
         assert!(is_refused(transaction.insert_account(&taken).await), "{taken:?}");
     }
 }
 
 async fn accounts_come_in_pages_in_the_order_of_bytes(engine: Engine) {
     let world = World::new(engine).await;
-    let mut transaction = world.store.write(Lock::Accounts).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Accounts).await.unwrap();
     for id in ["b", "B", "_", "é", "a-", "a", "a.b"] {
         transaction.insert_account(&account(id)).await.unwrap();
     }
@@ -181,7 +181,7 @@ async fn the_set_of_keys_is_of_all_accounts_with_what_each_grants(engine: Engine
 
 async fn a_text_with_a_zero_is_refused_and_nothing_is_written(engine: Engine) {
     let world = World::new(engine).await;
-    let mut transaction = world.store.write(Lock::Accounts).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Accounts).await.unwrap();
     let bad = Account { name: "a\0b".to_owned(), ..account("acct3") };
     assert!(is_refused(transaction.insert_account(&bad).await));
     drop(transaction);

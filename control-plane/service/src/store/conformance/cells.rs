@@ -20,7 +20,7 @@ async fn configuring_again_keeps_what_was_decided_and_seen(engine: Engine) {
     let problems = ["disk \"full\"".to_owned(), "a\0b".to_owned()];
     let sighting =
         Sighting { cell_id: "a", health: Health::Dead, problems: &problems, failures: 3, seen_ms: Some(9) };
-    let mut transaction = world.store.write(Lock::Cells).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Cells).await.unwrap();
     transaction.set_draining("a", true).await.unwrap();
     transaction.see_cell(&sighting).await.unwrap();
     let moved = CellConfig { frontend: "elsewhere:1".to_owned(), capacity: 8, ..cell("a") };
@@ -34,7 +34,7 @@ async fn configuring_again_keeps_what_was_decided_and_seen(engine: Engine) {
 
 async fn cells_come_by_id_with_how_many_namespaces_they_have(engine: Engine) {
     let world = World::new(engine).await;
-    let mut transaction = world.store.write(Lock::Placement("acct1")).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Placement("acct1")).await.unwrap();
     for (number, cell, state) in [
         (1, "b", NamespaceState::Active),
         (2, "b", NamespaceState::Deleted),
@@ -60,7 +60,7 @@ async fn cells_come_by_id_with_how_many_namespaces_they_have(engine: Engine) {
 async fn a_missed_answer_keeps_when_it_was_last_seen(engine: Engine) {
     let world = World::new(engine).await;
     for (seen_ms, expected) in [(None, None), (Some(9), Some(9)), (None, Some(9)), (Some(12), Some(12))] {
-        let mut transaction = world.store.write(Lock::Cell("a")).await.unwrap();
+        let mut transaction = world.store.begin(Lock::Cell("a")).await.unwrap();
         let sighting =
             Sighting { cell_id: "a", health: Health::Healthy, problems: &[], failures: 0, seen_ms };
         transaction.see_cell(&sighting).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_missed_answer_keeps_when_it_was_last_seen(engine: Engine) {
 
 async fn regions_come_by_id_as_they_were_last_configured(engine: Engine) {
     let world = World::new(engine).await;
-    let mut transaction = world.store.write(Lock::Cells).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Cells).await.unwrap();
     transaction.configure_region("eu", "Frankfurt").await.unwrap();
     transaction.configure_region("local", "there").await.unwrap();
     transaction.commit().await.unwrap();
@@ -85,7 +85,7 @@ async fn what_waits_for_an_operator_is_of_a_subject_and_ends_for_a_cell(engine: 
     let world = World::new(engine).await;
     let ahead = |subject, cell: &str, held| Recovering { subject, cell_id: cell.to_owned(), held };
     let namespace = Pushed::Namespace(Uuid::from_u128(7));
-    let mut transaction = world.store.write(Lock::Cells).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Cells).await.unwrap();
     for noted in [ahead(Pushed::KeySet, "a", 40), ahead(namespace, "b", 30), ahead(Pushed::KeySet, "b", 41)] {
         transaction.enter_recovering(&noted, 5).await.unwrap();
     }
@@ -97,7 +97,7 @@ async fn what_waits_for_an_operator_is_of_a_subject_and_ends_for_a_cell(engine: 
     let of_a = ahead(Pushed::Namespace(Uuid::nil()), "a", 1);
     assert_eq!(snapshot.all_recovering().await.unwrap(), [of_a.clone(), ahead(namespace, "b", 30), newest]);
     drop(snapshot);
-    let mut transaction = world.store.write(Lock::Cells).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Cells).await.unwrap();
     assert_eq!(transaction.leave_recovering("b").await.unwrap(), 2);
     assert_eq!(transaction.leave_recovering("b").await.unwrap(), 0);
     assert_eq!(transaction.all_recovering().await.unwrap(), [of_a]);

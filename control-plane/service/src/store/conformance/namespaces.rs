@@ -14,7 +14,7 @@ on_each_engine! {
 }
 
 async fn insert(world: &World, namespaces: &[Namespace]) {
-    let mut transaction = world.store.write(Lock::Placement("acct1")).await.unwrap();
+    let mut transaction = world.store.begin(Lock::Placement("acct1")).await.unwrap();
     for namespace in namespaces {
         transaction.insert_namespace(namespace).await.unwrap();
         if let Some(cell) = &namespace.cell_id {

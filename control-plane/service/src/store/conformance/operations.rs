@@ -90,7 +90,7 @@ async fn audit_records_come_newest_first_by_account_in_pages(engine: Engine) {
         operation_id: "o".to_owned(),
     };
     for (account_id, action) in [("acct1", "1"), ("acct2", "2"), ("", "3"), ("acct1", "4")] {
-        let mut transaction = world.store.write(Lock::Account(account_id)).await.unwrap();
+        let mut transaction = world.store.begin(Lock::Account(account_id)).await.unwrap();
         transaction.insert_audit_record(&entry(account_id, action)).await.unwrap();
         transaction.commit().await.unwrap();
     }

@@ -15,14 +15,14 @@ on_each_engine! {
 
 async fn what_was_committed_is_there_after_opening_again_and_nothing_else(engine: Engine) {
     let World { place, store } = World::new(engine).await;
-    let mut kept = store.write(Lock::Accounts).await.unwrap();
+    let mut kept = store.begin(Lock::Accounts).await.unwrap();
     kept.insert_account(&account("acct3")).await.unwrap();
     kept.commit().await.unwrap();
-    let mut dropped = store.write(Lock::Accounts).await.unwrap();
+    let mut dropped = store.begin(Lock::Accounts).await.unwrap();
     dropped.insert_account(&account("acct4")).await.unwrap();
     drop(dropped);
     store.close().await;
-    assert!(store.snapshot().await.is_err() && store.write(Lock::Cells).await.is_err(), "it is closed");
+    assert!(store.snapshot().await.is_err() && store.begin(Lock::Cells).await.is_err(), "it is closed");
 
     let store = place.open().await;
     let mut snapshot = store.snapshot().await.unwrap();
@@ -92,11 +92,11 @@ async fn writers_of_several_accounts_raise_one_counter_and_none_waits_for_ever(e
     const ROUNDS: u64 = 20;
     let world = World::new(engine).await;
     let writers = ACCOUNTS.map(|account_id| {
-        let store = Arc::clone(&world.store);
+        let store = world.store.clone();
         tokio::spawn(async move {
             let mut values = Vec::new();
             for round in 0..ROUNDS {
-                let mut transaction = store.write(Lock::Account(account_id)).await.unwrap();
+                let mut transaction = store.begin(Lock::Account(account_id)).await.unwrap();
                 let operation = operation(account_id, &format!("o{round}"), 5);
                 transaction.insert_operation(&operation).await.unwrap();
                 values.push(transaction.raise(Counter::KeySet, 0).await.unwrap());
@@ -126,7 +126,7 @@ async fn every_lock_is_given_and_given_again(engine: Engine) {
         Lock::KeySet,
     ] {
         for _ in 0..2 {
-            world.store.write(lock).await.unwrap().commit().await.unwrap();
+            world.store.begin(lock).await.unwrap().commit().await.unwrap();
         }
     }
 }

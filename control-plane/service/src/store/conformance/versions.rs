@@ -12,7 +12,7 @@ on_each_engine! {
 
 async fn counters_rise_by_one_or_to_what_is_asked(engine: Engine) {
     let world = World::new(engine).await;
-    let mut transaction = world.store.write(Lock::KeySet).await.unwrap();
+    let mut transaction = world.store.begin(Lock::KeySet).await.unwrap();
     assert_eq!(transaction.counter(Counter::KeySet).await.unwrap(), 1);
     for (at_least, expected) in [(0, 2), (9, 9), (3, 10), (10, 11), (12, 12)] {
         assert_eq!(transaction.raise(Counter::KeySet, at_least).await.unwrap(), expected);
@@ -33,14 +33,14 @@ async fn of_writers_that_compare_a_version_none_overwrites_another(engine: Engin
     transaction.insert_namespace(&orders).await.unwrap();
     transaction.commit().await.unwrap();
     let writers = (0..WRITERS).map(|_| {
-        let (store, uuid) = (Arc::clone(&world.store), orders.uuid);
+        let (store, uuid) = (world.store.clone(), orders.uuid);
         tokio::spawn(async move {
             let mut tries = 0;
             loop {
                 tries += 1;
                 let known =
                     store.snapshot().await.unwrap().namespace(uuid).await.unwrap().unwrap().resource_version;
-                let mut transaction = store.write(Lock::Account("acct1")).await.unwrap();
+                let mut transaction = store.begin(Lock::Account("acct1")).await.unwrap();
                 let read = transaction.namespace(uuid).await.unwrap().unwrap();
                 if read.resource_version == known {
                     transaction.set_namespace_state(uuid, NamespaceState::Active).await.unwrap();

@@ -9,8 +9,9 @@ use sqlx::postgres::PgRow;
 use super::USUAL;
 use super::error::failed;
 use super::row::{Bound, bind};
+use crate::store::StoreError;
+use crate::store::engine::{Look, Transaction};
 use crate::store::sql::{self, Statement, Value};
-use crate::store::{StoreError, Transaction};
 
 type Session = atoll_postgres::Session<'static>;
 
@@ -68,7 +69,19 @@ impl sql::Session for PostgresSession {
 impl Transaction for PostgresSession {
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let session = self.take()?;
-        self.home.within(USUAL, session.end()).await.map_err(|refusal| failed(&refusal))
+        self.home.within(USUAL, session.confirm()).await.map_err(|refusal| failed(&refusal))
+    }
+
+    async fn undo(mut self: Box<Self>) -> Result<(), StoreError> {
+        let session = self.take()?;
+        self.home.within(USUAL, session.undo_and_confirm()).await.map_err(|refusal| failed(&refusal))
+    }
+}
+
+#[async_trait]
+impl Look for PostgresSession {
+    async fn confirm(self: Box<Self>) -> Result<(), StoreError> {
+        Transaction::undo(self).await
     }
 }
 

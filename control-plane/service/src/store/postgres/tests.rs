@@ -3,12 +3,14 @@
 mod faults;
 mod plans;
 mod refusals;
+mod standby;
 mod waiting;
 
 use atoll_test_postgres::Server;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::Store;
 use crate::test_support::Place;
 
 /// Looks at the server that a test takes before it fails: each is a program that runs.

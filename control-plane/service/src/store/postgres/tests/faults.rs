@@ -52,7 +52,7 @@ async fn a_call_that_is_cut_anywhere_is_repeated_and_done_once() {
         // Before anything was written the call is made again on another connection.
         assert_eq!(answer.clone().err(), (number > 0).then_some(Code::Unavailable), "{number}: {answer:?}");
         // Takes the account's row: what was under way is done or undone then.
-        let mut settled = other.write(Lock::Account(&account.id)).await.unwrap();
+        let mut settled = other.begin(Lock::Account(&account.id)).await.unwrap();
         let id = &request.async_operation_id;
         let found = settled.operation_by_id(&account.id, id).await.unwrap().is_some();
         assert!(answer.is_ok() || stands.is_none_or(|stands| stands == found), "{number}: {found}");

@@ -3,10 +3,10 @@
 use super::*;
 use crate::model::Account;
 
-async fn two_processes() -> (String, Place, [Arc<dyn Store>; 2]) {
+async fn two_processes() -> (String, Place, [Store; 2]) {
     let (name, place) = database();
     let stores = [place.open().await, place.open().await];
-    let mut transaction = stores[0].write(Lock::Accounts).await.unwrap();
+    let mut transaction = stores[0].begin(Lock::Accounts).await.unwrap();
     for id in ["acct1", "acct2"] {
         let account = Account { id: id.to_owned(), name: id.to_owned(), created_ms: 1 };
         transaction.insert_account(&account).await.unwrap();
@@ -36,15 +36,15 @@ async fn a_lock_excludes_its_like_and_nothing_else() {
     };
     for held in locks {
         for wanted in locks {
-            let holding = first.write(held).await.unwrap();
+            let holding = first.begin(held).await.unwrap();
             if excludes(held, wanted) {
-                let (waited, ()) = tokio::join!(second.write(wanted), async {
+                let (waited, ()) = tokio::join!(second.begin(wanted), async {
                     waits(&name, 1).await;
                     holding.commit().await.unwrap();
                 });
                 waited.unwrap().commit().await.unwrap();
             } else {
-                second.write(wanted).await.unwrap().commit().await.unwrap();
+                second.begin(wanted).await.unwrap().commit().await.unwrap();
                 holding.commit().await.unwrap();
             }
         }
@@ -54,10 +54,10 @@ async fn a_lock_excludes_its_like_and_nothing_else() {
 #[tokio::test]
 async fn who_waited_sees_what_the_other_committed() {
     let (name, _place, [first, second]) = two_processes().await;
-    let mut holding = first.write(Lock::Accounts).await.unwrap();
+    let mut holding = first.begin(Lock::Accounts).await.unwrap();
     let account = Account { id: "acct3".to_owned(), name: "three".to_owned(), created_ms: 1 };
     holding.insert_account(&account).await.unwrap();
-    let (waited, ()) = tokio::join!(second.write(Lock::Accounts), async {
+    let (waited, ()) = tokio::join!(second.begin(Lock::Accounts), async {
         waits(&name, 1).await;
         holding.commit().await.unwrap();
     });
@@ -67,8 +67,8 @@ async fn who_waited_sees_what_the_other_committed() {
 #[tokio::test]
 async fn who_is_dropped_in_the_middle_keeps_nobody_waiting() {
     let (name, _place, [first, second]) = two_processes().await;
-    let holding = first.write(Lock::Account("acct1")).await.unwrap();
-    let (waited, ()) = tokio::join!(second.write(Lock::Account("acct1")), async {
+    let holding = first.begin(Lock::Account("acct1")).await.unwrap();
+    let (waited, ()) = tokio::join!(second.begin(Lock::Account("acct1")), async {
         waits(&name, 1).await;
         drop(holding);
     });
@@ -81,7 +81,7 @@ async fn a_lock_that_is_not_given_in_time_is_an_error_that_passes() {
     let mut options = options(place.url.expose());
     options.limits.lock = Duration::from_millis(100);
     let hasty = PostgresStore::open(&options).await.unwrap();
-    let holding = first.write(Lock::Account("acct1")).await.unwrap();
+    let holding = first.begin(Lock::Account("acct1")).await.unwrap();
     let refused = hasty.write(Lock::Account("acct1")).await.err().unwrap();
     assert!(refused.is_retryable(), "{refused} of {name}");
     holding.commit().await.unwrap();
