@@ -146,8 +146,7 @@ impl Guard {
         let Some((key_id, secret)) = keys::parse(token) else { return Ok(None) };
         let mut snapshot = self.store.snapshot().await?;
         let Some(key) = snapshot.api_key(key_id).await? else { return Ok(None) };
-        let usable = !key.disabled && key.expires_ms > self.clock.unix_millis();
-        if !keys::matches(secret, &key.secret_sha256) || !usable {
+        if !keys::matches(secret, &key.secret_sha256) || !key.is_taken(self.clock.unix_millis()) {
             return Ok(None);
         }
         let owner = snapshot.principal(&key.principal_id).await?;
@@ -177,7 +176,7 @@ impl Interceptor for Guard {
 }
 
 fn unauthenticated() -> Status {
-    Status::unauthenticated("Request unauthenticated: a valid API key is required.")
+    ApiError::Unauthenticated.into()
 }
 
 /// Whether a caller has what a method needs. `namespace` is the one that the request names, empty if none.

@@ -40,14 +40,20 @@ pub(crate) struct Subject {
 }
 
 impl Changes<'_> {
-    /// Begins a change, in the transaction that makes it: gives the operation that the same call made before, if it did.
-    /// The same id with another call is an error: nobody can tell which of the two was meant.
+    /// Begins a change, in the transaction that makes it and has the account to itself: the caller's key is taken
+    /// there still, so that one that is being deleted, in an earlier transaction, changes nothing behind that, and
+    /// makes no successor. Gives the operation that the same call made before, if it did. The same id with another call
+    /// is an error: nobody can tell which of the two was meant.
     pub(crate) async fn begin<Request: Name>(
         &self,
         snapshot: &mut dyn Snapshot,
         asked: &Asked<'_, Request>,
     ) -> Result<Option<Operation>, ApiError> {
         names::check_operation_id(asked.id)?;
+        let key = snapshot.api_key(&asked.tenant.key_id).await?;
+        if !key.is_some_and(|key| key.is_taken(self.clock.unix_millis())) {
+            return Err(ApiError::Unauthenticated);
+        }
         if asked.id.is_empty() {
             return Ok(None);
         }

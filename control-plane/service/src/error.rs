@@ -17,6 +17,9 @@ pub enum ApiError {
     /// The resource is not in the state that the call needs: another version, another operation under way, protected.
     #[error("{0}")]
     FailedPrecondition(String),
+    /// The caller shows no key that is taken.
+    #[error("Request unauthenticated: a valid API key is required.")]
+    Unauthenticated,
     /// The caller is known and may not do this. Also the answer for anything of another account, existing or not.
     #[error("{0}")]
     PermissionDenied(String),
@@ -50,6 +53,7 @@ impl From<ApiError> for Status {
             ApiError::AlreadyExists(_) => Self::already_exists(text),
             // Not ABORTED: SDK clients repeat that unchanged, which can never succeed with an outdated version.
             ApiError::FailedPrecondition(_) => Self::failed_precondition(text),
+            ApiError::Unauthenticated => Self::unauthenticated(text),
             ApiError::PermissionDenied(_) => Self::permission_denied(text),
             ApiError::Unavailable(_) => Self::unavailable(text),
             ApiError::Store(StoreError::Unavailable(_)) => {

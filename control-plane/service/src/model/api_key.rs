@@ -29,6 +29,13 @@ pub struct ApiKey {
     pub modified_ms: Option<i64>,
 }
 
+impl ApiKey {
+    /// Whether whoever shows its secret is let in.
+    pub fn is_taken(&self, now_ms: i64) -> bool {
+        !self.disabled && self.expires_ms > now_ms
+    }
+}
+
 /// A key with what its owner may do: what verifying needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyGrant {

@@ -1,7 +1,12 @@
 //! Who waits for whom, of two processes on one database.
 
+use atoll_api::call::Code;
+use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_service};
+use atoll_api::temporal::api::cloud::identity::v1::ApiKeySpec;
+
 use super::*;
 use crate::model::Account;
+use crate::test_support::TestCloud;
 
 async fn two_processes() -> (String, Place, [Store; 2]) {
     let (name, place) = database();
@@ -86,4 +91,28 @@ async fn a_lock_that_is_not_given_in_time_is_an_error_that_passes() {
     assert!(refused.is_retryable(), "{refused} of {name}");
     holding.commit().await.unwrap();
     hasty.write(Lock::Account("acct1")).await.unwrap().commit().await.unwrap();
+}
+
+/// A call that was let in with a key, which is deleted while the call waits for its account.
+#[tokio::test]
+async fn a_key_that_was_deleted_meanwhile_makes_no_successor() {
+    let (name, place) = database();
+    let cloud = TestCloud::at(place.again(), &["a"]).await;
+    let account = cloud.account("acme").await;
+    let request = cloud::CreateApiKeyRequest { spec: Some(ApiKeySpec::default()), ..Default::default() };
+    let leaked = cloud.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap();
+    let other = place.open().await;
+    let mut deleting = other.begin(Lock::Account(&account.id)).await.unwrap();
+    let (made, ()) =
+        tokio::join!(cloud.call(&leaked.token, cloud_service::CREATE_API_KEY, &request), async {
+            waits(&name, 1).await;
+            deleting.delete_api_key(&leaked.key_id).await.unwrap();
+            deleting.commit().await.unwrap();
+        });
+    assert_eq!(made.unwrap_err().code, Code::Unauthenticated);
+    assert_eq!(
+        other.snapshot().await.unwrap().key_set().await.unwrap().len(),
+        1,
+        "the account's first alone"
+    );
 }
