@@ -12,6 +12,7 @@ mod error;
 mod row;
 mod session;
 mod statements;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use session::PostgresSession;
 use statements::{
     LEASE_GIVE_UP, LEASE_TAKE, LOCK_ACCOUNT, LOCK_ACCOUNTS, LOCK_CELL, LOCK_CELLS, LOCK_KEY_SET, NEW_HOLDER,
 };
+use turns::{Turn, Turns};
 
 /// The control plane's database.
 const SCHEMA: Schema = Schema {
@@ -39,10 +41,13 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("postgres/migrations/0001_desired_state.sql")],
 };
 
-/// Connections for transactions that write. Those of one account wait for one another, each on one of these.
+/// Connections for transactions that write. Those of one account wait for one another before they have one: see
+/// [`turns`].
 const WRITING: usize = 8;
 /// Connections for looks at one moment.
 const READING: usize = 8;
+/// Connections for leases: one is renewed however busy the others are.
+const LEASING: usize = 1;
 
 /// Longest that a call takes in general: see [`atoll_postgres::Limits::call`].
 const USUAL: Duration = Duration::ZERO;
@@ -55,6 +60,8 @@ pub(super) struct PostgresStore {
     place: String,
     writing: Arc<Connections>,
     reading: Arc<Connections>,
+    leasing: Connections,
+    turns: Turns,
     /// Names this opening of the database, for leases.
     holder: Uuid,
 }
@@ -76,9 +83,17 @@ impl PostgresStore {
         migrate(options, &SCHEMA).await.map_err(refused)?;
         let writing = Connections::new(options.clone(), WRITING);
         let reading = writing.beside(options.clone(), READING);
+        let leasing = writing.beside(options.clone(), LEASING);
         let (writing, reading) = (Arc::new(writing), Arc::new(reading));
         let holder = reading.within(USUAL, new_holder(&reading)).await.map_err(refused)?;
-        Ok(Self { place: options.place().to_owned(), writing, reading, holder })
+        Ok(Self {
+            place: options.place().to_owned(),
+            writing,
+            reading,
+            leasing,
+            turns: Turns::default(),
+            holder,
+        })
     }
 
     /// Whether the server keeps what it commits, as far as it answers.
@@ -107,32 +122,35 @@ fn not_used(place: &str, refusal: Refusal) -> DatabaseError {
 #[async_trait]
 impl Engine for PostgresStore {
     async fn snapshot(&self) -> Result<Box<dyn Look>, StoreError> {
-        Ok(Box::new(begun(&self.reading, None).await?))
+        Ok(Box::new(begun(&self.reading, None, None).await?))
     }
 
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
-        Ok(Box::new(begun(&self.writing, Some(lock)).await?))
+        // As long as a free connection is waited for.
+        let entered = self.turns.enter(lock, self.writing.limits().call).await;
+        let turn = entered.map_err(|refusal| failed(&refusal))?;
+        Ok(Box::new(begun(&self.writing, Some(lock), Some(turn)).await?))
     }
 
     async fn take(&self, task: Task) -> Result<bool, StoreError> {
         let take = async {
-            let mut session = self.writing.session().await?;
+            let mut session = self.leasing.session().await?;
             let statement = session.query(LEASE_TAKE).bind(task.name());
             let taken = session.run(statement.bind(self.holder).bind(LEASE.as_secs_f64())).await?;
             session.end().await?;
             Ok(taken > 0)
         };
-        self.writing.within(USUAL, take).await.map_err(|refusal: Refusal| failed(&refusal))
+        self.leasing.within(USUAL, take).await.map_err(|refusal: Refusal| failed(&refusal))
     }
 
     async fn give_up(&self, task: Task) -> Result<(), StoreError> {
         let give_up = async {
-            let mut session = self.writing.session().await?;
+            let mut session = self.leasing.session().await?;
             let statement = session.query(LEASE_GIVE_UP).bind(task.name());
             session.run(statement.bind(self.holder)).await?;
             session.end().await
         };
-        self.writing.within(USUAL, give_up).await.map_err(|refusal: Refusal| failed(&refusal))
+        self.leasing.within(USUAL, give_up).await.map_err(|refusal: Refusal| failed(&refusal))
     }
 
     async fn lost(&self) -> DatabaseError {
@@ -147,12 +165,17 @@ impl Engine for PostgresStore {
     async fn close(&self) {
         self.writing.close().await;
         self.reading.close().await;
+        self.leasing.close().await;
     }
 }
 
 /// Begins a look at one moment, or a transaction that has a lock. A connection that was lost while nobody used it has
 /// begun nothing: another one is tried.
-async fn begun(home: &Arc<Connections>, lock: Option<Lock<'_>>) -> Result<PostgresSession, StoreError> {
+async fn begun(
+    home: &Arc<Connections>,
+    lock: Option<Lock<'_>>,
+    turn: Option<Turn>,
+) -> Result<PostgresSession, StoreError> {
     let again = |refusal: &Refusal| {
         refusal.is_lost_connection() && !matches!(refusal, Refusal::Silent | Refusal::Closed)
     };
@@ -160,7 +183,7 @@ async fn begun(home: &Arc<Connections>, lock: Option<Lock<'_>>) -> Result<Postgr
         Err(refusal) if again(&refusal) => begin(home, lock).await,
         other => other,
     };
-    Ok(PostgresSession::new(begun.map_err(|refusal| failed(&refusal))?, Arc::clone(home)))
+    Ok(PostgresSession::new(begun.map_err(|refusal| failed(&refusal))?, Arc::clone(home), turn))
 }
 
 async fn begin(home: &Arc<Connections>, lock: Option<Lock<'_>>) -> Result<Session<'static>, Refusal> {

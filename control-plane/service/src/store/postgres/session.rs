@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use super::USUAL;
 use super::error::failed;
 use super::row::{Bound, bind};
+use super::turns::Turn;
 use crate::store::StoreError;
 use crate::store::engine::{Look, Transaction};
 use crate::store::sql::{self, Statement, Value};
@@ -21,11 +22,13 @@ pub(super) struct PostgresSession {
     /// None during a statement, and for good after one failed.
     session: Option<Session>,
     home: Arc<Connections>,
+    /// Given up with it.
+    turn: Option<Turn>,
 }
 
 impl PostgresSession {
-    pub(super) fn new(session: Session, home: Arc<Connections>) -> Self {
-        Self { session: Some(session), home }
+    pub(super) fn new(session: Session, home: Arc<Connections>, turn: Option<Turn>) -> Self {
+        Self { session: Some(session), home, turn }
     }
 
     fn take(&mut self) -> Result<Session, StoreError> {
@@ -89,8 +92,10 @@ impl Drop for PostgresSession {
     fn drop(&mut self) {
         let Some(session) = self.session.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let home = Arc::clone(&self.home);
+        let (home, turn) = (Arc::clone(&self.home), self.turn.take());
         runtime.spawn(async move {
+            // It has its locks until then.
+            let _turn = turn;
             // One that cannot be undone is closed.
             let _ = home.within(USUAL, session.undo()).await;
         });

@@ -3,6 +3,8 @@
 use atoll_api::call::Code;
 use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_service};
 use atoll_api::temporal::api::cloud::identity::v1::ApiKeySpec;
+use futures::FutureExt;
+use futures::future::{join_all, select};
 
 use super::*;
 use crate::model::Account;
@@ -91,6 +93,29 @@ async fn a_lock_that_is_not_given_in_time_is_an_error_that_passes() {
     assert!(refused.is_retryable(), "{refused} of {name}");
     holding.commit().await.unwrap();
     hasty.write(Lock::Account("acct1")).await.unwrap().commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_of_one_account_hold_up_neither_other_accounts_nor_leases() {
+    let (_, place, [first, _]) = two_processes().await;
+    let mut options = options(place.url.expose());
+    options.limits.lock = Duration::from_secs(60);
+    let hasty = Duration::from_secs(3);
+    let busy = Store(Arc::new(PostgresStore::open(&options).await.unwrap()));
+    let holding = first.begin(Lock::Account("acct1")).await.unwrap();
+    let mut waiting = Box::pin(join_all((0..4 * WRITING).map(|_| busy.begin(Lock::Account("acct1")))));
+    assert!((&mut waiting).now_or_never().is_none(), "each of them has begun to wait");
+    let others = async {
+        busy.begin(Lock::Account("acct2")).await.unwrap().commit().await.unwrap();
+        assert!(busy.take(Task::Outbox).await.unwrap());
+    };
+    let others = Box::pin(tokio::time::timeout(hasty, others));
+    let futures::future::Either::Right((in_time, waiting)) = select(waiting, others).await else {
+        panic!("somebody has the account");
+    };
+    in_time.expect("nobody else waits");
+    drop(waiting);
+    holding.commit().await.unwrap();
 }
 
 /// A call that was let in with a key, which is deleted while the call waits for its account.
