@@ -5,7 +5,8 @@
 //! activities make harmless; a system cell that is away only delays.
 //!
 //! Of several processes on one database one has the loop's lease, so that operations are started in their order and no
-//! workflow is asked for twice without need. Rows that each claims for itself would be shared out, but to start a
+//! workflow is asked for twice without need. One that cannot start any lets go of the lease now and then: it may be the
+//! only one that does not reach the system cell. Rows that each claims for itself would be shared out, but to start a
 //! workflow takes a call to a cell, longer than a row should be locked.
 
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const BATCH: i64 = 50;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause after a failed start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// After so many rounds in vain, one behind the other, another process may try.
+const ROUNDS_IN_VAIN: u32 = 3;
 
 /// Starts the durable workflow of an operation.
 #[async_trait]
@@ -96,7 +99,7 @@ impl Outbox {
 
     /// Starts workflows until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut in_vain) = (FIRST_PAUSE, 0);
         loop {
             let problem = match self.round().await {
                 Ok(round) => round.problem,
@@ -105,6 +108,7 @@ impl Outbox {
             let next = async {
                 match problem {
                     None => {
+                        in_vain = 0;
                         pause = FIRST_PAUSE;
                         // Other processes decide on operations, too: being woken is a hint.
                         let _ = tokio::time::timeout(POLL, self.wake.notified()).await;
@@ -112,6 +116,10 @@ impl Outbox {
                     Some(problem) => {
                         tracing::info!(problem, "operations wait to be started");
                         pause = (pause * 2).min(LONGEST_PAUSE);
+                        in_vain += 1;
+                        if in_vain % ROUNDS_IN_VAIN == 0 {
+                            leave(&self.store, Task::Outbox).await;
+                        }
                         // A new operation does not cut this short: its start would fail too.
                         tokio::time::sleep(pause).await;
                     }

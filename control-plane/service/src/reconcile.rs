@@ -4,7 +4,8 @@
 //! nobody to tell it what happened. It finishes what workflows gave up (a compensation whose cell was away) and heals
 //! what no workflow knows of (a cell that came back from an old backup). It is no workflow itself, because it must run
 //! while the system cell is away. Of several processes on one database one has its lease; two rounds side by side do no
-//! harm.
+//! harm. One that reaches no cell lets go of the lease. A cell that the one with the lease does not reach is looked at
+//! by the others, too: it counts as dead when none of them sees it.
 
 mod plan;
 
@@ -14,6 +15,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_internal_api::cell::v1::GetStatusResponse;
 use futures::FutureExt;
 use futures::future::join_all;
 use tokio::sync::Notify;
@@ -88,6 +90,14 @@ pub(crate) enum CellOutcome {
     },
 }
 
+impl ReconcileRound {
+    /// Whether there are cells, and none has answered: more likely it is this process that reaches none.
+    fn is_cut_off(&self) -> bool {
+        let missed = |report: &CellReport| matches!(report.outcome, CellOutcome::Unreachable { .. });
+        !self.cells.is_empty() && self.cells.iter().all(missed)
+    }
+}
+
 impl Reconciler {
     /// A reconciler that also runs when `wake` is notified.
     pub(crate) fn new(activities: Activities, config: ReconcileConfig, wake: Arc<Notify>) -> Self {
@@ -114,7 +124,10 @@ impl Reconciler {
                     Ok(Some(Err(error))) | Err(error) => {
                         tracing::warn!(%error, "reconciling with cells failed");
                     }
-                    Ok(_) => {}
+                    // Until this one's next round another one comes.
+                    Ok(Some(Ok(round))) if round.is_cut_off() => leave(&store, Task::Reconciler).await,
+                    Ok(Some(Ok(_))) => {}
+                    Ok(None) => self.look_at_missed().await,
                 }
                 self.until_wanted(wanted).await;
             };
@@ -124,6 +137,23 @@ impl Reconciler {
             }
         }
         leave(&store, Task::Reconciler).await;
+    }
+
+    /// Asks the cells that did not answer whoever makes the rounds, and says of those that answer that they live: a
+    /// cell is dead when no process sees it.
+    pub(crate) async fn look_at_missed(&self) {
+        let look = async {
+            let cells = self.activities.store.snapshot().await?.cells().await?;
+            let missed = cells.iter().filter(|cell| cell.failures > 0);
+            let looks = missed.map(async |cell| match self.activities.cells.status(cell).await {
+                Ok(observed) => self.answered(cell, &observed).await.map(drop),
+                Err(_) => Ok(()),
+            });
+            join_all(looks).await.into_iter().collect::<Result<(), StoreError>>()
+        };
+        if let Err(error) = look.await {
+            tracing::debug!(%error, "cells that were missed were not looked at");
+        }
     }
 
     /// Ends when the next round is due: after the interval, or where somebody wants one since `before`.
@@ -161,10 +191,8 @@ impl Reconciler {
                 CellOutcome::Unreachable { problem }
             }
             Ok(observed) => {
-                let Desired { namespaces, key_generation, recovering } = self.desired(cell).await?;
-                let mut problems = observed.problems.clone();
-                problems.extend(recovering.iter().map(ToString::to_string));
-                self.record(&cell.id, Seen::Answer { healthy: observed.healthy, problems }).await?;
+                let Desired { namespaces, key_generation, recovering } =
+                    self.answered(cell, &observed).await?;
                 let mut plan = plan(&namespaces, key_generation, &observed);
                 plan.repairs.retain(|repair| !repair.waits(&recovering));
                 let (mut repaired, mut failed) = (Vec::new(), Vec::new());
@@ -186,6 +214,15 @@ impl Reconciler {
             }
         };
         Ok(CellReport { cell_id: cell.id.clone(), outcome })
+    }
+
+    /// Notes that a cell has answered. Gives what it should hold.
+    async fn answered(&self, cell: &Cell, observed: &GetStatusResponse) -> Result<Desired, StoreError> {
+        let desired = self.desired(cell).await?;
+        let mut problems = observed.problems.clone();
+        problems.extend(desired.recovering.iter().map(ToString::to_string));
+        self.record(&cell.id, Seen::Answer { healthy: observed.healthy, problems }).await?;
+        Ok(desired)
     }
 
     async fn desired(&self, cell: &Cell) -> Result<Desired, StoreError> {

@@ -13,10 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activities::Activities;
 use crate::config::ReconcileConfig;
-use crate::model::OperationState;
+use crate::model::{Cell, OperationState};
+use crate::operations::Outbox;
 use crate::reconcile::Reconciler;
 use crate::store::{Counter, Task};
-use crate::test_support::{Engine, OPERATOR_KEY, TestAccount, TestCloud, step, steps};
+use crate::test_support::fake_cells::Trouble;
+use crate::test_support::{
+    Engine, FakeCells, FakeStarter, OPERATOR_KEY, TestAccount, TestCloud, step, steps,
+};
 
 /// Tells *hung* from *works*.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -262,5 +266,63 @@ async fn of_two_calls_for_one_name_at_two_replicas_one_gets_it() {
         let codes = [a, b].map(|made| made.err().map(|status| status.code));
         let taken = Some(atoll_api::call::Code::AlreadyExists);
         assert!(codes == [None, taken] || codes == [taken, None], "{codes:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_reaches_no_system_cell_lets_another_start_workflows() {
+    let (first, second) = two().await;
+    let account = first.account("acme").await;
+    let (away, stop) = (Arc::new(FakeStarter::default()), CancellationToken::new());
+    away.set_away(true);
+    let stuck = Outbox::new(first.activities.store.clone(), away.clone(), Arc::default());
+    ask(&first, &account, 0).await;
+    let _stuck = Loops(vec![tokio::spawn(stuck.run(stop.clone()))]);
+    comes_true("the first has the outbox", async || away.in_vain() > 0).await;
+    let _other = Loops(vec![tokio::spawn(second.outbox.clone().run(stop.clone()))]);
+    comes_true("the second starts it", async || !second.starter.take().is_empty()).await;
+    assert!(away.in_vain() <= 4, "{} rounds in vain", away.in_vain());
+}
+
+/// The rounds of a replica that reaches cells of its own alone.
+fn apart(cloud: &TestCloud, down: &[&str]) -> (Reconciler, Arc<FakeCells>) {
+    let cells = Arc::new(FakeCells::new(&["a", "b"]));
+    for cell in down {
+        cells.trouble(cell, Trouble::Down);
+    }
+    let activities = Activities { cells: cells.clone(), ..cloud.activities.clone() };
+    (Reconciler::new(activities, ReconcileConfig::default(), Arc::default()), cells)
+}
+
+async fn cell(cloud: &TestCloud, id: &str) -> Cell {
+    cloud.activities.store.snapshot().await.unwrap().cell(id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_reaches_no_cell_lets_another_make_the_rounds() {
+    let (first, second) = two().await;
+    let stop = CancellationToken::new();
+    let (cut_off, _) = apart(&first, &["a", "b"]);
+    let _cut_off = Loops(vec![tokio::spawn(cut_off.run(stop.clone()))]);
+    comes_true("the first makes the rounds", async || cell(&first, "a").await.failures > 0).await;
+    first.account("acme").await;
+    let _other = Loops(vec![tokio::spawn(second.reconciler.clone().run(stop.clone()))]);
+    comes_true("the second pushes the key", async || second.cells.get("a").keys.len() == 1).await;
+    assert_eq!(cell(&first, "a").await.state(), crate::model::CellState::Healthy);
+}
+
+#[tokio::test]
+async fn a_cell_that_one_replica_sees_is_not_dead_because_another_does_not() {
+    let (first, second) = two().await;
+    let (partial, _) = apart(&first, &["b"]);
+    for round in 0..6 {
+        partial.run_once().await.unwrap();
+        let seen = cell(&first, "b").await;
+        assert_eq!(seen.state(), crate::model::CellState::Healthy, "{round}");
+        assert!((1..=2).contains(&seen.failures), "{round}: {}", seen.failures);
+        if round % 2 == 1 {
+            second.reconciler.look_at_missed().await;
+            assert_eq!(cell(&first, "b").await.failures, 0);
+        }
     }
 }

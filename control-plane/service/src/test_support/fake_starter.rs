@@ -14,12 +14,19 @@ pub(crate) struct FakeStarter {
 #[derive(Debug, Default)]
 struct State {
     away: bool,
+    /// Starts that were tried while it was away.
+    in_vain: usize,
     started: Vec<(OperationKind, String)>,
 }
 
 impl FakeStarter {
     pub(crate) fn set_away(&self, away: bool) {
         self.lock().away = away;
+    }
+
+    /// Starts that were tried while it was away.
+    pub(crate) fn in_vain(&self) -> usize {
+        self.lock().in_vain
     }
 
     /// What was started since the last time, in order.
@@ -37,6 +44,7 @@ impl OperationStarter for FakeStarter {
     async fn start(&self, kind: OperationKind, workflow_id: &str) -> Result<(), NotStarted> {
         let mut state = self.lock();
         if state.away {
+            state.in_vain += 1;
             return Err(NotStarted("the system cell is away".to_owned()));
         }
         state.started.push((kind, workflow_id.to_owned()));
