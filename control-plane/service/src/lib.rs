@@ -8,6 +8,8 @@
 //! Invariants:
 //! - one transaction per API call holds the change, its async operation and its audit record, and what it checked is
 //!   true when it commits;
+//! - what is answered, and what is done to cells, gateways and workflows, rests on nothing that a failover takes back
+//!   where commits wait for a standby (see `store`);
 //! - what is decided is carried out: an operation stays in the outbox until its workflow is started, every step is
 //!   idempotent, and the reconciler brings cells to what should be, whatever happened to workflows;
 //! - a generation rises with every change that a cell has to follow, so that late or repeated calls do no harm; a push

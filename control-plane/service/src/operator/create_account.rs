@@ -18,7 +18,8 @@ const ID_ATTEMPTS: usize = 20;
 /// Account of the cloud itself, which nobody may get by chance.
 const RESERVED: &str = "system";
 
-/// Makes an account with an owner and a key of theirs.
+/// Makes an account with an owner and a key of theirs, whose token is in this answer alone. The same name again is
+/// ALREADY_EXISTS and names the account: `CreateAccountKey` makes another key for it.
 pub(super) async fn run(
     api: &OperatorApi,
     request: CreateAccountRequest,
@@ -46,8 +47,11 @@ async fn make(
     transaction: &mut dyn Transaction,
     request: CreateAccountRequest,
 ) -> Result<CreateAccountResponse, ApiError> {
-    if transaction.account_by_name(&request.name).await?.is_some() {
-        return Err(ApiError::AlreadyExists(format!("account {:?} exists", request.name)));
+    if let Some(existing) = transaction.account_by_name(&request.name).await? {
+        return Err(ApiError::AlreadyExists(format!(
+            "account {:?} exists, as {}: where the answer with its first key was lost, make another key for it",
+            request.name, existing.id
+        )));
     }
     let now_ms = api.clock.unix_millis();
     let id = free_id(transaction, &*api.entropy).await?;

@@ -179,9 +179,10 @@ async fn a_repeated_creation_says_that_the_token_is_gone(engine: Engine) {
         spec: Some(ApiKeySpec::default()),
         async_operation_id: "op-1".to_owned(),
     };
-    test.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap();
+    let made = test.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap();
     let status = test.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap_err();
     assert_eq!(status.code, Code::AlreadyExists);
+    assert!(status.message.contains(&format!("API key {},", made.key_id)), "{}", status.message);
     let list = cloud::GetApiKeysRequest::default();
     let keys = test.call(&account.token, cloud_service::GET_API_KEYS, &list).await.unwrap().api_keys;
     assert_eq!(keys.len(), 2, "the account's first and this one");
