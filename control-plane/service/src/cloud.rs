@@ -37,6 +37,7 @@ use tokio::sync::Notify;
 
 use crate::auth::{Tenant, tenant};
 use crate::change::Changes;
+use crate::config::AccountLimits;
 use crate::entropy::Entropy;
 use crate::error::ApiError;
 use crate::names::check_id;
@@ -51,6 +52,7 @@ pub(crate) struct CloudApi {
     /// Wakes the outbox.
     pub(crate) outbox: Arc<Notify>,
     pub(crate) usage: Option<Arc<dyn UsageSource>>,
+    pub(crate) limits: AccountLimits,
     /// Where SDKs connect to.
     pub(crate) gateway_address: String,
 }
@@ -113,6 +115,16 @@ methods! {
     get_current_identity: GetCurrentIdentityRequest -> GetCurrentIdentityResponse;
     get_account: GetAccountRequest -> GetAccountResponse;
     get_usage: GetUsageRequest -> GetUsageResponse;
+}
+
+/// Refuses one more where there are as many as there may be.
+fn check_room(what: &str, count: u32, limit: u32) -> Result<(), ApiError> {
+    if count < limit {
+        return Ok(());
+    }
+    Err(ApiError::ResourceExhausted(format!(
+        "the account has {count} {what} of at most {limit}: delete what is not needed, or have its limit raised"
+    )))
 }
 
 /// Compares the version that a caller read with the one that is there. What no version is called is INVALID_ARGUMENT.

@@ -30,6 +30,8 @@ pub struct Config {
     pub regions: Vec<RegionConfig>,
     /// Tenant cells.
     pub cells: Vec<CellConfig>,
+    /// What each account may have.
+    pub account: AccountLimits,
     /// Reconciling with cells.
     pub reconcile: ReconcileConfig,
     /// `host:port` of metering's usage service; none answers `GetUsage` with UNAVAILABLE.
@@ -83,6 +85,23 @@ pub struct CellConfig {
 
 const fn default_capacity() -> u32 {
     1_000
+}
+
+/// What an account may have. More is refused with RESOURCE_EXHAUSTED; what it has already stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountLimits {
+    /// Namespaces that are not deleted. The original raises its limit by itself as far as this.
+    pub namespaces: u32,
+    /// API keys, also those that have expired: every cell is given the keys of all accounts in one message. What an
+    /// operator makes is not refused, so that an account that has used up its own can be helped.
+    pub api_keys: u32,
+}
+
+impl Default for AccountLimits {
+    fn default() -> Self {
+        Self { namespaces: 100, api_keys: 1_000 }
+    }
 }
 
 /// How often desired and observed state are compared.

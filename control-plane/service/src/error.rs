@@ -23,6 +23,9 @@ pub enum ApiError {
     /// The caller is known and may not do this. Also the answer for anything of another account, existing or not.
     #[error("{0}")]
     PermissionDenied(String),
+    /// The account has as many of something as it may have.
+    #[error("{0}")]
+    ResourceExhausted(String),
     /// Something that the call needs is away for now.
     #[error("{0}")]
     Unavailable(String),
@@ -55,6 +58,7 @@ impl From<ApiError> for Status {
             ApiError::FailedPrecondition(_) => Self::failed_precondition(text),
             ApiError::Unauthenticated => Self::unauthenticated(text),
             ApiError::PermissionDenied(_) => Self::permission_denied(text),
+            ApiError::ResourceExhausted(_) => Self::resource_exhausted(text),
             ApiError::Unavailable(_) => Self::unavailable(text),
             ApiError::Store(StoreError::Unavailable(_)) => {
                 tracing::error!(error = text, "control plane database failed");

@@ -56,7 +56,7 @@ mod test_support;
 pub use activities::{Activities, StepError};
 pub use atoll_database::Database;
 pub use cells::{CellClient, CellError};
-pub use config::{CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig};
+pub use config::{AccountLimits, CellConfig, Config, ConfigError, ReconcileConfig, RegionConfig};
 pub use entropy::{Entropy, SystemEntropy};
 pub use operations::{NotStarted, OperationStarter};
 pub use start::{CloudRouter, ControlPlane, ControlPlaneHandle, Dependencies, StartError};

@@ -174,6 +174,7 @@ impl ControlPlane {
             entropy: Arc::clone(entropy),
             outbox: Arc::clone(&self.outbox_wake),
             usage: self.usage.clone(),
+            limits: self.config.account,
             gateway_address: self.config.gateway_address.clone(),
         };
         let neighbours = self.dependencies.services.iter().map(|service| service.info().name).collect();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::activities::{Activities, StepError};
 use crate::cells::CellClient;
-use crate::config::{CellConfig, Config, ReconcileConfig, RegionConfig};
+use crate::config::{AccountLimits, CellConfig, Config, ReconcileConfig, RegionConfig};
 use crate::entropy::SystemEntropy;
 use crate::model::{Namespace, NamespaceState, OperationKind};
 use crate::operations::Outbox;
@@ -54,6 +54,9 @@ pub(crate) struct TestAccount {
     pub(crate) token: String,
     pub(crate) owner_id: String,
 }
+
+/// What an account of a test may have.
+pub(crate) const LIMITS: AccountLimits = AccountLimits { namespaces: 20, api_keys: 150 };
 
 /// Namespaces that each cell of a test may hold.
 pub(crate) const CAPACITY: u32 = 3;
@@ -303,6 +306,7 @@ pub(crate) fn config(place: &Place, cells: &[&str]) -> Config {
                 capacity: CAPACITY,
             })
             .collect(),
+        account: LIMITS,
         ..Config::default()
     }
 }

@@ -113,6 +113,7 @@ async fn the_table_holds_exactly_what_is_implemented() {
             clock: Arc::new(test.clock.clone()),
             entropy: Arc::new(crate::entropy::SystemEntropy),
             outbox: Arc::default(),
+            limits: crate::test_support::LIMITS,
             usage: None,
             gateway_address: String::new(),
         })),

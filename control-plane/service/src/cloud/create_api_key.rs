@@ -6,7 +6,7 @@ use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_rpc::wire_time;
 use futures::FutureExt;
 
-use super::{CloudApi, message, tenant};
+use super::{CloudApi, check_room, message, tenant};
 use crate::auth::{Tenant, actor};
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
@@ -93,6 +93,7 @@ async fn decide(
         }
         (Some(asked), _) => asked,
     };
+    check_room("API keys", transaction.api_key_count(&tenant.account_id).await?, api.limits.api_keys)?;
     let new = keys::mint(&*api.entropy);
     let subject = Subject { id: new.id.clone(), resource: resource(&new.id, &owner), previous_spec: None };
     let operation = api.changes().operation(asked, &subject);

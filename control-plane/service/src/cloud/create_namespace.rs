@@ -3,7 +3,7 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{CreateNamespaceRequest, 
 use atoll_api::temporal::api::cloud::namespace::v1::NamespaceSpec;
 use futures::FutureExt;
 
-use super::{CloudApi, message, spec, tenant};
+use super::{CloudApi, check_room, message, spec, tenant};
 use crate::auth::Tenant;
 use crate::change::{Asked, Subject};
 use crate::error::ApiError;
@@ -61,6 +61,8 @@ async fn decide(
     if transaction.live_namespace(&cloud_id).await?.is_some() {
         return Err(ApiError::AlreadyExists(format!("namespace {cloud_id} exists")));
     }
+    let count = transaction.namespace_count(&tenant.account_id).await?;
+    check_room("namespaces", count, api.limits.namespaces)?;
     let uuid = api.entropy.uuid();
     let subject =
         Subject { id: uuid.to_string(), resource: format!("namespace/{cloud_id}"), previous_spec: None };

@@ -20,6 +20,9 @@ pub(crate) struct KeyFilter<'a> {
 pub(crate) trait ReadApiKeys: Send {
     async fn api_key(&mut self, id: &str) -> Result<Option<ApiKey>, StoreError>;
 
+    /// How many keys an account has, whether they are taken or not.
+    async fn api_key_count(&mut self, account_id: &str) -> Result<u32, StoreError>;
+
     /// Keys by id.
     async fn api_keys(&mut self, filter: &KeyFilter<'_>) -> Result<Vec<ApiKey>, StoreError>;
 

@@ -12,6 +12,9 @@ pub(crate) trait ReadNamespaces: Send {
     /// The namespace of that cloud id that is not deleted.
     async fn live_namespace(&mut self, cloud_id: &str) -> Result<Option<Namespace>, StoreError>;
 
+    /// How many of an account's namespaces are not deleted.
+    async fn namespace_count(&mut self, account_id: &str) -> Result<u32, StoreError>;
+
     /// At most `limit` namespaces behind `after`, by cloud id; only the one called `only` unless that is empty.
     async fn namespaces(
         &mut self,

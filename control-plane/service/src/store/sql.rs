@@ -105,6 +105,12 @@ pub(super) trait Session: Send {
     async fn all(&mut self, statement: Statement, values: &[Value<'_>])
     -> Result<Vec<Self::Row>, StoreError>;
 
+    /// Runs a statement that counts something of an account.
+    async fn count(&mut self, statement: Statement, account_id: &str) -> Result<u32, StoreError> {
+        let row = self.one(statement, values_of![account_id]).await?;
+        row.ok_or_else(|| StoreError::malformed("count", "it is missing"))?.small("count")
+    }
+
     /// Runs a statement and answers how many rows it changed.
     async fn run(&mut self, statement: Statement, values: &[Value<'_>]) -> Result<u64, StoreError>;
 

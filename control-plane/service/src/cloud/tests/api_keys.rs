@@ -5,17 +5,19 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::identity::v1::{ApiKeySpec, OwnerType};
 use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
-use atoll_rpc::wire_time;
+use atoll_rpc::{Clock, wire_time};
+use jiff::SignedDuration;
 
 use crate::keys;
 use crate::model::{Access, AccountRole, Permission, Principal, PrincipalKind};
 use crate::store::Lock;
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{Engine, TestAccount, TestCloud, on_each_engine};
+use crate::test_support::{Engine, LIMITS, TestAccount, TestCloud, on_each_engine};
 
 on_each_engine! {
     a_key_works_at_once_and_its_secret_is_nowhere,
-    a_disabled_key_is_refused_here_and_in_the_cells,
+    a_key_that_is_not_taken_is_refused_here_and_kept_from_the_cells,
+    an_account_has_so_many_keys_and_no_more,
     a_deleted_key_is_refused_at_once_and_leaves_the_cells,
     keys_are_refused_where_they_make_no_sense,
     a_repeated_creation_says_that_the_token_is_gone,
@@ -89,7 +91,7 @@ async fn a_key_works_at_once_and_its_secret_is_nowhere(engine: Engine) {
     }
 }
 
-async fn a_disabled_key_is_refused_here_and_in_the_cells(engine: Engine) {
+async fn a_key_that_is_not_taken_is_refused_here_and_kept_from_the_cells(engine: Engine) {
     let test = TestCloud::on(engine, &["a"]).await;
     let account = test.account("acme").await;
     let disabled = ApiKeySpec { disabled: true, ..Default::default() };
@@ -100,9 +102,33 @@ async fn a_disabled_key_is_refused_here_and_in_the_cells(engine: Engine) {
     assert!(test.create(&able.token, "orders").await.is_ok());
     assert_eq!(test.create(&unable.token, "mail").await.unwrap_err().code, Code::Unauthenticated);
     test.reconciler.run_once().await.unwrap();
-    let held = test.cells.get("a").keys;
-    let is_disabled = |id: &str| held.iter().find(|key| key.key_id == id).unwrap().disabled;
-    assert_eq!((is_disabled(&able.key_id), is_disabled(&unable.key_id)), (false, true));
+    let holds = |id: &str| test.cells.get("a").keys.iter().any(|key| key.key_id == id);
+    assert_eq!((holds(&able.key_id), holds(&unable.key_id)), (true, false));
+    let hour = ApiKeySpec {
+        expiry_time: Some(wire_time::from_millis(test.clock.unix_millis() + 3_600_000)),
+        ..Default::default()
+    };
+    let short = make(&test, &account.token, hour).await.unwrap();
+    test.reconciler.run_once().await.unwrap();
+    assert!(holds(&short.key_id));
+    test.clock.advance(SignedDuration::from_hours(1));
+    // It goes with the next change.
+    let next = make(&test, &account.token, ApiKeySpec::default()).await.unwrap();
+    test.reconciler.run_once().await.unwrap();
+    assert_eq!((holds(&short.key_id), holds(&next.key_id)), (false, true));
+}
+
+async fn an_account_has_so_many_keys_and_no_more(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
+    let (account, other) = (test.account("acme").await, test.account("globex").await);
+    // The first one came with the account.
+    for _ in 1..LIMITS.api_keys {
+        make(&test, &account.token, ApiKeySpec::default()).await.unwrap();
+    }
+    let status = make(&test, &account.token, ApiKeySpec::default()).await.unwrap_err();
+    assert_eq!(status.code, Code::ResourceExhausted);
+    assert!(status.message.contains(&format!("at most {}", LIMITS.api_keys)), "{}", status.message);
+    make(&test, &other.token, ApiKeySpec::default()).await.unwrap();
 }
 
 async fn a_deleted_key_is_refused_at_once_and_leaves_the_cells(engine: Engine) {

@@ -5,9 +5,10 @@ use atoll_api::temporal::api::cloud::operation::v1::async_operation::State;
 use atoll_api::temporal::api::cloud::resource::v1::ResourceState;
 
 use crate::test_support::fake_cells::Trouble;
-use crate::test_support::{CAPACITY, Engine, TestCloud, on_each_engine, spec};
+use crate::test_support::{CAPACITY, Engine, LIMITS, TestCloud, on_each_engine, spec};
 
 on_each_engine! {
+    an_account_has_so_many_namespaces_and_no_more,
     a_namespace_is_created_placed_and_routed,
     wrong_requests_are_refused_and_leave_no_trace,
     full_cells_fail_the_operation_with_the_reason,
@@ -226,4 +227,21 @@ async fn lists_are_paged_and_filtered_by_name(engine: Engine) {
     let request = cloud::GetNamespacesRequest { page_token: "!".to_owned(), ..Default::default() };
     let status = test.call(&account.token, cloud_service::GET_NAMESPACES, &request).await.unwrap_err();
     assert_eq!(status.code, Code::InvalidArgument);
+}
+
+async fn an_account_has_so_many_namespaces_and_no_more(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
+    let (account, other) = (test.account("acme").await, test.account("globex").await);
+    for number in 0..LIMITS.namespaces {
+        test.create(&account.token, &format!("orders-{number}")).await.unwrap();
+    }
+    let status = test.create(&account.token, "one-more").await.unwrap_err();
+    assert_eq!(status.code, Code::ResourceExhausted);
+    assert!(status.message.contains(&format!("at most {}", LIMITS.namespaces)), "{}", status.message);
+    test.create(&other.token, "orders").await.unwrap();
+    // One that is gone makes room.
+    test.carry_out().await;
+    test.delete(&account, "orders-0").await;
+    test.carry_out().await;
+    test.create(&account.token, "one-more").await.unwrap();
 }

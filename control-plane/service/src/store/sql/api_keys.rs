@@ -12,6 +12,10 @@ impl<S: Session> ReadApiKeys for S {
         row.as_ref().map(api_key).transpose()
     }
 
+    async fn api_key_count(&mut self, account_id: &str) -> Result<u32, StoreError> {
+        self.count(Statement::ApiKeyCount, account_id).await
+    }
+
     async fn api_keys(&mut self, filter: &KeyFilter<'_>) -> Result<Vec<ApiKey>, StoreError> {
         let kind = filter.owner_kind.map_or("", PrincipalKind::name);
         let values = values_of![filter.account_id, filter.after, filter.owner_id, kind, filter.limit];

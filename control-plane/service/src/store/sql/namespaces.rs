@@ -22,6 +22,10 @@ impl<S: Session> ReadNamespaces for S {
         row.as_ref().map(namespace).transpose()
     }
 
+    async fn namespace_count(&mut self, account_id: &str) -> Result<u32, StoreError> {
+        self.count(Statement::NamespaceCount, account_id).await
+    }
+
     async fn namespaces(
         &mut self,
         account_id: &str,

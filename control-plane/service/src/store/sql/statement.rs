@@ -35,6 +35,7 @@ statements! {
     AccountGet = "account_get";
     AccountInsert = "account_insert";
     AccountPage = "account_page";
+    ApiKeyCount = "api_key_count";
     ApiKeyDelete = "api_key_delete";
     ApiKeyGet = "api_key_get";
     ApiKeyInsert = "api_key_insert";
@@ -51,6 +52,7 @@ statements! {
     CounterGet = "counter_get";
     CounterRaise = "counter_raise";
     NamespaceChange = "namespace_change";
+    NamespaceCount = "namespace_count";
     NamespaceGet = "namespace_get";
     NamespaceInsert = "namespace_insert";
     NamespaceLive = "namespace_live";

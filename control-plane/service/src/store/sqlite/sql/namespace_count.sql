@@ -1,0 +1,1 @@
+SELECT count(*) AS count FROM namespaces WHERE account_id = ?1 AND state <> 'deleted'
