@@ -21,6 +21,7 @@ use billing::{Config, Database, Deps};
 use billing_core::month::Month;
 use prost::Message;
 
+const VERSION: &str = "1";
 const ACCOUNT: &str = "acme1";
 const HOUR_SECONDS: i64 = 3_600;
 
@@ -71,6 +72,7 @@ impl UsageService for EveryHour {
         let page = pb::ListUsageResponse {
             rows: (from..to).map(|number| self.row(start, number)).collect(),
             next_page_token,
+            cube_version: VERSION.to_owned(),
         };
         let wire = page.encode_to_vec();
         drop(page);
@@ -85,7 +87,7 @@ impl UsageService for EveryHour {
         Ok(pb::GetCompletenessResponse {
             complete: true,
             complete_until: request.end_time,
-            cube_version: 1,
+            cube_version: VERSION.to_owned(),
             ..Default::default()
         })
     }

@@ -2,7 +2,7 @@
 
 mod database;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use crate::accounts::{AccountSource, AccountsUnavailable};
 use crate::month::{
     DraftRequest, MonthActivities, MonthError, MonthOutcome, MonthRequest, MonthRunner, SnapshotOutcome,
 };
-use crate::usage_source::{Completeness, MissingHour, UsageSource, UsageSourceError};
+use crate::usage_source::{Completeness, CubeVersion, MissingHour, UsageSource, UsageSourceError};
 use crate::{Billing, Config, Deps, StartError, build};
 
 pub(crate) use database::TestDatabase;
@@ -40,6 +40,14 @@ struct UsageState {
     completing: Option<(u32, (String, Timestamp, UsageRow))>,
     /// Looks at completeness that still find nothing missing, and the hour that is missing from the next one on.
     losing: Option<(u32, MissingHour)>,
+    /// Starts of periods whose next read is answered by a process of metering that is behind.
+    other_replicas: BTreeSet<Timestamp>,
+}
+
+impl UsageState {
+    fn name(&self) -> String {
+        format!("v{}", self.version)
+    }
 }
 
 impl FakeUsage {
@@ -77,6 +85,16 @@ impl FakeUsage {
     pub(crate) fn lose_after(&self, looks: u32, hour: &str) {
         let missing = MissingHour { cell_id: "a".to_owned(), shard: 0, hour: hour.parse().unwrap() };
         self.state.lock().unwrap().losing = Some((looks, missing));
+    }
+
+    /// Has the next read of the period that begins then answered by a process of metering that is behind.
+    pub(crate) fn answer_from_behind(&self, start: &str) {
+        self.state.lock().unwrap().other_replicas.insert(start.parse().unwrap());
+    }
+
+    /// Whether each that was behind has answered.
+    pub(crate) fn all_have_answered(&self) -> bool {
+        self.state.lock().unwrap().other_replicas.is_empty()
     }
 
     /// Makes every call fail, or work again.
@@ -119,11 +137,17 @@ impl UsageSource for FakeUsage {
             complete: missing.is_empty(),
             missing,
             complete_until: Some(first.unwrap_or(Timestamp::MAX)),
-            cube_version: state.version,
+            version: CubeVersion { until: period.end, name: state.name() },
         })
     }
 
-    async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError> {
+    async fn usage(
+        &self,
+        account_id: &str,
+        period: Period,
+        version: &CubeVersion,
+    ) -> Result<MeteredUsage, UsageSourceError> {
+        assert!(period.end <= version.until);
         let mut state = self.state.lock().unwrap();
         if state.fails {
             return Err(UsageSourceError::Unavailable("metering is away".to_owned()));
@@ -132,6 +156,9 @@ impl UsageSource for FakeUsage {
             account == account_id && *hour >= period.start && *hour < period.end
         };
         let rows: Vec<_> = state.rows.iter().filter(of_period).map(|(_, _, row)| row.clone()).collect();
+        if version.name != state.name() || state.other_replicas.remove(&period.start) {
+            return Err(UsageSourceError::Changed);
+        }
         if let Some(at) = state.arriving.iter().rposition(|row| of_period(&row)) {
             let row = state.arriving.remove(at);
             state.rows.push(row);

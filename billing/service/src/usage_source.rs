@@ -41,13 +41,27 @@ pub struct Completeness {
     pub missing: Vec<MissingHour>,
     /// Every hour of every cell before this instant is in; none when that holds for no hour.
     pub complete_until: Option<Timestamp>,
-    /// The version of the usage that this was read from; it rises with everything that comes in.
-    pub cube_version: u64,
+    /// The usage of hours before the end of the period, by name.
+    pub version: CubeVersion,
+}
+
+/// What metering calls the usage of hours before a moment. It is an identity: the same name is the same usage, and of
+/// two names none is the later one. Usage that goes back, because metering's database did, has another name as well as
+/// usage that goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CubeVersion {
+    /// The moment.
+    pub until: Timestamp,
+    /// The name; never empty.
+    pub name: String,
 }
 
 /// Usage could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UsageSourceError {
+    /// Usage is not, or no longer, of the version that was asked for: whoever reads begins again.
+    #[error("usage changed while it was read")]
+    Changed,
     /// Passing: the caller tries again.
     #[error("usage is unavailable: {0}")]
     Unavailable(String),
@@ -62,7 +76,12 @@ pub trait UsageSource: Send + Sync + 'static {
     /// How complete a period of whole hours is, over all cells.
     async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError>;
 
-    /// An account's usage in a period of whole hours. Hours that are still open are counted as far as they are known:
-    /// callers ask for completeness before and after.
-    async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError>;
+    /// An account's usage in a period of whole hours that ends no later than `version.until`, all of it of that version:
+    /// [`UsageSourceError::Changed`] where a part is not. Hours that are still open are counted as far as they are known.
+    async fn usage(
+        &self,
+        account_id: &str,
+        period: Period,
+        version: &CubeVersion,
+    ) -> Result<MeteredUsage, UsageSourceError>;
 }

@@ -44,6 +44,8 @@ pub(crate) struct ShardProgress {
     pub(crate) written_at_ms: i64,
     /// Objects taken in so far.
     pub(crate) objects: u64,
+    /// The watermark when sealed hours were last corrected; 0 where they never were.
+    pub(crate) corrected_at: u64,
 }
 
 /// How far everything is in, as of one moment.
@@ -53,13 +55,6 @@ pub(crate) struct Progress {
     pub(crate) manifests: Vec<Manifest>,
     /// Shards that an object was taken in of.
     pub(crate) shards: Vec<ShardProgress>,
-}
-
-impl Progress {
-    /// Objects taken in so far: rises with each, and where it is the same the cube is the same.
-    pub(crate) fn cube_version(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.objects).sum()
-    }
 }
 
 /// A shard's hour that is not in.

@@ -57,6 +57,8 @@ pub(crate) struct Ledger {
     pub(crate) sealed_until_ms: Option<i64>,
     /// Shard time up to which objects have spoken.
     pub(crate) written_at_ms: i64,
+    /// The watermark when sealed hours were last corrected; 0 where they never were.
+    pub(crate) corrected_at: u64,
     /// Owners by namespace.
     pub(crate) owners: BTreeMap<Uuid, KnownOwner>,
     /// Bytes that stand at the start of the first unsealed hour; no zeros.
@@ -77,6 +79,7 @@ impl Ledger {
             watermark: shard.watermark,
             sealed_until_ms: shard.sealed_until_ms,
             written_at_ms: shard.written_at_ms,
+            corrected_at: shard.corrected_at,
             ..Self::new(&shard.cell_id)
         }
     }
@@ -88,6 +91,7 @@ impl Ledger {
             watermark: FIRST_ROW,
             sealed_until_ms: None,
             written_at_ms: 0,
+            corrected_at: 0,
             owners: BTreeMap::new(),
             standing: BTreeMap::new(),
             open: BTreeMap::new(),

@@ -32,6 +32,7 @@ mod ledger;
 mod service;
 mod start;
 mod store;
+mod version;
 
 pub use atoll_database::Database;
 pub use config::Config;

@@ -11,6 +11,12 @@ use crate::client::target::Credential;
 use crate::client::time::shown;
 use crate::client::{CloudClient, json};
 
+/// Rows asked for at once: the most that the service gives.
+const PAGE_ROWS: i32 = 10_000;
+
+/// Times that a list of several pages is read, where usage changes meanwhile.
+const MOST_READS: usize = 10;
+
 pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
     let client = CloudClient::connect(&args.client.target, args.credential())?;
     let (start, end) = args.period(client.target())?;
@@ -24,23 +30,40 @@ pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
         name if name.is_empty() || name.contains('.') || account_id.is_empty() => name,
         name => format!("{name}.{account_id}"),
     };
-    let mut request = ListUsageRequest {
+    let request = ListUsageRequest {
         account_id,
         namespace,
         start_time: Some(wire_time::from_instant(start)),
         end_time: Some(wire_time::from_instant(end)),
+        page_size: PAGE_ROWS,
         ..Default::default()
     };
+    let mut rows = None;
+    for _ in 0..MOST_READS {
+        rows = read(&client, request.clone()).await?;
+        if rows.is_some() {
+            break;
+        }
+    }
+    let rows = rows.context("usage keeps changing while it is read: end the period at an hour that is over")?;
+    args.client.output.print(|| table(&rows), || json::array(&rows))
+}
+
+/// All pages of a list; none where usage changed between two of them.
+async fn read(client: &CloudClient, mut request: ListUsageRequest) -> anyhow::Result<Option<Vec<UsageRow>>> {
     let mut rows = Vec::new();
+    let mut version = None;
     loop {
         let page = client.call(usage_service::LIST_USAGE, &request).await?;
+        if *version.get_or_insert_with(|| page.cube_version.clone()) != page.cube_version {
+            return Ok(None);
+        }
         rows.extend(page.rows);
         if page.next_page_token.is_empty() {
-            break;
+            return Ok(Some(rows));
         }
         request.page_token = page.next_page_token;
     }
-    args.client.output.print(|| table(&rows), || json::array(&rows))
 }
 
 /// The account of the key in use.

@@ -36,7 +36,7 @@ impl UsageService for WhoCalls {
                 .to_owned(),
             ..Default::default()
         };
-        Ok(ListUsageResponse { rows: vec![row], next_page_token: String::new() })
+        Ok(ListUsageResponse { rows: vec![row], ..Default::default() })
     }
 }
 

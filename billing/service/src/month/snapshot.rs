@@ -5,14 +5,15 @@ use billing_core::line::Period;
 use billing_core::month::Month;
 use billing_core::rate_card::RateCard;
 use billing_core::rating::AccountTerms;
+use billing_core::usage::MeteredUsage;
 use jiff::{Timestamp, Unit};
 
 use super::{EarlierMonth, MonthActivities, MonthError, MonthRequest, RatingRun};
 use crate::SYSTEM_ACCOUNT_ID;
-use crate::usage_source::Completeness;
+use crate::usage_source::{Completeness, CubeVersion, UsageSourceError};
 
-/// Times that usage is read again because it changed while it was being read. It changes every few seconds at most,
-/// and reading takes far less.
+/// Times that usage is read again because it changed while it was being read: what is sealed changes only where it is
+/// corrected, and what is open every few seconds.
 const MAX_READS: u32 = 5;
 
 /// Longest force reason, in bytes; it stands on the invoice.
@@ -67,7 +68,8 @@ impl MonthActivities {
         self.read_run(&terms, month, until).await.map(|(run, _)| run)
     }
 
-    /// Reads usage until two looks at it agree: then everything in between is of that version, and as complete as that.
+    /// Reads usage until all of it is of one version, and as complete as that: metering has several processes, of which
+    /// one may lack what another has, and each page may be another's.
     async fn read_run(
         &self,
         terms: &AccountTerms,
@@ -75,19 +77,18 @@ impl MonthActivities {
         usage_until: Timestamp,
     ) -> Result<(RatingRun, Completeness), MonthError> {
         let rate_card = self.card(terms, month)?.reference.clone();
-        let mut before = self.usage.completeness(month.into()).await?;
+        let period = Period { start: month.start(), end: usage_until };
+        let mut before = self.usage.completeness(period).await?;
         for _ in 0..MAX_READS {
-            let period = Period { start: month.start(), end: usage_until };
-            let usage = self.usage.usage(&terms.account_id, period).await?;
-            let earlier = self.earlier_months(&terms.account_id, month).await?;
-            let after = self.usage.completeness(month.into()).await?;
-            if after == before {
+            let read = self.read(&terms.account_id, month, period, &before.version).await?;
+            let after = self.usage.completeness(period).await?;
+            if let Some((usage, earlier)) = read.filter(|_| after == before) {
                 let run = RatingRun {
                     terms: terms.clone(),
                     rate_card,
                     month,
                     usage_until,
-                    cube_version: after.cube_version,
+                    cube_version: after.version.name.clone(),
                     usage,
                     earlier,
                     forced: None,
@@ -99,14 +100,38 @@ impl MonthActivities {
         Err(MonthError::Unavailable { problem: "usage kept changing while it was read".to_owned() })
     }
 
-    async fn earlier_months(&self, account_id: &str, month: Month) -> Result<Vec<EarlierMonth>, MonthError> {
+    /// The usage of a period and of the months that it may correct; none where it is not all of this version.
+    async fn read(
+        &self,
+        account_id: &str,
+        month: Month,
+        period: Period,
+        version: &CubeVersion,
+    ) -> Result<Option<(MeteredUsage, Vec<EarlierMonth>)>, MonthError> {
+        let usage = match self.usage.usage(account_id, period, version).await {
+            Err(UsageSourceError::Changed) => return Ok(None),
+            usage => usage?,
+        };
+        let earlier = self.earlier_months(account_id, month, version).await?;
+        Ok(earlier.map(|earlier| (usage, earlier)))
+    }
+
+    async fn earlier_months(
+        &self,
+        account_id: &str,
+        month: Month,
+        version: &CubeVersion,
+    ) -> Result<Option<Vec<EarlierMonth>>, MonthError> {
         let first = (0..self.correction_months).fold(month, |month, _| month.previous());
         let mut earlier = Vec::new();
         for issued in self.store.issued_months(account_id, first, month).await? {
             let run = self.store.run(&issued.run_id).await?.ok_or_else(|| MonthError::Internal {
                 problem: format!("the rating run {} of an issued invoice is gone", issued.run_id),
             })?;
-            let usage = self.usage.usage(account_id, issued.month.into()).await?;
+            let usage = match self.usage.usage(account_id, issued.month.into(), version).await {
+                Err(UsageSourceError::Changed) => return Ok(None),
+                usage => usage?,
+            };
             earlier.push(EarlierMonth {
                 month: issued.month,
                 run_id: issued.run_id,
@@ -116,7 +141,7 @@ impl MonthActivities {
                 usage,
             });
         }
-        Ok(earlier)
+        Ok(Some(earlier))
     }
 }
 
@@ -156,7 +181,7 @@ mod tests {
                 complete,
                 missing: vec![],
                 complete_until: until.map(|until| until.parse().unwrap()),
-                cube_version: 1,
+                version: CubeVersion { until: month.end(), name: "1".to_owned() },
             };
             last_complete_hour(&completeness, month, now.parse().unwrap()).map(|hour| hour.to_string())
         };

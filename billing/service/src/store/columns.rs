@@ -50,7 +50,6 @@ pub(super) struct RunColumns<'a> {
     pub(super) account_id: &'a str,
     pub(super) month: String,
     pub(super) usage_until_ms: i64,
-    pub(super) cube_version: i64,
     pub(super) run_json: &'a str,
     pub(super) created_at_ms: i64,
 }
@@ -68,8 +67,6 @@ impl<'a> RunColumns<'a> {
             account_id: &run.terms.account_id,
             month: run.month.to_string(),
             usage_until_ms: milliseconds(run.usage_until),
-            cube_version: i64::try_from(run.cube_version)
-                .map_err(|error| StoreError::malformed("cube version", error))?,
             run_json: json,
             created_at_ms: milliseconds(now),
         })

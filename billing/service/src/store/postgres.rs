@@ -29,8 +29,13 @@ use super::{DatabaseError, StoreError};
 use error::failed;
 
 /// Billing's database.
-const SCHEMA: Schema =
-    Schema { name: "billing", migrations: &[include_str!("postgres/migrations/0001_invoices.sql")] };
+const SCHEMA: Schema = Schema {
+    name: "billing",
+    migrations: &[
+        include_str!("postgres/migrations/0001_invoices.sql"),
+        include_str!("postgres/migrations/0002_versions.sql"),
+    ],
+};
 
 /// Connections that write: months of so many accounts are written at once.
 const WRITING: usize = 8;

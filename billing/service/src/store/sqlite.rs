@@ -25,6 +25,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("sqlite/migrations/0001_invoices.sql"),
         include_str!("sqlite/migrations/0002_guards.sql"),
+        include_str!("sqlite/migrations/0003_versions.sql"),
     ],
 };
 

@@ -81,7 +81,7 @@ mod tests {
             Ok(pb::GetCompletenessResponse {
                 complete: true,
                 complete_until: request.end_time,
-                cube_version: 7,
+                cube_version: "7".to_owned(),
                 ..Default::default()
             })
         }
@@ -104,7 +104,7 @@ mod tests {
         let month: Period = "2026-01".parse::<Month>().unwrap().into();
 
         let completeness = source("id.secret").completeness(month).await.unwrap();
-        assert_eq!((completeness.cube_version, completeness.complete_until), (7, Some(month.end)));
+        assert_eq!((&*completeness.version.name, completeness.complete_until), ("7", Some(month.end)));
         let refused = source("other").completeness(month).await.unwrap_err();
         assert!(matches!(refused, UsageSourceError::Malformed(_)), "{refused}");
 

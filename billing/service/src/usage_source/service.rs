@@ -11,7 +11,7 @@ use billing_core::line::Period;
 use billing_core::usage::{MeteredUsage, UsageKind, UsageRow};
 use jiff::Timestamp;
 
-use super::{Completeness, MissingHour, UsageSource, UsageSourceError};
+use super::{Completeness, CubeVersion, MissingHour, UsageSource, UsageSourceError};
 
 /// Rows asked for at once: the most that the service gives.
 const PAGE_ROWS: i32 = 10_000;
@@ -41,6 +41,9 @@ impl UsageSource for UsageServiceSource {
             end_time: Some(wire_time::from_instant(period.end)),
         };
         let answer = self.service.get_completeness(&ctx, request).await.map_err(failed)?;
+        if answer.cube_version.is_empty() {
+            return Err(malformed("metering does not say which usage its answer is of"));
+        }
         let missing = answer
             .missing
             .into_iter()
@@ -53,11 +56,16 @@ impl UsageSource for UsageServiceSource {
             complete: answer.complete,
             missing,
             complete_until: answer.complete_until.map(instant).transpose()?,
-            cube_version: answer.cube_version,
+            version: CubeVersion { until: period.end, name: answer.cube_version },
         })
     }
 
-    async fn usage(&self, account_id: &str, period: Period) -> Result<MeteredUsage, UsageSourceError> {
+    async fn usage(
+        &self,
+        account_id: &str,
+        period: Period,
+        version: &CubeVersion,
+    ) -> Result<MeteredUsage, UsageSourceError> {
         let mut sums = BTreeMap::new();
         let mut page_token = String::new();
         for _ in 0..MAX_PAGES {
@@ -69,8 +77,12 @@ impl UsageSource for UsageServiceSource {
                 end_time: Some(wire_time::from_instant(period.end)),
                 page_size: PAGE_ROWS,
                 page_token,
+                version_until: Some(wire_time::from_instant(version.until)),
             };
             let page = self.service.list_usage(&ctx, request).await.map_err(failed)?;
+            if page.cube_version != version.name {
+                return Err(UsageSourceError::Changed);
+            }
             for row in page.rows {
                 let (key, quantity) = read(row, account_id, period)?;
                 let sum: &mut i128 = sums.entry(key).or_default();

@@ -11,6 +11,8 @@ use super::{HourlyUsage, UsageKind, UsageSource, UsageUnavailable};
 const PAGE_SIZE: i32 = 10_000;
 /// Pages read for one call; more is refused rather than kept in memory.
 const MAX_PAGES: usize = 100;
+/// Times that a list of several pages is read, where usage changes meanwhile.
+const MAX_READS: usize = 5;
 /// How long one page may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -36,23 +38,40 @@ impl UsageSource for GrpcUsageSource {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<HourlyUsage>, UsageUnavailable> {
-        let mut request = ListUsageRequest {
+        let request = ListUsageRequest {
             account_id: account_id.to_owned(),
             start_time: Some(wire_time::from_millis(start_ms)),
             end_time: Some(wire_time::from_millis(end_ms)),
             page_size: PAGE_SIZE,
             ..ListUsageRequest::default()
         };
+        for _ in 0..MAX_READS {
+            if let Some(usage) = self.read(request.clone()).await? {
+                return Ok(usage);
+            }
+        }
+        Err(UsageUnavailable("usage kept changing while it was read".to_owned()))
+    }
+}
+
+impl GrpcUsageSource {
+    /// All pages of a list; none where usage changed between two of them, or another process of metering answered that
+    /// is behind.
+    async fn read(&self, mut request: ListUsageRequest) -> Result<Option<Vec<HourlyUsage>>, UsageUnavailable> {
         let mut usage = Vec::new();
+        let mut version = None;
         for _ in 0..MAX_PAGES {
             let options = CallOptions::timeout(TIMEOUT).bearer(self.token.expose());
             let page = self.client.call(usage_service::LIST_USAGE, &request, options).await;
             let page = page.map_err(|status| UsageUnavailable(status.to_string()))?;
+            if *version.get_or_insert_with(|| page.cube_version.clone()) != page.cube_version {
+                return Ok(None);
+            }
             for row in &page.rows {
                 usage.extend(hourly(row)?);
             }
             if page.next_page_token.is_empty() {
-                return Ok(usage);
+                return Ok(Some(usage));
             }
             request.page_token = page.next_page_token;
         }

@@ -24,6 +24,7 @@ fn sealed(cell: &str, incarnation: u128, shard: u32, until: i64) -> ShardProgres
         sealed_until_ms: Some(until * H),
         written_at_ms: 0,
         objects: 1,
+        corrected_at: 0,
     }
 }
 

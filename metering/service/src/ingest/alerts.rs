@@ -88,6 +88,7 @@ mod tests {
             sealed_until_ms: Some(sealed_until_ms),
             written_at_ms: 0,
             objects: 1,
+            corrected_at: 0,
         };
         let progress = |sealed| Progress { manifests: vec![manifest.clone()], shards: vec![shard(sealed)] };
         let mut alerted = BTreeSet::new();

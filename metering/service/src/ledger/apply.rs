@@ -74,6 +74,9 @@ impl Ledger {
             }
         }
         self.watermark = object.to_seq;
+        if late > 0 {
+            self.corrected_at = self.watermark;
+        }
         self.written_at_ms = self.written_at_ms.max(object.written_at_ms);
         Ok(Applied::Taken { entries, late, unowned })
     }

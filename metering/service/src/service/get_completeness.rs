@@ -45,7 +45,7 @@ impl Usage {
             View::Tenant => answer,
             View::Whole => GetCompletenessResponse {
                 missing: missing.into_iter().map(shown).collect(),
-                cube_version: progress.cube_version(),
+                cube_version: progress.version(end),
                 ..answer
             },
         })

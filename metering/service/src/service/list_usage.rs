@@ -6,7 +6,7 @@ use atoll_api::call::Status;
 use atoll_internal_api::usage::v1::{ListUsageRequest, ListUsageResponse, UsageRow};
 use atoll_rpc::wire_time;
 
-use super::period::period;
+use super::period::{no_earlier, period};
 use super::{Usage, page_token, unavailable};
 use crate::completeness::Completeness;
 use crate::cube::CubeKey;
@@ -22,6 +22,10 @@ const MOST_ROWS: usize = 10_000;
 impl Usage {
     pub(super) async fn list(&self, request: ListUsageRequest) -> Result<ListUsageResponse, Status> {
         let (start, end) = period(request.start_time, request.end_time)?;
+        let version_until = match request.version_until {
+            None => end,
+            Some(until) => no_earlier(until, end)?,
+        };
         let rows = match usize::try_from(request.page_size) {
             Ok(0) => USUAL_ROWS,
             Ok(rows) => rows.min(MOST_ROWS),
@@ -43,6 +47,7 @@ impl Usage {
         };
         let page = self.store.page(&selection).await.map_err(unavailable)?;
         let completeness = Completeness::of(&page.progress, &self.cells);
+        let cube_version = page.progress.version(version_until);
         let mut all = with_open_hours(page.rows, &page.open, &selection);
         let more = all.len() > rows;
         all.truncate(rows);
@@ -52,7 +57,7 @@ impl Usage {
         };
         let rows =
             all.into_iter().filter(|(_, quantity)| *quantity != 0).map(|row| shown(row, &completeness));
-        Ok(ListUsageResponse { rows: rows.collect(), next_page_token })
+        Ok(ListUsageResponse { rows: rows.collect(), next_page_token, cube_version })
     }
 }
 

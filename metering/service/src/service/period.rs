@@ -23,6 +23,17 @@ pub(super) fn period(start: Option<Timestamp>, end: Option<Timestamp>) -> Result
     Ok((start, end))
 }
 
+/// Up to when usage is to be named, in milliseconds, rounded up to whole hours: no earlier than the end of what is asked
+/// for.
+pub(super) fn no_earlier(until: Timestamp, end_ms: i64) -> Result<i64, Status> {
+    let (until, has_more) = milliseconds("version_until", Some(until))?;
+    let until = ceiling(until + i64::from(has_more));
+    if until < end_ms {
+        return Err(Status::invalid_argument("version_until must not be before end_time"));
+    }
+    Ok(until)
+}
+
 /// Milliseconds, rounded down, and whether something was cut off.
 fn milliseconds(field: &str, instant: Option<Timestamp>) -> Result<(i64, bool), Status> {
     let instant = instant.ok_or_else(|| Status::invalid_argument(format!("{field} is required")))?;

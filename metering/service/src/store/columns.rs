@@ -58,6 +58,7 @@ pub(super) fn shard_progress(row: &impl Columns) -> Result<ShardProgress, StoreE
         sealed_until_ms: row.integer_or_null("sealed_until_ms")?,
         written_at_ms: row.integer("written_at_ms")?,
         objects: row.unsigned("objects")?,
+        corrected_at: row.unsigned("corrected_at")?,
     })
 }
 

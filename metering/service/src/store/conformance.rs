@@ -69,7 +69,8 @@ cases! {
         what_overlaps_is_taken_in_from_the_watermark_on,
         rows_that_are_missing_leave_everything_as_it_was,
         what_is_no_usage_leaves_everything_as_it_was,
-        each_object_raises_the_version_of_the_cube_by_one,
+        each_object_makes_another_version_of_the_cube,
+        as_many_other_objects_make_another_version_of_the_cube,
     }
     takers::{
         of_two_takers_of_a_shard_one_takes_an_object_and_the_other_finds_it_in,

@@ -29,8 +29,13 @@ use crate::completeness::Manifest;
 use transaction::Transaction;
 
 /// Metering's database.
-const SCHEMA: Schema =
-    Schema { name: "metering", migrations: &[include_str!("postgres/migrations/0001_cube.sql")] };
+const SCHEMA: Schema = Schema {
+    name: "metering",
+    migrations: &[
+        include_str!("postgres/migrations/0001_cube.sql"),
+        include_str!("postgres/migrations/0002_corrections.sql"),
+    ],
+};
 
 /// Connections that take objects in, one at a time: where one hangs another takes over.
 const WRITING: usize = 2;

@@ -23,6 +23,7 @@ const SCHEMA: Schema = Schema {
         include_str!("sqlite/migrations/0001_cube.sql"),
         include_str!("sqlite/migrations/0002_objects.sql"),
         include_str!("sqlite/migrations/0003_accounts.sql"),
+        include_str!("sqlite/migrations/0004_corrections.sql"),
     ],
 };
 

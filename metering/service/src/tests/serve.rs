@@ -154,6 +154,31 @@ async fn pages_of_one_row_give_the_same_rows_as_one_page() {
 }
 
 #[tokio::test]
+async fn pages_say_which_usage_they_are_of() {
+    let mut world = World::new(&[]).await;
+    world.put_manifest("a", 1).await;
+    world.put(&UsageObject { attributions: vec![owner()], ..timers("a", 1, 3) }).await;
+    world.put(&stored(5 * HOUR_MS / 2, true)).await;
+    world.look().await;
+    let version = async |request: ListUsageRequest| {
+        let ctx = CallContext::new(usage_service::LIST_USAGE.info());
+        let answer = world.metering.usage().list_usage(&ctx, request).await;
+        answer.map(|answer| answer.cube_version).map_err(|status| status.code)
+    };
+    // Hour 0 is sealed, and what follows is open.
+    let until = |to| ListUsageRequest { page_size: 1, version_until: hour(to), ..hours(0, 1) };
+    let (sealed, open) = (version(hours(0, 1)).await, version(hours(0, 3)).await);
+    assert_eq!(version(until(1)).await, sealed);
+    assert_eq!(version(until(3)).await, open);
+    assert_eq!(version(ListUsageRequest { version_until: hour(0), ..hours(0, 1) }).await, Err(Code::InvalidArgument));
+    assert_eq!(completeness(&world, 0, 3).await.map(|answer| answer.cube_version), open);
+    world.put(&timers("a", 5, 6)).await;
+    world.metering.ingest().look(&mut crate::ingest::Memory::default(), &Default::default()).await;
+    assert_ne!(version(hours(0, 3)).await, open);
+    assert_ne!(version(hours(0, 1)).await, sealed, "that timer is of hour 0, which was sealed");
+}
+
+#[tokio::test]
 async fn listings_are_of_the_account_the_namespace_and_the_period() {
     let mut world = World::new(&[]).await;
     world.put_manifest("a", 1).await;
@@ -208,7 +233,7 @@ async fn a_period_is_complete_when_every_shard_of_every_cell_has_sealed_it_and_s
     }
     world.look().await;
     let answer = completeness(&world, 0, 1).await.unwrap();
-    assert_eq!((answer.complete, answer.complete_until, answer.cube_version), (true, hour(1), 4));
+    assert_eq!((answer.complete, answer.complete_until), (true, hour(1)));
     assert!(answer.missing.is_empty());
     assert!(!completeness(&world, 0, 2).await.unwrap().complete);
 }
@@ -242,7 +267,8 @@ async fn a_tenant_learns_until_when_usage_is_complete_and_nothing_of_cells() {
     }
     for kind in [PrincipalKind::Operator, PrincipalKind::Internal] {
         let operator = asked(kind, "", 3).await;
-        assert_eq!((operator.missing.len(), operator.cube_version), (6, 3), "two hours of three shards");
+        assert_eq!(operator.missing.len(), 6, "two hours of three shards");
+        assert_ne!(operator.cube_version, "");
     }
 }
 

@@ -120,6 +120,23 @@ async fn usage_that_comes_in_while_it_is_read_is_read_again() {
     assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "1.10 USD");
 }
 
+/// One of them reads from a standby, or from a primary that has just taken over.
+#[tokio::test]
+async fn what_two_processes_of_metering_say_is_not_mixed() {
+    let world = World::new().await;
+    world.usage.add_actions("acme1", "2026-01-10T05:00:00Z", "orders.acme1", 10_000);
+    world.usage.answer_from_behind("2026-01-01T00:00:00Z");
+    world.close("2026-01").await.unwrap();
+    assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "0.55 USD");
+    // Nor where the month that is corrected is read.
+    world.clock.set("2026-03-03T00:00:00Z".parse().unwrap());
+    world.usage.add_actions("acme1", "2026-01-11T05:00:00Z", "orders.acme1", 10_000);
+    world.usage.answer_from_behind("2026-01-01T00:00:00Z");
+    world.close("2026-02").await.unwrap();
+    assert_eq!(invoice(&world, "2026-02").await.content.total.to_string(), "0.55 USD");
+    assert!(world.usage.all_have_answered());
+}
+
 /// What makes the month complete is usage, too: it may come in between reading the one and the other.
 #[tokio::test]
 async fn a_month_that_becomes_complete_while_it_is_read_is_closed_with_what_completed_it() {

@@ -11,7 +11,7 @@ pub(super) async fn a_run_is_kept_once_and_read_whole(database: TestDatabase) {
     assert_eq!(store.run(&id).await.unwrap().as_ref(), Some(&first));
     let later = now() + jiff::SignedDuration::from_hours(1);
     assert_eq!(store.insert_run(&first, later).await.unwrap(), id);
-    let other = RatingRun { cube_version: 8, ..first.clone() };
+    let other = RatingRun { cube_version: "v8".to_owned(), ..first.clone() };
     let other_id = store.insert_run(&other, later).await.unwrap();
     assert_ne!(other_id, id);
     assert_eq!(store.run(&other_id).await.unwrap(), Some(other));

@@ -26,7 +26,7 @@ pub(in crate::store) fn usd() -> Currency {
 }
 
 /// A run of an account's month. Two of different versions are different.
-pub(in crate::store) fn run(account_id: &str, of: &str, cube_version: u64) -> RatingRun {
+pub(in crate::store) fn run(account_id: &str, of: &str, version: u64) -> RatingRun {
     RatingRun {
         terms: AccountTerms {
             account_id: account_id.to_owned(),
@@ -39,7 +39,7 @@ pub(in crate::store) fn run(account_id: &str, of: &str, cube_version: u64) -> Ra
         rate_card: RateCardRef { id: "card\0".to_owned(), version: 1 },
         month: month(of),
         usage_until: month(of).end(),
-        cube_version,
+        cube_version: format!("v{version}"),
         usage: MeteredUsage::default(),
         earlier: vec![],
         forced: None,

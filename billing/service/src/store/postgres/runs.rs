@@ -28,7 +28,6 @@ impl WriteRuns for PostgresTransaction<'_> {
             .bind(run.account_id)
             .bind(&run.month)
             .bind(run.usage_until_ms)
-            .bind(run.cube_version)
             .bind(run.run_json)
             .bind(run.created_at_ms);
         self.run(insert).await.map(drop)

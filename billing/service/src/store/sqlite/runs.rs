@@ -33,7 +33,6 @@ impl WriteRuns for SqliteTransaction {
             .bind(run.account_id)
             .bind(&run.month)
             .bind(run.usage_until_ms)
-            .bind(run.cube_version)
             .bind(run.run_json)
             .bind(run.created_at_ms);
         insert.execute(&mut *self.0).await.map(drop).map_err(failed)

@@ -3,8 +3,11 @@ use billing_core::usage::Meter;
 
 use super::*;
 
-/// Serves these rows, one a page.
+/// Serves these rows, one a page: of version `2` those of [`MOVED`], of version `1` all others.
 struct Rows(Vec<pb::UsageRow>);
+
+/// A namespace whose page is of another version than the others.
+const MOVED: &str = "moved.acme1";
 
 #[async_trait]
 impl UsageService for Rows {
@@ -15,7 +18,10 @@ impl UsageService for Rows {
     ) -> Result<pb::ListUsageResponse, Status> {
         let at: usize = request.page_token.parse().unwrap_or(0);
         let next_page_token = if at + 1 < self.0.len() { (at + 1).to_string() } else { String::new() };
-        Ok(pb::ListUsageResponse { rows: self.0.get(at).cloned().into_iter().collect(), next_page_token })
+        let rows: Vec<_> = self.0.get(at).cloned().into_iter().collect();
+        assert_eq!(request.version_until, Some(wire_time::from_instant(month().end)));
+        let cube_version = if rows.iter().any(|row| row.namespace == MOVED) { "2" } else { "1" }.to_owned();
+        Ok(pb::ListUsageResponse { rows, next_page_token, cube_version })
     }
 
     async fn get_completeness(
@@ -44,7 +50,8 @@ fn row(kind: &str, action_type: &str, quantity: &str) -> pb::UsageRow {
 }
 
 async fn read_rows(rows: Vec<pb::UsageRow>) -> Result<MeteredUsage, UsageSourceError> {
-    UsageServiceSource::new(Arc::new(Rows(rows))).usage("acme1", month()).await
+    let version = CubeVersion { until: month().end, name: "1".to_owned() };
+    UsageServiceSource::new(Arc::new(Rows(rows))).usage("acme1", month(), &version).await
 }
 
 #[tokio::test]
@@ -60,6 +67,14 @@ async fn all_pages_are_read() {
     assert_eq!(usage.total(Meter::Actions), 5);
     assert_eq!(usage.total(Meter::ActiveStorage), u128::from(u64::MAX) * 3);
     assert_eq!(usage.rows().count(), 3);
+}
+
+#[tokio::test]
+async fn pages_of_two_versions_are_no_usage() {
+    let first = row("actions", "start_timer", "2");
+    let moved = pb::UsageRow { namespace: MOVED.to_owned(), ..first.clone() };
+    assert_eq!(read_rows(vec![first.clone(), moved.clone()]).await, Err(UsageSourceError::Changed));
+    assert_eq!(read_rows(vec![moved, first]).await, Err(UsageSourceError::Changed));
 }
 
 #[tokio::test]

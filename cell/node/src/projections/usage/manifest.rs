@@ -33,6 +33,7 @@ impl Manifest {
             shard_count: identity.shard_count,
             first_hour_start_ms: now_ms - now_ms.rem_euclid(HOUR_MS),
             region: region.to_owned(),
+            ..CellManifest::default()
         };
         let record = MetadataRecord {
             kind: KIND.to_owned(),

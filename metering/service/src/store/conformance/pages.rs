@@ -161,8 +161,8 @@ pub(super) async fn an_account_s_page_holds_open_hours_of_the_account_alone(plac
     }
 }
 
-fn said(page: CubePage) -> (Vec<(CubeKey, Quantity)>, Vec<Ledger>, u64) {
-    (page.rows, page.open, page.progress.cube_version())
+fn said(page: CubePage) -> (Vec<(CubeKey, Quantity)>, Vec<Ledger>, String) {
+    (page.rows, page.open, page.progress.version(i64::MAX))
 }
 
 pub(in crate::store) async fn a_page_is_of_one_moment_while_objects_are_taken_in(place: &dyn Place) {

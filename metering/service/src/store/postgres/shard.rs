@@ -78,7 +78,8 @@ impl HeldShard for Held<'_> {
             .bind(id)
             .bind(signed("watermark", change.watermark)?)
             .bind(change.sealed_until_ms)
-            .bind(change.written_at_ms);
+            .bind(change.written_at_ms)
+            .bind(signed("corrected_at", change.corrected_at)?);
         transaction.run(update).await?;
         for owners in change.owners.chunks(ROWS) {
             let upsert = transaction.query(statements::UPSERT_OWNERS).bind(id);

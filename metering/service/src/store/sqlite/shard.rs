@@ -97,6 +97,7 @@ impl HeldShard for Held {
             .bind(signed("watermark", change.watermark)?)
             .bind(change.sealed_until_ms)
             .bind(change.written_at_ms)
+            .bind(signed("corrected_at", change.corrected_at)?)
             .execute(&mut *connection)
             .await?;
         for (namespace_id, known) in &change.owners {

@@ -36,7 +36,7 @@ async fn both_listings_walk_an_index_in_order() {
 }
 
 #[tokio::test]
-async fn the_version_of_the_cube_goes_on_where_it_was_kept_in_one_row() {
+async fn the_count_of_objects_goes_on_where_it_was_kept_in_one_row() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metering.db");
     let first = Schema { migrations: &SCHEMA.migrations[..1], ..SCHEMA };

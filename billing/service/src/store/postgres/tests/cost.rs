@@ -8,7 +8,7 @@ use crate::store::postgres::statements::ALL;
 
 /// Invoices of 400 accounts with 25 months each.
 const FILL: &str = "
-    INSERT INTO rating_runs SELECT 'run-' || n, 'acme' || n % 400, '2026-01', 1, 1, '{}', 1
+    INSERT INTO rating_runs SELECT 'run-' || n, 'acme' || n % 400, '2026-01', 1, '{}', 1
         FROM generate_series(0, 9999) n;
     INSERT INTO invoices SELECT 'inv-' || n, 'N' || n, 'acme' || n % 400, 'name', (2000 + n / 400) || '-01', 'draft', 1,
         'plan', 'card', 1, 'USD', 1, NULL, 'hash', 'run-' || n, 1, NULL FROM generate_series(0, 9999) n;

@@ -36,7 +36,7 @@ async fn a_database_of_another_piece_or_a_newer_version_is_refused_and_left_as_i
     issue(&store, &january).await;
     server.sql(&name, "UPDATE atoll_schema SET version = 99");
     let text = refusal(options(server.url(&name))).await;
-    assert!(text.contains("has schema version 99, this version knows 1: start the version"), "{text}");
+    assert!(text.contains("has schema version 99, this version knows 2: start the version"), "{text}");
     assert!(stored(&store, &january).await.is_some());
 }
 

@@ -1,3 +1,3 @@
-SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects
+SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at
 FROM shards
 ORDER BY cell_id, incarnation, shard

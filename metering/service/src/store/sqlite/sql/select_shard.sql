@@ -1,3 +1,3 @@
-SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects
+SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at
 FROM shards
 WHERE cell_id = ?1 AND incarnation = ?2 AND shard = ?3

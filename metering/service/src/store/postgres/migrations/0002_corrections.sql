@@ -1,0 +1,2 @@
+-- The watermark when sealed hours were last corrected: what names their usage. 0 where they never were, or nobody knows.
+ALTER TABLE shards ADD COLUMN corrected_at int8 NOT NULL DEFAULT 0;
