@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use atoll_api::call::RawService;
 use atoll_internal_api::billing::v1::billing_service;
-use atoll_internal_api::usage::v1::usage_service;
+use atoll_internal_api::usage::v1::{usage_operator_service, usage_service};
 use atoll_rpc::Metrics;
 use control_plane::{CellConfig, Config, ControlPlane, Database, Dependencies, RegionConfig, SystemEntropy};
 use durable_workflows::{Activities, WorkerConfig, WorkflowClient};
@@ -69,6 +69,7 @@ fn neighbours(config: &ControlPlaneConfig) -> anyhow::Result<Vec<Arc<dyn RawServ
     let token = config.internal_token.expose();
     Ok(vec![
         Arc::new(ForwardService::new(&usage_service::SERVICE, &config.metering, token)?),
+        Arc::new(ForwardService::new(&usage_operator_service::SERVICE, &config.metering, token)?),
         Arc::new(ForwardService::new(&billing_service::SERVICE, &config.billing, token)?),
     ])
 }

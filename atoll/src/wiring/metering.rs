@@ -33,6 +33,7 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
         .descriptors(atoll_internal_api::descriptor_pool())
         .interceptor(Arc::new(InternalGuard::new(config.internal_token.expose())))
         .service(metering.service())
+        .service(metering.operator_service())
         .build()?;
     let server =
         Server::new(internal_server_config(config.listen, config.drain_seconds), dispatcher).metrics(metrics);

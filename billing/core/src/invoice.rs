@@ -18,12 +18,12 @@ use crate::month::Month;
 use crate::rate_card::RateCardRef;
 use crate::rating::{AccountTerms, NamespaceCost, RatedMonth, with_corrections_and_rounding};
 
-/// Why a month was closed although hours of it are missing.
+/// Why a month was closed although usage of it is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForcedClose {
-    /// The operator's reason.
+    /// The operator's reason; where several have decided about usage that is missing, the reason of each.
     pub reason: String,
-    /// What is missing: one entry per cell, shard and first missing hour.
+    /// What is missing: one entry per cell, shard and first missing hour, and for all that was given up in metering.
     pub missing: Vec<String>,
 }
 

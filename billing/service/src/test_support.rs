@@ -17,7 +17,7 @@ use crate::accounts::{AccountSource, AccountsUnavailable};
 use crate::month::{
     DraftRequest, MonthActivities, MonthError, MonthOutcome, MonthRequest, MonthRunner, SnapshotOutcome,
 };
-use crate::usage_source::{Completeness, CubeVersion, MissingHour, UsageSource, UsageSourceError};
+use crate::usage_source::{Completeness, CubeVersion, Exemption, MissingHour, UsageSource, UsageSourceError};
 use crate::{Billing, Config, Deps, StartError, build};
 
 pub(crate) use database::TestDatabase;
@@ -32,6 +32,7 @@ pub(crate) struct FakeUsage {
 struct UsageState {
     rows: Vec<(String, Timestamp, UsageRow)>,
     missing: Vec<MissingHour>,
+    exemptions: Vec<Exemption>,
     version: u64,
     fails: bool,
     /// Rows that come in while usage of their hour is being read, one a read.
@@ -73,6 +74,12 @@ impl FakeUsage {
                 hour: hour.parse().unwrap(),
             })
             .collect();
+    }
+
+    /// Has an operator of metering give usage up.
+    pub(crate) fn give_up(&self, what: &str, reason: &str) {
+        let exemption = Exemption { what: what.to_owned(), reason: reason.to_owned() };
+        self.state.lock().unwrap().exemptions.push(exemption);
     }
 
     /// Lets actions come in, and what was missing with them, behind so many looks at completeness.
@@ -137,6 +144,7 @@ impl UsageSource for FakeUsage {
             complete: missing.is_empty(),
             missing,
             complete_until: Some(first.unwrap_or(Timestamp::MAX)),
+            exemptions: state.exemptions.clone(),
             version: CubeVersion { until: period.end, name: state.name() },
         })
     }

@@ -41,8 +41,19 @@ pub struct Completeness {
     pub missing: Vec<MissingHour>,
     /// Every hour of every cell before this instant is in; none when that holds for no hour.
     pub complete_until: Option<Timestamp>,
+    /// What operators of metering have given up of the period: complete hours that lack usage.
+    pub exemptions: Vec<Exemption>,
     /// The usage of hours before the end of the period, by name.
     pub version: CubeVersion,
+}
+
+/// Usage that a complete period lacks for good, because an operator of metering gave it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// What, in words.
+    pub what: String,
+    /// The operator's reason.
+    pub reason: String,
 }
 
 /// What metering calls the usage of hours before a moment. It is an identity: the same name is the same usage, and of

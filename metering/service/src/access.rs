@@ -10,6 +10,8 @@ enum Need {
     Known,
     /// A reader of the account, or of the namespace, that the call is about; or an operator.
     Reader,
+    /// An operator of the cloud, and not one of its pieces: what is decided has somebody's name on it.
+    Operator,
 }
 
 /// How much of an answer a caller sees.
@@ -22,7 +24,15 @@ pub(crate) enum View {
 }
 
 /// What each method needs. A test holds that every method stands here; one that does not is refused.
-const METHOD_NEEDS: &[(&str, Need)] = &[("ListUsage", Need::Reader), ("GetCompleteness", Need::Known)];
+const METHOD_NEEDS: &[(&str, Need)] = &[
+    ("ListUsage", Need::Reader),
+    ("GetCompleteness", Need::Known),
+    ("ListMeteredCells", Need::Operator),
+    ("RetireMeteredCell", Need::Operator),
+    ("LoseMeteredCell", Need::Operator),
+    ("ListMissingObjects", Need::Operator),
+    ("SkipObjects", Need::Operator),
+];
 
 /// Refuses the call unless the caller may make it. `about` is the account and the namespace, empty where the call names
 /// none.
@@ -37,17 +47,24 @@ pub(crate) fn check(ctx: &CallContext, account_id: &str, namespace: &str) -> Res
         };
     };
     let tenant = match principal.kind {
-        PrincipalKind::Operator | PrincipalKind::Internal => return Ok(View::Whole),
+        PrincipalKind::Operator => return Ok(View::Whole),
+        PrincipalKind::Internal if need != Need::Operator => return Ok(View::Whole),
+        PrincipalKind::Internal => return Err(operators_only()),
         PrincipalKind::User | PrincipalKind::ServiceAccount | PrincipalKind::Certificate => {
             &principal.account
         }
     };
     match need {
+        Need::Operator => Err(operators_only()),
         Need::Known => Ok(View::Tenant),
         Need::Reader if account_id.is_empty() => Err(Status::invalid_argument("account_id is required")),
         Need::Reader if account_id != tenant => Err(Status::permission_denied("usage of another account")),
         Need::Reader => may_read(ctx, namespace).map(|()| View::Tenant),
     }
+}
+
+fn operators_only() -> Status {
+    Status::permission_denied("this is for operators of the cloud")
 }
 
 /// Within its account: owners, admins and finance admins everything, as the published usage has it; others single
@@ -77,7 +94,7 @@ mod tests {
     use std::sync::Arc;
 
     use atoll_api::call::{Code, Principal};
-    use atoll_internal_api::usage::v1::usage_service;
+    use atoll_internal_api::usage::v1::{usage_operator_service, usage_service};
 
     use super::*;
 
@@ -100,7 +117,8 @@ mod tests {
     #[test]
     fn every_method_stands_in_the_table() {
         let listed: BTreeSet<&str> = METHOD_NEEDS.iter().map(|(method, _)| *method).collect();
-        let served: BTreeSet<&str> = usage_service::METHODS.iter().map(|method| method.name).collect();
+        let served = usage_service::METHODS.iter().chain(&usage_operator_service::METHODS);
+        let served: BTreeSet<&str> = served.map(|method| method.name).collect();
         assert_eq!(listed, served);
     }
 
@@ -157,6 +175,27 @@ mod tests {
         }
         let newer = Grant { account_role: 99, ..Grant::default() };
         assert_eq!(code(&ctx(PrincipalKind::User, "acme1", Some(newer)), "acme1", ""), NO);
+    }
+
+    #[test]
+    fn only_operators_decide() {
+        use PrincipalKind::*;
+        let owner = Grant { account_role: AccountRole::Owner.into(), ..Grant::default() };
+        for method in &usage_operator_service::METHODS {
+            for (kind, expected) in [
+                (Operator, None),
+                (Internal, Some(Code::PermissionDenied)),
+                (User, Some(Code::PermissionDenied)),
+                (ServiceAccount, Some(Code::PermissionDenied)),
+                (Certificate, Some(Code::PermissionDenied)),
+            ] {
+                let mut caller = CallContext::new(method);
+                caller.principal = ctx(kind, "acme1", Some(owner.clone())).principal;
+                caller.extensions.insert(owner.clone());
+                caller.protocol = Protocol::Grpc;
+                assert_eq!(code(&caller, "", ""), expected, "{} by {kind:?}", method.name);
+            }
+        }
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //!
 //! A manifest says from which hour on a log incarnation must seal, and how many shards do. An hour of a cell is
 //! complete when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask
-//! for nothing. An incarnation is in force until the first hour of the next one.
+//! for nothing. An incarnation is in force until the first hour of the next one, or until the one from which on an
+//! operator has retired it. Hours of one that an operator has given up are complete by that decision, which is then told
+//! with them ([`Exemption`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use crate::hour::HOUR_MS;
+use crate::decision::{Decision, Verdict, lost, retired};
+use crate::hour::{HOUR_MS, ceiling};
 
 /// What the hours of a cell must contain, from one hour on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(crate) struct ShardProgress {
     pub(crate) objects: u64,
     /// The watermark when sealed hours were last corrected; 0 where they never were.
     pub(crate) corrected_at: u64,
+    /// Log rows that were given up.
+    pub(crate) skipped_rows: u64,
 }
 
 /// How far everything is in, as of one moment.
@@ -55,6 +60,16 @@ pub(crate) struct Progress {
     pub(crate) manifests: Vec<Manifest>,
     /// Shards that an object was taken in of.
     pub(crate) shards: Vec<ShardProgress>,
+    /// What operators have decided, oldest first.
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl Progress {
+    /// Whether another incarnation of its cell has taken over.
+    pub(crate) fn is_replaced(&self, manifest: &Manifest) -> bool {
+        let others = self.manifests.iter().filter(|other| other.cell_id == manifest.cell_id);
+        others.into_iter().any(|other| takes_over(other, manifest))
+    }
 }
 
 /// A shard's hour that is not in.
@@ -71,71 +86,108 @@ pub(crate) struct Missing {
 /// Hours that one incarnation of a cell must seal.
 #[derive(Debug)]
 struct Term {
+    incarnation: Uuid,
     first_hour_ms: i64,
-    /// First hour of the next incarnation.
+    /// The first hour that is not asked for: that of the next incarnation, or the one from which on it is retired.
     end_ms: i64,
     /// End of the last sealed hour of every shard.
     sealed_until_ms: Vec<i64>,
+    /// From this hour on all are complete, and when that was decided.
+    lost: Option<(i64, i64)>,
 }
 
 impl Term {
+    /// Every hour before this is sealed by every shard, or given up.
     fn complete_until(&self) -> i64 {
+        let sealed = self.sealed_until();
+        if self.lost.is_some_and(|(since, _)| since <= sealed) { i64::MAX } else { sealed }
+    }
+
+    fn sealed_until(&self) -> i64 {
         self.sealed_until_ms.iter().copied().min().unwrap_or(self.first_hour_ms)
     }
+
+    fn asks_for(&self, hour_ms: i64) -> bool {
+        self.first_hour_ms <= hour_ms && hour_ms < self.end_ms
+    }
+
+    /// Shards whose hour is missing.
+    fn missing(&self, hour_ms: i64) -> impl Iterator<Item = u32> {
+        let is_asked = self.asks_for(hour_ms) && self.lost.is_none_or(|(since, _)| hour_ms < since);
+        let unsealed =
+            (0u32..).zip(&self.sealed_until_ms).filter(move |(_, until)| is_asked && **until <= hour_ms);
+        unsealed.map(|(shard, _)| shard)
+    }
+}
+
+/// Hours that count as complete though usage of them is missing, because of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exemption<'a> {
+    /// What was decided.
+    pub(crate) decision: &'a Decision,
+    /// First hour.
+    pub(crate) start_ms: i64,
+    /// One past the last; none where there is none.
+    pub(crate) end_ms: i64,
 }
 
 /// What is complete, by cell.
 #[derive(Debug)]
-pub(crate) struct Completeness {
+pub(crate) struct Completeness<'a> {
     /// Terms in order of time; none for an expected cell that has said nothing yet.
     cells: BTreeMap<String, Vec<Term>>,
+    decisions: &'a [Decision],
 }
 
-impl Completeness {
+impl<'a> Completeness<'a> {
     /// Of all cells that have a manifest, and those that are expected to.
-    pub(crate) fn of(progress: &Progress, expected_cells: &[String]) -> Self {
+    pub(crate) fn of(progress: &'a Progress, expected_cells: &[String]) -> Self {
         let sealed: BTreeMap<(&str, Uuid, u32), i64> = progress
             .shards
             .iter()
             .filter_map(|s| Some(((s.cell_id.as_str(), s.incarnation, s.shard), s.sealed_until_ms?)))
             .collect();
+        let decisions = &progress.decisions;
         let mut cells: BTreeMap<String, Vec<Term>> =
             expected_cells.iter().map(|cell| (cell.clone(), Vec::new())).collect();
         for manifest in &progress.manifests {
-            let terms = cells.entry(manifest.cell_id.clone()).or_default();
-            if let Some(last) = terms.last_mut() {
-                last.end_ms = manifest.first_hour_ms;
-            }
-            let first_hour_ms = manifest.first_hour_ms;
+            let Manifest { cell_id, incarnation, first_hour_ms, .. } = manifest;
             let until = |shard| {
-                let key = (manifest.cell_id.as_str(), manifest.incarnation, shard);
-                sealed.get(&key).copied().unwrap_or(first_hour_ms).max(first_hour_ms)
+                let key = (cell_id.as_str(), *incarnation, shard);
+                sealed.get(&key).copied().unwrap_or(*first_hour_ms).max(*first_hour_ms)
             };
-            let sealed_until_ms = (0..manifest.shard_count).map(until).collect();
-            terms.push(Term { first_hour_ms, end_ms: i64::MAX, sealed_until_ms });
+            let term = Term {
+                incarnation: *incarnation,
+                first_hour_ms: *first_hour_ms,
+                end_ms: end_of(manifest, progress),
+                sealed_until_ms: (0..manifest.shard_count).map(until).collect(),
+                lost: lost(decisions, cell_id, *incarnation),
+            };
+            cells.entry(cell_id.clone()).or_default().push(term);
         }
-        Self { cells }
+        Self { cells, decisions }
     }
 
-    /// Whether every shard of the cell has sealed the hour.
+    /// Whether every shard of the cell that has to has sealed the hour.
     pub(crate) fn is_complete(&self, cell_id: &str, hour_ms: i64) -> bool {
         let Some(terms) = self.cells.get(cell_id).filter(|terms| !terms.is_empty()) else { return false };
-        let in_force = terms.iter().rev().find(|term| term.first_hour_ms <= hour_ms);
-        in_force.is_none_or(|term| hour_ms < term.complete_until())
+        terms.iter().all(|term| term.missing(hour_ms).next().is_none())
     }
 
     /// Every hour of every cell before this is complete; none where a cell has said nothing yet, or there is no cell.
+    /// [`i64::MAX`] where no cell is asked for anything any more.
     pub(crate) fn complete_until(&self) -> Option<i64> {
         let of_cell = |terms: &Vec<Term>| {
-            let unfinished = terms.iter().find(|term| term.complete_until() < term.end_ms);
-            unfinished.map(Term::complete_until)
+            let unfinished = terms.iter().map(|term| (term.complete_until(), term.end_ms));
+            let first = unfinished.filter(|(until, end)| until < end).map(|(until, _)| until).min();
+            (!terms.is_empty()).then(|| first.unwrap_or(i64::MAX))
         };
         self.cells.values().map(of_cell).min().flatten()
     }
 
     /// What is missing of hours from `from_ms` on and before `to_ms`: earliest first, at most `limit`.
     pub(crate) fn missing(&self, from_ms: i64, to_ms: i64, limit: usize) -> Vec<Missing> {
-        // Every hour before is complete, so that each step of the loop finds something.
+        // Every hour before is complete.
         let mut hour = self.complete_until().unwrap_or(from_ms).max(from_ms);
         let mut missing = Vec::new();
         while hour < to_ms && missing.len() < limit {
@@ -147,6 +199,46 @@ impl Completeness {
         missing.truncate(limit);
         missing
     }
+
+    /// What was decided about hours from `from_ms` on and before `to_ms` that nothing else makes complete.
+    pub(crate) fn exemptions(&self, from_ms: i64, to_ms: i64) -> Vec<Exemption<'a>> {
+        let hours = |decision: &'a Decision| {
+            let (start_ms, end_ms) = self.hours_of(decision)?;
+            (start_ms < to_ms && from_ms < end_ms).then_some(Exemption { decision, start_ms, end_ms })
+        };
+        self.decisions.iter().filter_map(hours).collect()
+    }
+
+    /// Hours of which usage may be missing by a decision. A cell used nothing after it was known to be lost, and rows are
+    /// of no later time than the decision to skip them.
+    fn hours_of(&self, decision: &Decision) -> Option<(i64, i64)> {
+        let decided = ceiling(decision.decided_at_ms);
+        match decision.verdict {
+            Verdict::Retired { .. } => None,
+            Verdict::Skipped { since_ms, .. } => Some((since_ms, decided.max(since_ms + HOUR_MS))),
+            Verdict::Lost { since_ms } => {
+                let terms = self.cells.get(&decision.cell_id)?;
+                let term = terms.iter().find(|term| term.incarnation == decision.incarnation)?;
+                let start = term.sealed_until().max(since_ms);
+                let end = term.end_ms.min(decided.max(since_ms + HOUR_MS));
+                (start < end).then_some((start, end))
+            }
+        }
+    }
+}
+
+/// The first hour that an incarnation is not asked for.
+fn end_of(manifest: &Manifest, progress: &Progress) -> i64 {
+    let of_cell = progress.manifests.iter().filter(|other| other.cell_id == manifest.cell_id);
+    let next = of_cell.filter(|other| takes_over(other, manifest)).map(|other| other.first_hour_ms).min();
+    let retired = retired(&progress.decisions, &manifest.cell_id, manifest.incarnation);
+    next.into_iter().chain(retired).min().unwrap_or(i64::MAX)
+}
+
+/// Whether an incarnation of a cell takes over from another. Of two that begin in the same hour none does, where neither
+/// says so: nobody can tell which of them lives, and both must seal, until an operator says that one is lost.
+pub(crate) fn takes_over(later: &Manifest, earlier: &Manifest) -> bool {
+    later.first_hour_ms > earlier.first_hour_ms
 }
 
 fn missing_of(cell_id: &str, terms: &[Term], hour_ms: i64) -> Vec<Missing> {
@@ -154,9 +246,7 @@ fn missing_of(cell_id: &str, terms: &[Term], hour_ms: i64) -> Vec<Missing> {
     if terms.is_empty() {
         return vec![of_shard(0)];
     }
-    let Some(term) = terms.iter().rev().find(|term| term.first_hour_ms <= hour_ms) else { return Vec::new() };
-    let unsealed = (0u32..).zip(&term.sealed_until_ms).filter(|(_, until)| **until <= hour_ms);
-    unsealed.map(|(shard, _)| of_shard(shard)).collect()
+    terms.iter().flat_map(|term| term.missing(hour_ms)).map(of_shard).collect()
 }
 
 #[cfg(test)]

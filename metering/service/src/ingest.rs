@@ -7,12 +7,12 @@
 mod ahead;
 mod alerts;
 mod look;
+mod looked;
 mod meters;
 mod objects;
 mod refused;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use atoll_object_store::{ObjectStore, ObjectStoreError};
 use atoll_rpc::Clock;
@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::store::{Store, StoreError};
 
 pub(crate) use look::Memory;
+pub(crate) use looked::{Looked, Waiting, Whole};
 
 /// A look, or a part of one, failed. The next one tries again.
 #[derive(Debug, Error)]
@@ -33,29 +34,6 @@ pub(crate) enum IngestError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// When the last whole look began; shared with who answers questions.
-#[derive(Debug, Clone)]
-pub(crate) struct Looked(Arc<AtomicI64>);
-
-/// The time of a look that nobody told the time: later than everything.
-const TIMELESS: i64 = i64::MAX;
-
-impl Looked {
-    /// Never yet.
-    pub(crate) fn never() -> Self {
-        Self(Arc::new(AtomicI64::new(i64::MIN)))
-    }
-
-    /// Unix milliseconds; none before the first whole look of this process.
-    pub(crate) fn at_ms(&self) -> Option<i64> {
-        Some(self.0.load(Ordering::Acquire)).filter(|at| *at != i64::MIN)
-    }
-
-    fn set(&self, at_ms: i64) {
-        self.0.store(at_ms, Ordering::Release);
-    }
 }
 
 /// Takes usage in.

@@ -59,6 +59,8 @@ pub(crate) struct Ledger {
     pub(crate) written_at_ms: i64,
     /// The watermark when sealed hours were last corrected; 0 where they never were.
     pub(crate) corrected_at: u64,
+    /// Log rows that were given up: bytes may be missing here, so that what stands may come out below zero.
+    pub(crate) skipped_rows: u64,
     /// Owners by namespace.
     pub(crate) owners: BTreeMap<Uuid, KnownOwner>,
     /// Bytes that stand at the start of the first unsealed hour; no zeros.
@@ -80,6 +82,7 @@ impl Ledger {
             sealed_until_ms: shard.sealed_until_ms,
             written_at_ms: shard.written_at_ms,
             corrected_at: shard.corrected_at,
+            skipped_rows: shard.skipped_rows,
             ..Self::new(&shard.cell_id)
         }
     }
@@ -92,6 +95,7 @@ impl Ledger {
             sealed_until_ms: None,
             written_at_ms: 0,
             corrected_at: 0,
+            skipped_rows: 0,
             owners: BTreeMap::new(),
             standing: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -101,6 +105,17 @@ impl Ledger {
 
     fn owner(&self, namespace_id: Uuid) -> Owner {
         self.owners.get(&namespace_id).map(|known| known.owner.clone()).unwrap_or_default()
+    }
+
+    /// Gives up the rows before `to_seq`: what comes of them later is known.
+    pub(crate) fn skip(&mut self, to_seq: u64) {
+        self.skipped_rows = self.skipped_rows.saturating_add(to_seq.saturating_sub(self.watermark));
+        self.watermark = self.watermark.max(to_seq);
+    }
+
+    /// What an hour is billed: nothing where rows that were given up leave less than nothing.
+    fn billed(&self, integral: Quantity) -> Quantity {
+        if self.skipped_rows > 0 { integral.max(0) } else { integral }
     }
 
     fn gain(&mut self, key: CubeKey, quantity: Quantity) {

@@ -26,6 +26,7 @@ mod access;
 mod completeness;
 mod config;
 mod cube;
+mod decision;
 mod hour;
 mod ingest;
 mod ledger;

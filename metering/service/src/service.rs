@@ -2,6 +2,7 @@
 
 mod get_completeness;
 mod list_usage;
+mod operator;
 mod page_token;
 mod period;
 
@@ -11,8 +12,11 @@ use atoll_internal_api::usage::v1::{
     GetCompletenessRequest, GetCompletenessResponse, ListUsageRequest, ListUsageResponse, UsageService,
 };
 
+pub(crate) use operator::Operator;
+
 use crate::access;
-use crate::ingest::Looked;
+use crate::completeness::Progress;
+use crate::ingest::{Looked, Whole};
 use crate::store::{Store, StoreError};
 
 /// Answers from the database; a page is as of one moment.
@@ -57,6 +61,16 @@ fn check_filter(field: &str, text: &str) -> Result<(), Status> {
     Err(Status::invalid_argument(format!(
         "{field} takes at most {MAX_FILTER_BYTES} bytes without control characters"
     )))
+}
+
+/// UNAVAILABLE where the database lacks a cell that the last whole look left in it: nothing is called complete, nor
+/// named, without it. The next look finds the cell again.
+fn check_whole(whole: Option<&Whole>, progress: &Progress) -> Result<(), Status> {
+    if whole.is_none_or(|whole| whole.is_in(progress)) {
+        return Ok(());
+    }
+    tracing::warn!("the database has lost a cell; answers wait for the next look");
+    Err(Status::unavailable("usage is being looked for again"))
 }
 
 /// The caller learns that it may try again; the log says why.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use atoll_api::call::RawService;
-use atoll_internal_api::usage::v1::{UsageService, usage_service};
+use atoll_internal_api::usage::v1::{
+    UsageOperatorService, UsageService, usage_operator_service, usage_service,
+};
 use atoll_object_store::ObjectStore;
 use atoll_rpc::Clock;
 use futures::FutureExt;
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::ingest::{Ingest, Looked};
-use crate::service::Usage;
+use crate::service::{Operator, Usage};
 use crate::store::{OpenError, Store};
 
 /// What metering is built from.
@@ -59,6 +61,25 @@ impl Metering {
     /// The same, for callers in this process.
     pub fn usage(&self) -> Arc<dyn UsageService> {
         Arc::new(self.api())
+    }
+
+    /// `atoll.usage.v1.UsageOperatorService` for the dispatcher.
+    pub fn operator_service(&self) -> Arc<dyn RawService> {
+        usage_operator_service::raw(Arc::new(self.operator_api()))
+    }
+
+    /// The same, for callers in this process.
+    pub fn operator(&self) -> Arc<dyn UsageOperatorService> {
+        Arc::new(self.operator_api())
+    }
+
+    fn operator_api(&self) -> Operator {
+        Operator {
+            store: self.store.clone(),
+            cells: self.config.cells.clone(),
+            looked: self.looked.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     fn api(&self) -> Usage {

@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::completeness::{Manifest, Progress};
 use crate::cube::CubeKey;
+use crate::decision::{Decision, Signed, Verdict};
 use crate::ledger::{Applied, Ledger, NotUsage, Quantity};
 
 use change::Change;
@@ -82,6 +83,28 @@ pub(crate) struct CubePage {
     pub(crate) progress: Progress,
 }
 
+/// Rows to give up.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    /// Shard.
+    pub(crate) name: ShardName,
+    /// First row.
+    pub(crate) from_seq: u64,
+    /// One past the last.
+    pub(crate) to_seq: u64,
+    /// The first hour that the shard must seal.
+    pub(crate) first_hour_ms: i64,
+}
+
+/// What came of giving rows up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skipped {
+    /// They are given up.
+    Done,
+    /// Nothing: the shard waits for this row.
+    WaitsFor(u64),
+}
+
 /// An open database. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -131,6 +154,31 @@ impl Store {
         Ok(applied)
     }
 
+    /// Keeps a decision about an incarnation. Where one of its kind stands already, that one is answered.
+    pub(crate) async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError> {
+        self.engine.decide(decision).await
+    }
+
+    /// Gives up the rows `[from_seq, to_seq)` of a shard that waits for the first of them, in one transaction with the
+    /// decision, which begins at the first hour that the shard has not sealed, or at `first_hour_ms`.
+    pub(crate) async fn skip(&self, rows: &Rows, signed: &Signed) -> Result<Skipped, StoreError> {
+        let Rows { name, from_seq, to_seq, first_hour_ms } = rows;
+        let mut shard = self.engine.hold(name).await?;
+        let before = shard.ledger().await?;
+        if before.watermark != *from_seq {
+            shard.undo().await?;
+            return Ok(Skipped::WaitsFor(before.watermark));
+        }
+        let mut after = before.clone();
+        after.skip(*to_seq);
+        let since_ms = before.sealed_until_ms.unwrap_or(*first_hour_ms);
+        let verdict = Verdict::Skipped { shard: name.shard, from_seq: *from_seq, to_seq: *to_seq, since_ms };
+        shard.save(&Change::between(&before, &after)).await?;
+        shard.decide(&signed.decision(&name.cell_id, name.incarnation, verdict)).await?;
+        shard.commit().await?;
+        Ok(Skipped::Done)
+    }
+
     /// How far every shard is in.
     pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
         let mut snapshot = self.engine.snapshot().await?;
@@ -158,7 +206,11 @@ impl Store {
 }
 
 async fn progress(snapshot: &mut dyn Snapshot) -> Result<Progress, StoreError> {
-    Ok(Progress { manifests: snapshot.manifests().await?, shards: snapshot.shards().await? })
+    Ok(Progress {
+        manifests: snapshot.manifests().await?,
+        shards: snapshot.shards().await?,
+        decisions: snapshot.decisions().await?,
+    })
 }
 
 /// Fills in owners that neither the object nor the shard names, by what other shards of the cell have said: better on

@@ -1,6 +1,7 @@
 //! Tests over several parts of the crate.
 
 mod broken_cells;
+mod lives;
 mod look;
 mod replicas;
 mod serve;

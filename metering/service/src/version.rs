@@ -14,12 +14,14 @@
 use sha2::{Digest, Sha256};
 
 use crate::completeness::{Manifest, Progress, ShardProgress};
+use crate::decision::{Decision, Verdict};
 
 impl Progress {
     /// The name of the usage of hours before `until_ms`, in hexadecimal.
     pub(crate) fn version(&self, until_ms: i64) -> String {
         let mut parts: Vec<Vec<u8>> = self.manifests.iter().map(of_manifest).collect();
         parts.extend(self.shards.iter().map(|shard| of_shard(shard, until_ms)));
+        parts.extend(self.decisions.iter().map(of_decision));
         // However a database orders them.
         parts.sort_unstable();
         let mut digest = Sha256::new();
@@ -67,6 +69,18 @@ fn of_shard(progress: &ShardProgress, until_ms: i64) -> Vec<u8> {
     part.number(*watermark).number(*objects).number(*written_at_ms).number(sealed).0
 }
 
+fn of_decision(decision: &Decision) -> Vec<u8> {
+    let Decision { cell_id, incarnation, verdict, decided_at_ms, .. } = decision;
+    let part = |what| Part::new(what, cell_id).bytes(incarnation.as_bytes()).number(*decided_at_ms);
+    match *verdict {
+        Verdict::Retired { until_ms } => part(b'r').number(until_ms).0,
+        Verdict::Lost { since_ms } => part(b'l').number(since_ms).0,
+        Verdict::Skipped { shard, from_seq, to_seq, since_ms } => {
+            part(b'g').number(shard).number(from_seq).number(to_seq).number(since_ms).0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -85,6 +99,7 @@ mod tests {
             written_at_ms: 3 * HOUR_MS + 5,
             objects: 7,
             corrected_at: 0,
+            skipped_rows: 0,
         }
     }
 

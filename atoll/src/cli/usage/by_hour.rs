@@ -45,7 +45,8 @@ pub(super) async fn run(args: UsageArgs) -> anyhow::Result<()> {
             break;
         }
     }
-    let rows = rows.context("usage keeps changing while it is read: end the period at an hour that is over")?;
+    let rows =
+        rows.context("usage keeps changing while it is read: end the period at an hour that is over")?;
     args.client.output.print(|| table(&rows), || json::array(&rows))
 }
 

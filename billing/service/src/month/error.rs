@@ -116,7 +116,9 @@ fn named(missing: &[MissingHour]) -> String {
 impl From<UsageSourceError> for MonthError {
     fn from(error: UsageSourceError) -> Self {
         match &error {
-            UsageSourceError::Unavailable(_) | UsageSourceError::Changed => Self::Unavailable { problem: error.to_string() },
+            UsageSourceError::Unavailable(_) | UsageSourceError::Changed => {
+                Self::Unavailable { problem: error.to_string() }
+            }
             UsageSourceError::Malformed(_) => Self::Internal { problem: error.to_string() },
         }
     }

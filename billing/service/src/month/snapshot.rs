@@ -155,18 +155,32 @@ fn last_complete_hour(completeness: &Completeness, month: Month, now: Timestamp)
     (hour > month.start()).then_some(hour)
 }
 
-/// What to put on the invoice about missing hours, if the month is closed all the same.
+/// What to put on the invoice about usage that is missing, if the month is closed all the same: because the caller forces
+/// it, or because operators of metering have given it up.
 fn forced(request: &MonthRequest, completeness: &Completeness) -> Result<Option<ForcedClose>, MonthError> {
-    match (&request.force_reason, completeness.complete) {
-        (_, true) => Ok(None),
+    let own_reason = match (&request.force_reason, completeness.complete) {
+        (_, true) => None,
         (None, false) => {
-            Err(MonthError::Incomplete { month: request.month, missing: completeness.missing.clone() })
+            return Err(MonthError::Incomplete {
+                month: request.month,
+                missing: completeness.missing.clone(),
+            });
         }
-        (Some(reason), false) => Ok(Some(ForcedClose {
-            reason: reason.clone(),
-            missing: completeness.missing.iter().map(ToString::to_string).collect(),
-        })),
+        (Some(reason), false) => Some(reason),
+    };
+    let exemptions = &completeness.exemptions;
+    let mut reasons: Vec<&str> = own_reason.map(String::as_str).into_iter().collect();
+    for exemption in exemptions {
+        if !reasons.contains(&exemption.reason.as_str()) {
+            reasons.push(&exemption.reason);
+        }
     }
+    if reasons.is_empty() {
+        return Ok(None);
+    }
+    let missing = completeness.missing.iter().filter(|_| own_reason.is_some()).map(ToString::to_string);
+    let missing = missing.chain(exemptions.iter().map(|exemption| exemption.what.clone())).collect();
+    Ok(Some(ForcedClose { reason: reasons.join("; "), missing }))
 }
 
 #[cfg(test)]
@@ -181,6 +195,7 @@ mod tests {
                 complete,
                 missing: vec![],
                 complete_until: until.map(|until| until.parse().unwrap()),
+                exemptions: vec![],
                 version: CubeVersion { until: month.end(), name: "1".to_owned() },
             };
             last_complete_hour(&completeness, month, now.parse().unwrap()).map(|hour| hour.to_string())

@@ -11,7 +11,7 @@ use billing_core::line::Period;
 use billing_core::usage::{MeteredUsage, UsageKind, UsageRow};
 use jiff::Timestamp;
 
-use super::{Completeness, CubeVersion, MissingHour, UsageSource, UsageSourceError};
+use super::{Completeness, CubeVersion, Exemption, MissingHour, UsageSource, UsageSourceError};
 
 /// Rows asked for at once: the most that the service gives.
 const PAGE_ROWS: i32 = 10_000;
@@ -56,6 +56,7 @@ impl UsageSource for UsageServiceSource {
             complete: answer.complete,
             missing,
             complete_until: answer.complete_until.map(instant).transpose()?,
+            exemptions: answer.exemptions.iter().map(exemption).collect::<Result<_, _>>()?,
             version: CubeVersion { until: period.end, name: answer.cube_version },
         })
     }
@@ -132,6 +133,23 @@ fn read(row: pb::UsageRow, account_id: &str, period: Period) -> Result<(Key, i12
         .parse()
         .map_err(|_| malformed(format!("usage quantity {:?} is no 128-bit integer", row.quantity)))?;
     Ok(((row.namespace, kind), quantity))
+}
+
+/// What is given up, as it stands on an invoice.
+fn exemption(exemption: &pb::Exemption) -> Result<Exemption, UsageSourceError> {
+    let start = exemption.start_time.ok_or_else(|| malformed("an exemption without start"))?;
+    let cell = &exemption.cell_id;
+    let mut what = match &exemption.skipped {
+        Some(rows) => {
+            format!("cell {cell}, shard {}, log rows {} to {}", rows.shard, rows.from_seq, rows.to_seq)
+        }
+        None => format!("cell {cell}"),
+    };
+    what.push_str(&format!(", hours from {}", instant(start)?));
+    if let Some(end) = exemption.end_time {
+        what.push_str(&format!(" until {}", instant(end)?));
+    }
+    Ok(Exemption { what, reason: exemption.reason.clone() })
 }
 
 fn malformed(problem: impl Into<String>) -> UsageSourceError {

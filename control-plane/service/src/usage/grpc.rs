@@ -57,7 +57,10 @@ impl UsageSource for GrpcUsageSource {
 impl GrpcUsageSource {
     /// All pages of a list; none where usage changed between two of them, or another process of metering answered that
     /// is behind.
-    async fn read(&self, mut request: ListUsageRequest) -> Result<Option<Vec<HourlyUsage>>, UsageUnavailable> {
+    async fn read(
+        &self,
+        mut request: ListUsageRequest,
+    ) -> Result<Option<Vec<HourlyUsage>>, UsageUnavailable> {
         let mut usage = Vec::new();
         let mut version = None;
         for _ in 0..MAX_PAGES {

@@ -89,8 +89,13 @@ mod tests {
             written_at_ms: 0,
             objects: 1,
             corrected_at: 0,
+            skipped_rows: 0,
         };
-        let progress = |sealed| Progress { manifests: vec![manifest.clone()], shards: vec![shard(sealed)] };
+        let progress = |sealed| Progress {
+            manifests: vec![manifest.clone()],
+            shards: vec![shard(sealed)],
+            ..Progress::default()
+        };
         let mut alerted = BTreeSet::new();
         // Hour 1 ends at 2 h: it is late from 3 h on.
         assert_eq!(alert(&progress(HOUR_MS), &[], 3 * HOUR_MS - 1, &mut alerted), []);
@@ -107,7 +112,7 @@ mod tests {
     #[test]
     fn cells_may_catch_up_after_a_start() {
         let silent = ["a".to_owned()];
-        let nothing = Progress { manifests: vec![], shards: vec![] };
+        let nothing = Progress::default();
         let mut alerts = Alerts::default();
         let begin = 5 * HOUR_MS;
         assert_eq!(alerts.look(&nothing, &silent, begin), []);
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_does_not_silence_alerts() {
         let silent = ["a".to_owned()];
-        let nothing = Progress { manifests: vec![], shards: vec![] };
+        let nothing = Progress::default();
         let mut alerts = Alerts::default();
         assert_eq!(alerts.look(&nothing, &silent, 1_000 * HOUR_MS), []);
         assert_eq!(alerts.look(&nothing, &silent, 5 * HOUR_MS), []);

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_util::sync::CancellationToken;
 
 use super::alerts::Alerts;
+use super::looked::{TIMELESS, Waiting, Whole};
 use super::refused::Refused;
-use super::{Ingest, IngestError, TIMELESS, meters};
-use crate::completeness::{Manifest, Progress};
+use super::{Ingest, IngestError, meters};
+use crate::completeness::Progress;
 use crate::config::FULL_LOOK_EVERY;
 use crate::store::ShardName;
 
@@ -23,6 +24,8 @@ pub(crate) struct Memory {
     pub(super) strangers: BTreeSet<String>,
     /// Objects that are damaged or not what their name says.
     pub(crate) refused: Refused,
+    /// What shards wait for, as the last look at each found it.
+    pub(super) waiting: BTreeMap<ShardName, Waiting>,
     /// Gaps by the row that is missing, reported once.
     pub(super) gaps: BTreeSet<(ShardName, u64)>,
     pub(super) alerts: Alerts,
@@ -30,7 +33,9 @@ pub(crate) struct Memory {
 }
 
 /// What of a look failed. The rest was done.
-struct Failures {
+struct Outcome {
+    /// How far everything was in when all manifests had been read.
+    progress: Progress,
     /// Manifests could not be listed or read: there may be a cell that is not known.
     cells: Option<IngestError>,
     /// The last failure of a shard.
@@ -43,9 +48,9 @@ impl Ingest {
         let began = self.clock.as_ref().map_or(TIMELESS, |clock| clock.unix_millis());
         let everything = memory.looks.is_multiple_of(FULL_LOOK_EVERY);
         memory.looks = memory.looks.wrapping_add(1);
-        let failures = self.look_at_all(memory, everything, stop).await;
-        let saw_every_cell = failures.cells.is_none();
-        match failures.cells.or(failures.shard) {
+        let outcome = self.look_at_all(memory, everything, stop).await;
+        let saw_every_cell = outcome.cells.is_none();
+        match outcome.cells.or(outcome.shard) {
             Some(error) => {
                 metrics::counter!(meters::FAILED_LOOKS).increment(1);
                 if !memory.failing {
@@ -60,9 +65,10 @@ impl Ingest {
         }
         // What a shard could not take in keeps its own hours open; a cell that nobody saw keeps none.
         if saw_every_cell && !stop.is_cancelled() {
-            self.looked.set(began);
+            self.looked.set(Whole::new(began, &outcome.progress));
         }
         meters::refused_now(memory.refused.count());
+        self.looked.set_waiting(memory.waiting.values().cloned().collect());
         match self.store.progress().await {
             Ok(progress) => self.report(&progress, memory),
             Err(error) => tracing::warn!(%error, "progress of metering cannot be read"),
@@ -70,33 +76,34 @@ impl Ingest {
     }
 
     /// Does what can be done: neither a manifest nor a shard that fails holds the others up.
-    async fn look_at_all(&self, memory: &mut Memory, everything: bool, stop: &CancellationToken) -> Failures {
+    async fn look_at_all(&self, memory: &mut Memory, everything: bool, stop: &CancellationToken) -> Outcome {
         let read = match self.store.progress().await {
             Ok(known) => self.read_manifests(&known.manifests, memory).await,
             Err(error) => Err(error.into()),
         };
-        let mut failures = Failures { cells: read.err(), shard: None };
-        let progress = match self.store.progress().await {
-            Ok(progress) => progress,
-            Err(error) => return Failures { cells: Some(error.into()), ..failures },
-        };
-        for (manifest, in_force) in terms(&progress) {
+        let mut outcome = Outcome { progress: Progress::default(), cells: read.err(), shard: None };
+        match self.store.progress().await {
+            Ok(progress) => outcome.progress = progress,
+            Err(error) => return Outcome { cells: Some(error.into()), ..outcome },
+        }
+        let Outcome { progress, shard: failure, .. } = &mut outcome;
+        for manifest in &progress.manifests {
             // A log that was replaced is not written any more, late objects aside.
-            if !in_force && !everything {
+            if progress.is_replaced(manifest) && !everything {
                 continue;
             }
             for shard in 0..manifest.shard_count {
                 if stop.is_cancelled() {
-                    return failures;
+                    return outcome;
                 }
                 let cell_id = manifest.cell_id.clone();
                 let name = ShardName { cell_id, incarnation: manifest.incarnation, shard };
-                if let Err(error) = self.take_in_shard(&name, &progress, everything, memory).await {
-                    failures.shard = Some(error);
+                if let Err(error) = self.take_in_shard(&name, progress, everything, memory).await {
+                    *failure = Some(error);
                 }
             }
         }
-        failures
+        outcome
     }
 
     fn report(&self, progress: &Progress, memory: &mut Memory) {
@@ -104,12 +111,4 @@ impl Ingest {
         meters::progress(progress, &self.config.cells, now);
         memory.alerts.look(progress, &self.config.cells, now);
     }
-}
-
-/// Manifests, and whether each is the newest of its cell.
-fn terms(progress: &Progress) -> impl Iterator<Item = (&Manifest, bool)> {
-    progress.manifests.iter().enumerate().map(|(index, manifest)| {
-        let next = progress.manifests.get(index + 1);
-        (manifest, next.is_none_or(|next| next.cell_id != manifest.cell_id))
-    })
 }

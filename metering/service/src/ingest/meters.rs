@@ -13,6 +13,7 @@ const TAKEN: &str = "metering_objects_ingested_total";
 const ENTRIES: &str = "metering_entries_ingested_total";
 const LATE: &str = "metering_late_entries_total";
 const UNOWNED: &str = "metering_unowned_entries_total";
+const AFTER_RETIREMENT: &str = "metering_retired_entries_total";
 const GAP: &str = "metering_shard_gap";
 const UNSEALED: &str = "metering_shard_unsealed_seconds";
 const OPEN_HOURS: &str = "metering_open_hours";
@@ -33,6 +34,14 @@ pub(super) fn applied(name: &ShardName, key: &str, applied: Applied) {
             unowned,
             "usage of namespaces whose owner no object names; it is on nobody's bill"
         );
+    }
+}
+
+/// Reports usage of a cell that was retired, of later than it was to use anything.
+pub(super) fn after_retirement(name: &ShardName, key: &str, entries: usize) {
+    if entries > 0 {
+        metrics::counter!(AFTER_RETIREMENT, "cell" => name.cell_id.clone()).increment(entries as u64);
+        tracing::warn!(key, entries, "usage of a cell from after its last hour; it is counted");
     }
 }
 

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
-use super::{Ingest, IngestError, Memory, meters};
+use super::{Ingest, IngestError, Memory, Waiting, meters};
 use crate::completeness::{Manifest, Progress, ShardProgress};
 use crate::cube::LONGEST_NAMES;
+use crate::decision::retired;
 use crate::hour::start_of;
 use crate::ledger::{Applied, FIRST_ROW, is_time};
 use crate::store::ShardName;
@@ -88,23 +89,23 @@ impl Ingest {
                 && shard.shard == name.shard
         });
         let mut watermark = known.map_or(FIRST_ROW, |shard| shard.watermark);
-        let begin = Begin::of(name, known);
-        let gap = self.walk(name, &mut watermark, &begin, everything, memory).await?;
+        let retired_ms = retired(&progress.decisions, &name.cell_id, name.incarnation);
+        let begin = Begin { retired_ms, ..Begin::of(name, known) };
+        let mut gap = self.walk(name, &mut watermark, &begin, everything, memory).await?;
         // What closes a gap may have been written with an earlier first row.
-        let gap = if gap && !everything {
-            self.walk(name, &mut watermark, &begin, true, memory).await?
-        } else {
-            gap
-        };
-        meters::gap(name, gap);
-        if gap && memory.gaps.insert((name.clone(), watermark)) {
+        if gap.is_some() && !everything {
+            gap = self.walk(name, &mut watermark, &begin, true, memory).await?;
+        }
+        meters::gap(name, gap.is_some());
+        note_waiting(name, watermark, gap, memory);
+        if gap.is_some() && memory.gaps.insert((name.clone(), watermark)) {
             let ShardName { cell_id, shard, .. } = name;
             tracing::warn!(cell_id, shard, row = watermark, "usage of log rows is missing; waiting for it");
         }
         Ok(())
     }
 
-    /// Whether rows are missing before an object that is there.
+    /// Takes in what follows. Answers the first row of an object that is there, where rows before it are missing.
     async fn walk(
         &self,
         name: &ShardName,
@@ -112,7 +113,7 @@ impl Ingest {
         begin: &Begin,
         everything: bool,
         memory: &mut Memory,
-    ) -> Result<bool, IngestError> {
+    ) -> Result<Option<u64>, IngestError> {
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
         // A database that lost its end has a watermark from before what is remembered.
         let from = memory.last_from.get(name).map_or(*watermark, |&from| from.min(*watermark));
@@ -135,12 +136,12 @@ impl Ingest {
                     continue;
                 }
                 if from > *watermark {
-                    return Ok(true);
+                    return Ok(Some(from));
                 }
                 if memory.refused.is_left_alone(&key, memory.looks) {
                     continue;
                 }
-                if self.take_in(name, &key, memory).await? {
+                if self.take_in(name, &key, begin, memory).await? {
                     *watermark = to;
                     memory.last_from.insert(name.clone(), from);
                 } else if memory.refused.holds(&key) {
@@ -152,14 +153,20 @@ impl Ingest {
                 if everything {
                     memory.refused.keep_seen(&prefix, &seen);
                 }
-                return Ok(false);
+                return Ok(None);
             }
             after = next;
         }
     }
 
     /// Whether the object is in now. One that is no usage is reported, and its rows stay missing.
-    async fn take_in(&self, name: &ShardName, key: &str, memory: &mut Memory) -> Result<bool, IngestError> {
+    async fn take_in(
+        &self,
+        name: &ShardName,
+        key: &str,
+        begin: &Begin,
+        memory: &mut Memory,
+    ) -> Result<bool, IngestError> {
         let bytes = match self.objects.get(key, usage_object::LARGEST_FILE).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(false),
@@ -188,6 +195,9 @@ impl Ingest {
             Ok(applied) => {
                 memory.refused.forget(key);
                 meters::applied(name, key, applied);
+                if let (Some(retired_ms), Applied::Taken { .. }) = (begin.retired_ms, applied) {
+                    meters::after_retirement(name, key, since(&object, retired_ms));
+                }
                 Ok(applied != Applied::Gap)
             }
             Err(error) => {
@@ -206,6 +216,8 @@ fn next_page(keys: &[String]) -> Option<String> {
 /// Where the list of a shard's objects begins: keys of earlier days can say nothing new, for an object that reaches
 /// behind what is in ends no earlier than what is in does.
 struct Begin {
+    /// From when on the shard's cell is not asked any more.
+    retired_ms: Option<i64>,
     /// The prefix of the day of the last object that was taken in; none where none was.
     day: Option<String>,
 }
@@ -217,7 +229,7 @@ impl Begin {
             // What was taken in had a key, so that its time was one.
             usage_object::day_prefix(&name.cell_id, name.incarnation, name.shard, at_ms).ok()
         };
-        Self { day: known.and_then(day) }
+        Self { retired_ms: None, day: known.and_then(day) }
     }
 
     /// Before every object of the day.
@@ -243,6 +255,33 @@ fn is_named(object: &UsageObject, key: &str) -> bool {
     usage_object::key(object).is_ok_and(|name| name == key)
 }
 
+/// Entries of this time or later.
+fn since(object: &UsageObject, at_ms: i64) -> usize {
+    let entries = object.entries.iter().filter_map(|positioned| positioned.entry.as_ref());
+    entries.filter(|entry| entry.at_ms >= at_ms).count()
+}
+
+/// Takes note of what a shard waits for, if it does: rows before an object that is there, or an object that is refused.
+fn note_waiting(name: &ShardName, watermark: u64, gap: Option<u64>, memory: &mut Memory) {
+    let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
+    let mut refused = memory.refused.of(&prefix).filter_map(|(key, problem)| {
+        let (from, to) = usage_object::parse_key(key)?;
+        (from <= watermark && watermark < to).then_some((to, problem))
+    });
+    let refused = refused.next();
+    if gap.is_none() && refused.is_none() {
+        memory.waiting.remove(name);
+        return;
+    }
+    let waiting = Waiting {
+        name: name.clone(),
+        from_seq: watermark,
+        to_seq: gap.or(refused.map(|(to, _)| to)),
+        problem: refused.map(|(_, problem)| problem.to_owned()).unwrap_or_default(),
+    };
+    memory.waiting.insert(name.clone(), waiting);
+}
+
 /// The manifest under this key; none where it is not one.
 fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
     let incarnation = Uuid::from_slice(&manifest.incarnation).ok()?;
@@ -264,7 +303,7 @@ fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
 /// It is read again later: whoever keeps the objects may restore it.
 fn refuse(memory: &mut Memory, key: &str, problem: &str) {
     meters::refusal();
-    let looks = memory.refused.refuse(key, memory.looks);
+    let looks = memory.refused.refuse(key, memory.looks, problem);
     tracing::error!(
         key,
         problem,

@@ -16,15 +16,18 @@ struct Wait {
     until: u32,
     /// Looks between the last two readings.
     looks: u32,
+    /// What is wrong with it.
+    problem: String,
 }
 
 impl Refused {
     /// Takes note, in the look of this number, that an object is refused. Answers in how many looks it is read again:
     /// twice as many as before.
-    pub(super) fn refuse(&mut self, key: &str, look: u32) -> u32 {
+    pub(super) fn refuse(&mut self, key: &str, look: u32, problem: &str) -> u32 {
         let before = self.0.get(key).map_or(0, |wait| wait.looks);
         let looks = before.saturating_mul(2).clamp(1, MOST_LOOKS);
-        self.0.insert(key.to_owned(), Wait { until: look.saturating_add(looks), looks });
+        let problem = problem.to_owned();
+        self.0.insert(key.to_owned(), Wait { until: look.saturating_add(looks), looks, problem });
         looks
     }
 
@@ -48,6 +51,12 @@ impl Refused {
         self.0.retain(|key, _| !key.starts_with(prefix) || seen.contains(key));
     }
 
+    /// What begins with `prefix` and is refused, with what is wrong with it, in the order of keys.
+    pub(super) fn of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let from = self.0.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix));
+        from.map(|(key, wait)| (key.as_str(), wait.problem.as_str()))
+    }
+
     /// How many are refused now.
     pub(crate) fn count(&self) -> usize {
         self.0.len()
@@ -65,7 +74,7 @@ mod tests {
         for look in 1..=256 {
             if !refused.is_left_alone("key", look) {
                 readings.push(look);
-                refused.refuse("key", look);
+                refused.refuse("key", look, "damaged");
             }
         }
         assert_eq!(readings, [1, 2, 4, 8, 16, 32, 64, 128, 192, 256]);
@@ -79,7 +88,7 @@ mod tests {
     fn what_was_removed_is_forgotten() {
         let mut refused = Refused::default();
         for key in ["a/1", "a/2", "b/1"] {
-            refused.refuse(key, 1);
+            refused.refuse(key, 1, "damaged");
         }
         refused.keep_seen("a/", &["a/2".to_owned()].into());
         assert_eq!(["a/1", "a/2", "b/1"].map(|key| refused.holds(key)), [false, true, true]);

@@ -200,7 +200,7 @@ impl Ledger {
             let OpenHour { bytes, moment } = self.open.remove(&(hour_ms, key)).unwrap_or_default();
             let stood = self.standing.get(&key).copied().unwrap_or_default();
             let row = CubeKey::storage(&self.cell_id, hour_ms, key.0, &self.owner(key.0), key.1);
-            self.gain(row, stood * Quantity::from(HOUR_MS) + moment);
+            self.gain(row, self.billed(stood * Quantity::from(HOUR_MS) + moment));
             self.stand(key, bytes);
         }
     }

@@ -26,7 +26,7 @@ impl Ledger {
                 let stood = standing.get(&key).copied().unwrap_or_default();
                 // What the changes add until the end, less what they would add after the time told.
                 let changed = change.moment - change.bytes * Quantity::from(end - told);
-                let integral = stood * Quantity::from(told - hour) + changed;
+                let integral = self.billed(stood * Quantity::from(told - hour) + changed);
                 standing.insert(key, stood + change.bytes);
                 if integral != 0 {
                     let row = CubeKey::storage(&self.cell_id, hour, key.0, &self.owner(key.0), key.1);

@@ -7,7 +7,7 @@ use atoll_internal_api::usage::v1::{ListUsageRequest, ListUsageResponse, UsageRo
 use atoll_rpc::wire_time;
 
 use super::period::{no_earlier, period};
-use super::{Usage, page_token, unavailable};
+use super::{Usage, check_whole, page_token, unavailable};
 use crate::completeness::Completeness;
 use crate::cube::CubeKey;
 use crate::hour::start_of;
@@ -45,7 +45,9 @@ impl Usage {
             // One more tells whether there is another page.
             limit: rows + 1,
         };
+        let whole = self.looked.whole();
         let page = self.store.page(&selection).await.map_err(unavailable)?;
+        check_whole(whole.as_ref(), &page.progress)?;
         let completeness = Completeness::of(&page.progress, &self.cells);
         let cube_version = page.progress.version(version_until);
         let mut all = with_open_hours(page.rows, &page.open, &selection);

@@ -16,6 +16,8 @@ pub(crate) struct Change<'a> {
     pub(super) written_at_ms: i64,
     /// The watermark when sealed hours were last corrected.
     pub(super) corrected_at: u64,
+    /// Log rows that were given up.
+    pub(super) skipped_rows: u64,
     /// Owners that are new or other ones.
     pub(super) owners: Vec<(Uuid, &'a KnownOwner)>,
     /// Bytes that stand now.
@@ -37,6 +39,7 @@ impl<'a> Change<'a> {
             sealed_until_ms: after.sealed_until_ms,
             written_at_ms: after.written_at_ms,
             corrected_at: after.corrected_at,
+            skipped_rows: after.skipped_rows,
             owners: changed(&before.owners, &after.owners).map(|(id, owner)| (*id, owner)).collect(),
             standing: changed(&before.standing, &after.standing).map(|(key, bytes)| (*key, *bytes)).collect(),
             standing_gone: gone(&before.standing, &after.standing),

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::{CubeKey, Kind, Owner};
+use crate::decision::{Decision, Verdict};
 use crate::ledger::{KnownOwner, OpenHour, Quantity, StorageKey};
 
 /// A row of an engine, whose columns are read by their names.
@@ -59,6 +60,56 @@ pub(super) fn shard_progress(row: &impl Columns) -> Result<ShardProgress, StoreE
         written_at_ms: row.integer("written_at_ms")?,
         objects: row.unsigned("objects")?,
         corrected_at: row.unsigned("corrected_at")?,
+        skipped_rows: row.unsigned("skipped_rows")?,
+    })
+}
+
+/// What is stored of a verdict.
+pub(super) struct DecisionColumns {
+    pub(super) kind: i64,
+    pub(super) shard: i64,
+    pub(super) from_seq: i64,
+    pub(super) to_seq: i64,
+    pub(super) hour_ms: i64,
+}
+
+impl DecisionColumns {
+    pub(super) fn of(decision: &Decision) -> Result<Self, StoreError> {
+        let of_cell = |kind, hour_ms| Self { kind, shard: 0, from_seq: 0, to_seq: 0, hour_ms };
+        Ok(match decision.verdict {
+            Verdict::Retired { until_ms } => of_cell(1, until_ms),
+            Verdict::Lost { since_ms } => of_cell(2, since_ms),
+            Verdict::Skipped { shard, from_seq, to_seq, since_ms } => Self {
+                kind: 3,
+                shard: i64::from(shard),
+                from_seq: signed("from_seq", from_seq)?,
+                to_seq: signed("to_seq", to_seq)?,
+                hour_ms: since_ms,
+            },
+        })
+    }
+}
+
+pub(super) fn decision(row: &impl Columns) -> Result<Decision, StoreError> {
+    let hour_ms = row.integer("hour_ms")?;
+    let verdict = match row.integer("kind")? {
+        1 => Verdict::Retired { until_ms: hour_ms },
+        2 => Verdict::Lost { since_ms: hour_ms },
+        3 => Verdict::Skipped {
+            shard: row.unsigned("shard")?,
+            from_seq: row.unsigned("from_seq")?,
+            to_seq: row.unsigned("to_seq")?,
+            since_ms: hour_ms,
+        },
+        other => return Err(StoreError::malformed("kind", other)),
+    };
+    Ok(Decision {
+        cell_id: row.name("cell_id")?,
+        incarnation: row.uuid("incarnation")?,
+        verdict,
+        reason: row.name("reason")?,
+        decided_by: row.name("decided_by")?,
+        decided_at_ms: row.integer("decided_at_ms")?,
     })
 }
 

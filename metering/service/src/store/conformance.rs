@@ -5,6 +5,7 @@
 //! and a module below.
 
 mod crash;
+mod decisions;
 mod names;
 mod objects;
 mod owners;
@@ -98,6 +99,12 @@ cases! {
     names::{
         any_text_comes_back_and_is_ordered_by_its_bytes,
         the_longest_names_are_taken,
+    }
+    decisions::{
+        a_decision_of_a_kind_stands_once_and_comes_back_whole,
+        of_two_deciders_at_once_one_decides,
+        rows_that_are_skipped_let_the_shard_go_on_and_stay_out,
+        skipping_is_done_whole_or_not_at_all,
     }
     crash::{
         what_was_taken_in_is_there_after_a_crash,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Change, OpenError, Selection, ShardName, StoreError};
 use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::CubeKey;
+use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity};
 
 /// A database. Several processes may have one open where [the engine](super::Database) lets them.
@@ -25,6 +26,10 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Keeps a manifest, in a transaction of its own. One that is known changes nothing.
     async fn insert_manifest(&self, manifest: &Manifest) -> Result<(), StoreError>;
+
+    /// Keeps a decision about an incarnation, in a transaction of its own, unless one of its kind stands. Answers the one
+    /// that stands.
+    async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError>;
 
     /// Ends when nothing that is committed from now on is kept, and says why.
     async fn lost(&self) -> OpenError;
@@ -52,6 +57,9 @@ pub(crate) trait HeldShard: Send {
     /// same rows wait from here on.
     async fn add(&mut self, gains: &BTreeMap<CubeKey, Quantity>) -> Result<(), StoreError>;
 
+    /// Keeps a decision to skip rows unless one stands that begins with the same, and answers the one that stands.
+    async fn decide(&mut self, decision: &Decision) -> Result<Decision, StoreError>;
+
     /// Makes it durable. After an error nobody knows whether it is: the shard's watermark says so.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
@@ -67,6 +75,9 @@ pub(crate) trait Snapshot: Send {
 
     /// Every shard that an object was taken in of, by cell, incarnation and number.
     async fn shards(&mut self) -> Result<Vec<ShardProgress>, StoreError>;
+
+    /// Every decision, oldest first.
+    async fn decisions(&mut self) -> Result<Vec<Decision>, StoreError>;
 
     /// The ledgers of these shards, in their order, without gains. Of one account where it is named: then they hold the
     /// namespaces that belong to it, and no others.

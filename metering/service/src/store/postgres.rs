@@ -26,6 +26,7 @@ use atoll_postgres::{Connections, PostgresOptions, Refusal, Schema, look, migrat
 use super::engine::{Engine, HeldShard, Snapshot};
 use super::{OpenError, ShardName, StoreError};
 use crate::completeness::Manifest;
+use crate::decision::Decision;
 use transaction::Transaction;
 
 /// Metering's database.
@@ -34,6 +35,7 @@ const SCHEMA: Schema = Schema {
     migrations: &[
         include_str!("postgres/migrations/0001_cube.sql"),
         include_str!("postgres/migrations/0002_corrections.sql"),
+        include_str!("postgres/migrations/0003_decisions.sql"),
     ],
 };
 
@@ -107,6 +109,13 @@ impl Engine for PostgresEngine {
             .bind(manifest.region.as_bytes());
         transaction.run(insert).await?;
         Ok(transaction.commit().await?)
+    }
+
+    async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError> {
+        let mut transaction = Transaction::begin(&self.writing).await?;
+        let stands = shard::decide(&mut transaction, decision).await?;
+        transaction.commit().await?;
+        Ok(stands)
     }
 
     /// Ends when the server has been told to lose what it commits. A database that is away is waited for.

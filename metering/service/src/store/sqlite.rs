@@ -14,6 +14,7 @@ use atoll_sqlite::{Database, Schema};
 use super::engine::{Engine, HeldShard, Snapshot};
 use super::{OpenError, ShardName, StoreError};
 use crate::completeness::Manifest;
+use crate::decision::Decision;
 
 /// Metering's file.
 const SCHEMA: Schema = Schema {
@@ -24,6 +25,7 @@ const SCHEMA: Schema = Schema {
         include_str!("sqlite/migrations/0002_objects.sql"),
         include_str!("sqlite/migrations/0003_accounts.sql"),
         include_str!("sqlite/migrations/0004_corrections.sql"),
+        include_str!("sqlite/migrations/0005_decisions.sql"),
     ],
 };
 
@@ -66,6 +68,13 @@ impl Engine for SqliteEngine {
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.commit().await?)
+    }
+
+    async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let stands = shard::decide(&mut transaction, decision).await?;
+        transaction.commit().await?;
+        Ok(stands)
     }
 
     async fn lost(&self) -> OpenError {

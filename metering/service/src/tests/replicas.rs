@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_api::call::{CallContext, Code};
+use atoll_internal_api::usage::v1::{GetCompletenessRequest, ListUsageRequest, usage_service};
 use atoll_object_store::ObjectStore;
+use atoll_rpc::wire_time;
 use atoll_test_postgres::{Server, Settings, Stop};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -12,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::look::World;
 use crate::Database;
+use crate::hour::HOUR_MS;
 use crate::service::all_rows;
 use crate::store::Store;
 use crate::store::conformance::{PostgresPlace, plain};
@@ -19,6 +23,9 @@ use crate::test_support::{Log, expected, object, timers};
 use crate::{Config, Deps, Metering};
 
 const SHARDS: u32 = 6;
+
+/// No process has more.
+const MOST_CONNECTIONS: usize = 7;
 
 /// Longest that anything here takes.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -136,6 +143,24 @@ async fn look_thrice(world: &mut World) {
     }
 }
 
+/// What a question for completeness and one for usage come to. Connections that have ended are met before.
+async fn asked_twice(world: &World) -> [Option<Code>; 2] {
+    for _ in 0..MOST_CONNECTIONS {
+        let _ = world.metering.ingest().store.progress().await;
+    }
+    let hour = |hours: i64| Some(wire_time::from_millis(hours * HOUR_MS));
+    let (start_time, end_time) = (hour(0), hour(1));
+    let usage = world.metering.usage();
+    let ctx = CallContext::new(usage_service::GET_COMPLETENESS.info());
+    let completeness = usage.get_completeness(&ctx, GetCompletenessRequest { start_time, end_time }).await;
+    let ctx = CallContext::new(usage_service::LIST_USAGE.info());
+    let list = ListUsageRequest { start_time, end_time, ..Default::default() };
+    [
+        completeness.err().map(|status| status.code),
+        usage.list_usage(&ctx, list).await.err().map(|status| status.code),
+    ]
+}
+
 /// As where a standby takes over that lacks the end of what its primary had committed.
 #[tokio::test]
 async fn what_a_failover_loses_is_taken_in_again_by_the_next_look() {
@@ -158,6 +183,9 @@ async fn what_a_failover_loses_is_taken_in_again_by_the_next_look() {
     let name = place.name();
     server.sql("postgres", &format!("DROP DATABASE {name}"));
     server.sql("postgres", &format!("ALTER DATABASE {standby} RENAME TO {name}"));
+    // The cell that it lacks has not sealed anything: without it hour 0 would be cell a's alone.
+    assert_eq!(asked_twice(&world).await, [Some(Code::Unavailable); 2]);
     look_thrice(&mut world).await;
     assert_eq!(world.total().await, 3 + 2 + 6, "the manifest, the end of one log and all of the other");
+    assert_eq!(asked_twice(&world).await, [None; 2]);
 }

@@ -170,7 +170,10 @@ async fn pages_say_which_usage_they_are_of() {
     let (sealed, open) = (version(hours(0, 1)).await, version(hours(0, 3)).await);
     assert_eq!(version(until(1)).await, sealed);
     assert_eq!(version(until(3)).await, open);
-    assert_eq!(version(ListUsageRequest { version_until: hour(0), ..hours(0, 1) }).await, Err(Code::InvalidArgument));
+    assert_eq!(
+        version(ListUsageRequest { version_until: hour(0), ..hours(0, 1) }).await,
+        Err(Code::InvalidArgument)
+    );
     assert_eq!(completeness(&world, 0, 3).await.map(|answer| answer.cube_version), open);
     world.put(&timers("a", 5, 6)).await;
     world.metering.ingest().look(&mut crate::ingest::Memory::default(), &Default::default()).await;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use atoll_api::call::{Code, Method};
 use atoll_internal_api::billing::v1::{self as billing_api, billing_service};
 use atoll_internal_api::cell::v1::AccountRole;
-use atoll_internal_api::usage::v1::{self as usage_api, usage_service};
+use atoll_internal_api::usage::v1::{self as usage_api, usage_operator_service, usage_service};
 use atoll_object_store::MemoryObjectStore;
 use atoll_rpc::{CallOptions, Dispatcher, ManualClock, RawClient, ServerHandle, wire_time};
 use billing::accounts::{AccountDirectory, AccountsUnavailable, DirectoryEntry, PayAsYouGoAccounts};
@@ -65,7 +65,9 @@ impl Cloud {
         let billing = billing::build(&billing, deps).await.unwrap();
         let inside =
             |name: &'static str| Dispatcher::builder(name).interceptor(Arc::new(InternalGuard::new(TOKEN)));
-        let metering = serve(inside("metering").service(metering.service())).await;
+        let services = [metering.service(), metering.operator_service()];
+        let metering = services.into_iter().fold(inside("metering"), |piece, service| piece.service(service));
+        let metering = serve(metering).await;
         let billing = serve(inside("billing").service(billing.service(Arc::new(NoWorkflows)))).await;
         let forward = |service, to: &ServerHandle| {
             Arc::new(ForwardService::new(service, &to.local_addr().to_string(), TOKEN).unwrap())
@@ -73,6 +75,7 @@ impl Cloud {
         let edge = Dispatcher::builder("control-plane")
             .interceptor(Arc::new(Keys))
             .service(forward(&usage_service::SERVICE, &metering))
+            .service(forward(&usage_operator_service::SERVICE, &metering))
             .service(forward(&billing_service::SERVICE, &billing));
         let edge = serve(edge).await;
         let client = RawClient::new(&edge.local_addr().to_string()).unwrap();
@@ -129,11 +132,17 @@ impl Cloud {
             self.code(role, usage_service::LIST_USAGE, &usage("acme1", "other.acme1")).await,
             self.code(role, usage_service::LIST_USAGE, &usage("other", "")).await,
             self.code(role, usage_service::GET_COMPLETENESS, &complete).await,
+            self.code(
+                role,
+                usage_operator_service::LIST_METERED_CELLS,
+                &usage_api::ListMeteredCellsRequest {},
+            )
+            .await,
         ]
     }
 }
 
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 12] = [
     "ListInvoices",
     "GetInvoice",
     "CloseMonth",
@@ -145,6 +154,7 @@ const CALLS: [&str; 11] = [
     "ListUsage of another namespace",
     "ListUsage of another account",
     "GetCompleteness",
+    "ListMeteredCells",
 ];
 
 #[tokio::test]
@@ -155,15 +165,15 @@ async fn each_role_gets_what_is_published_for_it() {
     const GONE: Option<Code> = Some(Code::NotFound);
     const AWAY: Option<Code> = Some(Code::Unavailable);
     use AccountRole::*;
-    let finances = [OK, GONE, AWAY, AWAY, NO, OK, OK, OK, OK, NO, AWAY];
+    let finances = [OK, GONE, AWAY, AWAY, NO, OK, OK, OK, OK, NO, AWAY, NO];
     let table = [
         (Owner, finances),
         (FinanceAdmin, finances),
-        (Admin, [NO, NO, NO, NO, NO, OK, OK, OK, OK, NO, AWAY]),
-        (Developer, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY]),
-        (Read, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY]),
-        (MetricsRead, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY]),
-        (Unspecified, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY]),
+        (Admin, [NO, NO, NO, NO, NO, OK, OK, OK, OK, NO, AWAY, NO]),
+        (Developer, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY, NO]),
+        (Read, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY, NO]),
+        (MetricsRead, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY, NO]),
+        (Unspecified, [NO, NO, NO, NO, NO, OK, NO, OK, NO, NO, AWAY, NO]),
     ];
     let cloud = Cloud::start().await;
     for (role, expected) in table {

@@ -120,6 +120,27 @@ async fn usage_that_comes_in_while_it_is_read_is_read_again() {
     assert_eq!(invoice(&world, "2026-01").await.content.total.to_string(), "1.10 USD");
 }
 
+#[tokio::test]
+async fn what_operators_of_metering_have_given_up_stands_on_the_invoice() {
+    let world = World::new().await;
+    world.usage.give_up("cell b, hours from 2026-01-05T10:00:00Z", "burnt down");
+    world.usage.give_up("cell b, shard 3, log rows 4 to 9", "burnt down");
+    world.close("2026-01").await.unwrap();
+    let forced = invoice(&world, "2026-01").await.content.forced.unwrap();
+    assert_eq!(forced.reason, "burnt down");
+    let given_up = ["cell b, hours from 2026-01-05T10:00:00Z", "cell b, shard 3, log rows 4 to 9"];
+    assert_eq!(forced.missing, given_up);
+    // Beside what the caller forces.
+    let world = World::new().await;
+    world.usage.give_up("cell b", "burnt down");
+    world.usage.set_missing(&[("a", 0, "2026-01-31T23:00:00Z")]);
+    let forced = MonthRequest { force_reason: Some("the quarter ends".to_owned()), ..request("2026-01") };
+    world.runner().run(forced).await.unwrap();
+    let forced = invoice(&world, "2026-01").await.content.forced.unwrap();
+    assert_eq!(forced.reason, "the quarter ends; burnt down");
+    assert_eq!(forced.missing, ["cell a, shard 0, hour 2026-01-31T23:00:00Z", "cell b"]);
+}
+
 /// One of them reads from a standby, or from a primary that has just taken over.
 #[tokio::test]
 async fn what_two_processes_of_metering_say_is_not_mixed() {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::CubeKey;
+use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity};
 use crate::store::engine::{Engine, HeldShard, Snapshot};
 use crate::store::{Change, OpenError, Selection, ShardName, Store, StoreError};
@@ -113,6 +114,10 @@ impl Engine for Stepped {
         self.steps.around(self.inner.insert_manifest(manifest)).await
     }
 
+    async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError> {
+        self.steps.around(self.inner.decide(decision)).await
+    }
+
     async fn lost(&self) -> OpenError {
         self.inner.lost().await
     }
@@ -140,6 +145,10 @@ impl HeldShard for Shard<'_> {
         self.steps.around(self.inner.add(gains)).await
     }
 
+    async fn decide(&mut self, decision: &Decision) -> Result<Decision, StoreError> {
+        self.steps.around(self.inner.decide(decision)).await
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.steps.around(self.inner.commit()).await
     }
@@ -157,6 +166,10 @@ impl Snapshot for Moment<'_> {
 
     async fn shards(&mut self) -> Result<Vec<ShardProgress>, StoreError> {
         self.steps.around(self.inner.shards()).await
+    }
+
+    async fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        self.steps.around(self.inner.decisions()).await
     }
 
     async fn ledgers(

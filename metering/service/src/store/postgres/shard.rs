@@ -10,8 +10,9 @@ use super::transaction::{Statement, Transaction};
 use super::{rows, statements};
 use crate::completeness::ShardProgress;
 use crate::cube::CubeKey;
+use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity};
-use crate::store::columns::{known_owner, shard_progress, signed};
+use crate::store::columns::{self, DecisionColumns, known_owner, shard_progress, signed};
 use crate::store::engine::HeldShard;
 use crate::store::{Change, ShardName, StoreError};
 
@@ -48,6 +49,28 @@ fn bind_name<'q>(statement: Statement<'q>, name: &'q ShardName) -> Statement<'q>
     statement.bind(name.cell_id.as_bytes()).bind(name.incarnation).bind(i64::from(name.shard))
 }
 
+/// Keeps a decision unless one like it stands, and answers the one that does.
+pub(super) async fn decide(
+    transaction: &mut Transaction<'_>,
+    decision: &Decision,
+) -> Result<Decision, StoreError> {
+    let columns = DecisionColumns::of(decision)?;
+    let bind = |transaction: &Transaction<'_>, statement| {
+        let statement = transaction.query(statement).bind(decision.cell_id.as_bytes());
+        statement.bind(decision.incarnation).bind(columns.kind).bind(columns.shard).bind(columns.from_seq)
+    };
+    let insert = bind(transaction, statements::INSERT_DECISION)
+        .bind(columns.to_seq)
+        .bind(columns.hour_ms)
+        .bind(decision.reason.as_bytes())
+        .bind(decision.decided_by.as_bytes())
+        .bind(decision.decided_at_ms);
+    transaction.run(insert).await?;
+    let select = bind(transaction, statements::SELECT_DECISION);
+    let rows = transaction.all(select).await?;
+    columns::decision(rows.first().ok_or(sqlx::Error::RowNotFound)?)
+}
+
 #[async_trait]
 impl HeldShard for Held<'_> {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
@@ -79,7 +102,8 @@ impl HeldShard for Held<'_> {
             .bind(signed("watermark", change.watermark)?)
             .bind(change.sealed_until_ms)
             .bind(change.written_at_ms)
-            .bind(signed("corrected_at", change.corrected_at)?);
+            .bind(signed("corrected_at", change.corrected_at)?)
+            .bind(signed("skipped_rows", change.skipped_rows)?);
         transaction.run(update).await?;
         for owners in change.owners.chunks(ROWS) {
             let upsert = transaction.query(statements::UPSERT_OWNERS).bind(id);
@@ -115,6 +139,10 @@ impl HeldShard for Held<'_> {
             self.transaction.run(add).await?;
         }
         Ok(())
+    }
+
+    async fn decide(&mut self, decision: &Decision) -> Result<Decision, StoreError> {
+        decide(&mut self.transaction, decision).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

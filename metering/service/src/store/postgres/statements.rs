@@ -3,6 +3,9 @@
 atoll_postgres::statements! {
     INSERT_MANIFEST = "insert_manifest.sql";
     SELECT_MANIFESTS = "select_manifests.sql";
+    INSERT_DECISION = "insert_decision.sql";
+    SELECT_DECISIONS = "select_decisions.sql";
+    SELECT_DECISION = "select_decision.sql";
     SELECT_SHARDS = "select_shards.sql";
     LOCK_SHARD = "lock_shard.sql";
     INSERT_SHARD = "insert_shard.sql";

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::{rows, statements};
 use crate::completeness::ShardProgress;
 use crate::cube::CubeKey;
+use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity, StorageKey};
-use crate::store::columns::{Columns, known_owner, shard_progress, signed};
+use crate::store::columns::{self, Columns, DecisionColumns, known_owner, shard_progress, signed};
 use crate::store::engine::HeldShard;
 use crate::store::{Change, ShardName, StoreError};
 
@@ -67,6 +68,30 @@ fn bind_cube<'q>(statement: Statement<'q>, key: &'q CubeKey) -> Statement<'q> {
         .bind(&key.account_id)
 }
 
+/// Keeps a decision unless one like it stands, and answers the one that does.
+pub(super) async fn decide(
+    connection: &mut SqliteConnection,
+    decision: &Decision,
+) -> Result<Decision, StoreError> {
+    let columns = DecisionColumns::of(decision)?;
+    let bind = |statement| {
+        let statement: Statement<'_> = sqlx::query(statement)
+            .bind(&decision.cell_id)
+            .bind(decision.incarnation.as_bytes().as_slice())
+            .bind(columns.kind);
+        statement.bind(columns.shard).bind(columns.from_seq)
+    };
+    bind(statements::INSERT_DECISION)
+        .bind(columns.to_seq)
+        .bind(columns.hour_ms)
+        .bind(&decision.reason)
+        .bind(&decision.decided_by)
+        .bind(decision.decided_at_ms)
+        .execute(&mut *connection)
+        .await?;
+    columns::decision(&bind(statements::SELECT_DECISION).fetch_one(&mut *connection).await?)
+}
+
 #[async_trait]
 impl HeldShard for Held {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
@@ -98,6 +123,7 @@ impl HeldShard for Held {
             .bind(change.sealed_until_ms)
             .bind(change.written_at_ms)
             .bind(signed("corrected_at", change.corrected_at)?)
+            .bind(signed("skipped_rows", change.skipped_rows)?)
             .execute(&mut *connection)
             .await?;
         for (namespace_id, known) in &change.owners {
@@ -144,6 +170,10 @@ impl HeldShard for Held {
             upsert.execute(&mut *connection).await?;
         }
         Ok(())
+    }
+
+    async fn decide(&mut self, decision: &Decision) -> Result<Decision, StoreError> {
+        decide(&mut self.transaction, decision).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use sqlx::{Sqlite, Transaction};
 use super::{rows, statements};
 use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::CubeKey;
+use crate::decision::Decision;
 use crate::ledger::{Ledger, Quantity};
 use crate::store::engine::Snapshot;
 use crate::store::{Selection, StoreError, columns};
@@ -28,6 +29,11 @@ impl Snapshot for Moment {
     async fn shards(&mut self) -> Result<Vec<ShardProgress>, StoreError> {
         let rows = sqlx::query(statements::SELECT_SHARDS).fetch_all(&mut *self.0).await?;
         rows.iter().map(columns::shard_progress).collect()
+    }
+
+    async fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        let rows = sqlx::query(statements::SELECT_DECISIONS).fetch_all(&mut *self.0).await?;
+        rows.iter().map(columns::decision).collect()
     }
 
     async fn ledgers(

@@ -1,4 +1,5 @@
-SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at
+SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at,
+    skipped_rows
 FROM shards
 WHERE cell_id = $1 AND incarnation = $2 AND shard = $3
 FOR NO KEY UPDATE

@@ -1,3 +1,4 @@
-SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at
+SELECT shard_id, cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects, corrected_at,
+    skipped_rows
 FROM shards
 ORDER BY cell_id, incarnation, shard
