@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::decision::{Decision, Verdict, lost, retired};
-use crate::hour::{HOUR_MS, ceiling};
+use crate::hour::{HOUR_MS, ceiling, start_of};
+use crate::ledger::FIRST_ROW;
+use crate::lineage::Fate;
 
 /// What the hours of a cell must contain, from one hour on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,26 @@ pub(crate) struct Manifest {
     pub(crate) first_hour_ms: i64,
     /// Region, for people.
     pub(crate) region: String,
+    /// What it goes on from; none where it began with nothing.
+    pub(crate) restored: Option<Restored>,
+}
+
+/// What an incarnation goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Restored {
+    /// The incarnation that it replaces.
+    pub(crate) replaces: Uuid,
+    /// By shard, the first row of its log: rows before it are the replaced one's.
+    pub(crate) first_rows: Vec<u64>,
+    /// When it began to go on, Unix milliseconds of shard time.
+    pub(crate) at_ms: i64,
+}
+
+impl Restored {
+    /// The first row of a shard's log.
+    pub(crate) fn first_row(&self, shard: u32) -> u64 {
+        self.first_rows.get(shard as usize).copied().unwrap_or(FIRST_ROW)
+    }
 }
 
 /// How far a shard is in.
@@ -33,6 +55,8 @@ pub(crate) struct Manifest {
 pub(crate) struct ShardProgress {
     /// Row in the database.
     pub(crate) shard_id: i64,
+    /// The row whose ledger it goes on with: often its own.
+    pub(crate) ledger_id: i64,
     /// Cell.
     pub(crate) cell_id: String,
     /// Log incarnation.
@@ -51,6 +75,23 @@ pub(crate) struct ShardProgress {
     pub(crate) corrected_at: u64,
     /// Log rows that were given up.
     pub(crate) skipped_rows: u64,
+    /// What became of its rows, as far as that is done.
+    pub(crate) fate: Fate,
+}
+
+impl ShardProgress {
+    /// How far a ledger is, of all logs that go on with it: of `root`, whose it is, and of the others.
+    pub(crate) fn together<'a>(logs: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        logs.into_iter().cloned().reduce(|one, other| {
+            let root = if one.shard_id == one.ledger_id { &one } else { &other };
+            Self {
+                sealed_until_ms: one.sealed_until_ms.max(other.sealed_until_ms),
+                written_at_ms: one.written_at_ms.max(other.written_at_ms),
+                skipped_rows: one.skipped_rows.saturating_add(other.skipped_rows),
+                ..root.clone()
+            }
+        })
+    }
 }
 
 /// How far everything is in, as of one moment.
@@ -65,10 +106,19 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// How far each ledger is.
+    pub(crate) fn ledgers(&self) -> Vec<ShardProgress> {
+        let mut ledgers: BTreeMap<i64, Vec<&ShardProgress>> = BTreeMap::new();
+        for shard in &self.shards {
+            ledgers.entry(shard.ledger_id).or_default().push(shard);
+        }
+        ledgers.into_values().filter_map(ShardProgress::together).collect()
+    }
+
     /// Whether another incarnation of its cell has taken over.
     pub(crate) fn is_replaced(&self, manifest: &Manifest) -> bool {
-        let others = self.manifests.iter().filter(|other| other.cell_id == manifest.cell_id);
-        others.into_iter().any(|other| takes_over(other, manifest))
+        let mut others = self.manifests.iter().filter(|other| other.cell_id == manifest.cell_id);
+        others.any(|other| takes_over(other, manifest))
     }
 }
 
@@ -154,7 +204,9 @@ impl<'a> Completeness<'a> {
             let Manifest { cell_id, incarnation, first_hour_ms, .. } = manifest;
             let until = |shard| {
                 let key = (cell_id.as_str(), *incarnation, shard);
-                sealed.get(&key).copied().unwrap_or(*first_hour_ms).max(*first_hour_ms)
+                // What replaced incarnations have used may be of any hour of those that came after.
+                let sealed = sealed.get(&key).copied().filter(|_| progress.is_settled(manifest, shard));
+                sealed.unwrap_or(*first_hour_ms).max(*first_hour_ms)
             };
             let term = Term {
                 incarnation: *incarnation,
@@ -238,7 +290,20 @@ fn end_of(manifest: &Manifest, progress: &Progress) -> i64 {
 /// Whether an incarnation of a cell takes over from another. Of two that begin in the same hour none does, where neither
 /// says so: nobody can tell which of them lives, and both must seal, until an operator says that one is lost.
 pub(crate) fn takes_over(later: &Manifest, earlier: &Manifest) -> bool {
-    later.first_hour_ms > earlier.first_hour_ms
+    let replaces = |one: &Manifest| one.restored.as_ref().map(|restored| restored.replaces);
+    if replaces(later) == Some(earlier.incarnation) || replaces(earlier) == Some(later.incarnation) {
+        return replaces(later) == Some(earlier.incarnation);
+    }
+    match (&later.restored, &earlier.restored) {
+        (Some(one), Some(other)) if one.at_ms != other.at_ms => one.at_ms > other.at_ms,
+        _ => began(later) > began(earlier),
+    }
+}
+
+/// The hour in which an incarnation began.
+fn began(manifest: &Manifest) -> i64 {
+    let restored = manifest.restored.as_ref().map_or(manifest.first_hour_ms, |restored| restored.at_ms);
+    start_of(restored.max(manifest.first_hour_ms))
 }
 
 fn missing_of(cell_id: &str, terms: &[Term], hour_ms: i64) -> Vec<Missing> {

@@ -11,6 +11,7 @@ mod looked;
 mod meters;
 mod objects;
 mod refused;
+mod settle;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@
 mod apply;
 mod check;
 mod open;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +18,11 @@ use uuid::Uuid;
 
 use crate::completeness::ShardProgress;
 use crate::cube::{CubeKey, Kind, Owner};
+use crate::lineage::Fate;
 
 pub(crate) use apply::Applied;
 pub(crate) use check::{NotUsage, is_time, latest};
+pub(crate) use settle::Turned;
 
 /// Byte-milliseconds, actions, or bytes. 2^127 is beyond any sum: a log of 2^40 entries of 2^63 bytes over an hour is
 /// below 2^125.
@@ -46,20 +49,29 @@ pub(crate) struct KnownOwner {
     pub(crate) generation: u64,
 }
 
-/// What metering knows of one shard of one log incarnation.
+/// What metering knows of the log of one shard of one incarnation, and of the levels that it goes on with: those are the
+/// same for all incarnations that go on from one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ledger {
     /// Cell.
     pub(crate) cell_id: String,
     /// Log rows before this one are in.
     pub(crate) watermark: u64,
-    /// End of the last sealed hour.
+    /// End of the last hour that the log sealed.
     pub(crate) sealed_until_ms: Option<i64>,
-    /// Shard time up to which objects have spoken.
+    /// Shard time up to which objects of the log have spoken.
     pub(crate) written_at_ms: i64,
+    /// End of the last hour that any log sealed which this ledger is of: it is in the cube.
+    pub(crate) closed_until_ms: Option<i64>,
+    /// Shard time up to which objects of any of them have spoken.
+    pub(crate) told_ms: i64,
+    /// Whether rows of any of them were given up.
+    pub(crate) is_short: bool,
+    /// What became of the log's rows, as far as that is done.
+    pub(crate) fate: Fate,
     /// The watermark when sealed hours were last corrected; 0 where they never were.
     pub(crate) corrected_at: u64,
-    /// Log rows that were given up: bytes may be missing here, so that what stands may come out below zero.
+    /// Rows of the log that were given up.
     pub(crate) skipped_rows: u64,
     /// Owners by namespace.
     pub(crate) owners: BTreeMap<Uuid, KnownOwner>,
@@ -75,9 +87,13 @@ pub(crate) struct Ledger {
 pub(crate) const FIRST_ROW: u64 = 1;
 
 impl Ledger {
-    /// A shard that is so far in, of which nothing else is known yet.
-    pub(crate) fn of(shard: &ShardProgress) -> Self {
+    /// Of a shard's log that is so far in, with a ledger that is so far; nothing else is known yet.
+    pub(crate) fn of(shard: &ShardProgress, ledger: &ShardProgress) -> Self {
         Self {
+            closed_until_ms: ledger.sealed_until_ms,
+            told_ms: ledger.written_at_ms,
+            is_short: ledger.skipped_rows > 0,
+            fate: shard.fate.clone(),
             watermark: shard.watermark,
             sealed_until_ms: shard.sealed_until_ms,
             written_at_ms: shard.written_at_ms,
@@ -94,6 +110,10 @@ impl Ledger {
             watermark: FIRST_ROW,
             sealed_until_ms: None,
             written_at_ms: 0,
+            closed_until_ms: None,
+            told_ms: 0,
+            is_short: false,
+            fate: Fate::default(),
             corrected_at: 0,
             skipped_rows: 0,
             owners: BTreeMap::new(),
@@ -111,11 +131,12 @@ impl Ledger {
     pub(crate) fn skip(&mut self, to_seq: u64) {
         self.skipped_rows = self.skipped_rows.saturating_add(to_seq.saturating_sub(self.watermark));
         self.watermark = self.watermark.max(to_seq);
+        self.is_short = true;
     }
 
     /// What an hour is billed: nothing where rows that were given up leave less than nothing.
     fn billed(&self, integral: Quantity) -> Quantity {
-        if self.skipped_rows > 0 { integral.max(0) } else { integral }
+        if self.is_short { integral.max(0) } else { integral }
     }
 
     fn gain(&mut self, key: CubeKey, quantity: Quantity) {

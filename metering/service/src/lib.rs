@@ -13,13 +13,15 @@
 //!   up its own shard alone;
 //! - what a sealed hour holds is final, unless a cell breaks its promise; then it is corrected, counted and logged.
 //!
-//! A new log incarnation begins with nothing: a cell that is restored from a backup states again, as storage deltas,
-//! what stands in it, and its manifest's first hour is the hour of the restore.
+//! A cell that is restored goes on under a new log incarnation, which says what of the replaced one's log it holds. What
+//! was done behind that is billed as it stands, and bytes that were stored there until the restore ([`lineage`]). A new
+//! incarnation that replaces none begins with nothing.
 //!
 //! Metering's own database may go back, too: to a standby that lacks the end, or to a backup. What it lacks is taken in
 //! again by the next looks, as long as the objects stand: nothing that a process remembers keeps it out.
 //!
-//! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, both pure; `store` is
+//! Where things are: `ledger` is the arithmetic of a shard and `completeness` the rule for hours, `lineage` what
+//! becomes of logs that are replaced, `decision` what operators may decide, all pure; `store` is
 //! the database; `ingest` finds and reads objects; `service` answers calls.
 
 mod access;
@@ -30,6 +32,7 @@ mod decision;
 mod hour;
 mod ingest;
 mod ledger;
+mod lineage;
 mod service;
 mod start;
 mod store;

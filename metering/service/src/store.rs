@@ -29,7 +29,8 @@ use uuid::Uuid;
 use crate::completeness::{Manifest, Progress};
 use crate::cube::CubeKey;
 use crate::decision::{Decision, Signed, Verdict};
-use crate::ledger::{Applied, Ledger, NotUsage, Quantity};
+use crate::ledger::{Applied, Ledger, NotUsage, Quantity, Turned};
+use crate::lineage::Origin;
 
 use change::Change;
 pub use database::inspect_database;
@@ -87,7 +88,7 @@ pub(crate) struct CubePage {
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
     /// Shard.
-    pub(crate) name: ShardName,
+    pub(crate) origin: Origin,
     /// First row.
     pub(crate) from_seq: u64,
     /// One past the last.
@@ -136,10 +137,11 @@ impl Store {
     /// then. After an outer error nobody knows whether it is in: taken in again, it is in once.
     pub(crate) async fn take_in(
         &self,
-        name: &ShardName,
+        origin: impl Into<Origin>,
         object: &UsageObject,
     ) -> Result<Result<Applied, NotUsage>, StoreError> {
-        let mut shard = self.engine.hold(name).await?;
+        let origin = origin.into();
+        let mut shard = self.engine.hold(&origin).await?;
         let before = shard.ledger().await?;
         let mut after = before.clone();
         find_owners(&mut *shard, &mut after, object).await?;
@@ -162,8 +164,9 @@ impl Store {
     /// Gives up the rows `[from_seq, to_seq)` of a shard that waits for the first of them, in one transaction with the
     /// decision, which begins at the first hour that the shard has not sealed, or at `first_hour_ms`.
     pub(crate) async fn skip(&self, rows: &Rows, signed: &Signed) -> Result<Skipped, StoreError> {
-        let Rows { name, from_seq, to_seq, first_hour_ms } = rows;
-        let mut shard = self.engine.hold(name).await?;
+        let Rows { origin, from_seq, to_seq, first_hour_ms } = rows;
+        let name = &origin.name;
+        let mut shard = self.engine.hold(origin).await?;
         let before = shard.ledger().await?;
         if before.watermark != *from_seq {
             shard.undo().await?;
@@ -177,6 +180,28 @@ impl Store {
         shard.decide(&signed.decision(&name.cell_id, name.incarnation, verdict)).await?;
         shard.commit().await?;
         Ok(Skipped::Done)
+    }
+
+    /// Settles what became of a shard's rows, in one transaction, unless more of them is in than `watermark` says, or
+    /// somebody else has. Answers whether it did.
+    pub(crate) async fn settle(
+        &self,
+        origin: &Origin,
+        watermark: u64,
+        turned: &Turned,
+    ) -> Result<bool, StoreError> {
+        let mut shard = self.engine.hold(origin).await?;
+        let before = shard.ledger().await?;
+        if before.watermark != watermark || !turned.follows(&before.fate) {
+            shard.undo().await?;
+            return Ok(false);
+        }
+        let mut after = before.clone();
+        after.settle(turned);
+        shard.save(&Change::between(&before, &after)).await?;
+        shard.add(&after.gains).await?;
+        shard.commit().await?;
+        Ok(true)
     }
 
     /// How far every shard is in.
@@ -194,10 +219,10 @@ impl Store {
         let progress = progress(&mut *snapshot).await?;
         let full = rows.len() >= selection.limit;
         let last_hour = rows.last().filter(|_| full).map_or(selection.before_ms, |(key, _)| key.hour_ms);
-        let unsealed = progress
-            .shards
+        let ledgers = progress.ledgers();
+        let unsealed = ledgers
             .iter()
-            .filter(|shard| shard.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour))
+            .filter(|ledger| ledger.sealed_until_ms.is_none_or(|sealed| sealed <= last_hour))
             .collect::<Vec<_>>();
         let open = snapshot.ledgers(&unsealed, selection.account_id.as_deref()).await?;
         snapshot.end().await?;

@@ -4,4 +4,5 @@ mod broken_cells;
 mod lives;
 mod look;
 mod replicas;
+mod restored;
 mod serve;

@@ -13,7 +13,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::completeness::{Manifest, Progress, ShardProgress};
+use crate::completeness::{Manifest, Progress, Restored, ShardProgress};
 use crate::decision::{Decision, Verdict};
 
 impl Progress {
@@ -54,14 +54,21 @@ impl Part {
 }
 
 fn of_manifest(manifest: &Manifest) -> Vec<u8> {
-    let Manifest { cell_id, incarnation, shard_count, first_hour_ms, region: _ } = manifest;
-    Part::new(b'm', cell_id).bytes(incarnation.as_bytes()).number(*shard_count).number(*first_hour_ms).0
+    let Manifest { cell_id, incarnation, shard_count, first_hour_ms, region: _, restored } = manifest;
+    let mut part = Part::new(b'm', cell_id).bytes(incarnation.as_bytes());
+    part = part.number(*shard_count).number(*first_hour_ms);
+    if let Some(Restored { replaces, first_rows, at_ms }) = restored {
+        part = part.bytes(replaces.as_bytes()).number(*at_ms);
+        part = first_rows.iter().fold(part, |part, row| part.number(*row));
+    }
+    part.0
 }
 
 fn of_shard(progress: &ShardProgress, until_ms: i64) -> Vec<u8> {
     let ShardProgress { shard_id: _, cell_id, incarnation, shard, watermark, .. } = progress;
-    let ShardProgress { sealed_until_ms, written_at_ms, objects, corrected_at, .. } = progress;
+    let ShardProgress { sealed_until_ms, written_at_ms, objects, corrected_at, fate, .. } = progress;
     let part = Part::new(b's', cell_id).bytes(incarnation.as_bytes()).number(*shard).number(*corrected_at);
+    let part = part.bytes(fate.to_string().as_bytes());
     if sealed_until_ms.is_some_and(|sealed| sealed >= until_ms) {
         return part.0;
     }
@@ -91,6 +98,7 @@ mod tests {
     fn shard(number: u32, watermark: u64) -> ShardProgress {
         ShardProgress {
             shard_id: i64::from(number),
+            ledger_id: i64::from(number),
             cell_id: "a".to_owned(),
             incarnation: Uuid::from_u128(1),
             shard: number,
@@ -100,6 +108,7 @@ mod tests {
             objects: 7,
             corrected_at: 0,
             skipped_rows: 0,
+            fate: crate::lineage::Fate::default(),
         }
     }
 
@@ -134,6 +143,7 @@ mod tests {
             shard_count: 1,
             first_hour_ms,
             region: String::new(),
+            restored: None,
         };
         let version = |manifests| Progress { manifests, ..Progress::default() }.version(0);
         assert_ne!(version(vec![]), version(vec![manifest(0)]));

@@ -11,12 +11,14 @@ fn manifest(cell: &str, incarnation: u128, shard_count: u32, first_hour: i64) ->
         shard_count,
         first_hour_ms: first_hour * H,
         region: "local".to_owned(),
+        restored: None,
     }
 }
 
 fn sealed(cell: &str, incarnation: u128, shard: u32, until: i64) -> ShardProgress {
     ShardProgress {
         shard_id: 0,
+        ledger_id: 0,
         cell_id: cell.to_owned(),
         incarnation: Uuid::from_u128(incarnation),
         shard,
@@ -26,6 +28,7 @@ fn sealed(cell: &str, incarnation: u128, shard: u32, until: i64) -> ShardProgres
         objects: 1,
         corrected_at: 0,
         skipped_rows: 0,
+        fate: crate::lineage::Fate::default(),
     }
 }
 

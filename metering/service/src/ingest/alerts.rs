@@ -77,10 +77,17 @@ mod tests {
     fn an_hour_is_alerted_once_and_only_when_it_is_late() {
         let incarnation = uuid::Uuid::nil();
         let cell_id = "a".to_owned();
-        let manifest =
-            Manifest { cell_id, incarnation, shard_count: 1, first_hour_ms: 0, region: String::new() };
+        let manifest = Manifest {
+            cell_id,
+            incarnation,
+            shard_count: 1,
+            first_hour_ms: 0,
+            region: String::new(),
+            restored: None,
+        };
         let shard = |sealed_until_ms| ShardProgress {
             shard_id: 1,
+            ledger_id: 1,
             cell_id: "a".to_owned(),
             incarnation,
             shard: 0,
@@ -90,6 +97,7 @@ mod tests {
             objects: 1,
             corrected_at: 0,
             skipped_rows: 0,
+            fate: crate::lineage::Fate::default(),
         };
         let progress = |sealed| Progress {
             manifests: vec![manifest.clone()],

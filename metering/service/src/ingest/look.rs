@@ -88,17 +88,21 @@ impl Ingest {
         }
         let Outcome { progress, shard: failure, .. } = &mut outcome;
         for manifest in &progress.manifests {
-            // A log that was replaced is not written any more, late objects aside.
-            if progress.is_replaced(manifest) && !everything {
-                continue;
-            }
             for shard in 0..manifest.shard_count {
                 if stop.is_cancelled() {
                     return outcome;
                 }
-                let cell_id = manifest.cell_id.clone();
-                let name = ShardName { cell_id, incarnation: manifest.incarnation, shard };
-                if let Err(error) = self.take_in_shard(&name, progress, everything, memory).await {
+                // Where what it goes on from is not known yet its objects wait.
+                let Some(origin) = progress.origin(manifest, shard) else { continue };
+                let taken = if progress.is_unsettled(manifest, shard) {
+                    self.settle(manifest, &origin, progress, memory).await
+                } else if !progress.is_replaced(manifest) || everything {
+                    self.take_in_shard(&origin, progress, everything, memory).await
+                } else {
+                    // A log that was replaced is not written any more, late objects aside.
+                    Ok(())
+                };
+                if let Err(error) = taken {
                     *failure = Some(error);
                 }
             }

@@ -9,15 +9,16 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::{Ingest, IngestError, Memory, Waiting, meters};
-use crate::completeness::{Manifest, Progress, ShardProgress};
+use crate::completeness::{Manifest, Progress, Restored, ShardProgress};
 use crate::cube::LONGEST_NAMES;
 use crate::decision::retired;
 use crate::hour::start_of;
 use crate::ledger::{Applied, FIRST_ROW, is_time};
+use crate::lineage::Origin;
 use crate::store::ShardName;
 
 /// Keys listed at once: what S3 gives.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 /// Most shards that a manifest may name: a broken one must not make every look endless.
 const MOST_SHARDS: u32 = 65_536;
@@ -72,29 +73,34 @@ impl Ingest {
 
     /// Hours before a cell's first one ask nothing of it: one that begins in the future would let every hour pass.
     fn in_time(&self, manifest: Manifest) -> Result<Manifest, String> {
-        self.time_ahead(manifest.first_hour_ms).map_or(Ok(manifest), Err)
+        let restored_ms = manifest.restored.as_ref().map_or(0, |restored| restored.at_ms);
+        self.time_ahead(manifest.first_hour_ms.max(restored_ms)).map_or(Ok(manifest), Err)
     }
 
     /// Takes in what a shard has written since the last look, in order.
     pub(super) async fn take_in_shard(
         &self,
-        name: &ShardName,
+        origin: &Origin,
         progress: &Progress,
         everything: bool,
         memory: &mut Memory,
     ) -> Result<(), IngestError> {
+        let name = &origin.name;
         let known = progress.shards.iter().find(|shard| {
             shard.cell_id == name.cell_id
                 && shard.incarnation == name.incarnation
                 && shard.shard == name.shard
         });
-        let mut watermark = known.map_or(FIRST_ROW, |shard| shard.watermark);
+        let mut watermark = known.map_or(origin.first_row, |shard| shard.watermark);
         let retired_ms = retired(&progress.decisions, &name.cell_id, name.incarnation);
-        let begin = Begin { retired_ms, ..Begin::of(name, known) };
-        let mut gap = self.walk(name, &mut watermark, &begin, everything, memory).await?;
+        let begin = match origin.lost_since_ms {
+            Some(since_ms) => Begin::since(name, retired_ms, since_ms),
+            None => Begin { retired_ms, ..Begin::of(name, known) },
+        };
+        let mut gap = self.walk_through(origin, &mut watermark, &begin, everything, memory).await?;
         // What closes a gap may have been written with an earlier first row.
         if gap.is_some() && !everything {
-            gap = self.walk(name, &mut watermark, &begin, true, memory).await?;
+            gap = self.walk(origin, &mut watermark, &begin, true, memory).await?;
         }
         meters::gap(name, gap.is_some());
         note_waiting(name, watermark, gap, memory);
@@ -105,19 +111,36 @@ impl Ingest {
         Ok(())
     }
 
-    /// Takes in what follows. Answers the first row of an object that is there, where rows before it are missing.
-    async fn walk(
+    /// As [`walk`](Self::walk), again as long as a gap is closed by what is listed behind it.
+    pub(super) async fn walk_through(
         &self,
-        name: &ShardName,
+        origin: &Origin,
         watermark: &mut u64,
         begin: &Begin,
         everything: bool,
         memory: &mut Memory,
     ) -> Result<Option<u64>, IngestError> {
+        let mut gap = self.walk(origin, watermark, begin, everything, memory).await?;
+        while gap.is_some_and(|gap| gap <= *watermark) {
+            gap = self.walk(origin, watermark, begin, everything, memory).await?;
+        }
+        Ok(gap)
+    }
+
+    /// Takes in what follows. Answers the first row of an object that is there, where rows before it are missing.
+    async fn walk(
+        &self,
+        origin: &Origin,
+        watermark: &mut u64,
+        begin: &Begin,
+        everything: bool,
+        memory: &mut Memory,
+    ) -> Result<Option<u64>, IngestError> {
+        let name = &origin.name;
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
         // A database that lost its end has a watermark from before what is remembered.
         let from = memory.last_from.get(name).map_or(*watermark, |&from| from.min(*watermark));
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut gap) = (BTreeSet::new(), None);
         let mut after = if everything { begin.day() } else { begin.row(from) };
         loop {
             let keys = self.objects.list(&prefix, after.as_deref(), PAGE).await?;
@@ -135,13 +158,17 @@ impl Ingest {
                     memory.refused.forget(&key);
                     continue;
                 }
-                if from > *watermark {
+                if from > *watermark && begin.ends_at_gaps {
                     return Ok(Some(from));
+                }
+                if from > *watermark {
+                    gap = Some(gap.map_or(from, |gap: u64| gap.min(from)));
+                    continue;
                 }
                 if memory.refused.is_left_alone(&key, memory.looks) {
                     continue;
                 }
-                if self.take_in(name, &key, begin, memory).await? {
+                if self.take_in(origin, &key, begin, memory).await? {
                     *watermark = to;
                     memory.last_from.insert(name.clone(), from);
                 } else if memory.refused.holds(&key) {
@@ -153,35 +180,42 @@ impl Ingest {
                 if everything {
                     memory.refused.keep_seen(&prefix, &seen);
                 }
-                return Ok(None);
+                return Ok(gap);
             }
             after = next;
         }
     }
 
+    /// The object of this key; none where it is not there. The inner error says why it is no usage.
+    pub(super) async fn read_object(
+        &self,
+        key: &str,
+    ) -> Result<Result<Option<UsageObject>, String>, IngestError> {
+        let bytes = match self.objects.get(key, usage_object::LARGEST_FILE).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error @ ObjectStoreError::TooLarge { .. }) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match read(bytes).await {
+            Ok(object) if is_named(&object, key) => Ok(Some(object)),
+            Ok(_) => Err("holds another object than its name says".to_owned()),
+            Err(problem) => Err(problem),
+        })
+    }
+
     /// Whether the object is in now. One that is no usage is reported, and its rows stay missing.
     async fn take_in(
         &self,
-        name: &ShardName,
+        origin: &Origin,
         key: &str,
         begin: &Begin,
         memory: &mut Memory,
     ) -> Result<bool, IngestError> {
-        let bytes = match self.objects.get(key, usage_object::LARGEST_FILE).await {
-            Ok(Some(bytes)) => bytes,
+        let name = &origin.name;
+        let object = match self.read_object(key).await? {
+            Ok(Some(object)) => object,
             Ok(None) => return Ok(false),
-            Err(error @ ObjectStoreError::TooLarge { .. }) => {
-                refuse(memory, key, &error.to_string());
-                return Ok(false);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let object = match read(bytes).await {
-            Ok(object) if is_named(&object, key) => object,
-            Ok(_) => {
-                refuse(memory, key, "holds another object than its name says");
-                return Ok(false);
-            }
             Err(problem) => {
                 refuse(memory, key, &problem);
                 return Ok(false);
@@ -191,7 +225,7 @@ impl Ingest {
             refuse(memory, key, &problem);
             return Ok(false);
         }
-        match self.store.take_in(name, &object).await? {
+        match self.store.take_in(origin, &object).await? {
             Ok(applied) => {
                 memory.refused.forget(key);
                 meters::applied(name, key, applied);
@@ -209,27 +243,41 @@ impl Ingest {
 }
 
 /// The key behind which the next page begins; none behind a page that is not full.
-fn next_page(keys: &[String]) -> Option<String> {
+pub(super) fn next_page(keys: &[String]) -> Option<String> {
     keys.last().filter(|_| keys.len() >= PAGE).cloned()
 }
 
 /// Where the list of a shard's objects begins: keys of earlier days can say nothing new, for an object that reaches
 /// behind what is in ends no earlier than what is in does.
-struct Begin {
+pub(super) struct Begin {
     /// From when on the shard's cell is not asked any more.
     retired_ms: Option<i64>,
+    /// Whether nothing behind a gap can close it.
+    ends_at_gaps: bool,
     /// The prefix of the day of the last object that was taken in; none where none was.
     day: Option<String>,
 }
 
 impl Begin {
+    /// At the very first object of a log that was replaced: what comes first of it may be listed last, for a restored
+    /// cell writes what it holds of it later than what was lost.
+    pub(super) fn everywhere(retired_ms: Option<i64>) -> Self {
+        Self { retired_ms, day: None, ends_at_gaps: false }
+    }
+
     fn of(name: &ShardName, known: Option<&ShardProgress>) -> Self {
         let day = |known: &ShardProgress| {
             let at_ms = known.written_at_ms;
             // What was taken in had a key, so that its time was one.
             usage_object::day_prefix(&name.cell_id, name.incarnation, name.shard, at_ms).ok()
         };
-        Self { retired_ms: None, day: known.and_then(day) }
+        Self { retired_ms: None, day: known.and_then(day), ends_at_gaps: true }
+    }
+
+    /// As [`everywhere`](Self::everywhere), from the day of this time on.
+    fn since(name: &ShardName, retired_ms: Option<i64>, at_ms: i64) -> Self {
+        let day = usage_object::day_prefix(&name.cell_id, name.incarnation, name.shard, at_ms);
+        Self { day: day.ok(), ..Self::everywhere(retired_ms) }
     }
 
     /// Before every object of the day.
@@ -262,7 +310,7 @@ fn since(object: &UsageObject, at_ms: i64) -> usize {
 }
 
 /// Takes note of what a shard waits for, if it does: rows before an object that is there, or an object that is refused.
-fn note_waiting(name: &ShardName, watermark: u64, gap: Option<u64>, memory: &mut Memory) {
+pub(super) fn note_waiting(name: &ShardName, watermark: u64, gap: Option<u64>, memory: &mut Memory) {
     let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
     let mut refused = memory.refused.of(&prefix).filter_map(|(key, problem)| {
         let (from, to) = usage_object::parse_key(key)?;
@@ -291,13 +339,30 @@ fn manifest(key: &str, manifest: &CellManifest) -> Option<Manifest> {
         && manifest.cell_id.len() + manifest.region.len() <= LONGEST_NAMES
         && is_time(first_hour_ms)
         && first_hour_ms == start_of(first_hour_ms);
-    valid.then(|| Manifest {
+    valid.then_some(())?;
+    Some(Manifest {
         cell_id: manifest.cell_id.clone(),
         incarnation,
         shard_count: manifest.shard_count,
         first_hour_ms,
         region: manifest.region.clone(),
+        restored: restored(manifest, incarnation)?,
     })
+}
+
+/// What an incarnation goes on from, if it does; none where what the manifest says of it makes no sense.
+fn restored(manifest: &CellManifest, incarnation: Uuid) -> Option<Option<Restored>> {
+    if manifest.replaces.is_empty() {
+        return Some(None);
+    }
+    let replaces = Uuid::from_slice(&manifest.replaces).ok()?;
+    let is_row = |row: &u64| *row >= FIRST_ROW && i64::try_from(*row).is_ok();
+    let valid = replaces != incarnation
+        && manifest.first_seq.len() == manifest.shard_count as usize
+        && manifest.first_seq.iter().all(is_row)
+        && is_time(manifest.restored_at_ms);
+    let (first_rows, at_ms) = (manifest.first_seq.clone(), manifest.restored_at_ms);
+    valid.then_some(Some(Restored { replaces, first_rows, at_ms }))
 }
 
 /// It is read again later: whoever keeps the objects may restore it.

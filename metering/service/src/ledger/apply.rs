@@ -59,7 +59,7 @@ impl Ledger {
         let mut named = owners(object)?;
         self.name_the_silent(&facts, &mut named);
         let (mut entries, mut late, mut unowned) = (0, 0, 0);
-        for fact in facts.into_values() {
+        for ((row, _), fact) in facts {
             match fact {
                 Fact::Entry(namespace_id, entry) => {
                     if let Some(owner) = named.remove(&namespace_id) {
@@ -67,9 +67,11 @@ impl Ledger {
                     }
                     entries += 1;
                     unowned += usize::from(!self.owners.contains_key(&namespace_id));
-                    late += usize::from(self.sealed_until_ms.is_some_and(|sealed| entry.at_ms < sealed));
-                    self.add(namespace_id, entry);
+                    late += usize::from(self.closed_until_ms.is_some_and(|sealed| entry.at_ms < sealed));
+                    self.add(row, namespace_id, entry);
                 }
+                // The state that came after has not sealed it: it will.
+                Fact::Seal(_) if self.fate.loses(row) => {}
                 Fact::Seal(hour_ms) => self.seal(hour_ms),
             }
         }
@@ -78,6 +80,7 @@ impl Ledger {
             self.corrected_at = self.watermark;
         }
         self.written_at_ms = self.written_at_ms.max(object.written_at_ms);
+        self.told_ms = self.told_ms.max(object.written_at_ms);
         Ok(Applied::Taken { entries, late, unowned })
     }
 
@@ -101,7 +104,7 @@ impl Ledger {
 
     /// Refuses to walk through more hours than a cell can have let pass.
     fn check_span(&self, facts: &BTreeMap<(u64, u64), Fact<'_>>) -> Result<(), NotUsage> {
-        let known = self.sealed_until_ms.into_iter().chain(self.open.keys().map(|(hour, _)| *hour).next());
+        let known = self.closed_until_ms.into_iter().chain(self.open.keys().map(|(hour, _)| *hour).next());
         let times = known.chain(facts.values().map(Fact::at_ms));
         let (first, last) = times.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
         if last.saturating_sub(first) > LONGEST_SPAN_MS {
@@ -139,7 +142,7 @@ impl Ledger {
         }
     }
 
-    fn add(&mut self, namespace_id: Uuid, entry: &UsageEntry) {
+    fn add(&mut self, row: u64, namespace_id: Uuid, entry: &UsageEntry) {
         match amount(entry) {
             Some(Amount::Actions(action, count)) => {
                 let owner = self.owner(namespace_id);
@@ -148,16 +151,21 @@ impl Ledger {
                 self.gain(key, Quantity::from(count));
             }
             Some(Amount::Storage(kind, bytes)) => {
-                self.change((namespace_id, kind), entry.at_ms, Quantity::from(bytes));
+                let (key, bytes) = ((namespace_id, kind), Quantity::from(bytes));
+                self.change(key, entry.at_ms, bytes);
+                let turns: Vec<(i64, i128)> = self.fate.turns(row).collect();
+                for (at_ms, sign) in turns {
+                    self.change(key, at_ms.max(entry.at_ms), sign * bytes);
+                }
             }
             None => {}
         }
     }
 
-    fn change(&mut self, key: StorageKey, at_ms: i64, bytes: Quantity) {
+    pub(super) fn change(&mut self, key: StorageKey, at_ms: i64, bytes: Quantity) {
         let mut hour = start_of(at_ms);
         let until_end = Quantity::from(hour + HOUR_MS - at_ms);
-        let Some(sealed) = self.sealed_until_ms.filter(|sealed| hour < *sealed) else {
+        let Some(sealed) = self.closed_until_ms.filter(|closed| hour < *closed) else {
             let open = self.open.entry((hour, key)).or_default();
             open.bytes += bytes;
             open.moment += bytes * until_end;
@@ -187,12 +195,13 @@ impl Ledger {
     fn seal(&mut self, hour_ms: i64) {
         let end = hour_ms + HOUR_MS;
         let first_change = self.open.keys().next().map(|(hour, _)| *hour);
-        let mut hour = self.sealed_until_ms.or(first_change).unwrap_or(end);
+        let mut hour = self.closed_until_ms.or(first_change).unwrap_or(end);
         while hour < end {
             self.close(hour);
             hour += HOUR_MS;
         }
-        self.sealed_until_ms = Some(self.sealed_until_ms.map_or(end, |sealed| sealed.max(end)));
+        self.sealed_until_ms = self.sealed_until_ms.max(Some(end));
+        self.closed_until_ms = self.closed_until_ms.max(Some(end));
     }
 
     fn close(&mut self, hour_ms: i64) {

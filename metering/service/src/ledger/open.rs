@@ -10,15 +10,15 @@ impl Ledger {
     pub(crate) fn open_storage(&self, from_ms: i64, to_ms: i64) -> Vec<(CubeKey, Quantity)> {
         let mut rows = Vec::new();
         let first_change = self.open.keys().next().map(|(hour, _)| *hour);
-        let Some(first) = self.sealed_until_ms.or(first_change) else { return rows };
+        let Some(first) = self.closed_until_ms.or(first_change) else { return rows };
         let mut hour = first.max(start_of(from_ms));
         let mut standing = self.standing.clone();
         for ((_, key), change) in self.open.range(..(hour, LEAST)) {
             *standing.entry(*key).or_default() += change.bytes;
         }
-        while hour < to_ms && hour <= start_of(self.written_at_ms) {
+        while hour < to_ms && hour <= start_of(self.told_ms) {
             let end = hour + HOUR_MS;
-            let told = self.written_at_ms.min(end);
+            let told = self.told_ms.min(end);
             let mut keys = self.present_in(hour);
             keys.extend(standing.keys());
             for key in keys {

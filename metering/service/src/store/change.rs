@@ -18,6 +18,8 @@ pub(crate) struct Change<'a> {
     pub(super) corrected_at: u64,
     /// Log rows that were given up.
     pub(super) skipped_rows: u64,
+    /// What became of the log's rows.
+    pub(super) fate: String,
     /// Owners that are new or other ones.
     pub(super) owners: Vec<(Uuid, &'a KnownOwner)>,
     /// Bytes that stand now.
@@ -40,6 +42,7 @@ impl<'a> Change<'a> {
             written_at_ms: after.written_at_ms,
             corrected_at: after.corrected_at,
             skipped_rows: after.skipped_rows,
+            fate: after.fate.to_string(),
             owners: changed(&before.owners, &after.owners).map(|(id, owner)| (*id, owner)).collect(),
             standing: changed(&before.standing, &after.standing).map(|(key, bytes)| (*key, *bytes)).collect(),
             standing_gone: gone(&before.standing, &after.standing),

@@ -3,10 +3,11 @@
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::completeness::{Manifest, ShardProgress};
+use crate::completeness::{Manifest, Restored, ShardProgress};
 use crate::cube::{CubeKey, Kind, Owner};
 use crate::decision::{Decision, Verdict};
 use crate::ledger::{KnownOwner, OpenHour, Quantity, StorageKey};
+use crate::lineage::Fate;
 
 /// A row of an engine, whose columns are read by their names.
 pub(super) trait Columns {
@@ -15,7 +16,7 @@ pub(super) trait Columns {
     /// A text that others have chosen: it may hold any character.
     fn name(&self, column: &'static str) -> Result<String, StoreError>;
     fn uuid(&self, column: &'static str) -> Result<Uuid, StoreError>;
-    /// A number beyond 64 bits, which engines give as decimal text.
+    /// A number beyond 64 bits, which engines give as decimal text, or several numbers in one.
     fn digits(&self, column: &'static str) -> Result<&str, StoreError>;
 
     fn quantity(&self, column: &'static str) -> Result<Quantity, StoreError> {
@@ -46,12 +47,32 @@ pub(super) fn manifest(row: &impl Columns) -> Result<Manifest, StoreError> {
         shard_count: row.unsigned("shard_count")?,
         first_hour_ms: row.integer("first_hour_ms")?,
         region: row.name("region")?,
+        restored: restored(row)?,
     })
+}
+
+/// Rows of shards, as text; those of one that began with nothing are an empty one.
+pub(super) fn first_rows(manifest: &Manifest) -> String {
+    let rows = manifest.restored.iter().flat_map(|restored| &restored.first_rows);
+    rows.map(u64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn restored(row: &impl Columns) -> Result<Option<Restored>, StoreError> {
+    let text = row.digits("first_rows")?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let rows = text
+        .split(',')
+        .map(|number| number.parse().map_err(|error| StoreError::malformed("first_rows", error)));
+    let first_rows = rows.collect::<Result<_, _>>()?;
+    Ok(Some(Restored { replaces: row.uuid("replaces")?, first_rows, at_ms: row.integer("restored_at_ms")? }))
 }
 
 pub(super) fn shard_progress(row: &impl Columns) -> Result<ShardProgress, StoreError> {
     Ok(ShardProgress {
         shard_id: row.integer("shard_id")?,
+        ledger_id: row.integer("ledger_id")?,
         cell_id: row.name("cell_id")?,
         incarnation: row.uuid("incarnation")?,
         shard: row.unsigned("shard")?,
@@ -61,7 +82,13 @@ pub(super) fn shard_progress(row: &impl Columns) -> Result<ShardProgress, StoreE
         objects: row.unsigned("objects")?,
         corrected_at: row.unsigned("corrected_at")?,
         skipped_rows: row.unsigned("skipped_rows")?,
+        fate: fate(row)?,
     })
+}
+
+fn fate(row: &impl Columns) -> Result<Fate, StoreError> {
+    let text = row.digits("fate")?;
+    Fate::parse(text).ok_or_else(|| StoreError::malformed("fate", text))
 }
 
 /// What is stored of a verdict.

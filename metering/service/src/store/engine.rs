@@ -8,18 +8,20 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Change, OpenError, Selection, ShardName, StoreError};
+use super::{Change, OpenError, Selection, StoreError};
 use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::CubeKey;
 use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity};
+use crate::lineage::Origin;
 
 /// A database. Several processes may have one open where [the engine](super::Database) lets them.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// Begins a transaction that has the shard to itself, and waits until whoever has it has ended. A shard that
-    /// nothing was taken in of yet is made, and goes again unless the transaction commits.
-    async fn hold<'a>(&'a self, name: &'a ShardName) -> Result<Box<dyn HeldShard + 'a>, StoreError>;
+    /// Begins a transaction that has the shard to itself, in all incarnations that share its ledger, and waits until
+    /// whoever has it has ended. A shard that nothing was taken in of yet is made, and goes again unless the transaction
+    /// commits.
+    async fn hold<'a>(&'a self, origin: &'a Origin) -> Result<Box<dyn HeldShard + 'a>, StoreError>;
 
     /// Begins a transaction that sees one moment, and writes nothing. It waits for nobody.
     async fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError>;
@@ -79,7 +81,7 @@ pub(crate) trait Snapshot: Send {
     /// Every decision, oldest first.
     async fn decisions(&mut self) -> Result<Vec<Decision>, StoreError>;
 
-    /// The ledgers of these shards, in their order, without gains. Of one account where it is named: then they hold the
+    /// The ledgers that are so far, in their order, without gains. Of one account where it is named: then they hold the
     /// namespaces that belong to it, and no others.
     async fn ledgers(
         &mut self,

@@ -22,11 +22,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use atoll_postgres::{Connections, PostgresOptions, Refusal, Schema, look, migrate};
+use uuid::Uuid;
 
 use super::engine::{Engine, HeldShard, Snapshot};
-use super::{OpenError, ShardName, StoreError};
+use super::{OpenError, StoreError, columns};
 use crate::completeness::Manifest;
 use crate::decision::Decision;
+use crate::lineage::Origin;
 use transaction::Transaction;
 
 /// Metering's database.
@@ -36,6 +38,7 @@ const SCHEMA: Schema = Schema {
         include_str!("postgres/migrations/0001_cube.sql"),
         include_str!("postgres/migrations/0002_corrections.sql"),
         include_str!("postgres/migrations/0003_decisions.sql"),
+        include_str!("postgres/migrations/0004_lineage.sql"),
     ],
 };
 
@@ -90,8 +93,8 @@ fn refused(options: &PostgresOptions, refusal: Refusal) -> OpenError {
 
 #[async_trait]
 impl Engine for PostgresEngine {
-    async fn hold<'a>(&'a self, name: &'a ShardName) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
-        Ok(Box::new(shard::hold(Transaction::begin(&self.writing).await?, name).await?))
+    async fn hold<'a>(&'a self, origin: &'a Origin) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
+        Ok(Box::new(shard::hold(Transaction::begin(&self.writing).await?, origin).await?))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
@@ -106,7 +109,10 @@ impl Engine for PostgresEngine {
             .bind(manifest.incarnation)
             .bind(i64::from(manifest.shard_count))
             .bind(manifest.first_hour_ms)
-            .bind(manifest.region.as_bytes());
+            .bind(manifest.region.as_bytes())
+            .bind(manifest.restored.as_ref().map_or(Uuid::nil(), |restored| restored.replaces))
+            .bind(columns::first_rows(manifest))
+            .bind(manifest.restored.as_ref().map_or(0, |restored| restored.at_ms));
         transaction.run(insert).await?;
         Ok(transaction.commit().await?)
     }

@@ -10,11 +10,13 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use atoll_sqlite::{Database, Schema};
+use uuid::Uuid;
 
 use super::engine::{Engine, HeldShard, Snapshot};
-use super::{OpenError, ShardName, StoreError};
+use super::{OpenError, StoreError, columns};
 use crate::completeness::Manifest;
 use crate::decision::Decision;
+use crate::lineage::Origin;
 
 /// Metering's file.
 const SCHEMA: Schema = Schema {
@@ -26,6 +28,7 @@ const SCHEMA: Schema = Schema {
         include_str!("sqlite/migrations/0003_accounts.sql"),
         include_str!("sqlite/migrations/0004_corrections.sql"),
         include_str!("sqlite/migrations/0005_decisions.sql"),
+        include_str!("sqlite/migrations/0006_lineage.sql"),
     ],
 };
 
@@ -49,8 +52,8 @@ impl SqliteEngine {
 
 #[async_trait]
 impl Engine for SqliteEngine {
-    async fn hold<'a>(&'a self, name: &'a ShardName) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
-        Ok(Box::new(shard::hold(self.database.write().await?, name).await?))
+    async fn hold<'a>(&'a self, origin: &'a Origin) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
+        Ok(Box::new(shard::hold(self.database.write().await?, origin).await?))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
@@ -65,6 +68,16 @@ impl Engine for SqliteEngine {
             .bind(i64::from(manifest.shard_count))
             .bind(manifest.first_hour_ms)
             .bind(&manifest.region)
+            .bind(
+                manifest
+                    .restored
+                    .as_ref()
+                    .map_or(Uuid::nil(), |restored| restored.replaces)
+                    .as_bytes()
+                    .as_slice(),
+            )
+            .bind(columns::first_rows(manifest))
+            .bind(manifest.restored.as_ref().map_or(0, |restored| restored.at_ms))
             .execute(&mut *transaction)
             .await?;
         Ok(transaction.commit().await?)

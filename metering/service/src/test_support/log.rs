@@ -21,9 +21,11 @@ pub(crate) struct Row {
     pub(crate) seals: Option<i64>,
 }
 
-/// A shard's log. Row `n` of the list has sequence number `n + 1`.
+/// A shard's log.
 pub(crate) struct Log {
     pub(crate) name: ShardName,
+    /// Sequence number of the first row of the list: the others follow.
+    pub(crate) first_row: u64,
     pub(crate) rows: Vec<Row>,
     /// From this row on namespaces belong to another project.
     pub(crate) moved_at: u64,
@@ -38,31 +40,69 @@ impl Log {
         let rows = random.random_range(20..120);
         let moved_at = random.random_range(1..=rows);
         let name = ShardName { cell_id: "a".to_owned(), incarnation: INCARNATION, shard };
-        let mut log = Self { name, rows: Vec::new(), moved_at };
-        let mut now = 10 * HOUR_MS + random.random_range(0..HOUR_MS);
-        let mut sealed_until = start_of(now);
+        let mut log = Self { name, first_row: 1, rows: Vec::new(), moved_at };
+        let now = 10 * HOUR_MS + random.random_range(0..HOUR_MS);
+        log.grow(random, rows, now, start_of(now));
+        log
+    }
+
+    /// The log of a cell that was restored at this time, and goes on from what the other log has before `keeps`. It has
+    /// sealed all that has ended, and goes on longer than the other one did.
+    pub(crate) fn going_on(
+        random: &mut StdRng,
+        other: &Self,
+        incarnation: Uuid,
+        keeps: u64,
+        at_ms: i64,
+        sealed_until_ms: i64,
+    ) -> Self {
+        let name = ShardName { incarnation, ..other.name.clone() };
+        let mut log = Self { name, first_row: keeps, rows: Vec::new(), moved_at: u64::MAX };
+        let rows = random.random_range(5..60);
+        let mut sealed_until = log.grow(random, rows, at_ms, sealed_until_ms);
+        let now = log.told().max(other.told()) + HOUR_MS;
+        while sealed_until < start_of(now) {
+            log.rows.push(Row { at_ms: now, entries: Vec::new(), seals: Some(sealed_until) });
+            sealed_until += HOUR_MS;
+        }
+        log
+    }
+
+    /// Adds rows. Answers the end of the last hour that is sealed.
+    fn grow(&mut self, random: &mut StdRng, rows: u64, mut now: i64, mut sealed_until: i64) -> i64 {
         for _ in 0..rows {
             now += random.random_range(0..HOUR_MS / 12);
             let seals = (start_of(now) > sealed_until && random.random_bool(0.5)).then_some(sealed_until);
             if let Some(hour) = seals {
                 sealed_until = hour + HOUR_MS;
-                log.rows.push(Row { at_ms: now, entries: Vec::new(), seals });
+                self.rows.push(Row { at_ms: now, entries: Vec::new(), seals });
                 continue;
             }
             let entries = (0..random.random_range(0..4)).map(|_| entry(random, now, sealed_until)).collect();
-            log.rows.push(Row { at_ms: now, entries, seals });
+            self.rows.push(Row { at_ms: now, entries, seals });
         }
-        log
+        sealed_until
+    }
+
+    /// The time of the last row.
+    pub(crate) fn told(&self) -> i64 {
+        self.rows.last().map_or(0, |row| row.at_ms)
+    }
+
+    /// The end of the last hour that rows before this one seal.
+    pub(crate) fn sealed_before(&self, row: u64) -> Option<i64> {
+        let before = self.numbered().take_while(|(seq, _)| *seq < row);
+        before.filter_map(|(_, row)| row.seals).last().map(|hour| hour + HOUR_MS)
     }
 
     /// One past the last row.
     pub(crate) fn end(&self) -> u64 {
-        self.rows.len() as u64 + 1
+        self.rows.len() as u64 + self.first_row
     }
 
     /// Rows with their sequence numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &Row)> {
-        (1..).zip(&self.rows)
+        (self.first_row..).zip(&self.rows)
     }
 }
 

@@ -36,7 +36,11 @@ fn shown(progress: &Progress, manifest: &Manifest) -> MeteredCell {
         shard_count: *shard_count,
         first_hour: Some(wire_time::from_millis(*first_hour_ms)),
         sealed_until: sealed_until(progress, manifest).min().map(wire_time::from_millis),
-        replaces: String::new(),
+        replaces: manifest
+            .restored
+            .as_ref()
+            .map(|restored| restored.replaces.to_string())
+            .unwrap_or_default(),
         in_force: !is_retired && !progress.is_replaced(manifest),
         ends: decisions.map(end).collect(),
     }

@@ -28,7 +28,10 @@ impl Operator {
         }
         check_room(&progress)?;
         let name = ShardName { cell_id, incarnation: manifest.incarnation, shard };
-        let rows = Rows { name: name.clone(), from_seq, to_seq, first_hour_ms: manifest.first_hour_ms };
+        let origin = progress.origin(manifest, shard).ok_or_else(|| {
+            Status::failed_precondition("an incarnation that this one goes on from has said nothing yet")
+        })?;
+        let rows = Rows { origin, from_seq, to_seq, first_hour_ms: manifest.first_hour_ms };
         match self.store.skip(&rows, &signed).await.map_err(unavailable)? {
             Skipped::Done => {
                 tracing::warn!(
@@ -55,7 +58,8 @@ impl Operator {
 
 /// Whether exactly these rows were given up.
 fn stands(progress: &Progress, rows: &Rows) -> bool {
-    let Rows { name, from_seq, to_seq, .. } = rows;
+    let Rows { origin, from_seq, to_seq, .. } = rows;
+    let name = &origin.name;
     progress.decisions.iter().filter(|decision| decision.is_of(&name.cell_id, name.incarnation)).any(
         |decision| {
             matches!(decision.verdict, Verdict::Skipped { shard, from_seq: from, to_seq: to, .. }

@@ -31,6 +31,7 @@ pub(super) async fn manifests_are_kept_once_and_come_by_cell_and_first_hour(plac
         shard_count: 65_536,
         first_hour_ms: first_hour * HOUR_MS,
         region: "local".to_owned(),
+        restored: None,
     };
     let (a, later_a, b) = (manifest("a", 9, 1), manifest("a", 1, 5), manifest("b", 1, 0));
     let (one, other) = (place.open().await, place.open().await);

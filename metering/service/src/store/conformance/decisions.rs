@@ -64,7 +64,7 @@ pub(super) async fn rows_that_are_skipped_let_the_shard_go_on_and_stay_out(place
     let behind = object(&log, gap + 1, log.end());
     take(&store, &log.name, &first).await;
     assert_eq!(take(&store, &log.name, &behind).await, Applied::Gap);
-    let rows = |from_seq, to_seq| Rows { name: log.name.clone(), from_seq, to_seq, first_hour_ms: 0 };
+    let rows = |from_seq, to_seq| Rows { origin: (&log.name).into(), from_seq, to_seq, first_hour_ms: 0 };
     let before = everything(&store).await;
     for from in [gap - 1, gap + 1] {
         let refused = store.skip(&rows(from, gap + 9), &signed("no")).await.unwrap();
@@ -93,8 +93,8 @@ pub(super) async fn skipping_is_done_whole_or_not_at_all(place: &dyn Place) {
     let store = place.open().await;
     for step in 0.. {
         let log = log(step as u32);
-        let name = log.name.clone();
-        let rows = Rows { name, from_seq: 1, to_seq: 4, first_hour_ms: HOUR_MS };
+        let origin = (&log.name).into();
+        let rows = Rows { origin, from_seq: 1, to_seq: 4, first_hour_ms: HOUR_MS };
         let before = (everything(&store).await, decisions(&store).await);
         let (failing, steps) = Steps::over(&store, step, Then::Fail);
         let answer = failing.skip(&rows, &signed("burnt")).await;

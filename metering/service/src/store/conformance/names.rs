@@ -58,6 +58,7 @@ pub(super) async fn any_text_comes_back_and_is_ordered_by_its_bytes(place: &dyn 
         shard_count: 3,
         first_hour_ms: HOUR_MS,
         region: "\0".to_owned(),
+        restored: None,
     };
     store.insert_manifest(&manifest).await.unwrap();
     assert_eq!(store.progress().await.unwrap().manifests, [manifest]);

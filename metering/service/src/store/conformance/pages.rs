@@ -7,6 +7,7 @@ use super::{Place, halves, log, take};
 use crate::cube::{CubeKey, Kind};
 use crate::hour::HOUR_MS;
 use crate::ledger::{Ledger, Quantity};
+use crate::lineage::Origin;
 use crate::service::{before, with_open_hours};
 use crate::store::{CubePage, Selection, ShardName, Store};
 use crate::test_support::{INCARNATION, namespace};
@@ -14,7 +15,8 @@ use crate::test_support::{INCARNATION, namespace};
 /// Adds rows that no object has brought.
 pub(super) async fn add(store: &Store, gains: &BTreeMap<CubeKey, Quantity>) {
     let name = ShardName { cell_id: "a".to_owned(), incarnation: INCARNATION, shard: 99 };
-    let mut shard = store.engine.hold(&name).await.unwrap();
+    let origin = Origin::from(&name);
+    let mut shard = store.engine.hold(&origin).await.unwrap();
     shard.add(gains).await.unwrap();
     shard.commit().await.unwrap();
 }

@@ -12,8 +12,9 @@ use crate::completeness::{Manifest, ShardProgress};
 use crate::cube::CubeKey;
 use crate::decision::Decision;
 use crate::ledger::{KnownOwner, Ledger, Quantity};
+use crate::lineage::Origin;
 use crate::store::engine::{Engine, HeldShard, Snapshot};
-use crate::store::{Change, OpenError, Selection, ShardName, Store, StoreError};
+use crate::store::{Change, OpenError, Selection, Store, StoreError};
 
 /// What becomes of the one who comes to the step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,8 +101,8 @@ struct Moment<'a> {
 
 #[async_trait]
 impl Engine for Stepped {
-    async fn hold<'a>(&'a self, name: &'a ShardName) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
-        let inner = self.steps.around(self.inner.hold(name)).await?;
+    async fn hold<'a>(&'a self, origin: &'a Origin) -> Result<Box<dyn HeldShard + 'a>, StoreError> {
+        let inner = self.steps.around(self.inner.hold(origin)).await?;
         Ok(Box::new(Shard { inner, steps: Arc::clone(&self.steps) }))
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn ledgers(
         }
     };
     let mut ledgers: BTreeMap<i64, Ledger> =
-        shards.iter().map(|shard| (shard.shard_id, Ledger::of(shard))).collect();
+        shards.iter().map(|shard| (shard.shard_id, Ledger::of(shard, shard))).collect();
     for row in transaction.all(select(transaction, owners)).await? {
         of_shard(&mut ledgers, &row)?.owners.extend([known_owner(&row)?]);
     }

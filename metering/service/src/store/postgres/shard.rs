@@ -11,7 +11,8 @@ use super::{rows, statements};
 use crate::completeness::ShardProgress;
 use crate::cube::CubeKey;
 use crate::decision::Decision;
-use crate::ledger::{KnownOwner, Ledger, Quantity};
+use crate::ledger::{FIRST_ROW, KnownOwner, Ledger, Quantity};
+use crate::lineage::Origin;
 use crate::store::columns::{self, DecisionColumns, known_owner, shard_progress, signed};
 use crate::store::engine::HeldShard;
 use crate::store::{Change, ShardName, StoreError};
@@ -19,22 +20,52 @@ use crate::store::{Change, ShardName, StoreError};
 pub(super) struct Held<'a> {
     transaction: Transaction<'a>,
     shard: ShardProgress,
+    /// How far the ledger is that it goes on with.
+    ledger: ShardProgress,
 }
 
-/// Locks the shard's row, and makes one that is new. Where another makes the same one it is waited for.
+/// Locks the shard's row, and makes one that is new. Where another makes the same one it is waited for. The row whose
+/// ledger it goes on with is locked first: it stands for all logs of the ledger.
 pub(super) async fn hold<'a>(
     mut transaction: Transaction<'a>,
-    name: &ShardName,
+    origin: &Origin,
 ) -> Result<Held<'a>, StoreError> {
-    let shard = match lock(&mut transaction, name).await? {
-        Some(shard) => shard,
-        None => {
-            let insert = bind_name(transaction.query(statements::INSERT_SHARD), name);
-            transaction.run(insert).await?;
-            lock(&mut transaction, name).await?.ok_or(sqlx::Error::RowNotFound)?
-        }
-    };
-    Ok(Held { transaction, shard })
+    let root = ShardName { incarnation: origin.root, ..origin.name.clone() };
+    if root == origin.name {
+        let shard = lock_or_make(&mut transaction, &root, origin.first_row, None).await?;
+        let ledger = together(&mut transaction, &shard).await?;
+        return Ok(Held { transaction, shard, ledger });
+    }
+    let root = lock_or_make(&mut transaction, &root, FIRST_ROW, None).await?;
+    let continues = Some(root.shard_id);
+    let shard = lock_or_make(&mut transaction, &origin.name, origin.first_row, continues).await?;
+    let ledger = together(&mut transaction, &shard).await?;
+    Ok(Held { transaction, shard, ledger })
+}
+
+async fn lock_or_make(
+    transaction: &mut Transaction<'_>,
+    name: &ShardName,
+    first_row: u64,
+    continues_id: Option<i64>,
+) -> Result<ShardProgress, StoreError> {
+    if let Some(shard) = lock(transaction, name).await? {
+        return Ok(shard);
+    }
+    let insert = bind_name(transaction.query(statements::INSERT_SHARD), name);
+    transaction.run(insert.bind(signed("first row", first_row)?).bind(continues_id)).await?;
+    Ok(lock(transaction, name).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+/// How far the ledger is, which this transaction has locked.
+async fn together(
+    transaction: &mut Transaction<'_>,
+    shard: &ShardProgress,
+) -> Result<ShardProgress, StoreError> {
+    let logs = transaction.query(statements::SELECT_LEDGER_SHARDS).bind(shard.ledger_id);
+    let logs = transaction.all(logs).await?;
+    let logs = logs.iter().map(shard_progress).collect::<Result<Vec<_>, _>>()?;
+    Ok(ShardProgress::together(&logs).ok_or(sqlx::Error::RowNotFound)?)
 }
 
 async fn lock(
@@ -74,8 +105,10 @@ pub(super) async fn decide(
 #[async_trait]
 impl HeldShard for Held<'_> {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
-        let ledger = rows::ledgers(&mut self.transaction, &[&self.shard], None).await?.pop();
-        ledger.ok_or_else(|| StoreError::malformed("shard_id", self.shard.shard_id))
+        let ledger = rows::ledgers(&mut self.transaction, &[&self.ledger], None).await?.pop();
+        let ledger = ledger.ok_or_else(|| StoreError::malformed("shard_id", self.ledger.shard_id))?;
+        let Ledger { owners, standing, open, .. } = ledger;
+        Ok(Ledger { owners, standing, open, ..Ledger::of(&self.shard, &self.ledger) })
     }
 
     async fn owners_in_cell(
@@ -94,16 +127,17 @@ impl HeldShard for Held<'_> {
     }
 
     async fn save(&mut self, change: &Change<'_>) -> Result<(), StoreError> {
-        let id = self.shard.shard_id;
+        let id = self.ledger.shard_id;
         let transaction = &mut self.transaction;
         let update = transaction
             .query(statements::UPDATE_SHARD)
-            .bind(id)
+            .bind(self.shard.shard_id)
             .bind(signed("watermark", change.watermark)?)
             .bind(change.sealed_until_ms)
             .bind(change.written_at_ms)
             .bind(signed("corrected_at", change.corrected_at)?)
-            .bind(signed("skipped_rows", change.skipped_rows)?);
+            .bind(signed("skipped_rows", change.skipped_rows)?)
+            .bind(&change.fate);
         transaction.run(update).await?;
         for owners in change.owners.chunks(ROWS) {
             let upsert = transaction.query(statements::UPSERT_OWNERS).bind(id);

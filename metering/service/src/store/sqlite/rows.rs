@@ -33,10 +33,11 @@ impl Columns for SqliteRow {
     }
 }
 
-/// The ledger of a shard, as it stands; of one account, where it is named.
+/// The ledger of a shard's log, as it stands; of one account, where it is named.
 pub(super) async fn ledger(
     connection: &mut SqliteConnection,
     shard: &ShardProgress,
+    ledger: &ShardProgress,
     account_id: Option<&str>,
 ) -> Result<Ledger, StoreError> {
     let [owners, storage, hours] = match account_id {
@@ -48,13 +49,13 @@ pub(super) async fn ledger(
         ],
     };
     let select = |statement| {
-        let select = sqlx::query(statement).bind(shard.shard_id);
+        let select = sqlx::query(statement).bind(ledger.shard_id);
         match account_id {
             Some(account_id) => select.bind(account_id),
             None => select,
         }
     };
-    let mut ledger = Ledger::of(shard);
+    let mut ledger = Ledger::of(shard, ledger);
     for row in select(owners).fetch_all(&mut *connection).await? {
         ledger.owners.extend([known_owner(&row)?]);
     }

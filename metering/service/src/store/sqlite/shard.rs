@@ -12,7 +12,9 @@ use super::{rows, statements};
 use crate::completeness::ShardProgress;
 use crate::cube::CubeKey;
 use crate::decision::Decision;
+use crate::ledger::FIRST_ROW;
 use crate::ledger::{KnownOwner, Ledger, Quantity, StorageKey};
+use crate::lineage::Origin;
 use crate::store::columns::{self, Columns, DecisionColumns, known_owner, shard_progress, signed};
 use crate::store::engine::HeldShard;
 use crate::store::{Change, ShardName, StoreError};
@@ -20,23 +22,44 @@ use crate::store::{Change, ShardName, StoreError};
 pub(super) struct Held {
     transaction: Transaction<'static, Sqlite>,
     shard: ShardProgress,
+    /// How far the ledger is that it goes on with.
+    ledger: ShardProgress,
 }
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Reads how far the shard is in, and makes one that is new.
+/// Reads how far the shard is in, and makes one that is new, with the one whose ledger it goes on with.
 pub(super) async fn hold(
     mut transaction: Transaction<'static, Sqlite>,
-    name: &ShardName,
+    origin: &Origin,
 ) -> Result<Held, StoreError> {
-    let shard = match find(&mut transaction, name).await? {
-        Some(shard) => shard,
-        None => {
-            bind_name(sqlx::query(statements::INSERT_SHARD), name).execute(&mut *transaction).await?;
-            find(&mut transaction, name).await?.ok_or(sqlx::Error::RowNotFound)?
-        }
+    let root = ShardName { incarnation: origin.root, ..origin.name.clone() };
+    let shard = if root == origin.name {
+        find_or_make(&mut transaction, &root, origin.first_row, None).await?
+    } else {
+        let root = find_or_make(&mut transaction, &root, FIRST_ROW, None).await?;
+        find_or_make(&mut transaction, &origin.name, origin.first_row, Some(root.shard_id)).await?
     };
-    Ok(Held { transaction, shard })
+    let logs = sqlx::query(statements::SELECT_LEDGER_SHARDS).bind(shard.ledger_id);
+    let logs = logs.fetch_all(&mut *transaction).await?;
+    let logs = logs.iter().map(shard_progress).collect::<Result<Vec<_>, _>>()?;
+    let ledger = ShardProgress::together(&logs).ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Held { transaction, shard, ledger })
+}
+
+async fn find_or_make(
+    connection: &mut SqliteConnection,
+    name: &ShardName,
+    first_row: u64,
+    continues_id: Option<i64>,
+) -> Result<ShardProgress, StoreError> {
+    if let Some(shard) = find(connection, name).await? {
+        return Ok(shard);
+    }
+    let insert = bind_name(sqlx::query(statements::INSERT_SHARD), name);
+    let insert = insert.bind(signed("first row", first_row)?).bind(continues_id);
+    insert.execute(&mut *connection).await?;
+    Ok(find(connection, name).await?.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 async fn find(
@@ -95,7 +118,7 @@ pub(super) async fn decide(
 #[async_trait]
 impl HeldShard for Held {
     async fn ledger(&mut self) -> Result<Ledger, StoreError> {
-        rows::ledger(&mut self.transaction, &self.shard, None).await
+        rows::ledger(&mut self.transaction, &self.shard, &self.ledger, None).await
     }
 
     async fn owners_in_cell(
@@ -115,15 +138,16 @@ impl HeldShard for Held {
     }
 
     async fn save(&mut self, change: &Change<'_>) -> Result<(), StoreError> {
-        let id = self.shard.shard_id;
+        let id = self.ledger.shard_id;
         let connection = &mut *self.transaction;
         sqlx::query(statements::UPDATE_SHARD)
-            .bind(id)
+            .bind(self.shard.shard_id)
             .bind(signed("watermark", change.watermark)?)
             .bind(change.sealed_until_ms)
             .bind(change.written_at_ms)
             .bind(signed("corrected_at", change.corrected_at)?)
             .bind(signed("skipped_rows", change.skipped_rows)?)
+            .bind(&change.fate)
             .execute(&mut *connection)
             .await?;
         for (namespace_id, known) in &change.owners {

@@ -43,7 +43,7 @@ impl Snapshot for Moment {
     ) -> Result<Vec<Ledger>, StoreError> {
         let mut ledgers = Vec::with_capacity(shards.len());
         for shard in shards {
-            ledgers.push(rows::ledger(&mut self.0, shard, account_id).await?);
+            ledgers.push(rows::ledger(&mut self.0, shard, shard, account_id).await?);
         }
         Ok(ledgers)
     }

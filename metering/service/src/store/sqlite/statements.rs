@@ -8,6 +8,7 @@ atoll_sqlite::statements! {
     SELECT_DECISION = "select_decision.sql";
     SELECT_SHARDS = "select_shards.sql";
     SELECT_SHARD = "select_shard.sql";
+    SELECT_LEDGER_SHARDS = "select_ledger_shards.sql";
     INSERT_SHARD = "insert_shard.sql";
     UPDATE_SHARD = "update_shard.sql";
     SELECT_ACCOUNT_OWNERS = "select_account_owners.sql";

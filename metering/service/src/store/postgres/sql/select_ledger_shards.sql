@@ -1,0 +1,4 @@
+SELECT shard_id, coalesce(continues_id, shard_id) AS ledger_id, cell_id, incarnation, shard, watermark, sealed_until_ms,
+    written_at_ms, objects, corrected_at, skipped_rows, fate
+FROM shards
+WHERE shard_id = $1 OR continues_id = $1
