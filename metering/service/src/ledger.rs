@@ -10,6 +10,7 @@
 mod apply;
 mod check;
 mod open;
+mod prune;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,8 @@ pub(crate) struct KnownOwner {
     pub(crate) owner: Owner,
     /// Generation.
     pub(crate) generation: u64,
+    /// Start of the day of shard time on which an object last named it.
+    pub(crate) named_day_ms: i64,
 }
 
 /// What metering knows of the log of one shard of one incarnation, and of the levels that it goes on with: those are the

@@ -81,6 +81,9 @@ impl Ledger {
         }
         self.written_at_ms = self.written_at_ms.max(object.written_at_ms);
         self.told_ms = self.told_ms.max(object.written_at_ms);
+        if !object.seals.is_empty() {
+            self.prune();
+        }
         Ok(Applied::Taken { entries, late, unowned })
     }
 
@@ -136,10 +139,16 @@ impl Ledger {
     }
 
     fn name(&mut self, namespace_id: Uuid, new: KnownOwner) {
-        // A former owner of the shard may write late: what it knew is older.
-        if self.owners.get(&namespace_id).is_none_or(|known| known.generation <= new.generation) {
+        let Some(known) = self.owners.get_mut(&namespace_id) else {
             self.owners.insert(namespace_id, new);
+            return;
+        };
+        let named_day_ms = known.named_day_ms.max(new.named_day_ms);
+        // A former owner of the shard may write late: what it knew is older.
+        if known.generation <= new.generation {
+            *known = new;
         }
+        known.named_day_ms = named_day_ms;
     }
 
     fn add(&mut self, row: u64, namespace_id: Uuid, entry: &UsageEntry) {
@@ -224,6 +233,7 @@ fn owners(object: &UsageObject) -> Result<BTreeMap<Uuid, KnownOwner>, NotUsage> 
             tags: tags(attribution),
         },
         generation: attribution.generation,
+        named_day_ms: object.written_at_ms - object.written_at_ms.rem_euclid(24 * HOUR_MS),
     };
     let attributions = object.attributions.iter();
     attributions.map(|one| Ok((namespace_id(&one.namespace_id)?, known(one)))).collect()

@@ -22,6 +22,8 @@ pub(crate) struct Change<'a> {
     pub(super) fate: String,
     /// Owners that are new or other ones.
     pub(super) owners: Vec<(Uuid, &'a KnownOwner)>,
+    /// Owners that nothing refers to any more.
+    pub(super) owners_gone: Vec<Uuid>,
     /// Bytes that stand now.
     pub(super) standing: Vec<(StorageKey, Quantity)>,
     /// Of which none stand any more.
@@ -44,6 +46,7 @@ impl<'a> Change<'a> {
             skipped_rows: after.skipped_rows,
             fate: after.fate.to_string(),
             owners: changed(&before.owners, &after.owners).map(|(id, owner)| (*id, owner)).collect(),
+            owners_gone: gone(&before.owners, &after.owners),
             standing: changed(&before.standing, &after.standing).map(|(key, bytes)| (*key, *bytes)).collect(),
             standing_gone: gone(&before.standing, &after.standing),
             open: open.map(|((hour_ms, key), open)| (*hour_ms, *key, *open)).collect(),

@@ -147,7 +147,8 @@ pub(super) fn known_owner(row: &impl Columns) -> Result<(Uuid, KnownOwner), Stor
         project_id: row.name("project_id")?,
         tags: row.name("tags")?,
     };
-    Ok((row.uuid("namespace_id")?, KnownOwner { owner, generation: row.unsigned("generation")? }))
+    let (generation, named_day_ms) = (row.unsigned("generation")?, row.integer("named_day_ms")?);
+    Ok((row.uuid("namespace_id")?, KnownOwner { owner, generation, named_day_ms }))
 }
 
 pub(super) fn standing(row: &impl Columns) -> Result<(StorageKey, Quantity), StoreError> {

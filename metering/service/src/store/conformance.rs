@@ -83,6 +83,7 @@ cases! {
         an_owner_that_one_shard_names_is_known_to_the_others,
         the_newest_record_of_any_incarnation_counts,
         an_owner_in_another_cell_is_nobodys,
+        an_owner_that_nothing_refers_to_is_forgotten_after_a_while,
     }
     pages::{
         rows_come_in_the_order_of_their_keys_and_no_more_than_asked_for,

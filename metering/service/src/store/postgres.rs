@@ -39,6 +39,7 @@ const SCHEMA: Schema = Schema {
         include_str!("postgres/migrations/0002_corrections.sql"),
         include_str!("postgres/migrations/0003_decisions.sql"),
         include_str!("postgres/migrations/0004_lineage.sql"),
+        include_str!("postgres/migrations/0005_owners.sql"),
     ],
 };
 

@@ -29,6 +29,7 @@ const SCHEMA: Schema = Schema {
         include_str!("sqlite/migrations/0004_corrections.sql"),
         include_str!("sqlite/migrations/0005_decisions.sql"),
         include_str!("sqlite/migrations/0006_lineage.sql"),
+        include_str!("sqlite/migrations/0007_owners.sql"),
     ],
 };
 

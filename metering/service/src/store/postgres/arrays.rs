@@ -15,7 +15,7 @@ fn names<'a, T>(rows: &'a [T], name: impl Fn(&'a T) -> &'a str) -> Vec<&'a [u8]>
     rows.iter().map(|row| name(row).as_bytes()).collect()
 }
 
-/// Binds six arrays.
+/// Binds seven arrays.
 pub(super) fn bind_owners<'q>(
     statement: Statement<'q>,
     rows: &'q [(Uuid, &'q KnownOwner)],
@@ -28,7 +28,8 @@ pub(super) fn bind_owners<'q>(
         .bind(names(rows, |(_, known)| &known.owner.account_id))
         .bind(names(rows, |(_, known)| &known.owner.project_id))
         .bind(names(rows, |(_, known)| &known.owner.tags))
-        .bind(generations.collect::<Result<Vec<i64>, _>>()?))
+        .bind(generations.collect::<Result<Vec<i64>, _>>()?)
+        .bind(rows.iter().map(|(_, known)| known.named_day_ms).collect::<Vec<i64>>()))
 }
 
 /// Binds two arrays.

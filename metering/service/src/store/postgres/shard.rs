@@ -143,6 +143,10 @@ impl HeldShard for Held<'_> {
             let upsert = transaction.query(statements::UPSERT_OWNERS).bind(id);
             transaction.run(bind_owners(upsert, owners)?).await?;
         }
+        for gone in change.owners_gone.chunks(ROWS) {
+            let delete = transaction.query(statements::DELETE_OWNERS).bind(id).bind(gone);
+            transaction.run(delete).await?;
+        }
         for standing in change.standing.chunks(ROWS) {
             let upsert = transaction.query(statements::UPSERT_STANDING).bind(id);
             let upsert = bind_storage(upsert, standing.iter().map(|(key, _)| key));

@@ -17,6 +17,7 @@ atoll_postgres::statements! {
     SELECT_OWNERS = "select_owners.sql";
     SELECT_OWNERS_IN_CELL = "select_owners_in_cell.sql";
     UPSERT_OWNERS = "upsert_owners.sql";
+    DELETE_OWNERS = "delete_owners.sql";
     SELECT_STANDING = "select_standing.sql";
     UPSERT_STANDING = "upsert_standing.sql";
     DELETE_STANDING = "delete_standing.sql";

@@ -159,8 +159,13 @@ impl HeldShard for Held {
                 .bind(&known.owner.project_id)
                 .bind(&known.owner.tags)
                 .bind(signed("generation", known.generation)?)
+                .bind(known.named_day_ms)
                 .execute(&mut *connection)
                 .await?;
+        }
+        for namespace_id in &change.owners_gone {
+            let delete = sqlx::query(statements::DELETE_OWNER).bind(id);
+            delete.bind(namespace_id.as_bytes().as_slice()).execute(&mut *connection).await?;
         }
         for (key, bytes) in &change.standing {
             let statement = bind_storage(sqlx::query(statements::UPSERT_STANDING).bind(id), key);

@@ -17,6 +17,7 @@ atoll_sqlite::statements! {
     SELECT_OWNERS = "select_owners.sql";
     SELECT_OWNER_IN_CELL = "select_owner_in_cell.sql";
     UPSERT_OWNER = "upsert_owner.sql";
+    DELETE_OWNER = "delete_owner.sql";
     SELECT_STANDING = "select_standing.sql";
     UPSERT_STANDING = "upsert_standing.sql";
     DELETE_STANDING = "delete_standing.sql";

@@ -1,3 +1,3 @@
-SELECT shard_id, namespace_id, namespace, account_id, project_id, tags, generation
+SELECT shard_id, namespace_id, namespace, account_id, project_id, tags, generation, named_day_ms
 FROM owners
 WHERE shard_id = ANY($1) AND account_id = $2

@@ -1,4 +1,5 @@
-SELECT found.namespace_id, found.namespace, found.account_id, found.project_id, found.tags, found.generation
+SELECT found.namespace_id, found.namespace, found.account_id, found.project_id, found.tags, found.generation,
+    found.named_day_ms
 FROM unnest($2::uuid[]) AS wanted (namespace_id)
 CROSS JOIN LATERAL (
     SELECT owners.*

@@ -54,7 +54,7 @@ async fn what_is_not_metering_s_is_refused_unwritten() {
         (&foreign, "belongs to another program (it holds a table letters)"),
         (
             newer.name(),
-            "has schema version 99, this version knows 4: start the version of Atoll that made it",
+            "has schema version 99, this version knows 5: start the version of Atoll that made it",
         ),
         (&read_only, "takes no writes (default_transaction_read_only is on)"),
     ] {

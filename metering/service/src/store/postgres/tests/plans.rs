@@ -9,7 +9,7 @@ use crate::store::postgres::statements::ALL;
 const FILL: &str = "
     INSERT INTO shards (cell_id, incarnation, shard, watermark, sealed_until_ms, written_at_ms, objects)
         SELECT int8send(n / 64), gen_random_uuid(), n % 64, 1, NULL, 0, 1 FROM generate_series(1, 2000) n;
-    INSERT INTO owners SELECT 1 + n % 2000, gen_random_uuid(), int8send(n), int8send(n % 500), '', '{}', 1
+    INSERT INTO owners SELECT 1 + n % 2000, gen_random_uuid(), int8send(n), int8send(n % 500), '', '{}', 1, 1
         FROM generate_series(1, 40000) n;
     INSERT INTO standing SELECT shard_id, namespace_id, 2, 7 FROM owners;
     INSERT INTO open_hours SELECT shard_id, hour, namespace_id, 2, 7, 7 FROM owners, generate_series(1, 2) hour;
