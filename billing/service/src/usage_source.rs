@@ -87,8 +87,9 @@ pub trait UsageSource: Send + Sync + 'static {
     /// How complete a period of whole hours is, over all cells.
     async fn completeness(&self, period: Period) -> Result<Completeness, UsageSourceError>;
 
-    /// An account's usage in a period of whole hours that ends no later than `version.until`, all of it of that version:
-    /// [`UsageSourceError::Changed`] where a part is not. Hours that are still open are counted as far as they are known.
+    /// An account's usage in a period of whole hours that ends no later than `version.until`, all of it of that
+    /// version: [`UsageSourceError::Changed`] where a part is not. Hours that are still open are counted as far as they
+    /// are known.
     async fn usage(
         &self,
         account_id: &str,

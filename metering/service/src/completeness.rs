@@ -3,8 +3,8 @@
 //! A manifest says from which hour on a log incarnation must seal, and how many shards do. An hour of a cell is
 //! complete when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask
 //! for nothing. An incarnation is in force until the first hour of the next one, or until the one from which on an
-//! operator has retired it. Hours of one that an operator has given up are complete by that decision, which is then told
-//! with them ([`Exemption`]).
+//! operator has retired it. Hours of one that an operator has given up are complete by that decision, which is then
+//! told with them ([`Exemption`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -261,8 +261,8 @@ impl<'a> Completeness<'a> {
         self.decisions.iter().filter_map(hours).collect()
     }
 
-    /// Hours of which usage may be missing by a decision. A cell used nothing after it was known to be lost, and rows are
-    /// of no later time than the decision to skip them.
+    /// Hours of which usage may be missing by a decision. A cell used nothing after it was known to be lost, and rows
+    /// are of no later time than the decision to skip them.
     fn hours_of(&self, decision: &Decision) -> Option<(i64, i64)> {
         let decided = ceiling(decision.decided_at_ms);
         match decision.verdict {
@@ -287,8 +287,8 @@ fn end_of(manifest: &Manifest, progress: &Progress) -> i64 {
     next.into_iter().chain(retired).min().unwrap_or(i64::MAX)
 }
 
-/// Whether an incarnation of a cell takes over from another. Of two that begin in the same hour none does, where neither
-/// says so: nobody can tell which of them lives, and both must seal, until an operator says that one is lost.
+/// Whether an incarnation of a cell takes over from another. Of two that begin in the same hour none does, where
+/// neither says so: nobody can tell which of them lives, and both must seal, until an operator says that one is lost.
 pub(crate) fn takes_over(later: &Manifest, earlier: &Manifest) -> bool {
     let replaces = |one: &Manifest| one.restored.as_ref().map(|restored| restored.replaces);
     if replaces(later) == Some(earlier.incarnation) || replaces(earlier) == Some(later.incarnation) {

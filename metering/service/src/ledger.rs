@@ -52,8 +52,8 @@ pub(crate) struct KnownOwner {
     pub(crate) named_day_ms: i64,
 }
 
-/// What metering knows of the log of one shard of one incarnation, and of the levels that it goes on with: those are the
-/// same for all incarnations that go on from one another.
+/// What metering knows of the log of one shard of one incarnation, and of the levels that it goes on with: those are
+/// the same for all incarnations that go on from one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ledger {
     /// Cell.

@@ -13,9 +13,9 @@
 //!   up its own shard alone;
 //! - what a sealed hour holds is final, unless a cell breaks its promise; then it is corrected, counted and logged.
 //!
-//! A cell that is restored goes on under a new log incarnation, which says what of the replaced one's log it holds. What
-//! was done behind that is billed as it stands, and bytes that were stored there until the restore ([`lineage`]). A new
-//! incarnation that replaces none begins with nothing.
+//! A cell that is restored goes on under a new log incarnation, which says what of the replaced one's log it holds.
+//! What was done behind that is billed as it stands, and bytes that were stored there until the restore ([`lineage`]).
+//! A new incarnation that replaces none begins with nothing.
 //!
 //! Metering's own database may go back, too: to a standby that lacks the end, or to a backup. What it lacks is taken in
 //! again by the next looks, as long as the objects stand: nothing that a process remembers keeps it out.

@@ -1,10 +1,10 @@
 //! What goes on where a cell was restored. Pure.
 //!
-//! A restored cell goes on under a new log incarnation, which says which one it replaces, from which row of each shard's
-//! log on it counts, and since when. Of the rows of an incarnation those before that row are part of the state that goes
-//! on; the bytes that later ones have stored are gone from it from that moment on ([`Fate`]), while what they did stays
-//! done. All incarnations that go on from one another share one ledger of each shard: levels of storage belong to cell,
-//! shard and namespace.
+//! A restored cell goes on under a new log incarnation, which says which one it replaces, from which row of each
+//! shard's log on it counts, and since when. Of the rows of an incarnation those before that row are part of the state
+//! that goes on; the bytes that later ones have stored are gone from it from that moment on ([`Fate`]), while what they
+//! did stays done. All incarnations that go on from one another share one ledger of each shard: levels of storage
+//! belong to cell, shard and namespace.
 //!
 //! An incarnation may be replaced more than once, by going back to the same backup again, and a later one may hold rows
 //! that an earlier one did not: a fate is a list.

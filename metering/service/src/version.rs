@@ -2,11 +2,11 @@
 //!
 //! A name is a digest of all that decides what rows of hours before a moment say: of each shard's log what was taken in
 //! of it. Equal names are equal rows, whichever process answered and whatever its database went through; of two names
-//! none is the later one. A count would not do: a standby that took over, and took in again what it lacked, comes to the
-//! count of its former primary with other rows.
+//! none is the later one. A count would not do: a standby that took over, and took in again what it lacked, comes to
+//! the count of its former primary with other rows.
 //!
-//! Of a shard that has sealed every hour before the moment, what came since matters only where it corrected sealed hours
-//! ([`ShardProgress::corrected_at`]): the name of a month that is over stands while its cells go on.
+//! Of a shard that has sealed every hour before the moment, what came since matters only where it corrected sealed
+//! hours ([`ShardProgress::corrected_at`]): the name of a month that is over stands while its cells go on.
 //!
 //! All that it needs is read with every page as it is, for completeness: 64 shards of 50 cells are 3,200 rows and some
 //! 300 KB to digest.

@@ -155,8 +155,8 @@ fn last_complete_hour(completeness: &Completeness, month: Month, now: Timestamp)
     (hour > month.start()).then_some(hour)
 }
 
-/// What to put on the invoice about usage that is missing, if the month is closed all the same: because the caller forces
-/// it, or because operators of metering have given it up.
+/// What to put on the invoice about usage that is missing, if the month is closed all the same: because the caller
+/// forces it, or because operators of metering have given it up.
 fn forced(request: &MonthRequest, completeness: &Completeness) -> Result<Option<ForcedClose>, MonthError> {
     let own_reason = match (&request.force_reason, completeness.complete) {
         (_, true) => None,

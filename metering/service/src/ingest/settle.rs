@@ -1,9 +1,9 @@
 //! What becomes of the rows of an incarnation that was replaced.
 //!
 //! Once it is known that a state took the place of an incarnation's, all objects of the incarnation are looked through
-//! once more. When everything that is there is in, what its rows stored is settled: in one transaction for each shard, in
-//! which the shard remembers what is done. Before that no hour of what came after is complete. What comes later still is
-//! settled as it is taken in.
+//! once more. When everything that is there is in, what its rows stored is settled: in one transaction for each shard,
+//! in which the shard remembers what is done. Before that no hour of what came after is complete. What comes later
+//! still is settled as it is taken in.
 
 use super::objects::{Begin, PAGE, next_page, note_waiting};
 use super::{Ingest, IngestError, Memory, meters};

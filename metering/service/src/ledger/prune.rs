@@ -1,7 +1,7 @@
 //! Owners that nothing refers to any more.
 //!
-//! Objects name the owners of what they speak of, as long as the namespace is there. An owner is kept for what comes when
-//! it is not: bytes that stand until they are deleted, and entries that come late.
+//! Objects name the owners of what they speak of, as long as the namespace is there. An owner is kept for what comes
+//! when it is not: bytes that stand until they are deleted, and entries that come late.
 
 use std::collections::BTreeSet;
 

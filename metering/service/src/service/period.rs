@@ -23,8 +23,8 @@ pub(super) fn period(start: Option<Timestamp>, end: Option<Timestamp>) -> Result
     Ok((start, end))
 }
 
-/// Up to when usage is to be named, in milliseconds, rounded up to whole hours: no earlier than the end of what is asked
-/// for.
+/// Up to when usage is to be named, in milliseconds, rounded up to whole hours: no earlier than the end of what is
+/// asked for.
 pub(super) fn no_earlier(until: Timestamp, end_ms: i64) -> Result<i64, Status> {
     let (until, has_more) = milliseconds("version_until", Some(until))?;
     let until = ceiling(until + i64::from(has_more));

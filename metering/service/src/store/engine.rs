@@ -19,8 +19,8 @@ use crate::lineage::Origin;
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
     /// Begins a transaction that has the shard to itself, in all incarnations that share its ledger, and waits until
-    /// whoever has it has ended. A shard that nothing was taken in of yet is made, and goes again unless the transaction
-    /// commits.
+    /// whoever has it has ended. A shard that nothing was taken in of yet is made, and goes again unless the
+    /// transaction commits.
     async fn hold<'a>(&'a self, origin: &'a Origin) -> Result<Box<dyn HeldShard + 'a>, StoreError>;
 
     /// Begins a transaction that sees one moment, and writes nothing. It waits for nobody.
@@ -29,8 +29,8 @@ pub(crate) trait Engine: Send + Sync {
     /// Keeps a manifest, in a transaction of its own. One that is known changes nothing.
     async fn insert_manifest(&self, manifest: &Manifest) -> Result<(), StoreError>;
 
-    /// Keeps a decision about an incarnation, in a transaction of its own, unless one of its kind stands. Answers the one
-    /// that stands.
+    /// Keeps a decision about an incarnation, in a transaction of its own, unless one of its kind stands. Answers the
+    /// one that stands.
     async fn decide(&self, decision: &Decision) -> Result<Decision, StoreError>;
 
     /// Ends when nothing that is committed from now on is kept, and says why.

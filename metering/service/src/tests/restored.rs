@@ -329,7 +329,8 @@ fn rows(incarnation: Uuid, from_seq: u64, bytes: &[(i64, i64)], seals: &[i64]) -
     object
 }
 
-/// Ten bytes stand in the backup. Five came half an hour before it was restored at 2:00, and are gone with what was lost.
+/// Ten bytes stand in the backup. Five came half an hour before it was restored at 2:00, and are gone with what was
+/// lost.
 #[tokio::test]
 async fn bytes_that_were_lost_count_until_the_restore_and_their_hours_wait_for_them() {
     let mut world = World::new(&["a"]).await;
