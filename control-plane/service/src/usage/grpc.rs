@@ -106,7 +106,60 @@ fn hourly(row: &UsageRow) -> Result<Option<HourlyUsage>, UsageUnavailable> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use atoll_api::call::{CallContext, Status};
+    use atoll_internal_api::usage::v1::{ListUsageResponse, UsageService};
+    use atoll_rpc::{Dispatcher, Server, ServerConfig};
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+
+    /// Lists of two pages, of one row each. So many of them change in the middle.
+    struct Changing {
+        changes: usize,
+        pages: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl UsageService for Changing {
+        async fn list_usage(
+            &self,
+            _: &CallContext,
+            request: ListUsageRequest,
+        ) -> Result<ListUsageResponse, Status> {
+            let page = self.pages.fetch_add(1, Ordering::Relaxed);
+            let is_second = !request.page_token.is_empty();
+            let version = if is_second && page / 2 < self.changes { "2" } else { "1" };
+            let row = UsageRow {
+                hour: Some(wire_time::from_millis(0)),
+                kind: "actions".to_owned(),
+                quantity: "1".to_owned(),
+                ..UsageRow::default()
+            };
+            let next_page_token = if is_second { "" } else { "2" }.to_owned();
+            Ok(ListUsageResponse { rows: vec![row], next_page_token, cube_version: version.to_owned() })
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_of_two_versions_are_read_again() {
+        for (changes, expected) in [(0, Some(2)), (1, Some(2)), (MAX_READS, None)] {
+            let metering = Changing { changes, pages: AtomicUsize::new(0) };
+            let dispatcher = Dispatcher::builder("metering")
+                .descriptors(atoll_internal_api::descriptor_pool())
+                .service(usage_service::raw(Arc::new(metering)))
+                .build()
+                .unwrap();
+            let config = ServerConfig { listen: "127.0.0.1:0".parse().unwrap(), ..ServerConfig::default() };
+            let server = Server::new(config, dispatcher).start(CancellationToken::new()).await.unwrap();
+            let source = GrpcUsageSource::new(&server.local_addr().to_string(), &"token".into()).unwrap();
+            let rows = source.hourly("acme1", 0, 3_600_000).await;
+            assert_eq!(rows.ok().map(|rows| rows.len()), expected, "{changes}");
+            server.shutdown().await;
+        }
+    }
 
     #[test]
     fn rows_are_read_exactly_or_not_at_all() {
