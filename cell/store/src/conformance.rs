@@ -15,6 +15,7 @@ mod fencing;
 mod fixture;
 mod history;
 mod identity;
+mod incarnations;
 mod metadata;
 mod outbox;
 mod segments;
@@ -80,6 +81,12 @@ macro_rules! conformance_cases {
             opening_twice_keeps_identity_and_shard_count,
             restart_keeps_identity_and_shard_count,
             a_new_store_is_empty,
+        }
+        incarnations::{
+            a_log_has_one_until_another_begins,
+            rows_are_of_one_incarnation_each,
+            of_two_that_begin_at_once_one_does,
+            who_found_that_the_log_went_back_is_believed_until_another_begins,
         }
         acquire::{
             each_acquisition_raises_the_epoch_by_one,

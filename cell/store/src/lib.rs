@@ -24,12 +24,14 @@ pub mod conformance;
 mod error;
 #[cfg(feature = "fault")]
 pub mod fault;
+mod incarnations;
 mod memory;
 mod shard_store;
 mod types;
 mod waiting;
 
 pub use error::StoreError;
+pub use incarnations::{Incarnation, Incarnations, Restored};
 pub use memory::MemoryStore;
 pub use shard_store::{Inspector, MetadataRecord, MetadataStore, PutOutcome, ShardStore, Stores};
 pub use types::*;

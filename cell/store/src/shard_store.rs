@@ -163,7 +163,8 @@ pub trait ShardStore: Send + Sync + 'static {
     }
 }
 
-/// A record of the cell's configuration: a namespace, the key set, a namespace that was removed.
+/// A record of the cell's configuration: a namespace, the key set, a namespace that was removed, the incarnations of
+/// the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetadataRecord {
     /// What it is, for example `namespace`.

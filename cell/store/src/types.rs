@@ -132,7 +132,7 @@ pub struct Acquired {
 /// Identity of the cell's store, made once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoreIdentity {
-    /// Names this life of the log; a restored backup gets a new one.
+    /// Names the first life of the log; [`Incarnations`](crate::Incarnations) says which are later.
     pub incarnation: Uuid,
     /// Fixed at creation.
     pub shard_count: u32,
