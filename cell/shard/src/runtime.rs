@@ -15,9 +15,9 @@ use cell_engine::{Address, NamespaceConfig, Registry};
 use cell_memory::{Budget, NamespaceShares, Owner};
 use cell_store::{Epoch, ShardId, ShardStore, StoreIdentity};
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -72,7 +72,7 @@ pub struct ShardRuntime {
     /// A shard was given up.
     pub(crate) lost: Notify,
     /// Why nothing is served any more.
-    pub(crate) halted: OnceLock<String>,
+    pub(crate) halted: SetOnce<String>,
     /// The store has no space left: nothing new is taken until an append succeeds.
     pub(crate) full: AtomicBool,
     /// How long the store has taken no append.
@@ -125,7 +125,7 @@ impl ShardRuntime {
             tasks: TaskTracker::new(),
             keeper: Arc::default(),
             lost: Notify::new(),
-            halted: OnceLock::new(),
+            halted: SetOnce::new(),
             full: AtomicBool::new(false),
             outage: Mutex::default(),
             metrics: AppendMetrics::new(),

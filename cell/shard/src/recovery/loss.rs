@@ -11,7 +11,8 @@
 //!
 //! A log that is shorter than this node knows it to be has lost acknowledged work (a backup was restored under the
 //! cell, a failover lost its end), and so has a shard that lacks a checkpoint's slice: nothing that rests on its
-//! positions holds any more, metering's watermarks included, so the whole cell stops.
+//! positions holds any more, metering's watermarks included, so the whole cell stops. It goes on as a new incarnation
+//! of the log (`renewal`), which an operator begins.
 
 use super::failures::{DAMAGED_PAUSE, Failures, LIMIT, LONGEST_PAUSE};
 use crate::error::ShardError;
@@ -155,10 +156,14 @@ impl ShardRuntime {
 
     /// A shard is stored with less than this node knows to be durable: nothing is served any more.
     pub(crate) fn halt(&self, shard: ShardId) {
-        let why =
-            format!("of shard {shard} less is stored than this cell has written: the end of it was lost");
-        tracing::error!(shard = shard.0, "{why}; the cell stops");
-        let why = self.halted.get_or_init(|| why);
+        let why = format!(
+            "of shard {shard} less is stored than this cell has written: the end of it was lost; `atoll cell restored` \
+             has the cell go on from what is stored"
+        );
+        tracing::error!(shard = shard.0, "the cell stops: {why}");
+        // Another shard may have been the first.
+        let _ = self.halted.set(why);
+        let Some(why) = self.halted.get() else { return };
         for shard in &self.shards {
             self.lose(shard, &mut shard.state.lock(), &Loss::Unusable(why.clone()));
             shard.trouble.lock().note(&Loss::Unusable(why.clone()));
@@ -168,6 +173,11 @@ impl ShardRuntime {
     /// Why nothing is served any more, if the cell stopped: its log lost acknowledged work.
     pub fn halted(&self) -> Option<&str> {
         self.halted.get().map(String::as_str)
+    }
+
+    /// Ends when the cell stops for that, and says why; it may never.
+    pub async fn stopped(&self) -> &str {
+        self.halted.wait().await
     }
 
     /// Whether everything runs that should: not stopped, no loop and no shard that fails again and again, a store that

@@ -176,6 +176,11 @@ impl Cell {
         self.base.stores().shards
     }
 
+    /// What the engine stores, past the books and the faults.
+    pub(crate) fn stores(&self) -> Stores {
+        self.base.stores()
+    }
+
     /// A second process over other storage that takes the same log: rows only, no checkpoint.
     pub(crate) async fn rebuilt(&self) -> Cell {
         let stores = self.ledger.replica().await;

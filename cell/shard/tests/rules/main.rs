@@ -21,6 +21,7 @@ mod overload;
 mod panics;
 mod quarantine;
 mod recovery;
+mod renewal;
 mod residency;
 mod retention;
 mod side_rows;
