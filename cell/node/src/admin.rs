@@ -24,6 +24,7 @@ pub(crate) struct Admin {
     pub(crate) registry: Arc<NamespaceRegistry>,
     pub(crate) keys: Arc<KeySet>,
     pub(crate) shards: Arc<ShardRuntime>,
+    pub(crate) incarnation: Uuid,
     pub(crate) visibility: Arc<VisibilityProjection>,
     pub(crate) outbox: Arc<OutboxWatch>,
 }
@@ -138,7 +139,7 @@ impl CellAdmin for Admin {
         }));
         Ok(cell::GetStatusResponse {
             cell_id: self.cell_id.clone(),
-            incarnation: Bytes::copy_from_slice(identity.incarnation.as_bytes()),
+            incarnation: Bytes::copy_from_slice(self.incarnation.as_bytes()),
             shard_count: identity.shard_count,
             shards_owned: owned,
             key_set_generation: self.keys.generation(),

@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::namespaces::{CellRecords, Fresh, ShardNamespaces, reconcile};
 use crate::node::{CellDeps, CellError};
 use crate::ports::{self, RecordWriter};
-use crate::projections::{Manifest, OutboxWatch, UsageExporter, VisibilityProjection};
+use crate::projections::{Manifests, OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::queries::PendingQueries;
 use crate::shares::Shares;
 use crate::token::RequireToken;
@@ -28,6 +28,7 @@ use cell_frontend::{
 use cell_matching::{Matching, MatchingConfig};
 use cell_memory::{Budget, Owner};
 use cell_shard::{EffectSink, Projection, ShardConfig, ShardDeps, ShardRuntime};
+use cell_store::{Incarnations, MetadataStore, StoreIdentity};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,8 +46,10 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Recovers a cell from its stores. When this returns, it serves.
+    /// Recovers a cell from its stores. When this returns, it serves. A log that went back and has no new incarnation
+    /// is refused, and left as it is.
     pub async fn open(config: &CellConfig, deps: &CellDeps) -> Result<Self, CellError> {
+        let log = Log::open(config, deps).await?;
         let registry = Arc::new(NamespaceRegistry::default());
         let keys = Arc::new(KeySet::default());
         let metadata = Arc::clone(&deps.stores.metadata);
@@ -57,7 +60,7 @@ impl Assembly {
                 || Fresh { id: deps.ids.next(), create_time: cell_shard::Clock::now(&clock).to_proto() };
             reconcile(&records, &registry, wanted, fresh).await?;
         }
-        let parts = Parts::open(config, deps, &registry).await?;
+        let parts = Parts::open(config, deps, &registry, log).await?;
         loops::begin(&parts, &records);
         let frontend = frontend(config, deps, &registry, &records, &keys, &parts)?;
         let admin = admin(config, &registry, &records, &keys, &parts)?;
@@ -102,6 +105,22 @@ impl Assembly {
     }
 }
 
+/// What the cell's log is called.
+struct Log {
+    identity: StoreIdentity,
+    incarnations: Arc<Incarnations>,
+}
+
+impl Log {
+    async fn open(config: &CellConfig, deps: &CellDeps) -> Result<Self, CellError> {
+        let metadata = &*deps.stores.metadata;
+        let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
+        let incarnations = Arc::new(Incarnations::load(metadata, identity).await?);
+        incarnations.check(metadata).await?;
+        Ok(Self { identity, incarnations })
+    }
+}
+
 /// What a cell is put together from: shards and matching, recovered and connected, with what follows the log.
 struct Parts {
     shards: Arc<ShardRuntime>,
@@ -112,6 +131,8 @@ struct Parts {
     /// Where the cell exports usage.
     usage: Option<Arc<UsageExporter>>,
     outbox: Arc<OutboxWatch>,
+    metadata: Arc<dyn MetadataStore>,
+    incarnations: Arc<Incarnations>,
     stop: CancellationToken,
     background: TaskTracker,
 }
@@ -122,7 +143,10 @@ impl Parts {
         config: &CellConfig,
         deps: &CellDeps,
         registry: &Arc<NamespaceRegistry>,
+        log: Log,
     ) -> Result<Self, CellError> {
+        let Log { identity, incarnations } = log;
+        let metadata = Arc::clone(&deps.stores.metadata);
         let (memory, shares) = (Budget::new(config.memory_budget), Shares::of(config));
         let matching = matching(&memory, shares);
         let lists = Arc::clone(&deps.visibility);
@@ -136,7 +160,10 @@ impl Parts {
             shares.visibility_spool_bytes,
             config.projections.tombstone_life,
         );
-        let usage = usage_exporter(config, deps, registry, &*clock, shares).await?;
+        let now_ms = clock.now().millis();
+        let usage =
+            usage_exporter(config, deps, registry, &incarnations, identity.shard_count, now_ms, shares)
+                .await?;
         let mut projections: Vec<Arc<dyn Projection>> = vec![Arc::clone(&visibility) as _];
         projections.extend(usage.iter().map(|exporter| Arc::clone(exporter) as Arc<dyn Projection>));
         let shards = ShardRuntime::open(
@@ -156,7 +183,19 @@ impl Parts {
         effects.connect(&shards);
         let outbox = OutboxWatch::new(Arc::clone(&shards), Arc::clone(&clock), config.projections.clone());
         let (stop, background) = (CancellationToken::new(), TaskTracker::new());
-        Ok(Self { shards, matching, clock, effects, visibility, usage, outbox, stop, background })
+        Ok(Self {
+            shards,
+            matching,
+            clock,
+            effects,
+            visibility,
+            usage,
+            outbox,
+            metadata,
+            incarnations,
+            stop,
+            background,
+        })
     }
 }
 
@@ -180,16 +219,17 @@ async fn usage_exporter(
     config: &CellConfig,
     deps: &CellDeps,
     registry: &Arc<NamespaceRegistry>,
-    clock: &dyn cell_shard::Clock,
+    incarnations: &Arc<Incarnations>,
+    shard_count: u32,
+    now_ms: i64,
     shares: Shares,
 ) -> Result<Option<Arc<UsageExporter>>, CellError> {
     let Some(objects) = &deps.objects else { return Ok(None) };
-    let identity = deps.stores.shards.open(config.shards.shard_count, deps.ids.next()).await?;
-    let (metadata, now_ms) = (&*deps.stores.metadata, clock.now().millis());
+    let (metadata, cell_id, region) = (&*deps.stores.metadata, &config.cell_id, &config.region);
     Ok(Some(UsageExporter::new(
-        Manifest::of(metadata, &config.cell_id, &config.region, identity, now_ms).await?,
+        Manifests::of(metadata, cell_id, region, shard_count, incarnations, now_ms).await?,
         config.cell_id.clone(),
-        identity,
+        Arc::clone(incarnations),
         Arc::clone(objects),
         Arc::clone(registry),
         config.usage_interval,
@@ -270,6 +310,7 @@ fn admin(
         registry: Arc::clone(registry),
         keys: Arc::clone(keys),
         shards: Arc::clone(&parts.shards),
+        incarnation: parts.incarnations.current(),
         visibility: Arc::clone(&parts.visibility),
         outbox: Arc::clone(&parts.outbox),
     };

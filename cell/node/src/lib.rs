@@ -24,6 +24,7 @@ mod status;
 #[cfg(test)]
 mod test_support;
 mod token;
+mod went_back;
 
 pub use assembly::Assembly;
 pub use config::{Access, AdminConfig, CellConfig};

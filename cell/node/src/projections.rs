@@ -11,6 +11,6 @@ mod watch;
 mod tests;
 
 pub use config::ProjectionConfig;
-pub(crate) use usage::{Manifest, UsageExporter};
+pub(crate) use usage::{Manifests, UsageExporter};
 pub(crate) use visibility::{VisibilityProjection, decode_key, encode_key};
 pub(crate) use watch::OutboxWatch;

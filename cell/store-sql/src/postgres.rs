@@ -9,7 +9,8 @@
 //!   nothing that was answered is lost, and the cell goes on.
 //! - An asynchronous standby may lack the end of what was answered. Then the cell stops (`AppendOutcome::WentBack`)
 //!   with the next append or slice of a shard that lacks anything: no checkpoint writes over the gap, and no log row
-//!   that survived is trimmed. What was lost stays lost; starting the cell again goes on from what there is.
+//!   that survived is trimmed. What was lost stays lost; the cell goes on from what there is as a new incarnation of
+//!   its log.
 //! - What is read from a primary that was replaced may be old for as long as a connection leads there; nothing that it
 //!   writes stands beside what the new one has, for each shard's next append or slice meets the gap, or the term of who
 //!   has acquired the shard there.

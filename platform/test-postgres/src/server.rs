@@ -24,7 +24,7 @@ host    all locked   127.0.0.1/32 scram-sha-256
 hostssl all ciphered 127.0.0.1/32 trust
 host    all ciphered 127.0.0.1/32 reject
 host    all all      127.0.0.1/32 trust
-host    replication postgres 127.0.0.1/32 trust
+host    replication all 127.0.0.1/32 trust
 ";
 
 /// How a server is to be beside the defaults.
@@ -69,15 +69,15 @@ impl Server {
     ///
     /// When it does not start, with its log.
     pub fn start(settings: &Settings<'_>) -> Server {
-        let (folder, guard) = guarded_folder();
-        let data = folder.join("data");
+        let server = Server::in_new_folder();
+        let (folder, port) = (server.folder.clone(), server.port);
+        let data = server.data();
         run(program("initdb")
             .arg("-D")
             .arg(&data)
             .args(["--no-sync", "-A", "trust", "-U", "postgres"])
             .args(["-E", "UTF8", "--locale=C"]));
         std::fs::write(data.join("pg_hba.conf"), LOGINS).expect("the logins are written");
-        let port = free_port();
         let mut conf = format!(
             "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 400\n\
              shared_buffers = 64MB\nmin_wal_size = 256MB\nmax_wal_size = 1GB\n"
@@ -96,7 +96,6 @@ impl Server {
         }
         let own = std::fs::read_to_string(data.join("postgresql.conf")).expect("a configuration") + &conf;
         std::fs::write(data.join("postgresql.conf"), own).expect("the configuration is written");
-        let server = Server { folder, port, databases: AtomicU32::new(0), guard };
         server.resume();
         server.sql(
             "postgres",
@@ -115,8 +114,8 @@ impl Server {
     ///
     /// When it does not start, with its log.
     pub fn standby(&self, name: &str) -> Server {
-        let (folder, guard) = guarded_folder();
-        let data = folder.join("data");
+        let standby = Server::in_new_folder();
+        let data = standby.data();
         let primary =
             format!("host=127.0.0.1 port={} user=postgres application_name={name}", self.address().port());
         run(program("pg_basebackup")
@@ -124,11 +123,9 @@ impl Server {
             .arg(primary)
             .arg("-D")
             .arg(&data));
-        let port = free_port();
         let own = std::fs::read_to_string(data.join("postgresql.conf")).expect("a configuration");
-        std::fs::write(data.join("postgresql.conf"), own + &format!("port = {port}\n"))
+        std::fs::write(data.join("postgresql.conf"), own + &format!("port = {}\n", standby.port))
             .expect("the configuration is written");
-        let standby = Server { folder, port, databases: AtomicU32::new(0), guard };
         standby.resume();
         standby
     }
@@ -136,6 +133,18 @@ impl Server {
     /// Makes a standby follow nobody any more, and answers when it takes writes.
     pub fn promote(&self) {
         run(program("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-s", "promote"]));
+    }
+
+    /// A server without a cluster, with a folder that goes when this process does.
+    pub(crate) fn in_new_folder() -> Server {
+        let folder = TempDir::with_prefix("atoll-postgres-").expect("a temporary folder").keep();
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD, "guard"]).arg(&folder);
+        // A group of its own: what ends the tests from a terminal is not to end what cleans up behind them.
+        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let guard = guard.spawn().expect("a shell");
+        give(&folder);
+        Server { folder, port: free_port(), databases: AtomicU32::new(0), guard }
     }
 
     /// Where it listens.
@@ -230,7 +239,7 @@ impl Server {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
@@ -246,18 +255,6 @@ impl Drop for Server {
         // It has done what it could.
         let _ = self.guard.wait();
     }
-}
-
-/// A folder that who runs servers may write to, and what removes it.
-fn guarded_folder() -> (PathBuf, Child) {
-    let folder = TempDir::with_prefix("atoll-postgres-").expect("a temporary folder").keep();
-    let mut guard = Command::new("sh");
-    guard.args(["-c", GUARD, "guard"]).arg(&folder);
-    // A group of its own: what ends the tests from a terminal is not to end what cleans up behind them.
-    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let guard = guard.spawn().expect("a shell");
-    give(&folder);
-    (folder, guard)
 }
 
 /// A port that was free a moment ago.

@@ -2,6 +2,7 @@
 
 use super::Parts;
 use crate::namespaces::{CellRecords, empty_removed};
+use crate::went_back;
 use cell_shard::Keeper;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,11 @@ pub(super) fn begin(parts: &Parts, records: &Arc<CellRecords>) {
     if let Some(exporter) = parts.usage.clone() {
         loops.keep("usage export", move |stop| Arc::clone(&exporter).run(stop));
     }
+    let (metadata, incarnations) = (Arc::clone(&parts.metadata), Arc::clone(&parts.incarnations));
+    let stopped = Arc::clone(&parts.shards);
+    loops.keep("went back", move |stop| {
+        went_back::mark(Arc::clone(&stopped), Arc::clone(&metadata), Arc::clone(&incarnations), stop)
+    });
     let lists = Arc::clone(&parts.visibility);
     loops.keep("visibility", move |stop| Arc::clone(&lists).run(stop));
     let (lists, runtime) = (Arc::clone(&parts.visibility), Arc::clone(&parts.shards));

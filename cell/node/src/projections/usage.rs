@@ -3,19 +3,22 @@
 //! Ranges of one life follow each other without gap and overlap, also where an object had to be tried again, and where
 //! its rows left memory meanwhile. A later life begins with the oldest row that the outbox or the log still holds;
 //! where it cuts other ranges, metering takes each row once.
+//!
+//! An object is of rows of one incarnation of the log, under whose name it stands: what was used before a backup was
+//! taken, and not exported by then, is the earlier incarnation's, whoever exports it.
 
 mod draft;
 mod manifest;
 mod piece;
 
-pub(crate) use manifest::Manifest;
+pub(crate) use manifest::Manifests;
 
 use atoll_internal_api::usage::v1::{Attribution, UsageObject};
 use atoll_object_store::{ConditionalPut, ObjectStore, ObjectStoreError};
 use bytes::Bytes;
 use cell_frontend::namespaces::NamespaceRegistry;
 use cell_shard::{DurableBatch, Projection, Spool, SpoolSide, Telling, Unconfirmed};
-use cell_store::{Position, ShardId, StoreIdentity};
+use cell_store::{Incarnations, Position, ShardId};
 use draft::{Draft, Finished, OBJECT_BYTES};
 use parking_lot::Mutex;
 use piece::{Piece, encoded_bytes};
@@ -40,9 +43,9 @@ const ENCODED_APART: usize = 5_000;
 /// Usage that is durable in the log and not yet in the object store, per shard.
 pub(crate) struct UsageExporter {
     cell_id: String,
-    identity: StoreIdentity,
-    manifest: Manifest,
-    manifest_written: AtomicBool,
+    incarnations: Arc<Incarnations>,
+    manifests: Manifests,
+    manifests_written: AtomicBool,
     objects: Arc<dyn ObjectStore>,
     namespaces: Arc<NamespaceRegistry>,
     interval: Duration,
@@ -73,9 +76,9 @@ struct Tried {
 impl UsageExporter {
     /// An exporter that keeps `budget` bytes in memory of what the object store has not taken.
     pub(crate) fn new(
-        manifest: Manifest,
+        manifests: Manifests,
         cell_id: String,
-        identity: StoreIdentity,
+        incarnations: Arc<Incarnations>,
         objects: Arc<dyn ObjectStore>,
         namespaces: Arc<NamespaceRegistry>,
         interval: Duration,
@@ -83,9 +86,9 @@ impl UsageExporter {
     ) -> Arc<Self> {
         Arc::new(Self {
             cell_id,
-            identity,
-            manifest,
-            manifest_written: AtomicBool::new(false),
+            incarnations,
+            manifests,
+            manifests_written: AtomicBool::new(false),
             objects,
             namespaces,
             interval,
@@ -157,9 +160,9 @@ impl UsageExporter {
     }
 
     async fn try_flush(&self) -> Result<(), String> {
-        if !self.manifest_written.load(Ordering::Relaxed) {
-            self.manifest.write(&*self.objects, self.identity).await.map_err(|e| e.to_string())?;
-            self.manifest_written.store(true, Ordering::Relaxed);
+        if !self.manifests_written.load(Ordering::Relaxed) {
+            self.manifests.write(&*self.objects).await.map_err(|e| e.to_string())?;
+            self.manifests_written.store(true, Ordering::Relaxed);
         }
         let mut exported = Ok(());
         for shard in self.spool.shards() {
@@ -208,7 +211,7 @@ impl UsageExporter {
                 let bytes = told.iter().map(Telling::bytes).sum();
                 let tried = Some(Tried { ends_at, bytes });
                 self.progress.lock().insert(shard, Progress { exported, tried });
-                if let Err(error) = self.put(shard, piece.to_object()).await {
+                if let Err(error) = self.put_each(shard, &piece).await {
                     self.spool.give_back(&told);
                     return Err(error);
                 }
@@ -219,11 +222,23 @@ impl UsageExporter {
         }
     }
 
+    /// Writes a range, an object of each incarnation that has rows in it.
+    async fn put_each(&self, shard: ShardId, piece: &Piece) -> Result<(), String> {
+        let parts = self.incarnations.parts(shard, piece.from_seq, piece.to_seq);
+        if let [(incarnation, ..)] = parts[..] {
+            return self.put(shard, incarnation, piece.to_object()).await;
+        }
+        for (incarnation, from_seq, to_seq) in parts {
+            self.put(shard, incarnation, piece.of_rows(from_seq, to_seq).to_object()).await?;
+        }
+        Ok(())
+    }
+
     /// Writes an object unless it stands: whoever wrote a range first is believed, for metering may have read it.
-    async fn put(&self, shard: ShardId, object: UsageObject) -> Result<(), String> {
+    async fn put(&self, shard: ShardId, incarnation: Uuid, object: UsageObject) -> Result<(), String> {
         let object = UsageObject {
             cell_id: self.cell_id.clone(),
-            incarnation: Bytes::copy_from_slice(self.identity.incarnation.as_bytes()),
+            incarnation: Bytes::copy_from_slice(incarnation.as_bytes()),
             shard: shard.0,
             ..object
         };

@@ -86,6 +86,11 @@ impl Site {
         }
     }
 
+    /// What the cell stores in.
+    pub(crate) async fn stores(&self) -> Stores {
+        self.engine.clone().open().await.0
+    }
+
     /// Runs of a namespace that the visibility store holds, whether the cell knows the namespace or not.
     pub(crate) async fn listed(&self, namespace_id: Uuid) -> u64 {
         let (_, visibility) = self.engine.clone().open().await;
@@ -119,6 +124,12 @@ impl Site {
         let (stores, _) = self.engine.clone().open().await;
         let rows = stores.shards.outbox(cell_store::ShardId(0), projection, None, usize::MAX, usize::MAX);
         rows.await.expect("an outbox").len()
+    }
+
+    /// The same cell, on what is stored elsewhere.
+    pub(crate) fn on(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// Empties the lists of a cell that does not run.

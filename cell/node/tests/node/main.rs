@@ -10,6 +10,7 @@ mod defaults;
 mod edges;
 mod fixture;
 mod history;
+mod incarnations;
 mod large_answers;
 mod life;
 mod limits;

@@ -2,7 +2,7 @@
 //! every task ends where it stands.
 
 use crate::namespaces::ShardNamespaces;
-use crate::projections::{Manifest, UsageExporter, VisibilityProjection};
+use crate::projections::{Manifests, UsageExporter, VisibilityProjection};
 use crate::test_support::{NAMESPACE, World};
 use async_trait::async_trait;
 use atoll_api::temporal::api::common::v1::WorkflowType;
@@ -22,7 +22,7 @@ use cell_frontend::namespaces::{Namespace, NamespaceRegistry};
 use cell_memory::Budget;
 use cell_shard::{Clock, Projection, ShardConfig, ShardDeps, ShardRuntime, Target};
 use cell_store::fault::{FaultRates, FaultStore};
-use cell_store::{MemoryStore, MetadataStore};
+use cell_store::{Incarnations, MemoryStore, MetadataStore};
 use cell_visibility::{
     Attribute, Count, Deletion, ListRequest, MemoryVisibility, Page, Predicate, VisibilityError,
     VisibilityRecord, VisibilityStore,
@@ -156,8 +156,10 @@ impl Site {
         let identity = retried(async || stores.shards.open(SHARDS, incarnation).await).await;
         let metadata: &dyn MetadataStore = &*stores.metadata;
         let now_ms = clock.now().millis();
-        let manifest =
-            retried(async || Manifest::of(metadata, "cell", "local", identity, now_ms).await).await;
+        let incarnations = retried(async || Incarnations::load(metadata, identity).await).await;
+        let manifests =
+            retried(async || Manifests::of(metadata, "cell", "local", SHARDS, &incarnations, now_ms).await)
+                .await;
         let visibility = VisibilityProjection::new(
             Arc::clone(&self.visibility) as _,
             Arc::clone(&self.namespaces),
@@ -165,9 +167,9 @@ impl Site {
             TOMBSTONE_LIFE,
         );
         let usage = UsageExporter::new(
-            manifest,
+            manifests,
             "cell".to_owned(),
-            identity,
+            Arc::new(incarnations),
             Arc::new(self.objects.clone()),
             Arc::clone(&self.namespaces),
             Duration::from_secs(60),

@@ -205,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_is_cut_where_its_rows_are_another_incarnation_s() {
+        let mut whole = piece(3..8, Some("a"));
+        whole.seals =
+            vec![HourSeal { hour_start_ms: 0, seq: 4 }, HourSeal { hour_start_ms: 3_600_000, seq: 6 }];
+        let (before, behind) = (whole.of_rows(3, 6), whole.of_rows(6, 8));
+        assert_eq!((before.entries.len(), before.seals.len(), before.owners.len()), (3, 1, 1));
+        assert_eq!((behind.entries.len(), behind.seals.len(), behind.owners.len()), (2, 1, 1));
+        assert_eq!(before.encoded_bytes + behind.encoded_bytes, whole.encoded_bytes);
+        let mut joined = before;
+        joined.extend(&behind);
+        assert_eq!(joined, whole);
+        assert!(Piece { entries: Vec::new(), ..whole }.of_rows(3, 6).owners.is_empty());
+    }
+
+    #[test]
     fn pieces_survive_the_outbox() {
         let mut kept = piece(3..6, Some("a"));
         kept.seals.push(HourSeal { hour_start_ms: 3_600_000, seq: 4 });

@@ -52,6 +52,24 @@ impl Piece {
         self.to_seq = known.max(next.to_seq);
     }
 
+    /// What of it is of the rows `[from_seq, to_seq)`, which are some of its own.
+    pub(super) fn of_rows(&self, from_seq: u64, to_seq: u64) -> Self {
+        let rows = from_seq..to_seq;
+        let entries = self.entries.iter().filter(|entry| rows.contains(&entry.seq));
+        let entries: Vec<PositionedEntry> = entries.cloned().collect();
+        let of = |id: &Bytes| entries.iter().any(|e| e.entry.as_ref().is_some_and(|e| e.namespace_id == *id));
+        let owners = self.owners.iter().filter(|(id, _)| of(id));
+        Self {
+            from_seq,
+            to_seq,
+            at_ms: self.at_ms,
+            owners: owners.map(|(id, owner)| (id.clone(), owner.clone())).collect(),
+            seals: self.seals.iter().filter(|seal| rows.contains(&seal.seq)).cloned().collect(),
+            encoded_bytes: entries.iter().map(encoded_bytes).sum(),
+            entries,
+        }
+    }
+
     /// As a usage object, without the names of cell and shard. Names the owners of what it holds.
     pub(super) fn to_object(&self) -> UsageObject {
         UsageObject {
