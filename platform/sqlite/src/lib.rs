@@ -17,12 +17,14 @@
 //! - A first start that fails leaves no file.
 //! - What existed is not made again: from its first start on a database has `<name>.exists` beside it, and where the
 //!   database is missing or empty then, nothing starts until somebody puts it back or removes that file.
+//! - A [copy](copy()) is made beside whoever has a database, and holds nobody up.
 //! - Who has a database open learns within [`LOOK_EVERY`] that it is no longer the file at its path
 //!   ([`DatabaseLock::lost`]).
 //!
 //! To change a schema: one more migration at the end of its list.
 
 mod beside;
+mod copy;
 mod database;
 mod durable;
 mod error;
@@ -34,6 +36,7 @@ mod schema;
 mod statements;
 mod witness;
 
+pub use copy::{CopyError, copy};
 pub use database::Database;
 pub use durable::Durability;
 pub use error::{OpenError, Refusal};

@@ -3,10 +3,11 @@
 use super::checkpoint::found;
 use super::error::{damaged, refused, store_error};
 use super::keys;
+use super::metadata;
 use super::schema::CELL;
-use super::statements::{IDENTITY, STANDING_SHARDS};
+use super::statements::{IDENTITY, METADATA_LIST, STANDING_SHARDS};
 use atoll_sqlite::{Schema, file};
-use cell_store::{Inspector, ShardId, StoreError, check};
+use cell_store::{Incarnations, Inspector, ShardId, StoreError, StoreIdentity, check};
 use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 
@@ -18,6 +19,27 @@ pub(super) async fn cell(path: &Path, inspector: &mut dyn Inspector) -> Result<(
     let looked = shards(&mut connection, inspector).await;
     connection.close().await.map_err(store_error)?;
     looked
+}
+
+/// The identity of a cell's database that nobody uses, with the incarnations of its log; none where it has none yet.
+pub(super) async fn identity(path: &Path) -> Result<Option<(StoreIdentity, Incarnations)>, StoreError> {
+    let found = file::look(path, &CELL).await.map_err(refused)?;
+    let Some(mut connection) = found else { return Ok(None) };
+    let read = read_identity(&mut connection).await;
+    connection.close().await.map_err(store_error)?;
+    read
+}
+
+async fn read_identity(
+    connection: &mut SqliteConnection,
+) -> Result<Option<(StoreIdentity, Incarnations)>, StoreError> {
+    let mut transaction = connection.begin().await.map_err(store_error)?;
+    let Some(identity) = metadata::identity(&mut transaction).await.map_err(StoreError::from)? else {
+        return Ok(None);
+    };
+    let rows = sqlx::query(METADATA_LIST).bind(Incarnations::KIND).fetch_all(&mut *transaction).await;
+    let records = metadata::records(&rows.map_err(store_error)?, Incarnations::KIND)?;
+    Ok(Some((identity, Incarnations::of(identity, records)?)))
 }
 
 /// Looks at a database of which only its header matters.

@@ -29,10 +29,9 @@ async fn open_once(
     incarnation: Uuid,
 ) -> Result<StoreIdentity, Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    if let Some(row) = sqlx::query(IDENTITY).fetch_optional(&mut *transaction).await? {
-        let shard_count = u32::try_from(keys::number(&row, 1)?).map_err(|_| damaged("shard count"))?;
+    if let Some(identity) = identity(&mut transaction).await? {
         transaction.rollback().await?;
-        return Ok(StoreIdentity { incarnation: keys::uuid(&row, 0)?, shard_count });
+        return Ok(identity);
     }
     sqlx::query(PUT_IDENTITY)
         .bind(incarnation.as_bytes().to_vec())
@@ -44,9 +43,20 @@ async fn open_once(
     Ok(StoreIdentity { incarnation, shard_count })
 }
 
+/// The identity that stands there, if the store has one.
+pub(super) async fn identity(connection: &mut SqliteConnection) -> Result<Option<StoreIdentity>, Failure> {
+    let Some(row) = sqlx::query(IDENTITY).fetch_optional(connection).await? else { return Ok(None) };
+    let shard_count = u32::try_from(keys::number(&row, 1)?).map_err(|_| damaged("shard count"))?;
+    Ok(Some(StoreIdentity { incarnation: keys::uuid(&row, 0)?, shard_count }))
+}
+
 pub(super) async fn list(database: &Database, kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
     let statement = sqlx::query(METADATA_LIST).bind(kind.to_owned());
-    let rows = statement.fetch_all(&database.readers).await.map_err(store_error)?;
+    records(&statement.fetch_all(&database.readers).await.map_err(store_error)?, kind)
+}
+
+/// Listed records of a kind.
+pub(super) fn records(rows: &[SqliteRow], kind: &str) -> Result<Vec<MetadataRecord>, StoreError> {
     let record = |row: &SqliteRow| {
         let id = std::str::from_utf8(keys::blob(row, 0)?).map_err(|_| damaged("record id"))?;
         Ok(MetadataRecord {

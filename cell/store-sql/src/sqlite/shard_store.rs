@@ -6,12 +6,14 @@ use super::options::SqliteOptions;
 use super::schema::CELL;
 use super::{append, checkpoint, inspect, metadata, outbox, read, waiting};
 use async_trait::async_trait;
+use atoll_sqlite::CopyError;
 use bytes::Bytes;
 use cell_store::{
     Acquired, Append, AppendOutcome, Checkpoint, DueRow, EntityKey, EntityRow, Epoch, HistorySegment,
-    Inspector, LogRow, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome, ShardId, ShardStore,
-    StoreError, StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
+    Incarnations, Inspector, LogRow, MetadataRecord, MetadataStore, OutboxRow, OutboxSize, PutOutcome,
+    ShardId, ShardStore, StoreError, StoreIdentity, Stores, WaitingKey, WaitingQueue, WaitingRow,
 };
+use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -38,6 +40,17 @@ impl SqliteStore {
     /// it while no other process writes.
     pub async fn inspect(options: &SqliteOptions, inspector: &mut dyn Inspector) -> Result<(), StoreError> {
         inspect::cell(&options.path, inspector).await
+    }
+
+    /// Writes the database of a cell, which may be serving, into a new file: see [`atoll_sqlite::copy()`].
+    pub async fn copy(path: &Path, into: &Path, most_growth: u64) -> Result<(), CopyError> {
+        atoll_sqlite::copy(path, into, &CELL, most_growth).await
+    }
+
+    /// The identity of a cell's file that no process uses, with the incarnations of its log; none where there is no
+    /// cell. Writes nothing, as [`SqliteStore::inspect`].
+    pub async fn identity(path: &Path) -> Result<Option<(StoreIdentity, Incarnations)>, StoreError> {
+        inspect::identity(path).await
     }
 
     /// Handles on this store, one per seam.

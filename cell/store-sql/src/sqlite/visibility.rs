@@ -12,11 +12,13 @@ use super::inspect;
 use super::options::SqliteOptions;
 use super::schema::VISIBILITY;
 use async_trait::async_trait;
+use atoll_sqlite::CopyError;
 use cell_store::StoreError;
 use cell_visibility::{
     Attribute, Count, Deletion, ListRequest, Page, Predicate, VisibilityError, VisibilityRecord,
     VisibilityStore,
 };
+use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -36,6 +38,11 @@ impl SqliteVisibility {
     /// [`crate::SqliteStore::inspect`].
     pub async fn inspect(options: &SqliteOptions) -> Result<(), StoreError> {
         inspect::header(&options.path, &VISIBILITY).await
+    }
+
+    /// Writes the lists of a cell, which may be serving, into a new file: see [`atoll_sqlite::copy()`].
+    pub async fn copy(path: &Path, into: &Path, most_growth: u64) -> Result<(), CopyError> {
+        atoll_sqlite::copy(path, into, &VISIBILITY, most_growth).await
     }
 
     /// Waits for writes that are under way and closes the file; later calls answer `Unavailable`.

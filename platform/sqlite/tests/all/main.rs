@@ -1,5 +1,6 @@
 //! Databases as their services meet them: new, known, foreign, half migrated, used by others.
 
+mod copies;
 mod migrations;
 mod opening;
 mod refusals;
