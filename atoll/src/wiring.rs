@@ -6,6 +6,6 @@ pub(crate) mod control_plane;
 mod edge;
 pub(crate) mod gateway;
 pub(crate) mod metering;
-mod objects;
+pub(crate) mod objects;
 pub(crate) mod stores;
 mod worker;

@@ -1,9 +1,14 @@
+mod backup;
+mod backups;
 mod confirm_clock;
 mod list;
 mod overwrite;
 mod quarantine;
 mod rebuild_visibility;
+mod restore;
+mod restored;
 mod serve;
+mod stored;
 
 use clap::Subcommand;
 
@@ -25,6 +30,14 @@ pub(crate) enum CellCommand {
     RebuildVisibility(rebuild_visibility::RebuildVisibilityArgs),
     /// Say that the wall clock of a cell's machine is right (at the cell's admin listener)
     ConfirmClock(confirm_clock::ConfirmClockArgs),
+    /// Back up a cell on SQLite, which may serve meanwhile (on its machine)
+    Backup(backup::BackupArgs),
+    /// Show a cell's backups
+    Backups(backups::BackupsArgs),
+    /// Put a cell on SQLite back as a backup has it, where there is none (on its machine)
+    Restore(restore::RestoreArgs),
+    /// Have a stopped cell go on from what its restored database holds
+    Restored(restored::RestoredArgs),
 }
 
 impl CellCommand {
@@ -36,6 +49,10 @@ impl CellCommand {
             Self::Quarantine(command) => super::block_on(command.run()),
             Self::RebuildVisibility(args) => super::block_on(args.run()),
             Self::ConfirmClock(args) => super::block_on(args.run()),
+            Self::Backup(args) => super::block_on(args.run()),
+            Self::Backups(args) => super::block_on(args.run()),
+            Self::Restore(args) => super::block_on(args.run()),
+            Self::Restored(args) => super::block_on(args.run()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod postgres;
 mod sqlite;
+pub(crate) mod stopped;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use thiserror::Error;
 use crate::config::CellConfig;
 use postgres::{ClaimedDatabase, Lists, PostgresDatabases};
 use sqlite::CellFiles;
-pub(crate) use sqlite::inspect;
+pub(crate) use sqlite::{inspect, visibility_path};
 
 /// What a cell stores in. Its `Debug` holds no secret.
 #[derive(Debug, Clone)]

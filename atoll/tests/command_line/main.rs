@@ -11,6 +11,7 @@ mod postgres;
 mod quarantine;
 mod rebuild_visibility;
 mod refused;
+mod restored;
 mod run;
 mod running;
 mod service_refuses;

@@ -1,4 +1,4 @@
-mod database;
+pub(super) mod database;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -21,6 +21,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks before a start is refused: for longer than a process that says nothing is taken to be there.
 const LOOKS: usize = 20;
 
+/// Whose process it is that works on the database of a cell that does not run. No cell's: its processes do not give way
+/// to it, nor it to them.
+const OPERATOR: &str = "(an operator's command)";
+
 /// Databases of a cell on PostgreSQL.
 #[derive(Debug, Clone)]
 pub(crate) struct PostgresDatabases {
@@ -44,11 +48,7 @@ pub(super) async fn open(
     databases: &PostgresDatabases,
     config: &CellConfig,
 ) -> anyhow::Result<(ClaimedDatabase, Lists)> {
-    let allowed = |options: &PostgresOptions| {
-        let mut options = options.clone();
-        options.allow_unsafe = config.allow_unsafe_database;
-        options
-    };
+    let allowed = |options: &PostgresOptions| allowed(options, config);
     let options = allowed(&databases.cell);
     let cell = &config.cell_id;
     let found_cell = PostgresStore::inspect(&options, cell, &mut cell_shard::LogInspector::default())
@@ -72,7 +72,8 @@ pub(super) async fn open(
         }
         FoundCell::None | FoundCell::Claimed | FoundCell::Whole => {}
     }
-    let database = match ClaimedDatabase::open(options, cell).await {
+    // The cell has one node, which has its name.
+    let database = match ClaimedDatabase::open(options, cell, cell).await {
         Ok(database) => database,
         Err(refused) => {
             found.close().await;
@@ -88,12 +89,34 @@ pub(super) async fn open(
     }
 }
 
+/// Opens the database of a cell that does not run, and keeps its processes away meanwhile; its lists are left alone.
+/// Nothing is made where there is no cell.
+pub(super) async fn open_stopped(
+    databases: &PostgresDatabases,
+    config: &CellConfig,
+) -> anyhow::Result<ClaimedDatabase> {
+    let (options, cell) = (allowed(&databases.cell, config), &config.cell_id);
+    let place = named(options.place());
+    let found = PostgresStore::inspect(&options, cell, &mut cell_shard::LogInspector::default()).await;
+    match found.with_context(|| place.clone())? {
+        FoundCell::Whole => ClaimedDatabase::open(options, cell, OPERATOR).await,
+        FoundCell::None | FoundCell::Claimed => bail!("{place}: holds no cell"),
+    }
+}
+
+fn allowed(options: &PostgresOptions, config: &CellConfig) -> PostgresOptions {
+    let mut options = options.clone();
+    options.allow_unsafe = config.allow_unsafe_database;
+    options
+}
+
 impl ClaimedDatabase {
-    async fn open(options: PostgresOptions, cell: &str) -> anyhow::Result<Self> {
+    /// `node` names who claims it: a process of another name is waited for.
+    async fn open(options: PostgresOptions, cell: &str, node: &str) -> anyhow::Result<Self> {
         let place = options.place().to_owned();
         let store = PostgresStore::connect(options).await.with_context(|| named(&place))?;
         store.hold_to(Arc::new(machine_clock));
-        match claim(&store, cell, &place).await.with_context(|| named(&place)) {
+        match claim(&store, cell, node, &place).await.with_context(|| named(&place)) {
             Ok(claim) => Ok(Self { store, claim, place }),
             Err(refused) => {
                 store.close().await;
@@ -123,11 +146,10 @@ impl ClaimedDatabase {
 
 /// Claims a cell's database. An earlier process of the cell gives way at once, unless it took over from a still earlier
 /// one itself: that one may have crashed, and is waited for until it has been silent for long enough.
-async fn claim(store: &PostgresStore, cell: &str, place: &str) -> Result<ProcessRow, StoreError> {
+async fn claim(store: &PostgresStore, cell: &str, node: &str, place: &str) -> Result<ProcessRow, StoreError> {
     let mut looks = 0..LOOKS;
     loop {
-        // The cell has one node, which has its name.
-        match (store.claim(cell, cell).await, looks.next()) {
+        match (store.claim(cell, node).await, looks.next()) {
             (Err(StoreError::Unavailable(why)), Some(look)) => {
                 if look == 0 {
                     tracing::warn!("{}: {why}; the start waits until that process is gone", named(place));

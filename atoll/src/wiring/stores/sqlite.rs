@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use atoll_sqlite::DatabaseLock;
-use cell_store::Stores;
+use cell_store::{Acquired, Inspector, StoreError, Stores};
 use cell_store_sql::{SqliteOptions, SqliteStore, SqliteVisibility};
 use cell_visibility::VisibilityStore;
 
@@ -28,6 +28,51 @@ impl LockedFile {
 
     async fn lost(&self) -> anyhow::Error {
         anyhow::Error::new(self.lock.lost().await).context(named(&self.path))
+    }
+}
+
+/// The file of a cell that does not run; its lists are left alone.
+pub(super) struct StoppedFile {
+    store: SqliteStore,
+    file: LockedFile,
+}
+
+impl StoppedFile {
+    /// Takes the file from everybody else. None is made where none is.
+    pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+        let lock = DatabaseLock::of_existing(path).await.with_context(|| named(path))?;
+        let lock = lock.with_context(|| format!("{}: there is none", named(path)))?;
+        let file = LockedFile { lock, path: path.to_owned() };
+        let mut shards = CountShards::default();
+        SqliteStore::inspect(&SqliteOptions::new(path), &mut shards).await.with_context(|| named(path))?;
+        if shards.0 == 0 {
+            bail!("{}: holds no cell", named(path));
+        }
+        let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
+        Ok(Self { store, file })
+    }
+
+    pub(super) fn stores(&self) -> Stores {
+        self.store.stores()
+    }
+
+    pub(super) async fn lost(&self) -> anyhow::Error {
+        self.file.lost().await
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// Counts the shards of a cell.
+#[derive(Default)]
+struct CountShards(usize);
+
+impl Inspector for CountShards {
+    fn shard(&mut self, _: Acquired) -> Result<(), StoreError> {
+        self.0 += 1;
+        Ok(())
     }
 }
 
@@ -151,7 +196,7 @@ fn named(path: &Path) -> String {
 }
 
 /// `cell.db` has its visibility in `cell-visibility.db`.
-fn visibility_path(path: &Path) -> PathBuf {
+pub(crate) fn visibility_path(path: &Path) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push("-visibility");
     if let Some(extension) = path.extension() {

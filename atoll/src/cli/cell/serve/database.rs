@@ -12,7 +12,7 @@ use crate::wiring::stores::Database;
 
 /// Where a cell stores.
 #[derive(Debug, Args)]
-pub(super) struct DatabaseArgs {
+pub(in crate::cli::cell) struct DatabaseArgs {
     /// Its database: sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or memory:
     ///
     /// `ps` shows everybody on this machine what stands here: give a URL that holds a password by variable or file.
@@ -40,7 +40,7 @@ pub(super) struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// Changes the configuration as these flags say. A URL that no database can have is refused, and not told.
-    pub(super) fn over(&self, config: &mut CellConfig) -> anyhow::Result<()> {
+    pub(in crate::cli::cell) fn over(&self, config: &mut CellConfig) -> anyhow::Result<()> {
         let (url, file) = (self.database_url.as_ref(), self.database_url_file.as_deref());
         if let Some(url) = given("--database-url", url, file, |url| Database::parse(url).map(drop))? {
             config.database_url = url;
