@@ -49,6 +49,25 @@ impl Cell {
         self.child = spawn(&self.folder, &self.store, self.port);
     }
 
+    /// A command that backs the cell up, beside its process.
+    pub fn backup(&self) -> Command {
+        self.command("backup")
+    }
+
+    /// Goes on with the newest backup, at another place, in place of the cell that was killed.
+    pub fn restart_from_backup(&mut self) {
+        self.store = Store::file();
+        run(&mut self.command("restore"));
+        self.restart();
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_atoll"));
+        command.args(["cell", name, "--objects"]).arg(self.objects());
+        command.env("ATOLL_DATABASE_URL", self.store.url());
+        command
+    }
+
     /// Ends it in order: it writes what is left of its usage.
     pub fn stop(&mut self) {
         let pid = i32::try_from(self.child.id()).expect("a process id");
@@ -71,6 +90,12 @@ impl Drop for Cell {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().expect("the binary starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn spawn(folder: &tempfile::TempDir, store: &Store, port: u16) -> Child {

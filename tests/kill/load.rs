@@ -103,6 +103,11 @@ fn may_pass(code: Code) -> bool {
 
 impl Load {
     pub fn start(address: &str) -> Self {
+        Self::start_as(address, 0)
+    }
+
+    /// As `start`, of workflows that no load of another generation begins.
+    pub fn start_as(address: &str, generation: usize) -> Self {
         let shared = Arc::new(Shared {
             client: RawClient::with_connections(address, 2).expect("an address"),
             acknowledged: Mutex::default(),
@@ -112,7 +117,7 @@ impl Load {
         });
         let mut tasks = tokio::task::JoinSet::new();
         for starter in 0..STARTERS {
-            tasks.spawn(begin_workflows(Arc::clone(&shared), starter));
+            tasks.spawn(begin_workflows(Arc::clone(&shared), generation * STARTERS + starter));
         }
         for _ in 0..POLLERS {
             tasks.spawn(workers::workflows(Arc::clone(&shared)));
@@ -133,6 +138,20 @@ impl Load {
         while self.shared.acknowledged().calls() < goal {
             assert!(began.elapsed() < patience, "the load stands still: {}", self.so_far());
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Ends where it is: its clients and workers are gone. Answers what was acknowledged.
+    pub async fn abandon(mut self) -> Acknowledged {
+        self.shared.stop.cancel();
+        self.tasks.shutdown().await;
+        self.shared.acknowledged().clone()
+    }
+
+    /// Gives workflows that others began the signal that they wait for. There may be none.
+    pub async fn go_on_with(&self, workflow_ids: impl IntoIterator<Item = &String>) {
+        for workflow_id in workflow_ids {
+            signal(&self.shared, workflow_id).await;
         }
     }
 

@@ -17,6 +17,7 @@ mod acknowledged;
 mod cell;
 mod check;
 mod load;
+mod restored;
 mod script;
 mod store;
 mod usage;

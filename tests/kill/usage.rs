@@ -2,8 +2,10 @@
 
 use crate::acknowledged::{Acknowledged, Kind as Call};
 use atoll_internal_api::usage::v1::usage_entry::Kind;
-use atoll_internal_api::usage::v1::{ActionType, StorageClass};
+use atoll_internal_api::usage::v1::{ActionType, CellManifest, StorageClass, UsageObject};
+use bytes::Bytes;
 use metering_rules::Totals;
+use prost::Message;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +54,58 @@ pub fn total(objects: PathBuf) -> Usage {
     usage
 }
 
+/// What is billed of a cell that went on from a backup, by the rules of `CellManifest`: each row of an incarnation
+/// once, whoever exported it. What the replaced incarnation used behind the restore point is counted as it stands.
+#[derive(Debug, Default)]
+pub struct Billed {
+    /// Of the log as it is now: rows of the replaced incarnation before the new one's first, and the new one's.
+    pub standing: Usage,
+    /// Of rows that the restored log does not have.
+    pub lost: Usage,
+}
+
+/// The sums of all objects of a cell with two incarnations.
+pub fn billed(objects: &Path) -> Billed {
+    let mut files = Vec::new();
+    walk_for(&objects.join("cells"), "manifest", &mut files);
+    let manifests = files.iter().map(|file| {
+        CellManifest::decode(std::fs::read(file).expect("readable").as_slice()).expect("a manifest")
+    });
+    let mut manifests: Vec<CellManifest> = manifests.collect();
+    manifests.sort_by_key(|manifest| manifest.restored_at_ms);
+    let [first, second] = &manifests[..] else { panic!("two incarnations: {manifests:?}") };
+    assert_eq!(second.replaces, first.incarnation);
+    let mut shards: BTreeMap<(Bytes, u32), Vec<UsageObject>> = BTreeMap::new();
+    let mut files = Vec::new();
+    walk(&objects.join("usage"), &mut files);
+    for file in files {
+        let bytes = std::fs::read(&file).expect("readable").into();
+        let object = usage_object::decode(bytes).expect("a usage object");
+        shards.entry((object.incarnation.clone(), object.shard)).or_default().push(object);
+    }
+    let mut billed = Billed::default();
+    for ((incarnation, shard), mut objects) in shards {
+        objects.sort_by_key(|object| (object.from_seq, object.to_seq));
+        let begin = second.first_seq[shard as usize];
+        let is_second = incarnation == second.incarnation;
+        assert!(is_second || incarnation == first.incarnation, "an incarnation without a manifest");
+        let mut watermark = if is_second { begin } else { 1 };
+        for object in objects {
+            let (from, to) = (object.from_seq, object.to_seq);
+            assert!(from <= watermark, "shard {shard}: a gap before row {from}");
+            assert!(!is_second || from >= begin, "shard {shard}: rows from {from} on are not the second's");
+            for positioned in object.entries.iter().filter(|entry| entry.seq >= watermark) {
+                let usage =
+                    if is_second || positioned.seq < begin { &mut billed.standing } else { &mut billed.lost };
+                usage.add(positioned.entry.as_ref().and_then(|entry| entry.kind.as_ref()).expect("a kind"));
+            }
+            watermark = watermark.max(to);
+        }
+        assert!(is_second || watermark >= begin, "shard {shard}: rows before {begin} are not exported");
+    }
+    billed
+}
+
 impl Usage {
     fn add(&mut self, kind: &Kind) {
         match kind {
@@ -78,11 +132,15 @@ pub fn add_queries(expected: &mut Totals, found: &Totals, acknowledged: &Acknowl
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    walk_for(folder, ".parquet", files);
+}
+
+fn walk_for(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("the cell wrote usage").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            walk(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "parquet") {
+            walk_for(&path, ending, files);
+        } else if path.to_str().is_some_and(|name| name.ends_with(ending)) {
             files.push(path);
         }
     }
