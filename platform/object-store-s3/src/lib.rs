@@ -27,5 +27,4 @@ mod write;
 
 pub use limits::Limits;
 pub use location::{Encryption, S3Location, UrlError};
-pub use marker::{MARKER, Unfit};
-pub use store::{S3ObjectStore, Use};
+pub use store::S3ObjectStore;

@@ -5,20 +5,11 @@ use crate::limits::Limits;
 use crate::location::S3Location;
 use crate::write::Condition;
 use async_trait::async_trait;
-use atoll_object_store::{ConditionalPut, ObjectStore, ObjectStoreError};
+use atoll_object_store::{ConditionalPut, ObjectStore, ObjectStoreError, Unfit, Use};
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 use std::io;
 use tokio::sync::OnceCell;
-
-/// What a process does with a store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Use {
-    /// It reads and lists: writes are refused before they leave.
-    Read,
-    /// It writes, too.
-    Write,
-}
 
 /// A bucket, or a prefix in one, as a store.
 pub struct S3ObjectStore {
@@ -30,7 +21,7 @@ pub struct S3ObjectStore {
 }
 
 impl S3ObjectStore {
-    /// A store that has asked for nothing yet. What is written before [`prove`](Self::prove) succeeded proves it first.
+    /// A store that has asked for nothing yet. What is asked of it before [`prove`](Self::prove) succeeded proves it first.
     pub async fn connect(location: S3Location, used: Use) -> Self {
         Self::with_limits(location, used, Limits::default()).await
     }
@@ -42,13 +33,27 @@ impl S3ObjectStore {
         Self { client, location, limits, used, proven: OnceCell::new() }
     }
 
-    /// Nothing is written to a bucket that is not proven fit.
+    /// The bucket and the prefix, for people.
+    pub fn place(&self) -> String {
+        self.location.to_string()
+    }
+
+    /// Nothing is taken for ours in a bucket that is not proven fit.
+    async fn fit(&self) -> Result<(), ObjectStoreError> {
+        self.prove().await.map_err(|unfit: Unfit| {
+            let kind =
+                if unfit.is_away() { io::ErrorKind::NotConnected } else { io::ErrorKind::PermissionDenied };
+            io::Error::new(kind, unfit.to_string()).into()
+        })
+    }
+
+    /// Nor is anything written there.
     async fn writable(&self) -> Result<(), ObjectStoreError> {
         if self.used == Use::Read {
             let refused = io::Error::new(io::ErrorKind::PermissionDenied, "the store was opened to read");
             return Err(refused.into());
         }
-        self.prove().await.map_err(|unfit| io::Error::other(unfit.to_string()).into())
+        self.fit().await
     }
 }
 
@@ -70,6 +75,7 @@ impl ObjectStore for S3ObjectStore {
 
     async fn get(&self, key: &str, most: usize) -> Result<Option<Bytes>, ObjectStoreError> {
         let name = self.location.name_of(key)?;
+        self.fit().await?;
         match self.read(&name, most).await.map_err(|failure| failure.of_call("reading", &name))? {
             Ok(object) => Ok(object),
             Err(bytes) => Err(ObjectStoreError::TooLarge { key: key.to_owned(), bytes, most }),
@@ -83,6 +89,7 @@ impl ObjectStore for S3ObjectStore {
         limit: usize,
     ) -> Result<Vec<String>, ObjectStoreError> {
         atoll_object_store::key::check_prefix(prefix)?;
+        self.fit().await?;
         let listed = self.keys(prefix, after, limit).await;
         listed.map_err(|failure| failure.of_call("listing", &self.location.under(prefix)).into())
     }

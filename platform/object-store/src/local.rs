@@ -1,5 +1,7 @@
 //! A local directory as object store: one file an object.
 
+mod proof;
+
 use crate::error::ObjectStoreError;
 use crate::key::{check, check_prefix};
 use crate::store::{ConditionalPut, ObjectStore};
@@ -29,9 +31,19 @@ fn fsync(path: &Path) -> io::Result<()> {
 impl LocalObjectStore {
     /// A store below `root`, which is made where it is missing.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, ObjectStoreError> {
-        let root = root.into();
-        fs::create_dir_all(&root)?;
-        Ok(Self { root, written: Arc::default(), sync: fsync })
+        let store = Self::at(root);
+        fs::create_dir_all(&store.root)?;
+        Ok(store)
+    }
+
+    /// A store below `root`, which may be missing: it holds nothing then, and is made by whoever writes first.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), written: Arc::default(), sync: fsync }
+    }
+
+    /// The folder, for people.
+    pub fn place(&self) -> String {
+        self.root.display().to_string()
     }
 
     fn path(&self, key: &str) -> Result<PathBuf, ObjectStoreError> {

@@ -6,8 +6,8 @@ mod parts;
 mod proof;
 
 use atoll_object_store::conformance::Storage;
-use atoll_object_store::{ObjectStore, conformance_tests};
-use atoll_object_store_s3::{Limits, S3Location, S3ObjectStore, Use};
+use atoll_object_store::{ObjectStore, Use, conformance_tests};
+use atoll_object_store_s3::{Limits, S3Location, S3ObjectStore};
 use atoll_test_s3::Server;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Which bucket is fit, and that finding out leaves nothing behind.
 
 use super::{Bucket, limits};
-use atoll_object_store::{ConditionalPut, ObjectStore};
-use atoll_object_store_s3::{Limits, MARKER, S3Location, S3ObjectStore, Unfit, Use};
+use atoll_object_store::fit::MARKER;
+use atoll_object_store::{ConditionalPut, ObjectStore, Unfit, Use};
+use atoll_object_store_s3::{Limits, S3Location, S3ObjectStore};
 use atoll_test_s3::{Fault, Operation, Server};
 use bytes::Bytes;
 use std::path::Path;
@@ -163,6 +164,19 @@ async fn wrong_credentials_and_none() {
     assert_eq!(bucket.files(), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_bucket_of_another_region() {
+    let bucket = Bucket::at("").await;
+    let faults = bucket.server.faults();
+    for (status, code) in [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")] {
+        faults.always(Operation::List, Fault::Answer(status, code));
+        let unfit = bucket.unfit().await;
+        assert!(matches!(unfit, Unfit::Region { .. }), "{unfit:?}");
+        assert!(unfit.remedy().contains("region="), "{unfit}");
+    }
+    assert_eq!(bucket.files(), [""; 0]);
+}
+
 /// One writer would replace what another wrote: refused, and its marker is removed again.
 #[tokio::test]
 async fn a_service_that_does_not_heed_the_condition_is_refused() {
@@ -200,6 +214,11 @@ async fn a_service_that_is_away_is_asked_again_before_anything_is_written() {
     let limits = Limits { proof: Duration::from_millis(200), ..limits() };
     let store = S3ObjectStore::with_limits(bucket.location(), Use::Write, limits.clone()).await;
     assert!(store.prove().await.unwrap_err().is_away(), "and not waited for");
+    faults.clear();
+    std::fs::remove_file(bucket.server.bucket("bucket").join(MARKER)).unwrap();
+    let reader = S3ObjectStore::with_limits(bucket.location(), Use::Read, limits.clone()).await;
+    reader.list("", None, 9).await.expect_err("what is not ours is not read, either");
+    reader.get("a", 9).await.expect_err("nor is an object of it");
     let gone = S3Location { endpoint: Some("http://127.0.0.1:1".to_owned()), ..bucket.location() };
     let store = S3ObjectStore::with_limits(gone, Use::Read, limits).await;
     assert!(checked(store.prove().await.unwrap_err()).is_away(), "nobody listens there");
