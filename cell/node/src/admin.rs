@@ -4,7 +4,7 @@ mod quarantine;
 mod rebuild;
 
 use crate::namespaces::CellRecords;
-use crate::projections::{OutboxWatch, VisibilityProjection};
+use crate::projections::{OutboxWatch, UsageExporter, VisibilityProjection};
 use crate::status::{store_status, visibility_status};
 use async_trait::async_trait;
 use atoll_api::call::{CallContext, Status};
@@ -27,6 +27,8 @@ pub(crate) struct Admin {
     pub(crate) incarnation: Uuid,
     pub(crate) visibility: Arc<VisibilityProjection>,
     pub(crate) outbox: Arc<OutboxWatch>,
+    /// Where the cell exports usage.
+    pub(crate) usage: Option<Arc<UsageExporter>>,
 }
 
 #[async_trait]
@@ -134,6 +136,7 @@ impl CellAdmin for Admin {
         let waiting = self.outbox.problems();
         let healthy = owned == identity.shard_count && self.shards.is_well() && waiting.is_empty();
         problems.extend(waiting);
+        problems.extend(self.usage.as_ref().and_then(|usage| usage.problem()));
         problems.extend(self.shards.set_aside().into_iter().map(|(projection, count)| {
             format!("{count} items of {projection} are set aside in the outbox: its sink refuses them")
         }));

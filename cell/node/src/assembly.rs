@@ -313,6 +313,7 @@ fn admin(
         incarnation: parts.incarnations.current(),
         visibility: Arc::clone(&parts.visibility),
         outbox: Arc::clone(&parts.outbox),
+        usage: parts.usage.clone(),
     };
     Ok(Some(
         Dispatcher::builder("cell_admin")

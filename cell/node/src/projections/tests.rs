@@ -109,6 +109,11 @@ fn an_object_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() 
         let held = life.usage.spool().bytes();
         assert!(held <= BUDGET, "{held} bytes after the restart");
         assert!(site.usage_objects().is_empty());
+        let problem = life.usage.problem().expect("an operator is told");
+        assert!(
+            problem.starts_with("usage is not exported, and waits in the cell's database: "),
+            "{problem}"
+        );
 
         site.objects.set_away(false);
         let mut most = 0;
@@ -119,6 +124,7 @@ fn an_object_store_that_is_away_for_an_hour_costs_no_memory_and_loses_nothing() 
         .await;
         assert!(most <= 2 * BUDGET, "{most} bytes while the sink catches up");
         assert_eq!(life.outbox("usage").await, 0, "nothing stays behind");
+        until("nothing is told any more", async || life.usage.problem().is_none()).await;
     });
     // What comes after all that is exported as ever, and nothing a second time.
     site.live(async |life| {

@@ -46,6 +46,8 @@ pub(crate) struct UsageExporter {
     incarnations: Arc<Incarnations>,
     manifests: Manifests,
     manifests_written: AtomicBool,
+    /// What the last round failed on.
+    problem: Mutex<Option<String>>,
     objects: Arc<dyn ObjectStore>,
     namespaces: Arc<NamespaceRegistry>,
     interval: Duration,
@@ -89,6 +91,7 @@ impl UsageExporter {
             incarnations,
             manifests,
             manifests_written: AtomicBool::new(false),
+            problem: Mutex::default(),
             objects,
             namespaces,
             interval,
@@ -102,6 +105,12 @@ impl UsageExporter {
     #[cfg(test)]
     pub(crate) fn spool(&self) -> &Spool<Piece> {
         &self.spool
+    }
+
+    /// What the last round failed on, for health. Nothing is lost by it: what waits too long is a matter of the outbox.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let failed = self.problem.lock().clone();
+        failed.map(|error| format!("usage is not exported, and waits in the cell's database: {error}"))
     }
 
     /// Writes objects until `stop`, then what is left, as far as the store takes it in time.
@@ -156,7 +165,9 @@ impl UsageExporter {
             tracing::warn!(error, "usage not exported; it stays in the log or in the outbox");
             metrics::counter!("atoll_usage_export_errors").increment(1);
         }
-        flushed.is_ok()
+        let is_well = flushed.is_ok();
+        *self.problem.lock() = flushed.err();
+        is_well
     }
 
     async fn try_flush(&self) -> Result<(), String> {
