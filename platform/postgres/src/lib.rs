@@ -19,10 +19,13 @@
 //! - Every call ends: a server that says nothing is given up after [`Limits::call`].
 //! - Nothing of a URL is in a text, but for host, port and database.
 //!
+//! - Who makes databases ([`Databases`]) is alone with that on its server, and takes none that says that it is another's.
+//!
 //! To change a schema: one more migration at the end of its list.
 
 pub mod confirm;
 mod connections;
+mod databases;
 mod error;
 mod options;
 mod progress;
@@ -31,6 +34,7 @@ mod server;
 mod statements;
 
 pub use connections::{CALLER_LOOK, Connections, Session};
+pub use databases::{Databases, Found, is_empty};
 pub use error::Refusal;
 pub use options::{Limits, PostgresOptions, UrlError};
 pub use schema::{Schema, look, migrate};

@@ -162,6 +162,21 @@ impl PostgresOptions {
         Ok(Self { connect, place, pooled, allow_unsafe: false, limits: Limits::default() })
     }
 
+    /// The same server and role, with another database.
+    #[must_use]
+    pub fn of_database(&self, name: &str) -> Self {
+        let server = self.place.rsplit_once('/').map_or("", |(server, _)| server);
+        let place = format!("{server}/{name}");
+        Self { connect: self.connect.clone().database(name), place, ..self.clone() }
+    }
+
+    /// A URL that differs in its database alone. `name` is of letters, digits and `_`.
+    pub fn url_of_database(url: &Secret, name: &str) -> Result<Secret, UrlError> {
+        let mut url = Url::parse(url.expose()).map_err(|_| UrlError::Malformed)?;
+        url.set_path(name);
+        Ok(String::from(url).into())
+    }
+
     /// Host, port and database, for messages.
     pub fn place(&self) -> &str {
         &self.place
@@ -285,6 +300,20 @@ mod tests {
             let output = child.env(name, value).env(CHILD, expected).output().expect("the child runs");
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success() && said.contains("1 passed"), "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn another_database_of_the_same_server() {
+        let url = "postgres://u:p%40ss@db.example:6543/postgres?sslmode=require&pooled=true".into();
+        let other = PostgresOptions::url_of_database(&url, "cell_a").unwrap();
+        assert_eq!(other.expose(), "postgres://u:p%40ss@db.example:6543/cell_a?sslmode=require&pooled=true");
+        for options in [
+            PostgresOptions::parse(&other).unwrap(),
+            PostgresOptions::parse(&url).unwrap().of_database("cell_a"),
+        ] {
+            assert_eq!((options.place(), options.pooled), ("db.example:6543/cell_a", true));
+            assert_eq!(options.connection().get_database(), Some("cell_a"));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod connections;
+mod databases;
 mod migrations;
 mod refusals;
 mod tls;
