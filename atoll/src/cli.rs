@@ -12,6 +12,7 @@ mod gateway;
 mod invoice;
 mod metering;
 mod namespace;
+pub(crate) mod objects_url;
 mod operation;
 mod server;
 mod usage;

@@ -107,7 +107,7 @@ fn spawn(folder: &tempfile::TempDir, store: &Store, port: u16) -> Child {
         .arg(folder.path().join("cell.toml"))
         .arg("--data")
         .arg(folder.path())
-        .arg("--objects")
+        .arg("--objects-url")
         .arg(folder.path().join("objects"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -35,8 +35,10 @@ pub(crate) struct CellConfig {
     /// Token of the cloud's other pieces; needed with `keys`.
     #[serde(serialize_with = "Secret::write_some")]
     pub(crate) internal_token: Option<Secret>,
-    /// Folder of the object store that usage goes to; without one no usage is exported.
-    pub(crate) objects: Option<PathBuf>,
+    /// Object store that usage goes to, `s3://BUCKET/PREFIX?...` or `file:PATH`; without one no usage is exported. Its
+    /// first name, of a folder alone, was `objects`.
+    #[serde(alias = "objects", serialize_with = "Secret::write_some")]
+    pub(crate) objects_url: Option<Secret>,
     /// Seconds between usage objects.
     pub(crate) usage_interval_seconds: u64,
     /// Shards of a new database; without one the database engine's default.
@@ -74,7 +76,7 @@ impl Default for CellConfig {
             listen: (Ipv4Addr::LOCALHOST, 7233).into(),
             auth: AuthMode::Open,
             internal_token: None,
-            objects: None,
+            objects_url: None,
             usage_interval_seconds: 60,
             shard_count: None,
             checkpoint_log_bytes: None,

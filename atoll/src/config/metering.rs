@@ -1,5 +1,4 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use atoll_secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -19,8 +18,10 @@ pub(crate) struct MeteringConfig {
     /// Serve also where PostgreSQL may lose what it acknowledges, `fsync` off for example.
     #[serde(default)]
     pub(crate) allow_unsafe_database: bool,
-    /// Folder of the object store that cells write usage to.
-    pub(crate) objects: PathBuf,
+    /// Object store that cells write usage to, `s3://BUCKET/PREFIX?...` or `file:PATH`; needed, here or by flag. Its
+    /// first name, of a folder alone, was `objects`.
+    #[serde(default, alias = "objects", serialize_with = "Secret::write_some")]
+    pub(crate) objects_url: Option<Secret>,
     /// Seconds between looks for new objects.
     #[serde(default = "default_ingest_interval")]
     pub(crate) ingest_interval_seconds: u64,

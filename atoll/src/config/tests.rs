@@ -81,7 +81,7 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         listen,
         database_url: Some("sqlite:db".into()),
         allow_unsafe_database: true,
-        objects: "objects".into(),
+        objects_url: Some("s3://usage/eu".into()),
         ingest_interval_seconds: 1,
         internal_token: "text".into(),
         cells: vec![text()],
@@ -102,6 +102,14 @@ fn what_is_written_is_read_back_and_unknown_keys_are_refused() {
         drain_seconds: 1,
         log: LogConfig::default(),
     });
+}
+
+#[test]
+fn an_object_store_may_have_its_first_name() {
+    let expected = CellConfig { objects_url: Some("objects".into()), ..CellConfig::default() };
+    for name in ["objects", "objects_url"] {
+        assert_eq!(load::<CellConfig>(&format!("{name} = \"objects\"")).as_ref(), Ok(&expected));
+    }
 }
 
 #[test]

@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use atoll_api::temporal::api::enums::v1::IndexedValueType;
 use atoll_internal_api::cell::v1::NamespaceSpec;
+use atoll_object_store::{ObjectStore, Use};
 use atoll_rpc::{Metrics, wire_time};
 use cell_frontend::DynamicConfig;
 use cell_memory::machine;
 use cell_node::{Access, AdminConfig, CellDeps, CellHandle};
 use tokio_util::sync::CancellationToken;
 
+use super::objects::Objects;
 use super::stores::{Database, OpenStores};
 use crate::config::{AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::clock::clock;
@@ -73,8 +75,13 @@ pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
     let database = Database::configured(config)?;
     let node_config = node_config(config, &database)?;
     let metrics = Metrics::install()?;
-    let stores = OpenStores::open(&database, config).await?;
-    match unless_lost(&stores, start_on(config, node_config, &stores, metrics)).await {
+    let objects = match &config.objects_url {
+        Some(url) => Some(Objects::configured(url, Use::Write).await?),
+        None => None,
+    };
+    let stores = OpenStores::open(&database, config, prove(objects.as_ref())).await?;
+    let objects = objects.map(|objects| objects.store());
+    match unless_lost(&stores, start_on(config, node_config, &stores, objects, metrics)).await {
         Ok(cell) => Ok(RunningCell { cell, stores }),
         Err(error) => {
             stores.close().await;
@@ -83,16 +90,25 @@ pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
     }
 }
 
+/// Refuses an object store that takes no usage. One that is away is not waited for: usage waits in the database.
+async fn prove(objects: Option<&Objects>) -> anyhow::Result<()> {
+    match objects {
+        Some(objects) => objects.prove_or_wait().await,
+        None => Ok(()),
+    }
+}
+
 async fn start_on(
     config: &CellConfig,
     node_config: cell_node::CellConfig,
     stores: &OpenStores,
+    objects: Option<Arc<dyn ObjectStore>>,
     metrics: Metrics,
 ) -> anyhow::Result<CellHandle> {
     let deps = CellDeps {
         stores: stores.stores.clone(),
         visibility: Arc::clone(&stores.visibility),
-        objects: super::objects::open(config.objects.as_deref())?,
+        objects,
         clock: clock(config.time_offset.as_deref())?,
         ids: Arc::new(atoll_rpc::SystemIds),
         metrics: Some(metrics),

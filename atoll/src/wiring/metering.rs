@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use atoll_object_store::{ObjectStore, Use};
 use atoll_rpc::{Dispatcher, Metrics, Server};
 use metering::{Config, Database, Deps, Metering};
 
 use super::edge::guard::InternalGuard;
-use super::objects;
+use super::objects::Objects;
 use crate::cli::UsageError;
 use crate::config::MeteringConfig;
 use crate::serve::clock::clock;
@@ -19,14 +20,15 @@ use crate::serve::lifetime::Lifetime;
 pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Result<()> {
     let metrics = Metrics::install()?;
     let database = database(&config)?;
-    // Before the folder of the objects is made: a refused database leaves everything as it was.
+    // Whatever is refused, everything is as it was: metering writes to no object store, and to no database before this.
     metering::inspect_database(&database).await?;
+    let objects = objects(&config).await?;
     let metering_config = Config {
         database,
         cells: config.cells.clone(),
         interval: Duration::from_secs(config.ingest_interval_seconds.max(1)),
     };
-    let deps = Deps { objects: objects::folder(&config.objects)? };
+    let deps = Deps { objects };
     let metering =
         Metering::build(metering_config, deps).await?.with_clock(clock(config.time_offset.as_deref())?);
     let dispatcher = Dispatcher::builder("metering")
@@ -52,6 +54,16 @@ pub(crate) async fn serve(config: MeteringConfig, life: Lifetime) -> anyhow::Res
     server.stopped().await;
     metering.close().await;
     outcome
+}
+
+/// The object store, which may be away: until it answers no usage is called complete.
+async fn objects(config: &MeteringConfig) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let url = config.objects_url.as_ref().ok_or_else(|| {
+        UsageError::new("metering has no object store: give --objects-url or `objects_url`")
+    })?;
+    let objects = Objects::configured(url, Use::Read).await?;
+    objects.prove_or_wait().await?;
+    Ok(objects.store())
 }
 
 /// What the configuration says. Where the URL is wrong it is not told.

@@ -113,16 +113,25 @@ enum Opened {
 
 impl OpenStores {
     /// Opens a cell's database, making it where it is missing. What another process uses, what is not ours and what is
-    /// damaged is refused, and then everything is left as it was; so it is where one of the files cannot be made.
-    pub(crate) async fn open(database: &Database, config: &CellConfig) -> anyhow::Result<Self> {
+    /// damaged is refused, and then everything is left as it was; so it is where one of the files cannot be made, and
+    /// where `rest`, what else the cell stands on, is refused: that is awaited once all was looked at, and before
+    /// anything is made.
+    pub(crate) async fn open(
+        database: &Database,
+        config: &CellConfig,
+        rest: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<Self> {
         match database {
-            Database::Memory => Ok(Self {
-                stores: MemoryStore::new().stores(),
-                visibility: Arc::new(MemoryVisibility::new()),
-                opened: Opened::Nothing,
-            }),
+            Database::Memory => {
+                rest.await?;
+                Ok(Self {
+                    stores: MemoryStore::new().stores(),
+                    visibility: Arc::new(MemoryVisibility::new()),
+                    opened: Opened::Nothing,
+                })
+            }
             Database::Sqlite(path) => {
-                let files = CellFiles::open(path).await?;
+                let files = CellFiles::open(path, rest).await?;
                 Ok(Self {
                     stores: files.stores(),
                     visibility: files.visibility(),
@@ -130,7 +139,7 @@ impl OpenStores {
                 })
             }
             Database::Postgres(databases) => {
-                let (database, lists) = postgres::open(databases, config).await?;
+                let (database, lists) = postgres::open(databases, config, rest).await?;
                 Ok(Self {
                     stores: database.stores(),
                     visibility: lists.store(),

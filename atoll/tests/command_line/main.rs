@@ -7,6 +7,7 @@ mod damaged_log;
 mod dev_refuses;
 mod dev_runs;
 mod lost_database;
+mod objects;
 mod postgres;
 mod quarantine;
 mod rebuild_visibility;

@@ -20,7 +20,7 @@ pub(crate) const SERVICES: [Service; 3] = [
         name: "metering",
         config: r#"
             listen = "127.0.0.1:0"
-            objects = "objects"
+            objects_url = "objects"
             internal_token = "t"
             cells = []
         "#,
@@ -103,8 +103,6 @@ fn a_cloud_whose_database_a_process_uses() {
 fn a_database_that_cannot_be_made() {
     for service in SERVICES {
         let folder = tempfile::tempdir().unwrap();
-        // Metering makes it before its database.
-        std::fs::create_dir(folder.path().join("objects")).unwrap();
         service.configure(folder.path(), "missing/its.db");
         let message = format!("{} database missing/its.db: cannot be made", service.name);
         refused(folder.path(), &service.serve(), &message);

@@ -1,3 +1,4 @@
+use atoll_object_store::Use;
 use atoll_rpc::{Clock, Ids, SystemClock, SystemIds};
 use cell_backup::{MOST_GROWTH, Moment, back_up};
 use clap::Args;
@@ -25,7 +26,7 @@ pub(crate) struct BackupArgs {
 impl BackupArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.cell.load()?;
-        let (files, objects) = (files(&config)?, self.place.open(&config)?);
+        let (files, objects) = (files(&config)?, self.place.open(&config, Use::Write).await?);
         let moment = Moment { at: SystemClock.now(), own: SystemIds.next() };
         let made = back_up(&files, &config.cell_id, moment, &*objects, self.most_wal_bytes).await?;
         self.output.print(

@@ -1,4 +1,5 @@
 use anyhow::bail;
+use atoll_object_store::Use;
 use cell_backup::{BackupError, Manifest, list};
 use clap::Args;
 
@@ -24,7 +25,7 @@ impl BackupsArgs {
     /// Fails where one cannot be read: the others are shown.
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.cell.load()?;
-        let found = list(&*self.place.open(&config)?, &config.cell_id, self.limit).await?;
+        let found = list(&*self.place.open(&config, Use::Read).await?, &config.cell_id, self.limit).await?;
         let (good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
         let good: Vec<Manifest> = good.into_iter().filter_map(Result::ok).collect();
         self.output.print(|| table(&good), || Ok(serde_json::to_value(&good)?))?;

@@ -1,3 +1,4 @@
+use atoll_object_store::Use;
 use atoll_rpc::{Ids, SystemIds};
 use cell_backup::{Restoring, find, restore};
 use clap::Args;
@@ -27,7 +28,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.cell.load()?;
-        let (files, objects) = (files(&config)?, self.place.open(&config)?);
+        let (files, objects) = (files(&config)?, self.place.open(&config, Use::Read).await?);
         let now_ms = clock(config.time_offset.as_deref())?.now().as_millisecond();
         let backup = find(&*objects, &config.cell_id, self.backup.as_deref()).await?;
         let restoring = Restoring { incarnation: SystemIds.next(), now_ms };

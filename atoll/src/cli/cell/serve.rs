@@ -1,11 +1,11 @@
 pub(super) mod database;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use atoll_secret::Secret;
 use clap::Args;
 
+use crate::cli::objects_url::ObjectsUrlArgs;
 use crate::config::{AdminConfig, AuthMode, CellConfig, NamespaceConfig};
 use crate::serve::ServeArgs;
 use crate::serve::clock::parse_offset;
@@ -44,9 +44,8 @@ pub(crate) struct CellServeArgs {
     /// What callers of the admin listener must show
     #[arg(long, env = "ATOLL_CELL_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<Secret>,
-    /// Folder of the object store that usage goes to
-    #[arg(long, value_name = "DIR")]
-    objects: Option<PathBuf>,
+    #[command(flatten)]
+    objects: ObjectsUrlArgs,
     /// Seconds between usage objects
     #[arg(long, value_name = "SECONDS")]
     usage_interval: Option<u64>,
@@ -65,6 +64,7 @@ impl CellServeArgs {
         let supervisor = self.serve.supervisor;
         let mut config = self.over(self.serve.load("ATOLL_CELL")?);
         self.database.over(&mut config)?;
+        self.objects.over(&mut config.objects_url)?;
         config.log.init()?;
         let admin = config.admin.as_ref().map(|admin| admin.listen);
         let listens: Vec<SocketAddr> = [config.listen].into_iter().chain(admin).collect();
@@ -85,7 +85,6 @@ impl CellServeArgs {
         set(&mut config.usage_interval_seconds, &self.usage_interval);
         config.listen.set_port(self.port.unwrap_or(config.listen.port()));
         config.listen.set_ip(self.ip.unwrap_or(config.listen.ip()));
-        config.objects = self.objects.clone().or(config.objects);
         config.shard_count = self.shards.or(config.shard_count);
         config.time_offset = self.time_offset.clone().or(config.time_offset);
         if let (Some(listen), Some(token)) = (self.admin_listen, self.admin_token.clone()) {

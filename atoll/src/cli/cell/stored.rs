@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
-use atoll_object_store::ObjectStore;
+use anyhow::{anyhow, bail};
+use atoll_object_store::{ObjectStore, Use};
 use cell_backup::CellFiles;
 use clap::Args;
 
 use super::serve::database::DatabaseArgs;
 use crate::cli::UsageError;
+use crate::cli::objects_url::ObjectsUrlArgs;
 use crate::config::CellConfig;
 use crate::wiring;
+use crate::wiring::objects::Objects;
 use crate::wiring::stores::Database;
 
 /// Where a cell stores. Flags win over the configuration file.
@@ -44,21 +46,24 @@ fn load(path: Option<&PathBuf>, cell_id: Option<&String>) -> anyhow::Result<Cell
     Ok(config)
 }
 
-/// Where a cell's backups are.
+/// Where a cell's backups are: in the object store of its usage, unless the flag names another.
 #[derive(Debug, Args)]
 pub(super) struct BackupsPlaceArgs {
-    /// Folder of the object store that backups are in; without it that of the cell's usage
-    #[arg(long, value_name = "DIR")]
-    objects: Option<PathBuf>,
+    #[command(flatten)]
+    objects: ObjectsUrlArgs,
 }
 
 impl BackupsPlaceArgs {
-    /// The object store.
-    pub(super) fn open(&self, config: &CellConfig) -> anyhow::Result<Arc<dyn ObjectStore>> {
-        match wiring::objects::open(self.objects.as_deref().or(config.objects.as_deref()))? {
-            Some(objects) => Ok(objects),
-            None => Err(UsageError::new("where are backups kept? Pass --objects").into()),
-        }
+    /// The object store, once it has proved fit for this use.
+    pub(super) async fn open(&self, config: &CellConfig, used: Use) -> anyhow::Result<Arc<dyn ObjectStore>> {
+        let mut url = config.objects_url.clone();
+        self.objects.over(&mut url)?;
+        let Some(url) = url else {
+            return Err(UsageError::new("where are backups kept? Pass --objects-url").into());
+        };
+        let objects = Objects::configured(&url, used).await?;
+        objects.prove().await.map_err(|unfit| anyhow!("objects {unfit}{}", unfit.remedy()))?;
+        Ok(objects.store())
     }
 }
 

@@ -61,7 +61,7 @@ impl Plan {
             listen: self.ports.get(&format!("cell-{id}")),
             auth: AuthMode::Keys,
             internal_token: Some(self.secrets.internal_token.clone()),
-            objects: Some(data_dir.join("objects")),
+            objects_url: Some(format!("file:{}", data_dir.join("objects").display()).into()),
             usage_interval_seconds: USAGE_INTERVAL_SECONDS,
             shard_count: None,
             // The cells share the machine's quarter.
@@ -87,7 +87,7 @@ impl Plan {
             listen: self.ports.get("metering"),
             database_url: Some(format!("sqlite:{}", data_dir.join(METERING_DATABASE).display()).into()),
             allow_unsafe_database: false,
-            objects: data_dir.join("objects"),
+            objects_url: Some(format!("file:{}", data_dir.join("objects").display()).into()),
             ingest_interval_seconds: INGEST_INTERVAL_SECONDS,
             internal_token: self.secrets.internal_token.clone(),
             cells: TENANT_CELLS.into_iter().chain([SYSTEM]).map(str::to_owned).collect(),

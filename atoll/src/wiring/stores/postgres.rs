@@ -43,10 +43,11 @@ pub(super) struct ClaimedDatabase {
 }
 
 /// Opens a cell's databases, or its database and its lists in a file of its folder. What is refused leaves all of them
-/// as they were: each is looked at before anything is made.
+/// as they were: each is looked at before anything is made, and `rest` is awaited in between.
 pub(super) async fn open(
     databases: &PostgresDatabases,
     config: &CellConfig,
+    rest: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<(ClaimedDatabase, Lists)> {
     let allowed = |options: &PostgresOptions| allowed(options, config);
     let options = allowed(&databases.cell);
@@ -71,6 +72,10 @@ pub(super) async fn open(
             );
         }
         FoundCell::None | FoundCell::Claimed | FoundCell::Whole => {}
+    }
+    if let Err(refused) = rest.await {
+        found.close().await;
+        return Err(refused);
     }
     // The cell has one node, which has its name.
     let database = match ClaimedDatabase::open(options, cell, cell).await {

@@ -123,10 +123,15 @@ pub(super) struct CellFiles {
 }
 
 impl CellFiles {
-    pub(super) async fn open(path: &Path) -> anyhow::Result<Self> {
+    /// Opens them, making them where they are missing; `rest` is awaited before.
+    pub(super) async fn open(
+        path: &Path,
+        rest: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<Self> {
         let beside = visibility_path(path);
         let (file, beside_file) = (LockedFile::acquire(path).await?, LockedFile::acquire(&beside).await?);
         look(path, &beside).await?;
+        rest.await?;
         let store = SqliteStore::connect(SqliteOptions::new(path)).await.with_context(|| named(path))?;
         let lists = match VisibilityFile::on(beside_file).await {
             Ok(lists) => lists,

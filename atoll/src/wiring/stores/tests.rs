@@ -68,7 +68,8 @@ async fn a_foreign_file_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter.txt");
     std::fs::write(&path, "dear all, this is not a database").unwrap();
-    let opened = OpenStores::open(&Database::Sqlite(path.clone()), &CellConfig::default()).await;
+    let rest = std::future::ready(Err(anyhow::anyhow!("what comes behind is not asked")));
+    let opened = OpenStores::open(&Database::Sqlite(path.clone()), &CellConfig::default(), rest).await;
     let error = format!("{:#}", opened.err().expect("refused"));
     assert!(error.contains("letter.txt"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear all, this is not a database");

@@ -10,7 +10,7 @@ use crate::running::Running;
 
 /// What it is told beside its database, as a file of the folder.
 fn configure(folder: &Path) {
-    let text = "listen = \"127.0.0.1:0\"\nobjects = \"objects\"\ninternal_token = \"t\"\ncells = []\n\
+    let text = "listen = \"127.0.0.1:0\"\nobjects_url = \"objects\"\ninternal_token = \"t\"\ncells = []\n\
                 log = { level = \"error\" }\n";
     std::fs::write(folder.join("config.toml"), text).unwrap();
 }
