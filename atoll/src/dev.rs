@@ -9,6 +9,7 @@ mod ports;
 mod preflight;
 pub(crate) mod ready_file;
 mod secrets;
+mod storage;
 mod supervise;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use bootstrap::Bootstrap;
 use data_dir::DataDir;
 use plan::Plan;
 use ports::Chosen;
+use storage::Storage;
 use supervise::{Backoff, Supervisor};
 
 /// A piece that dies is back at once; one that cannot live does not keep the machine busy.
@@ -41,11 +43,18 @@ pub(crate) fn run(args: &DevArgs) -> anyhow::Result<()> {
     LogConfig { level: args.log_level.clone(), format: args.log_format }.init()?;
     let (path, _removed_at_the_end) = data_path(args)?;
     DataDir::probe(&path)?;
+    let mut storage = Storage::of(args, &path)?;
     let chosen = Plan::listen(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(preflight::databases(&path))?;
+    if storage.is_in_files() {
+        runtime.block_on(preflight::databases(&path))?;
+    }
+    let looked = runtime.block_on(storage.look())?;
     let data_dir = DataDir::open(&path)?;
-    runtime.block_on(supervise(args, &data_dir, chosen))
+    runtime.block_on(async {
+        storage.make(&data_dir, looked).await?;
+        supervise(args, &data_dir, storage, chosen).await
+    })
 }
 
 fn data_path(args: &DevArgs) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
@@ -56,11 +65,16 @@ fn data_path(args: &DevArgs) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
     Ok((folder.path().to_owned(), Some(folder)))
 }
 
-async fn supervise(args: &DevArgs, data_dir: &DataDir, chosen: Chosen) -> anyhow::Result<()> {
+async fn supervise(
+    args: &DevArgs,
+    data_dir: &DataDir,
+    storage: Storage,
+    chosen: Chosen,
+) -> anyhow::Result<()> {
     let life = Lifetime::begin(None)?;
     // Checked here too, so that a wrong one is one message and not seven.
     clock(args.time_offset.as_deref())?;
-    let mut plan = Plan::settle(args, data_dir, chosen)?;
+    let mut plan = Plan::settle(args, data_dir, storage, chosen)?;
     let mut supervisor = Supervisor::start(plan.children()?, BACKOFF);
     let outcome = tokio::select! {
         outcome = serve(args, data_dir, &plan, &supervisor) => outcome,

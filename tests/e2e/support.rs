@@ -4,6 +4,7 @@ pub(crate) mod cloud;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod python;
+pub(crate) mod storage;
 pub(crate) mod story;
 
 use std::path::{Path, PathBuf};

@@ -19,6 +19,11 @@ pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, program: &str, is_eph
         Some(offset) => format!("  Clock        shifted by {offset} (development only)\n"),
         None => String::new(),
     };
+    let shown = |what: &str, place: &Option<String>| match place {
+        Some(place) => format!("  {what:<12} {place}\n"),
+        None => String::new(),
+    };
+    let elsewhere = shown("Databases", &cloud.databases) + &shown("Objects", &cloud.objects);
     let export = if is_default(ready_file) {
         String::new()
     } else {
@@ -32,6 +37,7 @@ pub(super) fn banner(cloud: &ReadyFile, ready_file: &Path, program: &str, is_eph
            Account      {account_id}\n  \
            API key      {api_key}\n  \
            Stored       {stored}\n\
+         {elsewhere}\
          {clock}\n\
          Try next:\n\n  \
            {export}\
@@ -52,6 +58,19 @@ fn is_default(ready_file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_elsewhere_is_named() {
+        let cloud = ReadyFile {
+            databases: Some("dev_* at h:5432".to_owned()),
+            objects: Some("s3://usage/eu".to_owned()),
+            ..ReadyFile::sample()
+        };
+        let text = banner(&cloud, Path::new("/data/dev.json"), "atoll", false);
+        let lines =
+            "  Stored       /data\n  Databases    dev_* at h:5432\n  Objects      s3://usage/eu\n\nTry next";
+        assert!(text.contains(lines), "{text}");
+    }
 
     #[test]
     fn the_banner_names_what_a_client_needs_and_a_shifted_clock() {

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::dev::DATABASE_VARIABLE;
 use crate::cli::{database_url, objects_url};
 use crate::serve::lifetime::Announcement;
 
@@ -83,8 +84,10 @@ impl Running {
     fn start(spec: &ChildSpec) -> std::io::Result<Self> {
         let mut command = Command::new(&spec.program);
         command.args(&spec.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        // No two pieces have the same database, and all have one object store: from their configuration.
-        for name in database_url::VARIABLES.into_iter().chain([objects_url::VARIABLE]) {
+        // No two pieces have the same database, and all have one object store: from their configuration. Nor does any
+        // have to know how databases are made.
+        let own = [objects_url::VARIABLE, DATABASE_VARIABLE];
+        for name in database_url::VARIABLES.into_iter().chain(own) {
             command.env_remove(name);
         }
         let mut child = spawn_with(&mut command, &spec.listeners)?;

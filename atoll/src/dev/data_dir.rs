@@ -90,9 +90,7 @@ impl DataDir {
         if !check_format(&path)? {
             write_private(&path.join(FORMAT_FILE), format!("{MAGIC} {FORMAT}\n").as_bytes()).map_err(io)?;
         }
-        for private in ["config", "objects"] {
-            DirBuilder::new().recursive(true).mode(0o700).create(path.join(private)).map_err(io)?;
-        }
+        DirBuilder::new().recursive(true).mode(0o700).create(path.join("config")).map_err(io)?;
         Ok(Self { path, _lock: lock })
     }
 

@@ -15,6 +15,7 @@ use super::data_dir::DataDir;
 use super::ports::{Chosen, Ports, Wanted};
 use super::ready_file::{ProcessEntry, ReadyFile, write_private};
 use super::secrets::Secrets;
+use super::storage::Storage;
 use super::supervise::{State, States};
 use crate::cli::dev::DevArgs;
 use crate::config::SYSTEM;
@@ -26,10 +27,6 @@ mod pieces;
 const REGION: &str = "local";
 /// The cells that tenants' namespaces are placed in.
 const TENANT_CELLS: [&str; 2] = ["a", "b"];
-/// The databases of the other pieces, in the data directory.
-pub(super) const METERING_DATABASE: &str = "metering.db";
-pub(super) const BILLING_DATABASE: &str = "billing.db";
-pub(super) const CONTROL_PLANE_DATABASE: &str = "control-plane.db";
 /// How long a piece gets to stop. There are two rounds, and all must be done in five seconds.
 const STOP_PATIENCE: Duration = Duration::from_millis(2_300);
 
@@ -40,6 +37,7 @@ const INSIDE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(super) struct Plan {
     ports: Ports,
     secrets: Secrets,
+    storage: Storage,
     pieces: Vec<Piece>,
 }
 
@@ -53,13 +51,13 @@ struct Piece {
     listens: Vec<SocketAddr>,
 }
 
-/// The databases of the cells, in the data directory.
-pub(super) fn cell_databases() -> impl Iterator<Item = String> {
-    TENANT_CELLS.into_iter().chain([SYSTEM]).map(cell_database)
+/// The ids of the cells.
+pub(super) fn cell_ids() -> impl Iterator<Item = &'static str> {
+    TENANT_CELLS.into_iter().chain([SYSTEM])
 }
 
-/// The database of a cell, in the data directory.
-fn cell_database(id: &str) -> String {
+/// The file that is the database of a cell.
+pub(super) fn cell_database(id: &str) -> String {
     format!("cell-{id}.db")
 }
 
@@ -84,7 +82,12 @@ impl Plan {
     }
 
     /// Settles ports, secrets and configurations, and writes them to the data directory.
-    pub(super) fn settle(args: &DevArgs, data_dir: &DataDir, chosen: Chosen) -> anyhow::Result<Self> {
+    pub(super) fn settle(
+        args: &DevArgs,
+        data_dir: &DataDir,
+        storage: Storage,
+        chosen: Chosen,
+    ) -> anyhow::Result<Self> {
         let [gateway, cloud] = Self::outside(args);
         let inside = |name| Wanted { name, ip: INSIDE, port: None };
         let wanted = [
@@ -101,9 +104,9 @@ impl Plan {
             inside("cell-b-admin"),
         ];
         let ports = Ports::settle(&data_dir.join("ports.json"), &wanted, chosen)?;
-        let cells: Vec<&str> = TENANT_CELLS.into_iter().chain([SYSTEM]).collect();
+        let cells: Vec<&str> = cell_ids().collect();
         let secrets = Secrets::load(&data_dir.join("secrets.json"), &cells)?;
-        let mut plan = Self { ports, secrets, pieces: Vec::new() };
+        let mut plan = Self { ports, secrets, storage, pieces: Vec::new() };
         plan.add_pieces(args, data_dir)?;
         Ok(plan)
     }
@@ -187,6 +190,8 @@ impl Plan {
             operator_key: self.secrets.operator_key.clone(),
             region: REGION.to_owned(),
             data_dir: data_dir.path().to_owned(),
+            databases: self.storage.shown_databases(),
+            objects: self.storage.shown_objects(),
             time_offset: args.time_offset.clone(),
             supervisor_pid: own_pid(),
             processes,

@@ -34,6 +34,12 @@ pub(crate) struct ReadyFile {
     pub(crate) region: String,
     /// Where everything is stored.
     pub(crate) data_dir: PathBuf,
+    /// Its databases, where they are on a server.
+    #[serde(default)]
+    pub(crate) databases: Option<String>,
+    /// Its object store, where that is not in `data_dir`.
+    #[serde(default)]
+    pub(crate) objects: Option<String>,
     /// How far the cloud's clock is shifted; unset when it is not.
     pub(crate) time_offset: Option<String>,
     /// Process id of the supervisor.
@@ -89,6 +95,8 @@ impl ReadyFile {
             operator_key: "operator.secret".into(),
             region: "local".to_owned(),
             data_dir: PathBuf::from("/data"),
+            databases: None,
+            objects: None,
             time_offset: None,
             supervisor_pid: 1,
             processes: BTreeMap::new(),

@@ -68,6 +68,14 @@ impl Objects {
         }
     }
 
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> String {
+        match &self.engine {
+            Engine::Folder(folder) => folder.place(),
+            Engine::S3(bucket) => bucket.place(),
+        }
+    }
+
     /// The store itself.
     pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
         match &self.engine {

@@ -21,12 +21,12 @@ const HUNG: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(5);
 
 /// A running `atoll dev`.
-struct Cloud {
+pub(crate) struct Cloud {
     supervisor: Child,
     stderr: ChildStderr,
     ready_file: PathBuf,
-    ready: Value,
-    printed: String,
+    pub(crate) ready: Value,
+    pub(crate) printed: String,
 }
 
 impl Cloud {
@@ -41,7 +41,7 @@ impl Cloud {
     }
 
     /// Starts one with these arguments, which writes its ready file there; temporary files of it go to `tmp`.
-    fn start_with(folder: &Path, arguments: &[&str], ready_file: &str) -> Self {
+    pub(crate) fn start_with(folder: &Path, arguments: &[&str], ready_file: &str) -> Self {
         let temporary = folder.join("tmp");
         std::fs::create_dir_all(&temporary).unwrap();
         let mut supervisor = Command::new(env!("CARGO_BIN_EXE_atoll"))
@@ -50,8 +50,9 @@ impl Cloud {
             .args(["--gateway-port", "0", "--cloud-port", "0"])
             .current_dir(folder)
             .env("TMPDIR", temporary)
-            // Of somebody who runs a cell, too. The pieces have databases of their own.
+            // Of somebody who runs a cell, too. The pieces have databases and objects of their own.
             .env("ATOLL_DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")
+            .env("ATOLL_OBJECTS_URL", "s3://nothing?endpoint=http://127.0.0.1:1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -86,6 +87,12 @@ impl Cloud {
     fn signal(&self, signal: Signal) {
         kill(self.supervisor.id(), signal);
     }
+
+    /// Stops it as a user does, and waits for its end. What it said on standard error.
+    pub(crate) fn stop(self) -> String {
+        self.signal(Signal::TERM);
+        self.gone()
+    }
 }
 
 fn read(ready_file: &Path) -> Value {
@@ -101,13 +108,13 @@ fn is_alive(pid: u64) -> bool {
     test_kill_process(pid).is_ok()
 }
 
-fn pids(ready: &Value) -> Vec<u64> {
+pub(crate) fn pids(ready: &Value) -> Vec<u64> {
     let processes = ready["processes"].as_object().unwrap();
     processes.values().filter_map(|process| process["pid"].as_u64()).collect()
 }
 
 /// What must be the same after a restart.
-fn identity(ready: &Value) -> Value {
+pub(crate) fn identity(ready: &Value) -> Value {
     let fields = ["gateway_address", "cloud_address", "account_id", "api_key", "operator_key"];
     fields.map(|field| ready[field].clone()).into_iter().collect()
 }

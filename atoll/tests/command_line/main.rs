@@ -4,6 +4,7 @@ mod bad_input;
 mod cell_refuses;
 mod content;
 mod damaged_log;
+mod dev_on_servers;
 mod dev_refuses;
 mod dev_runs;
 mod lost_database;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{PATIENCE, PAUSE};
+use super::storage::Storage;
 use super::{atoll, eventually};
 
 /// What a stop may take by contract, loaded or not: the supervisor waits for two groups of processes, and no longer
@@ -21,17 +22,23 @@ pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A running cloud.
 pub(crate) struct Cloud {
     folder: TempDir,
+    storage: Storage,
     supervisor: Child,
     ready: Value,
 }
 
 impl Cloud {
-    /// Starts one on free ports and waits until it serves.
+    /// Starts one on free ports, in files, and waits until it serves.
     pub(crate) fn start() -> Self {
+        Self::start_on(Storage::in_files())
+    }
+
+    /// As [`start`](Self::start), where its storage is.
+    pub(crate) fn start_on(storage: Storage) -> Self {
         let _alone = alone();
         let folder = tempfile::tempdir().expect("temporary folder");
-        let supervisor = spawn(&folder, &[]);
-        let mut cloud = Self { folder, supervisor, ready: Value::Null };
+        let supervisor = spawn(&folder, &storage, &[]);
+        let mut cloud = Self { folder, storage, supervisor, ready: Value::Null };
         cloud.wait_until_ready();
         cloud
     }
@@ -40,7 +47,7 @@ impl Cloud {
     pub(crate) fn restart(&mut self, extra: &[&str]) {
         let _alone = alone();
         self.stop();
-        self.supervisor = spawn(&self.folder, extra);
+        self.supervisor = spawn(&self.folder, &self.storage, extra);
         self.wait_until_ready();
     }
 
@@ -49,7 +56,7 @@ impl Cloud {
         let _alone = alone();
         self.crash();
         meanwhile();
-        self.supervisor = spawn(&self.folder, &[]);
+        self.supervisor = spawn(&self.folder, &self.storage, &[]);
         self.wait_until_ready();
     }
 
@@ -134,6 +141,16 @@ impl Cloud {
         self.folder.path()
     }
 
+    /// Where it stores.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What its processes said on standard error.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).expect("readable")
+    }
+
     /// What it printed when it began to serve.
     pub(crate) fn banner(&self) -> String {
         eventually("the banner", || {
@@ -216,8 +233,7 @@ impl Drop for Cloud {
             let _ = self.supervisor.wait();
         }
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            println!("--- what the cloud said\n{log}");
+            println!("--- what the cloud said\n{}", self.log());
         }
     }
 }
@@ -237,13 +253,14 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spawn(folder: &TempDir, extra: &[&str]) -> Child {
+fn spawn(folder: &TempDir, storage: &Storage, extra: &[&str]) -> Child {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).expect("log file");
     let out = File::create(folder.path().join("out")).expect("output file");
     Command::new(atoll())
         .arg("dev")
         .current_dir(folder.path())
         .args(["--gateway-port", "0", "--cloud-port", "0"])
+        .args(storage.arguments())
         .args(extra)
         .stdin(Stdio::null())
         .stdout(out)
