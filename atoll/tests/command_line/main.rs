@@ -7,6 +7,7 @@ mod damaged_log;
 mod dev_on_servers;
 mod dev_refuses;
 mod dev_runs;
+mod disk_full;
 mod lost_database;
 mod objects;
 mod postgres;
