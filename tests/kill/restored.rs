@@ -6,8 +6,8 @@
 use crate::acknowledged::Acknowledged;
 use crate::cell::{Cell, run};
 use crate::load::{Histories, Load, histories};
-use crate::{PATIENCE, check, usage};
 use crate::store::Store;
+use crate::{PATIENCE, check, usage};
 use atoll_api::temporal::api::enums::v1::EventType;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_internal_api::usage::v1::ActionType;

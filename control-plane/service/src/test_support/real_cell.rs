@@ -40,6 +40,7 @@ impl RealCell {
             cell_id: "a".to_owned(),
             region: "local".to_owned(),
             listen,
+            edge: atoll_rpc::EdgeConfig::default(),
             admin: Some(AdminConfig { listen, token: ADMIN_TOKEN.into() }),
             access: Access::Keys { internal_token: Some(INTERNAL_TOKEN.into()) },
             namespaces: Vec::new(),

@@ -5,6 +5,7 @@ ON CONFLICT (only_row) DO UPDATE SET
     beat_at = clock_timestamp(),
     took_over = held.beat_at >= clock_timestamp() - make_interval(secs => $2)
         AND NOT coalesce(held.local_process = $4, false)
-WHERE held.node = excluded.node AND (NOT held.took_over OR held.local_process = $4)
+WHERE held.node = excluded.node AND NOT held.took_over
+   OR held.local_process = $4
    OR held.beat_at < clock_timestamp() - make_interval(secs => $2)
 RETURNING process
