@@ -118,6 +118,8 @@ fn create_durable(folder: &Path, sync: Sync) -> io::Result<()> {
         return Ok(());
     }
     let parent = folder.parent().ok_or(ErrorKind::InvalidInput)?;
+    // Of a name alone: it is in the folder that the process works in.
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     create_durable(parent, sync)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
