@@ -27,8 +27,8 @@ pub(crate) struct DevArgs {
     pub(crate) ephemeral: bool,
     /// PostgreSQL server on which each piece gets a database of its own: postgres://USER:PASSWORD@HOST:PORT/postgres
     ///
-    /// The role may make databases; the URL's own stays as it is. `ps` shows everybody on this machine what stands here:
-    /// give a URL that holds a password by variable or file.
+    /// The role may make databases; the URL's own stays as it is. `ps` shows everybody on this machine what stands
+    /// here: give a URL that holds a password by variable or file.
     // Not `ATOLL_DATABASE_URL`: that names the database of one piece, and a whole cloud on its server is not meant.
     #[arg(
         long,

@@ -1,5 +1,5 @@
-//! What a dev cloud in files looks at before it starts anything, so that a refusal is one line and leaves everything as it
-//! was.
+//! What a dev cloud in files looks at before it starts anything, so that a refusal is one line and leaves everything as
+//! it was.
 
 use std::path::Path;
 

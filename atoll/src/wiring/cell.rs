@@ -79,7 +79,7 @@ pub(crate) async fn start(config: &CellConfig) -> anyhow::Result<RunningCell> {
         Some(url) => Some(Objects::configured(url, Use::Write).await?),
         None => None,
     };
-    let stores = OpenStores::open(&database, config, prove(objects.as_ref())).await?;
+    let stores = Box::pin(OpenStores::open(&database, config, prove(objects.as_ref()))).await?;
     let objects = objects.map(|objects| objects.store());
     match unless_lost(&stores, start_on(config, node_config, &stores, objects, metrics)).await {
         Ok(cell) => Ok(RunningCell { cell, stores }),

@@ -1,10 +1,17 @@
 //! Usage that goes from a cell to metering, through whatever lies between.
 
 use atoll_internal_api::usage::v1::{ListUsageRequest, usage_service};
+use prost_types::Timestamp;
 
 use super::{Bucket, MARKER, call, cell, configure, eventually, metering};
 use crate::objects::away::begin;
 use crate::running::Running;
+
+#[allow(clippy::disallowed_methods, reason = "a test from outside is a shell")]
+fn hours_from_now(hours: i64) -> Option<Timestamp> {
+    let now = jiff::Timestamp::now();
+    Some(Timestamp { seconds: now.as_second() + 3_600 * hours, nanos: 0 })
+}
 
 /// One start of a workflow, at a cell and then at metering.
 async fn one_start_is_metered(folder: &std::path::Path, url: &str) {
@@ -14,7 +21,12 @@ async fn one_start_is_metered(folder: &std::path::Path, url: &str) {
     let cell = Running::start(folder, &cell(url));
     begin(&cell, "order").await;
     let row = eventually("the usage of a start", async || {
-        let request = ListUsageRequest { account_id: "acme1".to_owned(), ..Default::default() };
+        let request = ListUsageRequest {
+            account_id: "acme1".to_owned(),
+            start_time: hours_from_now(-1),
+            end_time: hours_from_now(2),
+            ..Default::default()
+        };
         let usage = call(metering.address(), usage_service::LIST_USAGE, request);
         let rows = usage.await.map_err(|status| status.to_string())?.rows;
         let starts = rows.iter().find(|row| row.action_type == "start_workflow");

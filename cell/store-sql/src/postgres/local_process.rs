@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_name_says_the_process() {
         let own = LocalProcess::own().expect("this is Linux");
-        assert_eq!(LocalProcess::parse(&own.name()), Some(own.clone()));
+        assert_eq!(LocalProcess::parse(&own.name()), Some(own));
         for name in ["", "boot pid:[1] 7", "boot pid:[1] seven 8", "boot pid:[1] 7 8 9"] {
             assert_eq!(LocalProcess::parse(name), None, "{name}");
         }

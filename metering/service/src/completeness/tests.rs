@@ -150,7 +150,7 @@ fn a_lost_cell_is_complete_from_then_on_and_says_why() {
     assert_eq!(exempt(&gone, 0, 9), [(4, 8)], "until it was decided");
     assert_eq!((exempt(&gone, 0, 4), exempt(&gone, 8, 99)), (vec![], vec![]));
     // Of hours before, and of none where it sealed after all.
-    let later = decided(manifests.clone(), shards.clone(), lost(6), &["a"]);
+    let later = decided(manifests.clone(), shards, lost(6), &["a"]);
     assert_eq!(later.complete_until(), Some(4 * H));
     let owed = [(4, "a".into(), 1), (5, "a".into(), 0), (5, "a".into(), 1)];
     assert_eq!(missing(&later, 0, 9), owed);

@@ -167,7 +167,7 @@ fn arrivals(lives: &[Life], random: &mut StdRng) -> Vec<Arrival> {
             let shard = log.name.shard as usize;
             let later = lives.iter().filter_map(|life| life.restored.as_ref());
             let later =
-                later.filter(|(of, ..)| *of == number).map(|(_, keeps, at_ms)| (keeps[shard], *at_ms)).last();
+                later.filter(|(of, ..)| *of == number).map(|(_, keeps, at_ms)| (keeps[shard], *at_ms)).next_back();
             let mut begins = Vec::new();
             while from < log.end() {
                 begins.push(from);
