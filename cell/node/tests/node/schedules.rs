@@ -11,6 +11,7 @@ use atoll_api::temporal::api::schedule::v1::{self as api, IntervalSpec};
 use atoll_api::temporal::api::taskqueue::v1::TaskQueue;
 use atoll_api::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use atoll_api::temporal::api::workflowservice::v1::{self as wf, workflow_service as rpc};
+use atoll_internal_api::cell::v1::NamespaceSpec;
 use cell_frontend::DynamicConfig;
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use std::sync::Arc;
@@ -166,9 +167,9 @@ async fn a_list_of_matching_times_is_whole_or_refused() {
 const QUESTIONS: usize = 500;
 
 #[tokio::test]
-async fn a_namespace_that_asks_for_many_times_leaves_another_one_its_turn() {
+async fn an_account_that_asks_for_many_times_leaves_another_one_its_turn() {
     let mut site = Site::new(Engine::memory());
-    site.config.namespaces.push(named("other"));
+    site.config.namespaces.push(NamespaceSpec { account_id: "acct2".to_owned(), ..named("other") });
     let cell = site.start().await;
     for namespace in ["default", "other"] {
         let mut request = create(&Driver::new(&cell, "hostile"), 1);
