@@ -1,5 +1,5 @@
-//! Where a dev cloud stores: files of its data directory, or databases of a PostgreSQL server; and its usage objects in a
-//! folder of that directory, or in an object store.
+//! Where a dev cloud stores: files of its data directory, or databases of a PostgreSQL server; and its usage objects in
+//! a folder of that directory, or in an object store.
 //!
 //! What is outside of the data directory may be anybody's, or another cloud's. So it is looked at before anything is
 //! written, each database and the object store say which cloud's they are, and the data directory remembers where they

@@ -1,5 +1,5 @@
-//! A cell whose disk is full: it refuses what it cannot keep, says so, loses nothing, and goes on by itself when there is
-//! room again.
+//! A cell whose disk is full: it refuses what it cannot keep, says so, loses nothing, and goes on by itself when there
+//! is room again.
 //!
 //! The disk is a small file system in memory, which only root may mount.
 

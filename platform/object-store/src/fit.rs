@@ -1,7 +1,7 @@
 //! Whether a place is fit to hold objects: it is there, it is ours, and it keeps its word.
 //!
-//! A place is a folder, a bucket, or a prefix of one. An object in it says whose it is, [`MARKER`]; whoever is the first
-//! to write there puts it. Engines prove a place before anything rests on it.
+//! A place is a folder, a bucket, or a prefix of one. An object in it says whose it is, [`MARKER`]; whoever is the
+//! first to write there puts it. Engines prove a place before anything rests on it.
 
 use thiserror::Error;
 

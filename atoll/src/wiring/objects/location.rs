@@ -27,7 +27,8 @@ pub(crate) enum ObjectsUrlError {
 }
 
 impl Location {
-    /// `s3://BUCKET/PREFIX?...`, of which [`S3Location::parse`] says what may stand there; `file:PATH`, or a path alone.
+    /// `s3://BUCKET/PREFIX?...`, of which [`S3Location::parse`] says what may stand there; `file:PATH`, or a path
+    /// alone.
     pub(crate) fn parse(url: &Secret) -> Result<Self, ObjectsUrlError> {
         let text = url.expose();
         if S3Location::is_meant(text) {
