@@ -21,7 +21,8 @@ pub struct S3ObjectStore {
 }
 
 impl S3ObjectStore {
-    /// A store that has asked for nothing yet. What is asked of it before [`prove`](Self::prove) succeeded proves it first.
+    /// A store that has asked for nothing yet. What is asked of it before [`prove`](Self::prove) succeeded proves it
+    /// first.
     pub async fn connect(location: S3Location, used: Use) -> Self {
         Self::with_limits(location, used, Limits::default()).await
     }

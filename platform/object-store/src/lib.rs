@@ -1,7 +1,7 @@
 //! Object store trait, local directory engine, conformance suite, fault engines.
 //!
-//! Owns: the seam to object storage, what every engine must pass ([`conformance`]), what makes a place fit ([`fit`]), and
-//! engines that fail ([`fault`]), for tests of whoever uses a store. Does not own: what objects mean. Keys are
+//! Owns: the seam to object storage, what every engine must pass ([`conformance`]), what makes a place fit ([`fit`]),
+//! and engines that fail ([`fault`]), for tests of whoever uses a store. Does not own: what objects mean. Keys are
 //! `/`-separated paths of plain segments.
 
 #[cfg(feature = "conformance")]

@@ -27,8 +27,8 @@ const CONTENT: &str = "SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace ON 
      WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_depend \
      WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e'))";
 
-/// A server that databases are made on, seen through one of them, the maintenance database. Nobody else makes any in this
-/// way until this is dropped.
+/// A server that databases are made on, seen through one of them, the maintenance database. Nobody else makes any in
+/// this way until this is dropped.
 pub struct Databases {
     session: Session<'static>,
     connections: Arc<Connections>,

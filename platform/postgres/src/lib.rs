@@ -19,7 +19,8 @@
 //! - Every call ends: a server that says nothing is given up after [`Limits::call`].
 //! - Nothing of a URL is in a text, but for host, port and database.
 //!
-//! - Who makes databases ([`Databases`]) is alone with that on its server, and takes none that says that it is another's.
+//! - Who makes databases ([`Databases`]) is alone with that on its server, and takes none that says that it is
+//!   another's.
 //!
 //! To change a schema: one more migration at the end of its list.
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 impl LocalObjectStore {
-    /// Finds out whether the folder is fit for what it is to be used for. Who reads writes nothing, and finds nothing in
-    /// a folder that is missing. Who writes makes the folder, and puts the marker where it is missing and nothing else
-    /// stands. Where anything is refused nothing was changed.
+    /// Finds out whether the folder is fit for what it is to be used for. Who reads writes nothing, and finds nothing
+    /// in a folder that is missing. Who writes makes the folder, and puts the marker where it is missing and nothing
+    /// else stands. Where anything is refused nothing was changed.
     pub async fn prove(&self, used: Use) -> Result<(), Unfit> {
         let (root, sync) = (self.root.clone(), self.sync);
         let count = self.written.fetch_add(1, Ordering::Relaxed);
