@@ -16,6 +16,7 @@
 //!   has acquired the shard there.
 
 mod append;
+mod branches;
 mod checkpoint;
 mod clock;
 mod database;

@@ -2,6 +2,7 @@
 
 mod append;
 mod batched;
+mod branches;
 mod checkpoint;
 mod database;
 mod error;

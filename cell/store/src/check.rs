@@ -52,7 +52,7 @@ impl Append {
             if segment.first_event_id < 1 || segment.last_event_id < segment.first_event_id {
                 return refuse("a segment of an append holds no event");
             }
-            if !seen.insert((&segment.key, segment.first_event_id)) {
+            if !seen.insert((&segment.branch, segment.first_event_id)) {
                 return refuse("two segments of one append begin at the same event");
             }
         }

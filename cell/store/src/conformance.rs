@@ -6,6 +6,7 @@
 
 mod acquire;
 mod append;
+mod branches;
 mod checkpoint;
 mod chunks;
 mod crash;
@@ -168,6 +169,23 @@ macro_rules! conformance_cases {
             max_bytes_bounds_the_answer_but_for_one_segment,
             a_segment_with_the_same_first_event_is_replaced,
             deleting_a_run_deletes_its_history_and_no_other,
+        }
+        branches::{
+            a_base_that_goes_first_leaves_what_its_fork_shares,
+            a_fork_that_goes_first_leaves_its_base_untouched,
+            both_in_one_slice_leave_nothing,
+            of_a_chain_of_forks_any_may_go_first,
+            what_only_the_longer_of_two_forks_shares_goes_with_it,
+            while_the_base_stands_nothing_of_it_goes,
+            a_repeated_slice_removes_no_more,
+            a_reference_counts_as_it_was_written_last,
+            a_reference_may_stand_before_its_run,
+            a_branch_whose_run_never_stood_goes_with_its_last_reference,
+            what_the_same_slice_deletes_a_reference_does_not_keep,
+            side_rows_stay_and_go_as_segments_do,
+            families_shards_and_kinds_do_not_see_each_other,
+            a_stale_slice_changes_none,
+            a_crash_in_a_large_deletion_leaves_what_is_shared,
         }
         due::{
             due_is_earliest_first_then_by_key,

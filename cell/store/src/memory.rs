@@ -1,6 +1,7 @@
 //! The memory engine: for tests, simulation and a server without a file.
 
 mod outbox;
+mod references;
 mod shard;
 mod state;
 mod waiting;
@@ -102,12 +103,12 @@ impl ShardStore for MemoryStore {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        Ok(self.state.lock().rows(shard).history(run, first_event_id, last_event_id, max_bytes))
+        Ok(self.state.lock().rows(shard).history(branch, first_event_id, last_event_id, max_bytes))
     }
 
     async fn segments(
@@ -115,7 +116,7 @@ impl ShardStore for MemoryStore {
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
         let state = self.state.lock();
-        Ok(keys.iter().map(|(shard, run, first)| state.rows(*shard).segment(run, *first)).collect())
+        Ok(keys.iter().map(|(shard, branch, first)| state.rows(*shard).segment(branch, *first)).collect())
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {

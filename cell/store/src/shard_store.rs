@@ -85,18 +85,18 @@ pub trait ShardStore: Send + Sync + 'static {
         max_bytes: usize,
     ) -> Result<Vec<Option<EntityRow>>, StoreError>;
 
-    /// History segments of a run that overlap `[first_event_id, last_event_id]`, in order, as many
-    /// as fit in `max_bytes` (at least one). A run's segments do not overlap each other.
+    /// History segments of a branch that overlap `[first_event_id, last_event_id]`, in order, as many
+    /// as fit in `max_bytes` (at least one). A branch's segments do not overlap each other. They are answered whole.
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError>;
 
-    /// History segments by run and first event id, in order, `None` where no segment begins there.
+    /// History segments by branch and first event id, in order, `None` where no segment begins there.
     async fn segments(
         &self,
         keys: &[(ShardId, EntityKey, i64)],

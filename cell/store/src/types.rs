@@ -1,5 +1,6 @@
 //! The plain data that crosses the store seam: keys, positions, rows.
 
+use crate::branch::BranchReference;
 use crate::waiting::{WaitingRow, WaitingTask};
 pub use atoll_internal_api::entity::{Chunk, ChunkId, EntityKey, EntityKind};
 use bytes::Bytes;
@@ -54,11 +55,11 @@ impl EntityRow {
     }
 }
 
-/// Consecutive encoded history events of one run.
+/// Consecutive encoded history events of one branch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HistorySegment {
-    /// The run.
-    pub key: EntityKey,
+    /// The branch, by the name of the run that began it: what that run adds to its history stands there.
+    pub branch: EntityKey,
     /// Id of the first event in `events`.
     pub first_event_id: i64,
     /// Id of the last event in `events`.
@@ -92,7 +93,7 @@ pub struct Append {
     /// Rows with consecutive `seq`, all of one epoch and batch.
     pub rows: Vec<LogRow>,
     /// History that the rows refer to instead of holding it (side rows): the same rows that a checkpoint
-    /// would write, and written with these. No two of one run begin at the same event.
+    /// would write, and written with these. No two of one branch begin at the same event.
     pub segments: Vec<HistorySegment>,
 }
 
@@ -191,15 +192,25 @@ pub struct Checkpoint {
     pub epoch: Epoch,
     /// Entities to insert or replace.
     pub entities: Vec<EntityRow>,
-    /// Entities whose rows go, with all their chunks, history and waiting tasks. Where that is more than an engine
-    /// removes at once, history of those that the slice does not write anew may go before the rest of the slice.
+    /// Entities whose rows go, with all their chunks, waiting tasks and references, and with the segments of their
+    /// branches that begin behind the last event through which a run that stays refers to them: all segments where none
+    /// does. Of each branch that they referred to the same goes, unless its entity stands, or is in `entities`.
+    ///
+    /// Where that is more than an engine removes at once, history may go before the rest of the slice: of those that
+    /// the slice does not write anew, and of branches that these referred to. Nothing goes before the slice that does
+    /// not go with it: a reference ends with the slice, and counts until then unless its run goes for good. So a crash
+    /// in between leaves a part of what is to be removed, and the repeat removes the rest.
     pub deleted: Vec<EntityKey>,
     /// Waiting tasks of what is in `entities` to insert, or to replace: the row of that task goes, also where it stood
     /// elsewhere. All other rows of an entity stay.
     pub waiting: Vec<WaitingRow>,
     /// Waiting tasks (entity, task) of what is in `entities` whose rows go; no matter whether there is one.
     pub waiting_done: Vec<(EntityKey, WaitingTask)>,
-    /// New history; a segment with the same run and first event id is replaced.
+    /// References of runs that begin on other branches, to insert or replace. The slice that first writes such a run
+    /// holds them; they may stand before it. As all writes they come behind the removals: what the slice itself deletes
+    /// they do not keep.
+    pub references: Vec<BranchReference>,
+    /// New history; a segment with the same branch and first event id is replaced.
     pub history: Vec<HistorySegment>,
     /// Outbox rows to insert or replace; no two of one projection and key.
     pub outbox: Vec<OutboxRow>,
@@ -220,6 +231,7 @@ impl Checkpoint {
             deleted: Vec::new(),
             waiting: Vec::new(),
             waiting_done: Vec::new(),
+            references: Vec::new(),
             history: Vec::new(),
             outbox: Vec::new(),
             outbox_done: Vec::new(),

@@ -344,7 +344,7 @@ fn snapshot(resident: &mut Resident, key: &EntityKey, shard: ShardId) -> Snapsho
     let (row, receipt) = resident.row(key.clone());
     let Resident { core, history, waiting, entity } = resident;
     let segment = |(first_event_id, last_event_id, events)| HistorySegment {
-        key: key.clone(),
+        branch: key.clone(),
         first_event_id,
         last_event_id,
         events,

@@ -38,7 +38,7 @@ pub(crate) fn split(
     };
     logged.events_ref = Some(reference);
     Some(HistorySegment {
-        key: transition.entity.clone(),
+        branch: transition.entity.clone(),
         first_event_id: reference.first_event_id,
         last_event_id: reference.last_event_id,
         events,
@@ -176,8 +176,8 @@ mod tests {
             length: events.len() as u64,
             crc32c: crc32c::crc32c(&events),
         };
-        let key = EntityKey::run(Uuid::nil(), "w", Uuid::nil());
-        let good = HistorySegment { key, first_event_id: 3, last_event_id: 5, events };
+        let branch = EntityKey::run(Uuid::nil(), "w", Uuid::nil());
+        let good = HistorySegment { branch, first_event_id: 3, last_event_id: 5, events };
         assert_eq!(verified(&reference, Some(&good)), Ok(good.events.clone()));
         assert_eq!(verified(&reference, None).unwrap_err(), "are missing");
         for bad in [

@@ -5,11 +5,12 @@ use super::error::{Failure, damaged};
 use super::keys::{self, Names, Statement, get, last_of_each};
 use super::statements::*;
 use super::term::{Slices, Term};
-use super::{clock, deletion, outbox, waiting};
+use super::{branches, clock, deletion, outbox, waiting};
 use AppendOutcome::Accepted;
 use atoll_postgres::Session;
 use cell_store::{
-    Acquired, AppendOutcome, Checkpoint, EntityRow, Epoch, HistorySegment, ShardId, StoreError, check,
+    Acquired, AppendOutcome, Checkpoint, EntityKey, EntityRow, Epoch, HistorySegment, ShardId, StoreError,
+    check,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -246,15 +247,14 @@ async fn write_slice(
     if fenced != Accepted {
         return Ok(session.undo().await.map(|()| fenced)?);
     }
-    if !slice.deleted.is_empty() {
-        let gone = Names::of_shard(slice.shard, last_of_each(&slice.deleted, |key| key).into_iter());
-        session.run(gone.bind(session.query(DELETE_ENTITIES))).await?;
-    }
+    let freed = branches::remove(&mut session, slice).await?;
     put_entities(&mut session, slice.shard, &slice.entities).await?;
+    branches::cut_freed(&mut session, slice.shard, &freed).await?;
     write_chunks(&mut session, slice.shard, &slice.entities).await?;
     waiting::write(&mut session, slice).await?;
+    branches::put(&mut session, slice.shard, &slice.references).await?;
     if !slice.history.is_empty() {
-        let newest = last_of_each(&slice.history, |segment| (&segment.key, segment.first_event_id));
+        let newest = last_of_each(&slice.history, |segment| (&segment.branch, segment.first_event_id));
         let newest: Segments<'_> = newest.into_iter().map(|segment| (slice.shard, segment)).collect();
         session.run(newest.bind(session.query(PUT_HISTORY))).await?;
     }
@@ -334,7 +334,7 @@ async fn write_chunks(
 /// History segments, a column each.
 #[derive(Default)]
 pub(super) struct Segments<'a> {
-    runs: Vec<(ShardId, &'a cell_store::EntityKey)>,
+    branches: Vec<(ShardId, &'a EntityKey)>,
     firsts: Vec<i64>,
     lasts: Vec<i64>,
     events: Vec<&'a [u8]>,
@@ -344,7 +344,7 @@ impl<'a> FromIterator<(ShardId, &'a HistorySegment)> for Segments<'a> {
     fn from_iter<I: IntoIterator<Item = (ShardId, &'a HistorySegment)>>(segments: I) -> Segments<'a> {
         let mut columns = Segments::default();
         for (shard, segment) in segments {
-            columns.runs.push((shard, &segment.key));
+            columns.branches.push((shard, &segment.branch));
             columns.firsts.push(segment.first_event_id);
             columns.lasts.push(segment.last_event_id);
             columns.events.push(&segment.events);
@@ -359,7 +359,7 @@ impl<'a> Segments<'a> {
     where
         'a: 'q,
     {
-        let names: Names<'_> = self.runs.into_iter().collect();
+        let names: Names<'_> = self.branches.into_iter().collect();
         names.bind(statement).bind(self.firsts).bind(self.lasts).bind(self.events)
     }
 }

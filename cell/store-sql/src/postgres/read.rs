@@ -184,7 +184,7 @@ pub(super) async fn log(
 pub(super) async fn history(
     database: &Database,
     shard: ShardId,
-    run: &EntityKey,
+    branch: &EntityKey,
     first_event_id: i64,
     last_event_id: i64,
     max_bytes: usize,
@@ -195,7 +195,7 @@ pub(super) async fn history(
         let from = answer.last().map_or(first_event_id, |segment| segment.last_event_id.saturating_add(1));
         let read = async {
             let mut session = database.reading.session().await?;
-            let statement = bind_key(session.query(HISTORY), shard, run).bind(from).bind(last_event_id);
+            let statement = bind_key(session.query(HISTORY), shard, branch).bind(from).bind(last_event_id);
             let page = session.all(wanted.bind(statement.bind(wanted.page()))).await?;
             session.end().await?;
             Ok::<_, Failure>(page)
@@ -206,7 +206,7 @@ pub(super) async fn history(
             let events: Vec<u8> = get(row, 2)?;
             bytes += events.len();
             answer.push(HistorySegment {
-                key: run.clone(),
+                branch: branch.clone(),
                 first_event_id: get(row, 0)?,
                 last_event_id: get(row, 1)?,
                 events: events.into(),
@@ -226,13 +226,13 @@ pub(super) async fn segments(
     if wanted.is_empty() {
         return Ok(answer);
     }
-    let names: Names<'_> = wanted.iter().map(|(shard, run, _)| (*shard, run)).collect();
+    let names: Names<'_> = wanted.iter().map(|(shard, branch, _)| (*shard, branch)).collect();
     let firsts: Vec<i64> = wanted.iter().map(|(_, _, first)| *first).collect();
     for row in &read_names(database, SEGMENTS, names, |statement| statement.bind(firsts)).await? {
         let number = number(row, wanted.len())?;
-        let (_, run, first_event_id) = &wanted[number];
+        let (_, branch, first_event_id) = &wanted[number];
         answer[number] = Some(HistorySegment {
-            key: run.clone(),
+            branch: branch.clone(),
             first_event_id: *first_event_id,
             last_event_id: get(row, 1)?,
             events: get::<Vec<u8>>(row, 2)?.into(),

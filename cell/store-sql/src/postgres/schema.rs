@@ -8,6 +8,7 @@ pub(super) const CELL: Schema = Schema {
     migrations: &[
         include_str!("schema/0001_cell.sql"),
         include_str!("schema/0002_files_keep_their_length.sql"),
+        include_str!("schema/0003_branches.sql"),
     ],
 };
 

@@ -115,12 +115,12 @@ impl ShardStore for PostgresStore {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        read::history(&self.database, shard, run, first_event_id, last_event_id, max_bytes).await
+        read::history(&self.database, shard, branch, first_event_id, last_event_id, max_bytes).await
     }
 
     async fn segments(

@@ -19,6 +19,7 @@ statements! {
     CLAIMED = "claimed.sql";
     DELETE_CHUNKS = "delete_chunks.sql";
     DELETE_ENTITIES = "delete_entities.sql";
+    DELETE_FREED_HISTORIES = "delete_freed_histories.sql";
     DELETE_OUTBOX = "delete_outbox.sql";
     DELETE_SOME_HISTORY = "delete_some_history.sql";
     DELETE_WAITING_TASKS = "delete_waiting_tasks.sql";
@@ -26,6 +27,7 @@ statements! {
     EPOCHS = "epochs.sql";
     EXPIRED = "expired.sql";
     FENCE = "fence.sql";
+    FREED_BY = "freed_by.sql";
     HISTORY = "history.sql";
     IDENTITY = "identity.sql";
     LOAD = "load.sql";
@@ -47,6 +49,7 @@ statements! {
     PUT_HISTORY = "put_history.sql";
     PUT_IDENTITY = "put_identity.sql";
     PUT_OUTBOX = "put_outbox.sql";
+    PUT_REFERENCES = "put_references.sql";
     PUT_SHARDS = "put_shards.sql";
     PUT_WAITING = "put_waiting.sql";
     RAISE_EPOCHS = "raise_epochs.sql";
@@ -81,12 +84,15 @@ pub(super) mod tests {
         INSERT INTO chunk SELECT shard, kind, 1, namespace_id, run_id, 1, id, 'data' FROM entity;
         INSERT INTO history SELECT shard, kind, namespace_id, run_id, n, n, id, 'events'
             FROM entity, generate_series(1, 2) n;
+        INSERT INTO branch_reference SELECT shard, kind, namespace_id, run_id, gen_random_uuid(), 1, id
+            FROM entity;
         INSERT INTO waiting SELECT shard, kind, 1, 3, namespace_id, run_id, 1, 2, 1, 'q', id FROM entity;
         INSERT INTO outbox SELECT n % 16, 'usage', int8send(n), 1, 1, 1, 'data' FROM generate_series(0, 40000) n;
         INSERT INTO metadata SELECT 'namespace', int8send(n), 1, 'data' FROM generate_series(0, 40000) n;
         ANALYZE";
 
-    const GROWING: [&str; 7] = ["log", "entity", "chunk", "history", "waiting", "outbox", "metadata"];
+    const GROWING: [&str; 8] =
+        ["log", "entity", "chunk", "history", "branch_reference", "waiting", "outbox", "metadata"];
 
     /// What reads all there is of what it is asked for.
     const READERS_OF_ALL: [&str; 1] = ["metadata_list.sql"];

@@ -1,5 +1,6 @@
 //! Acquiring, checkpoints and trimming: transactions of the shard's row.
 
+use super::branches;
 use super::database::Database;
 use super::keys::{self, bind_key};
 use super::outbox;
@@ -89,10 +90,12 @@ async fn write_slice(
     if !holds_advance(&mut transaction, slice).await? {
         return Ok(transaction.rollback().await.map(|()| AppendOutcome::WentBack)?);
     }
-    remove(&mut transaction, slice).await?;
+    let freed = branches::remove(&mut transaction, slice).await?;
     put_entities(&mut transaction, slice.shard, &slice.entities).await?;
+    branches::cut_freed(&mut transaction, slice.shard, &freed).await?;
     write_chunks(&mut transaction, slice.shard, &slice.entities).await?;
     waiting::write(&mut transaction, slice).await?;
+    branches::put(&mut transaction, slice.shard, &slice.references).await?;
     put_history(&mut transaction, slice.shard, &slice.history).await?;
     outbox::write(&mut transaction, slice).await?;
     if let Some(advance) = &slice.advance {
@@ -112,17 +115,6 @@ async fn holds_advance(connection: &mut SqliteConnection, slice: &Checkpoint) ->
     let position = keys::position(slice.shard, advance.checkpoint_seq);
     let holds = sqlx::query(HOLDS).bind(slice.shard.0).bind(seq).bind(position);
     Ok(keys::number(&holds.fetch_one(connection).await?, 0)? != 0)
-}
-
-async fn remove(connection: &mut SqliteConnection, slice: &Checkpoint) -> Result<(), Failure> {
-    for batched in [&DELETE_ENTITIES, &DELETE_HISTORIES] {
-        for (text, part) in batched.parts(&slice.deleted) {
-            let statement = sqlx::query(text);
-            let statement = part.iter().fold(statement, |s, key| bind_key(s, slice.shard, key));
-            statement.execute(&mut *connection).await?;
-        }
-    }
-    Ok(())
 }
 
 async fn put_entities(
@@ -178,7 +170,7 @@ pub(super) async fn put_history(
 ) -> Result<(), sqlx::Error> {
     for (text, part) in PUT_HISTORY.parts(segments) {
         let statement = part.iter().fold(sqlx::query(text), |statement, segment| {
-            bind_key(statement, shard, &segment.key)
+            bind_key(statement, shard, &segment.branch)
                 .bind(segment.first_event_id)
                 .bind(segment.last_event_id)
                 .bind(segment.events.to_vec())

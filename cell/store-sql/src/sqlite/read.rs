@@ -116,12 +116,12 @@ pub(super) fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
 pub(super) async fn history(
     database: &Database,
     shard: ShardId,
-    run: &EntityKey,
+    branch: &EntityKey,
     first_event_id: i64,
     last_event_id: i64,
     max_bytes: usize,
 ) -> Result<Vec<HistorySegment>, StoreError> {
-    let statement = bind_key(sqlx::query(HISTORY), shard, run).bind(first_event_id).bind(last_event_id);
+    let statement = bind_key(sqlx::query(HISTORY), shard, branch).bind(first_event_id).bind(last_event_id);
     let mut rows = statement.fetch(&database.readers);
     let mut answer: Vec<HistorySegment> = Vec::new();
     let mut bytes = 0;
@@ -132,7 +132,7 @@ pub(super) async fn history(
             break;
         }
         answer.push(HistorySegment {
-            key: run.clone(),
+            branch: branch.clone(),
             first_event_id: keys::number(&row, 0)?,
             last_event_id: keys::number(&row, 1)?,
             events: events.to_vec().into(),
@@ -149,14 +149,14 @@ pub(super) async fn segments(
     let mut begin = 0;
     for (text, part) in SEGMENTS.parts(wanted) {
         let mut statement = sqlx::query(text);
-        for (number, (shard, run, first)) in (begin as i64..).zip(part) {
-            statement = bind_key(statement.bind(number), *shard, run).bind(*first);
+        for (number, (shard, branch, first)) in (begin as i64..).zip(part) {
+            statement = bind_key(statement.bind(number), *shard, branch).bind(*first);
         }
         for row in statement.fetch_all(&mut *connection).await.map_err(store_error)? {
             let number = keys::unsigned(&row, 0)? as usize;
-            let (_, run, first) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
+            let (_, branch, first) = wanted.get(number).ok_or_else(|| damaged("row number"))?;
             answer[number] = Some(HistorySegment {
-                key: run.clone(),
+                branch: branch.clone(),
                 first_event_id: *first,
                 last_event_id: keys::number(&row, 1)?,
                 events: keys::blob(&row, 2)?.to_vec().into(),

@@ -6,7 +6,11 @@ use atoll_sqlite::Schema;
 pub(super) const CELL: Schema = Schema {
     name: "cell",
     mark: *b"Atol",
-    migrations: &[include_str!("schema/0001_cell.sql"), include_str!("schema/0002_waiting_kind.sql")],
+    migrations: &[
+        include_str!("schema/0001_cell.sql"),
+        include_str!("schema/0002_waiting_kind.sql"),
+        include_str!("schema/0003_branches.sql"),
+    ],
 };
 
 /// Visibility records of a cell.

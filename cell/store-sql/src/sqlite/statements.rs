@@ -54,6 +54,9 @@ batched_statements! {
     PUT_CHUNKS = "put_chunks.sql";
     DELETE_CHUNKS = "delete_chunks.sql";
     DELETE_HISTORIES = "delete_histories.sql";
+    DELETE_FREED_HISTORIES = "delete_freed_histories.sql";
+    DELETE_REFERENCES = "delete_references.sql";
+    PUT_REFERENCES = "put_references.sql";
     PUT_HISTORY = "put_history.sql";
     PUT_WAITING = "put_waiting.sql";
     DELETE_WAITING = "delete_waiting.sql";
@@ -118,7 +121,17 @@ pub(super) mod tests {
         let store = SqliteStore::connect(options.clone()).await.expect("a store");
         let mut single: Vec<&str> = ALL.iter().map(|(_, text)| *text).collect();
         prepare_all(&options, &single, BATCHED).await;
-        let tables = ["log", "entity", "chunk", "waiting", "history", "outbox", "metadata", "shard"];
+        let tables = [
+            "log",
+            "entity",
+            "chunk",
+            "waiting",
+            "history",
+            "branch_reference",
+            "outbox",
+            "metadata",
+            "shard",
+        ];
         // A look at a database reads every shard.
         single.retain(|text| *text != STANDING_SHARDS);
         refuse_scans(&options, &single, BATCHED, &tables).await;

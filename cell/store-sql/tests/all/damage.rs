@@ -36,7 +36,7 @@ fn entity(n: usize) -> EntityRow {
 }
 
 fn segment(n: usize) -> HistorySegment {
-    HistorySegment { key: key(n), first_event_id: 1, last_event_id: 2, events: bytes("events", n).into() }
+    HistorySegment { branch: key(n), first_event_id: 1, last_event_id: 2, events: bytes("events", n).into() }
 }
 
 /// Makes the page that holds this no page of any kind.

@@ -132,7 +132,7 @@ fn run() -> EntityKey {
 fn side_rows(shard: ShardId, seq: u64) -> Vec<HistorySegment> {
     let id = seq as i64;
     let events = [content(shard, seq), vec![seq as u8; 70 << 10]].concat().into();
-    let segment = HistorySegment { key: run(), first_event_id: id, last_event_id: id, events };
+    let segment = HistorySegment { branch: run(), first_event_id: id, last_event_id: id, events };
     if seq.is_multiple_of(3) { vec![segment] } else { Vec::new() }
 }
 

@@ -46,7 +46,12 @@ fn shard() -> impl Strategy<Value = ShardId> {
     prop_oneof![30 => 0..SHARDS, 1 => Just(SHARDS)].prop_map(ShardId)
 }
 
+/// Any entity, or often one of a family whose runs share histories.
 fn key() -> impl Strategy<Value = EntityKey> {
+    prop_oneof![2 => any_key(), 1 => (0u128..4).prop_map(run_of_family)]
+}
+
+fn any_key() -> impl Strategy<Value = EntityKey> {
     (any::<bool>(), 0u128..2, "[ab\u{0}é]{0,2}", 0u128..3).prop_map(|(current, namespace, id, run)| {
         EntityKey {
             kind: if current { EntityKind::CURRENT_RUN } else { EntityKind::WORKFLOW_RUN },
@@ -54,6 +59,18 @@ fn key() -> impl Strategy<Value = EntityKey> {
             id: id.into(),
             run_id: Uuid::from_u128(run),
         }
+    })
+}
+
+fn run_of_family(run: u128) -> EntityKey {
+    EntityKey::run(Uuid::nil(), "a", Uuid::from_u128(run))
+}
+
+fn reference() -> impl Strategy<Value = BranchReference> {
+    (key(), 0u128..4, 0i64..22).prop_map(|(branch, by, through_event_id)| BranchReference {
+        branch,
+        by: Uuid::from_u128(by),
+        through_event_id,
     })
 }
 
@@ -87,8 +104,8 @@ fn entity() -> impl Strategy<Value = EntityRow> {
 
 /// Segments that do not overlap: each begins at a multiple of four.
 fn segment() -> impl Strategy<Value = HistorySegment> {
-    (key(), 0i64..5, 0i64..4, content()).prop_map(|(key, block, length, events)| HistorySegment {
-        key,
+    (key(), 0i64..5, 0i64..4, content()).prop_map(|(branch, block, length, events)| HistorySegment {
+        branch,
         first_event_id: block * 4 + 1,
         last_event_id: block * 4 + 1 + length,
         events,
@@ -121,21 +138,23 @@ fn slice() -> impl Strategy<Value = Step> {
     });
     let rows =
         (vec(entity(), 0..20), vec(key(), 0..4), vec(segment(), 0..6), vec(item(), 0..6), vec(done, 0..4));
-    let tasks = vec((key(), any::<bool>(), 0i64..3), 0..4);
+    let tasks = (vec((key(), any::<bool>(), 0i64..3), 0..4), vec(reference(), 0..3));
     let offset = prop_oneof![8 => Just(0i64), 1 => Just(-1), 1 => Just(1)];
     (shard(), rows, tasks, offset, option::of(0u64..6), content()).prop_map(
         |(
             shard,
             (mut entities, deleted, mut history, mut outbox, outbox_done),
-            tasks,
+            (tasks, mut references),
             epoch_offset,
             advance_back,
             state,
         )| {
             entities.sort_by(|a, b| a.key.cmp(&b.key));
             entities.dedup_by(|a, b| a.key == b.key);
-            history.sort_by(|a, b| (&a.key, a.first_event_id).cmp(&(&b.key, b.first_event_id)));
-            history.dedup_by(|a, b| (&a.key, a.first_event_id) == (&b.key, b.first_event_id));
+            history.sort_by(|a, b| (&a.branch, a.first_event_id).cmp(&(&b.branch, b.first_event_id)));
+            history.dedup_by(|a, b| (&a.branch, a.first_event_id) == (&b.branch, b.first_event_id));
+            references.sort_by(|a, b| (&a.branch, a.by).cmp(&(&b.branch, b.by)));
+            references.dedup_by(|a, b| (&a.branch, a.by) == (&b.branch, b.by));
             outbox.sort_by(|a, b| (&a.projection, &a.key).cmp(&(&b.projection, &b.key)));
             outbox.dedup_by(|a, b| (&a.projection, &a.key) == (&b.projection, &b.key));
             let advance = Some(CheckpointAdvance { checkpoint_seq: 0, state });
@@ -150,6 +169,7 @@ fn slice() -> impl Strategy<Value = Step> {
                 deleted,
                 waiting,
                 waiting_done,
+                references,
                 history,
                 outbox,
                 outbox_done,

@@ -185,9 +185,9 @@ pub(super) fn entity(key: &EntityKey, snapshot: &str) -> EntityRow {
     }
 }
 
-pub(super) fn segment(key: &EntityKey, first: i64, last: i64, events: &str) -> HistorySegment {
+pub(super) fn segment(branch: &EntityKey, first: i64, last: i64, events: &str) -> HistorySegment {
     HistorySegment {
-        key: key.clone(),
+        branch: branch.clone(),
         first_event_id: first,
         last_event_id: last,
         events: Bytes::copy_from_slice(events.as_bytes()),

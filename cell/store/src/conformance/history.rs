@@ -67,6 +67,6 @@ pub(super) async fn deleting_a_run_deletes_its_history_and_no_other(cell: Cell) 
     cell.save(Checkpoint { deleted: vec![run.clone()], ..owner.slice() }).await;
     assert_eq!(cell.history(&run).await, [], "also without an entity row");
     for segment in other {
-        assert_eq!(cell.history(&segment.key.clone()).await, [segment]);
+        assert_eq!(cell.history(&segment.branch.clone()).await, [segment]);
     }
 }

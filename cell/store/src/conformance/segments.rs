@@ -11,7 +11,7 @@ fn with_segment(mut append: Append, run: &EntityKey, first: i64, last: i64) -> A
     let seq = append.rows.first().map_or(0, |row| row.seq);
     let events: Vec<u8> = (0..70 << 10).map(|i| (i % 251) as u8 ^ seq as u8).collect();
     append.segments.push(HistorySegment {
-        key: run.clone(),
+        branch: run.clone(),
         first_event_id: first,
         last_event_id: last,
         events: Bytes::from(events),
@@ -133,7 +133,7 @@ pub(super) async fn many_of_many_shards_in_one_call(cell: Cell) {
     let mut keys = Vec::new();
     for append in &appends {
         assert_eq!(cell.tail(append.shard).await[1..], append.rows);
-        keys.extend(append.segments.iter().map(|s| (append.shard, s.key.clone(), 1)));
+        keys.extend(append.segments.iter().map(|s| (append.shard, s.branch.clone(), 1)));
     }
     let stand = cell.shards().segments(&keys).await.expect("segments");
     let written: Vec<_> = appends.into_iter().flat_map(|append| append.segments).map(Some).collect();

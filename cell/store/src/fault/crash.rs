@@ -235,20 +235,20 @@ impl ShardStore for CrashHandle {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        self.read(|state| Ok(state.rows(shard).history(run, first_event_id, last_event_id, max_bytes)))
+        self.read(|state| Ok(state.rows(shard).history(branch, first_event_id, last_event_id, max_bytes)))
     }
 
     async fn segments(
         &self,
         keys: &[(ShardId, EntityKey, i64)],
     ) -> Result<Vec<Option<HistorySegment>>, StoreError> {
-        let segment = |state: &StoreState, (shard, run, first): &(ShardId, EntityKey, i64)| {
-            state.rows(*shard).segment(run, *first)
+        let segment = |state: &StoreState, (shard, branch, first): &(ShardId, EntityKey, i64)| {
+            state.rows(*shard).segment(branch, *first)
         };
         self.read(|state| Ok(keys.iter().map(|key| segment(state, key)).collect()))
     }

@@ -82,12 +82,12 @@ pub trait Layer: Send + Sync + 'static {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        let history = self.inner().shards.history(shard, run, first_event_id, last_event_id, max_bytes);
+        let history = self.inner().shards.history(shard, branch, first_event_id, last_event_id, max_bytes);
         self.pass(Call::History, history).await
     }
 
@@ -231,12 +231,12 @@ impl<L: Layer> ShardStore for L {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
-        Layer::history(self, shard, run, first_event_id, last_event_id, max_bytes).await
+        Layer::history(self, shard, branch, first_event_id, last_event_id, max_bytes).await
     }
 
     async fn segments(

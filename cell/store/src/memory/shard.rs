@@ -1,6 +1,7 @@
 //! One shard's rows and its secondary indexes.
 
 use super::outbox::Outbox;
+use super::references::References;
 use super::waiting::WaitingTasks;
 use crate::error::StoreError;
 use crate::types::*;
@@ -11,10 +12,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// All that is stored of one entity: one box for each, for maps of their own would be mostly empty.
+/// All that is stored under one name, of an entity and of the branch that it began: one box for each, for maps of their
+/// own would be mostly empty.
 #[derive(Clone, Default)]
 struct Row {
-    /// Its snapshot; none where only history stands so far.
+    /// Its snapshot; none where only history stands, before it was written or after it was deleted.
     entity: Option<Entity>,
     /// By first event id.
     history: Vec<Segment>,
@@ -66,7 +68,7 @@ impl Entity {
     }
 }
 
-/// A segment, without its run.
+/// A segment, without its branch.
 #[derive(Clone)]
 struct Segment {
     first_event_id: i64,
@@ -90,13 +92,14 @@ pub(crate) struct ShardRows {
     /// (`delete_at_ms`, key) of every closed entity that has one.
     expiry: BTreeSet<(i64, Arc<EntityKey>)>,
     pub(crate) waiting: WaitingTasks,
+    references: References,
     pub(crate) outbox: Outbox,
     /// Bytes of memory of the rows, by and large.
     bytes: usize,
 }
 
 /// What an entry of a map of these takes: its nodes are two thirds full.
-const fn entry<K, V>() -> usize {
+pub(super) const fn entry<K, V>() -> usize {
     (size_of::<K>() + size_of::<V>()) * 3 / 2
 }
 
@@ -136,6 +139,20 @@ impl Row {
             self.chunks = None;
         }
         (more, less)
+    }
+
+    /// Takes the entity out, and its chunks. Answers their bytes.
+    fn take_entity(&mut self) -> usize {
+        self.entity = None;
+        self.chunks.take().iter().flat_map(|chunks| chunks.values()).map(weight_of_chunk).sum()
+    }
+
+    /// Removes the segments that begin behind an event. Answers their bytes.
+    fn cut_behind(&mut self, event_id: i64) -> usize {
+        let stays = self.history.partition_point(|segment| segment.first_event_id <= event_id);
+        let gone = self.history.drain(stays..).map(|segment| segment.events.len()).sum();
+        self.history.shrink_to_fit();
+        gone
     }
 
     fn is_empty(&self) -> bool {
@@ -191,7 +208,7 @@ impl ShardRows {
 
     /// Bytes of memory of the rows.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + self.waiting.bytes() + self.outbox.bytes()
+        self.bytes + self.waiting.bytes() + self.references.bytes() + self.outbox.bytes()
     }
 
     /// Changes the row of an entity, which is made where there is none and goes where nothing is left of it. The change
@@ -212,10 +229,10 @@ impl ShardRows {
     }
 
     fn put_segment(&mut self, segment: &HistorySegment) {
-        let HistorySegment { key, first_event_id, last_event_id, events } = segment;
+        let HistorySegment { branch, first_event_id, last_event_id, events } = segment;
         let (first_event_id, last_event_id) = (*first_event_id, *last_event_id);
         let new = Segment { first_event_id, last_event_id, events: events[..].into() };
-        self.change(key, |row| {
+        self.change(branch, |row| {
             let more = new.events.len();
             match row.history.binary_search_by_key(&first_event_id, |segment| segment.first_event_id) {
                 Ok(at) => {
@@ -233,14 +250,33 @@ impl ShardRows {
         });
     }
 
-    /// Removes an entity with its chunks and its history.
-    fn remove(&mut self, key: &EntityKey) {
-        let Some(row) = self.rows.get(key) else { return };
-        let events: usize = row.history.iter().map(|segment| segment.events.len()).sum();
-        let chunks: usize = row.chunks.iter().flat_map(|chunks| chunks.values()).map(weight_of_chunk).sum();
-        self.bytes -= row.weight(key) + events + chunks;
-        self.unindex(key);
-        self.rows.remove(key);
+    /// Removes entities with what stands of them, but for what other runs refer to. Answers the branches that these
+    /// referred to.
+    fn remove(&mut self, deleted: &[EntityKey]) -> Vec<EntityKey> {
+        let freed = deleted.iter().flat_map(|key| self.references.remove_of(key)).collect();
+        for key in deleted {
+            self.unindex(key);
+            self.cut(key, Row::take_entity);
+            self.waiting.remove(key);
+        }
+        freed
+    }
+
+    /// Removes of a branch what nobody refers to, and of the row what this takes.
+    fn cut(&mut self, branch: &EntityKey, take: impl FnOnce(&mut Row) -> usize) {
+        if self.rows.contains_key(branch) {
+            let shared = self.references.shared_through(branch);
+            self.change(branch, |row| (0, take(row) + row.cut_behind(shared)));
+        }
+    }
+
+    /// Removes what nobody refers to any more of branches whose entities do not stand.
+    fn cut_freed(&mut self, freed: &[EntityKey]) {
+        for branch in freed {
+            if self.rows.get(branch).is_some_and(|row| row.entity.is_none()) {
+                self.cut(branch, |_| 0);
+            }
+        }
     }
 
     pub(super) fn checkpoint(&mut self, slice: &Checkpoint) -> AppendOutcome {
@@ -251,13 +287,12 @@ impl ShardRows {
         if !slice.advance.as_ref().is_none_or(|advance| holds(advance.checkpoint_seq)) {
             return AppendOutcome::WentBack;
         }
-        for key in &slice.deleted {
-            self.remove(key);
-            self.waiting.remove(key);
-        }
+        let freed = self.remove(&slice.deleted);
         slice.entities.iter().for_each(|row| self.put_entity(row));
+        self.cut_freed(&freed);
         slice.waiting_done.iter().for_each(|(key, task)| self.waiting.remove_task(key, *task));
         slice.waiting.iter().for_each(|row| self.waiting.insert(row));
+        slice.references.iter().for_each(|reference| self.references.put(reference));
         slice.history.iter().for_each(|segment| self.put_segment(segment));
         slice.outbox_done.iter().for_each(|done| self.outbox.remove(done));
         slice.outbox.iter().for_each(|row| self.outbox.put(row));
@@ -342,12 +377,12 @@ impl ShardRows {
 
     pub(crate) fn history(
         &self,
-        run: &EntityKey,
+        branch: &EntityKey,
         first: i64,
         last: i64,
         max_bytes: usize,
     ) -> Vec<HistorySegment> {
-        let segments = self.rows.get(run).into_iter().flat_map(|row| &row.history);
+        let segments = self.rows.get(branch).into_iter().flat_map(|row| &row.history);
         let mut answer: Vec<HistorySegment> = Vec::new();
         let mut bytes = 0;
         for segment in segments.filter(|s| s.first_event_id <= last && s.last_event_id >= first) {
@@ -355,15 +390,15 @@ impl ShardRows {
             if bytes > max_bytes && !answer.is_empty() {
                 break;
             }
-            answer.push(whole(run, segment));
+            answer.push(whole(branch, segment));
         }
         answer
     }
 
-    pub(crate) fn segment(&self, run: &EntityKey, first: i64) -> Option<HistorySegment> {
-        let history = &self.rows.get(run)?.history;
+    pub(crate) fn segment(&self, branch: &EntityKey, first: i64) -> Option<HistorySegment> {
+        let history = &self.rows.get(branch)?.history;
         let at = history.binary_search_by_key(&first, |segment| segment.first_event_id).ok()?;
-        Some(whole(run, &history[at]))
+        Some(whole(branch, &history[at]))
     }
 
     pub(crate) fn due(&self, until_ms: i64, limit: usize) -> Vec<DueRow> {
@@ -417,11 +452,11 @@ impl ShardRows {
     }
 }
 
-/// A segment with its run.
-fn whole(run: &EntityKey, segment: &Segment) -> HistorySegment {
+/// A segment with its branch.
+fn whole(branch: &EntityKey, segment: &Segment) -> HistorySegment {
     let Segment { first_event_id, last_event_id, events } = segment;
     HistorySegment {
-        key: run.clone(),
+        branch: branch.clone(),
         first_event_id: *first_event_id,
         last_event_id: *last_event_id,
         events: Bytes::copy_from_slice(events),

@@ -35,6 +35,8 @@ enum Broken {
     DeletionKeepsWaitingRows,
     CheckpointKeepsRemovedChunks,
     DeletionKeepsChunks,
+    DeletionForgetsReferences,
+    DeletionKeepsReferences,
     OutboxIgnoresLimit,
     OutboxIgnoresBytes,
     OutboxRepeatsTheLast,
@@ -157,6 +159,14 @@ impl Layer for Mutant {
                 slice.outbox_done.iter_mut().for_each(|done| done.position.seq = u64::MAX);
             }
             Broken::OutboxReplacesBlindly => slice.outbox_done.extend(slice.outbox.iter().map(removal)),
+            Broken::DeletionForgetsReferences => slice.references.clear(),
+            // As if another run, which nobody ever deletes, referred to the same.
+            Broken::DeletionKeepsReferences => {
+                let again =
+                    |reference: &BranchReference| BranchReference { by: Uuid::max(), ..reference.clone() };
+                let again: Vec<_> = slice.references.iter().map(again).collect();
+                slice.references.extend(again);
+            }
             Broken::DeletionKeepsChunks => slice.deleted.retain(|key| key.run_id != Uuid::from_u128(1)),
             _ => {}
         }
@@ -196,14 +206,14 @@ impl Layer for Mutant {
     async fn history(
         &self,
         shard: ShardId,
-        run: &EntityKey,
+        branch: &EntityKey,
         first_event_id: i64,
         last_event_id: i64,
         max_bytes: usize,
     ) -> Result<Vec<HistorySegment>, StoreError> {
         let max_bytes =
             if matches!(self.broken, Broken::HistoryIgnoresBytes) { usize::MAX } else { max_bytes };
-        self.inner.shards.history(shard, run, first_event_id, last_event_id, max_bytes).await
+        self.inner.shards.history(shard, branch, first_event_id, last_event_id, max_bytes).await
     }
 
     async fn due(&self, shard: ShardId, until_ms: i64, limit: usize) -> Result<Vec<DueRow>, StoreError> {
@@ -312,6 +322,10 @@ async fn every_broken_promise_is_noticed_by_its_case() {
         (Broken::DeletionKeepsWaitingRows, "waiting::tasks_go_with_their_run_and_no_other"),
         (Broken::CheckpointKeepsRemovedChunks, "chunks::a_write_changes_only_the_chunks_it_names"),
         (Broken::DeletionKeepsChunks, "chunks::chunks_go_with_their_entity_and_no_other"),
+        (Broken::DeletionForgetsReferences, "branches::a_base_that_goes_first_leaves_what_its_fork_shares"),
+        (Broken::DeletionForgetsReferences, "branches::a_crash_in_a_large_deletion_leaves_what_is_shared"),
+        (Broken::DeletionKeepsReferences, "branches::both_in_one_slice_leave_nothing"),
+        (Broken::DeletionKeepsReferences, "branches::of_a_chain_of_forks_any_may_go_first"),
         (Broken::OutboxIgnoresLimit, "outbox::items_come_in_key_order_up_to_the_limit"),
         (Broken::OutboxIgnoresBytes, "outbox::pages_are_bounded_in_bytes_but_for_one_item"),
         (Broken::OutboxRepeatsTheLast, "outbox::pages_follow_each_other"),

@@ -4,8 +4,8 @@ use super::options;
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::{Server, Settings};
 use cell_store::{
-    Append, AppendOutcome, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch, HistorySegment,
-    LogRow, Position, ShardId, ShardStore,
+    Append, AppendOutcome, BranchReference, Checkpoint, CheckpointAdvance, EntityKey, EntityRow, Epoch,
+    HistorySegment, LogRow, Position, ShardId, ShardStore,
 };
 use cell_store_sql::PostgresStore;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ fn appends(epoch: Epoch, seq: u64) -> Vec<Append> {
         shard: ShardId(shard),
         rows: vec![row(seq), row(seq + 1)],
         segments: vec![HistorySegment {
-            key: run(seq as u32),
+            branch: run(seq as u32),
             first_event_id: 1,
             last_event_id: 2,
             events: vec![8; 500].into(),
@@ -118,7 +118,7 @@ async fn all_shards_together_take_one_statement_and_one_commit() {
     let slice = Checkpoint {
         entities: (0..200).map(entity).collect(),
         history: (0..200)
-            .map(|n| HistorySegment { key: run(n), ..appends(epoch, 1)[0].segments[0].clone() })
+            .map(|n| HistorySegment { branch: run(n), ..appends(epoch, 1)[0].segments[0].clone() })
             .collect(),
         advance: Some(CheckpointAdvance { checkpoint_seq: 3, state: "state".into() }),
         ..Checkpoint::empty(ShardId(0), epoch)
@@ -126,6 +126,28 @@ async fn all_shards_together_take_one_statement_and_one_commit() {
     let begin = counted.begin();
     assert_eq!(store.checkpoint(&slice).await.expect("checkpoint"), AppendOutcome::Accepted);
     assert_eq!(counted.since(&begin), (6, 1), "begin, fence, entities, history, advance, commit");
+
+    let gone = Checkpoint { deleted: (0..100).map(run).collect(), ..Checkpoint::empty(ShardId(0), epoch) };
+    let begin = counted.begin();
+    assert_eq!(store.checkpoint(&gone).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(counted.since(&begin), (4, 1), "begin, fence, everything that goes, commit");
+
+    let reference = |n| BranchReference { branch: run(n), by: run(200 + n).run_id, through_event_id: 1 };
+    let forks = Checkpoint {
+        entities: (300..400).map(entity).collect(),
+        references: (100..200).map(reference).collect(),
+        ..Checkpoint::empty(ShardId(0), epoch)
+    };
+    let begin = counted.begin();
+    assert_eq!(store.checkpoint(&forks).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(counted.since(&begin), (5, 1), "begin, fence, entities, references, commit");
+    let gone = Checkpoint {
+        deleted: (100..150).chain(300..400).map(run).collect(),
+        ..Checkpoint::empty(ShardId(0), epoch)
+    };
+    let begin = counted.begin();
+    assert_eq!(store.checkpoint(&gone).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(counted.since(&begin), (5, 1), "and what of the branches that they had begun on goes");
 
     let begin = counted.begin();
     store.acquire(&all).await.expect("acquire");

@@ -41,7 +41,7 @@ pub(super) fn rows(epoch: Epoch, first: u64, count: u64) -> Append {
     let batch_id = Uuid::from_u64_pair(epoch.0, first);
     let row = |seq| LogRow { seq, epoch, batch_id, data: format!("row-{seq};").into(), ownership: false };
     let segment = HistorySegment {
-        key: run(first),
+        branch: run(first),
         first_event_id: 1,
         last_event_id: 2,
         events: format!("side-{first};").into(),

@@ -63,7 +63,7 @@ async fn an_append_that_no_table_takes_is_refused_and_its_neighbours_are_not() {
     // No index takes a name of this length, unless it can be compressed.
     let long: String =
         (0..2_000u32).map(|n| char::from_u32(0x4e00 + n * 7919 % 20_000).unwrap_or('x')).collect();
-    bad.segments[0].key = EntityKey::run(Uuid::nil(), long, Uuid::nil());
+    bad.segments[0].branch = EntityKey::run(Uuid::nil(), long, Uuid::nil());
     // Whoever appends tries each by itself then.
     let together = store.append(&[good.clone(), bad.clone()]).await;
     assert!(matches!(together, Err(StoreError::Corrupt(_))), "{together:?}");
@@ -103,7 +103,12 @@ async fn ids_and_queues_of_the_longest_length_are_taken() {
     };
     let slice = Checkpoint {
         entities: vec![EntityRow { key: key.clone(), ..entity(1) }],
-        history: vec![HistorySegment { key, first_event_id: 1, last_event_id: 1, events: "events".into() }],
+        history: vec![HistorySegment {
+            branch: key,
+            first_event_id: 1,
+            last_event_id: 1,
+            events: "events".into(),
+        }],
         waiting: vec![waiting],
         ..Checkpoint::empty(SHARD, epoch)
     };
