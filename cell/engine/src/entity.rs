@@ -2,7 +2,7 @@
 
 use crate::effect::{Effect, EffectDelta, EffectKey};
 use crate::notice::Grace;
-use crate::run::{Receipt, RestoreError};
+use crate::run::{Ancestor, Receipt, RestoreError};
 use crate::time::Time;
 use crate::transition::Transition;
 use crate::visibility::VisibilityFacts;
@@ -87,7 +87,8 @@ pub trait Entity: Any + Send + Sync {
         self.closed()
     }
 
-    /// Bytes that storage is billed by: the sum of [`NewEvent::stored_bytes`](crate::NewEvent) of its history. A kind
+    /// Bytes that storage is billed by: the sum of [`NewEvent::stored_bytes`](crate::NewEvent) of its history as it is
+    /// served, what it shares with other entities included: each is billed for the whole of its own. A kind
     /// without events leaves this 0, since what becomes stored is billed by the events of a step.
     fn billed_bytes(&self) -> u64 {
         0
@@ -101,6 +102,12 @@ pub trait Entity: Any + Send + Sync {
     /// Last event id of its history; 0 for a kind without one.
     fn last_event_id(&self) -> i64 {
         0
+    }
+
+    /// The branches of other entities of its family and kind that its history begins on, oldest first: none unless it
+    /// was forked. They are there from its first step on and never change.
+    fn ancestors(&self) -> Vec<Ancestor> {
+        Vec::new()
     }
 
     /// Of a current-run record: the run that it names. The record goes when retention deletes that run.
@@ -210,7 +217,7 @@ mod tests {
             [false; 5]
         );
         assert_eq!((bare.held_bytes(), bare.billed_bytes(), bare.last_event_id()), (0, 0, 0));
-        assert_eq!((bare.visibility(), bare.current_run()), (None, None));
+        assert_eq!((bare.visibility(), bare.current_run(), bare.ancestors()), (None, None, vec![]));
     }
 
     #[test]

@@ -117,7 +117,8 @@ pub use rejection::Rejection;
 #[cfg(debug_assertions)]
 pub use run::visited_items;
 pub use run::{
-    Listener, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing, StartedTask, WorkflowTask,
+    Ancestor, Listener, MOST_ANCESTORS, PendingKind, Receipt, RestoreError, Run, ScheduledTask, Standing,
+    StartedTask, WorkflowTask,
 };
 pub use time::Time;
 pub use transition::{NewEvent, Transition};

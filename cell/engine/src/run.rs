@@ -1,5 +1,6 @@
 //! A workflow run's mutable state.
 
+mod ancestors;
 mod apply;
 mod buffer;
 mod buffered;
@@ -20,6 +21,7 @@ mod sizes;
 mod snapshot;
 mod workflow_task;
 
+pub use ancestors::{Ancestor, MOST_ANCESTORS};
 pub(crate) use apply::LISTENER;
 pub use checkpoint::Receipt;
 pub use collections::PendingKind;

@@ -1,6 +1,6 @@
 //! A run as its shard sees it.
 
-use super::{Receipt, RestoreError, Run};
+use super::{Ancestor, Receipt, RestoreError, Run};
 use crate::effect::{Effect, EffectDelta, EffectKey};
 use crate::entity::{Entity, EntityCheckpoint, Stored};
 use crate::notice::Grace;
@@ -93,5 +93,9 @@ impl Entity for Run {
 
     fn last_event_id(&self) -> i64 {
         self.next_event_id() - 1
+    }
+
+    fn ancestors(&self) -> Vec<Ancestor> {
+        self.ancestors()
     }
 }

@@ -149,6 +149,7 @@ impl Run {
         info.search_attributes.add_to(&mut values);
         let listeners = info.listeners.iter().filter_map(|held| held.listener.as_ref());
         let listeners: usize = listeners.map(|listener| listener.encoded_len() + FIELD_OVERHEAD).sum();
+        let ancestors = info.ancestors.len() * (16 + FIELD_OVERHEAD);
         let texts = self.key.id.len() + info.start_request_id.len() + info.successor_run_id.len();
         self.own_size = Size {
             held: started
@@ -159,6 +160,7 @@ impl Run {
                 + values.spread
                 + info.close_event.len()
                 + listeners
+                + ancestors
                 + texts
                 + TEXTS_OVERHEAD,
             counted: started.min(BEGUN_COUNTED) + metadata + memo + attributes + texts,

@@ -77,6 +77,7 @@ impl Run {
         }
         run.pending.all_mut().for_each(|collection| collection.restore(&mut stored));
         run.info = stored.info.ok_or(RestoreError::Missing("info"))?;
+        run.check_ancestors()?;
         run.task = WorkflowTask::from_proto(stored.workflow_task)?;
         run.sticky = stored.sticky;
         stored.buffered_events.into_iter().for_each(|event| run.buffered.push(event));
@@ -133,7 +134,8 @@ impl Run {
     }
 
     /// What the events alone make of a run: everything that a reset rebuilds. Changes that are not events (who
-    /// started what, heartbeats, retries, stickiness, buffered events, request ids) are left out.
+    /// started what, heartbeats, retries, stickiness, buffered events, request ids) are left out, and so is where the
+    /// events stand.
     pub fn event_state(&self) -> Bytes {
         let mut run = self.clone();
         let info = &mut run.info;
@@ -141,6 +143,7 @@ impl Run {
         info.start_request_id.clear();
         info.first_task_held = false;
         info.listeners.clear();
+        info.ancestors.clear();
         info.delete_at_ns = 0;
         info.close_event.clear();
         (info.task_stamp, info.next_attempt, info.close_attempted) = (0, 0, false);
