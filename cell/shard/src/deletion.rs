@@ -13,7 +13,9 @@
 //!    their rows stand (`memory::table`), and who finds one absent waits until that is durable.
 //! 4. Once the record is durable projections are told: visibility keeps a tombstone. No other entity is told of it.
 //! 5. The next checkpoint removes their rows (`rows`), behind what it writes and before the trim takes the record. One
-//!    that comes into being again under its name meanwhile has them removed with its first snapshot.
+//!    that comes into being again under its name meanwhile has them removed with its first snapshot. Events that a
+//!    forked run shares stay until the last such run goes (`branches`): they are that run's by then, and billed as
+//!    its own all along.
 //!
 //! What a crash leaves: without the record nothing was deleted. With it the next owner finds the deletion in the log's
 //! tail (`recovery::found`), passes over what the tail says of such an entity before it, and removes the rows: also

@@ -29,6 +29,7 @@
 //! - `call`: a call, from its question to its answer;
 //! - `memory`: what a shard holds in memory, and the one way in which that changes;
 //! - `load`: bringing entities back from the store;
+//! - `branches`: where the events of a run stand that was forked from another, and what forking one takes;
 //! - `log`: batches, rows, the committer;
 //! - `checkpoint`: writing what changed to rows, so that the log can be trimmed;
 //! - `time`: shard time, and what is due by it;
@@ -59,6 +60,7 @@
 //! Receipts, the outbox, restarts and lost shards need nothing more: the spool and the checkpoint do them. Test it with
 //! a sink that fails, behind a store that fails, over several lives.
 
+mod branches;
 mod call;
 mod checkpoint;
 mod config;

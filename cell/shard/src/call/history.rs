@@ -1,13 +1,15 @@
-//! Reading a run's history: older events from the store, the newest from memory.
+//! Reading a run's history: older events from the store, from each branch that they stand on, the newest from memory.
 
+use crate::branches::{Stretch, stretches};
 use crate::checkpoint::cut;
 use crate::error::ShardError;
 use crate::runtime::ShardRuntime;
 use atoll_internal_api::entity::EntityKey;
 use bytes::Bytes;
-use cell_engine::{Family, Origin, Target, Workflows};
+use cell_engine::{Ancestor, Family, Origin, Target, Workflows};
 use cell_memory::NamespaceCharge;
-use cell_store::StoreError;
+use cell_store::{HistorySegment, ShardId, StoreError};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Bytes read from the store for one page.
@@ -85,19 +87,19 @@ impl ShardRuntime {
             let members = Workflows::members(target, state.table.memory());
             let ordinal = state.table.used(&members);
             let run = members.addressed.and_then(|key| Some((state.table.get(&key)?, key)));
-            let run =
-                run.and_then(|(run, key)| Some((run.history.as_ref()?, run.entity.billed_bytes(), key)));
-            let found = run.map(|(history, bytes, key)| {
+            let run = run.and_then(|(run, key)| Some((run.history.as_ref()?, &run.entity, key)));
+            let found = run.map(|(history, run, key)| {
                 let mut tail = Vec::new();
                 history.read(first, last, &mut tail);
-                (history.stored_through(), tail, history.last(), bytes, key)
+                let stands = Stands { ancestors: run.ancestors(), bytes: run.billed_bytes(), key };
+                (history.stored_through(), tail, history.last(), stands)
             });
             let is_there = found.is_some();
             let wait = if reader == Reader::Worker && is_there { None } else { state.log.wait_for(ordinal) };
             (found, wait, state.epoch)
         };
         self.released(shard, wait).await?;
-        let Some((stored_through, tail, tail_last, bytes, key)) = found else {
+        let Some((stored_through, tail, tail_last, stands)) = found else {
             self.confirm_ownership(shard, epoch).await?;
             return Ok(None);
         };
@@ -105,23 +107,17 @@ impl ShardRuntime {
         let from_store = last.min(stored_through);
         if first <= from_store {
             self.admit_read(origin)?;
-            let most = usize::try_from(bytes).unwrap_or(PAGE_BYTES).min(PAGE_BYTES);
+            let most = usize::try_from(stands.bytes).unwrap_or(PAGE_BYTES).min(PAGE_BYTES);
             let mut charge = self.room(reader, target, most)?;
-            let segments = self.store.history(shard.id, &key, first, from_store, PAGE_BYTES).await?;
-            charge.resize(segments.iter().map(|segment| segment.events.len()).sum());
+            let segments = self.stored_events(shard.id, &stands, first, from_store).await?;
+            charge.resize(segments.iter().map(|(_, segment)| segment.events.len()).sum());
             let charge = Arc::new(charge);
-            if segments.is_empty() {
-                return Err(missing(&key, first).into());
-            }
-            for segment in segments {
-                if segment.first_event_id > page.last_event_id + 1 {
-                    return Err(missing(&key, page.last_event_id + 1).into());
-                }
+            for (wanted, segment) in segments {
                 let (own_first, own_last) = (segment.first_event_id, segment.last_event_id);
                 let events =
                     Bytes::from_owner(Charged { events: segment.events, _charge: Arc::clone(&charge) });
-                page.chunks.push(cut(&events, own_first, own_last, first, from_store));
-                page.last_event_id = segment.last_event_id.min(from_store);
+                page.chunks.push(cut(&events, own_first, own_last, *wanted.start(), *wanted.end()));
+                page.last_event_id = own_last.min(*wanted.end());
             }
         }
         if page.last_event_id >= from_store.min(tail_last) {
@@ -132,7 +128,43 @@ impl ShardRuntime {
     }
 }
 
+/// Segments, each with the events that are wanted of it: it may begin before them, and end behind.
+type Segments = Vec<(RangeInclusive<i64>, HistorySegment)>;
+
 impl ShardRuntime {
+    /// What holds the events `[first, last]` of a history in the store, branch by branch, as far as a page goes (at
+    /// least one segment). `Corrupt` where events are missing.
+    async fn stored_events(
+        &self,
+        shard: ShardId,
+        stands: &Stands,
+        first: i64,
+        last: i64,
+    ) -> Result<Segments, StoreError> {
+        let (mut all, mut next, mut room) = (Vec::new(), first, PAGE_BYTES);
+        for Stretch { branch, first, last } in stretches(&stands.key, &stands.ancestors, first, last) {
+            if room == 0 {
+                break;
+            }
+            let segments = self.store.history(shard, &branch, first, last, room).await?;
+            if segments.is_empty() {
+                return Err(missing(&stands.key, next));
+            }
+            for segment in segments {
+                if segment.first_event_id > next {
+                    return Err(missing(&stands.key, next));
+                }
+                next = segment.last_event_id.min(last) + 1;
+                room = room.saturating_sub(segment.events.len());
+                all.push((first..=last, segment));
+            }
+            if next <= last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
     /// Room for what is read of a history.
     fn room(&self, reader: Reader, target: &Target, bytes: usize) -> Result<NamespaceCharge, ShardError> {
         match reader {
@@ -140,6 +172,13 @@ impl ShardRuntime {
             Reader::GoesOn | Reader::Worker => Ok(self.history_reads.hold(target.namespace_id, bytes)),
         }
     }
+}
+
+/// Where the stored events of a run stand, and how many bytes its history has in all.
+struct Stands {
+    key: EntityKey,
+    ancestors: Vec<Ancestor>,
+    bytes: u64,
 }
 
 /// Who reads a history.

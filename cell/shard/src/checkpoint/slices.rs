@@ -317,6 +317,7 @@ fn slice_of(state: &mut ShardState, keys: &[EntityKey], config: &ShardConfig) ->
                 let done = changes.done.into_iter().map(|task| (key.clone(), task));
                 slice.checkpoint.waiting_done.extend(done);
                 slice.checkpoint.outbox_done.extend(state.done_apart(key));
+                slice.checkpoint.references.extend(state.table.forks.of(key));
                 slice.checkpoint.history.extend(segments);
             }
             Err(why) => failed.push((key.clone(), why)),

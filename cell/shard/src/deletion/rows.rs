@@ -93,20 +93,41 @@ impl EntityTable {
 }
 
 impl ShardRuntime {
-    /// Removes the rows of these, a bounded number in one slice. Of one that came back meanwhile those of before stand,
-    /// for nobody else writes entities.
+    /// Removes the rows of these, a bounded number in one slice; what others share of their histories stays. Of one
+    /// that came back meanwhile those of before stand, for nobody else writes entities.
     pub(crate) async fn remove_deleted(
         &self,
         shard: &Shard,
         epoch: Epoch,
         deleted: &[(EntityKey, Deleted)],
     ) -> Result<(), ShardError> {
+        self.refer_first(shard, epoch, deleted).await?;
         for some in deleted.chunks(self.config.slice_entities.max(1)) {
             if or_damage(self.remove_rows(shard, epoch, some).await)?.is_err() {
                 self.remove_each(shard, epoch, some).await?;
             }
         }
         Ok(())
+    }
+
+    /// Writes the references of entities of the same families that are not stored yet: what they share with these stays
+    /// then. Whoever is forked later is forked from one that stays.
+    async fn refer_first(
+        &self,
+        shard: &Shard,
+        epoch: Epoch,
+        deleted: &[(EntityKey, Deleted)],
+    ) -> Result<(), ShardError> {
+        let (references, durable) = {
+            let mut state = shard.lock_serving_in(epoch)?;
+            let (references, ordinal) = state.table.forks.related_to(deleted.iter().map(|(key, _)| key));
+            if references.is_empty() {
+                return Ok(());
+            }
+            (references, state.log.wait_for(ordinal))
+        };
+        self.released(shard, durable).await?;
+        self.write_slice(shard, &Checkpoint { references, ..Checkpoint::empty(shard.id, epoch) }).await
     }
 
     /// The same one by one, where the store calls the slice of all corrupt. Should it be the store that takes nothing

@@ -3,6 +3,7 @@
 mod asked_in_vain;
 mod deleted;
 mod dirty;
+mod forks;
 mod idle;
 mod ledger;
 mod loaded;
@@ -21,6 +22,7 @@ use asked_in_vain::AskedInVain;
 use atoll_internal_api::entity::EntityKey;
 use cell_engine::{Entity, Known, Members, Memory, Registry, Residents};
 use cell_memory::Budget;
+use forks::Forks;
 use idle::{Idle, Parked};
 use ledger::Ledger;
 #[allow(clippy::disallowed_types, reason = "with a seeded hasher")]
@@ -46,6 +48,8 @@ pub(crate) struct EntityTable {
     pub(crate) unremoved: Unremoved,
     /// Entities of which steps stand apart from their rows.
     pub(crate) apart: Apart,
+    /// Entities that refer to branches of others, which the store has yet to learn.
+    pub(crate) forks: Forks,
     /// Entities that changed since their last stored snapshot, by the moment since when they have: about the coldest
     /// first.
     dirty: BTreeMap<u64, EntityKey>,
@@ -94,6 +98,7 @@ impl EntityTable {
             deleted: BTreeMap::new(),
             unremoved: Unremoved::default(),
             apart: Apart::default(),
+            forks: Forks::default(),
             dirty: BTreeMap::new(),
             dirty_from: BTreeMap::new(),
             quarantined: BTreeMap::new(),

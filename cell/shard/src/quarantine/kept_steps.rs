@@ -210,7 +210,11 @@ impl ShardRuntime {
         needed: &Needed,
     ) -> Result<Result<(), String>, ShardError> {
         let mut slice = Checkpoint::empty(shard.id, epoch);
-        slice.outbox_done.extend(shard.state.lock().done_apart(key));
+        {
+            let state = shard.state.lock();
+            slice.outbox_done.extend(state.done_apart(key));
+            slice.references.extend(state.table.forks.of(key));
+        }
         // Held until the row is written.
         let (stored, _charge) = if needed.reborn {
             slice.deleted.push(key.clone());
@@ -231,6 +235,7 @@ impl ShardRuntime {
         }
         let mut state = shard.lock_serving_in(epoch)?;
         state.table.apart.gone(key);
+        state.table.forks.settled(key);
         Ok(Ok(()))
     }
 }

@@ -7,7 +7,7 @@ mod recorders;
 mod spy;
 mod table;
 
-pub(crate) use alarm::{Alarm, Page, Set, alarm, be_mistaken_about};
+pub(crate) use alarm::{Alarm, Fork, Page, Set, alarm, be_mistaken_about};
 pub(crate) use commands::*;
 pub(crate) use ledger::{APART, Ledger};
 pub(crate) use recorders::{ManualClock, Outside, Recorder, outbox_key};

@@ -3,6 +3,7 @@
 mod fixture;
 
 mod apart;
+mod branches;
 mod checkpoint;
 mod counted;
 mod durable_before_visible;

@@ -32,6 +32,7 @@ impl EntityTable {
         for (key, gone) in deleted {
             self.unremoved.gone(key);
             self.apart.gone(key);
+            self.forks.settled(key);
             if self.deleted.get(key) == Some(gone) && !self.pinned.contains_key(key) {
                 self.deleted.remove(key);
             }

@@ -1,6 +1,7 @@
 //! What changed since it was last stored, and what of the log that needs.
 
 use super::{EntityTable, count_open};
+use crate::memory::START;
 use crate::memory::resident::{Resident, Slot};
 use atoll_internal_api::entity::EntityKey;
 use cell_store::Position;
@@ -23,6 +24,9 @@ impl EntityTable {
         let size = resident.size();
         let core = &mut resident.core;
         self.ledger.settle(&mut core.held, size);
+        if core.position == START {
+            self.forks.note(key, ordinal, &resident.entity.ancestors());
+        }
         core.used = tick;
         core.ordinal = ordinal;
         core.position = position;
@@ -76,6 +80,7 @@ impl EntityTable {
         self.ledger.settle(&mut resident.core.held, size);
         self.unremoved.gone(key);
         self.apart.gone(key);
+        self.forks.settled(key);
         if resident.core.position == position {
             self.set_first_dirty(key, None);
             self.came_clean(key);
