@@ -6,8 +6,9 @@ use crate::fixture::*;
 use atoll_api::temporal::api::history::v1::HistoryEvent;
 use atoll_api::temporal::api::history::v1::history_event::Attributes;
 use atoll_internal_api::state::v1::{self as state, RunSnapshot};
+use atoll_internal_api::usage::v1::usage_entry::Kind;
 use bytes::Bytes;
-use cell_engine::Ancestor;
+use cell_engine::{Ancestor, Time};
 use cell_shard::{HOUR_MS, ShardConfig, ShardError, Target};
 use cell_store::fault::{Call, Fault, Gate};
 use cell_store::{
@@ -136,6 +137,77 @@ async fn firsts(cell: &Cell, branch: &EntityKey) -> Vec<i64> {
     segments.iter().map(|segment| segment.first_event_id).collect()
 }
 
+/// Every range of a history is what it is of these events.
+async fn assert_reads(cell: &Cell, run: &EntityKey, all: &[HistoryEvent]) {
+    for first in 1..=all.len() {
+        for last in first..=all.len() {
+            let found = events(cell, run, first as i64, last as i64).await.0;
+            assert_eq!(found, all[first - 1..last], "{first}..={last}");
+        }
+    }
+    assert_eq!(events(cell, run, 1, i64::MAX).await.0, all);
+}
+
+/// Retention ends what has closed, and its rows go.
+async fn let_time_pass(cell: &Cell) {
+    cell.clock.step(RETENTION + 2 * HOUR);
+    cell.runtime.turn_hours_all().await.unwrap();
+    // Nobody waits for a deletion to be durable, and before that no rows go.
+    cell.out.until(|out| !out.deleted().is_empty()).await;
+    cell.runtime.checkpoint_all().await.unwrap();
+}
+
+/// Bytes of the removals that were logged.
+fn removed(cell: &Cell) -> Vec<i64> {
+    let usage = cell.ledger.records(ShardId(0)).into_iter().flat_map(|record| record.usage);
+    let storage = usage.filter_map(|entry| match entry.kind {
+        Some(Kind::Storage(delta)) => Some(delta.bytes),
+        _ => None,
+    });
+    storage.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_reads_its_history_whole_though_retention_deletes_its_base() {
+    let cell = Cell::with(forgetful()).await;
+    let id = id_on(0, 0);
+    let (base, of_base) = base(&cell, &id, 10).await;
+    let shared = Ancestor { branch: base.run_id, last_event_id: 5 };
+    let own = changed(&of_base[5..], 'f');
+    let fork = fork(&cell, &base, &[shared], &own).await;
+    let mut all = [&of_base[..5], &own].concat();
+    let cell = cell.another().await;
+    assert_reads(&cell, &fork, &all).await;
+    assert_reads(&cell, &base, &of_base).await;
+
+    cell.run_at(&target(&base), terminate()).await.unwrap();
+    assert_reads(&cell, &base, &events(&cell, &base, 1, i64::MAX).await.0).await;
+    let bytes_of_base = encoded(&events(&cell, &base, 1, i64::MAX).await.0).len() as i64;
+    let_time_pass(&cell).await;
+    assert!(cell.runtime.history(&target(&base), 1, i64::MAX).await.unwrap().is_none());
+    assert_eq!(firsts(&cell, &base).await, [1, 3, 5], "the events 7 to 9 are nobody's");
+    assert_eq!(removed(&cell), [-bytes_of_base], "what is shared is off the bill of the base");
+    assert_reads(&cell, &fork, &all).await;
+
+    // It goes on, in memory and behind a checkpoint, for this owner and for the next.
+    cell.run_at(&target(&fork), signal("more")).await.unwrap();
+    all = events(&cell, &fork, 1, i64::MAX).await.0;
+    assert_eq!((all.len(), all[8].event_id), (9, 9));
+    assert_eq!(all[..8], [&of_base[..5], &own].concat());
+    assert_reads(&cell, &fork, &all).await;
+    let again = cell.another().await;
+    assert_reads(&again, &fork, &all).await;
+    again.runtime.checkpoint_all().await.unwrap();
+    assert_reads(&again, &fork, &all).await;
+
+    again.run_at(&target(&fork), terminate()).await.unwrap();
+    let bytes_of_fork = encoded(&events(&again, &fork, 1, i64::MAX).await.0).len() as i64;
+    let_time_pass(&again).await;
+    assert!(again.runtime.history(&target(&fork), 1, i64::MAX).await.unwrap().is_none());
+    assert_eq!((firsts(&again, &base).await, firsts(&again, &fork).await), (vec![], vec![]));
+    assert_eq!(removed(&again), [-bytes_of_base, -bytes_of_fork], "the whole history that it served");
+}
+
 #[tokio::test(start_paused = true)]
 async fn pages_go_over_branches_and_stay_bounded() {
     let cell = Cell::with(forgetful()).await;
@@ -187,6 +259,35 @@ fn branch_beside(id: &str) -> (EntityKey, Vec<HistorySegment>) {
     };
     let segments = [1, 3, 5].map(segment).to_vec();
     (branch, segments)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_slice_of_a_fork_holds_its_references_whoever_writes_it() {
+    for crash in [false, true] {
+        let (cell, disk) = Cell::on_disk(config()).await;
+        let id = id_on(0, 0);
+        let (branch, history) = branch_beside(&id);
+        write(&cell, Checkpoint { history, ..cell.slice().await }).await;
+        let begins_on = Ancestor { branch: branch.run_id, last_event_id: 3 };
+        cell.runtime.execute(&alarm(&id), Fork(begins_on)).await.unwrap();
+        let cell = if crash {
+            disk.crash(0);
+            cell.another().await
+        } else {
+            cell
+        };
+        cell.runtime.checkpoint_all().await.unwrap();
+        write(&cell, Checkpoint { deleted: vec![branch.clone()], ..cell.slice().await }).await;
+        assert_eq!(firsts(&cell, &branch).await, [1, 3]);
+        // It is written again and deleted.
+        cell.runtime.execute(&alarm(&id), Set(Time(START + SECOND), "set")).await.unwrap();
+        cell.runtime.checkpoint_all().await.unwrap();
+        assert_eq!(firsts(&cell, &branch).await, [1, 3]);
+        cell.clock.step(2 * SECOND);
+        cell.runtime.wake_all_due().await;
+        let_time_pass(&cell).await;
+        assert_eq!(firsts(&cell, &branch).await, [0i64; 0]);
+    }
 }
 
 /// It is made while a checkpoint is on its way, which then removes the rows of its base.

@@ -4,9 +4,11 @@ use super::{LOOKS, database, options};
 use atoll_postgres::PostgresOptions;
 use atoll_test_postgres::Server;
 use cell_store::{
-    AppendOutcome, Checkpoint, EntityKey, EntityRow, Position, ShardId, ShardStore, StoreError,
+    AppendOutcome, BranchReference, Checkpoint, EntityKey, EntityRow, Epoch, Position, ShardId, ShardStore,
+    StoreError,
 };
 use cell_store_sql::PostgresStore;
+use sqlx::{Connection, Executor, PgConnection, Row};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -41,7 +43,8 @@ async fn tails_of_any_length_are_read_page_by_page() {
     assert!(acquired[0].tail.iter().all(|row| row.data.len() == 7 << 20));
 }
 
-/// A run whose history takes longer to delete than one statement may.
+/// A run whose history takes longer to delete than one statement may: some four seconds, in few naps, so that a busy
+/// machine makes little more of them.
 fn long_history(name: &str) -> EntityKey {
     let key = EntityKey::run(Uuid::nil(), "long", Uuid::nil());
     assert_eq!(key.kind.number(), 2, "as it is inserted");
@@ -50,7 +53,7 @@ fn long_history(name: &str) -> EntityKey {
         "INSERT INTO history SELECT 0, 2, '00000000-0000-0000-0000-000000000000', \
          '00000000-0000-0000-0000-000000000000', n, n, 'long', 'events' FROM generate_series(1, 8000) n; \
          CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
-         $$ BEGIN PERFORM pg_sleep(0.0005); RETURN OLD; END $$; \
+         $$ BEGIN IF OLD.first_event_id % 100 = 0 THEN PERFORM pg_sleep(0.05); END IF; RETURN OLD; END $$; \
          CREATE TRIGGER slow BEFORE DELETE ON history FOR EACH ROW EXECUTE FUNCTION slow()",
     );
     key
@@ -118,6 +121,85 @@ async fn of_an_entity_that_is_written_anew_no_history_goes_before_the_slice_stan
         "8000",
         "some may be of the new one"
     );
+}
+
+/// A run of the family of the one that [`long_history`] writes.
+fn relative(n: u128) -> EntityKey {
+    EntityKey::run(Uuid::nil(), "long", Uuid::from_u128(n))
+}
+
+/// What is written of a run that begins on the long history, up to an event.
+fn fork(epoch: Epoch, base: &EntityKey, run: &EntityKey, through_event_id: i64) -> Checkpoint {
+    let reference = BranchReference { branch: base.clone(), by: run.run_id, through_event_id };
+    Checkpoint { references: vec![reference], ..Checkpoint::empty(SHARD, epoch) }
+}
+
+/// First and last event of what stands of a branch, and how many segments that are.
+fn stands(name: &str, run: &EntityKey) -> String {
+    let count = "SELECT coalesce(min(first_event_id), 0) || ' ' || coalesce(max(first_event_id), 0) || ' ' || count(*)";
+    Server::shared().sql(name, &format!("{count} FROM history WHERE run_id = '{}'", run.run_id))
+}
+
+#[tokio::test]
+async fn of_a_long_history_that_goes_step_by_step_what_a_fork_shares_stays() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let base = long_history(&name);
+    store.checkpoint(&fork(epoch, &base, &relative(1), 50)).await.expect("a fork");
+    store.checkpoint(&fork(epoch, &base, &relative(2), 8_000)).await.expect("a fork");
+    let gone = |key: EntityKey| Checkpoint { deleted: vec![key], ..Checkpoint::empty(SHARD, epoch) };
+    assert_eq!(store.checkpoint(&gone(base.clone())).await.expect("nothing goes"), AppendOutcome::Accepted);
+    assert_eq!(stands(&name, &base), "1 8000 8000");
+    // Nothing of its own goes with the longer fork: what goes is of a branch that it alone referred to.
+    assert_eq!(store.checkpoint(&gone(relative(2))).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(stands(&name, &base), "1 50 50");
+    assert_eq!(store.checkpoint(&gone(relative(1))).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(stands(&name, &base), "0 0 0");
+    assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM branch_reference"), "0");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_between_two_steps_leaves_what_is_shared_and_the_next_goes_on() {
+    let (store, name) = store(|options| options.limits.statement = Duration::from_secs(3)).await;
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    let base = long_history(&name);
+    store.checkpoint(&fork(epoch, &base, &relative(1), 50)).await.expect("a fork");
+    store.checkpoint(&fork(epoch, &base, &relative(2), 7_990)).await.expect("a fork");
+    let gone =
+        |epoch| Checkpoint { deleted: vec![base.clone(), relative(2)], ..Checkpoint::empty(SHARD, epoch) };
+    let first = gone(epoch);
+    tokio::select! {
+        biased;
+        done = store.checkpoint(&first) => panic!("it ends: {done:?}"),
+        () = shrinks(&name) => {}
+    }
+    drop(store);
+    Server::shared().end_sessions(&name);
+    let left: Vec<i64> = stands(&name, &base).split(' ').map(|n| n.parse().expect("a number")).collect();
+    assert!(left[0] == 1 && left[2] >= 50 && left[2] < 8_000, "{left:?}");
+    let shared = "SELECT count(*) FROM history WHERE first_event_id <= 50";
+    assert_eq!(Server::shared().sql(&name, shared), "50");
+    assert_eq!(
+        Server::shared().sql(&name, "SELECT count(*) FROM branch_reference"),
+        "2",
+        "none goes before the slice"
+    );
+    let store = PostgresStore::connect(options(&Server::shared().url(&name))).await.expect("a store");
+    let epoch = store.acquire(&[SHARD]).await.expect("acquire")[0].epoch;
+    assert_eq!(store.checkpoint(&gone(epoch)).await.expect("checkpoint"), AppendOutcome::Accepted);
+    assert_eq!(stands(&name, &base), "1 50 50");
+    assert_eq!(Server::shared().sql(&name, "SELECT count(*) FROM branch_reference"), "1");
+}
+
+/// Answers when some of the long history is gone for good.
+async fn shrinks(name: &str) {
+    let mut other = PgConnection::connect(&Server::shared().url(name)).await.expect("a session");
+    loop {
+        let count = other.fetch_one("SELECT count(*) FROM history").await.expect("a count");
+        if count.get::<i64, _>(0) < 8_000 {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
