@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::quota::UNCOUNTED_ANSWER;
 use crate::stall_detector::StallDetector;
 
 /// Why a response body broke off; only bodies of merged routers and streams can.
@@ -21,6 +22,33 @@ pub(crate) enum ResponseBody {
     Other(axum::body::Body),
     /// The same, piece by piece seen out of its connection.
     Watched(axum::body::Body, Arc<StallDetector>),
+    /// Any of these, of which each large piece has left before what is behind it comes.
+    SeenOut(Box<SeenOut>),
+}
+
+/// A body that does not end before its large pieces have left: while it goes on its call can be reset, and what waits
+/// of it with that.
+pub(crate) struct SeenOut {
+    body: ResponseBody,
+    stalls: Arc<StallDetector>,
+    /// The last piece was a large one.
+    waits: bool,
+}
+
+impl SeenOut {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.waits {
+            std::task::ready!(self.stalls.poll_clear(cx));
+            self.waits = false;
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            Ok(frame?.map_data(|data| {
+                self.waits = data.len() >= UNCOUNTED_ANSWER;
+                self.stalls.watch(data)
+            }))
+        }))
+    }
 }
 
 impl ResponseBody {
@@ -32,6 +60,15 @@ impl ResponseBody {
                 Self::Unary { frame: frame.map(|frame| stalls.watch(frame)), trailers }
             }
             Self::Other(body) | Self::Watched(body, _) => Self::Watched(body, Arc::clone(stalls)),
+            Self::SeenOut(_) => self,
+        }
+    }
+
+    /// The same body, the only one that `stalls` sees out.
+    pub(crate) fn seen_out(self, stalls: Arc<StallDetector>) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            body => Self::SeenOut(Box::new(SeenOut { body, stalls, waits: false })),
         }
     }
 }
@@ -56,6 +93,7 @@ impl Body for ResponseBody {
                 let watched = frame.map(|frame| Ok(frame?.map_data(|data| stalls.watch(data))));
                 Poll::Ready(watched)
             }
+            Self::SeenOut(body) => body.poll_frame(cx),
         }
     }
 
@@ -64,6 +102,7 @@ impl Body for ResponseBody {
             Self::Empty => true,
             Self::Unary { frame, trailers } => frame.is_none() && trailers.is_none(),
             Self::Other(body) | Self::Watched(body, _) => body.is_end_stream(),
+            Self::SeenOut(seen_out) => !seen_out.waits && seen_out.body.is_end_stream(),
         }
     }
 
@@ -73,6 +112,7 @@ impl Body for ResponseBody {
             // An exact size would add a content-length header, which gRPC answers do not have.
             Self::Unary { .. } => SizeHint::default(),
             Self::Other(body) | Self::Watched(body, _) => body.size_hint(),
+            Self::SeenOut(seen_out) => seen_out.body.size_hint(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod gather;
 mod health;
 mod reflection;
 mod sniff;
+mod streams;
 
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::sync::Arc;

@@ -1,13 +1,18 @@
-//! Answers on their way out of one connection: a peer that does not take them is not served for ever.
+//! Answers on their way out of one connection, or of one call: a peer that does not take them is not served for ever.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use atoll_api::call::Bytes;
+use futures::task::AtomicWaker;
 
-/// Pieces of answers of one connection that the system has not taken yet, and whether it takes anything. Costs each a
-/// few atomic operations on memory of its own connection, and no clock.
+/// Pieces of answers of one connection, or of one call, that the system has not taken yet, and whether it takes
+/// anything. Costs each a few atomic operations on memory of its own, and no clock.
 #[derive(Default)]
 pub(crate) struct StallDetector {
     /// How many came in turns of even and of odd number and are still here.
@@ -15,6 +20,8 @@ pub(crate) struct StallDetector {
     /// The turn after that in which the system took nothing any more; 0 while it takes what is written.
     blocked: AtomicUsize,
     turn: AtomicUsize,
+    /// Who waits until nothing is here.
+    awaited: AtomicWaker,
 }
 
 impl StallDetector {
@@ -24,6 +31,18 @@ impl StallDetector {
         let turn = self.turn.load(Relaxed);
         self.here[turn % 2].fetch_add(1, Relaxed);
         Bytes::from_owner(Piece { bytes, stalls: Arc::clone(self), turn })
+    }
+
+    /// Ready once nothing is here. One task waits at a time.
+    pub(crate) fn poll_clear(&self, cx: &Context<'_>) -> Poll<()> {
+        let is_clear = || self.here.iter().all(|here| here.load(SeqCst) == 0);
+        if !is_clear() {
+            self.awaited.register(cx.waker());
+            if !is_clear() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 
     /// The system has no room for what is to be written: heads, trailers and resets wait too, which are no pieces.
@@ -70,7 +89,8 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.stalls.here[self.turn % 2].fetch_sub(1, Relaxed);
+        self.stalls.here[self.turn % 2].fetch_sub(1, SeqCst);
+        self.stalls.awaited.wake();
     }
 }
 
@@ -90,6 +110,23 @@ mod tests {
         assert_eq!(piece, "answer");
         stalls.stuck(LIMIT).await;
         assert!((60..=120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_waits_hears_when_the_last_piece_has_left() {
+        let stalls = Arc::new(StallDetector::default());
+        let clear = |stalls: Arc<StallDetector>| async move {
+            std::future::poll_fn(|cx| stalls.poll_clear(cx)).await;
+        };
+        clear(Arc::clone(&stalls)).await;
+        let pieces = [&b"one"[..], b"two"].map(|piece| stalls.watch(Bytes::from_static(piece)));
+        let waiting = tokio::spawn(clear(Arc::clone(&stalls)));
+        for piece in pieces {
+            tokio::task::yield_now().await;
+            assert!(!waiting.is_finished());
+            drop(piece);
+        }
+        timeout(LIMIT, waiting).await.expect("never woken").unwrap();
     }
 
     #[tokio::test(start_paused = true)]

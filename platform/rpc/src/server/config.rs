@@ -38,10 +38,13 @@ pub struct ServerConfig {
     /// nothing that becomes of single ones. A stranger's ends when it leaves an answer lying, and when it has had its
     /// server reset a thousand calls: one who reads nothing would have the resets gather here.
     pub only_own_peers: bool,
-    /// Proxies that strangers come through, by address or net: nobody else connects from there. A connection of one
-    /// carries the calls of many callers, and is held to what the cloud's own are; each call is that of the address
-    /// which the proxy took it from, the last in `x-forwarded-for`. Where it names none they are all the proxy's own,
-    /// and share what one stranger may have. Of anybody else that header says nothing.
+    /// Proxies that strangers come through, by address or net: nobody else connects from there. Only such as write the
+    /// address that they took a request from behind all else in `x-forwarded-for`, or in place of all else, whatever
+    /// the request brought: behind one that passes connections or that header on unseen, every stranger would say
+    /// himself who he is. A connection of one carries the calls of many callers: it has as many at a time as one of the
+    /// cloud's own, and only the single call ends that leaves its answer lying. Each call is that of the address which
+    /// stands last in the header. Where none does they are all the proxy's own, and share what one stranger may have.
+    /// Of anybody else that header says nothing.
     pub trusted_peers: Vec<Net>,
     /// Seconds in which a connection must show which protocol it speaks, and then make a call that does not fail, or an
     /// HTTP/1 one must send its next request. Questions for health are no calls.
@@ -51,7 +54,8 @@ pub struct ServerConfig {
     /// Seconds in which a request's body must arrive.
     pub body_timeout_seconds: u64,
     /// Seconds after which, and after twice that at most, a stranger's connection is closed of which an answer, or a
-    /// part of it, still waits to be taken by its peer.
+    /// part of it, still waits to be taken by its peer. On a trusted proxy's HTTP/2 connection the call of that answer
+    /// is reset, and the connection is closed where it takes nothing at all.
     pub answer_timeout_seconds: u64,
     /// Seconds between pings on a quiet HTTP/2 connection. What clients send is never refused as too frequent.
     pub keepalive_seconds: u64,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -19,14 +19,15 @@ use super::core::Core;
 use super::edge::{Net, forwarded_for};
 use super::gather::Gather;
 use super::sniff::await_protocol;
+use super::streams::Streams;
 use crate::quota::{Holder, Quota};
 use crate::stall_detector::StallDetector;
 
 /// Largest header block of a request. Tokens and trace headers fit; floods do not.
 const MAX_HEADERS: u32 = 64 * 1024;
-/// Calls on one connection of a stranger that it took back before the server looked at them.
+/// Calls on one connection of a stranger, or of a proxy, that it took back before the server looked at them.
 const MAX_TAKEN_BACK: usize = 20_000;
-/// Calls on one connection of a stranger that the server resets for what came of them.
+/// Calls on one connection of a stranger, or of a proxy, that the server resets for what came of them.
 const MAX_RESETS: usize = 1024;
 /// What a peer may send ahead per call and per connection: a whole request without waiting for us.
 const STREAM_WINDOW: u32 = 1024 * 1024;
@@ -36,11 +37,11 @@ const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 pub(super) struct Connections {
     core: Arc<Core>,
     patience: Patience,
-    /// For the cloud's own, and proxies.
     own: Terms,
+    proxies: Terms,
     strangers: Terms,
     only_own_peers: bool,
-    proxies: Vec<Net>,
+    trusted_peers: Vec<Net>,
     /// Tells peers to go elsewhere.
     leave: CancellationToken,
     tasks: TaskTracker,
@@ -50,8 +51,9 @@ pub(super) struct Connections {
 
 /// What a connection is held to.
 struct Terms {
-    builder: Builder<TokioExecutor>,
-    /// How long an answer may wait for its peer; none where a connection carries the calls of many callers.
+    builder: Builder<Streams>,
+    /// How long an answer, or where answers end by themselves all that is written, may wait for the peer; without end
+    /// where a connection carries the calls of many callers of the cloud's own.
     answer_timeout: Option<Duration>,
     /// What strangers have of connections.
     room: Option<Arc<Quota>>,
@@ -62,12 +64,21 @@ impl Terms {
     fn own(config: &ServerConfig) -> Self {
         // Calls that were taken back before the server looked at them are no more than one read brings, and end at
         // once.
-        let builder = builder(config, config.max_streams_per_connection, usize::MAX, None);
+        let builder = builder(config, Streams::free(), config.max_streams_per_connection, usize::MAX, None);
         Self { builder, answer_timeout: None, room: None }
     }
 
+    /// Connections that carry the calls of many strangers: what one of them leaves lying ends by itself.
+    fn proxies(config: &ServerConfig) -> Self {
+        let limit = Duration::from_secs(config.answer_timeout_seconds);
+        let (streams, most) = (Streams::each_within(limit), config.max_streams_per_connection);
+        let builder = builder(config, streams, most, MAX_TAKEN_BACK, Some(MAX_RESETS));
+        Self { builder, answer_timeout: Some(limit), room: None }
+    }
+
     fn strangers(config: &ServerConfig) -> Self {
-        let builder = builder(config, config.max_streams_per_stranger, MAX_TAKEN_BACK, Some(MAX_RESETS));
+        let most = config.max_streams_per_stranger;
+        let builder = builder(config, Streams::free(), most, MAX_TAKEN_BACK, Some(MAX_RESETS));
         let answer_timeout = Some(Duration::from_secs(config.answer_timeout_seconds));
         Self { builder, answer_timeout, room: Some(Quota::new(config.max_connections, "")) }
     }
@@ -77,11 +88,12 @@ impl Terms {
 /// looked at them, and have the server reset.
 fn builder(
     config: &ServerConfig,
+    streams: Streams,
     max_streams: u32,
     taken_back: usize,
     reset: Option<usize>,
-) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -110,9 +122,10 @@ impl Connections {
             core,
             patience: Patience { first_call, idle: Duration::from_secs(config.idle_seconds) },
             own: Terms::own(config),
+            proxies: Terms::proxies(config),
             strangers: Terms::strangers(config),
             only_own_peers: config.only_own_peers,
-            proxies: config.trusted_peers.clone(),
+            trusted_peers: config.trusted_peers.clone(),
             leave: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
@@ -121,8 +134,12 @@ impl Connections {
 
     /// Serves a connection in a task of its own. `permit` is given back when it closes.
     pub(super) fn spawn(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-        let is_proxy = !self.only_own_peers && self.proxies.iter().any(|net| net.contains(peer.ip()));
-        let terms = if self.only_own_peers || is_proxy { &self.own } else { &self.strangers };
+        let is_proxy = !self.only_own_peers && self.trusted_peers.iter().any(|net| net.contains(peer.ip()));
+        let terms = match (self.only_own_peers, is_proxy) {
+            (true, _) => &self.own,
+            (false, true) => &self.proxies,
+            (false, false) => &self.strangers,
+        };
         let mut place = terms.room.as_ref().map(|room| room.reserve(Holder::at(peer)));
         if place.as_mut().is_some_and(|place| place.resize(1).is_err()) {
             tracing::debug!(%peer, "connection closed: its address has as many as it leaves to others");
@@ -144,7 +161,10 @@ impl Connections {
                 if let Some(call) = call {
                     call.answered(&response);
                 }
-                Ok::<_, Infallible>(response.map(|body| body.watched(&answers)))
+                Ok::<_, Infallible>(response.map(|body| match Streams::current() {
+                    Some(stream) => body.seen_out(stream),
+                    None => body.watched(&answers),
+                }))
             })
         });
         let (builder, leave, cut) = (terms.builder.clone(), self.leave.clone(), self.cut.clone());

@@ -178,7 +178,7 @@ async fn a_connection_that_takes_no_failures_is_closed() {
 }
 
 /// Asks over REST, on a connection that many calls share.
-async fn ask_over_rest(sender: &SendRequest<Bytes>, account: &str) -> ResponseFuture {
+pub(crate) async fn ask_over_rest(sender: &SendRequest<Bytes>, account: &str) -> ResponseFuture {
     let request = http::Request::get("http://test/api/v1/namespaces/orders")
         .header("authorization", format!("Bearer {account}"))
         .body(())
