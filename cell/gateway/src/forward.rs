@@ -14,6 +14,14 @@ use crate::table::RoutingTable;
 
 /// Metadata in which clients repeat the namespace.
 const NAMESPACE_HEADER: &str = "temporal-namespace";
+/// Calls whose answers hand tasks over: the cell counts an answer as delivered once it has left, and would not hear
+/// that it was refused here.
+const HANDS_OVER: [&MethodInfo; 4] = [
+    workflow_service::POLL_WORKFLOW_TASK_QUEUE.info(),
+    workflow_service::POLL_ACTIVITY_TASK_QUEUE.info(),
+    workflow_service::POLL_NEXUS_TASK_QUEUE.info(),
+    workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info(),
+];
 /// How many cells are asked at the most where any cell will do.
 const ANY_CELL_ATTEMPTS: usize = 3;
 
@@ -192,7 +200,11 @@ async fn send(
         cell.unavailable.increment(1);
         cell.pass_over();
     }
-    answer
+    answer.map(|reply| if hands_over(method) { reply.settled() } else { reply })
+}
+
+fn hands_over(method: &'static MethodInfo) -> bool {
+    HANDS_OVER.iter().any(|other| std::ptr::eq(*other, method))
 }
 
 fn no_cells() -> Status {

@@ -34,6 +34,15 @@ enum Seen {
     Gone,
 }
 
+/// Calls that a cell answers with [`LARGE_ANSWER`] bytes: three that hand a task over, and one that does not.
+const LARGE: [&MethodInfo; 4] = [
+    workflow_service::POLL_ACTIVITY_TASK_QUEUE.info(),
+    workflow_service::POLL_NEXUS_TASK_QUEUE.info(),
+    workflow_service::RESPOND_WORKFLOW_TASK_COMPLETED.info(),
+    workflow_service::GET_WORKFLOW_EXECUTION_HISTORY.info(),
+];
+const LARGE_ANSWER: usize = 100_000;
+
 /// A cell that knows one namespace and says which cell it is.
 struct TestCell {
     name: &'static str,
@@ -71,6 +80,9 @@ impl RawService for TestCell {
             if method.name == "PollWorkflowTaskQueue" {
                 let _gone = OnDrop(self.seen.clone());
                 std::future::pending::<()>().await;
+            }
+            if LARGE.iter().any(|large| std::ptr::eq(*large, method)) {
+                return Ok(Reply::from_message(vec![0x7a; LARGE_ANSWER].into()));
             }
             if ctx.header("authorization") == Some(&*format!("Bearer away-at-{}", self.name)) {
                 return Err(Status::unavailable("nobody knows what came of this"));
@@ -164,7 +176,7 @@ fn table(version: u64, cells: &[(&str, SocketAddr)], routes: &[(&str, &str)]) ->
 
 async fn gateway(folder: &TempDir, control_plane: SocketAddr) -> (GatewayHandle, RawClient) {
     let config = Config {
-        server: ServerConfig { drain_seconds: 0, ..ServerConfig::default() },
+        server: ServerConfig { drain_seconds: 0, max_answers_bytes: LARGE_ANSWER, ..ServerConfig::default() },
         control_plane: control_plane.to_string(),
         token: "internal".into(),
         cache: Some(folder.path().join("routes.json")),
@@ -294,6 +306,23 @@ async fn what_a_client_packed_reaches_its_cell_packed() {
 }
 
 /// Sends one HTTP/1 request; the first line of the answer.
+/// The cell has bounded it, and would not hear of it.
+#[tokio::test]
+async fn an_answer_that_hands_a_task_over_is_passed_on_without_room_for_it() {
+    let world = World::new().await;
+    for method in LARGE {
+        // Nothing but the namespace.
+        let field = method.namespace_field.expect("it names one");
+        let request = Bytes::from([&[(field << 3) as u8 | 2], &DESCRIBE_ONE[1..]].concat());
+        let answer = world.client.call_raw(method.path, CallOptions::timeout(PATIENCE), request).await;
+        let length = answer.map(|reply| reply.message().len()).map_err(|status| status.code);
+        match method.name {
+            "GetWorkflowExecutionHistory" => assert_eq!(length, Err(Code::ResourceExhausted)),
+            name => assert_eq!(length, Ok(LARGE_ANSWER), "{name}"),
+        }
+    }
+}
+
 async fn http(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -83,6 +83,15 @@ struct Taken {
     holders: BTreeMap<u64, usize>,
 }
 
+impl Taken {
+    fn add(&mut self, holder: Holder, more: usize) {
+        self.bytes += more;
+        for who in holder.each() {
+            *self.holders.entry(who).or_default() += more;
+        }
+    }
+}
+
 impl Quota {
     /// So many bytes, all of them free.
     pub(crate) fn new(limit: usize, refusal: &'static str) -> Arc<Self> {
@@ -105,11 +114,7 @@ impl Quota {
         if holder.each().any(|who| all.saturating_add(theirs(&taken, who)) > self.limit) {
             return Err(Status::resource_exhausted(self.refusal));
         }
-        taken.bytes = all;
-        for who in holder.each() {
-            let theirs = theirs(&taken, who);
-            taken.holders.insert(who, theirs);
-        }
+        taken.add(holder, more);
         Ok(())
     }
 
@@ -154,6 +159,12 @@ impl Reservation {
         }
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// Holds so much more, beyond what there is if need be: others are refused until it is given back.
+    pub(crate) fn charge(&mut self, more: usize) {
+        self.quota.lock().add(self.holder, more);
+        self.bytes += more;
     }
 
     /// Holds the same for another from now on, or refuses and holds nothing.
@@ -254,6 +265,19 @@ mod tests {
         drop((one, other));
         assert_eq!(room.lock().bytes, 0);
         assert!(room.lock().holders.is_empty());
+    }
+
+    #[test]
+    fn what_is_charged_is_never_refused_and_counts() {
+        let room = Quota::new(100, "full");
+        let (mut one, mut other) = (room.reserve(ONE), room.reserve(OTHER));
+        one.charge(300);
+        assert!(other.resize(1).is_err());
+        let bytes = one.attach_to(Bytes::from(vec![7; 300]));
+        drop((one, bytes));
+        other.resize(50).unwrap();
+        drop(other);
+        assert!(room.lock().bytes == 0 && room.lock().holders.is_empty());
     }
 
     #[test]

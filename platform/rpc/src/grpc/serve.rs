@@ -153,7 +153,7 @@ impl GrpcServer {
         }
     }
 
-    /// The answer, for which there must be room until its connection has taken it.
+    /// The answer, for which there must be room until its connection has taken it; one that is settled takes it.
     async fn success(
         &self,
         mut reply: Reply,
@@ -161,12 +161,16 @@ impl GrpcServer {
         zip_answer: bool,
     ) -> Result<Response<ResponseBody>, Status> {
         let mut held = self.answers.reserve(caller);
-        if reply.message().len() >= UNCOUNTED_ANSWER {
-            held.resize(reply.message().len() + PREFIX)?;
+        let length = reply.message().len();
+        if length >= UNCOUNTED_ANSWER {
+            match reply.is_settled() {
+                true => held.charge(length + PREFIX),
+                false => held.resize(length + PREFIX)?,
+            }
         }
         let mut headers = reply.take_headers().unwrap_or_default();
         headers.insert(header::CONTENT_TYPE, super::CONTENT_TYPE);
-        let zipped = match zip_answer && reply.message().len() >= self.gzip_min_bytes {
+        let zipped = match zip_answer && length >= self.gzip_min_bytes {
             // Apart, so that a call that waits is no larger than waiting takes.
             true => Box::pin(zip(reply.message())).await,
             false => None,
@@ -271,6 +275,19 @@ mod tests {
         assert!(says(&failure(1_000)), "what is short is not counted");
         drop(first);
         assert!(says(&failure(1_500)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_settled_leaves_without_room_for_it_and_counts() {
+        let (server, caller) = (server(4_000), Holder::at("10.0.0.1:1".parse().unwrap()));
+        let reply = || Reply::from_message(vec![7; 3_000].into());
+        assert!(server.success(reply(), caller, false).await.is_err(), "half of the room");
+        let settled = server.success(reply().settled(), caller, false).await.unwrap();
+        let other = Holder::at("10.0.0.2:1".parse().unwrap());
+        let small = || Reply::from_message(vec![7; 1_500].into());
+        assert!(server.success(small(), other, false).await.is_err());
+        drop(settled);
+        assert!(server.success(small(), other, false).await.is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub struct Reply {
     body: Bytes,
     framed: bool,
     headers: Option<Box<HeaderMap>>,
+    settled: bool,
 }
 
 impl Reply {
@@ -23,18 +24,30 @@ impl Reply {
         let mut buffer = Vec::with_capacity(PREFIX + length);
         buffer.extend_from_slice(&prefix(length));
         message.encode_raw(&mut buffer);
-        Self { body: buffer.into(), framed: true, headers: None }
+        Self { body: buffer.into(), framed: true, ..Self::default() }
     }
 
     /// An answer that is encoded already.
     pub fn from_message(message: Bytes) -> Self {
-        Self { body: message, framed: false, headers: None }
+        Self { body: message, ..Self::default() }
     }
 
     /// Adds metadata that goes before the message.
     pub fn with_headers(mut self, headers: HeaderMap) -> Self {
         self.headers = (!headers.is_empty()).then(|| Box::new(headers));
         self
+    }
+
+    /// The same, which goes to its caller even where there is no room for it: whoever made it has bounded it and counts
+    /// it as delivered, and would not hear that it was refused.
+    pub fn settled(mut self) -> Self {
+        self.settled = true;
+        self
+    }
+
+    /// Whether it is not refused any more; see [`settled`](Self::settled).
+    pub fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// Metadata that goes before the message.
