@@ -93,8 +93,9 @@ const fn default_capacity() -> u32 {
 pub struct AccountLimits {
     /// Namespaces that are not deleted. The original raises its limit by itself as far as this.
     pub namespaces: u32,
-    /// API keys, also those that have expired: every cell is given the keys of all accounts in one message. What an
-    /// operator makes is not refused, so that an account that has used up its own can be helped.
+    /// API keys, also those that have expired, until they are deleted: every cell is given the keys of all accounts in
+    /// one message, but for those that are disabled. What an operator makes is not refused, so that an account that has
+    /// used up its own can be helped.
     pub api_keys: u32,
 }
 

@@ -19,21 +19,23 @@ impl Activities {
 
     /// Brings one cell to the current set of keys, or lets it keep a newer one: see [`settle`](Self::settle).
     pub(crate) async fn push_keys_to(&self, cell: &Cell) -> Result<(), StepError> {
-        let now_ms = self.clock.unix_millis();
-        let (generation, grants) = self.store.confirmed(|snapshot| key_set(snapshot, now_ms).boxed()).await?;
+        let (generation, grants) = self.store.confirmed(|snapshot| key_set(snapshot).boxed()).await?;
         let held = self.cells.apply_key_set(cell, generation, grants).await?;
         self.settle(cell, Pushed::KeySet, generation, held).await
     }
 }
 
-/// The set of keys with its generation, as of one moment. Keys that nobody is let in with any more are not in it: for a
-/// cell they are as if they were deleted.
-async fn key_set(snapshot: &mut dyn Snapshot, now_ms: i64) -> Result<(u64, Vec<KeyRecord>), StepError> {
+/// The set of keys with its generation, as of one moment.
+///
+/// What a generation holds is in the database alone: a cell that holds it is sent it no more, and whoever pushes it
+/// pushes the same. So nothing is left out by a clock, which may be wrong or shifted: keys that have expired are in the
+/// set, and cells refuse them by their own. Those that are disabled are not: for a cell they are as if deleted.
+async fn key_set(snapshot: &mut dyn Snapshot) -> Result<(u64, Vec<KeyRecord>), StepError> {
     Activities::unless_recovering(snapshot, Pushed::KeySet).await?;
     let generation = snapshot.counter(Counter::KeySet).await?;
     let set = snapshot.key_set().await?;
-    let taken = set.iter().filter(|grant| grant.key.is_taken(now_ms));
-    Ok((generation, taken.map(key_record).collect()))
+    let enabled = set.iter().filter(|grant| !grant.key.disabled);
+    Ok((generation, enabled.map(key_record).collect()))
 }
 
 /// The cells that an operation needs to have the keys; none where it has ended.
