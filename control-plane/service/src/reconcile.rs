@@ -5,7 +5,7 @@
 //! what no workflow knows of (a cell that came back from an old backup). It is no workflow itself, because it must run
 //! while the system cell is away. Of several processes on one database one has its lease; two rounds side by side do no
 //! harm. One that reaches no cell lets go of the lease. A cell that the one with the lease does not reach is looked at
-//! by the others, too: it counts as dead when none of them sees it.
+//! and brought to what it should hold by the others: it counts as dead when none of them sees it.
 
 mod plan;
 
@@ -139,14 +139,14 @@ impl Reconciler {
         leave(&store, Task::Reconciler).await;
     }
 
-    /// Asks the cells that did not answer whoever makes the rounds, and says of those that answer that they live: a
-    /// cell is dead when no process sees it.
+    /// Asks the cells that did not answer whoever makes the rounds. Those that answer live, because a cell is dead when
+    /// no process sees it; and they are brought to what they should hold here, because nobody else can.
     pub(crate) async fn look_at_missed(&self) {
         let look = async {
             let cells = self.activities.store.snapshot().await?.cells().await?;
             let missed = cells.iter().filter(|cell| cell.failures > 0);
             let looks = missed.map(async |cell| match self.activities.cells.status(cell).await {
-                Ok(observed) => self.answered(cell, &observed).await.map(drop),
+                Ok(observed) => self.bring(cell, &observed).await.map(drop),
                 Err(_) => Ok(()),
             });
             join_all(looks).await.into_iter().collect::<Result<(), StoreError>>()
@@ -190,30 +190,27 @@ impl Reconciler {
                 self.record(&cell.id, Seen::Nothing { problem: problem.clone() }).await?;
                 CellOutcome::Unreachable { problem }
             }
-            Ok(observed) => {
-                let Desired { namespaces, key_generation, recovering } =
-                    self.answered(cell, &observed).await?;
-                let mut plan = plan(&namespaces, key_generation, &observed);
-                plan.repairs.retain(|repair| !repair.waits(&recovering));
-                let (mut repaired, mut failed) = (Vec::new(), Vec::new());
-                for repair in plan.repairs {
-                    match self.repair(cell, &repair).await {
-                        Ok(()) => repaired.push(repair),
-                        Err(error) => failed.push((repair, error.to_string())),
-                    }
-                }
-                if !repaired.is_empty() || !failed.is_empty() {
-                    tracing::info!(
-                        cell = cell.id,
-                        ?repaired,
-                        ?failed,
-                        "cell differed from what it should hold"
-                    );
-                }
-                CellOutcome::Seen { repaired, failed, unknown: plan.unknown, recovering }
-            }
+            Ok(observed) => self.bring(cell, &observed).await?,
         };
         Ok(CellReport { cell_id: cell.id.clone(), outcome })
+    }
+
+    /// Brings a cell that has answered to what it should hold. Two at a time do no harm.
+    async fn bring(&self, cell: &Cell, observed: &GetStatusResponse) -> Result<CellOutcome, StoreError> {
+        let Desired { namespaces, key_generation, recovering } = self.answered(cell, observed).await?;
+        let mut plan = plan(&namespaces, key_generation, observed);
+        plan.repairs.retain(|repair| !repair.waits(&recovering));
+        let (mut repaired, mut failed) = (Vec::new(), Vec::new());
+        for repair in plan.repairs {
+            match self.repair(cell, &repair).await {
+                Ok(()) => repaired.push(repair),
+                Err(error) => failed.push((repair, error.to_string())),
+            }
+        }
+        if !repaired.is_empty() || !failed.is_empty() {
+            tracing::info!(cell = cell.id, ?repaired, ?failed, "cell differed from what it should hold");
+        }
+        Ok(CellOutcome::Seen { repaired, failed, unknown: plan.unknown, recovering })
     }
 
     /// Notes that a cell has answered. Gives what it should hold.

@@ -326,3 +326,16 @@ async fn a_cell_that_one_replica_sees_is_not_dead_because_another_does_not() {
         }
     }
 }
+
+/// The one without the lease is the only one that can bring it to what it should hold.
+#[tokio::test]
+async fn a_cell_that_one_replica_misses_is_repaired_by_the_other() {
+    let (first, second) = two().await;
+    let (partial, _) = apart(&first, &["b"]);
+    first.account("acme").await;
+    partial.run_once().await.unwrap();
+    assert_eq!(second.cells.get("b").keys.len(), 0);
+    second.reconciler.look_at_missed().await;
+    assert_eq!(second.cells.get("b").keys.len(), 1);
+    assert_eq!(second.cells.get("a").keys.len(), 0, "that one is the other's");
+}
