@@ -64,6 +64,7 @@ impl From<ApiError> for Status {
                 tracing::error!(error = text, "control plane database failed");
                 Self::unavailable("the control plane's database is not available")
             }
+            ApiError::Store(StoreError::Crowded(_)) => Self::resource_exhausted(text),
             ApiError::Store(_) => {
                 tracing::error!(error = text, "control plane database refuses or holds what it must not");
                 Self::internal("internal error")

@@ -27,6 +27,8 @@ const BATCH: i64 = 50;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause after a failed start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// So many workflows that were started and not marked end a round: they are started again by the next one.
+const MOST_UNMARKED: usize = 3;
 /// After so many rounds in vain, one behind the other, another process may try.
 const ROUNDS_IN_VAIN: u32 = 3;
 
@@ -53,9 +55,9 @@ pub(crate) struct Outbox {
 /// What one round did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OutboxRound {
-    /// Workflows that were started.
+    /// Workflows that were started, and are known to be.
     pub started: usize,
-    /// Why the first that was not started was not. The rest of the round waits with it.
+    /// Why one was not started, with which the rest of the round waits, or why one was not marked as started.
     pub problem: Option<String>,
 }
 
@@ -75,26 +77,41 @@ impl Outbox {
         round.unwrap_or_else(|| Ok(OutboxRound::default()))
     }
 
-    /// Starts what is to be started, oldest first, until one cannot be.
+    /// Starts what is to be started, oldest first, until one cannot be. One that was started and cannot be marked is
+    /// passed over, so that nobody waits for whoever has it; the next round starts it again, which does no harm.
     pub(crate) async fn run_once(&self) -> Result<OutboxRound, StoreError> {
         let mut round = OutboxRound::default();
         // None that a failover takes back: nobody would know of its workflow.
         let read =
             self.store.confirmed(|snapshot| async move { snapshot.operations_to_start(BATCH).await }.boxed());
         let operations = read.await?;
+        let mut unmarked = 0;
         for operation in operations {
             if let Err(problem) = self.starter.start(operation.kind, &operation.workflow_id).await {
                 round.problem = Some(problem.to_string());
                 break;
             }
-            let lock = Lock::Account(&operation.account_id);
-            let started = self.store.write(lock, |transaction| {
-                async { transaction.set_started(&operation.workflow_id).await }.boxed()
-            });
-            started.await?;
-            round.started += 1;
+            match self.set_started(&operation.workflow_id).await {
+                Ok(()) => round.started += 1,
+                Err(error) => {
+                    round.problem = Some(error.to_string());
+                    unmarked += 1;
+                    if unmarked == MOST_UNMARKED {
+                        break;
+                    }
+                }
+            }
         }
         Ok(round)
+    }
+
+    /// Takes an operation out of the outbox: one statement, to the same end however often it runs. It waits for none of
+    /// its account's calls, however many there are.
+    async fn set_started(&self, workflow_id: &str) -> Result<(), StoreError> {
+        let marked = self.store.write(Lock::Nothing, |transaction| {
+            async move { transaction.set_started(workflow_id).await }.boxed()
+        });
+        marked.await
     }
 
     /// Starts workflows until `stop` is cancelled.

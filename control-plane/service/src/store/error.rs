@@ -8,6 +8,9 @@ pub enum StoreError {
     /// that failed: then nobody knows.
     #[error("control plane database: {0}")]
     Unavailable(String),
+    /// As many calls of one account as may do so wait for one another already. Nothing was begun.
+    #[error("{0}")]
+    Crowded(String),
     /// The database takes no such value: it breaks a rule of its tables. The transaction changes nothing.
     #[error("the control plane database refuses what is to be written: {0}")]
     Refused(String),
@@ -28,7 +31,7 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Crowded(_))
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) enum Lock<'a> {
     Cells,
     /// What was last seen of one cell.
     Cell(&'a str),
+    /// Nothing: for one statement that is right whatever else runs, and waits for nobody's turn.
+    Nothing,
     /// The generation of the set of keys. For judging by it what a cell holds; who changes keys raises it, and
     /// has it from then on.
     KeySet,

@@ -127,8 +127,7 @@ impl Engine for PostgresStore {
 
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
         // As long as a free connection is waited for.
-        let entered = self.turns.enter(lock, self.writing.limits().call).await;
-        let turn = entered.map_err(|refusal| failed(&refusal))?;
+        let turn = self.turns.enter(lock, self.writing.limits().call).await?;
         Ok(Box::new(begun(&self.writing, Some(lock), Some(turn)).await?))
     }
 
@@ -211,6 +210,7 @@ async fn take(session: &mut Session<'_>, lock: Lock<'_>) -> Result<(), Refusal> 
         Lock::Cells => vec![(LOCK_CELLS, None)],
         Lock::Cell(id) => vec![key(LOCK_CELL, id)],
         Lock::KeySet => vec![(LOCK_KEY_SET, None)],
+        Lock::Nothing => Vec::new(),
     };
     for (text, key) in rows {
         let statement = session.query(text);

@@ -2,7 +2,7 @@
 //!
 //! Calls that name one lock run one after the other in any case. Were each to wait for it in the database, on a
 //! connection of its own, one account's calls would have all that there are, and every other account would wait with
-//! them.
+//! them. Of one account so many may wait; more are refused at once, and tried again by whoever made them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,11 @@ use std::time::Duration;
 use atoll_postgres::Refusal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::Lock;
+use super::error::failed;
+use crate::store::{Lock, StoreError};
+
+/// Calls of one account that have its turn or wait for it.
+const OF_ACCOUNT: usize = 64;
 
 /// Who has its turn, and who waits for one, by name. Whoever came first goes first. There are as many names as calls
 /// that run or wait, two for each at most.
@@ -40,8 +44,8 @@ struct Held {
 }
 
 impl Turns {
-    /// Waits for the turns of a lock, for as long as `longest`.
-    pub(super) async fn enter(&self, lock: Lock<'_>, longest: Duration) -> Result<Turn, Refusal> {
+    /// Waits for the turns of a lock, for as long as `longest`. Refuses where as many as may wait.
+    pub(super) async fn enter(&self, lock: Lock<'_>, longest: Duration) -> Result<Turn, StoreError> {
         let mut turn = Turn { turns: Arc::clone(&self.0), held: Vec::new() };
         let entered = async {
             // In the order of locks, so that no two wait for each other.
@@ -49,17 +53,23 @@ impl Turns {
                 let semaphore = {
                     let mut turns = self.0.lock();
                     let made = turns.entry(name.clone()).or_insert_with(|| Arc::new(Semaphore::new(1)));
+                    // Who waits or holds has a share, beside that of the table.
+                    if name.starts_with(ACCOUNT) && Arc::strong_count(made) > OF_ACCOUNT {
+                        return Err(StoreError::Crowded(format!(
+                            "{OF_ACCOUNT} calls of the account wait for one another: try again later"
+                        )));
+                    }
                     Arc::clone(made)
                 };
                 turn.held.push(Held { name, permit: None });
-                let permit = semaphore.acquire_owned().await.map_err(|_| Refusal::Closed)?;
+                let permit = semaphore.acquire_owned().await.map_err(|_| failed(&Refusal::Closed))?;
                 if let Some(last) = turn.held.last_mut() {
                     last.permit = Some(permit);
                 }
             }
-            Ok::<_, Refusal>(())
+            Ok(())
         };
-        tokio::time::timeout(longest, entered).await.map_err(|_| Refusal::Busy)??;
+        tokio::time::timeout(longest, entered).await.map_err(|_| failed(&Refusal::Busy))??;
         Ok(turn)
     }
 }
@@ -77,9 +87,12 @@ impl Drop for Turn {
     }
 }
 
+/// What names of accounts' turns begin with.
+const ACCOUNT: &str = "account/";
+
 /// The rows that a lock locks, as [`take`](super::take) does.
 fn names(lock: Lock<'_>) -> Vec<String> {
-    let (cells, account) = (|| "cells".to_owned(), |id: &str| format!("account/{id}"));
+    let (cells, account) = (|| "cells".to_owned(), |id: &str| format!("{ACCOUNT}{id}"));
     match lock {
         Lock::Accounts => vec!["accounts".to_owned()],
         Lock::Account(id) => vec![account(id)],
@@ -87,6 +100,7 @@ fn names(lock: Lock<'_>) -> Vec<String> {
         Lock::Cells => vec![cells()],
         Lock::Cell(id) => vec![format!("cell/{id}")],
         Lock::KeySet => vec!["key_set".to_owned()],
+        Lock::Nothing => Vec::new(),
     }
 }
 
@@ -111,7 +125,7 @@ mod tests {
         assert!((&mut third).now_or_never().is_none(), "the second came before it");
         let second = second.await.unwrap();
         let refused = turns.enter(Lock::Cells, Duration::from_millis(10)).await;
-        assert!(matches!(refused, Err(Refusal::Busy)), "a placement has the cells, too");
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "a placement has the cells, too");
         drop(second);
         drop(third.await.unwrap());
         assert!(turns.0.lock().is_empty(), "nothing is kept of who has gone");
@@ -124,5 +138,25 @@ mod tests {
         assert!(turns.enter(Lock::KeySet, LONG).now_or_never().is_none());
         drop(first);
         assert!(turns.0.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn of_one_account_so_many_wait_and_others_are_not_refused_for_it() {
+        let turns = Turns::default();
+        let first = turns.enter(Lock::Account("a"), LONG).await.unwrap();
+        let mut waiting: Vec<_> =
+            (1..OF_ACCOUNT).map(|_| Box::pin(turns.enter(Lock::Account("a"), LONG))).collect();
+        assert!(waiting.iter_mut().all(|turn| turn.now_or_never().is_none()));
+        for lock in [Lock::Account("a"), Lock::Placement("a")] {
+            let refused = turns.enter(lock, LONG).now_or_never().expect("at once");
+            assert!(matches!(refused, Err(StoreError::Crowded(_))), "{lock:?}");
+        }
+        for lock in [Lock::Account("b"), Lock::Cells, Lock::Nothing] {
+            turns.enter(lock, LONG).now_or_never().expect("at once").unwrap();
+        }
+        drop(waiting.pop());
+        assert!(turns.enter(Lock::Account("a"), LONG).now_or_never().is_none(), "there is room again");
+        drop(first);
+        waiting.remove(0).await.unwrap();
     }
 }

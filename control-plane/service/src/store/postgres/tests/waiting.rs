@@ -8,7 +8,8 @@ use futures::future::{join_all, select};
 
 use super::*;
 use crate::model::Account;
-use crate::test_support::TestCloud;
+use crate::operations::OutboxRound;
+use crate::test_support::{TestAccount, TestCloud};
 
 async fn two_processes() -> (String, Place, [Store; 2]) {
     let (name, place) = database();
@@ -116,6 +117,47 @@ async fn calls_of_one_account_hold_up_neither_other_accounts_nor_leases() {
     in_time.expect("nobody else waits");
     drop(waiting);
     holding.commit().await.unwrap();
+}
+
+async fn ask(cloud: &TestCloud, account: &TestAccount) -> String {
+    let request = cloud::CreateApiKeyRequest { spec: Some(ApiKeySpec::default()), ..Default::default() };
+    let made = cloud.call(&account.token, cloud_service::CREATE_API_KEY, &request).await.unwrap();
+    format!("{}/{}", account.id, made.async_operation.unwrap().id)
+}
+
+#[tokio::test]
+async fn operations_are_started_while_somebody_has_their_account() {
+    let (_, place) = database();
+    let cloud = TestCloud::at(place.again(), &["a"]).await;
+    let (held, free) = (cloud.account("acme").await, cloud.account("globex").await);
+    for account in [&held, &free] {
+        ask(&cloud, account).await;
+    }
+    let other = place.open().await;
+    let holding = other.begin(Lock::Account(&held.id)).await.unwrap();
+    let round = cloud.outbox.run_once().await.unwrap();
+    assert_eq!(round, OutboxRound { started: 2, problem: None });
+    holding.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operation_that_cannot_be_marked_as_started_holds_up_no_other() {
+    let (name, place) = database();
+    let cloud = TestCloud::at(place, &["a"]).await;
+    let account = cloud.account("acme").await;
+    let stuck = ask(&cloud, &account).await;
+    ask(&cloud, &account).await;
+    let refuse = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+         CREATE TRIGGER refuse BEFORE UPDATE ON operations FOR EACH ROW
+             WHEN (new.workflow_id = '{stuck}') EXECUTE FUNCTION refuse()"
+    );
+    Server::shared().sql(&name, &refuse);
+    let round = cloud.outbox.run_once().await.unwrap();
+    assert_eq!(round.started, 1);
+    assert!(round.problem.is_some_and(|problem| problem.contains("not this one")));
+    let left = cloud.activities.store.snapshot().await.unwrap().operations_to_start(9).await.unwrap();
+    assert_eq!(left.into_iter().map(|operation| operation.workflow_id).collect::<Vec<_>>(), [stuck]);
 }
 
 /// A call that was let in with a key, which is deleted while the call waits for its account.
