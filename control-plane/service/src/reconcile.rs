@@ -12,6 +12,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(crate) struct Reconciler {
 
 /// What a cell should hold.
 struct Desired {
-    /// Everything that was ever assigned to it.
+    /// What is assigned to it and not deleted; of what was deleted only what it holds still.
     namespaces: Vec<Namespace>,
     key_generation: u64,
     /// What of it is not pushed until an operator has decided.
@@ -215,21 +216,29 @@ impl Reconciler {
 
     /// Notes that a cell has answered. Gives what it should hold.
     async fn answered(&self, cell: &Cell, observed: &GetStatusResponse) -> Result<Desired, StoreError> {
-        let desired = self.desired(cell).await?;
+        let desired = self.desired(cell, observed).await?;
         let mut problems = observed.problems.clone();
         problems.extend(desired.recovering.iter().map(ToString::to_string));
         self.record(&cell.id, Seen::Answer { healthy: observed.healthy, problems }).await?;
         Ok(desired)
     }
 
-    async fn desired(&self, cell: &Cell) -> Result<Desired, StoreError> {
+    async fn desired(&self, cell: &Cell, observed: &GetStatusResponse) -> Result<Desired, StoreError> {
         let mut snapshot = self.activities.store.snapshot().await?;
-        let namespaces = snapshot.namespaces_of_cell(&cell.id).await?;
+        let mut namespaces = snapshot.namespaces_of_cell(&cell.id).await?;
+        let listed: HashSet<Uuid> = namespaces.iter().map(|namespace| namespace.uuid).collect();
+        let held = observed.namespaces.iter().filter_map(|held| Uuid::from_slice(&held.id).ok());
+        for uuid in held.filter(|uuid| !listed.contains(uuid)) {
+            let found = snapshot.namespace(uuid).await?;
+            namespaces.extend(found.filter(|namespace| namespace.cell_id.as_ref() == Some(&cell.id)));
+        }
         let key_generation = snapshot.counter(Counter::KeySet).await?;
         let mut recovering = snapshot.all_recovering().await?;
         recovering.retain(|ahead| match ahead.subject {
             Pushed::KeySet => true,
-            Pushed::Namespace(uuid) => namespaces.iter().any(|namespace| namespace.uuid == uuid),
+            Pushed::Namespace(uuid) => {
+                ahead.cell_id == cell.id || namespaces.iter().any(|namespace| namespace.uuid == uuid)
+            }
         });
         Ok(Desired { namespaces, key_generation, recovering })
     }

@@ -60,9 +60,9 @@ pub(super) struct Plan {
     pub(super) unknown: Vec<String>,
 }
 
-/// The difference between what a cell should hold and what it says it holds. Pure; `desired` is everything that was
-/// ever assigned to the cell, read after the cell was asked: what it holds then was given out before, or by nobody
-/// here.
+/// The difference between what a cell should hold and what it says it holds. Pure; `desired` is everything that is
+/// assigned to the cell, and what was deleted of it and is held, read after the cell was asked: what it holds then was
+/// given out before, or by nobody here.
 pub(super) fn plan(desired: &[Namespace], key_generation: u64, observed: &GetStatusResponse) -> Plan {
     let mut plan = Plan::default();
     match observed.key_set_generation.cmp(&key_generation) {

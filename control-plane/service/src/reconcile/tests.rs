@@ -1,4 +1,4 @@
-use super::CellOutcome;
+use super::{CellOutcome, Repair};
 use crate::model::Health;
 use crate::test_support::fake_cells::Trouble;
 use crate::test_support::{Engine, TestCloud, on_each_engine};
@@ -9,6 +9,7 @@ on_each_engine! {
     a_namespace_from_elsewhere_is_named_and_left_alone,
     one_missed_answer_is_forgiven_and_three_are_not,
     a_repair_that_fails_is_tried_in_the_next_round,
+    a_deleted_namespace_is_taken_from_a_cell_that_holds_it_again,
 }
 
 async fn health(test: &TestCloud, cell: &str) -> Health {
@@ -101,4 +102,24 @@ async fn a_repair_that_fails_is_tried_in_the_next_round(engine: Engine) {
     test.cells.trouble("a", Trouble::None);
     test.reconciler.run_once().await.unwrap();
     assert_eq!(test.cells.held("a").len(), 2);
+}
+
+async fn a_deleted_namespace_is_taken_from_a_cell_that_holds_it_again(engine: Engine) {
+    let test = TestCloud::on(engine, &["a"]).await;
+    let account = test.account("acme").await;
+    test.create(&account.token, "orders").await.unwrap();
+    test.carry_out().await;
+    let before = test.cells.get("a").namespaces;
+    test.delete(&account, "orders").await;
+    test.carry_out().await;
+    assert_eq!(test.cells.held("a").len(), 0);
+    // It came back from a backup.
+    test.cells.change("a", |cell| (cell.namespaces, cell.removed) = (before, Default::default()));
+    let round = test.reconciler.run_once().await.unwrap();
+    assert!(
+        matches!(&round.cells[0].outcome, CellOutcome::Seen { repaired, unknown, .. }
+            if matches!(repaired[..], [Repair::RemoveNamespace { .. }]) && unknown.is_empty()),
+        "{round:?}"
+    );
+    assert_eq!(test.cells.held("a").len(), 0);
 }

@@ -24,7 +24,7 @@ pub(crate) trait ReadNamespaces: Send {
         limit: i64,
     ) -> Result<Vec<Namespace>, StoreError>;
 
-    /// Everything that was ever assigned to a cell, deleted namespaces included, by cloud id.
+    /// What is assigned to a cell and not deleted, by cloud id.
     async fn namespaces_of_cell(&mut self, cell_id: &str) -> Result<Vec<Namespace>, StoreError>;
 
     /// Cloud id and cell of every namespace that gateways route to, by cloud id.

@@ -38,7 +38,10 @@ use turns::{Turn, Turns};
 /// The control plane's database.
 const SCHEMA: Schema = Schema {
     name: "control plane",
-    migrations: &[include_str!("postgres/migrations/0001_desired_state.sql")],
+    migrations: &[
+        include_str!("postgres/migrations/0001_desired_state.sql"),
+        include_str!("postgres/migrations/0002_namespaces_of_cells.sql"),
+    ],
 };
 
 /// Connections for transactions that write. Those of one account wait for one another before they have one: see

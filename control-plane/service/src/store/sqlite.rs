@@ -21,6 +21,7 @@ const SCHEMA: Schema = Schema {
         include_str!("sqlite/migrations/0001_desired_state.sql"),
         include_str!("sqlite/migrations/0002_recovering.sql"),
         include_str!("sqlite/migrations/0003_wanted.sql"),
+        include_str!("sqlite/migrations/0004_namespaces_of_cells.sql"),
     ],
 };
 
