@@ -13,7 +13,7 @@ use crate::table::RoutingTable;
 
 /// How long one watch may take; the control plane answers a little earlier.
 const WATCH: Duration = Duration::from_secs(30);
-/// How long one look at the current table may take.
+/// How long one look at the current table, or a first one, may take.
 const LOOK: Duration = Duration::from_secs(2);
 /// Pause between two looks that calls asked for, so that calls for unknown namespaces do not load the control plane.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
@@ -46,7 +46,9 @@ impl Watch {
         let mut pause = FIRST_PAUSE;
         loop {
             let question = self.table.freshness().open_question();
+            let first = known == 0;
             let answer = match question {
+                _ if first => self.ask(known, false).await,
                 Some(_) => self.ask(known, true).await,
                 None => tokio::select! {
                     answer = self.ask(known, false) => answer,
@@ -67,7 +69,8 @@ impl Watch {
                     known = 0;
                 }
             }
-            if let Some(question) = question {
+            // A first answer may be the last table that stands, and not the newest: that one is asked for next.
+            if let Some(question) = question.filter(|_| failed || !first) {
                 self.table.freshness().answer(question, !failed);
                 tokio::time::sleep(BETWEEN_LOOKS).await;
             }
@@ -81,10 +84,12 @@ impl Watch {
         }
     }
 
-    /// The table where it is another than `known`: with `now` at once, else when it changes.
+    /// The table where it is another than `known`: with `now` at once, else when it changes. To who knows none the
+    /// control plane gives the last that it has where the newest is not to be had.
     async fn ask(&self, known: u64, now: bool) -> Result<WatchRoutesResponse, Status> {
         let request = WatchRoutesRequest { after_version: known, now };
-        let options = CallOptions::timeout(if now { LOOK } else { WATCH }).bearer(self.token.expose());
+        let options =
+            CallOptions::timeout(if now || known == 0 { LOOK } else { WATCH }).bearer(self.token.expose());
         self.client.call(routing_service::WATCH_ROUTES, &request, options).await
     }
 

@@ -128,6 +128,24 @@ impl RoutingService for TestRouting {
     }
 }
 
+/// A control plane that cannot have its newest table: it gives who knows nothing the last that stood.
+struct LastRouting(WatchRoutesResponse);
+
+#[async_trait]
+impl RoutingService for LastRouting {
+    async fn watch_routes(
+        &self,
+        _: &CallContext,
+        request: WatchRoutesRequest,
+    ) -> Result<WatchRoutesResponse, Status> {
+        match (request.after_version, request.now) {
+            (0, false) => Ok(self.0.clone()),
+            (_, true) => Err(Status::unavailable("the newest table is not to be had")),
+            (_, false) => std::future::pending().await,
+        }
+    }
+}
+
 /// A description of `one.acct1`, and the same gzipped.
 const DESCRIBE_ONE: &[u8] = b"\x0a\x09one.acct1";
 const DESCRIBE_ONE_PACKED: &[u8] =
@@ -500,4 +518,21 @@ async fn without_any_table_calls_are_unavailable_and_the_gateway_serves() {
     let (gateway, client) = gateway(&folder, nobody).await;
     assert_eq!(describe(&client, "one.acct1").await.unwrap_err().code, Code::Unavailable);
     gateway.shutdown().await;
+}
+
+#[tokio::test]
+async fn by_a_table_that_may_not_be_the_newest_calls_are_routed_and_nothing_is_said_not_to_be_there() {
+    let (seen, _watched) = mpsc::unbounded_channel();
+    let a = serve(Arc::new(TestCell { name: "a", namespace: "one.acct1", seen }), ANY_PORT).await;
+    let last = LastRouting(table(1, &[("a", a.local_addr())], &[("one.acct1", "a")]));
+    let control_plane = serve(routing_service::raw(Arc::new(last)), ANY_PORT).await;
+    let folder = TempDir::new().unwrap();
+    let (_gateway, client) = gateway(&folder, control_plane.local_addr()).await;
+    let routed = async {
+        while describe(&client, "one.acct1").await.ok().as_deref() != Some("a") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, routed).await.unwrap();
+    assert_eq!(describe(&client, "two.acct1").await.unwrap_err().code, Code::Unavailable);
 }

@@ -1,5 +1,6 @@
 //! The routing table for gateways: which namespace is in which cell, and where that is.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,18 +20,23 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long before its caller's deadline a watch answers.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// How long a gateway that knows nothing waits for the newest table before it is given the last that stood.
+const SOON: Duration = Duration::from_secs(1);
+
 /// The routing table, read from the database and watched. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTable {
     store: Store,
     changes: watch::Sender<()>,
+    /// The last that was read and stands.
+    last: Arc<Mutex<Option<WatchRoutesResponse>>>,
     stop: CancellationToken,
 }
 
 impl RouteTable {
     /// The table of a database.
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, changes: watch::Sender::new(()), stop: CancellationToken::new() }
+        Self { store, changes: watch::Sender::new(()), last: Arc::default(), stop: CancellationToken::new() }
     }
 
     /// The same table, whose watches end when `stop` is cancelled: a server that drains does not wait for them.
@@ -43,24 +49,16 @@ impl RouteTable {
         self.changes.send_replace(());
     }
 
-    /// Wakes the watchers until `stop` is cancelled where another process has changed the table. While nobody watches
-    /// nothing is read.
+    /// Wakes the watchers until `stop` is cancelled where another process has changed the table, and keeps the newest
+    /// that stands: a gateway that starts while the standby is away gets that one.
     pub(crate) async fn follow(self, stop: CancellationToken) {
         let follow = async {
             let mut known = None;
             loop {
+                if let Err(error) = self.look(&mut known).await {
+                    tracing::debug!(%error, "routing table not read");
+                }
                 tokio::time::sleep(POLL).await;
-                if self.changes.receiver_count() == 0 {
-                    continue;
-                }
-                match self.version().await {
-                    Ok(version) => {
-                        if known.replace(version) != Some(version) {
-                            self.changed();
-                        }
-                    }
-                    Err(error) => tracing::debug!(%error, "version of the routing table not read"),
-                }
             }
         };
         tokio::select! {
@@ -69,10 +67,40 @@ impl RouteTable {
         }
     }
 
+    async fn look(&self, known: &mut Option<u64>) -> Result<(), StoreError> {
+        let version = self.version().await?;
+        if known.replace(version) != Some(version) {
+            self.changed();
+        }
+        let kept = self.last().as_ref().map(|table| table.version);
+        if kept != Some(version) {
+            self.read().await?;
+        }
+        Ok(())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<WatchRoutesResponse>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The whole table, as of one moment. A failover takes nothing of it: what a gateway goes by under a version is
     /// what that version is.
     pub(crate) async fn read(&self) -> Result<WatchRoutesResponse, StoreError> {
-        self.store.confirmed(|snapshot| table(snapshot).boxed()).await
+        let table = self.store.confirmed(|snapshot| table(snapshot).boxed()).await?;
+        *self.last() = Some(table.clone());
+        Ok(table)
+    }
+
+    /// The whole table for a gateway that has none; where the newest does not come soon, the last that stood. The
+    /// gateway watches on from that one, and gets the newest when it stands.
+    async fn first(&self) -> Result<WatchRoutesResponse, StoreError> {
+        let last = self.last().clone();
+        let Some(last) = last else { return self.read().await };
+        match tokio::time::timeout(SOON, self.read()).await {
+            Ok(Err(error)) if !error.is_retryable() => Err(error),
+            Ok(Ok(newest)) => Ok(newest),
+            Ok(Err(_)) | Err(_) => Ok(last),
+        }
     }
 
     async fn version(&self) -> Result<u64, StoreError> {
@@ -81,8 +109,12 @@ impl RouteTable {
 
     /// The table once its version is another than `known`, or after `wait` its version alone. A gateway may know a
     /// version that is *higher*: the database was restored, and what it holds now counts. While nothing changes, only
-    /// the version is read.
+    /// the version is read. Version 0 is no table's: see [`first`](Self::first); without `wait` the answer is about the
+    /// newest table in any case.
     pub(crate) async fn watch(&self, known: u64, wait: Duration) -> Result<WatchRoutesResponse, StoreError> {
+        if known == 0 && !wait.is_zero() {
+            return self.first().await;
+        }
         let mut changes = self.changes.subscribe();
         let deadline = tokio::time::Instant::now() + wait;
         loop {

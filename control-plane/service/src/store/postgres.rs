@@ -8,7 +8,9 @@
 //! an asynchronous one the end may be missing, with counters and generations that cells know already: what is pushed
 //! then finds the cell ahead, and waits for an operator ([`crate::model::Recovering`]).
 
+mod confirmations;
 mod error;
+mod look;
 mod row;
 mod session;
 mod statements;
@@ -28,7 +30,9 @@ use uuid::Uuid;
 
 use super::engine::Look;
 use super::{DatabaseError, Engine, LEASE, Lock, StoreError, Task, Transaction};
+use confirmations::Confirmations;
 use error::failed;
+use look::PostgresLook;
 use session::PostgresSession;
 use statements::{
     LEASE_GIVE_UP, LEASE_TAKE, LOCK_ACCOUNT, LOCK_ACCOUNTS, LOCK_CELL, LOCK_CELLS, LOCK_KEY_SET, NEW_HOLDER,
@@ -49,6 +53,8 @@ const SCHEMA: Schema = Schema {
 const WRITING: usize = 8;
 /// Connections for looks at one moment.
 const READING: usize = 8;
+/// Connections that wait for a standby with what was read on others: see [`confirmations`].
+const CONFIRMING: usize = 2;
 /// Connections for leases: one is renewed however busy the others are.
 const LEASING: usize = 1;
 
@@ -63,6 +69,7 @@ pub(super) struct PostgresStore {
     place: String,
     writing: Arc<Connections>,
     reading: Arc<Connections>,
+    confirmations: Arc<Confirmations>,
     leasing: Connections,
     turns: Turns,
     /// Names this opening of the database, for leases.
@@ -86,6 +93,7 @@ impl PostgresStore {
         migrate(options, &SCHEMA).await.map_err(refused)?;
         let writing = Connections::new(options.clone(), WRITING);
         let reading = writing.beside(options.clone(), READING);
+        let confirmations = Confirmations::new(writing.beside(options.clone(), CONFIRMING));
         let leasing = writing.beside(options.clone(), LEASING);
         let (writing, reading) = (Arc::new(writing), Arc::new(reading));
         let holder = reading.within(USUAL, new_holder(&reading)).await.map_err(refused)?;
@@ -93,6 +101,7 @@ impl PostgresStore {
             place: options.place().to_owned(),
             writing,
             reading,
+            confirmations: Arc::new(confirmations),
             leasing,
             turns: Turns::default(),
             holder,
@@ -125,7 +134,8 @@ fn not_used(place: &str, refusal: Refusal) -> DatabaseError {
 #[async_trait]
 impl Engine for PostgresStore {
     async fn snapshot(&self) -> Result<Box<dyn Look>, StoreError> {
-        Ok(Box::new(begun(&self.reading, None, None).await?))
+        let session = begun(&self.reading, None, None).await?;
+        Ok(Box::new(PostgresLook::new(session, Arc::clone(&self.confirmations))))
     }
 
     async fn write(&self, lock: Lock<'_>) -> Result<Box<dyn Transaction>, StoreError> {
@@ -167,22 +177,24 @@ impl Engine for PostgresStore {
     async fn close(&self) {
         self.writing.close().await;
         self.reading.close().await;
+        self.confirmations.close().await;
         self.leasing.close().await;
     }
 }
 
-/// Begins a look at one moment, or a transaction that has a lock. A connection that was lost while nobody used it has
-/// begun nothing: another one is tried.
+/// Whether a call that has done nothing yet may be made again: its connection was lost while nobody used it.
+fn is_worth_another(refusal: &Refusal) -> bool {
+    refusal.is_lost_connection() && !matches!(refusal, Refusal::Silent | Refusal::Closed)
+}
+
+/// Begins a look at one moment, or a transaction that has a lock. Where its connection was lost another one is tried.
 async fn begun(
     home: &Arc<Connections>,
     lock: Option<Lock<'_>>,
     turn: Option<Turn>,
 ) -> Result<PostgresSession, StoreError> {
-    let again = |refusal: &Refusal| {
-        refusal.is_lost_connection() && !matches!(refusal, Refusal::Silent | Refusal::Closed)
-    };
     let begun = match begin(home, lock).await {
-        Err(refusal) if again(&refusal) => begin(home, lock).await,
+        Err(refusal) if is_worth_another(&refusal) => begin(home, lock).await,
         other => other,
     };
     Ok(PostgresSession::new(begun.map_err(|refusal| failed(&refusal))?, Arc::clone(home), turn))

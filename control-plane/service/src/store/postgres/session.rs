@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use atoll_postgres::Connections;
+use atoll_postgres::{Connections, Refusal};
 use sqlx::postgres::PgRow;
 
 use super::USUAL;
+use super::confirmations::{ServerName, server};
 use super::error::failed;
 use super::row::{Bound, bind};
 use super::turns::Turn;
 use crate::store::StoreError;
-use crate::store::engine::{Look, Transaction};
+use crate::store::engine::Transaction;
 use crate::store::sql::{self, Statement, Value};
 
 type Session = atoll_postgres::Session<'static>;
@@ -35,6 +36,17 @@ impl PostgresSession {
         self.session
             .take()
             .ok_or_else(|| StoreError::Unavailable("the transaction ended with an error".to_owned()))
+    }
+
+    /// Ends a look, and gives its connection back. Says where it was.
+    pub(super) async fn end_of_look(mut self) -> Result<ServerName, StoreError> {
+        let mut session = self.take()?;
+        let end = async {
+            let server = server(&mut session).await?;
+            session.undo().await?;
+            Ok(server)
+        };
+        self.home.within(USUAL, end).await.map_err(|refusal: Refusal| failed(&refusal))
     }
 
     fn statement(
@@ -78,13 +90,6 @@ impl Transaction for PostgresSession {
     async fn undo(mut self: Box<Self>) -> Result<(), StoreError> {
         let session = self.take()?;
         self.home.within(USUAL, session.undo_and_confirm()).await.map_err(|refusal| failed(&refusal))
-    }
-}
-
-#[async_trait]
-impl Look for PostgresSession {
-    async fn confirm(self: Box<Self>) -> Result<(), StoreError> {
-        Transaction::undo(self).await
     }
 }
 

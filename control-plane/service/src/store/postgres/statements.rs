@@ -9,4 +9,5 @@ atoll_postgres::statements! {
     LOCK_CELLS = "lock_cells.sql";
     LOCK_KEY_SET = "lock_key_set.sql";
     NEW_HOLDER = "new_holder.sql";
+    SERVER = "server.sql";
 }

@@ -10,12 +10,16 @@ use atoll_api::temporal::api::cloud::cloudservice::v1::{self as cloud, cloud_ser
 use atoll_api::temporal::api::cloud::identity::v1::ApiKeySpec;
 use atoll_internal_api::operator::v1::{CreateAccountRequest, DrainCellRequest, operator_service};
 use atoll_test_postgres::Settings;
+use futures::future::join_all;
 
 use super::*;
 use crate::test_support::{OPERATOR_KEY, TestAccount, TestCloud, spec};
 
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Tells a call that waits for nobody from one that is given up after 20 s.
+const SOON: Duration = Duration::from_secs(10);
 
 struct Site {
     server: Server,
@@ -162,4 +166,63 @@ async fn nothing_is_done_by_what_no_standby_has() {
     assert_eq!(site.cloud.starter.take().len(), 2);
     activities.push_keys_to(&cell).await.unwrap();
     assert_eq!(site.cloud.cells.get("a").keys.len(), 2);
+}
+
+/// More of those that act by what they read than there are connections to read on.
+#[tokio::test]
+async fn whoever_waits_for_the_standby_leaves_the_others_to_read() {
+    let site = Site::new().await;
+    site.create_namespace("orders", "op-1").await.unwrap();
+    site.standby_is_away(true);
+    let routes = &site.cloud.activities.routes;
+    let mut acting = pin!(join_all((0..3 * READING).map(|_| routes.read())));
+    let looking = async {
+        while site.waiting().is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+        for _ in 0..READING {
+            site.cloud.get(&site.account.token, &format!("orders.{}", site.account.id)).await.unwrap();
+        }
+        site.waiting().len()
+    };
+    let looked = tokio::time::timeout(SOON, looking);
+    let waiting = tokio::select! {
+        acted = &mut acting => panic!("{} did not wait", acted.len()),
+        looked = looked => looked.expect("nobody who reads waits"),
+    };
+    assert!((1..=CONFIRMING).contains(&waiting), "{waiting} sessions wait for {} calls", 3 * READING);
+    site.standby_is_away(false);
+    for read in acting.await {
+        read.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_on_another_server_is_not_confirmed_by_this_one() {
+    let (_, place) = database();
+    let store = PostgresStore::open(&options(place.url.expose())).await.unwrap();
+    let session = store.reading.session().await;
+    let here = confirmations::server(&mut session.unwrap()).await.unwrap();
+    store.confirmations.confirm(&here).await.unwrap();
+    let elsewhere = store.confirmations.confirm("2026-01-01 00:00:00+00").await.unwrap_err();
+    assert!(elsewhere.is_retryable(), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_nothing_gets_the_last_routes_that_stand() {
+    let site = Site::new().await;
+    let routes = &site.cloud.activities.routes;
+    let stands = routes.read().await.unwrap();
+    site.create_namespace("orders", "op-1").await.unwrap();
+    let operation = format!("{}/op-1", site.account.id);
+    for step in ["begin", "place", "apply_namespace", "push_keys"] {
+        site.cloud.step(step, &operation).await.unwrap();
+    }
+    site.standby_is_away(true);
+    site.waits("the change", site.cloud.step("publish_route", &operation)).await;
+    assert_eq!(routes.watch(0, Duration::from_secs(30)).await.unwrap(), stands);
+    site.waits("who knows them", routes.watch(stands.version, Duration::from_secs(30))).await;
+    site.waits("who asks what is there now", routes.watch(0, Duration::ZERO)).await;
+    site.standby_is_away(false);
+    assert_eq!(routes.watch(0, Duration::from_secs(30)).await.unwrap().routes.len(), 1);
 }
