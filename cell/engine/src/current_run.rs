@@ -91,9 +91,10 @@ impl CurrentRun {
         if goes_on {
             awaited_start = before.awaited_start;
         } else if !before.awaited_start.is_empty() {
+            // Copies: these may be slices of the log row that set them, or of the record's own, which would stay.
             self.earlier.push_back(EarlierStart {
-                start_id: before.awaited_start,
-                first_execution_run_id: before.first_execution_run_id,
+                start_id: Bytes::copy_from_slice(&before.awaited_start),
+                first_execution_run_id: Bytes::copy_from_slice(&before.first_execution_run_id),
                 followed_at_ns: set.started_at_ns,
             });
         }
