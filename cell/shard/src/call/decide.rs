@@ -39,13 +39,18 @@ impl ShardRuntime {
         self.decide(shard, ask).await?.answer.map_err(ShardError::Rejected)
     }
 
+    /// Bytes of the longest workflow id, or schedule id, of which anything can be stored.
+    pub fn longest_id(&self) -> usize {
+        self.store.longest_id()
+    }
+
     /// Decides and applies.
     pub(crate) async fn decide<'a, A: Ask>(
         &'a self,
         shard: &'a Shard,
         ask: A,
     ) -> Result<Begun<'a, A::Reply>, ShardError> {
-        let longest = self.store.longest_id();
+        let longest = self.longest_id();
         if ask.id().len() > longest {
             // What no row takes would end the shard once it is written.
             let why = format!("the id is longer than the {longest} bytes that this cell's store takes");

@@ -24,6 +24,11 @@ pub(super) async fn start(
 ) -> Result<(), ShardError> {
     let target = Target::current(parent.namespace_id, Arc::clone(&child.workflow_id));
     let initiated_event_id = child.initiated_event_id;
+    if child.workflow_id.len() > shards.longest_id() {
+        // There can be no such child at any time, and whoever waits for it must not wait for ever. The original has no
+        // cause for that, and this is the only one that workers in every language take.
+        return failed(shards, parent, initiated_event_id, Cause::WorkflowAlreadyExists).await;
+    }
     match shards.execute(&target, child.start).await {
         Ok(started) => {
             // A parent that closed meanwhile and is still to tell the child so takes this in; one that has nothing to
@@ -41,10 +46,8 @@ pub(super) async fn start(
         Err(ShardError::UnknownNamespace(_)) => {
             failed(shards, parent, initiated_event_id, Cause::NamespaceNotFound).await
         }
-        // Its parent has closed, and it was never started: nobody is told of a cause. Or there can be no such child at
-        // any time, its id is longer than the store takes by now: the original knows no cause for that, and whoever
-        // waits for the child must not wait for ever.
-        Err(ShardError::Rejected(Rejection::NotFound(_) | Rejection::InvalidArgument(_))) => {
+        // Its parent has closed, and it was never started: nobody is told of a cause.
+        Err(ShardError::Rejected(Rejection::NotFound(_))) => {
             failed(shards, parent, initiated_event_id, Cause::Unspecified).await
         }
         Err(error) => Err(error),
