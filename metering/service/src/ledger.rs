@@ -70,6 +70,8 @@ pub(crate) struct Ledger {
     pub(crate) told_ms: i64,
     /// Whether rows of any of them were given up.
     pub(crate) is_short: bool,
+    /// Storage of the log counts from here on: see [`Origin`](crate::lineage::Origin).
+    pub(crate) began_ms: i64,
     /// What became of the log's rows, as far as that is done.
     pub(crate) fate: Fate,
     /// The watermark when sealed hours were last corrected; 0 where they never were.
@@ -116,6 +118,7 @@ impl Ledger {
             closed_until_ms: None,
             told_ms: 0,
             is_short: false,
+            began_ms: i64::MIN,
             fate: Fate::default(),
             corrected_at: 0,
             skipped_rows: 0,

@@ -92,12 +92,22 @@ pub(crate) struct Origin {
     pub(crate) first_row: u64,
     /// Rows that a later state lacks are of no earlier time; none where there are none.
     pub(crate) lost_since_ms: Option<i64>,
+    /// When it began, Unix milliseconds: before every time where it began with nothing. What stood before is as the
+    /// replaced incarnation left it, so that no storage of its own counts earlier, whatever its cell says: a deletion
+    /// among the lost rows that it does again, dated back, would be taken off twice until then.
+    pub(crate) began_ms: i64,
 }
 
 impl From<&ShardName> for Origin {
     /// Of a log that began with nothing.
     fn from(name: &ShardName) -> Self {
-        Self { name: name.clone(), root: name.incarnation, first_row: FIRST_ROW, lost_since_ms: None }
+        Self {
+            name: name.clone(),
+            root: name.incarnation,
+            first_row: FIRST_ROW,
+            lost_since_ms: None,
+            began_ms: i64::MIN,
+        }
     }
 }
 
@@ -120,7 +130,8 @@ impl Progress {
             _ => later.first_hour_ms,
         };
         let lost_since_ms = self.later(manifest, root).map(lost_since).min();
-        Some(Origin { name, root, first_row, lost_since_ms })
+        let began_ms = manifest.restored.as_ref().map_or(i64::MIN, |restored| restored.at_ms);
+        Some(Origin { name, root, first_row, lost_since_ms, began_ms })
     }
 
     /// What became of a shard's rows, as far as manifests say.

@@ -143,7 +143,7 @@ impl Store {
         let origin = origin.into();
         let mut shard = self.engine.hold(&origin).await?;
         let before = shard.ledger().await?;
-        let mut after = before.clone();
+        let mut after = Ledger { began_ms: origin.began_ms, ..before.clone() };
         find_owners(&mut *shard, &mut after, object).await?;
         let applied = after.apply(object);
         if let Ok(Applied::Taken { .. }) = applied {

@@ -75,7 +75,7 @@ impl Ingest {
                     Verdict::Retired { .. } | Verdict::Lost { .. } => None,
                 })
         };
-        let mut turned = Turned::new(before, after);
+        let mut turned = Turned::new(origin.began_ms, before, after);
         let mut row = turned.first_row().map_or(watermark, |row| row.max(origin.first_row));
         let prefix = usage_object::shard_prefix(&name.cell_id, name.incarnation, name.shard);
         let (mut after, mut begun) = (None, row);

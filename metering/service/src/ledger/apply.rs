@@ -67,7 +67,9 @@ impl Ledger {
                     }
                     entries += 1;
                     unowned += usize::from(!self.owners.contains_key(&namespace_id));
-                    late += usize::from(self.closed_until_ms.is_some_and(|sealed| entry.at_ms < sealed));
+                    late += usize::from(
+                        self.closed_until_ms.is_some_and(|sealed| self.counts_at(entry) < sealed),
+                    );
                     self.add(row, namespace_id, entry);
                 }
                 // The state that came after has not sealed it: it will.
@@ -161,13 +163,22 @@ impl Ledger {
             }
             Some(Amount::Storage(kind, bytes)) => {
                 let (key, bytes) = ((namespace_id, kind), Quantity::from(bytes));
-                self.change(key, entry.at_ms, bytes);
+                let stands_ms = self.counts_at(entry);
+                self.change(key, stands_ms, bytes);
                 let turns: Vec<(i64, i128)> = self.fate.turns(row).collect();
                 for (at_ms, sign) in turns {
-                    self.change(key, at_ms.max(entry.at_ms), sign * bytes);
+                    self.change(key, at_ms.max(stands_ms), sign * bytes);
                 }
             }
             None => {}
+        }
+    }
+
+    /// From when on an entry counts: storage never before the log's incarnation began.
+    fn counts_at(&self, entry: &UsageEntry) -> i64 {
+        match amount(entry) {
+            Some(Amount::Storage(..)) => entry.at_ms.max(self.began_ms),
+            Some(Amount::Actions(..)) | None => entry.at_ms,
         }
     }
 

@@ -15,14 +15,16 @@ pub(crate) struct Turned {
     before: Fate,
     /// What is to be.
     after: Fate,
+    /// Storage of the rows counts from here on.
+    began_ms: i64,
     /// By what and when: far fewer than rows, for most turn at the same moments.
     bytes: BTreeMap<(StorageKey, i64), Quantity>,
 }
 
 impl Turned {
-    /// Nothing yet, of rows whose fate was that and is this.
-    pub(crate) fn new(before: Fate, after: Fate) -> Self {
-        Self { before, after, bytes: BTreeMap::new() }
+    /// Nothing yet, of rows of an incarnation that began then, whose fate was that and is this.
+    pub(crate) fn new(began_ms: i64, before: Fate, after: Fate) -> Self {
+        Self { before, after, began_ms, bytes: BTreeMap::new() }
     }
 
     /// The first row that may count differently; none where no row may.
@@ -44,7 +46,7 @@ impl Turned {
             let key = (namespace_id(&entry.namespace_id)?, kind);
             let undone = self.before.turns(positioned.seq).map(|(at_ms, sign)| (at_ms, -sign));
             for (at_ms, sign) in undone.chain(self.after.turns(positioned.seq)) {
-                let sum = self.bytes.entry((key, at_ms.max(entry.at_ms))).or_default();
+                let sum = self.bytes.entry((key, at_ms.max(entry.at_ms).max(self.began_ms))).or_default();
                 *sum += sign * Quantity::from(bytes);
             }
         }

@@ -132,7 +132,8 @@ fn expected(lives: &[Life]) -> Cube {
                     if !holds(lives, state, of, shard, row) {
                         continue;
                     }
-                    let from = if state == of { entry.at_ms } else { entry.at_ms.max(began[state]) };
+                    // Also of its own rows: what stood before is as the replaced life left it.
+                    let from = entry.at_ms.max(began[state]);
                     let to = began.get(state + 1).copied().unwrap_or(i64::MAX);
                     let mut hour = start_of(from);
                     while hour <= told && hour < to {
@@ -335,23 +336,7 @@ fn rows(incarnation: Uuid, from_seq: u64, bytes: &[(i64, i64)], seals: &[i64]) -
 async fn bytes_that_were_lost_count_until_the_restore_and_their_hours_wait_for_them() {
     let mut world = World::new(&["a"]).await;
     let new = Uuid::from_u128(0xb);
-    let manifest = |incarnation: Uuid| CellManifest {
-        cell_id: "a".to_owned(),
-        incarnation: Bytes::copy_from_slice(incarnation.as_bytes()),
-        shard_count: 1,
-        ..CellManifest::default()
-    };
-    let restored = CellManifest {
-        first_hour_start_ms: HOUR_MS,
-        replaces: Bytes::copy_from_slice(INCARNATION.as_bytes()),
-        first_seq: vec![3],
-        restored_at_ms: 2 * HOUR_MS,
-        ..manifest(new)
-    };
-    for manifest in [manifest(INCARNATION), restored] {
-        let key = usage_object::manifest_key("a", Uuid::from_slice(&manifest.incarnation).unwrap());
-        world.objects.put(&key, manifest.encode_to_vec().into()).await.unwrap();
-    }
+    put_restored(&world, new, 2 * HOUR_MS).await;
     world.put(&rows(INCARNATION, 1, &[(0, 10)], &[0])).await;
     world.put(&rows(new, 3, &[], &[1, 2])).await;
     let lost = rows(INCARNATION, 3, &[(3 * HOUR_MS / 2, 5)], &[1]);
@@ -367,4 +352,51 @@ async fn bytes_that_were_lost_count_until_the_restore_and_their_hours_wait_for_t
         cube(&world).await.into_iter().map(|((hour, ..), quantity)| (hour / HOUR_MS, quantity)).collect();
     let (whole, half) = (i128::from(HOUR_MS), i128::from(HOUR_MS / 2));
     assert_eq!(hours, [(0, 10 * whole), (1, 10 * whole + 5 * half), (2, 10 * whole)]);
+}
+
+/// The manifests of a cell with one shard that was restored at this time, to what it had before row 3.
+async fn put_restored(world: &World, new: Uuid, restored_at_ms: i64) {
+    let manifest = |incarnation: Uuid| CellManifest {
+        cell_id: "a".to_owned(),
+        incarnation: Bytes::copy_from_slice(incarnation.as_bytes()),
+        shard_count: 1,
+        ..CellManifest::default()
+    };
+    let restored = CellManifest {
+        first_hour_start_ms: HOUR_MS,
+        replaces: Bytes::copy_from_slice(INCARNATION.as_bytes()),
+        first_seq: vec![3],
+        restored_at_ms,
+        ..manifest(new)
+    };
+    for manifest in [manifest(INCARNATION), restored] {
+        let key = usage_object::manifest_key("a", Uuid::from_slice(&manifest.incarnation).unwrap());
+        world.objects.put(&key, manifest.encode_to_vec().into()).await.unwrap();
+    }
+}
+
+/// A deletion among the lost rows, which the restored cell does again and dates back as the first one was, counts once.
+#[tokio::test]
+async fn what_was_deleted_before_the_restore_and_is_again_is_taken_off_once() {
+    for lost_first in [true, false] {
+        let mut world = World::new(&["a"]).await;
+        let new = Uuid::from_u128(0xb);
+        put_restored(&world, new, 4 * HOUR_MS).await;
+        let lost = rows(INCARNATION, 3, &[(3 * HOUR_MS / 2, -10)], &[1, 2]);
+        world.put(&rows(INCARNATION, 1, &[(0, 10)], &[0])).await;
+        if lost_first {
+            world.put(&lost).await;
+            world.look().await;
+        }
+        world.put(&rows(new, 3, &[(3 * HOUR_MS / 2, -10)], &[1, 2, 3, 4])).await;
+        world.look().await;
+        world.put(&lost).await;
+        // What comes late of a log that was replaced is met by a look at everything.
+        world.forget_refusals();
+        world.look().await;
+        let hours: Vec<(i64, i128)> =
+            cube(&world).await.into_iter().map(|((hour, ..), quantity)| (hour / HOUR_MS, quantity)).collect();
+        let whole = i128::from(HOUR_MS);
+        assert_eq!(hours, [(0, 10 * whole), (1, 5 * whole)], "lost first: {lost_first}");
+    }
 }
