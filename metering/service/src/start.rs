@@ -79,6 +79,7 @@ impl Metering {
             cells: self.config.cells.clone(),
             looked: self.looked.clone(),
             clock: self.clock.clone(),
+            ingest: self.ingest(),
         }
     }
 

@@ -8,8 +8,9 @@ use super::alerts::Alerts;
 use super::looked::{TIMELESS, Waiting, Whole};
 use super::refused::Refused;
 use super::{Ingest, IngestError, meters};
-use crate::completeness::Progress;
+use crate::completeness::{Manifest, Progress};
 use crate::config::FULL_LOOK_EVERY;
+use crate::lineage::Origin;
 use crate::store::ShardName;
 
 /// What is remembered between looks. Losing it costs repeated log lines and one full listing.
@@ -94,20 +95,43 @@ impl Ingest {
                 }
                 // Where what it goes on from is not known yet its objects wait.
                 let Some(origin) = progress.origin(manifest, shard) else { continue };
-                let taken = if progress.is_unsettled(manifest, shard) {
-                    self.settle(manifest, &origin, progress, memory).await
-                } else if !progress.is_replaced(manifest) || everything {
-                    self.take_in_shard(&origin, progress, everything, memory).await
-                } else {
-                    // A log that was replaced is not written any more, late objects aside.
-                    Ok(())
-                };
-                if let Err(error) = taken {
+                if let Err(error) = self.look_at_shard(manifest, &origin, progress, everything, memory).await
+                {
                     *failure = Some(error);
                 }
             }
         }
         outcome
+    }
+
+    async fn look_at_shard(
+        &self,
+        manifest: &Manifest,
+        origin: &Origin,
+        progress: &Progress,
+        everything: bool,
+        memory: &mut Memory,
+    ) -> Result<(), IngestError> {
+        if progress.is_unsettled(manifest, origin.name.shard) {
+            self.settle(manifest, origin, progress, memory).await
+        } else if !progress.is_replaced(manifest) || everything {
+            self.take_in_shard(origin, progress, everything, memory).await
+        } else {
+            // A log that was replaced is not written any more, late objects aside.
+            Ok(())
+        }
+    }
+
+    /// Looks at one shard, reads again what was refused, and takes in what can be. Answers what it waits for now.
+    pub(crate) async fn waits_for(
+        &self,
+        manifest: &Manifest,
+        origin: &Origin,
+        progress: &Progress,
+    ) -> Result<Option<Waiting>, IngestError> {
+        let mut memory = Memory::default();
+        self.look_at_shard(manifest, origin, progress, true, &mut memory).await?;
+        Ok(memory.waiting.remove(&origin.name))
     }
 
     fn report(&self, progress: &Progress, memory: &mut Memory) {

@@ -24,7 +24,7 @@ use crate::access;
 use crate::completeness::{Manifest, Progress};
 use crate::decision::{Decision, MOST_DECISIONS, MOST_REASON, Signed, Verdict};
 use crate::hour::start_of;
-use crate::ingest::Looked;
+use crate::ingest::{Ingest, Looked};
 use crate::store::Store;
 
 /// Decides in the database, for every process.
@@ -34,6 +34,8 @@ pub(crate) struct Operator {
     pub(crate) cells: Vec<String>,
     pub(crate) looked: Looked,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// Looks at what is there before rows are given up.
+    pub(crate) ingest: Ingest,
 }
 
 #[async_trait]

@@ -186,19 +186,22 @@ async fn a_damaged_object_is_skipped_and_what_is_behind_it_comes_in() {
     let [found] = &missing[..] else { panic!("{missing:?}") };
     assert_eq!((found.cell_id.as_str(), found.shard, found.from_seq, found.to_seq), ("a", 0, 2, 5));
     assert_ne!(found.problem, "");
-    let skip = async |from_seq, reason: &str| {
+    let skip_to = async |from_seq, to_seq, reason: &str| {
         let request = SkipObjectsRequest {
             cell_id: found.cell_id.clone(),
             incarnation: found.incarnation.clone(),
             shard: found.shard,
             from_seq,
-            to_seq: found.to_seq,
+            to_seq,
             reason: reason.to_owned(),
         };
         let answer = world.metering.operator();
         let answer = answer.skip_objects(&by_ada(methods::SKIP_OBJECTS.info()), request).await;
         answer.map(drop).map_err(|status| status.code)
     };
+    let skip = async |from_seq, reason: &str| skip_to(from_seq, found.to_seq, reason).await;
+    assert_eq!(skip_to(2, 6, "burnt").await, Err(Code::FailedPrecondition), "row 5 is there");
+    assert_eq!(skip_to(2, u64::MAX >> 1, "burnt").await, Err(Code::FailedPrecondition));
     assert_eq!(skip(2, " ").await, Err(Code::InvalidArgument), "without a reason");
     assert_eq!(skip(3, "burnt").await, Err(Code::FailedPrecondition));
     for _ in 0..2 {
@@ -214,4 +217,35 @@ async fn a_damaged_object_is_skipped_and_what_is_behind_it_comes_in() {
     let missing =
         missing.list_missing_objects(&by_ada(info), ListMissingObjectsRequest {}).await.unwrap().objects;
     assert_eq!(missing, []);
+}
+
+#[tokio::test]
+async fn only_what_is_missing_when_an_operator_says_so_is_skipped() {
+    let mut world = world().await;
+    let skip = async |world: &World, from_seq, to_seq| {
+        let request = SkipObjectsRequest {
+            cell_id: "a".to_owned(),
+            incarnation: INCARNATION.to_string(),
+            shard: 0,
+            from_seq,
+            to_seq,
+            reason: "burnt".to_owned(),
+        };
+        let answer = world.metering.operator();
+        let answer = answer.skip_objects(&by_ada(methods::SKIP_OBJECTS.info()), request).await;
+        answer.map(drop).map_err(|status| status.code)
+    };
+    for to_seq in [3, 9, 1 << 40] {
+        assert_eq!(skip(&world, 2, to_seq).await, Err(Code::FailedPrecondition), "it waits for nothing");
+    }
+    world.put(&timers("a", 5, 6)).await;
+    world.look().await;
+    // Since that look one has come that leaves less to be given up.
+    world.put(&timers("a", 2, 4)).await;
+    assert_eq!(skip(&world, 2, 5).await, Err(Code::FailedPrecondition), "rows 2 and 3 are there");
+    assert_eq!(skip(&world, 4, 6).await, Err(Code::FailedPrecondition), "row 5 is there");
+    assert_eq!(skip(&world, 4, 5).await, Ok(()));
+    assert_eq!(skip(&world, 4, 5).await, Ok(()), "again");
+    world.look().await;
+    assert_eq!(world.total().await, 3);
 }

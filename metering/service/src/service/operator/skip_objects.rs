@@ -6,6 +6,7 @@ use atoll_internal_api::usage::v1::{SkipObjectsRequest, SkipObjectsResponse};
 use super::{Operator, check_room, manifest, unavailable};
 use crate::completeness::Progress;
 use crate::decision::{Signed, Verdict};
+use crate::ingest::Waiting;
 use crate::store::{Rows, ShardName, Skipped};
 
 impl Operator {
@@ -31,7 +32,19 @@ impl Operator {
         let origin = progress.origin(manifest, shard).ok_or_else(|| {
             Status::failed_precondition("an incarnation that this one goes on from has said nothing yet")
         })?;
+        // What the shard waits for now, not at some earlier look: an object may have come, or be readable again.
+        let waits_for = self.ingest.waits_for(manifest, &origin, &progress).await.map_err(|error| {
+            tracing::warn!(%error, cell = name.cell_id, shard, "cannot look at what a shard waits for");
+            Status::unavailable("usage objects cannot be looked at at the moment")
+        })?;
         let rows = Rows { origin, from_seq, to_seq, first_hour_ms: manifest.first_hour_ms };
+        if let Some(refused) = refused(waits_for.as_ref(), &rows) {
+            // It may have been this very call that gave them up.
+            return match stands(&self.progress().await?, &rows) {
+                true => Ok(SkipObjectsResponse {}),
+                false => Err(Status::failed_precondition(refused)),
+            };
+        }
         match self.store.skip(&rows, &signed).await.map_err(unavailable)? {
             Skipped::Done => {
                 tracing::warn!(
@@ -54,6 +67,16 @@ impl Operator {
             },
         }
     }
+}
+
+/// Why these rows are not what is given up: what is behind what is missing is there, or will come.
+fn refused(waits_for: Option<&Waiting>, rows: &Rows) -> Option<String> {
+    let Some(Waiting { from_seq, to_seq: Some(end), .. }) = waits_for else {
+        return Some("the shard waits for no rows behind which there are others".to_owned());
+    };
+    (rows.from_seq != *from_seq || rows.to_seq > *end).then(|| {
+        format!("the shard waits for rows from {from_seq} on and before {end}: only those can be skipped")
+    })
 }
 
 /// Whether exactly these rows were given up.
