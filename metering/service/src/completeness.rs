@@ -4,7 +4,7 @@
 //! complete when every shard of the incarnation that was in force has sealed it; hours before the first incarnation ask
 //! for nothing. An incarnation is in force until the first hour of the next one, or until the one from which on an
 //! operator has retired it. Hours of one that an operator has given up are complete by that decision, which is then
-//! told with them ([`Exemption`]).
+//! told with them ([`Exemption`]): up to when it was decided, where the cell seals on, and for good else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +142,8 @@ struct Term {
     end_ms: i64,
     /// End of the last sealed hour of every shard.
     sealed_until_ms: Vec<i64>,
-    /// From this hour on all are complete, and when that was decided.
+    /// Hours that are given up: the first, and the first that is asked for again, which is [`i64::MAX`] as long as
+    /// nothing says that the cell lives on.
     lost: Option<(i64, i64)>,
 }
 
@@ -150,7 +151,10 @@ impl Term {
     /// Every hour before this is sealed by every shard, or given up.
     fn complete_until(&self) -> i64 {
         let sealed = self.sealed_until();
-        if self.lost.is_some_and(|(since, _)| since <= sealed) { i64::MAX } else { sealed }
+        match self.lost {
+            Some((since, until)) if since <= sealed => sealed.max(until),
+            Some(_) | None => sealed,
+        }
     }
 
     fn sealed_until(&self) -> i64 {
@@ -163,7 +167,8 @@ impl Term {
 
     /// Shards whose hour is missing.
     fn missing(&self, hour_ms: i64) -> impl Iterator<Item = u32> {
-        let is_asked = self.asks_for(hour_ms) && self.lost.is_none_or(|(since, _)| hour_ms < since);
+        let is_given_up = self.lost.is_some_and(|(since, until)| (since..until).contains(&hour_ms));
+        let is_asked = self.asks_for(hour_ms) && !is_given_up;
         let unsealed =
             (0u32..).zip(&self.sealed_until_ms).filter(move |(_, until)| is_asked && **until <= hour_ms);
         unsealed.map(|(shard, _)| shard)
@@ -208,12 +213,19 @@ impl<'a> Completeness<'a> {
                 let sealed = sealed.get(&key).copied().filter(|_| progress.is_settled(manifest, shard));
                 sealed.unwrap_or(*first_hour_ms).max(*first_hour_ms)
             };
+            let sealed_until_ms: Vec<i64> = (0..manifest.shard_count).map(until).collect();
+            // A shard that has sealed an hour behind the decision lives, and so does its cell: it is asked again.
+            let lost = lost(decisions, cell_id, *incarnation).map(|(since, decided)| {
+                let known = ceiling(decided).max(since);
+                let lives_on = sealed_until_ms.iter().any(|sealed| *sealed > known);
+                (since, if lives_on { known } else { i64::MAX })
+            });
             let term = Term {
                 incarnation: *incarnation,
                 first_hour_ms: *first_hour_ms,
                 end_ms: end_of(manifest, progress),
-                sealed_until_ms: (0..manifest.shard_count).map(until).collect(),
-                lost: lost(decisions, cell_id, *incarnation),
+                sealed_until_ms,
+                lost,
             };
             cells.entry(cell_id.clone()).or_default().push(term);
         }

@@ -190,3 +190,18 @@ fn rows_that_were_skipped_exempt_the_hours_that_were_open() {
     assert_eq!((exempt(&completeness, 0, 5), exempt(&completeness, 8, 99)), (vec![], vec![]));
     assert_eq!(completeness.complete_until(), Some(9 * H), "hours are complete by their seals");
 }
+
+#[test]
+fn a_lost_cell_that_lives_on_is_asked_again() {
+    let manifests = vec![manifest("a", 1, 2, 0), manifest("b", 2, 1, 0)];
+    let lost = vec![decision("a", 1, Verdict::Lost { since_ms: 4 * H })];
+    // One of its shards has sealed hour 9, which is behind the decision.
+    let shards = vec![sealed("a", 1, 0, 10), sealed("a", 1, 1, 5), sealed("b", 2, 0, 12)];
+    let back = decided(manifests.clone(), shards, lost.clone(), &[]);
+    assert_eq!((back.complete_until(), exempt(&back, 0, 99)), (Some(8 * H), vec![(5, 8)]));
+    let owed = [(8, 1), (9, 1), (10, 0), (10, 1), (11, 0), (11, 1)];
+    assert_eq!(missing(&back, 0, 12), owed.map(|(hour, shard)| (hour, "a".into(), shard)));
+    let shards = vec![sealed("a", 1, 0, 10), sealed("a", 1, 1, 11), sealed("b", 2, 0, 12)];
+    let whole = decided(manifests, shards, lost, &[]);
+    assert_eq!((whole.complete_until(), exempt(&whole, 0, 99)), (Some(10 * H), vec![]));
+}
