@@ -291,9 +291,14 @@ impl<'a> Completeness<'a> {
     }
 }
 
-/// The first hour that an incarnation is not asked for.
+/// The first hour that an incarnation is not asked for. One that was given up for another restore of what it goes on
+/// from is asked for none: what it had sealed, that other one has or seals.
 fn end_of(manifest: &Manifest, progress: &Progress) -> i64 {
+    if progress.is_abandoned(manifest) {
+        return manifest.first_hour_ms;
+    }
     let of_cell = progress.manifests.iter().filter(|other| other.cell_id == manifest.cell_id);
+    let of_cell = of_cell.filter(|other| !progress.is_abandoned(other));
     let next = of_cell.filter(|other| takes_over(other, manifest)).map(|other| other.first_hour_ms).min();
     let retired = retired(&progress.decisions, &manifest.cell_id, manifest.incarnation);
     next.into_iter().chain(retired).min().unwrap_or(i64::MAX)

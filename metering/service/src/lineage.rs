@@ -170,6 +170,23 @@ impl Progress {
         shards.next().is_none_or(|known| known.fate != fate)
     }
 
+    /// Whether what an incarnation did has gone from the cell: the newest one of the same root does not go on from it.
+    pub(crate) fn is_abandoned(&self, manifest: &Manifest) -> bool {
+        let Some(root) = self.root(manifest) else { return false };
+        let Some(mut at) = self.later(manifest, root).max_by_key(|other| age(other)) else { return false };
+        for _ in 0..=self.manifests.len() {
+            let Some(restored) = &at.restored else { return true };
+            if restored.replaces == manifest.incarnation {
+                return false;
+            }
+            match self.of_cell(&at.cell_id).find(|other| other.incarnation == restored.replaces) {
+                Some(other) => at = other,
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// Incarnations that go on from the same root and began later.
     fn later<'a>(&'a self, manifest: &'a Manifest, root: Uuid) -> impl Iterator<Item = &'a Manifest> {
         let later = self.of_cell(&manifest.cell_id).filter(|other| age(other) > age(manifest));

@@ -205,3 +205,28 @@ fn a_lost_cell_that_lives_on_is_asked_again() {
     let whole = decided(manifests, shards, lost, &[]);
     assert_eq!((whole.complete_until(), exempt(&whole, 0, 99)), (Some(10 * H), vec![]));
 }
+
+/// Restored to what had sealed hour 3, which was given up before it served, and then to what had sealed hour 5.
+#[test]
+fn a_restore_that_was_given_up_owes_no_hour() {
+    let restored = |incarnation, replaces, first_hour, at: i64| Manifest {
+        restored: Some(Restored { replaces: Uuid::from_u128(replaces), first_rows: vec![9], at_ms: at * H }),
+        ..manifest("a", incarnation, 1, first_hour)
+    };
+    let settled = |incarnation, until, fate: &str| ShardProgress {
+        fate: Fate::parse(fate).unwrap(),
+        ..sealed("a", incarnation, 0, until)
+    };
+    let (second, third) = (7 * H, 8 * H);
+    let manifests = vec![manifest("a", 1, 1, 0), restored(2, 1, 4, 7), restored(3, 1, 6, 8)];
+    let shards = vec![
+        settled(1, 6, &format!("{second}:9")),
+        ShardProgress { sealed_until_ms: None, ..settled(2, 0, &format!("{third}:0")) },
+        settled(3, 9, ""),
+    ];
+    let completeness = of(manifests.clone(), shards.clone(), &[]);
+    assert_eq!((completeness.complete_until(), missing(&completeness, 0, 9)), (Some(9 * H), vec![]));
+    // Hours 4 and 5 are the first one's still.
+    let owing = vec![settled(1, 4, &format!("{second}:9")), shards[1].clone(), shards[2].clone()];
+    assert_eq!(missing(&of(manifests, owing, &[]), 0, 9), [(4, "a".into(), 0), (5, "a".into(), 0)]);
+}
