@@ -26,11 +26,20 @@ pub(crate) struct Replacement {
     pub(crate) keeps: u64,
 }
 
-/// What became of the rows of a shard's log, in the order of time. Empty where nothing took its place.
+/// What became of the rows of a shard's log, in the order of time; no two in a row have the same of them. Empty where
+/// nothing took its place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Fate(Vec<Replacement>);
 
 impl Fate {
+    /// What came after, in the order of time. A state that has the same rows as the one before it turns none: left out,
+    /// so that nothing that is in has to be read again for it.
+    fn of(replacements: impl IntoIterator<Item = Replacement>) -> Self {
+        let mut all: Vec<Replacement> = replacements.into_iter().collect();
+        all.dedup_by_key(|replacement| replacement.keeps);
+        Self(all)
+    }
+
     /// From when on the bytes of a row do not stand (-1), or stand again (1), in order.
     pub(crate) fn turns(&self, row: u64) -> impl Iterator<Item = (i64, i128)> + '_ {
         let mut stood = true;
@@ -143,7 +152,7 @@ impl Progress {
             let at_ms = other.restored.as_ref()?.at_ms;
             Some(Replacement { at_ms, keeps: self.kept(manifest, other, shard) })
         };
-        Fate(later.into_iter().filter_map(replacement).collect())
+        Fate::of(later.into_iter().filter_map(replacement))
     }
 
     /// Whether all of a shard is in that earlier incarnations used before and after this one went on from them: their
@@ -262,7 +271,7 @@ mod tests {
     #[test]
     fn rows_are_lost_with_the_state_that_lacks_them() {
         let chain = [manifest(1, None), manifest(2, Some((1, 100, 5))), manifest(3, Some((2, 120, 9)))];
-        assert_eq!(fates(&chain), ["5:100,9:100", "9:120", ""]);
+        assert_eq!(fates(&chain), ["5:100", "9:120", ""]);
         // The same backup twice: what the first attempt did is gone with it.
         let fork = [manifest(1, None), manifest(2, Some((1, 100, 5))), manifest(3, Some((1, 150, 9)))];
         assert_eq!(fates(&fork), ["5:100,9:150", "9:0", ""]);
