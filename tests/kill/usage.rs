@@ -97,7 +97,14 @@ pub fn billed(objects: &Path) -> Billed {
             for positioned in object.entries.iter().filter(|entry| entry.seq >= watermark) {
                 let usage =
                     if is_second || positioned.seq < begin { &mut billed.standing } else { &mut billed.lost };
-                usage.add(positioned.entry.as_ref().and_then(|entry| entry.kind.as_ref()).expect("a kind"));
+                let entry = positioned.entry.as_ref().expect("an entry");
+                let kind = entry.kind.as_ref().expect("a kind");
+                if let (true, Kind::Storage(delta)) = (is_second, kind) {
+                    // What stood before is as the replaced incarnation left it.
+                    let (at_ms, began_ms) = (entry.at_ms, second.restored_at_ms);
+                    assert!(at_ms >= began_ms, "shard {shard}: {delta:?} at {at_ms}, restored at {began_ms}");
+                }
+                usage.add(kind);
             }
             watermark = watermark.max(to);
         }

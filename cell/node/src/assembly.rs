@@ -177,6 +177,7 @@ impl Parts {
                 memory,
                 kinds: cell_engine::Registry::default(),
                 seed: deps.ids.next().as_u128(),
+                began_ms: incarnations.began_ms(),
             },
         )
         .await?;

@@ -62,6 +62,7 @@ impl World {
             memory: Budget::new(1 << 30),
             kinds: Registry::default(),
             seed,
+            began_ms: i64::MIN,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::ShardError;
 use crate::hash::shard_of;
 use crate::load::{Coalescer, LargeLoads, Loads};
 use crate::log::Outage;
-use crate::memory::Shard;
+use crate::memory::{Shard, ShardState};
 use crate::metrics::AppendMetrics;
 use crate::projection::{EffectSink, Projection};
 use crate::recovery::Keeper;
@@ -49,6 +49,9 @@ pub struct ShardDeps {
     pub kinds: Registry,
     /// Seed of every id that the runtime makes.
     pub seed: u128,
+    /// When the incarnation of the log began, Unix milliseconds: before every time where it is the first. Storage of an
+    /// earlier time is the replaced incarnation's, which was metered for it.
+    pub began_ms: i64,
 }
 
 /// All shards of a cell that this node owns.
@@ -62,6 +65,8 @@ pub struct ShardRuntime {
     pub(crate) kinds: Arc<Registry>,
     pub(crate) shards: Vec<Arc<Shard>>,
     pub(crate) identity: StoreIdentity,
+    /// When the incarnation of the log began, Unix milliseconds.
+    pub(crate) began_ms: i64,
     /// Something waits to be written, and somebody for it.
     pub(crate) dirty: Notify,
     /// Something waits to be written that nobody waits for.
@@ -119,6 +124,7 @@ impl ShardRuntime {
             kinds,
             shards,
             identity,
+            began_ms: deps.began_ms,
             dirty: Notify::new(),
             unhurried: Notify::new(),
             stop: CancellationToken::new(),
@@ -150,6 +156,12 @@ impl ShardRuntime {
     /// Where the entities of an id live.
     pub fn shard_of(&self, namespace_id: Uuid, id: &str) -> ShardId {
         shard_of(namespace_id, id, self.identity.shard_count)
+    }
+
+    /// Storage of a shard may change from here on (Unix milliseconds): every hour before is sealed, and what stood
+    /// before this incarnation of the log began is metered as the replaced one left it.
+    pub(crate) fn storage_from(&self, state: &ShardState) -> i64 {
+        state.log.unsealed_from().max(self.began_ms)
     }
 
     /// Shards that are being served.

@@ -112,6 +112,7 @@ impl World {
             memory: Budget::new(budget),
             kinds: Registry::default(),
             seed,
+            began_ms: i64::MIN,
         };
         let config = ShardConfig { shard_count: 2, takeover_grace: Duration::ZERO, ..Default::default() };
         let before = STANDING.get() - store.bytes() as i64;

@@ -112,6 +112,7 @@ async fn a_command_allocates_no_more_than_it_did() {
         memory: Budget::new(1 << 30),
         kinds: Registry::default(),
         seed: 7,
+        began_ms: i64::MIN,
     };
     let runtime =
         ShardRuntime::open(ShardConfig { shard_count: 1, ..Default::default() }, deps).await.unwrap();

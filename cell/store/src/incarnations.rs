@@ -92,6 +92,12 @@ impl Incarnations {
         self.0.last().map_or_else(Uuid::nil, |last| last.id)
     }
 
+    /// When the one that goes on began, Unix milliseconds of shard time: before every time where it is the first.
+    pub fn began_ms(&self) -> i64 {
+        let restored = self.0.last().and_then(|last| last.restored.as_ref());
+        restored.map_or(i64::MIN, |restored| restored.at_ms)
+    }
+
     /// The log rows `[from, to)` of a shard by incarnation, in order, none of them empty.
     pub fn parts(&self, shard: ShardId, from: u64, to: u64) -> Vec<(Uuid, u64, u64)> {
         let begins = |incarnation: &Incarnation| {

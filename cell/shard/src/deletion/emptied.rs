@@ -141,11 +141,11 @@ impl ShardRuntime {
         found: &[(&EntityKey, Billed)],
     ) -> u64 {
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.unsealed_from();
+        let storage_from = self.storage_from(state);
         let (mut fact, mut usage) = (EntitiesDeleted::default(), Vec::new());
         for (key, billed) in found {
             if !state.table.deleted.contains_key(*key) {
-                usage.extend(billed.removed(namespace_id, now.millis().max(unsealed_from)));
+                usage.extend(billed.removed(namespace_id, now.millis().max(storage_from)));
                 add_deletion(&mut fact, key, billed.bytes(), now.millis());
             }
         }

@@ -147,11 +147,11 @@ impl ShardRuntime {
             return Ok(true);
         }
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.unsealed_from();
+        let storage_from = self.storage_from(&state);
         let mut fact = EntitiesDeleted::default();
         let mut usage = Vec::with_capacity(expired.len());
         for (key, Expiry { at_ms, billed_bytes }) in expired {
-            let ends = at_ms.min(now.millis()).max(unsealed_from);
+            let ends = at_ms.min(now.millis()).max(storage_from);
             usage.push(metering_rules::retained_removed(key.namespace_id, billed_bytes, ends));
             fact.entities.push(DeletedEntity {
                 entity: Some(name_of(key)),

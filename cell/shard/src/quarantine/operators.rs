@@ -200,8 +200,8 @@ impl ShardRuntime {
 
     fn log_deletion(&self, state: &mut ShardState, key: &EntityKey, billed: &Billed) -> u64 {
         let now = state.advance(self.wall.look());
-        let unsealed_from = state.log.unsealed_from();
-        let usage = billed.removed(key.namespace_id, now.millis().max(unsealed_from));
+        let storage_from = self.storage_from(state);
+        let usage = billed.removed(key.namespace_id, now.millis().max(storage_from));
         let mut fact = EntitiesDeleted::default();
         add_deletion(&mut fact, key, billed.bytes(), now.millis());
         if key.is_used_once() {

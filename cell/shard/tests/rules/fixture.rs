@@ -20,7 +20,8 @@ use cell_memory::Budget;
 use cell_shard::{Namespaces, ShardConfig, ShardDeps, ShardError, ShardRuntime, Target};
 use cell_store::fault::{CrashDisk, FaultStore, SyncMode};
 use cell_store::{
-    Checkpoint, MemoryStore, ShardId, ShardStore, Stores, WaitingQueue, WaitingRow, WaitingType,
+    Checkpoint, Incarnations, MemoryStore, ShardId, ShardStore, StoreIdentity, Stores, WaitingQueue,
+    WaitingRow, WaitingType,
 };
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,6 +70,13 @@ impl Base {
             Base::Memory(store) => store.stores(),
             Base::Disk(disk) => disk.start().stores(),
         }
+    }
+
+    /// When the incarnation that goes on began.
+    async fn began_ms(&self, shard_count: u32) -> i64 {
+        let records = self.stores().metadata.list(Incarnations::KIND).await.expect("the store answers");
+        let identity = StoreIdentity { incarnation: Uuid::nil(), shard_count };
+        Incarnations::of(identity, records).expect("incarnations").began_ms()
     }
 }
 
@@ -128,6 +136,7 @@ impl Cell {
             memory: Budget::new(budget),
             kinds: Registry::default().with(alarm::kind()),
             seed: 0x5eed << 64 | life,
+            began_ms: base.began_ms(config.shard_count).await,
         };
         let runtime = ShardRuntime::open(config.clone(), deps).await?;
         Ok(Cell { runtime, store, clock, out, namespace, ledger, config, base, life, budget })

@@ -1,6 +1,8 @@
 //! A new incarnation begins where the log ends, and neither its time nor its hours go back.
 
 use crate::fixture::*;
+use atoll_internal_api::usage::v1::StorageClass;
+use atoll_internal_api::usage::v1::usage_entry::Kind;
 use cell_shard::{HOUR_MS, renew};
 use cell_store::{Incarnations, ShardId, StoreIdentity};
 use uuid::Uuid;
@@ -77,4 +79,31 @@ async fn its_time_and_its_hours_are_the_log_s_or_later() {
         let expected: Vec<i64> = (0..6).map(|n| this_hour + n * HOUR_MS).collect();
         assert!(sealed.ends_with(&expected), "{sealed:?} does not end with {expected:?}");
     }
+}
+
+/// A deletion that was due before, and that the replaced incarnation may have logged among the rows that are lost.
+#[tokio::test(start_paused = true)]
+async fn no_storage_is_of_a_time_before_it_began() {
+    let cell = Cell::new().await;
+    let id = id_on(0, 0);
+    cell.run(&id, start()).await.unwrap();
+    cell.run(&id, terminate()).await.unwrap();
+    cell.clock.step(RETENTION + 5 * HOUR);
+    let began_ms = cell.clock.millis();
+    let renewed = renew(&cell.stores(), NEXT, began_ms).await.unwrap();
+    assert_eq!(renewed.restored.at_ms, began_ms);
+    let again = cell.another().await;
+    again.runtime.turn_hours_all().await.unwrap();
+    let taken_off = || {
+        let usage = again.ledger.records(ShardId(0)).into_iter().flat_map(|record| record.usage);
+        let removal = usage.filter_map(|entry| match entry.kind {
+            Some(Kind::Storage(delta)) if delta.class() == StorageClass::Retained && delta.bytes < 0 => {
+                Some(entry.at_ms)
+            }
+            _ => None,
+        });
+        removal.collect::<Vec<i64>>()
+    };
+    again.out.until(|out| !out.deleted().is_empty()).await;
+    assert_eq!(taken_off(), [began_ms]);
 }

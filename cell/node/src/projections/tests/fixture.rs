@@ -194,6 +194,7 @@ impl Site {
             memory: Budget::new(1 << 30),
             kinds: Registry::default(),
             seed,
+            began_ms: i64::MIN,
         };
         let shards = retried(async || ShardRuntime::open(config(), deps()).await).await;
         tokio::spawn(Arc::clone(&visibility).run(CancellationToken::new()));

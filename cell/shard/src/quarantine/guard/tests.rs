@@ -99,6 +99,7 @@ async fn open_with(config: ShardConfig, store: MemoryStore, world: Arc<World>, s
         memory: Budget::new(1 << 30),
         kinds: Registry::default(),
         seed,
+        began_ms: i64::MIN,
     };
     let config = ShardConfig { shard_count: 1, ..config };
     Cell { runtime: ShardRuntime::open(config, deps).await.expect("opens"), store, world }
